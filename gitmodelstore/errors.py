@@ -1,0 +1,192 @@
+"""The errors that gitmodelstore raises: each says what is wrong and what to type next.
+
+Owns every exception class that leaves the package. What an error means to a
+shell (its exit status) is decided in `gitmodelstore.cli.main` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class StoreError(Exception):
+    """Something the caller can act on.
+
+    Attributes:
+        hint: what to type or do next; None when the message says it all.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # seen in notebooks too
+
+
+class CannotWork(StoreError):
+    """The store itself cannot be used: absent, unreadable, or of an unknown format."""
+
+
+# What the caller wrote
+
+
+class InvalidName(StoreError):
+    """A model, status or metric name that the formats do not allow."""
+
+
+class InvalidVersion(StoreError):
+    """Text that is not a SemVer 2.0.0 version as this store writes them."""
+
+
+class InvalidReference(StoreError):
+    """Text that does not follow the reference grammar."""
+
+
+class InvalidDigest(StoreError):
+    """Text that is not `algorithm:hex`."""
+
+
+class InvalidMetric(StoreError):
+    """A metric whose value is not a finite number."""
+
+
+class InvalidInput(StoreError):
+    """An argument that cannot be recorded as it is (data, card, custom fields)."""
+
+
+class UnfittedPipeline(StoreError):
+    """The estimator has not been fitted, so there is nothing to keep."""
+
+
+class UnportablePipeline(StoreError):
+    """The pipeline holds objects that no other process could load.
+
+    Attributes:
+        names: the offending names, such as `__main__.LogScaler`.
+    """
+
+    def __init__(self, message: str, names: Iterable[str], *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.names = tuple(names)
+
+
+class FeatureMismatch(StoreError):
+    """The columns of the test data are not those that the pipeline was fitted on."""
+
+
+class NotAPipeline(StoreError):
+    """A file or an object that is not a scikit-learn estimator kept by joblib."""
+
+
+# What the store holds
+
+
+class ModelNotFound(StoreError):
+    """No model of that name."""
+
+
+class VersionNotFound(StoreError):
+    """No version that the reference fits."""
+
+
+class VersionExists(StoreError):
+    """A version number that was used before, or lies below the highest."""
+
+
+class LifecycleError(StoreError):
+    """A move of status that the lifecycle or the store's policy does not allow."""
+
+
+class RollbackError(StoreError):
+    """There is no version to go back to, or the one named cannot serve."""
+
+
+class LocalChanges(StoreError):
+    """Uncommitted work, or an operation of git in progress, is in the way."""
+
+
+class StoreBusy(StoreError):
+    """Another writer held the store for longer than the caller was willing to wait."""
+
+
+# What is on disk
+
+
+class FormatError(StoreError):
+    """A file of the store that does not follow its format.
+
+    Attributes:
+        path: the file, as `models/churn/manifest.json`; None when unknown.
+        faults: every fault found, each as "where: what".
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | None = None,
+        faults: Iterable[str] = (),
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+        self.faults = tuple(faults)
+
+
+class IntegrityError(StoreError):
+    """Bytes that are not the ones that were released.
+
+    Attributes:
+        path: the file that differs, as `models/churn/pipeline.joblib`.
+    """
+
+    def __init__(self, message: str, *, path: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+
+class MissingObject(StoreError):
+    """An object that the history names is not on this machine."""
+
+
+class LoadError(StoreError):
+    """Verified bytes that could not be turned into a pipeline here."""
+
+
+# What is around the store
+
+
+class NotAStore(CannotWork):
+    """No store there, or a repository that is not one."""
+
+
+class UnsupportedRepository(CannotWork):
+    """A git repository of a kind that libgit2 does not open."""
+
+
+class CorruptStore(CannotWork):
+    """registry.json, modelstore.toml or the branch itself cannot be read."""
+
+
+class NoIdentity(CannotWork):
+    """git does not know who is writing."""
+
+
+class GitFailed(CannotWork):
+    """A git process, or libgit2, failed in a way that has no better name.
+
+    Attributes:
+        command: the git command line, empty for libgit2.
+        stderr: what git said.
+    """
+
+    def __init__(
+        self, message: str, *, command: str = "", stderr: str = "", hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.command = command
+        self.stderr = stderr
+
+
+class CannotWrite(CannotWork):
+    """The disk is full, read-only, or otherwise does not take what must be written."""

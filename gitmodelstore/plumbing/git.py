@@ -1,0 +1,105 @@
+"""The system's git, started with an environment of which every variable is known.
+
+Owns how git is called; what it is called for is the caller's business.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gitmodelstore.errors import GitFailed
+
+# What `git rev-parse --local-env-vars` lists: inside a hook these point at the repository
+# that runs it, not at the one that is meant.
+_LOCAL = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+
+# Reading somebody's repository must not run what its configuration names.
+_HARMLESS = (
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "protocol.ext.allow=never",
+    "-c",
+    "submodule.recurse=false",
+)
+
+
+def command(*args: str) -> list[str]:
+    """Return the command line of `git ARGS` with the settings that keep it harmless."""
+    return ["git", *_HARMLESS, *args]
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's environment without what names another repository."""
+    kept = {name: value for name, value in os.environ.items() if name not in _LOCAL}
+    kept.update(
+        GIT_TERMINAL_PROMPT="0",
+        GIT_LFS_SKIP_SMUDGE="1",  # a work tree keeps the pointer until `git lfs pull`
+        LC_ALL="C",
+        **(extra or {}),
+    )
+    return kept
+
+
+def start(args: Sequence[str], cwd: Path) -> subprocess.Popen[bytes]:
+    """Start `git ARGS` in `cwd` and return the running process.
+
+    Raises:
+        GitFailed: git is not installed.
+    """
+    try:
+        return subprocess.Popen(
+            command(*args),
+            cwd=cwd,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    except FileNotFoundError as error:
+        if cwd.is_dir():
+            raise GitFailed(
+                "git is not installed", hint="install the package 'git', 2.39 or newer"
+            ) from error
+        raise GitFailed(f"'{cwd}' is not a folder") from error
+
+
+def run(*args: str, cwd: Path) -> bytes:
+    """Run `git ARGS` in `cwd` and return what it printed.
+
+    Raises:
+        GitFailed: git is not installed, or it exited with another status than 0.
+    """
+    process = start(args, cwd)
+    stdout, stderr = process.communicate()
+    if process.returncode:
+        said = stderr.decode(errors="replace").strip()
+        raise GitFailed(
+            f"`git {args[0]}` failed: {said or f'exit status {process.returncode}'}",
+            command="git " + " ".join(args),
+            stderr=said,
+        )
+    return stdout

@@ -1,0 +1,356 @@
+"""The declared fields of a document, and the three things that walk them.
+
+A value class lists its fields once, as `FIELDS`; `faults` checks a JSON object
+against the list, `read` builds the value from it, `write` renders the value in
+the order of the list, and `json_schema` publishes the list (draft 2020-12).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+
+from gitmodelstore.values import json as json_rules
+
+Fault = tuple[str, str]  # where, as "artifacts[0].size_bytes", and what
+
+
+class Kind(Protocol):
+    """What a field may hold: how it is checked, read, written and published."""
+
+    def faults(self, value: Any, where: str) -> Iterator[Fault]: ...
+    def read(self, value: Any) -> Any: ...
+    def write(self, value: Any) -> Any: ...
+    def schema(self) -> dict[str, Any]: ...
+
+
+class Field(NamedTuple):
+    """One key of a document.
+
+    Attributes:
+        name: the key.
+        kind: what it may hold.
+        required: whether it must be there; one that may be left out reads as None.
+        attribute: its name on the value class, where the key is a word of Python.
+    """
+
+    name: str
+    kind: Kind
+    required: bool = True
+    attribute: str | None = None
+
+    @property
+    def of_class(self) -> str:
+        return self.attribute or self.name
+
+
+class Declared(Protocol):
+    """A dataclass that lists its fields."""
+
+    FIELDS: ClassVar[tuple[Field, ...]]
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+
+T = TypeVar("T", bound=Declared)
+
+
+def faults(cls: type[Declared], value: Any, where: str = "") -> Iterator[Fault]:
+    """Yield everything in which a parsed JSON value departs from the fields of `cls`."""
+    if not isinstance(value, dict):
+        yield where, f"expected an object, found {_name(value)}"
+        return
+    known = {field.name: field for field in cls.FIELDS}
+    for key in value:
+        if key not in known:
+            yield _join(where, key), "unknown key"
+    for field in cls.FIELDS:
+        if field.name in value:
+            yield from field.kind.faults(value[field.name], _join(where, field.name))
+        elif field.required:
+            yield _join(where, field.name), "missing"
+
+
+def read(cls: type[T], value: Mapping[str, Any]) -> T:
+    """Return the `cls` that a JSON object without faults describes."""
+    return cls(
+        **{
+            field.of_class: field.kind.read(value[field.name]) if field.name in value else None
+            for field in cls.FIELDS
+        }
+    )
+
+
+def write(value: Declared) -> dict[str, Any]:
+    """Return the JSON object of `value`, its keys in the declared order."""
+    return {
+        field.name: field.kind.write(held)
+        for field in value.FIELDS
+        if (held := getattr(value, field.of_class)) is not None or field.required
+    }
+
+
+def json_schema(cls: type[Declared]) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the fields of `cls`."""
+    return {
+        "type": "object",
+        "properties": {field.name: field.kind.schema() for field in cls.FIELDS},
+        "required": [field.name for field in cls.FIELDS if field.required],
+        "additionalProperties": False,
+    }
+
+
+class Text:
+    """A string without hidden characters, of one pattern where one is given."""
+
+    def __init__(self, pattern: str | None = None, what: str = "") -> None:
+        self._pattern = re.compile(pattern) if pattern else None
+        self._what = what
+
+    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+        if not isinstance(value, str):
+            yield where, f"expected text, found {_name(value)}"
+        elif hidden := json_rules.hidden_character(value):
+            yield where, f"holds the hidden character {hidden}"
+        elif self._pattern and not self._pattern.fullmatch(value):
+            yield where, f"expected {self._what}, found {value!r}"
+
+    def read(self, value: Any) -> Any:
+        return value
+
+    def write(self, value: Any) -> Any:
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        pattern = self._pattern.pattern if self._pattern else json_rules.VISIBLE_PATTERN
+        return {"type": "string", "pattern": whole(pattern)}
+
+
+class Constant(Text):
+    """One fixed string."""
+
+    def __init__(self, value: str) -> None:
+        super().__init__(re.escape(value), repr(value))
+        self._value = value
+
+    def schema(self) -> dict[str, Any]:
+        return {"const": self._value}
+
+
+class Integer:
+    """A count: zero or more."""
+
+    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+        if not isinstance(value, int) or isinstance(value, bool):
+            yield where, f"expected a whole number, found {_name(value)}"
+        elif not 0 <= value <= json_rules.GREATEST_INTEGER:
+            yield where, f"expected a whole number from 0 to 2^53, found {value}"
+
+    def read(self, value: Any) -> Any:
+        return value
+
+    def write(self, value: Any) -> Any:
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": 0, "maximum": json_rules.GREATEST_INTEGER}
+
+
+class Number:
+    """A finite number."""
+
+    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            yield where, f"expected a number, found {_name(value)}"
+        elif not math.isfinite(value):
+            yield where, f"expected a finite number, found {value}"
+
+    def read(self, value: Any) -> Any:
+        return value
+
+    def write(self, value: Any) -> Any:
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "number"}
+
+
+class Boolean:
+    """true or false."""
+
+    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+        if not isinstance(value, bool):
+            yield where, f"expected true or false, found {_name(value)}"
+
+    def read(self, value: Any) -> Any:
+        return value
+
+    def write(self, value: Any) -> Any:
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+class Free:
+    """Any JSON without hidden characters and numbers that are not finite."""
+
+    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+        if isinstance(value, dict):
+            for key, held in value.items():
+                yield from Text().faults(key, f"{where} (key)")
+                yield from self.faults(held, _join(where, key))
+        elif isinstance(value, (list, tuple)):
+            for index, held in enumerate(value):
+                yield from self.faults(held, f"{where}[{index}]")
+        elif isinstance(value, str):
+            yield from Text().faults(value, where)
+        elif isinstance(value, float):
+            yield from Number().faults(value, where)
+        elif value is not None and not isinstance(value, (bool, int)):
+            yield where, f"expected JSON, found {_name(value)}"
+
+    def read(self, value: Any) -> Any:
+        return value
+
+    def write(self, value: Any) -> Any:
+        return _sorted(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"$ref": "#/$defs/json"}
+
+
+FREE_DEFINITION: dict[str, Any] = {
+    "anyOf": [
+        {"type": ["null", "boolean", "number"]},
+        {"type": "string", "pattern": f"^{json_rules.VISIBLE_PATTERN}$(?!\\n)"},
+        {"type": "array", "items": {"$ref": "#/$defs/json"}},
+        {
+            "type": "object",
+            "propertyNames": {"pattern": f"^{json_rules.VISIBLE_PATTERN}$(?!\\n)"},
+            "additionalProperties": {"$ref": "#/$defs/json"},
+        },
+    ]
+}
+
+
+class Nullable:
+    """What `kind` holds, or null."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+
+    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+        if value is not None:
+            yield from self._kind.faults(value, where)
+
+    def read(self, value: Any) -> Any:
+        return None if value is None else self._kind.read(value)
+
+    def write(self, value: Any) -> Any:
+        return None if value is None else self._kind.write(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "null"}, self._kind.schema()]}
+
+
+class ListOf:
+    """A list, read as a tuple, of one kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+
+    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+        if not isinstance(value, (list, tuple)):
+            yield where, f"expected a list, found {_name(value)}"
+            return
+        for index, held in enumerate(value):
+            yield from self._kind.faults(held, f"{where}[{index}]")
+
+    def read(self, value: Any) -> Any:
+        return tuple(self._kind.read(held) for held in value)
+
+    def write(self, value: Any) -> Any:
+        return [self._kind.write(held) for held in value]
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": self._kind.schema()}
+
+
+class MapOf:
+    """An object whose keys follow a pattern and whose values are of one kind; sorted by key."""
+
+    def __init__(self, kind: Kind, key: str | None = None, what: str = "a name") -> None:
+        self._kind = kind
+        self._key = Text(key, what)
+
+    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+        if not isinstance(value, dict):
+            yield where, f"expected an object, found {_name(value)}"
+            return
+        for key, held in value.items():
+            yield from self._key.faults(key, f"{where} (key)")
+            yield from self._kind.faults(held, _join(where, key))
+
+    def read(self, value: Any) -> Any:
+        return {key: self._kind.read(held) for key, held in value.items()}
+
+    def write(self, value: Any) -> Any:
+        return {key: self._kind.write(value[key]) for key in sorted(value)}
+
+    def schema(self) -> dict[str, Any]:
+        names = {"pattern": self._key.schema()["pattern"]}
+        return {
+            "type": "object",
+            "propertyNames": names,
+            "additionalProperties": self._kind.schema(),
+        }
+
+
+class Record:
+    """An object with the declared fields of a value class."""
+
+    def __init__(self, cls: type[Declared]) -> None:
+        self._cls = cls
+
+    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+        yield from faults(self._cls, value, where)
+
+    def read(self, value: Any) -> Any:
+        return read(self._cls, value)
+
+    def write(self, value: Any) -> Any:
+        return write(value)
+
+    def schema(self) -> dict[str, Any]:
+        return json_schema(self._cls)
+
+
+def whole(pattern: str) -> str:
+    """Return a search pattern that fits only whole strings.
+
+    In Python `$` also fits before a last newline, in ECMA-262 (which JSON Schema
+    follows) it does not; with the look-ahead both mean the end.
+    """
+    return f"^(?:{pattern})$(?!\\n)"
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    if isinstance(value, (list, tuple)):
+        return [_sorted(held) for held in value]
+    return value
+
+
+def _join(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
+
+
+def _name(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
+    if value is None:
+        return "null"
+    return names.get(type(value)) or f"{type(value).__name__} {value!r}"[:60]
