@@ -1,7 +1,68 @@
 """A Git-native model store for scikit-learn pipelines.
 
+    import gitmodelstore as gms
+
+    gms.register_model(pipeline, "churn", X_test=X_test, y_test=y_test)
+    model = gms.load_model("churn@production")
+
 Importing this package imports nothing but the standard library; what a call
 needs is imported when the call is made.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gitmodelstore.errors import StoreError
+    from gitmodelstore.shortcuts import load_model, register_model, version_of
+    from gitmodelstore.store import Store
+    from gitmodelstore.values.events import Event
+    from gitmodelstore.values.manifest import Manifest
+    from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
+    from gitmodelstore.values.version import Version
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Event",
+    "Holding",
+    "Manifest",
+    "ModelSummary",
+    "ModelVersion",
+    "Store",
+    "StoreError",
+    "Version",
+    "load_model",
+    "register_model",
+    "version_of",
+]
+
+_HOMES = {
+    "Event": "values.events",
+    "Holding": "values.model_version",
+    "Manifest": "values.manifest",
+    "ModelSummary": "values.model_version",
+    "ModelVersion": "values.model_version",
+    "Store": "store",
+    "StoreError": "errors",
+    "Version": "values.version",
+    "load_model": "shortcuts",
+    "register_model": "shortcuts",
+    "version_of": "shortcuts",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what a public name needs when it is first used (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'gitmodelstore' has no attribute '{name}'")
+    value = getattr(import_module(f"gitmodelstore.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

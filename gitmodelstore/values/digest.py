@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from gitmodelstore.errors import InvalidDigest
+from gitmodelstore.values.names import quoted
 
 DIGEST_PATTERN = r"[a-z][a-z0-9-]*:(?:[0-9a-f]{2}){16,64}"
 SHA256_PATTERN = r"[0-9a-f]{64}"
@@ -30,7 +31,7 @@ class Digest:
 
     def __post_init__(self) -> None:
         if not _DIGEST.fullmatch(str(self)):
-            raise InvalidDigest(f"expected algorithm:hex, found '{self}'")
+            raise InvalidDigest(f"expected algorithm:hex, found {quoted(str(self))}")
 
     @classmethod
     def parse(cls, text: str) -> Digest:
@@ -39,6 +40,8 @@ class Digest:
         Raises:
             InvalidDigest: `text` is something else.
         """
+        if not isinstance(text, str) or ":" not in text:
+            raise InvalidDigest(f"expected algorithm:hex, found {quoted(text)}")
         algorithm, _, value = text.partition(":")
         return cls(algorithm, value)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from gitmodelstore.values import json as json_rules
+from gitmodelstore.values.json import cut, join
 
 Fault = tuple[str, str]  # where, as "artifacts[0].size_bytes", and what
 
@@ -65,12 +66,12 @@ def faults(cls: type[Declared], value: Any, where: str = "") -> Iterator[Fault]:
     known = {field.name: field for field in cls.FIELDS}
     for key in value:
         if key not in known:
-            yield _join(where, key), "unknown key"
+            yield join(where, key), "unknown key"
     for field in cls.FIELDS:
         if field.name in value:
-            yield from field.kind.faults(value[field.name], _join(where, field.name))
+            yield from field.kind.faults(value[field.name], join(where, field.name))
         elif field.required:
-            yield _join(where, field.name), "missing"
+            yield join(where, field.name), "missing"
 
 
 def read(cls: type[T], value: Mapping[str, Any]) -> T:
@@ -115,7 +116,7 @@ class Text:
         elif hidden := json_rules.hidden_character(value):
             yield where, f"holds the hidden character {hidden}"
         elif self._pattern and not self._pattern.fullmatch(value):
-            yield where, f"expected {self._what}, found {value!r}"
+            yield where, f"expected {self._what}, found {cut(repr(value))}"
 
     def read(self, value: Any) -> Any:
         return value
@@ -143,27 +144,35 @@ class Integer:
     """A count: zero or more."""
 
     def faults(self, value: Any, where: str) -> Iterator[Fault]:
-        if not isinstance(value, int) or isinstance(value, bool):
+        # To JSON 1.0 is a whole number; it is the canonical form that wants it written as 1.
+        if not _is_number(value) or value != value // 1:
             yield where, f"expected a whole number, found {_name(value)}"
         elif not 0 <= value <= json_rules.GREATEST_INTEGER:
-            yield where, f"expected a whole number from 0 to 2^53, found {value}"
+            yield where, f"expected a whole number from 0 to 2^53, found {_digits(value)}"
 
     def read(self, value: Any) -> Any:
-        return value
+        return int(value)
 
     def write(self, value: Any) -> Any:
-        return value
+        return int(value) if isinstance(value, float) and value.is_integer() else value
 
     def schema(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": 0, "maximum": json_rules.GREATEST_INTEGER}
 
 
 class Number:
-    """A finite number."""
+    """A finite number; a whole one that every reader of JSON keeps.
+
+    The schema does not say the latter, since to it 1e300 is whole too: the strict
+    parser refuses the document before either is asked.
+    """
 
     def faults(self, value: Any, where: str) -> Iterator[Fault]:
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
+        if not _is_number(value):
             yield where, f"expected a number, found {_name(value)}"
+        elif isinstance(value, int):
+            if abs(value) > json_rules.GREATEST_INTEGER:
+                yield where, f"the integer {_digits(value)} lies beyond 2^53"
         elif not math.isfinite(value):
             yield where, f"expected a finite number, found {value}"
 
@@ -201,15 +210,15 @@ class Free:
         if isinstance(value, dict):
             for key, held in value.items():
                 yield from Text().faults(key, f"{where} (key)")
-                yield from self.faults(held, _join(where, key))
+                yield from self.faults(held, join(where, key))
         elif isinstance(value, (list, tuple)):
             for index, held in enumerate(value):
                 yield from self.faults(held, f"{where}[{index}]")
         elif isinstance(value, str):
             yield from Text().faults(value, where)
-        elif isinstance(value, float):
+        elif _is_number(value):
             yield from Number().faults(value, where)
-        elif value is not None and not isinstance(value, (bool, int)):
+        elif value is not None and not isinstance(value, bool):
             yield where, f"expected JSON, found {_name(value)}"
 
     def read(self, value: Any) -> Any:
@@ -292,13 +301,13 @@ class MapOf:
             return
         for key, held in value.items():
             yield from self._key.faults(key, f"{where} (key)")
-            yield from self._kind.faults(held, _join(where, key))
+            yield from self._kind.faults(held, join(where, key))
 
     def read(self, value: Any) -> Any:
         return {key: self._kind.read(held) for key, held in value.items()}
 
     def write(self, value: Any) -> Any:
-        return {key: self._kind.write(value[key]) for key in sorted(value)}
+        return {key: self._kind.write(value[key]) for key in sorted(value, key=str)}
 
     def schema(self) -> dict[str, Any]:
         names = {"pattern": self._key.schema()["pattern"]}
@@ -339,18 +348,28 @@ def whole(pattern: str) -> str:
 
 def _sorted(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
+        # A key that is not text is a fault, but one that `faults` must live to tell.
+        return {key: _sorted(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, (list, tuple)):
         return [_sorted(held) for held in value]
     return value
 
 
-def _join(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _name(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
     if value is None:
         return "null"
-    return names.get(type(value)) or f"{type(value).__name__} {value!r}"[:60]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"int {_digits(value)}"
+    return names.get(type(value)) or cut(f"{type(value).__name__} {value!r}")
+
+
+def _digits(value: float) -> str:
+    # Python refuses to spell integers of thousands of digits.
+    if isinstance(value, int) and value.bit_length() > 100:
+        return f"of {value.bit_length()} bits"
+    return str(value)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from typing import Any
 
 from gitmodelstore.errors import FormatError
@@ -21,9 +22,14 @@ MOST_LEVELS = 32
 _HIDDEN = (
     "\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
 )
-_ESCAPED = "".join(c if c == "-" else f"\\u{ord(c):04x}" for c in _HIDDEN)
-VISIBLE_PATTERN = rf"[^{_ESCAPED}]*"
-_HIDDEN_CHARACTER = re.compile(f"[{_ESCAPED}\ud800-\udfff]")
+# The same, to stand between the brackets of a pattern.
+HIDDEN_CLASS = "".join(c if c == "-" else f"\\u{ord(c):04x}" for c in _HIDDEN)
+VISIBLE_PATTERN = rf"[^{HIDDEN_CLASS}]*"
+_HIDDEN_CHARACTER = re.compile(f"[{HIDDEN_CLASS}\ud800-\udfff]")
+
+# A string ends at its quote, or nowhere: one that never ends takes the rest of the text with it.
+# Nothing is ever given back (`++`, `*+`), else many lone quotes would cost the square of the size.
+_NO_BRACKETS = re.compile(r'(?:[^\[\]{}"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))+', re.DOTALL)
 
 
 def parse(data: bytes, path: str, *, most_bytes: int) -> Any:
@@ -41,14 +47,19 @@ def parse(data: bytes, path: str, *, most_bytes: int) -> Any:
         raise FormatError(f"{path}: {len(data)} bytes, more than {most_bytes}", path=path)
     try:
         text = data.decode("utf-8")
+        if text.startswith("\ufeff"):
+            raise _Barred("begins with a byte order mark")
         _bound_nesting(text)
+        numbers = _Numbers()
         value = json.loads(
             text,
             object_pairs_hook=_object,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            parse_int=_integer,
+            parse_constant=numbers.constant,
+            parse_float=numbers.real,
+            parse_int=numbers.whole,
         )
+        if numbers.barred or "\\ud" in text or "\\uD" in text:
+            _refuse_barred(value)
     except UnicodeDecodeError as error:
         raise FormatError(f"{path}: not UTF-8 at byte {error.start}", path=path) from error
     except json.JSONDecodeError as error:
@@ -75,6 +86,26 @@ def hidden_character(text: str) -> str | None:
     return f"U+{ord(found.group()):04X}" if found else None
 
 
+def nests_too_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
+    """Say whether lists and objects lie in one another more than `levels` deep."""
+    if isinstance(value, dict):
+        return levels == 0 or any(nests_too_deep(held, levels - 1) for held in value.values())
+    if isinstance(value, (list, tuple)):
+        return levels == 0 or any(nests_too_deep(held, levels - 1) for held in value)
+    return False
+
+
+def join(where: str, key: object) -> str:
+    """Return the path of what stands at `key` in the object at `where`, fit for a message."""
+    shown = cut(key if isinstance(key, str) and key.isprintable() else ascii(key))
+    return f"{where}.{shown}" if where else shown
+
+
+def cut(text: str) -> str:
+    """Return `text`, or the beginning of a long one, for a message."""
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
 class _Barred(ValueError):
     """Valid for Python's parser, not for a file of the store."""
 
@@ -82,38 +113,60 @@ class _Barred(ValueError):
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise _Barred(f"the key {twice!r} stands twice in one object")
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise _Barred(f"the key {cut(ascii(twice))} stands twice in one object")
     return value
 
 
-def _refuse_constant(text: str) -> Any:
-    raise _Barred(f"{text} is not a finite number")
+class _Numbers:
+    """The parser's hooks for numbers; a barred one stays in its place until that is known.
+
+    Attributes:
+        barred: whether there was one.
+    """
+
+    def __init__(self) -> None:
+        self.barred = False
+
+    def constant(self, text: str) -> Any:
+        return self._bar(f"{text} is not a finite number")
+
+    def real(self, text: str) -> Any:
+        number = float(text)
+        return number if math.isfinite(number) else self.constant(text[:20])
+
+    def whole(self, text: str) -> Any:
+        # The length is looked at first: int() of a million digits takes seconds.
+        if len(text) > 17 or abs(int(text)) > GREATEST_INTEGER:
+            return self._bar(f"the integer {text[:20]} lies beyond 2^53")
+        return int(text)
+
+    def _bar(self, why: str) -> _Barred:
+        self.barred = True
+        return _Barred(why)
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise _Barred(f"{text} is not a finite number")
-    return number
-
-
-def _integer(text: str) -> int:
-    # The length is looked at first: int() of a million digits takes seconds.
-    if len(text) > 17 or abs(int(text)) > GREATEST_INTEGER:
-        raise _Barred(f"the integer {text[:20]} lies beyond 2^53")
-    return int(text)
+def _refuse_barred(value: Any, where: str = "") -> None:
+    """Refuse the first barred number, or half a character, and say where it stands."""
+    if isinstance(value, _Barred):
+        raise _Barred(f"{where}: {value}" if where else str(value))
+    if isinstance(value, str) and (half := re.search("[\ud800-\udfff]", value)):
+        what = f"holds half a character, U+{ord(half[0]):04X}"
+        raise _Barred(f"{where}: {what}" if where else what)
+    if isinstance(value, dict):
+        for key, held in value.items():
+            _refuse_barred(key, f"{where} (key)" if where else "(key)")
+            _refuse_barred(held, join(where, key))
+    elif isinstance(value, list):
+        for index, held in enumerate(value):
+            _refuse_barred(held, f"{where}[{index}]")
 
 
 def _bound_nesting(text: str) -> None:
     """Refuse deep nesting before the parser recurses into it."""
     level = 0
-    for found in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
-        mark = found.group()
-        if mark in "[{":
-            level += 1
-            if level > MOST_LEVELS:
-                raise _Barred(f"nested more than {MOST_LEVELS} deep")
-        elif mark in "]}":
-            level -= 1
+    for bracket in _NO_BRACKETS.sub("", text):
+        level += 1 if bracket in "[{" else -1
+        if level > MOST_LEVELS:
+            raise _Barred(f"nested more than {MOST_LEVELS} deep")

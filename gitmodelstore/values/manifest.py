@@ -29,6 +29,7 @@ from gitmodelstore.values.fields import (
     Record,
     Text,
 )
+from gitmodelstore.values.moment import format_moment
 from gitmodelstore.values.names import METRIC_PATTERN, MODEL_PATTERN
 from gitmodelstore.values.version import VERSION_PATTERN, Version
 
@@ -40,6 +41,7 @@ JsonMap = Mapping[str, Any]
 _MODEL = Text(MODEL_PATTERN, "a model name")
 _DIGEST = Text(DIGEST_PATTERN, "algorithm:hex")
 _SHA256 = Text(SHA256_PATTERN, "64 hexadecimal digits")
+_HEADING = rf"[^\n#{json_rules.HIDDEN_CLASS}][^\n{json_rules.HIDDEN_CLASS}]{{0,99}}"
 _TIME_PATTERN = (
     r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
@@ -78,12 +80,7 @@ class _Time(Text):
         return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
 
     def write(self, value: Any) -> Any:
-        return format_time(value)
-
-
-def format_time(moment: datetime) -> str:
-    """Return `moment` as the store writes times: UTC, whole seconds, `2026-03-03T14:05:09Z`."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return format_moment(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,10 +318,11 @@ class Card:
     limitations: str | None = None
     sections: Mapping[str, str] | None = None
 
+    KEYS: ClassVar[tuple[str, ...]] = ("intended_use", "limitations")
     FIELDS: ClassVar[tuple[Field, ...]] = (
         Field("intended_use", Nullable(Text())),
         Field("limitations", Nullable(Text())),
-        Field("sections", Nullable(MapOf(Text(), r"[^\n#][^\n]{0,99}", "a heading"))),
+        Field("sections", Nullable(MapOf(Text(), _HEADING, "a heading"))),
     )
 
 
@@ -419,7 +417,10 @@ class Manifest:
     )
 
     def __post_init__(self) -> None:
-        found = list(_all_faults(fields.write(self)))
+        written = fields.write(self)
+        found = [*_lost_when_written(self), *_all_faults(written)]
+        if json_rules.nests_too_deep(written):
+            found.append(("", f"nested more than {json_rules.MOST_LEVELS} deep"))
         if found:
             raise _format_error(f"manifest of {self.model} {self.version}", found)
 
@@ -446,8 +447,19 @@ class Manifest:
         return manifest
 
     def render(self) -> bytes:
-        """Return the bytes of manifest.json."""
-        return json_rules.dump(fields.write(self))
+        """Return the bytes of manifest.json.
+
+        Raises:
+            FormatError: they are more than a manifest may have.
+        """
+        data = json_rules.dump(fields.write(self))
+        if len(data) > MOST_BYTES:
+            size = f"{len(data)} bytes, more than {MOST_BYTES}"
+            raise FormatError(
+                f"manifest of {self.model} {self.version}: {size}",
+                hint="keep large tables in a file of the data, not in the manifest",
+            )
+        return data
 
     def artifact(self, path: str) -> Artifact | None:
         """Return the entry of the file `path`, None without one."""
@@ -468,6 +480,14 @@ def manifest_schema() -> dict[str, Any]:
     }
 
 
+def _lost_when_written(manifest: Manifest) -> Iterator[fields.Fault]:
+    """Times of which the file would keep less than the value holds."""
+    for key in ("created_at", "trained_at"):
+        moment = getattr(manifest, key)
+        if moment.tzinfo is None or moment.microsecond:
+            yield key, f"expected whole seconds with a time zone, found {moment.isoformat()}"
+
+
 def _all_faults(value: Any) -> Iterator[fields.Fault]:
     found = list(fields.faults(Manifest, value))
     yield from found
@@ -486,10 +506,11 @@ def _relations(value: JsonMap) -> Iterator[fields.Fault]:
         Version.parse(value["parent"]) < Version.parse(value["version"])
     ):
         yield "parent", f"{value['parent']} is not below {value['version']}"
-    paths = [entry["path"] for entry in value["artifacts"]]
-    for index, path in enumerate(paths):
-        if path in paths[:index]:
-            yield f"artifacts[{index}].path", f"{path!r} stands twice"
+    paths: set[str] = set()
+    for index, entry in enumerate(value["artifacts"]):
+        if entry["path"] in paths:
+            yield f"artifacts[{index}].path", f"{entry['path']!r} stands twice"
+        paths.add(entry["path"])
     if "pipeline.joblib" not in paths:
         yield "artifacts", "no entry for 'pipeline.joblib'"
     code = value["code"]

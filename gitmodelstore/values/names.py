@@ -32,7 +32,7 @@ def model_name(text: str) -> str:
     """
     if isinstance(text, str) and _MODEL.fullmatch(text):
         return text
-    raise InvalidName(f"{_quoted(text)} is not a model name", hint=_model_advice(text))
+    raise InvalidName(f"{quoted(text)} is not a model name", hint=_model_advice(text))
 
 
 def status_name(text: str) -> str:
@@ -45,7 +45,7 @@ def status_name(text: str) -> str:
     if isinstance(text, str) and _STATUS.fullmatch(text):
         return text
     raise InvalidName(
-        f"{_quoted(text)} is not a status name",
+        f"{quoted(text)} is not a status name",
         hint="use lower-case letters, digits and hyphens, such as 'shadow' or 'pre-production'",
     )
 
@@ -59,7 +59,7 @@ def metric_name(text: str) -> str:
     if isinstance(text, str) and _METRIC.fullmatch(text):
         return text
     raise InvalidName(
-        f"{_quoted(text)} is not a metric name",
+        f"{quoted(text)} is not a metric name",
         hint="use letters, digits and _ . @ -, beginning with a letter, such as 'test_auc'",
     )
 
@@ -76,7 +76,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     return f"did you mean '{near}'?" if near else None
 
 
-def _quoted(text: object) -> str:
+def quoted(text: object) -> str:
+    """Return `text` between quotes for a message; what a terminal would act on is escaped."""
     return f"'{text}'" if isinstance(text, str) and text.isprintable() else ascii(text)
 
 

@@ -13,18 +13,20 @@ from functools import total_ordering
 from typing import Literal
 
 from gitmodelstore.errors import InvalidVersion
+from gitmodelstore.values.names import quoted
 
 Bump = Literal["major", "minor", "patch"]
 
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIER = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_MOST_CHARACTERS = 100  # leaves room for the longest model name within a file name of 255 bytes
 # A pre-release may not end in ".lock": git refuses such a tag (git help check-ref-format).
 VERSION_PATTERN = (
+    rf"(?![0-9A-Za-z.-]{{{_MOST_CHARACTERS + 1}}})"
     rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}"
     rf"(?:-(?![0-9A-Za-z.-]*\.lock(?![0-9A-Za-z.-])){_IDENTIFIER}(?:\.{_IDENTIFIER})*)?"
 )
 _VERSION = re.compile(VERSION_PATTERN)
-_MOST_CHARACTERS = 100  # leaves room for the longest model name within a file name of 255 bytes
 
 
 @total_ordering
@@ -49,7 +51,9 @@ class Version:
 
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(str(self)):
-            raise InvalidVersion(f"'{self}' is not a SemVer version")
+            raise InvalidVersion(
+                f"{quoted(str(self))} is not a SemVer version", hint=_advice(str(self))
+            )
 
     @classmethod
     def parse(cls, text: str) -> Version:
@@ -61,8 +65,8 @@ class Version:
         """
         if not isinstance(text, str):
             raise InvalidVersion(f"expected a version as text, found {text!r}")
-        if not _VERSION.fullmatch(text) or len(text) > _MOST_CHARACTERS:
-            raise InvalidVersion(f"'{text}' is not a SemVer version", hint=_advice(text))
+        if not _VERSION.fullmatch(text):
+            raise InvalidVersion(f"{quoted(text)} is not a SemVer version", hint=_advice(text))
         numbers, _, prerelease = text.partition("-")
         major, minor, patch = numbers.split(".")
         return cls(
@@ -137,11 +141,13 @@ class VersionRange:
         Raises:
             InvalidVersion: `text` is not a caret or a tilde and one to three numbers.
         """
+        if not isinstance(text, str):
+            raise InvalidVersion(f"expected a version range as text, found {text!r}")
         sign, rest = text[:1], text[1:]
         numbers = re.fullmatch(rf"{_NUMBER}(?:\.{_NUMBER}){{0,2}}", rest)
         if sign not in ("^", "~") or not (numbers or _VERSION.fullmatch(rest)):
             raise InvalidVersion(
-                f"'{text}' is not a version range", hint="write a range as ^1.2 or ~1.2"
+                f"{quoted(text)} is not a version range", hint="write a range as ^1.2 or ~1.2"
             )
         given = 3 if not numbers else rest.count(".") + 1
         lowest = Version.parse(rest + ".0" * (3 - given))
@@ -178,15 +184,17 @@ def _caret_keeps(lowest: Version, given: int) -> int:
 
 def _advice(text: str) -> str | None:
     """What the writer of `text` probably meant."""
+    if len(text) > _MOST_CHARACTERS:
+        return f"a version has at most {_MOST_CHARACTERS} characters"
     if _VERSION.fullmatch(text[1:]) and text[:1] in ("v", "V"):
         return f"leave out the 'v': {text[1:]}"
     numbers, plus, _ = text.partition("+")
     if plus and _VERSION.fullmatch(numbers):
         return f"build metadata does not order versions; write {numbers}"
-    if re.fullmatch(r"\d+\.\d+\.\d+", text):
+    if re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", text):
         return "write the numbers without leading zeros: " + ".".join(
             str(int(part)) for part in text.split(".")
         )
-    if re.fullmatch(r"\d+(\.\d+)?", text):
+    if re.fullmatch(rf"{_NUMBER}(\.{_NUMBER})?", text):
         return f"write all three numbers: {text + '.0' * (2 - text.count('.'))}"
     return "write MAJOR.MINOR.PATCH, such as 1.4.0 or 2.0.0-rc.1"

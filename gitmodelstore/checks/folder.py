@@ -1,0 +1,89 @@
+"""What the folder of a model must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from gitmodelstore.errors import FormatError
+from gitmodelstore.values.layout import (
+    ATTRIBUTES,
+    CARD,
+    FOLDER_ATTRIBUTES,
+    FOLDER_ATTRIBUTES_LFS,
+    FOLDER_FILES,
+    MANIFEST,
+    PIPELINE,
+    folder,
+)
+from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.version import Version
+
+PLAIN_MODE = 0o100644
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What a check must know of a file.
+
+    Attributes:
+        mode: as git keeps it; 0o100644 is a plain file.
+        sha256: of its content (behind a Git LFS pointer: of what it points to).
+        size_bytes: of the same.
+    """
+
+    mode: int
+    sha256: str
+    size_bytes: int
+
+
+def folder_faults(
+    model: str,
+    version: Version,
+    files: Mapping[str, FileFacts],
+    manifest: bytes,
+    attributes: bytes,
+) -> Iterator[str]:
+    """Yield what is wrong with the folder of one version.
+
+    Args:
+        model, version: what the tag and the registry call it.
+        files: name in the folder to its facts.
+        manifest: the bytes of manifest.json.
+        attributes: the bytes of the folder's .gitattributes.
+    """
+    where = folder(model)
+    for name, facts in sorted(files.items()):
+        if name not in FOLDER_FILES:
+            yield f"{where}/{name}: not a file of a version"
+        elif facts.mode != PLAIN_MODE:
+            yield f"{where}/{name}: mode {facts.mode:o}, expected {PLAIN_MODE:o}"
+    for name in sorted({MANIFEST, PIPELINE, CARD, ATTRIBUTES} - files.keys()):
+        yield f"{where}/{name}: missing"
+    if attributes not in (FOLDER_ATTRIBUTES, FOLDER_ATTRIBUTES_LFS):
+        yield f"{where}/{ATTRIBUTES}: not one of the two contents that a folder may have"
+    try:
+        read = Manifest.parse(manifest, f"{where}/{MANIFEST}")
+    except FormatError as error:
+        yield str(error)
+        return
+    if (read.model, read.version) != (model, version):
+        yield f"{where}/{MANIFEST}: is of {read.model} {read.version}, not of {model} {version}"
+    yield from _artifact_faults(where, read, files)
+
+
+def _artifact_faults(
+    where: str, manifest: Manifest, files: Mapping[str, FileFacts]
+) -> Iterator[str]:
+    declared = {entry.path: entry for entry in manifest.artifacts}
+    for name in sorted(files.keys() - declared.keys() - {MANIFEST, CARD}):
+        yield f"{where}/{name}: not in the manifest's artifacts"
+    for name, entry in declared.items():
+        facts = files.get(name)
+        if facts is None:
+            yield f"{where}/{name}: in the manifest's artifacts, not in the folder"
+        elif (facts.sha256, facts.size_bytes) != (entry.sha256, entry.size_bytes):
+            yield (
+                f"{where}/{name}: {facts.size_bytes} bytes of sha256 {facts.sha256[:12]}, the "
+                f"manifest says {entry.size_bytes} of {entry.sha256[:12]}"
+            )

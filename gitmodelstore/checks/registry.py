@@ -1,0 +1,30 @@
+"""What a new registry.json may do to the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gitmodelstore.values.policy import Policy
+from gitmodelstore.values.registry import Registry
+
+
+def registry_faults(before: Registry, after: Registry, policy: Policy) -> Iterator[str]:
+    """Yield what is wrong with the step from one registry to the next.
+
+    A version may not be lost, a status must be one of the store's, and an exclusive
+    status has one holder a model. Only models that the step touches are judged: one
+    broken model must not stop the others.
+    """
+    touched = set()
+    for change in before.changes(after):
+        touched.add(change.model)
+        if change.after is None:
+            yield f"{change.model} {change.version} is lost from registry.json"
+        elif change.after not in policy.statuses:
+            yield f"{change.model} {change.version} has the unknown status '{change.after}'"
+    for model in sorted(touched):
+        for status in sorted(policy.exclusive):
+            holders = after.holders(model, status)
+            if len(holders) > 1:
+                found = ", ".join(map(str, holders))
+                yield f"{model} has {len(holders)} versions in {status}: {found}"

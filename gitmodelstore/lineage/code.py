@@ -1,0 +1,269 @@
+"""The code that trained a version: repository, commit, and whether that is the truth.
+
+A commit id alone lies when the sources were changed after it, so the changes are
+looked for and digested. Only git knows them; it is asked through its own program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from gitmodelstore.errors import GitFailed, InvalidInput
+from gitmodelstore.lineage import visible, without_credentials
+from gitmodelstore.plumbing import git
+from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.manifest import Code
+
+_SOURCE_ENDINGS = (b".py", b".ipynb")
+
+_STATUS = (
+    "--no-optional-locks",  # a recording must not disturb a commit that is being made
+    "status",
+    "--porcelain=v2",
+    "--branch",
+    "-z",
+    "--untracked-files=all",
+    "--ignore-submodules=none",  # whatever the settings say, changes in them are changes
+)
+_CONFIG = (
+    "config",
+    "--null",
+    "--get-regexp",
+    r"^(remote\..*\.url|branch\..*\.remote|extensions\.objectformat)$",
+)
+# The bytes are digested, so they must not follow anybody's settings.
+_DIFF = (
+    "--no-optional-locks",
+    "diff",
+    "--binary",
+    "--full-index",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "--no-renames",
+    "--no-indent-heuristic",
+    "--diff-algorithm=myers",
+    "--unified=3",
+    "--inter-hunk-context=0",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+    "--submodule=diff",
+    "--ignore-submodules=none",
+    "-O/dev/null",
+)
+# The tree without files, which git knows without holding it: what a first commit is compared to.
+_EMPTY_TREE = {
+    "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+_NETWORK_URL = re.compile(r"(?:https?|ssh|git|git\+ssh|ssh\+git|ftps?)://.+", re.IGNORECASE)
+_SCP_URL = re.compile(r"(?:[^/@:\s]+@)?[^/@:\s]{2,}:(?!//).+")
+
+
+class _Status(NamedTuple):
+    """What `git status` says: see "Porcelain Format Version 2" in git help status."""
+
+    commit: str | None
+    branch: str | None
+    has_changes: bool
+    untracked: tuple[bytes, ...]
+
+
+def capture(folder: Path, entry_point: Path | None = None) -> Code | None:
+    """Return the git repository around `folder`, and whether its commit says it all.
+
+    The innermost repository is recorded, so a submodule stands for itself. `dirty`
+    means that tracked files differ from the commit, in the index or the work tree,
+    or that there is source the commit lacks: an untracked `*.py` or `*.ipynb` file
+    that is not ignored, or the entry point itself, even if ignored. Other untracked
+    files, such as what training writes, do not count.
+
+    `diff` is the SHA-256 over the bytes of `git diff` against the commit, then for
+    each such untracked file, in the order of the bytes of its path: the path, NUL,
+    the SHA-256 of the file in hexadecimal, newline.
+
+    Files that somebody told git to overlook (`update-index --assume-unchanged`) are
+    overlooked here too.
+
+    Args:
+        folder: a folder, of which the parents are searched.
+        entry_point: the script that trained; None when unknown, as in a notebook.
+
+    Returns:
+        None when there is no repository around `folder`.
+
+    Raises:
+        GitFailed: git is not installed, or refuses the repository (owned by
+            somebody else, corrupt).
+        InvalidInput: an untracked source file cannot be read.
+    """
+    top = _toplevel(folder)
+    if top is None:
+        return None
+    script = None if entry_point is None else _relative(entry_point, top)
+    questions = _questions(script)
+    running = [git.start(args, top) for args in questions]  # side by side
+    answers = [_answer(process, args) for process, args in zip(running, questions, strict=True)]
+    status = _parse_status(answers[0])
+    config = _parse_config(answers[1])
+    is_missing = script is not None and not answers[2]
+    sources = _uncommitted_sources(status, script if is_missing else None)
+    dirty = status.has_changes or bool(sources)
+    return Code(
+        url=_url(config, status.branch),
+        commit=status.commit,
+        branch=None if status.branch is None else visible(status.branch),
+        dirty=dirty,
+        diff=_diff_digest(top, status, config, sources) if dirty else None,
+        entry_point=_shown(entry_point, script),
+    )
+
+
+def entry_point() -> Path | None:
+    """Return the script that Python was started with; None in a notebook or a shell."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    if not isinstance(file, str):
+        return None
+    path = Path(file).absolute()
+    return path if path.is_file() else None
+
+
+def _toplevel(folder: Path) -> Path | None:
+    """Find the work tree around `folder` without starting a process."""
+    here = Path(os.path.realpath(folder))
+    for candidate in (here, *here.parents):
+        mark = candidate / ".git"  # a file in linked work trees and submodules
+        if mark.is_file() or (mark / "HEAD").exists():
+            return candidate
+    return None
+
+
+def _questions(script: str | None) -> list[tuple[str, ...]]:
+    asked: list[tuple[str, ...]] = [_STATUS, _CONFIG]
+    if script is not None:
+        asked.append(("--literal-pathspecs", "ls-files", "-z", "--", script))
+    return asked
+
+
+def _answer(process: subprocess.Popen[bytes], args: tuple[str, ...]) -> bytes:
+    stdout, stderr = process.communicate()
+    if process.returncode == 0 or (args is _CONFIG and process.returncode == 1):  # 1: no match
+        return stdout
+    verb = next(arg for arg in args if not arg.startswith("-"))
+    said = stderr.decode(errors="replace").strip()
+    lines = said.splitlines()
+    fix = next((line.strip() for line in lines if "git config --global" in line), None)
+    raise GitFailed(
+        f"`git {verb}` failed: {lines[0] if lines else f'exit status {process.returncode}'}",
+        command="git " + " ".join(args),
+        stderr=said,
+        hint=f"run `{fix}`" if fix else None,
+    )
+
+
+def _parse_status(output: bytes) -> _Status:
+    commit = branch = None
+    has_changes = False
+    untracked = []
+    for entry in _entries(output):
+        kind, _, rest = entry.partition(b" ")
+        if kind == b"?":
+            untracked.append(rest)
+        elif kind != b"#":
+            has_changes = True
+        elif rest.startswith(b"branch.oid ") and rest != b"branch.oid (initial)":
+            commit = rest.split(b" ", 1)[1].decode("ascii")
+        elif rest.startswith(b"branch.head ") and rest != b"branch.head (detached)":
+            branch = os.fsdecode(rest.split(b" ", 1)[1])
+    return _Status(commit, branch, has_changes, tuple(untracked))
+
+
+def _entries(output: bytes) -> Iterator[bytes]:
+    """Yield the entries of `status -z`; that of a rename has a second part, skipped here."""
+    parts = iter(output.split(b"\0"))
+    for part in parts:
+        if part:
+            yield part
+        if part.startswith(b"2 "):
+            next(parts, None)
+
+
+def _parse_config(output: bytes) -> dict[str, str]:
+    """Return key to value; git writes a key, newline, its value, NUL."""
+    pairs = (entry.partition("\n") for entry in os.fsdecode(output).split("\0") if entry)
+    found: dict[str, str] = {}
+    for key, _, value in pairs:
+        # The first url of a remote is the one that git fetches from; of the rest the last counts.
+        if not (key.startswith("remote.") and key in found):
+            found[key] = value
+    return found
+
+
+def _url(config: dict[str, str], branch: str | None) -> str | None:
+    """The address of origin, of the branch's remote, of any: the first that others can reach."""
+    wanted = ["remote.origin.url", f"remote.{config.get(f'branch.{branch}.remote')}.url"]
+    wanted += [key for key in config if key.startswith("remote.")]
+    urls = (config[key] for key in wanted if key in config)
+    return next((url for url in map(_recorded_url, urls) if url), None)
+
+
+def _recorded_url(url: str) -> str | None:
+    """Return `url` as it may be recorded; None for a folder of this machine."""
+    if _NETWORK_URL.fullmatch(url):
+        return visible(without_credentials(url).partition("?")[0].partition("#")[0])
+    return visible(url) if _SCP_URL.fullmatch(url) and "::" not in url else None
+
+
+def _uncommitted_sources(status: _Status, missing_script: str | None) -> list[bytes]:
+    found = {path for path in status.untracked if path.lower().endswith(_SOURCE_ENDINGS)}
+    if missing_script is not None:
+        found.add(os.fsencode(missing_script))
+    return sorted(found)
+
+
+def _diff_digest(
+    top: Path, status: _Status, config: dict[str, str], sources: list[bytes]
+) -> Digest:
+    total = hashlib.sha256()
+    if status.has_changes:
+        empty = _EMPTY_TREE[config.get("extensions.objectformat", "sha1")]
+        args = (*_DIFF, status.commit or empty, "--")
+        total.update(_answer(git.start(args, top), args))
+    for path in sources:
+        total.update(path + b"\0" + _file_digest(top / os.fsdecode(path)) + b"\n")
+    return Digest("sha256", total.hexdigest())
+
+
+def _file_digest(path: Path) -> bytes:
+    """The SHA-256 in hexadecimal: of a link its target, as git would record it."""
+    try:
+        content = os.fsencode(os.readlink(path)) if path.is_symlink() else path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot read the untracked source '{visible(str(path))}': "
+            f"{(error.strerror or str(error)).lower()}",
+            hint="commit it, or name it in .gitignore if it took no part",
+        ) from error
+    return hashlib.sha256(content).hexdigest().encode("ascii")
+
+
+def _relative(script: Path, top: Path) -> str | None:
+    """Return the script's path in the repository, None when it is outside or not there."""
+    # Only the folder is resolved: git records a link as itself, not as what it points to.
+    whole = Path(os.path.realpath(script.parent)) / script.name
+    if not whole.is_relative_to(top) or not whole.is_file():
+        return None
+    return whole.relative_to(top).as_posix()
+
+
+def _shown(entry_point: Path | None, script: str | None) -> str | None:
+    if entry_point is None:
+        return None
+    return visible(script if script is not None else entry_point.name)

@@ -1,0 +1,279 @@
+"""What was installed: the few distributions that a pipeline needs, and all the others.
+
+Names and versions are read off the metadata folders' own names; of their files only
+those of distributions that the pipeline leads to are opened.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.manifest import Environment
+
+# Where the guess "named as its module" fails, for the module that every pipeline has.
+_FAMILIAR = {"sklearn": "scikit-learn"}
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_EXTRA = re.compile(r"\bextra\s*[=!<>~]")
+_PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+
+
+@dataclass(frozen=True)
+class Captured:
+    """The environment, and the two files that spell it out.
+
+    Attributes:
+        environment: for the manifest.
+        requirements: requirements.txt: `name==version` of what the pipeline needs,
+            sorted, one a line.
+        installed: environment.txt: two comment lines, `# python 3.11.7` and
+            `# platform linux-x86_64`, then `name==version` of everything, sorted.
+    """
+
+    environment: Environment
+    requirements: bytes
+    installed: bytes
+
+
+def capture(globals_: Iterable[str], *, with_pandas: bool) -> Captured:
+    """Return what is installed, and which of it the pipeline needs.
+
+    Needed are the distributions that ship the modules of `globals_`, pandas where
+    asked for, and what these require in turn, extras left out. Modules of the
+    standard library, and those that no distribution ships (a team's own files), need
+    none. A distribution without a version, as a broken installation leaves behind,
+    is not there. When one name is installed twice the first on `sys.path` counts, as
+    it does for imports.
+
+    Args:
+        globals_: dotted names, such as "sklearn.linear_model._logistic.LogisticRegression".
+        with_pandas: whether the pipeline was fitted on columns with names.
+    """
+    installed = _installed()
+    needed = _closure(_roots(installed, globals_, with_pandas=with_pandas), installed)
+    pins = {name: installed[name].version for name in sorted(needed)}
+    python, system = sys.version.split()[0], _platform()
+    head = f"# python {python}\n# platform {system}\n"
+    everything = {name: installed[name].version for name in sorted(installed)}
+    archived = head.encode("utf-8") + _lines(everything)
+    return Captured(
+        Environment(python=python, platform=system, pins=pins, digest=Digest.of(archived)),
+        requirements=_lines(pins),
+        installed=archived,
+    )
+
+
+def normalized(name: str) -> str:
+    """Return the name of a distribution as PEP 503 spells it.
+
+    >>> normalized("Scikit_Learn")
+    'scikit-learn'
+    """
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _platform() -> str:
+    return f"{platform.system()}-{platform.machine()}".lower()
+
+
+def _lines(pins: Mapping[str, str]) -> bytes:
+    return "".join(f"{name}=={version}\n" for name, version in pins.items()).encode("utf-8")
+
+
+# What is installed
+
+
+@dataclass
+class _Distribution:
+    """One installed distribution; its files are read when they are asked for.
+
+    Attributes:
+        name: normalized.
+        version: as its folder is named.
+        path: its `.dist-info` folder, or `.egg-info` folder or file.
+    """
+
+    name: str
+    version: str
+    path: Path
+    _shipped: dict[str, bool] = field(default_factory=dict)
+
+    @cached_property
+    def requires(self) -> tuple[str, ...]:
+        """Normalized names that it requires without an extra."""
+        found = []
+        for line in _metadata(self.path).splitlines():
+            if not line:  # the description begins
+                break
+            if line.startswith("Requires-Dist:"):
+                found.append(line.partition(":")[2].strip())
+        found += _egg_requirements(self.path)
+        return tuple(
+            normalized(match.group())
+            for requirement in found
+            if (match := _NAME.match(requirement)) and not _is_extra(requirement)
+        )
+
+    @cached_property
+    def _top_level(self) -> frozenset[str]:
+        return frozenset(_text(self.path / "top_level.txt").split())
+
+    @cached_property
+    def _record(self) -> str:
+        files = _text(self.path / "RECORD") or _text(self.path / "installed-files.txt")
+        return "\n" + files.replace("\\", "/")
+
+    def ships(self, module: str) -> bool:
+        """Whether it installed `module`, a top-level name or a dotted one."""
+        if module not in self._shipped:
+            self._shipped[module] = self._looks_shipped(module)
+        return self._shipped[module]
+
+    def _looks_shipped(self, module: str) -> bool:
+        if module in self._top_level:
+            return True
+        path = module.replace(".", "/")
+        if any(f"\n{path}{ending}" in self._record for ending in ("/", ".")):
+            return True
+        # An editable installation lists only the hook that finds its modules.
+        return normalized(module) == self.name and ".pth," in self._record
+
+
+def _installed() -> dict[str, _Distribution]:
+    """Return normalized name to distribution, scanned once until sys.path or a folder changes."""
+    return _scan(tuple(_watched_folders()))
+
+
+def _watched_folders() -> Iterator[tuple[str, int]]:
+    for entry in dict.fromkeys(sys.path):
+        try:
+            status = os.stat(entry or ".")
+        except OSError:  # a folder that is not there, as Python puts on its path
+            continue
+        yield entry or os.getcwd(), status.st_mtime_ns
+
+
+@lru_cache(maxsize=4)
+def _scan(folders: tuple[tuple[str, int], ...]) -> dict[str, _Distribution]:
+    found: dict[str, _Distribution] = {}
+    for folder, _ in folders:
+        for name in _listing(folder):
+            distribution = _distribution(folder, name)
+            if distribution is not None:
+                found.setdefault(distribution.name, distribution)
+    return found
+
+
+def _listing(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:  # an archive, which has no folder to list
+        return []
+
+
+def _distribution(folder: str, entry: str) -> _Distribution | None:
+    stem, suffix = os.path.splitext(entry)
+    if suffix not in (".dist-info", ".egg-info"):
+        return None
+    path = Path(folder, entry)
+    name, _, rest = stem.partition("-")
+    version = re.sub(r"-py\d[\d.]*$", "", rest) if suffix == ".egg-info" else rest
+    if suffix == ".dist-info" and not (path / "METADATA").is_file():
+        return None
+    if not version:
+        name, version = _declared(path, name)
+    version = version.replace("_", "-") if "_" in version else version
+    if not _NAME.fullmatch(name) or not _PIN.fullmatch(version):
+        return None
+    return _Distribution(normalized(name), version, path)
+
+
+def _declared(path: Path, name: str) -> tuple[str, str]:
+    """Name and version from the metadata itself: a source tree's folder does not say them."""
+    head = _metadata(path).partition("\n\n")[0]
+    fields = dict(re.findall(r"^(Name|Version): *(.*?) *$", head, re.MULTILINE))
+    return fields.get("Name", name), fields.get("Version", "")
+
+
+def _metadata(path: Path) -> str:
+    if path.suffix == ".dist-info":
+        return _text(path / "METADATA")
+    return _text(path) if path.is_file() else _text(path / "PKG-INFO")
+
+
+def _is_extra(requirement: str) -> bool:
+    """Whether only an extra asks for it: `polars; extra == "frames"`."""
+    return _EXTRA.search(requirement.partition(";")[2]) is not None
+
+
+def _egg_requirements(path: Path) -> list[str]:
+    """The part of requires.txt before the first section, which names an extra or a condition."""
+    if path.suffix != ".egg-info":
+        return []
+    return re.split(r"^\[", _text(path / "requires.txt"), flags=re.MULTILINE)[0].split("\n")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError:  # optional in every format of metadata
+        return ""
+
+
+# What is needed
+
+
+def _roots(
+    installed: Mapping[str, _Distribution], globals_: Iterable[str], *, with_pandas: bool
+) -> set[str]:
+    modules = {name.rpartition(".")[0] or name for name in globals_}
+    foreign = {name for name in modules if name.partition(".")[0] not in sys.stdlib_module_names}
+    found = {provider for name in foreign if (provider := _provider(installed, name)) is not None}
+    if with_pandas and "pandas" in installed:
+        found.add("pandas")
+    return found
+
+
+def _provider(installed: Mapping[str, _Distribution], module: str) -> str | None:
+    """Return the distribution that ships `module`; None when none does.
+
+    Distributions that share a top-level package (google, azure, sphinxcontrib) are
+    told apart by the longest part of the name that only one of them ships.
+    """
+    top = module.partition(".")[0]
+    guess = installed.get(_FAMILIAR.get(top, normalized(top)))
+    if guess is not None and guess.ships(top) and not _is_shared(top):
+        return guess.name
+    candidates = [held for held in installed.values() if held.ships(top)]
+    parts = module.split(".")
+    for length in range(len(parts), 1, -1):
+        if len(candidates) < 2:
+            break
+        prefix = ".".join(parts[:length])
+        narrower = [held for held in candidates if held.ships(prefix)]
+        candidates = narrower or candidates
+    return min((held.name for held in candidates), default=None)
+
+
+def _is_shared(top: str) -> bool:
+    """Whether the package has no file of its own, as namespace packages have none."""
+    module = sys.modules.get(top)
+    return module is not None and getattr(module, "__file__", None) is None
+
+
+def _closure(roots: set[str], installed: Mapping[str, _Distribution]) -> set[str]:
+    needed: set[str] = set()
+    waiting = sorted(roots)
+    while waiting:
+        name = waiting.pop()
+        if name not in needed and name in installed:
+            needed.add(name)
+            waiting.extend(installed[name].requires)
+    return needed

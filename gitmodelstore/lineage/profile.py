@@ -1,0 +1,136 @@
+"""A few numbers about a column that tell drift from sameness, and no one's record.
+
+Whatever is given rests on at least five rows: no extremes, no rare values, no text
+that is mostly distinct.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gitmodelstore.lineage import frames, visible
+
+FEWEST_ROWS = 5  # behind every number and every listed value
+MOST_VALUES = 20
+_LONGEST_VALUE = 80  # characters; longer ones are prose
+_DIGITS = 4  # significant: enough to see drift
+_QUANTILES = {"p01": 0.01, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p99": 0.99}
+_SECONDS_PER_DAY = 86_400
+
+
+def profile(column: Any) -> dict[str, Any]:
+    """Return summary numbers of one column, as JSON holds them.
+
+    `missing` counts rows without a value. Numbers add `infinite` (rows, when there
+    are any), `mean`, `std` (with n - 1) and quantiles `p01` to `p99`, to four
+    significant digits; durations the same in seconds, with `unit`; times the
+    quantiles as days of UTC. Bools add `true`, the share. Text and categories add
+    `distinct`, and `values` with their shares when there are at most 20, each seen
+    five times or more. A number that fewer than five rows stand behind, or that is
+    not finite, is left out; so is everything but `missing` for other types.
+
+    Args:
+        column: a Series or an array, shape (n_rows,).
+
+    Raises:
+        InvalidInput: the column holds something that gms-df-1 does not know.
+    """
+    encoded = frames.encode(column)
+    found: dict[str, Any] = {
+        "missing": 0 if encoded.missing is None else int(encoded.missing.sum())
+    }
+    kind = encoded.type.partition("[")[0]
+    if kind == "bool":
+        found |= _truth(_kept(encoded.parts[0], encoded))
+    elif kind.startswith(("int", "uint", "float")) and kind != "interval":
+        found |= _numbers(_kept(encoded.parts[0], encoded).astype(np.float64))
+    elif kind == "datetime64":
+        found |= _days(_kept(encoded.parts[0], encoded))
+    elif kind == "timedelta64":
+        seconds = encoded.parts[0] + encoded.parts[1] / 1e9
+        found |= {"unit": "s", **_numbers(_kept(seconds, encoded))}
+    elif kind == "str":
+        texts = _kept(np.asarray(column, dtype=object).reshape(-1), encoded)
+        found |= _values(Counter(texts.tolist()))
+    elif kind == "category":
+        found |= _values(_category_counts(column, encoded))
+    return found
+
+
+def _kept(values: Any, encoded: frames.Encoded) -> Any:
+    return values if encoded.missing is None else values[~encoded.missing]
+
+
+def _truth(values: Any) -> dict[str, Any]:
+    if len(values) < FEWEST_ROWS:
+        return {}
+    return {"true": _rounded(float(np.count_nonzero(values)) / len(values))}
+
+
+def _numbers(values: Any) -> dict[str, Any]:
+    finite = values[np.isfinite(values)]
+    found: dict[str, Any] = {}
+    if len(finite) != len(values):
+        found["infinite"] = len(values) - len(finite)
+    if len(finite) < FEWEST_ROWS:
+        return found
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is left out below
+        found["mean"] = float(finite.mean())
+        found["std"] = float(finite.std(ddof=1))
+        found |= _quantiles(finite)
+    return {
+        name: value if isinstance(value, int) else _rounded(value)
+        for name, value in found.items()
+        if math.isfinite(value)
+    }
+
+
+def _days(seconds: Any) -> dict[str, Any]:
+    days = _quantiles(np.floor_divide(seconds, _SECONDS_PER_DAY))
+    return {name: str(np.datetime64(math.floor(day), "D")) for name, day in days.items()}
+
+
+def _quantiles(values: Any) -> dict[str, float]:
+    """The quantiles that have five rows or more on either side, interpolated linearly."""
+    ordered = np.sort(values)
+    found = {}
+    for name, share in _QUANTILES.items():
+        if len(ordered) * min(share, 1 - share) < FEWEST_ROWS:
+            continue
+        place = share * (len(ordered) - 1)
+        below = float(ordered[math.floor(place)])
+        above = float(ordered[math.ceil(place)])
+        found[name] = below + (above - below) * (place - math.floor(place))
+    return found
+
+
+def _category_counts(column: Any, encoded: frames.Encoded) -> dict[str, int]:
+    labels = column.dtype.categories if hasattr(column.dtype, "categories") else None
+    if labels is None:  # a dictionary of Arrow
+        return Counter(map(str, _kept(np.asarray(column, dtype=object), encoded).tolist()))
+    codes = _kept(encoded.parts[1], encoded)
+    counts = np.bincount(codes, minlength=len(labels)).tolist()
+    return {
+        frames.label_text(label): count
+        for label, count in zip(labels, counts, strict=True)
+        if count
+    }
+
+
+def _values(counts: Mapping[str, int]) -> dict[str, Any]:
+    found: dict[str, Any] = {"distinct": len(counts)}
+    rows = sum(counts.values())
+    few = 0 < len(counts) <= MOST_VALUES
+    if few and min(counts.values()) >= FEWEST_ROWS and max(map(len, counts)) <= _LONGEST_VALUE:
+        ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        found["values"] = {visible(value): _rounded(count / rows) for value, count in ordered}
+    return found
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}") + 0.0  # never -0.0

@@ -1,0 +1,42 @@
+"""Which store is meant when nobody names one."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from gitmodelstore.errors import NotAStore
+from gitmodelstore.plumbing.repository import Repository
+
+
+def discover(folder: Path) -> Repository:
+    """Return the store that `folder` belongs to.
+
+    It is what `[tool.gitmodelstore] store` says in the nearest pyproject.toml of
+    `folder` or above that says it, else the repository around `folder`.
+
+    Raises:
+        NotAStore: there is neither, or the one named is not there.
+    """
+    folder = folder.absolute()
+    for above in (folder, *folder.parents):
+        named = _named_in(above / "pyproject.toml")
+        if named is not None:
+            return Repository.open(above / named)
+    return Repository.discover(folder)
+
+
+def _named_in(path: Path) -> str | None:
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise NotAStore(
+            f"'{path}' is not TOML: {error}", hint="mend it, or name the store with -C"
+        ) from error
+    tool = settings.get("tool", {})
+    named = tool.get("gitmodelstore", {}).get("store") if isinstance(tool, dict) else None
+    if named is not None and not isinstance(named, str):
+        raise NotAStore(f"'{path}': [tool.gitmodelstore] store must be a path, found {named!r}")
+    return named

@@ -1,0 +1,46 @@
+"""One version as plain files."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from gitmodelstore.errors import CannotWrite, StoreError
+from gitmodelstore.operations.load import read_verified
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing.repository import writing
+from gitmodelstore.values.model_version import ModelVersion
+
+
+def download(snapshot: Snapshot, version: ModelVersion, target: Path) -> Path:
+    """Write the files of a version into a new folder, each verified, and return the folder.
+
+    Args:
+        snapshot, version: which version.
+        target: the folder; it must not exist, or be empty.
+
+    Raises:
+        CannotWrite: it exists and holds something, or the disk does not take it.
+        IntegrityError, MissingObject: a file is not the one that was released; nothing is left.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise CannotWrite(
+            f"'{target}' exists and is not empty", hint="name another folder with -o DIR"
+        )
+    manifest = snapshot.manifest(version)
+    with writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        for name in snapshot.files(version):
+            data = read_verified(snapshot, version, name, manifest)
+            with writing(target):
+                (partial / name).write_bytes(data)
+        with writing(target):
+            partial.chmod(0o755)  # mkdtemp makes it private
+            partial.replace(target)
+    except (StoreError, KeyboardInterrupt):
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return target

@@ -1,0 +1,212 @@
+"""Make a model store."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitmodelstore.errors import CannotWork, NotAStore, StoreError
+from gitmodelstore.operations.publish import Writer
+from gitmodelstore.plumbing import disk, lock, refs, worktree
+from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository, writing
+from gitmodelstore.values.layout import (
+    ATTRIBUTES,
+    MODELS,
+    NEW_SETTINGS,
+    REGISTRY,
+    SETTINGS,
+    STORE_ATTRIBUTES,
+)
+from gitmodelstore.values.registry import EMPTY
+
+BRANCH = "main"
+_MESSAGE = "Start a model store\n"
+# What `git init --bare` and an `init` that was interrupted leave.
+_OURS = {
+    *(".git", ATTRIBUTES, REGISTRY, SETTINGS),
+    *("HEAD", "config", "description", "hooks", "info", "objects", "refs", "gitmodelstore"),
+    "branches",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Initialized:
+    """What `init` made.
+
+    Attributes:
+        repository: the store.
+        created: False when it was a store already.
+        notes: what else was done, one sentence each.
+    """
+
+    repository: Repository
+    created: bool
+    notes: tuple[str, ...] = ()
+
+
+def init(
+    path: Path, *, bare: bool, identify: Callable[[Path], Writer], place_inside: bool = False
+) -> Initialized:
+    """Make a store at `path`, or return the one that is there.
+
+    Inside the work tree of another repository, which is taken for the code that
+    trains the models, the store becomes a repository of its own, that repository
+    is told to ignore it, and its pyproject.toml, if it has one, to find it.
+
+    Args:
+        path: the folder; made if need be.
+        bare: without a work tree, as on a server.
+        identify: returns who makes it, asked only when something is written.
+        place_inside: put the store into `models/` when `path` is itself such a work tree.
+
+    Raises:
+        NotAStore: the folder holds other things.
+        NoIdentity, CannotWrite: nothing was made.
+    """
+    path = path.absolute()
+    code = _code_repository(path)
+    if place_inside and code is not None and not _is_store(path):
+        path = code / MODELS
+    if _is_store(path):
+        return Initialized(Repository.open(path), created=False)
+    _refuse_other_repository(path)
+    _refuse_occupied(path)
+    writer = identify(_nearest_folder(path))
+    repository = Repository.init(path, bare=bare, branch=BRANCH)
+    _first_commit(repository, writer)
+    notes = () if code is None or bare else tuple(_introduce(code, path))
+    return Initialized(repository, created=True, notes=notes)
+
+
+def _first_commit(repository: Repository, writer: Writer) -> None:
+    files = {
+        REGISTRY: EMPTY.render(),
+        SETTINGS: NEW_SETTINGS,
+        ATTRIBUTES: STORE_ATTRIBUTES,
+    }
+    with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds):
+        entries = {
+            name: Entry(PLAIN_FILE, repository.write_blob(data)) for name, data in files.items()
+        }
+        commit = repository.write_commit(
+            repository.write_tree(None, entries),
+            (),
+            _MESSAGE,
+            author=writer.author,
+            committer=writer.committer,
+            when=writer.when,
+        )
+        if writer.durable:
+            disk.sync(repository.common_dir)
+        refs.advance(
+            repository,
+            None,
+            commit,
+            who=writer.committer,
+            when=writer.when,
+            what=_MESSAGE.strip(),
+            durable=writer.durable,
+        )
+        for tree in worktree.on_branch(repository):
+            worktree.populate(tree)
+
+
+def _refuse_other_repository(path: Path) -> None:
+    """Refuse a repository with commits; an empty one, as `git init` makes it, will do."""
+    try:
+        repository = Repository.open(path)
+    except NotAStore:
+        return
+    if not repository.is_empty:
+        raise NotAStore(
+            f"'{path}' is a git repository of something else",
+            hint="name a folder of its own for the store: gms init models",
+        )
+
+
+def _is_store(path: Path) -> bool:
+    try:
+        repository = Repository.open(path)
+    except CannotWork:
+        return False
+    tip = repository.head(repository.branch)
+    if tip is None:
+        return False
+    return repository.entry(repository.commit(tip).tree, REGISTRY) is not None
+
+
+def _code_repository(path: Path) -> Path | None:
+    """Return the top folder of the repository in whose work tree `path` lies; None without one."""
+    try:
+        found = Repository.discover(_nearest_folder(path))
+    except StoreError:
+        return None
+    return found.work_tree.resolve() if found.work_tree else None
+
+
+def _nearest_folder(path: Path) -> Path:
+    """Return `path`, or the nearest folder above it that exists."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def _refuse_occupied(path: Path) -> None:
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise NotAStore(f"'{path}' is a file", hint="name a folder for the store: gms init models")
+    with writing(path):
+        found = sorted(entry.name for entry in path.iterdir() if entry.name not in _OURS)
+    if found:
+        raise NotAStore(
+            f"'{path}' is not empty: it holds '{found[0]}'",
+            hint="name a new folder for the store: gms init models",
+        )
+
+
+def _introduce(code: Path, store: Path) -> list[str]:
+    """Tell the code repository around the store to ignore it and where it is."""
+    relative = store.resolve().relative_to(code).as_posix()
+    notes = []
+    if _exclude(code, f"/{relative}/"):
+        notes.append(f"the code repository ignores it: /{relative}/ is in .git/info/exclude")
+    if _name_in_pyproject(code / "pyproject.toml", relative):
+        notes.append(
+            f"pyproject.toml names it: [tool.gitmodelstore] store = {json.dumps(relative)}"
+        )
+    return notes
+
+
+def _exclude(code: Path, line: str) -> bool:
+    path = Repository.open(code).common_dir / "info" / "exclude"
+    with writing(path.parent):
+        path.parent.mkdir(exist_ok=True)
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        if line in text.splitlines():
+            return False
+        gap = "" if not text or text.endswith("\n") else "\n"
+        path.write_text(f"{text}{gap}{line}\n", encoding="utf-8")
+    return True
+
+
+def _name_in_pyproject(path: Path, relative: str) -> bool:
+    """Add `[tool.gitmodelstore] store` to a pyproject.toml; leave one that has it, or is broken."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        tool = tomllib.loads(text).get("tool", {})
+    except (FileNotFoundError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+    if not isinstance(tool, dict) or "store" in tool.get("gitmodelstore", {}):
+        return False
+    line = f"store = {json.dumps(relative)}\n"
+    header = re.search(r"^\[tool\.gitmodelstore\][ \t]*(?:#.*)?\n", text, re.MULTILINE)
+    if header:
+        text = text[: header.end()] + line + text[header.end() :]
+    else:
+        text = text.rstrip("\n") + f"\n\n[tool.gitmodelstore]\n{line}"
+    with writing(path):
+        path.write_text(text, encoding="utf-8")
+    return True

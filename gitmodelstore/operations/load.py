@@ -1,0 +1,107 @@
+"""From a version to its bytes, verified, and from those to a pipeline."""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from gitmodelstore.errors import IntegrityError, StoreError
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing import lfs
+from gitmodelstore.values.layout import CARD, MANIFEST, PIPELINE, folder
+from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.names import did_you_mean
+from gitmodelstore.values.policy import WITHDRAWN
+
+# Which version each living pipeline came from; an estimator is never written to.
+_loaded: dict[int, tuple[weakref.ref[Any], ModelVersion]] = {}
+
+
+def load(snapshot: Snapshot, version: ModelVersion, notify: Callable[[str], None]) -> Any:
+    """Return the pipeline of a version, ready to predict.
+
+    The bytes come from git's object database, or from git-lfs's folder; never from
+    a work tree. SHA-256 and size of exactly the bytes that are unpickled are those
+    of the manifest.
+
+    Raises:
+        IntegrityError: they are not.
+        MissingObject: they are not on this machine.
+        LoadError: they cannot be unpickled here.
+    """
+    from gitmodelstore.pipelines.load import load as unpickle
+
+    if version.status == WITHDRAWN:
+        notify(f"{version} was withdrawn; see why with `gms log {version.model}`")
+    data = read_verified(snapshot, version, PIPELINE)
+    pipeline = unpickle(data, name=f"{folder(version.model)}/{PIPELINE} of {version}")
+    _remember(pipeline, version)
+    return pipeline
+
+
+def read_verified(
+    snapshot: Snapshot, version: ModelVersion, name: str, manifest: Manifest | None = None
+) -> memoryview:
+    """Return the bytes of a file of a version, checked against its manifest.
+
+    The card is not in the manifest, being a function of it; the manifest itself is
+    checked against the tag.
+
+    Args:
+        snapshot, version, name: which file.
+        manifest: of that version, where the caller has read it.
+
+    Raises:
+        StoreError: the version has no such file.
+        IntegrityError, MissingObject: as in `load`.
+    """
+    path = f"{folder(version.model)}/{name}"
+    manifest = manifest or snapshot.manifest(version)
+    entry = manifest.artifact(name)
+    if entry is None and name not in (MANIFEST, CARD):
+        names = [MANIFEST, CARD, *(artifact.path for artifact in manifest.artifacts)]
+        raise StoreError(
+            f"{version} has no file '{name}'",
+            hint=did_you_mean(name, names) or f"it has {', '.join(sorted(names))}",
+        )
+    data = snapshot.read(version, name)
+    if entry is None:
+        return data
+    pointer = lfs.read_pointer(data)
+    if pointer is not None and entry.sha256 == pointer.sha256:
+        data = lfs.read(snapshot.repository.common_dir, pointer, path)
+    found = hashlib.sha256(data).hexdigest()
+    if (found, data.nbytes) != (entry.sha256, entry.size_bytes):
+        raise IntegrityError(
+            f"{path} of {version} is not the file that was released: {data.nbytes} bytes of "
+            f"sha256 {found[:12]}, the manifest says {entry.size_bytes} of {entry.sha256[:12]}",
+            path=path,
+            hint="fetch it from a sound clone; `gms log` and `git log` say who touched it",
+        )
+    return data
+
+
+def version_of(pipeline: Any) -> ModelVersion:
+    """Return the version that a loaded pipeline is.
+
+    Raises:
+        StoreError: this object was not loaded from a store in this process.
+    """
+    reference, version = _loaded.get(id(pipeline), (None, None))
+    if reference is None or version is None or reference() is not pipeline:
+        raise StoreError(
+            f"this {type(pipeline).__name__} was not loaded from a store",
+            hint="load it with `gms.load_model(...)`; a copy or a re-fit is another object",
+        )
+    return version
+
+
+def _remember(pipeline: Any, version: ModelVersion) -> None:
+    key = id(pipeline)
+    try:
+        _loaded[key] = (weakref.ref(pipeline, lambda _: _loaded.pop(key, None)), version)
+    except TypeError:  # a class with __slots__ and no __weakref__
+        _loaded.pop(key, None)

@@ -1,0 +1,244 @@
+"""What the store's branch says at one commit: registry, policy, folders, versions."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import datetime
+from functools import cached_property
+
+from gitmodelstore.errors import (
+    CorruptStore,
+    FormatError,
+    IntegrityError,
+    NotAStore,
+    VersionNotFound,
+)
+from gitmodelstore.plumbing.repository import Commit, Entry, Repository
+from gitmodelstore.values.layout import (
+    MANIFEST,
+    REGISTRY,
+    SETTINGS,
+    folder,
+    tag_name,
+)
+from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.policy import Policy
+from gitmodelstore.values.registry import EMPTY, Registry
+from gitmodelstore.values.version import Version
+
+_MANIFEST_TRAILER = re.compile(r"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
+_MOST_REMEMBERED = 16
+
+# Blobs are named by their content, so what this process has judged once stays judged.
+_registries: dict[str, Registry] = {}
+
+
+class Snapshot:
+    """The store as of one commit of its branch.
+
+    Attributes:
+        repository: where it lies.
+        commit: the commit.
+    """
+
+    def __init__(self, repository: Repository, commit: Commit) -> None:
+        self.repository = repository
+        self.commit = commit
+
+    @classmethod
+    def now(cls, repository: Repository) -> Snapshot:
+        """Return the store as its branch stands.
+
+        Raises:
+            NotAStore: the repository has no such branch, or no registry.json on it.
+        """
+        tip = repository.head(repository.branch)
+        name = repository.branch.removeprefix("refs/heads/")
+        if tip is None:
+            raise NotAStore(
+                f"'{_place(repository)}' is no model store: it has no branch '{name}'",
+                hint="make one with `gms init`, or name its branch: git config store.branch NAME",
+            )
+        snapshot = cls(repository, repository.commit(tip))
+        if repository.entry(snapshot.commit.tree, REGISTRY) is None:
+            raise NotAStore(
+                f"'{_place(repository)}' is no model store: no {REGISTRY} on branch '{name}'",
+                hint="make one with `gms init`",
+            )
+        return snapshot
+
+    def at(self, moment: datetime) -> Snapshot:
+        """Return the store as it was at `moment`: committer dates along first parents.
+
+        Raises:
+            VersionNotFound: there was no store yet.
+        """
+        for commit in self.repository.first_parents(self.commit.oid):
+            if commit.when <= moment:
+                return Snapshot(self.repository, commit)
+        raise VersionNotFound(f"there was no store yet on {moment:%Y-%m-%d %H:%M} UTC")
+
+    @cached_property
+    def registry(self) -> Registry:
+        """What registry.json says, judged strictly.
+
+        Raises:
+            CorruptStore: it does not follow its format.
+        """
+        entry = self.repository.entry(self.commit.tree, REGISTRY)
+        if entry is None:
+            raise CorruptStore(f"{REGISTRY} is missing from commit {self.commit.oid[:12]}")
+        known = _registries.get(entry.oid)
+        if known is None:
+            data = bytes(self.repository.read(entry.oid, REGISTRY))
+            try:
+                known = Registry.parse(data)
+            except FormatError as error:
+                raise CorruptStore(
+                    str(error),
+                    hint=f"see who changed it: git log -p -3 -- {REGISTRY}; then "
+                    f"`git restore --source=COMMIT -- {REGISTRY}` and commit",
+                ) from error
+            remember(entry.oid, known)
+        return known
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What modelstore.toml says; the defaults where there is none.
+
+        Raises:
+            CorruptStore: it does not follow its format.
+        """
+        entry = self.repository.entry(self.commit.tree, SETTINGS)
+        if entry is None:
+            return Policy()
+        try:
+            return Policy.parse(bytes(self.repository.read(entry.oid, SETTINGS)))
+        except FormatError as error:
+            raise CorruptStore(str(error), hint=error.hint) from error
+
+    def version(self, model: str, version: Version) -> ModelVersion:
+        """Return a version that the registry holds, with the commit that introduced it.
+
+        Raises:
+            VersionNotFound: the registry does not hold it.
+            IntegrityError: its tag was moved.
+        """
+        status = self.registry.status(model, version)
+        if status is None:
+            raise VersionNotFound(f"no version '{version}' of '{model}'")
+        return ModelVersion(model, version, status, introduced_by(self, model, version))
+
+    def manifest(self, version: ModelVersion) -> Manifest:
+        """Return the manifest of a version, checked against its tag.
+
+        Raises:
+            IntegrityError: it is not the one that was released, or of another version.
+            FormatError: it does not follow its format.
+        """
+        path = f"{folder(version.model)}/{MANIFEST}"
+        data = bytes(self.read(version, MANIFEST))
+        tag = self.repository.tag(version.tag)
+        said = _MANIFEST_TRAILER.search(tag.message) if tag else None
+        if said and hashlib.sha256(data).hexdigest() != said[1]:
+            raise IntegrityError(
+                f"{path} of {version} is not the one that tag {version.tag} names", path=path
+            )
+        manifest = Manifest.parse(data, path)
+        if (manifest.model, manifest.version) != (version.model, version.version):
+            raise IntegrityError(
+                f"{path} of {version} is of {manifest.model} {manifest.version}", path=path
+            )
+        return manifest
+
+    def read(self, version: ModelVersion, name: str) -> memoryview:
+        """Return the bytes of a file of a version, as they stand in its commit.
+
+        Raises:
+            IntegrityError: it is not there.
+        """
+        path = f"{folder(version.model)}/{name}"
+        entry = self.files(version).get(name)
+        if entry is None:
+            raise IntegrityError(f"{path} of {version} is missing", path=path)
+        return self.repository.read(entry.oid, path)
+
+    def files(self, version: ModelVersion) -> dict[str, Entry]:
+        """Return the files of a version, by name."""
+        tree = self.repository.commit(version.commit).tree
+        return self.repository.entries(tree, folder(version.model))
+
+
+def remember(oid: str, registry: Registry) -> None:
+    """Keep a registry that was judged, by the id of its blob."""
+    while len(_registries) >= _MOST_REMEMBERED:
+        _registries.pop(next(iter(_registries)))
+    _registries[oid] = registry
+
+
+def registry_of(repository: Repository, commit: Commit) -> Registry:
+    """Return what an earlier commit's registry.json said; an empty one where it had none.
+
+    Raises:
+        FormatError: it is not a registry.
+    """
+    entry = repository.entry(commit.tree, REGISTRY)
+    if entry is None:
+        return EMPTY
+    known = _registries.get(entry.oid)
+    return known or Registry.parse_history(bytes(repository.read(entry.oid, REGISTRY)))
+
+
+def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
+    """Return the commit that introduced a version: its registry has it, its first parent's not.
+
+    The tag says which; without one the history is searched, since the branch is the
+    truth and tags only index it.
+
+    Raises:
+        IntegrityError: the tag stands on any other commit.
+    """
+    repository = snapshot.repository
+    name = tag_name(model, version)
+    tag = repository.tag(name)
+    if (
+        tag is not None
+        and _introduces(repository, tag.commit, model, version)
+        and repository.is_ancestor(tag.commit, snapshot.commit.oid)
+    ):
+        return tag.commit
+    found = next(
+        (
+            commit.oid
+            for commit in repository.first_parents(snapshot.commit.oid)
+            if _introduces(repository, commit.oid, model, version)
+        ),
+        None,
+    )
+    if found is None:
+        raise IntegrityError(f"no commit introduces {model} {version}", path=REGISTRY)
+    if tag is not None:
+        raise IntegrityError(
+            f"tag {name} was moved: it stands on {tag.commit[:12]}, the version was introduced "
+            f"by {found[:12]}",
+            path=f"refs/tags/{name}",
+            hint=f"take it from a sound clone, or remove it with `git tag -d {name}`: "
+            "the branch still knows the version",
+        )
+    return found
+
+
+def _introduces(repository: Repository, oid: str, model: str, version: Version) -> bool:
+    commit = repository.commit(oid)
+    if registry_of(repository, commit).status(model, version) is None:
+        return False
+    if not commit.parents:
+        return True
+    parent = repository.commit(commit.parents[0])
+    return registry_of(repository, parent).status(model, version) is None
+
+
+def _place(repository: Repository) -> str:
+    return str(repository.work_tree or repository.common_dir).rstrip("/")

@@ -1,0 +1,41 @@
+"""Which version a reference names, since when, by whom and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import takewhile
+
+from gitmodelstore.operations.history import log
+from gitmodelstore.operations.resolve import resolve
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.values.events import Event
+from gitmodelstore.values.model_version import Holding, ModelVersion
+from gitmodelstore.values.reference import Reference
+
+
+def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = None) -> Holding:
+    """Return the version that `ref` names, now or at a moment, and how it came to its status.
+
+    Args:
+        snapshot: the store now.
+        ref: as everywhere.
+        at: look at the store as it was then (committer dates along first parents);
+            a date inside `ref` comes first.
+
+    Raises:
+        StoreError: nothing fits, or there was no store yet.
+    """
+    reference = None if isinstance(ref, ModelVersion) else Reference.parse(ref)
+    moment = (reference.at if reference else None) or at
+    asked = snapshot.at(moment) if moment else snapshot
+    version = resolve(asked, ref)
+    given = next(event for event in _of(asked, version) if event.after == version.status)
+    later = list(takewhile(lambda event: event.commit != given.commit, _of(snapshot, version)))
+    until = later[-1].when if later else None
+    return Holding(version, given.when, given.who, given.why, given.commit, until)
+
+
+def _of(snapshot: Snapshot, version: ModelVersion) -> Iterator[Event]:
+    """Yield the events of one version, newest first."""
+    return (event for event in log(snapshot, version.model) if event.version == version.version)

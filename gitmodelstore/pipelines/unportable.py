@@ -1,0 +1,234 @@
+"""Why a pipeline cannot be pickled, or not be loaded elsewhere: which param of which step.
+
+Pickle says which object it stumbled over, not where that object stands. This is
+only walked after pickling has failed, so it may take its time.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import pickle
+import types
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from gitmodelstore.errors import UnportablePipeline
+from gitmodelstore.pipelines.structure import is_estimator, is_named_list, own_params, parts
+from gitmodelstore.values.json import hidden_character
+
+# What pickle, and the `__reduce__` and `__getstate__` of other people's objects, raise; errors
+# of the disk and of memory are not among them.
+PICKLING_ERRORS = (
+    pickle.PicklingError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+_SCRIPT = ("__main__", "__mp_main__")
+_MOST_NAMED = 5
+_MOST_LEVELS = 20
+
+_MOVE = (
+    "move {it} into a module that readers can import, such as features.py, "
+    "import {it} from there and fit again"
+)
+_NAME_IT = "use a named function of a module that readers can import, such as features.py"
+_LEAVE_OUT = "leave it out of the pipeline, or drop it in `__getstate__` of the class that keeps it"
+
+
+class Culprit(NamedTuple):
+    """One object that pickle refuses.
+
+    Attributes:
+        what: what it is, as "a lambda".
+        name: dotted name of it, or of its class.
+        hint: what to do instead.
+    """
+
+    what: str
+    name: str
+    hint: str
+
+
+class _Found(NamedTuple):
+    where: str
+    culprit: Culprit
+
+
+def refuse_script_names(names: Iterable[str]) -> None:
+    """Refuse names of the training script, which no other process can import.
+
+    Args:
+        names: dotted names.
+
+    Raises:
+        UnportablePipeline: some begin with `__main__`; all of those are listed.
+    """
+    found = _script_names(names)
+    if found:
+        hint = _MOVE.format(it="it" if len(found) == 1 else "them")
+        raise UnportablePipeline(_script_message(found), found, hint=hint)
+
+
+def refusal(pipeline: Any, error: Exception, names: Iterable[str]) -> UnportablePipeline:
+    """Return the error that says what in `pipeline` cannot be pickled, and where it stands.
+
+    Args:
+        pipeline: what was to be written.
+        error: what pickle raised.
+        names: the globals written until then.
+    """
+    found = list(dict.fromkeys(_in_estimator(pipeline, "", set(), 0)))
+    script = _script_names(names)
+    if not found:
+        return _unexplained(error, script)
+    said = [f"{where} {culprit.what}" for where, culprit in found[:_MOST_NAMED]]
+    if len(found) > _MOST_NAMED:
+        said.append(f"{len(found) - _MOST_NAMED} more")
+    if script:
+        said.append(_script_message(script))
+    hints = dict.fromkeys(culprit.hint for _, culprit in found)
+    names = dict.fromkeys([*(culprit.name for _, culprit in found), *script])
+    return UnportablePipeline("; ".join(said), names, hint="; ".join(hints))
+
+
+def _unexplained(error: Exception, script: list[str]) -> UnportablePipeline:
+    text = str(error)
+    said = ascii(text) if hidden_character(text) else text
+    return UnportablePipeline(
+        f"the pipeline cannot be pickled: {type(error).__name__}: {said}",
+        script,
+        hint="`joblib.dump` of the same object fails the same way",
+    )
+
+
+def _script_names(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if name.partition(".")[0] in _SCRIPT)
+
+
+def _script_message(names: list[str]) -> str:
+    listed = " and ".join(
+        [", ".join(f"'{n}'" for n in names[:-1])] * (len(names) > 1) + [f"'{names[-1]}'"]
+    )
+    verb, them = ("is", "it") if len(names) == 1 else ("are", "them")
+    return f"{listed} {verb} defined in the training script, where no reader can import {them}"
+
+
+def _in_estimator(estimator: Any, path: str, seen: set[int], level: int) -> Iterator[_Found]:
+    """Yield what cannot be pickled in an estimator, in its parts first."""
+    if id(estimator) in seen or level > _MOST_LEVELS or _can_be_pickled(estimator):
+        return
+    seen.add(id(estimator))
+    place = f"step '{path}'" if path else type(estimator).__name__
+    if not is_estimator(estimator):
+        yield from (_Found(f"{place} {verb}", c) for verb, c in _in_value(estimator, seen))
+        return
+    if not _can_be_pickled(type(estimator)):
+        yield _Found(f"{place} is", _object_of(type(estimator)))
+    for part in parts(estimator):
+        yield from _in_estimator(
+            part.estimator, f"{path}__{part.name}" if path else part.name, seen, level + 1
+        )
+    for kind, name, value in _own_values(estimator):
+        for verb, culprit in _in_value(value, seen):
+            yield _Found(f"{kind} '{name}' of {place} {verb}", culprit)
+
+
+def _own_values(estimator: Any) -> Iterator[tuple[str, str, Any]]:
+    """Yield what an estimator keeps besides its parts: its params, then what fit left."""
+    params = own_params(estimator)
+    for name, value in params.items():
+        if not is_named_list(name, value) and not is_estimator(value):
+            yield "param", name, value
+    for name, value in vars(estimator).items():
+        if name not in params:
+            yield "attribute", name, value
+
+
+def _in_value(value: Any, seen: set[int], level: int = 0) -> Iterator[tuple[str, Culprit]]:
+    """Yield what cannot be pickled in a value, with "is" or "holds"."""
+    if id(value) in seen or level > _MOST_LEVELS or _can_be_pickled(value):
+        return
+    seen.add(id(value))
+    deeper = False
+    for held in _held_by(value):
+        for _, culprit in _in_value(held, seen, level + 1):
+            deeper = True
+            yield "holds", culprit
+    if not deeper and not any(id(held) in seen for held in _held_by(value)):
+        yield "is", _culprit(value)
+
+
+def _held_by(value: Any) -> list[Any]:
+    if isinstance(value, (types.FunctionType, type, types.ModuleType)):
+        return []
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return list(value)
+    if isinstance(value, functools.partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    if isinstance(value, types.MethodType):
+        return [value.__self__]
+    if hasattr(value, "dtype") and hasattr(value, "ravel"):
+        return list(value.ravel()) if value.dtype == object else []
+    return list(getattr(value, "__dict__", {}).values())
+
+
+def _culprit(value: Any) -> Culprit:
+    """Say what an object is that cannot be pickled."""
+    if isinstance(value, types.FunctionType):
+        return _function(value)
+    if isinstance(value, type):
+        return Culprit(f"the {_class(value)}", _dotted(value), _MOVE.format(it="it"))
+    if not _can_be_pickled(type(value)) and "<locals>" in type(value).__qualname__:
+        return _object_of(type(value))
+    if isinstance(value, types.ModuleType):
+        return Culprit(f"the module '{value.__name__}'", value.__name__, _LEAVE_OUT)
+    return Culprit(_common_word(value), _dotted(type(value)), _LEAVE_OUT)
+
+
+def _function(value: types.FunctionType) -> Culprit:
+    name = _dotted(value)
+    if value.__name__ == "<lambda>":
+        return Culprit("a lambda", name, _NAME_IT)
+    if "<locals>" in value.__qualname__:
+        return Culprit(f"the local function '{name}'", name, _NAME_IT)
+    return Culprit(f"the function '{name}', a name that now holds another object", name, _NAME_IT)
+
+
+def _class(cls: type) -> str:
+    if "<locals>" in cls.__qualname__:
+        return f"local class '{_dotted(cls)}'"
+    return f"class '{_dotted(cls)}', a name that now holds another object"
+
+
+def _object_of(cls: type) -> Culprit:
+    return Culprit(f"an object of the {_class(cls)}", _dotted(cls), _MOVE.format(it="the class"))
+
+
+def _common_word(value: Any) -> str:
+    if isinstance(value, io.IOBase):
+        return "an open file"
+    if isinstance(value, types.GeneratorType):
+        return "a generator"
+    if hasattr(value, "acquire") and hasattr(value, "release"):
+        return "a lock"
+    return f"an object of class '{_dotted(type(value))}', which cannot be pickled"
+
+
+def _dotted(value: Any) -> str:
+    return f"{value.__module__}.{value.__qualname__}"
+
+
+def _can_be_pickled(value: Any) -> bool:
+    try:
+        pickle.dumps(value)
+    except PICKLING_ERRORS:
+        return False
+    return True

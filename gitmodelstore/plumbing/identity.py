@@ -1,0 +1,58 @@
+"""Who is writing, as git knows it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from gitmodelstore.errors import GitFailed, NoIdentity
+from gitmodelstore.plumbing import git
+
+_IDENT = re.compile(
+    r"(?P<name>.*) <(?P<email>[^<>]*)> (?P<seconds>[0-9]+) (?P<sign>[+-])(?P<zone>[0-9]{4})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A name and an e-mail address, as git writes them into commits."""
+
+    name: str
+    email: str
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
+
+
+def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, datetime]:
+    """Return who git would write into a commit made in `folder`, and the moment it would write.
+
+    The moment honours GIT_COMMITTER_DATE, as everything here does what git does.
+
+    Args:
+        folder: of the repository.
+        role: "AUTHOR" or "COMMITTER".
+
+    Raises:
+        NoIdentity: git does not know.
+    """
+    try:
+        said = git.run("var", f"GIT_{role}_IDENT", cwd=folder).decode(errors="replace").strip()
+    except GitFailed as error:
+        if not error.stderr:
+            raise
+        raise NoIdentity(
+            "git does not know who you are",
+            hint="run `git config --global user.name 'Your Name'` and "
+            "`git config --global user.email you@example.org`",
+        ) from error
+    found = _IDENT.fullmatch(said)
+    if found is None or not found["name"]:
+        raise NoIdentity(f"git names nobody as the {role.lower()}: '{said}'")
+    minutes = int(found["zone"][:2]) * 60 + int(found["zone"][2:])
+    zone = timezone(timedelta(minutes=-minutes if found["sign"] == "-" else minutes))
+    return Identity(found["name"], found["email"]), datetime.fromtimestamp(
+        int(found["seconds"]), zone
+    )

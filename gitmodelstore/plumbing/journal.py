@@ -1,0 +1,66 @@
+"""What a writer is about to do, noted so that the next one can finish or undo it.
+
+The branch is the truth: a note says nothing about what exists, only which work
+trees and tags may lag behind the branch, or ahead of it, after a crash.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitmodelstore.plumbing.lock import OWN_FOLDER
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One unfinished write.
+
+    Attributes:
+        old: the commit on which the branch stood.
+        new: the commit to which it was to move.
+        tags: name to the id of the tag object that was to be set.
+        folders: the work trees that were to follow.
+    """
+
+    old: str
+    new: str
+    tags: Mapping[str, str]
+    folders: tuple[str, ...]
+
+
+def write(common_dir: Path, note: Note) -> None:
+    """Leave a note; the caller holds the writer lock and syncs."""
+    path = _path(common_dir)
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(
+        json.dumps(
+            {
+                "old": note.old,
+                "new": note.new,
+                "tags": dict(note.tags),
+                "folders": list(note.folders),
+            }
+        )
+    )
+    temporary.replace(path)
+
+
+def read(common_dir: Path) -> Note | None:
+    """Return the note that a dead writer left; None without one, or with half of one."""
+    try:
+        held = json.loads(_path(common_dir).read_text())
+        return Note(held["old"], held["new"], held["tags"], tuple(held["folders"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def clear(common_dir: Path) -> None:
+    """Take the note away: everything that it announced has happened, or never will."""
+    _path(common_dir).unlink(missing_ok=True)
+
+
+def _path(common_dir: Path) -> Path:
+    return common_dir / OWN_FOLDER / "pending.json"

@@ -1,0 +1,93 @@
+"""Git LFS objects: large pipelines as plain files beside git's own object database.
+
+The oid of an LFS object is the SHA-256 of its content, so the pointer in the tree,
+the manifest and the file's name all say the same. Only moving objects between
+machines needs the git-lfs program.
+
+Source of the pointer's format: github.com/git-lfs/git-lfs, docs/spec.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitmodelstore.errors import MissingObject
+
+MOST_POINTER_BYTES = 1024
+_POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n"
+    rb"oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,15})\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What stands in the tree for a large file.
+
+    Attributes:
+        sha256: of the content, 64 hexadecimal digits.
+        size_bytes: of the content.
+    """
+
+    sha256: str
+    size_bytes: int
+
+    def render(self) -> bytes:
+        """Return the bytes of the pointer file."""
+        return (
+            "version https://git-lfs.github.com/spec/v1\n"
+            f"oid sha256:{self.sha256}\nsize {self.size_bytes}\n"
+        ).encode()
+
+
+def read_pointer(data: bytes | memoryview) -> Pointer | None:
+    """Return the pointer that `data` spells; None when it is some other file."""
+    if len(data) > MOST_POINTER_BYTES:
+        return None
+    found = _POINTER.fullmatch(bytes(data))
+    return Pointer(found[1].decode(), int(found[2])) if found else None
+
+
+def object_path(common_dir: Path, sha256: str) -> Path:
+    """Return where git-lfs keeps the object of that SHA-256."""
+    return common_dir / "lfs" / "objects" / sha256[:2] / sha256[2:4] / sha256
+
+
+def temporary_folder(common_dir: Path) -> Path:
+    """Return the folder, made if need be, in which git-lfs builds its objects."""
+    folder = common_dir / "lfs" / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def keep(common_dir: Path, temporary: Path, sha256: str) -> Path:
+    """Put a finished temporary file in its place and return it; an equal one stays."""
+    path = object_path(common_dir, sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary.chmod(0o444)  # never written again: a local push makes hard links of it
+    if path.exists():
+        temporary.unlink()
+    else:
+        temporary.replace(path)
+    return path
+
+
+def read(common_dir: Path, pointer: Pointer, path: str) -> memoryview:
+    """Return the content behind a pointer.
+
+    Raises:
+        MissingObject: it is not on this machine.
+    """
+    try:
+        with object_path(common_dir, pointer.sha256).open("rb") as file:
+            data = bytearray(os.fstat(file.fileno()).st_size)
+            file.readinto(data)
+    except FileNotFoundError as error:
+        raise MissingObject(
+            f"{path}: its Git LFS object {pointer.sha256[:12]} is not on this machine",
+            hint="fetch it with `git lfs pull` in the store (package 'git-lfs')",
+        ) from error
+    return memoryview(data)

@@ -1,0 +1,123 @@
+"""Moving the store's branch: compare, write durably, swap.
+
+libgit2 compares too, but renames a ref that it has not synced, so a power cut can
+leave an empty branch; its switch against that holds for the whole process. This
+is the protocol of git itself (Documentation/technical/api-lockfile, refs/files):
+`<ref>.lock` made exclusively, the value compared, the lock renamed over the ref.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from gitmodelstore.errors import StoreBusy
+from gitmodelstore.plumbing.disk import sync_file
+from gitmodelstore.plumbing.identity import Identity
+from gitmodelstore.plumbing.repository import Repository, writing
+
+CORPSE_SECONDS = 60  # no living git holds a ref lock for so long
+_NO_COMMIT = "0" * 40
+
+
+def advance(
+    repository: Repository,
+    old: str | None,
+    new: str,
+    *,
+    who: Identity,
+    when: datetime,
+    what: str,
+    durable: bool,
+) -> bool:
+    """Move the store's branch from `old` to `new`; return False when it stands elsewhere.
+
+    Call it under the writer lock. `what` goes into the reflog.
+
+    Raises:
+        StoreBusy: a process of git holds the ref.
+        CannotWrite: the disk does not take it.
+    """
+    path = repository.common_dir / repository.branch
+    lock = path.with_name(path.name + ".lock")
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _make_lock(lock, repository.branch)
+        try:
+            if repository.head(repository.branch) != old:
+                os.close(descriptor)
+                lock.unlink()
+                return False
+            os.write(descriptor, f"{new}\n".encode())
+            if durable:
+                os.fsync(descriptor)
+            os.close(descriptor)
+            _log(repository, old, new, who, when, what)
+            lock.replace(path)
+        except BaseException:
+            lock.unlink(missing_ok=True)
+            raise
+        if durable:
+            sync_file(path)
+    return True
+
+
+def create_tag(repository: Repository, name: str, oid: str) -> bool:
+    """Set a tag that must not exist; return False when it does. Call it under the writer lock."""
+    path = repository.common_dir / "refs" / "tags" / f"{name}.lock"
+    if path.exists():
+        remove_corpse(path)
+    return repository.create_ref(f"refs/tags/{name}", oid)
+
+
+def remove_corpse(path: Path) -> bool:
+    """Remove a `.lock` file that a dead process left; return whether there was one.
+
+    Call it under the writer lock: our own writers are then out of the question, and
+    git's own hold such a lock for milliseconds.
+    """
+    try:
+        age = time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    if age < CORPSE_SECONDS:
+        return False
+    path.unlink(missing_ok=True)
+    return True
+
+
+def _make_lock(lock: Path, branch: str) -> int:
+    for _ in range(50):
+        try:
+            return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            remove_corpse(lock)
+            time.sleep(0.01)
+    raise StoreBusy(
+        f"{branch} is locked by a process of git",
+        hint=f"if no git is running, remove '{lock}'",
+    )
+
+
+def _log(
+    repository: Repository, old: str | None, new: str, who: Identity, when: datetime, what: str
+) -> None:
+    """Write the reflog as git does: where one is kept, of the branch and of a HEAD upon it."""
+    offset = when.utcoffset() or timedelta(0)
+    minutes = int(offset.total_seconds()) // 60
+    zone = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}{abs(minutes) % 60:02d}"
+    line = f"{old or _NO_COMMIT} {new} {who} {int(when.timestamp())} {zone}\t{what}\n"
+    head = repository.common_dir / "HEAD"
+    names = [repository.branch]
+    if head.read_text().strip() == f"ref: {repository.branch}":
+        names.append("HEAD")
+    kept = repository.setting("core.logallrefupdates") or str(repository.work_tree is not None)
+    for name in names:
+        path = repository.common_dir / "logs" / name
+        if not path.exists() and kept.lower() not in ("true", "always"):
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(line)

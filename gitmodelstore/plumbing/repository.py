@@ -1,0 +1,429 @@
+"""One git repository, read and written object by object.
+
+Owns every use of pygit2: other modules ask for commits, files and trees in terms
+of ids (40 hexadecimal digits) and paths, and get our errors. It knows nothing of
+models; how refs move is `refs`' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import FileMode, ObjectType, RepositoryOpenFlag, SortMode
+
+from gitmodelstore.errors import (
+    CannotWrite,
+    CorruptStore,
+    IntegrityError,
+    MissingObject,
+    NotAStore,
+    UnsupportedRepository,
+)
+from gitmodelstore.plumbing.identity import Identity
+
+PLAIN_FILE = int(FileMode.BLOB)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a commit says.
+
+    Attributes:
+        oid: its id.
+        tree: id of its root tree.
+        parents: ids, first parent first.
+        author, committer: as "Name <email>".
+        when: the committer's date, UTC.
+        message: whole.
+    """
+
+    oid: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    committer: str
+    when: datetime
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """What an annotated tag says.
+
+    Attributes:
+        name: without refs/tags/.
+        oid: id of the tag object.
+        commit: id of the commit that it stands on.
+        when: the tagger's date, UTC; None where the tag names no tagger.
+        message: whole.
+    """
+
+    name: str
+    oid: str
+    commit: str
+    when: datetime | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a tree: its mode (0o100644 is a plain file) and the id behind it."""
+
+    mode: int
+    oid: str
+
+
+class Repository:
+    """An open repository.
+
+    Attributes:
+        git_dir: of this work tree; for a linked one not the same as `common_dir`.
+        common_dir: where objects and refs are.
+        work_tree: None in a bare repository.
+        branch: the full name of the store's branch.
+    """
+
+    def __init__(self, handle: pygit2.Repository) -> None:
+        self._handle = handle
+        self.git_dir = Path(handle.path)
+        self.common_dir = _common_dir(self.git_dir)
+        self.work_tree = Path(handle.workdir) if handle.workdir else None
+        self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
+
+    @classmethod
+    def open(cls, path: Path) -> Repository:
+        """Open the repository at `path`: a work tree, a git directory, or a bare repository.
+
+        Raises:
+            NotAStore: there is none, or it belongs to somebody else.
+            UnsupportedRepository: its ids or refs are of a kind that libgit2 does not read.
+        """
+        try:
+            return cls(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH))
+        except pygit2.GitError as error:
+            raise _open_error(path, str(error)) from error
+
+    @classmethod
+    def discover(cls, path: Path) -> Repository:
+        """Open the repository around `path`.
+
+        Raises:
+            NotAStore: neither `path` nor a folder above it is in one.
+        """
+        found = pygit2.discover_repository(str(path))
+        if found is None:
+            raise _open_error(path, "not found")
+        return cls.open(Path(found))
+
+    @classmethod
+    def init(cls, path: Path, *, bare: bool, branch: str) -> Repository:
+        """Make a repository with sha1 ids and loose refs, whatever git's own default is.
+
+        Raises:
+            CannotWrite: the folder cannot be made.
+        """
+        with writing(path):
+            handle = pygit2.init_repository(str(path), bare=bare, initial_head=branch)
+            handle.set_head(f"refs/heads/{branch}")  # of one that `git init` made before us
+        return cls(handle)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no ref exists yet."""
+        return not list(self._handle.references)
+
+    def setting(self, name: str) -> str | None:
+        """Return a value of git's configuration, None when it is not set."""
+        config = self._handle.config
+        return str(config[name]) if name in config else None
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Set values in the repository's own configuration."""
+        config = self._handle.config
+        for name, value in settings.items():
+            config[name] = value
+
+    # Refs
+
+    def head(self, ref: str) -> str | None:
+        """Return the commit that a branch stands on, None when there is no such branch.
+
+        Raises:
+            CorruptStore: the ref holds no id.
+        """
+        try:
+            return str(self._handle.references[ref].peel(pygit2.Commit).id)
+        except KeyError:
+            return None
+        except (pygit2.GitError, ValueError) as error:
+            raise CorruptStore(f"{ref} cannot be read: {error}") from error
+
+    def ref(self, name: str) -> str | None:
+        """Return the id that a ref holds, None when it does not exist."""
+        try:
+            return str(self._handle.references[name].target)
+        except KeyError:
+            return None
+
+    def tag(self, name: str) -> Tag | None:
+        """Return an annotated tag that stands on a commit; None for no tag or any other kind."""
+        oid = self.ref(f"refs/tags/{name}")
+        held = self._handle.get(oid) if oid else None
+        if not isinstance(held, pygit2.Tag):
+            return None
+        target = self._handle.get(held.target)
+        if not isinstance(target, pygit2.Commit):
+            return None
+        when = _when(held.tagger) if held.tagger else None
+        return Tag(name, str(held.id), str(target.id), when, held.message or "")
+
+    def create_ref(self, name: str, oid: str) -> bool:
+        """Create a ref that must not exist; return False when it does."""
+        try:
+            with writing(self.common_dir):
+                self._handle.references.create(name, oid)
+        except pygit2.AlreadyExistsError:
+            return False
+        return True
+
+    # Reading
+
+    def commit(self, oid: str) -> Commit:
+        """Return a commit.
+
+        Raises:
+            MissingObject, IntegrityError: it is not here, or damaged.
+        """
+        with _reading(f"commit {oid}"):
+            held = self._handle[oid]
+        if not isinstance(held, pygit2.Commit):
+            raise IntegrityError(f"{oid} is not a commit", path=oid)
+        return Commit(
+            oid=str(held.id),
+            tree=str(held.tree_id),
+            parents=tuple(map(str, held.parent_ids)),
+            author=_who(held.author),
+            committer=_who(held.committer),
+            when=_when(held.committer),
+            message=held.message,
+        )
+
+    def find_commit(self, prefix: str) -> str | None:
+        """Return the commit whose id begins with `prefix`; None for none or several."""
+        try:
+            held = self._handle.revparse_single(prefix)
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
+        return str(held.id) if isinstance(held, pygit2.Commit) else None
+
+    def first_parents(self, oid: str) -> Iterator[Commit]:
+        """Yield a commit, its first parent, the first parent of that, and so on."""
+        following: str | None = oid
+        while following is not None:
+            commit = self.commit(following)
+            yield commit
+            following = commit.parents[0] if commit.parents else None
+
+    def is_ancestor(self, oid: str, of: str) -> bool:
+        """Return whether `oid` is `of` or lies in its history."""
+        with _reading(f"history of {of}"):
+            return oid == of or self._handle.descendant_of(of, oid)
+
+    def entry(self, tree: str, path: str) -> Entry | None:
+        """Return what stands at `path` below a tree; None when nothing does."""
+        with _reading(path):
+            held = self._handle[tree]
+            for name in path.split("/"):
+                if not isinstance(held, pygit2.Tree) or name not in held:
+                    return None
+                found = held[name]
+                mode = int(found.filemode)
+                if name == path.rpartition("/")[2]:
+                    return Entry(mode, str(found.id))
+                held = self._handle[found.id]
+        return None
+
+    def entries(self, tree: str, path: str = "") -> dict[str, Entry]:
+        """Return the entries of a tree, or of the tree at `path` below it, by name.
+
+        A path that is no folder has none.
+        """
+        below = self.entry(tree, path) if path else Entry(int(FileMode.TREE), tree)
+        if below is None or below.mode != int(FileMode.TREE):
+            return {}
+        with _reading(path or "root tree"):
+            held = self._handle[below.oid].peel(pygit2.Tree)
+        return {found.name or "": Entry(int(found.filemode), str(found.id)) for found in held}
+
+    def read(self, oid: str, path: str) -> memoryview:
+        """Return the bytes of a blob, without a copy.
+
+        Args:
+            oid: of the blob.
+            path: what it is to the reader, for the error.
+
+        Raises:
+            MissingObject: it is not on this machine.
+            IntegrityError: git's own check of it fails.
+        """
+        with _reading(path):
+            held = self._handle[oid]
+            if not isinstance(held, pygit2.Blob):
+                raise IntegrityError(f"{path}: not a file", path=path)
+            return memoryview(held)
+
+    def commits_since(self, oid: str, hidden: str | None) -> int:
+        """Return how many commits are in the history of `oid` and not in that of `hidden`."""
+        walker = self._handle.walk(oid, SortMode.NONE)
+        if hidden:
+            walker.hide(hidden)
+        return sum(1 for _ in walker)
+
+    # Writing: nothing here is visible until a ref names it
+
+    def write_blob(self, data: bytes | memoryview) -> str:
+        """Store the bytes of a file and return their id."""
+        with writing(self.common_dir):
+            return str(self._handle.create_blob(bytes(data)))
+
+    def write_tree(self, base: str | None, changes: Mapping[str, Entry | None]) -> str:
+        """Store a tree and return its id.
+
+        Args:
+            base: the tree that it is made from; None for an empty one.
+            changes: name in this tree to its new entry; None takes the name out.
+        """
+        with writing(self.common_dir):
+            builder = self._handle.TreeBuilder(base) if base else self._handle.TreeBuilder()
+            for name, entry in changes.items():
+                if entry is None:
+                    builder.remove(name)
+                else:
+                    builder.insert(name, entry.oid, entry.mode)
+            return str(builder.write())
+
+    def write_commit(
+        self,
+        tree: str,
+        parents: tuple[str, ...],
+        message: str,
+        *,
+        author: Identity,
+        committer: Identity,
+        when: datetime,
+    ) -> str:
+        """Store a commit that no ref names yet and return its id."""
+        with writing(self.common_dir):
+            return str(
+                self._handle.create_commit(
+                    None,
+                    _signature(author, when),
+                    _signature(committer, when),
+                    message,
+                    tree,
+                    list(parents),
+                )
+            )
+
+    def write_tag(
+        self, name: str, commit: str, message: str, *, tagger: Identity, when: datetime
+    ) -> str:
+        """Store an annotated tag that no ref names yet and return its id.
+
+        Source of the format: git help hash-object, `git cat-file tag`.
+        """
+        offset = when.utcoffset() or timedelta(0)
+        minutes = int(offset.total_seconds()) // 60
+        zone = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}{abs(minutes) % 60:02d}"
+        text = (
+            f"object {commit}\ntype commit\ntag {name}\n"
+            f"tagger {tagger} {int(when.timestamp())} {zone}\n\n{message}"
+        )
+        with writing(self.common_dir):
+            return str(self._handle.odb.write(ObjectType.TAG, text.encode()))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the disk and libgit2 say about a failed write under `path` into our error."""
+    try:
+        yield
+    except pygit2.AlreadyExistsError:
+        raise
+    except (OSError, pygit2.GitError) as error:
+        raise CannotWrite(
+            f"cannot write to '{path}': {_reason(error, path)}",
+            hint="check the free space and the permissions of that folder",
+        ) from error
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyError as error:
+        raise MissingObject(
+            f"{path}: object {error.args[0]} is not in this repository",
+            hint="run `git fsck` to see what is missing, and fetch from a complete clone",
+        ) from error
+    except pygit2.GitError as error:
+        raise IntegrityError(
+            f"{path}: damaged: {error}",
+            path=path,
+            hint="run `git fsck` to see what is damaged, and fetch from a sound clone",
+        ) from error
+
+
+def _reason(error: Exception, path: Path) -> str:
+    """What stopped a write; libgit2 says 'no error' of a full disk."""
+    said = str(error)
+    if "no error" in said or not said:
+        import shutil
+
+        free = shutil.disk_usage(path if path.exists() else path.parent).free
+        return f"{free} bytes are free there"
+    return said
+
+
+def _open_error(path: Path, said: str) -> NotAStore | UnsupportedRepository:
+    kinds = {
+        "object format": "its object ids are not sha1",
+        "refstorage": "its refs are not plain files",
+    }
+    for mark, what in kinds.items():
+        if mark in said:
+            return UnsupportedRepository(
+                f"'{path}' cannot be a store: {what} ({said.rpartition(': ')[2]})",
+                hint="make a store with `gms init`, which chooses both",
+            )
+    if "not owned" in said:
+        return NotAStore(
+            f"'{path}' belongs to another user",
+            hint=f"if you trust it: git config --global --add safe.directory {path}",
+        )
+    return NotAStore(f"no git repository at '{path}'", hint="make a store with `gms init`")
+
+
+def _common_dir(git_dir: Path) -> Path:
+    """Return the directory that linked work trees share (git help repository-layout)."""
+    note = git_dir / "commondir"
+    return (git_dir / note.read_text().strip()).resolve() if note.exists() else git_dir
+
+
+def _signature(identity: Identity, when: datetime) -> pygit2.Signature:
+    offset = when.utcoffset() or timedelta(0)
+    minutes = int(offset.total_seconds()) // 60
+    return pygit2.Signature(identity.name, identity.email, int(when.timestamp()), minutes)
+
+
+def _when(signature: pygit2.Signature) -> datetime:
+    return datetime.fromtimestamp(signature.time, timezone.utc)
+
+
+def _who(signature: pygit2.Signature) -> str:
+    return f"{signature.name} <{signature.email}>"

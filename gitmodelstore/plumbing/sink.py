@@ -1,0 +1,88 @@
+"""A file on its way into the store: hashed as it comes, in memory until it is large."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from gitmodelstore.plumbing import lfs
+from gitmodelstore.plumbing.repository import Repository, writing
+
+
+class Sink:
+    """Takes the bytes of one file and keeps them in git or as an LFS object.
+
+    Nothing is visible before `keep`, and nothing at all is left when the sink is
+    closed without it.
+
+    Attributes:
+        size_bytes: how much came so far.
+    """
+
+    def __init__(self, repository: Repository, threshold_bytes: int) -> None:
+        self.size_bytes = 0
+        self._repository = repository
+        self._threshold = threshold_bytes
+        self._memory = BytesIO()
+        self._file: BinaryIO | None = None
+        self._path: Path | None = None
+        self._digest = hashlib.sha256()
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Take the next bytes; joblib's pickler and shutil call it."""
+        size = memoryview(data).nbytes
+        self.size_bytes += size
+        if self._file is None and self.size_bytes >= self._threshold:
+            self._spill()
+        if self._file is None:
+            return self._memory.write(data)
+        self._digest.update(data)
+        with writing(self._repository.common_dir):
+            return self._file.write(data)
+
+    def keep(self) -> tuple[str, str]:
+        """Store what came and return its SHA-256 and the id of the blob for the tree.
+
+        That blob is the content itself, or the pointer to an LFS object.
+        """
+        if self._file is None or self._path is None:
+            data = self._memory.getbuffer()
+            return hashlib.sha256(data).hexdigest(), self._repository.write_blob(data)
+        sha256 = self._digest.hexdigest()
+        with writing(self._repository.common_dir):
+            self._file.close()
+            lfs.keep(self._repository.common_dir, self._path, sha256)
+        self._path = None
+        pointer = lfs.Pointer(sha256, self.size_bytes)
+        return sha256, self._repository.write_blob(pointer.render())
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it becomes an LFS object."""
+        return self._file is not None
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+        if self._path is not None:
+            with suppress(FileNotFoundError):
+                self._path.unlink()
+
+    def _spill(self) -> None:
+        """Move on to a file in git-lfs's own folder: from here a rename makes it an object."""
+        with writing(self._repository.common_dir):
+            folder = lfs.temporary_folder(self._repository.common_dir)
+            descriptor, name = tempfile.mkstemp(dir=folder)
+            self._path = Path(name)
+            self._file = os.fdopen(descriptor, "wb", buffering=1 << 20)
+            self._file.write(self._memory.getbuffer())
+        self._digest.update(self._memory.getbuffer())
+        self._memory = BytesIO()

@@ -1,0 +1,410 @@
+"""The store, as training and serving code use it.
+
+Store delegates: each method gathers what its operation needs (the repository, the
+writer, paths) and calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.operations.publish import Writer
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing.identity import Identity, read_identity
+from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.values.moment import parse_moment
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.events import Event
+    from gitmodelstore.values.manifest import Manifest
+    from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
+    from gitmodelstore.values.version import Version
+
+Notify = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    """The library prints nothing; pass `notify=print` to see what a command would say."""
+
+
+class Store:
+    """One artifacts repository.
+
+    Args:
+        repository: the open repository.
+        notify: takes the sentences that a command would print on stderr, such as
+            why a version got its number; None drops them.
+        now: returns the moment that a commit bears; None is the clock.
+        durable: whether a write returns only when it is on disk; None is git's
+            setting `store.durable`, true unless set.
+        wait_seconds: how long a write waits for another one to finish.
+
+    Attributes:
+        path: the work tree, or the git directory of a bare store.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        *,
+        notify: Notify | None = None,
+        now: Callable[[], datetime] | None = None,
+        durable: bool | None = None,
+        wait_seconds: float = 30.0,
+    ) -> None:
+        self.path = repository.work_tree or repository.common_dir
+        self._repository = repository
+        self._notify = notify or _silent
+        self._now = now or _clock
+        self._durable = durable
+        self._wait_seconds = wait_seconds
+        self._identities: tuple[Identity, Identity] | None = None
+
+    @classmethod
+    def init(
+        cls, path: str | Path = ".", *, bare: bool = False, notify: Notify | None = None
+    ) -> Store:
+        """Make a store, or open the one that is there.
+
+        Inside the work tree of a code repository the store becomes a repository of
+        its own, which the code repository then ignores.
+
+        Args:
+            path: its folder; made if need be.
+            bare: without a work tree, as on a server.
+            notify: as for the class.
+
+        Raises:
+            NotAStore: the folder holds other things.
+            NoIdentity: git does not know who you are.
+        """
+        from gitmodelstore.operations.init import init
+
+        made = init(Path(path), bare=bare, identify=lambda folder: _writer(folder, notify))
+        for note in made.notes:
+            (notify or _silent)(note)
+        return cls(made.repository, notify=notify)
+
+    @classmethod
+    def open(cls, path: str | Path | None = None, **settings: Any) -> Store:
+        """Open a store.
+
+        Args:
+            path: the store; None for the one that `[tool.gitmodelstore] store` of a
+                pyproject.toml above the working directory names, else the repository
+                around the working directory.
+            settings: as for the class.
+
+        Raises:
+            NotAStore: there is none.
+            UnsupportedRepository: a repository with sha256 ids or reftable refs.
+        """
+        from gitmodelstore.operations.discover import discover
+
+        repository = discover(Path()) if path is None else Repository.open(Path(path))
+        Snapshot.now(repository)
+        return cls(repository, **settings)
+
+    def register(
+        self,
+        pipeline: Any,
+        model: str,
+        *,
+        X_test: Any = None,
+        y_test: Any = None,
+        data: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        target: str | None = None,
+        card: Mapping[str, str] | None = None,
+        message: str = "",
+        version: str | Version | None = None,
+        bump: str = "auto",
+        allow_backport: bool = False,
+        if_changed: bool = False,
+        code: str | Path | None = "auto",
+        trained_at: datetime | None = None,
+        custom: Mapping[str, Any] | None = None,
+    ) -> ModelVersion:
+        """Keep a fitted pipeline as a new version of a model.
+
+        Args:
+            pipeline: a fitted scikit-learn estimator, or the path of a file that
+                joblib wrote, which is loaded once and kept byte for byte.
+            model: the model's name: lower-case letters, digits, - and _.
+            X_test: rows to test on, shape (n_samples, n_features); they give the
+                names and types of the inputs, and are recorded as the data set "test".
+            y_test: the answers to them, shape (n_samples,); with them the standard
+                metrics are added (classifier: accuracy, f1_macro, roc_auc where it is
+                defined; regressor: r2, mae, rmse).
+            data: role to data set: a path, a DataFrame, an array, or a pair of these.
+            metrics: name to finite number; they come before standard ones of that name.
+            target: name of the predicted column; None takes it from `y_test`.
+            card: "intended_use", "limitations", and headings of your own, as Markdown.
+            message: what is to be said about it.
+            version: exactly this number; None for the next one.
+            bump: how the next number is found: "auto" raises the major part when
+                inputs, target or classes change, the minor when steps or params do,
+                else the patch.
+            allow_backport: whether `version` may lie below the highest.
+            if_changed: return the highest version, and write nothing, when pipeline
+                and manifest are the same but for the times.
+            code: a folder of the training repository; "auto" is that of the running
+                script (in a notebook: the working directory), None records none.
+            trained_at: when it was trained; None is now, or the file's time.
+            custom: JSON of your own.
+
+        Raises:
+            UnfittedPipeline, NotAPipeline, UnportablePipeline, FeatureMismatch,
+            InvalidMetric, InvalidInput, InvalidName, InvalidVersion, VersionExists:
+                it is refused, and nothing was written.
+            StoreBusy, LocalChanges, CannotWrite: the store could not take it.
+        """
+        from gitmodelstore.operations.numbering import Wish
+        from gitmodelstore.operations.register import Submission, register
+
+        script = _script() if code == "auto" else None
+        folder = Path(script.parent if script else ".") if code == "auto" else code
+        what = Submission(
+            pipeline,
+            model,
+            Wish.of(version, bump, allow_backport),
+            X_test=X_test,
+            y_test=y_test,
+            data=data or {},
+            metrics=metrics or {},
+            target=target,
+            card=card or {},
+            message=message,
+            if_changed=if_changed,
+            code=Path(folder) if folder else None,
+            entry_point=script,
+            trained_at=trained_at,
+            custom=custom or {},
+        )
+        return register(self._repository, self._writer(), what)
+
+    def load(self, ref: str | ModelVersion) -> Any:
+        """Return the pipeline that `ref` names, verified and ready to predict.
+
+        Unpickling runs code that the file names: load models of people you trust.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+            IntegrityError: the bytes are not the ones that were released.
+            MissingObject: they are not on this machine.
+            LoadError: they cannot be unpickled here.
+        """
+        from gitmodelstore.operations.load import load
+
+        snapshot = self._snapshot()
+        return load(snapshot, self._resolve(snapshot, ref), self._notify)
+
+    def version(self, ref: str | ModelVersion) -> ModelVersion:
+        """Return the version that `ref` names.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: it names nothing.
+        """
+        return self._resolve(self._snapshot(), ref)
+
+    def show(self, ref: str | ModelVersion) -> Manifest:
+        """Return the manifest of the version that `ref` names.
+
+        Raises:
+            IntegrityError, FormatError: it is not the one that was released.
+        """
+        snapshot = self._snapshot()
+        return snapshot.manifest(self._resolve(snapshot, ref))
+
+    def models(self) -> tuple[ModelSummary, ...]:
+        """Return every model of the store, by name."""
+        from gitmodelstore.operations.overview import models
+
+        return models(self._snapshot())
+
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """Return every version of a model, highest first.
+
+        Raises:
+            ModelNotFound: there is no such model.
+        """
+        from gitmodelstore.operations.overview import versions
+
+        return versions(self._snapshot(), model)
+
+    def log(self, model: str | None = None) -> Iterator[Event]:
+        """Yield what happened in the store, or to one model, newest first.
+
+        Raises:
+            ModelNotFound: there is no such model.
+        """
+        from gitmodelstore.operations.history import log
+        from gitmodelstore.operations.resolve import check_model
+
+        snapshot = self._snapshot()
+        if model is not None:
+            check_model(snapshot, model)
+        return log(snapshot, model)
+
+    def which(self, ref: str | ModelVersion, *, at: str | datetime | None = None) -> Holding:
+        """Return the version that `ref` names, since when, by whom and why.
+
+        Args:
+            ref: as everywhere.
+            at: ask as of this moment; a day means its end, a time without a zone is UTC.
+        """
+        from gitmodelstore.operations.which import which
+
+        moment = parse_moment(at) if isinstance(at, str) else at
+        return which(self._snapshot(), ref, at=moment)
+
+    def promote(
+        self,
+        ref: str | ModelVersion | Sequence[str | ModelVersion],
+        status: str,
+        *,
+        reason: str | None = None,
+    ) -> tuple[Event, ...]:
+        """Give a version, or one each of several models in one commit, a status.
+
+        The present holder of an exclusive status is archived.
+
+        Returns:
+            What happened; nothing when each had the status already.
+
+        Raises:
+            LifecycleError: no such status.
+            VersionNotFound, ModelNotFound: `ref` names nothing; nothing was written.
+        """
+        from gitmodelstore.operations.lifecycle import promote
+
+        refs = [ref] if isinstance(ref, str) or not isinstance(ref, Sequence) else list(ref)
+        return promote(self._repository, self._writer(), refs, status, reason=reason)
+
+    def archive(
+        self,
+        ref: str | ModelVersion,
+        *,
+        successor: str | Version | None = None,
+        reason: str | None = None,
+    ) -> tuple[Event, ...]:
+        """Retire a version; one in production only with the version that takes over.
+
+        Raises:
+            LifecycleError: it holds an exclusive status and no successor is named.
+        """
+        return self._retire(ref, "archived", successor, reason)
+
+    def withdraw(
+        self,
+        ref: str | ModelVersion,
+        *,
+        successor: str | Version | None = None,
+        reason: str | None = None,
+    ) -> tuple[Event, ...]:
+        """Mark a version as bad: from then on only its exact number finds it.
+
+        Raises:
+            LifecycleError: it holds an exclusive status and no successor is named.
+        """
+        return self._retire(ref, "withdrawn", successor, reason)
+
+    def rollback(
+        self,
+        model: str,
+        *,
+        to: str | Version | None = None,
+        keep: bool = False,
+        reason: str | None = None,
+    ) -> tuple[Event, ...]:
+        """Put the production version before back, after verifying and loading it here.
+
+        Args:
+            model: its name.
+            to: which version; None for the most recent earlier holder that is
+                neither the present one nor withdrawn.
+            keep: archive the replaced version; without it it is withdrawn.
+            reason: why.
+
+        Raises:
+            RollbackError: there is none, or the one named is withdrawn.
+            IntegrityError, LoadError: it cannot be loaded here.
+        """
+        from gitmodelstore.operations.rollback import rollback
+
+        return rollback(self._repository, self._writer(), model, to=to, keep=keep, reason=reason)
+
+    def download(self, ref: str | ModelVersion, target: str | Path | None = None) -> Path:
+        """Write the files of a version, verified, into a new folder and return it.
+
+        Args:
+            ref: as everywhere.
+            target: the folder; None for `<model>-<version>` in the working directory.
+        """
+        from gitmodelstore.operations.download import download
+
+        snapshot = self._snapshot()
+        version = self._resolve(snapshot, ref)
+        folder = Path(target or f"{version.model}-{version.version}")
+        return download(snapshot, version, folder)
+
+    def read(self, ref: str | ModelVersion, name: str) -> bytes:
+        """Return one file of a version, verified."""
+        from gitmodelstore.operations.load import read_verified
+
+        snapshot = self._snapshot()
+        return bytes(read_verified(snapshot, self._resolve(snapshot, ref), name))
+
+    def __repr__(self) -> str:
+        return f"Store('{self.path}')"
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot.now(self._repository)
+
+    def _resolve(self, snapshot: Snapshot, ref: str | ModelVersion) -> ModelVersion:
+        from gitmodelstore.operations.resolve import resolve
+
+        return resolve(snapshot, ref)
+
+    def _retire(
+        self,
+        ref: str | ModelVersion,
+        status: str,
+        successor: str | Version | None,
+        reason: str | None,
+    ) -> tuple[Event, ...]:
+        from gitmodelstore.operations.lifecycle import retire
+
+        return retire(
+            self._repository, self._writer(), ref, status, successor=successor, reason=reason
+        )
+
+    def _writer(self) -> Writer:
+        if self._identities is None:
+            author, _ = read_identity(self._repository.common_dir, "AUTHOR")
+            committer, _ = read_identity(self._repository.common_dir, "COMMITTER")
+            self._identities = (author, committer)
+        durable = self._durable
+        if durable is None:
+            durable = self._repository.setting("store.durable") != "false"
+        return Writer(*self._identities, self._now(), self._notify, durable, self._wait_seconds)
+
+
+def _clock() -> datetime:
+    return datetime.now(timezone.utc).astimezone()
+
+
+def _writer(folder: Path, notify: Notify | None) -> Writer:
+    """Return who makes a store in `folder`, before there is one."""
+    author, _ = read_identity(folder, "AUTHOR")
+    committer, when = read_identity(folder, "COMMITTER")
+    return Writer(author, committer, when, notify or _silent)
+
+
+def _script() -> Path | None:
+    from gitmodelstore.lineage.code import entry_point
+
+    return entry_point()

@@ -1,0 +1,570 @@
+"""The model card: the README.md that a git host shows when a model's folder is opened.
+
+A pure function of the manifest and of its parent's, so that the card can be made
+again from either and a host's diff view shows what a version changed. Nothing in
+it is measured or looked up here.
+
+Whoever trains a model chooses its names and values, and the card is rendered on
+pages that others trust. Names and values therefore stand in code spans or as
+character references, which cannot open anything in Markdown; what the author
+wrote as Markdown stays Markdown, in a block quote, which nothing in it can close,
+and without raw HTML.
+
+Source: YAML head as in Hugging Face's modelcard.md; Markdown as in the GitHub
+Flavored Markdown spec; diagram as in Mermaid's flowchart syntax.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.manifest import Dataset, Manifest, Step
+from gitmodelstore.values.moment import format_moment
+
+MOST_BYTES = 10_000
+
+# The share of their room, in percent, that the sections get until the whole fits.
+_SHARES = (100, 80, 60, 45, 30, 20, 10, 5, 0)
+_MOST_IN_CELL = 60  # characters
+_WHERE = "`manifest.json`"
+
+
+def render_card(manifest: Manifest, parent: Manifest | None) -> bytes:
+    """Return the bytes of the README.md of a model's folder, at most 10,000.
+
+    Long tables and texts are cut, with a line that says how much more the
+    manifest holds.
+
+    Args:
+        manifest: the version that the card is about.
+        parent: the manifest of `manifest.parent`, for the metric differences;
+            None without one, or when it is not at hand.
+    """
+    return next(
+        card
+        for share in _SHARES
+        if len(card := _card(manifest, parent, share)) <= MOST_BYTES or share == 0
+    )
+
+
+def _card(manifest: Manifest, parent: Manifest | None, share: int) -> bytes:
+    def room(size_bytes: int) -> int:
+        return size_bytes * share // 100
+
+    parts = (
+        _head(manifest),
+        _title(manifest),
+        _message(manifest, room(800)),
+        _load_command(manifest),
+        _stated("Intended use", manifest.card.intended_use, room(1500)),
+        _stated("Limitations", manifest.card.limitations, room(1500)),
+        _metrics(manifest, parent, room(1200)),
+        _diagram(manifest, room(2000)),
+        _inputs(manifest, room(1200)),
+        _outputs(manifest, room(500)),
+        _params(manifest, room(1000), room(1500)),
+        _data(manifest, room(1000)),
+        _code(manifest),
+        _environment(manifest, room(1000)),
+        _file(manifest),
+        _own_sections(manifest, room(2500)),
+    )
+    return ("\n\n".join(part for part in parts if part) + "\n").encode("utf-8")
+
+
+# The head
+
+
+def _head(manifest: Manifest) -> str:
+    """The YAML that Hugging Face reads."""
+    tag = _pipeline_tag(manifest)
+    task = tag or manifest.pipeline.task
+    licence = manifest.custom.get("license")
+    lines = ["---", "library_name: sklearn", f"model_name: {_yaml(manifest.model)}"]
+    if isinstance(licence, str) and re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,40}", licence):
+        lines.append(f"license: {_yaml(licence)}")
+    if tag:
+        lines.append(f"pipeline_tag: {tag}")
+    lines += ["tags:", "- sklearn", "- gitmodelstore"]
+    if task:
+        lines.append(f"- {_yaml(task[:60])}")
+    return "\n".join([*lines, *_model_index(manifest, tag), "---"])
+
+
+def _pipeline_tag(manifest: Manifest) -> str | None:
+    """The task as Hugging Face names it; None when it has no name for it."""
+    task = manifest.pipeline.task
+    if task not in ("classification", "regression"):
+        return None
+    if not _reads_text(manifest):
+        return f"tabular-{task}"
+    return "text-classification" if task == "classification" else None
+
+
+def _reads_text(manifest: Manifest) -> bool:
+    """Whether the whole input goes through one of scikit-learn's text vectorizers first."""
+    steps = manifest.pipeline.steps
+    while steps and steps[0].columns is None:
+        if steps[0].class_name.startswith("sklearn.feature_extraction.text."):
+            return True
+        steps = steps[0].steps
+    return False
+
+
+# Hugging Face's identifiers, where ours differ (hf.co/metrics).
+_METRIC_TYPES = {"f1_macro": "f1", "r2": "r_squared"}
+
+
+def _model_index(manifest: Manifest, tag: str | None) -> Iterator[str]:
+    """The metrics for machines: only with a task and the test data that the format requires."""
+    test = manifest.dataset("test")
+    if tag is None or test is None or not manifest.metrics:
+        return
+    name = (test.name or "test data")[:60]
+    yield "model-index:"
+    yield f"- name: {_yaml(manifest.model)}"
+    yield "  results:"
+    yield f"  - task:\n      type: {tag}"
+    yield f"    dataset:\n      name: {_yaml(name)}\n      type: {_yaml(_identifier(name))}"
+    yield "    metrics:"
+    for metric, value in sorted(manifest.metrics.items())[:6]:
+        yield f"    - name: {_yaml(metric)}"
+        yield f"      type: {_yaml(_METRIC_TYPES.get(metric, metric))}"
+        yield f"      value: {_yaml_number(value)}"
+
+
+def _identifier(name: str) -> str:
+    """`name` in the characters of a data set's identifier."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "test"
+
+
+def _yaml(text: str) -> str:
+    """A string in quotes that JSON and YAML read alike."""
+    return re.sub(
+        r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]",
+        lambda found: f"\\u{ord(found[0]):04x}",
+        json.dumps(text, ensure_ascii=False),
+    )
+
+
+def _yaml_number(value: float) -> str:
+    # YAML 1.1 reads a number with an exponent only with a point in it.
+    text = json.dumps(value)
+    return text if "." in text or "e" not in text else text.replace("e", ".0e")
+
+
+# The first screen
+
+
+def _title(manifest: Manifest) -> str:
+    kind = _code_span(manifest.pipeline.algorithm)
+    task = f" for {manifest.pipeline.task[:60]}" if manifest.pipeline.task else ""
+    after = f", after {manifest.parent}" if manifest.parent else ", the first version"
+    trained, registered = map(format_moment, (manifest.trained_at, manifest.created_at))
+    return (
+        f"# {manifest.model} {manifest.version}\n\n"
+        f"{kind}{task}{after}. Trained {trained},\n"
+        f"registered {registered} by {_plain(manifest.author)}."
+    )
+
+
+def _message(manifest: Manifest, most_bytes: int) -> str:
+    return _quote(manifest.message, most_bytes) if manifest.message.strip() else ""
+
+
+def _load_command(manifest: Manifest) -> str:
+    return (
+        "```python\nimport gitmodelstore as gms\n\n"
+        f'model = gms.load_model("{manifest.model}@{manifest.version}")\n```'
+    )
+
+
+def _stated(heading: str, text: str | None, most_bytes: int) -> str:
+    if text is None or not text.strip():
+        return f"## {heading}\n\n_Not stated._"
+    return f"## {heading}\n\n{_quote(text, most_bytes)}"
+
+
+# What it achieves
+
+
+def _metrics(manifest: Manifest, parent: Manifest | None, most_bytes: int) -> str:
+    before = parent.metrics if parent else {}
+    names = sorted({*manifest.metrics, *before})
+    if not names:
+        return "## Metrics\n\n_None recorded._"
+    columns = _metric_columns(manifest, parent)
+    rows = (
+        [_code_span(name), *(column.get(name, "–") for column in columns.values())]
+        for name in names
+    )
+    table = _table(["metric", *columns], rows, len(names), most_bytes)
+    return "\n\n".join(["## Metrics", table, *_not_comparable(manifest, parent)])
+
+
+def _metric_columns(manifest: Manifest, parent: Manifest | None) -> dict[str, dict[str, str]]:
+    """Heading of each column to the text in it by metric."""
+    columns = {str(manifest.version): _numbers(manifest.metrics)}
+    if parent:
+        columns[str(parent.version)] = _numbers(parent.metrics)
+        columns["difference"] = {
+            name: _difference(value, parent.metrics[name])
+            for name, value in manifest.metrics.items()
+            if name in parent.metrics
+        }
+    if manifest.baseline:
+        heading = f"production {manifest.baseline.version}, same rows"
+        columns[heading] = _numbers(manifest.baseline.metrics)
+    return columns
+
+
+def _not_comparable(manifest: Manifest, parent: Manifest | None) -> Iterator[str]:
+    now = manifest.dataset("test")
+    before = parent.dataset("test") if parent else None
+    if parent and now and before and now.digest != before.digest:
+        yield f"_{parent.version} was measured on other test data._"
+
+
+def _numbers(metrics: Mapping[str, float]) -> dict[str, str]:
+    return {name: _number(value) for name, value in metrics.items()}
+
+
+def _number(value: float) -> str:
+    return f"{value + 0:.6g}" if isinstance(value, float) else str(value)  # + 0: no "-0"
+
+
+def _difference(value: float, before: float) -> str:
+    difference = float(value) - float(before)
+    return f"{difference:+.3g}" if difference else "0"
+
+
+# What it is
+
+
+def _diagram(manifest: Manifest, most_bytes: int) -> str:
+    facts = manifest.pipeline
+    steps = facts.steps or (Step(facts.algorithm, facts.class_name, None, ()),)
+    drawing = _Drawing(most_bytes)
+    ends = drawing.draw(steps, in_turn=not _is_parallel(facts.class_name), indent="  ")
+    inputs = "input" if manifest.features is None else _counted(len(manifest.features), "column")
+    drawing.edges += [f"  input --> {first}" for first in ends[0]]
+    drawing.edges += [f"  {last} --> output" for last in ends[1]]
+    lines = [
+        "flowchart TB",
+        f'  input(["{inputs}"])',
+        *drawing.nodes,
+        f'  output(["{_label(manifest.target or "prediction")}"])',
+        *drawing.edges,
+    ]
+    return "\n".join(["## Pipeline\n", "```mermaid", *lines, "```"])
+
+
+class _Drawing:
+    """A flowchart in the making: each part a box, each part with parts a frame around them.
+
+    Attributes:
+        nodes, edges: the lines so far.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self.nodes: list[str] = []
+        self.edges: list[str] = []
+        self._left = most_bytes
+        self._boxes = 0
+
+    def draw(
+        self, steps: Sequence[Step], *, in_turn: bool, indent: str
+    ) -> tuple[list[str], list[str]]:
+        """Draw `steps` and return the boxes that the way in leads to and the way out leaves."""
+        boxes: list[str] = []
+        for index, step in enumerate(steps):
+            if self._left <= 0:
+                boxes.append(self._box(f"… {len(steps) - index} more", indent))
+                break
+            boxes.append(self._step(step, indent))
+        if not in_turn:
+            return boxes, boxes
+        self.edges += [f"  {one} --> {next_}" for one, next_ in pairwise(boxes)]
+        return boxes[:1], boxes[-1:]
+
+    def _step(self, step: Step, indent: str) -> str:
+        if not step.steps:
+            return self._box(_step_label(step), indent)
+        name = self._name()
+        self._write(f'{indent}subgraph {name}["{_step_label(step)}"]')
+        self.draw(step.steps, in_turn=not _is_parallel(step.class_name), indent=indent + "  ")
+        self._write(f"{indent}end")
+        return name
+
+    def _box(self, label: str, indent: str) -> str:
+        name = self._name()
+        self._write(f'{indent}{name}["{label}"]')
+        return name
+
+    def _name(self) -> str:
+        self._boxes += 1
+        return f"n{self._boxes}"
+
+    def _write(self, line: str) -> None:
+        self.nodes.append(line)
+        self._left -= len(line.encode("utf-8")) + len("\n  n10 --> n11")
+
+
+def _is_parallel(class_name: str) -> bool:
+    """Whether the parts of such an estimator stand side by side; in a Pipeline they follow."""
+    return not class_name.endswith("Pipeline")
+
+
+def _step_label(step: Step) -> str:
+    lines = [_label(step.name), _label(step.class_name.rpartition(".")[2])]
+    if step.columns is not None:
+        more = f", … {len(step.columns) - 3} more" if len(step.columns) > 3 else ""
+        names = ", ".join(_label(str(column), 24) for column in step.columns[:3])
+        lines.append((names + more) or "no columns")
+    return "<br/>".join(dict.fromkeys(lines))
+
+
+def _label(text: str, most: int = 40) -> str:
+    """`text` for the inside of a quoted Mermaid label.
+
+    Everything but letters, digits and what joins them becomes an entity code: quotes
+    and brackets end labels, Markdown in them is interpreted ("1. x" is refused as a
+    list), and "style…:…#…;" on one line loses its last character.
+    """
+    return re.sub(
+        r"(?<=[A-Za-z0-9])[_.-](?=[A-Za-z0-9])|([^\w ]|_)",
+        lambda found: f"#{ord(found[1])};" if found[1] else found[0],
+        _cut(text, most) or "–",
+    )
+
+
+def _inputs(manifest: Manifest, most_bytes: int) -> str:
+    features = manifest.features
+    if features is None:
+        return "## Inputs\n\n_Unknown: the pipeline was fitted on data without column names._"
+    rows = (
+        [
+            f"_column {index}_" if feature.name is None else _code_span(feature.name),
+            _code_span(feature.dtype) if feature.dtype else "–",
+        ]
+        for index, feature in enumerate(features)
+    )
+    return "## Inputs\n\n" + _table(["name", "type"], rows, len(features), most_bytes)
+
+
+def _outputs(manifest: Manifest, most_bytes: int) -> str:
+    classes = manifest.pipeline.classes
+    lines = [
+        f"- target: {_code_span(manifest.target) if manifest.target else 'not named'}",
+        f"- task: {manifest.pipeline.task[:60] if manifest.pipeline.task else 'not known'}",
+    ]
+    if classes is not None:
+        spans = (_code_span(_value(label)) for label in classes)
+        lines.append(f"- classes: {_listed(spans, len(classes), most_bytes)}")
+    return "## Outputs\n\n" + "\n".join(lines)
+
+
+def _params(manifest: Manifest, most_tuned: int, most_bytes: int) -> str:
+    params = manifest.pipeline.params
+    tuned = sorted(set(manifest.pipeline.tuned) & set(params))
+    if not params:
+        return "## Parameters\n\n_None._"
+    differing = "All are the defaults."
+    if tuned:
+        table = _param_table(params, tuned, most_tuned)
+        differing = f"Those that differ from the defaults:\n\n{table}"
+    every = _folded(
+        f"All {_counted(len(params), 'parameter')}",
+        _param_table(params, sorted(params), most_bytes),
+    )
+    return f"## Parameters\n\n{differing}\n\n{every}"
+
+
+def _param_table(params: Mapping[str, Any], names: Sequence[str], most_bytes: int) -> str:
+    rows = ([_code_span(name), _code_span(_value(params[name]))] for name in names)
+    return _table(["parameter", "value"], rows, len(names), most_bytes)
+
+
+# What made it
+
+
+def _data(manifest: Manifest, most_bytes: int) -> str:
+    if not manifest.data:
+        return "## Data\n\n_None recorded._"
+    heads = ["role", "name", "version", "rows", "digest"]
+    rows = (_data_row(dataset) for dataset in manifest.data)
+    return "## Data\n\n" + _table(heads, rows, len(manifest.data), most_bytes)
+
+
+def _data_row(dataset: Dataset) -> list[str]:
+    return [
+        dataset.role,
+        _code_span(dataset.name) if dataset.name else "–",
+        _code_span(dataset.version) if dataset.version else "–",
+        "–" if dataset.rows is None else f"{dataset.rows:,}",
+        _code_span(_short(dataset.digest)),
+    ]
+
+
+def _code(manifest: Manifest) -> str:
+    code = manifest.code
+    if code is None:
+        return "## Code\n\n_No repository recorded._"
+    lines = [f"- commit: {_commit(code.url, code.commit)}"]
+    if code.url and not _web_address(code.url):
+        lines.append(f"- repository: {_code_span(code.url)}")
+    if code.branch:
+        lines.append(f"- branch: {_code_span(code.branch)}")
+    if code.entry_point:
+        lines.append(f"- script: {_code_span(code.entry_point)}")
+    if code.dirty:
+        kept = f", digest {_code_span(_short(code.diff))}" if code.diff else ""
+        lines.append(f"- **trained with uncommitted changes**{kept}")
+    return "## Code\n\n" + "\n".join(lines)
+
+
+def _commit(url: str | None, commit: str | None) -> str:
+    if commit is None:
+        return "none yet"
+    address = _web_address(url) if url else None
+    return f"[`{commit[:12]}`]({address}/commit/{commit})" if address else f"`{commit}`"
+
+
+def _web_address(url: str) -> str | None:
+    """The page of a repository whose remote is on an http(s) host; None for any other."""
+    found = re.fullmatch(
+        r"(https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9_.~-]+)+?)(?:\.git)?/?", url
+    )
+    return found[1] if found and len(url) <= 200 else None
+
+
+def _environment(manifest: Manifest, most_bytes: int) -> str:
+    environment = manifest.environment
+    where = f"Python {environment.python[:60]} on {_code_span(environment.platform)}."
+    rows = ([_code_span(name), _code_span(pin)] for name, pin in sorted(environment.pins.items()))
+    table = _table(["package", "version"], rows, len(environment.pins), most_bytes)
+    pins = _folded(_counted(len(environment.pins), "package"), table)
+    return (
+        f"## Environment\n\n{where}\n\n{pins}" if environment.pins else f"## Environment\n\n{where}"
+    )
+
+
+def _file(manifest: Manifest) -> str:
+    lines = [
+        f"`{entry.path}`: {entry.size_bytes:,} bytes, SHA-256\n`{entry.sha256}`"
+        for entry in manifest.artifacts
+        if entry.path == "pipeline.joblib"
+    ]
+    return "## File\n\n" + "\n".join(lines)
+
+
+def _own_sections(manifest: Manifest, most_bytes: int) -> str:
+    """What the author added, in the order of its headings."""
+    sections = sorted((manifest.card.sections or {}).items())
+    parts: list[str] = []
+    for index, (heading, text) in enumerate(sections):
+        if most_bytes < 300:  # less than a heading and a line
+            parts.append(f"_… {_counted(len(sections) - index, 'more section')} in {_WHERE}_")
+            break
+        parts.append(_stated(_plain(heading), text, most_bytes))
+        most_bytes -= len(parts[-1].encode("utf-8"))
+    return "\n\n".join(parts)
+
+
+# Markdown
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], count: int, most_bytes: int) -> str:
+    """Rows until `most_bytes` are used, and how many of `count` are left."""
+    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
+    shown = 0
+    for row in rows:
+        line = f"| {' | '.join(row)} |"
+        most_bytes -= len(line.encode("utf-8")) + 1
+        if most_bytes < 0:
+            break
+        lines.append(line)
+        shown += 1
+    rest = f"_… {count - shown:,} more in {_WHERE}_"
+    if not shown:
+        return rest
+    return "\n".join(lines) + (f"\n\n{rest}" if shown < count else "")
+
+
+def _listed(items: Iterable[str], count: int, most_bytes: int) -> str:
+    """Items with commas until `most_bytes` are used, and how many of `count` are left."""
+    shown: list[str] = []
+    for item in items:
+        most_bytes -= len(item.encode("utf-8")) + 2
+        if most_bytes < 0:
+            return ", ".join([*shown, f"… {count - len(shown):,} more in {_WHERE}"])
+        shown.append(item)
+    return ", ".join(shown)
+
+
+def _folded(summary: str, text: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
+def _quote(markdown: str, most_bytes: int) -> str:
+    """The author's Markdown in a block quote, which ends where we say, open fences or not."""
+    text, rest = _cut_bytes(markdown.strip("\n"), most_bytes)
+    # "<" before one of these opens a tag, a comment or a processing instruction.
+    safe = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
+    quote = "\n".join(f"> {line}".rstrip() for line in safe.split("\n"))
+    return f"{quote}\n\n_… {rest:,} more characters in {_WHERE}_" if rest else quote
+
+
+def _cut_bytes(text: str, most_bytes: int) -> tuple[str, int]:
+    """As much of `text` as fits, in whole lines where there are any, and how much is left."""
+    if len(text.encode("utf-8")) <= most_bytes:
+        return text, 0
+    kept = text.encode("utf-8")[:most_bytes].decode("utf-8", "ignore")
+    lines = kept.rpartition("\n")[0]
+    kept = lines if len(lines) > len(kept) // 2 else kept
+    return kept, len(text) - len(kept)
+
+
+def _code_span(text: str) -> str:
+    """A name or a value on one line, as it is, whatever it holds."""
+    shown = _cut(text, _MOST_IN_CELL)
+    if not shown:
+        return '""'
+    # A code span knows no escapes, and hosts disagree about bars and backslashes in tables.
+    return _plain(text) if re.search(r"[`|\\]", shown) else f"`{shown}`"
+
+
+def _plain(text: str) -> str:
+    """A text on one line in which no character means anything to Markdown or HTML."""
+    return re.sub(
+        r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])|([&<>\[\]{}*_`|\\#!~$:=^@])",
+        lambda found: f"&#{ord(found[1])};" if found[1] else found[0],
+        _cut(text, _MOST_IN_CELL),
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    """`text` on one line of at most `most` characters."""
+    line = " ".join(text[: 10 * most].split())
+    whole = len(line) <= most and len(text) <= 10 * most
+    return line if whole else f"{line[: most - 1]}…"
+
+
+def _value(value: Any) -> str:
+    """A JSON value on one line; text without its quotes."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _short(digest: Digest) -> str:
+    return f"{digest.algorithm[:30]}:{digest.hex[:12]}"

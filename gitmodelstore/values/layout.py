@@ -1,0 +1,61 @@
+"""Where things stand in an artifacts repository: paths, tags, fixed contents."""
+
+from __future__ import annotations
+
+import re
+
+from gitmodelstore.values.names import MODEL_PATTERN
+from gitmodelstore.values.version import VERSION_PATTERN, Version
+
+REGISTRY = "registry.json"
+SETTINGS = "modelstore.toml"
+ATTRIBUTES = ".gitattributes"
+MODELS = "models"
+MANIFEST = "manifest.json"
+PIPELINE = "pipeline.joblib"
+SAMPLE = "sample.json"
+REQUIREMENTS = "requirements.txt"
+INSTALLED = "environment.txt"
+CARD = "README.md"
+CODE_DIFF = "code.diff"
+
+# Exactly these bytes. No line ending is ever converted, whatever the reader's settings; the two
+# drivers are named here and configured by init, and git falls back to its own without them.
+STORE_ATTRIBUTES = b"* -text\n*.joblib diff=gitmodelstore\nregistry.json merge=gitmodelstore\n"
+FOLDER_ATTRIBUTES = b"* -text\n"
+FOLDER_ATTRIBUTES_LFS = b"* -text\npipeline.joblib filter=lfs diff=lfs merge=lfs -text\n"
+
+FOLDER_FILES = frozenset(
+    {MANIFEST, PIPELINE, SAMPLE, REQUIREMENTS, INSTALLED, CARD, ATTRIBUTES, CODE_DIFF}
+)
+
+NEW_SETTINGS = b"""\
+# Settings and policy of this model store; they are part of its history.
+schema = "1.0"
+
+[storage]
+lfs_threshold = "50 MiB"  # pipelines from this size on are Git LFS objects
+"""
+
+TAG_PREFIX = "refs/tags/"
+_TAG = re.compile(rf"({MODEL_PATTERN})@v({VERSION_PATTERN})")
+
+
+def folder(model: str) -> str:
+    """Return the path of a model's folder in the repository."""
+    return f"{MODELS}/{model}"
+
+
+def tag_name(model: str, version: Version | str) -> str:
+    """Return the name of a version's tag, in the format of GTO.
+
+    >>> tag_name("churn", "1.4.0")
+    'churn@v1.4.0'
+    """
+    return f"{model}@v{version}"
+
+
+def read_tag(name: str) -> tuple[str, Version] | None:
+    """Return the model and version that a tag's name spells, None for any other tag."""
+    found = _TAG.fullmatch(name)
+    return (found[1], Version.parse(found[2])) if found else None

@@ -1,0 +1,78 @@
+"""One version of one model, as every command and call names it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitmodelstore.values.layout import tag_name
+from gitmodelstore.values.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A version that the store holds; taken wherever a reference is.
+
+    Attributes:
+        model: the model's name.
+        version: the version's number.
+        status: its lifecycle status when this value was made.
+        commit: id of the commit that introduced it.
+    """
+
+    model: str
+    version: Version
+    status: str
+    commit: str
+
+    @property
+    def tag(self) -> str:
+        """Name of its tag, as `churn@v1.4.0`."""
+        return tag_name(self.model, self.version)
+
+    @property
+    def ref(self) -> str:
+        """The reference that names exactly this version, as `churn@1.4.0`."""
+        return f"{self.model}@{self.version}"
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Which version had a status at some moment, and how it came to it.
+
+    Attributes:
+        version: the version, with its status at that moment.
+        since: when it came to that status (committer date, UTC).
+        who: the author of that commit, as "Name <email>".
+        why: the reason given; None without one.
+        commit: the commit that gave it the status.
+        until: when it lost the status; None when it has not, or the question was about now.
+    """
+
+    version: ModelVersion
+    since: datetime
+    who: str
+    why: str | None
+    commit: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """One line of the list of models.
+
+    Attributes:
+        model: its name.
+        versions: how many it has.
+        highest: the highest of them.
+        holders: status to the versions that hold it, highest first; only exclusive
+            statuses and "staging".
+    """
+
+    model: str
+    versions: int
+    highest: Version
+    holders: dict[str, tuple[Version, ...]]

@@ -1,0 +1,135 @@
+"""modelstore.toml: the settings of a store and what its lifecycle allows."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import Any
+
+from gitmodelstore.errors import FormatError, LifecycleError, StoreError
+from gitmodelstore.values.layout import SETTINGS
+from gitmodelstore.values.names import did_you_mean, status_name
+
+SCHEMA = "1.0"
+REGISTERED = "registered"
+STAGING = "staging"
+PRODUCTION = "production"
+ARCHIVED = "archived"
+WITHDRAWN = "withdrawn"
+STATUSES = (REGISTERED, STAGING, PRODUCTION, ARCHIVED, WITHDRAWN)
+
+_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_KEYS = {
+    "schema": None,
+    "store": ("allow",),
+    "storage": ("lfs_threshold",),
+    "lifecycle": ("statuses", "exclusive"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of one store.
+
+    Attributes:
+        statuses: every status that a version may have, in the order of a version's life.
+        exclusive: those that one version of a model holds at a time.
+        lfs_threshold_bytes: pipelines from this size on are Git LFS objects.
+        allow: further paths that may stand in the repository, as glob patterns.
+    """
+
+    statuses: tuple[str, ...] = STATUSES
+    exclusive: frozenset[str] = frozenset({PRODUCTION})
+    lfs_threshold_bytes: int = 50 * 2**20
+    allow: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, data: bytes) -> Policy:
+        """Return what the bytes of modelstore.toml say.
+
+        Raises:
+            FormatError: not TOML, of another schema, an unknown key or a bad value. A rule that
+                this release does not know is refused, never passed over.
+        """
+        try:
+            value = tomllib.loads(data.decode("utf-8"))
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise _fault(f"not TOML: {error}") from error
+        _refuse_unknown(value)
+        if value.get("schema") != SCHEMA:
+            raise _fault(f"schema {value.get('schema')!r}, this gitmodelstore reads {SCHEMA!r}")
+        lifecycle = value.get("lifecycle", {})
+        statuses = STATUSES + _names(lifecycle, "statuses", ())
+        exclusive = frozenset(_names(lifecycle, "exclusive", (PRODUCTION,)))
+        if unknown := sorted(exclusive - set(statuses)):
+            raise _fault(f"lifecycle.exclusive: '{unknown[0]}' is not a status")
+        return cls(
+            statuses=tuple(dict.fromkeys(statuses)),
+            exclusive=exclusive | {PRODUCTION},
+            lfs_threshold_bytes=_size(value.get("storage", {}).get("lfs_threshold", "50 MiB")),
+            allow=_texts(value.get("store", {}), "allow"),
+        )
+
+    def check_status(self, name: str) -> str:
+        """Return `name` if it is a status of this store.
+
+        Raises:
+            LifecycleError: it is not; the hint lists them.
+        """
+        if name in self.statuses:
+            return name
+        raise LifecycleError(
+            f"'{name}' is not a status of this store",
+            hint=did_you_mean(name, self.statuses) or f"one of {', '.join(self.statuses)}",
+        )
+
+
+def _refuse_unknown(value: dict[str, Any]) -> None:
+    for section, held in value.items():
+        if section not in _KEYS:
+            raise _unknown(section, _KEYS)
+        keys = _KEYS[section]
+        if keys is None:
+            continue
+        if not isinstance(held, dict):
+            raise _fault(f"'{section}': expected a table")
+        for key in held:
+            if key not in keys:
+                raise _unknown(f"{section}.{key}", [f"{section}.{known}" for known in keys])
+
+
+def _unknown(key: str, known: Any) -> FormatError:
+    return FormatError(
+        f"{SETTINGS}: unknown key '{key}'", path=SETTINGS, hint=did_you_mean(key, known)
+    )
+
+
+def _texts(table: dict[str, Any], key: str) -> tuple[str, ...]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(held, str) for held in value):
+        raise _fault(f"'{key}': expected a list of strings")
+    return tuple(value)
+
+
+def _names(table: dict[str, Any], key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    if key not in table:
+        return default
+    try:
+        return tuple(status_name(name) for name in _texts(table, key))
+    except FormatError:
+        raise
+    except StoreError as error:
+        raise _fault(f"lifecycle.{key}: {error}") from error
+
+
+def _size(value: Any) -> int:
+    """Return the bytes that "50 MiB", or a plain number, means."""
+    found = re.fullmatch(r"([0-9]{1,12}) ?(B|KiB|MiB|GiB)?", str(value))
+    if isinstance(value, bool) or not found or int(found[1]) == 0:
+        raise _fault(f"storage.lfs_threshold: expected a size such as '50 MiB', found {value!r}")
+    return int(found[1]) * _UNITS[found[2] or "B"]
+
+
+def _fault(what: str) -> FormatError:
+    return FormatError(f"{SETTINGS}: {what}", path=SETTINGS)

@@ -1,0 +1,206 @@
+"""registry.json: the status of every version, and nothing that the manifests hold."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from gitmodelstore.errors import FormatError, StoreError
+from gitmodelstore.values import json as json_rules
+from gitmodelstore.values.layout import REGISTRY
+from gitmodelstore.values.names import model_name, status_name
+from gitmodelstore.values.version import Version
+
+SCHEMA = "1.0"
+MOST_BYTES = 16 * 1024 * 1024
+
+Statuses = Mapping[str, str]  # version, as text and highest first, to status
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One version whose status differs between two registries.
+
+    Attributes:
+        model, version: which.
+        before: its status in the earlier one; None when it was not there.
+        after: its status in the later one; None when it is gone.
+    """
+
+    model: str
+    version: Version
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The content of registry.json.
+
+    Attributes:
+        models: name to the statuses of its versions; names in order, versions
+            highest first.
+    """
+
+    models: Mapping[str, Statuses]
+
+    @classmethod
+    def parse(cls, data: bytes) -> Registry:
+        """Return what the bytes of registry.json say.
+
+        Raises:
+            FormatError: not strict JSON, of another schema, with a bad name, version
+                or status, out of order, or not in canonical form.
+        """
+        value = json_rules.parse(data, REGISTRY, most_bytes=MOST_BYTES)
+        models = _models(value)
+        for model, statuses in models.items():
+            _check_model(model, statuses)
+        registry = cls(models)
+        if registry.render() != data:
+            raise FormatError(
+                f"{REGISTRY}: not in canonical form: models by name, versions highest first, "
+                "indented by two",
+                path=REGISTRY,
+            )
+        return registry
+
+    @classmethod
+    def parse_history(cls, data: bytes) -> Registry:
+        """Return what an earlier registry.json says, without judging its form.
+
+        History is read even where somebody once wrote it by hand, and a store has
+        thousands of them, so only the structure is looked at.
+
+        Raises:
+            FormatError: it is not JSON of the registry's structure.
+        """
+        try:
+            return cls(_models(json.loads(data)))
+        except ValueError as error:
+            raise FormatError(f"{REGISTRY}: not JSON", path=REGISTRY) from error
+
+    def render(self) -> bytes:
+        """Return the bytes of registry.json, as `json.dumps(indent=2)` and a newline."""
+        sections = ",\n".join(_section(m, statuses) for m, statuses in self.models.items())
+        models = f"{{\n{sections}\n  }}" if sections else "{}"
+        return f'{{\n  "schema": "{SCHEMA}",\n  "models": {models}\n}}\n'.encode()
+
+    def status(self, model: str, version: Version) -> str | None:
+        """Return the status of a version, None when it is not registered."""
+        return self.models.get(model, {}).get(str(version))
+
+    def versions(self, model: str) -> tuple[Version, ...]:
+        """Return the versions of a model, highest first; none of an unknown model."""
+        return tuple(_version(text) for text in self.models.get(model, {}))
+
+    def highest(self, model: str) -> Version | None:
+        """Return the highest version of a model, pre-releases included; None without one."""
+        return next((_version(text) for text in self.models.get(model, {})), None)
+
+    def holders(self, model: str, status: str) -> tuple[Version, ...]:
+        """Return the versions that hold `status`, highest first."""
+        statuses = self.models.get(model, {})
+        return tuple(_version(text) for text, held in statuses.items() if held == status)
+
+    def with_status(self, model: str, version: Version, status: str) -> Registry:
+        """Return this registry with the status of one version set; a new version is put in."""
+        statuses = dict(self.models.get(model, {}))
+        known = str(version) in statuses
+        statuses[str(version)] = status
+        if not known:
+            statuses = _inserted(statuses, version)
+        models = {**self.models, model: statuses}
+        if model not in self.models:
+            models = dict(sorted(models.items()))
+        return Registry(models)
+
+    def changes(self, later: Registry) -> Iterator[Change]:
+        """Yield each version whose status differs in `later`, by model, highest first."""
+        for model in sorted(self.models.keys() | later.models.keys()):
+            before, after = self.models.get(model, {}), later.models.get(model, {})
+            if before == after:
+                continue
+            changed = [v for v in after if before.get(v) != after[v]]
+            changed += [v for v in before if v not in after]
+            for version in sorted(map(_version, changed), reverse=True):
+                yield Change(model, version, before.get(str(version)), after.get(str(version)))
+
+
+EMPTY = Registry({})
+
+
+@lru_cache(maxsize=1 << 16)
+def _version(text: str) -> Version:
+    return Version.parse(text)
+
+
+def _models(value: Any) -> dict[str, dict[str, str]]:
+    """Return model → version → status of a parsed document of the right structure."""
+    if not isinstance(value, dict) or list(value) != ["schema", "models"]:
+        raise _fault("expected the keys 'schema' and 'models'")
+    if value["schema"] != SCHEMA:
+        raise FormatError(
+            f"{REGISTRY}: schema {value['schema']!r}, this gitmodelstore reads {SCHEMA!r}",
+            path=REGISTRY,
+            hint="upgrade gitmodelstore to read it",
+        )
+    if not isinstance(value["models"], dict):
+        raise _fault("'models': expected an object")
+    return {model: _statuses(model, held) for model, held in value["models"].items()}
+
+
+def _statuses(model: str, value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise _fault(f"'models.{model}': expected an object")
+    try:
+        statuses = {version: entry["status"] for version, entry in value.items()}
+    except (TypeError, KeyError):
+        statuses = {"": None}
+    if not all(isinstance(status, str) for status in statuses.values()) or not all(
+        len(entry) == 1 for entry in value.values()
+    ):
+        raise _fault(f"'models.{model}': expected {{\"status\": …}} for each version")
+    return statuses
+
+
+def _check_model(model: str, statuses: Statuses) -> None:
+    """Refuse bad names, versions and statuses, an empty model, and versions out of order."""
+    try:
+        model_name(model)
+        versions = [_version(text) for text in statuses]
+        for status in set(statuses.values()):
+            status_name(status)
+    except StoreError as error:
+        raise _fault(f"'models.{model}': {error}") from error
+    if not versions:
+        raise _fault(f"'models.{model}': a model without versions")
+    for higher, lower in pairwise(versions):
+        if not lower < higher:
+            raise _fault(f"'models.{model}': {higher} stands before {lower}, highest comes first")
+
+
+def _section(model: str, statuses: Statuses) -> str:
+    entries = ",\n".join(
+        f'      "{version}": {{\n        "status": "{status}"\n      }}'
+        for version, status in statuses.items()
+    )
+    return f'    "{model}": {{\n{entries}\n    }}'
+
+
+def _inserted(statuses: dict[str, str], version: Version) -> dict[str, str]:
+    """Return `statuses`, whose last entry is the new version, with that entry in its place."""
+    texts = list(statuses)[:-1]
+    ascending = texts[::-1]
+    place = len(texts) - bisect_left(ascending, version, key=_version)
+    texts.insert(place, str(version))
+    return {text: statuses[text] for text in texts}
+
+
+def _fault(what: str) -> FormatError:
+    return FormatError(f"{REGISTRY}: {what}", path=REGISTRY)

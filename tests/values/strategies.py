@@ -1,0 +1,412 @@
+"""Hypothesis strategies for the values of the store: valid manifests, and their faulty relatives.
+
+Owns what "every manifest that the format allows" means for the tests; it is
+written from the documents of the format, not from its table of fields.
+"""
+
+from __future__ import annotations
+
+import copy
+import string
+from datetime import datetime, timezone
+from typing import Any
+
+from hypothesis import strategies as st
+
+from gitmodelstore.values.manifest import Manifest
+
+ALPHANUMERIC = string.ascii_lowercase + string.digits
+HIDDEN = "\x00\x07\x0b\r\x1b\x7f\x85\u061c\u200e\u202a\u202e\u2066\u2069\ufeff"
+_HIDDEN_RANGES = [(0x00, 0x08), (0x0B, 0x1F), (0x7F, 0x9F), (0x202A, 0x202E), (0x2066, 0x2069)]
+_HIDDEN_ALL = [chr(c) for first, last in _HIDDEN_RANGES for c in range(first, last + 1)]
+
+
+def texts(**bounds: Any) -> st.SearchStrategy[str]:
+    """Any text in which a reader sees every character; tabs and newlines too."""
+    visible = st.characters(
+        exclude_categories=("Cs",),
+        exclude_characters=[*_HIDDEN_ALL, "\u061c", "\u200e", "\u200f", "\ufeff"],
+    )
+    return st.text(visible, **{"max_size": 20, **bounds})
+
+
+def _reserved(name: str) -> bool:
+    return name in ("con", "prn", "aux", "nul") or (
+        len(name) == 4 and name[:3] in ("com", "lpt") and name[3].isdigit()
+    )
+
+
+def model_names() -> st.SearchStrategy[str]:
+    inner = st.text(ALPHANUMERIC + "_-", max_size=61)
+    ends = st.sampled_from(ALPHANUMERIC)
+    return (
+        st.one_of(ends, st.builds("{}{}{}".format, ends, inner, ends))
+        .map(str)
+        .filter(lambda name: not _reserved(name))
+    )
+
+
+def versions() -> st.SearchStrategy[str]:
+    """SemVer versions as the store writes them."""
+    number = st.integers(0, 30).map(str)
+    word = st.text(string.ascii_letters + "-", min_size=1, max_size=5)
+    mixed = st.builds("{}{}{}".format, st.integers(0, 99), word, st.integers(0, 99))
+    identifiers = st.lists(st.one_of(number, word, mixed), min_size=1, max_size=3).map(".".join)
+    prerelease = st.one_of(st.just(""), identifiers.map("-{}".format))
+    return st.builds("{}.{}.{}{}".format, number, number, number, prerelease).filter(
+        lambda version: not version.endswith(".lock")
+    )
+
+
+def _times() -> st.SearchStrategy[str]:
+    return st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1)).map(  # noqa: DTZ001
+        lambda moment: moment.replace(tzinfo=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    )
+
+
+def _hexes(digits: int) -> st.SearchStrategy[str]:
+    return st.text("0123456789abcdef", min_size=digits, max_size=digits)
+
+
+def _digests() -> st.SearchStrategy[str]:
+    return st.builds("{}:{}".format, st.sampled_from(["sha256", "gms-df-1"]), _hexes(64))
+
+
+def _numbers() -> st.SearchStrategy[float]:
+    return st.one_of(
+        st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**53) + 1, 2**53 - 1)
+    )
+
+
+def _counts() -> st.SearchStrategy[int]:
+    return st.integers(0, 2**53 - 1)
+
+
+def free_json() -> st.SearchStrategy[Any]:
+    leaves = st.one_of(st.none(), st.booleans(), _numbers(), texts())
+    return st.recursive(
+        leaves,
+        lambda held: st.one_of(st.lists(held, max_size=3), st.dictionaries(texts(), held, max_size=3)),
+        max_leaves=6,
+    )
+
+
+def _maps(values: st.SearchStrategy[Any], keys: Any = None) -> st.SearchStrategy[dict[str, Any]]:
+    return st.dictionaries(texts() if keys is None else keys, values, max_size=3)
+
+
+def _maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(st.none(), values)
+
+
+def _lists(values: st.SearchStrategy[Any], most: int = 3) -> st.SearchStrategy[list[Any]]:
+    return st.lists(values, max_size=most)
+
+
+def _step(steps: st.SearchStrategy[list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    columns = _maybe(_lists(st.one_of(texts(), _counts())))
+    return st.fixed_dictionaries(
+        {"name": texts(), "class": texts(), "columns": columns, "steps": steps}
+    )
+
+
+def _steps() -> st.SearchStrategy[list[Any]]:
+    return st.recursive(st.just([]), lambda held: _lists(_step(held)), max_leaves=4)
+
+
+def _pipelines() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "class": texts(),
+            "algorithm": texts(),
+            "steps": _steps(),
+            "params": _maps(free_json()),
+            "tuned": _lists(texts()),
+            "task": _maybe(st.sampled_from(["classification", "regression", "outlier-detection"])),
+            "classes": _maybe(_lists(st.one_of(texts(), st.integers(-5, 5), _lists(texts())))),
+        }
+    )
+
+
+def _metrics() -> st.SearchStrategy[dict[str, Any]]:
+    names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.@-]{0,20}", fullmatch=True)
+    return _maps(_numbers(), names)
+
+
+def _columns() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {"name": texts(), "dtype": texts(), "profile": _maybe(_maps(free_json()))}
+    )
+
+
+def _datasets() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "role": st.sampled_from(["train", "test", "early-stopping_2"]),
+            "uri": _maybe(texts()),
+            "name": _maybe(texts()),
+            "version": _maybe(texts()),
+            "digest": _digests(),
+            "size_bytes": _counts(),
+            "rows": _maybe(_counts()),
+            "columns": _maybe(_lists(_columns())),
+        }
+    )
+
+
+def _codes() -> st.SearchStrategy[dict[str, Any]]:
+    def build(dirty: bool) -> st.SearchStrategy[dict[str, Any]]:
+        return st.fixed_dictionaries(
+            {
+                "url": _maybe(texts()),
+                "commit": _maybe(st.one_of(_hexes(40), _hexes(64))),
+                "branch": _maybe(texts()),
+                "dirty": st.just(dirty),
+                "diff": _maybe(_digests()) if dirty else st.none(),
+                "entry_point": _maybe(texts()),
+            }
+        )
+
+    return st.booleans().flatmap(build)
+
+
+def _environments() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "python": st.sampled_from(["3.11.7", "3.14.0rc1"]),
+            "platform": texts(),
+            "pins": _maps(texts(), st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,9}[a-z0-9])?", fullmatch=True)),
+            "digest": _digests(),
+        }
+    )
+
+
+def _cards() -> st.SearchStrategy[dict[str, Any]]:
+    headings = texts(min_size=1).filter(lambda text: "\n" not in text and text[0] != "#")
+    return st.fixed_dictionaries(
+        {
+            "intended_use": _maybe(texts()),
+            "limitations": _maybe(texts()),
+            "sections": _maybe(_maps(texts(), headings)),
+        }
+    )
+
+
+def _artifact(path: str) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {"path": st.just(path), "sha256": _hexes(64), "size_bytes": _counts()},
+        optional={"globals": _lists(texts())},
+    )
+
+
+def _artifacts() -> st.SearchStrategy[list[Any]]:
+    others = st.lists(st.sampled_from(["sample.json", "code.diff"]), unique=True)
+    return others.flatmap(
+        lambda paths: st.tuples(*(_artifact(path) for path in ["pipeline.joblib", *paths]))
+    ).map(list)
+
+
+@st.composite
+def manifest_values(draw: st.DrawFn) -> dict[str, Any]:
+    """Parsed JSON of a valid manifest.json, its keys in the order of the format."""
+    version = draw(versions())
+    first = version in ("0.0.0",) or "-" in version
+    return {
+        "schema": "1.0",
+        "model": draw(model_names()),
+        "version": version,
+        "parent": draw(st.sampled_from([None] if first else [None, "0.0.0"])),
+        "created_at": draw(_times()),
+        "trained_at": draw(_times()),
+        "author": draw(texts()),
+        "message": draw(texts()),
+        "pipeline": draw(_pipelines()),
+        "features": draw(
+            _maybe(
+                _lists(
+                    st.fixed_dictionaries({"name": _maybe(texts()), "dtype": _maybe(texts())})
+                )
+            )
+        ),
+        "target": draw(_maybe(texts())),
+        "metrics": draw(_metrics()),
+        "baseline": draw(
+            _maybe(st.fixed_dictionaries({"version": versions(), "metrics": _metrics()}))
+        ),
+        "data": draw(_lists(_datasets())),
+        "code": draw(_maybe(_codes())),
+        "environment": draw(_environments()),
+        "card": draw(_cards()),
+        "artifacts": draw(_artifacts()),
+        "custom": draw(_maps(free_json())),
+    }
+
+
+def manifests() -> st.SearchStrategy[Manifest]:
+    """Valid manifests, read from bytes whose free keys stand in any order."""
+    from gitmodelstore.values import fields
+
+    return manifest_values().map(lambda value: fields.read(Manifest, value))
+
+
+# One violation at a time: where it stands, and the value with it.
+
+
+@st.composite
+def faulty_values(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """A manifest with exactly one violation, and the JSON path that a message must name."""
+    value = draw(full_values())
+    return draw(st.sampled_from(VIOLATIONS))(draw, copy.deepcopy(value))
+
+
+def full_values() -> st.SearchStrategy[dict[str, Any]]:
+    """Valid manifests in which every optional part is there, so that it can be spoiled."""
+    parts = {
+        "features": st.just([{"name": "age", "dtype": "int64"}]),
+        "baseline": st.just({"version": "0.9.0", "metrics": {"auc": 0.5}}),
+        "data": st.lists(_datasets(), min_size=1, max_size=2),
+        "code": _codes(),
+    }
+    return st.builds(
+        lambda value, more: {**value, **more}, manifest_values(), st.fixed_dictionaries(parts)
+    )
+
+
+# Every object of the format: its path, and how to reach it.
+OBJECTS: dict[str, tuple[str | int, ...]] = {
+    "": (),
+    "pipeline": ("pipeline",),
+    "features[0]": ("features", 0),
+    "baseline": ("baseline",),
+    "data[0]": ("data", 0),
+    "code": ("code",),
+    "environment": ("environment",),
+    "card": ("card",),
+    "artifacts[0]": ("artifacts", 0),
+}
+
+# Every patterned text: its path, how to reach it, and what its pattern does not fit.
+PATTERNED: dict[str, tuple[tuple[str | int, ...], tuple[str, ...]]] = {
+    "schema": (("schema",), ("1.0\n", "", "1")),
+    "model": (("model",), ("Churn", "con", "a" * 64, "-x", "a.b", "..", "churn\n", "")),
+    "version": (("version",), ("1.2", "v1.2.3", "01.2.3", "1.0.0+x", "1.0.0-a.lock", "1.0.0\n")),
+    "parent": (("parent",), ("1", "0.0.0\n", "9" * 99 + ".0.0")),
+    "created_at": (("created_at",), ("2026-03-03", "2026-13-03T00:00:00Z", "2026-03-03T14:05:09")),
+    "trained_at": (("trained_at",), ("2026-03-03T24:00:00Z", "2026-03-03T14:05:09Z\n", "٢026")),
+    "pipeline.task": (("pipeline", "task"), ("Regression", "", "a-", "a\n")),
+    "baseline.version": (("baseline", "version"), ("1.0", "1.0.0 ", "1.0.0-" + "a" * 100)),
+    "data[0].role": (("data", 0, "role"), ("Train", "", "-a", "train\n", "a" * 64)),
+    "data[0].digest": (("data", 0, "digest"), ("sha256:", "abc", "sha256:" + "A" * 64)),
+    "code.commit": (("code", "commit"), ("a" * 39, "g" * 40, "a" * 40 + "\n")),
+    "environment.python": (("environment", "python"), ("3", "3.x", "3.11.7\n")),
+    "environment.digest": (("environment", "digest"), ("md5:ab", "sha256:" + "0" * 63)),
+    "artifacts[0].path": (("artifacts", 0, "path"), ("../x", "a/b", "", "-x", "a\n")),
+    "artifacts[0].sha256": (("artifacts", 0, "sha256"), ("0" * 63, "0" * 64 + "\n", "G" * 64)),
+}
+
+# Every value of a fixed type: its path, how to reach it, and values of other types.
+TYPED: dict[str, tuple[tuple[str | int, ...], tuple[Any, ...]]] = {
+    "author": (("author",), (None, 1, True, [], {})),
+    "message": (("message",), (None, 1.5)),
+    "pipeline": (("pipeline",), (None, [], "x")),
+    "pipeline.class": (("pipeline", "class"), (None, 3)),
+    "pipeline.steps": (("pipeline", "steps"), (None, {}, "x")),
+    "pipeline.params": (("pipeline", "params"), (None, [])),
+    "features": (("features",), ({}, "x", 0, False)),
+    "features[0].dtype": (("features", 0, "dtype"), (1, [], {})),
+    "target": (("target",), (1, False, [])),
+    "metrics": (("metrics",), (None, [])),
+    "baseline.metrics.auc": (("baseline", "metrics", "auc"), (None, True, "0.5", [])),
+    "data": (("data",), (None, {})),
+    "data[0].size_bytes": (("data", 0, "size_bytes"), (None, True, 1.5, -1, "1", -0.5)),
+    "data[0].rows": (("data", 0, "rows"), (False, 0.1, -3, 1e300, [1])),
+    "code.dirty": (("code", "dirty"), (None, 0, 1, "true")),
+    "environment": (("environment",), (None, [])),
+    "card.sections": (("card", "sections"), ([], "x", 0)),
+    "artifacts": (("artifacts",), (None, {})),
+    "artifacts[0].size_bytes": (("artifacts", 0, "size_bytes"), (True, None, 1.25)),
+    "custom": (("custom",), (None, [], 1)),
+}
+
+# Every place of free text: its path, and how to reach it.
+TEXTS: dict[str, tuple[str | int, ...]] = {
+    "author": ("author",),
+    "message": ("message",),
+    "target": ("target",),
+    "pipeline.algorithm": ("pipeline", "algorithm"),
+    "features[0].name": ("features", 0, "name"),
+    "data[0].uri": ("data", 0, "uri"),
+    "code.branch": ("code", "branch"),
+    "environment.platform": ("environment", "platform"),
+    "card.limitations": ("card", "limitations"),
+    "custom.note": ("custom", "note"),
+    "pipeline.params.note": ("pipeline", "params", "note"),
+    "card.sections.Ethics": ("card", "sections", "Ethics"),
+}
+
+
+def reached(value: Any, way: tuple[str | int, ...]) -> Any:
+    for key in way:
+        value = value[key]
+    return value
+
+
+def put(value: Any, way: tuple[str | int, ...], held: Any) -> None:
+    reached(value, way[:-1])[way[-1]] = held
+
+
+def _unknown_key(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
+    where = draw(st.sampled_from(sorted(OBJECTS)))
+    key = draw(st.sampled_from(["metric", "Schema", "schema ", "x"]))
+    reached(value, OBJECTS[where])[key] = draw(free_json())
+    return f"{where}.{key}" if where else key, value
+
+
+def _missing_key(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
+    where = draw(st.sampled_from(sorted(OBJECTS)))
+    held = reached(value, OBJECTS[where])
+    key = draw(st.sampled_from(sorted(set(held) - {"globals"})))
+    del held[key]
+    return f"{where}.{key}" if where else key, value
+
+
+def _other_type(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
+    where = draw(st.sampled_from(sorted(TYPED)))
+    way, others = TYPED[where]
+    put(value, way, draw(st.sampled_from(others)))
+    return where, value
+
+
+def _other_pattern(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
+    where = draw(st.sampled_from(sorted(PATTERNED)))
+    way, others = PATTERNED[where]
+    put(value, way, draw(st.sampled_from(others)))
+    return where, value
+
+
+def _hidden_character(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
+    value["card"]["sections"] = {"Ethics": "ok"}
+    where = draw(st.sampled_from(sorted(TEXTS)))
+    text = draw(texts()) + draw(st.sampled_from(HIDDEN)) + draw(texts())
+    put(value, TEXTS[where], text)
+    return where, value
+
+
+def _hidden_key(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
+    where = draw(st.sampled_from(["custom", "pipeline.params", "card.sections", "metrics"]))
+    parent = value
+    for part in where.split("."):
+        parent[part] = dict(parent[part] or {})
+        parent = parent[part]
+    parent["a" + draw(st.sampled_from(HIDDEN))] = 1 if where == "metrics" else "x"
+    return where, value
+
+
+VIOLATIONS = (
+    _unknown_key,
+    _missing_key,
+    _other_type,
+    _other_pattern,
+    _hidden_character,
+    _hidden_key,
+)
