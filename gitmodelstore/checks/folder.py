@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gitmodelstore.errors import FormatError
 from gitmodelstore.values.layout import (
     ATTRIBUTES,
     CARD,
@@ -41,7 +40,7 @@ def folder_faults(
     model: str,
     version: Version,
     files: Mapping[str, FileFacts],
-    manifest: bytes,
+    manifest: Manifest,
     attributes: bytes,
 ) -> Iterator[str]:
     """Yield what is wrong with the folder of one version.
@@ -49,7 +48,7 @@ def folder_faults(
     Args:
         model, version: what the tag and the registry call it.
         files: name in the folder to its facts.
-        manifest: the bytes of manifest.json.
+        manifest: what manifest.json says; reading it has judged its form.
         attributes: the bytes of the folder's .gitattributes.
     """
     where = folder(model)
@@ -62,14 +61,10 @@ def folder_faults(
         yield f"{where}/{name}: missing"
     if attributes not in (FOLDER_ATTRIBUTES, FOLDER_ATTRIBUTES_LFS):
         yield f"{where}/{ATTRIBUTES}: not one of the two contents that a folder may have"
-    try:
-        read = Manifest.parse(manifest, f"{where}/{MANIFEST}")
-    except FormatError as error:
-        yield str(error)
-        return
-    if (read.model, read.version) != (model, version):
-        yield f"{where}/{MANIFEST}: is of {read.model} {read.version}, not of {model} {version}"
-    yield from _artifact_faults(where, read, files)
+    named = (manifest.model, manifest.version)
+    if named != (model, version):
+        yield f"{where}/{MANIFEST}: is of {named[0]} {named[1]}, not of {model} {version}"
+    yield from _artifact_faults(where, manifest, files)
 
 
 def _artifact_faults(

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
 import sys
-from collections.abc import Iterator
+import sysconfig
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,8 +109,7 @@ def capture(folder: Path, entry_point: Path | None = None) -> Code | None:
         return None
     script = None if entry_point is None else _relative(entry_point, top)
     questions = _questions(script)
-    running = [git.start(args, top) for args in questions]  # side by side
-    answers = [_answer(process, args) for process, args in zip(running, questions, strict=True)]
+    answers = _ask(top, questions)
     status = _parse_status(answers[0])
     config = _parse_config(answers[1])
     is_missing = script is not None and not answers[2]
@@ -127,12 +126,19 @@ def capture(folder: Path, entry_point: Path | None = None) -> Code | None:
 
 
 def entry_point() -> Path | None:
-    """Return the script that Python was started with; None in a notebook or a shell."""
+    """Return the script that Python was started with; None in a notebook or a shell.
+
+    None too for a program that was installed, such as `pytest` or a notebook's
+    kernel: it runs the code that trains, it is not that code.
+    """
     file = getattr(sys.modules.get("__main__"), "__file__", None)
     if not isinstance(file, str):
         return None
     path = Path(file).absolute()
-    return path if path.is_file() else None
+    installed = [sysconfig.get_path(name) for name in ("scripts", "purelib", "platlib", "stdlib")]
+    if not path.is_file() or any(path.is_relative_to(folder) for folder in installed):
+        return None
+    return path
 
 
 def _toplevel(folder: Path) -> Path | None:
@@ -152,16 +158,23 @@ def _questions(script: str | None) -> list[tuple[str, ...]]:
     return asked
 
 
-def _answer(process: subprocess.Popen[bytes], args: tuple[str, ...]) -> bytes:
-    stdout, stderr = process.communicate()
-    if process.returncode == 0 or (args is _CONFIG and process.returncode == 1):  # 1: no match
-        return stdout
+def _ask(top: Path, questions: Sequence[tuple[str, ...]]) -> list[bytes]:
+    """Return what git prints for each command line; all of them run at the same time."""
+    running = [git.start(args, top) for args in questions]
+    said = [(process, *process.communicate()) for process in running]  # none is left behind
+    for (process, _, stderr), args in zip(said, questions, strict=True):
+        if process.returncode and not (args is _CONFIG and process.returncode == 1):  # no match
+            raise _refused(args, process.returncode, stderr)
+    return [stdout for _, stdout, _ in said]
+
+
+def _refused(args: tuple[str, ...], status: int, stderr: bytes) -> GitFailed:
     verb = next(arg for arg in args if not arg.startswith("-"))
     said = stderr.decode(errors="replace").strip()
     lines = said.splitlines()
     fix = next((line.strip() for line in lines if "git config --global" in line), None)
-    raise GitFailed(
-        f"`git {verb}` failed: {lines[0] if lines else f'exit status {process.returncode}'}",
+    return GitFailed(
+        f"`git {verb}` failed: {lines[0] if lines else f'exit status {status}'}",
         command="git " + " ".join(args),
         stderr=said,
         hint=f"run `{fix}`" if fix else None,
@@ -235,7 +248,7 @@ def _diff_digest(
     if status.has_changes:
         empty = _EMPTY_TREE[config.get("extensions.objectformat", "sha1")]
         args = (*_DIFF, status.commit or empty, "--")
-        total.update(_answer(git.start(args, top), args))
+        total.update(*_ask(top, [args]))
     for path in sources:
         total.update(path + b"\0" + _file_digest(top / os.fsdecode(path)) + b"\n")
     return Digest("sha256", total.hexdigest())

@@ -183,8 +183,10 @@ def _distribution(folder: str, entry: str) -> _Distribution | None:
     if suffix not in (".dist-info", ".egg-info"):
         return None
     path = Path(folder, entry)
-    name, _, rest = stem.partition("-")
-    version = re.sub(r"-py\d[\d.]*$", "", rest) if suffix == ".egg-info" else rest
+    if suffix == ".egg-info":
+        stem = re.sub(r"-py\d[\d.]*$", "", stem)
+    found = re.fullmatch(r"(.+)-([^-]+)", stem)
+    name, version = found.groups() if found else (stem, "")
     if suffix == ".dist-info" and not (path / "METADATA").is_file():
         return None
     if not version:

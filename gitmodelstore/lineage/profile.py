@@ -97,14 +97,19 @@ def _days(seconds: Any) -> dict[str, Any]:
 
 def _quantiles(values: Any) -> dict[str, float]:
     """The quantiles that have five rows or more on either side, interpolated linearly."""
-    ordered = np.sort(values)
+    last = len(values) - 1
+    places = {
+        name: share * last
+        for name, share in _QUANTILES.items()
+        if len(values) * min(share, 1 - share) >= FEWEST_ROWS
+    }
+    if not places:
+        return {}
+    needed = {whole(place) for place in places.values() for whole in (math.floor, math.ceil)}
+    ordered = np.partition(values, sorted(needed))  # sooner than sorting, at a million rows
     found = {}
-    for name, share in _QUANTILES.items():
-        if len(ordered) * min(share, 1 - share) < FEWEST_ROWS:
-            continue
-        place = share * (len(ordered) - 1)
-        below = float(ordered[math.floor(place)])
-        above = float(ordered[math.ceil(place)])
+    for name, place in places.items():
+        below, above = float(ordered[math.floor(place)]), float(ordered[math.ceil(place)])
         found[name] = below + (above - below) * (place - math.floor(place))
     return found
 

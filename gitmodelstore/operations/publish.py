@@ -26,7 +26,7 @@ from gitmodelstore.errors import (
     StoreBusy,
     VersionExists,
 )
-from gitmodelstore.operations.snapshot import Snapshot, remember
+from gitmodelstore.operations.snapshot import Snapshot, registries
 from gitmodelstore.plumbing import disk, journal, lock, refs, worktree
 from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository
@@ -148,7 +148,7 @@ def _write_commit(snapshot: Snapshot, wanted: Draft, writer: Writer) -> str:
     root = snapshot.commit.tree
     rendered = wanted.registry.render()
     registry = repository.write_blob(rendered)
-    remember(registry, wanted.registry)
+    registries.put(registry, wanted.registry)
     changes = {REGISTRY: Entry(PLAIN_FILE, registry)}
     if wanted.folders:
         models = repository.entry(root, MODELS)

@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.folder import PLAIN_MODE, FileFacts, folder_faults
-from gitmodelstore.errors import FormatError, InvalidInput
+from gitmodelstore.errors import FormatError, InvalidInput, StoreError
 from gitmodelstore.operations.numbering import Numbered, Wish, check_free, choose
 from gitmodelstore.operations.publish import Draft, Writer, publish
-from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.operations.snapshot import Snapshot, manifests
 from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository
 from gitmodelstore.plumbing.sink import Sink
 from gitmodelstore.values.card import render_card
@@ -170,11 +171,12 @@ def _prepare(
             attributes = FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
     named = features is not None and any(feature.name for feature in features)
     captured = capture_environment(names, with_pandas=named)
+    kept = _kept_files(snapshot, what.model)
     files = {
         PIPELINE: stored,
-        REQUIREMENTS: _store(repository, captured.requirements),
-        INSTALLED: _store(repository, captured.installed),
-        ATTRIBUTES: _store(repository, attributes),
+        REQUIREMENTS: _store(repository, captured.requirements, kept),
+        INSTALLED: _store(repository, captured.installed, kept),
+        ATTRIBUTES: _store(repository, attributes, kept),
     }
     return _Prepared(
         facts=facts,
@@ -223,8 +225,31 @@ def _keep(sink: Sink) -> tuple[str, str]:
     return blob, sha256
 
 
-def _store(repository: Repository, data: bytes) -> _StoredFile:
-    return _StoredFile(repository.write_blob(data), hashlib.sha256(data).hexdigest(), len(data))
+def _store(
+    repository: Repository, data: bytes, kept: Mapping[str, str] | None = None
+) -> _StoredFile:
+    """Store a small file, unless the store is known to have it: each costs a file of git's."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    blob = (kept or {}).get(sha256) or repository.write_blob(data)
+    return _StoredFile(blob, sha256, len(data))
+
+
+def _kept_files(snapshot: Snapshot, model: str) -> dict[str, str]:
+    """Return SHA-256 to blob of the files of the model's highest version; none if it is damaged."""
+    highest = snapshot.registry.highest(model)
+    if highest is None:
+        return {}
+    try:
+        version = snapshot.version(model, highest)
+        blobs = snapshot.files(version)
+        entries = snapshot.manifest(version).artifacts
+    except StoreError:
+        return {}
+    return {
+        entry.sha256: blobs[entry.path].oid
+        for entry in entries
+        if entry.path in blobs and entry.path != PIPELINE
+    }
 
 
 def _features(pipeline: Any, X_test: Any) -> tuple[Feature, ...] | None:
@@ -296,21 +321,28 @@ class _CodeCapture:
     """
 
     def __init__(self, folder: Path | None, entry_point: Path | None) -> None:
-        from concurrent.futures import ThreadPoolExecutor
-
-        from gitmodelstore.lineage.code import capture
-
         self.result: Code | None = None
-        self._pool = ThreadPoolExecutor(max_workers=1)
-        self._future = self._pool.submit(capture, folder, entry_point) if folder else None
+        self._error: Exception | None = None
+        self._thread = Thread(target=self._look, args=(folder, entry_point)) if folder else None
 
     def __enter__(self) -> _CodeCapture:
+        if self._thread:
+            self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._pool.shutdown()
-        if self._future is not None and kind is None:
-            self.result = self._future.result()
+        if self._thread:
+            self._thread.join()
+        if self._error is not None and kind is None:
+            raise self._error
+
+    def _look(self, folder: Path, entry_point: Path | None) -> None:
+        from gitmodelstore.lineage.code import capture
+
+        try:
+            self.result = capture(folder, entry_point)
+        except StoreError as error:
+            self._error = error
 
 
 # Under the lock
@@ -333,21 +365,21 @@ def _draft(
         MANIFEST: _store(snapshot.repository, rendered),
         CARD: _store(snapshot.repository, render_card(manifest, parent)),
     }
-    _validate(manifest, rendered, files, prepared.attributes)
+    _validate(manifest, files, prepared.attributes)
+    manifests.put(files[MANIFEST].blob, (manifest, files[MANIFEST].sha256))
     tree = snapshot.repository.write_tree(
         None, {name: Entry(PLAIN_FILE, file.blob) for name, file in files.items()}
     )
     title = f"{what.model} {number.version}"
     change = Change(what.model, number.version, None, NEW_STATUS)
     parts = (f"register {title}", what.message, write_trailers({change: REGISTERED}, None))
-    digest = hashlib.sha256(rendered).hexdigest()
     return Draft(
         message=_paragraphs(*parts),
         registry=snapshot.registry.with_status(what.model, number.version, NEW_STATUS),
         folders={what.model: tree},
         tags={
             tag_name(what.model, number.version): _paragraphs(
-                title, what.message, f"Manifest-SHA256: {digest}"
+                title, what.message, f"Manifest-SHA256: {files[MANIFEST].sha256}"
             )
         },
     )
@@ -406,14 +438,12 @@ def _unchanged(
     return highest if same.render() == before.render() else None
 
 
-def _validate(
-    manifest: Manifest, rendered: bytes, files: Mapping[str, _StoredFile], attributes: bytes
-) -> None:
+def _validate(manifest: Manifest, files: Mapping[str, _StoredFile], attributes: bytes) -> None:
     """Judge our own work as a hook would: libgit2 runs no hooks."""
     facts = {
         name: FileFacts(PLAIN_MODE, file.sha256, file.size_bytes) for name, file in files.items()
     }
-    found = list(folder_faults(manifest.model, manifest.version, facts, rendered, attributes))
+    found = list(folder_faults(manifest.model, manifest.version, facts, manifest, attributes))
     if found:
         raise FormatError(found[0], faults=found)
 

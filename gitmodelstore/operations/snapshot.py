@@ -6,6 +6,7 @@ import hashlib
 import re
 from datetime import datetime
 from functools import cached_property
+from typing import Generic, TypeVar
 
 from gitmodelstore.errors import (
     CorruptStore,
@@ -29,10 +30,27 @@ from gitmodelstore.values.registry import EMPTY, Registry
 from gitmodelstore.values.version import Version
 
 _MANIFEST_TRAILER = re.compile(r"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
-_MOST_REMEMBERED = 16
+T = TypeVar("T")
 
-# Blobs are named by their content, so what this process has judged once stays judged.
-_registries: dict[str, Registry] = {}
+
+class Judged(Generic[T]):
+    """What this process has judged already, by the id of its blob: the content never changes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: dict[str, T] = {}
+
+    def get(self, oid: str) -> T | None:
+        return self._held.get(oid)
+
+    def put(self, oid: str, value: T) -> None:
+        while len(self._held) >= self._most:
+            self._held.pop(next(iter(self._held)))
+        self._held[oid] = value
+
+
+registries: Judged[Registry] = Judged(16)
+manifests: Judged[tuple[Manifest, str]] = Judged(64)  # each with the SHA-256 of its bytes
 
 
 class Snapshot:
@@ -90,7 +108,7 @@ class Snapshot:
         entry = self.repository.entry(self.commit.tree, REGISTRY)
         if entry is None:
             raise CorruptStore(f"{REGISTRY} is missing from commit {self.commit.oid[:12]}")
-        known = _registries.get(entry.oid)
+        known = registries.get(entry.oid)
         if known is None:
             data = bytes(self.repository.read(entry.oid, REGISTRY))
             try:
@@ -101,7 +119,7 @@ class Snapshot:
                     hint=f"see who changed it: git log -p -3 -- {REGISTRY}; then "
                     f"`git restore --source=COMMIT -- {REGISTRY}` and commit",
                 ) from error
-            remember(entry.oid, known)
+            registries.put(entry.oid, known)
         return known
 
     @cached_property
@@ -139,14 +157,19 @@ class Snapshot:
             FormatError: it does not follow its format.
         """
         path = f"{folder(version.model)}/{MANIFEST}"
-        data = bytes(self.read(version, MANIFEST))
+        entry = self._entry(version, MANIFEST)
+        known = manifests.get(entry.oid)
+        if known is None:
+            data = bytes(self.repository.read(entry.oid, path))
+            known = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
+            manifests.put(entry.oid, known)
+        manifest, digest = known
         tag = self.repository.tag(version.tag)
         said = _MANIFEST_TRAILER.search(tag.message) if tag else None
-        if said and hashlib.sha256(data).hexdigest() != said[1]:
+        if said and digest != said[1]:
             raise IntegrityError(
                 f"{path} of {version} is not the one that tag {version.tag} names", path=path
             )
-        manifest = Manifest.parse(data, path)
         if (manifest.model, manifest.version) != (version.model, version.version):
             raise IntegrityError(
                 f"{path} of {version} is of {manifest.model} {manifest.version}", path=path
@@ -159,23 +182,21 @@ class Snapshot:
         Raises:
             IntegrityError: it is not there.
         """
+        return self.repository.read(
+            self._entry(version, name).oid, f"{folder(version.model)}/{name}"
+        )
+
+    def _entry(self, version: ModelVersion, name: str) -> Entry:
         path = f"{folder(version.model)}/{name}"
-        entry = self.files(version).get(name)
+        entry = self.repository.entry(self.repository.commit(version.commit).tree, path)
         if entry is None:
             raise IntegrityError(f"{path} of {version} is missing", path=path)
-        return self.repository.read(entry.oid, path)
+        return entry
 
     def files(self, version: ModelVersion) -> dict[str, Entry]:
         """Return the files of a version, by name."""
         tree = self.repository.commit(version.commit).tree
         return self.repository.entries(tree, folder(version.model))
-
-
-def remember(oid: str, registry: Registry) -> None:
-    """Keep a registry that was judged, by the id of its blob."""
-    while len(_registries) >= _MOST_REMEMBERED:
-        _registries.pop(next(iter(_registries)))
-    _registries[oid] = registry
 
 
 def registry_of(repository: Repository, commit: Commit) -> Registry:
@@ -187,8 +208,9 @@ def registry_of(repository: Repository, commit: Commit) -> Registry:
     entry = repository.entry(commit.tree, REGISTRY)
     if entry is None:
         return EMPTY
-    known = _registries.get(entry.oid)
-    return known or Registry.parse_history(bytes(repository.read(entry.oid, REGISTRY)))
+    return registries.get(entry.oid) or Registry.parse_history(
+        bytes(repository.read(entry.oid, REGISTRY))
+    )
 
 
 def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction import FeatureHasher
+from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.utils.validation import check_is_fitted
 
 from gitmodelstore.errors import NotAPipeline, UnfittedPipeline
@@ -95,7 +97,7 @@ def _steps(estimator: Any) -> list[tuple[str, Any]] | None:
 
 
 def _is_fitted(estimator: Any, *, inner: bool) -> bool:
-    if inner and not _can_tell(type(estimator)):
+    if (inner and not _can_tell(type(estimator))) or _is_stateless(estimator):
         return True
     try:
         check_is_fitted(estimator)
@@ -111,13 +113,22 @@ def _can_tell(cls: type) -> bool:
     return cls.__module__.startswith("sklearn.") or hasattr(cls, "__sklearn_is_fitted__")
 
 
+def _is_stateless(estimator: Any) -> bool:
+    """Whether it needs no fit, where older releases of scikit-learn do not say so by tag."""
+    if isinstance(estimator, (FeatureHasher, HashingVectorizer)):
+        return True  # untold before 1.7
+    if hasattr(estimator, "__sklearn_tags__") or not hasattr(estimator, "_get_tags"):
+        return False
+    return bool(estimator._get_tags()["stateless"])  # 1.5
+
+
 def _has_fitted_attributes(estimator: Any) -> bool:
     """Whether fit left attributes behind, by scikit-learn's convention of a last underscore."""
     return any(name.endswith("_") and not name.startswith("__") for name in vars(estimator))
 
 
 def _refuse_search_without_refit(pipeline: Any) -> None:
-    if hasattr(pipeline, "cv_results_") and not hasattr(pipeline, "best_estimator_"):
+    if getattr(pipeline, "refit", None) is False and not hasattr(pipeline, "best_estimator_"):
         raise UnfittedPipeline(
             f"{type(pipeline).__name__} holds scores but no fitted estimator",
             hint="search with refit=True, or register an estimator fitted with `best_params_`",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import sys
 import zlib
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -144,7 +145,7 @@ def _explained(error: Exception, data: bytes | memoryview, name: str) -> LoadErr
         return _missing_attribute(missing[2], missing[1], name)
     if "LZ4 is not installed" in text:
         return LoadError(f"'{name}' is compressed with lz4", hint="run `pip install lz4`")
-    if _is_cut_off(error, text):
+    if _is_cut_off(error, data):
         return LoadError(f"'{name}' ends too early: it was cut off", hint=_COPY_AGAIN)
     if is_compressed(data) and isinstance(error, (zlib.error, OSError, _lzma_error())):
         return LoadError(f"'{name}' is damaged: it cannot be decompressed", hint=_COPY_AGAIN)
@@ -161,10 +162,26 @@ def _lzma_error() -> type[Exception]:
     return lzma.LZMAError
 
 
-def _is_cut_off(error: Exception, text: str) -> bool:
-    return isinstance(error, EOFError) or bool(
-        re.search(r"pickle data was truncated|pickle exhausted|^EOF: |Ran out of input", text)
-    )
+def _is_cut_off(error: Exception, data: bytes | memoryview) -> bool:
+    """Whether the end is missing: a whole pickle ends with the opcode STOP, a full stop."""
+    if isinstance(error, EOFError):
+        return True
+    if is_compressed(data):
+        return _is_open_ended(data)
+    return bytes(data[-1:]) != b"."
+
+
+def _is_open_ended(data: bytes | memoryview) -> bool:
+    """Whether a zlib or gzip stream lacks its end, which joblib's reader passes over in silence."""
+    stream = zlib.decompressobj(wbits=47)  # 15, plus 32 for either header
+    try:
+        rest = bytes(data)
+        while rest and not stream.eof:
+            stream.decompress(rest, 1 << 20)  # in parts: what comes out is not kept
+            rest = stream.unconsumed_tail
+    except zlib.error:
+        return False
+    return not stream.eof
 
 
 def _missing_module(module: str, name: str) -> LoadError:
@@ -187,7 +204,7 @@ def _is_importable(package: str) -> bool:
 
 
 def _missing_attribute(module: str, attribute: str, name: str) -> LoadError:
-    if module == "__main__":
+    if module in ("__main__", _main_module()):
         return LoadError(
             f"'{name}' needs '{attribute}' of the script that wrote it",
             hint=f"move '{attribute}' into a module that readers can import, such as "
@@ -197,6 +214,12 @@ def _missing_attribute(module: str, attribute: str, name: str) -> LoadError:
         f"'{name}' needs '{module}.{attribute}', which the installed '{module}' does not have",
         hint=_REQUIREMENTS if _is_importable(module.partition(".")[0]) else None,
     )
+
+
+def _main_module() -> str | None:
+    """What the error calls `__main__` when Python was started with -m; None otherwise."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec.name if spec else None
 
 
 def _refuse_other_objects(pipeline: Any, name: str) -> None:

@@ -109,6 +109,9 @@ def _truth(y: Any, name: str) -> Any:
         raise InvalidInput(f"{name} has {missing} missing value{'s' * (missing > 1)}")
     if truth.ndim == 0 or truth.size == 0:
         raise InvalidInput(f"{name} has no rows")
+    if truth.dtype == object and len(set(map(type, truth.ravel().tolist()))) == 1:
+        # Nullable columns of pandas before 3.0; scikit-learn does not look into the objects.
+        truth = np.array(truth.tolist())
     return truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth
 
 

@@ -132,7 +132,7 @@ def parts(estimator: Any) -> Iterator[Part]:
     left_behind = getattr(estimator, "__dict__", {})
     for name, value in own_params(estimator).items():
         if is_named_list(name, value):
-            yield from _named(left_behind, value)
+            yield from _named(estimator, value)
         elif name == "remainder" and "transformers_" in left_behind:
             continue  # the fitted list names it, with its columns
         else:
@@ -146,17 +146,20 @@ def parts(estimator: Any) -> Iterator[Part]:
                 yield Part(name, value)
 
 
-def _named(left_behind: Mapping[str, Any], given: Any) -> Iterator[Part]:
+def _named(estimator: Any, given: Any) -> Iterator[Part]:
     """Yield the parts of a list, words as given: fit turns "passthrough" into an estimator."""
+    left_behind = vars(estimator)
     if "transformers_" in left_behind:
         words = {held[0]: held[1] for held in given if isinstance(held[1], str)}
+        if isinstance(estimator.remainder, str):
+            words["remainder"] = estimator.remainder
         for name, fitted, columns in left_behind["transformers_"]:
             yield Part(name, words.get(name, fitted), columns)
         return
     fitted_by_name = left_behind.get("named_estimators_") or {}
-    for name, estimator, *columns in given:
-        chosen = estimator if isinstance(estimator, str) else fitted_by_name.get(name, estimator)
-        yield Part(name, chosen, columns[0] if columns else None)
+    for name, chosen, *columns in given:
+        fitted = chosen if isinstance(chosen, str) else fitted_by_name.get(name, chosen)
+        yield Part(name, fitted, columns[0] if columns else None)
 
 
 def algorithm(estimator: Any) -> str:

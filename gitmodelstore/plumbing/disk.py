@@ -23,7 +23,8 @@ def sync(folder: Path, files: Iterable[Path] = ()) -> None:
     syncfs = _syncfs()
     if syncfs is None:
         for path in files:
-            sync_file(path)
+            _fsync(path)
+            sync_folder(path.parent)
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -33,16 +34,18 @@ def sync(folder: Path, files: Iterable[Path] = ()) -> None:
         os.close(descriptor)
 
 
-def sync_file(path: Path) -> None:
-    """Return when a file and its name in its folder are on disk."""
-    for target in (path, path.parent):
-        if os.name == "nt" and target.is_dir():
-            continue  # Windows opens no folders
-        descriptor = os.open(target, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def sync_folder(folder: Path) -> None:
+    """Return when the names in a folder, such as that of a file just renamed, are on disk."""
+    if os.name != "nt":  # Windows opens no folders, and keeps names by itself
+        _fsync(folder)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @lru_cache(maxsize=1)

@@ -34,8 +34,8 @@ def exclusive(common_dir: Path, *, wait_seconds: float) -> Iterator[None]:
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
         _acquire(descriptor, time.monotonic() + wait_seconds, wait_seconds)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
+        # Padded, not truncated first: some file systems flush a file that is cut short.
+        os.pwrite(descriptor, f"process {os.getpid()}".ljust(40).encode(), 0)
         yield
     finally:
         os.close(descriptor)  # which releases it
@@ -45,7 +45,9 @@ def _acquire(descriptor: int, deadline: float, waited: float) -> None:
     pause = 0.001
     while not _try(descriptor):
         if time.monotonic() >= deadline:
-            holder = os.pread(descriptor, 100, 0).decode(errors="replace") or "another process"
+            holder = (
+                os.pread(descriptor, 40, 0).decode(errors="replace").strip() or "another process"
+            )
             raise StoreBusy(
                 f"the store is busy: {holder} has been writing for {waited:g} seconds",
                 hint="try again when it has finished",

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from gitmodelstore.errors import StoreBusy
-from gitmodelstore.plumbing.disk import sync_file
+from gitmodelstore.plumbing.disk import sync_folder
 from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.repository import Repository, writing
 
@@ -60,7 +60,7 @@ def advance(
             lock.unlink(missing_ok=True)
             raise
         if durable:
-            sync_file(path)
+            sync_folder(path.parent)
     return True
 
 

@@ -24,6 +24,7 @@ from gitmodelstore.errors import (
     NotAStore,
     UnsupportedRepository,
 )
+from gitmodelstore.plumbing import loose
 from gitmodelstore.plumbing.identity import Identity
 
 PLAIN_FILE = int(FileMode.BLOB)
@@ -286,10 +287,15 @@ class Repository:
 
     # Writing: nothing here is visible until a ref names it
 
-    def write_blob(self, data: bytes | memoryview) -> str:
+    def write_blob(self, data: bytes) -> str:
         """Store the bytes of a file and return their id."""
         with writing(self.common_dir):
-            return str(self._handle.create_blob(bytes(data)))
+            return str(self._handle.create_blob(data))
+
+    def write_pipeline(self, data: memoryview) -> str:
+        """Store a pipeline uncompressed, since that loads fast, and return its id."""
+        with writing(self.common_dir):
+            return loose.write_blob(self.common_dir / "objects", data)
 
     def write_tree(self, base: str | None, changes: Mapping[str, Entry | None]) -> str:
         """Store a tree and return its id.

@@ -437,10 +437,9 @@ def _commit(url: str | None, commit: str | None) -> str:
 
 def _web_address(url: str) -> str | None:
     """The page of a repository whose remote is on an http(s) host; None for any other."""
-    found = re.fullmatch(
-        r"(https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9_.~-]+)+?)(?:\.git)?/?", url
-    )
-    return found[1] if found and len(url) <= 200 else None
+    page = url.rstrip("/").removesuffix(".git")
+    web = r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9_.~-]+)+"
+    return page if re.fullmatch(web, page) and len(page) <= 200 else None
 
 
 def _environment(manifest: Manifest, most_bytes: int) -> str:
@@ -542,7 +541,7 @@ def _code_span(text: str) -> str:
 def _plain(text: str) -> str:
     """A text on one line in which no character means anything to Markdown or HTML."""
     return re.sub(
-        r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])|([&<>\[\]{}*_`|\\#!~$:=^@])",
+        r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])|([&<>\[\]{}*_`|\\#!~$:^])",
         lambda found: f"&#{ord(found[1])};" if found[1] else found[0],
         _cut(text, _MOST_IN_CELL),
     )

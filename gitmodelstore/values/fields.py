@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from gitmodelstore.values import json as json_rules
-from gitmodelstore.values.json import cut, join
+from gitmodelstore.values.json import MOST_LEVELS, cut, join
 
 Fault = tuple[str, str]  # where, as "artifacts[0].size_bytes", and what
 
@@ -206,20 +206,27 @@ class Boolean:
 class Free:
     """Any JSON without hidden characters and numbers that are not finite."""
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]:
-        if isinstance(value, dict):
-            for key, held in value.items():
-                yield from Text().faults(key, f"{where} (key)")
-                yield from self.faults(held, join(where, key))
-        elif isinstance(value, (list, tuple)):
-            for index, held in enumerate(value):
-                yield from self.faults(held, f"{where}[{index}]")
+    def faults(self, value: Any, where: str, levels: int = MOST_LEVELS) -> Iterator[Fault]:
+        if isinstance(value, (dict, list, tuple)):
+            if levels == 0:
+                yield where, f"nested more than {MOST_LEVELS} deep"
+            else:
+                yield from self._faults_within(value, where, levels - 1)
         elif isinstance(value, str):
             yield from Text().faults(value, where)
         elif _is_number(value):
             yield from Number().faults(value, where)
         elif value is not None and not isinstance(value, bool):
             yield where, f"expected JSON, found {_name(value)}"
+
+    def _faults_within(self, value: Any, where: str, levels: int) -> Iterator[Fault]:
+        if isinstance(value, dict):
+            for key, held in value.items():
+                yield from Text().faults(key, f"{where} (key)")
+                yield from self.faults(held, join(where, key), levels)
+        else:
+            for index, held in enumerate(value):
+                yield from self.faults(held, f"{where}[{index}]", levels)
 
     def read(self, value: Any) -> Any:
         return value
@@ -346,12 +353,12 @@ def whole(pattern: str) -> str:
     return f"^(?:{pattern})$(?!\\n)"
 
 
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        # A key that is not text is a fault, but one that `faults` must live to tell.
-        return {key: _sorted(value[key]) for key in sorted(value, key=str)}
-    if isinstance(value, (list, tuple)):
-        return [_sorted(held) for held in value]
+def _sorted(value: Any, levels: int = MOST_LEVELS) -> Any:
+    # A key that is not text and a list within itself are faults, which `faults` must live to tell.
+    if isinstance(value, dict) and levels:
+        return {key: _sorted(value[key], levels - 1) for key in sorted(value, key=str)}
+    if isinstance(value, (list, tuple)) and levels:
+        return [_sorted(held, levels - 1) for held in value]
     return value
 
 
@@ -369,7 +376,7 @@ def _name(value: Any) -> str:
 
 
 def _digits(value: float) -> str:
-    # Python refuses to spell integers of thousands of digits.
+    # Python refuses to spell integers of thousands of digits, but not in hexadecimal.
     if isinstance(value, int) and value.bit_length() > 100:
-        return f"of {value.bit_length()} bits"
+        return f"{value:#x}"[:20] + "…"
     return str(value)

@@ -86,7 +86,7 @@ PINNED: dict[str, tuple[Any, str]] = {
         "119a24ee8d6bf3d86004c30202462908",
     ),
     "period": (
-        pd.DataFrame({"p": pd.PeriodIndex.from_ordinals([54, 55, 56], freq="Y-DEC")}),
+        pd.DataFrame({"p": pd.period_range("2024", "2026", freq=pd.offsets.YearEnd(month=12))}),
         "b35cf055b65797499693854ba5747ab8",
     ),
     "nullable": (
@@ -192,7 +192,7 @@ def test_a_change_of_one_cell_changes_the_digest(pair):
     st.lists(
         st.tuples(
             st.integers(-1000, 1000),
-            st.floats(allow_nan=False, allow_infinity=False),
+            st.integers(-(10**6), 10**6).map(lambda eighths: eighths / 8),
             st.text("abcé, ", min_size=1, max_size=4).map(lambda text: f"x{text}x") | st.none(),
         ),
         min_size=1,
@@ -204,7 +204,7 @@ def test_a_round_trip_through_csv_keeps_the_digest(rows):
     frame = pd.DataFrame(rows, columns=["i", "f", "s"])
     text = frame.to_csv(index=False)
 
-    again = pd.read_csv(io.StringIO(text), float_precision="round_trip")
+    again = pd.read_csv(io.StringIO(text))
 
     assert digest_frame(again) == digest_frame(frame)
 
@@ -233,7 +233,7 @@ def test_a_nullable_column_without_missing_values_is_the_plain_one(nullable, pla
 
 
 def test_arrow_columns_are_what_they_hold():
-    pa = pytest.importorskip("pyarrow")
+    pa = pytest.importorskip("pyarrow", exc_type=ImportError)
     frame = pd.DataFrame(
         {
             "i": pd.array([1, None], dtype="Int64"),

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
@@ -87,17 +87,6 @@ class Keeper(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return X
 
 
-class Trusting(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A classifier of somebody else's making."""
-
-    def fit(self, X: Any, y: Any) -> Trusting:
-        self.classes_ = np.unique(y)
-        return self
-
-    def predict(self, X: Any) -> Any:
-        return np.full(len(X), self.classes_[0])
-
-
 def _sparse_logistic() -> Any:
     X = scipy.sparse.csr_matrix(numbers())
     return LogisticRegression(max_iter=500).fit(X, answers())
@@ -134,7 +123,7 @@ ZOO: dict[str, Callable[[], Any]] = {
     "hist": lambda: HistGradientBoostingClassifier(max_iter=5).fit(numbers(), answers()),
     "tfidf": lambda: make_pipeline(TfidfVectorizer(), SGDClassifier()).fit(texts(), answers()),
     "neighbours": lambda: KNeighborsClassifier(algorithm="kd_tree").fit(numbers(), answers()),
-    "support": lambda: SVC(probability=False).fit(numbers(), answers()),
+    "support": lambda: SVC().fit(numbers(), answers()),
     "sparse": _sparse_logistic,
     "process": lambda: GaussianProcessRegressor(RBF() + WhiteKernel()).fit(
         StandardScaler().fit_transform(numbers()), answers()
@@ -150,9 +139,36 @@ ZOO: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.fixture(name="people")
+def people_() -> pd.DataFrame:
+    return people()
+
+
+@pytest.fixture(name="answers")
+def answers_() -> np.ndarray:
+    return answers()
+
+
 @pytest.fixture(params=ZOO)
 def estimator(request: pytest.FixtureRequest) -> Any:
     return ZOO[request.param]()
+
+
+@pytest.fixture
+def answer() -> Callable[[Any], bytes]:
+    """What a fitted estimator of the zoo answers to rows that it can take, as bytes."""
+
+    def ask(estimator: Any) -> bytes:
+        names = list(getattr(estimator, "feature_names_in_", ()))
+        is_of_texts = isinstance(getattr(estimator, "steps", [[0, 0]])[0][1], TfidfVectorizer)
+        rows = people()[names] if names else texts() if is_of_texts else np.abs(numbers())
+        ways = ("predict", "predict_proba", "decision_function", "transform")
+        given = [getattr(estimator, way)(rows) for way in ways if hasattr(estimator, way)]
+        return b"".join(
+            (held.toarray() if scipy.sparse.issparse(held) else held).tobytes() for held in given
+        )
+
+    return ask
 
 
 @pytest.fixture

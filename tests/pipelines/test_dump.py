@@ -97,20 +97,18 @@ def test_globals_inside_object_arrays_are_recorded(keeper):
 
     names = globals_of(keeper(hidden))
 
-    assert "numpy.log1p" in names
+    assert any(name.endswith(".log1p") for name in names)  # its module depends on the numpy
     assert "builtins.len" in names
 
 
-def test_loading_gives_back_the_same_answers_bit_for_bit(estimator):
+def test_loading_gives_back_the_same_answers_bit_for_bit(estimator, answer):
     sink = io.BytesIO()
     dump(estimator, sink)
 
     again = load(sink.getvalue(), name="pipeline.joblib")
 
-    second = io.BytesIO()
-    dump(load(sink.getvalue(), name="pipeline.joblib"), second)
     assert type(again) is type(estimator)
-    assert dump(again, io.BytesIO()).size_bytes == len(second.getvalue())
+    assert answer(again) == answer(estimator)
 
 
 def test_a_failing_sink_raises_its_own_error(keeper):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.covariance import GraphicalLassoCV
+from sklearn.feature_extraction import FeatureHasher
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
@@ -50,7 +52,9 @@ def test_every_fitted_estimator_passes(estimator):
     check_fitted(estimator)
 
 
-@pytest.mark.parametrize("stateless", [FunctionTransformer(), Normalizer(), HashingVectorizer()])
+@pytest.mark.parametrize(
+    "stateless", [FunctionTransformer(), Normalizer(), HashingVectorizer(), FeatureHasher()]
+)
 def test_a_transformer_that_needs_no_fit_passes(stateless):
     check_fitted(stateless)
 
@@ -115,6 +119,10 @@ def test_a_search_without_refit_is_refused():
         "GridSearchCV holds scores but no fitted estimator",
         "search with refit=True, or register an estimator fitted with `best_params_`",
     )
+
+
+def test_an_estimator_that_keeps_scores_of_its_own_is_no_search():
+    check_fitted(GraphicalLassoCV(cv=2).fit(np.random.default_rng(0).normal(size=(20, 2))))
 
 
 def test_a_class_is_refused():

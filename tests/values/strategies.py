@@ -86,7 +86,9 @@ def free_json() -> st.SearchStrategy[Any]:
     leaves = st.one_of(st.none(), st.booleans(), _numbers(), texts())
     return st.recursive(
         leaves,
-        lambda held: st.one_of(st.lists(held, max_size=3), st.dictionaries(texts(), held, max_size=3)),
+        lambda held: st.one_of(
+            st.lists(held, max_size=3), st.dictionaries(texts(), held, max_size=3)
+        ),
         max_leaves=6,
     )
 
@@ -175,7 +177,9 @@ def _environments() -> st.SearchStrategy[dict[str, Any]]:
         {
             "python": st.sampled_from(["3.11.7", "3.14.0rc1"]),
             "platform": texts(),
-            "pins": _maps(texts(), st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,9}[a-z0-9])?", fullmatch=True)),
+            "pins": _maps(
+                texts(), st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,9}[a-z0-9])?", fullmatch=True)
+            ),
             "digest": _digests(),
         }
     )
@@ -223,9 +227,7 @@ def manifest_values(draw: st.DrawFn) -> dict[str, Any]:
         "pipeline": draw(_pipelines()),
         "features": draw(
             _maybe(
-                _lists(
-                    st.fixed_dictionaries({"name": _maybe(texts()), "dtype": _maybe(texts())})
-                )
+                _lists(st.fixed_dictionaries({"name": _maybe(texts()), "dtype": _maybe(texts())}))
             )
         ),
         "target": draw(_maybe(texts())),

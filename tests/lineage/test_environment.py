@@ -1,0 +1,204 @@
+"""What was installed, and what of it a pipeline needs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore.lineage.environment import capture, normalized
+from gitmodelstore.values.digest import Digest
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch) -> Path:
+    """A site-packages folder, all that is on sys.path but the standard library."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    kept = [entry for entry in sys.path if "site-packages" not in entry]
+    monkeypatch.setattr(sys, "path", [str(folder), *kept])
+    return folder
+
+
+def install(
+    site: Path,
+    name: str,
+    version: str = "1.0",
+    *,
+    requires: tuple[str, ...] = (),
+    record: tuple[str, ...] = (),
+    top_level: str | None = None,
+) -> Path:
+    """Write the metadata that an installer leaves."""
+    info = site / f"{name}-{version}.dist-info"
+    info.mkdir()
+    lines = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {r}" for r in requires)]
+    (info / "METADATA").write_text("\n".join(lines) + "\n\nRequires-Dist: not-this\n")
+    (info / "RECORD").write_text("".join(f"{path},,\n" for path in record))
+    if top_level is not None:
+        (info / "top_level.txt").write_text(top_level)
+    return info
+
+
+def pins(*names: str, with_pandas: bool = False) -> dict[str, str]:
+    return dict(capture(names, with_pandas=with_pandas).environment.pins)
+
+
+def test_a_pipeline_of_scikit_learn_needs_what_scikit_learn_requires():
+    found = capture(["sklearn.linear_model._logistic.LogisticRegression"], with_pandas=True)
+
+    assert {"scikit-learn", "numpy", "scipy", "joblib", "threadpoolctl", "pandas"} <= set(
+        found.environment.pins
+    )
+    assert "pytest" not in found.environment.pins
+    for name, version in found.environment.pins.items():
+        assert version == importlib.metadata.version(name)
+    assert "pandas" not in pins("sklearn.linear_model._logistic.LogisticRegression")
+
+
+def test_everything_installed_is_archived():
+    expected = {
+        normalized(found.metadata["Name"]): found.version
+        for found in reversed(list(importlib.metadata.distributions()))
+    }
+
+    found = capture([], with_pandas=False)
+    lines = found.installed.decode().splitlines()
+
+    assert lines[0] == f"# python {sys.version.split()[0]}"
+    assert lines[1] == f"# platform {found.environment.platform}"
+    assert lines[2:] == [f"{name}=={version}" for name, version in sorted(expected.items())]
+    assert found.environment.digest == Digest.of(found.installed)
+    assert found.environment.pins == {}
+    assert found.requirements == b""
+
+
+def test_requirements_are_sorted_pins(site):
+    install(site, "scikit_learn", "1.5.0", requires=("NumPy>=1",), record=("sklearn/__init__.py",))
+    install(site, "numpy", "2.0.0", record=("numpy/__init__.py",))
+
+    found = capture(["sklearn.svm._classes.SVC"], with_pandas=True)
+
+    assert found.requirements == b"numpy==2.0.0\nscikit-learn==1.5.0\n"
+
+
+def test_the_platform_is_system_and_machine():
+    found = capture([], with_pandas=False).environment.platform
+
+    assert found == f"{os.uname().sysname}-{os.uname().machine}".lower()
+
+
+def test_a_requirement_counts_when_installed_and_not_an_extra(site):
+    install(
+        site,
+        "a",
+        record=("a/__init__.py",),
+        requires=(
+            "B_b (>=1.0)",
+            "c[fast]>=1; python_version < '4'",
+            "d; extra == 'more'",
+            'e ; sys_platform == "win32" and extra == "more"',
+            "not-installed>=1",
+            "typing-extra>=1.0",
+        ),
+    )
+    for name in ("b.b", "c", "d", "e", "typing_extra"):
+        install(site, name)
+
+    assert set(pins("a.module.Class")) == {"a", "b-b", "c", "typing-extra"}
+
+
+def test_requirements_in_a_circle_end(site):
+    install(site, "a", record=("a/__init__.py",), requires=("b",))
+    install(site, "b", requires=("a",))
+
+    assert set(pins("a.Class")) == {"a", "b"}
+
+
+def test_a_module_leads_to_the_distribution_that_ships_it(site):
+    install(site, "Pillow", record=("PIL/Image.py", "PIL/__init__.py"))
+    install(site, "PyYAML", top_level="_yaml\nyaml\n")
+    install(site, "six", record=("six.py",))
+    install(site, "Fast-Thing", record=("fast.cpython-311-x86_64-linux-gnu.so",))
+
+    assert set(pins("PIL.Image.Image", "yaml.Loader", "six.moves.x", "fast.f")) == {
+        "pillow",
+        "pyyaml",
+        "six",
+        "fast-thing",
+    }
+
+
+def test_a_distribution_named_as_somebody_elses_module_is_not_it(site):
+    install(site, "utils", record=("other/__init__.py",))
+
+    assert pins("utils.Scaler") == {}
+
+
+def test_an_editable_distribution_is_found_by_its_name(site):
+    install(site, "my_team", record=("_my_team.pth", "my_team-1.0.dist-info/METADATA"))
+
+    assert pins("my_team.features.Scaler") == {"my-team": "1.0"}
+
+
+def test_distributions_that_share_a_package_are_told_apart(site, monkeypatch):
+    install(site, "google_cloud_storage", record=("google/cloud/storage/client.py",))
+    install(site, "google_cloud_bigquery", record=("google/cloud/bigquery/client.py",))
+    install(site, "google", record=("google/search.py",))
+    monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
+
+    assert set(pins("google.cloud.bigquery.client.Client")) == {"google-cloud-bigquery"}
+
+
+def test_the_standard_library_and_the_teams_files_need_nothing(site):
+    assert pins("builtins.int", "collections.OrderedDict", "__main__.Scaler", "mine.Scaler") == {}
+
+
+def test_broken_distributions_are_not_there(site):
+    install(site, "whole")
+    (site / "~artial-1.0.dist-info").mkdir()
+    (site / "nometadata-1.0.dist-info").mkdir()
+    (site / "noversion.dist-info").mkdir()
+    (site / "noversion.dist-info" / "METADATA").write_text("Name: noversion\n")
+    (site / "strange-1.0 or so.egg-info").write_text("")
+
+    assert capture([], with_pandas=False).installed.decode().splitlines()[2:] == ["whole==1.0"]
+
+
+def test_old_metadata_is_read_too(site):
+    (site / "Debian_Made-2.0-py3.11.egg-info").write_text("Name: x\n")
+    source = site / "in_tree.egg-info"
+    source.mkdir()
+    (source / "PKG-INFO").write_text("Name: In.Tree\nVersion: 0.3\n\nlong\n")
+    (source / "requires.txt").write_text("whole>=1\n\n[docs]\ndocs-only\n")
+    (source / "top_level.txt").write_text("in_tree\n")
+    install(site, "whole")
+    install(site, "docs_only")
+
+    assert pins("in_tree.x.Y") == {"in-tree": "0.3", "whole": "1.0"}
+    assert b"debian-made==2.0\n" in capture([], with_pandas=False).installed
+
+
+def test_the_first_of_one_name_on_the_path_counts(site, tmp_path, monkeypatch):
+    install(site, "a", "2.0", record=("a/__init__.py",))
+    second = tmp_path / "second"
+    second.mkdir()
+    install(second, "a", "1.0", record=("a/__init__.py",))
+    monkeypatch.setattr(sys, "path", [*sys.path, str(second)])
+
+    assert pins("a.B") == {"a": "2.0"}
+
+
+def test_what_is_installed_meanwhile_is_seen(site, monkeypatch, tmp_path):
+    assert pins("a.B") == {}
+
+    install(site, "a", record=("a/__init__.py",))
+    os.utime(site, ns=(1, 1))  # clocks of file systems are coarser than this test
+
+    assert pins("a.B") == {"a": "1.0"}
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "nowhere")])
+    assert pins("a.B") == {}
