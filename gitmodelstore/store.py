@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.errors import NotAStore
 from gitmodelstore.operations.publish import Writer
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing.identity import Identity, read_identity
@@ -18,6 +19,7 @@ from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.moment import parse_moment
 
 if TYPE_CHECKING:
+    from gitmodelstore.operations.listing import Listed
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
@@ -44,6 +46,7 @@ class Store:
 
     Attributes:
         path: the work tree, or the git directory of a bare store.
+        created: whether `init` has just made it.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Store:
         wait_seconds: float = 30.0,
     ) -> None:
         self.path = repository.work_tree or repository.common_dir
+        self.created = False
         self._repository = repository
         self._notify = notify or _silent
         self._now = now or _clock
@@ -65,7 +69,12 @@ class Store:
 
     @classmethod
     def init(
-        cls, path: str | Path = ".", *, bare: bool = False, notify: Notify | None = None
+        cls,
+        path: str | Path = ".",
+        *,
+        bare: bool = False,
+        place_inside: bool = False,
+        notify: Notify | None = None,
     ) -> Store:
         """Make a store, or open the one that is there.
 
@@ -75,6 +84,8 @@ class Store:
         Args:
             path: its folder; made if need be.
             bare: without a work tree, as on a server.
+            place_inside: make it in the `models/` of the code repository that `path`
+                lies in, if it lies in one.
             notify: as for the class.
 
         Raises:
@@ -83,10 +94,17 @@ class Store:
         """
         from gitmodelstore.operations.init import init
 
-        made = init(Path(path), bare=bare, identify=lambda folder: _writer(folder, notify))
+        made = init(
+            Path(path),
+            bare=bare,
+            identify=lambda folder: _writer(folder, notify),
+            place_inside=place_inside,
+        )
         for note in made.notes:
             (notify or _silent)(note)
-        return cls(made.repository, notify=notify)
+        store = cls(made.repository, notify=notify)
+        store.created = made.created
+        return store
 
     @classmethod
     def open(cls, path: str | Path | None = None, **settings: Any) -> Store:
@@ -105,6 +123,29 @@ class Store:
         from gitmodelstore.operations.discover import discover
 
         repository = discover(Path()) if path is None else Repository.open(Path(path))
+        Snapshot.now(repository)
+        return cls(repository, **settings)
+
+    @classmethod
+    def find(cls, folder: str | Path, **settings: Any) -> Store:
+        """Open the store that `folder` is or, if it is none, the one that it belongs to.
+
+        Args:
+            folder: a store, or a folder from which it is looked for as `open` does from
+                the working directory.
+            settings: as for the class.
+
+        Raises:
+            NotAStore, UnsupportedRepository: as in `open`.
+        """
+        from gitmodelstore.operations.discover import discover
+
+        if not Path(folder).is_dir():
+            raise NotAStore(f"there is no folder '{folder}'")
+        try:
+            return cls.open(folder, **settings)
+        except NotAStore:
+            repository = discover(Path(folder))
         Snapshot.now(repository)
         return cls(repository, **settings)
 
@@ -235,6 +276,18 @@ class Store:
 
         return versions(self._snapshot(), model)
 
+    def listing(self, model: str) -> Iterator[Listed]:
+        """Yield the versions of a model with their manifests, highest first.
+
+        One that cannot be read says why instead.
+
+        Raises:
+            ModelNotFound: there is no such model.
+        """
+        from gitmodelstore.operations.listing import listing
+
+        return listing(self._snapshot(), model)
+
     def log(self, model: str | None = None) -> Iterator[Event]:
         """Yield what happened in the store, or to one model, newest first.
 
@@ -357,6 +410,10 @@ class Store:
 
         snapshot = self._snapshot()
         return bytes(read_verified(snapshot, self._resolve(snapshot, ref), name))
+
+    def setting(self, name: str) -> str | None:
+        """Return a value of git's configuration as this store sees it; None when it is not set."""
+        return self._repository.setting(name)
 
     def __repr__(self) -> str:
         return f"Store('{self.path}')"

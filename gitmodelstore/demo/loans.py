@@ -40,10 +40,10 @@ FILES = {
 def write_loans(folder: Path) -> None:
     """Write the files of the story, `FILES`, as CSV into a folder, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    of_application = simulate(LOANS)
+    at_application = simulate(LOANS)
     of_today = simulate(LOANS, scores_of_today=True)
     for name, (first, end, is_late) in FILES.items():
-        rows = (of_today if is_late else of_application).iloc[first:end]
+        rows = (of_today if is_late else at_application).iloc[first:end]
         rows.to_csv(folder / name, index=False, lineterminator="\n")
 
 
@@ -63,7 +63,6 @@ def simulate(rows: int, *, seed: int = SEED, scores_of_today: bool = False) -> p
         but never in the outcome.
     """
     import numpy as np
-    import pandas as pd
 
     draw = np.random.default_rng(seed)
     table = _applicants(draw, rows)
@@ -74,7 +73,6 @@ def simulate(rows: int, *, seed: int = SEED, scores_of_today: bool = False) -> p
         table["credit_score"] = (table["credit_score"] - fall).clip(300, 850).round()
     for name, is_missing in holes.items():
         table[name] = table[name].mask(is_missing)
-    assert isinstance(table, pd.DataFrame)
     return table
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import pickle
+import re
 import types
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ PICKLING_ERRORS = (
 )
 
 _SCRIPT = ("__main__", "__mp_main__")
+_ATTRIBUTE = "attribute"
 _MOST_NAMED = 5
 _MOST_LEVELS = 20
 
@@ -83,8 +85,8 @@ def refusal(pipeline: Any, error: Exception, names: Iterable[str]) -> Unportable
         error: what pickle raised.
         names: the globals written until then.
     """
-    found = list(dict.fromkeys(_in_estimator(pipeline, "", set(), 0)))
     script = _script_names(names)
+    found = [] if isinstance(error, RecursionError) else _found_in(pipeline)
     if not found:
         return _unexplained(error, script)
     said = [f"{where} {culprit.what}" for where, culprit in found[:_MOST_NAMED]]
@@ -97,8 +99,21 @@ def refusal(pipeline: Any, error: Exception, names: Iterable[str]) -> Unportable
     return UnportablePipeline("; ".join(said), names, hint="; ".join(hints))
 
 
+def _found_in(pipeline: Any) -> list[_Found]:
+    """What cannot be pickled; what fit made of a param is told by the param alone."""
+    found = list(dict.fromkeys(_in_estimator(pipeline, "", set(), 0)))
+    told = {held.culprit.name for held in found if not held.where.startswith(_ATTRIBUTE)}
+    return [
+        held
+        for held in found
+        if not held.where.startswith(_ATTRIBUTE) or held.culprit.name not in told
+    ]
+
+
 def _unexplained(error: Exception, script: list[str]) -> UnportablePipeline:
-    text = str(error)
+    if isinstance(error, RecursionError):
+        return UnportablePipeline("the pipeline is nested too deeply to be pickled", script)
+    text = re.sub(" at 0x[0-9a-fA-F]+", "", str(error))
     said = ascii(text) if hidden_character(text) else text
     return UnportablePipeline(
         f"the pipeline cannot be pickled: {type(error).__name__}: {said}",
@@ -123,11 +138,11 @@ def _in_estimator(estimator: Any, path: str, seen: set[int], level: int) -> Iter
     """Yield what cannot be pickled in an estimator, in its parts first."""
     if id(estimator) in seen or level > _MOST_LEVELS or _can_be_pickled(estimator):
         return
-    seen.add(id(estimator))
     place = f"step '{path}'" if path else type(estimator).__name__
     if not is_estimator(estimator):
         yield from (_Found(f"{place} {verb}", c) for verb, c in _in_value(estimator, seen))
         return
+    seen.add(id(estimator))
     if not _can_be_pickled(type(estimator)):
         yield _Found(f"{place} is", _object_of(type(estimator)))
     for part in parts(estimator):
@@ -140,14 +155,16 @@ def _in_estimator(estimator: Any, path: str, seen: set[int], level: int) -> Iter
 
 
 def _own_values(estimator: Any) -> Iterator[tuple[str, str, Any]]:
-    """Yield what an estimator keeps besides its parts: its params, then what fit left."""
+    """Yield what an estimator keeps besides its parts: params, chosen columns, what fit left."""
     params = own_params(estimator)
     for name, value in params.items():
-        if not is_named_list(name, value) and not is_estimator(value):
+        if is_named_list(name, value):
+            yield from (("branch", held[0], held[2:]) for held in value if held[2:])
+        elif not is_estimator(value):
             yield "param", name, value
     for name, value in vars(estimator).items():
         if name not in params:
-            yield "attribute", name, value
+            yield _ATTRIBUTE, name, value
 
 
 def _in_value(value: Any, seen: set[int], level: int = 0) -> Iterator[tuple[str, Culprit]]:

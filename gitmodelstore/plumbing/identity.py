@@ -25,6 +25,12 @@ class Identity:
     def __str__(self) -> str:
         return f"{self.name} <{self.email}>"
 
+    def at(self, when: datetime) -> str:
+        """Return the line that git writes of who did something when."""
+        minutes = int((when.utcoffset() or timedelta(0)).total_seconds()) // 60
+        zone = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}{abs(minutes) % 60:02d}"
+        return f"{self} {int(when.timestamp())} {zone}"
+
 
 def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, datetime]:
     """Return who git would write into a commit made in `folder`, and the moment it would write.

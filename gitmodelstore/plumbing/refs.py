@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from gitmodelstore.errors import StoreBusy
@@ -105,10 +105,7 @@ def _log(
     repository: Repository, old: str | None, new: str, who: Identity, when: datetime, what: str
 ) -> None:
     """Write the reflog as git does: where one is kept, of the branch and of a HEAD upon it."""
-    offset = when.utcoffset() or timedelta(0)
-    minutes = int(offset.total_seconds()) // 60
-    zone = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}{abs(minutes) % 60:02d}"
-    line = f"{old or _NO_COMMIT} {new} {who} {int(when.timestamp())} {zone}\t{what}\n"
+    line = f"{old or _NO_COMMIT} {new} {who.at(when)}\t{what}\n"
     head = repository.common_dir / "HEAD"
     names = [repository.branch]
     if head.read_text().strip() == f"ref: {repository.branch}":

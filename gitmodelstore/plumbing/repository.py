@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import FileMode, ObjectType, RepositoryOpenFlag, SortMode
+from pygit2.enums import FileMode, RepositoryOpenFlag, SortMode
 
 from gitmodelstore.errors import (
     CannotWrite,
@@ -289,13 +289,11 @@ class Repository:
 
     def write_blob(self, data: bytes) -> str:
         """Store the bytes of a file and return their id."""
-        with writing(self.common_dir):
-            return str(self._handle.create_blob(data))
+        return self._write("blob", data)
 
     def write_pipeline(self, data: memoryview) -> str:
         """Store a pipeline uncompressed, since that loads fast, and return its id."""
-        with writing(self.common_dir):
-            return loose.write_blob(self.common_dir / "objects", data)
+        return self._write("blob", data, loose.STORED)
 
     def write_tree(self, base: str | None, changes: Mapping[str, Entry | None]) -> str:
         """Store a tree and return its id.
@@ -304,14 +302,13 @@ class Repository:
             base: the tree that it is made from; None for an empty one.
             changes: name in this tree to its new entry; None takes the name out.
         """
-        with writing(self.common_dir):
-            builder = self._handle.TreeBuilder(base) if base else self._handle.TreeBuilder()
-            for name, entry in changes.items():
-                if entry is None:
-                    builder.remove(name)
-                else:
-                    builder.insert(name, entry.oid, entry.mode)
-            return str(builder.write())
+        entries: dict[str, Entry | None] = {**(self.entries(base) if base else {}), **changes}
+        return self._write(
+            "tree",
+            loose.tree_data(
+                (name, entry.mode, entry.oid) for name, entry in entries.items() if entry
+            ),
+        )
 
     def write_commit(
         self,
@@ -324,34 +321,20 @@ class Repository:
         when: datetime,
     ) -> str:
         """Store a commit that no ref names yet and return its id."""
-        with writing(self.common_dir):
-            return str(
-                self._handle.create_commit(
-                    None,
-                    _signature(author, when),
-                    _signature(committer, when),
-                    message,
-                    tree,
-                    list(parents),
-                )
-            )
+        lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+        lines += [f"author {author.at(when)}", f"committer {committer.at(when)}", "", message]
+        return self._write("commit", "\n".join(lines).encode())
 
     def write_tag(
         self, name: str, commit: str, message: str, *, tagger: Identity, when: datetime
     ) -> str:
-        """Store an annotated tag that no ref names yet and return its id.
+        """Store an annotated tag that no ref names yet and return its id."""
+        lines = [f"object {commit}", "type commit", f"tag {name}", f"tagger {tagger.at(when)}"]
+        return self._write("tag", "\n".join([*lines, "", message]).encode())
 
-        Source of the format: git help hash-object, `git cat-file tag`.
-        """
-        offset = when.utcoffset() or timedelta(0)
-        minutes = int(offset.total_seconds()) // 60
-        zone = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}{abs(minutes) % 60:02d}"
-        text = (
-            f"object {commit}\ntype commit\ntag {name}\n"
-            f"tagger {tagger} {int(when.timestamp())} {zone}\n\n{message}"
-        )
+    def _write(self, kind: loose.Kind, data: bytes | memoryview, level: int = loose.FAST) -> str:
         with writing(self.common_dir):
-            return str(self._handle.odb.write(ObjectType.TAG, text.encode()))
+            return loose.write(self.common_dir / "objects", kind, data, level)
 
 
 @contextmanager
@@ -419,12 +402,6 @@ def _common_dir(git_dir: Path) -> Path:
     """Return the directory that linked work trees share (git help repository-layout)."""
     note = git_dir / "commondir"
     return (git_dir / note.read_text().strip()).resolve() if note.exists() else git_dir
-
-
-def _signature(identity: Identity, when: datetime) -> pygit2.Signature:
-    offset = when.utcoffset() or timedelta(0)
-    minutes = int(offset.total_seconds()) // 60
-    return pygit2.Signature(identity.name, identity.email, int(when.timestamp()), minutes)
 
 
 def _when(signature: pygit2.Signature) -> datetime:

@@ -239,7 +239,7 @@ def _number(value: float) -> str:
 
 
 def _difference(value: float, before: float) -> str:
-    difference = float(value) - float(before)
+    difference = float(value) - float(before)  # infinite for two ends of the range: "+inf"
     return f"{difference:+.3g}" if difference else "0"
 
 

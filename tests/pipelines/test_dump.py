@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 from joblib.numpy_pickle import NumpyUnpickler
 from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -191,6 +194,38 @@ def test_a_lambda_of_a_lone_estimator_is_refused_with_its_class():
     message, _ = refused(FunctionTransformer(lambda X: X))
 
     assert message == "param 'func' of FunctionTransformer is a lambda"
+
+
+def test_a_lambda_that_chooses_columns_is_refused_with_its_branch(people):
+    columns = ColumnTransformer([("num", StandardScaler(), lambda X: ["age"])])
+
+    message, hint = refused(Pipeline([("prep", columns), ("scale", StandardScaler())]).fit(people))
+
+    assert message == "branch 'num' of step 'prep' holds a lambda"
+    assert hint == NAME_IT
+
+
+def test_a_lambda_that_scores_is_told_once(answers):
+    search = GridSearchCV(Ridge(), {}, cv=2, scoring=lambda estimator, X, y: 1.0)
+
+    message, _ = refused(search.fit(np.arange(60.0).reshape(-1, 1), answers))
+
+    assert message == "param 'scoring' of GridSearchCV is a lambda"
+
+
+def test_a_lambda_outside_of_any_estimator_is_refused():
+    assert refused({"a": lambda: 0})[0] == "dict holds a lambda"
+
+
+def test_what_is_nested_too_deeply_is_refused(keeper):
+    nested = []
+    for _ in range(5000):
+        nested = [nested]
+
+    message, hint = refused(keeper(nested))
+
+    assert message == "the pipeline is nested too deeply to be pickled"
+    assert hint is None
 
 
 def test_a_local_function_is_refused_by_its_name():

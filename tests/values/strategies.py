@@ -59,7 +59,7 @@ def versions() -> st.SearchStrategy[str]:
 
 
 def _times() -> st.SearchStrategy[str]:
-    return st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1)).map(  # noqa: DTZ001
+    return st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1)).map(
         lambda moment: moment.replace(tzinfo=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     )
 

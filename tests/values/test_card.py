@@ -266,10 +266,15 @@ Python 3.11.7 on `linux-x86_64`.
 
 
 HOSTILE = [
-    "a | b", "`a`", "``", "a\\|b", "\\", "a\nb", "# a", "a\n# b\n", "a\n\n---\n\n", "<script>alert(1)</script>",
-    "</details>", "<!-- ", "![x](http://example.org/x.png)", "[x](javascript:alert(1))", "```", "\n```\nx",
-    "*a* _b_ __c__ ~~d~~", "&lt;b&gt;", "$x$", ":smile:", "\t\tx", "-->", '"];a["', "end", "1. x", "- x", "style:#x;",
-    "%%{init: {}}%%", "http://example.org", "🚀", "", " ", "a" * 500, "<" * 500, "“”", "{{x}}", "]]", "\u2028", "x: y",
+    "a | b", "`a`", "``", "a\\|b", "\\", "a\nb", "# a", "a\n# b\n", "a\n\n---\n\n",
+    "<script>alert(1)</script>",
+    "</details>", "<!-- ", "![x](http://example.org/x.png)", "[x](javascript:alert(1))", "```",
+    "\n```\nx",
+    "*a* _b_ __c__ ~~d~~", "&lt;b&gt;", "$x$", ":smile:", "\t\tx", "-->", '"];a["', "end", "1. x",
+    "- x",
+    "style:#x;",
+    "%%{init: {}}%%", "http://example.org", "🚀", "", " ", "a" * 500, "<" * 500, "“”",
+    "{{x}}", "]]", "\u2028", "x: y",
 ]  # fmt: skip
 
 
@@ -333,7 +338,14 @@ class TestWhole:
         bare = manifest_of(
             parent=None,
             message="",
-            pipeline={**VALUE["pipeline"], "steps": [], "params": {}, "tuned": [], "task": None, "classes": None},
+            pipeline={
+                **VALUE["pipeline"],
+                "steps": [],
+                "params": {},
+                "tuned": [],
+                "task": None,
+                "classes": None,
+            },
             features=None,
             target=None,
             metrics={},
@@ -342,7 +354,7 @@ class TestWhole:
             environment={**VALUE["environment"], "pins": {}},
             card={"intended_use": None, "limitations": None, "sections": None},
             custom={},
-        )  # fmt: skip
+        )
         card = render_card(bare, None)
 
         assert headings_of(tokens_of(card)) == HEADINGS
@@ -399,13 +411,17 @@ class TestSize:
             metrics={f"{'m' * 90}{i}": 1e-300 for i in range(500)},
             data=[{**VALUE["data"][0], "name": text, "version": text}] * 100,
             code={**VALUE["code"], "url": text, "branch": text, "entry_point": text},
-            environment={**VALUE["environment"], "platform": text, "pins": {f"p{i}": text for i in many}},
+            environment={
+                **VALUE["environment"],
+                "platform": text,
+                "pins": {f"p{i}": text for i in many},
+            },
             card={
                 "intended_use": text * 900,
                 "limitations": f"{text}\n" * 900,
                 "sections": {f"s{i}": text * 20 for i in range(300)},
             },
-        )  # fmt: skip
+        )
         card = render_card(huge, huge)
 
         assert len(card) <= MOST_BYTES
@@ -589,9 +605,12 @@ class TestDiagram:
 
         label = r"(?:[\w ,]|(?<=\w)[.-](?=\w)|…|–|#[0-9]+;|<br/>)*"
         shapes = (
-            rf'n[0-9]+\["{label}"\]', rf'subgraph n[0-9]+\["{label}"\]', "end",
-            rf'(?:input|output)\(\["{label}"\]\)', "[a-z0-9]+ --> [a-z0-9]+",
-        )  # fmt: skip
+            rf'n[0-9]+\["{label}"\]',
+            rf'subgraph n[0-9]+\["{label}"\]',
+            "end",
+            rf'(?:input|output)\(\["{label}"\]\)',
+            "[a-z0-9]+ --> [a-z0-9]+",
+        )
         assert [
             line for line in lines[1:] if not re.fullmatch("|".join(shapes), line.strip())
         ] == []
@@ -657,9 +676,11 @@ class TestHostileNames:
 
         assert headings_of(tokens) == [*HEADINGS, "Ethics"]
         assert _html(inner) == [
-            "<details><summary>All 2 parameters</summary>", "</details>",
-            "<details><summary>1 package</summary>", "</details>",
-        ]  # fmt: skip
+            "<details><summary>All 2 parameters</summary>",
+            "</details>",
+            "<details><summary>1 package</summary>",
+            "</details>",
+        ]
         assert not [token for token in inner if token.type in ("image", "hr", "code_block")]
         assert {token.attrs.get("href") for token in inner if token.type == "link_open"} <= {
             f"http://example.org/commit/{VALUE['code']['commit']}"

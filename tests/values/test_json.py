@@ -1,4 +1,4 @@
-"""A file of the store: UTF-8, JSON (RFC 8259), and nothing that two readers could read in two ways."""
+"""A file of the store: UTF-8, JSON (RFC 8259), nothing that could be read in two ways."""
 
 from __future__ import annotations
 
@@ -33,16 +33,28 @@ class TestParse:
         ("data", "message"),
         [
             (b'{"a": 1, "a": 2}', "churn.json: the key 'a' stands twice in one object"),
-            (b'[{"x": {"a": 1, "b": 2, "a": 1}}]', "churn.json: the key 'a' stands twice in one object"),
-            (b'{"\\u202e": 1, "\\u202e": 2}', r"churn.json: the key '\u202e' stands twice in one object"),
+            (
+                b'[{"x": {"a": 1, "b": 2, "a": 1}}]',
+                "churn.json: the key 'a' stands twice in one object",
+            ),
+            (
+                b'{"\\u202e": 1, "\\u202e": 2}',
+                r"churn.json: the key '\u202e' stands twice in one object",
+            ),
             (b"NaN", "churn.json: NaN is not a finite number"),
             (b'{"m": {"auc": NaN}}', "churn.json: m.auc: NaN is not a finite number"),
             (b'{"m": [0, Infinity]}', "churn.json: m[1]: Infinity is not a finite number"),
             (b'{"m": -Infinity}', "churn.json: m: -Infinity is not a finite number"),
             (b'{"m": 1e999}', "churn.json: m: 1e999 is not a finite number"),
             (b'{"m": -1E400}', "churn.json: m: -1E400 is not a finite number"),
-            (b'{"m": 9007199254740992}', "churn.json: m: the integer 9007199254740992 lies beyond 2^53"),
-            (b'{"m": -9007199254740992}', "churn.json: m: the integer -9007199254740992 lies beyond 2^53"),
+            (
+                b'{"m": 9007199254740992}',
+                "churn.json: m: the integer 9007199254740992 lies beyond 2^53",
+            ),
+            (
+                b'{"m": -9007199254740992}',
+                "churn.json: m: the integer -9007199254740992 lies beyond 2^53",
+            ),
             (b"\xef\xbb\xbf{}", "churn.json: begins with a byte order mark"),
             (b'{"a": "\xff"}', "churn.json: not UTF-8 at byte 7"),
             (b'{"a": "\xed\xa0\x80"}', "churn.json: not UTF-8 at byte 7"),  # U+D800, encoded
@@ -61,7 +73,7 @@ class TestParse:
             (b'["a\nb"]', "churn.json:1:4: not JSON: invalid control character at"),
             (b"\x00", "churn.json:1:1: not JSON: expecting value"),
         ],
-    )  # fmt: skip
+    )
     def test_what_readers_would_read_differently_is_refused(
         self, data: bytes, message: str
     ) -> None:

@@ -1,4 +1,4 @@
-"""manifest.json: what is valid reads back byte for byte, and every fault is named where it stands."""
+"""manifest.json: what is valid reads back byte for byte, every fault is named by its path."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ JUDGE = Draft202012Validator(manifest_schema())
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 BRIEF = settings(max_examples=60, deadline=None, suppress_health_check=QUIET, print_blob=True)
+BRIEFER = settings(BRIEF, max_examples=30)
 LONG = settings(max_examples=500, deadline=None, suppress_health_check=QUIET, print_blob=True)
 
 VALUE: dict[str, Any] = {
@@ -125,15 +126,27 @@ class TestFaulty:
             ("pipeline.klass", 1, "pipeline.klass: unknown key"),
             ("version", "1.1", "version: expected a SemVer version, found '1.1'"),
             ("parent", "1.1.0", "parent: 1.1.0 is not below 1.1.0"),
-            ("created_at", "2026-02-30T00:00:00Z", "created_at: 2026-02-30T00:00:00Z is no day of the calendar"),
+            (
+                "created_at",
+                "2026-02-30T00:00:00Z",
+                "created_at: 2026-02-30T00:00:00Z is no day of the calendar",
+            ),
             ("artifacts", [], "artifacts: no entry for 'pipeline.joblib'"),
-            ("artifacts", [VALUE["artifacts"][0]] * 2, "artifacts[1].path: 'pipeline.joblib' stands twice"),
-            ("code.diff", "sha256:" + "0" * 64, "code.diff: a digest of changes, but dirty is false"),
+            (
+                "artifacts",
+                [VALUE["artifacts"][0]] * 2,
+                "artifacts[1].path: 'pipeline.joblib' stands twice",
+            ),
+            (
+                "code.diff",
+                "sha256:" + "0" * 64,
+                "code.diff: a digest of changes, but dirty is false",
+            ),
             ("metrics", {"a b": 1}, "metrics (key): expected a metric name, found 'a b'"),
             ("card.sections", {"# x": ""}, "card.sections (key): expected a heading, found '# x'"),
             ("\u202e", 1, r"'\u202e': unknown key"),
         ],
-    )  # fmt: skip
+    )
     def test_each_rule_has_its_message(self, path: str, value: Any, message: str) -> None:
         with pytest.raises(FormatError) as caught:
             Manifest.parse(json_rules.dump(_with(path, value)), "models/churn/manifest.json")
@@ -211,8 +224,14 @@ class TestBuilding:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"metrics": {"auc": float("nan")}}, "metrics.auc: expected a finite number, found nan"),
-            ({"metrics": {"n": 1 << 4000}}, "metrics.n: the integer 0x100000000000000000… lies beyond 2^53"),
+            (
+                {"metrics": {"auc": float("nan")}},
+                "metrics.auc: expected a finite number, found nan",
+            ),
+            (
+                {"metrics": {"n": 1 << 4000}},
+                "metrics.n: the integer 0x100000000000000000… lies beyond 2^53",
+            ),
             ({"custom": {"n": 2**53}}, "custom.n: the integer 9007199254740992 lies beyond 2^53"),
             ({"custom": {1: 2, "a": 3}}, "custom (key): expected text, found int 1"),
             ({"custom": {"a": {1: 2, "a": 3}}}, "custom.a (key): expected text, found int 1"),
@@ -224,11 +243,11 @@ class TestBuilding:
                 "found 2026-03-03T01:02:03.000004+00:00",
             ),
             (
-                {"trained_at": datetime(2026, 3, 3)},  # noqa: DTZ001
+                {"trained_at": datetime(2026, 3, 3)},
                 "trained_at: expected whole seconds with a time zone, found 2026-03-03T00:00:00",
             ),
         ],
-    )  # fmt: skip
+    )
     def test_a_bad_value_is_refused(self, change: dict[str, Any], message: str) -> None:
         with pytest.raises(FormatError) as caught:
             dataclasses.replace(_built(VALUE), **change)
@@ -283,16 +302,25 @@ class TestPublishedSchema:
     def test_it_is_a_schema_of_draft_2020_12(self) -> None:
         Draft202012Validator.check_schema(manifest_schema())
 
-    @BRIEF
+    @BRIEFER
     @given(manifest_values())
     def test_another_validator_takes_what_is_valid(self, value: dict[str, Any]) -> None:
         _agrees(value)
 
-    @BRIEF
+    @BRIEFER
     @given(faulty_values())
     def test_another_validator_refuses_what_is_faulty(
         self, case: tuple[str, dict[str, Any]]
     ) -> None:
+        _agrees(case[1])
+
+    @pytest.mark.long
+    @LONG
+    @given(manifest_values(), faulty_values())
+    def test_another_validator_agrees_a_thousand_times(
+        self, value: dict[str, Any], case: tuple[str, dict[str, Any]]
+    ) -> None:
+        _agrees(value)
         _agrees(case[1])
 
     @settings(max_examples=150, deadline=None, suppress_health_check=QUIET)
@@ -309,7 +337,8 @@ class TestPublishedSchema:
 ODD: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 0.0, 1.0, -0.0, 1.5, 1e300, 2**53 - 1, -(2**53) + 1,
     9007199254740992.0, "", "\n", "a\n", "1.0.0\n", "\t", "\x00", "\u2028", "\u202e", "🚀", "\x85",
-    "é", "٣.1.2", "²", "1.0", "x" * 101, [], [[]], {}, {"": ""}, {"a\n": 1}, {"\x7f": 1}, {"a": [{"b": "\x1b"}]},
+    "é", "٣.1.2", "²", "1.0", "x" * 101,
+    [], [[]], {}, {"": ""}, {"a\n": 1}, {"\x7f": 1}, {"a": [{"b": "\x1b"}]},
 )  # fmt: skip
 
 

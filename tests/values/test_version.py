@@ -21,36 +21,38 @@ VALID = """
 1.0.0-alpha0.valid 1.0.0-alpha.0valid 1.0.0-rc.1 10.2.3-DEV-SNAPSHOT 1.2.3-SNAPSHOT-123 1.0.0
 2.0.0 1.1.7 1.2.3----RC-SNAPSHOT.12.9.1--.12 1.0.0-0A.is.legal
 99999999999999999999999.999999999999999999.99999999999999999
-""".split()
+"""
 WITH_BUILD = """
-1.1.2-prerelease+meta 1.1.2+meta 1.1.2+meta-valid 2.0.0+build.1848 1.0.0+0.build.1-rc.10000aaa-kk-0.1
-1.0.0-alpha-a.b-c-somethinglong+build.1-aef.1-its-okay 1.2.3----R-S.12.9.1--.12+meta 2.0.0-rc.1+build.123
-""".split()
+1.1.2-prerelease+meta 1.1.2+meta 1.1.2+meta-valid 2.0.0+build.1848
+1.0.0+0.build.1-rc.10000aaa-kk-0.1
+1.0.0-alpha-a.b-c-somethinglong+build.1-aef.1-its-okay
+1.2.3----R-S.12.9.1--.12+meta 2.0.0-rc.1+build.123
+"""
 INVALID = """
 1 1.2 1.2.3-0123 1.2.3-0123.0123 1.1.2+.123 +invalid -invalid -invalid+invalid -invalid.01 alpha
 alpha.beta alpha.beta.1 alpha.1 alpha+beta alpha_beta alpha. alpha.. beta 1.0.0-alpha_beta -alpha.
 1.0.0-alpha.. 1.0.0-alpha..1 1.0.0-alpha...1 1.0.0-alpha....1 1.0.0-alpha.....1 1.0.0-alpha......1
 1.0.0-alpha.......1 01.1.1 1.01.1 1.1.01 1.2.3.DEV 1.2-SNAPSHOT 1.2.31.2.3----RC-SNAPSHOT.12.09.1
 1.2-RC-SNAPSHOT -1.0.3-gamma+b7718 +justmeta 9.8.7+meta+meta 9.8.7-whatever+meta+meta
-""".split()
+"""
 
 
 class TestValidity:
     """2. A normal version number MUST take the form X.Y.Z … 9. … appending a hyphen and a
     series of dot separated identifiers."""
 
-    @pytest.mark.parametrize("text", VALID)
+    @pytest.mark.parametrize("text", VALID.split())
     def test_a_valid_version_reads_back_as_it_was_written(self, text: str) -> None:
         assert str(Version.parse(text)) == text
 
-    @pytest.mark.parametrize("text", INVALID)
+    @pytest.mark.parametrize("text", INVALID.split())
     def test_an_invalid_version_is_refused(self, text: str) -> None:
         with pytest.raises(InvalidVersion) as caught:
             Version.parse(text)
 
         assert str(caught.value) == f"'{text}' is not a SemVer version"
 
-    @pytest.mark.parametrize("text", WITH_BUILD)
+    @pytest.mark.parametrize("text", WITH_BUILD.split())
     def test_build_metadata_is_refused(self, text: str) -> None:
         with pytest.raises(InvalidVersion) as caught:
             Version.parse(text)
@@ -136,7 +138,8 @@ class TestOrder:
         )
         ordered = [Version.parse(text) for text in example.split()]
 
-        assert sorted(reversed(ordered)) == ordered
+        shuffled = ordered[::2] + ordered[1::2]
+        assert sorted(shuffled) == ordered
         assert all(low < high and high > low and low != high for low, high in pairwise(ordered))
 
     @given(versions(), versions())

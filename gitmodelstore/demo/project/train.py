@@ -22,7 +22,11 @@ TRAIN, TEST = "data/loans-v1.csv", "data/test-v1.csv"
 NUMERIC = ["income", "age", "loan_amount", "credit_score"]
 CATEGORICAL = ["home_ownership"]
 TARGET = "default"
-PARAMS = {"n_estimators": 50, "learning_rate": 0.1, "max_depth": 3}
+PARAMS = {"n_estimators": 50, "max_depth": 3}
+CARD = {
+    "intended_use": "Rank loan applications for review by a person.",
+    "limitations": "Trained on simulated loans.",
+}
 
 
 def read(path: str) -> tuple[pd.DataFrame, pd.Series[int]]:
@@ -67,7 +71,14 @@ def main() -> None:
     X_test, y_test = read(TEST)
     data = {"train": TRAIN, "test": TEST}
     version = gms.register_model(
-        pipeline, "credit", X_test=X_test, y_test=y_test, data=data, metrics=metrics
+        pipeline,
+        "credit",
+        X_test=X_test,
+        y_test=y_test,
+        data=data,
+        metrics=metrics,
+        card=CARD,
+        if_changed=True,
     )
     print(version, {name: round(value, 4) for name, value in metrics.items()})
 

@@ -1,0 +1,144 @@
+"""The commands that there are: where each lies, what it is for, how it is typed.
+
+Help and suggestions read this table, so that neither imports a command.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+START, VERSIONS, LIFECYCLE, FILES = "Start", "Versions", "Lifecycle", "Files"
+GROUPS = (START, VERSIONS, LIFECYCLE, FILES)
+
+
+class Entry(NamedTuple):
+    """One command.
+
+    Attributes:
+        name: as it is typed; the module that holds it bears the same name.
+        group: one of GROUPS.
+        summary: what it does, in a few words.
+        example: a whole command line.
+        everyday: whether `gms help` shows it.
+        alias: another name for it; None without one.
+    """
+
+    name: str
+    group: str
+    summary: str
+    example: str
+    everyday: bool = True
+    alias: str | None = None
+
+
+COMMANDS = (
+    Entry("init", START, "make a model store", "gms init"),
+    Entry("demo", START, "a model's whole life, tried on real data", "gms demo"),
+    Entry(
+        "register",
+        VERSIONS,
+        "keep a fitted pipeline as a new version",
+        "gms register churn pipeline.joblib --metric test_auc=0.91",
+    ),
+    Entry("list", VERSIONS, "models, or the versions of one", "gms list churn", alias="ls"),
+    Entry("show", VERSIONS, "what a version is made of", "gms show churn@production"),
+    Entry("log", VERSIONS, "what happened, when, by whom and why", "gms log churn"),
+    Entry(
+        "which",
+        VERSIONS,
+        "the version in production, now or then",
+        "gms which churn --at 2026-03-03",
+    ),
+    Entry(
+        "promote",
+        LIFECYCLE,
+        "give a version a status",
+        'gms promote churn@1.2.0 production --reason "beats 1.1.0"',
+    ),
+    Entry(
+        "rollback",
+        LIFECYCLE,
+        "put the last good version back into production",
+        'gms rollback churn --reason "drift in income"',
+    ),
+    Entry("archive", LIFECYCLE, "retire a version", "gms archive churn@1.0.0", everyday=False),
+    Entry(
+        "withdraw",
+        LIFECYCLE,
+        "mark a version as bad",
+        'gms withdraw churn@1.1.0 --reason "trained on leaked labels"',
+        everyday=False,
+        alias="yank",
+    ),
+    Entry("get", FILES, "a version as plain files", "gms get churn@1.2.0 -o model"),
+    Entry(
+        "cat",
+        FILES,
+        "one file of a version",
+        "gms cat churn@production:requirements.txt",
+        everyday=False,
+    ),
+    Entry("help", START, "the commands, or how to use one", "gms help promote", everyday=False),
+)
+BY_NAME = {name: entry for entry in COMMANDS for name in (entry.name, entry.alias) if name}
+
+# What other tools call it; a word that could mean two commands lists both.
+ELSEWHERE = {
+    "add": ("register",),
+    "annotate": ("register",),
+    "create": ("register", "init"),
+    "import": ("register",),
+    "new": ("register", "init"),
+    "publish": ("register",),
+    "put": ("register",),
+    "save": ("register",),
+    "assign": ("promote",),
+    "deploy": ("promote",),
+    "release": ("promote",),
+    "set": ("promote",),
+    "stage": ("promote",),
+    "switch": ("promote", "rollback"),
+    "tag": ("promote",),
+    "transition": ("promote",),
+    "audit": ("log",),
+    "events": ("log",),
+    "history": ("log",),
+    "reflog": ("log",),
+    "describe": ("show",),
+    "info": ("show",),
+    "view": ("show",),
+    "models": ("list",),
+    "status": ("list",),
+    "versions": ("list",),
+    "current": ("which",),
+    "find": ("which",),
+    "resolve": ("which",),
+    "reset": ("rollback",),
+    "restore": ("rollback",),
+    "revert": ("rollback",),
+    "undo": ("rollback",),
+    "delete": ("withdraw", "archive"),
+    "remove": ("withdraw", "archive"),
+    "rm": ("withdraw", "archive"),
+    "unregister": ("withdraw", "archive"),
+    "deprecate": ("archive",),
+    "retire": ("archive",),
+    "checkout": ("get", "rollback"),
+    "download": ("get",),
+    "export": ("get",),
+    "dump": ("cat",),
+    "print": ("cat",),
+    "read": ("cat",),
+}
+
+
+def suggestion(word: str) -> str | None:
+    """Return the hint for a word that is no command, None when nothing is near."""
+    meant = ELSEWHERE.get(word.lower())
+    if meant is None:
+        from gitmodelstore.values.names import nearest
+
+        near = nearest(word.lower(), BY_NAME)
+        meant = (near,) if near else ()
+    described = " or ".join(f"`gms {name}` ({BY_NAME[name].summary})" for name in meant)
+    return f"did you mean {described}?" if described else None

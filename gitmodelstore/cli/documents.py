@@ -1,0 +1,85 @@
+"""What `--json` prints of our values: the keys are a promise, described in docs/commands.md."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.values.moment import format_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gitmodelstore.operations.listing import Listed
+    from gitmodelstore.values.events import Event
+    from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
+
+
+def version_document(version: ModelVersion) -> dict[str, Any]:
+    return {
+        "model": version.model,
+        "version": str(version.version),
+        "status": version.status,
+        "ref": version.ref,
+        "tag": version.tag,
+        "commit": version.commit,
+    }
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    return {
+        "kind": event.kind,
+        "model": event.model,
+        "version": str(event.version),
+        "before": event.before,
+        "after": event.after,
+        "when": format_moment(event.when),
+        "who": event.who,
+        "why": event.why,
+        "commit": event.commit,
+    }
+
+
+def events_document(events: Iterable[Event]) -> dict[str, Any]:
+    return {"events": [event_document(event) for event in events]}
+
+
+def holding_document(holding: Holding) -> dict[str, Any]:
+    return {
+        **version_document(holding.version),
+        "since": format_moment(holding.since),
+        "until": _time(holding.until),
+        "who": holding.who,
+        "why": holding.why,
+        "since_commit": holding.commit,
+    }
+
+
+def summary_document(summary: ModelSummary) -> dict[str, Any]:
+    return {
+        "model": summary.model,
+        "versions": summary.versions,
+        "highest": str(summary.highest),
+        "holders": {
+            status: [str(version) for version in versions]
+            for status, versions in summary.holders.items()
+        },
+    }
+
+
+def listed_document(listed: Listed) -> dict[str, Any]:
+    manifest = listed.manifest
+    return {
+        "version": str(listed.version),
+        "status": listed.status,
+        "commit": listed.commit,
+        "created_at": _time(manifest.created_at) if manifest else None,
+        "author": manifest.author if manifest else None,
+        "algorithm": manifest.pipeline.algorithm if manifest else None,
+        "metrics": dict(manifest.metrics) if manifest else None,
+        "fault": listed.fault,
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return format_moment(moment) if moment else None

@@ -1,0 +1,214 @@
+"""The command `gms`: finds the command that is meant, runs it, and turns errors into exit codes.
+
+Nowhere else in the package is it decided what a shell sees of an error:
+
+    0    done
+    1    no, refused, faulty, or different
+    2    the command line cannot be understood
+    128  cannot work: no store, a corrupt one, no identity, a full disk
+    130  interrupted
+    141  whoever read the output has closed it, as for any program in a pipe
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from gitmodelstore.cli.commands import BY_NAME, COMMANDS, suggestion
+from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.usage import as_error, with_global_options
+from gitmodelstore.errors import CannotWork, FormatError, StoreError
+
+REFUSED, USAGE, CANNOT_WORK, INTERRUPTED, CLOSED_PIPE = 1, 2, 128, 130, 141
+
+
+class Commands(click.Group):
+    """The commands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [entry.name for entry in COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = BY_NAME.get(cmd_name)
+        if entry is None:
+            return None
+        module = import_module(f"gitmodelstore.cli.{entry.name}")
+        return with_global_options(getattr(module, entry.name), entry)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        command = self.get_command(ctx, name)
+        if command is None:
+            raise UnknownCommand(name)
+        return name, command, args[1:]
+
+    def get_help(self, ctx: click.Context) -> str:
+        from gitmodelstore.cli.help import overview
+
+        return overview(ctx.obj)
+
+
+class UnknownCommand(click.UsageError):
+    """The first word is none of the commands.
+
+    Attributes:
+        hint: what was probably meant, or where the commands are listed.
+    """
+
+    def __init__(self, word: str) -> None:
+        super().__init__(f"'{word}' is not a command")
+        self.hint = suggestion(word) or "see them all with `gms help --all`"
+
+
+def run() -> None:
+    """The entry point of `gms`, `gitmodelstore` and `git modelstore`."""
+    _prepare_streams()
+    code = main(sys.argv[1:])
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        code = _lost_output(error)
+    sys.exit(code)
+
+
+def main(args: Sequence[str]) -> int:
+    """Run one command line, without the program's name, and return its exit code."""
+    session = Session()
+    try:
+        return _invoke(args, session)
+    except click.UsageError as error:
+        message, hint = as_error(error)
+        _complain(session, message, hint)
+        return USAGE
+    except FormatError as error:
+        _complain(session, str(error), error.hint, error.faults[1:])
+        return REFUSED
+    except StoreError as error:
+        _complain(session, str(error), error.hint)
+        return CANNOT_WORK if isinstance(error, CannotWork) else REFUSED
+    except (KeyboardInterrupt, click.Abort):
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError as error:
+        return _lost_output(error)
+    except OSError as error:
+        _complain(session, _of_system(error), None)
+        return CANNOT_WORK
+    except MemoryError:
+        _complain(session, "out of memory", None)
+        return CANNOT_WORK
+    except Exception as error:  # whatever else reaches this place is a fault of ours
+        return _own_fault(session, error)
+
+
+def _invoke(args: Sequence[str], session: Session) -> int:
+    group = with_global_options(
+        Commands(
+            "gms",
+            context_settings={"help_option_names": ["-h", "--help"]},
+            params=[_version_option()],
+        )
+    )
+    try:
+        with group.make_context("gms", list(args), obj=session) as context:
+            group.invoke(context)
+    except click.exceptions.NoArgsIsHelpError:
+        from gitmodelstore.cli.help import overview
+
+        print(overview(session), file=sys.stderr)
+        return USAGE
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    return 0
+
+
+def _version_option() -> click.Option:
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_print_version,
+        help="print the version of gitmodelstore",
+    )
+
+
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from gitmodelstore import __version__
+
+        print(f"gitmodelstore {__version__}")
+        context.exit()
+
+
+# What is said of an error
+
+
+def _complain(
+    session: Session, message: str, hint: str | None, further: Sequence[str] = ()
+) -> None:
+    from gitmodelstore.cli.paint import Paint
+    from gitmodelstore.cli.render import visible
+
+    stream: Any = sys.stderr
+    paint = Paint(stream is not None and stream.isatty() and session.colored(stream))
+    print(f"{paint.red('error:')} {visible(message)}", file=stream)
+    for fault in further:
+        print(f"       {visible(fault)}", file=stream)
+    if hint:
+        print(f"{paint.cyan('hint:')} {visible(hint)}", file=stream)
+
+
+def _own_fault(session: Session, error: Exception) -> int:
+    if session.verbose:
+        import traceback
+
+        traceback.print_exc()
+    said = " ".join(str(error).split())
+    _complain(
+        session,
+        f"gitmodelstore has a fault: {type(error).__name__}{f': {said}' if said else ''}",
+        "please report it with what you typed"
+        + (" and the lines above" if session.verbose else "; -v shows where it happened"),
+    )
+    return CANNOT_WORK
+
+
+def _of_system(error: OSError) -> str:
+    reason = (error.strerror or str(error)).lower()
+    return f"'{error.filename}': {reason}" if error.filename else reason
+
+
+def _lost_output(error: OSError) -> int:
+    """Say nothing of a closed pipe; leave nothing behind that the interpreter would complain of."""
+    if not isinstance(error, BrokenPipeError):
+        print(f"error: the output could not be written: {_of_system(error)}", file=sys.stderr)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return CLOSED_PIPE if isinstance(error, BrokenPipeError) else CANNOT_WORK
+
+
+def _prepare_streams() -> None:
+    """Print what a terminal's encoding lacks as an escape, and warnings as one line."""
+    import warnings
+
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run()

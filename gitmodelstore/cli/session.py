@@ -1,0 +1,113 @@
+"""One run of a command: the global options, the store that they name, where output goes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.errors import NotAStore
+from gitmodelstore.cli.paint import Paint, wants_color
+
+if TYPE_CHECKING:
+    from gitmodelstore.store import Store
+
+VARIABLE = "GITMODELSTORE"
+
+
+class Session:
+    """What every command needs of its surroundings.
+
+    Attributes:
+        path: what -C named; None without it.
+        json: whether to print one JSON document instead of text.
+        plain: whether --no-color was given.
+        quiet: whether to leave out notes.
+        verbose: whether to show the traceback of a fault of our own.
+    """
+
+    def __init__(self) -> None:
+        self.path: str | None = None
+        self.json = False
+        self.plain = False
+        self.quiet = False
+        self.verbose = False
+        self._store: Store | None = None
+
+    def store(self) -> Store:
+        """Return the store that is meant, opened once.
+
+        Raises:
+            NotAStore, UnsupportedRepository: there is none, or none that can be used.
+        """
+        if self._store is None:
+            self._store = self._open()
+        return self._store
+
+    def place(self) -> str | None:
+        """Return the path that -C or the environment names, None when neither does."""
+        return self.path or os.environ.get(VARIABLE) or None
+
+    def _open(self) -> Store:
+        from gitmodelstore.store import Store
+
+        settings = {"notify": self.note, "now": self._moment()}
+        place = self.place()
+        if place is None:
+            return Store.open(**settings)
+        try:
+            return Store.find(place, **settings)
+        except NotAStore as error:
+            if self.path:
+                raise
+            raise NotAStore(
+                str(error), hint=f"${VARIABLE} names it: unset it, or name a store with -C"
+            ) from error
+
+    def _moment(self) -> Callable[[], datetime] | None:
+        """Return what tells the moment of a commit when git was told one; else None."""
+        if "GIT_COMMITTER_DATE" not in os.environ:
+            return None
+        from gitmodelstore.plumbing.identity import read_identity
+
+        return lambda: read_identity(self.store().path)[1]
+
+    # Output
+
+    def out(self, text: str) -> None:
+        """Print one line of data."""
+        print(text)
+
+    def document(self, value: dict[str, Any]) -> None:
+        """Print the JSON document that a command answers with."""
+        import json
+
+        print(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def note(self, text: str) -> None:
+        """Say something besides the result, unless -q was given."""
+        if not self.quiet:
+            print(f"note: {text}", file=sys.stderr)
+
+    def warn(self, text: str) -> None:
+        """Say that something is wrong though the command could do its work."""
+        mark = Paint(self.colored(sys.stderr)).yellow("warning:")
+        print(f"{mark} {text}", file=sys.stderr)
+
+    def paint(self) -> Paint:
+        """Return how to colour what goes to stdout."""
+        return Paint(self.colored(sys.stdout))
+
+    def colored(self, stream: Any) -> bool:
+        """Say whether text on `stream` is coloured."""
+        if self.plain:
+            return False
+        return wants_color(stream, self._store.setting if self._store else None)
+
+    def pages(self, lines: Iterable[str]) -> None:
+        """Print lines of data, through git's pager when they go to a terminal."""
+        from gitmodelstore.cli.pager import show
+
+        show(lines)

@@ -1,0 +1,69 @@
+"""The command line: options that every command takes, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gitmodelstore.cli.commands import BY_NAME, Entry
+
+
+def with_global_options(command: click.Command, entry: Entry | None = None) -> click.Command:
+    """Return a command that takes the global options too, as users of git type them anywhere.
+
+    Args:
+        command: the group, or a command that the group has just imported.
+        entry: the command's line in the table, whose example its help ends with; None
+            for the group.
+    """
+    if any(parameter.name == "global_path" for parameter in command.params):
+        return command
+    command.params += _global_options(hidden=entry is not None)
+    if entry is not None:
+        command.short_help = entry.summary
+        command.epilog = f"Example: {entry.example}"
+    return command
+
+
+def _global_options(*, hidden: bool) -> list[click.Option]:
+    return [
+        _option(["-C", "global_path"], "path", hidden, metavar="PATH"),
+        _option(["--json", "global_json"], "json", hidden, is_flag=True),
+        _option(["--no-color", "global_no_color"], "plain", hidden, is_flag=True),
+        _option(["-q", "--quiet", "global_quiet"], "quiet", hidden, is_flag=True),
+        _option(["-v", "--verbose", "global_verbose"], "verbose", hidden, is_flag=True),
+    ]
+
+
+def _option(names: list[str], attribute: str, hidden: bool, **kind: Any) -> click.Option:
+    """Return an option that sets an attribute of the session where it is given."""
+
+    def remember(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(context.obj, attribute, value)
+
+    return click.Option(names, hidden=hidden, expose_value=False, callback=remember, **kind)
+
+
+def as_error(error: click.UsageError) -> tuple[str, str | None]:
+    """Return the message and the hint for a command line that cannot be understood."""
+    hint = getattr(error, "hint", None)
+    name = error.ctx.info_name if error.ctx and error.ctx.parent else None
+    entry = BY_NAME.get(name or "")
+    if isinstance(error, click.NoSuchOption):
+        near = [known for known in error.possibilities or () if known.startswith("--")]
+        message = f"no such option '{error.option_name}'"
+        hint = f"did you mean '{near[0]}'?" if near else None
+    else:
+        message = _in_our_words(error.format_message())
+    if hint is None:
+        hint = f"as in `{entry.example}`; see `gms help {entry.name}`" if entry else "see `gms help`"
+    return message, hint
+
+
+def _in_our_words(message: str) -> str:
+    """Return one of click's messages as ours read: lower case, no full stop."""
+    text = " ".join(message.split())
+    lowered = text[:1].lower() + text[1:]
+    return lowered.removesuffix(".")

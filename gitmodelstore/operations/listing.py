@@ -1,0 +1,65 @@
+"""The versions of a model with their manifests, one after another, for a list.
+
+A list is read at a glance and often, so it takes the commit that a version's tag
+names at its word as long as the manifest there is the one that the tag vouches
+for, and searches the history only where that fails. One version that cannot be
+read does not stop the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gitmodelstore.errors import StoreError
+from gitmodelstore.operations.resolve import check_model
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.values.layout import tag_name
+from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of the list of versions.
+
+    Attributes:
+        model, version, status: which version, and its status now.
+        commit: the commit that introduced it; None when it cannot be read.
+        manifest: what it is made of; None when it cannot be read.
+        fault: why not; None when it can.
+    """
+
+    model: str
+    version: Version
+    status: str
+    commit: str | None
+    manifest: Manifest | None
+    fault: str | None
+
+
+def listing(snapshot: Snapshot, model: str) -> Iterator[Listed]:
+    """Return the versions of a model, highest first, each read when it is asked for.
+
+    Raises:
+        ModelNotFound: there is no such model.
+    """
+    check_model(snapshot, model)
+    statuses = snapshot.registry.models[model]
+    return (_listed(snapshot, model, Version.parse(v), status) for v, status in statuses.items())
+
+
+def _listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Listed:
+    tag = snapshot.repository.tag(tag_name(model, version))
+    if tag is not None:
+        named = ModelVersion(model, version, status, tag.commit)
+        try:
+            return Listed(model, version, status, tag.commit, snapshot.manifest(named), None)
+        except StoreError:  # the history may know better than the tag
+            pass
+    try:
+        found = snapshot.version(model, version)
+        return Listed(model, version, status, found.commit, snapshot.manifest(found), None)
+    except StoreError as error:
+        return Listed(model, version, status, None, None, str(error))
