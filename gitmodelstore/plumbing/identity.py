@@ -47,7 +47,7 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
     try:
         said = git.run("var", f"GIT_{role}_IDENT", cwd=folder).decode(errors="replace").strip()
     except GitFailed as error:
-        if not error.stderr:
+        if not error.stderr or "invalid date" in error.stderr:
             raise
         raise NoIdentity(
             "git does not know who you are",

@@ -28,6 +28,8 @@ from gitmodelstore.plumbing import loose
 from gitmodelstore.plumbing.identity import Identity
 
 PLAIN_FILE = int(FileMode.BLOB)
+_FOLDER = int(FileMode.TREE)
+_MOST_REMEMBERED = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ class Repository:
         self.git_dir = Path(handle.path)
         self.common_dir = _common_dir(self.git_dir)
         self.work_tree = Path(handle.workdir) if handle.workdir else None
+        self._commits: dict[str, Commit] = {}  # by id, so never out of date
+        self._trees: dict[str, Mapping[str, Entry]] = {}
         self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
 
     @classmethod
@@ -200,6 +204,15 @@ class Repository:
         Raises:
             MissingObject, IntegrityError: it is not here, or damaged.
         """
+        known = self._commits.get(oid)
+        if known is None:
+            known = self._read_commit(oid)
+            if len(self._commits) >= _MOST_REMEMBERED:
+                self._commits.clear()
+            self._commits[oid] = known
+        return known
+
+    def _read_commit(self, oid: str) -> Commit:
         with _reading(f"commit {oid}"):
             held = self._handle[oid]
         if not isinstance(held, pygit2.Commit):
@@ -237,29 +250,33 @@ class Repository:
 
     def entry(self, tree: str, path: str) -> Entry | None:
         """Return what stands at `path` below a tree; None when nothing does."""
-        with _reading(path):
-            held = self._handle[tree]
-            for name in path.split("/"):
-                if not isinstance(held, pygit2.Tree) or name not in held:
-                    return None
-                found = held[name]
-                mode = int(found.filemode)
-                if name == path.rpartition("/")[2]:
-                    return Entry(mode, str(found.id))
-                held = self._handle[found.id]
-        return None
+        found: Entry | None = Entry(_FOLDER, tree)
+        for name in path.split("/"):
+            if found is None or found.mode != _FOLDER:
+                return None
+            found = self._entries(found.oid, path).get(name)
+        return found
 
     def entries(self, tree: str, path: str = "") -> dict[str, Entry]:
         """Return the entries of a tree, or of the tree at `path` below it, by name.
 
         A path that is no folder has none.
         """
-        below = self.entry(tree, path) if path else Entry(int(FileMode.TREE), tree)
-        if below is None or below.mode != int(FileMode.TREE):
+        below = self.entry(tree, path) if path else Entry(_FOLDER, tree)
+        if below is None or below.mode != _FOLDER:
             return {}
-        with _reading(path or "root tree"):
-            held = self._handle[below.oid].peel(pygit2.Tree)
-        return {found.name or "": Entry(int(found.filemode), str(found.id)) for found in held}
+        return dict(self._entries(below.oid, path or "root tree"))
+
+    def _entries(self, oid: str, path: str) -> Mapping[str, Entry]:
+        known = self._trees.get(oid)
+        if known is None:
+            with _reading(path):
+                held = self._handle[oid].peel(pygit2.Tree)
+            known = {found.name or "": Entry(int(found.filemode), str(found.id)) for found in held}
+            if len(self._trees) >= _MOST_REMEMBERED:
+                self._trees.clear()
+            self._trees[oid] = known
+        return known
 
     def read(self, oid: str, path: str) -> memoryview:
         """Return the bytes of a blob, without a copy.

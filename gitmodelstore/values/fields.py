@@ -18,11 +18,16 @@ from gitmodelstore.values.json import MOST_LEVELS, cut, join
 
 Fault = tuple[str, str]  # where, as "artifacts[0].size_bytes", and what
 
+# Where a value stands, as (where its container stands, key or index): spelled out, by `place`,
+# only for a fault, of which most documents have none.
+Where = str | tuple[Any, Any]
+KEY = object()  # in place of a key: the key itself is meant
+
 
 class Kind(Protocol):
     """What a field may hold: how it is checked, read, written and published."""
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]: ...
+    def faults(self, value: Any, where: Where) -> Iterator[Fault]: ...
     def read(self, value: Any) -> Any: ...
     def write(self, value: Any) -> Any: ...
     def schema(self) -> dict[str, Any]: ...
@@ -58,20 +63,20 @@ class Declared(Protocol):
 T = TypeVar("T", bound=Declared)
 
 
-def faults(cls: type[Declared], value: Any, where: str = "") -> Iterator[Fault]:
+def faults(cls: type[Declared], value: Any, where: Where = "") -> Iterator[Fault]:
     """Yield everything in which a parsed JSON value departs from the fields of `cls`."""
     if not isinstance(value, dict):
-        yield where, f"expected an object, found {_name(value)}"
+        yield place(where), f"expected an object, found {_name(value)}"
         return
     known = {field.name: field for field in cls.FIELDS}
     for key in value:
         if key not in known:
-            yield join(where, key), "unknown key"
+            yield place((where, key)), "unknown key"
     for field in cls.FIELDS:
         if field.name in value:
-            yield from field.kind.faults(value[field.name], join(where, field.name))
+            yield from field.kind.faults(value[field.name], (where, field.name))
         elif field.required:
-            yield join(where, field.name), "missing"
+            yield place((where, field.name)), "missing"
 
 
 def read(cls: type[T], value: Mapping[str, Any]) -> T:
@@ -103,6 +108,17 @@ def json_schema(cls: type[Declared]) -> dict[str, Any]:
     }
 
 
+def place(where: Where) -> str:
+    """Return `where` as text, such as "artifacts[0].size_bytes"."""
+    if isinstance(where, str):
+        return where
+    within, key = where
+    before = place(within)
+    if key is KEY:
+        return f"{before} (key)"
+    return f"{before}[{key}]" if isinstance(key, int) else join(before, key)
+
+
 class Text:
     """A string without hidden characters, of one pattern where one is given."""
 
@@ -110,13 +126,13 @@ class Text:
         self._pattern = re.compile(pattern) if pattern else None
         self._what = what
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+    def faults(self, value: Any, where: Where) -> Iterator[Fault]:
         if not isinstance(value, str):
-            yield where, f"expected text, found {_name(value)}"
+            yield place(where), f"expected text, found {_name(value)}"
         elif hidden := json_rules.hidden_character(value):
-            yield where, f"holds the hidden character {hidden}"
+            yield place(where), f"holds the hidden character {hidden}"
         elif self._pattern and not self._pattern.fullmatch(value):
-            yield where, f"expected {self._what}, found {cut(repr(value))}"
+            yield place(where), f"expected {self._what}, found {cut(repr(value))}"
 
     def read(self, value: Any) -> Any:
         return value
@@ -143,12 +159,12 @@ class Constant(Text):
 class Integer:
     """A count: zero or more."""
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+    def faults(self, value: Any, where: Where) -> Iterator[Fault]:
         # To JSON 1.0 is a whole number; it is the canonical form that wants it written as 1.
         if not _is_number(value) or value != value // 1:
-            yield where, f"expected a whole number, found {_name(value)}"
+            yield place(where), f"expected a whole number, found {_name(value)}"
         elif not 0 <= value <= json_rules.GREATEST_INTEGER:
-            yield where, f"expected a whole number from 0 to 2^53, found {_digits(value)}"
+            yield place(where), f"expected a whole number from 0 to 2^53, found {_digits(value)}"
 
     def read(self, value: Any) -> Any:
         return int(value)
@@ -167,14 +183,14 @@ class Number:
     parser refuses the document before either is asked.
     """
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+    def faults(self, value: Any, where: Where) -> Iterator[Fault]:
         if not _is_number(value):
-            yield where, f"expected a number, found {_name(value)}"
+            yield place(where), f"expected a number, found {_name(value)}"
         elif isinstance(value, int):
             if abs(value) > json_rules.GREATEST_INTEGER:
-                yield where, f"the integer {_digits(value)} lies beyond 2^53"
+                yield place(where), f"the integer {_digits(value)} lies beyond 2^53"
         elif not math.isfinite(value):
-            yield where, f"expected a finite number, found {value}"
+            yield place(where), f"expected a finite number, found {value}"
 
     def read(self, value: Any) -> Any:
         return value
@@ -189,9 +205,9 @@ class Number:
 class Boolean:
     """true or false."""
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+    def faults(self, value: Any, where: Where) -> Iterator[Fault]:
         if not isinstance(value, bool):
-            yield where, f"expected true or false, found {_name(value)}"
+            yield place(where), f"expected true or false, found {_name(value)}"
 
     def read(self, value: Any) -> Any:
         return value
@@ -203,30 +219,34 @@ class Boolean:
         return {"type": "boolean"}
 
 
+_TEXT = Text()
+_NUMBER = Number()
+
+
 class Free:
     """Any JSON without hidden characters and numbers that are not finite."""
 
-    def faults(self, value: Any, where: str, levels: int = MOST_LEVELS) -> Iterator[Fault]:
+    def faults(self, value: Any, where: Where, levels: int = MOST_LEVELS) -> Iterator[Fault]:
         if isinstance(value, (dict, list, tuple)):
             if levels == 0:
-                yield where, f"nested more than {MOST_LEVELS} deep"
+                yield place(where), f"nested more than {MOST_LEVELS} deep"
             else:
                 yield from self._faults_within(value, where, levels - 1)
         elif isinstance(value, str):
-            yield from Text().faults(value, where)
+            yield from _TEXT.faults(value, where)
         elif _is_number(value):
-            yield from Number().faults(value, where)
+            yield from _NUMBER.faults(value, where)
         elif value is not None and not isinstance(value, bool):
-            yield where, f"expected JSON, found {_name(value)}"
+            yield place(where), f"expected JSON, found {_name(value)}"
 
-    def _faults_within(self, value: Any, where: str, levels: int) -> Iterator[Fault]:
+    def _faults_within(self, value: Any, where: Where, levels: int) -> Iterator[Fault]:
         if isinstance(value, dict):
             for key, held in value.items():
-                yield from Text().faults(key, f"{where} (key)")
-                yield from self.faults(held, join(where, key), levels)
+                yield from _TEXT.faults(key, (where, KEY))
+                yield from self.faults(held, (where, key), levels)
         else:
             for index, held in enumerate(value):
-                yield from self.faults(held, f"{where}[{index}]", levels)
+                yield from self.faults(held, (where, index), levels)
 
     def read(self, value: Any) -> Any:
         return value
@@ -258,7 +278,7 @@ class Nullable:
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+    def faults(self, value: Any, where: Where) -> Iterator[Fault]:
         if value is not None:
             yield from self._kind.faults(value, where)
 
@@ -278,12 +298,12 @@ class ListOf:
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+    def faults(self, value: Any, where: Where) -> Iterator[Fault]:
         if not isinstance(value, (list, tuple)):
-            yield where, f"expected a list, found {_name(value)}"
+            yield place(where), f"expected a list, found {_name(value)}"
             return
         for index, held in enumerate(value):
-            yield from self._kind.faults(held, f"{where}[{index}]")
+            yield from self._kind.faults(held, (where, index))
 
     def read(self, value: Any) -> Any:
         return tuple(self._kind.read(held) for held in value)
@@ -302,13 +322,13 @@ class MapOf:
         self._kind = kind
         self._key = Text(key, what)
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+    def faults(self, value: Any, where: Where) -> Iterator[Fault]:
         if not isinstance(value, dict):
-            yield where, f"expected an object, found {_name(value)}"
+            yield place(where), f"expected an object, found {_name(value)}"
             return
         for key, held in value.items():
-            yield from self._key.faults(key, f"{where} (key)")
-            yield from self._kind.faults(held, join(where, key))
+            yield from self._key.faults(key, (where, KEY))
+            yield from self._kind.faults(held, (where, key))
 
     def read(self, value: Any) -> Any:
         return {key: self._kind.read(held) for key, held in value.items()}
@@ -331,7 +351,7 @@ class Record:
     def __init__(self, cls: type[Declared]) -> None:
         self._cls = cls
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+    def faults(self, value: Any, where: Where) -> Iterator[Fault]:
         yield from faults(self._cls, value, where)
 
     def read(self, value: Any) -> Any:

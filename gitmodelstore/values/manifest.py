@@ -8,7 +8,7 @@ object in the order in which they are written. Cross-field rules stand in
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, ClassVar
 
@@ -393,6 +393,7 @@ class Manifest:
     artifacts: tuple[Artifact, ...]
     custom: JsonMap
     schema: str = SCHEMA
+    _written: JsonMap = field(init=False, repr=False, compare=False)
 
     FIELDS: ClassVar[tuple[Field, ...]] = (
         Field("schema", Constant(SCHEMA)),
@@ -418,6 +419,7 @@ class Manifest:
 
     def __post_init__(self) -> None:
         written = fields.write(self)
+        object.__setattr__(self, "_written", written)
         found = [*_lost_when_written(self), *_all_faults(written)]
         if json_rules.nests_too_deep(written):
             found.append(("", f"nested more than {json_rules.MOST_LEVELS} deep"))
@@ -452,7 +454,7 @@ class Manifest:
         Raises:
             FormatError: they are more than a manifest may have.
         """
-        data = json_rules.dump(fields.write(self))
+        data = json_rules.dump(self._written)
         if len(data) > MOST_BYTES:
             size = f"{len(data)} bytes, more than {MOST_BYTES}"
             raise FormatError(
