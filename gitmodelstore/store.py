@@ -7,7 +7,7 @@ writer, paths) and calls it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from gitmodelstore.operations.publish import Writer
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.moment import parse_moment
+from gitmodelstore.values.moment import as_moment
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.listing import Listed
@@ -302,16 +302,17 @@ class Store:
             check_model(snapshot, model)
         return log(snapshot, model)
 
-    def which(self, ref: str | ModelVersion, *, at: str | datetime | None = None) -> Holding:
+    def which(self, ref: str | ModelVersion, *, at: str | date | None = None) -> Holding:
         """Return the version that `ref` names, since when, by whom and why.
 
         Args:
             ref: as everywhere.
-            at: ask as of this moment; a day means its end, a time without a zone is UTC.
+            at: ask as of this moment: text, a date or a datetime; a day means its end, a
+                time without a zone is UTC.
         """
         from gitmodelstore.operations.which import which
 
-        moment = parse_moment(at) if isinstance(at, str) else at
+        moment = None if at is None else as_moment(at)
         return which(self._snapshot(), ref, at=moment)
 
     def promote(

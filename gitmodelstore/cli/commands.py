@@ -30,6 +30,11 @@ class Entry(NamedTuple):
     everyday: bool = True
     alias: str | None = None
 
+    @property
+    def function(self) -> str:
+        """Name of the click command in that module; a builtin's name gets an underscore."""
+        return f"{self.name}_" if self.name in ("list", "help") else self.name
+
 
 COMMANDS = (
     Entry("init", START, "make a model store", "gms init"),

@@ -5,6 +5,7 @@ What happens is `gitmodelstore.demo`'s business; here it is shown.
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 import time
 from datetime import datetime, timezone
@@ -41,8 +42,8 @@ def demo(session: Session, folder: Path) -> None:
 
     began, today = time.monotonic(), datetime.now(timezone.utc).date()
     stage = Stage(folder, _silent if session.json else _show(session))
-    stage.set_up()
     try:
+        stage.set_up()
         if not session.json:
             _introduce(session, folder)
         stage.perform(story(today))
@@ -69,9 +70,9 @@ def _show(session: Session) -> Show:
     def show(kind: Kind, text: str) -> None:
         lines = text.rstrip("\n").split("\n")
         if kind == "title":
-            session.out(f"\n{paint.cyan(text)}")
+            session.out(f"\n{paint.cyan(_filled(text))}")
         elif kind == "prose":
-            session.out(f"\n{textwrap.fill(' '.join(text.split()), _WIDTH)}\n")
+            session.out(f"\n{_filled(text)}\n")
         elif kind == "command":
             session.out(typed("$ ", text))
         elif kind == "python":
@@ -83,13 +84,17 @@ def _show(session: Session) -> Show:
     return show
 
 
+def _filled(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), _WIDTH)
+
+
 def _introduce(session: Session, folder: Path) -> None:
-    show = _show(session)
-    show(
-        "prose",
-        f"The life of a credit model, in '{folder}'. What follows `$ ` and `>>> ` is really "
-        "run, there, and you could type it. The story takes six weeks and ends today: "
-        "its commits bear the dates of the story, nothing else is made up but the loans.",
+    session.out(
+        _filled(
+            f"The life of a credit model, in '{folder}'. What stands behind $ and >>> is really "
+            "run there, and you could type it. Only the loans are simulated, and the dates: the "
+            "story takes six weeks and ends today, and its commits bear the dates of the story."
+        )
     )
 
 
@@ -97,6 +102,6 @@ def _conclude(session: Session, folder: Path, seconds: float) -> None:
     show, paint = _show(session), session.paint()
     show("title", f"Done in {seconds:.0f} seconds")
     show("prose", f"The store is '{folder / 'models'}'; nothing was removed. To try next:")
-    show("command", f"cd {folder}")
+    show("command", f"cd {shlex.quote(str(folder))}")
     for command, meaning in _NEXT:
-        session.out(f"{paint.dim('$ ')}{paint.bold(f'{command:32}')}  # {meaning}")
+        session.out(f"{paint.dim('$ ')}{paint.bold(f'{command:28}')}  # {meaning}")

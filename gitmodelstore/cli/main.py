@@ -39,7 +39,7 @@ class Commands(click.Group):
         if entry is None:
             return None
         module = import_module(f"gitmodelstore.cli.{entry.name}")
-        return with_global_options(getattr(module, entry.name), entry)
+        return with_global_options(getattr(module, entry.function), entry)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

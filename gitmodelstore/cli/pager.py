@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 
 
 def show(lines: Iterable[str]) -> None:
@@ -44,15 +45,12 @@ def _through(pager: str, lines: Iterable[str]) -> None:
     )
     assert process.stdin is not None  # noqa: S101 - for the type checker
     try:
-        for line in lines:
-            process.stdin.write(line + "\n")
-    except BrokenPipeError:  # the reader has seen enough
-        pass
+        with suppress(BrokenPipeError):  # the reader has seen enough
+            for line in lines:
+                process.stdin.write(line + "\n")
     finally:
-        try:
+        with suppress(BrokenPipeError):
             process.stdin.close()
-        except BrokenPipeError:
-            pass
         _wait(process)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 ABBREVIATED = 7  # characters of a commit's id, as git shows it
-_HELD = ("registered", "archived", "withdrawn")  # a version is these; it is *in* any other status
+OUT_OF_USE = ("registered", "archived", "withdrawn")  # a version *is* these, it is *in* any other
 
 
 class Column(NamedTuple):
@@ -43,11 +43,16 @@ def name_of(who: str) -> str:
 
 def state(status: str) -> str:
     """Return a status behind "is" or "was": archived, in production."""
-    return status if status in _HELD else f"in {status}"
+    return status if status in OUT_OF_USE else f"in {status}"
 
 
 def number(value: float, digits: int = 6) -> str:
     return f"{value + 0:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def aligned(value: float) -> str:
+    """Return a number with four digits, so that those of a column can be compared at a glance."""
+    return f"{value + 0:#.4g}".removesuffix(".") if isinstance(value, float) else str(value)
 
 
 def difference(value: float, before: float) -> str:
@@ -75,9 +80,7 @@ def visible(text: str) -> str:
     """Return text without what a terminal would act on; line ends become spaces."""
     if text.isprintable():
         return text
-    return "".join(
-        c if c.isprintable() else " " if c in "\n\t" else ascii(c)[1:-1] for c in text
-    )
+    return "".join(c if c.isprintable() else " " if c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
 def columns_of_terminal() -> int | None:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.errors import NotAStore
 from gitmodelstore.cli.paint import Paint, wants_color
+from gitmodelstore.errors import NotAStore
 
 if TYPE_CHECKING:
     from gitmodelstore.store import Store
@@ -53,7 +53,7 @@ class Session:
     def _open(self) -> Store:
         from gitmodelstore.store import Store
 
-        settings = {"notify": self.note, "now": self._moment()}
+        settings: dict[str, Any] = {"notify": self.note, "now": self._moment()}
         place = self.place()
         if place is None:
             return Store.open(**settings)

@@ -58,7 +58,9 @@ def as_error(error: click.UsageError) -> tuple[str, str | None]:
     else:
         message = _in_our_words(error.format_message())
     if hint is None:
-        hint = f"as in `{entry.example}`; see `gms help {entry.name}`" if entry else "see `gms help`"
+        hint = (
+            f"as in `{entry.example}`; see `gms help {entry.name}`" if entry else "see `gms help`"
+        )
     return message, hint
 
 

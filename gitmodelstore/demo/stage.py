@@ -7,9 +7,11 @@ clock. How things look is left to the `Show` that is passed in.
 from __future__ import annotations
 
 import io
+import os
 import shlex
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stdout
 from datetime import date, datetime, time, timedelta, timezone
@@ -17,6 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+import gitmodelstore
 from gitmodelstore.demo.loans import write_loans
 from gitmodelstore.demo.script import Command, Edit, Identify, Python, Say, Scene, Step, command
 from gitmodelstore.demo.story import IGNORED, PYPROJECT
@@ -36,7 +39,7 @@ _UNDISTURBED = {
     "commit.gpgSign": "false",
     "tag.gpgSign": "false",
     "core.hooksPath": "/dev/null",
-    "core.pager": "cat",
+    "color.ui": "false",
 }
 _PROGRAMS = {
     "gms": (sys.executable, "-c", "from gitmodelstore.cli.main import run; run()"),
@@ -75,6 +78,7 @@ class Stage:
 
     def __init__(self, folder: Path, show: Show) -> None:
         self.folder = folder.absolute()
+        self._given = folder
         self.names: dict[str, Any] = {}
         self.is_demo_user = False
         self._show = show
@@ -85,10 +89,12 @@ class Stage:
 
         Raises:
             CannotWrite: the folder exists and holds something; nothing was touched.
+            GitFailed: git is not installed; nothing was touched.
         """
+        git.run("version", cwd=Path())
         if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
             raise CannotWrite(
-                f"'{self.folder}' exists and is not empty",
+                f"'{self._given}' exists and is not empty",
                 hint="name another folder: gms demo DIR",
             )
         project = files("gitmodelstore.demo") / "project"
@@ -140,19 +146,18 @@ class Stage:
         self._show("command", shown)
         program, *args = step.args
         moment = self._clock().isoformat()
-        done = subprocess.run(
+        process = subprocess.Popen(
             [*_PROGRAMS.get(program, (program,)), *args],
             cwd=self.folder,
             env=_environment({"GIT_AUTHOR_DATE": moment, "GIT_COMMITTER_DATE": moment}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            check=False,
         )
-        said = done.stdout.decode(errors="replace")
+        said = _wait(process).decode(errors="replace")
         self._show("result", said)
-        if done.returncode:
-            raise StoreError(f"`{shown}` failed with exit status {done.returncode}")
+        if process.returncode:
+            raise StoreError(f"`{shown}` failed with exit status {process.returncode}")
 
     def _edit(self, step: Edit) -> None:
         text = (self.folder / step.path).read_text(encoding="utf-8")
@@ -184,9 +189,31 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
     found = git.environment(extra)
     found.pop("GITMODELSTORE", None)  # it would name another store than the project does
     found |= {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONUTF8": "1"}
+    found["PYTHONPATH"] = os.pathsep.join(_module_paths(found.get("PYTHONPATH", "")))
     for number, (key, value) in enumerate(_UNDISTURBED.items()):
         found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return found | {"GIT_CONFIG_COUNT": str(len(_UNDISTURBED))}
+
+
+def _module_paths(inherited: str) -> list[str]:
+    """Return where a Python started in another folder looks for modules first.
+
+    That is what it looks through here, and the folder of this package unless it is installed:
+    a checkout is found by the working directory, which is not the story's.
+    """
+    found = [os.path.abspath(path) for path in inherited.split(os.pathsep) if path]
+    ours = str(Path(gitmodelstore.__file__).absolute().parents[1])
+    installed = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+    return found if ours in (*found, *installed) else [*found, ours]
+
+
+def _wait(process: subprocess.Popen[bytes]) -> bytes:
+    """Return what a command printed; one that is interrupted ends by itself, and is not killed."""
+    try:
+        return process.communicate()[0]
+    except KeyboardInterrupt:
+        process.wait()
+        raise
 
 
 @contextmanager

@@ -24,7 +24,7 @@ __pycache__/
 data/
 """
 
-_SCORES = Python("{name: round(value, 4) for name, value in metrics.items()}")
+_METRICS = Python("{name: round(value, 4) for name, value in metrics.items()}")
 _RELOAD = Python("train = reload(train)")
 
 
@@ -104,7 +104,7 @@ def _first_model(on: date) -> Scene:
             Python(
                 "{name: round(value, 4)\n for name, value in store.show(version).metrics.items()}"
             ),
-            _promotion("breast-cancer", "the first one"),
+            _promotion("breast-cancer", "first model"),
         ),
     )
 
@@ -117,13 +117,13 @@ def _credit(on: date) -> Scene:
             Say(
                 "Now the functions of train.py: imputation and scaling by column, gradient "
                 "boosting, cross-validation. Each version records the digests of its data "
-                "files and the commit of train.py."
+                "files and the commit of train.py (code= says where that is)."
             ),
             Python("import train"),
             Python("from importlib import reload"),
-            *_training("loans-v1", "test-v1", "the first 2,000 loans"),
-            _SCORES,
-            _promotion(MODEL, "the first credit model"),
+            _test_rows("test-v1"),
+            *_training("loans-v1", "test-v1", "2,000 loans"),
+            _promotion(MODEL, "first model"),
         ),
     )
 
@@ -135,7 +135,6 @@ def _more_data(on: date) -> Scene:
         (
             Say("Nobody chooses a number: the store looks at what changed, and says so."),
             *_training("loans-v2", "test-v1", "1,000 loans more"),
-            _SCORES,
             _scored_promotion(),
         ),
     )
@@ -153,8 +152,7 @@ def _other_parameters(on: date) -> Scene:
             ),
             _commit("More trees, but flatter ones"),
             _RELOAD,
-            *_training("loans-v2", "test-v1", "more trees, but flatter ones"),
-            _SCORES,
+            *_training("loans-v2", "test-v1", "flatter trees"),
             _scored_promotion(),
         ),
     )
@@ -172,8 +170,8 @@ def _another_column(on: date) -> Scene:
             ),
             _commit("Look at the years of employment"),
             _RELOAD,
-            *_training("loans-v2", "test-v1", "years of employment"),
-            _SCORES,
+            _test_rows("test-v1"),
+            *_training("loans-v2", "test-v1", "employment years"),
             _scored_promotion(),
         ),
     )
@@ -208,11 +206,11 @@ def _mistake(on: date) -> Scene:
         (
             Say(
                 "Somebody joins the credit scores anew, for training and for test rows: "
-                "those of today, not those of the day of the application. Who did not pay "
+                "those of today, not of the day of the application. Who did not pay "
                 "has a bad score by now. The test looks splendid, of course."
             ),
-            *_training("loans-v3", "test-v2", "newest loans, scores joined anew"),
-            _SCORES,
+            _test_rows("test-v2"),
+            *_training("loans-v3", "test-v2", "scores rejoined"),
             _scored_promotion(),
         ),
     )
@@ -239,29 +237,35 @@ def _questions(on: date, *, at: date) -> Scene:
         "What was live when, and why",
         on,
         (
+            Say("Six weeks later, somebody asks:"),
             command("gms", "list", MODEL),
             command("gms", "which", "credit@production"),
             Say(f"Who got an answer on {at:%Y-%m-%d} got it from the bad one:"),
             command("gms", "which", "credit@production", "--at", f"{at:%Y-%m-%d}"),
-            Say("Nothing is ever rewritten; the history keeps all of it:"),
-            command("gms", "log", MODEL),
-            command("git", "-C", STORE, "tag", "--list"),
+            Say("Nothing is ever rewritten. The last four of all events:"),
+            command("gms", "log", MODEL, "-n", "4"),
+            Say("The store is plain git, and git shows it without us:"),
+            command("git", "-C", STORE, "log", "--oneline", "--decorate"),
             command("git", "-C", STORE, "status", "--short", "--branch"),
         ),
     )
 
 
 def _training(loans: str, test: str, message: str) -> tuple[Python, ...]:
+    """Fit on a file of loans and register; `X_test` and `y_test` are the rows of `test`."""
     return (
         Python(f'pipeline, metrics = train.fit("data/{loans}.csv", "data/{test}.csv")'),
-        Python(f'X_test, y_test = train.read("data/{test}.csv")'),
+        _METRICS,
         Python(
-            f'version = store.register(pipeline, "{MODEL}", metrics=metrics, card=train.CARD,\n'
-            f'    data={{"train": "data/{loans}.csv", "test": "data/{test}.csv"}},\n'
-            f'    X_test=X_test, y_test=y_test, code=".",\n'
-            f'    message="{message}")'
+            f'version = store.register(pipeline, "{MODEL}", X_test=X_test, y_test=y_test,\n'
+            f'    metrics=metrics, card=train.CARD, code=".", message="{message}",\n'
+            f'    data={{"train": "data/{loans}.csv", "test": "data/{test}.csv"}})'
         ),
     )
+
+
+def _test_rows(test: str) -> Python:
+    return Python(f'X_test, y_test = train.read("data/{test}.csv")')
 
 
 def _promotion(model: str, reason: str) -> Command:

@@ -363,6 +363,6 @@ def _column_name(part: Any, label: Any, place: int, *, is_target: bool) -> str:
 
 
 def _column(name: str, column: Any, *, profiled: bool) -> Column:
-    from gitmodelstore.lineage import frames, profile
+    from gitmodelstore.lineage import columns, profile
 
-    return Column(name, frames.logical_type(column), profile.profile(column) if profiled else None)
+    return Column(name, columns.logical_type(column), profile.profile(column) if profiled else None)

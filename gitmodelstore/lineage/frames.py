@@ -1,88 +1,43 @@
-"""Tables by value: their logical types, and a digest that pandas cannot change.
+"""Tables by value: their columns, and a digest that pandas cannot change.
 
 Owns `gms-df-1`, specified in docs/gms-df-1.md: how a DataFrame, a Series, an
 array, a sparse matrix or a pair of these becomes one stream of bytes that is the
-same for every pandas, dtype backend and machine. What is recorded about a data
-set is `lineage.data`'s business.
-
-pandas is imported only where one of its objects, or an array of Python objects,
-is looked at.
+same for every pandas, dtype backend and machine. Its columns are `lineage.columns`'
+business, single objects `lineage.cells`'; what is recorded about a data set is
+`lineage.data`'s.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from decimal import Decimal
-from typing import Any, NamedTuple
-from uuid import UUID
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from gitmodelstore.errors import InvalidInput
+from gitmodelstore.lineage.cells import cell, is_pandas, utf8
+from gitmodelstore.lineage.columns import (
+    Encoded,
+    encode,
+    from_numpy,
+    is_series,
+    little,
+    logical_type,
+    object_array,
+)
 from gitmodelstore.values.digest import Digest
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.manifest import Feature
 
 ALGORITHM = "gms-df-1"
 
-_MOST_LEVELS = 32  # of lists within lists in one cell
-_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_FINER_THAN_NANOSECONDS = ("ps", "fs", "as")
-_EPOCH = datetime(1970, 1, 1)
-_OLD_FREQUENCIES = {"A": "Y", "H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "N": "ns"}
-_ARROW_TIME = re.compile(r"(timestamp|duration)\[(s|ms|us|ns)(?:, tz=(.+))?\]")
-
-
-class Encoded(NamedTuple):
-    """A column in its canonical form.
-
-    Attributes:
-        type: its logical type.
-        missing: shape (n_rows,), true where there is no value; None when nothing is missing.
-        rows: how many.
-        parts: what follows in the stream: buffers, and columns within this one. Numbers
-            and bools have one buffer, times two (whole seconds, nanoseconds above them),
-            categories their labels as a column and the codes; each 0 where missing.
-    """
-
-    type: str
-    missing: Any
-    rows: int
-    parts: tuple[Any, ...]
-
-
-def logical_type(column: Any) -> str:
-    """Return the name of the type that a column has whatever stores it.
-
-    Integers, floats and bools keep their width, and lose what says how missing
-    values are kept: "int64" is numpy's, pandas' `Int64` and Arrow's. Text is "str"
-    in every storage, an object column of nothing but text included, and so is one
-    without any value. Times have one unit: "datetime64", "datetime64[Europe/Paris]",
-    "timedelta64". Categories name the type of their labels: "category[str]",
-    "category[int64, ordered]". An object column of nothing but bools is "bool";
-    any other is "object".
-
-    Args:
-        column: a Series, an Index, an extension array, or an array of any shape.
-
-    Raises:
-        InvalidInput: a type that gms-df-1 does not know, such as numpy's longdouble.
-    """
-    dtype = column.dtype
-    if isinstance(dtype, np.dtype):
-        if dtype.kind not in "OUTS":
-            return _numpy_type(dtype)
-        return _objects_type(np.asarray(column, dtype=object).reshape(-1))[0]
-    if _is(dtype, "CategoricalDtype"):
-        return _category_type(dtype, logical_type(dtype.categories))
-    if _is_fixed(dtype):
-        column = column.iloc[:0] if is_series(column) else column[:0]
-    return encode(column).type
+# A manifest may hold 1 MiB. Measured, with the names in a ColumnTransformer's steps as well: 5,000
+# columns take 0.44 MB with names of 6 characters and 0.78 MB with 40; 10,000 with 20 do not fit.
+MOST_FEATURES = 5_000
+MOST_NAME_CHARACTERS = 250_000  # of all names together
 
 
 def digest_frame(data: Any) -> Digest:
@@ -121,21 +76,33 @@ def measure(data: Any) -> tuple[Digest, int]:
     return Digest(ALGORITHM, stream.hexdigest()), stream.size_bytes
 
 
-def features_of(X: Any) -> tuple[Feature, ...]:
+def features_of(X: Any) -> tuple[Feature, ...] | None:
     """Return the name and the logical type of each input column, in order.
 
     Args:
         X: a DataFrame, an array of shape (n_samples,) or (n_samples, n_features), a
             sparse matrix, or a list; one dimension makes one feature without a name.
 
+    Returns:
+        None where a manifest has no room for them: more than MOST_FEATURES columns,
+        or MOST_NAME_CHARACTERS in their names.
+
     Raises:
         InvalidInput: a column name stands twice or holds a hidden character, or `X`
             is nothing that has columns.
     """
+    held = list(islice(columns_of(X), MOST_FEATURES + 1))
+    names = [label if isinstance(label, str) else None for label, _ in held]
+    if not _have_room(names):
+        return None
     return tuple(
-        Feature(label if isinstance(label, str) else None, logical_type(column))
-        for label, column in columns_of(X)
+        Feature(name, logical_type(column)) for name, (_, column) in zip(names, held, strict=True)
     )
+
+
+def features_named(names: Sequence[str]) -> tuple[Feature, ...] | None:
+    """Return input columns of which only the names are known; None as in `features_of`."""
+    return tuple(Feature(name, None) for name in names) if _have_room(names) else None
 
 
 def columns_of(data: Any) -> Iterator[tuple[Any, Any]]:
@@ -167,12 +134,7 @@ def columns_of(data: Any) -> Iterator[tuple[Any, Any]]:
 
 def is_frame(data: Any) -> bool:
     """Whether `data` is a pandas DataFrame."""
-    return _is(data, "DataFrame")
-
-
-def is_series(data: Any) -> bool:
-    """Whether `data` is a pandas Series."""
-    return _is(data, "Series")
+    return is_pandas(data, "DataFrame")
 
 
 def is_sparse(data: Any) -> bool:
@@ -208,7 +170,7 @@ class _Stream:
         self.raw(data)
 
     def text(self, value: str) -> None:
-        self.chunk(_utf8(value))
+        self.chunk(utf8(value))
 
     def buffer(self, values: Any) -> None:
         """Write a contiguous little-endian array without copying it."""
@@ -233,7 +195,7 @@ def _write_value(stream: _Stream, data: Any) -> None:
         _write_frame(stream, data)
     elif is_series(data):
         stream.text("series")
-        stream.chunk(_cell(data.name))
+        stream.chunk(cell(data.name))
         _write_column(stream, encode(data))
     elif is_sparse(data):
         _write_sparse(stream, data)
@@ -258,7 +220,7 @@ def _write_frame(stream: _Stream, frame: Any) -> None:
     stream.number(frame.shape[0])
     stream.number(frame.shape[1])
     for label, column in frame.items():
-        stream.chunk(_cell(label))
+        stream.chunk(cell(label))
         try:
             _write_column(stream, encode(column))
         except InvalidInput as error:
@@ -273,7 +235,7 @@ def _write_array(stream: _Stream, array: Any) -> None:
     for length in array.shape:
         stream.number(length)
     if not names:
-        _write_column(stream, _from_numpy(array.reshape(-1)))
+        _write_column(stream, from_numpy(array.reshape(-1)))
         return
     stream.number(len(names))
     for name in names:
@@ -287,9 +249,9 @@ def _write_sparse(stream: _Stream, matrix: Any) -> None:
     stream.number(len(matrix.shape))
     for length in matrix.shape:
         stream.number(length)
-    _write_column(stream, _from_numpy(rows.data))
-    stream.buffer(_little(rows.indices, "<i8"))
-    stream.buffer(_little(rows.indptr, "<i8"))
+    _write_column(stream, from_numpy(rows.data))
+    stream.buffer(little(rows.indices, "<i8"))
+    stream.buffer(little(rows.indptr, "<i8"))
 
 
 def _canonical_rows(matrix: Any) -> Any:
@@ -321,421 +283,6 @@ def _write_column(stream: _Stream, column: Encoded) -> None:
             stream.buffer(part)
 
 
-# Columns of pandas
-
-
-def encode(column: Any) -> Encoded:
-    """Return the canonical form of one column.
-
-    Args:
-        column: a Series, an Index, an extension array, or an array; shape (n_rows,).
-
-    Raises:
-        InvalidInput: it holds something that gms-df-1 does not know.
-    """
-    dtype = column.dtype
-    if isinstance(dtype, np.dtype):
-        return _from_numpy(np.asarray(column))
-    for name, encode in _EXTENSIONS.items():
-        if _is(dtype, name):
-            return encode(column, dtype)
-    if isinstance(getattr(dtype, "numpy_dtype", None), np.dtype):  # Int64, Float32, boolean
-        return _from_masked(column, dtype)
-    return _from_objects(column.to_numpy(dtype=object))
-
-
-def _from_masked(column: Any, dtype: Any) -> Encoded:
-    missing = np.asarray(column.isna(), dtype=bool)
-    nothing = False if dtype.numpy_dtype.kind == "b" else 0
-    numbers = column.to_numpy(dtype=dtype.numpy_dtype, na_value=nothing)
-    return _from_numpy(numbers, missing)
-
-
-def _from_string(column: Any, dtype: Any) -> Encoded:
-    return _from_objects(column.to_numpy(dtype=object))
-
-
-def _from_category(column: Any, dtype: Any) -> Encoded:
-    labels = encode(dtype.categories)
-    codes = column.cat.codes.to_numpy() if is_series(column) else column.codes
-    missing = codes < 0
-    codes = _little(np.where(missing, 0, codes), "<i4")
-    return Encoded(_category_type(dtype, labels.type), _any(missing), len(codes), (labels, codes))
-
-
-def _category_type(dtype: Any, labels: str) -> str:
-    return f"category[{labels}, ordered]" if dtype.ordered else f"category[{labels}]"
-
-
-def _from_zoned(column: Any, dtype: Any) -> Encoded:
-    instants = column.dt.tz_convert("UTC") if is_series(column) else column.tz_convert("UTC")
-    naive = instants.dt if is_series(column) else instants
-    times = _from_numpy(np.asarray(naive.tz_localize(None)))
-    return times._replace(type=f"datetime64[{_zone_name(dtype.tz)}]")
-
-
-def _from_period(column: Any, dtype: Any) -> Encoded:
-    array = getattr(column, "array", column)
-    missing = np.asarray(array.isna())
-    ordinals = np.where(missing, 0, array.asi8)
-    return Encoded(
-        f"period[{_frequency(str(dtype)[len('period[') : -1])}]",
-        _any(missing),
-        len(ordinals),
-        (_little(ordinals, "<i8"),),
-    )
-
-
-def _from_interval(column: Any, dtype: Any) -> Encoded:
-    array = getattr(column, "array", column)
-    left, right = encode(array.left), encode(array.right)
-    missing = np.asarray(array.isna())
-    name = f"interval[{left.type}, {dtype.closed}]"
-    return Encoded(name, _any(missing), len(missing), (left, right))
-
-
-def _from_sparse_column(column: Any, dtype: Any) -> Encoded:
-    array = getattr(column, "array", column)
-    return _from_numpy(np.asarray(array.to_dense()))
-
-
-def _from_arrow(column: Any, dtype: Any) -> Encoded:
-    """Arrow-backed columns, by their Arrow type; pyarrow itself is never imported here."""
-    arrow = getattr(column, "array", column).__arrow_array__()
-    name = str(dtype.pyarrow_dtype)
-    if re.fullmatch(r"u?int\d+|halffloat|float|double|bool", name):
-        return _from_masked(column, dtype)
-    if found := _ARROW_TIME.fullmatch(name):
-        return _from_arrow_time(arrow, *found.groups())
-    if name.startswith("dictionary"):
-        return encode(arrow.to_pandas())
-    if name in ("string", "large_string", "string_view"):
-        return _from_objects(column.to_numpy(dtype=object))
-    return _from_objects(_object_array(arrow.to_pylist()))  # dates, decimals, lists, null
-
-
-def _from_arrow_time(arrow: Any, what: str, unit: str, zone: str | None) -> Encoded:
-    missing = np.asarray(arrow.is_null(), dtype=bool)
-    ticks = np.asarray(arrow.cast("int64").fill_null(0), dtype=np.int64)
-    name = "datetime64" if what == "timestamp" else "timedelta64"
-    if zone is not None:
-        name += f"[{'UTC' + zone if zone[0] in '+-' else zone}]"
-    return _from_ticks(name, ticks, unit, missing)
-
-
-_EXTENSIONS: dict[str, Callable[[Any, Any], Encoded]] = {
-    "CategoricalDtype": _from_category,
-    "StringDtype": _from_string,
-    "DatetimeTZDtype": _from_zoned,
-    "PeriodDtype": _from_period,
-    "IntervalDtype": _from_interval,
-    "SparseDtype": _from_sparse_column,
-    "ArrowDtype": _from_arrow,
-}
-
-
-def _is_fixed(dtype: Any) -> bool:
-    """Whether the logical type follows from the dtype, without a look at the values."""
-    if _is(dtype, "ArrowDtype"):
-        name = str(dtype.pyarrow_dtype)
-        return bool(re.match(r"u?int|half|float|double|bool|str|large_str|timestamp|dur", name))
-    if any(_is(dtype, name) for name in _EXTENSIONS):
-        return not _is(dtype, "SparseDtype")
-    return hasattr(dtype, "numpy_dtype")
-
-
-def _is(value: Any, name: str) -> bool:
-    """Whether `value` is an instance of that class of pandas, if pandas is in use at all."""
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(value, getattr(pandas, name))
-
-
-# Arrays of numpy
-
-
-def _from_numpy(values: Any, missing: Any = None) -> Encoded:
-    """Return the canonical form of an array of one dimension.
-
-    Args:
-        values: shape (n,).
-        missing: shape (n,), true where `values` holds no value; None when only the
-            values themselves (NaN, NaT, None) can say so.
-    """
-    kind = values.dtype.kind
-    if kind in "OUTS":
-        return _from_objects(values.astype(object, copy=False))
-    name = _numpy_type(values.dtype)
-    if kind in "mM":
-        return _from_times(name, values)
-    if kind in "fc":
-        nan = np.isnan(values)
-        missing = nan if missing is None else missing | nan
-    missing = None if missing is None else _any(missing)
-    if missing is not None:
-        values = values.copy()
-        values[missing] = 0
-    return Encoded(name, missing, len(values), (_little(values, values.dtype),))
-
-
-def _numpy_type(dtype: Any) -> str:
-    """Return the logical type of a numpy dtype other than objects and text."""
-    if dtype.kind == "b":
-        return "bool"
-    if dtype.kind in "mM":
-        return "timedelta64" if dtype.kind == "m" else "datetime64"
-    words = {"i": "int", "u": "uint", "f": "float", "c": "complex"}
-    if dtype.kind not in words or dtype.itemsize > (16 if dtype.kind == "c" else 8):
-        raise InvalidInput(
-            f"values of type {dtype} have no portable form",
-            hint="convert them to float64, int64 or text first",
-        )
-    return f"{words[dtype.kind]}{dtype.itemsize * 8}"
-
-
-def _from_times(name: str, values: Any) -> Encoded:
-    unit, count = np.datetime_data(values.dtype)
-    if unit in _FINER_THAN_NANOSECONDS:
-        raise InvalidInput(
-            f"times in units of {unit} have no portable form",
-            hint="convert them to nanoseconds first",
-        )
-    if unit not in _PER_SECOND or count != 1:
-        unit = unit if unit in _PER_SECOND else "s"
-        values = values.astype(f"{values.dtype.kind}8[{unit}]")
-    missing = np.isnat(values)
-    ticks = values.astype(values.dtype.newbyteorder("="), copy=False).view(np.int64)
-    return _from_ticks(name, ticks, unit, missing)
-
-
-def _from_ticks(name: str, ticks: Any, unit: str, missing: Any) -> Encoded:
-    """Whole seconds and the nanoseconds above them: no unit, no overflow."""
-    per_second = _PER_SECOND[unit]
-    seconds, rest = np.divmod(np.where(missing, 0, ticks), per_second)
-    nanoseconds = rest * (10**9 // per_second)
-    parts = (_little(seconds, "<i8"), _little(nanoseconds, "<u4"))
-    return Encoded(name, _any(missing), len(ticks), parts)
-
-
-def _from_objects(values: Any) -> Encoded:
-    """Return the canonical form of Python objects, shape (n,): text, bools, or anything."""
-    name, missing = _objects_type(values)
-    if name == "str":
-        parts: tuple[Any, ...] = _texts(values, missing)
-    elif name == "bool":
-        held = values if missing is None else np.where(missing, False, values)
-        parts = (held.astype(bool),)
-    else:
-        parts = (b"".join(_cells(values)),)
-    return Encoded(name, missing, len(values), parts)
-
-
-def _objects_type(values: Any) -> tuple[str, Any]:
-    """Return the logical type of Python objects and where they are missing."""
-    import pandas as pd
-
-    missing = _any(pd.isna(values))
-    kept = values if missing is None else values[~missing]
-    found = pd.api.types.infer_dtype(kept, skipna=False)
-    if found in ("string", "empty"):
-        return "str", missing
-    return ("bool" if found == "boolean" else "object"), missing
-
-
-def _texts(values: Any, missing: Any) -> tuple[Any, bytes]:
-    """Lengths in characters, and all characters in a row: no loop of ours at a million rows."""
-    if missing is not None:
-        values = values.copy()
-        values[missing] = ""
-    texts = values.tolist()
-    lengths = np.fromiter(map(len, texts), dtype="<u4", count=len(texts))
-    return lengths, _utf8("".join(texts))
-
-
-def _little(values: Any, dtype: Any) -> Any:
-    """Return `values` contiguous and little-endian, copied only where they are not."""
-    wanted = np.dtype(dtype).newbyteorder("<")
-    return np.ascontiguousarray(values.astype(wanted, copy=False))
-
-
-def _any(missing: Any) -> Any:
-    """Return `missing` if anything is missing, else None."""
-    return missing if missing.any() else None
-
-
-# Single cells: labels, and columns of mixed objects
-
-
-def _cells(values: Iterable[Any]) -> Iterator[bytes]:
-    for row, value in enumerate(values):
-        try:
-            yield _cell(value)
-        except InvalidInput as error:
-            raise InvalidInput(f"row {row}: {error}", hint=error.hint) from error
-
-
-def _cell(value: Any, level: int = 0) -> bytes:
-    """Return the canonical bytes of one Python object: a tag and what it needs."""
-    if write := _FREQUENT.get(type(value)):
-        return write(value)
-    if level > _MOST_LEVELS:
-        raise InvalidInput(f"a cell nested more than {_MOST_LEVELS} deep has no digest")
-    if isinstance(value, np.ndarray):
-        value = value.tolist() if value.dtype.kind not in "mM" else list(value)
-    if isinstance(value, (list, tuple)):
-        return b"l" + _number(len(value)) + b"".join(_cell(held, level + 1) for held in value)
-    if isinstance(value, dict):
-        pairs = sorted(_cell(k, level + 1) + _cell(v, level + 1) for k, v in value.items())
-        return b"m" + _number(len(pairs)) + b"".join(pairs)
-    if isinstance(value, (set, frozenset)):
-        held_cells = sorted(_cell(held, level + 1) for held in value)
-        return b"e" + _number(len(held_cells)) + b"".join(held_cells)
-    return _scalar(value)
-
-
-def _scalar(value: Any) -> bytes:
-    if _is_missing(value):
-        return b"0"
-    if isinstance(value, (np.datetime64, np.timedelta64)):
-        return _numpy_time(value)
-    if isinstance(value, np.generic):
-        value = value.item()
-    for kind, write in _SCALARS:
-        if isinstance(value, kind):
-            return write(value)
-    return _pandas_scalar(value)
-
-
-def _numpy_time(value: Any) -> bytes:
-    times = _from_times("", np.asarray([value]))
-    tag = b"t" if isinstance(value, np.datetime64) else b"d"
-    seconds, nanoseconds = times.parts
-    ending = _chunk(b"") if tag == b"t" else b""
-    return b"".join((tag, seconds.tobytes(), nanoseconds.tobytes(), ending))
-
-
-def _pandas_scalar(value: Any) -> bytes:
-    if _is(value, "Period"):
-        return b"p" + _chunk(_utf8(_frequency(value.freqstr))) + _int(value.ordinal)
-    if _is(value, "Interval"):
-        return b"v" + _chunk(_utf8(value.closed)) + _cell(value.left) + _cell(value.right)
-    raise InvalidInput(
-        f"a value of type {type(value).__name__} has no digest",
-        hint="convert the column to text, numbers or times first",
-    )
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None or (isinstance(value, (float, np.floating)) and value != value):
-        return True
-    if isinstance(value, (str, bytes, int, float)):
-        return False
-    import pandas as pd
-
-    return pd.isna(value) is True
-
-
-def _int(value: int) -> bytes:
-    return b"i" + _chunk(str(int(value)).encode("ascii"))
-
-
-def _float(value: float) -> bytes:
-    return b"f" + struct.pack("<d", value)
-
-
-def _complex(value: complex) -> bytes:
-    return b"c" + struct.pack("<dd", value.real, value.imag)
-
-
-def _decimal(value: Decimal) -> bytes:
-    """The number without trailing zeros: 1.50 and 1.5 are one."""
-    sign, digits, exponent = value.as_tuple()
-    text = "".join(map(str, digits)).lstrip("0")
-    if not isinstance(exponent, int):
-        return b"n" + _chunk(str(value).encode("ascii"))
-    kept = text.rstrip("0")
-    exponent = exponent + len(text) - len(kept) if kept else 0
-    return b"n" + _chunk(f"{'-' if sign else ''}{kept or '0'}E{exponent}".encode("ascii"))
-
-
-def _datetime(value: datetime) -> bytes:
-    zone = "" if value.tzinfo is None else _zone_name(value.tzinfo)
-    utc = value if value.tzinfo is None else value.astimezone(timezone.utc).replace(tzinfo=None)
-    # A Timestamp is a datetime that also knows nanoseconds; what `-` gives would lose them.
-    nanoseconds = utc.microsecond * 1000 + int(getattr(utc, "nanosecond", 0))
-    whole = datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second)
-    return b"t" + _moment(whole - _EPOCH, nanoseconds) + _chunk(_utf8(zone))
-
-
-def _timedelta(value: timedelta) -> bytes:
-    nanoseconds = value.microseconds * 1000 + int(getattr(value, "nanoseconds", 0))
-    return b"d" + _moment(timedelta(days=value.days, seconds=value.seconds), nanoseconds)
-
-
-def _moment(whole: timedelta, nanoseconds: int) -> bytes:
-    seconds = whole.days * 86_400 + whole.seconds
-    return seconds.to_bytes(8, "little", signed=True) + nanoseconds.to_bytes(4, "little")
-
-
-_SCALARS: tuple[tuple[Any, Callable[[Any], bytes]], ...] = (  # the first that fits
-    (bool, lambda value: b"b\1" if value else b"b\0"),
-    (int, _int),
-    (float, _float),
-    (complex, _complex),
-    (str, lambda value: b"s" + _chunk(_utf8(value))),
-    ((bytes, bytearray), lambda value: b"y" + _chunk(bytes(value))),
-    (Decimal, _decimal),
-    (datetime, _datetime),
-    (date, lambda value: b"D" + _chunk(value.isoformat().encode("ascii"))),
-    (time, lambda value: b"T" + _chunk(value.isoformat().encode("ascii"))),
-    (timedelta, _timedelta),
-    (UUID, lambda value: b"u" + value.bytes),
-)
-
-
-# By exact type, which a dict finds sooner than a row of isinstance.
-_FREQUENT: dict[type, Callable[[Any], bytes]] = {
-    kind: write for kind, write in _SCALARS if kind in (bool, int, str)
-}
-
-
-def _number(value: int) -> bytes:
-    return value.to_bytes(8, "little")
-
-
-def _chunk(data: bytes) -> bytes:
-    return _number(len(data)) + data
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")  # a lone surrogate is data like any other
-
-
-def _zone_name(zone: tzinfo) -> str:
-    """Return one name for a time zone, whichever library it comes from.
-
-    Raises:
-        InvalidInput: it has neither a name nor a fixed offset.
-    """
-    name = getattr(zone, "key", None) or getattr(zone, "zone", None)
-    if name:
-        return str(name)
-    offset = zone.utcoffset(None)
-    if offset is not None:
-        return str(timezone(offset))  # "UTC" or "UTC+01:00"
-    if found := re.search(r"zoneinfo/([\w/+-]+)", repr(zone)):  # dateutil names a file
-        return found.group(1)
-    raise InvalidInput(
-        f"the time zone {zone!r} has no portable name",
-        hint="convert the times to UTC first: `column.dt.tz_convert('UTC')`",
-    )
-
-
-def _frequency(text: str) -> str:
-    """Return the name of a period's frequency as pandas 2.2 and later spell it."""
-    count, letters, rest = re.findall(r"^(\d*)([A-Za-z]*)(.*)$", text)[0]
-    return f"{count}{_OLD_FREQUENCIES.get(letters, letters)}{rest}"
-
-
 # What is refused, and what is read as an array
 
 
@@ -749,7 +296,7 @@ def _as_array(data: Any) -> Any:
         return data
     if isinstance(data, list):
         return _list_as_array(data)
-    if _is(data, "Index") or _is(data, "Categorical"):
+    if is_pandas(data, "Index") or is_pandas(data, "Categorical"):
         import pandas as pd
 
         return pd.Series(data)
@@ -767,7 +314,7 @@ def _as_array(data: Any) -> Any:
 def _list_as_array(data: list[Any]) -> Any:
     """numpy's reading of a list, but never numbers turned into text beside text."""
     if any(isinstance(held, (str, bytes, dict)) for held in data):
-        return _object_array(data)
+        return object_array(data)
     try:
         array = np.asarray(data)
     except ValueError as error:
@@ -779,13 +326,6 @@ def _list_as_array(data: list[Any]) -> Any:
     return array
 
 
-def _object_array(values: list[Any]) -> Any:
-    """An array of one dimension, whatever the values are."""
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
-
-
 def _refuse_repeated(labels: Any) -> None:
     if not labels.is_unique:
         twice = labels[labels.duplicated()][0]
@@ -793,6 +333,12 @@ def _refuse_repeated(labels: Any) -> None:
             f"column '{label_text(twice)}' stands twice",
             hint="rename or drop one of them",
         )
+
+
+def _have_room(names: Sequence[str | None]) -> bool:
+    """Whether a manifest has room for this many names of this length."""
+    characters = sum(len(name) for name in names if name)
+    return len(names) <= MOST_FEATURES and characters <= MOST_NAME_CHARACTERS
 
 
 def _refuse_hidden(label: object) -> None:

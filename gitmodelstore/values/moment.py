@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, time, timezone
+from datetime import date, datetime, time, timezone
 
 from gitmodelstore.errors import InvalidReference
+from gitmodelstore.values.names import quoted
+
+_LAST_SECOND = time(23, 59, 59)
 
 
 def parse_moment(text: str) -> datetime:
@@ -22,17 +24,36 @@ def parse_moment(text: str) -> datetime:
     Raises:
         InvalidReference: `text` is not a date of ISO 8601.
     """
+    written = text.strip()
     try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        day = _day(written)
+        moment = datetime.combine(day, _LAST_SECOND) if day else datetime.fromisoformat(written)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        return moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError) as error:  # in UTC it can lie before year 1
         raise InvalidReference(
-            f"'{text}' is not a date", hint="write it as 2026-03-03 or 2026-03-03T14:00"
+            f"{quoted(text)} is not a date", hint="write it as 2026-03-03 or 2026-03-03T14:00"
         ) from error
-    if re.fullmatch(r"[0-9-]+", text.strip()):
-        moment = datetime.combine(moment.date(), time(23, 59, 59))
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc)
+
+
+def as_moment(value: str | date) -> datetime:
+    """Return the moment that a caller gave, in UTC: text, a date or a datetime.
+
+    What `parse_moment` says of days and zones holds for each of them.
+
+    Raises:
+        InvalidReference: text that is not a date of ISO 8601.
+    """
+    return parse_moment(value.isoformat() if isinstance(value, date) else value)
+
+
+def _day(text: str) -> date | None:
+    """Return the day that `text` spells, None when it says more or something else."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def format_moment(moment: datetime) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from gitmodelstore.errors import FormatError, LifecycleError, StoreError
+from gitmodelstore.errors import FormatError, InvalidName, LifecycleError, StoreError
 from gitmodelstore.values.layout import SETTINGS
-from gitmodelstore.values.names import did_you_mean, status_name
+from gitmodelstore.values.names import did_you_mean, quoted, status_name
 
 SCHEMA = "1.0"
 REGISTERED = "registered"
@@ -18,6 +19,7 @@ PRODUCTION = "production"
 ARCHIVED = "archived"
 WITHDRAWN = "withdrawn"
 STATUSES = (REGISTERED, STAGING, PRODUCTION, ARCHIVED, WITHDRAWN)
+_SHARED = {REGISTERED, ARCHIVED, WITHDRAWN}  # where versions begin and end
 
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _KEYS = {
@@ -56,14 +58,17 @@ class Policy:
             value = tomllib.loads(data.decode("utf-8"))
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise _fault(f"not TOML: {error}") from error
+        except RecursionError as error:
+            raise _fault("nested too deep") from error
+        _refuse_other_schema(value)
         _refuse_unknown(value)
-        if value.get("schema") != SCHEMA:
-            raise _fault(f"schema {value.get('schema')!r}, this gitmodelstore reads {SCHEMA!r}")
         lifecycle = value.get("lifecycle", {})
         statuses = STATUSES + _names(lifecycle, "statuses", ())
         exclusive = frozenset(_names(lifecycle, "exclusive", (PRODUCTION,)))
         if unknown := sorted(exclusive - set(statuses)):
             raise _fault(f"lifecycle.exclusive: '{unknown[0]}' is not a status")
+        if shared := sorted(exclusive & _SHARED):
+            raise _fault(f"lifecycle.exclusive: many versions are '{shared[0]}' at a time")
         return cls(
             statuses=tuple(dict.fromkeys(statuses)),
             exclusive=exclusive | {PRODUCTION},
@@ -85,6 +90,20 @@ class Policy:
         )
 
 
+def _refuse_other_schema(value: dict[str, Any]) -> None:
+    schema = value.get("schema")
+    if schema is None:
+        raise FormatError(
+            f"{SETTINGS}: no schema", path=SETTINGS, hint=f'begin it with: schema = "{SCHEMA}"'
+        )
+    if schema != SCHEMA:
+        raise FormatError(
+            f"{SETTINGS}: schema {schema!r}, this gitmodelstore reads {SCHEMA!r}",
+            path=SETTINGS,
+            hint="upgrade gitmodelstore to read it",
+        )
+
+
 def _refuse_unknown(value: dict[str, Any]) -> None:
     for section, held in value.items():
         if section not in _KEYS:
@@ -99,9 +118,12 @@ def _refuse_unknown(value: dict[str, Any]) -> None:
                 raise _unknown(f"{section}.{key}", [f"{section}.{known}" for known in keys])
 
 
-def _unknown(key: str, known: Any) -> FormatError:
+def _unknown(key: str, known: Iterable[str]) -> FormatError:
     return FormatError(
-        f"{SETTINGS}: unknown key '{key}'", path=SETTINGS, hint=did_you_mean(key, known)
+        f"{SETTINGS}: unknown key {quoted(key)}",
+        path=SETTINGS,
+        hint=did_you_mean(key, known)
+        or f"this gitmodelstore knows {', '.join(known)}; a newer one may know more",
     )
 
 
@@ -116,11 +138,17 @@ def _names(table: dict[str, Any], key: str, default: tuple[str, ...]) -> tuple[s
     if key not in table:
         return default
     try:
-        return tuple(status_name(name) for name in _texts(table, key))
+        return tuple(_status(name) for name in _texts(table, key))
     except FormatError:
         raise
     except StoreError as error:
         raise _fault(f"lifecycle.{key}: {error}") from error
+
+
+def _status(name: str) -> str:
+    if re.match(r"v[0-9]", name):
+        raise InvalidName(f"'{name}' reads as a version", hint="begin it with a word")
+    return status_name(name)
 
 
 def _size(value: Any) -> int:

@@ -22,13 +22,13 @@ from typing import Literal
 
 from gitmodelstore.errors import InvalidReference, StoreError
 from gitmodelstore.values.moment import parse_moment
-from gitmodelstore.values.names import model_name, status_name
+from gitmodelstore.values.names import model_name, quoted, status_name
 from gitmodelstore.values.version import Version, VersionRange
 
 LATEST = "latest"
 DEFAULT_STATUS = "production"
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
-_PARTS = re.compile(r"(?P<base>.+?)(?:~(?P<back>[0-9]+))?(?:@\{(?P<at>[^{}]+)\})?")
+_PARTS = re.compile(r"(?P<base>.+?)(?:~(?P<back>[0-9]+))?(?:@\{(?P<at>[^{}]+)\})?", re.DOTALL)
 _MOST_BACK = 1_000_000
 
 Selector = Version | VersionRange | str
@@ -76,7 +76,7 @@ class Reference:
                 return cls(text, model, DEFAULT_STATUS, commit=commit)
             selector, back, at = _read_selector(rest)
         except StoreError as error:
-            raise InvalidReference(f"'{text}': {error}", hint=error.hint) from error
+            raise InvalidReference(f"{quoted(text)}: {error}", hint=error.hint) from error
         return cls(text, model, selector, back, at)
 
     @property
@@ -114,6 +114,10 @@ def _read_selector(text: str) -> tuple[Selector, int, datetime | None]:
         selector = Version.parse(base.removeprefix("v"))
     elif base == LATEST:
         selector = LATEST
+    elif "@{" in base:
+        raise InvalidReference(
+            "a date stands last, between braces", hint="write churn@production~1@{2026-06-01}"
+        )
     else:
         selector = status_name(base)
     if back and not isinstance(selector, str):

@@ -75,15 +75,17 @@ class Registry:
         """Return what an earlier registry.json says, without judging its form.
 
         History is read even where somebody once wrote it by hand, and a store has
-        thousands of them, so only the structure is looked at.
+        thousands of them, so only the structure is looked at. An entry that no version or
+        status of ours could be is passed over.
 
         Raises:
             FormatError: it is not JSON of the registry's structure.
         """
         try:
-            return cls(_models(json.loads(data)))
-        except ValueError as error:
+            models = _models(json.loads(data))
+        except (ValueError, RecursionError) as error:
             raise FormatError(f"{REGISTRY}: not JSON", path=REGISTRY) from error
+        return cls({model: _readable(held) for model, held in models.items() if _is_model(model)})
 
     def render(self) -> bytes:
         """Return the bytes of registry.json, as `json.dumps(indent=2)` and a newline."""
@@ -140,6 +142,41 @@ def _version(text: str) -> Version:
     return Version.parse(text)
 
 
+@lru_cache(maxsize=1 << 16)
+def _is_version(text: str) -> bool:
+    try:
+        _version(text)
+    except StoreError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=1 << 10)
+def _is_status(text: str) -> bool:
+    try:
+        status_name(text)
+    except StoreError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=1 << 10)
+def _is_model(text: str) -> bool:
+    try:
+        model_name(text)
+    except StoreError:
+        return False
+    return True
+
+
+def _readable(statuses: Statuses) -> dict[str, str]:
+    return {
+        version: status
+        for version, status in statuses.items()
+        if _is_version(version) and _is_status(status)
+    }
+
+
 def _models(value: Any) -> dict[str, dict[str, str]]:
     """Return model → version → status of a parsed document of the right structure."""
     if not isinstance(value, dict) or list(value) != ["schema", "models"]:
@@ -157,32 +194,35 @@ def _models(value: Any) -> dict[str, dict[str, str]]:
 
 def _statuses(model: str, value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise _fault(f"'models.{model}': expected an object")
-    try:
-        statuses = {version: entry["status"] for version, entry in value.items()}
-    except (TypeError, KeyError):
-        statuses = {"": None}
-    if not all(isinstance(status, str) for status in statuses.values()) or not all(
-        len(entry) == 1 for entry in value.values()
-    ):
-        raise _fault(f"'models.{model}': expected {{\"status\": …}} for each version")
-    return statuses
+        raise _fault(f"'{json_rules.join('models', model)}': expected an object")
+    for version, entry in value.items():
+        if (
+            not isinstance(entry, dict)
+            or len(entry) != 1
+            or not isinstance(entry.get("status"), str)
+        ):
+            where = json_rules.join(json_rules.join("models", model), version)
+            raise _fault(f"'{where}': expected {{\"status\": …}} and no more")
+    return {version: entry["status"] for version, entry in value.items()}
 
 
 def _check_model(model: str, statuses: Statuses) -> None:
     """Refuse bad names, versions and statuses, an empty model, and versions out of order."""
+    where = json_rules.join("models", model)
     try:
         model_name(model)
         versions = [_version(text) for text in statuses]
-        for status in set(statuses.values()):
-            status_name(status)
+        for version, status in statuses.items():
+            if not _is_status(status):
+                where = json_rules.join(where, version)
+                status_name(status)
     except StoreError as error:
-        raise _fault(f"'models.{model}': {error}") from error
+        raise _fault(f"'{where}': {error}") from error
     if not versions:
-        raise _fault(f"'models.{model}': a model without versions")
+        raise _fault(f"'{where}': a model without versions")
     for higher, lower in pairwise(versions):
         if not lower < higher:
-            raise _fault(f"'models.{model}': {higher} stands before {lower}, highest comes first")
+            raise _fault(f"'{where}': {higher} stands before {lower}, highest comes first")
 
 
 def _section(model: str, statuses: Statuses) -> str:

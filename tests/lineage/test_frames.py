@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
@@ -19,8 +20,11 @@ from hypothesis import strategies as st
 
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.lineage import frames
-from gitmodelstore.lineage.frames import digest_frame, features_of, logical_type
-from gitmodelstore.values.manifest import Feature
+from gitmodelstore.lineage.columns import logical_type, object_array
+from gitmodelstore.lineage.frames import digest_frame, features_named, features_of
+from gitmodelstore.values import fields
+from gitmodelstore.values.json import dump as render
+from gitmodelstore.values.manifest import MOST_BYTES, Feature, Step
 
 SPECIFICATION = Path(__file__).parents[2] / "docs" / "gms-df-1.md"
 
@@ -233,7 +237,6 @@ def test_a_nullable_column_without_missing_values_is_the_plain_one(nullable, pla
 
 
 def test_arrow_columns_are_what_they_hold():
-    pa = pytest.importorskip("pyarrow", exc_type=ImportError)
     frame = pd.DataFrame(
         {
             "i": pd.array([1, None], dtype="Int64"),
@@ -372,7 +375,7 @@ def test_a_pair_is_neither_of_its_halves():
 
 def test_decimals_and_nested_cells_count_by_value():
     def one(value):
-        return digest_frame(frames._object_array([value, 1]))
+        return digest_frame(object_array([value, 1]))
 
     assert one(decimal.Decimal("1.50")) == one(decimal.Decimal("1.5"))
     assert one(decimal.Decimal("100")) == one(decimal.Decimal("1E+2"))
@@ -432,6 +435,31 @@ def test_texts_in_a_row_are_one_feature_without_a_name(texts):
     assert features_of(texts) == (Feature(None, "str"),)
 
 
+@pytest.mark.parametrize("make", [np.zeros, sp.csr_matrix])
+def test_more_columns_than_a_manifest_has_room_for_are_not_listed(make):
+    assert len(features_of(make((1, frames.MOST_FEATURES)))) == frames.MOST_FEATURES
+    assert features_of(make((1, frames.MOST_FEATURES + 1))) is None
+
+
+def test_longer_names_than_a_manifest_has_room_for_are_not_listed():
+    half = frames.MOST_NAME_CHARACTERS // 2
+    names = ["a" * half, "b" * half]
+
+    assert features_named(names) == (Feature(names[0], None), Feature(names[1], None))
+    assert features_named([*names, "c"]) is None
+    assert features_of(pd.DataFrame([[1, 2, 3]], columns=[*names, "c"])) is None
+
+
+@pytest.mark.parametrize("longest", [1, 40])
+def test_a_manifest_has_room_for_the_most_columns_twice(longest):
+    """Once as features, once as what a step takes."""
+    names = [f"{number:0{longest}d}" for number in range(frames.MOST_FEATURES)]
+    features = features_named(names)
+    step = Step("columns", "drop", tuple(names), ())
+
+    assert len(render([fields.write(held) for held in (*features, step)])) < MOST_BYTES * 0.85
+
+
 def test_a_repeated_column_is_refused():
     frame = pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"])
 
@@ -482,6 +510,6 @@ def test_a_cell_that_holds_itself_is_refused():
     endless.append(endless)
 
     with pytest.raises(InvalidInput) as caught:
-        digest_frame(frames._object_array([endless, 1]))
+        digest_frame(object_array([endless, 1]))
 
     assert str(caught.value) == "row 0: a cell nested more than 32 deep has no digest"

@@ -1,0 +1,49 @@
+"""`gms cat`: one file of a version, on stdout."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+import click
+
+from gitmodelstore.cli.documents import version_document
+from gitmodelstore.cli.session import Session
+from gitmodelstore.errors import StoreError
+
+# A reference may hold colons itself (churn:latest, models:/churn@production), a file no slash.
+_REF_AND_FILE = re.compile(r"(?P<ref>.+):(?P<file>[A-Za-z0-9_.][A-Za-z0-9_.-]*)", re.DOTALL)
+
+
+@click.command("cat")
+@click.argument("what", metavar="REF:FILE")
+@click.pass_obj
+def cat(session: Session, what: str) -> None:
+    """Print the file FILE of the version REF, verified, as it is."""
+    found = _REF_AND_FILE.fullmatch(what)
+    if found is None:
+        raise click.UsageError(f"'{what}' names no file of a version: write REF:FILE")
+    store = session.store()
+    version = store.version(found["ref"])
+    data = store.read(version, found["file"])
+    if session.json:
+        session.document({**version_document(version), "file": found["file"], **_content(data)})
+        return
+    if b"\0" in data and sys.stdout.isatty():
+        raise StoreError(
+            f"'{found['file']}' is binary, which a terminal cannot show",
+            hint=f"write it into a file: gms cat {what} > {found['file']}",
+        )
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+
+
+def _content(data: bytes) -> dict[str, Any]:
+    """Return the size of a file and its text, or its bytes in base64 where it is no text."""
+    try:
+        return {"size_bytes": len(data), "text": data.decode("utf-8"), "base64": None}
+    except UnicodeDecodeError:
+        from base64 import b64encode
+
+        return {"size_bytes": len(data), "text": None, "base64": b64encode(data).decode()}

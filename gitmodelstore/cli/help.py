@@ -1,0 +1,89 @@
+"""`gms help`: the commands, or how to use one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from gitmodelstore.cli.commands import BY_NAME, COMMANDS, GROUPS, Entry
+from gitmodelstore.cli.paint import Paint
+from gitmodelstore.cli.session import Session
+
+_OPTIONS = (
+    ("-C PATH", "the store, or a folder inside a repository that has one"),
+    ("--json", "print one JSON document"),
+    ("--no-color", "print without colour"),
+    ("-q, --quiet", "leave out notes"),
+    ("-v, --verbose", "show where a fault of gitmodelstore happened"),
+    ("--version", "print the version of gitmodelstore"),
+)
+
+
+@click.command("help")
+@click.argument("name", metavar="[COMMAND]", required=False)
+@click.option("--all", "all_of_them", is_flag=True, help="every command, by what it is for")
+@click.pass_context
+def help_(context: click.Context, name: str | None, all_of_them: bool) -> None:
+    """Show the commands of every day, all of them, or how to use COMMAND."""
+    session: Session = context.obj
+    if name is None:
+        print(overview(session, all_of_them=all_of_them))
+        return
+    assert context.parent is not None  # noqa: S101 - `help` is always a command of the group
+    group = context.parent.command
+    assert isinstance(group, click.Group)  # noqa: S101
+    _, command, _ = group.resolve_command(context.parent, [name])
+    assert command is not None  # noqa: S101 - an unknown one was refused
+    shown = BY_NAME[name].name
+    with click.Context(command, info_name=shown, parent=context.parent) as asked:
+        print(command.get_help(asked))
+
+
+def overview(session: Session, *, all_of_them: bool = False) -> str:
+    """Return the text of `gms help`."""
+    paint = session.paint()
+    lines = [
+        "usage: gms [-C PATH] [--json] [--no-color] [-q | -v] COMMAND [ARGUMENTS]",
+        "",
+        "A Git-native model store for scikit-learn pipelines.",
+        "",
+        *(_by_group(paint) if all_of_them else _everyday(paint)),
+        "",
+        *(_of_all() if all_of_them else ()),
+        "`gms help COMMAND` says more of one"
+        + ("." if all_of_them else ", `gms help --all` lists them all."),
+    ]
+    return "\n".join(lines)
+
+
+def _everyday(paint: Paint) -> Iterator[str]:
+    for entry in COMMANDS:
+        if entry.everyday:
+            yield f"  {paint.bold(f'{entry.name:<9}')} {entry.summary}"
+            yield f"  {'':<9} {paint.dim(f'$ {entry.example}')}"
+
+
+def _by_group(paint: Paint) -> Iterator[str]:
+    gap: Sequence[str] = ()
+    for group in GROUPS:
+        yield from gap
+        yield group
+        for entry in COMMANDS:
+            if entry.group == group:
+                yield f"  {paint.bold(f'{_names(entry):<15}')} {entry.summary}"
+        gap = ("",)
+
+
+def _names(entry: Entry) -> str:
+    return f"{entry.name}, {entry.alias}" if entry.alias else entry.name
+
+
+def _of_all() -> Iterator[str]:
+    yield "Options, before the command or after it"
+    for option, what in _OPTIONS:
+        yield f"  {option:<15} {what}"
+    yield ""
+    yield "The store is what -C names, else $GITMODELSTORE, else [tool.gitmodelstore] store of"
+    yield "the nearest pyproject.toml that says it, else the repository around."
+    yield ""

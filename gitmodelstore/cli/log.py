@@ -1,0 +1,68 @@
+"""`gms log`: what happened in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import click
+
+from gitmodelstore.cli.documents import events_document
+from gitmodelstore.cli.paint import Paint
+from gitmodelstore.cli.render import ABBREVIATED, day, moment, state, visible
+from gitmodelstore.cli.session import Session
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.events import Event
+
+
+@click.command("log")
+@click.argument("name", required=False)
+@click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="at most N events")
+@click.option("--oneline", is_flag=True, help="one line an event")
+@click.pass_obj
+def log(session: Session, name: str | None, count: int | None, oneline: bool) -> None:
+    """Tell what happened in the store, or to the model NAME, newest first.
+
+    Every event says when it was, who did it, from which status to which, why, and
+    the commit that records it.
+    """
+    events = islice(session.store().log(name), count)
+    if session.json:
+        session.document(events_document(events))
+    elif oneline:
+        paint = session.paint()
+        session.pages(_line(event, paint) for event in events)
+    else:
+        session.pages(_blocks(events, session.paint()))
+
+
+def _line(event: Event, paint: Paint) -> str:
+    why = f" ({visible(event.why)})" if event.why else ""
+    commit = paint.yellow(event.commit[:ABBREVIATED])
+    return f"{commit} {day(event.when)} {event.model} {event.version} {_move(event, paint)}{why}"
+
+
+def _blocks(events: Iterable[Event], paint: Paint) -> Iterator[str]:
+    gap = False
+    for event in events:
+        if gap:
+            yield ""
+        gap = True
+        yield f"{paint.bold(f'{event.model} {event.version}')} {_move(event, paint)}"
+        yield f"Date:   {moment(event.when)}"
+        yield f"Author: {visible(event.who)}"
+        yield f"Commit: {paint.yellow(event.commit)}"
+        if event.why:
+            yield ""
+            yield f"    {visible(event.why)}"
+
+
+def _move(event: Event, paint: Paint) -> str:
+    """What happened, with the status that it led to and the one before."""
+    said = event.kind.replace("-", " ")
+    if event.after not in (None, event.kind):
+        said += f" to {event.after}"
+    before = f", was {state(event.before)}" if event.before else ""
+    return paint.status(event.after or "", said) + before

@@ -1,0 +1,167 @@
+"""`gms register`: keep a fitted pipeline as a new version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitmodelstore.cli.documents import version_document
+from gitmodelstore.cli.render import ABBREVIATED
+from gitmodelstore.cli.session import Session
+from gitmodelstore.errors import InvalidInput, InvalidMetric
+
+if TYPE_CHECKING:
+    from gitmodelstore.store import Store
+    from gitmodelstore.values.model_version import ModelVersion
+
+_MOST_BYTES = 16 * 1024 * 1024  # of a JSON file that is to become part of a manifest
+
+
+def _pairs(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Return what `--data ROLE=PATH` and `--metric NAME=VALUE` say."""
+    pairs: dict[str, str] = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not (name and sign and value):
+            raise click.UsageError(
+                f"'{text}' is not {parameter.metavar}, which {parameter.opts[0]} takes"
+            )
+        if name in pairs:
+            raise click.UsageError(f"'{name}' was given twice with {parameter.opts[0]}")
+        pairs[name] = value
+    return pairs
+
+
+def _numbers(context: click.Context, parameter: click.Parameter, given: Any) -> dict[str, Any]:
+    return {name: _number(name, text) for name, text in _pairs(context, parameter, given).items()}
+
+
+def _number(name: str, text: str) -> float | int:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    raise click.UsageError(f"metric '{name}' is '{text}', not a number")
+
+
+@click.command("register")
+@click.argument("name")
+@click.argument("file")
+@click.option("-m", "--message", "messages", metavar="TEXT", multiple=True, help="what it is")
+@click.option("--metrics", metavar="FILE", help="a JSON object of names and numbers")
+@click.option(
+    "--metric", metavar="NAME=VALUE", multiple=True, callback=_numbers, help="one; repeatable"
+)
+@click.option(
+    "--data", metavar="ROLE=PATH", multiple=True, callback=_pairs, help="a data set; repeatable"
+)
+@click.option("--target", metavar="NAME", help="the column that it predicts")
+@click.option("--version", metavar="V", help="exactly this number")
+@click.option(
+    "--bump",
+    type=click.Choice(["auto", "major", "minor", "patch"]),
+    default="auto",
+    help="else: which part of the highest number to raise; auto looks at what changed",
+)
+@click.option("--allow-backport", is_flag=True, help="let V lie below the highest")
+@click.option("--if-changed", is_flag=True, help="write nothing when nothing differs")
+@click.option("--card", metavar="FILE", help="a JSON object of headings and Markdown")
+@click.option("--intended-use", metavar="TEXT", help="for the model card")
+@click.option("--limitations", metavar="TEXT", help="for the model card")
+@click.option("--custom", metavar="FILE", help="a JSON object of your own")
+@click.option("--code", metavar="DIR", help="the training repository; else the one around you")
+@click.option("--no-code", is_flag=True, help="record no training repository")
+@click.pass_obj
+def register(session: Session, /, name: str, file: str, **options: Any) -> None:
+    """Keep the fitted pipeline in FILE, as joblib.dump wrote it, as a version of model NAME.
+
+    FILE is loaded once, which runs the code that it names, and kept byte for byte.
+    """
+    if options["version"] and options["bump"] != "auto":
+        raise click.UsageError("--version and --bump exclude each other")
+    if options["code"] and options["no_code"]:
+        raise click.UsageError("--code and --no-code exclude each other")
+    details = {
+        "message": "\n\n".join(options["messages"]),
+        "metrics": {**_metrics_of(options["metrics"]), **options["metric"]},
+        "data": options["data"],
+        "target": options["target"],
+        "card": _card_of(options),
+        "custom": _object_of(options["custom"]),
+        "version": options["version"],
+        "bump": options["bump"],
+        "allow_backport": options["allow_backport"],
+        "if_changed": options["if_changed"],
+    }
+    store = session.store()
+    code = None if options["no_code"] else _code(options["code"], store)
+    before = _highest(store, name)
+    version = store.register(Path(file), name, code=code, **details)
+    _tell(session, version, is_new=before != str(version.version) or not options["if_changed"])
+
+
+def _tell(session: Session, version: ModelVersion, *, is_new: bool) -> None:
+    folder = f"models/{version.model}"
+    if session.json:
+        session.document({**version_document(version), "path": folder, "registered": is_new})
+        return
+    if not is_new:
+        session.note(f"nothing has changed since {version}, so nothing was written")
+    session.out(f"{version}  {version.commit[:ABBREVIATED]}  {folder}")
+
+
+def _highest(store: Store, name: str) -> str | None:
+    return next((str(one.highest) for one in store.models() if one.model == name), None)
+
+
+def _code(named: str | None, store: Store) -> Path | None:
+    """Return the folder of the training repository; the store itself is none."""
+    if named:
+        folder = Path(named)
+        if not folder.is_dir():
+            raise InvalidInput(f"there is no folder '{named}'", hint="leave --code out, or mend it")
+        return folder
+    here = Path.cwd()
+    return None if here.is_relative_to(Path(store.path).resolve()) else here
+
+
+def _metrics_of(path: str | None) -> dict[str, Any]:
+    try:
+        return _object_of(path)
+    except InvalidInput as error:
+        hint = error.hint or 'write it as {"test_auc": 0.91}'
+        raise InvalidMetric(str(error), hint=hint) from error
+
+
+def _card_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    said = {key: options[key] for key in ("intended_use", "limitations") if options[key]}
+    return {**_object_of(options["card"]), **said}
+
+
+def _object_of(path: str | None) -> dict[str, Any]:
+    """Return the JSON object in a file; an empty one without a file.
+
+    Raises:
+        InvalidInput: there is no such file, or it holds something else.
+    """
+    if path is None:
+        return {}
+    from gitmodelstore.errors import FormatError
+    from gitmodelstore.values.json import parse
+
+    try:
+        value = parse(Path(path).read_bytes(), path, most_bytes=_MOST_BYTES)
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot read '{path}': {(error.strerror or str(error)).lower()}",
+            hint="check the path; it is relative to the working directory",
+        ) from error
+    except FormatError as error:
+        raise InvalidInput(str(error)) from error
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return value

@@ -1,0 +1,23 @@
+"""`gms rollback`: put an earlier version back into production."""
+
+from __future__ import annotations
+
+import click
+
+from gitmodelstore.cli.moves import tell
+from gitmodelstore.cli.session import Session
+
+
+@click.command("rollback")
+@click.argument("name")
+@click.option("--to", metavar="VERSION", help="this one; else the last good one before")
+@click.option("--keep", is_flag=True, help="archive the replaced version; else it is withdrawn")
+@click.option("--reason", metavar="TEXT", help="why; the log tells it")
+@click.pass_obj
+def rollback(session: Session, name: str, to: str | None, keep: bool, reason: str | None) -> None:
+    """Put the production version before back, and withdraw the present one.
+
+    Before anything is written, the bytes of the earlier version are verified and
+    loaded here, which runs the code that they name. History is not rewritten.
+    """
+    tell(session, session.store().rollback(name, to=to, keep=keep, reason=reason))

@@ -1,0 +1,58 @@
+"""`gms show`: what a version is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitmodelstore.cli.documents import holding_document
+from gitmodelstore.cli.session import Session
+from gitmodelstore.errors import StoreError
+
+if TYPE_CHECKING:
+    from gitmodelstore.store import Store
+    from gitmodelstore.values.manifest import Manifest
+    from gitmodelstore.values.model_version import Holding
+
+
+@click.command("show")
+@click.argument("ref")
+@click.pass_obj
+def show(session: Session, ref: str) -> None:
+    """Show what the version REF is made of: pipeline, metrics, data, code, environment.
+
+    A model's name means the version in production.
+    """
+    from gitmodelstore.cli.summary import summary
+
+    store = session.store()
+    version = store.version(ref)
+    manifest = store.show(version)
+    holding = store.which(version)
+    parent = _parent(session, store, manifest)
+    if session.json:
+        session.document(_document(holding, manifest, parent))
+        return
+    session.pages(summary(holding, manifest, parent, session.paint()))
+
+
+def _parent(session: Session, store: Store, manifest: Manifest) -> Manifest | None:
+    """Return the parent's manifest; None, and a warning, where it cannot be read."""
+    if manifest.parent is None:
+        return None
+    try:
+        return store.show(f"{manifest.model}@{manifest.parent}")
+    except StoreError as error:
+        session.warn(f"metrics of {manifest.model} {manifest.parent}: {error}")
+        return None
+
+
+def _document(holding: Holding, manifest: Manifest, parent: Manifest | None) -> dict[str, Any]:
+    from gitmodelstore.values import fields
+
+    return {
+        **holding_document(holding),
+        "parent_metrics": dict(parent.metrics) if parent else None,
+        "manifest": fields.write(manifest),
+    }

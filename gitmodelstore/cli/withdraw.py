@@ -1,0 +1,25 @@
+"""`gms withdraw`: mark a version as bad."""
+
+from __future__ import annotations
+
+import click
+
+from gitmodelstore.cli.moves import tell
+from gitmodelstore.cli.session import Session
+
+
+@click.command("withdraw")
+@click.argument("ref")
+@click.option("--successor", metavar="VERSION", help="who takes over what it holds")
+@click.option("--reason", metavar="TEXT", help="why; the log tells it")
+@click.pass_obj
+def withdraw(session: Session, ref: str, successor: str | None, reason: str | None) -> None:
+    """Mark the version REF as bad: from then on only its exact number finds it.
+
+    Its files stay, and loading it warns. The version in production can be withdrawn
+    only with a successor; `gms rollback` finds one by itself.
+    """
+    store = session.store()
+    version = store.version(ref)
+    events = store.withdraw(version, successor=successor, reason=reason)
+    tell(session, events, [] if events else [f"{version} is withdrawn already"])

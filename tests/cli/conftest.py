@@ -1,0 +1,159 @@
+"""A store to look at, and two ways to run a command: in this process, and as a program."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import gitmodelstore
+from gitmodelstore.cli.main import main
+from gitmodelstore.store import Store
+
+FIRST_DAY = datetime(2026, 3, 3, 14, 5, tzinfo=timezone.utc)
+
+
+class Outcome(NamedTuple):
+    """What a command printed, and its exit code."""
+
+    stdout: str
+    stderr: str
+    code: int
+
+
+Run = Callable[..., Outcome]
+
+
+def make_pipeline_file(path: Path, strength: float = 1.0, *, fitted: bool = True) -> Path:
+    X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 5.0]])
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=strength))
+    joblib.dump(pipeline.fit(X, ["no", "no", "yes", "yes"]) if fitted else pipeline, path)
+    moment = FIRST_DAY.timestamp()
+    os.utime(path, (moment, moment))
+    return path
+
+
+def make_store(folder: Path) -> None:
+    """Make the store of the tests: churn 1.0.0 to 1.1.0, and fraud 1.0.0 in staging.
+
+    Each step is a day after the one before; the first is the store's own.
+    """
+    day = count()
+    repository = Store.init(folder / "models")._repository
+    store = Store(repository, now=lambda: FIRST_DAY + timedelta(days=next(day)), durable=False)
+    first = make_pipeline_file(folder / "first.joblib")
+    second = make_pipeline_file(folder / "second.joblib", 3.0)
+    (folder / "train.csv").write_text("income,age\n1,2\n3,4\n")
+    store.register(
+        first,
+        "churn",
+        metrics={"accuracy": 0.75, "test_auc": 0.81},
+        data={"train": folder / "train.csv"},
+        target="left",
+        card={"intended_use": "to call customers before they leave"},
+        message="first try",
+        code=None,
+    )
+    store.promote("churn@1.0.0", "production", reason="the first")
+    store.register(second, "churn", metrics={"accuracy": 0.76, "test_auc": 0.83}, code=None)
+    store.promote("churn@1.1.0", "production", reason="beats 1.0.0 by 0.02")
+    store.register(first, "fraud", code=None)
+    store.promote("fraud@1.0.0", "staging")
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the store of the tests lies once the first of them has made it."""
+    return tmp_path_factory.mktemp("template") / "made"
+
+
+@pytest.fixture
+def place(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with files to register and a store in `models`; it is the working directory."""
+    if not template.exists():  # made inside a test, where the environment is isolated
+        template.mkdir()
+        monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-03-01T00:00:00Z")
+        make_store(template)
+        monkeypatch.delenv("GIT_COMMITTER_DATE")
+    folder = tmp_path / "work"
+    shutil.copytree(template, folder)
+    # A copy has other file times than its index knows, until git has looked.
+    subprocess.run(["git", "status"], cwd=folder / "models", capture_output=True, check=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-04-01T09:30:00Z")
+    return folder
+
+
+@pytest.fixture
+def unfitted(place: Path) -> Path:
+    """A file that holds a pipeline which nobody has fitted."""
+    return make_pipeline_file(place / "unfitted.joblib", fitted=False)
+
+
+@pytest.fixture
+def gms(place: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command on the store in `models`, in this process."""
+
+    def run(*args: str) -> Outcome:
+        capsys.readouterr()
+        code = main(["-C", "models", *args])
+        return Outcome(*capsys.readouterr(), code)
+
+    return run
+
+
+@pytest.fixture
+def program(place: Path) -> Run:
+    """Run `gms` as a program of its own; it finds this package whether or not it is installed."""
+    root = str(Path(gitmodelstore.__file__).parents[1])
+
+    def run(*args: str, cwd: Path = place, **variables: str) -> Outcome:
+        process = subprocess.run(
+            [sys.executable, "-m", "gitmodelstore.cli.main", *args],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": root, **variables},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Outcome(process.stdout, process.stderr, process.returncode)
+
+    return run
+
+
+@pytest.fixture
+def git(place: Path) -> Callable[..., str]:
+    """Run git in the store and return what it printed."""
+
+    def run(*args: str) -> str:
+        return subprocess.run(
+            ["git", *args], cwd=place / "models", capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    return run
+
+
+@pytest.fixture
+def unchanged(git: Callable[..., str]) -> Iterator[None]:
+    """Every ref of the store, its work tree and its index are afterwards what they were."""
+
+    def seen() -> tuple[str, str, str]:
+        return git("for-each-ref"), git("status", "--porcelain"), git("rev-parse", "HEAD")
+
+    before = seen()
+    yield
+    assert seen() == before

@@ -1,0 +1,295 @@
+"""`gms` as a program: its names, what it imports, pipes, terminals, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore.cli import main as main_module
+from gitmodelstore.cli.main import main
+
+HEAVY = {"sklearn", "pandas", "joblib", "numpy", "git", "scipy"}
+CHURN = "MODEL  VERSIONS  HIGHEST  PRODUCTION  STAGING\nchurn         2  1.1.0    1.1.0       -\n"
+
+
+def scripts() -> Path:
+    """The folder of the installed entry points, which stand beside Python."""
+    return Path(sys.executable).parent
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["gms", "-C", "models", "list", "-n1"],
+        ["gitmodelstore", "-C", "models", "list", "-n1"],
+        ["git-modelstore", "-C", "models", "list", "-n1"],
+        ["git", "modelstore", "-C", "models", "list", "-n1"],
+        ["git", "-C", "models", "modelstore", "list", "-n1"],
+    ],
+    ids=" ".join,
+)
+def test_each_name_of_the_program(place, monkeypatch, command):
+    if not (scripts() / "gms").exists():
+        pytest.skip("the package is not installed here")
+    monkeypatch.setenv("PATH", f"{scripts()}{os.pathsep}{os.environ['PATH']}")
+
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (process.stdout, process.stderr, process.returncode) == (CHURN, "", 0)
+
+
+# Which store
+
+
+def test_the_environment_names_the_store(program, place):
+    outcome = program("list", "-n1", cwd=place.parent, GITMODELSTORE=str(place / "models"))
+
+    assert outcome == (CHURN, "", 0)
+
+
+def test_an_option_comes_before_the_environment(program):
+    assert program("-C", "models", "list", "-n1", GITMODELSTORE="/nowhere") == (CHURN, "", 0)
+
+
+def test_a_folder_inside_the_store_will_do(program):
+    assert program("list", "-n1", "-C", "models/models/churn") == (CHURN, "", 0)
+
+
+def test_pyproject_names_the_store(program, place):
+    (place / "pyproject.toml").write_text('[tool.gitmodelstore]\nstore = "models"\n')
+    (place / "src").mkdir()
+
+    assert program("list", "-n1", cwd=place / "src") == (CHURN, "", 0)
+    assert program("-C", "src", "list", "-n1") == (CHURN, "", 0)
+
+
+# What is imported
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["list"],
+        ["list", "churn"],
+        ["show", "churn"],
+        ["log"],
+        ["which", "churn"],
+        ["get", "churn"],
+        ["cat", "churn:README.md"],
+        ["help"],
+        ["help", "register"],
+        ["list", "--json"],
+        ["promote", "churn@1.0.0", "production"],
+    ],
+    ids=" ".join,
+)
+def test_only_what_loads_pipelines_imports_the_heavy_packages(place, args):
+    code = (
+        "import sys, json\n"
+        "from gitmodelstore.cli.main import main\n"
+        f"code = main(['-C', 'models', *{args!r}])\n"
+        "print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)\n"
+    )
+    root = Path(main_module.__file__).parents[2]
+
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    returned, modules = json.loads(process.stderr.splitlines()[-1])
+    assert returned == 0
+    assert not HEAVY & set(modules)
+
+
+# Pipes and signals
+
+
+def test_a_closed_pipe_ends_quietly(place):
+    process = subprocess.run(
+        [
+            "sh",
+            "-c",
+            f"{{ {sys.executable} -m gitmodelstore.cli.main -C models log; echo $? >&2; }} | true",
+        ],
+        env={**os.environ, "PYTHONPATH": str(Path(main_module.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (process.stdout, process.stderr) == ("", "141\n")
+
+
+def test_a_full_disk_is_told(place):
+    variables = {**os.environ, "PYTHONPATH": str(Path(main_module.__file__).parents[2])}
+    variables.pop("PYTHONUNBUFFERED", None)
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "gitmodelstore.cli.main", "-C", "models", "list"],
+            env=variables,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert process.returncode == 128
+    assert process.stderr == "error: the output could not be written: no space left on device\n"
+
+
+def test_an_interrupt_says_only_that(place):
+    os.mkfifo(place / "slow.json")
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "gitmodelstore.cli.main", "-C", "models", "register"),
+            *("churn", "first.joblib", "--metrics", "slow.json"),
+        ],
+        env={**os.environ, "PYTHONPATH": str(Path(main_module.__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with (place / "slow.json").open("w"):  # returns once the command reads it
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+
+    assert (stdout, stderr, process.returncode) == ("", "interrupted\n", 130)
+
+
+# Faults of our own
+
+
+def broken(*_: object, **__: object) -> None:
+    raise ValueError("no\nsuch thing")
+
+
+def test_a_fault_of_ours_asks_to_be_reported(gms, monkeypatch):
+    monkeypatch.setattr("gitmodelstore.store.Store.models", broken)
+
+    assert gms("list") == (
+        "",
+        "error: gitmodelstore has a fault: ValueError: no such thing\n"
+        "hint: please report it with what you typed; -v shows where it happened\n",
+        128,
+    )
+
+
+def test_a_fault_of_ours_shows_where_when_asked(gms, monkeypatch):
+    monkeypatch.setattr("gitmodelstore.store.Store.models", broken)
+
+    stderr = gms("list", "-v").stderr
+
+    assert stderr.startswith("Traceback (most recent call last):\n")
+    assert stderr.endswith("hint: please report it with what you typed and the lines above\n")
+
+
+def test_every_fault_of_a_file_is_listed(gms, monkeypatch):
+    from gitmodelstore.errors import FormatError
+
+    def faulty(*_: object) -> None:
+        raise FormatError("f: one (and 1 more)", faults=["one", "two"], hint="mend it")
+
+    monkeypatch.setattr("gitmodelstore.store.Store.models", faulty)
+
+    assert gms("list") == ("", "error: f: one (and 1 more)\n       two\nhint: mend it\n", 1)
+
+
+# Terminals
+
+
+def on_terminal(*args: str, **variables: str) -> str:
+    """Run `gms` with a terminal as stdout and return what it showed there."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", **variables}
+    environment["PYTHONPATH"] = str(Path(main_module.__file__).parents[2])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gitmodelstore.cli.main", "-C", "models", *args],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            more = os.read(ours, 65536)
+        except OSError:  # how Linux says that the other side is closed
+            break
+        if not more:
+            break
+        shown += more
+    os.close(ours)
+    process.wait()
+    return shown.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture
+def colorful(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("GIT_PAGER", "cat")
+
+
+@pytest.mark.usefixtures("place", "colorful")
+def test_colour_on_a_terminal():
+    assert "\x1b[1mchurn 1.1.0\x1b[m\n  \x1b[32min production\x1b[m" in on_terminal(
+        "which", "churn"
+    )
+    assert on_terminal("nothing").startswith("\x1b[1;31merror:\x1b[m 'nothing'")
+
+
+@pytest.mark.usefixtures("colorful")
+@pytest.mark.parametrize("args", [["--no-color"], ["--json"]])
+def test_no_colour_when_told(place, args):
+    assert "\x1b" not in on_terminal("which", "churn", *args)
+
+
+@pytest.mark.usefixtures("place", "colorful")
+def test_no_colour_by_the_environment():
+    assert "\x1b" not in on_terminal("which", "churn", NO_COLOR="1")
+    assert "\x1b" not in on_terminal("which", "churn", TERM="dumb")
+
+
+@pytest.mark.usefixtures("colorful")
+def test_gits_own_setting_of_colour(gms, git: Callable[..., str]):
+    git("config", "color.ui", "never")
+    assert "\x1b" not in on_terminal("which", "churn")
+    git("config", "color.ui", "always")
+    assert "\x1b[1mchurn 1.1.0\x1b[m" in gms("which", "churn").stdout
+
+
+@pytest.mark.usefixtures("place")
+def test_long_output_goes_through_gits_pager():
+    assert on_terminal("log", "--oneline", "-n1", GIT_PAGER="sed s/^/paged:/").startswith("paged:")
+
+
+@pytest.mark.usefixtures("place")
+def test_a_pager_that_is_left_early_is_no_error():
+    assert on_terminal("log", GIT_PAGER="true") == ""
+
+
+@pytest.mark.usefixtures("place")
+def test_a_terminal_is_not_shown_a_binary_file():
+    assert on_terminal("cat", "churn:pipeline.joblib") == (
+        "error: 'pipeline.joblib' is binary, which a terminal cannot show\n"
+        "hint: write it into a file: gms cat churn:pipeline.joblib > pipeline.joblib\n"
+    )
+
+
+def test_options_after_the_command_are_the_same(gms):
+    assert gms("--json", "list") == gms("list", "--json")
+    assert main(["list", "-C", "models", "--no-color", "-q", "-v"]) == 0

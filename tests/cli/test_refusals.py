@@ -1,0 +1,423 @@
+"""What is refused: the whole message, the exit code, and a store that is as it was."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import gitmodelstore
+from gitmodelstore.cli.main import main
+
+Git = Callable[..., str]
+
+_RULE = "use lower-case letters, digits, - and _, at most 63, ending in a letter or digit"
+
+
+def refused(message: str, hint: str | None = None) -> str:
+    return f"error: {message}\n" + (f"hint: {hint}\n" if hint else "")
+
+
+# Where there is no store to work on
+
+
+def run_here(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[str, int]:
+    code = main(list(args))
+    stdout, stderr = capsys.readouterr()
+    assert stdout == ""
+    return stderr, code
+
+
+def test_no_store_around(place, capsys):
+    assert run_here(capsys, "list") == (
+        refused(f"no git repository at '{place}'", "make a store with `gms init`"),
+        128,
+    )
+
+
+def test_no_folder_of_that_name(place, capsys):
+    assert run_here(capsys, "-C", "nowhere", "list") == (
+        refused("there is no folder 'nowhere'"),
+        128,
+    )
+
+
+def test_the_environment_names_no_store(place, capsys, monkeypatch):
+    monkeypatch.setenv("GITMODELSTORE", str(place))
+
+    assert run_here(capsys, "list") == (
+        refused(
+            f"no git repository at '{place}'",
+            "$GITMODELSTORE names it: unset it, or name a store with -C",
+        ),
+        128,
+    )
+
+
+def test_a_repository_of_something_else(place, capsys):
+    subprocess.run(["git", "init", "-q", "code"], check=True)
+
+    assert run_here(capsys, "-C", "code", "list") == (
+        refused(
+            f"'{place}/code' is no model store: it has no branch 'main'",
+            "make one with `gms init`, or name its branch: git config store.branch NAME",
+        ),
+        128,
+    )
+
+
+def test_a_repository_with_other_ids(place, capsys):
+    subprocess.run(["git", "init", "-q", "--object-format=sha256", "other"], check=True)
+
+    stderr, code = run_here(capsys, "-C", "other", "list")
+
+    assert stderr == refused(
+        "'other' cannot be a store: its object ids are not sha1 (unknown object format 'sha256')",
+        "make a store with `gms init`, which chooses both",
+    )
+    assert code == 128
+
+
+def test_an_empty_store_has_no_model(place, capsys):
+    main(["init", "empty", "-q"])
+    capsys.readouterr()
+
+    assert run_here(capsys, "-C", "empty", "show", "churn") == (
+        refused("no model 'churn': the store is empty", "run `gms register churn pipeline.joblib`"),
+        1,
+    )
+
+
+@pytest.mark.parametrize("args", [["init", "new"], ["-C", "models", "withdraw", "churn@1.0.0"]])
+@pytest.mark.usefixtures("unchanged")
+def test_git_does_not_know_who_writes(place, capsys, isolated, args):
+    (isolated / ".gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
+
+    assert run_here(capsys, *args) == (
+        refused(
+            "git does not know who you are",
+            "run `git config --global user.name 'Your Name'` and "
+            "`git config --global user.email you@example.org`",
+        ),
+        128,
+    )
+    assert not (place / "new").exists()
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_date_that_git_does_not_understand(place, capsys, monkeypatch):
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "nonsense")
+
+    assert run_here(capsys, "-C", "models", "withdraw", "churn@1.0.0") == (
+        refused("`git var` failed: fatal: invalid date format: nonsense"),
+        128,
+    )
+
+
+def test_a_registry_that_was_badly_edited(gms, git: Git):
+    path = Path("models/registry.json")
+    path.write_text(path.read_text().replace('"archived"', '"Retired"'))
+    git("commit", "-qam", "edit by hand")
+    head = git("rev-parse", "HEAD")
+
+    for args in (["list"], ["show", "churn"], ["withdraw", "churn@1.0.0"]):
+        assert gms(*args) == (
+            "",
+            refused(
+                "registry.json: 'models.churn': 'Retired' is not a status name",
+                "see who changed it: git log -p -3 -- registry.json; then "
+                "`git restore --source=COMMIT -- registry.json` and commit",
+            ),
+            128,
+        )
+    assert (git("rev-parse", "HEAD"), git("status", "--porcelain")) == (head, "")
+
+
+# What is asked of a store
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("args", "message", "hint"),
+    [
+        (["list", "chum"], "no model 'chum'", "did you mean 'churn'?"),
+        (
+            ["show", "churn@77.5.5"],
+            "no version '77.5.5' of 'churn'",
+            "there is 1.1.0 (production), 1.0.0 (archived)",
+        ),
+        (
+            ["which", "churn", "--at", "2020-01-01"],
+            "there was no store yet on 2020-01-01 23:59 UTC",
+            None,
+        ),
+        (
+            ["which", "churn", "--at", "tuesday"],
+            "'tuesday' is not a date",
+            "write it as 2026-03-03 or 2026-03-03T14:00",
+        ),
+        (
+            ["cat", "churn:requirement.txt"],
+            "churn 1.1.0 has no file 'requirement.txt'",
+            "did you mean 'requirements.txt'?",
+        ),
+        (
+            ["promote", "churn", "production"],
+            "which version of 'churn' is to be in production?",
+            "the newest is 1.1.0: gms promote churn@1.1.0 production",
+        ),
+        (
+            ["promote", "churn@1.1.0", "prod"],
+            "'prod' is not a status of this store",
+            "one of registered, staging, production, archived, withdrawn",
+        ),
+        (
+            ["archive", "churn@1.1.0"],
+            "churn 1.1.0 is in production, which would have nobody then",
+            "name who takes over: gms archive churn@1.1.0 --successor VERSION, or go back with "
+            "`gms rollback churn`",
+        ),
+        (
+            ["rollback", "fraud"],
+            "no earlier production version of 'fraud' to go back to",
+            "name one with --to VERSION; see them with `gms list fraud`",
+        ),
+    ],
+)
+def test_reading_and_moving(gms, args, message, hint):
+    assert gms(*args) == ("", refused(message, hint), 1)
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_errors_with_json_leave_stdout_empty(gms):
+    assert gms("show", "nothing", "--json") == (
+        "",
+        refused("no model 'nothing'", "it has churn, fraud"),
+        1,
+    )
+
+
+# What is to be registered
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("args", "message", "hint"),
+    [
+        (["churn", "none.joblib"], "there is no file 'none.joblib'", None),
+        (
+            ["churn", "train.csv"],
+            "'train.csv' is not a file that joblib wrote",
+            "write it again with `joblib.dump(pipeline, file)`",
+        ),
+        (
+            ["churn", "unfitted.joblib"],
+            "Pipeline is not fitted",
+            "call fit before register",
+        ),
+        (
+            ["churn", "first.joblib", "--metric", "auc=nan"],
+            "metric 'auc' is nan, not a finite number",
+            None,
+        ),
+        (
+            ["churn", "first.joblib", "--metrics", "nan.json"],
+            "nan.json: auc: NaN is not a finite number",
+            'write it as {"test_auc": 0.91}',
+        ),
+        (
+            ["churn", "first.joblib", "--metrics", "text.json"],
+            "metric 'auc' is the text 'good', not a finite number",
+            None,
+        ),
+        (
+            ["churn", "first.joblib", "--metrics", "list.json"],
+            "list.json: expected a JSON object, found list",
+            'write it as {"test_auc": 0.91}',
+        ),
+        (
+            ["churn", "first.joblib", "--metrics", "train.csv"],
+            "train.csv:1:1: not JSON: expecting value",
+            'write it as {"test_auc": 0.91}',
+        ),
+        (
+            ["churn", "first.joblib", "--metrics", "none.json"],
+            "cannot read 'none.json': no such file or directory",
+            "check the path; it is relative to the working directory",
+        ),
+        (
+            ["churn", "first.joblib", "--data", "train=none.csv"],
+            "data set 'train': no file or folder 'none.csv'",
+            None,
+        ),
+        (
+            ["churn", "first.joblib", "--version", "1.1.0"],
+            "version '1.1.0' of 'churn' already exists",
+            "leave the version out for the next number, or take 1.1.1",
+        ),
+        (
+            ["churn", "first.joblib", "--version", "1.0.5"],
+            "version '1.0.5' of 'churn' lies below the highest, 1.1.0",
+            "take 1.1.1, or say that it is a backport: allow_backport=True (--allow-backport)",
+        ),
+        (
+            ["churn", "first.joblib", "--version", "v1.2.3"],
+            "'v1.2.3' is not a SemVer version",
+            "leave out the 'v': 1.2.3",
+        ),
+        (
+            ["churn", "first.joblib", "--version", "1.02.3"],
+            "'1.02.3' is not a SemVer version",
+            "write the numbers without leading zeros: 1.2.3",
+        ),
+        (
+            ["churn", "first.joblib", "--version", "1.0.0+x"],
+            "'1.0.0+x' is not a SemVer version",
+            "build metadata does not order versions; write 1.0.0",
+        ),
+    ],
+)
+def test_registering(gms, place, unfitted, args, message, hint):
+    (place / "nan.json").write_text('{"auc": NaN}')
+    (place / "text.json").write_text('{"auc": "good"}')
+    (place / "list.json").write_text("[0.9]")
+
+    assert gms("register", "--no-code", *args) == ("", refused(message, hint), 1)
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_registering_with_code_that_is_not_there(gms):
+    assert gms("register", "churn", "first.joblib", "--code", "none") == (
+        "",
+        refused("there is no folder 'none'", "leave --code out, or mend it"),
+        1,
+    )
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("Churn", "churn"),
+        ("my.model", "my-model"),
+        ("a/b", "a-b"),
+        ("..", None),
+        ("-x", "x"),
+        ("con", None),
+        ("a" * 64, "a" * 63),
+        ("\N{GRINNING FACE}", None),
+        ("", None),
+    ],
+)
+def test_registering_under_a_bad_name(gms, name, near):
+    hint = f"{_RULE}, such as '{near}'" if near else _RULE
+
+    assert gms("register", "--no-code", "--", name, "first.joblib") == (
+        "",
+        refused(f"'{name}' is not a model name", hint),
+        1,
+    )
+
+
+# Command lines that cannot be understood
+
+_REGISTER = (
+    "as in `gms register churn pipeline.joblib --metric test_auc=0.91`; see `gms help register`"
+)
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("args", "message", "hint"),
+    [
+        (["register", "-x", "first.joblib"], "no such option '-x'", _REGISTER),
+        (
+            ["register", "churn", "first.joblib", "--data", "train"],
+            "'train' is not ROLE=PATH, which --data takes",
+            _REGISTER,
+        ),
+        (
+            ["register", "churn", "first.joblib", "--metric", "auc=high"],
+            "metric 'auc' is 'high', not a number",
+            _REGISTER,
+        ),
+        (
+            ["register", "churn", "first.joblib", "--metric", "a=1", "--metric", "a=2"],
+            "'a' was given twice with --metric",
+            _REGISTER,
+        ),
+        (
+            ["register", "churn", "first.joblib", "--version", "2.0.0", "--bump", "major"],
+            "--version and --bump exclude each other",
+            _REGISTER,
+        ),
+        (["register", "churn"], "missing argument 'FILE'", _REGISTER),
+        (
+            ["register", "churn", "first.joblib", "--metrc", "a=1"],
+            "no such option '--metrc'",
+            "did you mean '--metric'?",
+        ),
+        (
+            ["promote", "churn@1.0.0"],
+            "'churn@1.0.0' alone: promote needs a version and a status",
+            'as in `gms promote churn@1.2.0 production --reason "beats 1.1.0"`; '
+            "see `gms help promote`",
+        ),
+        (
+            ["cat", "churn@1.0.0"],
+            "'churn@1.0.0' names no file of a version: write REF:FILE",
+            "as in `gms cat churn@production:requirements.txt`; see `gms help cat`",
+        ),
+        (["--nothing"], "no such option '--nothing'", "see `gms help`"),
+    ],
+)
+def test_usage(gms, args, message, hint):
+    assert gms(*args) == ("", refused(message, hint), 2)
+
+
+# A folder that cannot be written
+
+
+def test_a_folder_that_takes_nothing(place, git: Git, tmp_path_factory):
+    """Root is bound by no permission, so there another user runs the command."""
+    isolated = {"HOME": str(place), "PYTHONPATH": str(Path(gitmodelstore.__file__).parents[1])}
+    (place / ".gitconfig").write_text(
+        "[user]\n\tname = N\n\temail = n@example.org\n[safe]\n\tdirectory = *\n"
+    )
+    other = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    for folder in (place, *place.parents):
+        if folder.stat().st_uid == os.geteuid() and folder.parent != folder:
+            folder.chmod(folder.stat().st_mode | 0o055)
+    for folder in [place / "models", *(place / "models").rglob("*")]:
+        if folder.is_dir():
+            folder.chmod(0o555)
+    before = git("for-each-ref")
+    command = [sys.executable, "-m", "gitmodelstore.cli.main", "-C", "models"]
+    environment = {**os.environ, **isolated, "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def run(*args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *args],
+            cwd=place,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            **other,
+        )
+
+    try:
+        started = run("list")
+    except PermissionError:
+        pytest.skip("another user cannot start this Python")
+    assert started.returncode == 0, started.stderr
+    refusal = run("withdraw", "churn@1.0.0")
+
+    assert refusal.stdout == ""
+    assert refusal.stderr.startswith("error: cannot write to '")
+    assert refusal.returncode == 128
+    assert git("for-each-ref") == before

@@ -1,0 +1,272 @@
+"""The commands that write: init, register, promote, archive, withdraw, rollback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore.cli.main import main
+from gitmodelstore.store import Store
+
+Git = Callable[..., str]
+
+
+# init
+
+
+def test_init_makes_a_store_in_the_current_folder(gms, place, capsys, monkeypatch):
+    (place / "new").mkdir()
+    monkeypatch.chdir(place / "new")
+
+    assert main(["init"]) == 0
+
+    assert capsys.readouterr() == (f"{place}/new\n", "note: made a model store\n")
+    assert Store.open(place / "new").models() == ()
+
+
+def test_init_of_a_store_says_that_it_is_one(gms, place, git: Git):
+    head = git("rev-parse", "HEAD")
+
+    assert gms("init") == (
+        f"{place}/models\n",
+        "note: it was a model store already; nothing was changed\n",
+        0,
+    )
+    assert git("rev-parse", "HEAD") == head
+
+
+def test_init_inside_a_code_repository_makes_models(place, capsys, monkeypatch):
+    code = place / "code"
+    subprocess.run(["git", "init", "-q", str(code)], check=True)
+    (code / "pyproject.toml").write_text('[project]\nname = "training"\n')
+    (code / "src").mkdir()
+    monkeypatch.chdir(code / "src")
+
+    assert main(["init"]) == 0
+    assert capsys.readouterr() == (
+        f"{code}/models\n",
+        "note: made a model store\n"
+        "note: the code repository ignores it: /models/ is in .git/info/exclude\n"
+        'note: pyproject.toml names it: [tool.gitmodelstore] store = "models"\n',
+    )
+    assert main(["list", "--json"]) == 0
+
+
+def test_init_bare_as_json(place, capsys):
+    assert main(["init", "--bare", "served.git", "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out) == {
+        "path": f"{place}/served.git",
+        "created": True,
+        "notes": ["made a model store"],
+    }
+    assert (place / "served.git" / "HEAD").is_file()
+
+
+# register
+
+
+def test_register_says_number_commit_and_folder(gms, git: Git):
+    outcome = gms(
+        *("register", "churn", "first.joblib", "-m", "older", "-m", "settings", "--no-code"),
+        *("--metric", "accuracy=0.7", "--data", "train=train.csv", "--target", "left"),
+    )
+
+    assert outcome == (
+        f"churn 1.2.0  {git('rev-parse', 'HEAD')[:7]}  models/churn\n",
+        "note: churn 1.2.0 (minor: logisticregression__C: 3.0 -> 1.0)\n",
+        0,
+    )
+    manifest = Store.open("models").show("churn@1.2.0")
+    assert manifest.message == "older\n\nsettings"
+    assert manifest.metrics == {"accuracy": 0.7}
+    assert [dataset.role for dataset in manifest.data] == ["train"]
+    assert (manifest.target, manifest.code) == ("left", None)
+
+
+def test_register_takes_the_date_that_git_was_told(gms, git: Git):
+    gms("register", "churn", "first.joblib", "--no-code")
+
+    assert git("log", "-1", "--format=%cI") in (
+        "2026-04-01T09:30:00+00:00",
+        "2026-04-01T09:30:00Z",
+    )
+
+
+def test_register_as_json(gms, git: Git):
+    stdout, stderr, code = gms(
+        "register", "churn", "second.joblib", "--version=2.0.0", "--no-code", "--json"
+    )
+
+    assert (stderr, code) == ("", 0)
+    assert json.loads(stdout) == {
+        "model": "churn",
+        "version": "2.0.0",
+        "status": "registered",
+        "ref": "churn@2.0.0",
+        "tag": "churn@v2.0.0",
+        "commit": git("rev-parse", "HEAD"),
+        "path": "models/churn",
+        "registered": True,
+    }
+
+
+def test_register_reads_metrics_card_and_custom_fields_from_files(gms, place):
+    (place / "metrics.json").write_text('{"auc": 0.9, "loss": 1}')
+    (place / "card.json").write_text('{"limitations": "small", "Ethics": "none"}')
+    (place / "custom.json").write_text('{"ticket": 7}')
+
+    gms(
+        *("register", "churn", "first.joblib", "--no-code", "--bump", "major"),
+        *("--metrics", "metrics.json", "--metric", "auc=0.8", "--card", "card.json"),
+        *("--limitations", "very small", "--custom", "custom.json"),
+    )
+
+    manifest = Store.open("models").show("churn@2.0.0")
+    assert manifest.metrics == {"auc": 0.8, "loss": 1}
+    assert manifest.card.limitations == "very small"
+    assert manifest.card.sections == {"Ethics": "none"}
+    assert manifest.custom == {"ticket": 7}
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_register_if_changed_writes_nothing_when_nothing_differs(gms, git: Git):
+    outcome = gms("register", "fraud", "first.joblib", "--no-code", "--if-changed")
+
+    assert outcome == (
+        f"fraud 1.0.0  {git('rev-parse', 'fraud@v1.0.0^{commit}')[:7]}  models/fraud\n",
+        "note: nothing has changed since fraud 1.0.0, so nothing was written\n",
+        0,
+    )
+
+
+def test_register_records_the_repository_around_the_working_directory(gms, place, monkeypatch):
+    for args in (["init", "-q", "."], ["add", "train.csv"], ["commit", "-qm", "data"]):
+        subprocess.run(["git", *args], cwd=place, check=True)
+
+    gms("register", "churn", "first.joblib")
+    gms("register", "churn", "first.joblib", "--code", "models/models")
+
+    store = Store.open("models")
+    assert store.show("churn@1.2.0").code.branch == "trunk"
+    assert store.show("churn@1.2.1").code.branch == "main"
+
+
+def test_register_from_inside_the_store_records_no_code(gms, place, monkeypatch):
+    monkeypatch.chdir(place / "models")
+
+    assert main(["register", "churn", "../first.joblib", "-q"]) == 0
+    assert Store.open(".").show("churn@1.2.0").code is None
+
+
+# Moves of status
+
+
+def test_promote_says_who_made_room(gms, git: Git):
+    assert gms("promote", "churn@1.0.0", "production", "--reason", "calmer") == (
+        "churn 1.0.0 is in production (was 1.1.0, now archived)\n",
+        "",
+        0,
+    )
+    assert "Reason: calmer" in git("log", "-1", "--format=%B")
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_promote_again_changes_nothing(gms):
+    assert gms("promote", "churn@1.1.0", "production") == (
+        "churn 1.1.0 is in production already\n",
+        "",
+        0,
+    )
+
+
+def test_promote_moves_several_models_in_one_commit(gms, git: Git):
+    before = git("rev-parse", "HEAD")
+
+    assert gms("promote", "churn@1.1.0", "fraud@1.0.0", "production") == (
+        "fraud 1.0.0 is in production\nchurn 1.1.0 is in production already\n",
+        "",
+        0,
+    )
+    assert git("rev-parse", "HEAD^") == before
+
+
+def test_promote_as_json_tells_the_events(gms):
+    document = json.loads(gms("--json", "promote", "churn@1.0.0", "production").stdout)
+
+    assert [(e["version"], e["before"], e["after"]) for e in document["events"]] == [
+        ("1.1.0", "production", "archived"),
+        ("1.0.0", "archived", "production"),
+    ]
+    assert json.loads(gms("--json", "promote", "churn@1.0.0", "production").stdout) == {
+        "events": []
+    }
+
+
+def test_archive_names_a_successor(gms):
+    assert gms("archive", "churn@1.1.0", "--successor", "1.0.0") == (
+        "churn 1.0.0 is in production (was 1.1.0, now archived)\n",
+        "",
+        0,
+    )
+    assert gms("archive", "churn@1.1.0") == ("churn 1.1.0 is archived already\n", "", 0)
+
+
+def test_withdraw_marks_a_version_as_bad(gms):
+    assert gms("withdraw", "churn@1.0.0", "--reason", "leaked labels") == (
+        "churn 1.0.0 is withdrawn\n",
+        "",
+        0,
+    )
+    assert gms("yank", "churn@1.0.0") == ("churn 1.0.0 is withdrawn already\n", "", 0)
+    assert gms("get", "churn@1.0.0", "-q") == (
+        "churn-1.0.0\n",
+        "warning: churn 1.0.0 was withdrawn; see why with `gms log churn`\n",
+        0,
+    )
+
+
+def test_rollback_says_what_is_back_and_what_went(gms):
+    assert gms("rollback", "churn", "--reason", "drift in income") == (
+        "churn 1.0.0 is in production again (was 1.1.0, now withdrawn)\n",
+        "",
+        0,
+    )
+    assert (
+        gms("log", "churn", "-n2", "--oneline")
+        .stdout.splitlines()[1]
+        .endswith("churn 1.0.0 rolled back to production, was archived (drift in income)")
+    )
+
+
+def test_rollback_keeps_the_replaced_version_when_asked(gms):
+    assert gms("rollback", "churn", "--to", "1.0.0", "--keep").stdout == (
+        "churn 1.0.0 is in production again (was 1.1.0, now archived)\n"
+    )
+
+
+def test_log_prints_nothing_that_a_terminal_would_act_on(gms):
+    gms("promote", "fraud@1.0.0", "registered", "--reason", "a\x1b[2Jb")
+
+    assert gms("log", "-n1").stdout.endswith("\n    a\\x1b[2Jb\n")
+
+
+def test_a_damaged_version_does_not_stop_the_list(gms, git: Git):
+    gms("register", "fraud", "second.joblib", "--no-code", "--version", "1.0.1")
+    path = Path("models/models/fraud/manifest.json")
+    path.write_text(path.read_text().replace('"LogisticRegression"', '"Oracle"'))
+    git("commit", "-qam", "edit by hand")
+    git("tag", "-f", "fraud@v1.0.0", "-m", "moved")
+
+    stdout, stderr, code = gms("list", "fraud")
+
+    assert [line.split()[:3] for line in stdout.splitlines()[1:]] == [
+        ["1.0.1", "registered", "2026-04-01"],
+        ["1.0.0", "staging", "damaged"],
+    ]
+    assert stderr.startswith("warning: fraud 1.0.0: tag fraud@v1.0.0 was moved: it stands on ")
+    assert code == 0

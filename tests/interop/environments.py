@@ -1,0 +1,24 @@
+"""Virtual environments of their own, for judging our files with other programs and versions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def make(folder: Path, *packages: str) -> Path:
+    """Make an environment with `packages` and return its folder of programs.
+
+    A machine without a package index cannot judge: the test is skipped, and says so.
+    """
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    programs = folder / "bin"
+    command = [str(programs / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run([*command, *packages], capture_output=True, text=True, check=False)
+    if done.returncode and "Could not find a version" in done.stderr:
+        pytest.skip(f"needs a package index with {' '.join(packages)}")
+    assert done.returncode == 0, done.stderr
+    return programs

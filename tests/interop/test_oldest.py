@@ -1,0 +1,40 @@
+"""The oldest releases that README names: the tests of pipelines and of the store pass there too."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .environments import make
+
+ROOT = Path(__file__).parents[2]
+OLDEST = Path(__file__).with_name("oldest.txt")
+
+
+def test_readme_names_the_oldest_scikit_learn() -> None:
+    pin = next(line for line in OLDEST.read_text().splitlines() if line.startswith("scikit-learn"))
+    oldest = ".".join(pin.partition("==")[2].split(".")[:2])
+    assert f"scikit-learn {oldest}" in (ROOT / "README.md").read_text()
+    assert f'"scikit-learn>={oldest}"' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.timeout(900)
+def test_the_oldest_releases_pass_the_tests_of_pipelines_and_store(tmp_path: Path) -> None:
+    tools = ("pytest", "pytest-timeout", "hypothesis")
+    programs = make(tmp_path / "oldest", "-c", str(OLDEST), *tools, str(ROOT))
+    done = subprocess.run(
+        [
+            programs / "python",
+            *("-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("tests/pipelines", "tests/store/test_register.py", "tests/store/test_lifecycle.py"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-5000:]

@@ -1,0 +1,120 @@
+"""Stores to write into, a small fitted pipeline to put there, and git to look with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from gitmodelstore import Store
+
+Git = Callable[..., str]
+
+
+@pytest.fixture
+def git() -> Git:
+    """Run plain git in a folder, as a user beside us would, and return what it printed.
+
+    `git(folder, "status", "--porcelain")`; it must exit with 0.
+    """
+
+    def run(folder: Path, *args: str, **environment: str) -> str:
+        done = subprocess.run(
+            ["git", *args],
+            cwd=folder,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"git {' '.join(args)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A new store with a work tree; not durable, since a test is over before the power fails."""
+    Store.init(tmp_path / "store")
+    return Store.open(tmp_path / "store", durable=False)
+
+
+@pytest.fixture
+def bare_store(tmp_path: Path) -> Store:
+    """A new store without a work tree."""
+    Store.init(tmp_path / "store.git", bare=True)
+    return Store.open(tmp_path / "store.git", durable=False)
+
+
+@pytest.fixture(params=["work tree", "bare"])
+def any_store(request: pytest.FixtureRequest) -> Store:
+    """Both, one after the other."""
+    name = "store" if request.param == "work tree" else "bare_store"
+    found: Store = request.getfixturevalue(name)
+    return found
+
+
+@pytest.fixture(scope="session")
+def rows() -> tuple[pd.DataFrame, pd.Series]:
+    """Sixty rows to train on and forty to test on, with named columns."""
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    return X.iloc[:100], y.iloc[:100]
+
+
+@pytest.fixture(scope="session")
+def X_train(rows: tuple[pd.DataFrame, pd.Series]) -> pd.DataFrame:
+    """The rows that `fitted` has seen."""
+    return rows[0].iloc[:60]
+
+
+@pytest.fixture(scope="session")
+def y_train(rows: tuple[pd.DataFrame, pd.Series]) -> pd.Series:
+    """The answers to them."""
+    return rows[1].iloc[:60]
+
+
+@pytest.fixture(scope="session")
+def X_test(rows: tuple[pd.DataFrame, pd.Series]) -> pd.DataFrame:
+    """Rows that `fitted` has not seen."""
+    return rows[0].iloc[60:]
+
+
+@pytest.fixture(scope="session")
+def y_test(rows: tuple[pd.DataFrame, pd.Series]) -> pd.Series:
+    """The answers to them."""
+    return rows[1].iloc[60:]
+
+
+@pytest.fixture(scope="session")
+def fit(X_train: pd.DataFrame, y_train: pd.Series) -> Callable[..., Pipeline]:
+    """Fit a small pipeline: `fit(C=3)`; the same arguments give the same object."""
+    known: dict[float, Pipeline] = {}
+
+    def fit(C: float = 1.0) -> Pipeline:
+        if C not in known:
+            pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=C))
+            known[C] = pipeline.fit(X_train, y_train)
+        return known[C]
+
+    return fit
+
+
+@pytest.fixture(scope="session")
+def fitted(fit: Callable[..., Pipeline]) -> Pipeline:
+    """A small fitted pipeline."""
+    return fit()
+
+
+@pytest.fixture(scope="session")
+def refitted(fit: Callable[..., Pipeline]) -> Pipeline:
+    """The same with another parameter, so that the next number is a minor one."""
+    return fit(C=3.0)

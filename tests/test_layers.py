@@ -1,0 +1,129 @@
+"""Imports go one way: a lower layer knows nothing of a higher one (ARCHITECTURE.md, "Layers")."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "gitmodelstore"
+FACES = ("cli", "demo")  # they alone meet the user: arguments, environment, screen
+
+# Each layer may import itself and those before it. Layers of one row do not know each other,
+# but for lineage, which asks git about the training repository.
+ROWS = [
+    {"errors"},
+    {"values"},
+    {"checks"},
+    {"plumbing"},
+    {"pipelines", "lineage"},
+    {"operations"},
+    {"store"},
+    {"shortcuts"},
+    {"demo"},
+    {"cli"},
+]
+HEIGHT = {layer: height for height, row in enumerate(ROWS) for layer in row}
+
+ONLY_IN = {
+    "pygit2": {"plumbing"},
+    "git": {"plumbing"},
+    "sklearn": {"pipelines", "demo"},
+    "joblib": {"pipelines", "demo"},
+    "pickle": {"pipelines"},
+    "pandas": {"lineage", "pipelines", "demo"},
+    "click": {"cli"},
+    "subprocess": {"plumbing", "cli", "demo"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def layer(path: Path) -> str:
+    """The first part of the module's path within the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that `path` imports, at any depth, with its line; not for type checkers only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in walk_without_type_checking(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            yield node.module or "", node.lineno
+
+
+def walk_without_type_checking(tree: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from walk_without_type_checking(child)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_lower_layers(path: Path) -> None:
+    if layer(path) == "__init__":
+        return  # the package itself only names where its public names live
+    upward = [
+        f"line {line}: {name}"
+        for name, line in imports(path)
+        if name.startswith("gitmodelstore.")
+        and HEIGHT[name.split(".")[1]] >= HEIGHT[layer(path)]
+        and name.split(".")[1] != layer(path)
+    ]
+    assert upward == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_package_is_imported_only_where_it_belongs(path: Path) -> None:
+    misplaced = [
+        f"line {line}: {name}"
+        for name, line in imports(path)
+        if layer(path) not in ONLY_IN.get(name.split(".")[0], {layer(path)})
+    ]
+    assert misplaced == []
+
+
+def test_values_and_checks_need_only_the_standard_library() -> None:
+    import sys
+
+    foreign = {
+        name.split(".")[0]
+        for path in modules()
+        if layer(path) in ("errors", "values", "checks")
+        for name, _ in imports(path)
+    } - sys.stdlib_module_names
+    assert foreign == {"gitmodelstore"}
+
+
+def test_only_commands_read_the_environment() -> None:
+    """But for plumbing/git.py, which hands it on to git without what names another repository."""
+    readers = {
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        if layer(path) not in FACES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "sys.argv")
+    }
+    assert readers == {"plumbing/git.py"}
+
+
+def test_only_commands_print() -> None:
+    printers = {
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in modules()
+        if layer(path) not in FACES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "sys.exit")
+    }
+    assert printers == set()
