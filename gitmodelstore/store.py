@@ -75,6 +75,7 @@ class Store:
         bare: bool = False,
         place_inside: bool = False,
         notify: Notify | None = None,
+        **settings: Any,
     ) -> Store:
         """Make a store, or open the one that is there.
 
@@ -86,7 +87,7 @@ class Store:
             bare: without a work tree, as on a server.
             place_inside: make it in the `models/` of the code repository that `path`
                 lies in, if it lies in one.
-            notify: as for the class.
+            notify, settings: as for the class.
 
         Raises:
             NotAStore: the folder holds other things.
@@ -102,7 +103,7 @@ class Store:
         )
         for note in made.notes:
             (notify or _silent)(note)
-        store = cls(made.repository, notify=notify)
+        store = cls(made.repository, notify=notify, **settings)
         store.created = made.created
         return store
 
@@ -113,7 +114,7 @@ class Store:
         Args:
             path: the store; None for the one that `[tool.gitmodelstore] store` of a
                 pyproject.toml above the working directory names, else the repository
-                around the working directory.
+                around the working directory, or the store in its `models/`.
             settings: as for the class.
 
         Raises:
@@ -193,7 +194,8 @@ class Store:
             if_changed: return the highest version, and write nothing, when pipeline
                 and manifest are the same but for the times.
             code: a folder of the training repository; "auto" is that of the running
-                script (in a notebook: the working directory), None records none.
+                script (in a notebook or an installed program: the working
+                directory), None records none.
             trained_at: when it was trained; None is now, or the file's time.
             custom: JSON of your own.
 
@@ -206,7 +208,7 @@ class Store:
         from gitmodelstore.operations.numbering import Wish
         from gitmodelstore.operations.register import Submission, register
 
-        script = _script() if code == "auto" else None
+        script = _script() if code is not None else None
         folder = Path(script.parent if script else ".") if code == "auto" else code
         what = Submission(
             pipeline,
@@ -220,7 +222,7 @@ class Store:
             card=card or {},
             message=message,
             if_changed=if_changed,
-            code=Path(folder) if folder else None,
+            code=Path(folder) if folder and not self._holds(folder) else None,
             entry_point=script,
             trained_at=trained_at,
             custom=custom or {},
@@ -418,6 +420,10 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store('{self.path}')"
+
+    def _holds(self, folder: str | Path) -> bool:
+        """Whether `folder` is in the store, which is no code that trained anything."""
+        return Path(folder).resolve().is_relative_to(self.path.resolve())
 
     def _snapshot(self) -> Snapshot:
         return Snapshot.now(self._repository)

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from gitmodelstore.errors import NotAStore
 from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.values.layout import MODELS, REGISTRY
 
 
 def discover(folder: Path) -> Repository:
     """Return the store that `folder` belongs to.
 
     It is what `[tool.gitmodelstore] store` says in the nearest pyproject.toml of
-    `folder` or above that says it, else the repository around `folder`.
+    `folder` or above that says it, else the repository around `folder`, or the store
+    that `init` put into the `models/` of that repository.
 
     Raises:
         NotAStore: there is neither, or the one named is not there.
@@ -23,7 +25,17 @@ def discover(folder: Path) -> Repository:
         named = _named_in(above / "pyproject.toml")
         if named is not None:
             return Repository.open(above / named)
-    return Repository.discover(folder)
+    around = Repository.discover(folder)
+    inside = around.work_tree / MODELS if around.work_tree else None
+    if inside and not is_store(around) and (inside / ".git").exists():
+        return Repository.open(inside)
+    return around
+
+
+def is_store(repository: Repository) -> bool:
+    """Whether the store's branch of a repository holds a registry.json."""
+    tip = repository.head(repository.branch)
+    return tip is not None and bool(repository.entry(repository.commit(tip).tree, REGISTRY))
 
 
 def _named_in(path: Path) -> str | None:

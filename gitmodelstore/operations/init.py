@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.errors import CannotWork, NotAStore, StoreError
+from gitmodelstore.operations.discover import is_store
 from gitmodelstore.operations.publish import Writer
 from gitmodelstore.plumbing import disk, lock, refs, worktree
 from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository, writing
@@ -75,6 +76,8 @@ def init(
         return Initialized(Repository.open(path), created=False)
     _refuse_other_repository(path)
     _refuse_occupied(path)
+    if code == path.resolve():  # an empty repository, about to become the store itself
+        code = _code_repository(path.parent)
     writer = identify(_nearest_folder(path))
     repository = Repository.init(path, bare=bare, branch=BRANCH)
     _first_commit(repository, writer)
@@ -100,8 +103,12 @@ def _first_commit(repository: Repository, writer: Writer) -> None:
             committer=writer.committer,
             when=writer.when,
         )
+        # As in `publish`: files first, so that a death in between leaves nothing to revert.
+        for tree in worktree.on_branch(repository):
+            worktree.populate(tree, commit)
         if writer.durable:
-            disk.sync(repository.common_dir)
+            with writing(repository.common_dir):
+                disk.sync(repository.common_dir)
         refs.advance(
             repository,
             None,
@@ -111,8 +118,6 @@ def _first_commit(repository: Repository, writer: Writer) -> None:
             what=_MESSAGE.strip(),
             durable=writer.durable,
         )
-        for tree in worktree.on_branch(repository):
-            worktree.populate(tree)
 
 
 def _refuse_other_repository(path: Path) -> None:
@@ -130,13 +135,9 @@ def _refuse_other_repository(path: Path) -> None:
 
 def _is_store(path: Path) -> bool:
     try:
-        repository = Repository.open(path)
+        return is_store(Repository.open(path))
     except CannotWork:
         return False
-    tip = repository.head(repository.branch)
-    if tip is None:
-        return False
-    return repository.entry(repository.commit(tip).tree, REGISTRY) is not None
 
 
 def _code_repository(path: Path) -> Path | None:

@@ -51,6 +51,12 @@ class Event:
     who: str
     why: str | None
 
+    def __str__(self) -> str:
+        """Return one line, as `churn 1.2.0 promoted: registered -> production (better)`."""
+        moved = " -> ".join(status for status in (self.before, self.after) if status)
+        why = f" ({self.why})" if self.why else ""
+        return f"{self.model} {self.version} {self.kind}: {moved}{why}"
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:

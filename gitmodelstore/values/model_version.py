@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitmodelstore.values.layout import tag_name
+from gitmodelstore.values.moment import format_moment
 from gitmodelstore.values.version import Version
 
 
@@ -58,6 +59,12 @@ class Holding:
     why: str | None
     commit: str
     until: datetime | None
+
+    def __str__(self) -> str:
+        """Return one line, as `churn 1.2.0 in production since 2026-03-03T14:05:09Z`."""
+        until = f" until {format_moment(self.until)}" if self.until else ""
+        since = format_moment(self.since)
+        return f"{self.version} in {self.version.status} since {since}{until}"
 
 
 @dataclass(frozen=True, slots=True)
