@@ -85,5 +85,6 @@ def _of_all() -> Iterator[str]:
         yield f"  {option:<15} {what}"
     yield ""
     yield "The store is what -C names, else $GITMODELSTORE, else [tool.gitmodelstore] store of"
-    yield "the nearest pyproject.toml that says it, else the repository around."
+    yield "the nearest pyproject.toml that says it, else the repository around, or the"
+    yield "store in its models/."
     yield ""

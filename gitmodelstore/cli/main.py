@@ -48,6 +48,7 @@ class Commands(click.Group):
         command = self.get_command(ctx, name)
         if command is None:
             raise UnknownCommand(name)
+        ctx.obj.command = name
         return name, command, args[1:]
 
     def get_help(self, ctx: click.Context) -> str:
@@ -86,7 +87,7 @@ def main(args: Sequence[str]) -> int:
     try:
         return _invoke(args, session)
     except click.UsageError as error:
-        message, hint = as_error(error)
+        message, hint = as_error(error, session.command)
         _complain(session, message, hint)
         return USAGE
     except FormatError as error:

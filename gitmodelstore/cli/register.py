@@ -98,7 +98,7 @@ def register(session: Session, /, name: str, file: str, **options: Any) -> None:
         "if_changed": options["if_changed"],
     }
     store = session.store()
-    code = None if options["no_code"] else _code(options["code"], store)
+    code = None if options["no_code"] else _code(options["code"])
     before = _highest(store, name)
     version = store.register(Path(file), name, code=code, **details)
     _tell(session, version, is_new=before != str(version.version) or not options["if_changed"])
@@ -118,15 +118,12 @@ def _highest(store: Store, name: str) -> str | None:
     return next((str(one.highest) for one in store.models() if one.model == name), None)
 
 
-def _code(named: str | None, store: Store) -> Path | None:
-    """Return the folder of the training repository; the store itself is none."""
-    if named:
-        folder = Path(named)
-        if not folder.is_dir():
-            raise InvalidInput(f"there is no folder '{named}'", hint="leave --code out, or mend it")
-        return folder
-    here = Path.cwd()
-    return None if here.is_relative_to(Path(store.path).resolve()) else here
+def _code(named: str | None) -> Path:
+    """Return a folder of the training repository: the one that was named, else where we are."""
+    folder = Path(named or ".")
+    if not folder.is_dir():
+        raise InvalidInput(f"there is no folder '{named}'", hint="leave --code out, or mend it")
+    return folder
 
 
 def _metrics_of(path: str | None) -> dict[str, Any]:

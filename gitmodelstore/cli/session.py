@@ -26,6 +26,7 @@ class Session:
         plain: whether --no-color was given.
         quiet: whether to leave out notes.
         verbose: whether to show the traceback of a fault of our own.
+        command: the name of the command that runs; None before one is found.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,7 @@ class Session:
         self.plain = False
         self.quiet = False
         self.verbose = False
+        self.command: str | None = None
         self._store: Store | None = None
 
     def store(self) -> Store:

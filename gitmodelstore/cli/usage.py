@@ -46,11 +46,15 @@ def _option(names: list[str], attribute: str, hidden: bool, **kind: Any) -> clic
     return click.Option(names, hidden=hidden, expose_value=False, callback=remember, **kind)
 
 
-def as_error(error: click.UsageError) -> tuple[str, str | None]:
-    """Return the message and the hint for a command line that cannot be understood."""
+def as_error(error: click.UsageError, command: str | None) -> tuple[str, str | None]:
+    """Return the message and the hint for a command line that cannot be understood.
+
+    Args:
+        error: what is wrong with it.
+        command: the name of its command; None when none was found.
+    """
     hint = getattr(error, "hint", None)
-    name = error.ctx.info_name if error.ctx and error.ctx.parent else None
-    entry = BY_NAME.get(name or "")
+    entry = BY_NAME.get(command or "")
     if isinstance(error, click.NoSuchOption):
         near = [known for known in error.possibilities or () if known.startswith("--")]
         message = f"no such option '{error.option_name}'"

@@ -79,13 +79,17 @@ def faults(cls: type[Declared], value: Any, where: Where = "") -> Iterator[Fault
             yield place((where, field.name)), "missing"
 
 
-def read(cls: type[T], value: Mapping[str, Any]) -> T:
-    """Return the `cls` that a JSON object without faults describes."""
+def read(cls: type[T], value: Mapping[str, Any], **further: Any) -> T:
+    """Return the `cls` that a JSON object without faults describes.
+
+    `further` are arguments of its constructor that are not in the document.
+    """
     return cls(
         **{
             field.of_class: field.kind.read(value[field.name]) if field.name in value else None
             for field in cls.FIELDS
-        }
+        },
+        **further,
     )
 
 

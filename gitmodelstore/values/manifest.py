@@ -393,6 +393,7 @@ class Manifest:
     artifacts: tuple[Artifact, ...]
     custom: JsonMap
     schema: str = SCHEMA
+    _judged: bool = field(default=False, repr=False, compare=False)  # by `parse`, already
     _written: JsonMap = field(init=False, repr=False, compare=False)
 
     FIELDS: ClassVar[tuple[Field, ...]] = (
@@ -420,6 +421,8 @@ class Manifest:
     def __post_init__(self) -> None:
         written = fields.write(self)
         object.__setattr__(self, "_written", written)
+        if self._judged:
+            return
         found = [*_lost_when_written(self), *_all_faults(written)]
         if json_rules.nests_too_deep(written):
             found.append(("", f"nested more than {json_rules.MOST_LEVELS} deep"))
@@ -443,7 +446,7 @@ class Manifest:
         found = list(_all_faults(value))
         if found:
             raise _format_error(path, found)
-        manifest = fields.read(cls, value)
+        manifest = fields.read(cls, value, _judged=True)
         if manifest.render() != data:
             raise FormatError(f"{path}: not in canonical form", path=path)
         return manifest

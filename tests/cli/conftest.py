@@ -84,10 +84,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with files to register and a store in `models`; it is the working directory."""
     if not template.exists():  # made inside a test, where the environment is isolated
-        template.mkdir()
+        making = tmp_path / "making"
+        making.mkdir()
         monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-03-01T00:00:00Z")
-        make_store(template)
+        make_store(making)
         monkeypatch.delenv("GIT_COMMITTER_DATE")
+        making.rename(template)
     folder = tmp_path / "work"
     shutil.copytree(template, folder)
     # A copy has other file times than its index knows, until git has looked.

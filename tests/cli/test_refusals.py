@@ -113,7 +113,7 @@ def test_a_date_that_git_does_not_understand(place, capsys, monkeypatch):
     monkeypatch.setenv("GIT_COMMITTER_DATE", "nonsense")
 
     assert run_here(capsys, "-C", "models", "withdraw", "churn@1.0.0") == (
-        refused("`git var` failed: fatal: invalid date format: nonsense"),
+        refused("git cannot read GIT_COMMITTER_DATE: invalid date format: nonsense"),
         128,
     )
 
@@ -128,7 +128,7 @@ def test_a_registry_that_was_badly_edited(gms, git: Git):
         assert gms(*args) == (
             "",
             refused(
-                "registry.json: 'models.churn': 'Retired' is not a status name",
+                "registry.json: 'models.churn.1.0.0': 'Retired' is not a status name",
                 "see who changed it: git log -p -3 -- registry.json; then "
                 "`git restore --source=COMMIT -- registry.json` and commit",
             ),
@@ -356,6 +356,11 @@ _REGISTER = (
             _REGISTER,
         ),
         (["register", "churn"], "missing argument 'FILE'", _REGISTER),
+        (
+            ["register", "churn", "first.joblib", "-m"],
+            "option '-m' requires an argument",
+            _REGISTER,
+        ),
         (
             ["register", "churn", "first.joblib", "--metrc", "a=1"],
             "no such option '--metrc'",

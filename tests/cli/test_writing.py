@@ -144,19 +144,22 @@ def test_register_if_changed_writes_nothing_when_nothing_differs(gms, git: Git):
     )
 
 
-def test_register_records_the_repository_around_the_working_directory(gms, place, monkeypatch):
-    for args in (["init", "-q", "."], ["add", "train.csv"], ["commit", "-qm", "data"]):
-        subprocess.run(["git", *args], cwd=place, check=True)
+def test_register_records_the_repository_around_the_working_directory(place, monkeypatch):
+    for folder, branch in (("here", "trunk"), ("there", "side")):
+        (place / folder).mkdir()
+        for args in (["init", "-qb", branch], ["commit", "-qm", "none", "--allow-empty"]):
+            subprocess.run(["git", *args], cwd=place / folder, check=True)
+    monkeypatch.chdir(place / "here")
 
-    gms("register", "churn", "first.joblib")
-    gms("register", "churn", "first.joblib", "--code", "models/models")
+    main(["-C", "../models", "register", "churn", "../first.joblib"])
+    main(["-C", "../models", "register", "churn", "../first.joblib", "--code", "../there"])
 
-    store = Store.open("models")
+    store = Store.open("../models")
     assert store.show("churn@1.2.0").code.branch == "trunk"
-    assert store.show("churn@1.2.1").code.branch == "main"
+    assert store.show("churn@1.2.1").code.branch == "side"
 
 
-def test_register_from_inside_the_store_records_no_code(gms, place, monkeypatch):
+def test_register_from_inside_the_store_records_no_code(place, monkeypatch):
     monkeypatch.chdir(place / "models")
 
     assert main(["register", "churn", "../first.joblib", "-q"]) == 0
@@ -249,10 +252,15 @@ def test_rollback_keeps_the_replaced_version_when_asked(gms):
     )
 
 
-def test_log_prints_nothing_that_a_terminal_would_act_on(gms):
-    gms("promote", "fraud@1.0.0", "registered", "--reason", "a\x1b[2Jb")
+def test_log_prints_nothing_that_a_terminal_would_act_on(gms, git: Git):
+    path = Path("models/registry.json")
+    path.write_text(path.read_text().replace('"staging"', '"registered"'))
+    git("commit", "-qa", "--author", "E\x1b[2Jve <eve@example.org>", "-m", "by hand")
 
-    assert gms("log", "-n1").stdout.endswith("\n    a\\x1b[2Jb\n")
+    stdout = gms("log", "-n1").stdout
+
+    assert "Author: E\\x1b[2Jve <eve@example.org>\n" in stdout
+    assert "\x1b" not in stdout
 
 
 def test_a_damaged_version_does_not_stop_the_list(gms, git: Git):

@@ -1,0 +1,133 @@
+"""Speed of the store, as ratios measured side by side in one run; see README.md."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import itertools
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, PowerTransformer
+
+import gitmodelstore as gms
+
+NUMERIC = ["income", "age", "loan_amount", "credit_score"]
+
+
+def credit_pipeline(seed: int = 0) -> Any:
+    """The credit pipeline S, fitted on simulated loans."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({name: rng.lognormal(size=3000) for name in NUMERIC})
+    X["home"] = rng.choice(["own", "rent", "mortgage"], 3000)
+    y = (X["income"] * X["credit_score"] < X["loan_amount"]).astype(int)
+    columns = make_column_transformer(
+        (make_pipeline(SimpleImputer(strategy="median"), PowerTransformer()), NUMERIC),
+        (make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder()), ["home"]),
+    )
+    return make_pipeline(columns, GradientBoostingClassifier(n_estimators=200, max_depth=4)).fit(
+        X, y
+    )
+
+
+def seconds(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+class Comparison:
+    """Runs two actions in turn and prints how the first compares with the second."""
+
+    def __init__(self, pairs: int, pause_seconds: float) -> None:
+        self._pairs = pairs
+        self._pause_seconds = pause_seconds
+
+    def show(
+        self, name: str, measured: Callable[[], object], yardstick: Callable[[], object]
+    ) -> None:
+        measured(), yardstick()  # warm
+        pairs = []
+        for _ in range(self._pairs):
+            time.sleep(self._pause_seconds)
+            pairs.append((seconds(measured), seconds(yardstick)))
+        ratios = [a / b for a, b in pairs]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        mine, other = (statistics.median(side) * 1000 for side in zip(*pairs, strict=True))
+        print(
+            f"{name:<34} {mine:8.2f} ms {other:8.2f} ms   "
+            f"ratio {middle:5.2f}  ({low:.2f} to {high:.2f})",
+            flush=True,
+        )
+
+
+def registering(store: gms.Store, pipeline: Any) -> Callable[[], object]:
+    return lambda: store.register(pipeline, "credit", metrics={"auc": 0.9}, bump="patch")
+
+
+def filled(path: Path, versions: int) -> gms.Store:
+    """A store with a work tree that holds so many small versions."""
+    store = gms.Store.init(path, durable=False)
+    small = make_pipeline(SimpleImputer()).fit([[1.0], [2.0]])
+    for number in range(versions):
+        store.register(small, "credit", version=f"1.0.{number}", metrics={"auc": 0.9})
+    return gms.Store.open(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=25, help="pairs a line (25)")
+    parser.add_argument("--pause", type=float, default=0.3, help="seconds between pairs (0.3)")
+    parser.add_argument("--versions", type=int, default=1000, help="of the large store (1000)")
+    parser.add_argument("--folder", type=Path, help="where to work (a temporary folder)")
+    options = parser.parse_args()
+    comparison = Comparison(options.pairs, options.pause)
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        run(Path(name), comparison, options.versions)
+
+
+def run(folder: Path, comparison: Comparison, many: int) -> None:
+    pipeline = credit_pipeline()
+    file = folder / "pipeline.joblib"
+
+    def floor() -> None:
+        joblib.dump(pipeline, file)
+        hashlib.sha256(file.read_bytes()).hexdigest()
+
+    floor()
+    print(f"S is {file.stat().st_size / 1e6:.2f} MB; measured, yardstick, median ratio (quartiles)")
+    tree = gms.Store.init(folder / "tree")
+    bare = gms.Store.init(folder / "bare", bare=True)
+    comparison.show("register S, work tree", registering(tree, pipeline), floor)
+    comparison.show("register S, bare", registering(bare, pipeline), floor)
+    few, large = filled(folder / "few", 10), filled(folder / "many", many)
+    comparison.show(
+        f"register S at {many:,} versions / at 10",
+        registering(large, pipeline),
+        registering(few, pipeline),
+    )
+    first, second = tree.versions("credit")[:2]
+    turns = itertools.cycle([first, second])
+    git = ["git", "-C", str(tree.path), "commit", "--quiet", "--allow-empty", "-m", "nothing"]
+    comparison.show(
+        "promote, work tree / git commit",
+        lambda: tree.promote(next(turns), "production"),
+        lambda: subprocess.run(git, check=True),
+    )
+    comparison.show("load S", lambda: tree.load("credit@latest"), lambda: joblib.load(file))
+
+
+if __name__ == "__main__":
+    main()
