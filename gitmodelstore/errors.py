@@ -109,6 +109,18 @@ class StoreBusy(StoreError):
     """Another writer held the store for longer than the caller was willing to wait."""
 
 
+class MergeConflict(StoreError):
+    """Two histories of the store that no merge by meaning can join.
+
+    Attributes:
+        clashes: each as "model version: what either side did".
+    """
+
+    def __init__(self, message: str, clashes: Iterable[str], *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.clashes = tuple(clashes)
+
+
 # What is on disk
 
 

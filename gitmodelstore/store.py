@@ -344,13 +344,14 @@ class Store:
         self,
         ref: str | ModelVersion,
         *,
-        successor: str | Version | None = None,
+        successor: str | Version | ModelVersion | None = None,
         reason: str | None = None,
     ) -> tuple[Event, ...]:
         """Retire a version; one in production only with the version that takes over.
 
         Raises:
-            LifecycleError: it holds an exclusive status and no successor is named.
+            LifecycleError: it holds an exclusive status and no successor is named, or
+                it holds none and one is.
         """
         return self._retire(ref, "archived", successor, reason)
 
@@ -358,13 +359,14 @@ class Store:
         self,
         ref: str | ModelVersion,
         *,
-        successor: str | Version | None = None,
+        successor: str | Version | ModelVersion | None = None,
         reason: str | None = None,
     ) -> tuple[Event, ...]:
         """Mark a version as bad: from then on only its exact number finds it.
 
         Raises:
-            LifecycleError: it holds an exclusive status and no successor is named.
+            LifecycleError: it holds an exclusive status and no successor is named, or
+                it holds none and one is.
         """
         return self._retire(ref, "withdrawn", successor, reason)
 
@@ -372,7 +374,7 @@ class Store:
         self,
         model: str,
         *,
-        to: str | Version | None = None,
+        to: str | Version | ModelVersion | None = None,
         keep: bool = False,
         reason: str | None = None,
     ) -> tuple[Event, ...]:
@@ -437,7 +439,7 @@ class Store:
         self,
         ref: str | ModelVersion,
         status: str,
-        successor: str | Version | None,
+        successor: str | Version | ModelVersion | None,
         reason: str | None,
     ) -> tuple[Event, ...]:
         from gitmodelstore.operations.lifecycle import retire

@@ -15,6 +15,8 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     for name in list(os.environ):
         if name.startswith(("GIT_", "GITMODELSTORE", "GMS_", "XDG_")):
             monkeypatch.delenv(name)
+    for name in ("COLUMNS", "LINES", "PAGER", "LESS", "EDITOR", "VISUAL"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("NO_COLOR", "1")

@@ -33,7 +33,8 @@ def download(snapshot: Snapshot, version: ModelVersion, target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        for name in snapshot.files(version):
+        declared = [entry.path for entry in manifest.artifacts]
+        for name in dict.fromkeys([*snapshot.files(version), *declared]):
             data = read_verified(snapshot, version, name, manifest)
             with writing(target):
                 (partial / name).write_bytes(data)

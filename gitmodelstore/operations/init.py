@@ -155,10 +155,13 @@ def _nearest_folder(path: Path) -> Path:
 
 
 def _refuse_occupied(path: Path) -> None:
-    if not path.exists():
+    nearest = next(above for above in (path, *path.parents) if above.exists())
+    if not nearest.is_dir():
+        raise NotAStore(
+            f"'{nearest}' is a file", hint="name a folder for the store: gms init models"
+        )
+    if nearest != path:
         return
-    if not path.is_dir():
-        raise NotAStore(f"'{path}' is a file", hint="name a folder for the store: gms init models")
     with writing(path):
         found = sorted(entry.name for entry in path.iterdir() if entry.name not in _OURS)
     if found:
@@ -207,7 +210,17 @@ def _name_in_pyproject(path: Path, relative: str) -> bool:
     if header:
         text = text[: header.end()] + line + text[header.end() :]
     else:
-        text = text.rstrip("\n") + f"\n\n[tool.gitmodelstore]\n{line}"
+        text = f"{text.rstrip()}\n\n[tool.gitmodelstore]\n{line}".lstrip()
+    if not _is_toml(text):  # the table is written in some other way; only its owner can add to it
+        return False
     with writing(path):
         path.write_text(text, encoding="utf-8")
+    return True
+
+
+def _is_toml(text: str) -> bool:
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return False
     return True

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from gitmodelstore.errors import LifecycleError, VersionNotFound
+from gitmodelstore.errors import InvalidInput, LifecycleError, VersionNotFound
 from gitmodelstore.operations.publish import Draft, Writer, publish
-from gitmodelstore.operations.resolve import resolve
+from gitmodelstore.operations.resolve import Named, resolve, resolve_of
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import Event, events_of, kind_of, write_trailers
+from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.policy import ARCHIVED, WITHDRAWN, Policy
+from gitmodelstore.values.policy import ARCHIVED, PRODUCTION, WITHDRAWN, Policy
 from gitmodelstore.values.reference import Reference
 from gitmodelstore.values.registry import Registry
 from gitmodelstore.values.version import Version
@@ -33,10 +34,10 @@ def promote(
         What happened, none where every version had the status already.
 
     Raises:
-        LifecycleError: no such status, or a reference that names no version of its own.
+        LifecycleError: no such status, or a reference that names no version of its own; or
+            a version would leave an exclusive status for the archive.
         StoreError: a reference that names nothing; nothing was written.
     """
-    events: list[Event] = []
 
     def draft(snapshot: Snapshot) -> Draft | None:
         snapshot.policy.check_status(status)
@@ -44,15 +45,15 @@ def promote(
         _refuse_two_of_one_model(versions, status, snapshot.policy)
         after = snapshot.registry
         for version in versions:
+            if status in (ARCHIVED, WITHDRAWN) and _would_vacate(snapshot, version, status):
+                raise _vacant(version, status)
             after = assigned(after, snapshot.policy, version.model, version.version, status)
         subject = f"promote {', '.join(map(str, versions))} to {status}"
         return compose(snapshot, after, subject, reason)
 
-    before = Snapshot.now(repository)
-    published = publish(repository, writer, draft)
-    events += written(before, published)
+    published, events = commit(repository, writer, draft)
     _tell_vacated(events, published, writer)
-    return tuple(events)
+    return events
 
 
 def retire(
@@ -61,7 +62,7 @@ def retire(
     ref: Ref,
     status: str,
     *,
-    successor: str | Version | None,
+    successor: Named | None,
     reason: str | None,
 ) -> tuple[Event, ...]:
     """Archive or withdraw a version.
@@ -74,21 +75,23 @@ def retire(
         reason: why.
 
     Raises:
-        LifecycleError: it holds an exclusive status and no successor is named.
+        LifecycleError: it holds an exclusive status and no successor is named, or it
+            holds none and one is.
     """
 
     def draft(snapshot: Snapshot) -> Draft | None:
         version = resolve(snapshot, ref)
         after = snapshot.registry
-        if version.status in snapshot.policy.exclusive and status != version.status:
-            heir = _heir(snapshot, version, status, successor)
+        if successor is None and _would_vacate(snapshot, version, status):
+            raise _vacant(version, status)
+        if successor is not None and version.status != status:
+            heir = _heir(snapshot, version, successor)
             after = assigned(after, snapshot.policy, version.model, heir, version.status)
         after = after.with_status(version.model, version.version, status)
         verb = "archive" if status == ARCHIVED else "withdraw"
         return compose(snapshot, after, f"{verb} {version}", reason)
 
-    before = Snapshot.now(repository)
-    return written(before, publish(repository, writer, draft))
+    return commit(repository, writer, draft)[1]
 
 
 def assigned(
@@ -119,7 +122,12 @@ def compose(
         reason: why; None without one.
         kinds: what a change is called where it is not what the difference says.
         folders: model to the tree that replaces its folder.
+
+    Raises:
+        InvalidInput: the reason holds a character that a reader could not see.
     """
+    if found := hidden_character(" ".join((reason or "").split())):
+        raise InvalidInput(f"the reason holds the hidden character {found}")
     changes = {
         change: (kinds or {}).get(change.version) or kind_of(change)
         for change in snapshot.registry.changes(after)
@@ -130,19 +138,33 @@ def compose(
     return Draft(message, after, folders or {})
 
 
-def written(before: Snapshot, published: Snapshot) -> tuple[Event, ...]:
-    """Return the events of the commit that `publish` made; none when it made none."""
-    commit = published.commit
-    if commit.oid == before.commit.oid or not commit.parents:
-        return ()
-    repository = published.repository
-    parent = Snapshot(repository, repository.commit(commit.parents[0]))
-    return events_of(
-        parent.registry.changes(published.registry),
-        commit.message,
-        commit=commit.oid,
-        when=commit.when,
-        who=commit.author,
+def commit(
+    repository: Repository, writer: Writer, draft: Callable[[Snapshot], Draft | None]
+) -> tuple[Snapshot, tuple[Event, ...]]:
+    """Publish what `draft` makes of the store.
+
+    Returns:
+        The store after it, and the events of the commit; none where there was
+        nothing to do.
+    """
+    wanted: Draft | None = None
+    before: Snapshot | None = None
+
+    def noted(snapshot: Snapshot) -> Draft | None:
+        nonlocal wanted, before
+        wanted, before = draft(snapshot), snapshot
+        return wanted
+
+    published = publish(repository, writer, noted)
+    if wanted is None or before is None:
+        return published, ()
+    made = published.commit
+    return published, events_of(
+        before.registry.changes(published.registry),
+        made.message,
+        commit=made.oid,
+        when=made.when,
+        who=made.author,
     )
 
 
@@ -168,18 +190,33 @@ def _refuse_two_of_one_model(versions: Sequence[ModelVersion], status: str, poli
         raise LifecycleError(f"only one version of '{twice}' can be in {status}")
 
 
-def _heir(
-    snapshot: Snapshot, version: ModelVersion, status: str, successor: str | Version | None
-) -> Version:
-    """Return the version that takes over, as the caller must name it."""
+def _would_vacate(snapshot: Snapshot, version: ModelVersion, status: str) -> bool:
+    """Whether an exclusive status would have nobody if this version came to another one."""
+    holders = snapshot.registry.holders(version.model, version.status)
+    return (
+        version.status in snapshot.policy.exclusive
+        and status != version.status
+        and holders == (version.version,)
+    )
+
+
+def _vacant(version: ModelVersion, status: str) -> LifecycleError:
     verb = "archive" if status == ARCHIVED else "withdraw"
-    if successor is None:
+    return LifecycleError(
+        f"{version} is in {version.status}, which would have nobody then",
+        hint=f"name who takes over: gms {verb} {version.ref} --successor VERSION, or go back "
+        f"with `gms rollback {version.model}`",
+    )
+
+
+def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Version:
+    """Return the version that takes over the status of another."""
+    heir = resolve_of(snapshot, version.model, successor)
+    if version.status not in snapshot.policy.exclusive:
         raise LifecycleError(
-            f"{version} is in {version.status}, which would have nobody then",
-            hint=f"name who takes over: gms {verb} {version.ref} --successor VERSION, or go back "
-            f"with `gms rollback {version.model}`",
+            f"{version} is in {version.status}, in which nobody succeeds it",
+            hint=f"leave the successor out; to promote it: gms promote {heir.ref} {PRODUCTION}",
         )
-    heir = resolve(snapshot, f"{version.model}@{successor}")
     if heir.version == version.version:
         raise LifecycleError(f"{version} cannot succeed itself")
     if heir.status == WITHDRAWN:

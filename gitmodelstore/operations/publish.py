@@ -8,15 +8,16 @@ durable; the branch moves by compare-and-swap; the tags are set; the note goes.
 The work trees move before the branch, not after: a process that dies in between
 leaves the new version staged, which the next writer undoes. The other way round
 it would leave the reverse staged, and a `git commit -a` by hand would silently
-revert the version.
+revert the version. Where somebody commits by hand in that moment, what was staged
+is in their commit, and is left alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 
 from gitmodelstore.checks.registry import registry_faults
 from gitmodelstore.errors import (
@@ -24,12 +25,12 @@ from gitmodelstore.errors import (
     LifecycleError,
     LocalChanges,
     StoreBusy,
-    VersionExists,
+    StoreError,
 )
 from gitmodelstore.operations.snapshot import Snapshot, registries
 from gitmodelstore.plumbing import disk, journal, lock, refs, worktree
 from gitmodelstore.plumbing.identity import Identity
-from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository
+from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository, writing
 from gitmodelstore.values.layout import MODELS, REGISTRY
 from gitmodelstore.values.registry import Registry
 
@@ -88,11 +89,11 @@ def publish(
     Raises:
         StoreBusy: other writers did not leave a gap.
         LocalChanges: uncommitted work is in the way; nothing was changed.
-        LifecycleError, FormatError: the result would not be a sound store.
-        CannotWrite: the disk does not take it.
+        LifecycleError, FormatError, VersionExists: the result would not be a sound store.
+        CannotWrite, GitFailed: the disk, or git, does not take it.
     """
-    with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds):
-        recover(repository, writer.notify)
+    with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held:
+        recover(repository, writer.notify, held)
         for _ in range(_MOST_TRIES):
             snapshot = Snapshot.now(repository)
             wanted = draft(snapshot)
@@ -101,7 +102,7 @@ def publish(
             _validate(snapshot, wanted)
             commit = _write_commit(snapshot, wanted, writer)
             tags = _write_tags(repository, commit, wanted, writer)
-            if _swap(snapshot, commit, tags, wanted, writer):
+            if _swap(snapshot, commit, tags, wanted, writer, held):
                 return Snapshot(repository, repository.commit(commit))
     raise StoreBusy(
         f"{repository.branch} moved {_MOST_TRIES} times while this was being written",
@@ -109,25 +110,27 @@ def publish(
     )
 
 
-def recover(repository: Repository, notify: Callable[[str], None]) -> None:
-    """Finish or undo what a dead writer began. Call it under the writer lock.
+def recover(repository: Repository, notify: Callable[[str], None], held: int) -> None:
+    """Finish or undo what a dead writer began. Call it under the writer lock, `held`.
 
     Raises:
         LocalChanges: a work tree that has to follow holds uncommitted changes.
+        CannotWrite, GitFailed: it cannot follow for another reason.
     """
     note = journal.read(repository.common_dir)
     if note is None:
         return
+    refs.remove_own(repository, note.new, note.tags)
     tip = repository.head(repository.branch)
-    if tip == note.old:
-        _move(repository, note.folders, note.new, note.old)
-    elif tip == note.new:
-        _move(repository, note.folders, note.old, note.new)
-    held = tip is not None and tip != note.old
-    if held and repository.find_commit(note.new) and repository.is_ancestor(note.new, tip or ""):
-        for name, oid in note.tags.items():
-            if refs.create_tag(repository, name, oid):
-                notify(f"set tag {name}, which an interrupted write had left out")
+    new = repository.find_commit(note.new)
+    if tip is None or new is None:  # the power went before its objects were on the disk
+        pass
+    elif repository.is_ancestor(new, tip):
+        if tip == new:
+            _follow(repository, note, held)
+        _set_tags(repository, note.tags, notify, "which an interrupted write had left out")
+    else:
+        _undo(repository, note, tip, held)
     journal.clear(repository.common_dir)
 
 
@@ -136,11 +139,7 @@ def _validate(snapshot: Snapshot, wanted: Draft) -> None:
     if found:
         raise LifecycleError(found[0])
     for name in wanted.tags:
-        if snapshot.repository.ref(f"refs/tags/{name}"):
-            raise VersionExists(
-                f"tag '{name}' exists, but the branch holds no such version",
-                hint=f"see what it is with `git show {name}`; a version number is never used twice",
-            )
+        refs.check_free(snapshot.repository, name)
 
 
 def _write_commit(snapshot: Snapshot, wanted: Draft, writer: Writer) -> str:
@@ -177,27 +176,31 @@ def _write_tags(
 
 
 def _swap(
-    snapshot: Snapshot, commit: str, tags: dict[str, str], wanted: Draft, writer: Writer
+    snapshot: Snapshot,
+    commit: str,
+    tags: dict[str, str],
+    wanted: Draft,
+    writer: Writer,
+    held: int,
 ) -> bool:
     """Make a written commit the store's; return False, all undone, when the branch had moved."""
     repository = snapshot.repository
-    old = snapshot.commit.oid
     trees = worktree.on_branch(repository)
     worktree.check(trees)
     folders = tuple(str(tree.folder) for tree in trees)
-    journal.write(repository.common_dir, journal.Note(old, commit, tags, folders))
+    note = journal.Note(snapshot.commit.oid, commit, tags, folders)
+    journal.write(repository.common_dir, note)
     try:
-        moved = _follow_and_advance(repository, trees, old, commit, wanted, writer)
+        moved = _follow_and_advance(repository, trees, note, wanted, writer, held)
     except BaseException:
-        recover(repository, writer.notify)
+        with suppress(StoreError):  # the note stays for the next writer
+            recover(repository, writer.notify, held)
         raise
     if not moved:
-        _move(repository, folders, commit, old)
-        journal.clear(repository.common_dir)
+        recover(repository, writer.notify, held)
         return False
-    for name, oid in tags.items():
-        refs.create_tag(repository, name, oid)
-    journal.clear(repository.common_dir)
+    if _set_tags(repository, tags, writer.notify):
+        journal.clear(repository.common_dir)
     if repository.work_tree and not trees:
         name = repository.branch.removeprefix("refs/heads/")
         writer.notify(f"'{name}' is not checked out here: the work tree was left alone")
@@ -207,24 +210,31 @@ def _swap(
 def _follow_and_advance(
     repository: Repository,
     trees: tuple[worktree.WorkTree, ...],
-    old: str,
-    commit: str,
+    note: journal.Note,
     wanted: Draft,
     writer: Writer,
+    held: int,
 ) -> bool:
     """Move the work trees, sync beside that, then move the branch."""
-    running = [(tree, worktree.start(tree, old, commit)) for tree in trees]
+    running = []
     try:
+        for tree in trees:
+            running.append((tree, worktree.start(tree, note.old, note.new, lock=held)))
         if writer.durable:
-            disk.sync(repository.common_dir)
+            with writing(repository.common_dir):
+                disk.sync(repository.common_dir)
     finally:
-        refused = [error for tree, process in running if (error := _outcome(tree, process))]
+        refused = {tree: error for tree, process in running if (error := _outcome(tree, process))}
     if refused:
-        raise refused[0]
+        # Where uncommitted work is in the way nothing was changed: nothing is to be undone.
+        untouched = {str(t.folder) for t, e in refused.items() if isinstance(e, LocalChanges)}
+        left = tuple(folder for folder in note.folders if folder not in untouched)
+        journal.write(repository.common_dir, replace(note, folders=left))
+        raise next(iter(refused.values()))
     return refs.advance(
         repository,
-        old,
-        commit,
+        note.old,
+        note.new,
         who=writer.committer,
         when=writer.when,
         what=wanted.message.partition("\n")[0],
@@ -232,16 +242,63 @@ def _follow_and_advance(
     )
 
 
-def _outcome(tree: worktree.WorkTree, process: worktree.Process) -> Exception | None:
+def _outcome(tree: worktree.WorkTree, process: worktree.Process) -> StoreError | None:
     try:
         worktree.finish(tree, process)
-    except LocalChanges as error:
+    except StoreError as error:
         return error
     return None
 
 
-def _move(repository: Repository, folders: tuple[str, ...], old: str, new: str) -> None:
-    """Bring the noted work trees that still have the branch from one commit to another."""
-    for tree in worktree.on_branch(repository):
-        if str(tree.folder) in folders and Path(tree.folder).is_dir():
-            worktree.finish(tree, worktree.start(tree, old, new))
+def _set_tags(
+    repository: Repository, tags: Mapping[str, str], notify: Callable[[str], None], why: str = ""
+) -> bool:
+    """Set tags on what the branch holds; return False when one could not be.
+
+    The version is there with or without its tag, so that a tag is no reason to fail.
+    """
+    done = True
+    for name, oid in tags.items():
+        try:
+            if refs.create_tag(repository, name, oid) and why:
+                notify(f"set tag {name}, {why}")
+        except StoreError as error:
+            notify(f"tag {name} could not be set: {error}")
+            done = False
+    return done
+
+
+def _noted(repository: Repository, note: journal.Note) -> list[worktree.WorkTree]:
+    """Return the noted work trees that still have the branch."""
+    return [tree for tree in worktree.on_branch(repository) if str(tree.folder) in note.folders]
+
+
+def _follow(repository: Repository, note: journal.Note, held: int) -> None:
+    for tree in _noted(repository, note):
+        worktree.finish(tree, worktree.start(tree, note.old, note.new, lock=held))
+
+
+def _undo(repository: Repository, note: journal.Note, tip: str, held: int) -> None:
+    """Take back what is staged in the noted work trees, or half written there.
+
+    Every write changes the registry, and the index is written in one go, so that it
+    says whether a work tree had moved. A commit by hand may have taken what was
+    staged; then it belongs there.
+
+    Args:
+        repository, note, held: as in `recover`.
+        tip: where the branch stands: on the noted old commit, or where plain git put it.
+    """
+    old, new, now = (_registry_oid(repository, commit) for commit in (note.old, note.new, tip))
+    if now == new:
+        return
+    for tree in _noted(repository, note):
+        if worktree.staged(tree, REGISTRY) == new:
+            worktree.finish(tree, worktree.start(tree, note.new, tip, lock=held))
+        elif now == old:
+            worktree.mend(repository, tree, note.old, note.new)
+
+
+def _registry_oid(repository: Repository, commit: str) -> str | None:
+    entry = repository.entry(repository.commit(commit).tree, REGISTRY)
+    return entry.oid if entry else None

@@ -16,6 +16,8 @@ from gitmodelstore.values.version import Version, VersionRange
 
 _MOST_NAMED = 5  # versions that a hint lists
 
+Named = str | Version | ModelVersion  # a version of a model that is known already
+
 
 def resolve(snapshot: Snapshot, ref: str | Reference | ModelVersion) -> ModelVersion:
     """Return the version that `ref` names, with its status in `snapshot`.
@@ -29,11 +31,27 @@ def resolve(snapshot: Snapshot, ref: str | Reference | ModelVersion) -> ModelVer
         return snapshot.version(ref.model, ref.version)
     reference = ref if isinstance(ref, Reference) else Reference.parse(ref)
     model = reference.model
-    if model is None or (reference.commit and model not in snapshot.registry.models):
-        return _by_commit(snapshot, reference)
+    if reference.commit and model not in snapshot.registry.models:
+        return _by_commit(snapshot, reference.commit)
     check_model(snapshot, model)
     asked = snapshot.at(reference.at) if reference.at else snapshot
-    return asked.version(model, _select(asked, snapshot, reference, model))
+    return snapshot.version(model, _select(asked, reference, model))
+
+
+def resolve_of(snapshot: Snapshot, model: str, named: Named) -> ModelVersion:
+    """Return the version of `model` that `named` means: a number, or what may follow the "@".
+
+    Raises:
+        InvalidReference: it is of another model.
+        StoreError: as in `resolve`.
+    """
+    if isinstance(named, ModelVersion):
+        found = resolve(snapshot, named)
+    else:
+        found = resolve(snapshot, str(named) if "@" in str(named) else f"{model}@{named}")
+    if found.model != model:
+        raise InvalidReference(f"'{found}' is no version of '{model}'")
+    return found
 
 
 def check_model(snapshot: Snapshot, model: str) -> str:
@@ -56,12 +74,11 @@ def check_model(snapshot: Snapshot, model: str) -> str:
     )
 
 
-def _select(asked: Snapshot, present: Snapshot, reference: Reference, model: str) -> Version:
-    """Return the version of `model` that the selector means.
+def _select(asked: Snapshot, reference: Reference, model: str) -> Version:
+    """Return the version of `model` that the selector means in `asked`.
 
-    Args:
-        asked: the store at the moment that the reference asks about.
-        present: the store now, which knows what was withdrawn since.
+    What was withdrawn later does not count: asked about a day, the answer is the one
+    that was given on that day.
     """
     selector = reference.selector
     if isinstance(selector, Version):
@@ -72,12 +89,15 @@ def _select(asked: Snapshot, present: Snapshot, reference: Reference, model: str
     if selector == LATEST:
         found = _candidates(asked, model)
         releases = [v for v in found if not v.is_prerelease] or found
-        what = f"'{model}' has no version to go back to with '{reference.text}'"
-        what = what if reference.back else f"every version of '{model}' is withdrawn"
+        what = f"every version of '{model}' is withdrawn"
+        if reference.back:
+            what = f"'{model}' has no version to go back to with '{reference.text}'"
+        elif model not in asked.registry.models:
+            what = f"no version of '{model}'"
         return _first(releases[reference.back :], what, asked, model)
     status = asked.policy.check_status(selector or "")
     if reference.back:
-        return _earlier_holder(asked, present, model, status, reference)
+        return _earlier_holder(asked, model, status, reference.back)
     return _holder(asked, model, status)
 
 
@@ -106,18 +126,16 @@ def _holder(asked: Snapshot, model: str, status: str) -> Version:
     )
 
 
-def _earlier_holder(
-    asked: Snapshot, present: Snapshot, model: str, status: str, reference: Reference
-) -> Version:
+def _earlier_holder(asked: Snapshot, model: str, status: str, back: int) -> Version:
     line: list[Version] = []
     for version, _ in holders(asked, model, status):
-        withdrawn = present.registry.status(model, version) == WITHDRAWN
+        withdrawn = asked.registry.status(model, version) == WITHDRAWN
         if not withdrawn and (not line or line[-1] != version):
             line.append(version)
-        if len(line) > reference.back:
+        if len(line) > back:
             return line[-1]
     raise VersionNotFound(
-        f"'{model}' has no holder of {status} {reference.back} before the present one",
+        f"'{model}' has no holder of {status} {back} before the present one",
         hint=f"see them with `gms log {model}`",
     )
 
@@ -146,13 +164,13 @@ def what_there_is(asked: Snapshot, model: str) -> str:
     return f"there is {named}" + (", …" if len(versions) > _MOST_NAMED else "")
 
 
-def _by_commit(snapshot: Snapshot, reference: Reference) -> ModelVersion:
+def _by_commit(snapshot: Snapshot, prefix: str) -> ModelVersion:
     """Return the one version that a commit introduced."""
-    oid = snapshot.repository.find_commit(reference.commit or "")
+    oid = snapshot.repository.find_commit(prefix)
     if oid is None:
-        if reference.model:
-            check_model(snapshot, reference.model)
-        raise InvalidReference(f"'{reference.text}' names no commit of this store")
+        raise VersionNotFound(
+            f"no model and no commit '{prefix}'", hint="see the models with `gms list`"
+        )
     commit = snapshot.repository.commit(oid)
     before = (
         registry_of(snapshot.repository, snapshot.repository.commit(commit.parents[0]))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from gitmodelstore.errors import RollbackError, StoreBusy
 from gitmodelstore.operations.history import holders
-from gitmodelstore.operations.lifecycle import assigned, compose, written
-from gitmodelstore.operations.load import load
-from gitmodelstore.operations.publish import Draft, Writer, publish
-from gitmodelstore.operations.resolve import check_model, resolve
+from gitmodelstore.operations.lifecycle import assigned, commit, compose
+from gitmodelstore.operations.load import load, read_verified
+from gitmodelstore.operations.publish import Draft, Writer
+from gitmodelstore.operations.resolve import Named, check_model, resolve_of
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import ROLLED_BACK, Event
-from gitmodelstore.values.layout import folder
+from gitmodelstore.values.layout import PIPELINE, folder
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.policy import ARCHIVED, PRODUCTION, WITHDRAWN
 from gitmodelstore.values.version import Version
@@ -22,15 +22,15 @@ def rollback(
     writer: Writer,
     model: str,
     *,
-    to: str | Version | None,
+    to: Named | None,
     keep: bool,
     reason: str | None,
 ) -> tuple[Event, ...]:
     """Put an earlier version of a model back into production, in one commit.
 
     Its folder is restored from its own commit, and the version that it replaces is
-    withdrawn. History is not rewritten. Before anything is written, the bytes of
-    the earlier version are verified and loaded here.
+    withdrawn. History is not rewritten. Before anything is written, every file of
+    the earlier version is verified, and its pipeline loaded here.
 
     Args:
         repository, writer: the store, and who writes.
@@ -47,6 +47,9 @@ def rollback(
     before = Snapshot.now(repository)
     target = _target(before, model, to)
     load(before, target, writer.notify)
+    for name in before.files(target):
+        if name != PIPELINE:
+            read_verified(before, target, name)
 
     def draft(snapshot: Snapshot) -> Draft | None:
         if _target(snapshot, model, to).version != target.version:
@@ -68,15 +71,15 @@ def rollback(
             folders={model: tree.oid} if tree else None,
         )
 
-    return written(before, publish(repository, writer, draft))
+    return commit(repository, writer, draft)[1]
 
 
-def _target(snapshot: Snapshot, model: str, to: str | Version | None) -> ModelVersion:
+def _target(snapshot: Snapshot, model: str, to: Named | None) -> ModelVersion:
     check_model(snapshot, model)
     present = snapshot.registry.holders(model, PRODUCTION)
     if to is None:
         return _holder_before(snapshot, model, present)
-    target = resolve(snapshot, f"{model}@{to}")
+    target = resolve_of(snapshot, model, to)
     if target.version in present:
         raise RollbackError(f"{target} is in production already")
     if target.status == WITHDRAWN:

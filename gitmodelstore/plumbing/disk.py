@@ -6,6 +6,7 @@ which is the calling program's to turn, not ours.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable
@@ -19,6 +20,9 @@ def sync(folder: Path, files: Iterable[Path] = ()) -> None:
 
     On Linux one syncfs for the file system; elsewhere, which has no such call, an
     fsync of each of `files` and of its folder.
+
+    Raises:
+        OSError: the disk did not take all of it.
     """
     syncfs = _syncfs()
     if syncfs is None:
@@ -29,7 +33,7 @@ def sync(folder: Path, files: Iterable[Path] = ()) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         if syncfs(descriptor) != 0:
-            os.sync()
+            _fall_back()
     finally:
         os.close(descriptor)
 
@@ -46,6 +50,16 @@ def _fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _fall_back() -> None:
+    """Sync everything where syncfs is not to be had; pass on that a disk failed."""
+    import ctypes
+
+    number = ctypes.get_errno()
+    if number in (errno.EIO, errno.ENOSPC, errno.EDQUOT):
+        raise OSError(number, os.strerror(number))
+    os.sync()
 
 
 @lru_cache(maxsize=1)

@@ -64,8 +64,16 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept
 
 
-def start(args: Sequence[str], cwd: Path) -> subprocess.Popen[bytes]:
+def start(
+    args: Sequence[str], cwd: Path, *, to_the_end: bool = False, holding: tuple[int, ...] = ()
+) -> subprocess.Popen[bytes]:
     """Start `git ARGS` in `cwd` and return the running process.
+
+    Args:
+        args, cwd: what and where.
+        to_the_end: keep Ctrl-C at the terminal from it: what it does takes
+            milliseconds and must not be left half done.
+        holding: file descriptors that it keeps open as long as it lives.
 
     Raises:
         GitFailed: git is not installed.
@@ -78,6 +86,8 @@ def start(args: Sequence[str], cwd: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=holding,
+            process_group=0 if to_the_end else None,
         )
     except FileNotFoundError as error:
         if cwd.is_dir():

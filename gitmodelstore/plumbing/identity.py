@@ -45,18 +45,25 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
         NoIdentity: git does not know.
     """
     try:
-        said = git.run("var", f"GIT_{role}_IDENT", cwd=folder).decode(errors="replace").strip()
+        # In a git directory; git would pass over its configuration where a user has it trust
+        # bare repositories only by name.
+        trusting = ("-c", "safe.bareRepository=all")
+        said = git.run(*trusting, "var", f"GIT_{role}_IDENT", cwd=folder)
     except GitFailed as error:
-        if not error.stderr or "invalid date" in error.stderr:
+        if not error.stderr:
             raise
+        if "invalid date" in error.stderr:
+            said_of_date = error.stderr.removeprefix("fatal: ")
+            raise GitFailed(f"git cannot read GIT_{role}_DATE: {said_of_date}") from error
         raise NoIdentity(
             "git does not know who you are",
             hint="run `git config --global user.name 'Your Name'` and "
             "`git config --global user.email you@example.org`",
         ) from error
-    found = _IDENT.fullmatch(said)
+    line = said.decode(errors="replace").strip()
+    found = _IDENT.fullmatch(line)
     if found is None or not found["name"]:
-        raise NoIdentity(f"git names nobody as the {role.lower()}: '{said}'")
+        raise NoIdentity(f"git names nobody as the {role.lower()}: '{line}'")
     minutes = int(found["zone"][:2]) * 60 + int(found["zone"][2:])
     zone = timezone(timedelta(minutes=-minutes if found["sign"] == "-" else minutes))
     return Identity(found["name"], found["email"]), datetime.fromtimestamp(

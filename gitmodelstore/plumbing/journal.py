@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.plumbing.lock import OWN_FOLDER
+from gitmodelstore.plumbing.repository import writing
 
 _LEAST_BYTES = 1024
 
@@ -39,6 +40,9 @@ def write(common_dir: Path, note: Note) -> None:
 
     It is written over the last one, in one call and in place: a new file for each
     write costs a tenth of a small registration.
+
+    Raises:
+        CannotWrite: the disk does not take it.
     """
     _overwrite(
         common_dir,
@@ -69,7 +73,7 @@ def clear(common_dir: Path) -> None:
 
 def _overwrite(common_dir: Path, text: str) -> None:
     path = _path(common_dir)
-    with path.open("r+b" if path.exists() else "w+b", buffering=0) as file:
+    with writing(path), path.open("r+b" if path.exists() else "w+b", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         file.write(text.encode().ljust(max(size, _LEAST_BYTES)))
 

@@ -64,11 +64,14 @@ def temporary_folder(common_dir: Path) -> Path:
 
 
 def keep(common_dir: Path, temporary: Path, sha256: str) -> Path:
-    """Put a finished temporary file in its place and return it; an equal one stays."""
+    """Put a finished temporary file in its place and return it; an equal one stays.
+
+    One of another size, which a disk that was full or lost its power leaves, goes.
+    """
     path = object_path(common_dir, sha256)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary.chmod(0o444)  # never written again: a local push makes hard links of it
-    if path.exists():
+    if path.exists() and path.stat().st_size == temporary.stat().st_size:
         temporary.unlink()
     else:
         temporary.replace(path)

@@ -7,7 +7,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gitmodelstore.errors import StoreBusy
@@ -17,8 +17,11 @@ OWN_FOLDER = "gitmodelstore"  # in the git directory; nothing in it is a source 
 
 
 @contextmanager
-def exclusive(common_dir: Path, *, wait_seconds: float) -> Iterator[None]:
+def exclusive(common_dir: Path, *, wait_seconds: float) -> Iterator[int]:
     """Hold the store's writer lock.
+
+    Yields its file descriptor: a process of git that inherits it keeps the lock until
+    it has finished, even when the writer that started it dies before.
 
     Args:
         common_dir: the repository's git directory, on a local file system: network
@@ -35,8 +38,9 @@ def exclusive(common_dir: Path, *, wait_seconds: float) -> Iterator[None]:
     try:
         _acquire(descriptor, time.monotonic() + wait_seconds, wait_seconds)
         # Padded, not truncated first: some file systems flush a file that is cut short.
-        os.pwrite(descriptor, f"process {os.getpid()}".ljust(40).encode(), 0)
-        yield
+        with suppress(OSError):  # a full disk does not take the name; the lock holds without
+            os.pwrite(descriptor, f"process {os.getpid()}".ljust(40).encode(), 0)
+        yield descriptor
     finally:
         os.close(descriptor)  # which releases it
 

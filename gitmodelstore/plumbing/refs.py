@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from gitmodelstore.errors import StoreBusy
+from gitmodelstore.errors import StoreBusy, VersionExists
 from gitmodelstore.plumbing.disk import sync_folder
 from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.repository import Repository, writing
@@ -46,11 +48,11 @@ def advance(
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _make_lock(lock, repository.branch)
         try:
+            os.write(descriptor, f"{new}\n".encode())  # first of all: it says whose lock it is
             if repository.head(repository.branch) != old:
                 os.close(descriptor)
                 lock.unlink()
                 return False
-            os.write(descriptor, f"{new}\n".encode())
             if durable:
                 os.fsync(descriptor)
             os.close(descriptor)
@@ -64,12 +66,63 @@ def advance(
     return True
 
 
+def check_free(repository: Repository, name: str) -> None:
+    """Refuse a tag that could not be created. Call it under the writer lock.
+
+    Raises:
+        VersionExists: it exists, or others stand below its name.
+        StoreBusy: a process of git holds it.
+    """
+    ref = f"refs/tags/{name}"
+    if repository.ref(ref):
+        raise VersionExists(
+            f"tag '{name}' exists, but the branch holds no such version",
+            hint=f"see what it is with `git show {name}`; a version number is never used twice",
+        )
+    if _stands_below(repository.common_dir, ref):
+        raise VersionExists(
+            f"tag '{name}' cannot be set: other tags begin with '{name}/'",
+            hint=f"see them with `git tag --list '{name}/*'`; no store makes such tags",
+        )
+    lock = repository.common_dir / f"{ref}.lock"
+    if lock.exists():
+        os.close(_make_lock(lock, ref))
+        lock.unlink()
+
+
 def create_tag(repository: Repository, name: str, oid: str) -> bool:
-    """Set a tag that must not exist; return False when it does. Call it under the writer lock."""
-    path = repository.common_dir / "refs" / "tags" / f"{name}.lock"
-    if path.exists():
-        remove_corpse(path)
+    """Set a tag that must not exist; return False when it does. Call it under the writer lock.
+
+    Raises:
+        CannotWrite: the disk does not take it, or a process of git holds it.
+    """
+    path = repository.common_dir / "refs" / "tags" / name
+    remove_corpse(path.with_name(f"{path.name}.lock"))
+    with suppress(FileNotFoundError, IsADirectoryError):
+        if path.stat().st_size == 0:  # what a power cut leaves of a ref just made
+            path.unlink()
     return repository.create_ref(f"refs/tags/{name}", oid)
+
+
+def remove_own(repository: Repository, new: str, tags: Mapping[str, str]) -> None:
+    """Remove the locks that a dead writer of ours left on its branch and tags, however young.
+
+    Call it under the writer lock. What a lock holds says whose it is: nobody else would
+    move the branch to that commit. A tag of ours that is still empty counts too, since
+    nobody else makes tags of that name.
+
+    Args:
+        repository: the store.
+        new: the commit to which the branch was to move.
+        tags: name to the id of the tag object that was to be set.
+    """
+    held = {repository.branch: (new,)}
+    held |= {f"refs/tags/{name}": (oid, "") for name, oid in tags.items()}
+    for ref, contents in held.items():
+        lock = repository.common_dir / f"{ref}.lock"
+        with writing(lock), suppress(FileNotFoundError):
+            if lock.read_text(errors="replace").strip() in contents:
+                lock.unlink()
 
 
 def remove_corpse(path: Path) -> bool:
@@ -88,7 +141,15 @@ def remove_corpse(path: Path) -> bool:
     return True
 
 
-def _make_lock(lock: Path, branch: str) -> int:
+def _stands_below(common_dir: Path, ref: str) -> bool:
+    """Whether refs exist of which `ref` would have to be a folder."""
+    folder, packed = common_dir / ref, common_dir / "packed-refs"
+    if folder.is_dir() and any(path.is_file() for path in folder.rglob("*")):
+        return True
+    return packed.exists() and f" {ref}/".encode() in packed.read_bytes()
+
+
+def _make_lock(lock: Path, ref: str) -> int:
     for _ in range(50):
         try:
             return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
@@ -96,7 +157,7 @@ def _make_lock(lock: Path, branch: str) -> int:
             remove_corpse(lock)
             time.sleep(0.01)
     raise StoreBusy(
-        f"{branch} is locked by a process of git",
+        f"{ref} is locked by a process of git",
         hint=f"if no git is running, remove '{lock}'",
     )
 

@@ -119,22 +119,28 @@ class Repository:
 
         Raises:
             NotAStore: neither `path` nor a folder above it is in one.
+            UnsupportedRepository: as in `open`.
         """
-        found = pygit2.discover_repository(str(path))
-        if found is None:
-            raise _open_error(path, "not found")
-        return cls.open(Path(found))
+        try:
+            return cls(pygit2.Repository(str(path), RepositoryOpenFlag.DEFAULT))
+        except pygit2.GitError as error:
+            raise _open_error(path, str(error)) from error
 
     @classmethod
     def init(cls, path: Path, *, bare: bool, branch: str) -> Repository:
         """Make a repository with sha1 ids and loose refs, whatever git's own default is.
 
+        An empty one that is there already will do.
+
         Raises:
             CannotWrite: the folder cannot be made.
         """
         with writing(path):
-            handle = pygit2.init_repository(str(path), bare=bare, initial_head=branch)
-            handle.set_head(f"refs/heads/{branch}")  # of one that `git init` made before us
+            try:
+                handle = pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH)
+            except pygit2.GitError:
+                handle = pygit2.init_repository(str(path), bare=bare, initial_head=branch)
+            handle.set_head(f"refs/heads/{branch}")
         return cls(handle)
 
     @property
@@ -160,20 +166,41 @@ class Repository:
 
         Raises:
             CorruptStore: the ref holds no id.
+            MissingObject, IntegrityError: its commit is not here, or damaged.
         """
         try:
-            return str(self._handle.references[ref].peel(pygit2.Commit).id)
+            held = self._handle.references[ref]
         except KeyError:
             return None
         except (pygit2.GitError, ValueError) as error:
-            raise CorruptStore(f"{ref} cannot be read: {error}") from error
+            raise CorruptStore(
+                f"{ref} cannot be read: {error}",
+                hint=f"`git reflog show {ref.removeprefix('refs/heads/')}` knows where it stood; "
+                f"or fetch it from a sound clone",
+            ) from error
+        return self.commit(str(held.resolve().target)).oid
 
     def ref(self, name: str) -> str | None:
-        """Return the id that a ref holds, None when it does not exist."""
+        """Return the id that a ref holds, None when it does not exist.
+
+        An empty file counts as none: a power cut leaves one of a ref just made.
+
+        Raises:
+            IntegrityError: it holds no id.
+        """
         try:
             return str(self._handle.references[name].target)
         except KeyError:
             return None
+        except (pygit2.GitError, ValueError) as error:
+            path = self.common_dir / name
+            if path.is_file() and path.stat().st_size == 0:
+                return None
+            raise IntegrityError(
+                f"{name} cannot be read: it holds no id",
+                path=name,
+                hint=f"remove the file '{path}', then fetch the ref from a sound clone",
+            ) from error
 
     def tag(self, name: str) -> Tag | None:
         """Return an annotated tag that stands on a commit; None for no tag or any other kind."""
@@ -189,11 +216,11 @@ class Repository:
 
     def create_ref(self, name: str, oid: str) -> bool:
         """Create a ref that must not exist; return False when it does."""
-        try:
-            with writing(self.common_dir):
+        with writing(self.common_dir):
+            try:
                 self._handle.references.create(name, oid)
-        except pygit2.AlreadyExistsError:
-            return False
+            except pygit2.AlreadyExistsError:
+                return False
         return True
 
     # Reading
@@ -359,9 +386,7 @@ def writing(path: Path) -> Iterator[None]:
     """Turn what the disk and libgit2 say about a failed write under `path` into our error."""
     try:
         yield
-    except pygit2.AlreadyExistsError:
-        raise
-    except (OSError, pygit2.GitError) as error:
+    except (OSError, pygit2.GitError, pygit2.AlreadyExistsError) as error:
         raise CannotWrite(
             f"cannot write to '{path}': {_reason(error, path)}",
             hint="check the free space and the permissions of that folder",

@@ -1,18 +1,19 @@
 """The work trees that have the store's branch checked out, and how they follow it.
 
 pygit2 neither reads sparse and split indexes nor knows what is staged beside us,
-so the index and the files are moved by `git read-tree -m -u`, which refuses to
-touch uncommitted work.
+so the index and the files are moved by `git read-tree -m -u`, which looks for
+uncommitted work first and refuses to touch it, then writes the files, then the index.
 """
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitmodelstore.errors import LocalChanges
+from gitmodelstore.errors import CannotWrite, GitFailed, LocalChanges
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.repository import Repository
 
@@ -24,8 +25,29 @@ _IN_PROGRESS = {
     "CHERRY_PICK_HEAD": "cherry-pick",
     "REVERT_HEAD": "revert",
     "rebase-merge": "rebase",
+    "rebase-apply/applying": "am",
     "rebase-apply": "rebase",
 }
+
+# A pointer of Git LFS stays a pointer until `git lfs pull`, whether or not that program is
+# here. The clean filter is the user's: git needs it to see whether a pulled file was edited.
+_NO_SMUDGE = (
+    *("-c", "filter.lfs.process="),
+    *("-c", "filter.lfs.smudge="),
+    *("-c", "filter.lfs.required=false"),
+)
+
+# How git says, in its C locale, what kept it from writing; all else that it says before it
+# begins to write is uncommitted work.
+_NOT_TAKEN = (
+    "No space left",
+    "Disk quota exceeded",
+    "File too large",
+    "Permission denied",
+    "Read-only file system",
+    "Input/output error",
+)
+_IN_THE_WAY = ("would be overwritten", "would be removed", "would lose untracked", "not uptodate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +73,33 @@ def check(trees: tuple[WorkTree, ...]) -> None:
         for mark, name in _IN_PROGRESS.items():
             if (tree.git_dir / mark).exists():
                 raise LocalChanges(
-                    f"a {name} is in progress in '{tree.folder}'",
+                    f"{'an' if name[0] == 'a' else 'a'} {name} is in progress in '{tree.folder}'",
                     hint=f"finish it or run `git {name} --abort` there, then try again",
                 )
 
 
-def start(tree: WorkTree, old: str, new: str) -> Process:
+def start(tree: WorkTree, old: str, new: str, *, lock: int) -> Process:
     """Start to bring index and files of a work tree from commit `old` to commit `new`.
 
-    It changes everything or nothing, and leaves alone what differs in neither; where
-    it has already happened it changes nothing.
+    It leaves alone what differs in neither; where it has already happened it changes
+    nothing. What stops it halfway (a full disk, a filter that fails) leaves files of
+    `new` and the index of `old`: `mend`.
+
+    Args:
+        tree, old, new: what, from where, to where.
+        lock: of the writer, which is held until this has finished, come what may.
     """
-    return git.start(("read-tree", "-m", "-u", old, new), tree.folder)
+    return git.start(
+        (*_NO_SMUDGE, "read-tree", "-m", "-u", old, new),
+        tree.folder,
+        to_the_end=True,
+        holding=(lock,),
+    )
 
 
-def populate(tree: WorkTree) -> None:
-    """Write the files of a branch that was just born into an empty work tree."""
-    git.run("read-tree", "-m", "-u", "HEAD", cwd=tree.folder)
+def populate(tree: WorkTree, commit: str) -> None:
+    """Write the files of a commit into an empty work tree, and stage them."""
+    git.run("read-tree", "-m", "-u", commit, cwd=tree.folder)
 
 
 def finish(tree: WorkTree, process: Process) -> None:
@@ -75,24 +107,81 @@ def finish(tree: WorkTree, process: Process) -> None:
 
     Raises:
         LocalChanges: uncommitted work, or a lock of git, is in the way; nothing was changed.
+        CannotWrite, GitFailed: it was stopped, perhaps halfway.
     """
     _, stderr = process.communicate()
     if process.returncode == 0:
         return
     said = stderr.decode(errors="replace").strip()
+    if any(mark in said for mark in _NOT_TAKEN):
+        raise CannotWrite(
+            f"cannot write to '{tree.folder}': {_first_line(said)}",
+            hint="check the free space and the permissions of that folder",
+        )
     if "index.lock" in said:
         raise LocalChanges(
             f"another git process is at work in '{tree.folder}'",
             hint=f"wait for it; if there is none, remove '{tree.git_dir / 'index.lock'}'",
         )
+    if not any(mark in said for mark in _IN_THE_WAY):
+        raise GitFailed(
+            f"the work tree '{tree.folder}' cannot follow: "
+            f"{_first_line(said) or f'exit status {process.returncode}'}",
+            command="git read-tree",
+            stderr=said,
+        )
     raise LocalChanges(
         f"uncommitted changes in '{tree.folder}' are in the way: {_first_line(said)}",
-        hint=f"commit or stash them: git -C {tree.folder} stash --include-untracked",
+        hint="commit or stash them: "
+        f"git -C {shlex.quote(str(tree.folder))} stash --include-untracked",
     )
 
 
+def staged(tree: WorkTree, path: str) -> str | None:
+    """Return the id of the blob that the index of a work tree has at `path`; None without one."""
+    said = git.run("ls-files", "--stage", "-z", "--", path, cwd=tree.folder).decode()
+    return said.split()[1] if said else None
+
+
+def mend(repository: Repository, tree: WorkTree, old: str, new: str) -> None:
+    """Take back the files of `new` that a `start` from `old`, stopped halfway, has written.
+
+    Only what is in none of the two commits is anybody's work and stays: what is
+    missing, or is (the beginning of) the file in `new`, becomes the file in `old`.
+    """
+    listed = git.run("diff-tree", "-r", "-z", "--name-only", old, new, cwd=tree.folder)
+    back = []
+    for path in listed.decode().split("\0")[:-1]:
+        file = tree.folder / path
+        before, after = (_content(repository, commit, path) for commit in (old, new))
+        found = file.read_bytes() if file.is_file() and not file.is_symlink() else None
+        if found == before or (found is not None and not (after or b"").startswith(found)):
+            continue
+        if before is not None:
+            back.append(path)
+        else:
+            file.unlink()
+            _remove_empty(file.parent, tree.folder)
+    if back:
+        git.run(*_NO_SMUDGE, "checkout-index", "-f", "-u", "--", *back, cwd=tree.folder)
+
+
+def _content(repository: Repository, commit: str, path: str) -> bytes | None:
+    entry = repository.entry(repository.commit(commit).tree, path)
+    return bytes(repository.read(entry.oid, path)) if entry else None
+
+
+def _remove_empty(folder: Path, top: Path) -> None:
+    while folder != top and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
 def _first_line(said: str) -> str:
-    return said.partition("\n")[0].removeprefix("error: ").removeprefix("fatal: ").rstrip(".")
+    """Return the first complaint, without what GIT_TRACE adds."""
+    lines = said.splitlines() or [""]
+    line = next((line for line in lines if line.startswith(("error: ", "fatal: "))), lines[0])
+    return line.removeprefix("error: ").removeprefix("fatal: ").rstrip(".")
 
 
 def _all(repository: Repository) -> Iterator[WorkTree]:
@@ -104,7 +193,7 @@ def _all(repository: Repository) -> Iterator[WorkTree]:
     linked = common / "worktrees"
     for git_dir in sorted(linked.iterdir()) if linked.is_dir() else ():
         note = git_dir / "gitdir"
-        folder = Path(note.read_text().strip()).parent if note.exists() else None
+        folder = (git_dir / note.read_text().strip()).parent if note.exists() else None
         if folder and folder.is_dir():
             yield WorkTree(folder, git_dir)
 

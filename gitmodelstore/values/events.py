@@ -119,8 +119,8 @@ def write_trailers(changes: Mapping[Change, str], reason: str | None) -> str:
         lines += [f"Event: {kind}", f"Model: {change.model}", f"Version: {change.version}"]
         lines += [f"From: {change.before}"] if change.before else []
         lines += [f"To: {change.after}"] if change.after else []
-    if reason:
-        lines.append(f"Reason: {' '.join(reason.split())}")
+    if one_line := " ".join((reason or "").split()):
+        lines.append(f"Reason: {one_line}")
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gitmodelstore.errors import FormatError, InvalidName, LifecycleError, StoreError
 from gitmodelstore.values.layout import SETTINGS
-from gitmodelstore.values.names import did_you_mean, quoted, status_name
+from gitmodelstore.values.names import did_you_mean, nearest, quoted, status_name
 
 SCHEMA = "1.0"
 REGISTERED = "registered"
@@ -107,7 +107,7 @@ def _refuse_other_schema(value: dict[str, Any]) -> None:
 def _refuse_unknown(value: dict[str, Any]) -> None:
     for section, held in value.items():
         if section not in _KEYS:
-            raise _unknown(section, _KEYS)
+            raise _unknown("", section, _KEYS)
         keys = _KEYS[section]
         if keys is None:
             continue
@@ -115,15 +115,18 @@ def _refuse_unknown(value: dict[str, Any]) -> None:
             raise _fault(f"'{section}': expected a table")
         for key in held:
             if key not in keys:
-                raise _unknown(f"{section}.{key}", [f"{section}.{known}" for known in keys])
+                raise _unknown(f"{section}.", key, keys)
 
 
-def _unknown(key: str, known: Iterable[str]) -> FormatError:
+def _unknown(section: str, key: str, known: Iterable[str]) -> FormatError:
+    near = nearest(key, known)
+    all_known = ", ".join(f"{section}{name}" for name in known)
     return FormatError(
-        f"{SETTINGS}: unknown key {quoted(key)}",
+        f"{SETTINGS}: unknown key {quoted(f'{section}{key}')}",
         path=SETTINGS,
-        hint=did_you_mean(key, known)
-        or f"this gitmodelstore knows {', '.join(known)}; a newer one may know more",
+        hint=f"did you mean '{section}{near}'?"
+        if near
+        else f"this gitmodelstore knows {all_known}; a newer one may know more",
     )
 
 

@@ -40,16 +40,16 @@ class Reference:
 
     Attributes:
         text: as it was written.
-        model: the model's name; None when only a commit is named.
-        selector: a Version, a VersionRange, "latest" or a status; None for a commit.
+        model: the model's name.
+        selector: a Version, a VersionRange, "latest" or a status.
         back: how many holders (or releases) to go back; 0 for the one itself.
         at: the moment at which to look; None for now.
         commit: the commit id, possibly abbreviated, where `text` can be one; else None.
     """
 
     text: str
-    model: str | None
-    selector: Selector | None
+    model: str
+    selector: Selector
     back: int = 0
     at: datetime | None = None
     commit: str | None = None

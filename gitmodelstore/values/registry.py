@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -62,7 +62,7 @@ class Registry:
         for model, statuses in models.items():
             _check_model(model, statuses)
         registry = cls(models)
-        if registry.render() != data:
+        if list(models) != sorted(models) or registry.render() != data:
             raise FormatError(
                 f"{REGISTRY}: not in canonical form: models by name, versions highest first, "
                 "indented by two",
@@ -85,7 +85,9 @@ class Registry:
             models = _models(json.loads(data))
         except (ValueError, RecursionError) as error:
             raise FormatError(f"{REGISTRY}: not JSON", path=REGISTRY) from error
-        return cls({model: _readable(held) for model, held in models.items() if _is_model(model)})
+        return cls(
+            {model: _readable(held) for model, held in models.items() if _fits(model_name, model)}
+        )
 
     def render(self) -> bytes:
         """Return the bytes of registry.json, as `json.dumps(indent=2)` and a newline."""
@@ -143,27 +145,9 @@ def _version(text: str) -> Version:
 
 
 @lru_cache(maxsize=1 << 16)
-def _is_version(text: str) -> bool:
+def _fits(rule: Callable[[str], object], text: str) -> bool:
     try:
-        _version(text)
-    except StoreError:
-        return False
-    return True
-
-
-@lru_cache(maxsize=1 << 10)
-def _is_status(text: str) -> bool:
-    try:
-        status_name(text)
-    except StoreError:
-        return False
-    return True
-
-
-@lru_cache(maxsize=1 << 10)
-def _is_model(text: str) -> bool:
-    try:
-        model_name(text)
+        rule(text)
     except StoreError:
         return False
     return True
@@ -173,7 +157,7 @@ def _readable(statuses: Statuses) -> dict[str, str]:
     return {
         version: status
         for version, status in statuses.items()
-        if _is_version(version) and _is_status(status)
+        if _fits(_version, version) and _fits(status_name, status)
     }
 
 
@@ -213,7 +197,7 @@ def _check_model(model: str, statuses: Statuses) -> None:
         model_name(model)
         versions = [_version(text) for text in statuses]
         for version, status in statuses.items():
-            if not _is_status(status):
+            if not _fits(status_name, status):
                 where = json_rules.join(where, version)
                 status_name(status)
     except StoreError as error:

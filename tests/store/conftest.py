@@ -71,7 +71,7 @@ def rows() -> tuple[pd.DataFrame, pd.Series]:
 
 
 @pytest.fixture(scope="session")
-def X_train(rows: tuple[pd.DataFrame, pd.Series]) -> pd.DataFrame:
+def X_train(rows: tuple[pd.DataFrame, pd.Series]) -> pd.DataFrame:  # noqa: N802
     """The rows that `fitted` has seen."""
     return rows[0].iloc[:60]
 
@@ -83,7 +83,7 @@ def y_train(rows: tuple[pd.DataFrame, pd.Series]) -> pd.Series:
 
 
 @pytest.fixture(scope="session")
-def X_test(rows: tuple[pd.DataFrame, pd.Series]) -> pd.DataFrame:
+def X_test(rows: tuple[pd.DataFrame, pd.Series]) -> pd.DataFrame:  # noqa: N802
     """Rows that `fitted` has not seen."""
     return rows[0].iloc[60:]
 

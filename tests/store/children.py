@@ -1,0 +1,60 @@
+"""Processes of our own to run beside the test, and to kill.
+
+A fork, since importing scikit-learn once more takes a second; what a test hands to
+it uses no threads (`code=None`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+
+def start(work: Callable[[], Any]) -> int:
+    """Run `work` in a process of its own and return its id; it exits with 1 if work raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of numpy's idle threads
+        pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        work()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def wait(pid: int) -> int:
+    """Wait for a process and return its exit status; -9 when it was killed by signal 9."""
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def run(work: Callable[[], Any]) -> int:
+    """Run `work` in a process of its own and return its exit status."""
+    return wait(start(work))
+
+
+def obey_permissions() -> None:
+    """Make root obey the permission bits of files, as everybody else does, from here on.
+
+    Without CAP_DAC_OVERRIDE (1) and CAP_DAC_READ_SEARCH (2), here and in what is started.
+    """
+    if os.getuid():
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    held = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, held) == 0
+    for capability in (1, 2):
+        assert libc.prctl(24, capability, 0, 0, 0) == 0  # PR_CAPBSET_DROP
+        for place in range(3):  # effective, permitted, inheritable
+            held[place] &= ~(1 << capability)
+    assert libc.capset(header, held) == 0

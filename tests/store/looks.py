@@ -1,0 +1,43 @@
+"""What a store looks like to plain git: to say that a call changed nothing, or what it changed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+
+def git(folder: Path, *args: str, **environment: str) -> str:
+    """Return what `git ARGS` prints in `folder`; it must exit with 0."""
+    return git_bytes(folder, *args, **environment).decode()
+
+
+def git_bytes(folder: Path, *args: str, **environment: str) -> bytes:
+    """Return what `git ARGS` prints, as bytes."""
+    done = subprocess.run(
+        ["git", *args],
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+    )
+    assert done.returncode == 0, f"git {' '.join(args)}: {done.stdout!r} {done.stderr!r}"
+    return done.stdout
+
+
+def look(folder: Path) -> tuple[str, ...]:
+    """Return every ref, the state of work tree and index, and all objects that refs reach."""
+    return (
+        git(folder, "for-each-ref"),
+        git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=all"),
+        git(folder, "rev-list", "--objects", "--all", "--count"),
+    )
+
+
+def commit_by_hand(folder: Path, path: str, content: str | bytes, message: str = "By hand") -> str:
+    """Write a file, commit it as a person would, and return the commit's id."""
+    data = content.encode() if isinstance(content, str) else content
+    (folder / path).write_bytes(data)
+    git(folder, "add", path)
+    git(folder, "commit", "--quiet", "--message", message)
+    return git(folder, "rev-parse", "HEAD").strip()

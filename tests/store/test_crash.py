@@ -1,0 +1,403 @@
+"""A writer that dies at any moment: nothing acknowledged is lost, nothing needs mending by hand."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from gitmodelstore import Store
+from gitmodelstore.plumbing import disk, journal, lfs, lock, loose, refs, worktree
+
+from . import children
+
+# Each step of a write, as the function of ours that takes it.
+STEPS: list[tuple[ModuleType, str]] = [
+    (loose, "write"),
+    (journal, "write"),
+    (worktree, "start"),
+    (worktree, "finish"),
+    (disk, "sync"),
+    (refs, "advance"),
+    (refs, "_log"),
+    (refs, "sync_folder"),
+    (refs, "create_tag"),
+    (journal, "clear"),
+]
+
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_at(module: ModuleType, name: str, *, after: bool, call: int = 1) -> None:
+    """Die before or after the n-th call of a function from now on, in this process."""
+    real: Callable[..., Any] = getattr(module, name)
+    calls = 0
+
+    def wrapped(*args: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call and not after:
+            die()
+        result = real(*args, **options)
+        if calls == call and after:
+            die()
+        return result
+
+    setattr(module, name, wrapped)
+
+
+def versions(store: Store, model: str = "churn") -> list[str]:
+    known = {summary.model for summary in store.models()}
+    return [str(v.version) for v in store.versions(model)] if model in known else []
+
+
+def assert_whole(store: Store, git) -> None:
+    """Registry, tags, commits and files agree, without repair by hand."""
+    place = store.path
+    assert git(place, "fsck", "--strict", "--no-dangling") == ""
+    if (place / ".git").exists():
+        assert git(place, "status", "--porcelain", "--untracked-files=all") == ""
+    held = {f"{m.model}@v{v}" for m in store.models() for v in versions(store, m.model)}
+    assert set(git(place, "tag").split()) == held
+    for name in held:
+        git(place, "merge-base", "--is-ancestor", name, "main")
+
+
+@pytest.fixture(params=["work tree", "bare"])
+def churn(request: pytest.FixtureRequest, tmp_path: Path, fitted) -> Store:
+    """A durable store that holds churn 1.0.0."""
+    bare = request.param == "bare"
+    Store.init(tmp_path / "store", bare=bare)
+    store = Store.open(tmp_path / "store")
+    store.register(fitted, "churn", code=None)
+    return store
+
+
+class TestEachStep:
+    @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+    @pytest.mark.parametrize(
+        ("module", "name"), STEPS, ids=[f"{m.__name__[23:]}.{n}" for m, n in STEPS]
+    )
+    def test_the_next_writer_puts_it_right(self, churn, git, fitted, refitted, module, name, after):
+        def work() -> None:
+            kill_at(module, name, after=after)
+            Store.open(churn.path).register(refitted, "churn", code=None)
+
+        bare = not (churn.path / ".git").exists()
+        status = children.run(work)
+        assert status == (0 if bare and name in ("start", "finish") else -signal.SIGKILL)
+        assert "1.0.0" in versions(churn)
+        assert git(churn.path, "fsck", "--strict", "--no-dangling") == ""
+
+        again = Store.open(churn.path)
+        again.register(fitted, "other", code=None)
+
+        assert_whole(again, git)
+        assert versions(again) in (["1.0.0"], ["1.1.0", "1.0.0"])
+        again.register(fitted, "churn", code=None)
+        assert_whole(again, git)
+
+    @pytest.mark.parametrize("call", [2, 4, 6, 8])
+    def test_objects_half_written_are_no_hindrance(self, churn, git, refitted, call):
+        def work() -> None:
+            kill_at(loose, "_rename", after=False, call=call)
+            Store.open(churn.path).register(refitted, "churn", code=None)
+
+        assert children.run(work) == -signal.SIGKILL
+
+        again = Store.open(churn.path)
+        again.register(refitted, "churn", code=None)
+        assert_whole(again, git)
+
+    @pytest.mark.parametrize(
+        "write",
+        [
+            lambda store: store.promote("churn@1.0.0", "staging"),
+            lambda store: store.withdraw("churn@1.0.0"),
+            lambda store: store.rollback("churn"),
+        ],
+        ids=["promote", "withdraw", "rollback"],
+    )
+    @pytest.mark.parametrize("name", ["advance", "sync_folder"])
+    def test_other_writes_too(self, churn, git, refitted, write, name):
+        churn.promote("churn@1.0.0", "production")
+        churn.register(refitted, "churn", code=None)
+        churn.promote("churn@1.1.0", "production")
+        before = git(churn.path, "rev-list", "--count", "main")
+
+        def work() -> None:
+            kill_at(refs, name, after=False)
+            write(Store.open(churn.path))
+
+        assert children.run(work) == -signal.SIGKILL
+
+        again = Store.open(churn.path)
+        again.register(refitted, "other", code=None)
+        assert_whole(again, git)
+        count = int(git(churn.path, "rev-list", "--count", "main")) - int(before)
+        assert count == (1 if name == "advance" else 2)
+
+    def test_a_large_pipeline_half_written(self, churn, git, refitted):
+        def work() -> None:
+            kill_at(lfs, "keep", after=False)
+            Store.open(churn.path).register(refitted, "churn", code=None)
+
+        small_threshold(churn, git)
+        assert children.run(work) == -signal.SIGKILL
+
+        again = Store.open(churn.path)
+        again.register(refitted, "churn", code=None)
+        assert_whole(again, git)
+        assert again.load("churn@1.1.0") is not None
+
+
+def small_threshold(store: Store, git) -> None:
+    """Make every pipeline an LFS object, by a commit of plain git."""
+    text = 'schema = "1.0"\n[storage]\nlfs_threshold = "1 KiB"\n'
+    work_tree = store.path
+    if not (store.path / ".git").exists():
+        work_tree = store.path.parent / "hand"
+        git(store.path, "worktree", "add", "--quiet", str(work_tree), "main")
+    (work_tree / "modelstore.toml").write_text(text)
+    git(work_tree, "commit", "--quiet", "--all", "-m", "use LFS")
+    if work_tree != store.path:
+        git(store.path, "worktree", "remove", str(work_tree))
+
+
+class TestWhatIsLeft:
+    """States that a death leaves, and what somebody may do before the next writer comes."""
+
+    @pytest.fixture
+    def staged(self, store, git, fitted, refitted) -> Store:
+        """A store whose last writer died when the work tree had moved, and the branch had not."""
+        store.register(fitted, "churn", code=None)
+
+        def work() -> None:
+            kill_at(refs, "advance", after=False)
+            Store.open(store.path, durable=False).register(refitted, "churn", code=None)
+
+        assert children.run(work) == -signal.SIGKILL
+        assert git(store.path, "status", "--porcelain") != ""
+        return store
+
+    def test_a_commit_by_hand_completes_it(self, staged, git, fitted):
+        git(staged.path, "commit", "--quiet", "--all", "-m", "what is this?")
+
+        staged.register(fitted, "other", code=None)
+
+        assert versions(staged) == ["1.1.0", "1.0.0"]
+        assert staged.load("churn@1.1.0") is not None
+        assert git(staged.path, "status", "--porcelain") == ""
+
+    def test_a_commit_of_something_else_leaves_it_to_the_next_writer(self, staged, git, fitted):
+        (staged.path / "modelstore.toml").write_text('schema = "1.0"\n')
+        git(staged.path, "commit", "--quiet", "--only", "modelstore.toml", "-m", "by hand")
+
+        staged.register(fitted, "other", code=None)
+
+        assert_whole(staged, git)
+        assert versions(staged) == ["1.0.0"]
+
+    def test_a_reset_is_fine(self, staged, git, fitted):
+        git(staged.path, "reset", "--quiet", "--hard")
+
+        staged.register(fitted, "other", code=None)
+
+        assert_whole(staged, git)
+
+    def test_a_reset_and_further_commits_are_fine(self, staged, git, fitted):
+        git(staged.path, "reset", "--quiet", "--hard")
+        text = (staged.path / "registry.json").read_text()
+        (staged.path / "registry.json").write_text(text.replace("registered", "staging"))
+        git(staged.path, "commit", "--quiet", "--all", "-m", "by hand")
+
+        staged.register(fitted, "other", code=None)
+
+        assert_whole(staged, git)
+        assert staged.versions("churn")[0].status == "staging"
+
+    def test_another_branch_is_left_alone(self, staged, git, fitted):
+        git(staged.path, "reset", "--quiet", "--hard")
+        git(staged.path, "switch", "--quiet", "--create", "side")
+
+        staged.register(fitted, "other", code=None)
+
+        assert git(staged.path, "status", "--porcelain") == ""
+        git(staged.path, "switch", "--quiet", "main")
+        assert_whole(staged, git)
+
+    def test_edits_that_came_since_are_kept(self, staged, git, fitted):
+        (staged.path / "NOTES").write_text("mine")
+
+        staged.register(fitted, "other", code=None)
+
+        assert git(staged.path, "status", "--porcelain") == "?? NOTES\n"
+
+    def test_readers_do_not_mind(self, staged, X_test, fitted):
+        again = Store.open(staged.path)
+
+        assert versions(again) == ["1.0.0"]
+        assert (again.load("churn@1.0.0").predict(X_test) == fitted.predict(X_test)).all()
+
+    def test_a_note_of_a_commit_that_never_reached_the_disk(self, store, git, fitted):
+        tip = store.register(fitted, "churn", code=None).commit
+        folder = str(store.path).rstrip("/")
+        note = journal.Note(tip, "1" * 40, {"churn@v1.1.0": "2" * 40}, (folder,))
+        journal.write(store.path / ".git", note)
+
+        store.register(fitted, "churn", code=None)
+
+        assert_whole(store, git)
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", '{"old": 1}', "\0" * 1024])
+    def test_half_a_note(self, store, git, fitted, text):
+        store.register(fitted, "churn", code=None)
+        (store.path / ".git" / "gitmodelstore" / "pending.json").write_text(text)
+
+        store.register(fitted, "churn", code=None)
+
+        assert_whole(store, git)
+
+    def test_an_empty_tag_as_after_a_power_cut(self, any_store, git, fitted):
+        any_store.register(fitted, "churn", code=None)
+        inside = any_store.path / ".git" if (any_store.path / ".git").exists() else any_store.path
+        oid = (inside / "refs" / "tags" / "churn@v1.0.0").read_text().strip()
+        tip = git(any_store.path, "rev-parse", "main").strip()
+        (inside / "refs" / "tags" / "churn@v1.0.0").write_text("")
+        old = git(any_store.path, "rev-parse", "main~1").strip()
+        journal.write(inside, journal.Note(old, tip, {"churn@v1.0.0": oid}, ()))
+        assert versions(any_store) == ["1.0.0"]
+
+        any_store.register(fitted, "other", code=None)
+
+        assert_whole(any_store, git)
+
+    @pytest.mark.parametrize("torn", ["whole", "beginning", "missing"])
+    @pytest.mark.parametrize("sparse", [False, True])
+    def test_files_that_git_had_half_written(self, store, git, fitted, refitted, torn, sparse):
+        """As when the machine stops while `git read-tree` writes: the index is written last."""
+        store.register(fitted, "churn", code=None)
+        old = git(store.path, "rev-parse", "main").strip()
+        store.register(refitted, "churn", code=None)
+        store.register(fitted, "other", code=None)
+        new = git(store.path, "rev-parse", "main").strip()
+        git(store.path, "reset", "--quiet", "--hard", old)
+        git(store.path, "tag", "--delete", "churn@v1.1.0", "other@v1.0.0")
+        if sparse:
+            git(store.path, "sparse-checkout", "set", "--cone", "models/churn")
+        for name in ("models/churn/manifest.json", "registry.json", "models/other/README.md"):
+            content = git(store.path, "show", f"{new}:{name}")
+            path = store.path / name
+            path.parent.mkdir(exist_ok=True)
+            if torn == "missing":
+                path.unlink(missing_ok=True)
+            else:
+                path.write_text(content if torn == "whole" else content[: len(content) // 2])
+        (store.path / "models/churn/requirements.txt").write_text("mine")
+        folder = str(store.path).rstrip("/")
+        journal.write(store.path / ".git", journal.Note(old, new, {}, (folder,)))
+
+        store.register(fitted, "third", code=None)
+
+        assert git(store.path, "status", "--porcelain") == " M models/churn/requirements.txt\n"
+        assert not (store.path / "models" / "other" / "README.md").exists()
+        git(store.path, "restore", ".")
+        assert_whole(store, git)
+
+
+class TestGitOutlivesUs:
+    def test_the_next_writer_waits_for_the_git_that_a_dead_one_started(
+        self, store, git, fitted, refitted
+    ):
+        store.register(fitted, "churn", code=None)
+        (store.path / ".git" / "info").mkdir(exist_ok=True)
+        (store.path / ".git" / "info" / "attributes").write_text("README.md filter=slow\n")
+        git(store.path, "config", "filter.slow.smudge", "sleep 0.5; cat")
+
+        def work() -> None:
+            kill_at(worktree, "start", after=True)
+            Store.open(store.path, durable=False).register(refitted, "churn", code=None)
+
+        assert children.run(work) == -signal.SIGKILL
+
+        store.register(fitted, "other", code=None)
+
+        assert_whole(store, git)
+
+
+def life(place: Path, fitted, refitted, acknowledged: int) -> None:
+    """Register and promote until killed, and say so only when a call has returned."""
+    store = Store.open(place)
+    while True:
+        for pipeline in (fitted, refitted):
+            version = store.register(pipeline, "churn", code=None)
+            os.write(acknowledged, f"{version.version}\n".encode())
+            store.promote(version, "production")
+
+
+@contextmanager
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            os.close(end)
+
+
+def programme(place: Path, git, fitted, refitted, *, rounds: int, seed: int) -> None:
+    """Kill a writer at random moments, and look at what is left each time."""
+    print(f"seed {seed}")
+    moments = random.Random(seed)  # noqa: S311 - no secret
+    acknowledged: list[str] = []
+    for _ in range(rounds):
+        with pipe() as (reading, writing):
+            pid = children.start(lambda w=writing: life(place, fitted, refitted, w))
+            time.sleep(moments.uniform(0.0, 0.25))
+            os.kill(pid, signal.SIGKILL)
+            assert children.wait(pid) == -signal.SIGKILL
+            os.set_blocking(reading, False)
+            with suppress(BlockingIOError):
+                acknowledged += os.read(reading, 1 << 16).decode().split()
+        store = Store.open(place)
+        assert set(acknowledged) <= set(versions(store)), f"seed {seed}"
+        assert git(place, "fsck", "--strict", "--no-dangling") == ""
+        acknowledged.append(str(store.register(fitted, "churn", code=None).version))
+        assert_whole(store, git)
+    assert len(acknowledged) == len(set(acknowledged))
+
+
+class TestRandomMoments:
+    @pytest.mark.parametrize("bare", [False, True])
+    def test_a_few(self, tmp_path, git, fitted, refitted, bare):
+        Store.init(tmp_path / "store", bare=bare)
+
+        programme(tmp_path / "store", git, fitted, refitted, rounds=8, seed=time.time_ns() % 10**6)
+
+    @pytest.mark.long
+    @pytest.mark.parametrize("seed", [1, 2, 3, 4])
+    def test_many(self, tmp_path, git, fitted, refitted, seed):
+        Store.init(tmp_path / "store", bare=seed % 2 == 0)
+
+        programme(tmp_path / "store", git, fitted, refitted, rounds=25, seed=seed)
+
+
+def test_the_lock_of_a_dead_writer_is_free(store, fitted, git):
+    def work() -> None:
+        kill_at(lock, "_try", after=True)
+        Store.open(store.path).register(fitted, "churn", code=None)
+
+    assert children.run(work) == -signal.SIGKILL
+
+    Store.open(store.path, wait_seconds=0).register(fitted, "churn", code=None)
+    assert_whole(store, git)

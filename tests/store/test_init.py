@@ -1,0 +1,422 @@
+"""Making a store: what is made, what is refused, and that git's own defaults play no part."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore import Store
+from gitmodelstore.errors import (
+    CannotWrite,
+    CorruptStore,
+    NoIdentity,
+    NotAStore,
+    UnsupportedRepository,
+)
+from gitmodelstore.plumbing import refs
+
+from . import children
+
+
+@pytest.fixture
+def project(tmp_path, git) -> Path:
+    """A code repository with one commit."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    git(folder, "init", "--quiet")
+    (folder / "train.py").write_text("print(1)\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "first")
+    return folder
+
+
+def assert_sound(folder: Path, git) -> None:
+    assert git(folder, "fsck", "--strict") == ""
+    if not (folder / "HEAD").exists():
+        assert git(folder, "status", "--porcelain") == ""
+
+
+def tell(notes: list[str], folder: Path, **options) -> Store:
+    return Store.init(folder, notify=notes.append, **options)
+
+
+class TestWhatIsMade:
+    def test_a_store_is_three_files_in_one_commit(self, tmp_path, git):
+        notes: list[str] = []
+
+        made = tell(notes, tmp_path / "store")
+
+        assert made.created
+        assert notes == []
+        assert git(made.path, "log", "--format=%s %D") == "Start a model store HEAD -> main\n"
+        assert git(made.path, "ls-files") == ".gitattributes\nmodelstore.toml\nregistry.json\n"
+        registry = (made.path / "registry.json").read_text()
+        assert registry == '{\n  "schema": "1.0",\n  "models": {}\n}\n'
+        assert_sound(made.path, git)
+
+    def test_a_bare_store_has_no_work_tree(self, tmp_path, git):
+        made = Store.init(tmp_path / "store.git", bare=True)
+
+        assert git(made.path, "rev-parse", "--is-bare-repository") == "true\n"
+        assert "registry.json" in git(made.path, "ls-tree", "--name-only", "main")
+        assert not (made.path / "registry.json").exists()
+        assert_sound(made.path, git)
+
+    def test_folders_above_are_made(self, tmp_path, git):
+        made = Store.init(tmp_path / "a" / "b" / "store")
+
+        assert_sound(made.path, git)
+
+    def test_an_empty_folder_is_taken(self, tmp_path, git):
+        (tmp_path / "store").mkdir()
+
+        assert_sound(Store.init(tmp_path / "store").path, git)
+
+    def test_an_empty_repository_is_taken_and_its_branch_becomes_main(self, tmp_path, git):
+        git(tmp_path, "init", "--quiet", "store")
+        notes: list[str] = []
+
+        made = tell(notes, tmp_path / "store")
+
+        assert made.created
+        assert notes == []  # it does not ignore itself
+        assert git(made.path, "symbolic-ref", "HEAD") == "refs/heads/main\n"
+        assert_sound(made.path, git)
+
+    def test_an_empty_repository_within_a_code_repository_is_ignored_by_that(self, project, git):
+        git(project, "init", "--quiet", "models")
+        notes: list[str] = []
+
+        tell(notes, project / "models")
+
+        assert notes == ["the code repository ignores it: /models/ is in .git/info/exclude"]
+        assert git(project, "status", "--porcelain") == ""
+
+    def test_an_empty_bare_repository_is_taken(self, tmp_path, git):
+        git(tmp_path, "init", "--quiet", "--bare", "store.git")
+
+        made = Store.init(tmp_path / "store.git", bare=True)
+
+        assert Store.open(made.path).models() == ()
+        assert_sound(made.path, git)
+
+    def test_doing_it_again_changes_nothing(self, any_store, git):
+        before = git(any_store.path, "rev-parse", "main")
+
+        again = Store.init(any_store.path)
+
+        assert not again.created
+        assert git(any_store.path, "rev-parse", "main") == before
+
+    def test_a_store_is_found_from_below(self, store, monkeypatch):
+        (store.path / "models").mkdir()
+        monkeypatch.chdir(store.path / "models")
+
+        assert Store.open().path == store.path
+
+
+class TestUsersDefaults:
+    def test_default_branch_hash_and_template_of_the_user_do_not_matter(
+        self, tmp_path, git, monkeypatch
+    ):
+        monkeypatch.setenv("GIT_DEFAULT_HASH", "sha256")
+        template = tmp_path / "template"
+        (template / "hooks").mkdir(parents=True)
+        hook = template / "hooks" / "post-checkout"
+        hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+        hook.chmod(0o755)
+        git(tmp_path, "config", "--global", "init.templateDir", str(template))
+
+        made = Store.init(tmp_path / "store")
+
+        assert git(made.path, "rev-parse", "--show-object-format") == "sha1\n"
+        assert git(made.path, "branch", "--show-current") == "main\n"
+        assert not (tmp_path / "ran").exists()
+        assert_sound(made.path, git)
+
+    def test_bare_repositories_that_are_trusted_by_name_only_do_not_matter(
+        self, tmp_path, git, fitted
+    ):
+        made = Store.init(tmp_path / "store.git", bare=True)
+        git(made.path, "config", "user.name", "Grace Hopper")
+        git(made.path, "config", "user.email", "grace@example.org")
+        git(tmp_path, "config", "--global", "safe.bareRepository", "explicit")
+
+        Store.open(made.path).register(fitted, "churn", code=None)
+
+        (event,) = Store.open(made.path).log()
+        assert event.who == "Grace Hopper <grace@example.org>"
+
+    def test_without_an_identity_nothing_is_made(self, tmp_path, git):
+        git(tmp_path, "config", "--global", "--unset", "user.name")
+        git(tmp_path, "config", "--global", "--unset", "user.email")
+        git(tmp_path, "config", "--global", "user.useConfigOnly", "true")
+
+        with pytest.raises(NoIdentity) as caught:
+            Store.init(tmp_path / "deep" / "store")
+
+        assert str(caught.value) == "git does not know who you are"
+        assert caught.value.hint == (
+            "run `git config --global user.name 'Your Name'` and "
+            "`git config --global user.email you@example.org`"
+        )
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestInsideACodeRepository:
+    def test_the_code_repository_ignores_it(self, project, git):
+        notes: list[str] = []
+
+        made = tell(notes, project / "models")
+
+        assert notes == ["the code repository ignores it: /models/ is in .git/info/exclude"]
+        assert git(project, "status", "--porcelain", "--ignored") == "!! models/\n"
+        assert_sound(made.path, git)
+
+    def test_at_its_top_the_store_is_put_into_models_when_asked(self, project, git):
+        made = Store.init(project, place_inside=True)
+
+        assert made.path == project / "models"
+        assert git(project, "status", "--porcelain") == ""
+
+    def test_a_line_in_exclude_is_written_once(self, project):
+        exclude = project / ".git" / "info" / "exclude"
+        exclude.write_text("*.log\n/models/")
+
+        Store.init(project / "models")
+
+        assert exclude.read_text() == "*.log\n/models/"
+
+    def test_a_linked_work_tree_of_the_code_repository_will_do(self, project, tmp_path, git):
+        git(project, "worktree", "add", "--quiet", str(tmp_path / "linked"), "-b", "side")
+
+        Store.init(tmp_path / "linked" / "models")
+
+        assert git(tmp_path / "linked", "status", "--porcelain") == ""
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            (
+                '[project]\nname = "x"\n\n\n',
+                '[project]\nname = "x"\n\n[tool.gitmodelstore]\nstore = "models"\n',
+            ),
+            (
+                "[tool.gitmodelstore] # ours\ncolor = true\n[tool.x]\n",
+                '[tool.gitmodelstore] # ours\nstore = "models"\ncolor = true\n[tool.x]\n',
+            ),
+            ("", '[tool.gitmodelstore]\nstore = "models"\n'),
+        ],
+        ids=["without the table", "with the table", "empty"],
+    )
+    def test_pyproject_names_it(self, project, before, after):
+        (project / "pyproject.toml").write_text(before)
+        notes: list[str] = []
+
+        tell(notes, project / "models")
+
+        assert (project / "pyproject.toml").read_text() == after
+        assert notes[1:] == ['pyproject.toml names it: [tool.gitmodelstore] store = "models"']
+        assert Store.find(project).path == project / "models"
+
+    @pytest.mark.parametrize(
+        "text",
+        ['[tool.gitmodelstore]\nstore = "elsewhere"\n', "[tool\n", "tool = 3\n"],
+        ids=["already named", "broken", "odd"],
+    )
+    def test_a_pyproject_that_names_one_or_is_broken_is_left_alone(self, project, text):
+        (project / "pyproject.toml").write_text(text)
+
+        Store.init(project / "models")
+
+        assert (project / "pyproject.toml").read_text() == text
+
+    def test_a_table_written_in_another_way_is_left_readable(self, project):
+        (project / "pyproject.toml").write_text("[tool]\ngitmodelstore.color = true\n")
+
+        Store.init(project / "models")
+
+        tomllib.loads((project / "pyproject.toml").read_text())
+
+    def test_a_broken_pyproject_is_named_when_the_store_is_looked_for(self, project, monkeypatch):
+        (project / "pyproject.toml").write_text("[tool\n")
+        monkeypatch.chdir(project)
+
+        with pytest.raises(NotAStore) as caught:
+            Store.open()
+
+        assert str(caught.value).startswith(f"'{project}/pyproject.toml' is not TOML: ")
+        assert caught.value.hint == "mend it, or name the store with -C"
+
+
+class TestRefused:
+    def test_a_folder_that_holds_other_things(self, tmp_path):
+        (tmp_path / "notes.txt").write_text("mine")
+
+        with pytest.raises(NotAStore) as caught:
+            Store.init(tmp_path)
+
+        assert str(caught.value) == f"'{tmp_path}' is not empty: it holds 'notes.txt'"
+        assert caught.value.hint == "name a new folder for the store: gms init models"
+        assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+    def test_a_repository_of_something_else(self, project, git):
+        before = git(project, "rev-parse", "HEAD")
+
+        with pytest.raises(NotAStore) as caught:
+            Store.init(project)
+
+        assert str(caught.value) == f"'{project}' is a git repository of something else"
+        assert git(project, "rev-parse", "HEAD") == before
+
+    def test_a_file_in_the_way(self, tmp_path):
+        (tmp_path / "store").write_text("mine")
+
+        with pytest.raises(NotAStore) as caught:
+            Store.init(tmp_path / "store")
+
+        assert str(caught.value) == f"'{tmp_path / 'store'}' is a file"
+
+    def test_a_file_among_the_folders_above(self, tmp_path):
+        (tmp_path / "file").write_text("mine")
+
+        with pytest.raises(NotAStore) as caught:
+            Store.init(tmp_path / "file" / "store")
+
+        assert str(caught.value) == f"'{tmp_path / 'file'}' is a file"
+
+    @pytest.mark.parametrize("bare", [False, True])
+    def test_sha256_ids(self, tmp_path, git, bare):
+        git(tmp_path, "init", "--quiet", "--object-format=sha256", *["--bare"] * bare, "store")
+
+        for call in (Store.init, Store.open):
+            with pytest.raises(UnsupportedRepository) as caught:
+                call(tmp_path / "store")
+            assert str(caught.value).startswith(
+                f"'{tmp_path / 'store'}' cannot be a store: its object ids are not sha1"
+            )
+            assert caught.value.hint == "make a store with `gms init`, which chooses both"
+
+    def test_refs_that_are_not_files(self, tmp_path, git):
+        git(tmp_path, "init", "--quiet", "store")
+        git(tmp_path / "store", "config", "core.repositoryFormatVersion", "1")
+        git(tmp_path / "store", "config", "extensions.refStorage", "reftable")
+
+        with pytest.raises(UnsupportedRepository) as caught:
+            Store.open(tmp_path / "store")
+
+        assert "its refs are not plain files" in str(caught.value)
+
+    def test_no_repository(self, tmp_path):
+        with pytest.raises(NotAStore) as caught:
+            Store.open(tmp_path)
+
+        assert str(caught.value) == f"no git repository at '{tmp_path}'"
+        assert caught.value.hint == "make a store with `gms init`"
+
+    def test_a_repository_without_the_branch(self, project):
+        with pytest.raises(NotAStore) as caught:
+            Store.open(project)
+
+        assert str(caught.value) == f"'{project}' is no model store: it has no branch 'main'"
+
+    def test_a_repository_without_a_registry(self, project, git):
+        git(project, "branch", "--move", "main")
+
+        with pytest.raises(NotAStore) as caught:
+            Store.open(project)
+
+        assert str(caught.value) == (
+            f"'{project}' is no model store: no registry.json on branch 'main'"
+        )
+        assert caught.value.hint == "make one with `gms init`"
+
+    def test_a_folder_that_cannot_be_written(self, tmp_path):
+        (tmp_path / "closed").mkdir(mode=0o555)
+
+        def init() -> None:
+            children.obey_permissions()
+            with pytest.raises(CannotWrite) as caught:
+                Store.init(tmp_path / "closed" / "store")
+            assert str(caught.value).startswith(f"cannot write to '{tmp_path}/closed/store': ")
+            assert caught.value.hint == "check the free space and the permissions of that folder"
+
+        assert children.run(init) == 0
+        assert list((tmp_path / "closed").iterdir()) == []
+
+
+class TestAStoreSomebodyEdited:
+    @pytest.mark.parametrize(
+        ("text", "what"),
+        [
+            ("{", "registry.json:1:2: not JSON: expecting property name"),
+            ('{"schema": "1.0", "models": {}}', "registry.json: not in canonical form"),
+            ('{"schema": "9.0", "models": {}}\n', "registry.json: schema '9.0'"),
+        ],
+    )
+    def test_every_call_names_the_file_and_the_fault(self, store, git, fitted, text, what):
+        store.register(fitted, "churn", code=None)
+        (store.path / "registry.json").write_text(text)
+        git(store.path, "commit", "--quiet", "--all", "-m", "by hand")
+
+        for call in (
+            lambda: store.versions("churn"),
+            lambda: store.models(),
+            lambda: store.load("churn@1.0.0"),
+            lambda: store.version("churn"),
+            lambda: list(store.log("churn")),
+            lambda: store.register(fitted, "churn", code=None),
+            lambda: store.promote("churn@1.0.0", "production"),
+            lambda: store.rollback("churn"),
+        ):
+            with pytest.raises(CorruptStore) as caught:
+                call()
+            assert str(caught.value).startswith(what)
+            assert "git log -p -3 -- registry.json" in (caught.value.hint or "")
+
+    def test_its_history_is_still_told(self, store, git, fitted):
+        store.register(fitted, "churn", code=None)
+        (store.path / "registry.json").write_text("{")
+        git(store.path, "commit", "--quiet", "--all", "-m", "by hand")
+
+        assert [str(event.version) for event in store.log()] == ["1.0.0"]
+
+    def test_settings_are_named_when_they_are_broken(self, store, git, fitted):
+        (store.path / "modelstore.toml").write_text('schema = "1.0"\n[storrage]\n')
+        git(store.path, "commit", "--quiet", "--all", "-m", "by hand")
+
+        with pytest.raises(CorruptStore) as caught:
+            store.register(fitted, "churn", code=None)
+
+        assert str(caught.value) == "modelstore.toml: unknown key 'storrage'"
+
+    def test_a_branch_of_another_name_is_the_store_when_git_says_so(self, store, git, fitted):
+        git(store.path, "branch", "--move", "main", "models")
+        git(store.path, "config", "store.branch", "models")
+
+        Store.open(store.path).register(fitted, "churn", code=None)
+
+        assert git(store.path, "log", "--format=%s", "models", "--").startswith(
+            "register churn 1.0.0"
+        )
+        assert_sound(store.path, git)
+
+
+class TestInterrupted:
+    def test_a_store_half_made_is_finished_by_the_next_init(self, tmp_path, git):
+        def die(*_: object, **__: object) -> None:
+            os.kill(os.getpid(), 9)
+
+        def init() -> None:
+            refs.advance = die  # type: ignore[assignment]
+            Store.init(tmp_path / "store")
+
+        assert children.run(init) == -9
+
+        made = Store.init(tmp_path / "store")
+
+        assert made.created
+        assert_sound(made.path, git)

@@ -1,0 +1,389 @@
+"""Damage of every kind: never wrong bytes to the unpickler, and the refusal names the file."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore import Store
+from gitmodelstore.errors import CorruptStore, IntegrityError, MissingObject, StoreError
+from gitmodelstore.operations import snapshot
+
+PIPELINE = "models/churn/pipeline.joblib"
+MANIFEST = "models/churn/manifest.json"
+
+
+@pytest.fixture
+def churn(store, fitted, refitted) -> Store:
+    """A store that holds churn 1.0.0 in production, churn 1.1.0 and upsell 1.0.0."""
+    store.register(fitted, "churn", code=None)
+    store.promote("churn@1.0.0", "production")
+    store.register(refitted, "churn", code=None)
+    store.register(fitted, "upsell", code=None)
+    return store
+
+
+def fresh(store: Store) -> Store:
+    """Return the store as a process sees it that has read nothing of it yet."""
+    for judged in (snapshot.registries, snapshot.manifests):
+        judged._held.clear()
+    return Store.open(store.path, durable=False)
+
+
+def object_file(store: Store, git, name: str) -> Path:
+    oid = git(store.path, "rev-parse", name).strip()
+    return store.path / ".git" / "objects" / oid[:2] / oid[2:]
+
+
+def write(path: Path, data: bytes) -> None:
+    path.chmod(0o644)
+    path.write_bytes(data)
+    path.chmod(0o444)
+
+
+def flip(data: bytes, bit: int) -> bytes:
+    held = bytearray(data)
+    held[bit // 8 % len(held)] ^= 1 << bit % 8
+    return bytes(held)
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "a bit in the head": lambda data: flip(data, 5),
+    "a bit in the middle": lambda data: flip(data, len(data) * 4),
+    "a bit at the end": lambda data: flip(data, len(data) * 8 - 1),
+    "cut short": lambda data: data[: len(data) // 2],
+    "emptied": lambda data: b"",
+}
+
+
+def commit_by_hand(store: Store, git, message: str) -> str:
+    git(store.path, "commit", "--quiet", "--all", "-m", message)
+    return git(store.path, "rev-parse", "HEAD").strip()
+
+
+def assert_others_go_on(store: Store, fitted, X_test) -> None:
+    """One broken model stops nothing of another one."""
+    assert [str(v.version) for v in store.versions("upsell")] == ["1.0.0"]
+    assert (store.load("upsell@1.0.0").predict(X_test) == fitted.predict(X_test)).all()
+    assert [event.kind for event in store.log("upsell")] == ["registered"]
+    assert store.show("upsell@1.0.0").model == "upsell"
+    assert {summary.model for summary in store.models()} == {"churn", "upsell"}
+    store.register(fitted, "upsell", code=None)
+    store.promote("upsell@1.0.0", "production")
+
+
+class TestDamagedObjects:
+    @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+    @pytest.mark.parametrize("path", [PIPELINE, MANIFEST])
+    def test_the_file_is_named_and_nothing_is_loaded(
+        self, churn, git, fitted, X_test, path, damage
+    ):
+        file = object_file(churn, git, f"churn@v1.0.0:{path}")
+        write(file, damage(file.read_bytes()))
+
+        with pytest.raises(IntegrityError) as caught:
+            fresh(churn).load("churn@1.0.0")
+
+        assert str(caught.value).startswith(f"{path}")
+        assert caught.value.path == path
+        assert "git fsck" in (caught.value.hint or "")
+        assert fresh(churn).load("churn@1.1.0") is not None
+        assert_others_go_on(fresh(churn), fitted, X_test)
+
+    @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+    def test_a_damaged_registry(self, churn, git, damage):
+        file = object_file(churn, git, "main:registry.json")
+        write(file, damage(file.read_bytes()))
+
+        for call in (
+            lambda: fresh(churn).models(),
+            lambda: fresh(churn).load("churn"),
+            lambda: fresh(churn).promote("churn@1.1.0", "production"),
+        ):
+            with pytest.raises(IntegrityError) as caught:
+                call()
+            assert str(caught.value).startswith("registry.json: ")
+            assert caught.value.path == "registry.json"
+
+    @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+    @pytest.mark.parametrize("name", ["churn@v1.0.0^{tree}", "churn@v1.0.0:models/churn"])
+    def test_a_damaged_folder(self, churn, git, name, damage):
+        file = object_file(churn, git, name)
+        write(file, damage(file.read_bytes()))
+
+        with pytest.raises(IntegrityError):
+            fresh(churn).load("churn@1.0.0")
+
+    @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+    @pytest.mark.parametrize("name", ["churn@v1.0.0^{commit}", "churn@v1.0.0"])
+    def test_a_damaged_commit_or_tag(self, churn, git, name, damage):
+        file = object_file(churn, git, name)
+        write(file, damage(file.read_bytes()))
+
+        with pytest.raises(StoreError) as caught:
+            fresh(churn).load("churn@1.0.0")
+
+        oid = file.parent.name + file.name
+        assert oid in str(caught.value) or "churn@v1.0.0" in str(caught.value)
+
+    @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+    def test_a_damaged_tip(self, churn, git, damage):
+        file = object_file(churn, git, "main")
+        write(file, damage(file.read_bytes()))
+
+        with pytest.raises(IntegrityError, match=r"^commit [0-9a-f]{40}: damaged: "):
+            fresh(churn)
+
+    @pytest.mark.parametrize("path", [PIPELINE, MANIFEST, "models/churn", "registry.json"])
+    def test_a_missing_object(self, churn, git, path):
+        object_file(churn, git, f"churn@v1.0.0:{path}").unlink()
+
+        with pytest.raises(MissingObject) as caught:
+            fresh(churn).load("churn@1.0.0")
+
+        assert path.split("/")[0] in str(caught.value)
+        assert "fetch from a complete clone" in (caught.value.hint or "")
+
+    def test_a_missing_tip(self, churn, git):
+        oid = git(churn.path, "rev-parse", "main").strip()
+        object_file(churn, git, "main").unlink()
+
+        with pytest.raises(MissingObject, match=oid):
+            fresh(churn)
+
+    def test_another_object_in_its_place(self, churn, git):
+        file = object_file(churn, git, f"churn@v1.0.0:{PIPELINE}")
+        write(file, object_file(churn, git, f"churn@v1.1.0:{PIPELINE}").read_bytes())
+
+        with pytest.raises(IntegrityError, match=f"^{PIPELINE}: damaged: "):
+            fresh(churn).load("churn@1.0.0")
+
+    def test_a_damaged_pack(self, churn, git):
+        git(churn.path, "gc", "--quiet")
+        (pack,) = (churn.path / ".git" / "objects" / "pack").glob("*.pack")
+        whole = pack.read_bytes()
+        for bit in range(200, len(whole) * 8 - 200, len(whole) // 3):
+            write(pack, flip(whole, bit))
+            try:
+                loaded = fresh(churn).read("churn@1.0.0", "pipeline.joblib")
+            except StoreError:
+                continue
+            write(pack, whole)
+            assert loaded == fresh(churn).read("churn@1.0.0", "pipeline.joblib")
+
+    @pytest.mark.parametrize("text", ["", "x", "0" * 40 + "\n", "ref: refs/heads/main\n"])
+    def test_a_damaged_branch(self, churn, text):
+        (churn.path / ".git" / "refs" / "heads" / "main").write_text(text)
+
+        with pytest.raises(StoreError) as caught:
+            fresh(churn)
+
+        assert "main" in str(caught.value) or "0000000" in str(caught.value)
+
+
+class TestTags:
+    def test_a_moved_tag_is_named(self, churn, git, fitted, X_test):
+        git(churn.path, "tag", "--force", "-m", "moved", "churn@v1.0.0", "main")
+
+        with pytest.raises(IntegrityError) as caught:
+            fresh(churn).load("churn@1.0.0")
+
+        assert str(caught.value).startswith("tag churn@v1.0.0 was moved: it stands on ")
+        assert caught.value.path == "refs/tags/churn@v1.0.0"
+        assert "git tag -d churn@v1.0.0" in (caught.value.hint or "")
+        assert_others_go_on(fresh(churn), fitted, X_test)
+
+    def test_a_tag_moved_to_another_version_does_not_give_that_one(self, churn, git):
+        git(churn.path, "tag", "--force", "-m", "moved", "churn@v1.0.0", "churn@v1.1.0^{}")
+
+        with pytest.raises(IntegrityError, match=r"tag churn@v1\.0\.0 was moved"):
+            fresh(churn).load("churn@1.0.0")
+
+    @pytest.mark.parametrize("target", ["main", "churn@v1.0.0^{}"])
+    def test_a_tag_without_a_message_counts_as_none(self, churn, git, fitted, X_test, target):
+        git(churn.path, "tag", "--force", "churn@v1.0.0", target)
+
+        loaded = fresh(churn).load("churn@1.0.0")
+
+        assert (loaded.predict(X_test) == fitted.predict(X_test)).all()
+
+    def test_a_deleted_tag_is_no_loss(self, churn, git, fitted, X_test):
+        commit = fresh(churn).version("churn@1.0.0").commit
+        git(churn.path, "tag", "--delete", "churn@v1.0.0")
+
+        assert fresh(churn).version("churn@1.0.0").commit == commit
+        assert (fresh(churn).load("churn").predict(X_test) == fitted.predict(X_test)).all()
+
+    def test_a_tag_of_a_tree_counts_as_none(self, churn, git):
+        git(churn.path, "tag", "--force", "-m", "odd", "churn@v1.0.0", "main^{tree}")
+
+        assert fresh(churn).load("churn@1.0.0") is not None
+
+    @pytest.mark.parametrize("text", ["x", "nothing of the kind\n"])
+    def test_a_tag_that_holds_no_id_is_named(self, churn, git, fitted, X_test, text):
+        (churn.path / ".git" / "refs" / "tags" / "churn@v1.0.0").write_text(text)
+
+        with pytest.raises(IntegrityError) as caught:
+            fresh(churn).load("churn@1.0.0")
+
+        assert str(caught.value) == "refs/tags/churn@v1.0.0 cannot be read: it holds no id"
+        assert_others_go_on(fresh(churn), fitted, X_test)
+
+    def test_a_manifest_that_is_not_the_one_the_tag_names(self, churn, git):
+        message = f"churn 1.0.0\n\nManifest-SHA256: {'0' * 64}\n"
+        git(churn.path, "tag", "--force", "-m", message, "churn@v1.0.0", "churn@v1.0.0^{}")
+
+        with pytest.raises(IntegrityError) as caught:
+            fresh(churn).load("churn@1.0.0")
+
+        assert str(caught.value) == f"{MANIFEST} of churn 1.0.0 is not the one that tag " + (
+            "churn@v1.0.0 names"
+        )
+
+
+class TestCommitsByHand:
+    def test_a_manifest_of_another_version(self, churn, git, fitted, X_test):
+        """Registered by an editor: a registry line and a folder copied from elsewhere."""
+        text = (churn.path / "registry.json").read_text()
+        one = '      "1.1.0": {'
+        two = '      "1.2.0": {\n        "status": "registered"\n      },\n'
+        (churn.path / "registry.json").write_text(text.replace(one, two + one))
+        commit_by_hand(churn, git, "churn 1.2.0 by hand")
+
+        with pytest.raises(IntegrityError) as caught:
+            fresh(churn).load("churn@1.2.0")
+
+        assert str(caught.value) == f"{MANIFEST} of churn 1.2.0 is of churn 1.1.0"
+        assert fresh(churn).load("churn@1.1.0") is not None
+        assert_others_go_on(fresh(churn), fitted, X_test)
+
+    def test_a_folder_changed_later_changes_no_version(self, churn, git, refitted, X_test):
+        (churn.path / PIPELINE).write_bytes(b"evil")
+        commit_by_hand(churn, git, "replace the pipeline")
+
+        loaded = fresh(churn).load("churn@1.1.0")
+
+        assert (loaded.predict(X_test) == refitted.predict(X_test)).all()
+
+    def test_a_pipeline_replaced_and_the_tag_moved_there(self, churn, git):
+        (churn.path / PIPELINE).write_bytes(b"evil")
+        commit_by_hand(churn, git, "replace the pipeline")
+        git(churn.path, "tag", "--force", "-m", "moved", "churn@v1.1.0", "main")
+
+        with pytest.raises(IntegrityError, match=r"tag churn@v1\.1\.0 was moved"):
+            fresh(churn).load("churn@1.1.0")
+
+    def test_a_history_rewritten_with_another_pipeline(self, churn, git):
+        """The strongest hand: the introducing commit itself is made anew, tag and all."""
+        git(churn.path, "reset", "--quiet", "--hard", "churn@v1.1.0")
+        (churn.path / PIPELINE).write_bytes(b"evil")
+        git(churn.path, "commit", "--quiet", "--all", "--amend", "--no-edit")
+        git(churn.path, "tag", "--force", "-m", "churn 1.1.0", "churn@v1.1.0", "main")
+
+        with pytest.raises(IntegrityError) as caught:
+            fresh(churn).load("churn@1.1.0")
+
+        assert str(caught.value).startswith(
+            f"{PIPELINE} of churn 1.1.0 is not the file that was released: 4 bytes of sha256 "
+        )
+        assert caught.value.path == PIPELINE
+
+    def test_a_file_taken_out(self, churn, git):
+        git(churn.path, "reset", "--quiet", "--hard", "churn@v1.1.0")
+        git(churn.path, "rm", "--quiet", PIPELINE)
+        git(churn.path, "commit", "--quiet", "--amend", "--no-edit")
+        git(churn.path, "tag", "--force", "-m", "churn 1.1.0", "churn@v1.1.0", "main")
+
+        with pytest.raises(IntegrityError) as caught:
+            fresh(churn).load("churn@1.1.0")
+
+        assert str(caught.value) == f"{PIPELINE} of churn 1.1.0 is missing"
+
+    @pytest.mark.parametrize("kind", ["link", "folder"])
+    def test_something_else_in_its_place(self, churn, git, kind):
+        git(churn.path, "reset", "--quiet", "--hard", "churn@v1.1.0")
+        (churn.path / PIPELINE).unlink()
+        if kind == "link":
+            (churn.path / PIPELINE).symlink_to("/etc/passwd")
+        else:
+            (churn.path / PIPELINE).mkdir()
+            (churn.path / PIPELINE / "file").write_text("x")
+        git(churn.path, "add", "--all")
+        git(churn.path, "commit", "--quiet", "--amend", "--no-edit")
+        git(churn.path, "tag", "--force", "-m", "churn 1.1.0", "churn@v1.1.0", "main")
+
+        with pytest.raises(IntegrityError) as caught:
+            fresh(churn).load("churn@1.1.0")
+
+        assert str(caught.value).startswith(PIPELINE)
+
+
+def attempts(store: Store, git, X_test, *, times: int, seed: int) -> None:
+    """Flip one bit, or cut short, any file of the repository; see what each call makes of it."""
+    print(f"seed {seed}")
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    truth = {
+        ref: fresh(store).read(ref, "pipeline.joblib") for ref in ("churn@1.0.0", "churn@1.1.0")
+    }
+    files = [
+        path
+        for path in sorted((store.path / ".git").rglob("*"))
+        if path.is_file()
+        and path.stat().st_size
+        and {"objects", "refs", "packed-refs"} & set(path.parts)
+    ]
+    for _ in range(times):
+        file = chance.choice(files)
+        whole = file.read_bytes()
+        cut = chance.random() < 0.2
+        place = chance.randrange(len(whole) * 8)
+        write(file, whole[: place // 8] if cut else flip(whole, place))
+        for ref, expected in truth.items():
+            try:
+                found = fresh(store).read(ref, "pipeline.joblib")
+                fresh(store).load(ref)
+                list(fresh(store).log())
+            except StoreError as error:
+                assert str(error), f"seed {seed}, {file}, {place}"
+            else:
+                assert found == expected, f"seed {seed}, {file}, {place}"
+        write(file, whole)
+    assert fresh(store).load("churn@1.0.0") is not None
+
+
+class TestAnyBit:
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_some(self, churn, git, X_test, packed):
+        if packed:
+            git(churn.path, "gc", "--quiet")
+
+        attempts(churn, git, X_test, times=60, seed=time.time_ns() % 10**6)
+
+    @pytest.mark.long
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_three_hundred(self, churn, git, X_test, packed):
+        if packed:
+            git(churn.path, "gc", "--quiet")
+
+        attempts(churn, git, X_test, times=300, seed=1)
+
+
+def test_an_object_that_was_empty_is_not_trusted_when_it_is_written_again(store, git, fitted):
+    """A power cut leaves empty objects; registering the same bytes again must not name one."""
+    version = store.register(fitted, "churn", code=None)
+    blob = object_file(store, git, f"{version.commit}:{PIPELINE}")
+    assert oct(blob.stat().st_mode & 0o777) == "0o444"
+    assert os.access(blob, os.R_OK)
+
+
+def test_corruption_of_settings_names_them(churn, git):
+    file = object_file(churn, git, "main:modelstore.toml")
+    write(file, b"")
+
+    with pytest.raises((IntegrityError, CorruptStore), match=r"^modelstore\.toml: "):
+        fresh(churn).promote("churn@1.1.0", "production")

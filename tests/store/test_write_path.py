@@ -1,0 +1,444 @@
+"""One commit at a time, beside plain git that moves, packs and merges."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore import Store
+from gitmodelstore.errors import LifecycleError, LocalChanges, StoreBusy, VersionExists
+from gitmodelstore.operations import publish as publishing
+from gitmodelstore.plumbing import refs, worktree
+from gitmodelstore.values.registry import Registry
+from gitmodelstore.values.version import Version
+
+
+@pytest.fixture
+def churn(store, fitted, refitted) -> Store:
+    """A store that holds churn 1.0.0 and 1.1.0."""
+    store.register(fitted, "churn", code=None)
+    store.register(refitted, "churn", code=None)
+    return store
+
+
+def assert_followed(folder: Path, git) -> None:
+    assert git(folder, "status", "--porcelain", "--untracked-files=all") == ""
+    assert git(folder, "fsck", "--strict", "--no-dangling") == ""
+
+
+def give(store: Store, model: str, version: str, status: str) -> None:
+    """Write a status into registry.json of the work tree, as an editor would."""
+    path = store.path / "registry.json"
+    registry = Registry.parse(path.read_bytes())
+    path.write_bytes(registry.with_status(model, Version.parse(version), status).render())
+
+
+def told(store: Store, model: str | None = None) -> list[str]:
+    return [f"{e.kind} {e.model} {e.version}" for e in store.log(model)]
+
+
+class TestWhatIsWritten:
+    def test_a_registration_is_one_commit_and_one_annotated_tag(self, store, git, fitted):
+        version = store.register(fitted, "churn", code=None, message="the first")
+
+        assert git(store.path, "rev-list", "--count", "main") == "2\n"
+        assert git(store.path, "rev-parse", "churn@v1.0.0^{commit}").strip() == version.commit
+        assert git(store.path, "cat-file", "-t", "churn@v1.0.0") == "tag\n"
+        assert git(store.path, "log", "-1", "--format=%an <%ae>%n%cn%n%B") == (
+            "Ada Lovelace <ada@example.org>\nAda Lovelace\n"
+            "register churn 1.0.0\n\nthe first\n\n"
+            "Event: registered\nModel: churn\nVersion: 1.0.0\nTo: registered\n\n"
+        )
+
+    def test_every_file_is_plain(self, churn, git):
+        for line in git(churn.path, "ls-tree", "-r", "main").splitlines():
+            assert line.startswith("100644 blob ")
+
+    def test_objects_cannot_be_written_to(self, churn):
+        objects = [path for path in (churn.path / ".git/objects").glob("??/*") if path.is_file()]
+
+        assert {oct(path.stat().st_mode & 0o777) for path in objects} == {"0o444"}
+
+    def test_the_reflog_says_what_happened(self, churn, git):
+        assert git(churn.path, "reflog", "--format=%gs", "main").splitlines()[:2] == [
+            "register churn 1.1.0",
+            "register churn 1.0.0",
+        ]
+        assert git(churn.path, "reflog", "--format=%gs", "HEAD").startswith("register churn 1.1.0")
+
+    def test_a_durable_write_is_the_same(self, tmp_path, git, fitted):
+        Store.init(tmp_path / "durable")
+
+        Store.open(tmp_path / "durable", durable=True).register(fitted, "churn", code=None)
+
+        assert_followed(tmp_path / "durable", git)
+
+    def test_nothing_is_left_beside_it(self, any_store, fitted):
+        any_store.register(fitted, "churn", code=None)
+
+        inside = any_store.path / ".git" if (any_store.path / ".git").exists() else any_store.path
+        left = [*inside.rglob("tmp_obj_*"), *inside.rglob("*.lock")]
+        assert left == []
+        assert (inside / "gitmodelstore" / "pending.json").read_text().strip() == ""
+
+
+class TestNamesTaken:
+    def test_a_tag_by_hand_is_not_moved(self, store, git, fitted):
+        git(store.path, "tag", "churn@v1.0.0")
+
+        with pytest.raises(VersionExists) as caught:
+            store.register(fitted, "churn", code=None)
+
+        assert str(caught.value) == (
+            "tag 'churn@v1.0.0' exists, but the branch holds no such version"
+        )
+        assert git(store.path, "rev-list", "--count", "main") == "1\n"
+
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_tags_below_the_name_are_in_the_way(self, store, git, fitted, packed):
+        git(store.path, "tag", "churn@v1.0.0/x")
+        if packed:
+            git(store.path, "pack-refs", "--all", "--prune")
+
+        with pytest.raises(VersionExists) as caught:
+            store.register(fitted, "churn", code=None)
+
+        assert str(caught.value) == (
+            "tag 'churn@v1.0.0' cannot be set: other tags begin with 'churn@v1.0.0/'"
+        )
+        assert git(store.path, "rev-list", "--count", "main") == "1\n"
+        store.register(fitted, "upsell", code=None)
+        assert_followed(store.path, git)
+
+
+class TestPlainGitInBetween:
+    """Plain git moves the branch while a version is being written."""
+
+    def hand(self, store: Store, git, name: str) -> Callable[[], None]:
+        def commit() -> None:
+            (store.path / name).write_text("by hand")
+            git(store.path, "add", name)
+            git(store.path, "commit", "--quiet", "-m", f"add {name}")
+
+        return commit
+
+    def test_after_it_was_read_both_survive(self, store, git, fitted, monkeypatch):
+        commit = self.hand(store, git, "NOTES")
+        times: list[int] = []
+
+        def meddling(snapshot, wanted) -> None:
+            if not times:
+                commit()
+            times.append(1)
+            validate(snapshot, wanted)
+
+        validate = publishing._validate
+        monkeypatch.setattr(publishing, "_validate", meddling)
+
+        store.register(fitted, "churn", code=None)
+
+        assert len(times) == 2
+        assert git(store.path, "log", "--format=%s") == (
+            "register churn 1.0.0\nadd NOTES\nStart a model store\n"
+        )
+        assert_followed(store.path, git)
+
+    def test_a_commit_of_what_was_just_staged_keeps_it(self, store, git, fitted, monkeypatch):
+        commit = self.hand(store, git, "NOTES")
+        times: list[int] = []
+
+        def meddling(*args, **options) -> bool:
+            if not times:
+                commit()
+            times.append(1)
+            return advance(*args, **options)
+
+        advance = refs.advance
+        monkeypatch.setattr(refs, "advance", meddling)
+
+        store.register(fitted, "churn", code=None)
+
+        assert "churn" in {model.model for model in store.models()}
+        assert_followed(store.path, git)
+        assert (store.path / "NOTES").read_text() == "by hand"
+        store.register(fitted, "churn", code=None)
+        assert_followed(store.path, git)
+
+    def test_a_commit_of_something_else_takes_nothing_along(self, store, git, fitted, monkeypatch):
+        times: list[int] = []
+
+        def meddling(*args, **options) -> bool:
+            if not times:
+                (store.path / "modelstore.toml").write_text('schema = "1.0"\n')
+                git(store.path, "commit", "--quiet", "--only", "modelstore.toml", "-m", "by hand")
+            times.append(1)
+            return advance(*args, **options)
+
+        advance = refs.advance
+        monkeypatch.setattr(refs, "advance", meddling)
+
+        store.register(fitted, "churn", code=None)
+
+        assert git(store.path, "log", "--format=%s") == (
+            "register churn 1.0.0\nby hand\nStart a model store\n"
+        )
+        assert_followed(store.path, git)
+
+    def test_a_branch_moved_without_its_work_tree_is_kept(self, store, git, fitted, monkeypatch):
+        side = git(store.path, "commit-tree", "-p", "main", "-m", "side", "main^{tree}").strip()
+        times: list[int] = []
+
+        def meddling(*args, **options) -> bool:
+            if not times:
+                git(store.path, "update-ref", "refs/heads/main", side)
+            times.append(1)
+            return advance(*args, **options)
+
+        advance = refs.advance
+        monkeypatch.setattr(refs, "advance", meddling)
+
+        store.register(fitted, "churn", code=None)
+
+        assert git(store.path, "rev-parse", "main~1").strip() == side
+        assert_followed(store.path, git)
+
+    def test_a_branch_that_never_stands_still_is_given_up(self, bare_store, git, fitted):
+        place = bare_store.path
+
+        def meddling(snapshot, wanted) -> None:
+            tip = snapshot.commit.oid
+            new = git(place, "commit-tree", "-p", tip, "-m", "x", f"{tip}^{{tree}}").strip()
+            git(place, "update-ref", "refs/heads/main", new)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(publishing, "_validate", meddling)
+            with pytest.raises(StoreBusy) as caught:
+                bare_store.register(fitted, "churn", code=None)
+
+        assert str(caught.value) == ("refs/heads/main moved 20 times while this was being written")
+        assert bare_store.models() == ()
+
+
+class TestLocksOfGit:
+    @pytest.mark.parametrize("ref", ["refs/heads/main", "refs/tags/churn@v1.0.0"])
+    def test_a_young_one_is_respected(self, store, git, fitted, ref):
+        lock = store.path / ".git" / f"{ref}.lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.write_text("")
+
+        with pytest.raises(StoreBusy) as caught:
+            store.register(fitted, "churn", code=None)
+
+        assert str(caught.value) == f"{ref} is locked by a process of git"
+        assert caught.value.hint == f"if no git is running, remove '{lock}'"
+        assert lock.exists()
+        assert store.models() == ()
+        lock.unlink()
+        assert_followed(store.path, git)
+        store.register(fitted, "churn", code=None)
+        assert_followed(store.path, git)
+
+    @pytest.mark.parametrize("ref", ["refs/heads/main", "refs/tags/churn@v1.0.0"])
+    def test_one_older_than_a_minute_is_a_corpse(self, store, git, fitted, ref):
+        lock = store.path / ".git" / f"{ref}.lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.write_text("")
+        past = time.time() - refs.CORPSE_SECONDS - 1
+        os.utime(lock, (past, past))
+
+        store.register(fitted, "churn", code=None)
+
+        assert not lock.exists()
+        assert_followed(store.path, git)
+
+
+class TestPacked:
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ["pack-refs", "--all", "--prune"],
+            ["gc", "--quiet"],
+            ["repack", "-a", "-d", "--quiet"],
+            ["gc", "--quiet", "--prune=now", "--aggressive"],
+        ],
+    )
+    def test_everything_goes_on(self, any_store, git, fitted, refitted, X_test, command):
+        place = any_store.path
+        any_store.register(fitted, "churn", code=None)
+        git(place, *command)
+
+        any_store.register(refitted, "churn", code=None)
+        any_store.promote("churn@1.1.0", "production")
+        git(place, *command)
+
+        again = Store.open(place, durable=False)
+        assert (again.load("churn").predict(X_test) == refitted.predict(X_test)).all()
+        again.register(fitted, "churn", code=None)
+        assert [str(v.version) for v in any_store.versions("churn")] == ["1.2.0", "1.1.0", "1.0.0"]
+        assert git(place, "fsck", "--strict", "--no-dangling") == ""
+
+    def test_without_any_loose_ref(self, any_store, git, fitted):
+        any_store.register(fitted, "churn", code=None)
+        git(any_store.path, "pack-refs", "--all", "--prune")
+        inside = any_store.path / ".git" if (any_store.path / ".git").exists() else any_store.path
+        assert not any(path.is_file() for path in (inside / "refs").rglob("*"))
+
+        any_store.promote("churn@1.0.0", "production")
+
+        assert str(any_store.version("churn").version) == "1.0.0"
+
+
+class TestByHand:
+    """Registry edits by plain git are as good as our own commands."""
+
+    def test_a_valid_edit_is_an_event(self, churn, git):
+        give(churn, "churn", "1.0.0", "production")
+        git(churn.path, "commit", "--quiet", "--all", "-m", "1.0.0 goes live")
+
+        (event,) = [e for e in churn.log() if e.kind == "promoted"]
+
+        assert (str(event.version), event.before, event.after) == (
+            "1.0.0",
+            "registered",
+            "production",
+        )
+        assert str(churn.version("churn").version) == "1.0.0"
+        churn.promote("churn@1.1.0", "production")
+        assert told(churn)[:2] == ["promoted churn 1.1.0", "archived churn 1.0.0"]
+        assert_followed(churn.path, git)
+
+    def test_a_revert_by_git_is_an_event(self, churn, git):
+        churn.promote("churn@1.0.0", "production")
+        git(churn.path, "revert", "--no-edit", "HEAD")
+
+        assert told(churn)[0] == "promoted churn 1.0.0"  # to "registered", where it came from
+        assert churn.versions("churn")[1].status == "registered"
+
+    def test_two_holders_by_hand_stop_that_model_only(self, churn, git, fitted):
+        give(churn, "churn", "1.0.0", "production")
+        give(churn, "churn", "1.1.0", "production")
+        git(churn.path, "commit", "--quiet", "--all", "-m", "both")
+
+        churn.register(fitted, "upsell", code=None)
+        churn.promote("upsell@1.0.0", "production")
+        with pytest.raises(LifecycleError, match="churn has 2 versions in production"):
+            churn.register(fitted, "churn", code=None)
+        churn.promote("churn@1.1.0", "production")
+
+        assert str(churn.version("churn").version) == "1.1.0"
+
+    @pytest.fixture
+    def two(self, store, git, fitted, refitted) -> Store:
+        """`main` has churn in production, `side` upsell, each registered and promoted there."""
+        store.register(fitted, "base", code=None)
+        git(store.path, "branch", "side")
+        git(store.path, "switch", "--quiet", "side")
+        git(store.path, "config", "store.branch", "side")
+        side = Store.open(store.path, durable=False)
+        side.register(refitted, "upsell", code=None)
+        side.promote("upsell@1.0.0", "production", reason="on side")
+        git(store.path, "config", "--unset", "store.branch")
+        git(store.path, "switch", "--quiet", "main")
+        store.register(fitted, "churn", code=None)
+        store.promote("churn@1.0.0", "production", reason="on main")
+        return store
+
+    def settle(self, store: Store, git, *command: str) -> None:
+        """Merge as a host does, without our driver; where that conflicts, keep both sides."""
+        try:
+            git(store.path, *command)
+        except AssertionError:
+            registry = Registry.parse(git(store.path, "show", ":2:registry.json").encode())
+            registry = registry.with_status("upsell", Version(1, 0, 0), "production")
+            (store.path / "registry.json").write_bytes(registry.render())
+            git(store.path, "add", "registry.json")
+        git(store.path, "commit", "--quiet", "--allow-empty", "-m", "bring side in")
+
+    def test_a_merge_brings_the_events_of_the_other_side(self, two, git):
+        self.settle(two, git, "merge", "--no-ff", "--no-commit", "side")
+
+        assert told(two) == [
+            "registered upsell 1.0.0",
+            "promoted churn 1.0.0",
+            "registered churn 1.0.0",
+            "registered base 1.0.0",
+        ]
+        assert two.version("upsell").status == "production"
+        assert two.version("upsell").commit != git(two.path, "rev-parse", "HEAD").strip()
+        assert two.load("upsell") is not None
+        two.promote("churn@1.0.0", "staging")
+        assert_followed(two.path, git)
+
+    def test_a_squash_brings_them_too(self, two, git):
+        self.settle(two, git, "merge", "--squash", "side")
+
+        assert told(two)[0] == "registered upsell 1.0.0"
+        assert two.version("churn").status == "production"
+
+    def test_a_squashed_version_needs_its_tag_where_the_branch_has_it(self, two, git):
+        self.settle(two, git, "merge", "--squash", "side")
+        git(two.path, "tag", "--delete", "upsell@v1.0.0")
+
+        assert two.load("upsell@1.0.0") is not None
+        assert two.version("upsell").commit == git(two.path, "rev-parse", "HEAD").strip()
+
+    def test_a_rebase_keeps_the_events(self, churn, git):
+        git(churn.path, "switch", "--quiet", "--create", "side", "main~1")
+        (churn.path / "NOTES").write_text("by hand")
+        git(churn.path, "add", "NOTES")
+        git(churn.path, "commit", "--quiet", "-m", "add NOTES")
+        git(churn.path, "rebase", "--quiet", "side", "main")
+
+        assert told(churn) == ["registered churn 1.1.0", "registered churn 1.0.0"]
+
+    def test_a_version_removed_by_hand_is_told_and_its_number_not_used_again(
+        self, churn, git, fitted
+    ):
+        document = json.loads((churn.path / "registry.json").read_text())
+        del document["models"]["churn"]["1.1.0"]
+        (churn.path / "registry.json").write_text(json.dumps(document, indent=2) + "\n")
+        git(churn.path, "commit", "--quiet", "--all", "-m", "gone")
+
+        assert told(churn)[0] == "removed churn 1.1.0"
+        with pytest.raises(VersionExists):
+            churn.register(fitted, "churn", version="1.1.0", code=None)
+
+
+class TestWorkTreesThatStay:
+    def test_a_refused_write_leaves_no_note(self, churn, fitted):
+        (churn.path / "models/churn/README.md").write_text("mine")
+
+        with pytest.raises(LocalChanges):
+            churn.register(fitted, "churn", code=None)
+
+        note = churn.path / ".git" / "gitmodelstore" / "pending.json"
+        assert note.read_text().strip() == ""
+
+    def test_an_interrupt_at_the_keyboard_undoes_what_was_staged(
+        self, churn, git, fitted, monkeypatch
+    ):
+        def interrupted(*_: object, **__: object) -> bool:
+            raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(refs, "advance", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                churn.register(fitted, "churn", code=None)
+
+        assert_followed(churn.path, git)
+        assert [str(v.version) for v in churn.versions("churn")] == ["1.1.0", "1.0.0"]
+
+    def test_the_terminal_does_not_interrupt_git_in_the_middle(self, churn, monkeypatch):
+        tip = churn.version("churn@latest").commit
+        (tree,) = worktree.on_branch(churn._repository)
+        with (churn.path / ".git" / "gitmodelstore" / "lock").open("rb") as lock:
+            process = worktree.start(tree, tip, tip, lock=lock.fileno())
+            group = os.getpgid(process.pid)
+            worktree.finish(tree, process)
+
+        assert group == process.pid

@@ -1,0 +1,164 @@
+"""modelstore.toml: what it may say, and that nothing unknown is passed over."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitmodelstore.errors import FormatError, LifecycleError
+from gitmodelstore.values.layout import NEW_SETTINGS
+from gitmodelstore.values.policy import STATUSES, Policy
+
+
+def policy(text: str) -> Policy:
+    return Policy.parse(f'schema = "1.0"\n{text}'.encode())
+
+
+def refusal(data: bytes) -> tuple[str, str | None]:
+    with pytest.raises(FormatError) as caught:
+        Policy.parse(data)
+    assert caught.value.path == "modelstore.toml"
+    return str(caught.value).removeprefix("modelstore.toml: "), caught.value.hint
+
+
+def test_the_settings_of_a_new_store_are_the_defaults():
+    assert Policy.parse(NEW_SETTINGS) == Policy()
+    assert Policy().statuses == ("registered", "staging", "production", "archived", "withdrawn")
+    assert Policy().exclusive == {"production"}
+    assert Policy().lfs_threshold_bytes == 52_428_800
+
+
+def test_statuses_of_a_team_come_after_ours():
+    found = policy('[lifecycle]\nstatuses = ["shadow", "canary", "staging"]')
+
+    assert found.statuses == (*STATUSES, "shadow", "canary")
+
+
+def test_production_has_one_holder_whatever_else_has():
+    found = policy('[lifecycle]\nstatuses = ["shadow"]\nexclusive = ["shadow", "staging"]')
+
+    assert found.exclusive == {"production", "shadow", "staging"}
+    assert policy("[lifecycle]\nexclusive = []").exclusive == {"production"}
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ('"50 MiB"', 52_428_800),
+        ('"1KiB"', 1024),
+        ('"2 GiB"', 2_147_483_648),
+        ('"7 B"', 7),
+        ("123", 123),
+        ('"123"', 123),
+    ],
+)
+def test_a_size_is_a_number_and_a_unit(written, expected):
+    assert policy(f"[storage]\nlfs_threshold = {written}").lfs_threshold_bytes == expected
+
+
+@pytest.mark.parametrize(
+    "written", ['"50 MB"', '"-1"', "0", "true", "1.5", '"1.5 MiB"', '""', "[]"]
+)
+def test_any_other_size_is_refused(written):
+    message, _ = refusal(f'schema = "1.0"\n[storage]\nlfs_threshold = {written}\n'.encode())
+
+    assert message.startswith("storage.lfs_threshold: expected a size such as '50 MiB', found ")
+
+
+def test_further_paths_are_patterns():
+    assert policy('[store]\nallow = ["docs/**", "Makefile"]').allow == ("docs/**", "Makefile")
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        (
+            "[gates.production]\nsigned = true",
+            "unknown key 'gates'",
+            "this gitmodelstore knows schema, store, storage, lifecycle; a newer one may know more",
+        ),
+        (
+            '[lifecycle]\nmoves = ["a"]',
+            "unknown key 'lifecycle.moves'",
+            "this gitmodelstore knows lifecycle.statuses, lifecycle.exclusive; a newer one may "
+            "know more",
+        ),
+        ("[storag]\n", "unknown key 'storag'", "did you mean 'storage'?"),
+        (
+            "[storage]\nlfs_treshold = 1",
+            "unknown key 'storage.lfs_treshold'",
+            "did you mean 'storage.lfs_threshold'?",
+        ),
+        ("store = 1", "'store': expected a table", None),
+        ("[store]\nallow = [1]", "'allow': expected a list of strings", None),
+        ('[lifecycle]\nstatuses = "x"', "'statuses': expected a list of strings", None),
+        (
+            '[lifecycle]\nstatuses = ["Shadow"]',
+            "lifecycle.statuses: 'Shadow' is not a status name",
+            None,
+        ),
+        (
+            '[lifecycle]\nstatuses = ["latest"]',
+            "lifecycle.statuses: 'latest' is not a status name",
+            None,
+        ),
+        (
+            '[lifecycle]\nstatuses = ["v2-canary"]',
+            "lifecycle.statuses: 'v2-canary' reads as a version",
+            None,
+        ),
+        (
+            '[lifecycle]\nexclusive = ["shadow"]',
+            "lifecycle.exclusive: 'shadow' is not a status",
+            None,
+        ),
+        (
+            '[lifecycle]\nexclusive = ["archived"]',
+            "lifecycle.exclusive: many versions are 'archived' at a time",
+            None,
+        ),
+    ],
+)
+def test_what_is_not_understood_is_refused(text, message, hint):
+    assert refusal(f'schema = "1.0"\n{text}\n'.encode()) == (message, hint)
+
+
+def test_another_schema_is_refused_by_name():
+    assert refusal(b'schema = "2.0"\n[news]\n') == (
+        "schema '2.0', this gitmodelstore reads '1.0'",
+        "upgrade gitmodelstore to read it",
+    )
+    assert refusal(b"[store]\n") == ("no schema", 'begin it with: schema = "1.0"')
+
+
+def test_what_is_not_toml_is_refused_with_the_place():
+    assert refusal(b'schema = "1.0"\nstore =\n') == (
+        "not TOML: Invalid value (at line 2, column 8)",
+        None,
+    )
+    assert refusal(b"\xff")[0].startswith("not TOML: ")
+    assert refusal(b"a = " + b"[" * 100_000) == ("nested too deep", None)
+
+
+def test_an_unknown_status_brings_a_near_one_to_mind():
+    with pytest.raises(LifecycleError) as caught:
+        Policy().check_status("prodution")
+
+    assert str(caught.value) == "'prodution' is not a status of this store"
+    assert caught.value.hint == "did you mean 'production'?"
+
+
+def test_the_statuses_are_listed_where_none_is_near():
+    with pytest.raises(LifecycleError) as caught:
+        Policy().check_status("x")
+
+    assert caught.value.hint == "one of registered, staging, production, archived, withdrawn"
+
+
+@given(st.binary(max_size=40) | st.text("[]schema=lifecy.\"'1\n\x00", max_size=40).map(str.encode))
+def test_no_bytes_raise_anything_else(data):
+    with suppress(FormatError):
+        Policy.parse(b'schema = "1.0"\n' + data)
