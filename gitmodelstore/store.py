@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import NotAStore
-from gitmodelstore.operations.publish import Writer
 from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.moment import as_moment

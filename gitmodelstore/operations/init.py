@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gitmodelstore.errors import CannotWork, NotAStore, StoreError
 from gitmodelstore.operations.discover import is_store
-from gitmodelstore.operations.publish import Writer
+from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import disk, lock, refs, worktree
 from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository, writing
 from gitmodelstore.values.layout import (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from gitmodelstore.errors import InvalidInput, LifecycleError, VersionNotFound
-from gitmodelstore.operations.publish import Draft, Writer, publish
+from gitmodelstore.operations.publish import Draft, publish
 from gitmodelstore.operations.resolve import Named, resolve, resolve_of
 from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import Event, events_of, kind_of, write_trailers
 from gitmodelstore.values.json import hidden_character

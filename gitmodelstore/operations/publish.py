@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from gitmodelstore.checks.registry import registry_faults
 from gitmodelstore.errors import (
@@ -28,34 +27,14 @@ from gitmodelstore.errors import (
     StoreError,
 )
 from gitmodelstore.operations.snapshot import Snapshot, registries
+from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import disk, journal, lock, refs, worktree
-from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository, writing
 from gitmodelstore.values.layout import MODELS, REGISTRY
 from gitmodelstore.values.registry import Registry
 
 _FOLDER = 0o040000
 _MOST_TRIES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """Who writes, when, and how carefully.
-
-    Attributes:
-        author, committer: as git knows them.
-        when: the moment that the commit will bear.
-        notify: takes what the caller should be told besides the result.
-        durable: whether to return only when it is on disk.
-        wait_seconds: how long to wait for another writer.
-    """
-
-    author: Identity
-    committer: Identity
-    when: datetime
-    notify: Callable[[str], None]
-    durable: bool = True
-    wait_seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from gitmodelstore.checks.folder import PLAIN_MODE, FileFacts, folder_faults
 from gitmodelstore.errors import FormatError, InvalidInput, StoreError
 from gitmodelstore.operations.numbering import Numbered, Wish, check_free, choose
-from gitmodelstore.operations.publish import Draft, Writer, publish
+from gitmodelstore.operations.publish import Draft, publish
 from gitmodelstore.operations.snapshot import Snapshot, manifests
+from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository
 from gitmodelstore.plumbing.sink import Sink
 from gitmodelstore.values.card import render_card

@@ -6,9 +6,10 @@ from gitmodelstore.errors import RollbackError, StoreBusy
 from gitmodelstore.operations.history import holders
 from gitmodelstore.operations.lifecycle import assigned, commit, compose
 from gitmodelstore.operations.load import load, read_verified
-from gitmodelstore.operations.publish import Draft, Writer
+from gitmodelstore.operations.publish import Draft
 from gitmodelstore.operations.resolve import Named, check_model, resolve_of
 from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import ROLLED_BACK, Event
 from gitmodelstore.values.layout import PIPELINE, folder

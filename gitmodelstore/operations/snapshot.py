@@ -6,7 +6,7 @@ import hashlib
 import re
 from datetime import datetime
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from gitmodelstore.errors import (
     CorruptStore,
@@ -23,11 +23,13 @@ from gitmodelstore.values.layout import (
     folder,
     tag_name,
 )
-from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Registry
 from gitmodelstore.values.version import Version
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.manifest import Manifest
 
 _MANIFEST_TRAILER = re.compile(r"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
 T = TypeVar("T")
@@ -156,6 +158,8 @@ class Snapshot:
             IntegrityError: it is not the one that was released, or of another version.
             FormatError: it does not follow its format.
         """
+        from gitmodelstore.values.manifest import Manifest  # a list of models needs none
+
         path = f"{folder(version.model)}/{MANIFEST}"
         entry = self._entry(version, MANIFEST)
         known = manifests.get(entry.oid)

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from gitmodelstore.errors import GitFailed, NoIdentity
-from gitmodelstore.plumbing import git
 
 _IDENT = re.compile(
     r"(?P<name>.*) <(?P<email>[^<>]*)> (?P<seconds>[0-9]+) (?P<sign>[+-])(?P<zone>[0-9]{4})"
@@ -44,6 +43,8 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
     Raises:
         NoIdentity: git does not know.
     """
+    from gitmodelstore.plumbing import git  # reading starts no process
+
     try:
         # In a git directory; git would pass over its configuration where a user has it trust
         # bare repositories only by name.

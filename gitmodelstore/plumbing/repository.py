@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pygit2
 from pygit2.enums import FileMode, RepositoryOpenFlag, SortMode
@@ -25,7 +26,9 @@ from gitmodelstore.errors import (
     UnsupportedRepository,
 )
 from gitmodelstore.plumbing import loose
-from gitmodelstore.plumbing.identity import Identity
+
+if TYPE_CHECKING:
+    from gitmodelstore.plumbing.identity import Identity
 
 PLAIN_FILE = int(FileMode.BLOB)
 _FOLDER = int(FileMode.TREE)

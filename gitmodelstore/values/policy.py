@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +53,8 @@ class Policy:
             FormatError: not TOML, of another schema, an unknown key or a bad value. A rule that
                 this release does not know is refused, never passed over.
         """
+        import tomllib  # five milliseconds that most commands do not need
+
         try:
             value = tomllib.loads(data.decode("utf-8"))
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
