@@ -25,7 +25,7 @@ from gitmodelstore.values.layout import (
 )
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.policy import Policy
-from gitmodelstore.values.registry import EMPTY, Registry
+from gitmodelstore.values.registry import EMPTY, Registry, names_version
 from gitmodelstore.values.version import Version
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Snapshot:
     def __init__(self, repository: Repository, commit: Commit) -> None:
         self.repository = repository
         self.commit = commit
+        self._line = repository.first_parents(commit.oid)
+        self._passed: set[str] = set()  # what was taken from the line so far
 
     @classmethod
     def now(cls, repository: Repository) -> Snapshot:
@@ -99,6 +101,19 @@ class Snapshot:
             if commit.when <= moment:
                 return Snapshot(self.repository, commit)
         raise VersionNotFound(f"there was no store yet on {moment:%Y-%m-%d %H:%M} UTC")
+
+    def holds(self, oid: str) -> bool:
+        """Return whether a commit is in the history of the branch.
+
+        Nearly always it is on the line of first parents, near its end: git's own search
+        takes longer for one answer than walking the line for all of them.
+        """
+        while oid not in self._passed:
+            commit = next(self._line, None)
+            if commit is None:
+                return self.repository.is_ancestor(oid, self.commit.oid)
+            self._passed.add(commit.oid)
+        return True
 
     @cached_property
     def registry(self) -> Registry:
@@ -232,7 +247,7 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
     if (
         tag is not None
         and _introduces(repository, tag.commit, model, version)
-        and repository.is_ancestor(tag.commit, snapshot.commit.oid)
+        and snapshot.holds(tag.commit)
     ):
         return tag.commit
     found = next(
@@ -258,12 +273,21 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
 
 def _introduces(repository: Repository, oid: str, model: str, version: Version) -> bool:
     commit = repository.commit(oid)
-    if registry_of(repository, commit).status(model, version) is None:
+    if not _registers(repository, commit, model, version):
         return False
-    if not commit.parents:
-        return True
-    parent = repository.commit(commit.parents[0])
-    return registry_of(repository, parent).status(model, version) is None
+    return not commit.parents or not _registers(
+        repository, repository.commit(commit.parents[0]), model, version
+    )
+
+
+def _registers(repository: Repository, commit: Commit, model: str, version: Version) -> bool:
+    entry = repository.entry(commit.tree, REGISTRY)
+    if entry is None:
+        return False
+    known = registries.get(entry.oid)
+    if known is not None:
+        return known.status(model, version) is not None
+    return names_version(bytes(repository.read(entry.oid, REGISTRY)), model, version)
 
 
 def _place(repository: Repository) -> str:

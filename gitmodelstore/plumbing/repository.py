@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PLAIN_FILE = int(FileMode.BLOB)
 _FOLDER = int(FileMode.TREE)
-_MOST_REMEMBERED = 2048
+_MOST_REMEMBERED = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)

