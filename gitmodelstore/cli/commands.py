@@ -85,6 +85,8 @@ COMMANDS = (
     ),
     Entry("help", START, "the commands, or how to use one", "gms help promote", everyday=False),
 )
+# What git calls, and nobody types: the command to the module and function that hold it.
+CALLED_BY_GIT = {"merge-driver": "merge_driver"}
 BY_NAME = {name: entry for entry in COMMANDS for name in (entry.name, entry.alias) if name}
 
 # What other tools call it; a word that could mean two commands lists both.

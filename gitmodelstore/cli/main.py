@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from gitmodelstore.cli.commands import BY_NAME, COMMANDS, suggestion
+from gitmodelstore.cli.commands import BY_NAME, CALLED_BY_GIT, COMMANDS, suggestion
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import as_error, with_global_options
 from gitmodelstore.errors import CannotWork, FormatError, StoreError
@@ -36,6 +36,10 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = BY_NAME.get(cmd_name)
+        if cmd_name in CALLED_BY_GIT:
+            name = CALLED_BY_GIT[cmd_name]
+            command: click.Command = getattr(import_module(f"gitmodelstore.cli.{name}"), name)
+            return command
         if entry is None:
             return None
         module = import_module(f"gitmodelstore.cli.{entry.name}")

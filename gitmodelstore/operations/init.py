@@ -26,6 +26,12 @@ from gitmodelstore.values.registry import EMPTY
 
 BRANCH = "main"
 _MESSAGE = "Start a model store\n"
+# How git merges registry.json; where gms is not on the path it merges lines, as it always does.
+_DRIVERS = {
+    "merge.gitmodelstore.name": "registry.json by meaning",
+    "merge.gitmodelstore.driver": "command -v gms >/dev/null 2>&1 || "
+    "exec git merge-file %A %O %B; exec gms merge-driver %O %A %B",
+}
 # What `git init --bare` and an `init` that was interrupted leave.
 _OURS = {
     *(".git", ATTRIBUTES, REGISTRY, SETTINGS),
@@ -80,6 +86,7 @@ def init(
         code = _code_repository(path.parent)
     writer = identify(_nearest_folder(path))
     repository = Repository.init(path, bare=bare, branch=BRANCH)
+    repository.configure(_DRIVERS)
     _first_commit(repository, writer)
     notes = () if code is None or bare else tuple(_introduce(code, path))
     return Initialized(repository, created=True, notes=notes)

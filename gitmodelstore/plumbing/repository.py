@@ -7,6 +7,8 @@ models; how refs move is `refs`' business.
 
 from __future__ import annotations
 
+import hashlib
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,8 +98,10 @@ class Repository:
 
     def __init__(self, handle: pygit2.Repository) -> None:
         self._handle = handle
+        self._whole: set[str] = set()  # objects that `_object` has looked at
         self.git_dir = Path(handle.path)
         self.common_dir = _common_dir(self.git_dir)
+        self._objects = str(self.common_dir / "objects")
         self.work_tree = Path(handle.workdir) if handle.workdir else None
         self._commits: dict[str, Commit] = {}  # by id, so never out of date
         self._trees: dict[str, Mapping[str, Entry]] = {}
@@ -208,10 +212,13 @@ class Repository:
     def tag(self, name: str) -> Tag | None:
         """Return an annotated tag that stands on a commit; None for no tag or any other kind."""
         oid = self.ref(f"refs/tags/{name}")
-        held = self._handle.get(oid) if oid else None
-        if not isinstance(held, pygit2.Tag):
+        if oid is None:
             return None
-        target = self._handle.get(held.target)
+        with _reading(f"refs/tags/{name}"):
+            held = self._object(oid)
+            if not isinstance(held, pygit2.Tag):
+                return None
+            target = self._object(str(held.target))
         if not isinstance(target, pygit2.Commit):
             return None
         when = _when(held.tagger) if held.tagger else None
@@ -244,7 +251,7 @@ class Repository:
 
     def _read_commit(self, oid: str) -> Commit:
         with _reading(f"commit {oid}"):
-            held = self._handle[oid]
+            held = self._object(oid)
         if not isinstance(held, pygit2.Commit):
             raise IntegrityError(f"{oid} is not a commit", path=oid)
         return Commit(
@@ -320,10 +327,34 @@ class Repository:
             IntegrityError: git's own check of it fails.
         """
         with _reading(path):
+            raw = self._loose(oid)
+            if raw is not None:
+                return _inflate_blob(raw, oid, path)
             held = self._handle[oid]
             if not isinstance(held, pygit2.Blob):
                 raise IntegrityError(f"{path}: not a file", path=path)
             return memoryview(held)
+
+    def _object(self, oid: str) -> pygit2.Object:
+        """Return an object by its id.
+
+        libgit2 1.9 never returns from a loose object that was cut short: it waits for
+        more input than there is. So that is looked at first, once for each object.
+        """
+        if oid not in self._whole:
+            raw = self._loose(oid)
+            if raw is not None:
+                _inflate(raw, oid)
+            self._whole.add(oid)
+        return self._handle[oid]
+
+    def _loose(self, oid: str) -> bytes | None:
+        """Return the file of a loose object, as it is on the disk; None when there is none."""
+        try:
+            with open(f"{self._objects}/{oid[:2]}/{oid[2:]}", "rb", buffering=0) as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
 
     def commits_since(self, oid: str, hidden: str | None) -> int:
         """Return how many commits are in the history of `oid` and not in that of `hidden`."""
@@ -411,6 +442,37 @@ def _reading(path: str) -> Iterator[None]:
             path=path,
             hint="run `git fsck` to see what is damaged, and fetch from a sound clone",
         ) from error
+
+
+def _inflate(raw: bytes, oid: str) -> bytes:
+    """Return what the file of a loose object holds: its head, a zero byte, its content.
+
+    Raises:
+        pygit2.GitError: it was cut short, or is no zlib stream.
+    """
+    unpacker = zlib.decompressobj()
+    try:
+        data = unpacker.decompress(raw)
+    except zlib.error as error:
+        raise pygit2.GitError(f"{oid}: {error}") from error
+    if not unpacker.eof:
+        raise pygit2.GitError(f"{oid}: the object was cut short")
+    return data
+
+
+def _inflate_blob(raw: bytes, oid: str, path: str) -> memoryview:
+    """Return the content of a loose blob, checked against its id.
+
+    Raises:
+        IntegrityError: it is another object, or no blob.
+        pygit2.GitError: as in `_inflate`.
+    """
+    data = _inflate(raw, oid)
+    if hashlib.sha1(data, usedforsecurity=False).hexdigest() != oid:
+        raise pygit2.GitError(f"{oid}: its content has another id")
+    if not data.startswith(b"blob "):
+        raise IntegrityError(f"{path}: not a file", path=path)
+    return memoryview(data)[data.index(b"\0") + 1 :]
 
 
 def _reason(error: Exception, path: Path) -> str:

@@ -165,13 +165,6 @@ class TestPromote:
     def test_events_of_another_writer_are_not_taken_for_ours(self, three, monkeypatch):
         """Somebody does the same between our look and our lock."""
         other = Store.open(three.path, durable=False)
-        recover = publish_module.recover
-
-        def overtaken(*args):
-            monkeypatch.setattr(publish_module, "recover", recover)
-            other.promote("churn@1.0.0", "production")
-            return recover(*args)
-
         real = publish_module.lock.exclusive
 
         def exclusive(*args, **settings):
@@ -454,7 +447,9 @@ class TestRollback:
         blob = git(store.path, "rev-parse", f"churn@v1.0.0:models/churn/{name}").strip()
         path = store.path / ".git" / "objects" / blob[:2] / blob[2:]
         os.chmod(path, 0o644)  # git keeps its objects read-only
-        path.write_bytes(path.read_bytes()[:-10])
+        damaged = bytearray(path.read_bytes())
+        damaged[len(damaged) // 2] ^= 0xFF
+        path.write_bytes(damaged)
         before = git(store.path, "for-each-ref"), git(store.path, "status", "--porcelain")
 
         with pytest.raises(StoreError) as caught:
