@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,25 +104,60 @@ def capture(folder: Path, entry_point: Path | None = None) -> Code | None:
             somebody else, corrupt).
         InvalidInput: an untracked source file cannot be read.
     """
-    top = _toplevel(folder)
-    if top is None:
-        return None
-    script = None if entry_point is None else _relative(entry_point, top)
-    questions = _questions(script)
-    answers = _ask(top, questions)
-    status = _parse_status(answers[0])
-    config = _parse_config(answers[1])
-    is_missing = script is not None and not answers[2]
-    sources = _uncommitted_sources(status, script if is_missing else None)
-    dirty = status.has_changes or bool(sources)
-    return Code(
-        url=_url(config, status.branch),
-        commit=status.commit,
-        branch=None if status.branch is None else visible(status.branch),
-        dirty=dirty,
-        diff=_diff_digest(top, status, config, sources) if dirty else None,
-        entry_point=_shown(entry_point, script),
-    )
+    with Look(folder, entry_point) as look:
+        return look.result()
+
+
+class Look:
+    """`capture`, begun now and finished later: git works while Python does something else.
+
+    Args:
+        folder, entry_point: as in `capture`.
+
+    Raises:
+        GitFailed: git is not installed.
+    """
+
+    def __init__(self, folder: Path, entry_point: Path | None) -> None:
+        self._entry_point = entry_point
+        self._top = _toplevel(folder)
+        self._script: str | None = None
+        self._asked: list[_Question] = []
+        if self._top is not None and entry_point is not None:
+            self._script = _relative(entry_point, self._top)
+
+    def __enter__(self) -> Look:
+        if self._top is not None:
+            self._asked = [_Question(self._top, args) for args in _questions(self._script)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for question in self._asked:
+            question.abandon()
+
+    def result(self) -> Code | None:
+        """Return what `capture` returns.
+
+        Raises:
+            GitFailed, InvalidInput: as in `capture`.
+        """
+        top, script = self._top, self._script
+        if top is None:
+            return None
+        answers = [question.answer() for question in self._asked]
+        status = _parse_status(answers[0])
+        config = _parse_config(answers[1])
+        is_missing = script is not None and not answers[2]
+        sources = _uncommitted_sources(status, script if is_missing else None)
+        dirty = status.has_changes or bool(sources)
+        return Code(
+            url=_url(config, status.branch),
+            commit=status.commit,
+            branch=None if status.branch is None else visible(status.branch),
+            dirty=dirty,
+            diff=_diff_digest(top, status, config, sources) if dirty else None,
+            entry_point=_shown(self._entry_point, script),
+        )
 
 
 def entry_point() -> Path | None:
@@ -158,14 +193,25 @@ def _questions(script: str | None) -> list[tuple[str, ...]]:
     return asked
 
 
-def _ask(top: Path, questions: Sequence[tuple[str, ...]]) -> list[bytes]:
-    """Return what git prints for each command line; all of them run at the same time."""
-    running = [git.start(args, top) for args in questions]
-    said = [(process, *process.communicate()) for process in running]  # none is left behind
-    for (process, _, stderr), args in zip(said, questions, strict=True):
-        if process.returncode and not (args is _CONFIG and process.returncode == 1):  # no match
-            raise _refused(args, process.returncode, stderr)
-    return [stdout for _, stdout, _ in said]
+class _Question:
+    """One process of git that runs, and what it prints."""
+
+    def __init__(self, top: Path, args: tuple[str, ...]) -> None:
+        self._args = args
+        self._process = git.start(args, top)
+
+    def answer(self) -> bytes:
+        stdout, stderr = self._process.communicate()
+        status = self._process.returncode
+        if status and not (self._args is _CONFIG and status == 1):  # nothing matches
+            raise _refused(self._args, status, stderr)
+        return stdout
+
+    def abandon(self) -> None:
+        """End it where nobody waits for the answer any more."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
 
 
 def _refused(args: tuple[str, ...], status: int, stderr: bytes) -> GitFailed:
@@ -248,7 +294,7 @@ def _diff_digest(
     if status.has_changes:
         empty = _EMPTY_TREE[config.get("extensions.objectformat", "sha1")]
         args = (*_DIFF, status.commit or empty, "--")
-        total.update(*_ask(top, [args]))
+        total.update(_Question(top, args).answer())
     for path in sources:
         total.update(path + b"\0" + _file_digest(top / os.fsdecode(path)) + b"\n")
     return Digest("sha256", total.hexdigest())

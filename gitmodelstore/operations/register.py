@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.folder import PLAIN_MODE, FileFacts, folder_faults
@@ -147,6 +147,7 @@ def register(repository: Repository, writer: Writer, what: Submission) -> ModelV
 def _prepare(
     repository: Repository, snapshot: Snapshot, writer: Writer, what: Submission
 ) -> _Prepared:
+    from gitmodelstore.lineage.code import Look
     from gitmodelstore.lineage.environment import capture as capture_environment
     from gitmodelstore.pipelines.describe import describe
     from gitmodelstore.pipelines.features import check_features
@@ -161,7 +162,9 @@ def _prepare(
     check_fitted(pipeline)
     if what.X_test is not None:
         check_features(pipeline, what.X_test)
-    with _CodeCapture(what.code, what.entry_point) as code:
+    with ExitStack() as stack:
+        # git looks at the training repository while Python scores and pickles.
+        look = stack.enter_context(Look(what.code, what.entry_point)) if what.code else None
         features = _features(pipeline, what.X_test)
         data = _data(what)
         metrics = {**_scores(pipeline, what), **given}
@@ -170,6 +173,7 @@ def _prepare(
             names = _fill(sink, pipeline, source, writer)
             stored = _StoredFile(*_keep(sink), sink.size_bytes)
             attributes = FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
+        code = look.result() if look else None
     named = features is not None and any(feature.name for feature in features)
     captured = capture_environment(names, with_pandas=named)
     kept = _kept_files(snapshot, what.model)
@@ -185,7 +189,7 @@ def _prepare(
         target=what.target or _name_of(what.y_test),
         metrics=metrics,
         data=data,
-        code=code.result,
+        code=code,
         environment=captured.environment,
         card=card,
         trained_at=what.trained_at or _modified_at(what.pipeline) or writer.when,
@@ -312,38 +316,6 @@ def _refuse_unwritable(kind: MapOf, value: Any, name: str) -> None:
     if found:
         where, what = found[0]
         raise InvalidInput(f"{where}: {what}")
-
-
-class _CodeCapture:
-    """Looks at the training repository beside the pickling: git works while Python does.
-
-    Attributes:
-        result: what was found, once the block is left; None without a repository.
-    """
-
-    def __init__(self, folder: Path | None, entry_point: Path | None) -> None:
-        self.result: Code | None = None
-        self._error: Exception | None = None
-        self._thread = Thread(target=self._look, args=(folder, entry_point)) if folder else None
-
-    def __enter__(self) -> _CodeCapture:
-        if self._thread:
-            self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._thread:
-            self._thread.join()
-        if self._error is not None and kind is None:
-            raise self._error
-
-    def _look(self, folder: Path, entry_point: Path | None) -> None:
-        from gitmodelstore.lineage.code import capture
-
-        try:
-            self.result = capture(folder, entry_point)
-        except StoreError as error:
-            self._error = error
 
 
 # Under the lock
