@@ -209,7 +209,7 @@ class _Question:
 
     def abandon(self) -> None:
         """End it where nobody waits for the answer any more."""
-        if self._process.poll() is None:
+        if self._process.stdout and not self._process.stdout.closed:
             self._process.kill()
             self._process.communicate()
 

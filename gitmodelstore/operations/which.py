@@ -31,9 +31,14 @@ def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = 
     asked = snapshot.at(moment) if moment else snapshot
     version = resolve(asked, ref)
     given = next(event for event in _of(asked, version) if event.after == version.status)
-    later = list(takewhile(lambda event: event.commit != given.commit, _of(snapshot, version)))
-    until = later[-1].when if later else None
+    until = None if asked is snapshot else _next(snapshot, version, given.commit)
     return Holding(version, given.when, given.who, given.why, given.commit, until)
+
+
+def _next(snapshot: Snapshot, version: ModelVersion, commit: str) -> datetime | None:
+    """Return when the version's status changed after `commit`; None when it has not."""
+    later = list(takewhile(lambda event: event.commit != commit, _of(snapshot, version)))
+    return later[-1].when if later else None
 
 
 def _of(snapshot: Snapshot, version: ModelVersion) -> Iterator[Event]:

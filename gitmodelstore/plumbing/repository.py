@@ -98,7 +98,6 @@ class Repository:
 
     def __init__(self, handle: pygit2.Repository) -> None:
         self._handle = handle
-        self._whole: set[str] = set()  # objects that `_object` has looked at
         self.git_dir = Path(handle.path)
         self.common_dir = _common_dir(self.git_dir)
         self._objects = str(self.common_dir / "objects")
@@ -176,7 +175,7 @@ class Repository:
             MissingObject, IntegrityError: its commit is not here, or damaged.
         """
         try:
-            held = self._handle.references[ref]
+            target = str(self._handle.references[ref].resolve().target)
         except KeyError:
             return None
         except (pygit2.GitError, ValueError) as error:
@@ -185,7 +184,7 @@ class Repository:
                 hint=f"`git reflog show {ref.removeprefix('refs/heads/')}` knows where it stood; "
                 f"or fetch it from a sound clone",
             ) from error
-        return self.commit(str(held.resolve().target)).oid
+        return self.commit(target).oid
 
     def ref(self, name: str) -> str | None:
         """Return the id that a ref holds, None when it does not exist.
@@ -308,7 +307,7 @@ class Repository:
         known = self._trees.get(oid)
         if known is None:
             with _reading(path):
-                held = self._handle[oid].peel(pygit2.Tree)
+                held = self._object(oid).peel(pygit2.Tree)
             known = {found.name or "": Entry(int(found.filemode), str(found.id)) for found in held}
             if len(self._trees) >= _MOST_REMEMBERED:
                 self._trees.clear()
@@ -339,13 +338,11 @@ class Repository:
         """Return an object by its id.
 
         libgit2 1.9 never returns from a loose object that was cut short: it waits for
-        more input than there is. So that is looked at first, once for each object.
+        more input than there is. So that is looked at first.
         """
-        if oid not in self._whole:
-            raw = self._loose(oid)
-            if raw is not None:
-                _inflate(raw, oid)
-            self._whole.add(oid)
+        raw = self._loose(oid)
+        if raw is not None:
+            _inflate(raw, oid)
         return self._handle[oid]
 
     def _loose(self, oid: str) -> bytes | None:
