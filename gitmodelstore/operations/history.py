@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, pairwise
+from contextlib import suppress
 
 from gitmodelstore.errors import FormatError
-from gitmodelstore.operations.snapshot import Snapshot, registry_of
-from gitmodelstore.plumbing.repository import Commit, Repository
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing.repository import Commit
+from gitmodelstore.values.difference import changes_between
 from gitmodelstore.values.events import Event, events_of
 from gitmodelstore.values.layout import REGISTRY
-from gitmodelstore.values.registry import EMPTY, Registry
+from gitmodelstore.values.registry import EMPTY, Change, Registry
 from gitmodelstore.values.version import Version
+
+NOTHING = EMPTY.render()  # what a commit without a registry.json counts as
 
 
 def log(snapshot: Snapshot, model: str | None = None) -> Iterator[Event]:
@@ -19,8 +22,8 @@ def log(snapshot: Snapshot, model: str | None = None) -> Iterator[Event]:
 
     Within a commit: by model, highest version first.
     """
-    for commit, before, after in _steps(snapshot):
-        changes = [c for c in before.changes(after) if model is None or c.model == model]
+    for commit, all_changes in _steps(snapshot):
+        changes = [change for change in all_changes if model in (None, change.model)]
         if changes:
             yield from events_of(
                 changes, commit.message, commit=commit.oid, when=commit.when, who=commit.author
@@ -32,37 +35,49 @@ def holders(snapshot: Snapshot, model: str, status: str) -> Iterator[tuple[Versi
 
     A moment without a holder, or with several, is passed over.
     """
-    for commit, before, after in _steps(snapshot):
-        held = after.holders(model, status)
-        if len(held) == 1 and before.holders(model, status) != held:
-            yield held[0], commit
+    held = set(snapshot.registry.holders(model, status))
+    for commit, changes in _steps(snapshot):
+        before = set(held)
+        for change in changes:
+            if change.model == model and change.after == status:
+                before.discard(change.version)
+            elif change.model == model and change.before == status:
+                before.add(change.version)
+        if len(held) == 1 and before != held:
+            yield next(iter(held)), commit
+        held = before
 
 
-def _steps(snapshot: Snapshot) -> Iterator[tuple[Commit, Registry, Registry]]:
-    """Yield each commit that changed registry.json, with the registry before and after it."""
+def _steps(snapshot: Snapshot) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
+    """Yield each commit that changed registry.json, newest first, with what it changed.
+
+    Where somebody left a registry that is none, the one before it counts.
+    """
     repository = snapshot.repository
-    line = chain(_with_registry(repository, snapshot.commit.oid), [(None, None)])
-    cache: dict[str | None, Registry] = {}
-    for (commit, oid), (parent, before) in pairwise(line):
-        if commit is None or oid == before:
-            continue
-        after = cache.get(oid) or _readable(repository, commit)
-        earlier = _readable(repository, parent) if parent else EMPTY
-        cache = {before: earlier}  # the next step's later side
-        yield commit, earlier, after
-
-
-def _with_registry(repository: Repository, oid: str) -> Iterator[tuple[Commit | None, str | None]]:
-    for commit in repository.first_parents(oid):
+    later: tuple[Commit, bytes] | None = None  # the commit whose change is still to be told
+    for commit in repository.first_parents(snapshot.commit.oid):
         entry = repository.entry(commit.tree, REGISTRY)
-        yield commit, entry.oid if entry else None
-
-
-def _readable(repository: Repository, commit: Commit) -> Registry:
-    """Return the registry of a commit; where someone left one that is no JSON, the one before."""
-    for earlier in repository.first_parents(commit.oid):
-        try:
-            return registry_of(repository, earlier)
-        except FormatError:
+        data = bytes(repository.read(entry.oid, REGISTRY)) if entry else NOTHING
+        if later is None:
+            later = (commit, data)
             continue
-    return EMPTY
+        try:
+            changes = changes_between(data, later[1]) if data != later[1] else ()
+        except FormatError:
+            later = _passed_over(later, commit, data)
+            continue
+        if changes:
+            yield later[0], changes
+        later = (commit, data)
+    if later is not None:
+        with suppress(FormatError):
+            yield later[0], tuple(EMPTY.changes(Registry.parse_history(later[1])))
+
+
+def _passed_over(later: tuple[Commit, bytes], commit: Commit, data: bytes) -> tuple[Commit, bytes]:
+    """Return the side that goes on where one of two neighbours is no registry."""
+    try:
+        Registry.parse_history(later[1])
+    except FormatError:
+        return commit, data
+    return later

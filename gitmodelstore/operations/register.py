@@ -174,8 +174,7 @@ def _prepare(
             stored = _StoredFile(*_keep(sink), sink.size_bytes)
             attributes = FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
         code = look.result() if look else None
-    named = features is not None and any(feature.name for feature in features)
-    captured = capture_environment(names, with_pandas=named)
+    captured = capture_environment(names, with_pandas=_is_named(pipeline, what.X_test))
     kept = _kept_files(snapshot, what.model)
     files = {
         PIPELINE: stored,
@@ -258,14 +257,24 @@ def _kept_files(snapshot: Snapshot, model: str) -> dict[str, str]:
 
 
 def _features(pipeline: Any, X_test: Any) -> tuple[Feature, ...] | None:
-    """Return the input columns: from the test data with their types, else as they were fitted."""
-    from gitmodelstore.lineage.frames import features_of
+    """Return the input columns: from the test data with their types, else as they were fitted.
+
+    None when neither says, or when they are too many for a manifest.
+    """
+    from gitmodelstore.lineage.frames import features_named, features_of
     from gitmodelstore.pipelines.features import feature_names
 
     if X_test is not None:
         return features_of(X_test)
     names = feature_names(pipeline)
-    return tuple(Feature(name, None) for name in names) if names is not None else None
+    return features_named(names) if names is not None else None
+
+
+def _is_named(pipeline: Any, X_test: Any) -> bool:
+    """Whether the input columns have names, so that whoever predicts needs pandas."""
+    from gitmodelstore.pipelines.features import feature_names
+
+    return feature_names(pipeline) is not None or hasattr(X_test, "columns")
 
 
 def _data(what: Submission) -> tuple[Dataset, ...]:

@@ -238,8 +238,11 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
     The tag says which; without one the history is searched, since the branch is the
     truth and tags only index it.
 
+    A host that squashes or rebases a proposal leaves the tag on a commit that the
+    branch does not hold; it still vouches for the folder, which is the same there.
+
     Raises:
-        IntegrityError: the tag stands on any other commit.
+        IntegrityError: the tag stands on a commit with another folder.
     """
     repository = snapshot.repository
     name = tag_name(model, version)
@@ -260,7 +263,7 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
     )
     if found is None:
         raise IntegrityError(f"no commit introduces {model} {version}", path=REGISTRY)
-    if tag is not None:
+    if tag is not None and not _same_folder(repository, tag.commit, found, model):
         raise IntegrityError(
             f"tag {name} was moved: it stands on {tag.commit[:12]}, the version was introduced "
             f"by {found[:12]}",
@@ -269,6 +272,12 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
             "the branch still knows the version",
         )
     return found
+
+
+def _same_folder(repository: Repository, one: str, other: str, model: str) -> bool:
+    trees = (repository.commit(oid).tree for oid in (one, other))
+    first, second = (repository.entry(tree, folder(model)) for tree in trees)
+    return first is not None and first == second
 
 
 def _introduces(repository: Repository, oid: str, model: str, version: Version) -> bool:

@@ -116,7 +116,7 @@ def remove_own(repository: Repository, new: str, tags: Mapping[str, str]) -> Non
         new: the commit to which the branch was to move.
         tags: name to the id of the tag object that was to be set.
     """
-    held = {repository.branch: (new,)}
+    held: dict[str, tuple[str, ...]] = {repository.branch: (new,)}
     held |= {f"refs/tags/{name}": (oid, "") for name, oid in tags.items()}
     for ref, contents in held.items():
         lock = repository.common_dir / f"{ref}.lock"

@@ -8,6 +8,7 @@ uncommitted work first and refuses to touch it, then writes the files, then the 
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,14 +29,6 @@ _IN_PROGRESS = {
     "rebase-apply/applying": "am",
     "rebase-apply": "rebase",
 }
-
-# A pointer of Git LFS stays a pointer until `git lfs pull`, whether or not that program is
-# here. The clean filter is the user's: git needs it to see whether a pulled file was edited.
-_NO_SMUDGE = (
-    *("-c", "filter.lfs.process="),
-    *("-c", "filter.lfs.smudge="),
-    *("-c", "filter.lfs.required=false"),
-)
 
 # How git says, in its C locale, what kept it from writing; all else that it says before it
 # begins to write is uncommitted work.
@@ -90,7 +83,7 @@ def start(tree: WorkTree, old: str, new: str, *, lock: int) -> Process:
         lock: of the writer, which is held until this has finished, come what may.
     """
     return git.start(
-        (*_NO_SMUDGE, "read-tree", "-m", "-u", old, new),
+        (*_pointers(), "read-tree", "-m", "-u", old, new),
         tree.folder,
         to_the_end=True,
         holding=(lock,),
@@ -137,6 +130,21 @@ def finish(tree: WorkTree, process: Process) -> None:
     )
 
 
+def _pointers() -> tuple[str, ...]:
+    """Return settings of git with which a pointer of Git LFS is written as it is.
+
+    Whatever the user configured, nothing may fail because that program is missing or
+    broken. Where it is here, git still needs it to see whether a pulled file was
+    edited; GIT_LFS_SKIP_SMUDGE makes it leave pointers alone.
+    """
+    program = "git-lfs filter-process" if shutil.which("git-lfs") else ""
+    return (
+        *("-c", f"filter.lfs.process={program}"),
+        *("-c", "filter.lfs.smudge="),
+        *("-c", "filter.lfs.required=false"),
+    )
+
+
 def staged(tree: WorkTree, path: str) -> str | None:
     """Return the id of the blob that the index of a work tree has at `path`; None without one."""
     said = git.run("ls-files", "--stage", "-z", "--", path, cwd=tree.folder).decode()
@@ -148,6 +156,9 @@ def mend(repository: Repository, tree: WorkTree, old: str, new: str) -> None:
 
     Only what is in none of the two commits is anybody's work and stays: what is
     missing, or is (the beginning of) the file in `new`, becomes the file in `old`.
+
+    Raises:
+        LocalChanges, CannotWrite, GitFailed: as in `finish`.
     """
     listed = git.run("diff-tree", "-r", "-z", "--name-only", old, new, cwd=tree.folder)
     back = []
@@ -163,7 +174,8 @@ def mend(repository: Repository, tree: WorkTree, old: str, new: str) -> None:
             file.unlink()
             _remove_empty(file.parent, tree.folder)
     if back:
-        git.run(*_NO_SMUDGE, "checkout-index", "-f", "-u", "--", *back, cwd=tree.folder)
+        command = (*_pointers(), "checkout-index", "-f", "-u", "--", *back)
+        finish(tree, git.start(command, tree.folder, to_the_end=True))
 
 
 def _content(repository: Repository, commit: str, path: str) -> bytes | None:
