@@ -196,7 +196,8 @@ class Store:
             code: a folder of the training repository; "auto" is that of the running
                 script (in a notebook or an installed program: the working
                 directory), None records none.
-            trained_at: when it was trained; None is now, or the file's time.
+            trained_at: when it was trained, UTC where it names no zone; None is now, or
+                the file's time.
             custom: JSON of your own.
 
         Raises:
@@ -224,7 +225,7 @@ class Store:
             if_changed=if_changed,
             code=Path(folder) if folder and not self._holds(folder) else None,
             entry_point=script,
-            trained_at=trained_at,
+            trained_at=as_moment(trained_at) if trained_at else None,
             custom=custom or {},
         )
         return register(self._repository, self._writer(), what)

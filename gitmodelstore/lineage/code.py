@@ -171,6 +171,7 @@ def entry_point() -> Path | None:
         return None
     path = Path(file).absolute()
     installed = [sysconfig.get_path(name) for name in ("scripts", "purelib", "platlib", "stdlib")]
+    installed.append(str(Path(__file__).parents[1]))  # our own commands, from a checkout too
     if not path.is_file() or any(path.is_relative_to(folder) for folder in installed):
         return None
     return path

@@ -383,7 +383,7 @@ def _manifest(writer: Writer, what: Submission, prepared: _Prepared, number: Num
         for name, file in sorted(prepared.files.items())
     )
     try:
-        return Manifest(
+        manifest = Manifest(
             model=what.model,
             version=number.version,
             parent=number.parent,
@@ -403,8 +403,11 @@ def _manifest(writer: Writer, what: Submission, prepared: _Prepared, number: Num
             artifacts=tuple(artifacts),
             custom=what.custom,
         )
+        manifest.render()
     except FormatError as error:
-        raise InvalidInput(f"cannot be recorded: {error.faults[0]}") from error
+        what_is_wrong = error.faults[0] if error.faults else str(error)
+        raise InvalidInput(f"cannot be recorded: {what_is_wrong}", hint=error.hint) from error
+    return manifest
 
 
 def _unchanged(

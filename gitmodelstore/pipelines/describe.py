@@ -31,6 +31,7 @@ _TASKS = {
     "clusterer": "clustering",
     "outlier_detector": "outlier-detection",
 }
+_MOST_COLUMNS = 5000  # of a branch; more would not fit into a manifest
 _MOST_LEVELS = 12  # a step is two levels of JSON, of which the manifest allows 32
 
 
@@ -114,7 +115,7 @@ def _columns(
     columns: Any, names: tuple[str, ...] | None, count: int | None
 ) -> tuple[str | int, ...] | None:
     listed = plain_columns(columns, names, count)
-    if listed is None:
+    if listed is None or len(listed) > _MOST_COLUMNS:
         return None
     return tuple(plain_text(held) if isinstance(held, str) else held for held in listed)
 

@@ -91,7 +91,7 @@ class Step:
         name: its name in the pipeline.
         class_name: dotted path of its class; "passthrough" or "drop" as scikit-learn spells them.
         columns: for a branch of a ColumnTransformer, the columns that it takes
-            (names or positions); None elsewhere, or when they are chosen by a callable.
+            (names or positions); None elsewhere, or when they are more than 5,000.
         steps: the parts that it is made of in turn.
     """
 

@@ -74,10 +74,11 @@ def assert_whole(store: Store, git) -> None:
 
 
 @pytest.fixture(params=["work tree", "bare"])
-def churn(request: pytest.FixtureRequest, tmp_path: Path, fitted) -> Store:
-    """A durable store that holds churn 1.0.0."""
+def churn(request: pytest.FixtureRequest, tmp_path: Path, git, fitted) -> Store:
+    """A store that holds churn 1.0.0."""
     bare = request.param == "bare"
     Store.init(tmp_path / "store", bare=bare)
+    git(tmp_path / "store", "config", "store.durable", "false")
     store = Store.open(tmp_path / "store")
     store.register(fitted, "churn", code=None)
     return store
@@ -91,7 +92,7 @@ class TestEachStep:
     def test_the_next_writer_puts_it_right(self, churn, git, fitted, refitted, module, name, after):
         def work() -> None:
             kill_at(module, name, after=after)
-            Store.open(churn.path).register(refitted, "churn", code=None)
+            Store.open(churn.path, durable=True).register(refitted, "churn", code=None)
 
         bare = not (churn.path / ".git").exists()
         status = children.run(work)
@@ -137,7 +138,7 @@ class TestEachStep:
 
         def work() -> None:
             kill_at(refs, name, after=False)
-            write(Store.open(churn.path))
+            write(Store.open(churn.path, durable=True))
 
         assert children.run(work) == -signal.SIGKILL
 

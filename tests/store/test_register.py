@@ -22,7 +22,6 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 import gitmodelstore as gms
 from gitmodelstore.errors import (
     FeatureMismatch,
-    FormatError,
     InvalidInput,
     InvalidMetric,
     InvalidName,
@@ -740,9 +739,9 @@ class TestRefusals:
         assert refused(InvalidInput, **details)[0] == message
 
     def test_a_manifest_that_grows_too_large(self, refused):
-        message, hint = refused(FormatError, custom={"a": "x" * 2**20})
+        message, hint = refused(InvalidInput, custom={"a": "x" * 2**20})
 
-        assert message.startswith("manifest of churn 1.0.0: ")
+        assert message.startswith("cannot be recorded: manifest of churn 1.0.0: ")
         assert message.endswith(" bytes, more than 1048576")
         assert hint == "keep large tables in a file of the data, not in the manifest"
 
