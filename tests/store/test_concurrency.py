@@ -90,9 +90,7 @@ def beside(store: Store, git, fitted, *, processes: int, times: int, seed: int) 
     def keep_house() -> None:
         chance = random.Random(seed)  # noqa: S311 - no secret
         while not (inside(store) / "done").exists():
-            command = chance.choice(
-                [["gc", "--quiet"], ["pack-refs", "--all", "--prune"], ["repack", "-a", "-d", "-q"]]
-            )
+            command = chance.choice([["repack", "-a", "-q"], ["pack-refs", "--all", "--prune"]])
             git(store.path, *command)
             time.sleep(chance.uniform(0, 0.05))
 
