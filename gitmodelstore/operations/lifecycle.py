@@ -172,10 +172,13 @@ def commit(
 def _named(snapshot: Snapshot, ref: Ref, status: str) -> ModelVersion:
     """Resolve a reference that must name its version: a bare model is no answer to 'which'."""
     if isinstance(ref, str) and ref in snapshot.registry.models and not _has_selector(ref):
-        highest = snapshot.registry.highest(ref)
+        statuses = snapshot.registry.models[ref].items()
+        newest = next((v for v, held in statuses if held != WITHDRAWN), None)
         raise VersionNotFound(
             f"which version of '{ref}' is to be in {status}?",
-            hint=f"the newest is {highest}: gms promote {ref}@{highest} {status}",
+            hint=f"the newest is {newest}: gms promote {ref}@{newest} {status}"
+            if newest
+            else f"every version of '{ref}' is withdrawn",
         )
     return resolve(snapshot, ref)
 

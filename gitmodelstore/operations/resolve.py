@@ -107,7 +107,7 @@ def _exact(asked: Snapshot, model: str, version: Version) -> Version:
         return version
     raise VersionNotFound(
         f"no version '{version}' of '{model}'",
-        hint=did_you_mean(str(version), statuses) or what_there_is(asked, model),
+        hint=what_there_is(asked, model),
     )
 
 

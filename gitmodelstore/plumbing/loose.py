@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
@@ -39,18 +38,30 @@ def write(objects: Path, kind: Kind, data: bytes | memoryview, level: int) -> st
     digest.update(view)
     oid = digest.hexdigest()
     path = f"{objects}/{oid[:2]}/{oid[2:]}"
-    if not os.path.exists(path):
+    if not _is_kept(path):
         # git's own gc removes what is called tmp_obj_… and was left by a dead writer.
-        name = f"tmp_obj_{os.getpid()}_{threading.get_native_id()}"
-        temporary = os.path.join(objects, name)
+        temporary = os.path.join(objects, f"tmp_obj_{os.urandom(8).hex()}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
         try:
-            _deflate(temporary, header, view, level)
+            _deflate(descriptor, header, view, level)
             _rename(temporary, path)
         except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
     return oid
+
+
+def _is_kept(path: str) -> bool:
+    """Whether an object is there already; it is made young, so that no gc takes it just now."""
+    try:
+        if os.stat(path).st_size == 0:  # what a power cut leaves
+            return False
+        with suppress(PermissionError):  # somebody else's, in a shared repository
+            os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def tree_data(entries: Iterable[tuple[str, int, str]]) -> bytes:
@@ -66,9 +77,9 @@ def tree_data(entries: Iterable[tuple[str, int, str]]) -> bytes:
     return b"".join(parts)
 
 
-def _deflate(path: str, header: bytes, data: memoryview, level: int) -> None:
+def _deflate(descriptor: int, header: bytes, data: memoryview, level: int) -> None:
+    """Write an object into an open file, and close it."""
     packer = zlib.compressobj(level)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
     try:
         if data.nbytes <= _CHUNK:
             _write(descriptor, packer.compress(header) + packer.compress(data) + packer.flush())
@@ -88,8 +99,11 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def _rename(temporary: str, path: str) -> None:
-    try:
-        os.rename(temporary, path)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        os.rename(temporary, path)
+    """Give an object its name; a gc may take the folder away again between the two steps."""
+    for _ in range(100):
+        try:
+            os.rename(temporary, path)
+            return
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.rename(temporary, path)

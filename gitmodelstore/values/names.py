@@ -66,7 +66,9 @@ def metric_name(text: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that `word` most likely means, None when none is near."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    words = list(known)
+    begun = [other for other in words if len(word) > 2 and other.startswith(word)]
+    close = begun or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return close[0] if close else None
 
 

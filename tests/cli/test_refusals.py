@@ -173,7 +173,7 @@ def test_a_registry_that_was_badly_edited(gms, git: Git):
         (
             ["promote", "churn@1.1.0", "prod"],
             "'prod' is not a status of this store",
-            "one of registered, staging, production, archived, withdrawn",
+            "did you mean 'production'?",
         ),
         (
             ["archive", "churn@1.1.0"],

@@ -218,7 +218,7 @@ class TestReferences:
                 "churn@1.0.1",
                 VersionNotFound,
                 "no version '1.0.1' of 'churn'",
-                "did you mean '1.0.0'?",
+                "there is 1.2.0-rc.1 (registered), 1.1.0 (withdrawn), 1.0.0 (production)",
             ),
             (
                 "churn@77.0.9",
@@ -242,7 +242,7 @@ class TestReferences:
                 "churn@prod",
                 LifecycleError,
                 "'prod' is not a status of this store",
-                "one of registered, staging, production, archived, withdrawn",
+                "did you mean 'production'?",
             ),
             (
                 "churn@^1.1",

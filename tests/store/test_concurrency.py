@@ -90,7 +90,14 @@ def beside(store: Store, git, fitted, *, processes: int, times: int, seed: int) 
     def keep_house() -> None:
         chance = random.Random(seed)  # noqa: S311 - no secret
         while not (inside(store) / "done").exists():
-            command = chance.choice([["repack", "-a", "-q"], ["pack-refs", "--all", "--prune"]])
+            command = chance.choice(
+                [
+                    ["gc", "--quiet"],
+                    ["repack", "-a", "-q"],
+                    ["repack", "-a", "-d", "-q"],
+                    ["pack-refs", "--all", "--prune"],
+                ]
+            )
             git(store.path, *command)
             time.sleep(chance.uniform(0, 0.05))
 

@@ -198,7 +198,7 @@ class TestPromote:
                 "production",
                 VersionNotFound,
                 "no version '1.0.9' of 'churn'",
-                "did you mean '1.0.0'?",
+                "there is 1.2.0 (registered), 1.1.0 (registered), 1.0.0 (registered)",
             ),
             (
                 ["churn@1.0.0", "churn@1.1.0"],
@@ -425,7 +425,7 @@ class TestRollback:
                 "3.0.0",
                 VersionNotFound,
                 "no version '3.0.0' of 'churn'",
-                "did you mean '1.0.0'?",
+                "there is 1.2.0 (production), 1.1.0 (archived), 1.0.0 (withdrawn)",
             ),
         ],
     )
