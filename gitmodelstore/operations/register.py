@@ -337,11 +337,10 @@ def _draft(
     prepared: _Prepared,
     number: Numbered,
 ) -> Draft:
-    manifest = _manifest(writer, what, prepared, number)
+    manifest, rendered = _manifest(writer, what, prepared, number)
     parent = (
         snapshot.manifest(snapshot.version(what.model, number.parent)) if number.parent else None
     )
-    rendered = manifest.render()
     files = {
         **prepared.files,
         MANIFEST: _store(snapshot.repository, rendered),
@@ -367,8 +366,10 @@ def _draft(
     )
 
 
-def _manifest(writer: Writer, what: Submission, prepared: _Prepared, number: Numbered) -> Manifest:
-    """Return the manifest of the version that gets this number.
+def _manifest(
+    writer: Writer, what: Submission, prepared: _Prepared, number: Numbered
+) -> tuple[Manifest, bytes]:
+    """Return the manifest of the version that gets this number, and its bytes.
 
     Raises:
         InvalidInput: something that was given cannot be written into it.
@@ -403,11 +404,10 @@ def _manifest(writer: Writer, what: Submission, prepared: _Prepared, number: Num
             artifacts=tuple(artifacts),
             custom=what.custom,
         )
-        manifest.render()
+        return manifest, manifest.render()
     except FormatError as error:
         what_is_wrong = error.faults[0] if error.faults else str(error)
         raise InvalidInput(f"cannot be recorded: {what_is_wrong}", hint=error.hint) from error
-    return manifest
 
 
 def _unchanged(
@@ -418,7 +418,7 @@ def _unchanged(
     if highest is None:
         return None
     before = snapshot.manifest(snapshot.version(what.model, highest))
-    after = _manifest(writer, what, prepared, Numbered(highest, before.parent, ""))
+    after, _ = _manifest(writer, what, prepared, Numbered(highest, before.parent, ""))
     same = replace(after, created_at=before.created_at, trained_at=before.trained_at)
     return highest if same.render() == before.render() else None
 
