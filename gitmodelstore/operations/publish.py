@@ -203,7 +203,11 @@ def _follow_and_advance(
             with writing(repository.common_dir):
                 disk.sync(repository.common_dir)
     finally:
-        refused = {tree: error for tree, process in running if (error := _outcome(tree, process))}
+        refused = {
+            tree: error
+            for tree, process in running
+            if (error := _outcome(tree, process, note, held))
+        }
     if refused:
         # Where uncommitted work is in the way nothing was changed: nothing is to be undone.
         untouched = {str(t.folder) for t, e in refused.items() if isinstance(e, LocalChanges)}
@@ -221,9 +225,11 @@ def _follow_and_advance(
     )
 
 
-def _outcome(tree: worktree.WorkTree, process: worktree.Process) -> StoreError | None:
+def _outcome(
+    tree: worktree.WorkTree, process: worktree.Process, note: journal.Note, held: int
+) -> StoreError | None:
     try:
-        worktree.finish(tree, process)
+        worktree.finish(tree, process, note.old, note.new, lock=held)
     except StoreError as error:
         return error
     return None
@@ -254,7 +260,7 @@ def _noted(repository: Repository, note: journal.Note) -> list[worktree.WorkTree
 
 def _follow(repository: Repository, note: journal.Note, held: int) -> None:
     for tree in _noted(repository, note):
-        worktree.finish(tree, worktree.start(tree, note.old, note.new, lock=held))
+        worktree.move(tree, note.old, note.new, lock=held)
 
 
 def _undo(repository: Repository, note: journal.Note, tip: str, held: int) -> None:
@@ -273,7 +279,7 @@ def _undo(repository: Repository, note: journal.Note, tip: str, held: int) -> No
         return
     for tree in _noted(repository, note):
         if worktree.staged(tree, REGISTRY) == new:
-            worktree.finish(tree, worktree.start(tree, note.new, tip, lock=held))
+            worktree.move(tree, note.new, tip, lock=held)
         elif now == old:
             worktree.mend(repository, tree, note.old, note.new)
 

@@ -95,8 +95,36 @@ def populate(tree: WorkTree, commit: str) -> None:
     git.run("read-tree", "-m", "-u", commit, cwd=tree.folder)
 
 
-def finish(tree: WorkTree, process: Process) -> None:
-    """Wait for what `start` began.
+def move(tree: WorkTree, old: str, new: str, *, lock: int) -> None:
+    """Start, and finish: bring a work tree from commit `old` to commit `new`.
+
+    Raises:
+        LocalChanges, CannotWrite, GitFailed: as in `finish`.
+    """
+    finish(tree, start(tree, old, new, lock=lock), old, new, lock=lock)
+
+
+def finish(tree: WorkTree, process: Process, old: str, new: str, *, lock: int) -> None:
+    """Wait for what `start` began with the same arguments.
+
+    A file that was touched, or copied with its folder, looks changed by its times
+    alone; git looks at the content when its index is refreshed, and so do we, but
+    only then.
+
+    Raises:
+        LocalChanges: uncommitted work, or a lock of git, is in the way; nothing was changed.
+        CannotWrite, GitFailed: it was stopped, perhaps halfway.
+    """
+    try:
+        _wait(tree, process)
+    except LocalChanges:
+        refresh = (*_pointers(), "update-index", "-q", "--refresh")
+        git.start(refresh, tree.folder, to_the_end=True, holding=(lock,)).communicate()
+        _wait(tree, start(tree, old, new, lock=lock))
+
+
+def _wait(tree: WorkTree, process: Process) -> None:
+    """Wait for a git that writes files.
 
     Raises:
         LocalChanges: uncommitted work, or a lock of git, is in the way; nothing was changed.
@@ -175,7 +203,7 @@ def mend(repository: Repository, tree: WorkTree, old: str, new: str) -> None:
             _remove_empty(file.parent, tree.folder)
     if back:
         command = (*_pointers(), "checkout-index", "-f", "-u", "--", *back)
-        finish(tree, git.start(command, tree.folder, to_the_end=True))
+        _wait(tree, git.start(command, tree.folder, to_the_end=True))
 
 
 def _content(repository: Repository, commit: str, path: str) -> bytes | None:

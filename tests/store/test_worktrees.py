@@ -544,3 +544,24 @@ class TestEnvironment:
 
         with pytest.raises(LocalChanges, match=f"Entry '{CARD}' not uptodate"):
             churn.register(refitted, "churn", code=None)
+
+
+class TestTouched:
+    """Files of which only the times have changed are no uncommitted work."""
+
+    def test_a_touched_file_follows(self, store, git, fitted, refitted):
+        store.register(fitted, "churn", code=None)
+        for path in (store.path / "models/churn").iterdir():
+            os.utime(path, (1_000_000_000, 1_000_000_000))
+
+        store.register(refitted, "churn", code=None)
+
+        assert git(store.path, "status", "--porcelain") == ""
+
+    def test_a_copied_store_goes_on(self, store, git, fitted, refitted, tmp_path):
+        store.register(fitted, "churn", code=None)
+        copied = Store.open(shutil.copytree(store.path, tmp_path / "copy"))
+
+        copied.register(refitted, "churn", code=None)
+
+        assert git(copied.path, "status", "--porcelain") == ""

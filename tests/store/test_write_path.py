@@ -439,6 +439,6 @@ class TestWorkTreesThatStay:
         with (churn.path / ".git" / "gitmodelstore" / "lock").open("rb") as lock:
             process = worktree.start(tree, tip, tip, lock=lock.fileno())
             group = os.getpgid(process.pid)
-            worktree.finish(tree, process)
+            worktree.finish(tree, process, tip, tip, lock=lock.fileno())
 
         assert group == process.pid
