@@ -108,20 +108,21 @@ def remove_own(repository: Repository, new: str, tags: Mapping[str, str]) -> Non
     """Remove the locks that a dead writer of ours left on its branch and tags, however young.
 
     Call it under the writer lock. What a lock holds says whose it is: nobody else would
-    move the branch to that commit. A tag of ours that is still empty counts too, since
-    nobody else makes tags of that name.
+    move the branch to that commit, or make tags of that name. One that stays empty is
+    of a writer that died between making and filling it, which takes microseconds.
 
     Args:
         repository: the store.
         new: the commit to which the branch was to move.
         tags: name to the id of the tag object that was to be set.
     """
-    held: dict[str, tuple[str, ...]] = {repository.branch: (new,)}
-    held |= {f"refs/tags/{name}": (oid, "") for name, oid in tags.items()}
-    for ref, contents in held.items():
+    held = {repository.branch: new} | {f"refs/tags/{name}": oid for name, oid in tags.items()}
+    for ref, oid in held.items():
         lock = repository.common_dir / f"{ref}.lock"
         with writing(lock), suppress(FileNotFoundError):
-            if lock.read_text(errors="replace").strip() in contents:
+            if not lock.read_text(errors="replace"):
+                time.sleep(0.1)
+            if lock.read_text(errors="replace").strip() in (oid, ""):
                 lock.unlink()
 
 
