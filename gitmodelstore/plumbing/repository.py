@@ -36,6 +36,9 @@ PLAIN_FILE = int(FileMode.BLOB)
 _FOLDER = int(FileMode.TREE)
 _MOST_REMEMBERED = 1 << 14
 
+# What libgit2 says of damage; of a pack's index whose numbers are wild, any of the last three.
+_DAMAGE = (pygit2.GitError, ValueError, OSError, MemoryError)
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:
@@ -267,7 +270,7 @@ class Repository:
         """Return the commit whose id begins with `prefix`; None for none or several."""
         try:
             held = self._handle.revparse_single(prefix)
-        except (KeyError, ValueError, pygit2.GitError):
+        except (KeyError, *_DAMAGE):
             return None
         return str(held.id) if isinstance(held, pygit2.Commit) else None
 
@@ -433,7 +436,7 @@ def _reading(path: str) -> Iterator[None]:
             f"{path}: object {error.args[0]} is not in this repository",
             hint="run `git fsck` to see what is missing, and fetch from a complete clone",
         ) from error
-    except pygit2.GitError as error:
+    except _DAMAGE as error:
         raise IntegrityError(
             f"{path}: damaged: {error}",
             path=path,
