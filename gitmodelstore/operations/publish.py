@@ -89,8 +89,12 @@ def publish(
     )
 
 
-def recover(repository: Repository, notify: Callable[[str], None], held: int) -> None:
-    """Finish or undo what a dead writer began. Call it under the writer lock, `held`.
+def recover(
+    repository: Repository, notify: Callable[[str], None], held: int, *, died: bool = True
+) -> None:
+    """Finish or undo what a writer began: a dead one, or, unless `died`, this one.
+
+    Call it under the writer lock, `held`.
 
     Raises:
         LocalChanges: a work tree that has to follow holds uncommitted changes.
@@ -99,7 +103,7 @@ def recover(repository: Repository, notify: Callable[[str], None], held: int) ->
     note = journal.read(repository.common_dir)
     if note is None:
         return
-    refs.remove_own(repository, note.new, note.tags)
+    refs.remove_own(repository, note.new, note.tags, died=died)
     tip = repository.head(repository.branch)
     new = repository.find_commit(note.new)
     if tip is None or new is None:  # the power went before its objects were on the disk
@@ -173,10 +177,10 @@ def _swap(
         moved = _follow_and_advance(repository, trees, note, wanted, writer, held)
     except BaseException:
         with suppress(StoreError):  # the note stays for the next writer
-            recover(repository, writer.notify, held)
+            recover(repository, writer.notify, held, died=False)
         raise
     if not moved:
-        recover(repository, writer.notify, held)
+        recover(repository, writer.notify, held, died=False)
         return False
     if _set_tags(repository, tags, writer.notify):
         journal.clear(repository.common_dir)

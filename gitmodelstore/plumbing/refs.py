@@ -104,8 +104,8 @@ def create_tag(repository: Repository, name: str, oid: str) -> bool:
     return repository.create_ref(f"refs/tags/{name}", oid)
 
 
-def remove_own(repository: Repository, new: str, tags: Mapping[str, str]) -> None:
-    """Remove the locks that a dead writer of ours left on its branch and tags, however young.
+def remove_own(repository: Repository, new: str, tags: Mapping[str, str], *, died: bool) -> None:
+    """Remove the locks that a writer of ours left on its branch and tags, however young.
 
     Call it under the writer lock. What a lock holds says whose it is: nobody else would
     move the branch to that commit, or make tags of that name. One that stays empty is
@@ -115,14 +115,15 @@ def remove_own(repository: Repository, new: str, tags: Mapping[str, str]) -> Non
         repository: the store.
         new: the commit to which the branch was to move.
         tags: name to the id of the tag object that was to be set.
+        died: whether it is another writer, now dead, so that an empty one may be its.
     """
     held = {repository.branch: new} | {f"refs/tags/{name}": oid for name, oid in tags.items()}
     for ref, oid in held.items():
         lock = repository.common_dir / f"{ref}.lock"
         with writing(lock), suppress(FileNotFoundError):
-            if not lock.read_text(errors="replace"):
+            if died and not lock.read_text(errors="replace"):
                 time.sleep(0.1)
-            if lock.read_text(errors="replace").strip() in (oid, ""):
+            if lock.read_text(errors="replace").strip() in ((oid, "") if died else (oid,)):
                 lock.unlink()
 
 
