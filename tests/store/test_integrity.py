@@ -337,7 +337,7 @@ def attempts(store: Store, git, *, times: int, seed: int, packed: bool) -> None:
                 fresh(store).load(ref)
                 list(fresh(store).log())
 
-    # Not the index of a pack: libgit2 1.9.7 can crash on a damaged one (ARCHITECTURE.md, "Reading").
+    # Not the index of a pack: libgit2 1.9.7 can crash on a damaged one (see ARCHITECTURE.md).
     files = [
         path
         for path in sorted((store.path / ".git").rglob("*"))
