@@ -175,7 +175,7 @@ def _swap(
     journal.write(repository.common_dir, note)
     try:
         moved = _follow_and_advance(repository, trees, note, wanted, writer, held)
-    except BaseException:
+    except BaseException:  # Ctrl-C too is undone
         with suppress(StoreError):  # the note stays for the next writer
             recover(repository, writer.notify, held, died=False)
         raise

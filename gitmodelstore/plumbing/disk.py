@@ -9,26 +9,24 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 
-def sync(folder: Path, files: Iterable[Path] = ()) -> None:
+def sync(folder: Path) -> None:
     """Return when everything written below `folder` so far is on its disk.
 
-    On Linux one syncfs for the file system; elsewhere, which has no such call, an
-    fsync of each of `files` and of its folder.
+    On Linux one syncfs for the file system; elsewhere the system's sync of all of
+    them. Windows has neither, so that there only the branch itself is flushed.
 
     Raises:
         OSError: the disk did not take all of it.
     """
     syncfs = _syncfs()
     if syncfs is None:
-        for path in files:
-            _fsync(path)
-            sync_folder(path.parent)
+        if hasattr(os, "sync"):
+            os.sync()
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -45,7 +45,7 @@ def write(objects: Path, kind: Kind, data: bytes | memoryview, level: int) -> st
         try:
             _deflate(descriptor, header, view, level)
             _rename(temporary, path)
-        except BaseException:
+        except BaseException:  # Ctrl-C too must leave nothing
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise

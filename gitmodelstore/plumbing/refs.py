@@ -58,7 +58,7 @@ def advance(
             os.close(descriptor)
             _log(repository, old, new, who, when, what)
             lock.replace(path)
-        except BaseException:
+        except BaseException:  # Ctrl-C too must leave no lock
             lock.unlink(missing_ok=True)
             raise
         if durable:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pygit2
-from pygit2.enums import FileMode, RepositoryOpenFlag, SortMode
+from pygit2.enums import FileMode, RepositoryOpenFlag
 
 from gitmodelstore.errors import (
     CannotWrite,
@@ -355,13 +355,6 @@ class Repository:
                 return file.read()
         except FileNotFoundError:
             return None
-
-    def commits_since(self, oid: str, hidden: str | None) -> int:
-        """Return how many commits are in the history of `oid` and not in that of `hidden`."""
-        walker = self._handle.walk(oid, SortMode.NONE)
-        if hidden:
-            walker.hide(hidden)
-        return sum(1 for _ in walker)
 
     # Writing: nothing here is visible until a ref names it
 
