@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from gitmodelstore.values.names import MODEL_PATTERN
-from gitmodelstore.values.version import VERSION_PATTERN, Version
+from gitmodelstore.values.version import Version
 
 REGISTRY = "registry.json"
 SETTINGS = "modelstore.toml"
@@ -37,9 +34,6 @@ schema = "1.0"
 lfs_threshold = "50 MiB"  # pipelines from this size on are Git LFS objects
 """
 
-TAG_PREFIX = "refs/tags/"
-_TAG = re.compile(rf"({MODEL_PATTERN})@v({VERSION_PATTERN})")
-
 
 def folder(model: str) -> str:
     """Return the path of a model's folder in the repository."""
@@ -53,9 +47,3 @@ def tag_name(model: str, version: Version | str) -> str:
     'churn@v1.4.0'
     """
     return f"{model}@v{version}"
-
-
-def read_tag(name: str) -> tuple[str, Version] | None:
-    """Return the model and version that a tag's name spells, None for any other tag."""
-    found = _TAG.fullmatch(name)
-    return (found[1], Version.parse(found[2])) if found else None
