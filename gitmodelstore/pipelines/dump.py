@@ -7,8 +7,6 @@ whose `check_fitted` is offered here beside `dump`, for which it clears the way.
 
 from __future__ import annotations
 
-import copyreg
-import pickle
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -18,7 +16,9 @@ from typing import Any, Protocol
 import numpy as np
 from joblib.numpy_pickle import NumpyArrayWrapper, NumpyPickler
 
+from gitmodelstore.pipelines.fast_dump import fast_dump
 from gitmodelstore.pipelines.fitted import check_fitted
+from gitmodelstore.pipelines.recording import RecordingPickler, dotted
 from gitmodelstore.pipelines.unportable import PICKLING_ERRORS, refusal, refuse_script_names
 
 __all__ = ["Dumped", "Sink", "check_fitted", "check_portable", "dump", "globals_of"]
@@ -60,9 +60,10 @@ def dump(pipeline: Any, sink: Sink) -> Dumped:
     """
     handle: Any = sink if hasattr(sink, "tell") else _Counted(sink)
     start = handle.tell()
-    pickler = _RecordingPickler(handle)
+    pickler = _JoblibPickler(handle)
     try:
-        pickler.dump(pipeline)
+        if not fast_dump(pipeline, pickler):
+            pickler.dump(pipeline)
     except PICKLING_ERRORS as error:
         raise refusal(pipeline, error, pickler.names) from error
     return Dumped(tuple(sorted(pickler.names)), handle.tell() - start)
@@ -106,7 +107,7 @@ class _Nowhere:
         pass
 
 
-class _RecordingPickler(NumpyPickler):  # type: ignore[misc]
+class _JoblibPickler(NumpyPickler):  # type: ignore[misc]
     """joblib's pickler, which also notes every global that it writes.
 
     It hooks in where joblib 1.2 to 1.6 and Python agree; the order of things, and
@@ -121,7 +122,7 @@ class _RecordingPickler(NumpyPickler):  # type: ignore[misc]
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
         super().save_global(obj, name)
-        self.names.add(_dotted(obj, name))
+        self.names.add(dotted(obj, name))
 
     # The table holds the plain function, so an override alone would not be called.
     dispatch[FunctionType] = save_global
@@ -142,36 +143,14 @@ class _RecordingPickler(NumpyPickler):  # type: ignore[misc]
 class _ObjectArrayWrapper(NumpyArrayWrapper):  # type: ignore[misc]
     """What joblib writes in front of an array, and the array after it."""
 
-    def write_array(self, array: Any, pickler: _RecordingPickler) -> None:
+    def write_array(self, array: Any, pickler: _JoblibPickler) -> None:
         """Write an array of objects as joblib does, by a C pickler, and note its globals."""
-        nested = _NestedPickler(pickler.file_handle, _nested_protocol())
+        nested = RecordingPickler(pickler.file_handle, _nested_protocol())
         nested.dump(array)
         pickler.names |= nested.names
 
 
-_RecordingPickler.dispatch[_ObjectArrayWrapper] = _RecordingPickler._save_wrapper
-
-
-class _NestedPickler(pickle.Pickler):
-    """The C pickler, which also notes every global that it writes."""
-
-    def __init__(self, handle: Any, protocol: int) -> None:
-        super().__init__(handle, protocol=protocol)
-        self._protocol = protocol
-        self.names: set[str] = set()
-
-    def reducer_override(self, obj: Any) -> Any:
-        """Answer what pickle would find itself, having looked at it."""
-        if type(obj) is np.ndarray:  # most of what the trees of an ensemble hold
-            return NotImplemented
-        if isinstance(obj, (type, FunctionType)):
-            self.names.add(_dotted(obj, None))
-            return NotImplemented
-        reduce = copyreg.dispatch_table.get(type(obj))
-        reduced = reduce(obj) if reduce else obj.__reduce_ex__(self._protocol)
-        if isinstance(reduced, str):  # an object that is written as its name, such as pandas.NA
-            self.names.add(_dotted(obj, reduced))
-        return reduced
+_JoblibPickler.dispatch[_ObjectArrayWrapper] = _JoblibPickler._save_wrapper
 
 
 @lru_cache(maxsize=1)
@@ -182,8 +161,3 @@ def _nested_protocol() -> int:
     handle = BytesIO()
     wrapper.write_array(empty, SimpleNamespace(file_handle=handle, np=np))
     return handle.getvalue()[1]
-
-
-def _dotted(obj: Any, name: str | None) -> str:
-    qualified = name or getattr(obj, "__qualname__", None) or obj.__name__
-    return f"{pickle.whichmodule(obj, qualified)}.{qualified}"  # type: ignore[attr-defined]
