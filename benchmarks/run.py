@@ -73,8 +73,19 @@ class Comparison:
         )
 
 
-def registering(store: gms.Store, pipeline: Any) -> Callable[[], object]:
-    return lambda: store.register(pipeline, "credit", metrics={"auc": 0.9}, bump="patch")
+def registering(store: gms.Store, pipeline: Any, code: Path | None = None) -> Callable[[], object]:
+    return lambda: store.register(pipeline, "credit", metrics={"auc": 0.9}, bump="patch", code=code)
+
+
+def repository(folder: Path) -> Path:
+    """A training repository of a hundred files, one of them changed since its commit."""
+    folder.mkdir()
+    for number in range(100):
+        (folder / f"step_{number}.py").write_text(f"print({number})\n" * 50)
+    for args in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "-m", "first")):
+        subprocess.run(["git", "-C", str(folder), *args], check=True)
+    (folder / "step_0.py").write_text("print('changed')\n")
+    return folder
 
 
 def filled(path: Path, versions: int) -> gms.Store:
@@ -110,8 +121,12 @@ def run(folder: Path, comparison: Comparison, many: int) -> None:
     print(f"S is {file.stat().st_size / 1e6:.2f} MB; measured, yardstick, median ratio (quartiles)")
     tree = gms.Store.init(folder / "tree")
     bare = gms.Store.init(folder / "bare", bare=True)
-    comparison.show("register S, work tree", registering(tree, pipeline), floor)
-    comparison.show("register S, bare", registering(bare, pipeline), floor)
+    code = repository(folder / "code")
+    for name, store in (("bare", bare), ("work tree", tree)):
+        comparison.show(f"register S, {name}", registering(store, pipeline), floor)
+        comparison.show(
+            f"register S, {name}, code changed", registering(store, pipeline, code), floor
+        )
     few, large = filled(folder / "few", 10), filled(folder / "many", many)
     comparison.show(
         f"register S at {many:,} versions / at 10",
