@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from gitmodelstore.errors import GitFailed, InvalidInput
 from gitmodelstore.lineage import visible, without_credentials
-from gitmodelstore.plumbing import git
+from gitmodelstore.plumbing import checkout, git
+from gitmodelstore.plumbing.checkout import Checkout
 from gitmodelstore.values.digest import Digest
 from gitmodelstore.values.manifest import Code
 
@@ -31,12 +32,6 @@ _STATUS = (
     "-z",
     "--untracked-files=all",
     "--ignore-submodules=none",  # whatever the settings say, changes in them are changes
-)
-_CONFIG = (
-    "config",
-    "--null",
-    "--get-regexp",
-    r"^(remote\..*\.url|branch\..*\.remote|extensions\.objectformat)$",
 )
 # The bytes are digested, so they must not follow anybody's settings.
 _DIFF = (
@@ -120,15 +115,17 @@ class Look:
 
     def __init__(self, folder: Path, entry_point: Path | None) -> None:
         self._entry_point = entry_point
-        self._top = _toplevel(folder)
+        self._checkout = checkout.find(folder)
         self._script: str | None = None
         self._asked: list[_Question] = []
-        if self._top is not None and entry_point is not None:
-            self._script = _relative(entry_point, self._top)
+        if self._checkout is not None and entry_point is not None:
+            self._script = _relative(entry_point, self._checkout.top)
 
     def __enter__(self) -> Look:
-        if self._top is not None:
-            self._asked = [_Question(self._top, args) for args in _questions(self._script)]
+        if self._checkout is not None:
+            # Most often something has changed, so that git need not wait to be asked what.
+            top = self._checkout.top
+            self._asked = [_Question(top, _STATUS), _Question(top, (*_DIFF, "HEAD", "--"))]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -141,21 +138,24 @@ class Look:
         Raises:
             GitFailed, InvalidInput: as in `capture`.
         """
-        top, script = self._top, self._script
-        if top is None:
+        found, script = self._checkout, self._script
+        if found is None:
             return None
-        answers = [question.answer() for question in self._asked]
-        status = _parse_status(answers[0])
-        config = _parse_config(answers[1])
-        is_missing = script is not None and not answers[2]
+        about_status, about_diff = self._asked
+        status = _parse_status(about_status.answer())
+        config = _config(found)
+        is_missing = script is not None and not _is_tracked(found, script)
         sources = _uncommitted_sources(status, script if is_missing else None)
         dirty = status.has_changes or bool(sources)
+        changes = b""
+        if status.has_changes:
+            changes = about_diff.answer() if status.commit else _diff_of_first(found.top, config)
         return Code(
             url=_url(config, status.branch),
             commit=status.commit,
             branch=None if status.branch is None else visible(status.branch),
             dirty=dirty,
-            diff=_diff_digest(top, status, config, sources) if dirty else None,
+            diff=_diff_digest(found.top, changes, sources) if dirty else None,
             entry_point=_shown(self._entry_point, script),
         )
 
@@ -177,23 +177,6 @@ def entry_point() -> Path | None:
     return path
 
 
-def _toplevel(folder: Path) -> Path | None:
-    """Find the work tree around `folder` without starting a process."""
-    here = Path(os.path.realpath(folder))
-    for candidate in (here, *here.parents):
-        mark = candidate / ".git"  # a file in linked work trees and submodules
-        if mark.is_file() or (mark / "HEAD").exists():
-            return candidate
-    return None
-
-
-def _questions(script: str | None) -> list[tuple[str, ...]]:
-    asked: list[tuple[str, ...]] = [_STATUS, _CONFIG]
-    if script is not None:
-        asked.append(("--literal-pathspecs", "ls-files", "-z", "--", script))
-    return asked
-
-
 class _Question:
     """One process of git that runs, and what it prints."""
 
@@ -204,7 +187,7 @@ class _Question:
     def answer(self) -> bytes:
         stdout, stderr = self._process.communicate()
         status = self._process.returncode
-        if status and not (self._args is _CONFIG and status == 1):  # nothing matches
+        if status:
             raise _refused(self._args, status, stderr)
         return stdout
 
@@ -255,21 +238,27 @@ def _entries(output: bytes) -> Iterator[bytes]:
             next(parts, None)
 
 
-def _parse_config(output: bytes) -> dict[str, str]:
-    """Return key to value; git writes a key, newline, its value, NUL."""
-    pairs = (entry.partition("\n") for entry in os.fsdecode(output).split("\0") if entry)
-    found: dict[str, str] = {}
-    for key, _, value in pairs:
+def _config(found: Checkout) -> dict[str, str]:
+    config: dict[str, str] = {}
+    for key, value in checkout.settings(found):
         # The first url of a remote is the one that git fetches from; of the rest the last counts.
-        if not (key.startswith("remote.") and key in found):
-            found[key] = value
-    return found
+        if not (key.startswith("remote.") and key in config):
+            config[key] = value
+    return config
+
+
+def _is_tracked(found: Checkout, script: str) -> bool:
+    known = checkout.is_tracked(found, script)
+    if known is None:
+        args = ("--literal-pathspecs", "ls-files", "-z", "--", script)
+        known = bool(_Question(found.top, args).answer())
+    return known
 
 
 def _url(config: dict[str, str], branch: str | None) -> str | None:
     """The address of origin, of the branch's remote, of any: the first that others can reach."""
     wanted = ["remote.origin.url", f"remote.{config.get(f'branch.{branch}.remote')}.url"]
-    wanted += [key for key in config if key.startswith("remote.")]
+    wanted += [key for key in config if re.fullmatch(r"remote\..*\.url", key)]
     urls = (config[key] for key in wanted if key in config)
     return next((url for url in map(_recorded_url, urls) if url), None)
 
@@ -288,14 +277,14 @@ def _uncommitted_sources(status: _Status, missing_script: str | None) -> list[by
     return sorted(found)
 
 
-def _diff_digest(
-    top: Path, status: _Status, config: dict[str, str], sources: list[bytes]
-) -> Digest:
-    total = hashlib.sha256()
-    if status.has_changes:
-        empty = _EMPTY_TREE[config.get("extensions.objectformat", "sha1")]
-        args = (*_DIFF, status.commit or empty, "--")
-        total.update(_Question(top, args).answer())
+def _diff_of_first(top: Path, config: dict[str, str]) -> bytes:
+    """Return the changes before the first commit, where there is no HEAD to compare with."""
+    empty = _EMPTY_TREE[config.get("extensions.objectformat", "sha1")]
+    return _Question(top, (*_DIFF, empty, "--")).answer()
+
+
+def _diff_digest(top: Path, changes: bytes, sources: list[bytes]) -> Digest:
+    total = hashlib.sha256(changes)
     for path in sources:
         total.update(path + b"\0" + _file_digest(top / os.fsdecode(path)) + b"\n")
     return Digest("sha256", total.hexdigest())

@@ -120,12 +120,12 @@ def register(repository: Repository, writer: Writer, what: Submission) -> ModelV
     now = Snapshot.now(repository)
     check_free(now, what.model, what.wish)
     prepared = _prepare(repository, now, writer, what)
-    registered: list[Version] = []
+    chosen: list[Version] = []  # by the last call of `draft`, which may be called again
 
     def draft(snapshot: Snapshot) -> Draft | None:
         same = _unchanged(snapshot, writer, what, prepared) if what.if_changed else None
         if same is not None:
-            registered[:] = [same]
+            chosen.append(same)
             return None
         number = choose(
             snapshot,
@@ -133,12 +133,12 @@ def register(repository: Repository, writer: Writer, what: Submission) -> ModelV
             what.wish,
             lambda parent: suggest(parent, prepared.facts, prepared.features, prepared.target),
         )
-        registered[:] = [number.version]
+        chosen.append(number.version)
         if number.why:
             writer.notify(f"{what.model} {number.version} ({number.why})")
         return _draft(snapshot, writer, what, prepared, number)
 
-    return publish(repository, writer, draft).version(what.model, registered[0])
+    return publish(repository, writer, draft).version(what.model, chosen[-1])
 
 
 # Before the lock

@@ -52,6 +52,7 @@ class Judged(Generic[T]):
 
 
 registries: Judged[Registry] = Judged(16)
+policies: Judged[Policy] = Judged(16)
 manifests: Judged[tuple[Manifest, str]] = Judged(64)  # each with the SHA-256 of its bytes
 
 
@@ -149,10 +150,14 @@ class Snapshot:
         entry = self.repository.entry(self.commit.tree, SETTINGS)
         if entry is None:
             return Policy()
-        try:
-            return Policy.parse(bytes(self.repository.read(entry.oid, SETTINGS)))
-        except FormatError as error:
-            raise CorruptStore(str(error), hint=error.hint) from error
+        known = policies.get(entry.oid)
+        if known is None:
+            try:
+                known = Policy.parse(bytes(self.repository.read(entry.oid, SETTINGS)))
+            except FormatError as error:
+                raise CorruptStore(str(error), hint=error.hint) from error
+            policies.put(entry.oid, known)
+        return known
 
     def version(self, model: str, version: Version) -> ModelVersion:
         """Return a version that the registry holds, with the commit that introduced it.

@@ -28,6 +28,7 @@ from gitmodelstore.errors import (
     UnsupportedRepository,
 )
 from gitmodelstore.plumbing import loose
+from gitmodelstore.plumbing.checkout import common_dir
 
 if TYPE_CHECKING:
     from gitmodelstore.plumbing.identity import Identity
@@ -102,7 +103,7 @@ class Repository:
     def __init__(self, handle: pygit2.Repository) -> None:
         self._handle = handle
         self.git_dir = Path(handle.path)
-        self.common_dir = _common_dir(self.git_dir)
+        self.common_dir = common_dir(self.git_dir)
         self._objects = str(self.common_dir / "objects")
         self.work_tree = Path(handle.workdir) if handle.workdir else None
         self._commits: dict[str, Commit] = {}  # by id, so never out of date
@@ -312,10 +313,13 @@ class Repository:
             with _reading(path):
                 held = self._object(oid).peel(pygit2.Tree)
             known = {found.name or "": Entry(int(found.filemode), str(found.id)) for found in held}
-            if len(self._trees) >= _MOST_REMEMBERED:
-                self._trees.clear()
-            self._trees[oid] = known
+            self._remember(oid, known)
         return known
+
+    def _remember(self, tree: str, entries: Mapping[str, Entry]) -> None:
+        if len(self._trees) >= _MOST_REMEMBERED:
+            self._trees.clear()
+        self._trees[tree] = entries
 
     def read(self, oid: str, path: str) -> memoryview:
         """Return the bytes of a blob, without a copy.
@@ -373,13 +377,14 @@ class Repository:
             base: the tree that it is made from; None for an empty one.
             changes: name in this tree to its new entry; None takes the name out.
         """
-        entries: dict[str, Entry | None] = {**(self.entries(base) if base else {}), **changes}
-        return self._write(
+        merged: dict[str, Entry | None] = {**(self.entries(base) if base else {}), **changes}
+        entries = {name: entry for name, entry in merged.items() if entry}
+        oid = self._write(
             "tree",
-            loose.tree_data(
-                (name, entry.mode, entry.oid) for name, entry in entries.items() if entry
-            ),
+            loose.tree_data((name, entry.mode, entry.oid) for name, entry in entries.items()),
         )
+        self._remember(oid, entries)
+        return oid
 
     def write_commit(
         self,
@@ -496,12 +501,6 @@ def _open_error(path: Path, said: str) -> NotAStore | UnsupportedRepository:
             hint=f"if you trust it: git config --global --add safe.directory {path}",
         )
     return NotAStore(f"no git repository at '{path}'", hint="make a store with `gms init`")
-
-
-def _common_dir(git_dir: Path) -> Path:
-    """Return the directory that linked work trees share (git help repository-layout)."""
-    note = git_dir / "commondir"
-    return (git_dir / note.read_text().strip()).resolve() if note.exists() else git_dir
 
 
 def _when(signature: pygit2.Signature) -> datetime:

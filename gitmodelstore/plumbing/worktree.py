@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from gitmodelstore.errors import CannotWrite, GitFailed, LocalChanges
@@ -158,6 +159,7 @@ def _wait(tree: WorkTree, process: Process) -> None:
     )
 
 
+@lru_cache(maxsize=1)
 def _pointers() -> tuple[str, ...]:
     """Return settings of git with which a pointer of Git LFS is written as it is.
 

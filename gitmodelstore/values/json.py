@@ -27,6 +27,7 @@ _HIDDEN = (
 # The same, to stand between the brackets of a pattern.
 HIDDEN_CLASS = "".join(c if c == "-" else f"\\u{ord(c):04x}" for c in _HIDDEN)
 VISIBLE_PATTERN = rf"[^{HIDDEN_CLASS}]*"
+_WORDS = {None: "null", True: "true", False: "false"}
 _HIDDEN_CHARACTER = re.compile(f"[{HIDDEN_CLASS}\ud800-\udfff]")
 
 # A string ends at its quote, or nowhere: one that never ends takes the rest of the text with it.
@@ -116,6 +117,8 @@ def _leaf(value: Any) -> str:
         if not math.isfinite(value):
             raise ValueError(f"{value} is not a finite number")
         return float.__repr__(value)
+    if value is None or isinstance(value, bool):
+        return _WORDS[value]
     return json.dumps(value)
 
 
@@ -128,10 +131,14 @@ def hidden_character(text: str) -> str | None:
 def nests_too_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
     """Say whether lists and objects lie in one another more than `levels` deep."""
     if isinstance(value, dict):
-        return levels == 0 or any(nests_too_deep(held, levels - 1) for held in value.values())
-    if isinstance(value, (list, tuple)):
-        return levels == 0 or any(nests_too_deep(held, levels - 1) for held in value)
-    return False
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return False
+    return levels == 0 or any(
+        nests_too_deep(held, levels - 1)
+        for held in value
+        if isinstance(held, (dict, list, tuple))  # most are not: a call for each would cost more
+    )
 
 
 def join(where: str, key: object) -> str:

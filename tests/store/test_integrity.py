@@ -40,7 +40,7 @@ def other(fit) -> Pipeline:
 
 def fresh(store: Store) -> Store:
     """Return the store as a process sees it that has read nothing of it yet."""
-    for judged in (snapshot.registries, snapshot.manifests):
+    for judged in (snapshot.registries, snapshot.policies, snapshot.manifests):
         judged._held.clear()
     return Store.open(store.path, durable=False)
 
