@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pygit2
 from pygit2.enums import FileMode, RepositoryOpenFlag
@@ -29,6 +29,7 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.plumbing import loose
 from gitmodelstore.plumbing.checkout import common_dir
+from gitmodelstore.plumbing.packs import Packs
 
 if TYPE_CHECKING:
     from gitmodelstore.plumbing.identity import Identity
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 PLAIN_FILE = int(FileMode.BLOB)
 _FOLDER = int(FileMode.TREE)
 _MOST_REMEMBERED = 1 << 14
+T = TypeVar("T")
 
 # What libgit2 says of damage; of a pack's index whose numbers are wild, any of the last three.
 _DAMAGE = (pygit2.GitError, ValueError, OSError, MemoryError)
@@ -105,9 +107,12 @@ class Repository:
         self.git_dir = Path(handle.path)
         self.common_dir = common_dir(self.git_dir)
         self._objects = str(self.common_dir / "objects")
+        self._packs = Packs(self.common_dir / "objects")
         self.work_tree = Path(handle.workdir) if handle.workdir else None
         self._commits: dict[str, Commit] = {}  # by id, so never out of date
         self._trees: dict[str, Mapping[str, Entry]] = {}
+        self._tags: dict[str, Tag | None] = {}
+        self._written: dict[str, memoryview] = {}
         self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
 
     @classmethod
@@ -217,15 +222,20 @@ class Repository:
         oid = self.ref(f"refs/tags/{name}")
         if oid is None:
             return None
-        with _reading(f"refs/tags/{name}"):
-            held = self._object(oid)
-            if not isinstance(held, pygit2.Tag):
-                return None
-            target = self._object(str(held.target))
+        if oid not in self._tags:
+            with _reading(f"refs/tags/{name}"):
+                self._remember(self._tags, oid, self._read_tag(name, oid))
+        return self._tags[oid]
+
+    def _read_tag(self, name: str, oid: str) -> Tag | None:
+        held = self._object(oid)
+        if not isinstance(held, pygit2.Tag):
+            return None
+        target = self._object(str(held.target))
         if not isinstance(target, pygit2.Commit):
             return None
         when = _when(held.tagger) if held.tagger else None
-        return Tag(name, str(held.id), str(target.id), when, held.message or "")
+        return Tag(name, oid, str(target.id), when, held.message or "")
 
     def create_ref(self, name: str, oid: str) -> bool:
         """Create a ref that must not exist; return False when it does."""
@@ -244,13 +254,9 @@ class Repository:
         Raises:
             MissingObject, IntegrityError: it is not here, or damaged.
         """
-        known = self._commits.get(oid)
-        if known is None:
-            known = self._read_commit(oid)
-            if len(self._commits) >= _MOST_REMEMBERED:
-                self._commits.clear()
-            self._commits[oid] = known
-        return known
+        if oid not in self._commits:
+            self._remember(self._commits, oid, self._read_commit(oid))
+        return self._commits[oid]
 
     def _read_commit(self, oid: str) -> Commit:
         with _reading(f"commit {oid}"):
@@ -270,8 +276,11 @@ class Repository:
     def find_commit(self, prefix: str) -> str | None:
         """Return the commit whose id begins with `prefix`; None for none or several."""
         try:
+            for loose_object in Path(self._objects, prefix[:2]).glob(f"{prefix[2:]}*"):
+                self._object(prefix[:2] + loose_object.name)
+            self._packs.check()
             held = self._handle.revparse_single(prefix)
-        except (KeyError, *_DAMAGE):
+        except (KeyError, IntegrityError, *_DAMAGE):
             return None
         return str(held.id) if isinstance(held, pygit2.Commit) else None
 
@@ -284,9 +293,19 @@ class Repository:
             following = commit.parents[0] if commit.parents else None
 
     def is_ancestor(self, oid: str, of: str) -> bool:
-        """Return whether `oid` is `of` or lies in its history."""
-        with _reading(f"history of {of}"):
-            return oid == of or self._handle.descendant_of(of, oid)
+        """Return whether `oid` is `of` or lies in its history.
+
+        libgit2 could say, but never returns from a commit that was cut short.
+
+        Raises:
+            MissingObject, IntegrityError: the history has a gap, or damage.
+        """
+        seen, ahead = {of}, [of]
+        while ahead and oid not in seen:
+            parents = [parent for parent in self.commit(ahead.pop()).parents if parent not in seen]
+            seen.update(parents)
+            ahead += parents
+        return oid in seen
 
     def entry(self, tree: str, path: str) -> Entry | None:
         """Return what stands at `path` below a tree; None when nothing does."""
@@ -308,18 +327,19 @@ class Repository:
         return dict(self._entries(below.oid, path or "root tree"))
 
     def _entries(self, oid: str, path: str) -> Mapping[str, Entry]:
-        known = self._trees.get(oid)
-        if known is None:
+        if oid not in self._trees:
             with _reading(path):
                 held = self._object(oid).peel(pygit2.Tree)
-            known = {found.name or "": Entry(int(found.filemode), str(found.id)) for found in held}
-            self._remember(oid, known)
-        return known
+            entries = {
+                entry.name or "": Entry(int(entry.filemode), str(entry.id)) for entry in held
+            }
+            self._remember(self._trees, oid, entries)
+        return self._trees[oid]
 
-    def _remember(self, tree: str, entries: Mapping[str, Entry]) -> None:
-        if len(self._trees) >= _MOST_REMEMBERED:
-            self._trees.clear()
-        self._trees[tree] = entries
+    def _remember(self, known: dict[str, T], oid: str, value: T) -> None:
+        if len(known) >= _MOST_REMEMBERED:
+            known.clear()
+        known[oid] = value
 
     def read(self, oid: str, path: str) -> memoryview:
         """Return the bytes of a blob, without a copy.
@@ -332,11 +352,13 @@ class Repository:
             MissingObject: it is not on this machine.
             IntegrityError: git's own check of it fails.
         """
+        if oid in self._written:
+            return self._written[oid]
         with _reading(path):
             raw = self._loose(oid)
             if raw is not None:
                 return _inflate_blob(raw, oid, path)
-            held = self._handle[oid]
+            held = self._object(oid)
             if not isinstance(held, pygit2.Blob):
                 raise IntegrityError(f"{path}: not a file", path=path)
             return memoryview(held)
@@ -350,6 +372,8 @@ class Repository:
         raw = self._loose(oid)
         if raw is not None:
             _inflate(raw, oid)
+        else:
+            self._packs.check()
         return self._handle[oid]
 
     def _loose(self, oid: str) -> bytes | None:
@@ -362,13 +386,20 @@ class Repository:
 
     # Writing: nothing here is visible until a ref names it
 
-    def write_blob(self, data: bytes) -> str:
-        """Store the bytes of a file and return their id."""
-        return self._write("blob", data)
+    def write_blob(self, data: bytes | memoryview, *, stored: bool = False) -> str:
+        """Store the bytes of a file and return their id.
 
-    def write_pipeline(self, data: memoryview) -> str:
-        """Store a pipeline uncompressed, since that loads fast, and return its id."""
-        return self._write("blob", data, loose.STORED)
+        Args:
+            data: the bytes, kept for `read` until `forget_written`.
+            stored: uncompressed, since that loads fast: for pipelines.
+        """
+        oid = self._write("blob", data, loose.STORED if stored else loose.FAST)
+        self._written[oid] = memoryview(data)
+        return oid
+
+    def forget_written(self) -> None:
+        """Let go of the bytes of what was written."""
+        self._written.clear()
 
     def write_tree(self, base: str | None, changes: Mapping[str, Entry | None]) -> str:
         """Store a tree and return its id.
@@ -383,7 +414,7 @@ class Repository:
             "tree",
             loose.tree_data((name, entry.mode, entry.oid) for name, entry in entries.items()),
         )
-        self._remember(oid, entries)
+        self._remember(self._trees, oid, entries)
         return oid
 
     def write_commit(

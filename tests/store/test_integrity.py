@@ -337,14 +337,10 @@ def attempts(store: Store, git, *, times: int, seed: int, packed: bool) -> None:
                 fresh(store).load(ref)
                 list(fresh(store).log())
 
-    # Not the index of a pack: libgit2 1.9.7 can crash on a damaged one (see ARCHITECTURE.md).
     files = [
         path
         for path in sorted((store.path / ".git").rglob("*"))
-        if path.is_file()
-        and path.stat().st_size
-        and path.suffix != ".idx"
-        and {"objects", "refs"} & set(path.parts)
+        if path.is_file() and path.stat().st_size and {"objects", "refs"} & set(path.parts)
     ]
     for _ in range(times):
         file = chance.choice(files)
@@ -357,6 +353,34 @@ def attempts(store: Store, git, *, times: int, seed: int, packed: bool) -> None:
         file.unlink()
         file.write_bytes(whole)
     assert fresh(store).load("churn@1.0.0") is not None
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_index_of_a_pack_is_named_before_it_is_used(churn, git, kind):
+    git(churn.path, "gc", "--quiet")
+    (file,) = (churn.path / ".git" / "objects" / "pack").glob("*.idx")
+    write(file, DAMAGES[kind](file.read_bytes()))
+
+    with pytest.raises(IntegrityError) as caught:
+        fresh(churn).load("churn@1.0.0")
+
+    name = f"objects/pack/{file.name}"
+    assert str(caught.value) == f"{name} is damaged: it does not match its own checksum"
+    *_, pack = caught.value.hint.split("git index-pack ")
+    file.unlink()
+    git(churn.path, "index-pack", pack.strip("'"))
+    assert fresh(churn).load("churn@1.0.0") is not None
+
+
+def test_a_pack_that_comes_later_is_looked_at_too(churn, git):
+    store = fresh(churn)
+    store.load("churn@1.0.0")
+    git(churn.path, "gc", "--quiet")
+    (file,) = (churn.path / ".git" / "objects" / "pack").glob("*.idx")
+    write(file, flip(file.read_bytes(), 8000))
+
+    with pytest.raises(IntegrityError, match=r"\.idx is damaged"):
+        store.load("churn@1.1.0")
 
 
 class TestAnyBit:
