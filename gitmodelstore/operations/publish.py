@@ -2,8 +2,8 @@
 
 Order, under the writer lock: what a dead writer left is finished; the branch is
 read; trees, commit and tag objects are written (nothing names them yet); a note
-is left; the work trees that have the branch checked out move; everything is made
-durable; the branch moves by compare-and-swap; the tags are set; the note goes.
+is left; all of it is made durable; the work trees that have the branch checked out
+move; the branch moves by compare-and-swap; the tags are set; the note goes.
 
 The work trees move before the branch, not after: a process that dies in between
 leaves the new version staged, which the next writer undoes. The other way round
@@ -28,7 +28,7 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.operations.snapshot import Snapshot, registries
 from gitmodelstore.operations.writer import Writer
-from gitmodelstore.plumbing import disk, journal, lock, refs, worktree
+from gitmodelstore.plumbing import disk, follow, journal, lock, refs, worktree
 from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository, writing
 from gitmodelstore.values.layout import MODELS, REGISTRY
 from gitmodelstore.values.registry import Registry
@@ -71,18 +71,30 @@ def publish(
         LifecycleError, FormatError, VersionExists: the result would not be a sound store.
         CannotWrite, GitFailed: the disk, or git, does not take it.
     """
-    with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held:
-        recover(repository, writer.notify, held)
-        for _ in range(_MOST_TRIES):
-            snapshot = Snapshot.now(repository)
-            wanted = draft(snapshot)
-            if wanted is None:
-                return snapshot
-            _validate(snapshot, wanted)
-            commit = _write_commit(snapshot, wanted, writer)
-            tags = _write_tags(repository, commit, wanted, writer)
-            if _swap(snapshot, commit, tags, wanted, writer, held):
-                return Snapshot(repository, repository.commit(commit))
+    try:
+        with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held:
+            recover(repository, writer.notify, held)
+            return _publish(repository, writer, draft, held)
+    finally:
+        repository.forget_written()
+
+
+def _publish(
+    repository: Repository,
+    writer: Writer,
+    draft: Callable[[Snapshot], Draft | None],
+    held: int,
+) -> Snapshot:
+    for _ in range(_MOST_TRIES):
+        snapshot = Snapshot.now(repository)
+        wanted = draft(snapshot)
+        if wanted is None:
+            return snapshot
+        _validate(snapshot, wanted)
+        commit = _write_commit(snapshot, wanted, writer)
+        tags = _write_tags(repository, commit, wanted, writer)
+        if _swap(snapshot, commit, tags, wanted, writer, held):
+            return Snapshot(repository, repository.commit(commit))
     raise StoreBusy(
         f"{repository.branch} moved {_MOST_TRIES} times while this was being written",
         hint="try again when the other git processes have finished",
@@ -104,6 +116,8 @@ def recover(
     if note is None:
         return
     refs.remove_own(repository, note.new, note.tags, died=died)
+    for tree in _noted(repository, note):
+        follow.remove_own_lock(tree)
     tip = repository.head(repository.branch)
     new = repository.find_commit(note.new)
     if tip is None or new is None:  # the power went before its objects were on the disk
@@ -198,14 +212,15 @@ def _follow_and_advance(
     writer: Writer,
     held: int,
 ) -> bool:
-    """Move the work trees, sync beside that, then move the branch."""
+    """Make what was written durable, move the work trees, then the branch."""
+    if writer.durable:
+        with writing(repository.common_dir):
+            disk.sync(repository.common_dir)
     running = []
     try:
         for tree in trees:
-            running.append((tree, worktree.start(tree, note.old, note.new, lock=held)))
-        if writer.durable:
-            with writing(repository.common_dir):
-                disk.sync(repository.common_dir)
+            if not follow.move(repository, tree, note.old, note.new):
+                running.append((tree, worktree.start(tree, note.old, note.new, lock=held)))
     finally:
         refused = {
             tree: error

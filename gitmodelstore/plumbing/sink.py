@@ -52,7 +52,7 @@ class Sink:
         """
         if self._file is None or self._path is None:
             data = self._memory.getbuffer()
-            return hashlib.sha256(data).hexdigest(), self._repository.write_pipeline(data)
+            return hashlib.sha256(data).hexdigest(), self._repository.write_blob(data, stored=True)
         sha256 = self._digest.hexdigest()
         with writing(self._repository.common_dir):
             self._file.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,19 @@ def git() -> Git:
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def settle(git: Git) -> Callable[[Path], None]:
+    """Make a work tree look as if nothing in it had changed for a minute."""
+
+    def settle(folder: Path) -> None:
+        a_minute_ago = time.time() - 60
+        for name in git(folder, "ls-files", "-z").split("\0")[:-1]:
+            os.utime(folder / name, (a_minute_ago, a_minute_ago))
+        git(folder, "update-index", "-q", "--refresh")
+
+    return settle
 
 
 @pytest.fixture

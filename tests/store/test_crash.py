@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.plumbing import disk, journal, lfs, lock, loose, refs, worktree
+from gitmodelstore.plumbing import disk, follow, index, journal, lfs, lock, loose, refs, worktree
 
 from . import children
 
@@ -147,6 +147,40 @@ class TestEachStep:
         assert_whole(again, git)
         count = int(git(churn.path, "rev-list", "--count", "main")) - int(before)
         assert count == (1 if name == "advance" else 2)
+
+    @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+    @pytest.mark.parametrize(
+        ("module", "name", "call"),
+        [
+            *((follow, "_lock", 1), (follow, "_replace", 1)),
+            *((follow, "_write", 1), (follow, "_write", 2), (follow, "_write", 4)),
+            *((follow, "_create", 2), (index, "staged", 3)),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("work", ["register", "promote"])
+    def test_a_work_tree_moved_by_this_process(
+        self, store, git, fitted, refitted, settle, module, name, call, after, work
+    ):
+        store.register(fitted, "churn", code=None)
+        settle(store.path)
+
+        def write() -> None:
+            kill_at(module, name, after=after, call=call)
+            opened = Store.open(store.path)
+            if work == "register":
+                opened.register(refitted, "churn", code=None)
+            else:
+                opened.promote("churn@1.0.0", "production")
+
+        died = children.run(write) == -signal.SIGKILL
+        assert died or (work == "promote" and call > 1)
+
+        again = Store.open(store.path)
+        again.register(fitted, "other", code=None)
+
+        assert_whole(again, git)
+        assert versions(again) == (["1.0.0"] if died or work == "promote" else ["1.1.0", "1.0.0"])
 
     def test_a_large_pipeline_half_written(self, churn, git, refitted):
         def work() -> None:

@@ -1,0 +1,228 @@
+"""Moving a work tree in this process, where nothing stands in the way.
+
+A registration changes a handful of plain files, and starting git to write them
+takes longer than all that git then does. What is done here is what `git read-tree
+-m -u` does, in its order (index locked, files, index), under narrower conditions:
+each file that is to change is, byte for byte, what the old commit says. Wherever
+that is not so, nothing is touched and git is asked, whose refusal then says why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitmodelstore.errors import StoreError
+from gitmodelstore.plumbing import index
+from gitmodelstore.plumbing.repository import PLAIN_FILE, Repository, writing
+from gitmodelstore.plumbing.worktree import WorkTree
+
+_FOLDER = 0o040000
+_MOST_INDEX_BYTES = 1 << 17  # a larger one git reads faster than Python does
+_OURS = b"gitmodelstore"  # what our index.lock holds; git's is empty, or an index
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A file that differs between two commits; None where it does not exist.
+
+    Attributes:
+        path: with slashes, from the top.
+        before: id of its blob in the old commit.
+        after: id of its blob in the new one.
+        content: what is to be written.
+    """
+
+    path: str
+    before: str | None
+    after: str | None
+    content: memoryview | None
+
+
+class _AskGit(Exception):
+    """Something is not as it must be here; nothing was changed."""
+
+
+def move(repository: Repository, tree: WorkTree, old: str, new: str) -> bool:
+    """Bring index and files of a work tree from commit `old` to commit `new`.
+
+    Returns:
+        False when git has to be asked: nothing was changed.
+
+    Raises:
+        CannotWrite: the disk does not take it; files of `new` may be there, with the
+            index of `old`.
+    """
+    try:
+        if os.name != "posix" or (tree.git_dir / "info" / "sparse-checkout").exists():
+            raise _AskGit
+        changes = list(_changes(repository, old, new))
+        lock = _lock(tree.git_dir)
+    except (_AskGit, OSError, StoreError):
+        return False
+    try:
+        entries = _entries(tree, changes)
+        with writing(tree.folder):
+            for change in changes:
+                _write(tree.folder, change, entries)
+            _replace(tree.git_dir, index.render(entries))
+    except _AskGit:
+        return False
+    finally:
+        lock.unlink(missing_ok=True)
+    return True
+
+
+def remove_own_lock(tree: WorkTree) -> None:
+    """Remove the lock of the index that a writer of ours left. Call it under the writer lock."""
+    lock = tree.git_dir / "index.lock"
+    with suppress(OSError):
+        if lock.read_bytes() == _OURS:
+            lock.unlink()
+
+
+def _changes(repository: Repository, old: str, new: str) -> Iterator[_Change]:
+    """Yield what differs between two commits.
+
+    Raises:
+        _AskGit: something else than plain files and folders does.
+        StoreError: it cannot be read here.
+    """
+    before, after = (repository.commit(commit).tree for commit in (old, new))
+    yield from _below(repository, before, after, "")
+
+
+def _below(
+    repository: Repository, before: str | None, after: str | None, folder: str
+) -> Iterator[_Change]:
+    was, becomes = (repository.entries(tree) if tree else {} for tree in (before, after))
+    for name in sorted(was.keys() | becomes.keys()):
+        pair = (was.get(name), becomes.get(name))
+        if pair[0] == pair[1]:
+            continue
+        path = folder + name
+        modes = {entry.mode for entry in pair if entry}
+        first, second = (entry.oid if entry else None for entry in pair)
+        if modes == {_FOLDER}:
+            yield from _below(repository, first, second, f"{path}/")
+        elif modes == {PLAIN_FILE}:
+            content = repository.read(second, path) if second else None
+            yield _Change(path, first, second, content)
+        else:
+            raise _AskGit
+
+
+def _lock(git_dir: Path) -> Path:
+    """Lock the index as git does, with a lock that says whose it is from the first.
+
+    Raises:
+        OSError: a process of git holds it, or it cannot be made.
+    """
+    lock = git_dir / "index.lock"
+    mark = git_dir / "index.gitmodelstore"
+    mark.write_bytes(_OURS)
+    try:
+        os.link(mark, lock)
+    finally:
+        mark.unlink()
+    return lock
+
+
+def _replace(git_dir: Path, content: bytes) -> None:
+    fresh = git_dir / "index.gitmodelstore"
+    fresh.write_bytes(content)
+    fresh.replace(git_dir / "index")
+
+
+def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, index.Staged]:
+    """Return what is staged, where index and files are as the changes start from.
+
+    Raises:
+        _AskGit: they are not, or only git can tell.
+    """
+    path = tree.git_dir / "index"
+    try:
+        written = path.stat()
+        entries = index.read(path) if written.st_size <= _MOST_INDEX_BYTES else None
+        if entries is None:
+            raise _AskGit
+        kept = entries.keys() - {change.path for change in changes}
+        # A file that was changed in the second in which it was staged can look as it did: git
+        # tells by the time of the index, which is about to become another.
+        if any(entries[name].modified_at >= int(written.st_mtime) for name in kept):
+            raise _AskGit
+        if not all(
+            _starts_there(tree.folder, change, entries, int(written.st_mtime)) for change in changes
+        ):
+            raise _AskGit
+    except OSError as error:
+        raise _AskGit from error
+    return entries
+
+
+def _starts_there(
+    folder: Path, change: _Change, entries: Mapping[str, index.Staged], indexed_at: int
+) -> bool:
+    """Whether a file is as the old commit has it, staged and in the work tree."""
+    file, entry = folder / change.path, entries.get(change.path)
+    if not _is_inside(folder, file):
+        return False
+    if change.before is None:
+        return entry is None and not os.path.lexists(file)
+    if entry is None or not entry.is_plain or entry.oid != change.before:
+        return False
+    found = file.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_mode & stat.S_IXUSR:
+        return False
+    if entry.modified_at < indexed_at and entry == index.staged(change.path, entry.oid, found):
+        return True  # nothing has touched it since
+    return _oid(file.read_bytes()) == change.before
+
+
+def _is_inside(folder: Path, file: Path) -> bool:
+    """Whether the folders on the way to a file are folders, or are yet to be made; no links."""
+    parent = file.parent
+    while parent != folder:
+        if os.path.lexists(parent) and not stat.S_ISDIR(parent.lstat().st_mode):
+            return False
+        parent = parent.parent
+    return True
+
+
+def _oid(content: bytes) -> str:
+    digest = hashlib.sha1(b"blob %d\0" % len(content), usedforsecurity=False)
+    digest.update(content)
+    return digest.hexdigest()
+
+
+def _write(folder: Path, change: _Change, entries: dict[str, index.Staged]) -> None:
+    file = folder / change.path
+    if change.before is not None:
+        file.unlink()
+    if change.after is None or change.content is None:
+        del entries[change.path]
+        with suppress(OSError):  # somebody keeps other things there
+            os.removedirs(file.parent)
+        return
+    descriptor = _create(file)
+    try:
+        rest = change.content
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        entries[change.path] = index.staged(change.path, change.after, os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _create(file: Path) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        return os.open(file, flags, 0o666)
+    except FileNotFoundError:
+        file.parent.mkdir(parents=True)
+        return os.open(file, flags, 0o666)
