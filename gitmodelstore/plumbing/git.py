@@ -34,7 +34,7 @@ _LOCAL = (
     "GIT_WORK_TREE",
 )
 
-# Reading somebody's repository must not run what its configuration names.
+# Reading somebody's repository must not run what its configuration names, nor write its index.
 _HARMLESS = (
     "-c",
     "core.fsmonitor=false",
@@ -44,6 +44,8 @@ _HARMLESS = (
     "protocol.ext.allow=never",
     "-c",
     "submodule.recurse=false",
+    "-c",
+    "diff.autoRefreshIndex=false",
 )
 
 

@@ -150,6 +150,11 @@ def test_a_full_disk_is_told(place):
     assert process.stderr == "error: the output could not be written: no space left on device\n"
 
 
+def interruptible() -> None:
+    """Take Ctrl-C, also where the tests run in the background of a shell that ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupt_says_only_that(place):
     os.mkfifo(place / "slow.json")
     process = subprocess.Popen(
@@ -161,6 +166,7 @@ def test_an_interrupt_says_only_that(place):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=interruptible,
     )
     with (place / "slow.json").open("w"):  # returns once the command reads it
         time.sleep(0.1)

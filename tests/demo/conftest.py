@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -71,6 +72,11 @@ def stranger(strange_environment: dict[str, str]) -> Run:
     return runner(strange_environment)
 
 
+def interruptible() -> None:
+    """Take Ctrl-C, also where the tests run in the background of a shell that ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start_gms(strange_environment: dict[str, str]) -> Callable[..., subprocess.Popen[str]]:
     def start(*args: str, cwd: Path) -> subprocess.Popen[str]:
@@ -81,6 +87,7 @@ def start_gms(strange_environment: dict[str, str]) -> Callable[..., subprocess.P
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=interruptible,
         )
 
     return start
