@@ -1,0 +1,166 @@
+"""What a pickle may do with which name: a closed table, and one rule for scikit-learn's classes.
+
+Owns the question "may this file use that name, and how", without importing anything
+but the standard library, so that hooks can ask it too. What a name resolves to is
+the guard's business. The table is `rights.json`, made by `tests/zoo/make_rights.py`
+from the pickles of honest pipelines.
+
+The rights:
+
+- value: it may stand in the pickle, as an argument or an attribute.
+- call: it may be called with arguments from the pickle (REDUCE).
+- new: instances may be made without calling `__init__` (NEWOBJ).
+- state: its instances may be given their state (BUILD).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+VALUE, CALL, NEW, STATE = "value", "call", "new", "state"
+CLASS, FUNCTION, OBJECT = "class", "function", "object"
+
+_TABLE = Path(__file__).with_name("rights.json")
+
+# Parts of module paths in which nothing is a part of a pipeline.
+_BARRED = frozenset(
+    {
+        "tests",
+        "conftest",
+        "externals",
+        "_testing",
+        "estimator_checks",
+        "datasets",
+        "discovery",
+        "_build_utils",
+        "_show_versions",
+    }
+)
+
+# Where names stood in other releases: module to module, then single names.
+_MOVED_MODULES = {
+    "numpy.core": "numpy._core",
+    "numpy.core.multiarray": "numpy._core.multiarray",
+    "numpy.core.numeric": "numpy._core.numeric",
+    "_loss": "sklearn._loss._loss",
+    "pandas.core.frame": "pandas",
+    "pandas.core.series": "pandas",
+    "pandas.core.indexes.range": "pandas",
+    "pandas.core.indexes.multi": "pandas",
+    "pandas.core.arrays.categorical": "pandas",
+    "pandas.core.dtypes.dtypes": "pandas",
+    "pandas._libs.missing": "pandas",
+    "pandas.core.arrays.boolean": "pandas.arrays",
+    "pandas.core.arrays.integer": "pandas.arrays",
+    "pandas.core.arrays.floating": "pandas.arrays",
+    "pandas.core.arrays.datetimes": "pandas.arrays",
+    "pandas.core.arrays.timedeltas": "pandas.arrays",
+    "pandas.core.arrays.period": "pandas.arrays",
+    "pandas.core.arrays.interval": "pandas.arrays",
+    "pandas.core.arrays.string_": "pandas.arrays",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What may be done with a name.
+
+    Attributes:
+        kind: what it must be: "class", "function" (anything that is called) or "object".
+        allowed: of "value", "call", "new" and "state".
+    """
+
+    kind: str
+    allowed: frozenset[str]
+
+    def __str__(self) -> str:
+        return ", ".join(right for right in (VALUE, CALL, NEW, STATE) if right in self.allowed)
+
+
+OF_SCIKIT_LEARN = Rights(CLASS, frozenset({VALUE, NEW, STATE}))
+OF_TRUSTED = Rights(CLASS, frozenset({VALUE, CALL, NEW, STATE}))
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the reader trusts besides the table.
+
+    Attributes:
+        names: packages ("mypackage": the classes defined in it, never functions) and
+            exact names ("other.features.LogScaler").
+    """
+
+    names: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Trust:
+        return cls(frozenset(names))
+
+    def covers(self, module: str, name: str) -> bool:
+        """Whether a class of that name is trusted."""
+        parts = module.split(".")
+        packages = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+        return f"{module}.{name}" in self.names or not self.names.isdisjoint(packages)
+
+
+NOBODY = Trust()
+
+
+def canonical(module: str, name: str) -> tuple[str, str]:
+    """Return where the table lists what a pickle of any supported release calls so."""
+    if module == "numpy.core._multiarray_umath":
+        return "numpy", name
+    if (module, name) == ("pandas._libs.tslibs.nattype", "__nat_unpickle"):
+        return module, "_nat_unpickle"
+    if module == "pandas.core.indexes.base" and not name.startswith("_"):
+        return "pandas", name
+    if module == "pandas.core.indexes.interval" and not name.startswith("_"):
+        return "pandas", name
+    if module == "numpy.ma.core" and not name.startswith("_"):
+        return "numpy.ma", name
+    return _MOVED_MODULES.get(module, module), name
+
+
+def listed(module: str, name: str) -> Rights | None:
+    """Return the rights of a name that the table lists; None for any other."""
+    return _table().get(canonical(module, name))
+
+
+def may_be_of_scikit_learn(module: str, name: str) -> bool:
+    """Whether the open rule can cover a name, as far as its spelling tells.
+
+    The guard also looks at what it is: a class defined in scikit-learn that derives
+    from one of the bases of estimators and of what they hold.
+    """
+    parts = module.split(".")
+    return (
+        parts[0] == "sklearn"
+        and _BARRED.isdisjoint(parts)
+        and name.isidentifier()
+        and not name.startswith("__")
+    )
+
+
+@lru_cache(maxsize=1)
+def rules_digest() -> str:
+    """Return what names this set of rules: a verdict of another set says nothing."""
+    sources = (_TABLE, Path(__file__), Path(__file__).with_name("guard.py"))
+    total = hashlib.sha256()
+    for path in sources:
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[tuple[str, str], Rights]:
+    held = json.loads(_TABLE.read_bytes())
+    return {
+        (module, name): Rights(kind, frozenset(allowed))
+        for module, names in held["names"].items()
+        for name, (kind, *allowed) in ((name, text.split()) for name, text in names.items())
+    }
