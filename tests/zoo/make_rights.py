@@ -1,0 +1,247 @@
+"""Make `gitmodelstore/pipelines/rights.json` from what honest pipelines need.
+
+    python -m tests.zoo.make_rights            # show what would change
+    python -m tests.zoo.make_rights --write    # and write it
+    python -m tests.zoo.make_rights --also F   # with what another release needs, from its --needs
+    python -m tests.zoo.make_rights --needs F  # write what this release needs into F
+
+Every specimen of the zoo is fitted, written by joblib and read by the guard with all
+rights given; what each name was used for is noted. Names that pipelines of users need
+and the zoo lacks are listed by families below. Read the difference before it is
+committed: each new callable must be harmless with any arguments, or get a stand-in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import io
+import json
+import pickle
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import scipy.stats
+import sklearn.feature_selection
+import sklearn.metrics
+from scipy.interpolate import interp1d
+from sklearn.metrics import pairwise
+
+from gitmodelstore.pipelines import guard, opcodes, rights, stand_ins
+from gitmodelstore.pipelines.guard import Guard, Named
+from gitmodelstore.pipelines.rights import ARGUMENT, CALL, NEW, RIGHTS, STATE, VALUE
+from gitmodelstore.pipelines.source import Source
+
+TABLE = Path(rights.__file__).with_name("rights.json")
+Needs = dict[tuple[str, str], set[str]]
+
+# A cache directory is a second source of pickles; a Memory without one is harmless.
+REFUSED = {("joblib._store_backends", "FileSystemStoreBackend")}
+
+# Handed to a stand-in and to nobody else, though they would resolve to something callable.
+ONLY_ARGUMENTS = {
+    ("numpy", "ndarray"),
+    ("numpy", "memmap"),
+    ("numpy", "matrix"),
+    ("numpy.ma", "MaskedArray"),
+}
+
+
+class Recorder(Guard):
+    """A guard that lets everything pass and notes what was needed."""
+
+    def __init__(self, *args: Any, outer: Recorder | None = None, **options: Any) -> None:
+        super().__init__(*args, outer=outer, **options)
+        self.needs: Needs = outer.needs if outer else {}
+
+    def nested(self) -> Any:
+        outer = self._outer or self
+        return Recorder(self.source, self.file_name, outer=outer).load()
+
+    def functions(self) -> list[Any]:
+        noting = list(opcodes.FUNCTIONS)
+        noting[pickle.REDUCE[0]] = _noting_call
+        noting[pickle.BUILD[0]] = _noting_state
+        return noting
+
+    def allows_state(self, cls: type) -> bool:
+        return True
+
+    def note(self, key: tuple[str, str], right: str) -> None:
+        self.needs.setdefault(rights.canonical(*key), set()).add(right)
+
+    def _resolve(self, module: str, name: str) -> Named:
+        held = guard.Wrapper if name == "NumpyArrayWrapper" else guard._find(module, name)
+        kind = rights.CLASS if isinstance(held, type) else rights.FUNCTION
+        self.needs.setdefault(rights.canonical(module, name), set())
+        return Named(module, name, rights.Rights(kind, frozenset(RIGHTS)), held)
+
+    def with_right(self, value: Any, right: str, verb: str) -> Named:
+        named = super().with_right(value, right, verb)
+        self.note((named.module, named.name), right)
+        return named
+
+
+def _noting_call(recorder: Recorder) -> None:
+    arguments, named = recorder.stack[-1], recorder.of(recorder.stack[-2])
+    key = rights.canonical(named.module, named.name) if named else ("", "")
+    if key in stand_ins._STAND_INS or key[1].startswith("__pyx_unpickle_"):
+        for argument in arguments:
+            found = recorder.of(argument)
+            if found is not None:
+                partial = key == ("functools", "partial")
+                recorder.note((found.module, found.name), VALUE if partial else ARGUMENT)
+    opcodes.FUNCTIONS[pickle.REDUCE[0]](recorder)
+
+
+def _noting_state(recorder: Recorder) -> None:
+    state, made = recorder.stack[-1], recorder.stack[-2]
+    held = np.dtype if isinstance(made, np.dtype) else type(made)
+    if held is guard.Wrapper:
+        found = recorder.of(state["subclass"])
+        assert found is not None
+        recorder.note((found.module, found.name), ARGUMENT)
+    else:
+        recorder.note((held.__module__, held.__qualname__), STATE)
+    opcodes.FUNCTIONS[pickle.BUILD[0]](recorder)
+
+
+def needs_of(data: bytes) -> Needs:
+    """Return what one file needs: canonical name to rights."""
+    recorder = Recorder(Source(data), "specimen")
+    recorder.load()
+    return {name: held or {VALUE} for name, held in recorder.needs.items()}
+
+
+def needs_of_zoo() -> Needs:
+    """Return what all specimens need."""
+    from tests.zoo import specimens
+
+    total: Needs = {}
+    for specimen in specimens():
+        buffer = io.BytesIO()
+        joblib.dump(specimen.fit(), buffer)
+        for name, held in needs_of(buffer.getvalue()).items():
+            total.setdefault(name, set()).update(held)
+    return total
+
+
+def families() -> Iterator[tuple[str, str, str]]:
+    """Yield module, name and right of what the zoo lacks but pipelines of users hold."""
+    for name, held in vars(np).items():
+        is_type = isinstance(held, type) and issubclass(held, np.generic)
+        if is_type or (isinstance(held, np.ufunc) and held.__name__ == name):
+            yield "numpy", held.__name__, VALUE
+    for name in ("abs", "around", "clip", "mean", "median", "nan_to_num", "round", "std", "sum"):
+        yield "numpy", getattr(np, name).__name__, VALUE
+    for held in (*_scores(), *_measures()):
+        yield held.__module__, held.__name__, VALUE
+    for cls in _distributions():
+        yield cls.__module__, cls.__qualname__, NEW
+        yield cls.__module__, cls.__qualname__, STATE
+    for name in ("bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list"):
+        yield "builtins", name, VALUE
+    for name in ("object", "set", "str", "tuple"):
+        yield "builtins", name, VALUE
+    for name in vars(interp1d):
+        if name.startswith("_call_"):
+            yield interp1d.__module__, f"interp1d.{name}", VALUE
+    yield "datetime", "time", CALL
+    yield "collections", "deque", CALL
+    yield "numpy", "memmap", ARGUMENT
+    yield "_codecs", "encode", CALL
+
+
+def _scores() -> Iterator[Any]:
+    """Yield what is given to make_scorer, and to selectors of features."""
+    for place in (sklearn.metrics, sklearn.feature_selection):
+        for name in place.__all__:
+            held = getattr(place, name)
+            if inspect.isfunction(held) and not held.__module__.endswith("._scorer"):
+                yield held
+
+
+def _measures() -> Iterator[Any]:
+    """Yield kernels and distances."""
+    yield from pairwise.PAIRWISE_KERNEL_FUNCTIONS.values()
+    yield from filter(None, pairwise.PAIRWISE_DISTANCE_FUNCTIONS.values())
+
+
+def _distributions() -> Iterator[type]:
+    for held in vars(scipy.stats).values():
+        if isinstance(held, (scipy.stats.rv_continuous, scipy.stats.rv_discrete)):
+            yield type(held)
+
+
+def find(module: str, name: str) -> Any:
+    """Return what a name stands for; None when this release does not have it."""
+    try:
+        return guard._find(module, name)
+    except (ImportError, AttributeError):
+        return None
+
+
+def kind(held: Any) -> str:
+    if isinstance(held, type):
+        return rights.CLASS
+    return rights.FUNCTION if callable(held) else rights.OBJECT
+
+
+def table(needs: Needs, kinds: Mapping[tuple[str, str], str]) -> dict[str, dict[str, str]]:
+    """Return the table: module to name to its kind and rights."""
+    made: dict[str, dict[str, str]] = {}
+    for (module, name), held in sorted(needs.items()):
+        if (module, name) in REFUSED:
+            continue
+        allowed = held - {VALUE} if (module, name) in ONLY_ARGUMENTS else held
+        found = find(module, name)
+        if isinstance(found, type) and guard._is_of_scikit_learn(found):
+            allowed = allowed | rights.OF_SCIKIT_LEARN.allowed
+        words = [kinds[module, name] if found is None else kind(found)]
+        words += [right for right in RIGHTS if right in allowed]
+        made.setdefault(module, {})[name] = " ".join(words)
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help="write the table")
+    parser.add_argument("--also", type=Path, action="append", default=[], help="needs to add")
+    parser.add_argument("--needs", type=Path, help="write only what this release needs")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    needs = needs_of_zoo()
+    for module, name, right in families():
+        needs.setdefault(rights.canonical(module, name), set()).add(right)
+    if options.needs:
+        listed = [[*key, kind(find(*key)), *sorted(held)] for key, held in sorted(needs.items())]
+        options.needs.write_text(json.dumps(listed, indent=0))
+        return
+    kinds: dict[tuple[str, str], str] = {}
+    for path in options.also:
+        for module, name, what, *held in json.loads(path.read_text()):
+            needs.setdefault((module, name), set()).update(held)
+            kinds[module, name] = what
+    before = json.loads(TABLE.read_text())["names"] if TABLE.exists() else {}
+    after = table(needs, kinds)
+    show(before, after)
+    if options.write:
+        note = "what honest pipelines need; made by tests/zoo/make_rights.py"
+        TABLE.write_text(json.dumps({"about": note, "names": after}, indent=1) + "\n")
+
+
+def show(before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> None:
+    """Print what changed, a line a name."""
+    for module in sorted(before.keys() | after.keys()):
+        was, becomes = before.get(module, {}), after.get(module, {})
+        for name in sorted(was.keys() | becomes.keys()):
+            if was.get(name) != becomes.get(name):
+                print(f"{module}.{name}: {was.get(name, '-')} -> {becomes.get(name, '-')}")
+
+
+if __name__ == "__main__":
+    main()
