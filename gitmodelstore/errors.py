@@ -165,6 +165,30 @@ class LoadError(StoreError):
     """Verified bytes that could not be turned into a pipeline here."""
 
 
+class RefusedPickle(LoadError):
+    """A pickle that would do more than the parts of a pipeline may; nothing of it was done.
+
+    Attributes:
+        name: the global that it wanted, such as "os.system"; None when it is not about one.
+        opcode: the opcode at which it was stopped; None when it is about the whole.
+        offset: where in the (decompressed) file that is, in bytes; None likewise.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        name: str | None = None,
+        opcode: str | None = None,
+        offset: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.name = name
+        self.opcode = opcode
+        self.offset = offset
+
+
 # What is around the store
 
 

@@ -6,7 +6,7 @@ writer, paths) and calls it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from gitmodelstore.values.moment import as_moment
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.listing import Listed
+    from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
@@ -43,6 +44,13 @@ class Store:
         durable: whether a write returns only when it is on disk; None is git's
             setting `store.durable`, true unless set.
         wait_seconds: how long a write waits for another one to finish.
+        trusted: packages and classes of your own that pipelines may hold, such as
+            "mypackage" (the classes defined in it) or "mypackage.features.LogScaler";
+            besides those that GITMODELSTORE_TRUSTED, the user's configuration file and
+            `[tool.gitmodelstore] trusted` of the project's pyproject.toml name. What a
+            store says of trust is never asked.
+        cache: whether to note in the user's cache which pipelines were found harmless, so
+            that they load faster from then on.
 
     Attributes:
         path: the work tree, or the git directory of a bare store.
@@ -57,6 +65,8 @@ class Store:
         now: Callable[[], datetime] | None = None,
         durable: bool | None = None,
         wait_seconds: float = 30.0,
+        trusted: Iterable[str] = (),
+        cache: bool = True,
     ) -> None:
         self.path = repository.work_tree or repository.common_dir
         self.created = False
@@ -65,6 +75,8 @@ class Store:
         self._now = now or _clock
         self._durable = durable
         self._wait_seconds = wait_seconds
+        self._trusted = trusted
+        self._cache = cache
         self._identities: tuple[Identity, Identity] | None = None
 
     @classmethod
@@ -227,24 +239,41 @@ class Store:
             entry_point=script,
             trained_at=as_moment(trained_at) if trained_at else None,
             custom=custom or {},
+            reader=self._reader() if isinstance(pipeline, (str, Path)) else None,
         )
         return register(self._repository, self._writer(), what)
 
     def load(self, ref: str | ModelVersion) -> Any:
         """Return the pipeline that `ref` names, verified and ready to predict.
 
-        Unpickling runs code that the file names: load models of people you trust.
+        What is no part of a pipeline is refused before it acts. That is no sandbox: load
+        models of people you trust (docs/security.md).
 
         Raises:
             VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
             IntegrityError: the bytes are not the ones that were released.
             MissingObject: they are not on this machine.
+            RefusedPickle: they would do more than the parts of a pipeline may.
             LoadError: they cannot be unpickled here.
         """
         from gitmodelstore.operations.load import load
 
         snapshot = self._snapshot()
-        return load(snapshot, self._resolve(snapshot, ref), self._notify)
+        return load(snapshot, self._resolve(snapshot, ref), self._notify, self._reader())
+
+    def load_unsafe(self, ref: str | ModelVersion) -> Any:
+        """Return the pipeline that `ref` names, verified, and RUN WHATEVER ITS FILE SAYS.
+
+        For what `load` refuses, of people whom you trust with this machine. Trusting
+        their package (`trusted=`) is the better way.
+
+        Raises:
+            as `load`, but RefusedPickle.
+        """
+        from gitmodelstore.operations.load import load
+
+        snapshot = self._snapshot()
+        return load(snapshot, self._resolve(snapshot, ref), self._notify, unsafe=True)
 
     def version(self, ref: str | ModelVersion) -> ModelVersion:
         """Return the version that `ref` names.
@@ -394,7 +423,15 @@ class Store:
         """
         from gitmodelstore.operations.rollback import rollback
 
-        return rollback(self._repository, self._writer(), model, to=to, keep=keep, reason=reason)
+        return rollback(
+            self._repository,
+            self._writer(),
+            model,
+            to=to,
+            keep=keep,
+            reason=reason,
+            reader=self._reader(),
+        )
 
     def download(self, ref: str | ModelVersion, target: str | Path | None = None) -> Path:
         """Write the files of a version, verified, into a new folder and return it.
@@ -447,6 +484,19 @@ class Store:
 
         return retire(
             self._repository, self._writer(), ref, status, successor=successor, reason=reason
+        )
+
+    def _reader(self) -> Reader:
+        from gitmodelstore.operations.trust import trusted_names
+        from gitmodelstore.pipelines.load import Reader
+        from gitmodelstore.pipelines.rights import Trust
+        from gitmodelstore.plumbing.user import cache_folder
+        from gitmodelstore.plumbing.verdicts import Verdicts
+
+        folder = cache_folder() if self._cache else None
+        return Reader(
+            Trust(trusted_names(self._trusted, Path())),
+            Verdicts(folder / "verdicts") if folder else None,
         )
 
     def _writer(self) -> Writer:

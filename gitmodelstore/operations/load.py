@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import IntegrityError, StoreError
 from gitmodelstore.operations.snapshot import Snapshot
@@ -16,28 +16,53 @@ from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import did_you_mean
 from gitmodelstore.values.policy import WITHDRAWN
 
+if TYPE_CHECKING:
+    from gitmodelstore.pipelines.load import Reader
+
 # Which version each living pipeline came from; an estimator is never written to.
 _loaded: dict[int, tuple[weakref.ref[Any], ModelVersion]] = {}
 
 
-def load(snapshot: Snapshot, version: ModelVersion, notify: Callable[[str], None]) -> Any:
+def load(
+    snapshot: Snapshot,
+    version: ModelVersion,
+    notify: Callable[[str], None],
+    reader: Reader | None = None,
+    *,
+    unsafe: bool = False,
+) -> Any:
     """Return the pipeline of a version, ready to predict.
 
     The bytes come from git's object database, or from git-lfs's folder; never from
     a work tree. SHA-256 and size of exactly the bytes that are unpickled are those
     of the manifest.
 
+    Args:
+        snapshot, version: which one.
+        notify: is told of a withdrawn one.
+        reader: who reads; None for one who trusts nobody and notes nothing.
+        unsafe: run whatever the file says.
+
     Raises:
         IntegrityError: they are not.
         MissingObject: they are not on this machine.
+        RefusedPickle: they would do more than the parts of a pipeline may.
         LoadError: they cannot be unpickled here.
     """
     from gitmodelstore.pipelines.load import load as unpickle
+    from gitmodelstore.pipelines.load import load_unsafe
 
     if version.status == WITHDRAWN:
         notify(f"{version} was withdrawn; see why with `gms log {version.model}`")
-    data = read_verified(snapshot, version, PIPELINE)
-    pipeline = unpickle(data, name=f"{folder(version.model)}/{PIPELINE} of {version}")
+    manifest = snapshot.manifest(version)
+    data = read_verified(snapshot, version, PIPELINE, manifest)
+    name = f"{folder(version.model)}/{PIPELINE} of {version}"
+    if unsafe:
+        pipeline = load_unsafe(data, name=name)
+    else:
+        entry = manifest.artifact(PIPELINE)
+        sha256 = entry.sha256 if entry else None
+        pipeline = unpickle(data, name=name, reader=reader, sha256=sha256)
     _remember(pipeline, version)
     return pipeline
 

@@ -55,7 +55,7 @@ from gitmodelstore.values.registry import Change
 from gitmodelstore.values.version import Version
 
 if TYPE_CHECKING:
-    from gitmodelstore.pipelines.load import PipelineFile
+    from gitmodelstore.pipelines.load import PipelineFile, Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class Submission:
     entry_point: Path | None = None
     trained_at: datetime | None = None
     custom: Mapping[str, Any] = field(default_factory=dict)
+    reader: Reader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _prepare(
     card = _card(what.card)
     _refuse_unwritable(MapOf(Free()), what.custom, "custom")
     given = check_metrics(what.metrics)
-    source = _read_file(what.pipeline)
+    source = _read_file(what.pipeline, what.reader)
     pipeline = source.pipeline if source else what.pipeline
     check_fitted(pipeline)
     if what.X_test is not None:
@@ -198,13 +199,13 @@ def _prepare(
     )
 
 
-def _read_file(pipeline: Any) -> PipelineFile | None:
+def _read_file(pipeline: Any, reader: Reader | None) -> PipelineFile | None:
     """Return what a path names; None for a pipeline in memory."""
     if not isinstance(pipeline, (str, Path)):
         return None
     from gitmodelstore.pipelines.load import load_file
 
-    return load_file(pipeline)
+    return load_file(pipeline, reader)
 
 
 def _fill(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gitmodelstore.errors import RollbackError, StoreBusy
 from gitmodelstore.operations.history import holders
 from gitmodelstore.operations.lifecycle import assigned, commit, compose
@@ -17,6 +19,9 @@ from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.policy import ARCHIVED, PRODUCTION, WITHDRAWN
 from gitmodelstore.values.version import Version
 
+if TYPE_CHECKING:
+    from gitmodelstore.pipelines.load import Reader
+
 
 def rollback(
     repository: Repository,
@@ -26,6 +31,7 @@ def rollback(
     to: Named | None,
     keep: bool,
     reason: str | None,
+    reader: Reader | None = None,
 ) -> tuple[Event, ...]:
     """Put an earlier version of a model back into production, in one commit.
 
@@ -40,6 +46,7 @@ def rollback(
             the present one nor withdrawn.
         keep: archive the replaced version instead of withdrawing it.
         reason: why.
+        reader: who loads it, as in `load`.
 
     Raises:
         RollbackError: there is nothing to go back to, or the one named cannot serve.
@@ -47,7 +54,7 @@ def rollback(
     """
     before = Snapshot.now(repository)
     target = _target(before, model, to)
-    load(before, target, writer.notify)
+    load(before, target, writer.notify, reader)
     for name in before.files(target):
         if name != PIPELINE:
             read_verified(before, target, name)

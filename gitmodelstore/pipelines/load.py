@@ -1,32 +1,54 @@
 """Reading a pipeline: the one door through which bytes become objects.
 
 Unpickling runs code that the bytes name. Everything that unpickles goes through
-`load`, which expects bytes that were verified before.
+`load`, which expects bytes that were verified before: the guarded walk the first time
+that a machine sees them, the C unpickler from then on. `load_unsafe` asks nobody.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
 import sys
-import zlib
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.errors import LoadError, NotAPipeline
+from gitmodelstore.errors import LoadError, NotAPipeline, RefusedPickle
+from gitmodelstore.pipelines import rights
+from gitmodelstore.pipelines.rights import NOBODY, Trust
+from gitmodelstore.pipelines.source import Source, decompressed, is_compressed
 from gitmodelstore.values.json import hidden_character
 
-# First bytes of what joblib's compressors write (joblib.compressor), zlib apart.
-_COMPRESSED = (b"\x1f\x8b", b"BZ", b"\x5d\x00", b"\xfd7zXZ", b"\x04\x22\x4d\x18")
+if TYPE_CHECKING:
+    from gitmodelstore.plumbing.verdicts import Verdicts
+
+__all__ = ["PipelineFile", "Reader", "is_compressed", "load", "load_file", "load_unsafe"]
+
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _HIGHEST_PROTOCOL = 5
 
 _REQUIREMENTS = "install the versions that its requirements.txt names"
 _WRITE_AGAIN = "write it again with `joblib.dump(pipeline, file)`"
 _COPY_AGAIN = "copy the file again, or write it again with `joblib.dump`"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads, and how carefully.
+
+    Attributes:
+        trust: the packages and classes that the reader trusts besides scikit-learn's world.
+        verdicts: where it is noted which bytes were found harmless here; None for
+            nowhere: every load is a guarded walk.
+    """
+
+    trust: Trust = NOBODY
+    verdicts: Verdicts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,45 +66,67 @@ class PipelineFile:
     modified_at: datetime
 
 
-def load(data: bytes | memoryview, *, name: str) -> Any:
-    """Return the estimator that joblib wrote as `data`. This runs code that `data` names.
+def load(
+    data: bytes | bytearray | memoryview,
+    *,
+    name: str,
+    reader: Reader | None = None,
+    sha256: str | None = None,
+) -> Any:
+    """Return the estimator that joblib wrote as `data`.
+
+    What is no part of a pipeline is refused before it acts. That is no sandbox: see
+    docs/security.md.
 
     Args:
         data: the whole file, plain or in any of joblib's compressions.
         name: what to call it in errors, such as "pipeline.joblib".
+        reader: None for one who trusts nobody and notes nothing.
+        sha256: of `data`, in hexadecimal, where it was just taken; None takes it when
+            it is needed.
 
     Raises:
         NotAPipeline: joblib did not write it, or it holds something else than an estimator.
+        RefusedPickle: it would do more than the parts of a pipeline may.
         LoadError: it cannot be loaded here: cut off, damaged, or in need of
             modules or versions that this machine does not have.
     """
     _refuse_other_files(data, name)
-    pipeline = _unpickle(data, name)
+    plain = decompressed(data, name) if is_compressed(data) else data
+    pipeline = _unpickle(data, plain, name, reader or Reader(), sha256)
     _refuse_other_objects(pipeline, name)
     return pipeline
 
 
-def load_file(path: str | Path) -> PipelineFile:
+def load_unsafe(data: bytes | bytearray | memoryview, *, name: str) -> Any:
+    """Return the estimator that joblib wrote as `data`, and RUN WHATEVER IT SAYS.
+
+    For files of people whom you trust with this machine, which hold what the guarded
+    walk refuses. Raises as `load`, but RefusedPickle.
+    """
+    import joblib
+
+    _refuse_other_files(data, name)
+    try:
+        pipeline = joblib.load(io.BytesIO(data))
+    except Warning:
+        raise  # a warning that the caller turned into an error stays what it is
+    except Exception as error:  # unpickling calls what the bytes name, which can raise anything
+        raise _explained(error, data, name) from error
+    _refuse_other_objects(pipeline, name)
+    return pipeline
+
+
+def load_file(path: str | Path, reader: Reader | None = None) -> PipelineFile:
     """Return the bytes of the file at `path` and the estimator that they hold.
 
     Raises:
         NotAPipeline: there is no such file, or `load` says so of its bytes.
-        LoadError: it cannot be read, or `load` says so of its bytes.
+        RefusedPickle, LoadError: it cannot be read, or `load` says so of its bytes.
     """
     path = Path(path)
     data, modified_at = _read(path)
-    return PipelineFile(data, load(data, name=path.name), modified_at)
-
-
-def is_compressed(data: bytes | memoryview) -> bool:
-    """Whether `data` is compressed; git then finds nothing that two versions share."""
-    start = bytes(data[:8])
-    return start.startswith(_COMPRESSED) or _is_zlib(start)
-
-
-def _is_zlib(start: bytes) -> bool:
-    """Whether it begins as zlib does (RFC 1950, section 2.2), which a text can by its "x" alone."""
-    return start[:1] == b"\x78" and int.from_bytes(start[:2], "big") % 31 == 0
+    return PipelineFile(data, load(data, name=path.name, reader=reader), modified_at)
 
 
 def _read(path: Path) -> tuple[bytes, datetime]:
@@ -100,7 +144,7 @@ def _read(path: Path) -> tuple[bytes, datetime]:
         raise LoadError(f"'{path}' cannot be read: {error.strerror}") from error
 
 
-def _refuse_other_files(data: bytes | memoryview, name: str) -> None:
+def _refuse_other_files(data: bytes | bytearray | memoryview, name: str) -> None:
     start = bytes(data[:64])
     if not start:
         raise NotAPipeline(f"'{name}' is empty", hint=_WRITE_AGAIN)
@@ -124,18 +168,68 @@ def _not_joblib(name: str) -> NotAPipeline:
     return NotAPipeline(f"'{name}' is not a file that joblib wrote", hint=_WRITE_AGAIN)
 
 
-def _unpickle(data: bytes | memoryview, name: str) -> Any:
-    import joblib
-
+def _unpickle(
+    data: bytes | bytearray | memoryview,
+    plain: bytes | bytearray | memoryview,
+    name: str,
+    reader: Reader,
+    sha256: str | None,
+) -> Any:
     try:
-        return joblib.load(io.BytesIO(data))
-    except Warning:
+        if reader.verdicts is None:
+            return _walk(plain, name, reader.trust)
+        key = _verdict(sha256 or hashlib.sha256(data).hexdigest(), reader.trust)
+        if reader.verdicts.holds(key):
+            return _again(plain, name, reader.trust)
+        pipeline = _walk(plain, name, reader.trust)
+    except (Warning, LoadError):
         raise  # a warning that the caller turned into an error stays what it is
-    except Exception as error:  # unpickling calls what the bytes name, which can raise anything
+    except Exception as error:  # classes of libraries take their state, and can raise anything
         raise _explained(error, data, name) from error
+    reader.verdicts.note(key)
+    return pipeline
 
 
-def _explained(error: Exception, data: bytes | memoryview, name: str) -> LoadError | NotAPipeline:
+def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust) -> Any:
+    """Return what the guarded walk makes of it: nothing before it is known to be harmless."""
+    from gitmodelstore.pipelines.guard import Guard
+
+    source = Source(data)
+    pipeline = Guard(source, name, trust).load()
+    if source.left_bytes():
+        raise RefusedPickle(
+            f"'{name}' is refused: {source.left_bytes()} bytes follow its end", hint=_COPY_AGAIN
+        )
+    return pipeline
+
+
+def _again(data: bytes | bytearray | memoryview, name: str, trust: Trust) -> Any:
+    """Return what the C unpickler makes of bytes that the guarded walk found harmless."""
+    return _walk(data, name, trust)
+
+
+def _verdict(sha256: str, trust: Trust) -> str:
+    """Return the key of a verdict: these bytes, by these rules, in these libraries."""
+    said = "\n".join((sha256, rights.rules_digest(), *sorted(trust.names), *_versions()))
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _versions() -> tuple[str, ...]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = [sys.version]
+    for package in ("joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy"):
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"{package} none")
+    return tuple(found)
+
+
+def _explained(
+    error: Exception, data: bytes | bytearray | memoryview, name: str
+) -> LoadError | NotAPipeline:
     """Return the error that says what stopped `data` from loading."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _missing_module(error.name, name)
@@ -143,12 +237,11 @@ def _explained(error: Exception, data: bytes | memoryview, name: str) -> LoadErr
     missing = re.match(r"Can't get attribute '([^']+)' on <module '([^']+)'", text)
     if missing:
         return _missing_attribute(missing[2], missing[1], name)
-    if "LZ4 is not installed" in text:
-        return LoadError(f"'{name}' is compressed with lz4", hint="run `pip install lz4`")
+    missing = re.match(r"module '([^']+)' has no attribute '([^']+)'", text)
+    if missing:
+        return _missing_attribute(missing[1], missing[2], name)
     if _is_cut_off(error, data):
         return LoadError(f"'{name}' ends too early: it was cut off", hint=_COPY_AGAIN)
-    if is_compressed(data) and isinstance(error, (zlib.error, OSError, _lzma_error())):
-        return LoadError(f"'{name}' is damaged: it cannot be decompressed", hint=_COPY_AGAIN)
     said = ascii(text) if hidden_character(text) else text
     return LoadError(
         f"'{name}' cannot be loaded here: {type(error).__name__}: {said}".removesuffix(": "),
@@ -156,32 +249,9 @@ def _explained(error: Exception, data: bytes | memoryview, name: str) -> LoadErr
     )
 
 
-def _lzma_error() -> type[Exception]:
-    import lzma
-
-    return lzma.LZMAError
-
-
-def _is_cut_off(error: Exception, data: bytes | memoryview) -> bool:
+def _is_cut_off(error: Exception, data: bytes | bytearray | memoryview) -> bool:
     """Whether the end is missing: a whole pickle ends with the opcode STOP, a full stop."""
-    if isinstance(error, EOFError):
-        return True
-    if is_compressed(data):
-        return _is_open_ended(data)
-    return bytes(data[-1:]) != b"."
-
-
-def _is_open_ended(data: bytes | memoryview) -> bool:
-    """Whether a zlib or gzip stream lacks its end, which joblib's reader passes over in silence."""
-    stream = zlib.decompressobj(wbits=47)  # 15, plus 32 for either header
-    try:
-        rest = bytes(data)
-        while rest and not stream.eof:
-            stream.decompress(rest, 1 << 20)  # in parts: what comes out is not kept
-            rest = stream.unconsumed_tail
-    except zlib.error:
-        return False
-    return not stream.eof
+    return isinstance(error, EOFError) or (not is_compressed(data) and bytes(data[-1:]) != b".")
 
 
 def _missing_module(module: str, name: str) -> LoadError:

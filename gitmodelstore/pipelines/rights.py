@@ -11,6 +11,8 @@ The rights:
 - call: it may be called with arguments from the pickle (REDUCE).
 - new: instances may be made without calling `__init__` (NEWOBJ).
 - state: its instances may be given their state (BUILD).
+- argument: it may be handed to a callable that is known to make the right thing of it,
+  and to nobody else.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-VALUE, CALL, NEW, STATE = "value", "call", "new", "state"
+VALUE, CALL, NEW, STATE, ARGUMENT = RIGHTS = ("value", "call", "new", "state", "argument")
 CLASS, FUNCTION, OBJECT = "class", "function", "object"
 
 _TABLE = Path(__file__).with_name("rights.json")
@@ -50,11 +52,10 @@ _MOVED_MODULES = {
     "_loss": "sklearn._loss._loss",
     "pandas.core.frame": "pandas",
     "pandas.core.series": "pandas",
-    "pandas.core.indexes.range": "pandas",
-    "pandas.core.indexes.multi": "pandas",
     "pandas.core.arrays.categorical": "pandas",
     "pandas.core.dtypes.dtypes": "pandas",
     "pandas._libs.missing": "pandas",
+    "pandas._libs.interval": "pandas",
     "pandas.core.arrays.boolean": "pandas.arrays",
     "pandas.core.arrays.integer": "pandas.arrays",
     "pandas.core.arrays.floating": "pandas.arrays",
@@ -72,14 +73,14 @@ class Rights:
 
     Attributes:
         kind: what it must be: "class", "function" (anything that is called) or "object".
-        allowed: of "value", "call", "new" and "state".
+        allowed: of RIGHTS.
     """
 
     kind: str
     allowed: frozenset[str]
 
     def __str__(self) -> str:
-        return ", ".join(right for right in (VALUE, CALL, NEW, STATE) if right in self.allowed)
+        return ", ".join(right for right in RIGHTS if right in self.allowed)
 
 
 OF_SCIKIT_LEARN = Rights(CLASS, frozenset({VALUE, NEW, STATE}))
@@ -117,12 +118,14 @@ def canonical(module: str, name: str) -> tuple[str, str]:
         return "numpy", name
     if (module, name) == ("pandas._libs.tslibs.nattype", "__nat_unpickle"):
         return module, "_nat_unpickle"
-    if module == "pandas.core.indexes.base" and not name.startswith("_"):
+    if module.startswith("pandas.core.arrays.") and name.endswith("Dtype"):
         return "pandas", name
-    if module == "pandas.core.indexes.interval" and not name.startswith("_"):
+    if module.startswith("pandas.core.indexes.") and not name.startswith("_"):
         return "pandas", name
     if module == "numpy.ma.core" and not name.startswith("_"):
         return "numpy.ma", name
+    if module == "numpy.rec":
+        return "numpy", name
     return _MOVED_MODULES.get(module, module), name
 
 

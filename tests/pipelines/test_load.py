@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.linear_model import LogisticRegression
 
-from gitmodelstore.errors import LoadError, NotAPipeline
-from gitmodelstore.pipelines.load import is_compressed, load, load_file
+from gitmodelstore.errors import LoadError, NotAPipeline, RefusedPickle
+from gitmodelstore.pipelines.load import Reader, is_compressed, load, load_file
+from gitmodelstore.pipelines.rights import Trust
 
 X = np.arange(12.0).reshape(6, 2)
 Y = [0, 1, 0, 1, 0, 1]
@@ -34,9 +35,9 @@ def dumped(value, compress=0):
     return buffer.getvalue()
 
 
-def refused(data, error):
+def refused(data, error, *trusted):
     with pytest.raises(error) as caught:
-        load(data, name="churn.joblib")
+        load(data, name="churn.joblib", reader=Reader(Trust.of(trusted)))
     return str(caught.value), caught.value.hint
 
 
@@ -118,19 +119,20 @@ def test_a_compressed_file_that_is_damaged_is_refused(fitted):
 
 
 def test_bytes_that_are_no_opcodes_are_refused():
-    message, hint = refused(b"\x80\x04\xff\xff.", LoadError)
+    message, hint = refused(b"\x80\x04\xff\xff.", RefusedPickle)
 
-    assert message == "'churn.joblib' cannot be loaded here: KeyError: 255"
+    assert message == (
+        "'churn.joblib' is refused: the opcode 0xff has no place in a pipeline (0xff at byte 3)"
+    )
     assert hint == (
-        "install the versions that its requirements.txt names; "
-        "if they are installed, the file is damaged"
+        "no honest pipeline needs that: look at it with `gms inspect`, which runs nothing"
     )
 
 
 def test_a_missing_module_is_named():
     data = b"\x80\x04cfeatures\nLogScaler\n."
 
-    assert refused(data, LoadError) == (
+    assert refused(data, LoadError, "features") == (
         "'churn.joblib' needs module 'features', which is not installed here",
         "install it, or start Python where 'features' can be imported",
     )
@@ -159,10 +161,23 @@ def test_a_missing_attribute_is_named():
 def test_a_class_of_the_script_that_wrote_it_is_named():
     data = b"\x80\x04c__main__\nLogScaler\n."
 
-    assert refused(data, LoadError) == (
+    assert refused(data, RefusedPickle) == (
+        "'churn.joblib' is refused: it uses '__main__.LogScaler', which is no part of a pipeline "
+        "(GLOBAL at byte 22)",
+        "move it into a module that readers can import, and write the file again",
+    )
+    assert refused(data, LoadError, "__main__") == (
         "'churn.joblib' needs 'LogScaler' of the script that wrote it",
         "move 'LogScaler' into a module that readers can import, such as features.py, "
         "import it from there, fit and dump again",
+    )
+
+
+def test_a_class_of_the_team_is_refused_until_it_is_trusted():
+    assert refused(dumped(Moody()), RefusedPickle)[1] == (
+        f"if you trust it: trusted=['{Moody.__module__.partition('.')[0]}'] in Python, "
+        f"or `gms trust add {Moody.__module__.partition('.')[0]}`; "
+        "`gms inspect` shows the file without running it"
     )
 
 
@@ -177,7 +192,7 @@ class Moody(BaseEstimator):
 
 
 def test_an_error_of_the_class_itself_is_passed_on_without_control_characters():
-    message, _ = refused(dumped(Moody()), LoadError)
+    message, _ = refused(dumped(Moody()), LoadError, Moody.__module__)
 
     assert message == (
         "'churn.joblib' cannot be loaded here: "

@@ -1,0 +1,95 @@
+"""Whom the reader trusts: what the user has set, never what a store says."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+from gitmodelstore.errors import InvalidInput
+from gitmodelstore.operations.discover import project_settings
+from gitmodelstore.plumbing import user
+
+_KEY = "trusted"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+def trusted_names(given: Iterable[str], folder: Path) -> frozenset[str]:
+    """Return all packages and classes that the reader trusts.
+
+    They come from the caller, from the variable GITMODELSTORE_TRUSTED (names between
+    commas), from the user's configuration file, and from `[tool.gitmodelstore] trusted`
+    of the pyproject.toml that `folder` belongs to.
+
+    Raises:
+        InvalidInput: one is no name, or a file cannot be understood.
+    """
+    names = [given] if isinstance(given, str) else list(given)
+    names += filter(None, (name.strip() for name in user.trusted_variable().split(",")))
+    names += configured()
+    names += _listed(project_settings(folder).get(_KEY, []), "pyproject.toml")
+    for name in names:
+        check_name(name)
+    return frozenset(names)
+
+
+def configured() -> tuple[str, ...]:
+    """Return what the user's configuration file lists, in its order."""
+    path = config_file()
+    if path is None:
+        return ()
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return ()
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInput(f"'{path}' is not TOML: {error}", hint="mend it or remove it") from error
+    return _listed(settings.get(_KEY, []), str(path))
+
+
+def configure(names: Iterable[str]) -> Path:
+    """Write the user's configuration file anew, and return its path.
+
+    Raises:
+        InvalidInput: one is no name, or the user has no home.
+    """
+    listed = list(dict.fromkeys(names))
+    for name in listed:
+        check_name(name)
+    path = config_file()
+    if path is None:
+        raise InvalidInput("there is no home folder to keep the configuration in")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = "".join(f'    "{name}",\n' for name in listed)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(f"{_KEY} = [\n{lines}]\n", encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def config_file() -> Path | None:
+    """Return the user's configuration file; None without a home."""
+    folder = user.config_folder()
+    return None if folder is None else folder / "config.toml"
+
+
+def check_name(name: object) -> None:
+    """Refuse what is neither a package nor a dotted name.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"{name!a} is no package and no class",
+            hint="name a package ('mypackage') or a class ('mypackage.features.LogScaler')",
+        )
+
+
+def _listed(held: object, place: str) -> tuple[str, ...]:
+    if not isinstance(held, list):
+        raise InvalidInput(f"{place}: {_KEY} must be a list of names")
+    for name in held:
+        check_name(name)
+    return tuple(held)

@@ -1,0 +1,342 @@
+"""Unpickling that refuses before it acts: the guarded walk.
+
+An own subclass of the unpickler that is written in Python, so that each opcode can be
+judged before it does anything. What a name may be used for is told by `rights`; what
+a callable may be called with by `stand_ins`; which state an object may be given by
+`states`. One parser checks and loads, so that the two cannot disagree.
+
+It is no sandbox: well-formed but hostile numbers can make native code misbehave. Some
+such forms are looked at (see docs/security.md), not all.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import pickle
+import sys
+import weakref
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, NoReturn
+
+from gitmodelstore.errors import RefusedPickle
+from gitmodelstore.pipelines import rights as rules
+from gitmodelstore.pipelines.links import Links
+from gitmodelstore.pipelines.rights import STATE, VALUE, Rights, Trust
+from gitmodelstore.pipelines.source import Source
+
+_WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
+# Bytes that arrays may be made of again and again, beyond those of the file.
+_SPARE_BYTES = 64 << 20
+
+_PACKAGES = ("joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn")
+
+
+class Wrapper:
+    """What joblib writes in front of an array: its description, which BUILD gives it."""
+
+
+class Named:
+    """A name that a pickle used, and what it stands for here.
+
+    Attributes:
+        module, name: as the pickle spells them.
+        rights: what may be done with it.
+        held: what it resolves to.
+        stand_in: what is called in its place; None before the first call.
+    """
+
+    def __init__(self, module: str, name: str, rights: Rights, held: Any) -> None:
+        self.module = module
+        self.name = name
+        self.rights = rights
+        self.held = held
+        self.stand_in: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+_Unpickler: Any = pickle._Unpickler
+
+
+class Guard(_Unpickler):  # type: ignore[misc]
+    """Walks through one pickle, or through one nested in it.
+
+    Args:
+        source: the bytes; where it stands afterwards says where the pickle ended.
+        name: what to call the file in errors.
+        trust: what the reader trusts besides scikit-learn's world.
+        outer: of the pickle in which this one is nested, in an array of objects.
+    """
+
+    def __init__(
+        self, source: Source, name: str, trust: Trust = rules.NOBODY, outer: Guard | None = None
+    ) -> None:
+        super().__init__(source)
+        self.source = source
+        self.file_name = name
+        self.trust = trust
+        self.named: dict[tuple[str, str], Named] = outer.named if outer else {}
+        self._by_id: dict[int, Named] = outer._by_id if outer else {}
+        self._outer = outer
+        self._frame: io.BytesIO | None = None
+        self.links: Links = outer.links if outer else Links()
+        self.takers: dict[type, Any] = outer.takers if outer else {}  # see `states`
+        self._spare = _SPARE_BYTES + source.size_bytes
+
+    def load(self) -> Any:
+        """Return the object.
+
+        Raises:
+            RefusedPickle: it wants more than the parts of a pipeline may.
+            Exception: it is damaged, or does not fit what is installed here; anything
+                that a class of a library raises.
+        """
+        value = self._walk()
+        self.walking = ""
+        self.memo.clear()
+        if self._outer is None:
+            self._refuse_what_was_kept(value)
+            if not self.links.are_sound():
+                self.refuse("the links of a tree lead out of it, or round in it")
+        return value
+
+    def _walk(self) -> Any:
+        """Do what the base class does, but read by functions written in C.
+
+        Frames are kept to, though all is in memory already: the C unpickler keeps to
+        them, and must not see another pickle than this one in the same bytes.
+        """
+        self._leave_frame()
+        self.metastack: list[list[Any]] = []
+        self.stack: list[Any] = []
+        self.append = self.stack.append
+        self.walking, self.proto = "", 0
+        functions = self.functions()
+        try:
+            while True:
+                opcode = self.read(1)
+                if opcode:
+                    functions[opcode[0]](self)
+                elif self._frame is None:
+                    raise EOFError
+                else:
+                    self._leave_frame()
+        except pickle._Stop as stop:  # type: ignore[attr-defined]
+            self.end_frame()
+            return stop.value
+
+    def functions(self) -> Sequence[Callable[[Guard], None]]:
+        """Return what each of the 256 opcodes does."""
+        from gitmodelstore.pipelines.opcodes import FUNCTIONS
+
+        return FUNCTIONS
+
+    def take(self, size_bytes: int) -> bytes:
+        """Return exactly so many bytes of what is being read.
+
+        Raises:
+            EOFError: there are not so many, in this frame or in the file.
+        """
+        if self._frame is None:
+            return bytes(self.source.take(size_bytes))
+        taken = self._frame.read(size_bytes)
+        if len(taken) < size_bytes:
+            raise EOFError
+        return taken
+
+    def enter_frame(self, size_bytes: int) -> None:
+        """Read on from the next bytes of the source, up to so many."""
+        self.end_frame()
+        self._frame = io.BytesIO(self.source.take(size_bytes))
+        self.read, self.readline = self._frame.read, self._frame.readline
+
+    def end_frame(self) -> None:
+        """Leave a frame that must be at its end."""
+        if self._frame is not None and self._frame.read(1):
+            self.refuse("a frame is longer than what it holds")
+        self._leave_frame()
+
+    def _leave_frame(self) -> None:
+        self._frame = None
+        self.read, self.readline = self.source.read, self.source.readline
+
+    def _position(self) -> int:
+        rest = 0 if self._frame is None else len(self._frame.getvalue()) - self._frame.tell()
+        return int(self.source.tell()) - rest
+
+    def refuse(self, why: str, named: Named | str | None = None) -> NoReturn:
+        """Raise the refusal of what is being done just now."""
+        name = str(named) if named else None
+        place = f" ({self.walking} at byte {self._position()})" if self.walking else ""
+        raise RefusedPickle(
+            f"'{self.file_name}' is refused: {why}{place}",
+            name=name,
+            opcode=self.walking or None,
+            offset=self._position(),
+            hint=_way_out(name),
+        )
+
+    def nested(self) -> Any:
+        """Return the object that is pickled at this place, between the opcodes."""
+        return Guard(self.source, self.file_name, self.trust, outer=self._outer or self).load()
+
+    def spend(self, size_bytes: int) -> None:
+        """Take note of memory that is filled from bytes which may be filled from again."""
+        outer = self._outer or self
+        outer._spare -= size_bytes
+        if outer._spare < 0:
+            self.refuse("it makes far more of its bytes than it has")
+
+    def of(self, value: Any) -> Named | None:
+        """Return the name by which a value came, None for any other."""
+        return self._by_id.get(id(value))
+
+    def allows_state(self, cls: type) -> bool:
+        """Whether objects of a class may be given a state."""
+        listed = rules.listed(cls.__module__, cls.__qualname__)
+        if listed is not None and STATE in listed.allowed:
+            return True
+        return any(
+            named.held is cls and STATE in named.rights.allowed for named in self.named.values()
+        )
+
+    # Names
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a name stands for: itself, or a token where it may only be called."""
+        if self.proto < 3:
+            module, name = _of_python_3(module, name)
+        known = self.named.get((module, name))
+        if known is None:
+            known = self._resolve(module, name)
+            self.named[module, name] = known
+            self._by_id[id(known)] = known
+            if VALUE in known.rights.allowed:
+                self._by_id[id(known.held)] = known
+        return known.held if VALUE in known.rights.allowed else known
+
+    def _resolve(self, module: str, name: str) -> Named:
+        label = f"{module}.{name}"
+        listed = rules.listed(module, name)
+        if listed is None and self.trust.covers(module, name):
+            listed = rules.OF_TRUSTED
+        if listed is None and rules.may_be_of_scikit_learn(module, name):
+            listed = rules.OF_SCIKIT_LEARN
+        if listed is None or (self._outer is not None and (module, name) == _WRAPPER):
+            self.refuse(f"it uses '{label}', which is no part of a pipeline", label)
+        if (module, name) == _WRAPPER:
+            return Named(module, name, listed, Wrapper)
+        held = _find(module, name)
+        if isinstance(held, ModuleType) or isinstance(held, type) != (listed.kind == rules.CLASS):
+            self.refuse(f"'{label}' is not the {listed.kind} that it should be", label)
+        if listed is rules.OF_SCIKIT_LEARN and not _is_of_scikit_learn(held):
+            self.refuse(f"it uses '{label}', which is no part of a pipeline", label)
+        if listed is rules.OF_TRUSTED and not _is_defined_in(held, module):
+            self.refuse(f"'{label}' is not a class that is defined there", label)
+        return Named(module, name, listed, held)
+
+    def with_right(self, value: Any, right: str, verb: str) -> Named:
+        named = self.of(value)
+        if named is None:
+            self.refuse(f"it {verb} {in_words(value)}, which no name of its own stands for")
+        if right not in named.rights.allowed:
+            self.refuse(f"it {verb} '{named}', which may not be", named)
+        return named
+
+    def _refuse_what_was_kept(self, value: Any) -> None:
+        """Refuse where something holds a name that may only be called.
+
+        The tokens of such names are ours: once the stack and the memo are gone nobody
+        else may have one.
+        """
+        if isinstance(value, Named):
+            self.refuse(f"it is nothing but the name '{value}'", value)
+        tokens = [
+            (str(token), weakref.ref(token))
+            for token in self.named.values()
+            if VALUE not in token.rights.allowed
+        ]
+        self.named.clear()
+        self._by_id.clear()
+        del self.stack, self.metastack, self.append
+        for label, token in tokens:
+            if token() is not None:
+                self.refuse(f"it keeps '{label}', which may only be called", label)
+
+
+# What a name stands for
+
+
+def _find(module: str, name: str) -> Any:
+    """Return what a name stands for in this installation.
+
+    Raises:
+        ModuleNotFoundError, AttributeError: nothing.
+    """
+    held: Any
+    try:
+        held = importlib.import_module(module)
+    except ModuleNotFoundError:
+        module, name = rules.canonical(module, name)
+        held = importlib.import_module(module)
+    for part in name.split("."):
+        held = getattr(held, part)
+    return held
+
+
+def _of_python_3(module: str, name: str) -> tuple[str, str]:
+    """Return what a pickle means that keeps to the names of Python 2, as protocol 2 does."""
+    if (module, name) in NAME_MAPPING:
+        return NAME_MAPPING[module, name]
+    return IMPORT_MAPPING.get(module, module), name
+
+
+def _is_of_scikit_learn(cls: type) -> bool:
+    """Whether a class is one of those that the open rule covers: see `rights`."""
+    return cls.__module__.startswith("sklearn.") and any(
+        (base.__module__, base.__qualname__) in _BASES for base in cls.__mro__
+    )
+
+
+_BASES = {
+    ("sklearn.base", "BaseEstimator"),
+    ("sklearn.model_selection._split", "BaseCrossValidator"),
+    ("sklearn.model_selection._split", "_BaseKFold"),
+    ("sklearn.model_selection._split", "BaseShuffleSplit"),
+    ("sklearn.model_selection._split", "_RepeatedSplits"),
+    ("sklearn.gaussian_process.kernels", "Kernel"),
+    ("sklearn._loss.link", "BaseLink"),
+    ("sklearn._loss.loss", "BaseLoss"),
+    ("sklearn.metrics._scorer", "_BaseScorer"),
+    ("sklearn.neural_network._stochastic_optimizers", "BaseOptimizer"),
+}
+
+
+def _is_defined_in(cls: type, module: str) -> bool:
+    return isinstance(cls, type) and cls.__module__ == module
+
+
+def _way_out(name: str | None) -> str:
+    package = (name or "").partition(".")[0]
+    if package == "__main__":
+        return "move it into a module that readers can import, and write the file again"
+    if not package or package in _PACKAGES or package in sys.stdlib_module_names:
+        return "no honest pipeline needs that: look at it with `gms inspect`, which runs nothing"
+    return (
+        f"if you trust it: trusted=['{package}'] in Python, or `gms trust add {package}`; "
+        "`gms inspect` shows the file without running it"
+    )
+
+
+def in_words(value: Any) -> str:
+    """Return what an object is, in words, without asking it anything."""
+    if isinstance(value, Named):
+        return f"'{value}'"
+    if type(value) is type:
+        return f"the class '{value.__qualname__}'"
+    name = type(value).__qualname__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

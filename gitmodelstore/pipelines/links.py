@@ -1,0 +1,73 @@
+"""The links of decision trees, which native code follows without looking.
+
+They are gathered while a pipeline is read and judged together at its end: an ensemble
+has hundreds of small trees, and nothing follows a link before something is predicted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_LEAF = -1  # sklearn.tree._tree.TREE_LEAF
+
+
+class Links:
+    """The trees of one pipeline."""
+
+    def __init__(self) -> None:
+        self._trees: list[Any] = []
+        self._features: list[int] = []
+        self._predictors: list[Any] = []
+        self._sets: list[int] = []
+
+    def add_tree(self, nodes: Any, features: int) -> None:
+        """Take the nodes of a `Tree` that splits so many features."""
+        self._trees.append(nodes)
+        self._features.append(features)
+
+    def add_predictor(self, nodes: Any, sets: int) -> None:
+        """Take the nodes of a `TreePredictor` that has so many sets of categories."""
+        self._predictors.append(nodes)
+        self._sets.append(sets)
+
+    def are_sound(self) -> bool:
+        """Whether all links lead forward within their tree, and each split is of something."""
+        return self._trees_are_sound() and self._predictors_are_sound()
+
+    def _trees_are_sound(self) -> bool:
+        if not self._trees:
+            return True
+        nodes, places, counts = _joined(self._trees)
+        left, right, feature = nodes["left_child"], nodes["right_child"], nodes["feature"]
+        features = np.repeat(self._features, [len(tree) for tree in self._trees])
+        inner = left != _LEAF
+        return _lead_forward(left, right, inner, places, counts) and bool(
+            ((feature >= 0) & (feature < features))[inner].all()
+        )
+
+    def _predictors_are_sound(self) -> bool:
+        if not self._predictors:
+            return True
+        nodes, places, counts = _joined(self._predictors)
+        left, right = nodes["left"].astype(np.int64), nodes["right"].astype(np.int64)
+        sets = np.repeat(self._sets, [len(tree) for tree in self._predictors])
+        inner = nodes["is_leaf"] == 0
+        of_sets = inner & (nodes["is_categorical"] != 0)
+        return _lead_forward(left, right, inner, places, counts) and bool(
+            (nodes["feature_idx"][inner] >= 0).all()
+            and (nodes["bitset_idx"][of_sets] < sets[of_sets]).all()
+        )
+
+
+def _joined(trees: list[Any]) -> tuple[Any, Any, Any]:
+    """Return all nodes, and of each its place in its tree and how many nodes that has."""
+    sizes = np.array([len(tree) for tree in trees])
+    starts = np.cumsum(sizes) - sizes
+    places = np.arange(sizes.sum()) - np.repeat(starts, sizes)
+    return np.concatenate(trees), places, np.repeat(sizes, sizes)
+
+
+def _lead_forward(left: Any, right: Any, inner: Any, places: Any, counts: Any) -> bool:
+    return all(bool(((child > places) & (child < counts))[inner].all()) for child in (left, right))

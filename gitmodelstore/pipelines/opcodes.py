@@ -1,0 +1,263 @@
+"""What each opcode of a pickle may do, judged before it does it.
+
+Each function is handed the guard whose stack it works on; `FUNCTIONS` lists them by
+the byte that calls for them. What the picklers of protocols 2 to 5 write is here.
+Left out are the opcodes of older protocols (INST, OBJ, GET, PUT, INT, LONG, FLOAT,
+STRING, UNICODE, DICT, LIST), those that call upon the reader (PERSID, BINPERSID, EXT1
+to EXT4, NEXT_BUFFER, READONLY_BUFFER), DUP, and NEWOBJ_EX, which nothing here needs.
+
+Source of the opcodes: Python's Lib/pickletools.py.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gitmodelstore.pipelines.arrays import read
+from gitmodelstore.pipelines.guard import Wrapper, in_words
+from gitmodelstore.pipelines.rights import CALL, NEW
+from gitmodelstore.pipelines.stand_ins import call
+from gitmodelstore.pipelines.states import give
+
+if TYPE_CHECKING:
+    from gitmodelstore.pipelines.guard import Guard
+
+Function = Callable[["Guard"], None]
+
+_LEAST_PROTOCOL, _MOST_PROTOCOL = 2, 5
+_MOST_LEVELS = 10_000  # of marks; a linked tree of Birch has hundreds
+_MOST_KEY_LEVELS = 2  # tuples within a tuple that is a key
+_AS_THEY_ARE = (
+    *(pickle.PROTO, pickle.FRAME, pickle.STOP, pickle.MARK, pickle.POP, pickle.POP_MARK),
+    *(pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE, pickle.BININT, pickle.BININT1, pickle.BININT2),
+    *(pickle.LONG1, pickle.LONG4, pickle.BINFLOAT, pickle.BINUNICODE, pickle.SHORT_BINUNICODE),
+    *(pickle.BINUNICODE8, pickle.BINBYTES, pickle.SHORT_BINBYTES, pickle.BINBYTES8),
+    *(pickle.BYTEARRAY8, pickle.EMPTY_LIST, pickle.EMPTY_DICT, pickle.EMPTY_TUPLE),
+    *(pickle.EMPTY_SET, pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3),
+    *(pickle.FROZENSET, pickle.APPEND, pickle.APPENDS, pickle.SETITEM, pickle.SETITEMS),
+    *(pickle.ADDITEMS, pickle.REDUCE, pickle.NEWOBJ),
+    *(pickle.BUILD, pickle.BINGET, pickle.LONG_BINGET, pickle.BINPUT, pickle.LONG_BINPUT),
+    pickle.MEMOIZE,
+)
+_NAMES = {
+    value[0]: name
+    for name, value in vars(pickle).items()
+    if name.isupper() and isinstance(value, bytes) and len(value) == 1
+}
+
+_SCALARS = (str, bytes, int, float, bool, complex, type(None), date, timedelta, type)
+_DICTS = (dict, OrderedDict, defaultdict, Counter)
+
+
+def _judged(opcode: bytes) -> Callable[[Function], Function]:
+    """Put a function in the place of an opcode's, to run with the opcode's name at hand."""
+
+    def put(function: Function) -> Function:
+        name = _NAMES[opcode[0]]
+
+        def judged(guard: Guard) -> None:
+            guard.walking = name
+            function(guard)
+
+        FUNCTIONS[opcode[0]] = judged
+        return judged
+
+    return put
+
+
+def _unknown(code: int) -> Function:
+    def refuse(guard: Guard) -> None:
+        guard.walking = _NAMES.get(code, f"0x{code:02x}")
+        guard.refuse(f"the opcode {guard.walking} has no place in a pipeline")
+
+    return refuse
+
+
+FUNCTIONS: list[Function] = [_unknown(code) for code in range(256)]
+for _opcode in _AS_THEY_ARE:
+    FUNCTIONS[_opcode[0]] = pickle._Unpickler.dispatch[_opcode[0]]
+
+
+@_judged(pickle.PROTO)
+def _load_proto(guard: Guard) -> None:
+    number = guard.read(1)[0]
+    if not _LEAST_PROTOCOL <= number <= _MOST_PROTOCOL:
+        guard.refuse(f"it is of pickle protocol {number}")
+    guard.proto = number
+
+
+@_judged(pickle.FRAME)
+def _load_frame(guard: Guard) -> None:
+    guard.enter_frame(int.from_bytes(guard.take(8), "little"))
+
+
+def _sized(width: int, make: Callable[[bytes], Any]) -> Function:
+    """Return what reads a size of so many bytes and makes something of as many bytes."""
+
+    def load(guard: Guard) -> None:
+        guard.append(make(guard.take(int.from_bytes(guard.take(width), "little"))))
+
+    return load
+
+
+def _text(data: bytes) -> str:
+    return str(data, "utf-8", "surrogatepass")
+
+
+for _opcode, _width, _make in (
+    (pickle.SHORT_BINUNICODE, 1, _text),
+    (pickle.BINUNICODE, 4, _text),
+    (pickle.BINUNICODE8, 8, _text),
+    (pickle.SHORT_BINBYTES, 1, bytes),
+    (pickle.BINBYTES, 4, bytes),
+    (pickle.BINBYTES8, 8, bytes),
+    (pickle.BYTEARRAY8, 8, bytearray),
+    (pickle.LONG1, 1, pickle.decode_long),
+    (pickle.LONG4, 4, pickle.decode_long),
+):
+    FUNCTIONS[_opcode[0]] = _sized(_width, _make)
+
+
+@_judged(pickle.MARK)
+def _load_mark(guard: Guard) -> None:
+    if len(guard.metastack) >= _MOST_LEVELS:
+        guard.refuse("it is nested too deeply")
+    guard.load_mark()
+
+
+@_judged(pickle.GLOBAL)
+def _load_global(guard: Guard) -> None:
+    guard.load_global()
+
+
+@_judged(pickle.STACK_GLOBAL)
+def _load_stack_global(guard: Guard) -> None:
+    guard.load_stack_global()
+
+
+@_judged(pickle.REDUCE)
+def _load_reduce(guard: Guard) -> None:
+    stack = guard.stack
+    arguments = stack.pop()
+    named = guard.with_right(stack[-1], CALL, "calls")
+    if type(arguments) is not tuple:
+        guard.refuse(f"it calls '{named}' with {in_words(arguments)}", named)
+    stack[-1] = call(guard, named, arguments)
+
+
+@_judged(pickle.NEWOBJ)
+def _load_newobj(guard: Guard) -> None:
+    stack = guard.stack
+    arguments = stack.pop()
+    named = guard.with_right(stack[-1], NEW, "makes an object of")
+    cls = named.held
+    if type(arguments) is not tuple or (arguments and not issubclass(cls, tuple)):
+        guard.refuse(f"it makes a '{named}' of arguments", named)
+    stack[-1] = cls.__new__(cls, *arguments)
+
+
+@_judged(pickle.BUILD)
+def _load_build(guard: Guard) -> None:
+    stack = guard.stack
+    state = stack.pop()
+    held = stack[-1]
+    if guard.of(held) is not None:
+        guard.refuse(f"it changes '{guard.of(held)}' itself", guard.of(held))
+    if type(held) is Wrapper:
+        guard.end_frame()
+        stack[-1] = read(guard, state)
+    else:
+        give(guard, held, state)
+
+
+@_judged(pickle.APPEND)
+def _load_append(guard: Guard) -> None:
+    item = guard.stack.pop()
+    _plain_list(guard).append(item)
+
+
+@_judged(pickle.APPENDS)
+def _load_appends(guard: Guard) -> None:
+    items = guard.pop_mark()
+    _plain_list(guard).extend(items)
+
+
+def _plain_list(guard: Guard) -> list[Any] | deque[Any]:
+    held: list[Any] | deque[Any] = guard.stack[-1]
+    if type(held) not in (list, deque):
+        guard.refuse(f"it appends to {in_words(held)}")
+    return held
+
+
+@_judged(pickle.SETITEM)
+def _load_setitem(guard: Guard) -> None:
+    value = guard.stack.pop()
+    key = guard.stack.pop()
+    _set_items(guard, [key, value])
+
+
+@_judged(pickle.SETITEMS)
+def _load_setitems(guard: Guard) -> None:
+    _set_items(guard, guard.pop_mark())
+
+
+def _set_items(guard: Guard, items: list[Any]) -> None:
+    held = guard.stack[-1]
+    if not _is_plain_dict(type(held)):
+        guard.refuse(f"it sets items of {in_words(held)}")
+    keys = items[::2]
+    if set(map(type, keys)) != {str}:  # nearly always they are
+        _check_keys(guard, keys)
+    if type(held) is dict:
+        held.update(zip(keys, items[1::2], strict=True))
+    else:
+        for key, value in zip(keys, items[1::2], strict=True):
+            held[key] = value
+
+
+def _is_plain_dict(cls: type) -> bool:
+    return cls in _DICTS or (issubclass(cls, dict) and cls.__setitem__ is dict.__setitem__)
+
+
+@_judged(pickle.ADDITEMS)
+def _load_additems(guard: Guard) -> None:
+    items = guard.pop_mark()
+    held = guard.stack[-1]
+    if type(held) is not set:
+        guard.refuse(f"it adds items to {in_words(held)}")
+    _check_keys(guard, items)
+    held.update(items)
+
+
+@_judged(pickle.FROZENSET)
+def _load_frozenset(guard: Guard) -> None:
+    items = guard.pop_mark()
+    _check_keys(guard, items)
+    guard.append(frozenset(items))
+
+
+def _check_keys(guard: Guard, keys: list[Any]) -> None:
+    """Refuse keys that take long to hash, or whose class says how they are hashed."""
+    for key in keys:
+        if not _is_key(key, _MOST_KEY_LEVELS):
+            guard.refuse(f"it uses {in_words(key)} as a key")
+
+
+def _is_key(value: Any, levels: int) -> bool:
+    if type(value) is tuple:
+        return levels > 0 and all(_is_key(held, levels - 1) for held in value)
+    return type(value) in _SCALARS or isinstance(value, (np.generic, *_SCALARS))
+
+
+@_judged(pickle.LONG_BINPUT)
+def _load_long_binput(guard: Guard) -> None:
+    place = int.from_bytes(guard.read(4), "little")
+    if place > guard.source.size_bytes:
+        guard.refuse(f"it remembers something in place {place}")
+    guard.memo[place] = guard.stack[-1]

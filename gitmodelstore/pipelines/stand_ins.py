@@ -1,0 +1,332 @@
+"""Calls that a pickle asks for: each callable with what its own pickles call it with.
+
+Most callables of the table are harmless whatever they are given, and are called as
+they are. Those here are not: they call or make what they are handed, take memory, or
+hand numbers to native code unchecked.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from gitmodelstore.pipelines.arrays import is_shape
+from gitmodelstore.pipelines.rights import ARGUMENT, VALUE, canonical
+
+if TYPE_CHECKING:
+    from gitmodelstore.pipelines.guard import Guard, Named
+
+Arguments = tuple[Any, ...]
+_Call = Callable[["Guard", "Named", Arguments], Any]
+
+# What a vectorizer takes as a preprocessor, a tokenizer or an analyzer.
+_TEXT_METHODS = frozenset(
+    {"casefold", "lower", "lstrip", "rsplit", "rstrip", "split", "splitlines", "strip", "swapcase"}
+    | {"title", "upper"}
+)
+# Frozen distributions keep one, and histogram boosting that stopped early the other.
+_METHODS = {
+    ("scipy.stats._discrete_distns", "_entropy"),
+    ("sklearn.ensemble._hist_gradient_boosting.gradient_boosting", "_raw_predict"),
+}
+_MOST_OUTPUTS = 1 << 20
+_BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+_RANDOM = "numpy.random._pickle"
+
+
+def call(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """Return what the callable that `named` stands for makes of `arguments`.
+
+    Raises:
+        RefusedPickle: they are not what its own pickles call it with.
+        Exception: whatever it raises.
+    """
+    if named.stand_in is None:
+        named.stand_in = _stand_in_of(named)
+    return named.stand_in(guard, named, arguments)
+
+
+def _stand_in_of(named: Named) -> _Call:
+    module, name = canonical(named.module, named.name)
+    if name.startswith("__pyx_unpickle_"):
+        return _of_cython
+    return _STAND_INS.get((module, name), _as_it_is)
+
+
+def _as_it_is(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    _refuse_tokens(guard, named, arguments)
+    return named.held(*arguments)
+
+
+def _refuse(guard: Guard, named: Named, what: str) -> NoReturn:
+    guard.refuse(f"it calls '{named}' with {what}", named)
+
+
+def _refuse_tokens(guard: Guard, named: Named, arguments: Arguments) -> None:
+    for argument in arguments:
+        found = guard.of(argument)
+        if found is not None and VALUE not in found.rights.allowed:
+            _refuse(guard, named, f"'{found}'")
+
+
+def _class_in(guard: Guard, named: Named, arguments: Arguments, base: type = object) -> Any:
+    """Return the class that is the first argument, one that is meant to be."""
+    found = guard.of(arguments[0]) if arguments else None
+    if found is None or not {VALUE, ARGUMENT} & found.rights.allowed:
+        _refuse(guard, named, "no class that it may make")
+    if not isinstance(found.held, type) or not issubclass(found.held, base):
+        _refuse(guard, named, f"'{found}'")
+    return found.held
+
+
+def _getattr(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """The methods that objects of the zoo keep: how Python pickles a method."""
+    if len(arguments) != 2 or type(arguments[1]) is not str:
+        _refuse(guard, named, "something else than an object and a name")
+    held, name = arguments
+    if held is str and name in _TEXT_METHODS:
+        return getattr(str, name)
+    if (_module(held), name) not in _METHODS:
+        _refuse(guard, named, f"'{name}' of a {type(held).__name__}")
+    return getattr(type(held), name).__get__(held)
+
+
+def _module(held: Any) -> str:
+    return type(held).__module__
+
+
+def _reconstructor(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """copyreg._reconstructor, for classes with object or dict as the base."""
+    if len(arguments) != 3:
+        _refuse(guard, named, f"{len(arguments)} arguments")
+    cls = _class_in(guard, named, arguments)
+    base = guard.of(arguments[1])
+    if base is not None and base.held is object and arguments[2] is None:
+        return object.__new__(cls)
+    if base is not None and base.held is dict and type(arguments[2]) is dict:
+        made = dict.__new__(cls, arguments[2])
+        dict.update(made, arguments[2])
+        return made
+    _refuse(guard, named, "another base than object or dict")
+
+
+def _partial(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """A partial of a listed value, or of another partial; its state says the same again."""
+    if len(arguments) != 1 or not is_callable_value(guard, arguments[0]):
+        _refuse(guard, named, "something that may not be called")
+    return functools.partial(arguments[0])
+
+
+def is_callable_value(guard: Guard, value: Any) -> bool:
+    """Whether a value may be called later: a listed one, or a partial of one."""
+    if type(value) is functools.partial:
+        return True
+    found = guard.of(value)
+    return found is not None and VALUE in found.rights.allowed and callable(value)
+
+
+def _bytearray(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    if len(arguments) == 0:
+        return bytearray()
+    if type(arguments[0]) is bytes and len(arguments) == 1:
+        guard.spend(len(arguments[0]))
+        return bytearray(arguments[0])
+    if arguments[1:] == ("latin-1",) and type(arguments[0]) is str:
+        guard.spend(len(arguments[0]))
+        return bytearray(arguments[0], "latin-1")
+    _refuse(guard, named, "something else than bytes")
+
+
+def _counter(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    if not all(type(argument) is dict for argument in arguments):
+        _refuse(guard, named, "something else than its counts")
+    return Counter(*arguments)
+
+
+def _deque(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """An empty one, which items are appended to, perhaps with its largest size."""
+    if arguments and arguments[0] not in ((), []):
+        _refuse(guard, named, "items")
+    return deque(*arguments)
+
+
+def _encode(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """_codecs.encode, as protocol 2 writes bytes."""
+    if len(arguments) != 2 or type(arguments[0]) is not str or arguments[1] != "latin1":
+        _refuse(guard, named, "something else than a text as latin1")
+    guard.spend(len(arguments[0]))
+    return arguments[0].encode("latin1")
+
+
+def _dtype(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """A copy of its own, since a state changes it in place."""
+    found = guard.of(arguments[0]) if arguments else None
+    if found is not None and found.held is np.record:
+        return np.dtype(np.record, align=bool(arguments[1:2] == (True,)), copy=True)
+    if not arguments or type(arguments[0]) is not str:
+        _refuse(guard, named, "something else than its name")
+    return np.dtype(arguments[0], align=bool(arguments[1:2] == (True,)), copy=True)
+
+
+def _reconstruct(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """An empty array, which a state fills."""
+    cls = _class_in(guard, named, arguments, np.ndarray)
+    if arguments[1:] not in (((0,), b"b"), ((0,), "b")):
+        _refuse(guard, named, "a shape of its own")
+    return np.ndarray.__new__(cls, (0,), "b")
+
+
+def _mareconstruct(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """An empty masked array, which a state fills."""
+    cls = _class_in(guard, named, arguments, np.ma.MaskedArray)
+    base = _class_in(guard, named, arguments[1:], np.ndarray)
+    if arguments[2:] not in (((0,), b"b"), ((0,), "b")):
+        _refuse(guard, named, "a shape of its own")
+    return named.held(cls, base, (0,), "b")
+
+
+def _frombuffer(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    if len(arguments) not in (4, 5):
+        _refuse(guard, named, f"{len(arguments)} arguments")
+    data, dtype, shape, order = arguments[:4]
+    if not isinstance(data, (bytes, bytearray)) or not _holds_no_objects(dtype):
+        _refuse(guard, named, "something else than bytes and the type of numbers")
+    if not is_shape(shape) or math.prod(shape) * dtype.itemsize != len(data):
+        _refuse(guard, named, "a shape that does not fit its bytes")
+    if order not in ("C", "F"):
+        _refuse(guard, named, "another order than C and F")
+    guard.spend(len(data))
+    array = np.frombuffer(bytearray(data), dtype=dtype)
+    return array.reshape(shape, order=order)
+
+
+def _scalar(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    if len(arguments) != 2 or not _holds_no_objects(arguments[0]):
+        _refuse(guard, named, "something else than the type of a number")
+    if type(arguments[1]) is not bytes or len(arguments[1]) != arguments[0].itemsize:
+        _refuse(guard, named, "bytes that do not fit the type")
+    return named.held(*arguments)
+
+
+def _holds_no_objects(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and not dtype.hasobject
+
+
+def _bit_generator(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    if len(arguments) == 1 and arguments[0] in _BIT_GENERATORS:
+        return named.held(arguments[0])
+    if len(arguments) == 1:
+        return named.held(_class_in(guard, named, arguments, np.random.BitGenerator))
+    _refuse(guard, named, f"{len(arguments)} arguments")
+
+
+def _random(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """A RandomState or a Generator of a bit generator, which is made already or named."""
+    if not arguments:
+        _refuse(guard, named, "nothing")
+    given = arguments[0]
+    for other in arguments[1:]:
+        maker = guard.of(other)
+        if maker is None or (maker.module, maker.name) != (_RANDOM, "__bit_generator_ctor"):
+            _refuse(guard, named, "another maker of generators")
+    if isinstance(given, np.random.BitGenerator) or (
+        isinstance(given, str) and given in _BIT_GENERATORS
+    ):
+        return named.held(given)
+    _refuse(guard, named, "no generator")
+
+
+def _of_cython(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """What Cython makes for its classes: of the class in the callable's name, and no other."""
+    if len(arguments) != 3 or not isinstance(arguments[2], (tuple, type(None))):
+        _refuse(guard, named, "something else than a class, a number and a state")
+    wanted = named.name.removeprefix("__pyx_unpickle_")
+    cls = _class_in(guard, named, arguments)
+    if wanted not in {base.__name__ for base in cls.__mro__} or type(arguments[1]) is not int:
+        _refuse(guard, named, f"'{cls.__name__}'")
+    return named.held(cls, *arguments[1:])
+
+
+def _new_obj(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """The trees and metrics of nearest neighbours: an empty one, which a state fills."""
+    cls = _class_in(guard, named, arguments)
+    if len(arguments) != 1 or not cls.__module__.startswith("sklearn."):
+        _refuse(guard, named, f"'{cls.__name__}'")
+    return named.held(cls)
+
+
+def _new_index(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    from pandas import Index
+
+    cls = _class_in(guard, named, arguments, Index)
+    if len(arguments) != 2 or type(arguments[1]) is not dict:
+        _refuse(guard, named, "something else than a class and its parts")
+    _refuse_tokens(guard, named, tuple(arguments[1].values()))
+    if any(type(held) is range for held in arguments[1].values()):
+        _refuse(guard, named, "a range to be filled")
+    return named.held(cls, arguments[1])
+
+
+def _block_manager(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """Whose blocks must fit its axes: it looks at that only when it is told to."""
+    if len(arguments) != 2:
+        _refuse(guard, named, f"{len(arguments)} arguments")
+    made = named.held(*arguments)
+    made._verify_integrity()
+    return made
+
+
+def _arrow_array(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """An array of Arrow's, whose buffers it looks into when it is told to."""
+    made = named.held(*arguments)
+    made.validate(full=True)
+    return made
+
+
+def _tree(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    if len(arguments) != 3:
+        _refuse(guard, named, f"{len(arguments)} arguments")
+    features, classes, outputs = arguments
+    if not all(isinstance(n, (int, np.integer)) for n in (features, outputs)):
+        _refuse(guard, named, "something else than numbers of features and outputs")
+    if not isinstance(classes, np.ndarray) or classes.dtype != np.intp or classes.ndim != 1:
+        _refuse(guard, named, "something else than numbers of classes")
+    counts = classes.tolist()
+    if not 0 < outputs <= _MOST_OUTPUTS or len(counts) != outputs or min(counts) < 1:
+        _refuse(guard, named, "numbers of classes that do not fit its outputs")
+    guard.spend(sum(counts))
+    return named.held(int(features), classes, int(outputs))
+
+
+_STAND_INS: Mapping[tuple[str, str], _Call] = {
+    ("builtins", "getattr"): _getattr,
+    ("builtins", "bytearray"): _bytearray,
+    ("_codecs", "encode"): _encode,
+    ("collections", "Counter"): _counter,
+    ("collections", "deque"): _deque,
+    ("copyreg", "_reconstructor"): _reconstructor,
+    ("functools", "partial"): _partial,
+    ("numpy", "dtype"): _dtype,
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy._core.multiarray", "scalar"): _scalar,
+    ("numpy._core.numeric", "_frombuffer"): _frombuffer,
+    ("numpy.ma.core", "_mareconstruct"): _mareconstruct,
+    (_RANDOM, "__bit_generator_ctor"): _bit_generator,
+    (_RANDOM, "__generator_ctor"): _random,
+    (_RANDOM, "__randomstate_ctor"): _random,
+    ("pandas.core.indexes.base", "_new_Index"): _new_index,
+    ("pandas.core.indexes.interval", "_new_IntervalIndex"): _new_index,
+    ("pandas.core.indexes.datetimes", "_new_DatetimeIndex"): _new_index,
+    ("pandas.core.indexes.timedeltas", "_new_TimedeltaIndex"): _new_index,
+    ("pandas.core.internals.managers", "BlockManager"): _block_manager,
+    ("pyarrow.lib", "_restore_array"): _arrow_array,
+    ("sklearn.metrics._dist_metrics", "newObj"): _new_obj,
+    ("sklearn.neighbors._ball_tree", "newObj"): _new_obj,
+    ("sklearn.neighbors._kd_tree", "newObj"): _new_obj,
+    ("sklearn.tree._tree", "Tree"): _tree,
+}

@@ -1,0 +1,361 @@
+"""States that a pickle gives to objects: each class what it can take without harm.
+
+Most objects take attributes into their `__dict__`, which does nothing. Looked at are
+states that native code would trust (links of trees, indices of sparse matrices,
+positions of generators), that would be executed (scipy's templates), or that say how
+memory is read (types and shapes of arrays).
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gitmodelstore.pipelines import rights as rules
+from gitmodelstore.pipelines.arrays import is_shape
+from gitmodelstore.pipelines.stand_ins import is_callable_value
+
+if TYPE_CHECKING:
+    from gitmodelstore.pipelines.guard import Guard
+
+_HARMLESS_DUNDERS = frozenset({"__doc__", "__name__"})  # of numpy.vectorize, and of nobody's making
+_Check = Callable[["Guard", Any, Any], bool]
+
+
+def give(guard: Guard, held: Any, state: Any) -> None:
+    """Give an object its state, as BUILD does.
+
+    Raises:
+        RefusedPickle: its class takes none from a pickle, or not this one.
+        Exception: whatever the class raises.
+    """
+    cls = type(held)
+    if cls not in guard.takers:
+        guard.takers[cls] = _taker(guard, np.dtype if isinstance(held, np.dtype) else cls)
+    check, setstate = guard.takers[cls]
+    if type(state) is dict:
+        _refuse_dunders(guard, state)
+    if check is not None and not check(guard, held, state):
+        guard.refuse(f"it gives a {cls.__name__} a state that is none", _label(cls))
+    if setstate is not None:
+        setstate(held, state)
+    else:
+        _update(guard, held, state)
+
+
+def _taker(guard: Guard, cls: type) -> tuple[_Check | None, Any]:
+    """Return what is to be looked at in the state of a class, and what takes it."""
+    if not guard.allows_state(cls):
+        guard.refuse(f"it gives a {cls.__name__} a state, which takes none", _label(cls))
+    names = (rules.canonical(base.__module__, base.__qualname__) for base in cls.__mro__)
+    return next((_CHECKS[name] for name in names if name in _CHECKS), None), getattr(
+        cls, "__setstate__", None
+    )
+
+
+def _parts(state: dict[Any, Any], *names: str) -> tuple[Any, ...]:
+    return tuple(state.get(name) for name in names)
+
+
+def _label(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _refuse_dunders(guard: Guard, state: dict[Any, Any]) -> None:
+    for key in state:
+        if key[:2] == "__" and key not in _HARMLESS_DUNDERS:
+            guard.refuse(f"it sets '{key}' of an object")
+
+
+def _update(guard: Guard, held: Any, state: Any) -> None:
+    """Do what pickle does for a class without `__setstate__`."""
+    slots = None
+    if type(state) is tuple and len(state) == 2:
+        state, slots = state
+    if slots and type(held).__name__ != "interp1d":
+        guard.refuse(f"it sets slots of a {type(held).__name__}")
+    for key, value in (state or {}).items():
+        held.__dict__[sys.intern(key)] = value
+    for key, value in (slots or {}).items():
+        setattr(held, key, value)
+
+
+# numpy
+
+
+def _dtype(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether what a state makes of a type is what numpy makes of its parts."""
+    if type(state) is not tuple or not 5 < len(state) <= 9 or state[0] not in (3, 4):
+        return False
+    order, subtype, names, fields, size, _, flags = (*state[1:], 0)[:7]
+    if order not in ("<", ">", "=", "|"):
+        return False
+    if subtype is None and names is None and fields is None:
+        expected = held.newbyteorder(order) if order in "<>" else held
+        if held.kind in "US" and size != held.itemsize:
+            return False
+        return bool(flags == expected.flags or held.kind in "mM") and size in (-1, held.itemsize)
+    if held.kind != "V" or held.names is not None:
+        return False
+    if subtype is not None:
+        expected = np.dtype(subtype)
+    else:
+        expected = np.dtype(
+            {
+                "names": list(names),
+                "formats": [fields[name][0] for name in names],
+                "offsets": [fields[name][1] for name in names],
+                "itemsize": size,
+                "aligned": bool(flags & 128),
+            }
+        )
+    return bool(
+        set(fields or ()) == set(names or ())
+        and expected.itemsize == size
+        and expected.hasobject == bool(flags & 1)
+        and (flags & 63) == (expected.flags & 63)
+    )
+
+
+def _array(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether an array's bytes fit its shape and type."""
+    if type(state) is not tuple or len(state) != 5:
+        return False
+    _, shape, dtype, in_columns, content = state
+    return (
+        isinstance(dtype, np.dtype)
+        and is_shape(shape)
+        and isinstance(in_columns, (bool, int))
+        and _fits(guard, shape, dtype, content)
+    )
+
+
+def _fits(guard: Guard, shape: tuple[int, ...], dtype: Any, content: Any) -> bool:
+    count = math.prod(shape)
+    if dtype.hasobject:
+        return type(content) is list and len(content) == count
+    if type(content) is not bytes or len(content) != count * dtype.itemsize:
+        return False
+    guard.spend(len(content))
+    return True
+
+
+def _masked_array(guard: Guard, held: Any, state: Any) -> bool:
+    if type(state) is not tuple or len(state) != 7:
+        return False
+    _, shape, dtype, _, content, mask, _ = state
+    if not isinstance(dtype, np.dtype) or not is_shape(shape):
+        return False
+    marks = np.ma.make_mask_descr(dtype)
+    return _fits(guard, shape, dtype, content) and _fits(guard, shape, marks, mask)
+
+
+def _mersenne_twister(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether the position is within the key, which native code does not look at."""
+    inner = state[0] if type(state) is tuple and state else state
+    inner = inner.get("state") if type(inner) is dict else None
+    key, position = _parts(inner, "key", "pos") if type(inner) is dict else (None, None)
+    return bool(
+        isinstance(key, np.ndarray)
+        and key.shape == (624,)
+        and isinstance(position, (int, np.integer))
+        and 0 <= position <= 624
+    )
+
+
+def _philox(guard: Guard, held: Any, state: Any) -> bool:
+    inner = state[0] if type(state) is tuple and state else state
+    return type(inner) is dict and inner.get("buffer_pos") in range(5)
+
+
+def _generator(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether the state is that of the bit generator which the object has."""
+    if type(state) is not dict:
+        return state is None or type(state) is tuple
+    if state.get("bit_generator") == "MT19937":
+        return _mersenne_twister(guard, held, state)
+    if state.get("bit_generator") == "Philox":
+        return _philox(guard, held, state)
+    return True
+
+
+def _partial(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether it is a partial of what it was made of: the state could replace that."""
+    if type(state) is not tuple or len(state) != 4:
+        return False
+    function, arguments, keywords, attributes = state
+    return (
+        function is held.func
+        and is_callable_value(guard, function)
+        and type(arguments) is tuple
+        and type(keywords) in (dict, type(None))
+        and not attributes
+    )
+
+
+def _memory(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether it keeps nothing: a folder of results would be a second source of pickles."""
+    return (
+        type(state) is dict and state.get("location") is None and state.get("store_backend") is None
+    )
+
+
+# scipy
+
+
+def _distribution(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether the template, which scipy executes, is the one that this scipy makes."""
+    import scipy.stats
+
+    if type(state) is not dict:
+        return False
+    known = getattr(scipy.stats, str(state.get("name")), None)
+    return type(known) is type(held) and all(
+        state.get(key) == getattr(known, key, None)
+        for key in ("_parse_arg_template", "shapes", "numargs")
+        if key in state
+    )
+
+
+def _sparse(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether the indices lie within the shape: native code follows them."""
+    if type(state) is not dict:
+        return False
+    shape, *arrays = _parts(state, "_shape", "data", "indices", "indptr")
+    if not is_shape(shape) or len(shape) != 2:
+        return "_shape" in state and type(shape) is tuple and "indices" not in state
+    if "indices" not in state:
+        return True
+    if not all(isinstance(array, np.ndarray) for array in arrays):
+        return False
+    data, indices, starts = arrays
+    rows, columns = shape if type(held).__name__[:3] in ("csr", "bsr") else shape[::-1]
+    if type(held).__name__.startswith("bsr"):
+        if data.ndim != 3 or 0 in data.shape[1:]:
+            return bool(data.size == 0)
+        rows, columns = rows // data.shape[1], columns // data.shape[2]
+    return bool(
+        indices.dtype.kind == starts.dtype.kind == "i"
+        and starts.shape == (rows + 1,)
+        and starts[0] == 0
+        and starts[-1] <= len(indices)
+        and starts[-1] <= len(data)
+        and (np.diff(starts) >= 0).all()
+        and (indices.size == 0 or (indices.min() >= 0 and indices.max() < columns))
+    )
+
+
+def _coordinates(guard: Guard, held: Any, state: Any) -> bool:
+    if type(state) is not dict or type(state.get("_shape")) is not tuple:
+        return False
+    coordinates = state.get("coords") or (state.get("row"), state.get("col"))
+    if type(coordinates) is not tuple or len(coordinates) != len(state["_shape"]):
+        return False
+    return all(
+        isinstance(places, np.ndarray)
+        and places.dtype.kind == "i"
+        and (places.size == 0 or (places.min() >= 0 and places.max() < size))
+        for places, size in zip(coordinates, state["_shape"], strict=True)
+    )
+
+
+def _spline(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether there are as many coefficients as the knots want."""
+    if type(state) is not dict:
+        return False
+    knots, coefficients = (
+        state.get(f"_{name}", part)
+        for name, part in zip("tc", _parts(state, "t", "c"), strict=True)
+    )
+    (degree,) = _parts(state, "k")
+    if not isinstance(knots, np.ndarray) or not isinstance(coefficients, np.ndarray):
+        return False
+    axis = state.get("axis", 0)
+    return bool(
+        isinstance(degree, (int, np.integer))
+        and 0 <= degree < 1000
+        and isinstance(axis, int)
+        and knots.ndim == 1
+        and -coefficients.ndim <= axis < coefficients.ndim
+        and coefficients.shape[0] >= len(knots) - degree - 1 > 0
+    )
+
+
+# scikit-learn
+
+
+def _tree(guard: Guard, held: Any, state: Any) -> bool:
+    from sklearn.tree._tree import NODE_DTYPE
+
+    nodes = state.get("nodes") if type(state) is dict else None
+    if not isinstance(nodes, np.ndarray) or nodes.dtype != NODE_DTYPE or nodes.ndim != 1:
+        return False
+    values = state.get("values")
+    if not isinstance(values, np.ndarray) or not len(values) == len(nodes) == state["node_count"]:
+        return False
+    guard.links.add_tree(nodes, held.n_features)
+    return True
+
+
+def _predictor(guard: Guard, held: Any, state: Any) -> bool:
+    from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+
+    nodes = state.get("nodes") if type(state) is dict else None
+    if not isinstance(nodes, np.ndarray) or nodes.dtype != PREDICTOR_RECORD_DTYPE:
+        return False
+    sets = [state.get(name) for name in ("binned_left_cat_bitsets", "raw_left_cat_bitsets")]
+    if nodes.ndim != 1 or len(nodes) == 0 or not all(_are_bitsets(held) for held in sets):
+        return False
+    guard.links.add_predictor(nodes, min(map(len, sets)))
+    return True
+
+
+def _are_bitsets(held: Any) -> bool:
+    """Whether it holds sets of 256 categories each."""
+    return (
+        isinstance(held, np.ndarray)
+        and held.dtype == np.uint32
+        and held.ndim == 2
+        and held.shape[1] == 8
+    )
+
+
+def _neighbours(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether a tree of neighbours names rows that it has."""
+    if type(state) is not tuple or len(state) < 12:
+        return False
+    data, places, nodes = state[0], state[1], state[2]
+    if not all(isinstance(array, np.ndarray) for array in (data, places, nodes)):
+        return False
+    if places.ndim != 1 or len(places) != len(data) or nodes.dtype.names is None:
+        return False
+    starts, ends = nodes["idx_start"], nodes["idx_end"]
+    return bool(
+        (places.size == 0 or (places.min() >= 0 and places.max() < len(data)))
+        and (nodes.size == 0 or (starts.min() >= 0 and ends.max() <= len(data)))
+    )
+
+
+_CHECKS: dict[tuple[str, str], _Check] = {
+    ("numpy", "dtype"): _dtype,
+    ("numpy", "ndarray"): _array,
+    ("numpy.ma", "MaskedArray"): _masked_array,
+    ("numpy.random._mt19937", "MT19937"): _mersenne_twister,
+    ("numpy.random._philox", "Philox"): _philox,
+    ("numpy.random.mtrand", "RandomState"): _generator,
+    ("numpy.random._generator", "Generator"): _generator,
+    ("functools", "partial"): _partial,
+    ("joblib.memory", "Memory"): _memory,
+    ("scipy.stats._distn_infrastructure", "rv_generic"): _distribution,
+    ("scipy.sparse._compressed", "_cs_matrix"): _sparse,
+    ("scipy.sparse._coo", "_coo_base"): _coordinates,
+    ("scipy.interpolate._bsplines", "BSpline"): _spline,
+    ("sklearn.tree._tree", "Tree"): _tree,
+    ("sklearn.ensemble._hist_gradient_boosting.predictor", "TreePredictor"): _predictor,
+    ("sklearn.neighbors._ball_tree", "BinaryTree64"): _neighbours,
+    ("sklearn.neighbors._kd_tree", "BinaryTree64"): _neighbours,
+}

@@ -1,0 +1,153 @@
+"""Hostile files are refused before they act: nothing fires, nothing crashes, nothing hangs."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitmodelstore import Store
+from gitmodelstore.errors import StoreError
+from gitmodelstore.pipelines.load import Reader, load_file
+from gitmodelstore.plumbing.verdicts import Verdicts
+from tests.hostile.families import Hostile, families, has_fired
+from tests.zoo import DEPRECATED, specimens
+from tests.zoo.specimen import dumped
+
+pytestmark = pytest.mark.filterwarnings(DEPRECATED)
+
+FAMILIES: dict[str, list[str]] = defaultdict(list)
+for _hostile in families(Path("/nowhere/marker")):
+    FAMILIES[_hostile.family].append(_hostile.name)
+
+MOST_SECONDS = 20
+MOST_BYTES = 4 << 30
+ACCEPTED, REFUSED = 1, 0
+
+Door = Callable[[Path], Any]
+
+
+def outcome(door: Door, path: Path, place: Path) -> int:
+    """Return what comes of a file at a door, in a process of its own: an exit or a signal."""
+    child = os.fork()
+    if child == 0:
+        os.chdir(place)
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+        signal.alarm(MOST_SECONDS)
+        warnings.simplefilter("ignore")  # of versions that a mutated file names
+        status = ACCEPTED
+        try:
+            door(path)
+        except StoreError:
+            status = REFUSED
+        except BaseException:  # told from a refusal by the test
+            status = 2
+        os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def corpus(place: Path, family: str) -> list[tuple[Hostile, Path]]:
+    """Return the files of a family, and the marker that each of them would make."""
+    place.mkdir(exist_ok=True)
+    marker = place / "marker"
+    return [(hostile, marker) for hostile in families(marker) if hostile.family == family]
+
+
+def assert_refused(door: Door, hostile: Hostile, marker: Path) -> None:
+    shutil.rmtree(marker.parent)
+    marker.parent.mkdir()
+    path = hostile.place(marker.parent)
+
+    assert outcome(door, path, marker.parent) == REFUSED, hostile.id
+    assert not has_fired(marker), hostile.id
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_door_refuses(family, tmp_path):
+    for hostile, marker in corpus(tmp_path / "place", family):
+        assert_refused(load_file, hostile, marker)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_verdict_is_noted_of_it(family, tmp_path):
+    verdicts = tmp_path / "verdicts"
+    reader = Reader(verdicts=Verdicts(verdicts))
+    for hostile, marker in corpus(tmp_path / "place", family)[:4]:
+        assert_refused(lambda path: load_file(path, reader), hostile, marker)
+
+    assert not verdicts.exists()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    Store.init(tmp_path / "store")
+    return Store.open(tmp_path / "store", durable=False, cache=False)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_registering_the_file_is_refused(family, store, tmp_path):
+    def door(path: Path) -> None:
+        store.register(path, "churn", code=None)
+
+    for hostile, marker in corpus(tmp_path / "place", family)[:4]:
+        assert_refused(door, hostile, marker)
+
+    assert store.models() == ()
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """Change a file somewhere, as damage or a clumsy hand would."""
+    held = bytearray(data)
+    place = chance.randrange(len(held))
+    kind = chance.randrange(5)
+    if kind == 0:
+        held[place] ^= 1 << chance.randrange(8)
+    elif kind == 1:
+        held[place] = chance.randrange(256)
+    elif kind == 2:
+        del held[place : place + chance.randrange(1, 20)]
+    elif kind == 3:
+        held[place:place] = chance.randbytes(chance.randrange(1, 20))
+    else:
+        other = chance.randrange(len(held))
+        held[place : place + 40] = held[other : other + 40]
+    return bytes(held)
+
+
+def mutations(folder: Path, *, times: int, seed: int) -> None:
+    """Try mutations of honest files: each is refused, or is read without a crash or a hang."""
+    print(f"seed {seed}")
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    zoo = [specimen for specimen in specimens() if not specimen.name.startswith("noted")]
+    counts = {ACCEPTED: 0, REFUSED: 0}
+    for _ in range(times // 10):
+        data = dumped(chance.choice(zoo).fit())
+        for _ in range(10):
+            path = folder / "mutated.joblib"
+            path.write_bytes(mutated(data, chance))
+            status = outcome(load_file, path, folder)
+            if status not in counts:
+                path.rename(folder / "guilty.joblib")
+            assert status in counts, f"seed {seed}: {folder / 'guilty.joblib'}"
+            counts[status] += 1
+    print(counts)
+    assert counts[REFUSED] > 0
+
+
+def test_mutations_end_in_a_refusal_or_in_peace(tmp_path):
+    mutations(tmp_path, times=300, seed=time.time_ns() % 10**6)
+
+
+@pytest.mark.long
+def test_many_mutations(tmp_path):
+    mutations(tmp_path, times=10_000, seed=1)
