@@ -1,0 +1,285 @@
+"""The sample: a few input rows of a version, and the answers that its pipeline gave to them.
+
+The value classes below are the format of sample.json, as those of `values/manifest.py`
+are the manifest's. How rows are made, and become a table again, is
+`pipelines/sample.py`'s business; single cells are `values/cell.py`'s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from gitmodelstore.errors import FormatError
+from gitmodelstore.values import fields
+from gitmodelstore.values import json as json_rules
+from gitmodelstore.values.cell import CELL_DEFINITION, Cell, Cells, OneCell
+from gitmodelstore.values.fields import (
+    Boolean,
+    Constant,
+    Field,
+    Integer,
+    ListOf,
+    Nullable,
+    Record,
+    Text,
+)
+
+SCHEMA = "1.0"
+MOST_BYTES = 256 * 1024
+MOST_ROWS = 50
+
+SYNTHETIC, ROWS = "synthetic", "rows"  # how the rows came about
+IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"  # answers, later
+FRAME, SERIES, ARRAY, LIST = "frame", "series", "array", "list"
+
+_SPARSE_PATTERN = r"(?:bsr|coo|csc|csr|dia|dok|lil)_(?:array|matrix)"
+_FORM = Text(rf"frame|series|array|list|{_SPARSE_PATTERN}", "a form of table such as 'frame'")
+_MADE = Text("synthetic|rows", "'synthetic' or 'rows'")
+_DTYPE = Text(r"[^\x00-\x1f\x7f]{1,200}", "the name of a type")
+_METHOD = Text(r"[a-z_]+(?:\[[0-9]+\])?", "the name of a method")
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of a categorical column, in order.
+
+    Attributes:
+        dtype: of the labels.
+        ordered: whether their order means something.
+        values: the labels.
+    """
+
+    dtype: str
+    ordered: bool
+    values: tuple[Cell, ...]
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("dtype", _DTYPE),
+        Field("ordered", Boolean()),
+        Field("values", Cells()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a DataFrame, or a Series.
+
+    Attributes:
+        name: its label; None for a Series without a name.
+        dtype: what stores it, as pandas spells it: "int64", "Int64", "category",
+            "datetime64[ns, Europe/Paris]", "arrow[int64]".
+        values: its cells; None where it is missing. Times are ISO 8601 (UTC where there
+            is a zone), durations and periods counts of their unit, categories the
+            positions of their labels.
+        labels: of a categorical column; None elsewhere.
+    """
+
+    name: Cell
+    dtype: str
+    values: tuple[Cell, ...]
+    labels: Labels | None = None
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("name", OneCell()),
+        Field("dtype", _DTYPE),
+        Field("values", Cells()),
+        Field("labels", Record(Labels), required=False),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Values of one type, of one or two dimensions.
+
+    Attributes:
+        dtype: as numpy spells it; "str" for text of any length, "object" for a mixture.
+        shape: rows first.
+        places: for a sparse block, where the values stand: row * columns + column,
+            ascending, all others being zero; None when all values are given.
+        values: row after row; None for NaN where the type is float.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    places: tuple[int, ...] | None
+    values: tuple[Cell, ...]
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("dtype", _DTYPE),
+        Field("shape", ListOf(Integer())),
+        Field("places", Nullable(ListOf(Integer()))),
+        Field("values", Cells()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one method of the pipeline answered to the rows.
+
+    Attributes:
+        method: its name, "predict"; "predict_proba[1]" for the second of several outputs.
+        block: the answers, one row each.
+    """
+
+    method: str
+    block: Block
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("method", _METHOD),
+        Field("block", Record(Block)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A few rows and the answers to them; immutable, and canonical as bytes.
+
+    Attributes:
+        made: "synthetic", drawn from what is common among the test rows; or "rows",
+            some of these themselves.
+        form: what holds the rows: "frame", "series", "array", "list" (of texts, or of
+            lists), or the class of a scipy sparse matrix, "csr_matrix".
+        rows: how many.
+        columns: of a frame or a series; None elsewhere.
+        block: of any other form; None for these two.
+        answers: what the methods answered, in the order in which they were called.
+    """
+
+    made: str
+    form: str
+    rows: int
+    columns: tuple[Column, ...] | None
+    block: Block | None
+    answers: tuple[Answer, ...]
+    schema: str = SCHEMA
+    _judged: bool = field(default=False, repr=False, compare=False)  # by `parse`, already
+    _written: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("schema", Constant(SCHEMA)),
+        Field("made", _MADE),
+        Field("form", _FORM),
+        Field("rows", Integer()),
+        Field("columns", Nullable(ListOf(Record(Column)))),
+        Field("block", Nullable(Record(Block))),
+        Field("answers", ListOf(Record(Answer))),
+    )
+
+    def __post_init__(self) -> None:
+        written = fields.write(self)
+        object.__setattr__(self, "_written", written)
+        if self._judged:
+            return
+        found = list(_all_faults(written))
+        if found:
+            raise _format_error("sample", found)
+
+    @classmethod
+    def parse(cls, data: bytes, path: str = "sample.json") -> Sample:
+        """Return the sample that the bytes of a sample.json spell.
+
+        Args:
+            data: the bytes of the file.
+            path: its name, for the error.
+
+        Raises:
+            FormatError: not strict JSON, of another schema, with faults (all of
+                them are listed), larger than MOST_BYTES, or not in canonical form.
+        """
+        value = json_rules.parse(data, path, most_bytes=MOST_BYTES)
+        schema = value.get("schema") if isinstance(value, dict) else None
+        if isinstance(schema, str) and schema != SCHEMA:
+            raise FormatError(
+                f"{path}: schema {schema!r}, this gitmodelstore reads {SCHEMA!r}",
+                path=path,
+                hint="upgrade gitmodelstore to read it",
+            )
+        found = list(_all_faults(value))
+        if found:
+            raise _format_error(path, found)
+        sample = fields.read(cls, value, _judged=True)
+        if sample.render() != data:
+            raise FormatError(f"{path}: not in canonical form", path=path)
+        return sample
+
+    def render(self) -> bytes:
+        """Return the bytes of sample.json; whoever makes one keeps it below MOST_BYTES."""
+        return json_rules.dump(self._written)
+
+
+def sample_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of sample.json."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"gitmodelstore sample, schema {SCHEMA}",
+        **fields.json_schema(Sample),
+        "$defs": {"cell": CELL_DEFINITION},
+    }
+
+
+def _all_faults(value: Any) -> Iterator[fields.Fault]:
+    found = list(fields.faults(Sample, value))
+    yield from found
+    if not found:
+        yield from _relations(value)
+
+
+def _relations(value: Mapping[str, Any]) -> Iterator[fields.Fault]:
+    """Rules between fields, which a table of single fields cannot say."""
+    rows, columns = value["rows"], value["columns"]
+    if not 1 <= rows <= MOST_ROWS:
+        yield "rows", f"expected 1 to {MOST_ROWS}, found {rows}"
+    of_columns = value["form"] in (FRAME, SERIES)
+    for key, expected in (("columns", of_columns), ("block", not of_columns)):
+        if (value[key] is not None) != expected:
+            yield key, f"{'missing' if expected else 'unexpected'} in the form {value['form']!r}"
+    if value["form"] == SERIES and columns is not None and len(columns) != 1:
+        yield "columns", f"expected 1 of a series, found {len(columns)}"
+    for index, column in enumerate(columns or ()):
+        yield from _column_faults(column, rows, f"columns[{index}]")
+    if value["block"] is not None:
+        yield from _block_faults(value["block"], rows, "block")
+    methods = [answer["method"] for answer in value["answers"]]
+    for index, answer in enumerate(value["answers"]):
+        if methods.index(answer["method"]) != index:
+            yield f"answers[{index}].method", f"{answer['method']!r} stands twice"
+        yield from _block_faults(answer["block"], rows, f"answers[{index}].block")
+
+
+def _column_faults(column: Mapping[str, Any], rows: int, where: str) -> Iterator[fields.Fault]:
+    values, labels = column["values"], column.get("labels")
+    if len(values) != rows:
+        yield f"{where}.values", f"expected {rows}, found {len(values)}"
+    if (column["dtype"] == "category") != (labels is not None):
+        yield f"{where}.labels", "go with the dtype 'category', and with no other"
+    elif labels is not None:
+        count = len(labels["values"])
+        for index, code in enumerate(values):
+            if code is not None and not (type(code) is int and 0 <= code < count):
+                yield f"{where}.values[{index}]", f"no position of {count} labels"
+
+
+def _block_faults(block: Mapping[str, Any], rows: int, where: str) -> Iterator[fields.Fault]:
+    shape, places, values = block["shape"], block["places"], block["values"]
+    if len(shape) not in (1, 2) or shape[0] != rows:
+        yield f"{where}.shape", f"expected one or two dimensions of {rows} rows"
+        return
+    size = math.prod(shape)
+    count = size if places is None else len(places)
+    if len(values) != count:
+        yield f"{where}.values", f"expected {count}, found {len(values)}"
+    if places is None:
+        return
+    ascending = all(before < after for before, after in pairwise(places))
+    if not ascending or (places and places[-1] >= size) or len(shape) != 2:
+        yield f"{where}.places", f"expected ascending places below {size} of two dimensions"
+
+
+def _format_error(path: str, found: list[fields.Fault]) -> FormatError:
+    lines = [f"{where}: {what}" if where else what for where, what in found]
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    return FormatError(f"{path}: {lines[0]}{more}", path=path, faults=lines)
