@@ -1,0 +1,277 @@
+"""Whether a pipeline still answers as it did: the rows of its sample, asked again.
+
+Tolerance: answers of type float may differ by 1e-9 plus a millionth of what was
+recorded, which is more than another processor or BLAS makes of the same model, and
+less than anybody would act on. Labels and whole numbers must be equal.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gitmodelstore.pipelines.blocks import array_of, block_of, is_sparse
+from gitmodelstore.pipelines.columns import NoSample
+from gitmodelstore.pipelines.sample import table_of
+from gitmodelstore.values.sample import DIFFERENT, IDENTICAL, WITHIN, Answer, Sample
+
+RELATIVE, ABSOLUTE = 1e-6, 1e-9
+
+METHODS = ("predict", "predict_proba", "decision_function", "transform")
+_SAID_TWICE = {"decision_function": "predict_proba"}  # which is made of it
+
+_MOST_SAID = 200  # characters of an error
+
+
+@dataclass(frozen=True, slots=True)
+class DifferentRow:
+    """One row to which the answer is another one now.
+
+    Attributes:
+        row: its place in the sample, from 0.
+        recorded: the answer at registration: a number, a label, or a list of these.
+        present: the answer here.
+    """
+
+    row: int
+    recorded: Any
+    present: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What became of the answers of one method.
+
+    Attributes:
+        method: its name.
+        outcome: "identical", "within tolerance" or "different".
+        largest_absolute: the largest difference of any number; 0.0 for labels.
+        largest_relative: the same, relative to the recorded number; those that were
+            recorded as 0 left out.
+        rows: those that differ by more than the tolerance.
+        why: what is wrong, where there is nothing to compare; None elsewhere.
+    """
+
+    method: str
+    outcome: str
+    largest_absolute: float = 0.0
+    largest_relative: float = 0.0
+    rows: tuple[DifferentRow, ...] = ()
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What became of the answers of a pipeline.
+
+    Attributes:
+        rows: how many the sample has.
+        comparisons: one a method, in the order in which they were recorded.
+        why: what stopped the pipeline from answering here; None when nothing did.
+    """
+
+    rows: int
+    comparisons: tuple[Comparison, ...] = ()
+    why: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """The worst of the outcomes of the methods; "different" when there is a `why`."""
+        outcomes = {comparison.outcome for comparison in self.comparisons}
+        if self.why or DIFFERENT in outcomes:
+            return DIFFERENT
+        return WITHIN if WITHIN in outcomes else IDENTICAL
+
+    @property
+    def largest_absolute(self) -> float:
+        """The largest difference of any number of any method."""
+        return max((one.largest_absolute for one in self.comparisons), default=0.0)
+
+    @property
+    def largest_relative(self) -> float:
+        """The same, relative to what was recorded."""
+        return max((one.largest_relative for one in self.comparisons), default=0.0)
+
+
+def methods_of(pipeline: Any) -> tuple[str, ...]:
+    """Return the names of the methods that a sample asks of `pipeline`."""
+    there = [name for name in METHODS if hasattr(pipeline, name)]
+    return tuple(name for name in there if _SAID_TWICE.get(name) not in there)
+
+
+def answers(pipeline: Any, X: Any, methods: Iterable[str] | None = None) -> dict[str, Any]:
+    """Return what the methods of `pipeline` answer to `X`, each asked on a copy of its own.
+
+    Args:
+        pipeline: fitted.
+        X: rows, as the pipeline takes them.
+        methods: which; None for those that it has.
+
+    Returns:
+        Name to array or sparse matrix; several outputs are named `predict_proba[0]`, ….
+
+    Raises:
+        Exception: whatever the pipeline raises.
+    """
+    found: dict[str, Any] = {}
+    with quiet():
+        for name in methods_of(pipeline) if methods is None else methods:
+            answer = getattr(pipeline, name)(_copy(X))
+            if isinstance(answer, (list, tuple)) and len(answer) and np.ndim(answer[0]) == 2:
+                found |= {f"{name}[{place}]": np.asarray(one) for place, one in enumerate(answer)}
+            else:
+                found[name] = answer if is_sparse(answer) else np.asarray(answer)
+    return found
+
+
+def compare(recorded: Sequence[Answer], present: dict[str, Any], rows: int) -> Replay:
+    """Return how the answers at registration and those given here differ.
+
+    Args:
+        recorded: those of the sample.
+        present: what `answers` returned.
+        rows: how many the sample has.
+    """
+    return Replay(
+        rows,
+        tuple(_compare(answer, present.get(answer.method)) for answer in recorded),
+    )
+
+
+def replay(pipeline: Any, sample: Sample) -> Replay:
+    """Ask `pipeline` the rows of `sample` again and compare.
+
+    A pipeline that cannot answer here is different; the error is said.
+    """
+    methods = dict.fromkeys(answer.method.partition("[")[0] for answer in sample.answers)
+    try:
+        found = answers(pipeline, table_of(sample), methods)
+    except Exception as error:  # anything that a pipeline of anybody's making raises
+        return Replay(sample.rows, why=in_words(error))
+    return compare(sample.answers, found, sample.rows)
+
+
+def in_words(error: Exception) -> str:
+    """Return an error on one line, short."""
+    said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    return said if len(said) <= _MOST_SAID else f"{said[: _MOST_SAID - 1]}…"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the warnings of predictions, which nobody asked for, to ourselves; one process only.
+
+    Work that is split among threads adds up in an order by chance: the last bits of a
+    forest's answers would be others each time.
+    """
+    import joblib
+
+    with warnings.catch_warnings(), joblib.parallel_backend("sequential"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _copy(X: Any) -> Any:
+    """Return a copy: estimators with copy=False write into what they are given."""
+    return X.copy() if hasattr(X, "copy") else list(X)
+
+
+def _compare(answer: Answer, present: Any) -> Comparison:
+    if present is None:
+        return Comparison(answer.method, DIFFERENT, why="the pipeline has no such answer now")
+    recorded = array_of(answer.block)
+    if tuple(present.shape) != answer.block.shape:
+        shapes = f"shape {tuple(present.shape)}, recorded {answer.block.shape}"
+        return Comparison(answer.method, DIFFERENT, why=shapes)
+    if is_sparse(recorded) or is_sparse(present):
+        return _compare_sparse(answer, recorded, present)
+    try:
+        dtype = block_of(present, any_length=True).dtype
+    except NoSample as error:
+        return Comparison(answer.method, DIFFERENT, why=str(error))
+    return _compare_values(answer, recorded, present, dtype == answer.block.dtype)
+
+
+def _compare_sparse(answer: Answer, recorded: Any, present: Any) -> Comparison:
+    """Compare where either has a value; the rest is zero in both."""
+    if not (is_sparse(recorded) and is_sparse(present)):
+        return Comparison(answer.method, DIFFERENT, why="sparse in one, dense in the other")
+    filled = (abs(recorded) + abs(present)).tocsr()
+    columns = np.unique(filled.indices)
+    return _compare_values(
+        answer,
+        recorded.tocsc()[:, columns].toarray(),
+        present.tocsc()[:, columns].toarray(),
+        recorded.dtype == present.dtype,
+    )
+
+
+def _compare_values(answer: Answer, recorded: Any, present: Any, same_type: bool) -> Comparison:
+    are_floats = recorded.dtype.kind == "f" and present.dtype.kind == "f"
+    if not are_floats:
+        is_other = ~_equal(recorded, present)
+        outcome = DIFFERENT if is_other.any() else IDENTICAL if same_type else WITHIN
+        rows = _different_rows(is_other, recorded, present)
+        return Comparison(answer.method, outcome, rows=rows)
+    absolute, relative = _differences(recorded, present)
+    is_other = absolute > ABSOLUTE + RELATIVE * np.abs(np.nan_to_num(recorded, posinf=0, neginf=0))
+    is_identical = same_type and _same_bits(recorded, present)
+    return Comparison(
+        answer.method,
+        DIFFERENT if is_other.any() else IDENTICAL if is_identical else WITHIN,
+        float(absolute.max(initial=0.0)),
+        float(relative.max(initial=0.0)),
+        _different_rows(is_other, recorded, present),
+    )
+
+
+def _equal(recorded: Any, present: Any) -> Any:
+    """Where two arrays hold the same value of the same kind: 1 is neither "1" nor True."""
+    if "O" not in (recorded.dtype.kind, present.dtype.kind):
+        kinds = {"i": "n", "u": "n", "f": "n", "U": "t"}
+        one, other = (kinds.get(held.dtype.kind, held.dtype.kind) for held in (recorded, present))
+        return recorded == present if one == other else np.zeros(recorded.shape, dtype=bool)
+    pairs = zip(recorded.ravel().tolist(), present.ravel().tolist(), strict=True)
+    found = [_same(one, other) for one, other in pairs]
+    return np.array(found, dtype=bool).reshape(recorded.shape)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if type(one) is not type(other):
+        return isinstance(one, str) and isinstance(other, str) and str(one) == str(other)
+    return one is other or bool(one == other) or (one != one and other != other)
+
+
+def _differences(recorded: Any, present: Any) -> tuple[Any, Any]:
+    """Return absolute and relative differences; infinite where only one is a finite number."""
+    before, after = recorded.astype(np.float64), present.astype(np.float64)
+    with np.errstate(all="ignore"):
+        absolute = np.abs(after - before)
+        absolute[(before == after) | (np.isnan(before) & np.isnan(after))] = 0.0
+        absolute[np.isnan(absolute)] = np.inf
+        relative = np.where(before == 0, 0.0, absolute / np.abs(before))
+    return absolute, np.where(np.isnan(relative), 0.0, relative)
+
+
+def _same_bits(recorded: Any, present: Any) -> bool:
+    """Whether floats are equal bit for bit; NaN is written as one, so that it is NaN's equal."""
+    nan = np.isnan(recorded)
+    return bool(
+        np.array_equal(nan, np.isnan(present))
+        and recorded[~nan].tobytes() == present[~nan].tobytes()
+    )
+
+
+def _different_rows(is_other: Any, recorded: Any, present: Any) -> tuple[DifferentRow, ...]:
+    rows = np.flatnonzero(is_other.reshape(len(is_other), -1).any(axis=1)).tolist()
+    return tuple(
+        DifferentRow(row, recorded[row].tolist(), present[row].tolist())
+        if hasattr(recorded[row], "tolist")
+        else DifferentRow(row, recorded[row], present[row])
+        for row in rows
+    )
