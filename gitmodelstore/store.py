@@ -20,6 +20,7 @@ from gitmodelstore.values.moment import as_moment
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.listing import Listed
+    from gitmodelstore.operations.verify import Verification
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.manifest import Manifest
@@ -169,6 +170,8 @@ class Store:
         *,
         X_test: Any = None,
         y_test: Any = None,
+        sample: str | None = "synthetic",
+        sample_from: Any = None,
         data: Mapping[str, Any] | None = None,
         metrics: Mapping[str, Any] | None = None,
         target: str | None = None,
@@ -193,6 +196,11 @@ class Store:
             y_test: the answers to them, shape (n_samples,); with them the standard
                 metrics are added (classifier: accuracy, f1_macro, roc_auc where it is
                 defined; regressor: r2, mae, rmse).
+            sample: what `verify(replay=True)` asks the pipeline again: "synthetic" rows
+                like those of `X_test`, in which nobody's record is; "rows", true rows of
+                it; None for no sample.
+            sample_from: other rows to make the sample from than `X_test`: a table, or
+                the path of a CSV or Parquet file.
             data: role to data set: a path, a DataFrame, an array, or a pair of these.
             metrics: name to finite number; they come before standard ones of that name.
             target: name of the predicted column; None takes it from `y_test`.
@@ -229,6 +237,8 @@ class Store:
             Wish.of(version, bump, allow_backport),
             X_test=X_test,
             y_test=y_test,
+            sample=sample,
+            sample_from=sample_from,
             data=data or {},
             metrics=metrics or {},
             target=target,
@@ -406,19 +416,24 @@ class Store:
         *,
         to: str | Version | ModelVersion | None = None,
         keep: bool = False,
+        replay: bool = True,
         reason: str | None = None,
     ) -> tuple[Event, ...]:
-        """Put the production version before back, after verifying and loading it here.
+        """Put the production version before back, after verifying and replaying it here.
 
         Args:
             model: its name.
             to: which version; None for the most recent earlier holder that is
                 neither the present one nor withdrawn.
             keep: archive the replaced version; without it it is withdrawn.
+            replay: refuse a version that answers differently here than when it was
+                registered; False goes back knowingly, and needs a reason.
             reason: why.
 
         Raises:
-            RollbackError: there is none, or the one named is withdrawn.
+            RollbackError: there is none, the one named is withdrawn, or it answers
+                differently here.
+            InvalidInput: `replay` is False, and there is no reason.
             IntegrityError, LoadError: it cannot be loaded here.
         """
         from gitmodelstore.operations.rollback import rollback
@@ -429,9 +444,37 @@ class Store:
             model,
             to=to,
             keep=keep,
+            replay=replay,
             reason=reason,
             reader=self._reader(),
         )
+
+    def verify(
+        self,
+        ref: str | ModelVersion | None = None,
+        *,
+        replay: bool = False,
+        test: Any = None,
+        target: str | None = None,
+    ) -> Verification:
+        """Say whether versions are what was released; what is wrong is in what it returns.
+
+        Args:
+            ref: which version; None for every version of every model.
+            replay: also load the pipeline, ask it the rows of its sample, and compare
+                the answers with those at registration.
+            test: also load the pipeline and compute the standard metrics on this table,
+                or CSV or Parquet file, with the inputs and the target as columns.
+            target: name of the target's column; None for the recorded one.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+            InvalidInput, FeatureMismatch: `test` is no such table, or `ref` is None.
+        """
+        from gitmodelstore.operations.verify import Asked, verify
+
+        snapshot = self._snapshot()
+        return verify(snapshot, ref, Asked(replay, test, target, self._reader()))
 
     def download(self, ref: str | ModelVersion, target: str | Path | None = None) -> Path:
         """Write the files of a version, verified, into a new folder and return it.

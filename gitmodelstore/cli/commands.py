@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 START, VERSIONS, LIFECYCLE, FILES = "Start", "Versions", "Lifecycle", "Files"
-GROUPS = (START, VERSIONS, LIFECYCLE, FILES)
+TRUST = "Trust"
+GROUPS = (START, VERSIONS, LIFECYCLE, FILES, TRUST)
 
 
 class Entry(NamedTuple):
@@ -83,6 +84,13 @@ COMMANDS = (
         "gms cat churn@production:requirements.txt",
         everyday=False,
     ),
+    Entry(
+        "verify",
+        TRUST,
+        "whether a version is what was released",
+        "gms verify churn@production --replay",
+        everyday=False,
+    ),
     Entry("help", START, "the commands, or how to use one", "gms help promote", everyday=False),
 )
 # What git calls, and nobody types: the command to the module and function that hold it.
@@ -135,6 +143,11 @@ ELSEWHERE = {
     "export": ("get",),
     "dump": ("cat",),
     "print": ("cat",),
+    "check": ("verify",),
+    "evaluate": ("verify",),
+    "fsck": ("verify",),
+    "replay": ("verify",),
+    "test": ("verify",),
     "read": ("cat",),
 }
 

@@ -59,6 +59,13 @@ def _number(name: str, text: str) -> float | int:
 @click.option(
     "--data", metavar="ROLE=PATH", multiple=True, callback=_pairs, help="a data set; repeatable"
 )
+@click.option("--sample-from", metavar="FILE", help="input rows, CSV or Parquet, to make a sample")
+@click.option(
+    "--sample",
+    type=click.Choice(["synthetic", "rows", "none"]),
+    default="synthetic",
+    help="rows like those of that file, in which nobody's record is; or true rows",
+)
 @click.option("--target", metavar="NAME", help="the column that it predicts")
 @click.option("--version", metavar="V", help="exactly this number")
 @click.option(
@@ -83,12 +90,16 @@ def register(session: Session, /, name: str, file: str, **options: Any) -> None:
     """
     if options["version"] and options["bump"] != "auto":
         raise click.UsageError("--version and --bump exclude each other")
+    if options["sample"] == "rows" and not options["sample_from"]:
+        raise click.UsageError("--sample rows needs --sample-from FILE")
     if options["code"] and options["no_code"]:
         raise click.UsageError("--code and --no-code exclude each other")
     details = {
         "message": "\n\n".join(options["messages"]),
         "metrics": {**_metrics_of(options["metrics"]), **options["metric"]},
         "data": options["data"],
+        "sample": None if options["sample"] == "none" else options["sample"],
+        "sample_from": _path(options["sample_from"]),
         "target": options["target"],
         "card": _card_of(options),
         "custom": _object_of(options["custom"]),
@@ -102,6 +113,10 @@ def register(session: Session, /, name: str, file: str, **options: Any) -> None:
     before = _highest(store, name)
     version = store.register(Path(file), name, code=code, **details)
     _tell(session, version, is_new=before != str(version.version) or not options["if_changed"])
+
+
+def _path(named: str | None) -> Path | None:
+    return Path(named) if named else None
 
 
 def _tell(session: Session, version: ModelVersion, *, is_new: bool) -> None:

@@ -12,12 +12,20 @@ from gitmodelstore.cli.session import Session
 @click.argument("name")
 @click.option("--to", metavar="VERSION", help="this one; else the last good one before")
 @click.option("--keep", is_flag=True, help="archive the replaced version; else it is withdrawn")
+@click.option("--no-replay", is_flag=True, help="even if it answers differently here")
 @click.option("--reason", metavar="TEXT", help="why; the log tells it")
 @click.pass_obj
-def rollback(session: Session, name: str, to: str | None, keep: bool, reason: str | None) -> None:
+def rollback(
+    session: Session, name: str, to: str | None, keep: bool, no_replay: bool, reason: str | None
+) -> None:
     """Put the production version before back, and withdraw the present one.
 
     Before anything is written, the bytes of the earlier version are verified and
-    loaded here, which runs the code that they name. History is not rewritten.
+    loaded here, which runs the code that they name, and the rows of its sample are
+    asked again: a version that answers differently here is refused. --no-replay,
+    which needs a --reason, goes back to it knowingly. History is not rewritten.
     """
-    tell(session, session.store().rollback(name, to=to, keep=keep, reason=reason))
+    if no_replay and not (reason or "").strip():
+        raise click.UsageError("--no-replay needs a --reason")
+    store = session.store()
+    tell(session, store.rollback(name, to=to, keep=keep, replay=not no_replay, reason=reason))

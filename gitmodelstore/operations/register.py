@@ -36,6 +36,7 @@ from gitmodelstore.values.layout import (
     MANIFEST,
     PIPELINE,
     REQUIREMENTS,
+    SAMPLE,
     tag_name,
 )
 from gitmodelstore.values.manifest import (
@@ -52,6 +53,7 @@ from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import model_name
 from gitmodelstore.values.policy import REGISTERED as NEW_STATUS
 from gitmodelstore.values.registry import Change
+from gitmodelstore.values.sample import ROWS, SYNTHETIC
 from gitmodelstore.values.version import Version
 
 if TYPE_CHECKING:
@@ -67,6 +69,8 @@ class Submission:
     wish: Wish
     X_test: Any = None
     y_test: Any = None
+    sample: str | None = SYNTHETIC
+    sample_from: Any = None
     data: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     target: str | None = None
@@ -156,6 +160,7 @@ def _prepare(
     from gitmodelstore.pipelines.scores import check_metrics
 
     card = _card(what.card)
+    _refuse_other_sample(what.sample)
     _refuse_unwritable(MapOf(Free()), what.custom, "custom")
     given = check_metrics(what.metrics)
     source = _read_file(what.pipeline, what.reader)
@@ -168,6 +173,7 @@ def _prepare(
         look = stack.enter_context(Look(what.code, what.entry_point)) if what.code else None
         features = _features(pipeline, what.X_test)
         data = _data(what)
+        sample = _sample(pipeline, what, writer)  # before estimators with copy=False predict
         metrics = {**_scores(pipeline, what), **given}
         facts = describe(pipeline)
         with Sink(repository, snapshot.policy.lfs_threshold_bytes) as sink:
@@ -183,6 +189,8 @@ def _prepare(
         INSTALLED: _store(repository, captured.installed, kept),
         ATTRIBUTES: _store(repository, attributes, kept),
     }
+    if sample is not None:
+        files[SAMPLE] = _store(repository, sample, kept)
     return _Prepared(
         facts=facts,
         features=features,
@@ -291,6 +299,33 @@ def _data(what: Submission) -> tuple[Dataset, ...]:
         both = what.X_test if what.y_test is None else (what.X_test, what.y_test)
         found.append(describe("test", both))
     return tuple(found)
+
+
+def _refuse_other_sample(sample: object) -> None:
+    if sample not in (SYNTHETIC, ROWS, None):
+        raise InvalidInput(
+            f"expected sample '{SYNTHETIC}', '{ROWS}' or None, found {sample!a}",
+            hint=f"'{ROWS}' keeps true rows of X_test, '{SYNTHETIC}' rows that nobody is in",
+        )
+
+
+def _sample(pipeline: Any, what: Submission, writer: Writer) -> bytes | None:
+    """Return the bytes of sample.json; None without rows, or where there can be none."""
+    if what.sample is None or (what.sample_from is None and what.X_test is None):
+        return None
+    from gitmodelstore.pipelines.features import check_features
+    from gitmodelstore.pipelines.retest import inputs_of, read_table
+    from gitmodelstore.pipelines.sampling import NoSample, make_sample
+
+    X = what.X_test
+    if what.sample_from is not None:
+        X = inputs_of(pipeline, read_table(what.sample_from), what.target)
+        check_features(pipeline, X, name="sample_from")
+    try:
+        return make_sample(pipeline, X, what.sample).render()
+    except NoSample as error:
+        writer.notify(f"no sample is kept to replay: {error}")
+        return None
 
 
 def _scores(pipeline: Any, what: Submission) -> dict[str, float]:

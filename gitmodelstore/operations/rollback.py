@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.errors import RollbackError, StoreBusy
+from gitmodelstore.errors import InvalidInput, RollbackError, StoreBusy
 from gitmodelstore.operations.history import holders
 from gitmodelstore.operations.lifecycle import assigned, commit, compose
 from gitmodelstore.operations.load import load, read_verified
 from gitmodelstore.operations.publish import Draft
 from gitmodelstore.operations.resolve import Named, check_model, resolve_of
 from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.operations.verify import replay_of
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import ROLLED_BACK, Event
 from gitmodelstore.values.layout import PIPELINE, folder
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.policy import ARCHIVED, PRODUCTION, WITHDRAWN
+from gitmodelstore.values.sample import DIFFERENT, WITHIN
 from gitmodelstore.values.version import Version
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def rollback(
     *,
     to: Named | None,
     keep: bool,
+    replay: bool,
     reason: str | None,
     reader: Reader | None = None,
 ) -> tuple[Event, ...]:
@@ -37,7 +40,7 @@ def rollback(
 
     Its folder is restored from its own commit, and the version that it replaces is
     withdrawn. History is not rewritten. Before anything is written, every file of
-    the earlier version is verified, and its pipeline loaded here.
+    the earlier version is verified, its pipeline loaded here, and asked its sample again.
 
     Args:
         repository, writer: the store, and who writes.
@@ -45,19 +48,27 @@ def rollback(
         to: which version; None for the most recent earlier holder that is neither
             the present one nor withdrawn.
         keep: archive the replaced version instead of withdrawing it.
-        reason: why.
+        replay: refuse a version that answers differently here than when it was registered.
+        reason: why; needed where `replay` is False.
         reader: who loads it, as in `load`.
 
     Raises:
-        RollbackError: there is nothing to go back to, or the one named cannot serve.
+        RollbackError: there is nothing to go back to, or it cannot serve.
+        InvalidInput: without `replay` there must be a reason.
         IntegrityError, LoadError: the earlier version is damaged, or does not load here.
     """
+    if not replay and not (reason or "").strip():
+        raise InvalidInput(
+            "going back without a replay needs a reason", hint="say it with --reason TEXT"
+        )
     before = Snapshot.now(repository)
     target = _target(before, model, to)
-    load(before, target, writer.notify, reader)
+    pipeline = load(before, target, writer.notify, reader)
     for name in before.files(target):
         if name != PIPELINE:
             read_verified(before, target, name)
+    if replay:
+        _replay(before, target, pipeline, writer)
 
     def draft(snapshot: Snapshot) -> Draft | None:
         if _target(snapshot, model, to).version != target.version:
@@ -80,6 +91,24 @@ def rollback(
         )
 
     return commit(repository, writer, draft)[1]
+
+
+def _replay(snapshot: Snapshot, target: ModelVersion, pipeline: Any, writer: Writer) -> None:
+    """Refuse a version that answers differently here; say so where its answers moved a little."""
+    found = replay_of(snapshot, target, pipeline)
+    if found is None:
+        writer.notify(f"{target} has no sample, so nobody knows whether it answers as it did")
+    elif found.outcome == WITHIN:
+        writer.notify(
+            f"{target} answers within tolerance: the largest difference is "
+            f"{found.largest_absolute:.3g}"
+        )
+    elif found.outcome == DIFFERENT:
+        raise RollbackError(
+            f"{target} answers differently here than when it was registered",
+            hint=f"see how with `gms verify {target.ref} --replay`; name another version with "
+            "--to VERSION, or go back knowingly with --no-replay --reason TEXT",
+        )
 
 
 def _target(snapshot: Snapshot, model: str, to: Named | None) -> ModelVersion:

@@ -466,6 +466,9 @@ def _file(manifest: Manifest) -> str:
         for entry in manifest.artifacts
         if entry.path == "pipeline.joblib"
     ]
+    if manifest.artifact("sample.json") is not None:
+        command = f"gms verify {manifest.model}@{manifest.version} --replay"
+        lines.append(f"\nA sample of inputs and answers is kept: `{command}` asks them again.")
     return "## File\n\n" + "\n".join(lines)
 
 

@@ -83,7 +83,8 @@ def test_help_of_an_alias_is_that_of_the_command(capsys):
             "did you mean `gms get` (a version as plain files) or `gms rollback` "
             "(put the last good version back into production)?",
         ),
-        ("fsck", "see them all with `gms help --all`"),
+        ("fsck", "did you mean `gms verify` (whether a version is what was released)?"),
+        ("frobnicate", "see them all with `gms help --all`"),
     ],
 )
 def test_a_word_that_is_no_command(capsys, word, hint):
@@ -138,6 +139,7 @@ def test_the_page_names_each_command_and_option(entry):
         ["promote", "churn@1.0.0", "production"],
         ["get", "churn"],
         ["cat", "churn:README.md"],
+        ["verify", "churn", "--replay"],
         ["register", "fraud", "first.joblib", "--no-code", "--if-changed"],
     ],
     ids=" ".join,

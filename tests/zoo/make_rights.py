@@ -145,7 +145,7 @@ def families() -> Iterator[tuple[str, str, str]]:
         yield cls.__module__, cls.__qualname__, STATE
     for name in ("bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list"):
         yield "builtins", name, VALUE
-    for name in ("object", "set", "str", "tuple"):
+    for name in ("object", "set", "str", "tuple", "abs", "len", "max", "min", "round", "sum"):
         yield "builtins", name, VALUE
     for name in vars(interp1d):
         if name.startswith("_call_"):

@@ -1,0 +1,195 @@
+"""`gms verify`: whether versions are what was released, and answer here as they did."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitmodelstore.cli.paint import Paint
+from gitmodelstore.cli.render import counted, cut, number, visible
+from gitmodelstore.cli.session import Session
+from gitmodelstore.values.sample import DIFFERENT, WITHIN
+
+if TYPE_CHECKING:
+    from gitmodelstore.operations.verify import Verified
+    from gitmodelstore.pipelines.replay import Comparison, Replay
+    from gitmodelstore.pipelines.retest import Retested
+
+_MOST_ROWS = 5  # shown of a method; --json has them all
+_MOST_ANSWER = 40  # characters
+
+
+@click.command("verify")
+@click.argument("ref", required=False)
+@click.option("--all", "all_of_them", is_flag=True, help="every version of every model")
+@click.option("--replay", is_flag=True, help="ask the pipeline its sample again, and compare")
+@click.option("--test", metavar="FILE", help="compute its metrics again: CSV or Parquet")
+@click.option("--target", metavar="NAME", help="column of FILE with the true answers")
+@click.pass_obj
+def verify(
+    session: Session,
+    ref: str | None,
+    all_of_them: bool,
+    replay: bool,
+    test: str | None,
+    target: str | None,
+) -> None:
+    """Verify every file of the version REF against its manifest and its tag.
+
+    --replay and --test load the pipeline, which runs the code that it names, unless
+    its bytes are not the ones that were released. The exit code is 1 when a version
+    is faulty, or its answers or metrics are different.
+    """
+    if (ref is None) != all_of_them:
+        raise click.UsageError("name one version, or give --all")
+    if test and all_of_them:
+        raise click.UsageError("--test is of one version, and --all of all")
+    if target and not test:
+        raise click.UsageError("--target needs --test FILE")
+    found = session.store().verify(
+        ref, replay=replay, test=Path(test) if test else None, target=target
+    )
+    if session.json:
+        versions = [_document(version) for version in found.versions]
+        session.document({"sound": found.is_sound, "versions": versions})
+    else:
+        paint = session.paint()
+        for version in found.versions:
+            for line in _lines(version, replay, paint):
+                session.out(line)
+        if all_of_them:
+            session.note(_summary(found.versions))
+    if not found.is_sound:
+        raise click.exceptions.Exit(1)
+
+
+def _lines(version: Verified, replayed: bool, paint: Paint) -> Iterator[str]:
+    said = [f"{counted(version.files, 'file')} verified"]
+    if version.faults:
+        said = [paint.red(counted(len(version.faults), "fault"))]
+    elif version.replay is not None:
+        said.append(_answers(version.replay, paint))
+    elif replayed:
+        said.append("no sample to replay")
+    yield f"{paint.bold(str(version))}  {', '.join(said)}"
+    yield from (f"  {visible(fault)}" for fault in version.faults)
+    if version.replay is not None:
+        yield from _differences(version.replay)
+    yield from _metrics(version.metrics or (), paint)
+
+
+def _answers(replay: Replay, paint: Paint) -> str:
+    if replay.outcome == DIFFERENT:
+        return paint.red("answers different")
+    if replay.outcome == WITHIN:
+        return f"answers within tolerance (largest difference {_largest(replay)})"
+    return "answers identical"
+
+
+def _largest(of: Replay | Comparison) -> str:
+    absolute, relative = number(of.largest_absolute, 3), number(of.largest_relative, 3)
+    return f"{absolute}, relative {relative}"
+
+
+def _differences(replay: Replay) -> Iterator[str]:
+    if replay.why:
+        yield f"  it cannot answer here: {visible(replay.why)}"
+    for one in replay.comparisons:
+        if one.why:
+            yield f"  {one.method}: {visible(one.why)}"
+        elif one.outcome == DIFFERENT:
+            rows = f"{len(one.rows)} of {counted(replay.rows, 'row')}"
+            largest = f", largest difference {_largest(one)}" if one.largest_absolute else ""
+            yield f"  {one.method}: {rows}{largest}"
+            yield from _rows(one)
+
+
+def _rows(one: Comparison) -> Iterator[str]:
+    for row in one.rows[:_MOST_ROWS]:
+        recorded, present = _answer(row.recorded), _answer(row.present)
+        yield f"    row {row.row}: recorded {recorded}, now {present}"
+    if len(one.rows) > _MOST_ROWS:
+        yield f"    … and {len(one.rows) - _MOST_ROWS} more"
+
+
+def _answer(value: Any) -> str:
+    if isinstance(value, list):
+        return cut(f"[{', '.join(map(_answer, value))}]", _MOST_ANSWER)
+    return number(value) if isinstance(value, float) else cut(visible(str(value)), _MOST_ANSWER)
+
+
+def _metrics(metrics: tuple[Retested, ...], paint: Paint) -> Iterator[str]:
+    for metric in metrics:
+        present = "not defined" if metric.present is None else number(metric.present)
+        said = "same" if metric.is_same else paint.red("different")
+        yield f"  {metric.name}: recorded {number(metric.recorded)}, now {present}, {said}"
+
+
+def _summary(versions: tuple[Verified, ...]) -> str:
+    bad = sum(not version.is_sound for version in versions)
+    verified = f"{counted(len(versions), 'version')} verified"
+    return f"{verified}, {bad} faulty or different" if bad else f"{verified}, all sound"
+
+
+def _document(version: Verified) -> dict[str, Any]:
+    return {
+        "model": version.model,
+        "version": str(version.version),
+        "status": version.status,
+        "sound": version.is_sound,
+        "files": version.files,
+        "faults": list(version.faults),
+        "replay": None if version.replay is None else _replay_document(version.replay),
+        "metrics": None
+        if version.metrics is None
+        else [
+            {
+                "name": metric.name,
+                "recorded": metric.recorded,
+                "present": metric.present,
+                "same": metric.is_same,
+            }
+            for metric in version.metrics
+        ],
+    }
+
+
+def _replay_document(replay: Replay) -> dict[str, Any]:
+    return {
+        "outcome": replay.outcome,
+        "rows": replay.rows,
+        "largest_absolute": _json(replay.largest_absolute),
+        "largest_relative": _json(replay.largest_relative),
+        "why": replay.why,
+        "methods": [
+            {
+                "method": one.method,
+                "outcome": one.outcome,
+                "largest_absolute": _json(one.largest_absolute),
+                "largest_relative": _json(one.largest_relative),
+                "why": one.why,
+                "different": [
+                    {
+                        "row": row.row,
+                        "recorded": _json(row.recorded),
+                        "present": _json(row.present),
+                    }
+                    for row in one.rows
+                ],
+            }
+            for one in replay.comparisons
+        ],
+    }
+
+
+def _json(value: Any) -> Any:
+    """Return a value as JSON holds it; "inf" and "nan" are text there."""
+    if isinstance(value, list):
+        return [_json(held) for held in value]
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else str(value)

@@ -1,0 +1,211 @@
+"""Whether versions are what was released, and whether they answer here as they did."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.checks.folder import FileFacts, folder_faults
+from gitmodelstore.errors import FeatureMismatch, FormatError, InvalidInput, StoreError
+from gitmodelstore.operations.load import load, read_verified
+from gitmodelstore.operations.resolve import resolve
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.values.layout import ATTRIBUTES, MANIFEST, SAMPLE, folder
+from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.sample import DIFFERENT, Sample
+from gitmodelstore.values.version import Version
+
+if TYPE_CHECKING:
+    from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.pipelines.replay import Replay
+    from gitmodelstore.pipelines.retest import Retested
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be done besides verifying the bytes; `Store.verify` says what each means.
+
+    `reader` is who loads, as in `load`.
+    """
+
+    replay: bool = False
+    test: Any = None
+    target: str | None = None
+    reader: Reader | None = None
+
+    @property
+    def loads(self) -> bool:
+        """Whether the pipeline must be loaded."""
+        return self.replay or self.test is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found of one version.
+
+    Attributes:
+        model, version, status: which version, and its status now.
+        files: how many files are the ones that were released.
+        faults: what is wrong with it, each a sentence.
+        replay: what became of its answers; None when that was not asked, it has no
+            sample, or it could not be loaded.
+        metrics: those recorded and computed again; None when that was not asked, or it
+            could not be loaded.
+    """
+
+    model: str
+    version: Version
+    status: str
+    files: int
+    faults: tuple[str, ...]
+    replay: Replay | None = None
+    metrics: tuple[Retested, ...] | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong, and nothing that was asked again is different."""
+        return (
+            not self.faults
+            and (self.replay is None or self.replay.outcome != DIFFERENT)
+            and all(metric.is_same for metric in self.metrics or ())
+        )
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found of each version that was verified.
+
+    Attributes:
+        versions: in the order of the registry: by model, the highest version first.
+    """
+
+    versions: tuple[Verified, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every version is."""
+        return all(version.is_sound for version in self.versions)
+
+
+def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> Verification:
+    """Verify one version, or every version of every model; a broken one stops no other.
+
+    Args:
+        snapshot: the store.
+        ref: which version; None for all of them.
+        asked: what is to be done besides.
+
+    Raises:
+        StoreError: `ref` names nothing.
+        InvalidInput: there is a test table and no `ref`, or it cannot be read.
+        FeatureMismatch: the test table has other inputs than the pipeline.
+    """
+    if ref is None:
+        if asked.test is not None:
+            raise InvalidInput("test data is of one version", hint="name the version")
+        return Verification(tuple(verify_all(snapshot, asked)))
+    named = resolve(snapshot, ref)
+    return Verification((_verify(snapshot, named.model, named.version, asked),))
+
+
+def verify_all(snapshot: Snapshot, asked: Asked) -> Iterator[Verified]:
+    """Yield what is found of every version, each when it is asked for."""
+    for model in snapshot.registry.models:
+        for version in snapshot.registry.versions(model):
+            yield _verify(snapshot, model, version, asked)
+
+
+def replay_of(snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Replay | None:
+    """Ask a loaded pipeline the rows of its sample again; None when it has none.
+
+    A sample that cannot be read here is a difference, since nothing can be said.
+    """
+    if snapshot.manifest(version).artifact(SAMPLE) is None:
+        return None
+    from gitmodelstore.pipelines.replay import Replay, replay
+
+    data = bytes(read_verified(snapshot, version, SAMPLE))
+    try:
+        sample = Sample.parse(data, f"{folder(version.model)}/{SAMPLE}")
+    except FormatError as error:
+        return Replay(0, why=str(error))
+    return replay(pipeline, sample)
+
+
+def _verify(snapshot: Snapshot, model: str, version: Version, asked: Asked) -> Verified:
+    status = snapshot.registry.status(model, version) or ""
+    try:
+        found = snapshot.version(model, version)
+        manifest = snapshot.manifest(found)
+        files = snapshot.files(found)
+    except StoreError as error:
+        return Verified(model, version, status, 0, (str(error),))
+    faults = [*_tag_faults(snapshot, found), *_structure_faults(snapshot, found, manifest)]
+    sound = 0
+    for name in [MANIFEST, *(entry.path for entry in manifest.artifacts if entry.path in files)]:
+        try:
+            read_verified(snapshot, found, name, manifest)
+            sound += 1
+        except StoreError as error:
+            faults.append(str(error))
+    replayed = metrics = None
+    if asked.loads and not faults:  # bytes that are not the released ones are never unpickled
+        try:
+            replayed, metrics = _ask(snapshot, found, manifest, asked)
+        except (InvalidInput, FeatureMismatch):
+            raise  # of the test data, not of the version
+        except StoreError as error:
+            faults.append(str(error))
+    return Verified(model, version, status, sound, tuple(faults), replayed, metrics)
+
+
+def _tag_faults(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
+    if snapshot.repository.tag(version.tag) is None:
+        yield f"tag {version.tag} is missing: plain git does not find the version"
+
+
+def _structure_faults(
+    snapshot: Snapshot, version: ModelVersion, manifest: Manifest
+) -> Iterator[str]:
+    """Yield what is wrong with the folder, the contents of its files apart."""
+    declared = {entry.path: (entry.sha256, entry.size_bytes) for entry in manifest.artifacts}
+    files = {
+        name: FileFacts(entry.mode, *declared.get(name, ("", 0)))
+        for name, entry in snapshot.files(version).items()
+    }
+    try:
+        attributes = bytes(snapshot.read(version, ATTRIBUTES))
+    except StoreError:
+        attributes = b""
+    yield from folder_faults(version.model, version.version, files, manifest, attributes)
+
+
+def _ask(
+    snapshot: Snapshot, version: ModelVersion, manifest: Manifest, asked: Asked
+) -> tuple[Replay | None, tuple[Retested, ...] | None]:
+    """Load the pipeline, ask it again, and say what became of its answers and metrics."""
+    with warnings.catch_warnings():
+        # That other versions are installed is what asking again turns into an answer.
+        warnings.simplefilter("ignore")
+        pipeline = load(snapshot, version, lambda _: None, asked.reader)
+    replayed = replay_of(snapshot, version, pipeline) if asked.replay else None
+    return replayed, _metrics(pipeline, manifest, asked) if asked.test is not None else None
+
+
+def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested, ...]:
+    from gitmodelstore.pipelines.retest import read_table, retest
+
+    target = asked.target or manifest.target
+    if target is None:
+        raise InvalidInput(
+            "the version does not say what it predicts",
+            hint="name the column that holds the true answers with --target",
+        )
+    table = read_table(asked.test)
+    return retest(pipeline, table, target, manifest.metrics, manifest.features)

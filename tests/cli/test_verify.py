@@ -1,0 +1,238 @@
+"""`gms verify`, and the replay before `gms rollback`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+Git = Callable[..., str]
+
+
+@pytest.fixture
+def csv(place):
+    """A file of rows like those that the pipelines of the tests were fitted on, with answers."""
+    chance = np.random.default_rng(0)
+    table = pd.DataFrame({"a": chance.integers(0, 3, 40), "b": chance.integers(0, 5, 40)})
+    table = table.assign(left=np.where(table["a"] > 1, "yes", "no"))
+    table.to_csv(place / "rows.csv", index=False)
+    return "rows.csv"
+
+
+@pytest.fixture
+def sampled(gms, csv) -> None:
+    """leave 1.0.0, with a sample and its metrics on `rows.csv`; 1.1.0 is in production after it."""
+    for file in ("first.joblib", "second.joblib"):
+        options = ["--sample-from", csv, "--target", "left", "--no-code"]
+        assert gms("register", "leave", file, *options, "--metric", "accuracy=0.5").code == 0
+        assert gms("promote", "leave@latest", "production").code == 0
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    answer = LogisticRegression.predict_proba
+
+    def move(by: float) -> None:
+        monkeypatch.setattr(
+            LogisticRegression, "predict_proba", lambda self, X: answer(self, X) * (1 - by)
+        )
+
+    return move
+
+
+@pytest.mark.usefixtures("unchanged")
+class TestVerify:
+    def test_a_sound_version(self, gms):
+        assert gms("verify", "churn") == ("churn 1.1.0  5 files verified\n", "", 0)
+
+    def test_one_without_a_sample_says_so(self, gms):
+        assert gms("verify", "churn", "--replay") == (
+            "churn 1.1.0  5 files verified, no sample to replay\n",
+            "",
+            0,
+        )
+
+    def test_all(self, gms):
+        assert gms("verify", "--all") == (
+            "churn 1.1.0  5 files verified\n"
+            "churn 1.0.0  5 files verified\n"
+            "fraud 1.0.0  5 files verified\n",
+            "note: 3 versions verified, all sound\n",
+            0,
+        )
+
+    def test_json(self, gms):
+        found = json.loads(gms("verify", "churn", "--json").stdout)
+
+        assert found == {
+            "sound": True,
+            "versions": [
+                {
+                    "model": "churn",
+                    "version": "1.1.0",
+                    "status": "production",
+                    "sound": True,
+                    "files": 5,
+                    "faults": [],
+                    "replay": None,
+                    "metrics": None,
+                }
+            ],
+        }
+
+    @pytest.mark.parametrize(
+        ("args", "message"),
+        [
+            ([], "name one version, or give --all"),
+            (["churn", "--all"], "name one version, or give --all"),
+            (["--all", "--test", "rows.csv"], "--test is of one version, and --all of all"),
+            (["churn", "--target", "left"], "--target needs --test FILE"),
+        ],
+    )
+    def test_what_cannot_be_meant_is_refused(self, gms, args, message):
+        found = gms("verify", *args)
+
+        assert (found.stdout, found.code) == ("", 2)
+        assert found.stderr.startswith(f"error: {message}\n")
+
+    def test_a_file_that_is_not_there(self, gms):
+        assert gms("verify", "churn@1.0.0", "--test", "no.csv") == (
+            "",
+            "error: cannot read 'no.csv': no such file or directory\n",
+            1,
+        )
+
+
+def test_a_fault_is_listed_and_the_exit_code_is_1(gms, git: Git):
+    git("tag", "-d", "churn@v1.0.0")
+
+    assert gms("verify", "--all") == (
+        "churn 1.1.0  5 files verified\n"
+        "churn 1.0.0  1 fault\n"
+        "  tag churn@v1.0.0 is missing: plain git does not find the version\n"
+        "fraud 1.0.0  5 files verified\n",
+        "note: 3 versions verified, 1 faulty or different\n",
+        1,
+    )
+
+
+@pytest.mark.usefixtures("sampled")
+class TestReplay:
+    def test_identical(self, gms):
+        assert gms("verify", "leave", "--replay") == (
+            "leave 1.1.0  6 files verified, answers identical\n",
+            "",
+            0,
+        )
+
+    def test_within_tolerance(self, gms, elsewhere):
+        elsewhere(2e-9)
+
+        found = gms("verify", "leave", "--replay")
+
+        said = "answers within tolerance (largest difference 1.82e-09, relative 2e-09)"
+        assert found.stdout == f"leave 1.1.0  6 files verified, {said}\n"
+        assert found.code == 0
+
+    def test_different_with_the_rows(self, gms, elsewhere):
+        elsewhere(0.5)
+
+        found = gms("verify", "leave", "--replay")
+
+        lines = found.stdout.splitlines()
+        assert lines[0] == "leave 1.1.0  6 files verified, answers different"
+        assert lines[1].startswith("  predict_proba: 50 of 50 rows, largest difference 0.4")
+        assert lines[2].startswith("    row 0: recorded [")
+        assert lines[-1] == "    … and 45 more"
+        assert (len(lines), found.stderr, found.code) == (8, "", 1)
+
+    def test_different_as_json(self, gms, elsewhere):
+        elsewhere(0.5)
+
+        found = json.loads(gms("verify", "leave", "--replay", "--json").stdout)
+
+        assert found["sound"] is False
+        replay = found["versions"][0]["replay"]
+        assert (replay["outcome"], replay["rows"], replay["why"]) == ("different", 50, None)
+        labels, chances = replay["methods"]
+        assert (labels["outcome"], labels["different"]) == ("identical", [])
+        first = chances["different"][0]
+        assert first["present"] == pytest.approx([value / 2 for value in first["recorded"]])
+
+    def test_a_pipeline_that_fails_here(self, gms, monkeypatch):
+        def fail(self: object, X: object) -> None:
+            raise ValueError("no such\nsolver")
+
+        monkeypatch.setattr(LogisticRegression, "predict", fail)
+
+        assert gms("verify", "leave", "--replay") == (
+            "leave 1.1.0  6 files verified, answers different\n"
+            "  it cannot answer here: ValueError: no such solver\n",
+            "",
+            1,
+        )
+
+    def test_metrics_are_computed_again(self, gms, csv):
+        found = gms("verify", "leave", "--test", csv)
+
+        first, second = found.stdout.splitlines()
+        assert first == "leave 1.1.0  6 files verified"
+        assert second.startswith("  accuracy: recorded 0.5, now ")
+        assert second.endswith(", different")
+        assert found.code == 1
+
+    def test_metrics_as_json(self, gms, csv):
+        found = json.loads(gms("verify", "leave", "--test", csv, "--json").stdout)
+
+        (metric,) = found["versions"][0]["metrics"]
+        assert (metric["name"], metric["recorded"], metric["same"]) == ("accuracy", 0.5, False)
+
+    def test_rollback_to_a_different_one_is_refused(self, gms, git, elsewhere, unchanged):
+        elsewhere(0.5)
+
+        assert gms("rollback", "leave") == (
+            "",
+            "error: leave 1.0.0 answers differently here than when it was registered\n"
+            "hint: see how with `gms verify leave@1.0.0 --replay`; name another version with "
+            "--to VERSION, or go back knowingly with --no-replay --reason TEXT\n",
+            1,
+        )
+
+    def test_rollback_knowingly_needs_a_reason(self, gms, elsewhere):
+        elsewhere(0.5)
+
+        refused = gms("rollback", "leave", "--no-replay")
+        assert refused.stderr.startswith("error: --no-replay needs a --reason\n")
+        assert (refused.stdout, refused.code) == ("", 2)
+        assert gms("rollback", "leave", "--no-replay", "--reason", "urgent") == (
+            "leave 1.0.0 is in production again (was 1.1.0, now withdrawn)\n",
+            "",
+            0,
+        )
+
+    def test_true_rows_are_kept_when_asked_for(self, gms, csv):
+        options = ["--sample", "rows", "--target", "left", "--no-code"]
+
+        refused = gms("register", "leave", "first.joblib", *options)
+        assert refused.stderr.startswith("error: --sample rows needs --sample-from FILE\n")
+        assert gms("register", "leave", "first.joblib", *options, "--sample-from", csv).code == 0
+        sample = json.loads(gms("cat", "leave@latest:sample.json").stdout)
+        assert (sample["made"], sample["rows"]) == ("rows", 40)
+
+
+def test_verifying_without_a_replay_starts_no_heavy_package(place):
+    script = "import sys; from gitmodelstore.cli.main import main; code = main(sys.argv[1:]); "
+    script += "print(code, sorted({'numpy', 'pandas', 'sklearn', 'joblib'} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "-C", "models", "verify", "--all"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "0 []"

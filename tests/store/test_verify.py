@@ -1,0 +1,453 @@
+"""verify: is every version what was released, and does it answer here as it did?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from gitmodelstore import Store
+from gitmodelstore.errors import FeatureMismatch, InvalidInput, ModelNotFound, RollbackError
+from gitmodelstore.pipelines.sample import table_of
+from gitmodelstore.values.sample import Sample
+
+from .looks import git, look
+
+MANIFEST, PIPELINE = "models/churn/manifest.json", "models/churn/pipeline.joblib"
+
+
+@pytest.fixture
+def churn(store, fit, fitted, refitted, X_test, y_test) -> Store:
+    """A store of churn 1.0.0, churn 1.1.0 (in production after it), and upsell 1.0.0."""
+    store.register(fitted, "churn", X_test=X_test, y_test=y_test, code=None)
+    store.promote("churn@1.0.0", "production")
+    store.register(refitted, "churn", X_test=X_test, y_test=y_test, code=None)
+    store.promote("churn@1.1.0", "production")
+    store.register(fit(C=7.0), "upsell", code=None)  # shares no blob with the others
+    return store
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """A scikit-learn whose logistic regression answers with probabilities moved by so much."""
+    answer = LogisticRegression.predict_proba
+
+    def move(by: float) -> None:
+        monkeypatch.setattr(
+            LogisticRegression, "predict_proba", lambda self, X: answer(self, X) * (1 - by)
+        )
+
+    return move
+
+
+def replace_file(store: Store, ref: str, path: str, data: bytes) -> None:
+    """Make the object of a file hold other content, as a failing disk or an attacker would."""
+    oid = git(store.path, "rev-parse", f"{ref}:{path}").strip()
+    (store.path / "other").write_bytes(data)
+    other = git(store.path, "hash-object", "-w", "other").strip()
+    (store.path / "other").unlink()
+    objects = store.path / ".git" / "objects"
+    target = objects / oid[:2] / oid[2:]
+    target.chmod(0o644)
+    target.write_bytes((objects / other[:2] / other[2:]).read_bytes())
+
+
+def sample_in(store: Store, ref: str) -> Sample:
+    return Sample.parse(store.read(ref, "sample.json"))
+
+
+class TestSampleOfAVersion:
+    """register keeps a sample of X_test; no true record in it unless asked for."""
+
+    def test_it_is_an_artifact_of_the_manifest(self, churn, X_test):
+        manifest = churn.show("churn@1.0.0")
+        data = churn.read("churn@1.0.0", "sample.json")
+
+        assert manifest.artifact("sample.json").size_bytes == len(data)
+        sample = Sample.parse(data)
+        assert sample.made == "synthetic"
+        assert table_of(sample).dtypes.to_dict() == X_test.dtypes.to_dict()
+
+    def test_no_number_of_the_test_rows_that_one_row_holds_is_in_it(self, churn, X_test):
+        found = table_of(sample_in(churn, "churn@1.0.0"))
+
+        for name in X_test:
+            alone = X_test[name].drop_duplicates(keep=False)
+            assert not found[name].isin(alone).any()
+
+    def test_true_rows_are_kept_when_asked_for(self, store, fitted, X_test):
+        store.register(fitted, "churn", X_test=X_test, sample="rows", code=None)
+
+        found = table_of(sample_in(store, "churn@1.0.0"))
+
+        assert len(found.merge(X_test)) == len(found)
+
+    def test_none_is_kept_when_none_is_wanted_or_there_are_no_rows(self, store, fitted, X_test):
+        store.register(fitted, "churn", X_test=X_test, sample=None, code=None)
+        store.register(fitted, "upsell", code=None)
+
+        for ref in ("churn@1.0.0", "upsell@1.0.0"):
+            assert store.show(ref).artifact("sample.json") is None
+
+    def test_equal_pipelines_and_rows_are_unchanged(self, churn, refitted, X_test, y_test):
+        again = churn.register(
+            refitted, "churn", X_test=X_test, y_test=y_test, if_changed=True, code=None
+        )
+
+        assert str(again.version) == "1.1.0"
+        assert len(churn.versions("churn")) == 2
+
+    def test_that_there_is_none_is_noted(self, store, fitted, X_test):
+        notes: list[str] = []
+        noting = Store.open(store.path, durable=False, notify=notes.append)
+
+        noting.register(fitted, "churn", X_test=X_test.iloc[:4], code=None)
+
+        assert notes[0] == (
+            "no sample is kept to replay: 4 rows, fewer than 10, would tell of single ones"
+        )
+
+    def test_other_words_are_refused(self, store, fitted, X_test):
+        before = look(store.path)
+
+        with pytest.raises(InvalidInput) as caught:
+            store.register(fitted, "churn", X_test=X_test, sample="true", code=None)
+
+        assert str(caught.value) == "expected sample 'synthetic', 'rows' or None, found 'true'"
+        assert look(store.path) == before
+
+    def test_it_can_be_made_of_a_file(self, store, fitted, X_test, y_test, tmp_path):
+        X_test.assign(target=y_test).to_csv(tmp_path / "rows.csv", index=False)
+        joblib.dump(fitted, tmp_path / "pipeline.joblib")
+
+        store.register(
+            tmp_path / "pipeline.joblib",
+            "churn",
+            sample_from=tmp_path / "rows.csv",
+            target="target",
+            code=None,
+        )
+
+        assert list(table_of(sample_in(store, "churn@1.0.0"))) == list(X_test)
+
+    def test_other_columns_than_the_inputs_are_refused(self, store, fitted, X_test):
+        before = look(store.path)
+
+        with pytest.raises(FeatureMismatch) as caught:
+            store.register(fitted, "churn", sample_from=X_test.iloc[:, 1:], code=None)
+
+        assert str(caught.value) == "sample_from misses column 'mean radius'"
+        assert look(store.path) == before
+
+    def test_the_card_says_so(self, churn):
+        line = "A sample of inputs and answers is kept: `gms verify churn@1.0.0 --replay` asks them"
+
+        assert line in churn.read("churn@1.0.0", "README.md").decode()
+        assert "sample" not in churn.read("upsell@1.0.0", "README.md").decode()
+
+
+class TestVerify:
+    """Every file against the manifest, and that against the tag; a broken one stops no other."""
+
+    def test_a_sound_version(self, churn):
+        (found,) = churn.verify("churn").versions
+
+        assert (str(found), found.status, found.files, found.faults) == (
+            "churn 1.1.0",
+            "production",
+            6,
+            (),
+        )
+        assert (found.replay, found.metrics, found.is_sound) == (None, None, True)
+
+    def test_a_bare_store_too(self, bare_store, fitted, X_test):
+        bare_store.register(fitted, "churn", X_test=X_test, code=None)
+
+        assert bare_store.verify("churn@latest", replay=True).is_sound
+
+    def test_all_versions_of_all_models(self, churn):
+        found = churn.verify()
+
+        assert [str(version) for version in found.versions] == [
+            "churn 1.1.0",
+            "churn 1.0.0",
+            "upsell 1.0.0",
+        ]
+        assert found.is_sound
+
+    def test_all_faults_are_listed_and_stop_no_other_version(self, churn):
+        for name in ("pipeline.joblib", "sample.json"):
+            replace_file(churn, "churn@v1.0.0", f"models/churn/{name}", b"something else")
+
+        found = Store.open(churn.path).verify(replay=True)
+
+        assert not found.is_sound
+        by_name = {str(version): version for version in found.versions}
+        assert by_name["churn 1.1.0"].is_sound
+        assert by_name["upsell 1.0.0"].is_sound
+        bad = by_name["churn 1.0.0"]
+        assert (bad.replay, bad.files) == (None, 4)
+        assert [fault.partition(" damaged: ")[0] for fault in bad.faults] == [
+            "models/churn/pipeline.joblib:",
+            "models/churn/sample.json:",
+        ]
+
+    def test_damaged_bytes_are_never_loaded(self, churn, tmp_path):
+        touched = tmp_path / "touched"
+        hostile = b"cpathlib\nPath.touch\n(cpathlib\nPath\n(V%s\ntRtR." % str(touched).encode()
+        replace_file(churn, "churn@v1.1.0", PIPELINE, hostile)
+
+        assert not Store.open(churn.path).verify("churn", replay=True).is_sound
+        assert not touched.exists()
+
+    def test_a_missing_tag_is_a_fault(self, churn):
+        git(churn.path, "tag", "-d", "churn@v1.0.0")
+
+        (found,) = churn.verify("churn@1.0.0").versions
+
+        assert found.faults == ("tag churn@v1.0.0 is missing: plain git does not find the version",)
+
+    def test_a_moved_tag_is_a_fault_of_that_version_alone(self, churn):
+        git(churn.path, "tag", "-f", "-a", "-m", "moved", "churn@v1.0.0", "churn@v1.1.0^{}")
+
+        found = Store.open(churn.path).verify()
+
+        assert [version.is_sound for version in found.versions] == [True, False, True]
+        assert found.versions[1].faults[0].startswith("tag churn@v1.0.0 was moved: it stands on ")
+
+    def test_what_is_foreign_or_missing_in_the_folder_is_a_fault(self, store, fitted, X_test):
+        store.register(fitted, "churn", X_test=X_test, code=None)
+        folder = store.path / "models" / "churn"
+        (folder / "notes.txt").write_text("x")
+        (folder / "requirements.txt").unlink()
+        git(store.path, "add", "--all")
+        git(store.path, "commit", "--quiet", "--amend", "-C", "HEAD")
+        message = git(store.path, "tag", "-l", "--format=%(contents)", "churn@v1.0.0")
+        git(store.path, "tag", "-f", "-a", "-m", message, "churn@v1.0.0")
+
+        (found,) = Store.open(store.path).verify("churn@1.0.0").versions
+
+        assert found.faults == (
+            "models/churn/notes.txt: not a file of a version",
+            "models/churn/notes.txt: not in the manifest's artifacts",
+            "models/churn/requirements.txt: in the manifest's artifacts, not in the folder",
+        )
+
+    def test_a_reference_that_names_nothing_is_refused(self, churn):
+        with pytest.raises(ModelNotFound):
+            churn.verify("chrun")
+
+    def test_it_writes_nothing(self, churn, X_test, y_test):
+        before = look(churn.path)
+
+        churn.verify(replay=True)
+        churn.verify("churn", test=X_test.assign(target=y_test))
+
+        assert look(churn.path) == before
+
+
+class TestReplay:
+    """verify with `replay` asks the sample again."""
+
+    def test_identical_here(self, churn):
+        (found,) = churn.verify("churn", replay=True).versions
+
+        assert (found.replay.outcome, found.replay.rows) == ("identical", 20)
+        assert found.is_sound
+
+    def test_within_tolerance_is_sound(self, churn, elsewhere):
+        elsewhere(1e-8)
+
+        (found,) = churn.verify("churn", replay=True).versions
+
+        assert found.replay.outcome == "within tolerance"
+        assert 0 < found.replay.largest_absolute <= 1e-8
+        assert found.is_sound
+
+    def test_different_is_not_sound(self, churn, elsewhere):
+        elsewhere(0.5)
+
+        (found,) = churn.verify("churn", replay=True).versions
+
+        assert (found.replay.outcome, found.faults, found.is_sound) == ("different", (), False)
+        assert len(found.replay.comparisons[1].rows) == 20
+
+    def test_a_version_without_a_sample_is_sound(self, churn):
+        (found,) = churn.verify("upsell@1.0.0", replay=True).versions
+
+        assert (found.replay, found.is_sound) == (None, True)
+
+    def test_a_pipeline_that_does_not_load_here_is_a_fault(self, churn, monkeypatch):
+        import sklearn.linear_model._logistic as module
+
+        monkeypatch.delattr(module, "LogisticRegression")
+
+        (found,) = churn.verify("churn", replay=True).versions
+
+        assert len(found.faults) == 1
+        assert "LogisticRegression" in found.faults[0]
+
+    def test_loading_a_withdrawn_version_tells_nothing_else(self, churn):
+        notes: list[str] = []
+        churn.withdraw("churn@1.0.0")
+
+        Store.open(churn.path, notify=notes.append).verify(replay=True)
+
+        assert notes == []
+
+
+class TestTest:
+    """verify with `test` computes the recorded metrics again."""
+
+    def test_the_rows_of_registration_give_the_same(self, churn, X_test, y_test, tmp_path):
+        X_test.assign(target=y_test).to_csv(tmp_path / "test.csv", index=False)
+
+        (found,) = churn.verify("churn", test=tmp_path / "test.csv").versions
+
+        assert [metric.name for metric in found.metrics] == ["accuracy", "f1_macro", "roc_auc"]
+        assert found.is_sound
+
+    def test_other_rows_are_different(self, churn, X_test, y_test):
+        table = X_test.assign(answer=1 - y_test)
+
+        (found,) = churn.verify("churn", test=table, target="answer").versions
+
+        assert not found.is_sound
+        accuracy = found.metrics[0]
+        assert accuracy.present == pytest.approx(1 - accuracy.recorded)
+
+    def test_it_needs_to_know_the_target(self, churn, X_test, y_test):
+        with pytest.raises(InvalidInput) as caught:
+            churn.verify("upsell@1.0.0", test=X_test.assign(target=y_test))
+
+        assert str(caught.value) == "the version does not say what it predicts"
+        assert caught.value.hint == "name the column that holds the true answers with --target"
+
+    def test_it_is_of_one_version(self, churn, X_test):
+        with pytest.raises(InvalidInput) as caught:
+            churn.verify(test=X_test)
+
+        assert str(caught.value) == "test data is of one version"
+
+
+class TestRollback:
+    """Before it acts, the target's bytes verify, load and replay here."""
+
+    HINT = (
+        "see how with `gms verify churn@1.0.0 --replay`; name another version with "
+        "--to VERSION, or go back knowingly with --no-replay --reason TEXT"
+    )
+
+    @pytest.fixture
+    def notes(self, churn) -> list[str]:
+        return []
+
+    @pytest.fixture
+    def noting(self, churn, notes) -> Store:
+        return Store.open(churn.path, durable=False, notify=notes.append)
+
+    def test_an_identical_target_goes_on_in_silence(self, noting, notes):
+        noting.rollback("churn")
+
+        assert str(noting.version("churn").version) == "1.0.0"
+        assert notes == []
+
+    def test_one_within_tolerance_goes_on_with_a_note(self, noting, notes, elsewhere):
+        elsewhere(1e-8)
+
+        noting.rollback("churn")
+
+        (note,) = notes
+        assert note.startswith("churn 1.0.0 answers within tolerance: the largest difference is ")
+
+    def test_a_different_one_is_refused_and_nothing_is_written(self, noting, elsewhere):
+        elsewhere(0.5)
+        before = look(noting.path)
+
+        with pytest.raises(RollbackError) as caught:
+            noting.rollback("churn")
+
+        assert str(caught.value) == (
+            "churn 1.0.0 answers differently here than when it was registered"
+        )
+        assert caught.value.hint == self.HINT
+        assert look(noting.path) == before
+
+    def test_a_different_one_can_be_gone_back_to_knowingly(self, noting, elsewhere):
+        elsewhere(0.5)
+
+        noting.rollback("churn", replay=False, reason="no other machine left")
+
+        assert str(noting.version("churn").version) == "1.0.0"
+        assert next(noting.log("churn")).why == "no other machine left"
+
+    @pytest.mark.parametrize("reason", [None, "", " "])
+    def test_without_a_reason_it_cannot(self, noting, reason):
+        before = look(noting.path)
+
+        with pytest.raises(InvalidInput) as caught:
+            noting.rollback("churn", replay=False, reason=reason)
+
+        assert str(caught.value) == "going back without a replay needs a reason"
+        assert look(noting.path) == before
+
+    def test_one_without_a_sample_goes_on_with_a_note(self, store, fitted, refitted):
+        notes: list[str] = []
+        noting = Store.open(store.path, durable=False, notify=notes.append)
+        for pipeline, ref in ((fitted, "plain@1.0.0"), (refitted, "plain@1.1.0")):
+            store.register(pipeline, "plain", code=None)
+            store.promote(ref, "production")
+
+        noting.rollback("plain")
+
+        assert notes == ["plain 1.0.0 has no sample, so nobody knows whether it answers as it did"]
+
+    def test_a_sample_of_a_later_release_is_refused(self, churn, monkeypatch):
+        monkeypatch.setattr("gitmodelstore.values.sample.SCHEMA", "0.9")
+
+        with pytest.raises(RollbackError):
+            churn.rollback("churn")
+
+        (found,) = churn.verify("churn", replay=True).versions
+        assert found.replay.why == (
+            "models/churn/sample.json: schema '1.0', this gitmodelstore reads '0.9'"
+        )
+
+
+def test_large_pipelines_verify_and_replay(store, fitted, X_test):
+    settings = 'schema = "1.0"\n\n[storage]\nlfs_threshold = "1 KiB"\n'
+    (store.path / "modelstore.toml").write_text(settings)
+    git(store.path, "commit", "--quiet", "--all", "-m", "Keep all pipelines as LFS objects")
+    store.register(fitted, "churn", X_test=X_test, code=None)
+
+    (found,) = store.verify("churn@latest", replay=True).versions
+
+    assert (found.is_sound, found.replay.outcome) == (True, "identical")
+
+
+def test_a_transformer_has_a_sample_too(store, X_test):
+    store.register(StandardScaler().fit(X_test), "scale", X_test=X_test, code=None)
+
+    (found,) = store.verify("scale@latest", replay=True).versions
+
+    assert [one.method for one in found.replay.comparisons] == ["transform"]
+
+
+def test_rows_of_an_array_and_of_texts_have_samples(store):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    store.register(LogisticRegression().fit(X, X[:, 0] > 0), "a", X_test=X, code=None)
+    assert json.loads(store.read("a@latest", "sample.json"))["form"] == "array"
+    assert store.verify(replay=True).is_sound
+
+
+def test_the_folder_of_the_work_tree_has_it(churn):
+    assert Path(churn.path, "models/churn/sample.json").read_bytes() == churn.read(
+        "churn@latest", "sample.json"
+    )
+    assert isinstance(table_of(sample_in(churn, "churn@latest")), pd.DataFrame)
