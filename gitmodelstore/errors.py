@@ -189,6 +189,14 @@ class RefusedPickle(LoadError):
         self.offset = offset
 
 
+class EnvironmentDiffers(LoadError):
+    """What is installed here is not what a version was trained with, and it had to be."""
+
+
+class EnvironmentWarning(UserWarning):
+    """What is installed here is not what a version was trained with; it was loaded all the same."""
+
+
 # What is around the store
 
 

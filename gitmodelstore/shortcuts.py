@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from gitmodelstore.store import Store
 from gitmodelstore.values.model_version import ModelVersion
+
+_OF_MLFLOW = "models:"  # the spelling of another tool, see values/reference.py
 
 
 def register_model(
@@ -21,23 +23,56 @@ def register_model(
         store: the store's path; None for the one that `Store.open` finds.
         details: what else `Store.register` takes.
     """
+    from gitmodelstore.store import Store
+
     return Store.open(store).register(pipeline, model, **details)
 
 
 def load_model(
-    ref: str | ModelVersion, *, store: str | Path | None = None, trusted: Iterable[str] = ()
+    ref: str | Path | ModelVersion,
+    *,
+    store: str | Path | None = None,
+    trusted: Iterable[str] = (),
+    digest: str | None = None,
+    environment: str = "warn",
+    cache: bool = True,
 ) -> Any:
-    """Return the pipeline that `ref` names, verified and ready to predict; see `Store.load`.
+    """Return the pipeline that `ref` names, verified and ready to predict.
 
     What is no part of a pipeline is refused before it acts. That is no sandbox: load
     models of people you trust (docs/security.md).
 
     Args:
-        ref: such as "churn@production".
+        ref: such as "churn@production"; or a folder that `gms get` wrote, as a Path or a
+            text with a slash, such as "/srv/churn-1.2.0". A folder needs no store, no git,
+            no home and no disk to write to.
         store: the store's path; None for the one that `Store.open` finds.
-        trusted: packages and classes of your own that it may hold; see `Store`.
+        trusted, cache: as for `Store`.
+        digest: of a folder: the SHA-256 that its manifest.json must have; None for any.
+        environment: as in `Store.load`.
+
+    Raises: as `Store.load`, and for a folder NotAStore, where it holds no version.
     """
-    return Store.open(store, trusted=trusted).load(ref)
+    folder = _folder(ref)
+    if folder is None:
+        from gitmodelstore.store import Store
+
+        opened = Store.open(store, trusted=trusted, cache=cache)
+        return opened.load(ref, environment=environment)  # type: ignore[arg-type]
+    from gitmodelstore.operations.folder import load_folder
+    from gitmodelstore.operations.reading import reader_of
+
+    reader = reader_of(trusted, cache=cache)
+    return load_folder(folder, reader, digest=digest, environment=environment)
+
+
+def _folder(ref: object) -> Path | None:
+    """Return the folder that `ref` means; None when it names a version in a store."""
+    if isinstance(ref, Path):
+        return ref
+    if isinstance(ref, str) and (os.sep in ref or "/" in ref) and not ref.startswith(_OF_MLFLOW):
+        return Path(ref)
+    return None
 
 
 def version_of(pipeline: Any) -> ModelVersion:
@@ -46,6 +81,6 @@ def version_of(pipeline: Any) -> ModelVersion:
     Raises:
         StoreError: this object was not loaded from a store in this process.
     """
-    from gitmodelstore.operations.load import version_of
+    from gitmodelstore.operations.loaded import version_of
 
     return version_of(pipeline)

@@ -253,13 +253,20 @@ class Store:
         )
         return register(self._repository, self._writer(), what)
 
-    def load(self, ref: str | ModelVersion) -> Any:
+    def load(self, ref: str | ModelVersion, *, environment: str = "warn") -> Any:
         """Return the pipeline that `ref` names, verified and ready to predict.
 
         What is no part of a pipeline is refused before it acts. That is no sandbox: load
         models of people you trust (docs/security.md).
 
+        Args:
+            ref: as everywhere.
+            environment: what to do where another scikit-learn, numpy, pandas or Python is
+                installed than at training: "warn" once (EnvironmentWarning) of what may
+                change answers, "exact" refuses any difference, "ignore" says nothing.
+
         Raises:
+            EnvironmentDiffers: something differs, and `environment` is "exact".
             VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
             IntegrityError: the bytes are not the ones that were released.
             MissingObject: they are not on this machine.
@@ -269,7 +276,13 @@ class Store:
         from gitmodelstore.operations.load import load
 
         snapshot = self._snapshot()
-        return load(snapshot, self._resolve(snapshot, ref), self._notify, self._reader())
+        return load(
+            snapshot,
+            self._resolve(snapshot, ref),
+            self._notify,
+            self._reader(),
+            environment=environment,
+        )
 
     def load_unsafe(self, ref: str | ModelVersion) -> Any:
         """Return the pipeline that `ref` names, verified, and RUN WHATEVER ITS FILE SAYS.
@@ -530,17 +543,9 @@ class Store:
         )
 
     def _reader(self) -> Reader:
-        from gitmodelstore.operations.trust import trusted_names
-        from gitmodelstore.pipelines.load import Reader
-        from gitmodelstore.pipelines.rights import Trust
-        from gitmodelstore.plumbing.user import cache_folder
-        from gitmodelstore.plumbing.verdicts import Verdicts
+        from gitmodelstore.operations.reading import reader_of
 
-        folder = cache_folder() if self._cache else None
-        return Reader(
-            Trust(trusted_names(self._trusted, Path())),
-            Verdicts(folder / "verdicts") if folder else None,
-        )
+        return reader_of(self._trusted, cache=self._cache)
 
     def _writer(self) -> Writer:
         if self._identities is None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import weakref
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.errors import IntegrityError, StoreError
+from gitmodelstore.errors import EnvironmentWarning, IntegrityError, StoreError
+from gitmodelstore.operations.environment import difference_of, one_warning
+from gitmodelstore.operations.loaded import remember
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing import lfs
 from gitmodelstore.values.layout import CARD, MANIFEST, PIPELINE, folder
@@ -19,9 +21,6 @@ from gitmodelstore.values.policy import WITHDRAWN
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
 
-# Which version each living pipeline came from; an estimator is never written to.
-_loaded: dict[int, tuple[weakref.ref[Any], ModelVersion]] = {}
-
 
 def load(
     snapshot: Snapshot,
@@ -29,6 +28,7 @@ def load(
     notify: Callable[[str], None],
     reader: Reader | None = None,
     *,
+    environment: str = "ignore",
     unsafe: bool = False,
 ) -> Any:
     """Return the pipeline of a version, ready to predict.
@@ -41,9 +41,12 @@ def load(
         snapshot, version: which one.
         notify: is told of a withdrawn one.
         reader: who reads; None for one who trusts nobody and notes nothing.
+        environment: what to do where other versions are installed than at training:
+            "warn", "exact" (refuse) or "ignore".
         unsafe: run whatever the file says.
 
     Raises:
+        EnvironmentDiffers: other versions are installed, and `environment` is "exact".
         IntegrityError: they are not.
         MissingObject: they are not on this machine.
         RefusedPickle: they would do more than the parts of a pipeline may.
@@ -56,14 +59,18 @@ def load(
         notify(f"{version} was withdrawn; see why with `gms log {version.model}`")
     manifest = snapshot.manifest(version)
     data = read_verified(snapshot, version, PIPELINE, manifest)
+    said = difference_of(version, manifest.environment, environment)
     name = f"{folder(version.model)}/{PIPELINE} of {version}"
-    if unsafe:
-        pipeline = load_unsafe(data, name=name)
-    else:
-        entry = manifest.artifact(PIPELINE)
-        sha256 = entry.sha256 if entry else None
-        pipeline = unpickle(data, name=name, reader=reader, sha256=sha256)
-    _remember(pipeline, version)
+    with one_warning(manifest.environment):
+        if unsafe:
+            pipeline = load_unsafe(data, name=name)
+        else:
+            entry = manifest.artifact(PIPELINE)
+            sha256 = entry.sha256 if entry else None
+            pipeline = unpickle(data, name=name, reader=reader, sha256=sha256)
+    if said:
+        warnings.warn(EnvironmentWarning(said), stacklevel=3)
+    remember(pipeline, version)
     return pipeline
 
 
@@ -107,26 +114,3 @@ def read_verified(
             hint="fetch it from a sound clone; `gms log` and `git log` say who touched it",
         )
     return data
-
-
-def version_of(pipeline: Any) -> ModelVersion:
-    """Return the version that a loaded pipeline is.
-
-    Raises:
-        StoreError: this object was not loaded from a store in this process.
-    """
-    reference, version = _loaded.get(id(pipeline), (None, None))
-    if reference is None or version is None or reference() is not pipeline:
-        raise StoreError(
-            f"this {type(pipeline).__name__} was not loaded from a store",
-            hint="load it with `gms.load_model(...)`; a copy or a re-fit is another object",
-        )
-    return version
-
-
-def _remember(pipeline: Any, version: ModelVersion) -> None:
-    key = id(pipeline)
-    try:
-        _loaded[key] = (weakref.ref(pipeline, lambda _: _loaded.pop(key, None)), version)
-    except TypeError:  # a class with __slots__ and no __weakref__
-        _loaded.pop(key, None)

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gitmodelstore.errors import InvalidInput
-from gitmodelstore.operations.discover import project_settings
-from gitmodelstore.plumbing import user
+from gitmodelstore.plumbing import project, user
 
 _KEY = "trusted"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -28,7 +27,7 @@ def trusted_names(given: Iterable[str], folder: Path) -> frozenset[str]:
     names = [given] if isinstance(given, str) else list(given)
     names += filter(None, (name.strip() for name in user.trusted_variable().split(",")))
     names += configured()
-    names += _listed(project_settings(folder).get(_KEY, []), "pyproject.toml")
+    names += _listed(project.nearest_settings(folder).get(_KEY, []), "pyproject.toml")
     for name in names:
         check_name(name)
     return frozenset(names)

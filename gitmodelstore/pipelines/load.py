@@ -27,7 +27,15 @@ from gitmodelstore.values.json import hidden_character
 if TYPE_CHECKING:
     from gitmodelstore.plumbing.verdicts import Verdicts
 
-__all__ = ["PipelineFile", "Reader", "is_compressed", "load", "load_file", "load_unsafe"]
+__all__ = [
+    "PipelineFile",
+    "Reader",
+    "is_compressed",
+    "load",
+    "load_file",
+    "load_unsafe",
+    "version_warning",
+]
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _HIGHEST_PROTOCOL = 5
@@ -117,6 +125,13 @@ def load_unsafe(data: bytes | bytearray | memoryview, *, name: str) -> Any:
     return pipeline
 
 
+def version_warning() -> Any:
+    """Return what scikit-learn warns with of each estimator that another release wrote."""
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    return InconsistentVersionWarning
+
+
 def load_file(path: str | Path, reader: Reader | None = None) -> PipelineFile:
     """Return the bytes of the file at `path` and the estimator that they hold.
 
@@ -178,7 +193,7 @@ def _unpickle(
     try:
         if reader.verdicts is None:
             return _walk(plain, name, reader.trust)
-        key = _verdict(sha256 or hashlib.sha256(data).hexdigest(), reader.trust)
+        key = verdict_of(sha256 or hashlib.sha256(data).hexdigest(), reader.trust)
         if reader.verdicts.holds(key):
             return _again(plain, name, reader.trust)
         pipeline = _walk(plain, name, reader.trust)
@@ -208,7 +223,7 @@ def _again(data: bytes | bytearray | memoryview, name: str, trust: Trust) -> Any
     return _walk(data, name, trust)
 
 
-def _verdict(sha256: str, trust: Trust) -> str:
+def verdict_of(sha256: str, trust: Trust) -> str:
     """Return the key of a verdict: these bytes, by these rules, in these libraries."""
     said = "\n".join((sha256, rights.rules_digest(), *sorted(trust.names), *_versions()))
     return hashlib.sha256(said.encode()).hexdigest()

@@ -16,7 +16,7 @@ from gitmodelstore.errors import (
     StoreError,
     VersionNotFound,
 )
-from gitmodelstore.operations import load as load_module
+from gitmodelstore.operations import loaded as load_module
 from gitmodelstore.values.version import Version
 
 from .looks import commit_by_hand, git

@@ -1,0 +1,123 @@
+"""Whether what is installed here is what a version was trained with."""
+
+from __future__ import annotations
+
+import platform
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from gitmodelstore.errors import EnvironmentDiffers, InvalidInput
+from gitmodelstore.values.manifest import Environment
+from gitmodelstore.values.model_version import ModelVersion
+
+Care = Literal["warn", "exact", "ignore"]
+CARES: tuple[Care, ...] = ("warn", "exact", "ignore")
+
+# How many parts of a version number must be equal for a pipeline to be expected to work alike.
+_PARTS_THAT_COUNT = {"python": 2, "scikit-learn": 2, "numpy": 1, "pandas": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One package of another version than at training.
+
+    Attributes:
+        package: its name, or "python".
+        recorded: the version at training.
+        present: the version here; None when it is not installed.
+    """
+
+    package: str
+    recorded: str
+    present: str | None
+
+    @property
+    def counts(self) -> bool:
+        """Whether answers may well differ, or the pipeline not load."""
+        parts = _PARTS_THAT_COUNT[self.package]
+        return self.present is None or _first(self.recorded, parts) != _first(self.present, parts)
+
+    def __str__(self) -> str:
+        return f"{self.package} {self.recorded}, here {self.present or 'none'}"
+
+
+def differences(recorded: Environment) -> Iterator[Difference]:
+    """Yield where Python, scikit-learn, numpy or pandas differ from those at training."""
+    known = {"python": recorded.python, **recorded.pins}
+    for package in _PARTS_THAT_COUNT:
+        present = _present(package)
+        if package in known and known[package] != present:
+            yield Difference(package, known[package], present)
+
+
+def check_care(care: str) -> None:
+    """Refuse another word than one of CARES.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if care not in CARES:
+        raise InvalidInput(
+            f"environment={care!r} means nothing", hint=f"give {', '.join(map(repr, CARES))}"
+        )
+
+
+def difference_of(of: ModelVersion, recorded: Environment, care: str) -> str | None:
+    """Return what is to be said before a version is loaded here; None for nothing.
+
+    Args:
+        of: the version.
+        recorded: what it was trained with.
+        care: "warn" says what counts, "exact" refuses any difference, "ignore" neither.
+
+    Raises:
+        InvalidInput: `care` is none of these.
+        EnvironmentDiffers: something differs, and `care` is "exact".
+    """
+    check_care(care)
+    found = list(differences(recorded)) if care != "ignore" else []
+    said = "; ".join(map(str, found))
+    if found and care == "exact":
+        raise EnvironmentDiffers(
+            f"{of} was trained with other versions: {said}",
+            hint=f"install what `gms cat {of.ref}:requirements.txt` lists",
+        )
+    if not any(difference.counts for difference in found):
+        return None
+    return (
+        f"{of} was trained with other versions: {said}; "
+        f"see whether it answers alike: gms verify {of.ref} --replay"
+    )
+
+
+@lru_cache
+def _present(package: str) -> str | None:
+    if package == "python":
+        return platform.python_version()
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _first(number: str, parts: int) -> list[str]:
+    return re.split(r"[.+-]", number)[:parts]
+
+
+@contextmanager
+def one_warning(recorded: Environment) -> Iterator[None]:
+    """Leave it to us to say, once, what scikit-learn says of each estimator."""
+    if not any(differences(recorded)):
+        yield
+        return
+    from gitmodelstore.pipelines.load import version_warning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", version_warning())
+        yield

@@ -1,0 +1,43 @@
+"""What a project says of its model store: `[tool.gitmodelstore]` of its pyproject.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gitmodelstore.errors import NotAStore
+
+FILE = "pyproject.toml"
+
+
+def nearest_settings(folder: Path) -> dict[str, Any]:
+    """Return the settings of the nearest pyproject.toml that has some; none without one.
+
+    Raises:
+        NotAStore: a pyproject.toml on the way cannot be understood.
+    """
+    return next(settings(folder), ({}, folder))[0]
+
+
+def settings(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
+    """Yield the settings of each pyproject.toml of a folder and above, with its folder.
+
+    Raises:
+        NotAStore: one cannot be understood.
+    """
+    for above in (folder.absolute(), *folder.absolute().parents):
+        try:
+            whole = tomllib.loads((above / FILE).read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise NotAStore(
+                f"'{above / FILE}' is not TOML: {error}",
+                hint="mend it, or name the store with -C",
+            ) from error
+        tool = whole.get("tool", {})
+        found = tool.get("gitmodelstore") if isinstance(tool, dict) else None
+        if isinstance(found, dict):
+            yield found, above
