@@ -78,6 +78,24 @@ class NotAPipeline(StoreError):
     """A file or an object that is not a scikit-learn estimator kept by joblib."""
 
 
+class BrokenPipelineFile(StoreError):
+    """A joblib file that cannot be read to its end, damaged or made to mislead.
+
+    Attributes:
+        reason: what is wrong, without the name of the file.
+        offset: where, in what was decompressed.
+        refusals: what spoke against loading it until there, each a line.
+    """
+
+    def __init__(
+        self, reason: str, *, offset: int, refusals: Iterable[str] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(f"{reason} (at {offset})", hint=hint)
+        self.reason = reason
+        self.offset = offset
+        self.refusals = tuple(refusals)
+
+
 # What the store holds
 
 

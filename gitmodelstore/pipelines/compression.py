@@ -1,0 +1,98 @@
+"""Which of joblib's compressors wrote a file, and what it holds, up to a bound.
+
+Source of the first bytes: joblib/compressor.py.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from gitmodelstore.errors import BrokenPipelineFile
+
+MOST_BYTES = 1 << 30  # of what comes out
+_PART = 1 << 20
+_GIVEN = 1 << 16  # at a time: zlib copies what it did not take
+_MOST_LZMA_MEMORY = 256 << 20  # level 9 needs 65 MiB
+
+_BEGINNINGS = {
+    b"\x1f\x8b": "gzip",
+    b"BZ": "bz2",
+    b"\xfd7zXZ": "xz",
+    b"\x5d\x00": "lzma",
+    b"\x04\x22\x4d\x18": "lz4",
+}
+
+
+def compressor_of(data: bytes) -> str | None:
+    """Return the name of the compressor that wrote `data`; None when none did.
+
+    >>> compressor_of(zlib.compress(b"")), compressor_of(b"xylophone")
+    ('zlib', None)
+    """
+    for beginning, name in _BEGINNINGS.items():
+        if data.startswith(beginning):
+            return name
+    # RFC 1950, section 2.2: a text can begin with the "x" alone.
+    is_zlib = data[:1] == b"\x78" and int.from_bytes(data[:2], "big") % 31 == 0
+    return "zlib" if is_zlib else None
+
+
+def decompress(data: bytes, compressor: str, *, most_bytes: int = MOST_BYTES) -> tuple[bytes, int]:
+    """Return what `data` holds, and how many of its bytes come after the compressed ones.
+
+    Raises:
+        BrokenPipelineFile: it is damaged, cut off or larger than `most_bytes`, or the
+            compressor is not in the standard library.
+    """
+    stream, failures = _reader(compressor)
+    parts: list[bytes] = []
+    total = taken = 0
+    try:
+        while not stream.eof and taken < len(data):
+            given = data[taken : taken + _GIVEN]
+            taken += len(given)
+            for part in _parts(stream, given):
+                parts.append(part)
+                total += len(part)
+                _refuse_bomb(total, most_bytes)
+    except failures as error:
+        raise BrokenPipelineFile("it cannot be decompressed", offset=total) from error
+    if not stream.eof:
+        raise BrokenPipelineFile("its compressed bytes end too early", offset=total)
+    return b"".join(parts), len(data) - taken + len(stream.unused_data)
+
+
+def _refuse_bomb(total: int, most_bytes: int) -> None:
+    if total > most_bytes:
+        raise BrokenPipelineFile(
+            f"decompressed it has more than {most_bytes:,} bytes", offset=most_bytes
+        )
+
+
+def _reader(compressor: str) -> tuple[Any, tuple[type[Exception], ...]]:
+    """Return what decompresses, and what it raises on damage."""
+    if compressor in ("zlib", "gzip"):
+        return zlib.decompressobj(wbits=47), (zlib.error,)  # 15, plus 32 for either header
+    if compressor == "bz2":
+        import bz2
+
+        return bz2.BZ2Decompressor(), (OSError, ValueError)
+    if compressor in ("xz", "lzma"):
+        import lzma
+
+        return lzma.LZMADecompressor(memlimit=_MOST_LZMA_MEMORY), (lzma.LZMAError,)
+    raise BrokenPipelineFile("it is compressed with lz4, which cannot be read here", offset=0)
+
+
+def _parts(stream: Any, given: bytes) -> Iterator[bytes]:
+    """Yield what `given` decompresses to, a bounded part at a time."""
+    while not stream.eof:
+        part = stream.decompress(given, _PART)
+        if part:
+            yield part
+        # zlib hands back what it did not take; the others keep it.
+        given = getattr(stream, "unconsumed_tail", b"")
+        if not given and getattr(stream, "needs_input", not part):
+            return

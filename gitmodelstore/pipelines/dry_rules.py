@@ -1,0 +1,245 @@
+"""What the guarded loader would refuse, as far as can be told without importing.
+
+Owns the names that a file uses and the reasons that speak against it. The machine in
+`dry_machine.py` reports what it meets; what a name may do is said by `rights.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from gitmodelstore.pipelines.dry_symbols import NEW, Global, Made, Pairs, Symbol
+from gitmodelstore.pipelines.rights import (
+    CALL,
+    OF_SCIKIT_LEARN,
+    OF_TRUSTED,
+    STATE,
+    VALUE,
+    Rights,
+    Trust,
+    listed,
+    may_be_of_scikit_learn,
+)
+
+MOST_REFUSALS = 200  # of one file: a hostile one can give a reason every few bytes
+_MOST_TEXT = 120
+
+ARRAY_WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
+
+# The classes that are dicts, so that items may be set on their instances.
+_DICTS = {
+    ("collections", "OrderedDict"),
+    ("collections", "Counter"),
+    ("collections", "defaultdict"),
+    ("sklearn.utils._bunch", "Bunch"),
+}
+_SIMPLE_KEYS = frozenset({str, int, float, bool, bytes, type(None), Global})
+_SLOTS = {("scipy.interpolate._interpolate", "interp1d")}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason why a file would not be loaded.
+
+    Attributes:
+        name: the global that it is about, "os.system"; None when it is about none.
+        opcode: as `pickletools` calls it, "REDUCE".
+        offset: of the opcode, in what was decompressed.
+        reason: what is wrong.
+    """
+
+    name: str | None
+    opcode: str
+    offset: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.reason} ({self.opcode} at {self.offset})"
+
+
+class Rules:
+    """The names that one file uses, and what speaks against it.
+
+    Attributes:
+        globals: by module and name, in order of appearance.
+        refusals: at most `MOST_REFUSALS`, each reason once, where it was met first.
+    """
+
+    def __init__(self, trust: Trust) -> None:
+        self.globals: dict[tuple[str, str], Global] = {}
+        self.refusals: dict[tuple[str | None, str, str], Refusal] = {}
+        self._trust = trust
+
+    def refuse(self, reason: str, opcode: str, offset: int, name: str | None = None) -> None:
+        key = (name, opcode, reason)
+        if key not in self.refusals and len(self.refusals) < MOST_REFUSALS:
+            self.refusals[key] = Refusal(name, opcode, offset, reason)
+
+    # Names
+
+    def named(self, module: str, name: str, opcode: str, offset: int) -> Global:
+        """Return the symbol of a name, the same one each time."""
+        found = self.globals.get((module, name))
+        if found is None:
+            rights, verdict = self._judge(module, name)
+            found = Global(module, name, rights, verdict, offset)
+            self.globals[module, name] = found
+            if rights is None:
+                shown = shortened(str(found))
+                self.refuse(f"'{shown}' is not a name that may be used", opcode, offset, shown)
+        return found
+
+    def _judge(self, module: str, name: str) -> tuple[Rights | None, str]:
+        rights = listed(module, name)
+        if rights is not None:
+            return rights, "listed"
+        if "." not in name and self._trust.covers(module, name):
+            return OF_TRUSTED, "trusted"
+        if may_be_of_scikit_learn(module, name):
+            return OF_SCIKIT_LEARN, "scikit-learn"
+        return None, "refused"
+
+    def use(self, symbol: Symbol, right: str, opcode: str, offset: int) -> None:
+        """Note that `symbol` is called, instantiated or given a state; it should be a name."""
+        if type(symbol) is not Global:
+            self.refuse(f"{_DEED[right]} something that is no name", opcode, offset)
+            return
+        symbol.used.setdefault(right, offset)
+        if symbol.rights is not None and right not in symbol.rights.allowed:
+            shown = shortened(str(symbol))
+            self.refuse(
+                f"{_DEED[right]} '{shown}', which may only be: {symbol.rights}",
+                opcode,
+                offset,
+                shown,
+            )
+
+    def hold(self, items: Iterable[Symbol], opcode: str, offset: int) -> None:
+        """Note which names stand among `items` as values."""
+        for item in items:
+            if type(item) is Global:
+                self.use(item, VALUE, opcode, offset)
+
+    # Objects
+
+    def made(self, made: Made, opcode: str, offset: int) -> None:
+        """Judge a call, or a new instance."""
+        self.use(made.of, NEW if made.way == NEW else CALL, opcode, offset)
+        if type(made.arguments) is not tuple:
+            self.refuse("arguments that are no tuple", opcode, offset)
+            return
+        reason = _unfit_arguments(made)
+        if reason:
+            self.refuse(reason, opcode, offset, _shown(made.of))
+
+    def given_state(self, target: Symbol, state: Symbol, opcode: str, offset: int) -> None:
+        """Judge a BUILD."""
+        if type(target) is Global:
+            shown = shortened(str(target))
+            self.refuse(f"state is given to '{shown}' itself", opcode, offset, shown)
+        elif type(target) is not Made:
+            self.refuse("state is given to what was not made here", opcode, offset)
+        else:
+            cls = class_of(target)
+            if target.way == NEW or cls is not target.of:
+                self.use(cls, STATE, opcode, offset)
+            self._judge_state(cls, state, opcode, offset)
+
+    def _judge_state(self, cls: Symbol, state: Symbol, opcode: str, offset: int) -> None:
+        parts: tuple[Symbol, ...] = (state,)
+        if type(state) is tuple and len(state) == 2 and type(state[1]) is Pairs:
+            parts = state
+            if not is_one_of(cls, _SLOTS) and not _is_trusted(cls):
+                self.refuse("state for slots", opcode, offset, _shown(cls))
+        for part in parts:
+            if type(part) is Global:
+                self.use(part, VALUE, opcode, offset)
+            elif type(part) is Pairs:
+                self._judge_attributes(part.flat[::2], cls, opcode, offset)
+
+    def _judge_attributes(
+        self, names: Sequence[Symbol], cls: Symbol, opcode: str, offset: int
+    ) -> None:
+        for name in names:
+            if type(name) is str and name.startswith("__") and name.endswith("__"):
+                self.refuse(
+                    f"attribute '{shortened(name)}' in a state", opcode, offset, _shown(cls)
+                )
+
+    # Containers
+
+    def filled(self, target: Symbol, keys: Sequence[Symbol], opcode: str, offset: int) -> bool:
+        """Judge pairs that are set on `target`; say whether it can take them."""
+        self.keyed(keys, opcode, offset)
+        if type(target) is Pairs:
+            return True
+        if type(target) is Made and (is_one_of(target.of, _DICTS) or _is_trusted(target.of)):
+            return True
+        self.refuse("items are set on what is no dict", opcode, offset)
+        return False
+
+    def keyed(self, keys: Sequence[Symbol], opcode: str, offset: int) -> None:
+        """Judge the keys of a dict, or the items of a set: hashing them must run no code."""
+        if _SIMPLE_KEYS.issuperset(map(type, keys)):
+            return
+        if not all(_is_simple(key) for key in keys):
+            self.refuse("a key that is no simple value", opcode, offset)
+
+
+_DEED = {
+    CALL: "it calls",
+    NEW: "it makes an instance of",
+    STATE: "it gives state to an instance of",
+    VALUE: "it holds as a value",
+}
+
+
+def class_of(made: Made) -> Symbol:
+    """Return what `made` is an instance of, as far as it shows; the function that makes it else."""
+    given = made.arguments
+    if is_one_of(made.of, {("copyreg", "_reconstructor")}) and type(given) is tuple and given:
+        return given[0]
+    return made.of
+
+
+def is_one_of(symbol: Symbol, names: Collection[tuple[str, str]]) -> bool:
+    """Whether `symbol` is a name of that list, however the release that wrote it spelled it."""
+    return type(symbol) is Global and symbol.place in names
+
+
+def shortened(text: str) -> str:
+    """Return `text`, printable, and cut where no honest name is as long."""
+    if not text.isprintable():
+        text = ascii(text[:_MOST_TEXT])[1:-1]
+    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}…"
+
+
+def _shown(symbol: Symbol) -> str | None:
+    return shortened(str(symbol)) if type(symbol) is Global else None
+
+
+def _is_trusted(symbol: Symbol) -> bool:
+    return type(symbol) is Global and symbol.verdict == "trusted"
+
+
+def _is_simple(key: Symbol) -> bool:
+    """Whether a key is a scalar, numpy's and the standard library's included, or a flat tuple."""
+    if type(key) is tuple:
+        return all(type(item) in _SIMPLE_KEYS or type(item) is Made for item in key)
+    return type(key) in _SIMPLE_KEYS or (type(key) is Made and key.way != NEW)
+
+
+def _unfit_arguments(made: Made) -> str | None:
+    """Return what is wrong with the arguments of a callable that is safe with some only."""
+    given = made.arguments
+    if is_one_of(made.of, {("builtins", "getattr")}) and given[1:] != ("_entropy",):
+        return "getattr of another attribute than '_entropy'"
+    if is_one_of(made.of, {("builtins", "bytearray")}) and given and type(given[0]) is int:
+        return "a bytearray of a size"
+    if (
+        is_one_of(made.of, {("functools", "partial")})
+        and type(next(iter(given), None)) is not Global
+    ):
+        return "a partial of something that is no name"
+    return None
