@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+_COPY_AGAIN = "copy the file again, or write it again with `joblib.dump`"
+
 
 class StoreError(Exception):
     """Something the caller can act on.
@@ -82,15 +84,15 @@ class BrokenPipelineFile(StoreError):
     """A joblib file that cannot be read to its end, damaged or made to mislead.
 
     Attributes:
-        reason: what is wrong, without the name of the file.
+        reason: what is wrong.
         offset: where, in what was decompressed.
         refusals: what spoke against loading it until there, each a line.
     """
 
     def __init__(
-        self, reason: str, *, offset: int, refusals: Iterable[str] = (), hint: str | None = None
+        self, name: str, reason: str, *, offset: int, refusals: Iterable[str] = ()
     ) -> None:
-        super().__init__(f"{reason} (at {offset})", hint=hint)
+        super().__init__(f"'{name}' cannot be read: {reason} (at {offset})", hint=_COPY_AGAIN)
         self.reason = reason
         self.offset = offset
         self.refusals = tuple(refusals)

@@ -39,13 +39,22 @@ def compressor_of(data: bytes) -> str | None:
     return "zlib" if is_zlib else None
 
 
-def decompress(data: bytes, compressor: str, *, most_bytes: int = MOST_BYTES) -> tuple[bytes, int]:
+def decompress(
+    data: bytes, compressor: str, *, name: str, most_bytes: int = MOST_BYTES
+) -> tuple[bytes, int]:
     """Return what `data` holds, and how many of its bytes come after the compressed ones.
+
+    Args:
+        data, compressor: the file, and what wrote it.
+        name: what to call the file in errors.
+        most_bytes: that may come out.
 
     Raises:
         BrokenPipelineFile: it is damaged, cut off or larger than `most_bytes`, or the
             compressor is not in the standard library.
     """
+    if compressor == "lz4":
+        raise BrokenPipelineFile(name, "lz4 cannot be decompressed here", offset=0)
     stream, failures = _reader(compressor)
     parts: list[bytes] = []
     total = taken = 0
@@ -56,19 +65,14 @@ def decompress(data: bytes, compressor: str, *, most_bytes: int = MOST_BYTES) ->
             for part in _parts(stream, given):
                 parts.append(part)
                 total += len(part)
-                _refuse_bomb(total, most_bytes)
+                if total > most_bytes:
+                    reason = f"decompressed it has more than {most_bytes:,} bytes"
+                    raise BrokenPipelineFile(name, reason, offset=most_bytes)
     except failures as error:
-        raise BrokenPipelineFile("it cannot be decompressed", offset=total) from error
+        raise BrokenPipelineFile(name, "it cannot be decompressed", offset=total) from error
     if not stream.eof:
-        raise BrokenPipelineFile("its compressed bytes end too early", offset=total)
+        raise BrokenPipelineFile(name, "its compressed bytes end too early", offset=total)
     return b"".join(parts), len(data) - taken + len(stream.unused_data)
-
-
-def _refuse_bomb(total: int, most_bytes: int) -> None:
-    if total > most_bytes:
-        raise BrokenPipelineFile(
-            f"decompressed it has more than {most_bytes:,} bytes", offset=most_bytes
-        )
 
 
 def _reader(compressor: str) -> tuple[Any, tuple[type[Exception], ...]]:
@@ -79,11 +83,9 @@ def _reader(compressor: str) -> tuple[Any, tuple[type[Exception], ...]]:
         import bz2
 
         return bz2.BZ2Decompressor(), (OSError, ValueError)
-    if compressor in ("xz", "lzma"):
-        import lzma
+    import lzma
 
-        return lzma.LZMADecompressor(memlimit=_MOST_LZMA_MEMORY), (lzma.LZMAError,)
-    raise BrokenPipelineFile("it is compressed with lz4, which cannot be read here", offset=0)
+    return lzma.LZMADecompressor(memlimit=_MOST_LZMA_MEMORY), (lzma.LZMAError,)
 
 
 def _parts(stream: Any, given: bytes) -> Iterator[bytes]:

@@ -77,11 +77,18 @@ class Dry:
     refusals: tuple[Refusal, ...]
 
 
-def walk(data: bytes, *, trust: Trust = NOBODY, most_bytes: int = MOST_BYTES) -> Dry:
+def walk(
+    data: bytes,
+    *,
+    name: str = "pipeline.joblib",
+    trust: Trust = NOBODY,
+    most_bytes: int = MOST_BYTES,
+) -> Dry:
     """Return what `data`, a whole file that joblib wrote, holds.
 
     Args:
         data: the file, plain or in any of joblib's compressions but lz4.
+        name: what to call it in errors.
         trust: names besides the table of `rights.py`.
         most_bytes: that it may have when decompressed.
 
@@ -89,17 +96,19 @@ def walk(data: bytes, *, trust: Trust = NOBODY, most_bytes: int = MOST_BYTES) ->
         NotAPipeline: joblib did not write it.
         BrokenPipelineFile: it cannot be read to its end.
     """
-    refuse_other_files(data)
+    refuse_other_files(data, name)
     compression = compressor_of(data)
-    held, behind = (
-        (data, 0) if compression is None else decompress(data, compression, most_bytes=most_bytes)
-    )
+    held, behind = data, 0
+    if compression is not None:
+        held, behind = decompress(data, compression, name=name, most_bytes=most_bytes)
     rules = Rules(trust)
-    state = Walk(held, rules)
+    state = Walk(name, held, rules)
     machine = Machine(state)
     root, end = _run(machine, held)
     if machine.protocol < 2:
         rules.refuse(f"pickle protocol {machine.protocol}", "STOP", end - 1)
+    if state.wrappers:
+        rules.refuse("an array of joblib's without its bytes", "STOP", end - 1)
     behind += len(held) - end
     if behind:
         rules.refuse(f"{behind:,} bytes follow the end", "STOP", end - 1)
@@ -117,20 +126,21 @@ def walk(data: bytes, *, trust: Trust = NOBODY, most_bytes: int = MOST_BYTES) ->
     )
 
 
-def refuse_other_files(data: bytes) -> None:
+def refuse_other_files(data: bytes, name: str) -> None:
     """Refuse what joblib cannot have written, or wrote before 0.10.
 
     Raises:
         NotAPipeline: says what it is.
     """
     if not data:
-        raise NotAPipeline("it is empty", hint=_WRITE_AGAIN)
+        raise NotAPipeline(f"'{name}' is empty", hint=_WRITE_AGAIN)
     if data.startswith(_LFS_POINTER):
         raise NotAPipeline(
-            "it is a Git LFS pointer, not the file that it points to", hint="run `git lfs pull`"
+            f"'{name}' is a Git LFS pointer, not the file that it points to",
+            hint="run `git lfs pull`",
         )
     if data.startswith(b"ZF"):
-        raise NotAPipeline("it was written by a joblib before 0.10", hint=_WRITE_AGAIN)
+        raise NotAPipeline(f"'{name}' was written by a joblib before 0.10", hint=_WRITE_AGAIN)
 
 
 def _run(machine: Machine, held: bytes) -> tuple[Symbol, int]:
@@ -140,7 +150,8 @@ def _run(machine: Machine, held: bytes) -> tuple[Symbol, int]:
     except BrokenPipelineFile as error:
         if held[:1] == b"\x80":
             raise
-        raise NotAPipeline("it is not a file that joblib wrote", hint=_WRITE_AGAIN) from error
+        reason = f"'{machine.walk.name}' is not a file that joblib wrote"
+        raise NotAPipeline(reason, hint=_WRITE_AGAIN) from error
 
 
 def _uses(rules: Rules) -> Iterator[GlobalUse]:

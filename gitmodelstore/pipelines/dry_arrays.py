@@ -6,18 +6,23 @@ and `__setstate__` (numpy/_core/src/multiarray/descriptor.c).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import struct
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 from gitmodelstore.pipelines.dry_rules import is_one_of
-from gitmodelstore.pipelines.dry_symbols import Made, Pairs, Symbol
+from gitmodelstore.pipelines.dry_symbols import Array, Made, Pairs, Symbol
 
 _MOST_DIMENSIONS = 64
 _MOST_NESTED = 8  # structures within structures
 _HAS_OBJECTS = 1  # NPY_ITEM_REFCOUNT among the flags of a dtype
 
 _DTYPE = {("numpy", "dtype")}
+_RECONSTRUCT = {("numpy._core.multiarray", "_reconstruct")}
+_FROM_BUFFER = {("numpy._core.numeric", "_frombuffer")}
+_SCALAR = {("numpy._core.multiarray", "scalar")}
+_CLASSES = {("numpy", "ndarray"), ("numpy", "matrix"), ("numpy", "memmap")}
 
 # Type letter and bytes to numpy's name and the letter of `struct`.
 _PLAIN = {
@@ -95,6 +100,8 @@ def read_wrapper(state: Symbol) -> Wrapped:
     if type(state) is not Pairs or not all(type(key) is str for key in state.flat[::2]):
         raise Malformed("the state of an array is no dict of attributes")
     facts = dict(zip(state.flat[::2], state.flat[1::2], strict=True))
+    if not is_one_of(facts.get("subclass"), _CLASSES):
+        raise Malformed("an array of an unknown class")
     order = facts.get("order")
     if order not in ("C", "F"):
         raise Malformed("an array without an order")
@@ -102,6 +109,68 @@ def read_wrapper(state: Symbol) -> Wrapped:
     return Wrapped(
         read_dtype(facts.get("dtype")), read_shape(facts.get("shape")), order == "F", aligned
     )
+
+
+def array_of(symbol: Symbol) -> Array | None:
+    """Return the array that a symbol stands for, in whichever of numpy's ways it was written.
+
+    The `content` of an object array is the flat list of its items, where it is known.
+    """
+    try:
+        if type(symbol) is Array:
+            return symbol if symbol.content is None else _with_items(symbol)
+        return _in_pickle(symbol) if type(symbol) is Made else None
+    except Malformed:
+        return None
+
+
+def _with_items(array: Array) -> Array:
+    inner = array_of(array.content) if type(array.content) is Made else None
+    return replace(array, content=inner.content if inner else array.content)
+
+
+def _in_pickle(made: Made) -> Array | None:
+    """Return an array that stands in the pickle itself, as all do that joblib did not write."""
+    given, state = made.arguments, made.state
+    if is_one_of(made.of, _RECONSTRUCT) and type(state) is tuple and len(state) == 5:
+        _, shape, dtype, fortran, content = state
+    elif is_one_of(made.of, _FROM_BUFFER) and type(given) is tuple and len(given) == 4:
+        content, dtype, shape, order = given
+        fortran = order == "F"
+    else:
+        return None
+    kind, shape = read_dtype(dtype), read_shape(shape)
+    data = memoryview(content if type(content) is bytes else b"")
+    items = content if type(content) is list else None
+    return Array(
+        *(kind.text, shape, 0, len(data), fortran is True), content=items, code=kind.code, data=data
+    )
+
+
+def scalar_of(made: Made) -> Symbol:
+    """Return the value of a numpy scalar; None where `made` is none that can be read."""
+    given = made.arguments
+    if not is_one_of(made.of, _SCALAR) or type(given) is not tuple or len(given) != 2:
+        return None
+    try:
+        dtype = read_dtype(given[0])
+        if type(given[1]) is not bytes or dtype.has_objects:
+            return given[1]
+        if dtype.text.lstrip("<>").startswith("U"):
+            return (
+                given[1].decode("utf-32-be" if dtype.text[0] == ">" else "utf-32-le").rstrip("\0")
+            )
+        return struct.unpack(dtype.code, given[1])[0] if dtype.code else None
+    except (Malformed, struct.error, UnicodeError):
+        return None
+
+
+def dtype_text(made: Made) -> str | None:
+    """Return how numpy prints the dtype that `made` is; None where it is none."""
+    try:
+        return read_dtype(made).text
+    except Malformed:
+        return None
 
 
 def read_shape(symbol: Symbol) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from gitmodelstore.errors import BrokenPipelineFile
 from gitmodelstore.pipelines.dry_arrays import Malformed, Wrapped, read_wrapper
-from gitmodelstore.pipelines.dry_rules import ARRAY_WRAPPER, Rules, class_of, is_one_of
+from gitmodelstore.pipelines.dry_rules import Rules, class_of, is_one_of
 from gitmodelstore.pipelines.dry_scalars import Fault, Scalars
 from gitmodelstore.pipelines.dry_symbols import (
     CALLED,
@@ -39,6 +39,7 @@ OPCODES = {
     if name.isupper() and isinstance(value, bytes) and len(value) == 1
 }
 _UINT8 = struct.Struct("<Q").unpack_from
+_WRAPPER = {("joblib.numpy_pickle", "NumpyArrayWrapper")}
 _NEWEST_PROTOCOL = 5
 _OLDEST_PROTOCOL = 2
 _FIRST_WITH_NEW_NAMES = 3
@@ -49,16 +50,20 @@ class Walk:
     """What the pickles of one file share.
 
     Attributes:
+        name: what to call the file in errors.
         data: the file, decompressed.
         rules: what judges it.
         arrays: those met so far.
         left: how many opcodes may still come.
+        wrappers: how many of joblib's wrappers wait for their array.
     """
 
+    name: str
     data: bytes
     rules: Rules
     arrays: list[Array] = field(default_factory=list)
     left: int = MOST_OPCODES
+    wrappers: int = 0
 
 
 class _Stopped(Exception):
@@ -118,7 +123,9 @@ class Machine(Scalars):
 
     def _break(self, reason: str, position: int, cause: Exception | None = None) -> NoReturn:
         refusals = [str(refusal) for refusal in self.walk.rules.refusals.values()]
-        raise BrokenPipelineFile(reason, offset=position, refusals=refusals) from cause
+        raise BrokenPipelineFile(
+            self.walk.name, reason, offset=position, refusals=refusals
+        ) from cause
 
     def _refuse(self, at: int, reason: str) -> None:
         self.walk.rules.refuse(reason, *self._opcode(at))
@@ -347,6 +354,7 @@ class Machine(Scalars):
     def _make(self, way: str, of: Symbol, arguments: Symbol, at: int) -> None:
         made = Made(way, of, arguments)
         self.walk.rules.made(made, *self._opcode(at))
+        self.walk.wrappers += is_one_of(class_of(made), _WRAPPER)
         self.push(made)
 
     def on_build(self, at: int) -> int:
@@ -356,7 +364,7 @@ class Machine(Scalars):
         if type(target) is not Made:
             return at
         target.state = state
-        if not is_one_of(class_of(target), {ARRAY_WRAPPER}):
+        if not is_one_of(class_of(target), _WRAPPER):
             return at
         return self._array(state, at)
 
@@ -376,6 +384,7 @@ class Machine(Scalars):
             self._objects(wrapped, at) if wrapped.dtype.has_objects else self._raw(wrapped, at)
         )
         self.walk.arrays.append(array)
+        self.walk.wrappers -= 1
         self.stack[-1] = array
         if self.frame_end is not None:
             self.frame_end = end

@@ -6,6 +6,7 @@ Owns the names that a file uses and the reasons that speak against it. The machi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -25,8 +26,6 @@ from gitmodelstore.pipelines.rights import (
 MOST_REFUSALS = 200  # of one file: a hostile one can give a reason every few bytes
 _MOST_TEXT = 120
 
-ARRAY_WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
-
 # The classes that are dicts, so that items may be set on their instances.
 _DICTS = {
     ("collections", "OrderedDict"),
@@ -35,7 +34,25 @@ _DICTS = {
     ("sklearn.utils._bunch", "Bunch"),
 }
 _SIMPLE_KEYS = frozenset({str, int, float, bool, bytes, type(None), Global})
+# What functools.update_wrapper leaves on numpy.vectorize, and scipy on its distributions.
+_KNOWN_DUNDERS = ("__name__", "__doc__")
+# Kept by scipy's frozen distributions, boosting that stopped early, and scipy's interp1d.
+_BOUND_METHODS = ("_entropy", "_raw_predict", "_call_linear", "_call_linear_np")
 _SLOTS = {("scipy.interpolate._interpolate", "interp1d")}
+
+# scipy.stats._distn_infrastructure.parse_arg_template, with names and numbers filled in.
+_TEMPLATE = re.compile(
+    r"""
+def _parse_args\(self, ?WORDS\):
+    return \(WORDS\), WORDS
+
+def _parse_args_rvs\(self, ?WORDS, size=None\):
+    return self\._argcheck_rvs\(WORDS, size=size\)
+
+def _parse_args_stats\(self, ?WORDS, moments='mv'\):
+    return \(WORDS\), WORDS, moments
+""".replace("WORDS", "[A-Za-z0-9_ ,=.]*")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +173,19 @@ class Rules:
             if type(part) is Global:
                 self.use(part, VALUE, opcode, offset)
             elif type(part) is Pairs:
-                self._judge_attributes(part.flat[::2], cls, opcode, offset)
+                self._judge_attributes(part.flat, cls, opcode, offset)
 
     def _judge_attributes(
-        self, names: Sequence[Symbol], cls: Symbol, opcode: str, offset: int
+        self, flat: Sequence[Symbol], cls: Symbol, opcode: str, offset: int
     ) -> None:
-        for name in names:
-            if type(name) is str and name.startswith("__") and name.endswith("__"):
-                self.refuse(
-                    f"attribute '{shortened(name)}' in a state", opcode, offset, _shown(cls)
-                )
+        for name, value in zip(flat[::2], flat[1::2], strict=True):
+            if type(name) is not str:
+                continue
+            if name.startswith("__") and name.endswith("__") and name not in _KNOWN_DUNDERS:
+                reason = f"attribute '{shortened(name)}' in a state"
+                self.refuse(reason, opcode, offset, _shown(cls))
+            elif name == "_parse_arg_template" and not _is_template(value):
+                self.refuse("a template that is not scipy's", opcode, offset, _shown(cls))
 
     # Containers
 
@@ -230,11 +250,21 @@ def _is_simple(key: Symbol) -> bool:
     return type(key) in _SIMPLE_KEYS or (type(key) is Made and key.way != NEW)
 
 
+def _is_bound_method(given: tuple[Symbol, ...]) -> bool:
+    """Whether the arguments of getattr ask for one of the methods that honest pipelines keep."""
+    return len(given) == 2 and type(given[1]) is str and given[1] in _BOUND_METHODS
+
+
+def _is_template(value: Symbol) -> bool:
+    """Whether a text, which scipy executes, defines what scipy's does and calls nothing else."""
+    return type(value) is str and _TEMPLATE.fullmatch(value) is not None
+
+
 def _unfit_arguments(made: Made) -> str | None:
     """Return what is wrong with the arguments of a callable that is safe with some only."""
     given = made.arguments
-    if is_one_of(made.of, {("builtins", "getattr")}) and given[1:] != ("_entropy",):
-        return "getattr of another attribute than '_entropy'"
+    if is_one_of(made.of, {("builtins", "getattr")}) and not _is_bound_method(given):
+        return "getattr of an attribute that is not listed"
     if is_one_of(made.of, {("builtins", "bytearray")}) and given and type(given[0]) is int:
         return "a bytearray of a size"
     if (
