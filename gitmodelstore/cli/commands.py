@@ -91,10 +91,17 @@ COMMANDS = (
         "gms verify churn@production --replay",
         everyday=False,
     ),
+    Entry(
+        "inspect",
+        TRUST,
+        "what a joblib file is, without running it",
+        "gms inspect pipeline.joblib",
+        everyday=False,
+    ),
     Entry("help", START, "the commands, or how to use one", "gms help promote", everyday=False),
 )
 # What git calls, and nobody types: the command to the module and function that hold it.
-CALLED_BY_GIT = {"merge-driver": "merge_driver"}
+CALLED_BY_GIT = {"merge-driver": "merge_driver", "textconv": "textconv"}
 BY_NAME = {name: entry for entry in COMMANDS for name in (entry.name, entry.alias) if name}
 
 # What other tools call it; a word that could mean two commands lists both.

@@ -26,11 +26,16 @@ from gitmodelstore.values.registry import EMPTY
 
 BRANCH = "main"
 _MESSAGE = "Start a model store\n"
-# How git merges registry.json; where gms is not on the path it merges lines, as it always does.
+# How git merges registry.json, and how it shows a pipeline. Where gms is not on the path it merges
+# lines, as it always does, and shows the digest; a command that failed would end the whole diff.
+# What git was told once is not cached (cachetextconv): reading would write refs into the store.
 _DRIVERS = {
     "merge.gitmodelstore.name": "registry.json by meaning",
     "merge.gitmodelstore.driver": "command -v gms >/dev/null 2>&1 || "
     "exec git merge-file %A %O %B; exec gms merge-driver %O %A %B",
+    "diff.gitmodelstore.textconv": "command -v gms >/dev/null 2>&1 || "
+    'exec git hash-object --no-filters "$1"; exec gms textconv',
+    "diff.gitmodelstore.xfuncname": "^ *[^ :=]+: [A-Z][A-Za-z0-9_]+",
 }
 # What `git init --bare` and an `init` that was interrupted leave.
 _OURS = {

@@ -1,0 +1,252 @@
+"""`gms inspect`: what a joblib file is and would do, without running it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gitmodelstore.cli.documents import version_document
+from gitmodelstore.cli.paint import Paint
+from gitmodelstore.cli.render import Column, counted, size, table, visible, widths_of
+from gitmodelstore.cli.session import Session
+from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
+from gitmodelstore.pipelines.dry import Dry, GlobalUse, walk
+from gitmodelstore.pipelines.dry_symbols import Array
+from gitmodelstore.pipelines.rights import Trust
+from gitmodelstore.pipelines.summary import Part, summarize, written_by
+from gitmodelstore.values.layout import PIPELINE
+from gitmodelstore.values.model_version import ModelVersion
+
+_SUFFIXES = (".joblib", ".pkl", ".pickle")
+_MOST_ROWS = 30  # of a table on a screen; --json has them all
+_REFUSED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A file, and what a dry walk says of it.
+
+    Attributes:
+        name: of the file, or of the version that it belongs to.
+        version: that version; None for a file.
+        data: its bytes.
+        dry: what was found; None when it cannot be read to its end.
+        broken: why not; None when it can.
+    """
+
+    name: str
+    version: ModelVersion | None
+    data: bytes
+    dry: Dry | None = None
+    broken: BrokenPipelineFile | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        return self.dry is None or bool(self.dry.refusals)
+
+
+@click.command("inspect")
+@click.argument("what", metavar="FILE|REF")
+@click.option(
+    "--trust",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="a class or package of yours; repeatable",
+)
+@click.pass_obj
+def inspect(session: Session, what: str, names: tuple[str, ...]) -> None:
+    """Show what a joblib file is, without running anything that it names.
+
+    FILE is read when there is such a file, else the pipeline of the version REF. Exit
+    code 1 says that loading it would be refused.
+    """
+    inspected = _inspect(*_read(session, what), Trust.of(names))
+    if session.json:
+        session.document(_document(inspected))
+    else:
+        session.pages(_lines(inspected, session.paint()))
+    if inspected.is_refused:
+        raise click.exceptions.Exit(_REFUSED)
+
+
+def _read(session: Session, what: str) -> tuple[str, ModelVersion | None, bytes]:
+    """Return the name, the version and the bytes of what is asked for."""
+    path = Path(what)
+    if path.is_file():
+        return what, None, path.read_bytes()
+    if path.suffix in _SUFFIXES:
+        raise NotAPipeline(f"there is no file '{what}'")
+    store = session.store()
+    version = store.version(what)
+    return str(version), version, store.read(version, PIPELINE)
+
+
+def _inspect(name: str, version: ModelVersion | None, data: bytes, trust: Trust) -> Inspected:
+    try:
+        return Inspected(name, version, data, dry=walk(data, name=name, trust=trust))
+    except BrokenPipelineFile as error:
+        return Inspected(name, version, data, broken=error)
+
+
+# The page
+
+
+def _lines(inspected: Inspected, paint: Paint) -> Iterator[str]:
+    dry = inspected.dry
+    yield paint.bold(visible(inspected.name))
+    yield f"  {_facts(inspected)}"
+    yield f"  sha256 {hashlib.sha256(inspected.data).hexdigest()}"
+    yield ""
+    if inspected.is_refused:
+        yield paint.red("Loading it would be refused")
+        yield from (f"  {visible(reason)}" for reason in _reasons(inspected))
+    else:
+        yield "Nothing is known that speaks against loading it"
+    if dry is None:
+        return
+    yield ""
+    yield from map(visible, summarize(dry.root).lines())
+    yield ""
+    yield from _globals(dry, paint)
+    if dry.arrays:
+        yield ""
+        yield from _arrays(dry, paint)
+
+
+def _facts(inspected: Inspected) -> str:
+    dry = inspected.dry
+    if dry is None:
+        return size(len(inspected.data))
+    facts = [size(dry.size_bytes), f"pickle protocol {dry.protocol}"]
+    if dry.compression:
+        facts.append(f"{dry.compression} of {size(dry.pickle_bytes)}")
+    version = written_by(dry.root)
+    return ", ".join([*facts, *([f"scikit-learn {visible(version)}"] if version else [])])
+
+
+def _reasons(inspected: Inspected) -> Iterator[str]:
+    if inspected.dry:
+        yield from map(str, inspected.dry.refusals)
+    if inspected.broken:
+        yield from inspected.broken.refusals
+        yield f"{inspected.broken.reason} (at {inspected.broken.offset})"
+
+
+def _globals(dry: Dry, paint: Paint) -> Iterator[str]:
+    """Yield the table of names, those that are refused first."""
+    columns = [Column("GLOBAL", most=70), Column("USED"), Column("MAY"), Column("VERDICT")]
+    ordered = sorted(dry.globals, key=lambda use: (not use.is_refused, use.name))
+    yield from _table(columns, [_global(use) for use in ordered], paint)
+
+
+def _global(use: GlobalUse) -> list[str]:
+    verdict = "refused" if use.is_refused else use.verdict
+    return [visible(use.name), ", ".join(use.used) or "-", str(use.rights or "-"), verdict]
+
+
+def _arrays(dry: Dry, paint: Paint) -> Iterator[str]:
+    """Yield the table of arrays, the largest first, and how many there are."""
+    columns = [
+        Column("ARRAY", most=40),
+        Column("SHAPE"),
+        Column("SIZE", right=True),
+        Column("OFFSET", right=True),
+    ]
+    ordered = sorted(dry.arrays, key=lambda array: -array.size_bytes)
+    yield from _table(columns, [_array(array) for array in ordered], paint)
+    total = sum(array.size_bytes for array in dry.arrays)
+    yield f"{counted(len(dry.arrays), 'array')}, {size(total)}"
+
+
+def _array(array: Array) -> list[str]:
+    shape = " x ".join(map(str, array.shape)) or "one"
+    return [visible(array.dtype), shape, size(array.size_bytes), str(array.offset)]
+
+
+def _table(columns: list[Column], rows: list[list[str]], paint: Paint) -> Iterator[str]:
+    shown = rows[:_MOST_ROWS]
+    widths = widths_of(columns, shown)
+    yield paint.bold(table(columns, widths, [column.head for column in columns]))
+    yield from (table(columns, widths, row) for row in shown)
+    if len(rows) > len(shown):
+        yield f"and {len(rows) - len(shown):,} more: --json has them all"
+
+
+# The document
+
+
+def _document(inspected: Inspected) -> dict[str, Any]:
+    version, dry = inspected.version, inspected.dry
+    return {
+        "file": None if version else inspected.name,
+        "version": version_document(version) if version else None,
+        "size_bytes": len(inspected.data),
+        "sha256": hashlib.sha256(inspected.data).hexdigest(),
+        "refused": inspected.is_refused,
+        "refusals": _refusals(inspected),
+        "protocol": dry.protocol if dry else None,
+        "compression": dry.compression if dry else None,
+        "scikit_learn": written_by(dry.root) if dry else None,
+        "pipeline": _part(summarize(dry.root)) if dry else None,
+        "globals": [_global_document(use) for use in dry.globals] if dry else None,
+        "arrays": [_array_document(array) for array in dry.arrays] if dry else None,
+    }
+
+
+def _refusals(inspected: Inspected) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for refusal in inspected.dry.refusals if inspected.dry else ():
+        found.append(
+            {
+                "reason": refusal.reason,
+                "global": refusal.name,
+                "opcode": refusal.opcode,
+                "offset": refusal.offset,
+            }
+        )
+    if inspected.broken:
+        broken = inspected.broken
+        found += [_bare(reason, None) for reason in broken.refusals]
+        found.append(_bare(broken.reason, broken.offset))
+    return found
+
+
+def _bare(reason: str, offset: int | None) -> dict[str, Any]:
+    return {"reason": reason, "global": None, "opcode": None, "offset": offset}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        "class": part.class_name,
+        "columns": part.columns,
+        "params": dict(part.params),
+        "fitted": dict(part.fitted),
+        "parts": [_part(inner) for inner in part.parts],
+        "note": part.note,
+    }
+
+
+def _global_document(use: GlobalUse) -> dict[str, Any]:
+    return {
+        "name": use.name,
+        "used": list(use.used),
+        "may": str(use.rights).split(", ") if use.rights else [],
+        "verdict": "refused" if use.is_refused else use.verdict,
+        "offset": use.offset,
+    }
+
+
+def _array_document(array: Array) -> dict[str, Any]:
+    return {
+        "dtype": array.dtype,
+        "shape": list(array.shape),
+        "size_bytes": array.size_bytes,
+        "offset": array.offset,
+    }
