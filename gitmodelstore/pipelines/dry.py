@@ -107,6 +107,7 @@ def walk(
     root, end = _run(machine, held)
     if machine.protocol < 2:
         rules.refuse(f"pickle protocol {machine.protocol}", "STOP", end - 1)
+    rules.ended(root, "STOP", end - 1)
     if state.wrappers:
         rules.refuse("an array of joblib's without its bytes", "STOP", end - 1)
     behind += len(held) - end

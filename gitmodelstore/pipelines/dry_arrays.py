@@ -14,6 +14,9 @@ from typing import Any
 from gitmodelstore.pipelines.dry_rules import is_one_of
 from gitmodelstore.pipelines.dry_symbols import Array, Made, Pairs, Symbol
 
+MOST_FIELDS = 2_000_000  # of one file: those of each array are counted
+_FEW_FIELDS = 100  # where only words are wanted
+_MOST_FACTS = 32  # of a wrapper; joblib writes six
 _MOST_DIMENSIONS = 64
 _MOST_NESTED = 8  # structures within structures
 _HAS_OBJECTS = 1  # NPY_ITEM_REFCOUNT among the flags of a dtype
@@ -51,6 +54,27 @@ _PLAIN = {
 
 class Malformed(ValueError):
     """Symbols that do not say what array they describe; the text says what is wrong."""
+
+
+@dataclass(slots=True)
+class Fields:
+    """How many fields of dtypes may still be read: a file can name one dtype many times.
+
+    Attributes:
+        left: of them.
+    """
+
+    left: int = MOST_FIELDS
+
+    def spend(self, count: int) -> None:
+        """Take `count` of them.
+
+        Raises:
+            Malformed: there are not as many.
+        """
+        self.left -= count
+        if self.left < 0:
+            raise Malformed("dtypes of too many fields")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +115,15 @@ class Wrapped:
         return prod(self.shape) * self.dtype.itemsize
 
 
-def read_wrapper(state: Symbol) -> Wrapped:
+def read_wrapper(state: Symbol, fields: Fields) -> Wrapped:
     """Return what the state of a `NumpyArrayWrapper` says.
 
     Raises:
         Malformed: it says no such thing.
     """
-    if type(state) is not Pairs or not all(type(key) is str for key in state.flat[::2]):
+    if type(state) is not Pairs or len(state.flat) > 2 * _MOST_FACTS:
+        raise Malformed("the state of an array is no dict of attributes")
+    if not all(type(key) is str for key in state.flat[::2]):
         raise Malformed("the state of an array is no dict of attributes")
     facts = dict(zip(state.flat[::2], state.flat[1::2], strict=True))
     if not is_one_of(facts.get("subclass"), _CLASSES):
@@ -106,9 +132,8 @@ def read_wrapper(state: Symbol) -> Wrapped:
     if order not in ("C", "F"):
         raise Malformed("an array without an order")
     aligned = facts.get("numpy_array_alignment_bytes") is not None
-    return Wrapped(
-        read_dtype(facts.get("dtype")), read_shape(facts.get("shape")), order == "F", aligned
-    )
+    dtype = read_dtype(facts.get("dtype"), fields)
+    return Wrapped(dtype, read_shape(facts.get("shape")), order == "F", aligned)
 
 
 def array_of(symbol: Symbol) -> Array | None:
@@ -139,7 +164,7 @@ def _in_pickle(made: Made) -> Array | None:
         fortran = order == "F"
     else:
         return None
-    kind, shape = read_dtype(dtype), read_shape(shape)
+    kind, shape = read_dtype(dtype, Fields(_FEW_FIELDS)), read_shape(shape)
     data = memoryview(content if type(content) is bytes else b"")
     items = content if type(content) is list else None
     return Array(
@@ -153,7 +178,7 @@ def scalar_of(made: Made) -> Symbol:
     if not is_one_of(made.of, _SCALAR) or type(given) is not tuple or len(given) != 2:
         return None
     try:
-        dtype = read_dtype(given[0])
+        dtype = read_dtype(given[0], Fields(_FEW_FIELDS))
         if type(given[1]) is not bytes or dtype.has_objects:
             return given[1]
         if dtype.text.lstrip("<>").startswith("U"):
@@ -168,7 +193,7 @@ def scalar_of(made: Made) -> Symbol:
 def dtype_text(made: Made) -> str | None:
     """Return how numpy prints the dtype that `made` is; None where it is none."""
     try:
-        return read_dtype(made).text
+        return read_dtype(made, Fields(_FEW_FIELDS)).text
     except Malformed:
         return None
 
@@ -186,12 +211,13 @@ def read_shape(symbol: Symbol) -> tuple[int, ...]:
     return symbol
 
 
-def read_dtype(symbol: Symbol, level: int = 0) -> Dtype:
+def read_dtype(symbol: Symbol, fields: Fields, level: int = 0) -> Dtype:
     """Return the dtype that a call of `numpy.dtype`, and the state given to it, describe.
 
     Raises:
         Malformed: they describe none that is known here.
     """
+    fields.spend(1)
     if level > _MOST_NESTED:
         raise Malformed("dtypes within dtypes without end")
     if type(symbol) is not Made or not is_one_of(symbol.of, _DTYPE):
@@ -203,7 +229,7 @@ def read_dtype(symbol: Symbol, level: int = 0) -> Dtype:
     state = _Described.of(symbol.state)
     if text in _PLAIN:
         return _plain(text, state)
-    return _flexible(text, state, level)
+    return _flexible(text, state, fields, level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +278,7 @@ def _unit(metadata: Symbol) -> str:
     return f"[{'' if count == 1 else count}{unit}]" if type(unit) is str else ""
 
 
-def _flexible(text: str, state: _Described, level: int) -> Dtype:
+def _flexible(text: str, state: _Described, fields: Fields, level: int) -> Dtype:
     """Return the dtype of texts, bytes and structures, whose size the state says."""
     kind, count = text[:1], text[1:]
     if (
@@ -263,18 +289,18 @@ def _flexible(text: str, state: _Described, level: int) -> Dtype:
         raise Malformed("a dtype that is not known here")
     itemsize = int(count) * (4 if kind == "U" else 1) if state.itemsize is None else state.itemsize
     if state.subarray is not None:
-        return _subarray(state, itemsize, level)
+        return _subarray(state, itemsize, fields, level)
     if state.fields is None:
         sign = ">" if state.big else "<"
         name = f"{sign}U{itemsize // 4}" if kind == "U" else f"{kind}{itemsize}"
         return Dtype(name, itemsize, code=f"{itemsize}s" if kind in "Sa" else None)
-    return _structure(state, itemsize, level)
+    return _structure(state, itemsize, fields, level)
 
 
-def _subarray(state: _Described, itemsize: int, level: int) -> Dtype:
+def _subarray(state: _Described, itemsize: int, fields: Fields, level: int) -> Dtype:
     if type(state.subarray) is not tuple or len(state.subarray) != 2:
         raise Malformed("a dtype of an unknown state")
-    inner = read_dtype(state.subarray[0], level + 1)
+    inner = read_dtype(state.subarray[0], fields, level + 1)
     return Dtype(f"({inner.text}, {_shape(state.subarray[1])})", itemsize, inner.has_objects)
 
 
@@ -282,12 +308,15 @@ def _shape(symbol: Symbol) -> Any:
     return symbol if type(symbol) is int else read_shape(symbol)
 
 
-def _structure(state: _Described, itemsize: int, level: int) -> Dtype:
+def _structure(state: _Described, itemsize: int, fields: Fields, level: int) -> Dtype:
     """Return the dtype of records; its fields must lie within, and its flags tell the truth."""
     if type(state.fields) is not Pairs or type(state.names) is not tuple:
         raise Malformed("a dtype of an unknown state")
+    fields.spend(len(state.fields.flat) + len(state.names))
     pairs = zip(state.fields.flat[::2], state.fields.flat[1::2], strict=True)
-    found = {name: _field(field, itemsize, level) for name, field in pairs if type(name) is str}
+    found = {
+        name: _field(field, itemsize, fields, level) for name, field in pairs if type(name) is str
+    }
     if not all(type(name) is str and name in found for name in state.names):
         raise Malformed("a dtype with names that are no fields")
     has_objects = any(inner.has_objects for inner in found.values())
@@ -297,10 +326,10 @@ def _structure(state: _Described, itemsize: int, level: int) -> Dtype:
     return Dtype(f"[{text}]", itemsize, has_objects)
 
 
-def _field(field: Symbol, itemsize: int, level: int) -> Dtype:
+def _field(field: Symbol, itemsize: int, fields: Fields, level: int) -> Dtype:
     if type(field) is not tuple or len(field) not in (2, 3) or type(field[1]) is not int:
         raise Malformed("a dtype of an unknown state")
-    inner = read_dtype(field[0], level + 1)
+    inner = read_dtype(field[0], fields, level + 1)
     if field[1] < 0 or field[1] + inner.itemsize > itemsize:
         raise Malformed("a field beyond the end of its dtype")
     return inner

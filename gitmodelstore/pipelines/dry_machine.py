@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from gitmodelstore.errors import BrokenPipelineFile
-from gitmodelstore.pipelines.dry_arrays import Malformed, Wrapped, read_wrapper
+from gitmodelstore.pipelines.dry_arrays import Fields, Malformed, Wrapped, read_wrapper
 from gitmodelstore.pipelines.dry_rules import Rules, class_of, is_one_of
 from gitmodelstore.pipelines.dry_scalars import Fault, Scalars
 from gitmodelstore.pipelines.dry_symbols import (
@@ -31,6 +31,7 @@ from gitmodelstore.pipelines.dry_symbols import (
 )
 
 MOST_OPCODES = 20_000_000  # a vocabulary of six million words; seconds, and a gigabyte
+MOST_NAME = 1_000  # characters
 MOST_MARKS = 10_000  # open at once
 
 OPCODES = {
@@ -55,6 +56,7 @@ class Walk:
         rules: what judges it.
         arrays: those met so far.
         left: how many opcodes may still come.
+        fields: how many fields of dtypes may still come.
         wrappers: how many of joblib's wrappers wait for their array.
     """
 
@@ -64,6 +66,17 @@ class Walk:
     arrays: list[Array] = field(default_factory=list)
     left: int = MOST_OPCODES
     wrappers: int = 0
+    fields: Fields = field(default_factory=Fields)
+
+    def spend(self, count: int) -> None:
+        """Take as many opcodes as `count` items are worth that are looked at once more.
+
+        Raises:
+            Fault: there are not as many left.
+        """
+        self.left -= count
+        if self.left < 0:
+            raise Fault(f"it has more than {MOST_OPCODES:,} opcodes")
 
 
 class _Stopped(Exception):
@@ -325,6 +338,8 @@ class Machine(Scalars):
         return at
 
     def _name(self, module: str, name: str, at: int) -> None:
+        if len(module) + len(name) > MOST_NAME:
+            raise Fault("a name that is too long")
         if self.protocol < _FIRST_WITH_NEW_NAMES:
             module, name = _renamed(module, name)
         self.push(self.walk.rules.named(module, name, *self._opcode(at)))
@@ -346,8 +361,6 @@ class Machine(Scalars):
         arguments = self.stack.pop()
         if type(named) is not Pairs:
             self._refuse(at, "named arguments that are no dict")
-        elif type(arguments) is tuple and named.flat:
-            arguments = (*arguments, named)
         self._make(NEW, self.stack.pop(), arguments, at)
         return at
 
@@ -360,6 +373,7 @@ class Machine(Scalars):
     def on_build(self, at: int) -> int:
         state = self.stack.pop()
         target = self.stack[-1]
+        self.walk.spend(_weight(state))
         self.walk.rules.given_state(target, state, *self._opcode(at))
         if type(target) is not Made:
             return at
@@ -377,7 +391,7 @@ class Machine(Scalars):
         if self.frame_end is not None and at != self.frame_end:
             raise Fault("the bytes of an array begin within a frame")
         try:
-            wrapped = read_wrapper(state)
+            wrapped = read_wrapper(state, self.walk.fields)
         except Malformed as error:
             raise Fault(str(error)) from error
         array, end = (
@@ -453,6 +467,12 @@ class Machine(Scalars):
         self._refuse(at, "a forbidden opcode")
         self.push(Unknown())
         return end
+
+
+def _weight(state: Symbol) -> int:
+    """Return how many items of a state are looked at."""
+    parts = state if type(state) is tuple and len(state) == 2 else (state,)
+    return sum(len(part.flat) for part in parts if type(part) is Pairs)
 
 
 def _extended(held: list[Symbol] | tuple[()], items: list[Symbol]) -> list[Symbol]:

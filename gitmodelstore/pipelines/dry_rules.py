@@ -25,6 +25,7 @@ from gitmodelstore.pipelines.rights import (
 
 MOST_REFUSALS = 200  # of one file: a hostile one can give a reason every few bytes
 _MOST_TEXT = 120
+_MOST_IN_KEY = 100  # items of a tuple
 
 # The classes that are dicts, so that items may be set on their instances.
 _DICTS = {
@@ -187,6 +188,14 @@ class Rules:
             elif name == "_parse_arg_template" and not _is_template(value):
                 self.refuse("a template that is not scipy's", opcode, offset, _shown(cls))
 
+    def ended(self, root: Symbol, opcode: str, offset: int) -> None:
+        """Judge what the whole file holds; a class of the reader's own may be made in any way."""
+        is_object = type(root) is Made and (root.way == NEW or _is_trusted(root.of))
+        if not is_object:
+            kind = class_of(root) if type(root) is Made else type(root).__name__.lower()
+            name = {"pairs": "dict", "items": "set"}.get(str(kind), str(kind))
+            self.refuse(f"it holds '{shortened(name)}', not a fitted estimator", opcode, offset)
+
     # Containers
 
     def filled(self, target: Symbol, keys: Sequence[Symbol], opcode: str, offset: int) -> bool:
@@ -246,7 +255,11 @@ def _is_trusted(symbol: Symbol) -> bool:
 def _is_simple(key: Symbol) -> bool:
     """Whether a key is a scalar, numpy's and the standard library's included, or a flat tuple."""
     if type(key) is tuple:
-        return all(type(item) in _SIMPLE_KEYS or type(item) is Made for item in key)
+        return len(key) <= _MOST_IN_KEY and all(map(_is_scalar, key))
+    return _is_scalar(key)
+
+
+def _is_scalar(key: Symbol) -> bool:
     return type(key) in _SIMPLE_KEYS or (type(key) is Made and key.way != NEW)
 
 

@@ -197,16 +197,18 @@ class Scalars:
         return at + 1
 
     def on_long_binput(self, at: int) -> int:
-        self.memo[_UINT4(self.data, at)[0]] = self.stack[-1]
+        self._keep(_UINT4(self.data, at)[0])
         return at + 4
 
     def on_put(self, at: int) -> int:
         text, end = self.line(at)
-        index = int(text)
-        if not 0 <= index < 1 << 32:
+        self._keep(int(text))
+        return end
+
+    def _keep(self, index: int) -> None:
+        if not 0 <= index < self.size:  # C's memo is an array as long as the highest index
             raise Fault("an impossible place in the memo")
         self.memo[index] = self.stack[-1]
-        return end
 
     def on_binget(self, at: int) -> int:
         self.push(self.memo[self.data[at]])

@@ -15,16 +15,12 @@ from dataclasses import dataclass, field
 
 from gitmodelstore.pipelines.dry_rules import class_of, shortened
 from gitmodelstore.pipelines.dry_symbols import NEW, Global, Made, Pairs, Symbol
-from gitmodelstore.pipelines.dry_words import (
-    attributes,
-    class_name,
-    counted_estimators,
-    items_of,
-    line_of,
-)
+from gitmodelstore.pipelines.dry_words import Words, class_name, items_of
 
 MOST_LEVELS = 30  # of parts within parts
+_MOST_INSIDE = 100  # parts of a list
 MOST_PARTS = 2_000
+MOST_FACTS = 20_000  # lines of settings and of what fit left
 _MOST_ALIKE = 3  # estimators of one class in a list that are shown one by one
 
 # Not a part of a pipeline: what numpy, scipy and pandas make is a value.
@@ -76,7 +72,7 @@ def summarize(root: Symbol) -> Part:
 
 def written_by(root: Symbol) -> str | None:
     """Return the version of scikit-learn that a pipeline says it was fitted with."""
-    found = attributes(root).get(_VERSION)
+    found = Words().attributes(root).get(_VERSION)
     return shortened(found) if type(found) is str else None
 
 
@@ -85,13 +81,15 @@ class _Teller:
 
     def __init__(self) -> None:
         self._told: set[int] = set()
+        self._words = Words()
+        self._left = MOST_FACTS
 
     def part(self, name: str, symbol: Symbol, level: int = 0, columns: str | None = None) -> Part:
         kind = class_name(symbol)
         if type(symbol) is str:  # "passthrough" or "drop" in the place of an estimator
             return Part(name, shortened(symbol), columns)
         if not _has_parts(symbol):
-            return Part(name, kind, columns, note=line_of(symbol))
+            return Part(name, kind, columns, note=self._words.line(symbol))
         if id(symbol) in self._told:
             return Part(name, kind, columns, note="(told before)")
         if level > MOST_LEVELS or len(self._told) >= MOST_PARTS:
@@ -103,13 +101,14 @@ class _Teller:
         params: dict[str, str] = {}
         fitted: dict[str, str] = {}
         parts: list[Part] = []
-        held = _without_doubles(attributes(symbol))
-        for attribute in sorted(held):
+        held = _without_doubles(self._words.attributes(symbol))
+        for attribute in sorted(held)[: self._left]:
+            self._left -= 1
             inside = list(self._inside(attribute, held[attribute], level + 1))
             parts += inside
             if not inside and attribute not in _NOT_TOLD:
                 target = params if _is_param(attribute) else fitted
-                target[shortened(attribute)] = line_of(held[attribute])
+                target[shortened(attribute)] = self._words.line(held[attribute])
         return Part(name, kind, columns, params, fitted, tuple(parts))
 
     def _inside(self, attribute: str, value: Symbol, level: int) -> Iterator[Part]:
@@ -118,14 +117,20 @@ class _Teller:
             yield self.part(shortened(attribute), value, level)
             return
         items = items_of(value)
-        named = [item for item in items if _is_named(item)]
-        if named and len(named) == len(items):
-            for given, held, *rest in named:
-                columns = line_of(rest[0]) if rest else None
+        if not 0 < len(items) <= _MOST_INSIDE:
+            return
+        if all(_is_named(item) for item in items):
+            for given, held, *rest in items:
+                columns = self._words.line(rest[0]) if rest else None
                 yield self.part(shortened(given), held, level, columns)
-        elif _are_few_objects(items) and counted_estimators(value) is None:
+        elif all(_has_parts(item) for item in items) and self._are_shown(items):
             for index, item in enumerate(items):
                 yield self.part(f"{shortened(attribute)}[{index}]", item, level)
+
+    def _are_shown(self, items: list[Symbol]) -> bool:
+        """Whether objects are told of one by one; many of a class, and trees, are counted."""
+        counted = self._words.counted(items)
+        return counted is None or (len(items) <= _MOST_ALIKE and "nodes" not in counted)
 
 
 def _is_param(attribute: str) -> bool:
@@ -139,15 +144,6 @@ def _is_named(item: Symbol) -> bool:
         and len(item) in (2, 3)
         and type(item[0]) is str
         and (type(item[1]) in (Made, str))
-    )
-
-
-def _are_few_objects(items: list[Symbol]) -> bool:
-    kinds = {class_name(item) for item in items[:MOST_PARTS]}
-    return (
-        bool(items)
-        and (len(items) <= _MOST_ALIKE or 1 < len(kinds) <= len(items) <= MOST_LEVELS)
-        and all(_has_parts(item) for item in items)
     )
 
 
