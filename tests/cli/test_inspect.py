@@ -1,0 +1,319 @@
+"""`gms inspect`, and the text that `git diff` and `git log -p` show of a pipeline."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore.cli import main as main_module
+from gitmodelstore.cli.textconv import lines_of
+
+Git = Callable[..., str]
+HEAVY = {"sklearn", "pandas", "joblib", "numpy", "git", "scipy"}
+
+
+class Hostile:
+    """Runs a command when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, ("true",)
+
+
+@pytest.fixture
+def hostile(place: Path) -> Path:
+    path = place / "hostile.joblib"
+    path.write_bytes(pickle.dumps(Hostile(), 4))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _store_is_left_alone(unchanged: None) -> None:
+    """Looking writes nothing, no cache of git's either."""
+
+
+# A file
+
+
+def test_a_file_is_told_without_loading_it(gms, place):
+    data = (place / "first.joblib").read_bytes()
+    stdout, stderr, code = gms("inspect", "first.joblib")
+    lines = stdout.splitlines()
+
+    assert (stderr, code) == ("", 0)
+    assert lines[0] == "first.joblib"
+    assert re.fullmatch(r"  \d\.\d kB, pickle protocol 4, scikit-learn \d+\.\d+\.\d+", lines[1])
+    assert lines[2] == f"  sha256 {hashlib.sha256(data).hexdigest()}"
+    assert lines[4] == "Nothing is known that speaks against loading it"
+    assert "  logisticregression: LogisticRegression" in lines
+    assert "    C = 1.0" in lines
+    assert re.search(r"^GLOBAL +USED +MAY +VERDICT$", stdout, re.M)
+    assert re.search(r"^sklearn\.pipeline\.Pipeline +new, state  new, state  listed$", stdout, re.M)
+    assert re.search(r"^float64  1 x 2 +16 bytes +\d+$", stdout, re.M)
+    assert re.search(r"^\d+ arrays, \d+ bytes$", lines[-1])
+
+
+def test_a_hostile_file_is_told_and_refused(gms, hostile):
+    digest = hashlib.sha256(hostile.read_bytes()).hexdigest()
+
+    assert gms("inspect", "hostile.joblib") == (
+        "hostile.joblib\n"
+        "  42 bytes, pickle protocol 4\n"
+        f"  sha256 {digest}\n"
+        "\n"
+        "Loading it would be refused\n"
+        "  'posix.system' is not a name that may be used (STACK_GLOBAL at 28)\n"
+        "  it holds 'posix.system', not a fitted estimator (STOP at 41)\n"
+        "\n"
+        "posix.system system('true')\n"
+        "\n"
+        "GLOBAL        USED  MAY  VERDICT\n"
+        "posix.system  call  -    refused\n",
+        "",
+        1,
+    )
+
+
+def test_a_broken_file_is_told_and_refused(gms, place):
+    data = (place / "first.joblib").read_bytes()[:300]
+    (place / "cut.joblib").write_bytes(data)
+
+    stdout, stderr, code = gms("inspect", "cut.joblib")
+
+    assert (stderr, code) == ("", 1)
+    assert stdout.startswith("cut.joblib\n  300 bytes\n  sha256 ")
+    assert re.search(r"Loading it would be refused\n  .* \(at \d+\)\n$", stdout)
+
+
+def test_own_classes_are_trusted_by_name(gms, place):
+    data = (place / "first.joblib").read_bytes()
+    name = b"sklearn.preprocessing._data"
+    (place / "own.joblib").write_bytes(data.replace(name, b"teampack.preprocessing.data"))
+
+    assert gms("inspect", "own.joblib").code == 1
+    stdout, _, code = gms("inspect", "own.joblib", "--trust", "teampack")
+    assert code == 0
+    assert re.search(r"^teampack\.preprocessing\.data\.StandardScaler .* trusted$", stdout, re.M)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "'it.joblib' is empty"),
+        (b"a,b\n1,2\n", "'it.joblib' is not a file that joblib wrote"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+            "'it.joblib' is a Git LFS pointer, not the file that it points to",
+        ),
+    ],
+)
+def test_what_joblib_did_not_write_is_named(gms, place, content, said):
+    (place / "it.joblib").write_bytes(content)
+
+    stdout, stderr, code = gms("inspect", "it.joblib")
+
+    assert (stdout, stderr.splitlines()[0], code) == ("", f"error: {said}", 1)
+
+
+def test_a_file_that_is_not_there_is_named(gms):
+    assert gms("inspect", "none.joblib") == ("", "error: there is no file 'none.joblib'\n", 1)
+
+
+# A version
+
+
+def test_a_version_is_read_from_the_store(gms):
+    stdout, stderr, code = gms("inspect", "churn@1.1.0")
+
+    assert (stderr, code) == ("", 0)
+    assert stdout.startswith("churn 1.1.0\n")
+    assert "    C = 3.0\n" in stdout
+
+
+def test_an_unknown_reference_is_an_error(gms):
+    assert gms("inspect", "chrun") == (
+        "",
+        "error: there is no model 'chrun'\nhint: did you mean 'churn'?\n",
+        1,
+    )
+
+
+# The document
+
+
+def test_a_file_as_json(gms, hostile):
+    stdout, stderr, code = gms("inspect", "hostile.joblib", "--json")
+
+    assert (stderr, code) == ("", 1)
+    document = json.loads(stdout)
+    assert document["refusals"][0] == {
+        "reason": "'posix.system' is not a name that may be used",
+        "global": "posix.system",
+        "opcode": "STACK_GLOBAL",
+        "offset": 28,
+    }
+    assert document["globals"] == [
+        {"name": "posix.system", "used": ["call"], "may": [], "verdict": "refused", "offset": 28}
+    ]
+    assert (document["refused"], document["file"], document["version"]) == (
+        True,
+        "hostile.joblib",
+        None,
+    )
+
+
+def test_a_version_as_json(gms):
+    document = json.loads(gms("inspect", "churn", "--json").stdout)
+
+    assert (document["refused"], document["file"]) == (False, None)
+    assert document["version"]["ref"] == "churn@1.1.0"
+    parts = document["pipeline"]["parts"]
+    assert [part["name"] for part in parts] == ["standardscaler", "logisticregression"]
+    assert parts[1]["params"]["C"] == "3.0"
+    assert parts[0]["fitted"]["n_features_in_"] == "2"
+    assert document["arrays"][0]["shape"] == [2]
+
+
+def test_a_broken_file_as_json(gms, place):
+    data = (place / "first.joblib").read_bytes()[:300]
+    (place / "cut.joblib").write_bytes(data)
+
+    document = json.loads(gms("inspect", "cut.joblib", "--json").stdout)
+
+    assert (document["refused"], document["pipeline"]) == (True, None)
+    assert document["refusals"][-1]["reason"]
+
+
+def test_the_page_names_each_key_of_the_document(gms):
+    page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+    text = page.split("## gms inspect")[1].split("\n## ")[0]
+    document = json.loads(gms("inspect", "churn", "--json").stdout)
+    keys = set(document)
+    for held in (document["globals"][0], document["arrays"][0], document["pipeline"]):
+        keys |= set(held)
+
+    assert not [key for key in keys | {"opcode", "reason"} if f"`{key}`" not in text]
+
+
+# What is imported
+
+
+@pytest.mark.parametrize("what", ["first.joblib", "churn"])
+def test_it_imports_nothing_heavy(place, what):
+    program = (
+        "import sys, json\n"
+        "from gitmodelstore.cli.main import main\n"
+        f"code = main(['-C', 'models', 'inspect', {what!r}])\n"
+        "print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)\n"
+    )
+    root = str(Path(main_module.__file__).parents[2])
+
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    code, modules = json.loads(process.stderr.splitlines()[-1])
+    assert code == 0
+    assert not HEAVY & set(modules)
+
+
+# What git shows
+
+
+@pytest.fixture
+def with_gms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `gms` on the path that is the one under test."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "gms").write_text(
+        f'#!/bin/sh\nexec {sys.executable} -m gitmodelstore.cli.main "$@"\n'
+    )
+    (programs / "gms").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(Path(main_module.__file__).parents[2]))
+
+
+@pytest.mark.usefixtures("with_gms")
+def test_git_diff_shows_what_changed(git: Git):
+    shown = git("diff", "churn@v1.0.0", "churn@v1.1.0", "--", "*.joblib").splitlines()
+
+    changed = [line for line in shown if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    assert changed[:2] == ["-    C = 1.0", "+    C = 3.0"]
+    assert changed[2].startswith("-    coef_ = float64 (1, 2) [")
+    assert changed[-1].startswith("+file: ")
+    assert any(
+        line.startswith("@@ ") and line.endswith("logisticregression: LogisticRegression")
+        for line in shown
+    )
+
+
+@pytest.mark.usefixtures("with_gms")
+def test_git_log_shows_a_new_pipeline(git: Git):
+    shown = git("log", "-p", "-1", "--format=%s", "churn@v1.0.0", "--", "*.joblib")
+
+    assert "+++ b/models/churn/pipeline.joblib" in shown
+    assert "\n+Pipeline\n" in shown
+    assert "\n+  logisticregression: LogisticRegression\n" in shown
+
+
+def test_without_gms_git_shows_that_it_changed(git: Git, monkeypatch: pytest.MonkeyPatch):
+    folders = os.environ["PATH"].split(os.pathsep)
+    plain = os.pathsep.join(folder for folder in folders if not (Path(folder) / "gms").exists())
+    monkeypatch.setenv("PATH", plain)
+
+    shown = git("diff", "churn@v1.0.0", "churn@v1.1.0", "--", "*.joblib").splitlines()
+
+    before = git("rev-parse", "churn@v1.0.0:models/churn/pipeline.joblib")
+    after = git("rev-parse", "churn@v1.1.0:models/churn/pipeline.joblib")
+    assert shown[-2:] == [f"-{before}", f"+{after}"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", ["not a file that joblib wrote"]),
+        (b"a,b\n", ["not a file that joblib wrote"]),
+        (b"\x80\x04N", ["joblib file that cannot be read: it ends too early"]),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 34\n",
+            ["Git LFS pointer", "oid sha256:12", "size 34"],
+        ),
+        (
+            pickle.dumps(Hostile(), 4),
+            [
+                "refused: 'posix.system' is not a name that may be used",
+                "refused: it holds 'posix.system', not a fitted estimator",
+                "posix.system system('true')",
+            ],
+        ),
+    ],
+    ids=["empty", "text", "cut", "pointer", "hostile"],
+)
+def test_any_file_has_a_text(program, place, content, said):
+    (place / "it").write_bytes(content)
+
+    stdout, stderr, code = program("textconv", "it")
+
+    assert (stderr, code) == ("", 0)
+    assert stdout.splitlines()[: len(said)] == said
+
+
+def test_the_text_says_nothing_of_this_machine(place):
+    data = (place / "first.joblib").read_bytes()
+    lines = list(lines_of(data))
+
+    assert lines[0] == "Pipeline"
+    assert lines[-1] == f"file: {len(data):,} bytes, sha256:{hashlib.sha256(data).hexdigest()}"
+    assert lines == list(lines_of(data))
