@@ -54,15 +54,20 @@ class Part:
 
     def lines(self, indent: str = "") -> Iterator[str]:
         """Yield the text, a fact a line."""
-        head = self.class_name.rpartition(".")[2]
-        named = f"{self.name}: {head}" if self.name else head
-        yield indent + " ".join(
-            filter(None, (named, self.columns and f"of {self.columns}", self.note))
-        )
+        yield indent + self._head()
         for name, text in (*self.params.items(), *self.fitted.items()):
             yield f"{indent}  {name} = {text}"
         for part in self.parts:
             yield from part.lines(indent + "  ")
+
+    def _head(self) -> str:
+        kind = self.class_name.rpartition(".")[2]
+        note = self.note or ""
+        if note.startswith(kind):
+            kind, note = note, ""
+        of = f"of {self.columns}" if self.columns else ""
+        named = f"{self.name}: {kind}" if self.name else kind
+        return " ".join(filter(None, (named, of, note)))
 
 
 def summarize(root: Symbol) -> Part:

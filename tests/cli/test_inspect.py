@@ -73,7 +73,7 @@ def test_a_hostile_file_is_told_and_refused(gms, hostile):
         "  'posix.system' is not a name that may be used (STACK_GLOBAL at 28)\n"
         "  it holds 'posix.system', not a fitted estimator (STOP at 41)\n"
         "\n"
-        "posix.system system('true')\n"
+        "system('true')\n"
         "\n"
         "GLOBAL        USED  MAY  VERDICT\n"
         "posix.system  call  -    refused\n",
@@ -141,7 +141,7 @@ def test_a_version_is_read_from_the_store(gms):
 def test_an_unknown_reference_is_an_error(gms):
     assert gms("inspect", "chrun") == (
         "",
-        "error: there is no model 'chrun'\nhint: did you mean 'churn'?\n",
+        "error: no model 'chrun'\nhint: did you mean 'churn'?\n",
         1,
     )
 
@@ -295,7 +295,7 @@ def test_without_gms_git_shows_that_it_changed(git: Git, monkeypatch: pytest.Mon
             [
                 "refused: 'posix.system' is not a name that may be used",
                 "refused: it holds 'posix.system', not a fitted estimator",
-                "posix.system system('true')",
+                "system('true')",
             ],
         ),
     ],
