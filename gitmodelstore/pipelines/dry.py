@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.pipelines.compression import MOST_BYTES, compressor_of, decompress
-from gitmodelstore.pipelines.dry_machine import Machine, Walk
+from gitmodelstore.pipelines.dry_machine import Machine
 from gitmodelstore.pipelines.dry_rules import Refusal, Rules
 from gitmodelstore.pipelines.dry_symbols import Array, Items, Made, Pairs, Symbol
+from gitmodelstore.pipelines.dry_walk import Walk
 from gitmodelstore.pipelines.rights import NOBODY, Rights, Trust
 
 MOST_LEVELS = 10_000  # of containers within containers

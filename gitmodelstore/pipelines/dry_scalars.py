@@ -13,6 +13,7 @@ from collections.abc import Callable
 from struct import Struct
 
 from gitmodelstore.pipelines.dry_symbols import Symbol
+from gitmodelstore.pipelines.dry_walk import OPCODES, Fault, Walk
 
 _UINT2 = Struct("<H").unpack_from
 _INT4 = Struct("<i").unpack_from
@@ -21,14 +22,11 @@ _UINT8 = Struct("<Q").unpack_from
 _DOUBLE = Struct(">d").unpack_from
 
 
-class Fault(Exception):
-    """What makes it impossible to read on."""
-
-
 class Scalars:
     """Stack, memo, and what needs no more than those.
 
     Attributes:
+        walk: what this pickle shares with the others of its file.
         data: everything, of which this pickle is a part.
         size: of `data`.
         stack: what was put on it since the last mark.
@@ -36,14 +34,22 @@ class Scalars:
         memo: index to symbol.
     """
 
-    __slots__ = ("data", "memo", "push", "size", "stack")
+    __slots__ = ("data", "memo", "push", "size", "stack", "walk")
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.size = len(data)
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
+        self.data = walk.data
+        self.size = len(walk.data)
         self.stack: list[Symbol] = []
         self.push: Callable[[Symbol], None] = self.stack.append
         self.memo: dict[int, Symbol] = {}
+
+    def refuse(self, at: int, reason: str) -> None:
+        self.walk.rules.refuse(reason, *self.opcode_at(at))
+
+    def opcode_at(self, at: int) -> tuple[str, int]:
+        """Return name and offset of the opcode whose argument begins at `at`."""
+        return OPCODES[self.data[at - 1]], at - 1
 
     def end_of(self, start: int, count: int) -> int:
         """Return where `count` bytes from `start` end.
