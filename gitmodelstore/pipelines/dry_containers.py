@@ -102,10 +102,8 @@ class Containers(Scalars):
     def _extend(self, items: list[Symbol], at: int) -> int:
         self.hold(items, at)
         target = self.stack[-1]
-        if type(target) is list:
+        if self.walk.rules.extended(target, *self.opcode_at(at)):
             target.extend(items)
-        else:
-            self.refuse(at, "items are appended to what is no list")
         return at
 
     def on_empty_dict(self, at: int) -> int:

@@ -198,6 +198,16 @@ class Rules:
 
     # Containers
 
+    def extended(self, target: Symbol, opcode: str, offset: int) -> bool:
+        """Judge items that are appended to `target`; say whether it is a list.
+
+        A class of the reader's own may be one too, of which nobody can know here.
+        """
+        is_list = type(target) is list
+        if not is_list and not (type(target) is Made and _is_trusted(target.of)):
+            self.refuse("items are appended to what is no list", opcode, offset)
+        return is_list
+
     def filled(self, target: Symbol, keys: Sequence[Symbol], opcode: str, offset: int) -> bool:
         """Judge pairs that are set on `target`; say whether it can take them."""
         self.keyed(keys, opcode, offset)

@@ -253,6 +253,18 @@ def test_trust_is_for_plain_names_only():
     assert reasons(an_estimator(b"cmine\nOwn.inner\n"), trust=Trust.of(["mine"])) != []
 
 
+def test_a_class_of_the_readers_own_may_be_a_list_or_a_dict():
+    own = b"cmine\nOwn\n)\x81(NNu(Ne"
+
+    assert reasons(an_estimator(own), trust=Trust.of(["mine.Own"])) == []
+
+
+def test_an_object_array_of_an_old_protocol():
+    dtype = b"cnumpy\ndtype\n" + text("O8") + b"\x85R"
+
+    assert "pickle protocol 0 in an array" in reasons(array(state(dtype=dtype), b"N."))[0]
+
+
 # Arrays
 
 
