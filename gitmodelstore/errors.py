@@ -80,24 +80,6 @@ class NotAPipeline(StoreError):
     """A file or an object that is not a scikit-learn estimator kept by joblib."""
 
 
-class BrokenPipelineFile(StoreError):
-    """A joblib file that cannot be read to its end, damaged or made to mislead.
-
-    Attributes:
-        reason: what is wrong.
-        offset: where, in what was decompressed.
-        refusals: what spoke against loading it until there, each a line.
-    """
-
-    def __init__(
-        self, name: str, reason: str, *, offset: int, refusals: Iterable[str] = ()
-    ) -> None:
-        super().__init__(f"'{name}' cannot be read: {reason} (at {offset})", hint=_COPY_AGAIN)
-        self.reason = reason
-        self.offset = offset
-        self.refusals = tuple(refusals)
-
-
 # What the store holds
 
 
@@ -183,6 +165,24 @@ class MissingObject(StoreError):
 
 class LoadError(StoreError):
     """Verified bytes that could not be turned into a pipeline here."""
+
+
+class BrokenPipelineFile(LoadError):
+    """A joblib file that cannot be read to its end, damaged or made to mislead.
+
+    Attributes:
+        reason: what is wrong.
+        offset: where, in what was decompressed.
+        refusals: what spoke against loading it until there, each a line.
+    """
+
+    def __init__(
+        self, name: str, reason: str, *, offset: int, refusals: Iterable[str] = ()
+    ) -> None:
+        super().__init__(f"'{name}' cannot be read: {reason} (at {offset})", hint=_COPY_AGAIN)
+        self.reason = reason
+        self.offset = offset
+        self.refusals = tuple(refusals)
 
 
 class RefusedPickle(LoadError):

@@ -12,8 +12,8 @@ from typing import Any
 from gitmodelstore.errors import BrokenPipelineFile
 
 MOST_BYTES = 1 << 30  # of what comes out
-_MOST_RATIO = 200  # of what comes out to what goes in, beyond what is always allowed
-_ALWAYS = 1 << 26
+MOST_RATIO = 200  # of what comes out to what goes in, beyond what is always allowed
+ALWAYS_BYTES = 1 << 26
 _PART = 1 << 20
 _GIVEN = 1 << 16  # at a time: zlib copies what it did not take
 _MOST_LZMA_MEMORY = 256 << 20  # level 9 needs 65 MiB
@@ -59,7 +59,7 @@ def decompress(
         raise BrokenPipelineFile(name, "lz4 cannot be decompressed here", offset=0)
     stream, failures = _reader(compressor)
     parts: list[bytes] = []
-    most_bytes = min(most_bytes, _ALWAYS + _MOST_RATIO * len(data))
+    most_bytes = min(most_bytes, ALWAYS_BYTES + MOST_RATIO * len(data))
     total = taken = 0
     try:
         while not stream.eof and taken < len(data):

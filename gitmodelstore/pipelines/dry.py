@@ -19,14 +19,13 @@ from gitmodelstore.pipelines.dry_machine import Machine
 from gitmodelstore.pipelines.dry_rules import Refusal, Rules
 from gitmodelstore.pipelines.dry_symbols import Array, Items, Made, Pairs, Symbol
 from gitmodelstore.pipelines.dry_walk import Walk
-from gitmodelstore.pipelines.rights import NOBODY, Rights, Trust
+from gitmodelstore.pipelines.rights import NOBODY, RIGHTS, Rights, Trust
 
 MOST_LEVELS = 10_000  # of containers within containers
 
 _WRITE_AGAIN = "write it again with `joblib.dump(pipeline, file)`"
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LEAVES = frozenset({str, int, float, bool, bytes, type(None), Array})
-_RIGHTS = ("value", "call", "new", "state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,7 @@ def _run(machine: Machine, held: bytes) -> tuple[Symbol, int]:
 
 def _uses(rules: Rules) -> Iterator[GlobalUse]:
     for held in rules.globals.values():
-        used = tuple(right for right in _RIGHTS if right in held.used)
+        used = tuple(right for right in RIGHTS if right in held.used)
         yield GlobalUse(str(held), used, held.rights, held.verdict, held.offset)
 
 

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from gitmodelstore.pipelines.dry_symbols import NEW, Global, Made, Pairs, Symbol
 from gitmodelstore.pipelines.rights import (
+    ARGUMENT,
     CALL,
+    METHODS,
     OF_SCIKIT_LEARN,
     OF_TRUSTED,
     STATE,
+    TEXT_METHODS,
     VALUE,
     Rights,
     Trust,
@@ -34,11 +37,12 @@ _DICTS = {
     ("collections", "defaultdict"),
     ("sklearn.utils._bunch", "Bunch"),
 }
+_LISTS = {("collections", "deque")}
 _SIMPLE_KEYS = frozenset({str, int, float, bool, bytes, type(None), Global})
 # What functools.update_wrapper leaves on numpy.vectorize, and scipy on its distributions.
 _KNOWN_DUNDERS = ("__name__", "__doc__")
-# Kept by scipy's frozen distributions, boosting that stopped early, and scipy's interp1d.
-_BOUND_METHODS = ("_entropy", "_raw_predict", "_call_linear", "_call_linear_np")
+# Of objects, as `rights` lists them, and of scipy's interp1d, as protocol 2 writes them.
+_BOUND_METHODS = {name for _, name in METHODS} | {"_call_linear", "_call_linear_np"}
 _SLOTS = {("scipy.interpolate._interpolate", "interp1d")}
 
 # scipy.stats._distn_infrastructure.parse_arg_template, with names and numbers filled in.
@@ -137,7 +141,7 @@ class Rules:
         """Note which names stand among `items` as values."""
         for item in items:
             if type(item) is Global:
-                self.use(item, VALUE, opcode, offset)
+                self.use(item, _way_of_holding(item), opcode, offset)
 
     # Objects
 
@@ -204,7 +208,9 @@ class Rules:
         A class of the reader's own may be one too, of which nobody can know here.
         """
         is_list = type(target) is list
-        if not is_list and not (type(target) is Made and _is_trusted(target.of)):
+        other = target.of if type(target) is Made else None
+        takes_items = other is not None and (_is_trusted(other) or is_one_of(other, _LISTS))
+        if not is_list and not takes_items:
             self.refuse("items are appended to what is no list", opcode, offset)
         return is_list
 
@@ -226,11 +232,19 @@ class Rules:
             self.refuse("a key that is no simple value", opcode, offset)
 
 
+def _way_of_holding(symbol: Global) -> str:
+    """Return the right that holding a name takes: whom it is handed to only the guard sees."""
+    rights = symbol.rights
+    is_argument = rights is not None and VALUE not in rights.allowed and ARGUMENT in rights.allowed
+    return ARGUMENT if is_argument else VALUE
+
+
 _DEED = {
     CALL: "it calls",
     NEW: "it makes an instance of",
     STATE: "it gives state to an instance of",
     VALUE: "it holds as a value",
+    ARGUMENT: "it hands over",
 }
 
 
@@ -275,7 +289,10 @@ def _is_scalar(key: Symbol) -> bool:
 
 def _is_bound_method(given: tuple[Symbol, ...]) -> bool:
     """Whether the arguments of getattr ask for one of the methods that honest pipelines keep."""
-    return len(given) == 2 and type(given[1]) is str and given[1] in _BOUND_METHODS
+    if len(given) != 2 or type(given[1]) is not str:
+        return False
+    of_text = is_one_of(given[0], {("builtins", "str")})
+    return given[1] in (TEXT_METHODS if of_text else _BOUND_METHODS)
 
 
 def _is_template(value: Symbol) -> bool:

@@ -18,8 +18,11 @@ import sys
 import weakref
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 from types import ModuleType
 from typing import Any, NoReturn
+
+import numpy as np
 
 from gitmodelstore.errors import RefusedPickle
 from gitmodelstore.pipelines import rights as rules
@@ -27,10 +30,12 @@ from gitmodelstore.pipelines.links import Links
 from gitmodelstore.pipelines.rights import STATE, VALUE, Rights, Trust
 from gitmodelstore.pipelines.source import Source
 
-_WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
+WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 # Bytes that arrays may be made of again and again, beyond those of the file.
 _SPARE_BYTES = 64 << 20
 
+_MOST_KEY_LEVELS = 2  # tuples within a tuple that is a key
+_SCALARS = (str, bytes, int, float, bool, complex, type(None), date, timedelta, type)
 _PACKAGES = ("joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn")
 
 
@@ -184,6 +189,12 @@ class Guard(_Unpickler):  # type: ignore[misc]
         """Return the object that is pickled at this place, between the opcodes."""
         return Guard(self.source, self.file_name, self.trust, outer=self._outer or self).load()
 
+    def check_keys(self, keys: Sequence[Any]) -> None:
+        """Refuse keys that take long to hash, or whose class says how they are hashed."""
+        for key in keys:
+            if not _is_key(key, _MOST_KEY_LEVELS):
+                self.refuse(f"it uses {in_words(key)} as a key")
+
     def spend(self, size_bytes: int) -> None:
         """Take note of memory that is filled from bytes which may be filled from again."""
         outer = self._outer or self
@@ -226,9 +237,9 @@ class Guard(_Unpickler):  # type: ignore[misc]
             listed = rules.OF_TRUSTED
         if listed is None and rules.may_be_of_scikit_learn(module, name):
             listed = rules.OF_SCIKIT_LEARN
-        if listed is None or (self._outer is not None and (module, name) == _WRAPPER):
+        if listed is None or (self._outer is not None and (module, name) == WRAPPER):
             self.refuse(f"it uses '{label}', which is no part of a pipeline", label)
-        if (module, name) == _WRAPPER:
+        if (module, name) == WRAPPER:
             return Named(module, name, listed, Wrapper)
         held = _find(module, name)
         if isinstance(held, ModuleType) or isinstance(held, type) != (listed.kind == rules.CLASS):
@@ -266,6 +277,12 @@ class Guard(_Unpickler):  # type: ignore[misc]
         for label, token in tokens:
             if token() is not None:
                 self.refuse(f"it keeps '{label}', which may only be called", label)
+
+
+def _is_key(value: Any, levels: int) -> bool:
+    if type(value) is tuple:
+        return levels > 0 and all(_is_key(held, levels - 1) for held in value)
+    return type(value) in _SCALARS or isinstance(value, (np.generic, *_SCALARS))
 
 
 # What a name stands for

@@ -18,10 +18,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.errors import LoadError, NotAPipeline, RefusedPickle
+from gitmodelstore.errors import BrokenPipelineFile, LoadError, NotAPipeline, RefusedPickle
 from gitmodelstore.pipelines import rights
+from gitmodelstore.pipelines.compression import (
+    ALWAYS_BYTES,
+    MOST_RATIO,
+    compressor_of,
+    decompress,
+)
 from gitmodelstore.pipelines.rights import NOBODY, Trust
-from gitmodelstore.pipelines.source import Source, decompressed, is_compressed
+from gitmodelstore.pipelines.source import Source
 from gitmodelstore.values.json import hidden_character
 
 if TYPE_CHECKING:
@@ -39,6 +45,7 @@ __all__ = [
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _HIGHEST_PROTOCOL = 5
+_MOST_BYTES = 1 << 36  # of what is decompressed, which is bound by its ratio before
 
 _REQUIREMENTS = "install the versions that its requirements.txt names"
 _WRITE_AGAIN = "write it again with `joblib.dump(pipeline, file)`"
@@ -100,10 +107,16 @@ def load(
             modules or versions that this machine does not have.
     """
     _refuse_other_files(data, name)
-    plain = decompressed(data, name) if is_compressed(data) else data
+    compressor = compressor_of(bytes(data[:64]))
+    plain = _decompressed(data, compressor, name) if compressor else data
     pipeline = _unpickle(data, plain, name, reader or Reader(), sha256)
     _refuse_other_objects(pipeline, name)
     return pipeline
+
+
+def is_compressed(data: bytes | bytearray | memoryview) -> bool:
+    """Whether `data` is compressed; git then finds nothing that two versions share."""
+    return compressor_of(bytes(data[:64])) is not None
 
 
 def load_unsafe(data: bytes | bytearray | memoryview, *, name: str) -> Any:
@@ -181,6 +194,31 @@ def _is_pickle(start: bytes) -> bool:
 
 def _not_joblib(name: str) -> NotAPipeline:
     return NotAPipeline(f"'{name}' is not a file that joblib wrote", hint=_WRITE_AGAIN)
+
+
+def _decompressed(
+    data: bytes | bytearray | memoryview, compressor: str, name: str
+) -> bytes | bytearray:
+    if compressor == "lz4":
+        return _from_lz4(bytes(data), name)
+    content, behind = decompress(bytes(data), compressor, name=name, most_bytes=_MOST_BYTES)
+    if behind:
+        raise RefusedPickle(
+            f"'{name}' is refused: {behind} bytes follow what was compressed", hint=_COPY_AGAIN
+        )
+    return content
+
+
+def _from_lz4(data: bytes, name: str) -> bytearray:
+    try:
+        from lz4.frame import LZ4FrameDecompressor
+    except ImportError as error:
+        raise LoadError(f"'{name}' is compressed with lz4", hint="run `pip install lz4`") from error
+    most = MOST_RATIO * len(data) + ALWAYS_BYTES
+    try:
+        return bytearray(LZ4FrameDecompressor().decompress(data, max_length=most))
+    except (RuntimeError, EOFError) as error:
+        raise BrokenPipelineFile(name, "it cannot be decompressed", offset=0) from error
 
 
 def _unpickle(

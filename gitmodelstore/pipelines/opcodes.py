@@ -14,10 +14,7 @@ from __future__ import annotations
 import pickle
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from gitmodelstore.pipelines.arrays import read
 from gitmodelstore.pipelines.guard import Wrapper, in_words
@@ -32,7 +29,6 @@ Function = Callable[["Guard"], None]
 
 _LEAST_PROTOCOL, _MOST_PROTOCOL = 2, 5
 _MOST_LEVELS = 10_000  # of marks; a linked tree of Birch has hundreds
-_MOST_KEY_LEVELS = 2  # tuples within a tuple that is a key
 _AS_THEY_ARE = (
     *(pickle.PROTO, pickle.FRAME, pickle.STOP, pickle.MARK, pickle.POP, pickle.POP_MARK),
     *(pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE, pickle.BININT, pickle.BININT1, pickle.BININT2),
@@ -51,7 +47,6 @@ _NAMES = {
     if name.isupper() and isinstance(value, bytes) and len(value) == 1
 }
 
-_SCALARS = (str, bytes, int, float, bool, complex, type(None), date, timedelta, type)
 _DICTS = (dict, OrderedDict, defaultdict, Counter)
 
 
@@ -213,7 +208,7 @@ def _set_items(guard: Guard, items: list[Any]) -> None:
         guard.refuse(f"it sets items of {in_words(held)}")
     keys = items[::2]
     if set(map(type, keys)) != {str}:  # nearly always they are
-        _check_keys(guard, keys)
+        guard.check_keys(keys)
     if type(held) is dict:
         held.update(zip(keys, items[1::2], strict=True))
     else:
@@ -231,28 +226,15 @@ def _load_additems(guard: Guard) -> None:
     held = guard.stack[-1]
     if type(held) is not set:
         guard.refuse(f"it adds items to {in_words(held)}")
-    _check_keys(guard, items)
+    guard.check_keys(items)
     held.update(items)
 
 
 @_judged(pickle.FROZENSET)
 def _load_frozenset(guard: Guard) -> None:
     items = guard.pop_mark()
-    _check_keys(guard, items)
+    guard.check_keys(items)
     guard.append(frozenset(items))
-
-
-def _check_keys(guard: Guard, keys: list[Any]) -> None:
-    """Refuse keys that take long to hash, or whose class says how they are hashed."""
-    for key in keys:
-        if not _is_key(key, _MOST_KEY_LEVELS):
-            guard.refuse(f"it uses {in_words(key)} as a key")
-
-
-def _is_key(value: Any, levels: int) -> bool:
-    if type(value) is tuple:
-        return levels > 0 and all(_is_key(held, levels - 1) for held in value)
-    return type(value) in _SCALARS or isinstance(value, (np.generic, *_SCALARS))
 
 
 @_judged(pickle.LONG_BINPUT)

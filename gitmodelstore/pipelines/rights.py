@@ -44,6 +44,21 @@ _BARRED = frozenset(
     }
 )
 
+# What a vectorizer takes as a preprocessor, a tokenizer or an analyzer: a method of str, which
+# pickle writes as a call of getattr.
+TEXT_METHODS = frozenset(
+    {"casefold", "lower", "lstrip", "rsplit", "rstrip", "split", "splitlines", "strip", "swapcase"}
+    | {"title", "upper"}
+)
+# The same of other objects: frozen distributions keep one, histogram boosting that stopped early
+# the other. Module of the object's class, and name.
+METHODS = frozenset(
+    {
+        ("scipy.stats._discrete_distns", "_entropy"),
+        ("sklearn.ensemble._hist_gradient_boosting.gradient_boosting", "_raw_predict"),
+    }
+)
+
 # Where names stood in other releases: module to module, then single names.
 _MOVED_MODULES = {
     "numpy.core": "numpy._core",

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from gitmodelstore.pipelines.arrays import is_shape
-from gitmodelstore.pipelines.rights import ARGUMENT, VALUE, canonical
+from gitmodelstore.pipelines.rights import (
+    ARGUMENT,
+    METHODS,
+    TEXT_METHODS,
+    VALUE,
+    canonical,
+    listed,
+)
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.guard import Guard, Named
@@ -24,16 +31,6 @@ if TYPE_CHECKING:
 Arguments = tuple[Any, ...]
 _Call = Callable[["Guard", "Named", Arguments], Any]
 
-# What a vectorizer takes as a preprocessor, a tokenizer or an analyzer.
-_TEXT_METHODS = frozenset(
-    {"casefold", "lower", "lstrip", "rsplit", "rstrip", "split", "splitlines", "strip", "swapcase"}
-    | {"title", "upper"}
-)
-# Frozen distributions keep one, and histogram boosting that stopped early the other.
-_METHODS = {
-    ("scipy.stats._discrete_distns", "_entropy"),
-    ("sklearn.ensemble._hist_gradient_boosting.gradient_boosting", "_raw_predict"),
-}
 _MOST_OUTPUTS = 1 << 20
 _BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 _RANDOM = "numpy.random._pickle"
@@ -89,9 +86,12 @@ def _getattr(guard: Guard, named: Named, arguments: Arguments) -> Any:
     if len(arguments) != 2 or type(arguments[1]) is not str:
         _refuse(guard, named, "something else than an object and a name")
     held, name = arguments
-    if held is str and name in _TEXT_METHODS:
+    if held is str and name in TEXT_METHODS:
         return getattr(str, name)
-    if (_module(held), name) not in _METHODS:
+    of = guard.of(held)
+    if of is not None and listed(of.module, f"{of.name}.{name}") is not None:
+        return getattr(of.held, name)
+    if (_module(held), name) not in METHODS:
         _refuse(guard, named, f"'{name}' of a {type(held).__name__}")
     return getattr(type(held), name).__get__(held)
 
@@ -140,6 +140,21 @@ def _bytearray(guard: Guard, named: Named, arguments: Arguments) -> Any:
         guard.spend(len(arguments[0]))
         return bytearray(arguments[0], "latin-1")
     _refuse(guard, named, "something else than bytes")
+
+
+def _set(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """A set or a frozen one of a list of keys, as protocols 2 and 3 write them."""
+    if len(arguments) != 1 or type(arguments[0]) is not list:
+        _refuse(guard, named, "something else than a list")
+    guard.check_keys(arguments[0])
+    return named.held(arguments[0])
+
+
+def _bytes(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """No bytes, as protocol 2 writes them."""
+    if arguments:
+        _refuse(guard, named, "arguments")
+    return b""
 
 
 def _counter(guard: Guard, named: Named, arguments: Arguments) -> Any:
@@ -306,6 +321,9 @@ def _tree(guard: Guard, named: Named, arguments: Arguments) -> Any:
 _STAND_INS: Mapping[tuple[str, str], _Call] = {
     ("builtins", "getattr"): _getattr,
     ("builtins", "bytearray"): _bytearray,
+    ("builtins", "bytes"): _bytes,
+    ("builtins", "frozenset"): _set,
+    ("builtins", "set"): _set,
     ("_codecs", "encode"): _encode,
     ("collections", "Counter"): _counter,
     ("collections", "deque"): _deque,

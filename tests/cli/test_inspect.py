@@ -56,7 +56,9 @@ def test_a_file_is_told_without_loading_it(gms, place):
     assert "  logisticregression: LogisticRegression" in lines
     assert "    C = 1.0" in lines
     assert re.search(r"^GLOBAL +USED +MAY +VERDICT$", stdout, re.M)
-    assert re.search(r"^sklearn\.pipeline\.Pipeline +new, state  new, state  listed$", stdout, re.M)
+    assert re.search(
+        r"^sklearn\.pipeline\.Pipeline +new, state  value, new, state  listed$", stdout, re.M
+    )
     assert re.search(r"^float64  1 x 2 +16 bytes +\d+$", stdout, re.M)
     assert re.search(r"^\d+ arrays, \d+ bytes$", lines[-1])
 

@@ -80,7 +80,7 @@ def test_a_name_that_is_not_listed(program, said):
         (
             SCALER + b")R",
             "it calls 'sklearn.preprocessing._data.StandardScaler', "
-            "which may only be: new, state (REDUCE at 100)",
+            "which may only be: value, new, state (REDUCE at 100)",
         ),
         (
             b"cnumpy\nexp\n)R",

@@ -105,6 +105,7 @@ def _noting_state(recorder: Recorder) -> None:
         found = recorder.of(state["subclass"])
         assert found is not None
         recorder.note((found.module, found.name), ARGUMENT)
+        recorder.note(guard.WRAPPER, STATE)
     else:
         recorder.note((held.__module__, held.__qualname__), STATE)
     opcodes.FUNCTIONS[pickle.BUILD[0]](recorder)
@@ -150,6 +151,10 @@ def families() -> Iterator[tuple[str, str, str]]:
     for name in vars(interp1d):
         if name.startswith("_call_"):
             yield interp1d.__module__, f"interp1d.{name}", VALUE
+    # Protocols 2 and 3 have no opcodes for these, and write methods of a class as attributes.
+    for name in ("bytes", "frozenset", "set"):
+        yield "builtins", name, CALL
+    yield interp1d.__module__, "interp1d", ARGUMENT
     yield "datetime", "time", CALL
     yield "collections", "deque", CALL
     yield "numpy", "memmap", ARGUMENT
