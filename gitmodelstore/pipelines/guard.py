@@ -26,6 +26,7 @@ import numpy as np
 
 from gitmodelstore.errors import RefusedPickle
 from gitmodelstore.pipelines import rights as rules
+from gitmodelstore.pipelines.joblib_arrays import Dtypes
 from gitmodelstore.pipelines.links import Links
 from gitmodelstore.pipelines.rights import STATE, VALUE, Rights, Trust
 from gitmodelstore.pipelines.source import Source
@@ -74,16 +75,26 @@ class Guard(_Unpickler):  # type: ignore[misc]
         source: the bytes; where it stands afterwards says where the pickle ended.
         name: what to call the file in errors.
         trust: what the reader trusts besides scikit-learn's world.
+        private: whether the bytes are writable memory that is handed over: arrays are then
+            views on them.
         outer: of the pickle in which this one is nested, in an array of objects.
     """
 
     def __init__(
-        self, source: Source, name: str, trust: Trust = rules.NOBODY, outer: Guard | None = None
+        self,
+        source: Source,
+        name: str,
+        trust: Trust = rules.NOBODY,
+        *,
+        private: bool = False,
+        outer: Guard | None = None,
     ) -> None:
         super().__init__(source)
         self.source = source
         self.file_name = name
         self.trust = trust
+        self.private = private
+        self.dtypes: Dtypes = outer.dtypes if outer else Dtypes()
         self.named: dict[tuple[str, str], Named] = outer.named if outer else {}
         self._by_id: dict[int, Named] = outer._by_id if outer else {}
         self._outer = outer
@@ -286,6 +297,25 @@ def _is_key(value: Any, levels: int) -> bool:
 
 
 # What a name stands for
+
+
+def find_known(module: str, name: str, trust: Trust = rules.NOBODY) -> Any:
+    """Return what a name stands for that the table or the reader's trust allows.
+
+    For bytes that the guarded walk has found harmless: what each name is used for was
+    judged there.
+
+    Raises:
+        RefusedPickle: neither allows it.
+        ModuleNotFoundError, AttributeError: it is not here.
+    """
+    held = _find(module, name)
+    if rules.listed(module, name) is None and not (
+        (trust.covers(module, name) and _is_defined_in(held, module))
+        or (rules.may_be_of_scikit_learn(module, name) and _is_of_scikit_learn(held))
+    ):
+        raise RefusedPickle(f"'{module}.{name}' is no part of a pipeline", name=f"{module}.{name}")
+    return held
 
 
 def _find(module: str, name: str) -> Any:

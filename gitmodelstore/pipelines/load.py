@@ -12,9 +12,10 @@ import io
 import os
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,8 @@ def load(
     docs/security.md.
 
     Args:
-        data: the whole file, plain or in any of joblib's compressions.
+        data: the whole file, plain or in any of joblib's compressions. Writable memory is
+            handed over: the arrays become views on it, and the caller lets go of it.
         name: what to call it in errors, such as "pipeline.joblib".
         reader: None for one who trusts nobody and notes nothing.
         sha256: of `data`, in hexadecimal, where it was just taken; None takes it when
@@ -248,7 +250,7 @@ def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust) -> Any:
     from gitmodelstore.pipelines.guard import Guard
 
     source = Source(data)
-    pipeline = Guard(source, name, trust).load()
+    pipeline = Guard(source, name, trust, private=_is_private(data)).load()
     if source.left_bytes():
         raise RefusedPickle(
             f"'{name}' is refused: {source.left_bytes()} bytes follow its end", hint=_COPY_AGAIN
@@ -258,7 +260,20 @@ def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust) -> Any:
 
 def _again(data: bytes | bytearray | memoryview, name: str, trust: Trust) -> Any:
     """Return what the C unpickler makes of bytes that the guarded walk found harmless."""
+    from gitmodelstore.pipelines.fast_load import fast_load, is_fast_here
+    from gitmodelstore.pipelines.guard import find_known
+    from gitmodelstore.pipelines.joblib_arrays import NotFast
+
+    if is_fast_here():
+        with suppress(NotFast):
+            find = partial(find_known, trust=trust)
+            return fast_load(data, find, private=_is_private(data))
     return _walk(data, name, trust)
+
+
+def _is_private(data: bytes | bytearray | memoryview) -> bool:
+    """Whether it is memory that was made for this load: whoever keeps bytes hands out read-only."""
+    return not memoryview(data).readonly
 
 
 def verdict_of(sha256: str, trust: Trust) -> str:

@@ -15,13 +15,14 @@ class Source(io.BufferedReader):
         data: all of them; they are not copied as a whole.
 
     Attributes:
+        view: the bytes.
         size_bytes: how many there are.
     """
 
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
-        held = memoryview(data).cast("B")
-        self.size_bytes = held.nbytes
-        super().__init__(_Memory(held), _BUFFER_BYTES)
+        self.view = memoryview(data).cast("B")
+        self.size_bytes = self.view.nbytes
+        super().__init__(_Memory(self.view), _BUFFER_BYTES)
 
     def left_bytes(self) -> int:
         """Return how many bytes are still to be read."""
@@ -39,15 +40,6 @@ class Source(io.BufferedReader):
         if len(taken) < size_bytes:
             raise EOFError
         return taken
-
-    def fill(self, target: memoryview) -> None:
-        """Fill writable memory with the next bytes.
-
-        Raises:
-            EOFError: there are not so many.
-        """
-        if self.readinto(target) < target.nbytes:
-            raise EOFError
 
 
 class _Memory(io.RawIOBase):
@@ -67,4 +59,12 @@ class _Memory(io.RawIOBase):
         return part.nbytes
 
     def tell(self) -> int:
+        return self._position
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._data.nbytes}
+        self._position = base[whence] + position
         return self._position
