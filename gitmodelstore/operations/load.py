@@ -20,6 +20,7 @@ from gitmodelstore.values.policy import WITHDRAWN
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.plumbing.verdicts import Verdicts
 
 
 def load(
@@ -58,7 +59,8 @@ def load(
     if version.status == WITHDRAWN:
         notify(f"{version} was withdrawn; see why with `gms log {version.model}`")
     manifest = snapshot.manifest(version)
-    data = read_verified(snapshot, version, PIPELINE, manifest)
+    remembered = reader.verdicts if reader else None
+    data = read_verified(snapshot, version, PIPELINE, manifest, remembered)
     said = difference_of(version, manifest.environment, environment)
     name = f"{folder(version.model)}/{PIPELINE} of {version}"
     with one_warning(manifest.environment):
@@ -75,7 +77,11 @@ def load(
 
 
 def read_verified(
-    snapshot: Snapshot, version: ModelVersion, name: str, manifest: Manifest | None = None
+    snapshot: Snapshot,
+    version: ModelVersion,
+    name: str,
+    manifest: Manifest | None = None,
+    remembered: Verdicts | None = None,
 ) -> memoryview:
     """Return the bytes of a file of a version, checked against its manifest.
 
@@ -85,6 +91,7 @@ def read_verified(
     Args:
         snapshot, version, name: which file.
         manifest: of that version, where the caller has read it.
+        remembered: where it is noted which large files were hashed before; None to hash.
 
     Raises:
         StoreError: the version has no such file.
@@ -103,9 +110,11 @@ def read_verified(
     if entry is None:
         return data
     pointer = lfs.read_pointer(data)
+    found = None
     if pointer is not None and entry.sha256 == pointer.sha256:
-        data = lfs.read(snapshot.repository.common_dir, pointer, path)
-    found = hashlib.sha256(data).hexdigest()
+        content = lfs.read(snapshot.repository.common_dir, pointer, path, remembered)
+        data, found = content.data, content.sha256
+    found = found or hashlib.sha256(data).hexdigest()
     if (found, data.nbytes) != (entry.sha256, entry.size_bytes):
         raise IntegrityError(
             f"{path} of {version} is not the file that was released: {data.nbytes} bytes of "

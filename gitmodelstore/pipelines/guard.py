@@ -100,6 +100,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         self._outer = outer
         self._frame: io.BytesIO | None = None
         self.links: Links = outer.links if outer else Links()
+        self.wrappers: list[weakref.ref[Wrapper]] = outer.wrappers if outer else []
         self.takers: dict[type, Any] = outer.takers if outer else {}  # see `states`
         self._spare = _SPARE_BYTES + source.size_bytes
 
@@ -285,6 +286,8 @@ class Guard(_Unpickler):  # type: ignore[misc]
         self.named.clear()
         self._by_id.clear()
         del self.stack, self.metastack, self.append
+        if any(wrapper() is not None for wrapper in self.wrappers):
+            self.refuse("it keeps the description of an array in the array's place")
         for label, token in tokens:
             if token() is not None:
                 self.refuse(f"it keeps '{label}', which may only be called", label)

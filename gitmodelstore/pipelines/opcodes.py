@@ -15,6 +15,7 @@ import pickle
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from gitmodelstore.pipelines.arrays import read
 from gitmodelstore.pipelines.guard import Wrapper, in_words
@@ -155,6 +156,8 @@ def _load_newobj(guard: Guard) -> None:
     if type(arguments) is not tuple or (arguments and not issubclass(cls, tuple)):
         guard.refuse(f"it makes a '{named}' of arguments", named)
     stack[-1] = cls.__new__(cls, *arguments)
+    if cls is Wrapper:
+        guard.wrappers.append(ref(stack[-1]))
 
 
 @_judged(pickle.BUILD)

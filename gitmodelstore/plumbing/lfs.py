@@ -9,12 +9,14 @@ Source of the pointer's format: github.com/git-lfs/git-lfs, docs/spec.md.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.errors import MissingObject
+from gitmodelstore.plumbing import mapped
+from gitmodelstore.plumbing.mapped import Content
+from gitmodelstore.plumbing.verdicts import Verdicts
 
 MOST_POINTER_BYTES = 1024
 _POINTER = re.compile(
@@ -78,19 +80,24 @@ def keep(common_dir: Path, temporary: Path, sha256: str) -> Path:
     return path
 
 
-def read(common_dir: Path, pointer: Pointer, path: str) -> memoryview:
-    """Return the content behind a pointer.
+def read(
+    common_dir: Path, pointer: Pointer, path: str, remembered: Verdicts | None = None
+) -> Content:
+    """Return the content behind a pointer, in private memory.
+
+    Args:
+        common_dir: of the repository.
+        pointer: which object.
+        path: what it is to the reader, for the error.
+        remembered: as in `mapped.read`.
 
     Raises:
         MissingObject: it is not on this machine.
     """
     try:
-        with object_path(common_dir, pointer.sha256).open("rb") as file:
-            data = bytearray(os.fstat(file.fileno()).st_size)
-            file.readinto(data)
+        return mapped.read(object_path(common_dir, pointer.sha256), pointer.sha256, remembered)
     except FileNotFoundError as error:
         raise MissingObject(
             f"{path}: its Git LFS object {pointer.sha256[:12]} is not on this machine",
             hint="fetch it with `git lfs pull` in the store (package 'git-lfs')",
         ) from error
-    return memoryview(data)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import pygit2
 from pygit2.enums import FileMode, RepositoryOpenFlag
@@ -29,6 +29,7 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.plumbing import loose
 from gitmodelstore.plumbing.checkout import common_dir
+from gitmodelstore.plumbing.mapped import private_memory
 from gitmodelstore.plumbing.packs import Packs
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 PLAIN_FILE = int(FileMode.BLOB)
 _FOLDER = int(FileMode.TREE)
 _MOST_REMEMBERED = 1 << 14
+_PART_BYTES = 1 << 20
 T = TypeVar("T")
 
 # What libgit2 says of damage; of a pack's index whose numbers are wild, any of the last three.
@@ -351,13 +353,14 @@ class Repository:
         Raises:
             MissingObject: it is not on this machine.
             IntegrityError: git's own check of it fails.
+
+        Of a loose one the memory is writable, and the caller's.
         """
         if oid in self._written:
             return self._written[oid]
         with _reading(path):
-            raw = self._loose(oid)
-            if raw is not None:
-                return _inflate_blob(raw, oid, path)
+            with suppress(FileNotFoundError), open(self._loose_path(oid), "rb", 0) as file:
+                return _inflate_blob(file, oid, path)
             held = self._object(oid)
             if not isinstance(held, pygit2.Blob):
                 raise IntegrityError(f"{path}: not a file", path=path)
@@ -379,10 +382,13 @@ class Repository:
     def _loose(self, oid: str) -> bytes | None:
         """Return the file of a loose object, as it is on the disk; None when there is none."""
         try:
-            with open(f"{self._objects}/{oid[:2]}/{oid[2:]}", "rb", buffering=0) as file:
+            with open(self._loose_path(oid), "rb", buffering=0) as file:
                 return file.read()
         except FileNotFoundError:
             return None
+
+    def _loose_path(self, oid: str) -> str:
+        return f"{self._objects}/{oid[:2]}/{oid[2:]}"
 
     # Writing: nothing here is visible until a ref names it
 
@@ -489,19 +495,38 @@ def _inflate(raw: bytes, oid: str) -> bytes:
     return data
 
 
-def _inflate_blob(raw: bytes, oid: str, path: str) -> memoryview:
-    """Return the content of a loose blob, checked against its id.
+def _inflate_blob(file: BinaryIO, oid: str, path: str) -> memoryview:
+    """Return the content of a loose blob, checked against its id, in memory of its own.
+
+    It is read in parts, so that a large one is in memory once.
 
     Raises:
         IntegrityError: it is another object, or no blob.
-        pygit2.GitError: as in `_inflate`.
+        pygit2.GitError: it was cut short, is no zlib stream, or its content has another id.
     """
-    data = _inflate(raw, oid)
-    if hashlib.sha1(data, usedforsecurity=False).hexdigest() != oid:
+    unpacker, digest = zlib.decompressobj(), hashlib.sha1(usedforsecurity=False)
+    data, position = memoryview(b""), 0
+    try:
+        while not unpacker.eof and (part := file.read(_PART_BYTES)):
+            inflated = unpacker.decompress(part)
+            digest.update(inflated)
+            if position == 0 and not data:
+                head, found, inflated = inflated.partition(b"\0")
+                kind, _, size = head.partition(b" ")
+                if not found or kind != b"blob" or not size.isdigit():
+                    raise IntegrityError(f"{path}: not a file", path=path)
+                data = private_memory(int(size))
+            if position + len(inflated) > len(data):
+                raise pygit2.GitError(f"{oid}: more follows than it says")
+            data[position : position + len(inflated)] = inflated
+            position += len(inflated)
+    except zlib.error as error:
+        raise pygit2.GitError(f"{oid}: {error}") from error
+    if not unpacker.eof or position != len(data):
+        raise pygit2.GitError(f"{oid}: the object was cut short")
+    if digest.hexdigest() != oid:
         raise pygit2.GitError(f"{oid}: its content has another id")
-    if not data.startswith(b"blob "):
-        raise IntegrityError(f"{path}: not a file", path=path)
-    return memoryview(data)[data.index(b"\0") + 1 :]
+    return data
 
 
 def _reason(error: Exception, path: Path) -> str:
