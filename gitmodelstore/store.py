@@ -489,19 +489,27 @@ class Store:
         snapshot = self._snapshot()
         return verify(snapshot, ref, Asked(replay, test, target, self._reader()))
 
-    def download(self, ref: str | ModelVersion, target: str | Path | None = None) -> Path:
+    def download(
+        self, ref: str | ModelVersion, target: str | Path | None = None, *, warm: bool = False
+    ) -> Path:
         """Write the files of a version, verified, into a new folder and return it.
 
         Args:
             ref: as everywhere.
             target: the folder; None for `<model>-<version>` in the working directory.
+            warm: also load the pipeline once, and note beside the files that it was found
+                harmless, for `load_model(folder, digest=…)` on a machine that has seen it
+                never before.
+
+        Raises:
+            RefusedPickle, LoadError: `warm`, and it cannot be loaded; nothing is left.
         """
         from gitmodelstore.operations.download import download
 
         snapshot = self._snapshot()
         version = self._resolve(snapshot, ref)
         folder = Path(target or f"{version.model}-{version.version}")
-        return download(snapshot, version, folder)
+        return download(snapshot, version, folder, self._reader() if warm else None)
 
     def read(self, ref: str | ModelVersion, name: str) -> bytes:
         """Return one file of a version, verified."""

@@ -98,6 +98,13 @@ COMMANDS = (
         "gms inspect pipeline.joblib",
         everyday=False,
     ),
+    Entry(
+        "trust",
+        TRUST,
+        "whose classes you load besides scikit-learn's",
+        "gms trust add mypackage",
+        everyday=False,
+    ),
     Entry("help", START, "the commands, or how to use one", "gms help promote", everyday=False),
 )
 # What git calls, and nobody types: the command to the module and function that hold it.

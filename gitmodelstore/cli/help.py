@@ -14,6 +14,7 @@ _OPTIONS = (
     ("-C PATH", "the store, or a folder inside a repository that has one"),
     ("--json", "print one JSON document"),
     ("--no-color", "print without colour"),
+    ("--no-cache", "judge each pipeline anew, and note nothing"),
     ("-q, --quiet", "leave out notes"),
     ("-v, --verbose", "show where a fault of gitmodelstore happened"),
     ("--version", "print the version of gitmodelstore"),

@@ -14,7 +14,9 @@ from gitmodelstore.cli.documents import version_document
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import Column, counted, size, table, visible, widths_of
 from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.usage import trusting
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
+from gitmodelstore.operations.trust import trusted_names
 from gitmodelstore.pipelines.dry import Dry, GlobalUse, walk
 from gitmodelstore.pipelines.dry_symbols import Array
 from gitmodelstore.pipelines.rights import Trust
@@ -50,23 +52,18 @@ class Inspected:
         return self.dry is None or bool(self.dry.refusals)
 
 
+@trusting
 @click.command("inspect")
 @click.argument("what", metavar="FILE|REF")
-@click.option(
-    "--trust",
-    "names",
-    metavar="NAME",
-    multiple=True,
-    help="a class or package of yours; repeatable",
-)
 @click.pass_obj
-def inspect(session: Session, what: str, names: tuple[str, ...]) -> None:
+def inspect(session: Session, what: str) -> None:
     """Show what a joblib file is, without running anything that it names.
 
     FILE is read when there is such a file, else the pipeline of the version REF. Exit
     code 1 says that loading it would be refused.
     """
-    inspected = _inspect(*_read(session, what), Trust.of(names))
+    trust = Trust(trusted_names(session.trusted, Path()))
+    inspected = _inspect(*_read(session, what), trust)
     if session.json:
         session.document(_document(inspected))
     else:

@@ -11,6 +11,7 @@ import click
 from gitmodelstore.cli.documents import version_document
 from gitmodelstore.cli.render import ABBREVIATED
 from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.usage import trusting
 from gitmodelstore.errors import InvalidInput, InvalidMetric
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def _number(name: str, text: str) -> float | int:
     raise click.UsageError(f"metric '{name}' is '{text}', not a number")
 
 
+@trusting
 @click.command("register")
 @click.argument("name")
 @click.argument("file")
@@ -86,7 +88,8 @@ def _number(name: str, text: str) -> float | int:
 def register(session: Session, /, name: str, file: str, **options: Any) -> None:
     """Keep the fitted pipeline in FILE, as joblib.dump wrote it, as a version of model NAME.
 
-    FILE is loaded once, which runs the code that it names, and kept byte for byte.
+    FILE is loaded once, and kept byte for byte. What is no part of a pipeline is refused
+    before it acts; --trust names classes of your own.
     """
     if options["version"] and options["bump"] != "auto":
         raise click.UsageError("--version and --bump exclude each other")

@@ -6,8 +6,10 @@ import click
 
 from gitmodelstore.cli.moves import tell
 from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.usage import trusting
 
 
+@trusting
 @click.command("rollback")
 @click.argument("name")
 @click.option("--to", metavar="VERSION", help="this one; else the last good one before")
@@ -21,9 +23,9 @@ def rollback(
     """Put the production version before back, and withdraw the present one.
 
     Before anything is written, the bytes of the earlier version are verified and
-    loaded here, which runs the code that they name, and the rows of its sample are
-    asked again: a version that answers differently here is refused. --no-replay,
-    which needs a --reason, goes back to it knowingly. History is not rewritten.
+    loaded here, and the rows of its sample are asked again: a version that answers
+    differently here is refused. --no-replay, which needs a --reason, goes back to it
+    knowingly. History is not rewritten.
     """
     if no_replay and not (reason or "").strip():
         raise click.UsageError("--no-replay needs a --reason")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gitmodelstore.store import Store
 
 VARIABLE = "GITMODELSTORE"
+NO_CACHE = "GITMODELSTORE_NO_CACHE"
 
 
 class Session:
@@ -26,6 +27,8 @@ class Session:
         plain: whether --no-color was given.
         quiet: whether to leave out notes.
         verbose: whether to show the traceback of a fault of our own.
+        no_cache: whether to keep out of the user's cache: every load is judged anew.
+        trusted: what --trust named.
         command: the name of the command that runs; None before one is found.
     """
 
@@ -35,6 +38,8 @@ class Session:
         self.plain = False
         self.quiet = False
         self.verbose = False
+        self.no_cache = False
+        self.trusted: tuple[str, ...] = ()
         self.command: str | None = None
         self._store: Store | None = None
 
@@ -55,7 +60,12 @@ class Session:
     def _open(self) -> Store:
         from gitmodelstore.store import Store
 
-        settings: dict[str, Any] = {"notify": self.note, "now": self._moment()}
+        settings: dict[str, Any] = {
+            "notify": self.note,
+            "now": self._moment(),
+            "trusted": self.trusted,
+            "cache": not (self.no_cache or os.environ.get(NO_CACHE)),
+        }
         place = self.place()
         if place is None:
             return Store.open(**settings)

@@ -31,6 +31,7 @@ def _global_options(*, hidden: bool) -> list[click.Option]:
         _option(["-C", "global_path"], "path", hidden, metavar="PATH"),
         _option(["--json", "global_json"], "json", hidden, is_flag=True),
         _option(["--no-color", "global_no_color"], "plain", hidden, is_flag=True),
+        _option(["--no-cache", "global_no_cache"], "no_cache", hidden, is_flag=True),
         _option(["-q", "--quiet", "global_quiet"], "quiet", hidden, is_flag=True),
         _option(["-v", "--verbose", "global_verbose"], "verbose", hidden, is_flag=True),
     ]
@@ -44,6 +45,21 @@ def _option(names: list[str], attribute: str, hidden: bool, **kind: Any) -> clic
             setattr(context.obj, attribute, value)
 
     return click.Option(names, hidden=hidden, expose_value=False, callback=remember, **kind)
+
+
+def trusting(command: click.Command) -> click.Command:
+    """Give a command that loads pipelines the option --trust."""
+    command.params.append(
+        _option(
+            ["--trust", "global_trusted"],
+            "trusted",
+            hidden=False,
+            metavar="NAME",
+            multiple=True,
+            help="a class or package of yours; repeatable",
+        )
+    )
+    return command
 
 
 def as_error(error: click.UsageError, command: str | None) -> tuple[str, str | None]:

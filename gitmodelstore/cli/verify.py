@@ -12,6 +12,7 @@ import click
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import counted, cut, number, visible
 from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.usage import trusting
 from gitmodelstore.values.sample import DIFFERENT, WITHIN
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _MOST_ROWS = 5  # shown of a method; --json has them all
 _MOST_ANSWER = 40  # characters
 
 
+@trusting
 @click.command("verify")
 @click.argument("ref", required=False)
 @click.option("--all", "all_of_them", is_flag=True, help="every version of every model")
@@ -40,8 +42,8 @@ def verify(
 ) -> None:
     """Verify every file of the version REF against its manifest and its tag.
 
-    --replay and --test load the pipeline, which runs the code that it names, unless
-    its bytes are not the ones that were released. The exit code is 1 when a version
+    --replay and --test load the pipeline, unless its bytes are not the ones that were
+    released. The exit code is 1 when a version
     is faulty, or its answers or metrics are different.
     """
     if (ref is None) != all_of_them:

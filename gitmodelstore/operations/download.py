@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gitmodelstore.errors import CannotWrite, StoreError
 from gitmodelstore.operations.load import read_verified
@@ -12,17 +13,25 @@ from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing.repository import writing
 from gitmodelstore.values.model_version import ModelVersion
 
+if TYPE_CHECKING:
+    from gitmodelstore.pipelines.load import Reader
 
-def download(snapshot: Snapshot, version: ModelVersion, target: Path) -> Path:
+
+def download(
+    snapshot: Snapshot, version: ModelVersion, target: Path, warming: Reader | None = None
+) -> Path:
     """Write the files of a version into a new folder, each verified, and return the folder.
 
     Args:
         snapshot, version: which version.
         target: the folder; it must not exist, or be empty.
+        warming: who loads the pipeline once, to leave a verdict beside the files; None
+            for nobody.
 
     Raises:
         CannotWrite: it exists and holds something, or the disk does not take it.
         IntegrityError, MissingObject: a file is not the one that was released; nothing is left.
+        RefusedPickle, LoadError: the pipeline cannot be loaded; nothing is left.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise CannotWrite(
@@ -38,6 +47,10 @@ def download(snapshot: Snapshot, version: ModelVersion, target: Path) -> Path:
             data = read_verified(snapshot, version, name, manifest)
             with writing(target):
                 (partial / name).write_bytes(data)
+        if warming is not None:
+            from gitmodelstore.operations.folder import warm
+
+            warm(partial, warming)
         with writing(target):
             partial.chmod(0o755)  # mkdtemp makes it private
             partial.replace(target)

@@ -179,6 +179,7 @@ def _prepare(
         with Sink(repository, snapshot.policy.lfs_threshold_bytes) as sink:
             names = _fill(sink, pipeline, source, writer)
             stored = _StoredFile(*_keep(sink), sink.size_bytes)
+            _tell_whom_to_trust(names, writer)
             attributes = FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
         code = look.result() if look else None
     captured = capture_environment(names, with_pandas=_is_named(pipeline, what.X_test))
@@ -231,6 +232,14 @@ def _fill(
         if is_compressed(source.data):
             writer.notify("the file is compressed: git cannot share bytes between versions of it")
     return names
+
+
+def _tell_whom_to_trust(names: tuple[str, ...], writer: Writer) -> None:
+    from gitmodelstore.pipelines.rights import wants_trust
+
+    wanted = [name for name in names if wants_trust(name)]
+    if wanted:
+        writer.notify(f"readers will have to trust {', '.join(wanted)}")
 
 
 def _keep(sink: Sink) -> tuple[str, str]:

@@ -254,12 +254,12 @@ class Guard(_Unpickler):  # type: ignore[misc]
         if (module, name) == WRAPPER:
             return Named(module, name, listed, Wrapper)
         held = _find(module, name)
+        if listed is rules.OF_TRUSTED and not _is_defined_in(held, module):
+            self.refuse(f"'{label}' is not a class that is defined there", label)
         if isinstance(held, ModuleType) or isinstance(held, type) != (listed.kind == rules.CLASS):
             self.refuse(f"'{label}' is not the {listed.kind} that it should be", label)
         if listed is rules.OF_SCIKIT_LEARN and not _is_of_scikit_learn(held):
             self.refuse(f"it uses '{label}', which is no part of a pipeline", label)
-        if listed is rules.OF_TRUSTED and not _is_defined_in(held, module):
-            self.refuse(f"'{label}' is not a class that is defined there", label)
         return Named(module, name, listed, held)
 
     def with_right(self, value: Any, right: str, verb: str) -> Named:

@@ -1,0 +1,466 @@
+"""From a version to a pipeline: verdicts, trust, environment, folders, large files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+import joblib
+import pytest
+from sklearn.pipeline import make_pipeline
+
+import gitmodelstore as gms
+from gitmodelstore import Store
+from gitmodelstore.errors import (
+    EnvironmentDiffers,
+    EnvironmentWarning,
+    IntegrityError,
+    InvalidDigest,
+    InvalidInput,
+    NotAStore,
+    RefusedPickle,
+)
+from gitmodelstore.operations import environment
+from gitmodelstore.pipelines import guard, load
+from gitmodelstore.plumbing import mapped
+
+TEAM = """
+from sklearn.base import BaseEstimator, TransformerMixin
+
+class Doubler(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        return X * 2
+
+def innocent():
+    return None
+"""
+
+
+@pytest.fixture
+def churn(store, fitted) -> Store:
+    store.register(fitted, "churn", code=None)
+    return store
+
+
+@pytest.fixture
+def walks(monkeypatch) -> list[str]:
+    """Note each guarded walk."""
+    seen: list[str] = []
+    real = guard.Guard.load
+
+    def noting(self: guard.Guard) -> object:
+        if self._outer is None:
+            seen.append(self.file_name)
+        return real(self)
+
+    monkeypatch.setattr(guard.Guard, "load", noting)
+    return seen
+
+
+@pytest.fixture
+def team(tmp_path, monkeypatch):
+    """A module of a team's own."""
+    (tmp_path / "teamwork.py").write_text(TEAM)
+    monkeypatch.syspath_prepend(tmp_path)
+    import teamwork
+
+    yield teamwork
+    sys.modules.pop("teamwork", None)
+
+
+def full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+class TestVerdicts:
+    def test_the_walk_is_done_once(self, churn, walks, isolated):
+        first = churn.load("churn@1.0.0")
+        again = churn.load("churn@1.0.0")
+
+        assert len(walks) == 1
+        assert again[-1].coef_.tobytes() == first[-1].coef_.tobytes()
+        assert (isolated / ".cache" / "gitmodelstore" / "verdicts").is_dir()
+
+    def test_without_a_cache_it_is_done_each_time(self, churn, walks, isolated):
+        store = Store.open(churn.path, cache=False)
+
+        store.load("churn@1.0.0")
+        store.load("churn@1.0.0")
+
+        assert len(walks) == 2
+        assert not (isolated / ".cache").exists()
+
+    @pytest.mark.parametrize("damage", ["emptied", "other text", "unwritable", "a file", "no home"])
+    def test_a_cache_that_cannot_be_used_stops_no_load(
+        self, churn, walks, isolated, damage, monkeypatch
+    ):
+        folder = isolated / ".cache" / "gitmodelstore" / "verdicts"
+        churn.load("churn@1.0.0")
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        if damage == "no home":
+            monkeypatch.delenv("HOME")
+        elif damage == "a file":
+            for path in files:
+                path.unlink()
+                path.parent.rmdir()
+            folder.rmdir()
+            folder.write_text("")
+        elif damage == "unwritable":
+            for path in files:
+                path.unlink()
+            monkeypatch.setattr(Path, "replace", full)
+        else:
+            for path in files:
+                path.write_text("" if damage == "emptied" else "x" * 64)
+
+        assert churn.load("churn@1.0.0") is not None
+        assert len(walks) == 2
+
+    def test_other_rules_or_libraries_look_again(self, churn, walks, monkeypatch):
+        churn.load("churn@1.0.0")
+        monkeypatch.setattr(load.rights, "rules_digest", lambda: "others")
+        churn.load("churn@1.0.0")
+        monkeypatch.setattr(load, "_versions", lambda: ("scikit-learn 0.0",))
+        churn.load("churn@1.0.0")
+
+        assert len(walks) == 3
+
+    def test_the_fast_way_obeys_the_table_too(self, churn, monkeypatch):
+        churn.load("churn@1.0.0")
+        monkeypatch.setattr(guard.rules, "listed", lambda *_: None)
+        monkeypatch.setattr(guard.rules, "may_be_of_scikit_learn", lambda *_: False)
+
+        with pytest.raises(RefusedPickle):
+            churn.load("churn@1.0.0")
+
+
+class TestTrust:
+    @pytest.fixture
+    def doubled(self, store, team, fitted, X_train, y_train) -> Store:
+        pipeline = make_pipeline(team.Doubler(), *[step for _, step in fitted.steps])
+        store.register(pipeline.fit(X_train, y_train), "churn", code=None)
+        return store
+
+    def test_a_class_of_the_team_is_refused_with_the_way_out(self, doubled):
+        with pytest.raises(RefusedPickle) as caught:
+            doubled.load("churn@1.0.0")
+
+        assert caught.value.name == "teamwork.Doubler"
+        assert "trusted=['teamwork'] in Python, or `gms trust add teamwork`" in caught.value.hint
+
+    @pytest.mark.parametrize("name", ["teamwork", "teamwork.Doubler"])
+    def test_the_caller_can_trust_it(self, doubled, name, X_test):
+        pipeline = Store.open(doubled.path, trusted=[name]).load("churn@1.0.0")
+
+        assert pipeline.predict(X_test).shape == (len(X_test),)
+        again = gms.load_model("churn@1.0.0", store=doubled.path, trusted=[name])
+        assert again.predict(X_test).tolist() == pipeline.predict(X_test).tolist()
+
+    def test_the_environment_can(self, doubled, monkeypatch):
+        monkeypatch.setenv("GITMODELSTORE_TRUSTED", "something, teamwork")
+
+        assert doubled.load("churn@1.0.0") is not None
+
+    def test_the_users_configuration_can(self, doubled, isolated):
+        file = isolated / ".config" / "gitmodelstore" / "config.toml"
+        file.parent.mkdir(parents=True)
+        file.write_text('trusted = ["teamwork"]\n')
+
+        assert doubled.load("churn@1.0.0") is not None
+
+    def test_the_project_can(self, doubled, tmp_path, monkeypatch):
+        (tmp_path / "pyproject.toml").write_text('[tool.gitmodelstore]\ntrusted = ["teamwork"]\n')
+        monkeypatch.chdir(tmp_path)
+
+        assert doubled.load("churn@1.0.0") is not None
+
+    def test_the_store_cannot(self, doubled, git):
+        (doubled.path / "modelstore.toml").write_text('schema = "1.0"\n')
+        git(doubled.path, "config", "gitmodelstore.trusted", "teamwork")
+        manifest = json.loads((doubled.path / "models/churn/manifest.json").read_text())
+        (globals_,) = (held["globals"] for held in manifest["artifacts"] if "globals" in held)
+        assert "teamwork.Doubler" in globals_
+
+        with pytest.raises(RefusedPickle):
+            Store.open(doubled.path).load("churn@1.0.0")
+
+    def test_a_function_of_a_trusted_package_is_refused(self, store, team, tmp_path):
+        joblib.dump(team.innocent, tmp_path / "function.joblib")
+
+        with pytest.raises(RefusedPickle, match="is not a class that is defined there"):
+            load.load_file(tmp_path / "function.joblib", load.Reader(load.Trust.of(["teamwork"])))
+
+    def test_a_verdict_of_one_who_trusts_is_none_of_one_who_does_not(self, doubled):
+        Store.open(doubled.path, trusted=["teamwork"]).load("churn@1.0.0")
+
+        with pytest.raises(RefusedPickle):
+            Store.open(doubled.path).load("churn@1.0.0")
+
+    def test_loading_unsafely_is_another_call(self, doubled, X_test):
+        assert doubled.load_unsafe("churn@1.0.0").predict(X_test).shape == (len(X_test),)
+
+    def test_a_name_that_is_none_is_refused(self, churn):
+        with pytest.raises(InvalidInput, match="is no package and no class"):
+            Store.open(churn.path, trusted=["my package"]).load("churn@1.0.0")
+
+    def test_registering_tells_whom_readers_have_to_trust(
+        self, store, team, fitted, X_train, y_train
+    ):
+        told: list[str] = []
+        telling = Store.open(store.path, notify=told.append)
+        pipeline = make_pipeline(team.Doubler(), *[step for _, step in fitted.steps])
+
+        telling.register(pipeline.fit(X_train, y_train), "churn", code=None)
+
+        assert "readers will have to trust teamwork.Doubler" in told
+
+
+class TestEnvironment:
+    @pytest.fixture
+    def elsewhere(self, churn, monkeypatch) -> Store:
+        """A store of which this is not the machine it was trained on."""
+        real = environment._present
+        versions = {"scikit-learn": "0.24.2", "numpy": real("numpy") + "9"}
+        monkeypatch.setattr(environment, "_present", lambda name: versions.get(name, real(name)))
+        return churn
+
+    def test_the_same_says_nothing(self, churn):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            churn.load("churn@1.0.0")
+            churn.load("churn@1.0.0", environment="exact")
+
+    def test_one_warning_says_what_differs_and_how_to_check(self, elsewhere):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            elsewhere.load("churn@1.0.0")
+
+        (warning,) = caught
+        assert warning.category is EnvironmentWarning
+        assert warning.filename == __file__
+        said = str(warning.message)
+        assert said.startswith("churn 1.0.0 was trained with other versions: scikit-learn ")
+        assert ", here 0.24.2; numpy " in said
+        assert said.endswith("see whether it answers alike: gms verify churn@1.0.0 --replay")
+
+    def test_what_hardly_counts_is_no_warning(self, churn, monkeypatch):
+        real = environment._present
+        monkeypatch.setattr(
+            environment,
+            "_present",
+            lambda name: real(name) + ".9" if name == "numpy" else real(name),
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            churn.load("churn@1.0.0")
+
+        with pytest.raises(EnvironmentDiffers):
+            churn.load("churn@1.0.0", environment="exact")
+
+    def test_exact_refuses_and_ignore_is_silent(self, elsewhere):
+        with pytest.raises(EnvironmentDiffers) as caught:
+            elsewhere.load("churn@1.0.0", environment="exact")
+        assert caught.value.hint == "install what `gms cat churn@1.0.0:requirements.txt` lists"
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            elsewhere.load("churn@1.0.0", environment="ignore")
+
+    def test_another_word_is_refused(self, churn):
+        with pytest.raises(InvalidInput, match="environment='strict' means nothing"):
+            churn.load("churn@1.0.0", environment="strict")
+
+    def test_the_warnings_of_scikit_learn_are_folded_into_it(self, elsewhere, monkeypatch):
+        import sklearn.base
+
+        monkeypatch.setattr(sklearn.base, "__version__", "0.24.2")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            elsewhere.load("churn@1.0.0")
+
+        assert [warning.category for warning in caught] == [EnvironmentWarning]
+
+
+class TestFolders:
+    @pytest.fixture
+    def folder(self, churn, tmp_path) -> Path:
+        return churn.download("churn@1.0.0", tmp_path / "srv" / "churn")
+
+    def test_it_loads_and_says_which_version_it_is(self, folder, fitted, X_test):
+        pipeline = gms.load_model(folder)
+
+        assert pipeline.predict_proba(X_test).tobytes() == fitted.predict_proba(X_test).tobytes()
+        assert str(gms.version_of(pipeline)) == "churn 1.0.0"
+        assert gms.load_model(str(folder)) is not None
+
+    def test_it_needs_no_git_no_home_and_no_disk(self, folder, tmp_path):
+        program = (
+            "import sys, os\n"
+            "from gitmodelstore import load_model\n"
+            f"print(load_model({str(folder)!r}).predict([[0.0] * 30]).shape)\n"
+            "print(sorted({'pygit2', 'git', 'subprocess'} & set(sys.modules) - {'subprocess'}))\n"
+        )
+        for path in (folder, *folder.iterdir()):
+            path.chmod(path.stat().st_mode & ~0o222)
+        root = str(Path(gms.__file__).parents[1])
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program],
+            env={"PATH": "/nowhere", "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"},
+            cwd="/",
+            capture_output=True,
+            text=True,
+        )
+        folder.chmod(0o755)
+
+        assert (done.stdout, done.stderr) == ("(1,)\n[]\n", "")
+
+    def test_a_pinned_manifest_must_be_that_one(self, folder):
+        digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+
+        assert gms.load_model(folder, digest=digest) is not None
+        assert gms.load_model(folder, digest=f"sha256:{digest}") is not None
+        with pytest.raises(IntegrityError, match="is not the manifest that was pinned"):
+            gms.load_model(folder, digest="0" * 64)
+        with pytest.raises(InvalidDigest):
+            gms.load_model(folder, digest="md5:12")
+
+    @pytest.mark.parametrize("damage", ["flipped", "cut short", "longer", "gone"])
+    def test_another_pipeline_is_refused(self, folder, damage):
+        path = folder / "pipeline.joblib"
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        if damage == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(
+                {"flipped": data, "cut short": data[:-9], "longer": data + b"."}[damage]
+            )
+
+        with pytest.raises(IntegrityError, match=r"pipeline\.joblib"):
+            gms.load_model(folder)
+
+    def test_no_such_folder(self, tmp_path):
+        with pytest.raises(NotAStore) as caught:
+            gms.load_model(tmp_path / "nowhere")
+
+        assert "holds no version: manifest.json cannot be read" in str(caught.value)
+        assert caught.value.hint == "write one there with `gms get REF -o DIR`"
+
+    def test_a_warm_one_is_read_fast_by_whoever_pins_it(self, churn, tmp_path, walks, monkeypatch):
+        folder = churn.download("churn@1.0.0", tmp_path / "warm", warm=True)
+        digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+        monkeypatch.delenv("HOME")
+        walks.clear()
+
+        gms.load_model(folder, digest=digest)
+        assert walks == []
+        gms.load_model(folder)
+        assert len(walks) == 1
+
+    def test_several_threads_load_at_once(self, folder, X_test):
+        answers: list[bytes] = []
+
+        def work() -> None:
+            answers.append(gms.load_model(folder).predict_proba(X_test).tobytes())
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert len(answers) == 8
+        assert len(set(answers)) == 1
+
+
+class TestLargeFiles:
+    @pytest.fixture
+    def large(self, store, git, fitted) -> Store:
+        (store.path / "modelstore.toml").write_text(
+            'schema = "1.0"\n[storage]\nlfs_threshold = "1 KiB"\n'
+        )
+        git(store.path, "commit", "--quiet", "--all", "-m", "use LFS")
+        store.register(fitted, "churn", code=None)
+        return store
+
+    @pytest.fixture
+    def hashes(self, monkeypatch) -> list[str | None]:
+        """Note the digest of each large file that is read; None where it was remembered."""
+        seen: list[str | None] = []
+        real = mapped.read
+
+        def noting(*args: object) -> mapped.Content:
+            content = real(*args)  # type: ignore[arg-type]
+            is_mapped = type(content.data.obj).__name__ == "mmap"
+            seen.append(None if is_mapped else content.sha256)
+            return content
+
+        monkeypatch.setattr(mapped, "read", noting)
+        return seen
+
+    def settle(self, monkeypatch) -> None:
+        monkeypatch.setattr(mapped, "_SETTLED_NS", 0)
+
+    def test_a_remembered_one_is_mapped_and_not_hashed(self, large, hashes, monkeypatch, X_test):
+        self.settle(monkeypatch)
+
+        first = large.load("churn@1.0.0").predict_proba(X_test)
+        again = large.load("churn@1.0.0").predict_proba(X_test)
+
+        assert [found is None for found in hashes] == [False, True]
+        assert again.tobytes() == first.tobytes()
+
+    def test_what_was_just_written_is_not_remembered(self, large, hashes):
+        large.load("churn@1.0.0")
+        large.load("churn@1.0.0")
+
+        assert None not in hashes
+
+    def test_a_file_that_others_could_write_is_not(self, large, hashes, monkeypatch):
+        self.settle(monkeypatch)
+        (file,) = (path for path in (large.path / ".git/lfs/objects").rglob("*") if path.is_file())
+        file.chmod(0o644)
+
+        large.load("churn@1.0.0")
+        large.load("churn@1.0.0")
+
+        assert None not in hashes
+
+    def test_another_file_of_that_name_is_hashed_again(self, large, hashes, monkeypatch):
+        self.settle(monkeypatch)
+        large.load("churn@1.0.0")
+        (file,) = (path for path in (large.path / ".git/lfs/objects").rglob("*") if path.is_file())
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.unlink()
+        file.write_bytes(data)
+        file.chmod(0o444)
+
+        with pytest.raises(IntegrityError):
+            large.load("churn@1.0.0")
+
+    def test_writing_to_the_arrays_changes_no_file(self, large, monkeypatch):
+        self.settle(monkeypatch)
+        large.load("churn@1.0.0")
+        pipeline = large.load("churn@1.0.0")
+        pipeline[-1].coef_[:] = 0
+
+        assert large.load("churn@1.0.0")[-1].coef_.any()
+
+    def test_verify_hashes_always(self, large, hashes, monkeypatch):
+        self.settle(monkeypatch)
+        large.load("churn@1.0.0")
+        large.load("churn@1.0.0")
+        hashes.clear()
+
+        assert large.verify("churn@1.0.0").is_sound
+        assert None not in hashes
