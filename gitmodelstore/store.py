@@ -184,6 +184,7 @@ class Store:
         code: str | Path | None = "auto",
         trained_at: datetime | None = None,
         custom: Mapping[str, Any] | None = None,
+        run: bool = True,
     ) -> ModelVersion:
         """Keep a fitted pipeline as a new version of a model.
 
@@ -219,6 +220,8 @@ class Store:
             trained_at: when it was trained, UTC where it names no zone; None is now, or
                 the file's time.
             custom: JSON of your own.
+            run: of a file: False keeps it without loading it, where its classes are neither
+                here nor trusted; the manifest then has what the file says of itself.
 
         Raises:
             UnfittedPipeline, NotAPipeline, UnportablePipeline, FeatureMismatch,
@@ -227,7 +230,8 @@ class Store:
             StoreBusy, LocalChanges, CannotWrite: the store could not take it.
         """
         from gitmodelstore.operations.numbering import Wish
-        from gitmodelstore.operations.register import Submission, register
+        from gitmodelstore.operations.prepare import Submission
+        from gitmodelstore.operations.register import register
 
         script = _script() if code is not None else None
         folder = Path(script.parent if script else ".") if code == "auto" else code
@@ -250,6 +254,7 @@ class Store:
             trained_at=as_moment(trained_at) if trained_at else None,
             custom=custom or {},
             reader=self._reader() if isinstance(pipeline, (str, Path)) else None,
+            run=run,
         )
         return register(self._repository, self._writer(), what)
 

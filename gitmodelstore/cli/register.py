@@ -83,6 +83,7 @@ def _number(name: str, text: str) -> float | int:
 @click.option("--limitations", metavar="TEXT", help="for the model card")
 @click.option("--custom", metavar="FILE", help="a JSON object of your own")
 @click.option("--code", metavar="DIR", help="the training repository; else the one around you")
+@click.option("--no-run", is_flag=True, help="keep FILE without loading it")
 @click.option("--no-code", is_flag=True, help="record no training repository")
 @click.pass_obj
 def register(session: Session, /, name: str, file: str, **options: Any) -> None:
@@ -110,6 +111,7 @@ def register(session: Session, /, name: str, file: str, **options: Any) -> None:
         "bump": options["bump"],
         "allow_backport": options["allow_backport"],
         "if_changed": options["if_changed"],
+        "run": not options["no_run"],
     }
     store = session.store()
     code = None if options["no_code"] else _code(options["code"])

@@ -155,11 +155,17 @@ def load_file(path: str | Path, reader: Reader | None = None) -> PipelineFile:
         RefusedPickle, LoadError: it cannot be read, or `load` says so of its bytes.
     """
     path = Path(path)
-    data, modified_at = _read(path)
+    data, modified_at = read_file(path)
     return PipelineFile(data, load(data, name=path.name, reader=reader), modified_at)
 
 
-def _read(path: Path) -> tuple[bytes, datetime]:
+def read_file(path: Path) -> tuple[bytes, datetime]:
+    """Return the bytes of a file, and when it was last written, UTC.
+
+    Raises:
+        NotAPipeline: there is no such file.
+        LoadError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             modified_at = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, timezone.utc)

@@ -1,0 +1,375 @@
+"""Everything about a new version that does not depend on its number, before the lock.
+
+What takes time is here: reading or pickling, scoring, hashing the data, looking at the
+training code, storing the pipeline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.errors import InvalidInput, StoreError
+from gitmodelstore.operations.numbering import Wish
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.operations.writer import Writer
+from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.plumbing.sink import Sink
+from gitmodelstore.values.fields import Free, MapOf, Text
+from gitmodelstore.values.layout import (
+    ATTRIBUTES,
+    FOLDER_ATTRIBUTES,
+    FOLDER_ATTRIBUTES_LFS,
+    INSTALLED,
+    PIPELINE,
+    REQUIREMENTS,
+    SAMPLE,
+)
+from gitmodelstore.values.manifest import (
+    Card,
+    Code,
+    Dataset,
+    Environment,
+    Feature,
+    PipelineFacts,
+)
+from gitmodelstore.values.sample import ROWS, SYNTHETIC
+
+if TYPE_CHECKING:
+    from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.pipelines.unrun import UnrunFile
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What is to be registered; `Store.register` says what each field means."""
+
+    pipeline: Any
+    model: str
+    wish: Wish
+    X_test: Any = None
+    y_test: Any = None
+    sample: str | None = SYNTHETIC
+    sample_from: Any = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    target: str | None = None
+    card: Mapping[str, str] = field(default_factory=dict)
+    message: str = ""
+    if_changed: bool = False
+    code: Path | None = None
+    entry_point: Path | None = None
+    trained_at: datetime | None = None
+    custom: Mapping[str, Any] = field(default_factory=dict)
+    reader: Reader | None = None
+    run: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that is in the object database, though nothing names it yet."""
+
+    blob: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file that joblib wrote: its bytes, and what it holds or, when it is not run, says."""
+
+    data: bytes
+    pipeline: Any
+    unrun: UnrunFile | None
+
+    @property
+    def is_run(self) -> bool:
+        return self.unrun is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What there is to say of a pipeline before it is stored."""
+
+    features: tuple[Feature, ...] | None
+    sample: bytes | None
+    metrics: Mapping[str, float]
+    facts: PipelineFacts
+    is_named: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything about a version that does not depend on its number."""
+
+    facts: PipelineFacts
+    features: tuple[Feature, ...] | None
+    target: str | None
+    metrics: Mapping[str, float]
+    data: tuple[Dataset, ...]
+    code: Code | None
+    environment: Environment
+    card: Card
+    trained_at: datetime
+    globals: tuple[str, ...]
+    files: Mapping[str, StoredFile]
+    attributes: bytes
+
+
+def prepare(
+    repository: Repository, snapshot: Snapshot, writer: Writer, what: Submission
+) -> Prepared:
+    from gitmodelstore.lineage.code import Look
+    from gitmodelstore.lineage.environment import capture as capture_environment
+
+    card = _card(what.card)
+    _refuse_other_sample(what.sample)
+    _refuse_unwritable(MapOf(Free()), what.custom, "custom")
+    source = _read_file(what)
+    with ExitStack() as stack:
+        # git looks at the training repository while Python scores and pickles.
+        look = stack.enter_context(Look(what.code, what.entry_point)) if what.code else None
+        data = _data(what)
+        seen = _told(source, what) if source and not source.is_run else _asked(source, what, writer)
+        with Sink(repository, snapshot.policy.lfs_threshold_bytes) as sink:
+            names = _fill(sink, what.pipeline, source, writer)
+            stored = StoredFile(*_keep(sink), sink.size_bytes)
+            _tell_whom_to_trust(names, writer)
+            attributes = FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
+        code = look.result() if look else None
+    captured = capture_environment(names, with_pandas=seen.is_named)
+    kept = _kept_files(snapshot, what.model)
+    files = {
+        PIPELINE: stored,
+        REQUIREMENTS: store_file(repository, captured.requirements, kept),
+        INSTALLED: store_file(repository, captured.installed, kept),
+        ATTRIBUTES: store_file(repository, attributes, kept),
+    }
+    if seen.sample is not None:
+        files[SAMPLE] = store_file(repository, seen.sample, kept)
+    return Prepared(
+        facts=seen.facts,
+        features=seen.features,
+        target=what.target or _name_of(what.y_test),
+        metrics=seen.metrics,
+        data=data,
+        code=code,
+        environment=captured.environment,
+        card=card,
+        trained_at=what.trained_at or _modified_at(what.pipeline) or writer.when,
+        globals=names,
+        files=files,
+        attributes=attributes,
+    )
+
+
+def _read_file(what: Submission) -> _Source | None:
+    """Return what a path names; None for a pipeline in memory."""
+    if not isinstance(what.pipeline, (str, Path)):
+        if not what.run:
+            raise InvalidInput("run=False is for files; a pipeline in memory is there already")
+        return None
+    if what.run:
+        from gitmodelstore.pipelines.load import load_file
+
+        loaded = load_file(what.pipeline, what.reader)
+        return _Source(loaded.data, loaded.pipeline, None)
+    from gitmodelstore.pipelines.unrun import look_at
+
+    unrun = look_at(what.pipeline)
+    return _Source(unrun.data, None, unrun)
+
+
+def _asked(source: _Source | None, what: Submission, writer: Writer) -> _Seen:
+    """Return what a pipeline says when it is asked."""
+    from gitmodelstore.pipelines.describe import describe
+    from gitmodelstore.pipelines.features import check_features
+    from gitmodelstore.pipelines.fitted import check_fitted
+    from gitmodelstore.pipelines.scores import check_metrics
+
+    given = check_metrics(what.metrics)
+    pipeline = source.pipeline if source else what.pipeline
+    check_fitted(pipeline)
+    if what.X_test is not None:
+        check_features(pipeline, what.X_test)
+    return _Seen(
+        features=_features(pipeline, what.X_test),
+        sample=_sample(pipeline, what, writer),  # before estimators with copy=False predict
+        metrics={**_scores(pipeline, what), **given},
+        facts=describe(pipeline),
+        is_named=_is_named(pipeline, what.X_test),
+    )
+
+
+def _told(source: _Source, what: Submission) -> _Seen:
+    """Return what a file says of itself that is not to be run."""
+    from gitmodelstore.pipelines.scores import check_metrics
+
+    if what.X_test is not None or what.y_test is not None or what.sample_from is not None:
+        raise InvalidInput(
+            "test rows need the pipeline to run",
+            hint="leave them out, or register without run=False",
+        )
+    assert source.unrun is not None  # noqa: S101 - of a file that is not run there is nothing else
+    return _Seen(None, None, check_metrics(what.metrics), source.unrun.facts, is_named=False)
+
+
+def _fill(sink: Sink, pipeline: Any, source: _Source | None, writer: Writer) -> tuple[str, ...]:
+    """Write the pipeline into the sink and return the names that loading it looks up."""
+    from gitmodelstore.pipelines.dump import dump, globals_of
+    from gitmodelstore.pipelines.load import is_compressed
+    from gitmodelstore.pipelines.unportable import refuse_script_names
+
+    if source is None:
+        names = dump(pipeline, sink).globals
+    else:
+        names = source.unrun.globals if source.unrun else globals_of(source.pipeline)
+    refuse_script_names(names)
+    if source:
+        sink.write(source.data)
+        if is_compressed(source.data):
+            writer.notify("the file is compressed: git cannot share bytes between versions of it")
+    return names
+
+
+def _tell_whom_to_trust(names: tuple[str, ...], writer: Writer) -> None:
+    from gitmodelstore.pipelines.rights import wants_trust
+
+    wanted = [name for name in names if wants_trust(name)]
+    if wanted:
+        writer.notify(f"readers will have to trust {', '.join(wanted)}")
+
+
+def _keep(sink: Sink) -> tuple[str, str]:
+    sha256, blob = sink.keep()
+    return blob, sha256
+
+
+def store_file(
+    repository: Repository, data: bytes, kept: Mapping[str, str] | None = None
+) -> StoredFile:
+    """Store a small file, unless the store is known to have it: each costs a file of git's."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    blob = (kept or {}).get(sha256) or repository.write_blob(data)
+    return StoredFile(blob, sha256, len(data))
+
+
+def _kept_files(snapshot: Snapshot, model: str) -> dict[str, str]:
+    """Return SHA-256 to blob of the files of the model's highest version; none if it is damaged."""
+    highest = snapshot.registry.highest(model)
+    if highest is None:
+        return {}
+    try:
+        version = snapshot.version(model, highest)
+        blobs = snapshot.files(version)
+        entries = snapshot.manifest(version).artifacts
+    except StoreError:
+        return {}
+    return {
+        entry.sha256: blobs[entry.path].oid
+        for entry in entries
+        if entry.path in blobs and entry.path != PIPELINE
+    }
+
+
+def _features(pipeline: Any, X_test: Any) -> tuple[Feature, ...] | None:
+    """Return the input columns: from the test data with their types, else as they were fitted.
+
+    None when neither says, or when they are too many for a manifest.
+    """
+    from gitmodelstore.lineage.frames import features_named, features_of
+    from gitmodelstore.pipelines.features import feature_names
+
+    if X_test is not None:
+        return features_of(X_test)
+    names = feature_names(pipeline)
+    return features_named(names) if names is not None else None
+
+
+def _is_named(pipeline: Any, X_test: Any) -> bool:
+    """Whether the input columns have names, so that whoever predicts needs pandas."""
+    from gitmodelstore.pipelines.features import feature_names
+
+    return feature_names(pipeline) is not None or hasattr(X_test, "columns")
+
+
+def _data(what: Submission) -> tuple[Dataset, ...]:
+    from gitmodelstore.lineage.data import describe
+
+    if not isinstance(what.data, Mapping):
+        raise InvalidInput(
+            f"data: expected a mapping of roles, found {type(what.data).__name__}",
+            hint='write data={"train": "data/train.csv", "test": (X_test, y_test)}',
+        )
+    found = [describe(role, source) for role, source in what.data.items()]
+    if what.X_test is not None and "test" not in what.data:
+        both = what.X_test if what.y_test is None else (what.X_test, what.y_test)
+        found.append(describe("test", both))
+    return tuple(found)
+
+
+def _refuse_other_sample(sample: object) -> None:
+    if sample not in (SYNTHETIC, ROWS, None):
+        raise InvalidInput(
+            f"expected sample '{SYNTHETIC}', '{ROWS}' or None, found {sample!a}",
+            hint=f"'{ROWS}' keeps true rows of X_test, '{SYNTHETIC}' rows that nobody is in",
+        )
+
+
+def _sample(pipeline: Any, what: Submission, writer: Writer) -> bytes | None:
+    """Return the bytes of sample.json; None without rows, or where there can be none."""
+    if what.sample is None or (what.sample_from is None and what.X_test is None):
+        return None
+    from gitmodelstore.pipelines.features import check_features
+    from gitmodelstore.pipelines.retest import inputs_of, read_table
+    from gitmodelstore.pipelines.sampling import NoSample, make_sample
+
+    X = what.X_test
+    if what.sample_from is not None:
+        X = inputs_of(pipeline, read_table(what.sample_from), what.target)
+        check_features(pipeline, X, name="sample_from")
+    try:
+        return make_sample(pipeline, X, what.sample).render()
+    except NoSample as error:
+        writer.notify(f"no sample is kept to replay: {error}")
+        return None
+
+
+def _scores(pipeline: Any, what: Submission) -> dict[str, float]:
+    if what.y_test is None:
+        return {}
+    if what.X_test is None:
+        raise InvalidInput("y_test without X_test", hint="pass the rows that y_test belongs to")
+    from gitmodelstore.pipelines.scores import standard_metrics
+
+    return standard_metrics(pipeline, what.X_test, what.y_test)
+
+
+def _name_of(y_test: Any) -> str | None:
+    name = getattr(y_test, "name", None)
+    return name if isinstance(name, str) else None
+
+
+def _modified_at(pipeline: Any) -> datetime | None:
+    """When the file of a pipeline was last written, which is when training ended; None without."""
+    if not isinstance(pipeline, (str, Path)):
+        return None
+    return datetime.fromtimestamp(Path(pipeline).stat().st_mtime, timezone.utc)
+
+
+def _card(given: Mapping[str, str]) -> Card:
+    _refuse_unwritable(MapOf(Text()), given, "card")
+    sections = {name: text for name, text in given.items() if name not in Card.KEYS}
+    return Card(given.get("intended_use"), given.get("limitations"), sections or None)
+
+
+def _refuse_unwritable(kind: MapOf, value: Any, name: str) -> None:
+    found = list(kind.faults(dict(value) if isinstance(value, Mapping) else value, name))
+    if found:
+        where, what = found[0]
+        raise InvalidInput(f"{where}: {what}")

@@ -1,0 +1,93 @@
+"""What the manifest can say of a file that is not to be run: the facts of a dry walk.
+
+For a file that holds a team's own classes, on a machine that neither has nor trusts
+them. What makes it suspicious besides its unknown classes is refused here too.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitmodelstore.errors import RefusedPickle
+from gitmodelstore.pipelines.dry import walk
+from gitmodelstore.pipelines.load import read_file
+from gitmodelstore.pipelines.rights import Trust
+from gitmodelstore.pipelines.summary import Part, summarize
+from gitmodelstore.values.manifest import PipelineFacts, Step
+
+# What the table leaves out of these is left out on purpose.
+_KNOWN = frozenset({"joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn"})
+_PIPELINE = "sklearn.pipeline.Pipeline"
+
+
+@dataclass(frozen=True, slots=True)
+class UnrunFile:
+    """A file that joblib wrote, looked at without running it.
+
+    Attributes:
+        data: its bytes, as they were read once.
+        facts: what it says of itself: params as text, nothing that needs the classes.
+        globals: the names that loading would look up, sorted.
+    """
+
+    data: bytes
+    facts: PipelineFacts
+    globals: tuple[str, ...]
+
+
+def look_at(path: str | Path) -> UnrunFile:
+    """Return what the file at `path` says of itself.
+
+    Raises:
+        NotAPipeline: there is no such file, or joblib did not write it.
+        RefusedPickle: more speaks against it than classes that are not known here.
+        LoadError: it cannot be read.
+    """
+    path = Path(path)
+    data, _ = read_file(path)
+    dry = walk(data, name=path.name)
+    packages = {use.name.partition(".")[0] for use in dry.globals}
+    unknown = packages - _KNOWN - sys.stdlib_module_names - {"__main__"}
+    refusals = walk(data, name=path.name, trust=Trust(frozenset(unknown))).refusals
+    if refusals:
+        first = refusals[0]
+        raise RefusedPickle(
+            f"'{path.name}' is refused: {first}",
+            name=first.name,
+            opcode=first.opcode,
+            offset=first.offset,
+            hint="look at it with `gms inspect`, which runs nothing",
+        )
+    return UnrunFile(data, _facts(summarize(dry.root)), tuple(sorted(u.name for u in dry.globals)))
+
+
+def _facts(whole: Part) -> PipelineFacts:
+    return PipelineFacts(
+        class_name=whole.class_name,
+        algorithm=_algorithm(whole),
+        steps=_steps(whole),
+        params=dict(sorted(_params(whole, ""))),
+        tuned=(),
+        task=None,
+        classes=None,
+    )
+
+
+def _steps(part: Part) -> tuple[Step, ...]:
+    return tuple(Step(held.name, held.class_name, None, _steps(held)) for held in part.parts)
+
+
+def _params(part: Part, prefix: str) -> Iterator[tuple[str, str]]:
+    for name, text in part.params.items():
+        yield f"{prefix}{name}", text
+    for held in part.parts:
+        yield from _params(held, f"{prefix}{held.name}__")
+
+
+def _algorithm(part: Part) -> str:
+    while part.class_name == _PIPELINE and part.parts:
+        part = part.parts[-1]
+    return part.class_name.rpartition(".")[2]
