@@ -78,6 +78,7 @@ class Store:
         self._wait_seconds = wait_seconds
         self._trusted = trusted
         self._cache = cache
+        self._who_reads: Reader | None = None
         self._identities: tuple[Identity, Identity] | None = None
 
     @classmethod
@@ -556,9 +557,12 @@ class Store:
         )
 
     def _reader(self) -> Reader:
-        from gitmodelstore.operations.reading import reader_of
+        """Return who reads; what is configured is looked up once a store."""
+        if self._who_reads is None:
+            from gitmodelstore.operations.reading import reader_of
 
-        return reader_of(self._trusted, cache=self._cache)
+            self._who_reads = reader_of(self._trusted, cache=self._cache)
+        return self._who_reads
 
     def _writer(self) -> Writer:
         if self._identities is None:

@@ -122,7 +122,7 @@ class TestVerdicts:
             for path in files:
                 path.write_text("" if damage == "emptied" else "x" * 64)
 
-        assert churn.load("churn@1.0.0") is not None
+        assert Store.open(churn.path).load("churn@1.0.0") is not None
         assert len(walks) == 2
 
     def test_other_rules_or_libraries_look_again(self, churn, walks, monkeypatch):
