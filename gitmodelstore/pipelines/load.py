@@ -27,6 +27,7 @@ from gitmodelstore.pipelines.compression import (
     compressor_of,
     decompress,
 )
+from gitmodelstore.pipelines.dry import refuse_other_files
 from gitmodelstore.pipelines.rights import NOBODY, Trust
 from gitmodelstore.pipelines.source import Source
 from gitmodelstore.values.json import hidden_character
@@ -44,7 +45,6 @@ __all__ = [
     "version_warning",
 ]
 
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _HIGHEST_PROTOCOL = 5
 _MOST_BYTES = 1 << 36  # of what is decompressed, which is bound by its ratio before
 
@@ -182,15 +182,7 @@ def read_file(path: Path) -> tuple[bytes, datetime]:
 
 def _refuse_other_files(data: bytes | bytearray | memoryview, name: str) -> None:
     start = bytes(data[:64])
-    if not start:
-        raise NotAPipeline(f"'{name}' is empty", hint=_WRITE_AGAIN)
-    if start.startswith(_LFS_POINTER):
-        raise NotAPipeline(
-            f"'{name}' is a Git LFS pointer, not the file that it points to",
-            hint="run `git lfs pull`",
-        )
-    if start.startswith(b"ZF"):
-        raise NotAPipeline(f"'{name}' was written by a joblib before 0.10", hint=_WRITE_AGAIN)
+    refuse_other_files(start, name)
     if not is_compressed(start) and not _is_pickle(start):
         raise _not_joblib(name)
 

@@ -1,4 +1,4 @@
-"""Writing git's objects, each into a file of its own.
+"""Git's objects in files of their own: written, and read where libgit2 does it badly.
 
 libgit2 could do it, but deflates all at one level, which for a pipeline takes
 longer than pickling it (and inflating it again longer than unpickling), and spends
@@ -16,7 +16,9 @@ import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
+
+from gitmodelstore.plumbing.mapped import private_memory
 
 Kind = Literal["blob", "tree", "commit", "tag"]
 
@@ -24,6 +26,10 @@ STORED = 0  # as it is
 FAST = 1  # deflated at the level that git itself takes for loose objects
 _FOLDER = 0o040000
 _CHUNK = 1 << 20
+
+
+class Damaged(Exception):
+    """An object's file that does not hold what its name says."""
 
 
 def write(objects: Path, kind: Kind, data: bytes | memoryview, level: int) -> str:
@@ -62,6 +68,54 @@ def _is_kept(path: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def check(raw: bytes, oid: str) -> None:
+    """Refuse the file of an object that libgit2 could not read to its end.
+
+    Raises:
+        Damaged: it was cut short, or is no zlib stream.
+    """
+    unpacker = zlib.decompressobj()
+    try:
+        unpacker.decompress(raw)
+    except zlib.error as error:
+        raise Damaged(f"{oid}: {error}") from error
+    if not unpacker.eof:
+        raise Damaged(f"{oid}: the object was cut short")
+
+
+def read_blob(file: BinaryIO, oid: str) -> memoryview:
+    """Return the content of a loose blob, checked against its id, in memory of its own.
+
+    It is read in parts, so that a large one is in memory once.
+
+    Raises:
+        Damaged: it is no blob, was cut short, is no zlib stream, or its content has another id.
+    """
+    unpacker, digest = zlib.decompressobj(), hashlib.sha1(usedforsecurity=False)
+    data, position = memoryview(b""), 0
+    try:
+        while not unpacker.eof and (part := file.read(_CHUNK)):
+            inflated = unpacker.decompress(part)
+            digest.update(inflated)
+            if position == 0 and not data:
+                head, found, inflated = inflated.partition(b"\0")
+                kind, _, size = head.partition(b" ")
+                if not found or kind != b"blob" or not size.isdigit():
+                    raise Damaged(f"{oid}: it is no file")
+                data = private_memory(int(size))
+            if position + len(inflated) > len(data):
+                raise Damaged(f"{oid}: more follows than it says")
+            data[position : position + len(inflated)] = inflated
+            position += len(inflated)
+    except zlib.error as error:
+        raise Damaged(f"{oid}: {error}") from error
+    if not unpacker.eof or position != len(data):
+        raise Damaged(f"{oid}: the object was cut short")
+    if digest.hexdigest() != oid:
+        raise Damaged(f"{oid}: its content has another id")
+    return data
 
 
 def tree_data(entries: Iterable[tuple[str, int, str]]) -> bytes:

@@ -7,14 +7,12 @@ models; how refs move is `refs`' business.
 
 from __future__ import annotations
 
-import hashlib
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pygit2
 from pygit2.enums import FileMode, RepositoryOpenFlag
@@ -29,7 +27,6 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.plumbing import loose
 from gitmodelstore.plumbing.checkout import common_dir
-from gitmodelstore.plumbing.mapped import private_memory
 from gitmodelstore.plumbing.packs import Packs
 
 if TYPE_CHECKING:
@@ -38,11 +35,10 @@ if TYPE_CHECKING:
 PLAIN_FILE = int(FileMode.BLOB)
 _FOLDER = int(FileMode.TREE)
 _MOST_REMEMBERED = 1 << 14
-_PART_BYTES = 1 << 20
 T = TypeVar("T")
 
 # What libgit2 says of damage; of a pack's index whose numbers are wild, any of the last three.
-_DAMAGE = (pygit2.GitError, ValueError, OSError, MemoryError)
+_DAMAGE = (loose.Damaged, pygit2.GitError, ValueError, OSError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +356,7 @@ class Repository:
             return self._written[oid]
         with _reading(path):
             with suppress(FileNotFoundError), open(self._loose_path(oid), "rb", 0) as file:
-                return _inflate_blob(file, oid, path)
+                return loose.read_blob(file, oid)
             held = self._object(oid)
             if not isinstance(held, pygit2.Blob):
                 raise IntegrityError(f"{path}: not a file", path=path)
@@ -374,7 +370,7 @@ class Repository:
         """
         raw = self._loose(oid)
         if raw is not None:
-            _inflate(raw, oid)
+            loose.check(raw, oid)
         else:
             self._packs.check()
         return self._handle[oid]
@@ -477,56 +473,6 @@ def _reading(path: str) -> Iterator[None]:
             path=path,
             hint="run `git fsck` to see what is damaged, and fetch from a sound clone",
         ) from error
-
-
-def _inflate(raw: bytes, oid: str) -> bytes:
-    """Return what the file of a loose object holds: its head, a zero byte, its content.
-
-    Raises:
-        pygit2.GitError: it was cut short, or is no zlib stream.
-    """
-    unpacker = zlib.decompressobj()
-    try:
-        data = unpacker.decompress(raw)
-    except zlib.error as error:
-        raise pygit2.GitError(f"{oid}: {error}") from error
-    if not unpacker.eof:
-        raise pygit2.GitError(f"{oid}: the object was cut short")
-    return data
-
-
-def _inflate_blob(file: BinaryIO, oid: str, path: str) -> memoryview:
-    """Return the content of a loose blob, checked against its id, in memory of its own.
-
-    It is read in parts, so that a large one is in memory once.
-
-    Raises:
-        IntegrityError: it is another object, or no blob.
-        pygit2.GitError: it was cut short, is no zlib stream, or its content has another id.
-    """
-    unpacker, digest = zlib.decompressobj(), hashlib.sha1(usedforsecurity=False)
-    data, position = memoryview(b""), 0
-    try:
-        while not unpacker.eof and (part := file.read(_PART_BYTES)):
-            inflated = unpacker.decompress(part)
-            digest.update(inflated)
-            if position == 0 and not data:
-                head, found, inflated = inflated.partition(b"\0")
-                kind, _, size = head.partition(b" ")
-                if not found or kind != b"blob" or not size.isdigit():
-                    raise IntegrityError(f"{path}: not a file", path=path)
-                data = private_memory(int(size))
-            if position + len(inflated) > len(data):
-                raise pygit2.GitError(f"{oid}: more follows than it says")
-            data[position : position + len(inflated)] = inflated
-            position += len(inflated)
-    except zlib.error as error:
-        raise pygit2.GitError(f"{oid}: {error}") from error
-    if not unpacker.eof or position != len(data):
-        raise pygit2.GitError(f"{oid}: the object was cut short")
-    if digest.hexdigest() != oid:
-        raise pygit2.GitError(f"{oid}: its content has another id")
-    return data
 
 
 def _reason(error: Exception, path: Path) -> str:
