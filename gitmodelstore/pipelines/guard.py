@@ -312,13 +312,14 @@ def find_known(module: str, name: str, trust: Trust = rules.NOBODY) -> Any:
         RefusedPickle: neither allows it.
         ModuleNotFoundError, AttributeError: it is not here.
     """
-    held = _find(module, name)
-    if rules.listed(module, name) is None and not (
-        (trust.covers(module, name) and _is_defined_in(held, module))
-        or (rules.may_be_of_scikit_learn(module, name) and _is_of_scikit_learn(held))
-    ):
-        raise RefusedPickle(f"'{module}.{name}' is no part of a pipeline", name=f"{module}.{name}")
-    return held
+    if rules.listed(module, name) is not None:
+        return _find(module, name)
+    is_trusted = trust.covers(module, name)
+    if is_trusted or rules.may_be_of_scikit_learn(module, name):
+        held = _find(module, name)
+        if _is_defined_in(held, module) if is_trusted else _is_of_scikit_learn(held):
+            return held
+    raise RefusedPickle(f"'{module}.{name}' is no part of a pipeline", name=f"{module}.{name}")
 
 
 def _find(module: str, name: str) -> Any:
@@ -347,8 +348,10 @@ def _of_python_3(module: str, name: str) -> tuple[str, str]:
 
 def _is_of_scikit_learn(cls: type) -> bool:
     """Whether a class is one of those that the open rule covers: see `rights`."""
-    return cls.__module__.startswith("sklearn.") and any(
-        (base.__module__, base.__qualname__) in _BASES for base in cls.__mro__
+    return (
+        isinstance(cls, type)
+        and cls.__module__.startswith("sklearn.")
+        and any((base.__module__, base.__qualname__) in _BASES for base in cls.__mro__)
     )
 
 

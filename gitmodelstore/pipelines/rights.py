@@ -45,6 +45,8 @@ _BARRED = frozenset(
         "discovery",
         "_build_utils",
         "_show_versions",
+        "_mocking",
+        "experimental",
     }
 )
 

@@ -325,18 +325,24 @@ def _are_bitsets(held: Any) -> bool:
 
 
 def _neighbours(guard: Guard, held: Any, state: Any) -> bool:
-    """Whether a tree of neighbours names rows that it has."""
+    """Whether a tree of neighbours names rows that it has, and ends with leaves."""
     if type(state) is not tuple or len(state) < 12:
         return False
-    data, places, nodes = state[0], state[1], state[2]
-    if not all(isinstance(array, np.ndarray) for array in (data, places, nodes)):
+    data, places, nodes, bounds, _, levels, count = state[:7]
+    if not all(isinstance(array, np.ndarray) for array in (data, places, nodes, bounds)):
         return False
-    if places.ndim != 1 or len(places) != len(data) or nodes.dtype.names is None:
+    if nodes.dtype.names is None or nodes.ndim != 1 or bounds.ndim != 3 or data.ndim != 2:
+        return False
+    if places.shape != (len(data),) or not len(nodes) == count == 2**levels - 1 > 0:
         return False
     starts, ends = nodes["idx_start"], nodes["idx_end"]
     return bool(
-        (places.size == 0 or (places.min() >= 0 and places.max() < len(data)))
-        and (nodes.size == 0 or (starts.min() >= 0 and ends.max() <= len(data)))
+        bounds.shape[1:] == (count, data.shape[1])
+        and (places.size == 0 or (places.min() >= 0 and places.max() < len(data)))
+        and starts.min() >= 0
+        and (starts <= ends).all()
+        and ends.max() <= len(data)
+        and (nodes["is_leaf"][count // 2 :] != 0).all()
     )
 
 

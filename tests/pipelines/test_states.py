@@ -1,0 +1,201 @@
+"""States that native code would trust, or that would be executed, are looked at."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import io
+from collections.abc import Callable
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+import scipy.sparse
+import scipy.stats
+from scipy.interpolate import BSpline
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.neighbors import BallTree, KDTree
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from gitmodelstore.errors import LoadError, RefusedPickle
+from gitmodelstore.pipelines.load import load
+
+X = np.random.RandomState(0).normal(size=(60, 3))
+
+
+def keeping(value: Any) -> BaseEstimator:
+    """An estimator that keeps a value."""
+    estimator = StandardScaler().fit(X)
+    estimator.kept_ = value
+    return estimator
+
+
+def loaded(estimator: Any) -> Any:
+    buffer = io.BytesIO()
+    joblib.dump(estimator, buffer)
+    return load(buffer.getvalue(), name="churn.joblib")
+
+
+def tree(change: Callable[[np.ndarray], None]) -> Any:
+    estimator = DecisionTreeRegressor(max_depth=4).fit(X, X[:, 0])
+    state = estimator.tree_.__getstate__()
+    change(state["nodes"])
+    made = type(estimator.tree_)(*estimator.tree_.__reduce__()[1])
+    made.__setstate__(state)
+    estimator.tree_ = made
+    return estimator
+
+
+def boosting(change: Callable[[np.ndarray], None]) -> Any:
+    estimator = HistGradientBoostingRegressor(max_iter=2, min_samples_leaf=2).fit(X, X[:, 0])
+    change(estimator._predictors[1][0].nodes)
+    return estimator
+
+
+def neighbours(cls: type, change: Callable[[list[Any]], None]) -> Any:
+    state = list(cls(X, leaf_size=5).__getstate__())
+    change(state)
+    made = cls.__new__(cls)
+    made.__setstate__(tuple(state))
+    return keeping(made)
+
+
+def matrix(make: Callable[[Any], Any], change: Callable[[Any], None]) -> Any:
+    made = make(scipy.sparse.random(8, 6, density=0.5, random_state=0))
+    change(made)
+    return keeping(made)
+
+
+def twister(position: int) -> Any:
+    state = np.random.RandomState(1)
+    inner = state._bit_generator.state
+    inner["state"]["pos"] = position
+    state._bit_generator.state = inner
+    return keeping(state)
+
+
+def distribution(template: str) -> Any:
+    frozen = scipy.stats.uniform(0, 1)
+    frozen.dist = copy.copy(frozen.dist)
+    frozen.dist._parse_arg_template = template
+    return keeping(frozen)
+
+
+def spline(coefficients: int) -> Any:
+    made = BSpline(np.arange(11.0), np.ones(7), 3)
+    short = np.ones(coefficients)
+    vars(made)["_c" if "_c" in vars(made) else "c"] = short
+    return keeping(made)
+
+
+def put(place: Any, value: Any) -> Callable[[Any], None]:
+    def change(held: Any) -> None:
+        held[place] = value
+
+    return change
+
+
+def field(name: str, place: int, value: Any) -> Callable[[np.ndarray], None]:
+    def change(nodes: np.ndarray) -> None:
+        nodes[name][place] = value
+
+    return change
+
+
+def of_array(name: str, place: int, value: Any) -> Callable[[Any], None]:
+    def change(held: Any) -> None:
+        getattr(held, name)[place] = value
+
+    return change
+
+
+def replaced(number: int, change: Callable[[Any], Any]) -> Callable[[list[Any]], None]:
+    def apply(state: list[Any]) -> None:
+        state[number] = change(state[number].copy())
+
+    return apply
+
+
+def leafless(nodes: np.ndarray) -> np.ndarray:
+    nodes["is_leaf"] = 0
+    return nodes
+
+
+def far(nodes: np.ndarray) -> np.ndarray:
+    nodes["idx_end"][0] = 10**6
+    return nodes
+
+
+HOSTILE: dict[str, Callable[[], Any]] = {
+    "a child beyond the tree": lambda: tree(field("left_child", 0, 10**6)),
+    "a child that is its parent": lambda: tree(field("right_child", 0, 0)),
+    "a child below zero": lambda: tree(field("left_child", 0, -7)),
+    "a feature beyond the columns": lambda: tree(field("feature", 0, 3)),
+    "a feature below zero": lambda: tree(field("feature", 0, -1)),
+    "a node beyond the predictor": lambda: boosting(field("left", 0, 10**6)),
+    "a node that is its parent": lambda: boosting(field("right", 0, 0)),
+    "a set of categories that is none": lambda: boosting(
+        lambda nodes: (
+            field("is_categorical", 0, 1)(nodes),  # type: ignore[func-returns-value]
+            field("bitset_idx", 0, 99)(nodes),  # type: ignore[func-returns-value]
+        )
+    ),
+    "a row beyond the rows": lambda: neighbours(
+        KDTree, replaced(1, lambda places: np.where(places == 0, 10**6, places))
+    ),
+    "a range of rows beyond the rows": lambda: neighbours(BallTree, replaced(2, far)),
+    "leaves that are none": lambda: neighbours(KDTree, replaced(2, leafless)),
+    "more nodes than there are": lambda: neighbours(BallTree, put(6, 10**6)),
+    "a column beyond the matrix": lambda: matrix(
+        scipy.sparse.csr_matrix, of_array("indices", 0, 10**6)
+    ),
+    "a row below zero": lambda: matrix(scipy.sparse.csc_matrix, of_array("indices", 0, -1)),
+    "a start beyond the entries": lambda: matrix(
+        scipy.sparse.csr_matrix, of_array("indptr", 4, 10**6)
+    ),
+    "starts that fall": lambda: matrix(scipy.sparse.csr_array, of_array("indptr", 1, 10)),
+    "a coordinate beyond the matrix": lambda: matrix(
+        scipy.sparse.coo_matrix, of_array("row", 0, 10**6)
+    ),
+    "a block beyond the matrix": lambda: matrix(
+        lambda held: scipy.sparse.bsr_matrix(held, blocksize=(2, 2)), of_array("indices", 0, 10**6)
+    ),
+    "a position beyond the key": lambda: twister(10**6),
+    "a position below zero": lambda: twister(-1),
+    "a template of its own": lambda: distribution("raise SystemExit"),
+    "too few coefficients": lambda: spline(3),
+    "a memory with a folder": lambda: keeping(joblib.Memory("somewhere", verbose=0)),
+    "a partial of something unknown": lambda: keeping(functools.partial(print)),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_it_is_refused(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(RefusedPickle):
+        loaded(HOSTILE[name]())
+
+
+HONEST: dict[str, Callable[[], Any]] = {
+    "a tree": lambda: tree(lambda _: None),
+    "boosting": lambda: boosting(lambda _: None),
+    "neighbours": lambda: neighbours(KDTree, lambda _: None),
+    "a matrix": lambda: matrix(scipy.sparse.csr_matrix, lambda _: None),
+    "a generator": lambda: twister(624),
+    "a spline": lambda: spline(7),
+    "a memory of nothing": lambda: keeping(joblib.Memory(None)),
+}
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_the_same_untouched_is_not(name):
+    assert loaded(HONEST[name]()) is not None
+
+
+def test_a_template_of_another_distribution_is_refused():
+    with pytest.raises(LoadError):
+        loaded(distribution(scipy.stats.norm._parse_arg_template + "\nraise SystemExit"))
