@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import itertools
-import statistics
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+from comparison import Comparison
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.impute import SimpleImputer
@@ -40,37 +39,6 @@ def credit_pipeline(seed: int = 0) -> Any:
     return make_pipeline(columns, GradientBoostingClassifier(n_estimators=200, max_depth=4)).fit(
         X, y
     )
-
-
-def seconds(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
-
-
-class Comparison:
-    """Runs two actions in turn and prints how the first compares with the second."""
-
-    def __init__(self, pairs: int, pause_seconds: float) -> None:
-        self._pairs = pairs
-        self._pause_seconds = pause_seconds
-
-    def show(
-        self, name: str, measured: Callable[[], object], yardstick: Callable[[], object]
-    ) -> None:
-        measured(), yardstick()  # warm
-        pairs = []
-        for _ in range(self._pairs):
-            time.sleep(self._pause_seconds)
-            pairs.append((seconds(measured), seconds(yardstick)))
-        ratios = [a / b for a, b in pairs]
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        mine, other = (statistics.median(side) * 1000 for side in zip(*pairs, strict=True))
-        print(
-            f"{name:<34} {mine:8.2f} ms {other:8.2f} ms   "
-            f"ratio {middle:5.2f}  ({low:.2f} to {high:.2f})",
-            flush=True,
-        )
 
 
 def registering(store: gms.Store, pipeline: Any, code: Path | None = None) -> Callable[[], object]:

@@ -1,0 +1,53 @@
+"""Actions that are run in turn in one process, and how the first compares with the others."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+Action = Callable[[], object]
+
+
+def seconds(action: Action) -> float:
+    """Return how long an action takes; what it returns is let go of afterwards."""
+    start = time.perf_counter()
+    held = action()
+    taken = time.perf_counter() - start
+    del held
+    return taken
+
+
+class Comparison:
+    """Runs actions in turn and prints how the first compares with each yardstick.
+
+    Args:
+        pairs: how many times each is run, after once to warm up.
+        pause_seconds: before each turn.
+    """
+
+    def __init__(self, pairs: int, pause_seconds: float) -> None:
+        self._pairs = pairs
+        self._pause_seconds = pause_seconds
+
+    def show(self, name: str, measured: Action, *yardsticks: Action) -> None:
+        actions = (measured, *yardsticks)
+        for action in actions:
+            action()
+        turns = []
+        for _ in range(self._pairs):
+            time.sleep(self._pause_seconds)
+            turns.append([seconds(action) for action in actions])
+        mine, *others = zip(*turns, strict=True)
+        compared = "".join(_compared(mine, other) for other in others)
+        print(f"{name:<38} {_milliseconds(mine)}{compared}", flush=True)
+
+
+def _milliseconds(times: tuple[float, ...]) -> str:
+    return f"{statistics.median(times) * 1000:8.2f} ms"
+
+
+def _compared(mine: tuple[float, ...], other: tuple[float, ...]) -> str:
+    ratios = [a / b for a, b in zip(mine, other, strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return f"{_milliseconds(other)}   ratio {middle:5.2f}  ({low:.2f} to {high:.2f})"
