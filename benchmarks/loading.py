@@ -89,8 +89,8 @@ MODELS: dict[str, Callable[[], Any]] = {
     "hist gradient boosting": hist_boosting,
     "forest, 200 small trees": lambda: forest(200, 2000, depth=6),
     "TF-IDF, 57,000 words": words,
-    "forest, 50 MB": lambda: forest(66, 12_000),
-    "forest, 250 MB": lambda: forest(100, 40_000),
+    "forest, 50 MB": lambda: forest(145, 12_000),
+    "forest, 250 MB": lambda: forest(202, 40_000),
     "dense, 300 MB": dense,
 }
 
