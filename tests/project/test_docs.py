@@ -1,0 +1,125 @@
+"""What the pages say is run here, their links lead somewhere, their commands exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore.cli.commands import COMMANDS
+from gitmodelstore.operations.environment import CARES
+from gitmodelstore.pipelines import states
+from tests.project.test_readme import ROOT, steps
+
+PAGES = sorted(
+    path.relative_to(ROOT)
+    for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "examples/*.md")
+    for path in ROOT.glob(pattern)
+)
+LOADING = (ROOT / "docs" / "loading.md").read_text(encoding="utf-8")
+SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+
+
+def without_blocks(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that a git host gives to the headings of a page."""
+    heads = re.findall(r"^#+ (.*)$", without_blocks(page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def said_by(command: str, folder: Path) -> str:
+    """Run one line of the page, as a user with the package installed; all that it prints."""
+    here = Path(sys.executable).parent
+    done = subprocess.run(  # noqa: S602 - it is the page's own line
+        command,
+        shell=True,
+        cwd=folder,
+        env={**os.environ, "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.stdout.replace(f"{folder}{os.sep}", "")
+
+
+def pattern_of(said: str) -> str:
+    """What a page shows as a regular expression: `…` stands for lines, or for part of one."""
+    lines = re.escape(said).replace(re.escape("…\n"), "(?:.*\n)*?")
+    return lines.replace("…", ".*")
+
+
+@pytest.mark.timeout(300)
+def test_the_session_about_loading_prints_what_it_says(tmp_path: Path) -> None:
+    for name, code in re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", LOADING, re.M | re.S):
+        (tmp_path / name).write_text(code)
+    sessions = re.findall(r"^```console\n(.*?)^```$", LOADING, re.M | re.S)
+    assert len(sessions) == 2
+
+    for session in sessions:
+        for command, said in steps(session):
+            printed = said_by(command, tmp_path)
+            assert re.fullmatch(pattern_of(said), printed), f"{command}\n{printed}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    text = without_blocks((ROOT / page).read_text(encoding="utf-8"))
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
+    known = {name for entry in COMMANDS for name in (entry.name, entry.alias)}
+    found = re.findall(
+        r"`(?:\w+=\S+ )?gms ([a-z][\w-]*)", (ROOT / page).read_text(encoding="utf-8")
+    )
+
+    assert set(found) <= known
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/loading.md"])
+def test_a_page_that_shows_a_load_says_what_is_refused_and_that_it_is_no_sandbox(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+
+    assert "refused" in text
+    assert "no sandbox" in text
+    assert "security.md" in text
+
+
+def test_the_page_about_loading_names_every_care_about_the_environment() -> None:
+    assert all(f'"{care}"' in LOADING for care in CARES if care != "warn")
+    assert "EnvironmentWarning" in LOADING
+
+
+# The word by which docs/security.md speaks of each state that is looked at.
+NAMES_IN_THE_PAGE = {
+    "ndarray": "arrays",
+    "MaskedArray": "masked arrays",
+    "partial": "functools.partial",
+    "Memory": "joblib.Memory",
+    "rv_generic": "scipy's distributions",
+    "_cs_matrix": "CSR, CSC, BSR",
+    "_coo_base": "COO",
+    "Tree": "decision trees",
+    "TreePredictor": "trees of histogram boosting",
+    "BinaryTree64": "`KDTree`, `BallTree`",
+}
+
+
+def test_the_page_about_security_names_every_state_that_is_looked_at() -> None:
+    table = SECURITY.partition("## States that are looked at")[2].partition("## ")[0]
+
+    for _, name in states._CHECKS:
+        assert NAMES_IN_THE_PAGE.get(name, f"`{name}`") in table, name
