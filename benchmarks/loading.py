@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,17 +169,25 @@ def from_the_store(kept: Kept) -> Action:
 
 
 def first_from_the_store(kept: Kept) -> Action:
-    folders = (str(kept.folder / f"cache-{n}") for n in itertools.count())
+    """A store that is opened, and a pipeline that was never seen: another empty cache each time."""
+    folders = (kept.folder / f"cache-{n}" for n in itertools.count())
 
     def action() -> object:
-        usual = os.environ["XDG_CACHE_HOME"]
-        os.environ["XDG_CACHE_HOME"] = next(folders)
-        try:
-            return kept.store.load("m@latest")
-        finally:
-            os.environ["XDG_CACHE_HOME"] = usual
+        with cache_in(next(folders)):
+            return gms.load_model("m@latest", store=kept.store.path)
 
     return action
+
+
+@contextmanager
+def cache_in(folder: Path) -> Iterator[None]:
+    """Let the user's cache be somewhere else; a store looks it up once, at its first load."""
+    usual = os.environ["XDG_CACHE_HOME"]
+    os.environ["XDG_CACHE_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ["XDG_CACHE_HOME"] = usual
 
 
 def show_small(kept: Kept, comparison: Comparison) -> None:
@@ -237,10 +246,8 @@ def show_memory(kept: Kept, path: Path) -> None:
     show("  peak memory, remembered")
     path.chmod(0o644)
     show("  peak memory, hashed")
-    usual = os.environ["XDG_CACHE_HOME"]
-    os.environ["XDG_CACHE_HOME"] = str(kept.folder / "empty")
-    show("  peak memory, first sight")
-    os.environ["XDG_CACHE_HOME"] = usual
+    with cache_in(kept.folder / "empty"):
+        show("  peak memory, first sight")
 
 
 def main() -> None:
