@@ -15,7 +15,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gitmodelstore.errors import StoreError
+    from gitmodelstore.errors import (
+        EnvironmentWarning,
+        IntegrityError,
+        RefusedPickle,
+        StoreError,
+    )
     from gitmodelstore.shortcuts import load_model, register_model, version_of
     from gitmodelstore.store import Store
     from gitmodelstore.values.events import Event
@@ -26,11 +31,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "EnvironmentWarning",
     "Event",
     "Holding",
+    "IntegrityError",
     "Manifest",
     "ModelSummary",
     "ModelVersion",
+    "RefusedPickle",
     "Store",
     "StoreError",
     "Version",
@@ -40,6 +48,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "EnvironmentWarning": "errors",
+    "IntegrityError": "errors",
+    "RefusedPickle": "errors",
     "Event": "values.events",
     "Holding": "values.model_version",
     "Manifest": "values.manifest",

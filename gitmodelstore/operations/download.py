@@ -11,6 +11,7 @@ from gitmodelstore.errors import CannotWrite, StoreError
 from gitmodelstore.operations.load import read_verified
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing.repository import writing
+from gitmodelstore.values.layout import PIPELINE, folder
 from gitmodelstore.values.model_version import ModelVersion
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def download(
         if warming is not None:
             from gitmodelstore.operations.folder import warm
 
-            warm(partial, warming)
+            warm(partial, warming, f"{folder(version.model)}/{PIPELINE} of {version}")
         with writing(target):
             partial.chmod(0o755)  # mkdtemp makes it private
             partial.replace(target)

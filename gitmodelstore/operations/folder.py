@@ -67,15 +67,19 @@ def load_folder(
     return pipeline
 
 
-def warm(folder: Path, reader: Reader) -> None:
+def warm(folder: Path, reader: Reader, name: str) -> None:
     """Load what a folder holds, and note beside its files that it was found harmless.
+
+    Args:
+        folder, reader: as in `load_folder`.
+        name: what to call the pipeline in errors.
 
     Raises: as `load_folder`.
     """
     manifest = Manifest.parse(_read(folder / MANIFEST), str(folder / MANIFEST))
     sha256, data = _pipeline(folder, manifest)
     noting = Reader(reader.trust, Verdicts(folder / WARM))
-    load(data, name=str(folder / PIPELINE), reader=noting, sha256=sha256)
+    load(data, name=name, reader=noting, sha256=sha256)
 
 
 def _wanted(digest: str | None) -> str | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
 from gitmodelstore.errors import InvalidInput
+from gitmodelstore.pipelines.rights import GENERAL
 from gitmodelstore.plumbing import project, user
+from gitmodelstore.values.layout import REGISTRY
 
 _KEY = "trusted"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -19,7 +22,7 @@ def trusted_names(given: Iterable[str], folder: Path) -> frozenset[str]:
 
     They come from the caller, from the variable GITMODELSTORE_TRUSTED (names between
     commas), from the user's configuration file, and from `[tool.gitmodelstore] trusted`
-    of the pyproject.toml that `folder` belongs to.
+    of the pyproject.toml that `folder` belongs to, unless that lies in a store.
 
     Raises:
         InvalidInput: one is no name, or a file cannot be understood.
@@ -27,7 +30,7 @@ def trusted_names(given: Iterable[str], folder: Path) -> frozenset[str]:
     names = [given] if isinstance(given, str) else list(given)
     names += filter(None, (name.strip() for name in user.trusted_variable().split(",")))
     names += configured()
-    names += _listed(project.nearest_settings(folder).get(_KEY, []), "pyproject.toml")
+    names += _of_project(folder)
     for name in names:
         check_name(name)
     return frozenset(names)
@@ -67,6 +70,14 @@ def configure(names: Iterable[str]) -> Path:
     return path
 
 
+def _of_project(folder: Path) -> tuple[str, ...]:
+    """Return what the nearest pyproject.toml lists that a store could not have brought."""
+    for settings, place in project.settings(folder):
+        if not any((above / REGISTRY).exists() for above in (place, *place.parents)):
+            return _listed(settings.get(_KEY, []), str(place / project.FILE))
+    return ()
+
+
 def config_file() -> Path | None:
     """Return the user's configuration file; None without a home."""
     folder = user.config_folder()
@@ -83,6 +94,12 @@ def check_name(name: object) -> None:
         raise InvalidInput(
             f"{name!a} is no package and no class",
             hint="name a package ('mypackage') or a class ('mypackage.features.LogScaler')",
+        )
+    package = name.partition(".")[0]
+    if package in GENERAL or package in sys.stdlib_module_names:
+        raise InvalidInput(
+            f"'{package}' is nobody's own: all of it would be at the service of every file",
+            hint="what honest pipelines need of it is allowed already",
         )
 
 

@@ -19,6 +19,7 @@ import weakref
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -37,7 +38,6 @@ _SPARE_BYTES = 64 << 20
 
 _MOST_KEY_LEVELS = 2  # tuples within a tuple that is a key
 _SCALARS = (str, bytes, int, float, bool, complex, type(None), date, timedelta, type)
-_PACKAGES = ("joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn")
 
 
 class Wrapper:
@@ -132,6 +132,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         self.stack: list[Any] = []
         self.append = self.stack.append
         self.walking, self.proto = "", 0
+        self.began: int | None = None  # where in the frame the opcode stands that is judged
         functions = self.functions()
         try:
             while True:
@@ -181,9 +182,18 @@ class Guard(_Unpickler):  # type: ignore[misc]
         self._frame = None
         self.read, self.readline = self.source.read, self.source.readline
 
+    def begin(self, opcode: str) -> None:
+        """Take note of what is judged now."""
+        self.walking = opcode
+        self.began = None if self._frame is None else self._frame.tell()
+
     def _position(self) -> int:
-        rest = 0 if self._frame is None else len(self._frame.getvalue()) - self._frame.tell()
-        return int(self.source.tell()) - rest
+        """Return where the opcode stands that is judged, as well as it can be told."""
+        position = int(self.source.tell())
+        if self._frame is not None:
+            after = self.began if self.began is not None else self._frame.tell()
+            position += after - len(self._frame.getvalue())
+        return position - 1 if self.walking else position
 
     def refuse(self, why: str, named: Named | str | None = None) -> NoReturn:
         """Raise the refusal of what is being done just now."""
@@ -302,6 +312,7 @@ def _is_key(value: Any, levels: int) -> bool:
 # What a name stands for
 
 
+@lru_cache(maxsize=4096)
 def find_known(module: str, name: str, trust: Trust = rules.NOBODY) -> Any:
     """Return what a name stands for that the table or the reader's trust allows.
 
@@ -377,7 +388,7 @@ def _way_out(name: str | None) -> str:
     package = (name or "").partition(".")[0]
     if package == "__main__":
         return "move it into a module that readers can import, and write the file again"
-    if not package or package in _PACKAGES or package in sys.stdlib_module_names:
+    if not package or package in rules.GENERAL or package in sys.stdlib_module_names:
         return "no honest pipeline needs that: look at it with `gms inspect`, which runs nothing"
     return (
         f"if you trust it: trusted=['{package}'] in Python, or `gms trust add {package}`; "

@@ -1,7 +1,7 @@
 """The links of decision trees, which native code follows without looking.
 
-They are gathered while a pipeline is read and judged together at its end: an ensemble
-has hundreds of small trees, and nothing follows a link before something is predicted.
+They are gathered while a pipeline is read and judged many at once: an ensemble has
+hundreds of small trees, and nothing follows a link before something is predicted.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+_BATCH_BYTES = 4 << 20
 _LEAF = -1  # sklearn.tree._tree.TREE_LEAF
 
 
@@ -17,6 +18,8 @@ class Links:
     """The trees of one pipeline."""
 
     def __init__(self) -> None:
+        self._nodes_bytes = 0
+        self._are_sound = True
         self._trees: list[Any] = []
         self._features: list[int] = []
         self._predictors: list[Any] = []
@@ -26,15 +29,30 @@ class Links:
         """Take the nodes of a `Tree` that splits so many features."""
         self._trees.append(nodes)
         self._features.append(features)
+        self._add(nodes)
 
     def add_predictor(self, nodes: Any, sets: int) -> None:
         """Take the nodes of a `TreePredictor` that has so many sets of categories."""
         self._predictors.append(nodes)
         self._sets.append(sets)
+        self._add(nodes)
 
     def are_sound(self) -> bool:
         """Whether all links lead forward within their tree, and each split is of something."""
-        return self._trees_are_sound() and self._predictors_are_sound()
+        self._judge()
+        return self._are_sound
+
+    def _add(self, nodes: Any) -> None:
+        self._nodes_bytes += nodes.nbytes
+        if self._nodes_bytes > _BATCH_BYTES:  # they are copied to be judged
+            self._judge()
+
+    def _judge(self) -> None:
+        if not (self._trees_are_sound() and self._predictors_are_sound()):
+            self._are_sound = False
+        for held in (self._trees, self._features, self._predictors, self._sets):
+            held.clear()
+        self._nodes_bytes = 0
 
     def _trees_are_sound(self) -> bool:
         if not self._trees:

@@ -58,7 +58,7 @@ def _judged(opcode: bytes) -> Callable[[Function], Function]:
         name = _NAMES[opcode[0]]
 
         def judged(guard: Guard) -> None:
-            guard.walking = name
+            guard.begin(name)
             function(guard)
 
         FUNCTIONS[opcode[0]] = judged
@@ -69,7 +69,7 @@ def _judged(opcode: bytes) -> Callable[[Function], Function]:
 
 def _unknown(code: int) -> Function:
     def refuse(guard: Guard) -> None:
-        guard.walking = _NAMES.get(code, f"0x{code:02x}")
+        guard.begin(_NAMES.get(code, f"0x{code:02x}"))
         guard.refuse(f"the opcode {guard.walking} has no place in a pipeline")
 
     return refuse

@@ -27,6 +27,9 @@ from pathlib import Path
 VALUE, CALL, NEW, STATE, ARGUMENT = RIGHTS = ("value", "call", "new", "state", "argument")
 CLASS, FUNCTION, OBJECT = "class", "function", "object"
 
+# Packages of which the table says all that there is to say.
+GENERAL = frozenset({"joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn"})
+
 _TABLE = Path(__file__).with_name("rights.json")
 _RULES = (
     *("rights.py", "guard.py", "opcodes.py", "stand_ins.py", "states.py", "links.py"),

@@ -14,12 +14,10 @@ from pathlib import Path
 from gitmodelstore.errors import RefusedPickle
 from gitmodelstore.pipelines.dry import walk
 from gitmodelstore.pipelines.load import read_file
-from gitmodelstore.pipelines.rights import Trust
+from gitmodelstore.pipelines.rights import GENERAL, Trust
 from gitmodelstore.pipelines.summary import Part, summarize
 from gitmodelstore.values.manifest import PipelineFacts, Step
 
-# What the table leaves out of these is left out on purpose.
-_KNOWN = frozenset({"joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn"})
 _PIPELINE = "sklearn.pipeline.Pipeline"
 
 
@@ -50,7 +48,7 @@ def look_at(path: str | Path) -> UnrunFile:
     data, _ = read_file(path)
     dry = walk(data, name=path.name)
     packages = {use.name.partition(".")[0] for use in dry.globals}
-    unknown = packages - _KNOWN - sys.stdlib_module_names - {"__main__"}
+    unknown = packages - GENERAL - sys.stdlib_module_names - {"__main__"}
     refusals = walk(data, name=path.name, trust=Trust(frozenset(unknown))).refusals
     if refusals:
         first = refusals[0]

@@ -15,6 +15,7 @@ import os
 import stat
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -69,9 +70,13 @@ def read(path: Path, sha256: str, remembered: Verdicts | None) -> Content:
 
 def private_memory(size_bytes: int) -> memoryview:
     """Return memory to write to; what is large comes from the system, which need not clear it."""
-    if size_bytes < _STEP_BYTES:
+    if size_bytes < _STEP_BYTES or not hasattr(mmap, "MAP_PRIVATE"):
         return memoryview(bytearray(size_bytes))
-    return memoryview(mmap.mmap(-1, size_bytes))
+    memory = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a kernel without them
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(memory)
 
 
 def _key(status: os.stat_result, sha256: str) -> str:

@@ -12,15 +12,6 @@ from gitmodelstore.errors import NotAStore
 FILE = "pyproject.toml"
 
 
-def nearest_settings(folder: Path) -> dict[str, Any]:
-    """Return the settings of the nearest pyproject.toml that has some; none without one.
-
-    Raises:
-        NotAStore: a pyproject.toml on the way cannot be understood.
-    """
-    return next(settings(folder), ({}, folder))[0]
-
-
 def settings(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
     """Yield the settings of each pyproject.toml of a folder and above, with its folder.
 

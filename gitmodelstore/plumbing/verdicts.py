@@ -19,26 +19,32 @@ class Verdicts:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = str(folder)
+        self._held: set[str] = set()  # what was seen there, by this object
 
     def holds(self, key: str) -> bool:
         """Return whether a key was noted."""
-        try:
-            return self._path(key).read_text() == key
-        except (OSError, ValueError):
-            return False
+        if key not in self._held:
+            try:
+                with open(self._path(key), encoding="ascii") as file:
+                    if file.read() != key:  # cut off, by a full disk or a writer at work
+                        return False
+            except (OSError, ValueError):
+                return False
+            self._held.add(key)
+        return True
 
     def note(self, key: str) -> None:
         """Note a key, if that is possible."""
         path = self._path(key)
-        temporary = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
         with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
-                temporary.write_text(key)
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
+                file = open(path, "w", encoding="ascii")  # noqa: SIM115 - closed below
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+                file = open(path, "w", encoding="ascii")  # noqa: SIM115
+            with file:
+                file.write(key)
 
-    def _path(self, key: str) -> Path:
-        return self._folder / key[:2] / key[2:]
+    def _path(self, key: str) -> str:
+        return os.path.join(self._folder, key[:2], key[2:])

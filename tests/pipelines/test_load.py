@@ -122,7 +122,7 @@ def test_bytes_that_are_no_opcodes_are_refused():
     message, hint = refused(b"\x80\x04\xff\xff.", RefusedPickle)
 
     assert message == (
-        "'churn.joblib' is refused: the opcode 0xff has no place in a pipeline (0xff at byte 3)"
+        "'churn.joblib' is refused: the opcode 0xff has no place in a pipeline (0xff at byte 2)"
     )
     assert hint == (
         "no honest pipeline needs that: look at it with `gms inspect`, which runs nothing"
@@ -163,7 +163,7 @@ def test_a_class_of_the_script_that_wrote_it_is_named():
 
     assert refused(data, RefusedPickle) == (
         "'churn.joblib' is refused: it uses '__main__.LogScaler', which is no part of a pipeline "
-        "(GLOBAL at byte 22)",
+        "(GLOBAL at byte 21)",
         "move it into a module that readers can import, and write the file again",
     )
     assert refused(data, LoadError, "__main__") == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -138,6 +139,7 @@ class TestVerdicts:
         churn.load("churn@1.0.0")
         monkeypatch.setattr(guard.rules, "listed", lambda *_: None)
         monkeypatch.setattr(guard.rules, "may_be_of_scikit_learn", lambda *_: False)
+        guard.find_known.cache_clear()
 
         with pytest.raises(RefusedPickle):
             churn.load("churn@1.0.0")
@@ -192,6 +194,21 @@ class TestTrust:
 
         with pytest.raises(RefusedPickle):
             Store.open(doubled.path).load("churn@1.0.0")
+
+    def test_a_pyproject_that_a_store_brought_cannot(self, doubled, git, monkeypatch):
+        (doubled.path / "pyproject.toml").write_text(
+            '[tool.gitmodelstore]\ntrusted = ["teamwork"]\n'
+        )
+        git(doubled.path, "add", "pyproject.toml")
+        monkeypatch.chdir(doubled.path / "models")
+
+        with pytest.raises(RefusedPickle):
+            Store.open(doubled.path).load("churn@1.0.0")
+
+    @pytest.mark.parametrize("name", ["subprocess", "os.path", "numpy", "sklearn.utils"])
+    def test_a_general_package_is_never_trusted(self, doubled, name):
+        with pytest.raises(InvalidInput, match="is nobody's own"):
+            Store.open(doubled.path, trusted=[name]).load("churn@1.0.0")
 
     def test_a_function_of_a_trusted_package_is_refused(self, store, team, tmp_path):
         joblib.dump(team.innocent, tmp_path / "function.joblib")
@@ -455,6 +472,16 @@ class TestLargeFiles:
         pipeline[-1].coef_[:] = 0
 
         assert large.load("churn@1.0.0")[-1].coef_.any()
+
+    def test_memory_is_private_to_the_process(self):
+        memory = mapped.private_memory(8 << 20)
+        child = os.fork()
+        if child == 0:
+            memory[0] = 7
+            os._exit(0)
+        os.waitpid(child, 0)
+
+        assert memory[0] == 0
 
     def test_verify_hashes_always(self, large, hashes, monkeypatch):
         self.settle(monkeypatch)
