@@ -33,6 +33,7 @@ from sklearn.preprocessing import StandardScaler
 
 import gitmodelstore as gms
 from gitmodelstore.pipelines.load import Reader, load
+from gitmodelstore.pipelines.rights import Trust
 from gitmodelstore.plumbing.verdicts import Verdicts
 
 SETTLED_SECONDS = 2.5  # a digest is remembered of a file that has not changed for so long
@@ -159,9 +160,10 @@ def at_the_door(kept: Kept) -> Action:
 
 
 def first_at_the_door(kept: Kept) -> Action:
-    """Bytes in memory that were never seen: another empty cache each time."""
-    caches = (Verdicts(kept.folder / f"verdicts-{n}") for n in itertools.count())
-    return lambda: load(kept.data, name="m", reader=Reader(verdicts=next(caches)))
+    """Bytes in memory that were never seen: by another reader each time, with one cache."""
+    cache = Verdicts(kept.folder / "verdicts-of-many")
+    readers = (Reader(Trust(frozenset({f"reader{n}"})), cache) for n in itertools.count())
+    return lambda: load(kept.data, name="m", reader=next(readers))
 
 
 def from_the_store(kept: Kept) -> Action:

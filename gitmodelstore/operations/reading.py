@@ -23,5 +23,5 @@ def reader_of(trusted: Iterable[str], *, cache: bool) -> Reader:
         InvalidInput: one is no name.
     """
     folder = cache_folder() if cache else None
-    verdicts = Verdicts(folder / "verdicts") if folder else None
+    verdicts = Verdicts(folder) if folder else None
     return Reader(Trust(trusted_names(trusted, Path())), verdicts)

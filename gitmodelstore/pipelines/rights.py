@@ -173,6 +173,7 @@ def may_be_of_scikit_learn(module: str, name: str) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def wants_trust(dotted: str) -> bool:
     """Whether readers will have to trust a global, such as "mypackage.features.LogScaler"."""
     parts = dotted.split(".")

@@ -1,14 +1,19 @@
 """What was found harmless before on this machine, kept in the user's cache.
 
-A verdict is a small file whose name and content are one key. Nothing depends on it but
-speed: a cache that is missing, unwritable or damaged is passed over in silence.
+Each verdict is a key of 64 hexadecimal digits, a line of one file: appending to it costs
+a tenth of a file of its own. Nothing depends on it but speed: a cache that is missing,
+unwritable or damaged is passed over in silence.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
+
+_KEY = re.compile(rb"^[0-9a-f]{64}$", re.MULTILINE)
+_MOST_BYTES = 4 << 20  # sixty thousand; then it begins anew
 
 
 class Verdicts:
@@ -20,31 +25,43 @@ class Verdicts:
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
-        self._held: set[str] = set()  # what was seen there, by this object
+        self._path = os.path.join(folder, "verdicts")
+        self._noted: set[str] = set()  # by this object
+        self._held: frozenset[bytes] = frozenset()
+        self._seen: tuple[int, int] | None = None  # which file that was, and how long
 
     def holds(self, key: str) -> bool:
-        """Return whether a key was noted."""
-        if key not in self._held:
-            try:
-                with open(self._path(key), encoding="ascii") as file:
-                    if file.read() != key:  # cut off, by a full disk or a writer at work
-                        return False
-            except (OSError, ValueError):
-                return False
-            self._held.add(key)
-        return True
+        """Return whether a key was noted, by this process or any other."""
+        if key in self._noted:
+            return True
+        with suppress(OSError):
+            status = os.stat(self._path)
+            if (status.st_ino, status.st_size) != self._seen:
+                with open(self._path, "rb") as file:
+                    self._held = frozenset(_KEY.findall(file.read(2 * _MOST_BYTES)))
+                self._seen = (status.st_ino, status.st_size)
+            return key.encode() in self._held
+        return False
 
     def note(self, key: str) -> None:
         """Note a key, if that is possible."""
-        path = self._path(key)
         with suppress(OSError):
             try:
-                file = open(path, "w", encoding="ascii")  # noqa: SIM115 - closed below
+                descriptor = self._open()
             except FileNotFoundError:
-                os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-                file = open(path, "w", encoding="ascii")  # noqa: SIM115
-            with file:
-                file.write(key)
+                os.makedirs(self._folder, mode=0o700, exist_ok=True)
+                descriptor = self._open()
+            try:
+                if os.fstat(descriptor).st_size > _MOST_BYTES:
+                    os.unlink(self._path)
+                # A line that a full disk cut short ends where the next begins.
+                written = os.write(descriptor, f"\n{key}\n".encode())
+                self._noted.add(key)
+                after = os.fstat(descriptor)
+                if self._seen == (after.st_ino, after.st_size - written):  # nobody else wrote
+                    self._seen = (after.st_ino, after.st_size)
+            finally:
+                os.close(descriptor)
 
-    def _path(self, key: str) -> str:
-        return os.path.join(self._folder, key[:2], key[2:])
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

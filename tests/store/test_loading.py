@@ -28,7 +28,7 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.operations import environment
 from gitmodelstore.pipelines import guard, load
-from gitmodelstore.plumbing import mapped
+from gitmodelstore.plumbing import mapped, verdicts
 
 TEAM = """
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -89,7 +89,7 @@ class TestVerdicts:
 
         assert len(walks) == 1
         assert again[-1].coef_.tobytes() == first[-1].coef_.tobytes()
-        assert (isolated / ".cache" / "gitmodelstore" / "verdicts").is_dir()
+        assert (isolated / ".cache" / "gitmodelstore" / "verdicts").is_file()
 
     def test_without_a_cache_it_is_done_each_time(self, churn, walks, isolated):
         store = Store.open(churn.path, cache=False)
@@ -100,31 +100,47 @@ class TestVerdicts:
         assert len(walks) == 2
         assert not (isolated / ".cache").exists()
 
-    @pytest.mark.parametrize("damage", ["emptied", "other text", "unwritable", "a file", "no home"])
+    @pytest.mark.parametrize(
+        "damage", ["emptied", "other text", "cut short", "unwritable", "a folder", "no home"]
+    )
     def test_a_cache_that_cannot_be_used_stops_no_load(
         self, churn, walks, isolated, damage, monkeypatch
     ):
-        folder = isolated / ".cache" / "gitmodelstore" / "verdicts"
+        file = isolated / ".cache" / "gitmodelstore" / "verdicts"
         churn.load("churn@1.0.0")
-        files = [path for path in folder.rglob("*") if path.is_file()]
         if damage == "no home":
             monkeypatch.delenv("HOME")
-        elif damage == "a file":
-            for path in files:
-                path.unlink()
-                path.parent.rmdir()
-            folder.rmdir()
-            folder.write_text("")
         elif damage == "unwritable":
-            for path in files:
-                path.unlink()
-            monkeypatch.setattr(Path, "replace", full)
+            file.unlink()
+            monkeypatch.setattr(os, "write", full)
+        elif damage == "a folder":
+            file.unlink()
+            file.mkdir()
         else:
-            for path in files:
-                path.write_text("" if damage == "emptied" else "x" * 64)
+            whole = file.read_text()
+            texts = {"emptied": "", "other text": "x" * 64, "cut short": whole[:40]}
+            file.write_text(texts[damage])
 
         assert Store.open(churn.path).load("churn@1.0.0") is not None
         assert len(walks) == 2
+
+    def test_a_line_that_was_cut_short_spoils_no_other(self, churn, walks, isolated):
+        file = isolated / ".cache" / "gitmodelstore" / "verdicts"
+        file.parent.mkdir(parents=True)
+        file.write_text("0123abcd")
+
+        churn.load("churn@1.0.0")
+        churn.load("churn@1.0.0")
+
+        assert len(walks) == 1
+
+    def test_a_full_one_begins_anew(self, churn, walks, isolated, monkeypatch):
+        monkeypatch.setattr(verdicts, "_MOST_BYTES", 10)
+        file = isolated / ".cache" / "gitmodelstore" / "verdicts"
+        for name in ("a", "b", "c"):
+            verdicts.Verdicts(file.parent).note(name * 64)
+
+        assert file.stat().st_size <= 66
 
     def test_other_rules_or_libraries_look_again(self, churn, walks, monkeypatch):
         churn.load("churn@1.0.0")
