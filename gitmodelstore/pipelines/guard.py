@@ -101,6 +101,8 @@ class Guard(_Unpickler):  # type: ignore[misc]
         self._frame: io.BytesIO | None = None
         self.links: Links = outer.links if outer else Links()
         self.wrappers: list[weakref.ref[Wrapper]] = outer.wrappers if outer else []
+        # Arrays and their types that are made, and have no state yet, by id.
+        self.unfinished: dict[int, Any] = {}
         self.takers: dict[type, Any] = outer.takers if outer else {}  # see `states`
         self._spare = _SPARE_BYTES + source.size_bytes
 
@@ -223,6 +225,13 @@ class Guard(_Unpickler):  # type: ignore[misc]
         outer._spare -= size_bytes
         if outer._spare < 0:
             self.refuse("it makes far more of its bytes than it has")
+
+    def finish(self, value: Any) -> bool:
+        """Return whether an array or a type of one may be given its state: once, and unused.
+
+        Given it later, it could change under those who have looked at it before.
+        """
+        return self.unfinished.pop(id(value), None) is not None
 
     def of(self, value: Any) -> Named | None:
         """Return the name by which a value came, None for any other."""

@@ -182,10 +182,20 @@ def _dtype(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """A copy of its own, since a state changes it in place."""
     found = guard.of(arguments[0]) if arguments else None
     if found is not None and found.held is np.record:
-        return np.dtype(np.record, align=bool(arguments[1:2] == (True,)), copy=True)
+        return _unfinished(guard, np.dtype(np.record, align=_is_aligned(arguments), copy=True))
     if not arguments or type(arguments[0]) is not str:
         _refuse(guard, named, "something else than its name")
-    return np.dtype(arguments[0], align=bool(arguments[1:2] == (True,)), copy=True)
+    return _unfinished(guard, np.dtype(arguments[0], align=_is_aligned(arguments), copy=True))
+
+
+def _is_aligned(arguments: Arguments) -> bool:
+    return arguments[1:2] == (True,)
+
+
+def _unfinished(guard: Guard, value: Any) -> Any:
+    """Return what is made in two steps, and must get its state before it is used."""
+    guard.unfinished[id(value)] = value
+    return value
 
 
 def _reconstruct(guard: Guard, named: Named, arguments: Arguments) -> Any:
@@ -193,7 +203,7 @@ def _reconstruct(guard: Guard, named: Named, arguments: Arguments) -> Any:
     cls = _class_in(guard, named, arguments, np.ndarray)
     if arguments[1:] not in (((0,), b"b"), ((0,), "b")):
         _refuse(guard, named, "a shape of its own")
-    return np.ndarray.__new__(cls, (0,), "b")
+    return _unfinished(guard, np.ndarray.__new__(cls, (0,), "b"))
 
 
 def _mareconstruct(guard: Guard, named: Named, arguments: Arguments) -> Any:
@@ -202,7 +212,7 @@ def _mareconstruct(guard: Guard, named: Named, arguments: Arguments) -> Any:
     base = _class_in(guard, named, arguments[1:], np.ndarray)
     if arguments[2:] not in (((0,), b"b"), ((0,), "b")):
         _refuse(guard, named, "a shape of its own")
-    return named.held(cls, base, (0,), "b")
+    return _unfinished(guard, named.held(cls, base, (0,), "b"))
 
 
 def _frombuffer(guard: Guard, named: Named, arguments: Arguments) -> Any:

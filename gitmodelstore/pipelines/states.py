@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gitmodelstore.pipelines.guard import Guard
 
 _HARMLESS_DUNDERS = frozenset({"__doc__", "__name__"})  # of numpy.vectorize, and of nobody's making
+_STATES = (tuple, list, str, bytes, int, float, bool, type(None), np.ndarray)
 _Check = Callable[["Guard", Any, Any], bool]
 
 
@@ -34,11 +35,14 @@ def give(guard: Guard, held: Any, state: Any) -> None:
         Exception: whatever the class raises.
     """
     cls = type(held)
+    if type(state) not in _STATES and not isinstance(state, (dict, np.random.BitGenerator)):
+        guard.refuse(f"it gives a {cls.__name__} a state that is none", _label(cls))
     if cls not in guard.takers:
         guard.takers[cls] = _taker(guard, np.dtype if isinstance(held, np.dtype) else cls)
     check, setstate = guard.takers[cls]
-    if type(state) is dict:
-        _refuse_dunders(guard, state)
+    for part in state if type(state) is tuple and len(state) == 2 else (state,):
+        if isinstance(part, dict):
+            _refuse_dunders(guard, part)
     if check is not None and not check(guard, held, state):
         guard.refuse(f"it gives a {cls.__name__} a state that is none", _label(cls))
     if setstate is not None:
@@ -66,6 +70,9 @@ def _label(cls: type) -> str:
 
 
 def _refuse_dunders(guard: Guard, state: dict[Any, Any]) -> None:
+    """Refuse attributes by which an object would answer to Python or to numpy itself."""
+    if type(state) is not dict:
+        guard.refuse("it gives attributes in something else than a dictionary")
     for key in state:
         if key[:2] == "__" and key not in _HARMLESS_DUNDERS:
             guard.refuse(f"it sets '{key}' of an object")
@@ -90,6 +97,8 @@ def _update(guard: Guard, held: Any, state: Any) -> None:
 def _dtype(guard: Guard, held: Any, state: Any) -> bool:
     """Whether what a state makes of a type is what numpy makes of its parts."""
     if type(state) is not tuple or not 5 < len(state) <= 9 or state[0] not in (3, 4):
+        return False
+    if not guard.finish(held):
         return False
     order, subtype, names, fields, size, _, flags = (*state[1:], 0)[:7]
     if order not in ("<", ">", "=", "|"):
@@ -123,7 +132,7 @@ def _dtype(guard: Guard, held: Any, state: Any) -> bool:
 
 def _array(guard: Guard, held: Any, state: Any) -> bool:
     """Whether an array's bytes fit its shape and type."""
-    if type(state) is not tuple or len(state) != 5:
+    if type(state) is not tuple or len(state) != 5 or not guard.finish(held):
         return False
     _, shape, dtype, in_columns, content = state
     return (
@@ -145,7 +154,7 @@ def _fits(guard: Guard, shape: tuple[int, ...], dtype: Any, content: Any) -> boo
 
 
 def _masked_array(guard: Guard, held: Any, state: Any) -> bool:
-    if type(state) is not tuple or len(state) != 7:
+    if type(state) is not tuple or len(state) != 7 or not guard.finish(held):
         return False
     _, shape, dtype, _, content, mask, _ = state
     if not isinstance(dtype, np.dtype) or not is_shape(shape):

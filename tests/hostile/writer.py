@@ -59,10 +59,9 @@ class Writer(Opcodes):
             case tuple():
                 return self._push_tuple(value)
             case list():
-                return self.mark()._push_all(value).list()
+                return self._push_list(value)
             case dict():
-                pairs = [part for pair in value.items() for part in pair]
-                return self.mark()._push_all(pairs).dict()
+                return self._push_dict(value)
             case set():
                 return self.empty_set().mark()._push_all(value).additems()
             case _:
@@ -131,6 +130,19 @@ class Writer(Opcodes):
         if not items and self.protocol:
             return self.empty_tuple()
         return self.mark()._push_all(items).tuple()
+
+    def _push_list(self, items: list[Any]) -> Self:
+        if not self.protocol:
+            return self.mark()._push_all(items).list()
+        empty = self.empty_list()
+        return empty.mark()._push_all(items).appends() if items else empty
+
+    def _push_dict(self, value: dict[Any, Any]) -> Self:
+        pairs = [part for pair in value.items() for part in pair]
+        if not self.protocol:
+            return self.mark()._push_all(pairs).dict()
+        empty = self.empty_dict()
+        return empty.mark()._push_all(pairs).setitems() if pairs else empty
 
     def _push_all(self, items: Any) -> Self:
         for item in items:

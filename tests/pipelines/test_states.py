@@ -20,8 +20,10 @@ from sklearn.neighbors import BallTree, KDTree
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from gitmodelstore.errors import LoadError, RefusedPickle
+from gitmodelstore.errors import LoadError, NotAPipeline, RefusedPickle
 from gitmodelstore.pipelines.load import load
+from tests.hostile.values import Build, Call, Fill, Keep, Kept, Name, New, call
+from tests.hostile.writer import pickled
 
 X = np.random.RandomState(0).normal(size=(60, 3))
 
@@ -199,3 +201,65 @@ def test_the_same_untouched_is_not(name):
 def test_a_template_of_another_distribution_is_refused():
     with pytest.raises(LoadError):
         loaded(distribution(scipy.stats.norm._parse_arg_template + "\nraise SystemExit"))
+
+
+DTYPE = Name("numpy:dtype")
+SCALER = New(Name("sklearn.preprocessing._data:StandardScaler"))
+POINTERS = (
+    *(
+        3,
+        "|",
+        None,
+        ("o",),
+        {"o": (Build(call(DTYPE, "O8"), (3, "|", *(None,) * 3, -1, -1, 63)), 0)},
+    ),
+    *(8, 1, 63),
+)
+RAW = (3, "|", None, None, None, 8, 1, 0)
+EMPTY = call(Name("numpy._core.multiarray:_reconstruct"), Name("numpy:ndarray"), (0,), b"b")
+
+CHANGED_LATER: dict[str, Any] = {
+    "a type that an array has already": [
+        Keep(1, call(DTYPE, "V8")),
+        call(Name("numpy._core.numeric:_frombuffer"), b"x" * 8, Kept(1), (1,), "C"),
+        Build(Kept(1), POINTERS),
+    ],
+    "a finished type": [Keep(1, Build(call(DTYPE, "V8"), RAW)), Build(Kept(1), POINTERS)],
+    "a finished array": [
+        Keep(
+            1,
+            Build(
+                EMPTY,
+                (1, (0,), Build(call(DTYPE, "i8"), (3, "<", *(None,) * 3, -1, -1, 0)), False, b""),
+            ),
+        ),
+        Build(
+            Kept(1),
+            (1, (0,), Build(call(DTYPE, "i8"), (3, "<", *(None,) * 3, -1, -1, 0)), False, b""),
+        ),
+    ],
+    "attributes of numpy's protocol": Build(SCALER, {"__array_interface__": {}}),
+    "the same in a dictionary of another kind": Build(
+        SCALER,
+        Fill(Call(Name("collections:OrderedDict"), ()), (("__array_interface__", None),)),
+    ),
+    "the same beside slots": Build(
+        New(Name("sklearn.model_selection._split:KFold")), ({"__array_interface__": {}}, None)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED_LATER)
+def test_nothing_changes_under_those_who_looked(name):
+    with pytest.raises(RefusedPickle):
+        load(pickled(CHANGED_LATER[name]), name="churn.joblib")
+
+
+def test_the_same_at_first_is_let_through():
+    honest = [
+        Build(call(DTYPE, "V8"), RAW),
+        CHANGED_LATER["a finished array"][0],
+    ]
+
+    with pytest.raises(NotAPipeline, match="holds a list"):
+        load(pickled(honest), name="churn.joblib")
