@@ -213,7 +213,7 @@ POINTERS = (
         ("o",),
         {"o": (Build(call(DTYPE, "O8"), (3, "|", *(None,) * 3, -1, -1, 63)), 0)},
     ),
-    *(8, 1, 63),
+    *(8, 1, 27),
 )
 RAW = (3, "|", None, None, None, 8, 1, 0)
 EMPTY = call(Name("numpy._core.multiarray:_reconstruct"), Name("numpy:ndarray"), (0,), b"b")
