@@ -216,12 +216,14 @@ POINTERS = (
     *(8, 1, 27),
 )
 RAW = (3, "|", None, None, None, 8, 1, 0)
-EMPTY = call(Name("numpy._core.multiarray:_reconstruct"), Name("numpy:ndarray"), (0,), b"b")
+#: The package of numpy's core, which 2.0 renamed.
+CORE = "numpy._core" if int(np.__version__.split(".")[0]) >= 2 else "numpy.core"
+EMPTY = call(Name(f"{CORE}.multiarray:_reconstruct"), Name("numpy:ndarray"), (0,), b"b")
 
 CHANGED_LATER: dict[str, Any] = {
     "a type that an array has already": [
         Keep(1, call(DTYPE, "V8")),
-        call(Name("numpy._core.numeric:_frombuffer"), b"x" * 8, Kept(1), (1,), "C"),
+        call(Name(f"{CORE}.numeric:_frombuffer"), b"x" * 8, Kept(1), (1,), "C"),
         Build(Kept(1), POINTERS),
     ],
     "a finished type": [Keep(1, Build(call(DTYPE, "V8"), RAW)), Build(Kept(1), POINTERS)],
