@@ -34,20 +34,22 @@ class Comparison:
         actions = (measured, *yardsticks)
         for action in actions:
             action()
-        turns = []
-        for _ in range(self._pairs):
+        taken: dict[Action, list[float]] = {action: [] for action in actions}
+        for turn in range(self._pairs):
             time.sleep(self._pause_seconds)
-            turns.append([seconds(action) for action in actions])
-        mine, *others = zip(*turns, strict=True)
+            first = turn % len(actions)  # who comes first after a pause finds cold caches
+            for action in actions[first:] + actions[:first]:
+                taken[action].append(seconds(action))
+        mine, *others = taken.values()
         compared = "".join(_compared(mine, other) for other in others)
         print(f"{name:<38} {_milliseconds(mine)}{compared}", flush=True)
 
 
-def _milliseconds(times: tuple[float, ...]) -> str:
+def _milliseconds(times: list[float]) -> str:
     return f"{statistics.median(times) * 1000:8.2f} ms"
 
 
-def _compared(mine: tuple[float, ...], other: tuple[float, ...]) -> str:
+def _compared(mine: list[float], other: list[float]) -> str:
     ratios = [a / b for a, b in zip(mine, other, strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
     return f"{_milliseconds(other)}   ratio {middle:5.2f}  ({low:.2f} to {high:.2f})"

@@ -24,7 +24,7 @@ from gitmodelstore.plumbing.worktree import WorkTree
 
 _FOLDER = 0o040000
 _MOST_INDEX_BYTES = 1 << 17  # a larger one git reads faster than Python does
-_OURS = b"gitmodelstore"  # what our index.lock holds; git's is empty, or an index
+_MARK = "index.gitmodelstore"  # another name of our index.lock, which git's has not
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +70,22 @@ def move(repository: Repository, tree: WorkTree, old: str, new: str) -> bool:
         with writing(tree.folder):
             for change in changes:
                 _write(tree.folder, change, entries)
-            _replace(tree.git_dir, index.render(entries))
+            _replace(tree.git_dir, lock, index.render(entries))
     except _AskGit:
         return False
     finally:
         lock.unlink(missing_ok=True)
+        (tree.git_dir / _MARK).unlink(missing_ok=True)
     return True
 
 
 def remove_own_lock(tree: WorkTree) -> None:
     """Remove the lock of the index that a writer of ours left. Call it under the writer lock."""
-    lock = tree.git_dir / "index.lock"
+    lock, mark = tree.git_dir / "index.lock", tree.git_dir / _MARK
     with suppress(OSError):
-        if lock.read_bytes() == _OURS:
+        if lock.samefile(mark):
             lock.unlink()
+        mark.unlink()
 
 
 def _changes(repository: Repository, old: str, new: str) -> Iterator[_Change]:
@@ -118,25 +120,27 @@ def _below(
 
 
 def _lock(git_dir: Path) -> Path:
-    """Lock the index as git does, with a lock that says whose it is from the first.
+    """Lock the index as git does, with a lock that is known as ours from the first.
+
+    It is one file under two names, until `_replace` or the next writer takes them away.
 
     Raises:
         OSError: a process of git holds it, or it cannot be made.
     """
-    lock = git_dir / "index.lock"
-    mark = git_dir / "index.gitmodelstore"
-    mark.write_bytes(_OURS)
+    lock, mark = git_dir / "index.lock", git_dir / _MARK
+    mark.unlink(missing_ok=True)
+    os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
         os.link(mark, lock)
-    finally:
+    except OSError:
         mark.unlink()
+        raise
     return lock
 
 
-def _replace(git_dir: Path, content: bytes) -> None:
-    fresh = git_dir / "index.gitmodelstore"
-    fresh.write_bytes(content)
-    fresh.replace(git_dir / "index")
+def _replace(git_dir: Path, lock: Path, content: bytes) -> None:
+    lock.write_bytes(content)
+    lock.replace(git_dir / "index")
 
 
 def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, index.Staged]:
@@ -156,7 +160,7 @@ def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, index.Staged]:
         # tells by the time of the index, which is about to become another.
         if any(entries[name].modified_at >= int(written.st_mtime) for name in kept):
             raise _AskGit
-        if not all(
+        if not _only_folders_lead_to(changes, tree.folder) or not all(
             _starts_there(tree.folder, change, entries, int(written.st_mtime)) for change in changes
         ):
             raise _AskGit
@@ -169,29 +173,33 @@ def _starts_there(
     folder: Path, change: _Change, entries: Mapping[str, index.Staged], indexed_at: int
 ) -> bool:
     """Whether a file is as the old commit has it, staged and in the work tree."""
-    file, entry = folder / change.path, entries.get(change.path)
-    if not _is_inside(folder, file):
-        return False
+    file, entry = f"{folder}/{change.path}", entries.get(change.path)
     if change.before is None:
         return entry is None and not os.path.lexists(file)
     if entry is None or not entry.is_plain or entry.oid != change.before:
         return False
-    found = file.lstat()
+    found = os.lstat(file)
     if not stat.S_ISREG(found.st_mode) or found.st_mode & stat.S_IXUSR:
         return False
     if entry.modified_at < indexed_at and entry == index.staged(change.path, entry.oid, found):
         return True  # nothing has touched it since
-    return _oid(file.read_bytes()) == change.before
+    return _oid(Path(file).read_bytes()) == change.before
 
 
-def _is_inside(folder: Path, file: Path) -> bool:
-    """Whether the folders on the way to a file are folders, or are yet to be made; no links."""
-    parent = file.parent
-    while parent != folder:
-        if os.path.lexists(parent) and not stat.S_ISDIR(parent.lstat().st_mode):
-            return False
-        parent = parent.parent
+def _only_folders_lead_to(changes: list[_Change], folder: Path) -> bool:
+    """Whether what stands on the way to the files are folders, or is yet to be made; no links."""
+    above = {name for change in changes for name in _above(change.path)}
+    for name in above:
+        with suppress(FileNotFoundError):
+            if not stat.S_ISDIR(os.lstat(f"{folder}/{name}").st_mode):
+                return False
     return True
+
+
+def _above(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def _oid(content: bytes) -> str:
@@ -201,13 +209,13 @@ def _oid(content: bytes) -> str:
 
 
 def _write(folder: Path, change: _Change, entries: dict[str, index.Staged]) -> None:
-    file = folder / change.path
+    file = f"{folder}/{change.path}"
     if change.before is not None:
-        file.unlink()
+        os.unlink(file)
     if change.after is None or change.content is None:
         del entries[change.path]
         with suppress(OSError):  # somebody keeps other things there
-            os.removedirs(file.parent)
+            os.removedirs(os.path.dirname(file))
         return
     descriptor = _create(file)
     try:
@@ -219,10 +227,10 @@ def _write(folder: Path, change: _Change, entries: dict[str, index.Staged]) -> N
         os.close(descriptor)
 
 
-def _create(file: Path) -> int:
+def _create(file: str) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
         return os.open(file, flags, 0o666)
     except FileNotFoundError:
-        file.parent.mkdir(parents=True)
+        os.makedirs(os.path.dirname(file))
         return os.open(file, flags, 0o666)

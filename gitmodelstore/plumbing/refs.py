@@ -9,6 +9,7 @@ is the protocol of git itself (Documentation/technical/api-lockfile, refs/files)
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -45,7 +46,6 @@ def advance(
     path = repository.common_dir / repository.branch
     lock = path.with_name(path.name + ".lock")
     with writing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _make_lock(lock, repository.branch)
         try:
             os.write(descriptor, f"{new}\n".encode())  # first of all: it says whose lock it is
@@ -94,14 +94,26 @@ def create_tag(repository: Repository, name: str, oid: str) -> bool:
     """Set a tag that must not exist; return False when it does. Call it under the writer lock.
 
     Raises:
-        CannotWrite: the disk does not take it, or a process of git holds it.
+        StoreBusy: a process of git holds it.
+        CannotWrite: the disk does not take it.
     """
-    path = repository.common_dir / "refs" / "tags" / name
-    remove_corpse(path.with_name(f"{path.name}.lock"))
-    with suppress(FileNotFoundError, IsADirectoryError):
-        if path.stat().st_size == 0:  # what a power cut leaves of a ref just made
-            path.unlink()
-    return repository.create_ref(f"refs/tags/{name}", oid)
+    ref = f"refs/tags/{name}"
+    path = repository.common_dir / ref
+    lock = path.with_name(f"{path.name}.lock")
+    with writing(repository.common_dir):
+        descriptor = _make_lock(lock, ref)
+        try:
+            with open(descriptor, "wb", buffering=0) as file:
+                file.write(f"{oid}\n".encode())  # first of all: it says whose lock it is
+            _make_way(path)
+            if repository.ref(ref):
+                lock.unlink()
+                return False
+            lock.replace(path)
+        except BaseException:  # Ctrl-C too must leave no lock
+            lock.unlink(missing_ok=True)
+            raise
+    return True
 
 
 def remove_own(repository: Repository, new: str, tags: Mapping[str, str], *, died: bool) -> None:
@@ -151,10 +163,26 @@ def _stands_below(common_dir: Path, ref: str) -> bool:
     return packed.exists() and f" {ref}/".encode() in packed.read_bytes()
 
 
+def _make_way(path: Path) -> None:
+    """Remove what is no ref: the empty file that a power cut leaves of one, empty folders."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(found.st_mode):
+        for folder in sorted(path.rglob("*"), reverse=True):
+            folder.rmdir()
+        path.rmdir()
+    elif found.st_size == 0:
+        path.unlink()
+
+
 def _make_lock(lock: Path, ref: str) -> int:
     for _ in range(50):
         try:
             return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileNotFoundError:  # git removes folders of refs that it has packed
+            lock.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
             remove_corpse(lock)
             time.sleep(0.01)
@@ -168,7 +196,7 @@ def _log(
     repository: Repository, old: str | None, new: str, who: Identity, when: datetime, what: str
 ) -> None:
     """Write the reflog as git does: where one is kept, of the branch and of a HEAD upon it."""
-    line = f"{old or _NO_COMMIT} {new} {who.at(when)}\t{what}\n"
+    line = f"{old or _NO_COMMIT} {new} {who.at(when)}\t{what}\n".encode()
     head = repository.common_dir / "HEAD"
     names = [repository.branch]
     if head.read_text().strip() == f"ref: {repository.branch}":
@@ -176,8 +204,9 @@ def _log(
     kept = repository.setting("core.logallrefupdates") or str(repository.work_tree is not None)
     for name in names:
         path = repository.common_dir / "logs" / name
-        if not path.exists() and kept.lower() not in ("true", "always"):
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as log:
+        flags = os.O_WRONLY | os.O_APPEND
+        if kept.lower() in ("true", "always"):
+            flags |= os.O_CREAT
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError), open(os.open(path, flags, 0o666), "wb", 0) as log:
             log.write(line)

@@ -235,15 +235,6 @@ class Repository:
         when = _when(held.tagger) if held.tagger else None
         return Tag(name, oid, str(target.id), when, held.message or "")
 
-    def create_ref(self, name: str, oid: str) -> bool:
-        """Create a ref that must not exist; return False when it does."""
-        with writing(self.common_dir):
-            try:
-                self._handle.references.create(name, oid)
-            except pygit2.AlreadyExistsError:
-                return False
-        return True
-
     # Reading
 
     def commit(self, oid: str) -> Commit:

@@ -257,6 +257,37 @@ class TestLocksOfGit:
         assert_followed(store.path, git)
 
 
+class TestTags:
+    @pytest.mark.parametrize("left", ["an empty file", "empty folders"])
+    def test_what_is_left_of_one_makes_way(self, any_store, git, fitted, left):
+        inside = any_store.path / ".git" if (any_store.path / ".git").exists() else any_store.path
+        tag = inside / "refs/tags/churn@v1.0.0"
+        if left == "an empty file":
+            tag.write_text("")
+        else:
+            (tag / "one/two").mkdir(parents=True)
+            (tag / "three").mkdir()
+
+        any_store.register(fitted, "churn", code=None)
+
+        assert git(any_store.path, "tag") == "churn@v1.0.0\n"
+        assert git(any_store.path, "fsck", "--strict", "--no-dangling") == ""
+
+    def test_one_that_a_branch_folder_was_packed_away_from(self, tmp_path, git, fitted):
+        """`git pack-refs --all --prune` removes the folder of a branch whose name has a slash."""
+        store = Store.init(tmp_path / "store", bare=True)
+        git(store.path, "branch", "--move", "main", "team/models")
+        git(store.path, "config", "store.branch", "team/models")
+        git(store.path, "pack-refs", "--all", "--prune")
+        assert not (store.path / "refs/heads/team").exists()
+
+        Store.open(store.path).register(fitted, "churn", code=None)
+
+        assert git(store.path, "log", "--format=%s", "-1", "team/models").strip() == (
+            "register churn 1.0.0"
+        )
+
+
 class TestPacked:
     @pytest.mark.parametrize(
         "command",
