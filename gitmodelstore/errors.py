@@ -29,6 +29,11 @@ class CannotWork(StoreError):
     """The store itself cannot be used: absent, unreadable, or of an unknown format."""
 
 
+def place_in(path: str | None, where: str) -> str:
+    """Return file and place in it as editors read it: `a.json:3:7`, `a.json: artifacts[0]`."""
+    return (":" if where[:1].isdigit() else ": ").join(part for part in (path, where) if part)
+
+
 # What the caller wrote
 
 
@@ -131,20 +136,30 @@ class FormatError(StoreError):
 
     Attributes:
         path: the file, as `models/churn/manifest.json`; None when unknown.
-        faults: every fault found, each as "where: what".
+        found: every fault found, each as where in the file (`artifacts[0].sha256`, `3:7` for
+            line and column, empty for the whole of it) and what.
     """
 
     def __init__(
         self,
-        message: str,
+        what: str = "",
         *,
         path: str | None = None,
-        faults: Iterable[str] = (),
+        where: str = "",
+        found: Iterable[tuple[str, str]] = (),
         hint: str | None = None,
     ) -> None:
-        super().__init__(message, hint=hint)
         self.path = path
-        self.faults = tuple(faults)
+        self.found = tuple(found) or ((where, what),)
+        where, what = self.found[0]
+        first = ": ".join(part for part in (place_in(path, where), what) if part)
+        more = f" (and {len(self.found) - 1} more)" if len(self.found) > 1 else ""
+        super().__init__(f"{first}{more}", hint=hint)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Every fault found, each as "where: what"."""
+        return tuple(": ".join(part for part in pair if part) for pair in self.found)
 
 
 class IntegrityError(StoreError):

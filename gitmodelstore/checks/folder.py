@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from gitmodelstore.checks.fault import Fault
 from gitmodelstore.values.layout import (
     ATTRIBUTES,
     CARD,
@@ -42,7 +43,7 @@ def folder_faults(
     files: Mapping[str, FileFacts],
     manifest: Manifest,
     attributes: bytes,
-) -> Iterator[str]:
+) -> Iterator[Fault]:
     """Yield what is wrong with the folder of one version.
 
     Args:
@@ -54,31 +55,36 @@ def folder_faults(
     where = folder(model)
     for name, facts in sorted(files.items()):
         if name not in FOLDER_FILES:
-            yield f"{where}/{name}: not a file of a version"
+            yield Fault("GMS001", f"{where}/{name}", "not a file of a version")
         elif facts.mode != PLAIN_MODE:
-            yield f"{where}/{name}: mode {facts.mode:o}, expected {PLAIN_MODE:o}"
+            what = f"mode {facts.mode:o}, expected {PLAIN_MODE:o}"
+            yield Fault("GMS002", f"{where}/{name}", what)
     for name in sorted({MANIFEST, PIPELINE, CARD, ATTRIBUTES} - files.keys()):
-        yield f"{where}/{name}: missing"
+        yield Fault("GMS020", f"{where}/{name}", "missing")
     if attributes not in (FOLDER_ATTRIBUTES, FOLDER_ATTRIBUTES_LFS):
-        yield f"{where}/{ATTRIBUTES}: not one of the two contents that a folder may have"
+        what = "not one of the two contents that a folder may have"
+        yield Fault("GMS004", f"{where}/{ATTRIBUTES}", what)
     named = (manifest.model, manifest.version)
     if named != (model, version):
-        yield f"{where}/{MANIFEST}: is of {named[0]} {named[1]}, not of {model} {version}"
+        what = f"is of {named[0]} {named[1]}, not of {model} {version}"
+        yield Fault("GMS023", f"{where}/{MANIFEST}", what)
     yield from _artifact_faults(where, manifest, files)
 
 
 def _artifact_faults(
     where: str, manifest: Manifest, files: Mapping[str, FileFacts]
-) -> Iterator[str]:
+) -> Iterator[Fault]:
     declared = {entry.path: entry for entry in manifest.artifacts}
-    for name in sorted(files.keys() - declared.keys() - {MANIFEST, CARD}):
-        yield f"{where}/{name}: not in the manifest's artifacts"
+    for name in sorted((files.keys() & FOLDER_FILES) - declared.keys() - {MANIFEST, CARD}):
+        yield Fault("GMS021", f"{where}/{name}", "not in the manifest's artifacts")
     for name, entry in declared.items():
         facts = files.get(name)
         if facts is None:
-            yield f"{where}/{name}: in the manifest's artifacts, not in the folder"
+            what = "in the manifest's artifacts, not in the folder"
+            yield Fault("GMS020", f"{where}/{name}", what)
         elif (facts.sha256, facts.size_bytes) != (entry.sha256, entry.size_bytes):
-            yield (
-                f"{where}/{name}: {facts.size_bytes} bytes of sha256 {facts.sha256[:12]}, the "
+            what = (
+                f"{facts.size_bytes} bytes of sha256 {facts.sha256[:12]}, the "
                 f"manifest says {entry.size_bytes} of {entry.sha256[:12]}"
             )
+            yield Fault("GMS022", f"{where}/{name}", what)

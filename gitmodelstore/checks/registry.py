@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gitmodelstore.checks.fault import Fault
+from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import Registry
 
 
-def registry_faults(before: Registry, after: Registry, policy: Policy) -> Iterator[str]:
+def registry_faults(before: Registry, after: Registry, policy: Policy) -> Iterator[Fault]:
     """Yield what is wrong with the step from one registry to the next.
 
     A version may not be lost, a status must be one of the store's, and an exclusive
@@ -19,12 +21,14 @@ def registry_faults(before: Registry, after: Registry, policy: Policy) -> Iterat
     for change in before.changes(after):
         touched.add(change.model)
         if change.after is None:
-            yield f"{change.model} {change.version} is lost from registry.json"
+            yield Fault("GMS030", REGISTRY, f"{change.model} {change.version} is lost")
         elif change.after not in policy.statuses:
-            yield f"{change.model} {change.version} has the unknown status '{change.after}'"
+            what = f"{change.model} {change.version} has the unknown status '{change.after}'"
+            yield Fault("GMS040", REGISTRY, what)
     for model in sorted(touched):
         for status in sorted(policy.exclusive):
             holders = after.holders(model, status)
             if len(holders) > 1:
                 found = ", ".join(map(str, holders))
-                yield f"{model} has {len(holders)} versions in {status}: {found}"
+                what = f"{model} has {len(holders)} versions in {status}: {found}"
+                yield Fault("GMS041", REGISTRY, what)

@@ -134,7 +134,7 @@ def recover(
 def _validate(snapshot: Snapshot, wanted: Draft) -> None:
     found = list(registry_faults(snapshot.registry, wanted.registry, snapshot.policy))
     if found:
-        raise LifecycleError(found[0])
+        raise LifecycleError(found[0].what)
     for name in wanted.tags:
         refs.check_free(snapshot.repository, name)
 
@@ -149,7 +149,7 @@ def _write_commit(snapshot: Snapshot, wanted: Draft, writer: Writer) -> str:
     if wanted.folders:
         models = repository.entry(root, MODELS)
         if models is not None and models.mode != _FOLDER:
-            raise FormatError(f"{MODELS} is not a folder", path=MODELS)
+            raise FormatError("not a folder", path=MODELS)
         folders = {model: Entry(_FOLDER, tree) for model, tree in wanted.folders.items()}
         tree = repository.write_tree(models.oid if models else None, folders)
         changes[MODELS] = Entry(_FOLDER, tree)

@@ -153,8 +153,7 @@ def _manifest(
         )
         return manifest, manifest.render()
     except FormatError as error:
-        what_is_wrong = error.faults[0] if error.faults else str(error)
-        raise InvalidInput(f"cannot be recorded: {what_is_wrong}", hint=error.hint) from error
+        raise InvalidInput(f"cannot be recorded: {error.faults[0]}", hint=error.hint) from error
 
 
 def _unchanged(
@@ -177,7 +176,7 @@ def _validate(manifest: Manifest, files: Mapping[str, StoredFile], attributes: b
     }
     found = list(folder_faults(manifest.model, manifest.version, facts, manifest, attributes))
     if found:
-        raise FormatError(found[0], faults=found)
+        raise FormatError(found=[(fault.place, fault.what) for fault in found])
 
 
 def _second(moment: datetime) -> datetime:

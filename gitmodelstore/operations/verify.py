@@ -183,7 +183,7 @@ def _structure_faults(
         attributes = bytes(snapshot.read(version, ATTRIBUTES))
     except StoreError:
         attributes = b""
-    yield from folder_faults(version.model, version.version, files, manifest, attributes)
+    yield from map(str, folder_faults(version.model, version.version, files, manifest, attributes))
 
 
 def _ask(

@@ -47,7 +47,7 @@ def parse(data: bytes, path: str, *, most_bytes: int) -> Any:
         FormatError: not UTF-8, not JSON, or one of the things that this module bars.
     """
     if len(data) > most_bytes:
-        raise FormatError(f"{path}: {len(data)} bytes, more than {most_bytes}", path=path)
+        raise FormatError(f"{len(data)} bytes, more than {most_bytes}", path=path)
     try:
         text = data.decode("utf-8")
         if text.startswith("\ufeff"):
@@ -64,12 +64,13 @@ def parse(data: bytes, path: str, *, most_bytes: int) -> Any:
         if numbers.barred or "\\ud" in text or "\\uD" in text:
             _refuse_barred(value)
     except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: not UTF-8 at byte {error.start}", path=path) from error
+        raise FormatError(f"not UTF-8 at byte {error.start}", path=path) from error
     except json.JSONDecodeError as error:
-        where = f"{path}:{error.lineno}:{error.colno}"
-        raise FormatError(f"{where}: not JSON: {error.msg.lower()}", path=path) from error
+        where = f"{error.lineno}:{error.colno}"
+        what = f"not JSON: {error.msg.lower()}"
+        raise FormatError(what, path=path, where=where) from error
     except _Barred as error:
-        raise FormatError(f"{path}: {error}", path=path) from error
+        raise FormatError(str(error), path=path) from error
     return value
 
 

@@ -427,7 +427,7 @@ class Manifest:
         if json_rules.nests_too_deep(written):
             found.append(("", f"nested more than {json_rules.MOST_LEVELS} deep"))
         if found:
-            raise _format_error(f"manifest of {self.model} {self.version}", found)
+            raise FormatError(path=f"manifest of {self.model} {self.version}", found=found)
 
     @classmethod
     def parse(cls, data: bytes, path: str = "manifest.json") -> Manifest:
@@ -445,10 +445,10 @@ class Manifest:
         _refuse_other_schema(value, path)
         found = list(_all_faults(value))
         if found:
-            raise _format_error(path, found)
+            raise FormatError(path=path, found=found)
         manifest = fields.read(cls, value, _judged=True)
         if manifest.render() != data:
-            raise FormatError(f"{path}: not in canonical form", path=path)
+            raise FormatError("not in canonical form", path=path)
         return manifest
 
     def render(self) -> bytes:
@@ -527,13 +527,7 @@ def _refuse_other_schema(value: Any, path: str) -> None:
     schema = value.get("schema") if isinstance(value, dict) else None
     if isinstance(schema, str) and schema != SCHEMA:
         raise FormatError(
-            f"{path}: schema {schema!r}, this gitmodelstore reads {SCHEMA!r}",
+            f"schema {schema!r}, this gitmodelstore reads {SCHEMA!r}",
             path=path,
             hint="upgrade gitmodelstore to read it",
         )
-
-
-def _format_error(path: str, found: list[fields.Fault]) -> FormatError:
-    lines = [f"{where}: {what}" if where else what for where, what in found]
-    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-    return FormatError(f"{path}: {lines[0]}{more}", path=path, faults=lines)

@@ -94,12 +94,10 @@ class Policy:
 def _refuse_other_schema(value: dict[str, Any]) -> None:
     schema = value.get("schema")
     if schema is None:
-        raise FormatError(
-            f"{SETTINGS}: no schema", path=SETTINGS, hint=f'begin it with: schema = "{SCHEMA}"'
-        )
+        raise FormatError("no schema", path=SETTINGS, hint=f'begin it with: schema = "{SCHEMA}"')
     if schema != SCHEMA:
         raise FormatError(
-            f"{SETTINGS}: schema {schema!r}, this gitmodelstore reads {SCHEMA!r}",
+            f"schema {schema!r}, this gitmodelstore reads {SCHEMA!r}",
             path=SETTINGS,
             hint="upgrade gitmodelstore to read it",
         )
@@ -123,7 +121,7 @@ def _unknown(section: str, key: str, known: Iterable[str]) -> FormatError:
     near = nearest(key, known)
     all_known = ", ".join(f"{section}{name}" for name in known)
     return FormatError(
-        f"{SETTINGS}: unknown key {quoted(f'{section}{key}')}",
+        f"unknown key {quoted(f'{section}{key}')}",
         path=SETTINGS,
         hint=f"did you mean '{section}{near}'?"
         if near
@@ -164,4 +162,4 @@ def _size(value: Any) -> int:
 
 
 def _fault(what: str) -> FormatError:
-    return FormatError(f"{SETTINGS}: {what}", path=SETTINGS)
+    return FormatError(what, path=SETTINGS)

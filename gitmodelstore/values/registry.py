@@ -64,8 +64,7 @@ class Registry:
         registry = cls(models)
         if list(models) != sorted(models) or registry.render() != data:
             raise FormatError(
-                f"{REGISTRY}: not in canonical form: models by name, versions highest first, "
-                "indented by two",
+                "not in canonical form: models by name, versions highest first, indented by two",
                 path=REGISTRY,
             )
         return registry
@@ -84,7 +83,7 @@ class Registry:
         try:
             models = _models(json.loads(data))
         except (ValueError, RecursionError) as error:
-            raise FormatError(f"{REGISTRY}: not JSON", path=REGISTRY) from error
+            raise FormatError("not JSON", path=REGISTRY) from error
         return cls(
             {model: _readable(held) for model, held in models.items() if _fits(model_name, model)}
         )
@@ -189,7 +188,7 @@ def _models(value: Any) -> dict[str, dict[str, str]]:
         raise _fault("expected the keys 'schema' and 'models'")
     if value["schema"] != SCHEMA:
         raise FormatError(
-            f"{REGISTRY}: schema {value['schema']!r}, this gitmodelstore reads {SCHEMA!r}",
+            f"schema {value['schema']!r}, this gitmodelstore reads {SCHEMA!r}",
             path=REGISTRY,
             hint="upgrade gitmodelstore to read it",
         )
@@ -249,4 +248,4 @@ def _inserted(statuses: dict[str, str], version: Version) -> dict[str, str]:
 
 
 def _fault(what: str) -> FormatError:
-    return FormatError(f"{REGISTRY}: {what}", path=REGISTRY)
+    return FormatError(what, path=REGISTRY)

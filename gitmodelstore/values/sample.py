@@ -176,7 +176,7 @@ class Sample:
             return
         found = list(_all_faults(written))
         if found:
-            raise _format_error("sample", found)
+            raise FormatError(path="sample", found=found)
 
     @classmethod
     def parse(cls, data: bytes, path: str = "sample.json") -> Sample:
@@ -194,16 +194,16 @@ class Sample:
         schema = value.get("schema") if isinstance(value, dict) else None
         if isinstance(schema, str) and schema != SCHEMA:
             raise FormatError(
-                f"{path}: schema {schema!r}, this gitmodelstore reads {SCHEMA!r}",
+                f"schema {schema!r}, this gitmodelstore reads {SCHEMA!r}",
                 path=path,
                 hint="upgrade gitmodelstore to read it",
             )
         found = list(_all_faults(value))
         if found:
-            raise _format_error(path, found)
+            raise FormatError(path=path, found=found)
         sample = fields.read(cls, value, _judged=True)
         if sample.render() != data:
-            raise FormatError(f"{path}: not in canonical form", path=path)
+            raise FormatError("not in canonical form", path=path)
         return sample
 
     def render(self) -> bytes:
@@ -277,9 +277,3 @@ def _block_faults(block: Mapping[str, Any], rows: int, where: str) -> Iterator[f
     ascending = all(before < after for before, after in pairwise(places))
     if not ascending or (places and places[-1] >= size) or len(shape) != 2:
         yield f"{where}.places", f"expected ascending places below {size} of two dimensions"
-
-
-def _format_error(path: str, found: list[fields.Fault]) -> FormatError:
-    lines = [f"{where}: {what}" if where else what for where, what in found]
-    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-    return FormatError(f"{path}: {lines[0]}{more}", path=path, faults=lines)

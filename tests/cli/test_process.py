@@ -207,7 +207,7 @@ def test_every_fault_of_a_file_is_listed(gms, monkeypatch):
     from gitmodelstore.errors import FormatError
 
     def faulty(*_: object) -> None:
-        raise FormatError("f: one (and 1 more)", faults=["one", "two"], hint="mend it")
+        raise FormatError(path="f", found=[("", "one"), ("", "two")], hint="mend it")
 
     monkeypatch.setattr("gitmodelstore.store.Store.models", faulty)
 

@@ -234,9 +234,9 @@ class TestVerify:
         (found,) = Store.open(store.path).verify("churn@1.0.0").versions
 
         assert found.faults == (
-            "models/churn/notes.txt: not a file of a version",
-            "models/churn/notes.txt: not in the manifest's artifacts",
-            "models/churn/requirements.txt: in the manifest's artifacts, not in the folder",
+            "models/churn/notes.txt: not a file of a version [GMS001]",
+            "models/churn/requirements.txt: in the manifest's artifacts, not in the folder "
+            "[GMS020]",
         )
 
     def test_a_reference_that_names_nothing_is_refused(self, churn):

@@ -1,0 +1,109 @@
+"""What a check finds: one fault, under a code that never changes its meaning.
+
+Hosts, hooks and scripts may rely on the codes; `docs/operations.md` explains each, and
+a test compares that page with this table. A code that is no longer used stays reserved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gitmodelstore.errors import FormatError, place_in
+
+# Code to its short name. The tens group them: tree, documents, folder, history, lifecycle,
+# tags, signatures, objects, and what an ML repository holds.
+CODES = {
+    "GMS001": "foreign file",
+    "GMS002": "not a plain file",
+    "GMS003": "name not allowed",
+    "GMS004": "attributes not fixed",
+    "GMS005": "too large",
+    "GMS010": "manifest does not follow its format",
+    "GMS011": "registry does not follow its format",
+    "GMS012": "settings do not follow their format",
+    "GMS013": "sample does not follow its format",
+    "GMS020": "file missing",
+    "GMS021": "file not listed",
+    "GMS022": "digest differs",
+    "GMS023": "identity differs",
+    "GMS024": "large file missing",
+    "GMS030": "version lost",
+    "GMS031": "version not registered",
+    "GMS032": "version without folder",
+    "GMS033": "version changed in place",
+    "GMS034": "two versions at once",
+    "GMS035": "parent is another",
+    "GMS036": "history rewritten",
+    "GMS037": "trailers contradict",
+    "GMS040": "unknown status",
+    "GMS041": "two holders",
+    "GMS042": "move not allowed",
+    "GMS043": "gate not passed",
+    "GMS044": "settings not alone",
+    "GMS045": "override not allowed",
+    "GMS050": "tag missing",
+    "GMS051": "tag not annotated",
+    "GMS052": "tag misplaced",
+    "GMS053": "tag moved or deleted",
+    "GMS054": "tag contradicts manifest",
+    "GMS055": "ref not allowed",
+    "GMS060": "not signed",
+    "GMS061": "signature not valid",
+    "GMS062": "signer not allowed",
+    "GMS063": "approval missing",
+    "GMS070": "object missing",
+    "GMS071": "object damaged",
+    "GMS080": "lock does not follow its format",
+    "GMS081": "locked version differs",
+    "GMS082": "locked version withdrawn",
+    "GMS083": "features differ",
+    "GMS090": "model without manifest",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong.
+
+    Attributes:
+        code: its kind, a key of `CODES`.
+        path: the file, as `models/churn/manifest.json`, or the ref, as
+            `refs/tags/churn@v1.0.0`; empty for the commit itself.
+        where: the place in the file, as `artifacts[0].sha256`, or `3:7` for line and
+            column; empty when it is the whole of it.
+        what: what is wrong, in lower case, without a full stop.
+        mend: the command that mends it, or what to do; empty when nothing is to be typed.
+        commit: id of the commit that is judged; None for what is not committed.
+    """
+
+    code: str
+    path: str
+    what: str
+    where: str = ""
+    mend: str = ""
+    commit: str | None = None
+
+    def __post_init__(self) -> None:
+        assert self.code in CODES, self.code  # noqa: S101 - a slip of ours, no input
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.place, self.what) if part) + f" [{self.code}]"
+
+    @property
+    def place(self) -> str:
+        """Path and place in it, as one text."""
+        return place_in(self.path, self.where)
+
+
+def format_faults(error: FormatError, code: str, path: str, mend: str = "") -> Iterator[Fault]:
+    """Yield every fault that reading a document found.
+
+    Args:
+        error: what reading it raised.
+        code: for documents of this kind.
+        path: the file.
+        mend: what to do where the error itself does not say.
+    """
+    for where, what in error.found:
+        yield Fault(code, path, what, where, error.hint or mend)
