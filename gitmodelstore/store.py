@@ -19,6 +19,7 @@ from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.moment import as_moment
 
 if TYPE_CHECKING:
+    from gitmodelstore.checks.fault import Fault
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.operations.verify import Verification
     from gitmodelstore.pipelines.load import Reader
@@ -494,6 +495,21 @@ class Store:
 
         snapshot = self._snapshot()
         return verify(snapshot, ref, Asked(replay, test, target, self._reader()))
+
+    def validate(self, between: tuple[str, str] | None = None) -> tuple[Fault, ...]:
+        """Return what is wrong with the store, as the server's gate would say it.
+
+        Args:
+            between: two commits, by any name that git knows: only what the second adds
+                to the first, judged on the merge of both; None for every commit of the
+                store's branch and every tag.
+
+        Raises:
+            GitFailed: one of the two names no commit.
+        """
+        from gitmodelstore.operations.validate import validate
+
+        return validate(self._repository, between)
 
     def download(
         self, ref: str | ModelVersion, target: str | Path | None = None, *, warm: bool = False

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gitmodelstore.checks.fault import Fault
+from gitmodelstore.checks.fault import Fault, format_faults
+from gitmodelstore.checks.judged import manifests
+from gitmodelstore.checks.objects import Objects
+from gitmodelstore.checks.tree import file_faults
+from gitmodelstore.errors import FormatError
 from gitmodelstore.values.layout import (
     ATTRIBUTES,
     CARD,
+    CODE_DIFF,
     FOLDER_ATTRIBUTES,
     FOLDER_ATTRIBUTES_LFS,
     FOLDER_FILES,
+    INSTALLED,
     MANIFEST,
     PIPELINE,
+    REQUIREMENTS,
     folder,
 )
 from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.objects import PLAIN_FILE, Entry
+from gitmodelstore.values.pointer import MOST_POINTER_BYTES, read_pointer
 from gitmodelstore.values.version import Version
 
-PLAIN_MODE = 0o100644
+# Files whose size their format does not bound; beyond it a host's page would not show them.
+MOST_BYTES = {CARD: 2**20, REQUIREMENTS: 2**20, INSTALLED: 2**20, CODE_DIFF: 2**24}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +38,10 @@ class FileFacts:
     """What a check must know of a file.
 
     Attributes:
-        mode: as git keeps it; 0o100644 is a plain file.
         sha256: of its content (behind a Git LFS pointer: of what it points to).
         size_bytes: of the same.
     """
 
-    mode: int
     sha256: str
     size_bytes: int
 
@@ -53,14 +62,7 @@ def folder_faults(
         attributes: the bytes of the folder's .gitattributes.
     """
     where = folder(model)
-    for name, facts in sorted(files.items()):
-        if name not in FOLDER_FILES:
-            yield Fault("GMS001", f"{where}/{name}", "not a file of a version")
-        elif facts.mode != PLAIN_MODE:
-            what = f"mode {facts.mode:o}, expected {PLAIN_MODE:o}"
-            yield Fault("GMS002", f"{where}/{name}", what)
-    for name in sorted({MANIFEST, PIPELINE, CARD, ATTRIBUTES} - files.keys()):
-        yield Fault("GMS020", f"{where}/{name}", "missing")
+    yield from missing_faults(model, files.keys())
     if attributes not in (FOLDER_ATTRIBUTES, FOLDER_ATTRIBUTES_LFS):
         what = "not one of the two contents that a folder may have"
         yield Fault("GMS004", f"{where}/{ATTRIBUTES}", what)
@@ -68,12 +70,19 @@ def folder_faults(
     if named != (model, version):
         what = f"is of {named[0]} {named[1]}, not of {model} {version}"
         yield Fault("GMS023", f"{where}/{MANIFEST}", what)
-    yield from _artifact_faults(where, manifest, files)
+    yield from artifact_faults(where, manifest, files)
 
 
-def _artifact_faults(
+def missing_faults(model: str, names: Iterable[str]) -> Iterator[Fault]:
+    """Yield the files that every version has, and this folder has not."""
+    for name in sorted({MANIFEST, PIPELINE, CARD, ATTRIBUTES} - set(names)):
+        yield Fault("GMS020", f"{folder(model)}/{name}", "missing")
+
+
+def artifact_faults(
     where: str, manifest: Manifest, files: Mapping[str, FileFacts]
 ) -> Iterator[Fault]:
+    """Yield where the files of a folder, `where`, are not those that its manifest lists."""
     declared = {entry.path: entry for entry in manifest.artifacts}
     for name in sorted((files.keys() & FOLDER_FILES) - declared.keys() - {MANIFEST, CARD}):
         yield Fault("GMS021", f"{where}/{name}", "not in the manifest's artifacts")
@@ -88,3 +97,117 @@ def _artifact_faults(
                 f"manifest says {entry.size_bytes} of {entry.sha256[:12]}"
             )
             yield Fault("GMS022", f"{where}/{name}", what)
+
+
+class FolderJudge:
+    """Judges the folders of models in a repository, each tree once.
+
+    Args:
+        objects: the repository.
+    """
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._unreadable: dict[str, FormatError] = {}
+        self._found: dict[str, list[Fault]] = {}
+
+    def manifest(self, model: str, entries: Mapping[str, Entry]) -> Manifest | None:
+        """Return the manifest in a folder; None where there is none that follows its format."""
+        found = self._read(model, entries)
+        return found if isinstance(found, Manifest) else None
+
+    def faults(self, model: str, version: Version | None, tree: str) -> list[Fault]:
+        """Return what is wrong with a folder.
+
+        Args:
+            model: its name.
+            version: of which it should be; None for any.
+            tree: id of its tree.
+
+        Raises:
+            MissingObject, IntegrityError: an object of it cannot be read.
+        """
+        if tree not in self._found:
+            self._found[tree] = list(self._judged(model, tree))
+        found = list(self._found[tree])
+        manifest = self.manifest(model, self._objects.entries(tree))
+        if version is not None and manifest is not None and manifest.version != version:
+            what = f"is of {manifest.model} {manifest.version}, not of {model} {version}"
+            found.append(Fault("GMS023", f"{folder(model)}/{MANIFEST}", what))
+        return found
+
+    def _judged(self, model: str, tree: str) -> Iterator[Fault]:
+        where = folder(model)
+        entries = self._objects.entries(tree)
+        yield from file_faults(model, entries)
+        plain = {name: entry for name, entry in entries.items() if entry.mode == PLAIN_FILE}
+        attributes = self._attributes(where, plain)
+        manifest = self._read(model, plain)
+        if isinstance(manifest, FormatError):
+            mend = f"gms register --from-folder {where}"
+            yield from format_faults(manifest, "GMS010", f"{where}/{MANIFEST}", mend)
+        yield from self._size_faults(where, plain)
+        if manifest is None or isinstance(manifest, FormatError):
+            yield from missing_faults(model, entries.keys())
+            return
+        facts, lost = self._facts(where, plain, manifest, large=attributes == FOLDER_ATTRIBUTES_LFS)
+        yield from lost
+        yield from folder_faults(model, manifest.version, facts, manifest, attributes)
+
+    def _read(self, model: str, entries: Mapping[str, Entry]) -> Manifest | FormatError | None:
+        entry = entries.get(MANIFEST)
+        if entry is None or entry.mode != PLAIN_FILE:
+            return None
+        known = manifests.get(entry.oid)
+        if known is not None:
+            return known[0]
+        if entry.oid not in self._unreadable:
+            path = f"{folder(model)}/{MANIFEST}"
+            try:
+                data = self._objects.content(entry.oid, path)
+                manifest = Manifest.parse(data, path)
+                manifests.put(entry.oid, (manifest, hashlib.sha256(data).hexdigest()))
+                return manifest
+            except FormatError as error:
+                self._unreadable[entry.oid] = error
+        return self._unreadable[entry.oid]
+
+    def _attributes(self, where: str, plain: Mapping[str, Entry]) -> bytes:
+        entry = plain.get(ATTRIBUTES)
+        return self._objects.content(entry.oid, f"{where}/{ATTRIBUTES}") if entry else b""
+
+    def _size_faults(self, where: str, plain: Mapping[str, Entry]) -> Iterator[Fault]:
+        for name, most in MOST_BYTES.items():
+            if name in plain:
+                size = self._objects.size(plain[name].oid, f"{where}/{name}")
+                if size > most:
+                    what = f"{size:,} bytes, more than {most:,}"
+                    yield Fault("GMS005", f"{where}/{name}", what)
+
+    def _facts(
+        self, where: str, plain: Mapping[str, Entry], manifest: Manifest, *, large: bool
+    ) -> tuple[dict[str, FileFacts], list[Fault]]:
+        """Return the facts of each listed file, and what is missing behind pointers."""
+        listed = {entry.path for entry in manifest.artifacts}
+        facts, lost = {}, []
+        for name, entry in plain.items():
+            path = f"{where}/{name}"
+            if name not in listed:
+                facts[name] = FileFacts("", 0)
+                continue
+            size = self._objects.size(entry.oid, path)
+            pointer = None
+            if large and name == PIPELINE and size <= MOST_POINTER_BYTES:
+                pointer = read_pointer(self._objects.content(entry.oid, path))
+            if pointer is None:
+                facts[name] = FileFacts(self._objects.sha256(entry.oid, path), size)
+                continue
+            facts[name] = FileFacts(pointer.sha256, pointer.size_bytes)
+            kept = self._objects.large_file(pointer.sha256)
+            if kept is None and self._objects.keeps_large_files:
+                what = f"its Git LFS object {pointer.sha256[:12]} is not here"
+                lost.append(Fault("GMS024", path, what, mend="git lfs push --all REMOTE, first"))
+            elif kept not in (None, pointer.size_bytes):
+                what = f"its Git LFS object has {kept} bytes, the pointer says {pointer.size_bytes}"
+                lost.append(Fault("GMS022", path, what))
+        return facts, lost

@@ -9,6 +9,8 @@ from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import Registry
 
+LIFECYCLE = frozenset({"GMS040", "GMS041", "GMS042", "GMS043", "GMS045"})  # faults of a move
+
 
 def registry_faults(before: Registry, after: Registry, policy: Policy) -> Iterator[Fault]:
     """Yield what is wrong with the step from one registry to the next.

@@ -92,6 +92,20 @@ COMMANDS = (
         everyday=False,
     ),
     Entry(
+        "validate",
+        TRUST,
+        "whether the store, or a proposal to it, is sound",
+        "gms validate --range origin/main..HEAD",
+        everyday=False,
+    ),
+    Entry(
+        "hook",
+        TRUST,
+        "git's hooks that validate what is committed and pushed",
+        "gms hook install",
+        everyday=False,
+    ),
+    Entry(
         "inspect",
         TRUST,
         "what a joblib file is, without running it",

@@ -31,6 +31,20 @@ def discover(folder: Path) -> Repository:
     return around
 
 
+def find(folder: Path) -> Repository:
+    """Return the repository that `folder` is or, if it is none, the store it belongs to.
+
+    Raises:
+        NotAStore: there is no such folder, or no store.
+    """
+    if not folder.is_dir():
+        raise NotAStore(f"there is no folder '{folder}'")
+    try:
+        return Repository.open(folder)
+    except NotAStore:
+        return discover(folder)
+
+
 def is_store(repository: Repository) -> bool:
     """Whether the store's branch of a repository holds a registry.json."""
     tip = repository.head(repository.branch)

@@ -7,10 +7,10 @@ from contextlib import suppress
 
 from gitmodelstore.errors import FormatError
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.plumbing.repository import Commit
 from gitmodelstore.values.difference import changes_between
 from gitmodelstore.values.events import Event, events_of
 from gitmodelstore.values.layout import REGISTRY
+from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.registry import EMPTY, Change, Registry
 from gitmodelstore.values.version import Version
 

@@ -13,7 +13,7 @@ from gitmodelstore.errors import CannotWork, NotAStore, StoreError
 from gitmodelstore.operations.discover import is_store
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import disk, lock, refs, worktree
-from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository, writing
+from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import (
     ATTRIBUTES,
     MODELS,
@@ -22,6 +22,7 @@ from gitmodelstore.values.layout import (
     SETTINGS,
     STORE_ATTRIBUTES,
 )
+from gitmodelstore.values.objects import PLAIN_FILE, Entry
 from gitmodelstore.values.registry import EMPTY
 
 BRANCH = "main"

@@ -16,6 +16,7 @@ from gitmodelstore.values.layout import CARD, MANIFEST, PIPELINE, folder
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import did_you_mean
+from gitmodelstore.values.pointer import read_pointer
 from gitmodelstore.values.policy import WITHDRAWN
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def read_verified(
     data = snapshot.read(version, name)
     if entry is None:
         return data
-    pointer = lfs.read_pointer(data)
+    pointer = read_pointer(data)
     found = None
     if pointer is not None and entry.sha256 == pointer.sha256:
         content = lfs.read(snapshot.repository.common_dir, pointer, path, remembered)

@@ -256,6 +256,7 @@ def store_file(
     """Store a small file, unless the store is known to have it: each costs a file of git's."""
     sha256 = hashlib.sha256(data).hexdigest()
     blob = (kept or {}).get(sha256) or repository.write_blob(data)
+    repository.know(blob, sha256, len(data))
     return StoredFile(blob, sha256, len(data))
 
 

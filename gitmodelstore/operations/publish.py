@@ -18,7 +18,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from gitmodelstore.checks.registry import registry_faults
+from gitmodelstore.checks.judge import Judge, Step
+from gitmodelstore.checks.judged import registries
+from gitmodelstore.checks.registry import LIFECYCLE
 from gitmodelstore.errors import (
     FormatError,
     LifecycleError,
@@ -26,14 +28,14 @@ from gitmodelstore.errors import (
     StoreBusy,
     StoreError,
 )
-from gitmodelstore.operations.snapshot import Snapshot, registries
+from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import disk, follow, journal, lock, refs, worktree
-from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository, writing
+from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import MODELS, REGISTRY
+from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
 from gitmodelstore.values.registry import Registry
 
-_FOLDER = 0o040000
 _MOST_TRIES = 20
 
 
@@ -90,8 +92,16 @@ def _publish(
         wanted = draft(snapshot)
         if wanted is None:
             return snapshot
-        _validate(snapshot, wanted)
-        commit = _write_commit(snapshot, wanted, writer)
+        tree = _write_tree(snapshot, wanted)
+        _validate(snapshot, wanted, tree)
+        commit = repository.write_commit(
+            tree,
+            (snapshot.commit.oid,),
+            wanted.message,
+            author=writer.author,
+            committer=writer.committer,
+            when=writer.when,
+        )
         tags = _write_tags(repository, commit, wanted, writer)
         if _swap(snapshot, commit, tags, wanted, writer, held):
             return Snapshot(repository, repository.commit(commit))
@@ -131,15 +141,18 @@ def recover(
     journal.clear(repository.common_dir)
 
 
-def _validate(snapshot: Snapshot, wanted: Draft) -> None:
-    found = list(registry_faults(snapshot.registry, wanted.registry, snapshot.policy))
+def _validate(snapshot: Snapshot, wanted: Draft, tree: str) -> None:
+    """Judge our own work as a hook would: libgit2 runs no hooks."""
+    step = Step(tree, (snapshot.commit.oid,), wanted.message)
+    found = Judge(snapshot.repository).faults(step)
     if found:
-        raise LifecycleError(found[0].what)
+        kind = LifecycleError if found[0].code in LIFECYCLE else FormatError
+        raise kind(str(found[0]), hint=found[0].mend or None)
     for name in wanted.tags:
         refs.check_free(snapshot.repository, name)
 
 
-def _write_commit(snapshot: Snapshot, wanted: Draft, writer: Writer) -> str:
+def _write_tree(snapshot: Snapshot, wanted: Draft) -> str:
     repository = snapshot.repository
     root = snapshot.commit.tree
     rendered = wanted.registry.render()
@@ -148,19 +161,12 @@ def _write_commit(snapshot: Snapshot, wanted: Draft, writer: Writer) -> str:
     changes = {REGISTRY: Entry(PLAIN_FILE, registry)}
     if wanted.folders:
         models = repository.entry(root, MODELS)
-        if models is not None and models.mode != _FOLDER:
+        if models is not None and models.mode != FOLDER:
             raise FormatError("not a folder", path=MODELS)
-        folders = {model: Entry(_FOLDER, tree) for model, tree in wanted.folders.items()}
+        folders = {model: Entry(FOLDER, tree) for model, tree in wanted.folders.items()}
         tree = repository.write_tree(models.oid if models else None, folders)
-        changes[MODELS] = Entry(_FOLDER, tree)
-    return repository.write_commit(
-        repository.write_tree(root, changes),
-        (snapshot.commit.oid,),
-        wanted.message,
-        author=writer.author,
-        committer=writer.committer,
-        when=writer.when,
-    )
+        changes[MODELS] = Entry(FOLDER, tree)
+    return repository.write_tree(root, changes)
 
 
 def _write_tags(

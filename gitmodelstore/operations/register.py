@@ -6,19 +6,18 @@ number is chosen, and what depends on it (manifest, card, folder, registry) is m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from gitmodelstore.checks.folder import PLAIN_MODE, FileFacts, folder_faults
+from gitmodelstore.checks.judged import manifests
 from gitmodelstore.errors import FormatError, InvalidInput
 from gitmodelstore.operations.numbering import Numbered, check_free, choose
-from gitmodelstore.operations.prepare import Prepared, StoredFile, Submission, prepare, store_file
+from gitmodelstore.operations.prepare import Prepared, Submission, prepare, store_file
 from gitmodelstore.operations.publish import Draft, publish
-from gitmodelstore.operations.snapshot import Snapshot, manifests
+from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
-from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository
+from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.card import render_card
 from gitmodelstore.values.changes import suggest
 from gitmodelstore.values.events import REGISTERED, write_trailers
@@ -34,6 +33,7 @@ from gitmodelstore.values.manifest import (
 )
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import model_name
+from gitmodelstore.values.objects import PLAIN_FILE, Entry
 from gitmodelstore.values.policy import REGISTERED as NEW_STATUS
 from gitmodelstore.values.registry import Change
 from gitmodelstore.values.version import Version
@@ -93,7 +93,6 @@ def _draft(
         MANIFEST: store_file(snapshot.repository, rendered),
         CARD: store_file(snapshot.repository, render_card(manifest, parent)),
     }
-    _validate(manifest, files, prepared.attributes)
     manifests.put(files[MANIFEST].blob, (manifest, files[MANIFEST].sha256))
     tree = snapshot.repository.write_tree(
         None, {name: Entry(PLAIN_FILE, file.blob) for name, file in files.items()}
@@ -167,16 +166,6 @@ def _unchanged(
     after, _ = _manifest(writer, what, prepared, Numbered(highest, before.parent, ""))
     same = replace(after, created_at=before.created_at, trained_at=before.trained_at)
     return highest if same.render() == before.render() else None
-
-
-def _validate(manifest: Manifest, files: Mapping[str, StoredFile], attributes: bytes) -> None:
-    """Judge our own work as a hook would: libgit2 runs no hooks."""
-    facts = {
-        name: FileFacts(PLAIN_MODE, file.sha256, file.size_bytes) for name, file in files.items()
-    }
-    found = list(folder_faults(manifest.model, manifest.version, facts, manifest, attributes))
-    if found:
-        raise FormatError(found=[(fault.place, fault.what) for fault in found])
 
 
 def _second(moment: datetime) -> datetime:

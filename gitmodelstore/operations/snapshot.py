@@ -6,8 +6,9 @@ import hashlib
 import re
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
+from gitmodelstore.checks.judged import manifests, policies, registries
 from gitmodelstore.errors import (
     CorruptStore,
     FormatError,
@@ -15,7 +16,7 @@ from gitmodelstore.errors import (
     NotAStore,
     VersionNotFound,
 )
-from gitmodelstore.plumbing.repository import Commit, Entry, Repository
+from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.layout import (
     MANIFEST,
     REGISTRY,
@@ -24,6 +25,7 @@ from gitmodelstore.values.layout import (
     tag_name,
 )
 from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.objects import Commit, Entry
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Registry, names_version
 from gitmodelstore.values.version import Version
@@ -32,28 +34,6 @@ if TYPE_CHECKING:
     from gitmodelstore.values.manifest import Manifest
 
 _MANIFEST_TRAILER = re.compile(r"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
-T = TypeVar("T")
-
-
-class Judged(Generic[T]):
-    """What this process has judged already, by the id of its blob: the content never changes."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._held: dict[str, T] = {}
-
-    def get(self, oid: str) -> T | None:
-        return self._held.get(oid)
-
-    def put(self, oid: str, value: T) -> None:
-        while len(self._held) >= self._most:
-            self._held.pop(next(iter(self._held)))
-        self._held[oid] = value
-
-
-registries: Judged[Registry] = Judged(16)
-policies: Judged[Policy] = Judged(16)
-manifests: Judged[tuple[Manifest, str]] = Judged(64)  # each with the SHA-256 of its bytes
 
 
 class Snapshot:

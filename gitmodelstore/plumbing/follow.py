@@ -19,8 +19,9 @@ from pathlib import Path
 
 from gitmodelstore.errors import StoreError
 from gitmodelstore.plumbing import index
-from gitmodelstore.plumbing.repository import PLAIN_FILE, Repository, writing
+from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.worktree import WorkTree
+from gitmodelstore.values.objects import PLAIN_FILE
 
 _FOLDER = 0o040000
 _MOST_INDEX_BYTES = 1 << 17  # a larger one git reads faster than Python does

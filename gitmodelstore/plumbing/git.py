@@ -54,9 +54,9 @@ def command(*args: str) -> list[str]:
     return ["git", *_HARMLESS, *args]
 
 
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return this process's environment without what names another repository."""
-    kept = {name: value for name, value in os.environ.items() if name not in _LOCAL}
+def environment(extra: Mapping[str, str] | None = None, *, inherit: bool = False) -> dict[str, str]:
+    """Return this process's environment, unless `inherit` without what names a repository."""
+    kept = {name: value for name, value in os.environ.items() if inherit or name not in _LOCAL}
     kept.update(
         GIT_TERMINAL_PROMPT="0",
         GIT_LFS_SKIP_SMUDGE="1",  # a work tree keeps the pointer until `git lfs pull`
@@ -67,7 +67,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def start(
-    args: Sequence[str], cwd: Path, *, to_the_end: bool = False, holding: tuple[int, ...] = ()
+    args: Sequence[str],
+    cwd: Path,
+    *,
+    to_the_end: bool = False,
+    holding: tuple[int, ...] = (),
+    inherit: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start `git ARGS` in `cwd` and return the running process.
 
@@ -76,6 +81,7 @@ def start(
         to_the_end: keep Ctrl-C at the terminal from it: what it does takes
             milliseconds and must not be left half done.
         holding: file descriptors that it keeps open as long as it lives.
+        inherit: as in `converse`.
 
     Raises:
         GitFailed: git is not installed.
@@ -84,7 +90,7 @@ def start(
         return subprocess.Popen(
             command(*args),
             cwd=cwd,
-            env=environment(),
+            env=environment(inherit=inherit),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -92,20 +98,39 @@ def start(
             process_group=0 if to_the_end else None,
         )
     except FileNotFoundError as error:
-        if cwd.is_dir():
-            raise GitFailed(
-                "git is not installed", hint="install the package 'git', 2.39 or newer"
-            ) from error
-        raise GitFailed(f"'{cwd}' is not a folder") from error
+        raise _not_started(cwd) from error
 
 
-def run(*args: str, cwd: Path) -> bytes:
-    """Run `git ARGS` in `cwd` and return what it printed.
+def converse(args: Sequence[str], cwd: Path, *, inherit: bool) -> subprocess.Popen[bytes]:
+    """Start `git ARGS` in `cwd` with pipes to talk to it.
+
+    Args:
+        args, cwd: what and where.
+        inherit: keep what names a repository in the environment: that of a hook is meant.
+
+    Raises:
+        GitFailed: git is not installed.
+    """
+    try:
+        return subprocess.Popen(
+            command(*args),
+            cwd=cwd,
+            env=environment(inherit=inherit),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except FileNotFoundError as error:
+        raise _not_started(cwd) from error
+
+
+def run(*args: str, cwd: Path, inherit: bool = False) -> bytes:
+    """Run `git ARGS` in `cwd` and return what it printed; `inherit` as in `converse`.
 
     Raises:
         GitFailed: git is not installed, or it exited with another status than 0.
     """
-    process = start(args, cwd)
+    process = start(args, cwd, inherit=inherit)
     stdout, stderr = process.communicate()
     if process.returncode:
         said = stderr.decode(errors="replace").strip()
@@ -115,3 +140,9 @@ def run(*args: str, cwd: Path) -> bytes:
             stderr=said,
         )
     return stdout
+
+
+def _not_started(cwd: Path) -> GitFailed:
+    if cwd.is_dir():
+        return GitFailed("git is not installed", hint="install the package 'git', 2.39 or newer")
+    return GitFailed(f"'{cwd}' is not a folder")

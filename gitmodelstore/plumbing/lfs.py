@@ -4,58 +4,24 @@ The oid of an LFS object is the SHA-256 of its content, so the pointer in the tr
 the manifest and the file's name all say the same. Only moving objects between
 machines needs the git-lfs program.
 
-Source of the pointer's format: github.com/git-lfs/git-lfs, docs/spec.md.
+The pointer itself is in `values/pointer.py`.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.errors import MissingObject
 from gitmodelstore.plumbing import mapped
 from gitmodelstore.plumbing.mapped import Content
 from gitmodelstore.plumbing.verdicts import Verdicts
-
-MOST_POINTER_BYTES = 1024
-_POINTER = re.compile(
-    rb"version https://git-lfs\.github\.com/spec/v1\n"
-    rb"oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,15})\n"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Pointer:
-    """What stands in the tree for a large file.
-
-    Attributes:
-        sha256: of the content, 64 hexadecimal digits.
-        size_bytes: of the content.
-    """
-
-    sha256: str
-    size_bytes: int
-
-    def render(self) -> bytes:
-        """Return the bytes of the pointer file."""
-        return (
-            "version https://git-lfs.github.com/spec/v1\n"
-            f"oid sha256:{self.sha256}\nsize {self.size_bytes}\n"
-        ).encode()
-
-
-def read_pointer(data: bytes | memoryview) -> Pointer | None:
-    """Return the pointer that `data` spells; None when it is some other file."""
-    if len(data) > MOST_POINTER_BYTES:
-        return None
-    found = _POINTER.fullmatch(bytes(data))
-    return Pointer(found[1].decode(), int(found[2])) if found else None
+from gitmodelstore.values.layout import large_file_path
+from gitmodelstore.values.pointer import Pointer
 
 
 def object_path(common_dir: Path, sha256: str) -> Path:
     """Return where git-lfs keeps the object of that SHA-256."""
-    return common_dir / "lfs" / "objects" / sha256[:2] / sha256[2:4] / sha256
+    return common_dir / large_file_path(sha256)
 
 
 def temporary_folder(common_dir: Path) -> Path:

@@ -7,15 +7,15 @@ models; how refs move is `refs`' business.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pygit2
-from pygit2.enums import FileMode, RepositoryOpenFlag
+from pygit2.enums import RepositoryOpenFlag
 
 from gitmodelstore.errors import (
     CannotWrite,
@@ -28,66 +28,17 @@ from gitmodelstore.errors import (
 from gitmodelstore.plumbing import loose
 from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.packs import Packs
+from gitmodelstore.values.layout import large_file_path
+from gitmodelstore.values.objects import FOLDER, Commit, Entry, Tag
 
 if TYPE_CHECKING:
     from gitmodelstore.plumbing.identity import Identity
 
-PLAIN_FILE = int(FileMode.BLOB)
-_FOLDER = int(FileMode.TREE)
 _MOST_REMEMBERED = 1 << 14
 T = TypeVar("T")
 
 # What libgit2 says of damage; of a pack's index whose numbers are wild, any of the last three.
 _DAMAGE = (loose.Damaged, pygit2.GitError, ValueError, OSError, MemoryError)
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """What a commit says.
-
-    Attributes:
-        oid: its id.
-        tree: id of its root tree.
-        parents: ids, first parent first.
-        author, committer: as "Name <email>".
-        when: the committer's date, UTC.
-        message: whole.
-    """
-
-    oid: str
-    tree: str
-    parents: tuple[str, ...]
-    author: str
-    committer: str
-    when: datetime
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """What an annotated tag says.
-
-    Attributes:
-        name: without refs/tags/.
-        oid: id of the tag object.
-        commit: id of the commit that it stands on.
-        when: the tagger's date, UTC; None where the tag names no tagger.
-        message: whole.
-    """
-
-    name: str
-    oid: str
-    commit: str
-    when: datetime | None
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of a tree: its mode (0o100644 is a plain file) and the id behind it."""
-
-    mode: int
-    oid: str
 
 
 class Repository:
@@ -111,6 +62,7 @@ class Repository:
         self._trees: dict[str, Mapping[str, Entry]] = {}
         self._tags: dict[str, Tag | None] = {}
         self._written: dict[str, memoryview] = {}
+        self._facts: dict[str, tuple[str, int]] = {}  # SHA-256 and size of files
         self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
 
     @classmethod
@@ -298,9 +250,9 @@ class Repository:
 
     def entry(self, tree: str, path: str) -> Entry | None:
         """Return what stands at `path` below a tree; None when nothing does."""
-        found: Entry | None = Entry(_FOLDER, tree)
+        found: Entry | None = Entry(FOLDER, tree)
         for name in path.split("/"):
-            if found is None or found.mode != _FOLDER:
+            if found is None or found.mode != FOLDER:
                 return None
             found = self._entries(found.oid, path).get(name)
         return found
@@ -310,8 +262,8 @@ class Repository:
 
         A path that is no folder has none.
         """
-        below = self.entry(tree, path) if path else Entry(_FOLDER, tree)
-        if below is None or below.mode != _FOLDER:
+        below = self.entry(tree, path) if path else Entry(FOLDER, tree)
+        if below is None or below.mode != FOLDER:
             return {}
         return dict(self._entries(below.oid, path or "root tree"))
 
@@ -352,6 +304,43 @@ class Repository:
             if not isinstance(held, pygit2.Blob):
                 raise IntegrityError(f"{path}: not a file", path=path)
             return memoryview(held)
+
+    def content(self, oid: str, path: str) -> bytes:
+        """Return the bytes of a file, as `read`."""
+        return bytes(self.read(oid, path))
+
+    def size(self, oid: str, path: str) -> int:
+        """Return the size of a file in bytes; raises as `read`."""
+        return self._fact(oid, path)[1]
+
+    def sha256(self, oid: str, path: str) -> str:
+        """Return the SHA-256 of a file, 64 hexadecimal digits; raises as `read`."""
+        return self._fact(oid, path)[0]
+
+    def know(self, oid: str, sha256: str, size_bytes: int) -> None:
+        """Take what a caller has found out about a file while writing it."""
+        self._remember(self._facts, oid, (sha256, size_bytes))
+
+    def _fact(self, oid: str, path: str) -> tuple[str, int]:
+        if oid not in self._facts:
+            data = self.read(oid, path)
+            self.know(oid, hashlib.sha256(data).hexdigest(), data.nbytes)
+        return self._facts[oid]
+
+    def large_file(self, sha256: str) -> int | None:
+        """Return the size of a Git LFS object that lies here; None without one.
+
+        What it holds was hashed when it was written, and is again when it is loaded.
+        """
+        try:
+            return (self.common_dir / large_file_path(sha256)).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    @property
+    def keeps_large_files(self) -> bool:
+        """Whether Git LFS objects lie beside this repository: always, where we write them."""
+        return True
 
     def _object(self, oid: str) -> pygit2.Object:
         """Return an object by its id.

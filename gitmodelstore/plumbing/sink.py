@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from gitmodelstore.plumbing import lfs
 from gitmodelstore.plumbing.repository import Repository, writing
+from gitmodelstore.values.pointer import Pointer
 
 
 class Sink:
@@ -52,13 +53,16 @@ class Sink:
         """
         if self._file is None or self._path is None:
             data = self._memory.getbuffer()
-            return hashlib.sha256(data).hexdigest(), self._repository.write_blob(data, stored=True)
+            sha256 = hashlib.sha256(data).hexdigest()
+            blob = self._repository.write_blob(data, stored=True)
+            self._repository.know(blob, sha256, data.nbytes)
+            return sha256, blob
         sha256 = self._digest.hexdigest()
         with writing(self._repository.common_dir):
             self._file.close()
             lfs.keep(self._repository.common_dir, self._path, sha256)
         self._path = None
-        pointer = lfs.Pointer(sha256, self.size_bytes)
+        pointer = Pointer(sha256, self.size_bytes)
         return sha256, self._repository.write_blob(pointer.render())
 
     @property

@@ -22,9 +22,14 @@ STORE_ATTRIBUTES = b"* -text\n*.joblib diff=gitmodelstore\nregistry.json merge=g
 FOLDER_ATTRIBUTES = b"* -text\n"
 FOLDER_ATTRIBUTES_LFS = b"* -text\npipeline.joblib filter=lfs diff=lfs merge=lfs -text\n"
 
+LARGE_FILES = "lfs/objects"  # in the git directory: where git-lfs keeps its objects
+
 FOLDER_FILES = frozenset(
     {MANIFEST, PIPELINE, SAMPLE, REQUIREMENTS, INSTALLED, CARD, ATTRIBUTES, CODE_DIFF}
 )
+
+CLIENT_HOOKS = ("pre-commit", "pre-push")
+SERVER_HOOKS = ("pre-receive",)
 
 NEW_SETTINGS = b"""\
 # Settings and policy of this model store; they are part of its history.
@@ -47,3 +52,8 @@ def tag_name(model: str, version: Version | str) -> str:
     'churn@v1.4.0'
     """
     return f"{model}@v{version}"
+
+
+def large_file_path(sha256: str) -> str:
+    """Return where git-lfs keeps the object of that SHA-256, below the git directory."""
+    return f"{LARGE_FILES}/{sha256[:2]}/{sha256[2:4]}/{sha256}"

@@ -131,11 +131,11 @@ class TestPlainGitInBetween:
         commit = self.hand(store, git, "NOTES")
         times: list[int] = []
 
-        def meddling(snapshot, wanted) -> None:
+        def meddling(snapshot, wanted, tree) -> None:
             if not times:
                 commit()
             times.append(1)
-            validate(snapshot, wanted)
+            validate(snapshot, wanted, tree)
 
         validate = publishing._validate
         monkeypatch.setattr(publishing, "_validate", meddling)
@@ -210,7 +210,7 @@ class TestPlainGitInBetween:
     def test_a_branch_that_never_stands_still_is_given_up(self, bare_store, git, fitted):
         place = bare_store.path
 
-        def meddling(snapshot, wanted) -> None:
+        def meddling(snapshot, wanted, tree) -> None:
             tip = snapshot.commit.oid
             new = git(place, "commit-tree", "-p", tip, "-m", "x", f"{tip}^{{tree}}").strip()
             git(place, "update-ref", "refs/heads/main", new)

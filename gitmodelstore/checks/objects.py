@@ -1,0 +1,74 @@
+"""What the judge needs to see of a repository.
+
+Commands and the library see it through libgit2 (`plumbing/repository.py`), hooks
+through the git program (`plumbing/cat_file.py`), which needs no package and knows
+the quarantine of a push and the index of a commit in the making.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from gitmodelstore.values.objects import Commit, Entry, Tag
+
+
+class Objects(Protocol):
+    """A repository, read object by object."""
+
+    def commit(self, oid: str) -> Commit:
+        """Return a commit.
+
+        Raises:
+            MissingObject, IntegrityError: it is not here, is damaged, or no commit.
+        """
+        ...
+
+    def entries(self, tree: str) -> Mapping[str, Entry]:
+        """Return the entries of a tree by name.
+
+        Raises:
+            MissingObject, IntegrityError: as in `commit`.
+        """
+        ...
+
+    def content(self, oid: str, path: str) -> bytes:
+        """Return the bytes of a file; `path` is its name for the error.
+
+        Raises:
+            MissingObject, IntegrityError: as in `commit`.
+        """
+        ...
+
+    def size(self, oid: str, path: str) -> int:
+        """Return the size of a file in bytes.
+
+        Raises:
+            MissingObject, IntegrityError: as in `commit`.
+        """
+        ...
+
+    def sha256(self, oid: str, path: str) -> str:
+        """Return the SHA-256 of a file, as 64 hexadecimal digits.
+
+        Raises:
+            MissingObject, IntegrityError: as in `commit`.
+        """
+        ...
+
+    def tag(self, name: str) -> Tag | None:
+        """Return the annotated tag of that name that stands on a commit; None without one."""
+        ...
+
+    def large_file(self, sha256: str) -> int | None:
+        """Return the size of a Git LFS object that lies beside the repository, None without.
+
+        Raises:
+            IntegrityError: its content has another SHA-256.
+        """
+        ...
+
+    @property
+    def keeps_large_files(self) -> bool:
+        """Whether Git LFS objects lie beside this repository, so that one may be missed."""
+        ...

@@ -1,0 +1,75 @@
+"""`gms validate`: whether a store, a range of commits, or folders of models are sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitmodelstore.cli.render import counted, visible
+from gitmodelstore.cli.session import Session
+
+if TYPE_CHECKING:
+    from gitmodelstore.checks.fault import Fault
+
+
+@click.command("validate")
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
+@click.option("--range", "range_", metavar="BASE..HEAD", help="what HEAD adds to BASE")
+@click.pass_obj
+def validate(session: Session, paths: Sequence[Path], range_: str | None) -> None:
+    """Validate the store: every commit of its branch, and every tag.
+
+    With PATHs, folders of models on the disk, such as `gms get` writes. With
+    --range, the commits that a proposal adds, and the merge of both: for the
+    required check of a git host. Nothing is loaded. The exit code is 1 when
+    something is wrong.
+    """
+    if paths and range_:
+        raise click.UsageError("give PATHs or --range, not both")
+    if range_ is not None and not all(range_.partition("..")):
+        raise click.UsageError("--range needs BASE..HEAD", ctx=click.get_current_context())
+    found = _found(session, paths, range_)
+    if session.json:
+        session.document({"sound": not found, "faults": [document(fault) for fault in found]})
+    else:
+        tell(session, found)
+        if found:
+            session.note(counted(len(found), "fault"))
+    if found:
+        raise click.exceptions.Exit(1)
+
+
+def tell(session: Session, found: Sequence[Fault]) -> None:
+    """Print faults, each with what mends it."""
+    for fault in found:
+        commit = f"{fault.commit[:12]}: " if fault.commit else ""
+        session.out(visible(f"{commit}{fault}"))
+        if fault.mend:
+            session.out(visible(f"    {fault.mend}"))
+
+
+def document(fault: Fault) -> dict[str, Any]:
+    """Return what `--json` says of a fault."""
+    return {
+        "code": fault.code,
+        "path": fault.path,
+        "where": fault.where or None,
+        "what": fault.what,
+        "mend": fault.mend or None,
+        "commit": fault.commit,
+    }
+
+
+def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Sequence[Fault]:
+    from gitmodelstore.operations.discover import find
+    from gitmodelstore.operations.validate import validate as validate_repository
+    from gitmodelstore.operations.validate import validate_folder
+
+    if paths:
+        return [fault for path in paths for fault in validate_folder(path)]
+    base, _, head = (range_ or "").partition("..")
+    repository = find(Path(session.place() or "."))
+    return validate_repository(repository, (base, head) if range_ else None)

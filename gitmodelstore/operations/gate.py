@@ -1,0 +1,268 @@
+"""The gate: what hooks and `gms validate` ask the judge about a repository.
+
+With the standard library and the git program alone, so that a hook starts quickly and
+runs where the package is not installed. Nothing is unpickled here, ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from gitmodelstore.checks.fault import Fault
+from gitmodelstore.checks.judge import Judge, Step
+from gitmodelstore.checks.tags import tag_faults, version_of
+from gitmodelstore.errors import GitFailed, MissingObject
+from gitmodelstore.plumbing.cat_file import CatFile
+from gitmodelstore.values.layout import tag_name
+from gitmodelstore.values.version import Version
+
+NOTHING = "0" * 40  # how git spells a ref that does not exist
+MOST_COMMITS = 10_000  # in one push, unless modelstore.maxCommits says otherwise
+_HEADS = "refs/heads/"
+_TAGS = "refs/tags/"
+Introduced = dict[tuple[str, Version], str]  # model and version to the commit that brings it
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One ref that a push changes.
+
+    Attributes:
+        ref: its full name.
+        old, new: ids before and after; NOTHING where it does not exist.
+    """
+
+    ref: str
+    old: str
+    new: str
+
+
+def store_branch(objects: CatFile) -> str:
+    """Return the full name of the store's branch."""
+    return _HEADS + (objects.setting("store.branch") or "main")
+
+
+def staged_faults(objects: CatFile) -> list[Fault]:
+    """Return what is wrong with the commit that is being made: its tree is the index."""
+    tree = objects.run("write-tree").strip()
+    parents = tuple(_parents_to_be(objects))
+    if parents and objects.commit(parents[0]).tree == tree and len(parents) == 1:
+        return []
+    return Judge(objects).faults(Step(tree, parents))
+
+
+def _parents_to_be(objects: CatFile) -> Iterator[str]:
+    """Yield HEAD and what is being merged into it."""
+    for name in ("HEAD", "MERGE_HEAD"):
+        try:
+            yield objects.run("rev-parse", "--quiet", "--verify", name).strip()
+        except GitFailed:  # no commit yet, or no merge
+            return
+
+
+def sent_faults(objects: CatFile, updates: Sequence[Update], remote: str) -> list[Fault]:
+    """Return what is wrong with what is about to be pushed to a remote.
+
+    That remote has what it said of its refs, and what was fetched from it before.
+    """
+    has = [f"^{update.old}" for update in updates if objects.has(update.old)]
+    listed = objects.run("for-each-ref", "--format=^%(objectname)", f"refs/remotes/{remote}/")
+    return _push_faults(objects, updates, [*has, *listed.split()], {})
+
+
+def received_faults(objects: CatFile, updates: Sequence[Update]) -> list[Fault]:
+    """Return what is wrong with a push on the server that receives it, its objects in quarantine."""
+    return _push_faults(objects, updates, ["--not", "--all"], objects.tags)
+
+
+def _push_faults(
+    objects: CatFile,
+    updates: Sequence[Update],
+    known: Sequence[str],
+    held: Mapping[str, str],
+) -> list[Fault]:
+    """Return what is wrong with a push, seen from either side.
+
+    Args:
+        objects: where the pushed objects are.
+        updates: the refs that it changes.
+        known: arguments of `git rev-list` that leave out what the receiving side has.
+        held: the tags that it has.
+    """
+    branch = store_branch(objects)
+    found = [fault for update in updates for fault in _ref_faults(objects, update, branch)]
+    if found:
+        return found
+    objects.pushed_tags.update(
+        {update.ref.removeprefix(_TAGS): update.new for update in updates if _is_tag(update)}
+    )
+    judge = Judge(objects)
+    new = [update.new for update in updates if update.new != NOTHING]
+    commits = _listed(objects, new, known)
+    most = int(objects.setting("modelstore.maxCommits") or MOST_COMMITS)
+    if len(commits) > most:
+        mend = "push it in parts, or let the server's owner set modelstore.maxCommits"
+        what = f"{len(commits):,} commits in one push, at most {most:,}"
+        return [Fault("GMS005", "", what, mend=mend)]
+    introduced = _judge_all(judge, commits, found)
+    tip = next((update.new for update in updates if update.ref == branch), None)
+    found += _tags_faults(judge, [u for u in updates if _is_tag(u)], tip or _tip(objects, branch))
+    if tip is not None:
+        on_branch = {key: oid for key, oid in introduced.items() if oid in set(commits)}
+        found += _untagged_faults(on_branch, {**held, **objects.pushed_tags})
+    return found
+
+
+def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
+    """Return what is wrong with what `head` adds to `base`, judged on the merge of both.
+
+    Each commit is judged against its own parent, then the merge against `base`.
+
+    Raises:
+        GitFailed: one of them names no commit.
+    """
+    old, new = (_commit_named(objects, name) for name in (base, head))
+    judge = Judge(objects)
+    found: list[Fault] = []
+    _judge_all(judge, _listed(objects, [new], [f"^{old}"]), found)
+    tree = _merged_tree(objects, old, new)
+    if tree is None:
+        what = f"{head} does not merge into {base} without conflict"
+        return [*found, Fault("GMS036", "", what, mend=f"git merge {base}, and push again")]
+    return _without_twins([*found, *judge.faults(Step(tree, (old, new)))])
+
+
+def store_faults(objects: CatFile) -> list[Fault]:
+    """Return everything that is wrong with a store: each commit of its branch, each tag."""
+    branch = store_branch(objects)
+    tip = _tip(objects, branch)
+    if tip is None:
+        return [Fault("GMS020", branch, "the store has no such branch", mend="gms init")]
+    judge = Judge(objects)
+    found: list[Fault] = []
+    introduced = _judge_all(judge, _listed(objects, [tip], []), found)
+    tags = [Update(_TAGS + name, NOTHING, oid) for name, oid in objects.tags.items()]
+    found += _tags_faults(judge, tags, tip)
+    found += _untagged_faults(introduced, objects.tags)
+    return found
+
+
+def _judge_all(judge: Judge, commits: Iterable[str], found: list[Fault]) -> Introduced:
+    introduced: Introduced = {}
+    for oid in commits:
+        step = Step.of(judge.objects.commit(oid))
+        found += judge.faults(step)
+        for key in judge.introduced(step):
+            introduced.setdefault(key, oid)
+    return introduced
+
+
+def _ref_faults(objects: CatFile, update: Update, branch: str) -> Iterator[Fault]:
+    ref = update.ref
+    if ref.startswith(_TAGS):
+        if update.old != NOTHING:
+            verb = "deleted" if update.new == NOTHING else "moved"
+            mend = "a version number is used once: register another"
+            yield Fault("GMS053", ref, f"would be {verb}; tags of a store stay", mend=mend)
+        elif version_of(ref.removeprefix(_TAGS)) is None:
+            what = "is no tag of a version, as churn@v1.4.0; other tags a store does not have"
+            yield Fault("GMS055", ref, what)
+    elif not ref.startswith(_HEADS):
+        yield Fault("GMS055", ref, "is neither a branch nor a tag of a version")
+    elif ref == branch and update.new == NOTHING:
+        yield Fault("GMS036", ref, "would be deleted; it is the store")
+    elif ref == branch and not _goes_on(objects, update):
+        mend = "git pull --rebase, then push again; never with --force"
+        yield Fault("GMS036", ref, "would lose commits: no fast-forward", mend=mend)
+
+
+def _goes_on(objects: CatFile, update: Update) -> bool:
+    return update.old == NOTHING or _is_ancestor(objects, update.old, update.new)
+
+
+def _tags_faults(judge: Judge, updates: Sequence[Update], tip: str | None) -> list[Fault]:
+    objects = judge.objects
+    assert isinstance(objects, CatFile)  # noqa: S101 - the gate knows no other
+    found: list[Fault] = []
+    standing: dict[str, str] = {}
+    for update in updates:
+        name = update.ref.removeprefix(_TAGS)
+        tag = objects.tag_object(name, update.new)
+        try:
+            wrong = list(tag_faults(judge, name, tag))
+        except MissingObject as error:
+            wrong = [Fault("GMS070", update.ref, str(error))]
+        found += wrong
+        if tag is not None and not wrong:
+            standing[name] = tag.commit
+    outside = set(_listed(objects, list(standing.values()), [f"^{tip}"] if tip else []))
+    for name, commit in standing.items():
+        if commit in outside:
+            what = f"stands on {commit[:12]}, which the store's branch does not hold"
+            mend = f"push the branch with it: git push --atomic REMOTE BRANCH {name}"
+            found.append(Fault("GMS052", _TAGS + name, what, mend=mend))
+    return found
+
+
+def _untagged_faults(introduced: Introduced, tags: Mapping[str, str]) -> Iterator[Fault]:
+    """Yield the versions that the branch gets, or has, without a tag."""
+    for (model, version), commit in introduced.items():
+        name = tag_name(model, version)
+        if name not in tags:
+            mend = f"push it too: git push --atomic REMOTE BRANCH {name}; gms doctor --fix makes it"
+            what = f"is missing: {model} {version} has no tag"
+            yield Fault("GMS050", _TAGS + name, what, mend=mend, commit=commit)
+
+
+def _merged_tree(objects: CatFile, old: str, new: str) -> str | None:
+    """Return the root tree after `new` is merged into `old`; None where that conflicts."""
+    if _is_ancestor(objects, old, new):
+        return objects.commit(new).tree
+    try:
+        return objects.run("merge-tree", "--write-tree", old, new).split("\n")[0]
+    except GitFailed as error:
+        if error.stderr:
+            raise
+        return None
+
+
+def _without_twins(found: Sequence[Fault]) -> list[Fault]:
+    """Return the faults, of those that a commit and the merge share the first only."""
+    kept: dict[tuple[str, str, str, str], Fault] = {}
+    for fault in found:
+        kept.setdefault((fault.code, fault.path, fault.where, fault.what), fault)
+    return list(kept.values())
+
+
+def _listed(objects: CatFile, new: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the commits behind ids that are not known, parents before children."""
+    if not new:
+        return []
+    return objects.run("rev-list", "--reverse", "--topo-order", *new, *known, "--").split()
+
+
+def _is_tag(update: Update) -> bool:
+    return update.ref.startswith(_TAGS) and update.new != NOTHING
+
+
+def _tip(objects: CatFile, ref: str) -> str | None:
+    try:
+        return objects.run("rev-parse", "--quiet", "--verify", f"{ref}^{{commit}}").strip()
+    except GitFailed:
+        return None
+
+
+def _commit_named(objects: CatFile, name: str) -> str:
+    return objects.run(
+        "rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"
+    ).strip()
+
+
+def _is_ancestor(objects: CatFile, old: str, new: str) -> bool:
+    """Whether a commit is in the history of another; False also where it is not here."""
+    try:
+        objects.run("merge-base", "--is-ancestor", old, new)
+    except GitFailed:
+        return False
+    return True

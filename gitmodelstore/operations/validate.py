@@ -1,0 +1,66 @@
+"""Whether a store, a proposal to it, or a folder on the disk is sound."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from gitmodelstore.checks.fault import Fault, format_faults
+from gitmodelstore.checks.folder import FileFacts, artifact_faults
+from gitmodelstore.errors import FormatError, NotAStore
+from gitmodelstore.operations.gate import range_faults, store_faults
+from gitmodelstore.plumbing.cat_file import CatFile
+from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.values.layout import FOLDER_FILES, MANIFEST
+from gitmodelstore.values.manifest import Manifest
+
+
+def validate(repository: Repository, between: tuple[str, str] | None) -> tuple[Fault, ...]:
+    """Return everything that is wrong.
+
+    Args:
+        repository: the store.
+        between: two commits, by any name that git knows: what the second adds to the
+            first; None for every commit of the store's branch and every tag.
+
+    Raises:
+        GitFailed: one of the two names no commit.
+    """
+    with CatFile(repository.common_dir, inherit=False) as objects:
+        return tuple(range_faults(objects, *between) if between else store_faults(objects))
+
+
+def validate_folder(folder: Path) -> tuple[Fault, ...]:
+    """Return everything that is wrong with the files of one version on the disk.
+
+    Raises:
+        NotAStore: it holds no manifest.
+    """
+    path = folder / MANIFEST
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise NotAStore(
+            f"'{folder}' is no folder of a model: {MANIFEST} cannot be read "
+            f"({(error.strerror or str(error)).lower()})",
+            hint="name a folder such as models/churn, or what `gms get` wrote",
+        ) from error
+    try:
+        manifest = Manifest.parse(data, str(path))
+    except FormatError as error:
+        return tuple(format_faults(error, "GMS010", str(path)))
+    facts: dict[str, FileFacts] = {}
+    found: list[Fault] = []
+    for file in sorted(folder.iterdir()):
+        if file.is_symlink() or not file.is_file():
+            found.append(Fault("GMS002", str(file), "is no plain file"))
+        elif file.name not in FOLDER_FILES:
+            found.append(Fault("GMS001", str(file), "not a file of a version"))
+        else:
+            facts[file.name] = FileFacts(_sha256(file), file.stat().st_size)
+    return (*found, *artifact_faults(str(folder), manifest, facts))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,265 @@
+"""A repository as the git program reads it, for hooks: no package is needed.
+
+One `git cat-file --batch` answers every question. It runs in the environment of the
+hook, so that it sees the objects of a push that is still in quarantine.
+
+Source of the formats: git's git-cat-file manual and gitformat-commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+from gitmodelstore.errors import GitFailed, IntegrityError, MissingObject
+from gitmodelstore.plumbing import git
+from gitmodelstore.values.layout import LARGE_FILES, large_file_path
+from gitmodelstore.values.objects import Commit, Entry, Tag
+
+_CHUNK = 1 << 20
+_OID_BYTES = 20
+_OID = re.compile(r"[0-9a-f]{40}")
+_SIGNATURE = re.compile(r"(.*>) (-?[0-9]{1,12}) [+-][0-9]{4}")
+
+
+class CatFile:
+    """A repository, read through the git program.
+
+    Args:
+        folder: in the repository, or its git directory.
+        inherit: whether it runs in the environment that git gave to a hook.
+    """
+
+    def __init__(self, folder: Path, *, inherit: bool) -> None:
+        self.folder = folder
+        self._inherit = inherit
+        self._process: subprocess.Popen[bytes] | None = None
+        self._commits: dict[str, Commit] = {}
+        self._trees: dict[str, Mapping[str, Entry]] = {}
+        self._large: dict[str, int | None] = {}
+        self.pushed_tags: dict[str, str] = {}  # name to id: tags that a push is about to set
+
+    def run(self, *args: str) -> str:
+        """Run `git ARGS` there and return what it printed.
+
+        Raises:
+            GitFailed: it exited with another status than 0.
+        """
+        return git.run(*args, cwd=self.folder, inherit=self._inherit).decode(
+            errors="surrogateescape"
+        )
+
+    def setting(self, name: str) -> str | None:
+        """Return a value of git's configuration, None when it is not set."""
+        try:
+            return self.run("config", "--get", name).rstrip("\n")
+        except GitFailed:
+            return None
+
+    def commit(self, oid: str) -> Commit:
+        """Return a commit: see `checks.objects.Objects`."""
+        if oid not in self._commits:
+            data = self._read(oid, f"commit {oid}", "commit")
+            self._commits[oid] = _commit(oid, data)
+        return self._commits[oid]
+
+    def entries(self, tree: str) -> Mapping[str, Entry]:
+        """Return the entries of a tree: see `checks.objects.Objects`."""
+        if tree not in self._trees:
+            self._trees[tree] = dict(_entries(self._read(tree, f"tree {tree}", "tree")))
+        return self._trees[tree]
+
+    def content(self, oid: str, path: str) -> bytes:
+        """Return the bytes of a file: see `checks.objects.Objects`."""
+        return b"".join(self._parts(oid, path, "blob"))
+
+    def size(self, oid: str, path: str) -> int:
+        """Return the size of a file in bytes: see `checks.objects.Objects`."""
+        kind, size = self._ask(f"info {oid}", oid, path)
+        _check_kind(kind, "blob", path)
+        return size
+
+    def sha256(self, oid: str, path: str) -> str:
+        """Return the SHA-256 of a file: see `checks.objects.Objects`."""
+        digest = hashlib.sha256()
+        for part in self._parts(oid, path, "blob"):
+            digest.update(part)
+        return digest.hexdigest()
+
+    def has(self, oid: str) -> bool:
+        """Whether an object is here."""
+        try:
+            self._ask(f"info {oid}", oid, oid)
+        except MissingObject:
+            return False
+        return True
+
+    def tag(self, name: str) -> Tag | None:
+        """Return an annotated tag: see `checks.objects.Objects`."""
+        oid = self.pushed_tags.get(name) or self.tags.get(name)
+        return self.tag_object(name, oid) if oid else None
+
+    @cached_property
+    def tags(self) -> Mapping[str, str]:
+        """Name to id of what each ref of tags holds, as they stood when this was asked first."""
+        listed = self.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags/")
+        pairs = (line.split(" ", 1) for line in listed.splitlines())
+        return {name.removeprefix("refs/tags/"): oid for oid, name in pairs}
+
+    def tag_object(self, name: str, oid: str) -> Tag | None:
+        """Return what the object behind a ref of tags says; None when it is no annotated tag."""
+        try:
+            data = self._read(oid, f"refs/tags/{name}", "tag")
+        except IntegrityError:
+            return None
+        head, _, message = data.partition(b"\n\n")
+        fields = dict(
+            line.partition(" ")[::2] for line in head.decode(errors="replace").split("\n")
+        )
+        if fields.get("type") != "commit" or fields.get("tag") != name:
+            return None
+        said = _SIGNATURE.fullmatch(fields.get("tagger", ""))
+        when = datetime.fromtimestamp(int(said[2]), timezone.utc) if said else None
+        return Tag(name, oid, fields.get("object", ""), when, message.decode(errors="replace"))
+
+    def large_file(self, sha256: str) -> int | None:
+        """Return the size of a Git LFS object: see `checks.objects.Objects`."""
+        if sha256 not in self._large:
+            path = self._common_dir / large_file_path(sha256)
+            self._large[sha256] = _size_of(path, sha256)
+        return self._large[sha256]
+
+    @property
+    def keeps_large_files(self) -> bool:
+        """Whether Git LFS objects lie beside it."""
+        return (self._common_dir / LARGE_FILES).is_dir()
+
+    @cached_property
+    def _common_dir(self) -> Path:
+        return self.folder / self.run("rev-parse", "--git-common-dir").rstrip("\n")
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+
+    def __enter__(self) -> CatFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self, oid: str, path: str, kind: str) -> bytes:
+        return b"".join(self._parts(oid, path, kind))
+
+    def _parts(self, oid: str, path: str, kind: str) -> Iterator[bytes]:
+        """Yield the content of an object; all of it must be taken before the next question."""
+        found, left = self._ask(f"contents {oid}", oid, path)
+        stream = self._stream()
+        while left:
+            part = stream.read(min(left, _CHUNK))
+            if not part:
+                raise self._broken(oid, path)
+            left -= len(part)
+            if found == kind:
+                yield part
+        stream.read(1)  # a newline ends it
+        _check_kind(found, kind, path)
+
+    def _ask(self, question: str, oid: str, path: str) -> tuple[str, int]:
+        """Ask git about an object and return its kind and size in bytes."""
+        if not _OID.fullmatch(oid):
+            raise IntegrityError(f"{path}: {oid!r} is no id of an object", path=path)
+        if self._process is None:
+            self._process = git.converse(
+                ("cat-file", "--batch-command"), self.folder, inherit=self._inherit
+            )
+        try:
+            assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+            self._process.stdin.write(f"{question}\n".encode())
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise self._broken(oid, path) from error
+        head = self._stream().readline().decode().split()
+        if head[1:] == ["missing"]:
+            raise MissingObject(
+                f"{path}: object {oid} is not in this repository",
+                hint="run `git fsck` to see what is missing, and fetch from a complete clone",
+            )
+        if len(head) != len(("id", "kind", "size")):
+            raise self._broken(oid, path)
+        return head[1], int(head[2])
+
+    def _stream(self) -> IO[bytes]:
+        assert self._process is not None  # noqa: S101 - `_ask` started it
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        return self._process.stdout
+
+    def _broken(self, oid: str, path: str) -> IntegrityError:
+        """Return the error for an object at which git gave up, and start anew next time."""
+        self.close()
+        return IntegrityError(
+            f"{path}: damaged: git cannot read {oid}",
+            path=path,
+            hint="run `git fsck` to see what is damaged, and fetch from a sound clone",
+        )
+
+
+def _check_kind(found: str, wanted: str, path: str) -> None:
+    if found != wanted:
+        raise IntegrityError(f"{path}: is a {found}, expected a {wanted}", path=path)
+
+
+def _commit(oid: str, data: bytes) -> Commit:
+    head, _, message = data.decode(errors="replace").partition("\n\n")
+    fields: dict[str, list[str]] = {}
+    for line in head.split("\n"):
+        name, _, value = line.partition(" ")
+        fields.setdefault(name, []).append(value)
+    author, committer = (
+        _SIGNATURE.fullmatch(fields.get(name, [""])[0]) for name in ("author", "committer")
+    )
+    if not author or not committer or "tree" not in fields:
+        raise IntegrityError(f"commit {oid}: damaged: not a commit of git", path=f"commit {oid}")
+    return Commit(
+        oid,
+        fields["tree"][0],
+        tuple(fields.get("parent", ())),
+        author[1],
+        committer[1],
+        datetime.fromtimestamp(int(committer[2]), timezone.utc),
+        message,
+    )
+
+
+def _entries(data: bytes) -> Iterator[tuple[str, Entry]]:
+    position = 0
+    while position < len(data):
+        space = data.index(b" ", position)
+        end = data.index(b"\0", space)
+        after = end + 1 + _OID_BYTES
+        name = data[space + 1 : end].decode(errors="surrogateescape")
+        yield name, Entry(int(data[position:space], 8), data[end + 1 : after].hex())
+        position = after
+
+
+def _size_of(path: Path, sha256: str) -> int | None:
+    """Return the size of the file of a Git LFS object, None without one; its content is checked."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with path.open("rb") as file:
+            while part := file.read(_CHUNK):
+                digest.update(part)
+                size += len(part)
+    except FileNotFoundError:
+        return None
+    if digest.hexdigest() != sha256:
+        raise IntegrityError(f"the Git LFS object {sha256} has another content", path=str(path))
+    return size

@@ -1,0 +1,72 @@
+"""What the three hooks of an artifacts repository share: reading, judging, telling."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036 - the interpreter is the user's choice
+    sys.exit(f"error: gitmodelstore needs Python 3.11 or newer, this is {sys.version.split()[0]}")
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from gitmodelstore.errors import StoreError
+from gitmodelstore.operations.gate import (
+    Update,
+    received_faults,
+    sent_faults,
+    staged_faults,
+)
+from gitmodelstore.plumbing.cat_file import CatFile
+
+_MOST_TOLD = 50
+
+
+def pre_commit() -> int:
+    """Judge the commit that is being made."""
+    return _judge(staged_faults)
+
+
+def pre_push(remote: str) -> int:
+    """Judge what is about to be pushed; git names each ref on standard input."""
+    updates = []
+    for line in _given():
+        _, new, ref, old = line.rsplit(" ", 3)
+        updates.append(Update(ref, old, new))
+    return _judge(lambda objects: sent_faults(objects, updates, remote))
+
+
+def pre_receive() -> int:
+    """Judge a push on the server, before any ref moves."""
+    updates = []
+    for line in _given():
+        old, new, ref = line.split(" ", 2)
+        updates.append(Update(ref, old, new))
+    return _judge(lambda objects: received_faults(objects, updates))
+
+
+def _given() -> Iterator[str]:
+    """Yield the lines that git hands to a hook."""
+    return (line for line in sys.stdin.read().splitlines() if line)
+
+
+def _judge(ask: Callable[[CatFile], list]) -> int:
+    try:
+        with CatFile(Path(), inherit=True) as objects:
+            found = ask(objects)
+    except StoreError as error:
+        _say(f"error: {error}", error.hint)
+        return 1
+    for fault in found[:_MOST_TOLD]:
+        commit = f"{fault.commit[:12]}: " if fault.commit else ""
+        _say(f"error: {commit}{fault}", fault.mend)
+    if len(found) > _MOST_TOLD:
+        _say(f"error: and {len(found) - _MOST_TOLD} more", None)
+    return 1 if found else 0
+
+
+def _say(line: str, hint: str | None) -> None:
+    print(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
