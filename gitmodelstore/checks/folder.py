@@ -31,6 +31,7 @@ from gitmodelstore.values.version import Version
 
 # Files whose size their format does not bound; beyond it a host's page would not show them.
 MOST_BYTES = {CARD: 2**20, REQUIREMENTS: 2**20, INSTALLED: 2**20, CODE_DIFF: 2**24}
+_ALWAYS = frozenset({MANIFEST, PIPELINE, CARD, ATTRIBUTES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def folder_faults(
     version: Version,
     files: Mapping[str, FileFacts],
     manifest: Manifest,
-    attributes: bytes,
+    attributes: bytes | None,
 ) -> Iterator[Fault]:
     """Yield what is wrong with the folder of one version.
 
@@ -59,11 +60,11 @@ def folder_faults(
         model, version: what the tag and the registry call it.
         files: name in the folder to its facts.
         manifest: what manifest.json says; reading it has judged its form.
-        attributes: the bytes of the folder's .gitattributes.
+        attributes: the bytes of the folder's .gitattributes; None without such a file.
     """
     where = folder(model)
     yield from missing_faults(model, files.keys())
-    if attributes not in (FOLDER_ATTRIBUTES, FOLDER_ATTRIBUTES_LFS):
+    if attributes not in (None, FOLDER_ATTRIBUTES, FOLDER_ATTRIBUTES_LFS):
         what = "not one of the two contents that a folder may have"
         yield Fault("GMS004", f"{where}/{ATTRIBUTES}", what)
     named = (manifest.model, manifest.version)
@@ -75,7 +76,7 @@ def folder_faults(
 
 def missing_faults(model: str, names: Iterable[str]) -> Iterator[Fault]:
     """Yield the files that every version has, and this folder has not."""
-    for name in sorted({MANIFEST, PIPELINE, CARD, ATTRIBUTES} - set(names)):
+    for name in sorted(_ALWAYS - set(names)):
         yield Fault("GMS020", f"{folder(model)}/{name}", "missing")
 
 
@@ -88,6 +89,8 @@ def artifact_faults(
         yield Fault("GMS021", f"{where}/{name}", "not in the manifest's artifacts")
     for name, entry in declared.items():
         facts = files.get(name)
+        if facts is None and name in _ALWAYS:
+            continue  # `missing_faults` has said so
         if facts is None:
             what = "in the manifest's artifacts, not in the folder"
             yield Fault("GMS020", f"{where}/{name}", what)
@@ -109,7 +112,7 @@ class FolderJudge:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._unreadable: dict[str, FormatError] = {}
-        self._found: dict[str, list[Fault]] = {}
+        self._found: dict[tuple[str, str], list[Fault]] = {}
 
     def manifest(self, model: str, entries: Mapping[str, Entry]) -> Manifest | None:
         """Return the manifest in a folder; None where there is none that follows its format."""
@@ -127,9 +130,9 @@ class FolderJudge:
         Raises:
             MissingObject, IntegrityError: an object of it cannot be read.
         """
-        if tree not in self._found:
-            self._found[tree] = list(self._judged(model, tree))
-        found = list(self._found[tree])
+        if (model, tree) not in self._found:
+            self._found[model, tree] = list(self._judged(model, tree))
+        found = list(self._found[model, tree])
         manifest = self.manifest(model, self._objects.entries(tree))
         if version is not None and manifest is not None and manifest.version != version:
             what = f"is of {manifest.model} {manifest.version}, not of {model} {version}"
@@ -152,6 +155,9 @@ class FolderJudge:
             return
         facts, lost = self._facts(where, plain, manifest, large=attributes == FOLDER_ATTRIBUTES_LFS)
         yield from lost
+        for name in entries.keys() - plain.keys():  # their mode is the fault, not their content
+            entry = manifest.artifact(name)
+            facts[name] = FileFacts(entry.sha256, entry.size_bytes) if entry else FileFacts("", 0)
         yield from folder_faults(model, manifest.version, facts, manifest, attributes)
 
     def _read(self, model: str, entries: Mapping[str, Entry]) -> Manifest | FormatError | None:
@@ -172,9 +178,9 @@ class FolderJudge:
                 self._unreadable[entry.oid] = error
         return self._unreadable[entry.oid]
 
-    def _attributes(self, where: str, plain: Mapping[str, Entry]) -> bytes:
+    def _attributes(self, where: str, plain: Mapping[str, Entry]) -> bytes | None:
         entry = plain.get(ATTRIBUTES)
-        return self._objects.content(entry.oid, f"{where}/{ATTRIBUTES}") if entry else b""
+        return self._objects.content(entry.oid, f"{where}/{ATTRIBUTES}") if entry else None
 
     def _size_faults(self, where: str, plain: Mapping[str, Entry]) -> Iterator[Fault]:
         for name, most in MOST_BYTES.items():

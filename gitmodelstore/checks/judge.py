@@ -116,9 +116,9 @@ class _Trial:
         self._before = self._objects.commit(step.parents[0]).tree if step.parents else None
 
     def faults(self) -> Iterator[Fault]:
-        yield from tree.root_faults(
-            self._objects, self._before, self._step.tree, self._policy.allow
-        )
+        before = [self._before] if self._before else []
+        before += [root for root, _ in self._merged]
+        yield from tree.root_faults(self._objects, before, self._step.tree, self._policy.allow)
         yield from self._settings_faults()
         after, unreadable = self._read_registry()
         yield from unreadable
@@ -167,7 +167,7 @@ class _Trial:
                 Policy.parse(self._objects.content(after.oid, SETTINGS))
             except FormatError as error:
                 yield from format_faults(error, "GMS012", SETTINGS)
-        if self._before is None:
+        if self._before is None or self._merged:  # what a merge brings was committed alone before
             return
         was, becomes = (self._objects.entries(root) for root in (self._before, self._step.tree))
         if others := _differing(was, becomes) - {SETTINGS}:

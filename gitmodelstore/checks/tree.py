@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from gitmodelstore.checks.fault import Fault
@@ -44,22 +44,22 @@ _RESTORE = "git restore --source=HEAD --staged --worktree -- "
 
 
 def root_faults(
-    objects: Objects, before: str | None, after: str, allow: tuple[str, ...]
+    objects: Objects, before: Sequence[str], after: str, allow: tuple[str, ...]
 ) -> Iterator[Fault]:
-    """Yield what is wrong beside the models, where it differs from the tree before.
+    """Yield what is wrong beside the models, where no tree before stands for it.
 
     Args:
         objects: the repository.
-        before: id of the root tree before; None for the first commit.
+        before: ids of the root trees of the parents, which were judged themselves.
         after: id of the root tree.
         allow: patterns of further paths that may stand there.
     """
-    was, becomes = (objects.entries(tree) if tree else {} for tree in (before, after))
+    were, becomes = [objects.entries(tree) for tree in before], objects.entries(after)
     for name in (REGISTRY, ATTRIBUTES):
         if name not in becomes:
             yield Fault("GMS020", name, "missing", mend=f"{_RESTORE}{name}")
     for name, entry in becomes.items():
-        if was.get(name) == entry:
+        if any(was.get(name) == entry for was in were):
             continue
         if name == MODELS:
             if entry.mode != FOLDER:

@@ -68,12 +68,15 @@ def sent_faults(objects: CatFile, updates: Sequence[Update], remote: str) -> lis
     """
     has = [f"^{update.old}" for update in updates if objects.has(update.old)]
     listed = objects.run("for-each-ref", "--format=^%(objectname)", f"refs/remotes/{remote}/")
-    return _push_faults(objects, updates, [*has, *listed.split()], {})
+    branch = store_branch(objects).removeprefix(_HEADS)
+    stands = _tip(objects, f"refs/remotes/{remote}/{branch}")
+    return _push_faults(objects, updates, [*has, *listed.split()], {}, stands)
 
 
 def received_faults(objects: CatFile, updates: Sequence[Update]) -> list[Fault]:
-    """Return what is wrong with a push on the server that receives it, its objects in quarantine."""
-    return _push_faults(objects, updates, ["--not", "--all"], objects.tags)
+    """Return what is wrong with a push on the server that receives it."""
+    stands = _tip(objects, store_branch(objects))
+    return _push_faults(objects, updates, ["--not", "--all"], objects.tags, stands)
 
 
 def _push_faults(
@@ -81,6 +84,7 @@ def _push_faults(
     updates: Sequence[Update],
     known: Sequence[str],
     held: Mapping[str, str],
+    stands: str | None,
 ) -> list[Fault]:
     """Return what is wrong with a push, seen from either side.
 
@@ -89,6 +93,7 @@ def _push_faults(
         updates: the refs that it changes.
         known: arguments of `git rev-list` that leave out what the receiving side has.
         held: the tags that it has.
+        stands: the commit on which its store's branch stands; None without one.
     """
     branch = store_branch(objects)
     found = [fault for update in updates for fault in _ref_faults(objects, update, branch)]
@@ -107,7 +112,7 @@ def _push_faults(
         return [Fault("GMS005", "", what, mend=mend)]
     introduced = _judge_all(judge, commits, found)
     tip = next((update.new for update in updates if update.ref == branch), None)
-    found += _tags_faults(judge, [u for u in updates if _is_tag(u)], tip or _tip(objects, branch))
+    found += _tags_faults(judge, [u for u in updates if _is_tag(u)], tip or stands)
     if tip is not None:
         on_branch = {key: oid for key, oid in introduced.items() if oid in set(commits)}
         found += _untagged_faults(on_branch, {**held, **objects.pushed_tags})

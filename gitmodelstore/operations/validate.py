@@ -11,7 +11,7 @@ from gitmodelstore.errors import FormatError, NotAStore
 from gitmodelstore.operations.gate import range_faults, store_faults
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.layout import FOLDER_FILES, MANIFEST
+from gitmodelstore.values.layout import FOLDER_FILES, MANIFEST, PIPELINE
 from gitmodelstore.values.manifest import Manifest
 
 
@@ -58,6 +58,8 @@ def validate_folder(folder: Path) -> tuple[Fault, ...]:
             found.append(Fault("GMS001", str(file), "not a file of a version"))
         else:
             facts[file.name] = FileFacts(_sha256(file), file.stat().st_size)
+    lost = [name for name in (PIPELINE,) if name not in facts]
+    found += [Fault("GMS020", str(folder / name), "missing") for name in lost]
     return (*found, *artifact_faults(str(folder), manifest, facts))
 
 

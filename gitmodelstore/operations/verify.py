@@ -182,9 +182,9 @@ def _structure_faults(
         name: FileFacts(*declared.get(name, ("", 0))) for name in entries if name in FOLDER_FILES
     }
     try:
-        attributes = bytes(snapshot.read(version, ATTRIBUTES))
+        attributes: bytes | None = bytes(snapshot.read(version, ATTRIBUTES))
     except StoreError:
-        attributes = b""
+        attributes = None
     yield from map(str, folder_faults(version.model, version.version, files, manifest, attributes))
 
 

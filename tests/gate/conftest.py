@@ -1,0 +1,186 @@
+"""A shared bare store with its gate, and a clone with the client's hooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from gitmodelstore import Store
+from gitmodelstore.checks.judge import Judge, Step
+from gitmodelstore.plumbing import hooks
+from gitmodelstore.plumbing.repository import Repository
+
+Found = list[tuple[str, str]]  # codes and paths, sorted
+_LINE = re.compile(r"^(?:remote: )?error: (?:[0-9a-f]{12}: )?(.*) \[(GMS[0-9]{3})\]", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A clone of a shared store, to commit in by hand and to push from.
+
+    Attributes:
+        path: its work tree.
+        shared: the bare repository with pre-receive.
+    """
+
+    path: Path
+    shared: Path
+
+    def git(self, *args: str, **environment: str) -> str:
+        """Run git in the clone; it must succeed. No hook of the clone runs."""
+        done = self.try_git("-c", "core.hooksPath=/dev/null", *args, **environment)
+        assert done.returncode == 0, f"git {' '.join(args)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def try_git(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run git in the clone, hooks too."""
+        return subprocess.run(
+            ["git", *args],
+            cwd=self.path,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+
+    def file(self, name: str) -> Path:
+        """The path of a file in the work tree; its folder is made."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def edit(self, name: str, change: Callable[[dict], object]) -> None:
+        """Change a JSON document of the store, and write it in canonical form."""
+        document = json.loads(self.file(name).read_text())
+        change(document)
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        self.file(name).write_text(text)
+
+    def commit(self, message: str = "by hand") -> str:
+        """Commit everything without asking a hook, and return the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "-m", message)
+        return self.git("rev-parse", "HEAD").strip()
+
+    def register(self, model: str = "churn", **options: object) -> None:
+        """Register a version through the library."""
+        options.setdefault("code", None)
+        pipeline = options.pop("pipeline", None) or _pipeline(2.0)
+        Store.open(self.path, durable=False).register(pipeline, model, **options)
+
+    # The ways to ask
+
+    def by_pre_commit(self) -> Found:
+        """What the hook says of everything that is changed, or staged."""
+        self.git("add", "--all")
+        done = self.try_git("commit", "-m", "by hand")
+        return told(done.stderr)
+
+    def by_range(self, base: str = "HEAD~1") -> Found:
+        return self.by_command("validate", "--range", f"{base}..HEAD")
+
+    def by_command(self, *args: str) -> Found:
+        done = subprocess.run(
+            [sys.executable, "-m", "gitmodelstore.cli.main", "--json", *args],
+            cwd=self.path,
+            capture_output=True,
+            text=True,
+        )
+        document = json.loads(done.stdout)
+        found = sorted((fault["code"], fault["path"]) for fault in document["faults"])
+        assert done.returncode == (1 if found else 0), done.stderr
+        return found
+
+    def by_library(self, commit: str = "HEAD") -> Found:
+        repository = Repository.open(self.path)
+        oid = self.git("rev-parse", commit).strip()
+        faults = Judge(repository).faults(Step.of(repository.commit(oid)))
+        return sorted((fault.code, fault.path) for fault in faults)
+
+    def by_pre_push(self, *refs: str) -> Found:
+        """What the client's hook says; nothing is sent."""
+        return told(self.try_git("push", "--dry-run", "origin", *(refs or ("main",))).stderr)
+
+    def by_pre_receive(self, *refs: str) -> Found:
+        """What the server says to a push past the client's hook; it must not have changed."""
+        before = self.refs()
+        done = self.try_git("push", "--no-verify", "--force", "origin", *(refs or ("main",)))
+        found = told(done.stderr)
+        if found:
+            assert done.returncode != 0
+            assert self.refs() == before
+        return found
+
+    def refs(self) -> str:
+        """All refs of the shared store."""
+        done = subprocess.run(
+            ["git", "for-each-ref"], cwd=self.shared, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+
+def told(stderr: str) -> Found:
+    """Return codes and paths out of what a hook printed."""
+    found = []
+    for place, code in _LINE.findall(stderr):
+        path = re.split(r":(?=[ 0-9])", place)[0] if re.match(r"[\w.@/ -]+:", place) else ""
+        found.append((code, path))
+    return sorted(found)
+
+
+def _pipeline(C: float) -> object:
+    X = [[float(i), float(i % 7)] for i in range(40)]
+    y = [int(i > 20) for i in range(40)]
+    return make_pipeline(StandardScaler(), LogisticRegression(C=C)).fit(X, y)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shared store and its clone, made once and copied for each test."""
+    folder = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("GIT_")]:
+            patch.delenv(name)
+        patch.setenv("HOME", str(folder))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        (folder / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.org\n")
+        shared = Store.init(folder / "shared.git", bare=True)
+        hooks.install(shared._repository)
+        run = ["git", "-C", str(folder), "clone", "--quiet", "shared.git", "clone"]
+        subprocess.run(run, check=True)
+        clone = Store.open(folder / "clone", durable=False)
+        hooks.install(clone._repository)
+        for C in (1.0, 0.1, 0.01):
+            clone.register(_pipeline(C), "churn", code=None)
+        clone.register(_pipeline(0.5), "risk", code=None)
+        clone.promote("churn@1.1.0", "production")
+        push = ["git", "push", "--quiet", "--atomic", "origin", "main", "refs/tags/*"]
+        subprocess.run(push, cwd=folder / "clone", check=True)
+    return folder
+
+
+@pytest.fixture
+def place(template: Path, tmp_path: Path) -> Place:
+    """A clone and its shared store; churn 1.0.0 to 1.2.0, of which 1.1.0 is live; risk 1.0.0."""
+    shutil.copytree(template / "shared.git", tmp_path / "shared.git")
+    shutil.copytree(template / "clone", tmp_path / "clone")
+    made = Place(tmp_path / "clone", tmp_path / "shared.git")
+    made.git("remote", "set-url", "origin", str(made.shared))
+    made.git("update-index", "-q", "--refresh")
+    return made
+
+
+def sorted_pairs(pairs: Sequence[tuple[str, str]]) -> Found:
+    return sorted(pairs)

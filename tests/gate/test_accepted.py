@@ -1,0 +1,142 @@
+"""What is right, however it was made, passes every judge."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitmodelstore import Store
+
+from .conftest import Place
+from .corpus import new_version
+
+CLEAN: list[tuple[str, str]] = []
+
+
+def send(place: Place, *refs: str) -> None:
+    done = place.try_git("push", "--atomic", "origin", *(refs or ("main", "refs/tags/*")))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_version_made_by_hand(place: Place) -> None:
+    new_version()(place)
+    place.git("add", "--all")
+    done = place.try_git("commit", "--quiet", "-m", "a version by hand")
+    assert (done.returncode, done.stderr) == (0, "")
+    place.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0")
+
+    assert place.by_range() == CLEAN
+    assert place.by_command("validate") == CLEAN
+    send(place)
+    assert str(Store.open(place.shared).version("churn@latest").version) == "1.3.0"
+
+
+def test_what_the_library_writes(place: Place) -> None:
+    store = Store.open(place.path, durable=False)
+    place.register()
+    store.promote("churn@1.3.0", "production", reason="better")
+    store.rollback("churn", reason="worse")
+    store.archive("churn@1.0.0")
+
+    assert place.by_range("HEAD~4") == CLEAN
+    assert place.by_command("validate") == CLEAN
+    send(place)
+
+
+def test_a_promotion_by_hand(place: Place) -> None:
+    def promote(held: dict) -> None:
+        held["models"]["churn"]["1.2.0"]["status"] = "production"
+        held["models"]["churn"]["1.1.0"]["status"] = "archived"
+
+    place.edit("registry.json", promote)
+    place.git("add", "--all")
+    assert place.by_pre_commit() == CLEAN
+    send(place)
+    assert str(Store.open(place.shared).version("churn").version) == "1.2.0"
+
+
+def test_settings_alone_and_files_that_they_allow(place: Place) -> None:
+    place.file("modelstore.toml").write_text('schema = "1.0"\n[store]\nallow = ["docs/**"]\n')
+    place.commit("allow docs")
+    place.file("docs/about.md").write_text("# About")
+    place.file("README.md").write_text("# Models")
+    place.file(".github/workflows/check.yml").write_text("on: push\n")
+    place.commit("write docs")
+
+    assert place.by_range("HEAD~2") == CLEAN
+    send(place)
+
+
+def test_a_folder_restored_by_hand(place: Place) -> None:
+    """`git restore --source=<tag> -- models/<m>` is how git takes a version back."""
+    place.git("restore", "--source=churn@v1.0.0", "--staged", "--worktree", "--", "models/churn")
+
+    assert place.by_pre_commit() == CLEAN
+    send(place)
+
+
+class TestProposals:
+    """Registrations and promotions on a branch, brought in as git hosts do it."""
+
+    @pytest.fixture
+    def proposed(self, place: Place) -> Place:
+        place.git("switch", "--quiet", "--create", "proposal")
+        new_version()(place)
+        place.commit("propose churn 1.3.0")
+        place.edit(
+            "registry.json",
+            lambda held: held["models"]["churn"]["1.3.0"].update(status="staging"),
+        )
+        place.commit("to staging")
+        place.git("switch", "--quiet", "main")
+        return place
+
+    def test_the_check_before_it(self, proposed: Place) -> None:
+        found = proposed.by_command("validate", "--range", "main..proposal")
+        assert found == CLEAN
+
+    @pytest.mark.parametrize("how", ["merge", "squash", "rebase"])
+    def test_brought_in(self, proposed: Place, how: str) -> None:
+        proposed.register("risk", custom={"meanwhile": True})
+        assert proposed.by_command("validate", "--range", "main..proposal") == CLEAN
+        proposed.git("push", "--quiet", "--atomic", "origin", "main", "refs/tags/*")
+
+        if how == "merge":
+            proposed.git("merge", "--quiet", "--no-edit", "proposal")
+        elif how == "squash":
+            proposed.git("merge", "--squash", "proposal")
+            proposed.git("commit", "--quiet", "-m", "churn 1.3.0")
+        else:
+            proposed.git("rebase", "--quiet", "main", "proposal")
+            proposed.git("switch", "--quiet", "main")
+            proposed.git("merge", "--quiet", "--ff-only", "proposal")
+
+        commit = proposed.git("log", "--format=%H", "-1", "--diff-filter=M", "--", "models/churn")
+        proposed.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0", commit.strip())
+        assert proposed.by_command("validate") == CLEAN
+        send(proposed)
+        assert Store.open(proposed.shared).version("churn@1.3.0").status == "staging"
+
+    def test_two_that_promote_at_once_do_not_merge_silently(self, proposed: Place) -> None:
+        """git joins two edits of different lines without a word."""
+        proposed.git("switch", "--quiet", "--create", "other")
+        change = lambda held: held["models"]["churn"]["1.0.0"].update(status="production")  # noqa: E731
+        proposed.edit("registry.json", change)
+        proposed.edit(
+            "registry.json",
+            lambda held: held["models"]["churn"]["1.1.0"].update(status="archived"),
+        )
+        proposed.commit("back to 1.0.0")
+        proposed.git("switch", "--quiet", "main")
+        proposed.edit(
+            "registry.json",
+            lambda held: held["models"]["churn"]["1.2.0"].update(status="production"),
+        )
+        proposed.edit(
+            "registry.json",
+            lambda held: held["models"]["churn"]["1.1.0"].update(status="archived"),
+        )
+        proposed.commit("on to 1.2.0")
+
+        found = proposed.by_command("validate", "--range", "main..other")
+
+        assert found == [("GMS041", "registry.json")]

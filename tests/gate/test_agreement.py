@@ -1,0 +1,37 @@
+"""Library, command, client hooks and server say the same of every wrong commit."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Place
+from .corpus import CASES, Case
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_every_judge_says_the_same(place: Place, case: Case) -> None:
+    case.edit(place)
+    expected = sorted(case.faults)
+
+    assert place.by_pre_commit() == expected
+    place.commit()
+    assert place.by_library() == expected
+    assert place.by_range() == expected
+    assert place.by_command("validate") == case.of_branch
+    assert place.by_pre_push() == case.of_branch
+    assert place.by_pre_receive() == case.of_branch
+
+
+@pytest.mark.parametrize("case", CASES[::4], ids=[case.name for case in CASES[::4]])
+def test_a_wrong_commit_among_right_ones_is_found(place: Place, case: Case) -> None:
+    """The tip is sound again: every pushed commit is judged, not only the last one."""
+    for number in range(4):
+        place.register("risk", custom={"number": number})
+    case.edit(place)
+    wrong = place.commit()
+    place.git("revert", "--no-edit", wrong)
+    place.register("risk", custom={"number": 9})
+    tags = place.git("tag").split()
+
+    for found in (place.by_pre_push("main", *tags), place.by_pre_receive("main", *tags)):
+        assert set(case.faults) <= set(found)
