@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 - the interpreter is the user's choice
     sys.exit(f"error: gitmodelstore needs Python 3.11 or newer, this is {sys.version.split()[0]}")
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 from gitmodelstore.errors import StoreError
 from gitmodelstore.operations.gate import (
@@ -53,7 +53,7 @@ def _given() -> Iterator[str]:
 
 def _judge(ask: Callable[[CatFile], list]) -> int:
     try:
-        with CatFile(Path(), inherit=True) as objects:
+        with CatFile(os.curdir, inherit=True) as objects:
             found = ask(objects)
     except StoreError as error:
         _say(f"error: {error}", error.hint)

@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 
+WITHOUT_HOOKS = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "core.hooksPath",
+    "GIT_CONFIG_VALUE_0": "/dev/null",
+}
+
 
 @pytest.fixture(autouse=True)
 def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -20,6 +26,9 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("NO_COLOR", "1")
+    # What is committed by hand in tests is mostly wrong on purpose; tests/gate tries the hooks.
+    for name, value in WITHOUT_HOOKS.items():
+        monkeypatch.setenv(name, value)
     (home / ".gitconfig").write_text(
         "[user]\n\tname = Ada Lovelace\n\temail = ada@example.org\n"
         "[init]\n\tdefaultBranch = trunk\n[advice]\n\tdetachedHead = false\n"

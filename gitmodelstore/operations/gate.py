@@ -55,10 +55,10 @@ def staged_faults(objects: CatFile) -> list[Fault]:
 def _parents_to_be(objects: CatFile) -> Iterator[str]:
     """Yield HEAD and what is being merged into it."""
     for name in ("HEAD", "MERGE_HEAD"):
-        try:
-            yield objects.run("rev-parse", "--quiet", "--verify", name).strip()
-        except GitFailed:  # no commit yet, or no merge
+        oid = objects.resolve(name)
+        if oid is None:  # no commit yet, or no merge
             return
+        yield oid
 
 
 def sent_faults(objects: CatFile, updates: Sequence[Update], remote: str) -> list[Fault]:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitmodelstore.errors import CannotWork, NotAStore, StoreError
+from gitmodelstore.errors import CannotWork, InvalidInput, NotAStore, StoreError
 from gitmodelstore.operations.discover import is_store
 from gitmodelstore.operations.writer import Writer
-from gitmodelstore.plumbing import disk, lock, refs, worktree
+from gitmodelstore.plumbing import disk, hooks, lock, refs, worktree
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import (
     ATTRIBUTES,
@@ -94,8 +94,12 @@ def init(
     repository = Repository.init(path, bare=bare, branch=BRANCH)
     repository.configure(_DRIVERS)
     _first_commit(repository, writer)
-    notes = () if code is None or bare else tuple(_introduce(code, path))
-    return Initialized(repository, created=True, notes=notes)
+    notes = [] if code is None or bare else list(_introduce(code, path))
+    try:
+        hooks.install(repository)
+    except InvalidInput as error:
+        notes.append(f"its hooks were not installed: {error}")
+    return Initialized(repository, created=True, notes=tuple(notes))
 
 
 def _first_commit(repository: Repository, writer: Writer) -> None:

@@ -9,18 +9,21 @@ Source of the formats: git's git-cat-file manual and gitformat-commit.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from functools import cached_property
-from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from gitmodelstore.errors import GitFailed, IntegrityError, MissingObject
 from gitmodelstore.plumbing import git
 from gitmodelstore.values.layout import LARGE_FILES, large_file_path
 from gitmodelstore.values.objects import Commit, Entry, Tag
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _CHUNK = 1 << 20
 _OID_BYTES = 20
@@ -94,11 +97,12 @@ class CatFile:
 
     def has(self, oid: str) -> bool:
         """Whether an object is here."""
-        try:
-            self._ask(f"info {oid}", oid, oid)
-        except MissingObject:
-            return False
-        return True
+        return self.resolve(oid) is not None
+
+    def resolve(self, name: str) -> str | None:
+        """Return the id behind a name that git knows, such as HEAD; None where there is none."""
+        head = self._answer(f"info {name}", name, name)
+        return None if head[-1] == "missing" else head[0]
 
     def tag(self, name: str) -> Tag | None:
         """Return an annotated tag: see `checks.objects.Objects`."""
@@ -131,18 +135,19 @@ class CatFile:
     def large_file(self, sha256: str) -> int | None:
         """Return the size of a Git LFS object: see `checks.objects.Objects`."""
         if sha256 not in self._large:
-            path = self._common_dir / large_file_path(sha256)
+            path = f"{self._common_dir}/{large_file_path(sha256)}"
             self._large[sha256] = _size_of(path, sha256)
         return self._large[sha256]
 
     @property
     def keeps_large_files(self) -> bool:
         """Whether Git LFS objects lie beside it."""
-        return (self._common_dir / LARGE_FILES).is_dir()
+        return os.path.isdir(f"{self._common_dir}/{LARGE_FILES}")
 
     @cached_property
-    def _common_dir(self) -> Path:
-        return self.folder / self.run("rev-parse", "--git-common-dir").rstrip("\n")
+    def _common_dir(self) -> str:
+        said = self.run("rev-parse", "--git-common-dir").rstrip("\n")
+        return os.path.join(self.folder, said)
 
     def close(self) -> None:
         """End the process."""
@@ -177,6 +182,16 @@ class CatFile:
         """Ask git about an object and return its kind and size in bytes."""
         if not _OID.fullmatch(oid):
             raise IntegrityError(f"{path}: {oid!r} is no id of an object", path=path)
+        head = self._answer(question, oid, path)
+        if head[-1] == "missing":
+            raise MissingObject(
+                f"{path}: object {oid} is not in this repository",
+                hint="run `git fsck` to see what is missing, and fetch from a complete clone",
+            )
+        return head[1], int(head[2])
+
+    def _answer(self, question: str, oid: str, path: str) -> list[str]:
+        """Return the words of the line that git answers with."""
         if self._process is None:
             self._process = git.converse(
                 ("cat-file", "--batch-command"), self.folder, inherit=self._inherit
@@ -187,15 +202,10 @@ class CatFile:
             self._process.stdin.flush()
         except BrokenPipeError as error:
             raise self._broken(oid, path) from error
-        head = self._stream().readline().decode().split()
-        if head[1:] == ["missing"]:
-            raise MissingObject(
-                f"{path}: object {oid} is not in this repository",
-                hint="run `git fsck` to see what is missing, and fetch from a complete clone",
-            )
-        if len(head) != len(("id", "kind", "size")):
+        head = self._stream().readline().decode(errors="replace").split()
+        if len(head) != len(("id", "kind", "size")) and head[-1:] != ["missing"]:
             raise self._broken(oid, path)
-        return head[1], int(head[2])
+        return head
 
     def _stream(self) -> IO[bytes]:
         assert self._process is not None  # noqa: S101 - `_ask` started it
@@ -250,16 +260,16 @@ def _entries(data: bytes) -> Iterator[tuple[str, Entry]]:
         position = after
 
 
-def _size_of(path: Path, sha256: str) -> int | None:
+def _size_of(path: str, sha256: str) -> int | None:
     """Return the size of the file of a Git LFS object, None without one; its content is checked."""
     digest, size = hashlib.sha256(), 0
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             while part := file.read(_CHUNK):
                 digest.update(part)
                 size += len(part)
     except FileNotFoundError:
         return None
     if digest.hexdigest() != sha256:
-        raise IntegrityError(f"the Git LFS object {sha256} has another content", path=str(path))
+        raise IntegrityError(f"the Git LFS object {sha256} has another content", path=path)
     return size

@@ -146,6 +146,12 @@ def _pipeline(C: float) -> object:
     return make_pipeline(StandardScaler(), LogisticRegression(C=C)).fit(X, y)
 
 
+@pytest.fixture(autouse=True)
+def with_hooks(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hooks run here, as they do for users."""
+    monkeypatch.delenv("GIT_CONFIG_COUNT")
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shared store and its clone, made once and copied for each test."""
@@ -156,8 +162,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("HOME", str(folder))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
         (folder / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.org\n")
-        shared = Store.init(folder / "shared.git", bare=True)
-        hooks.install(shared._repository)
+        Store.init(folder / "shared.git", bare=True)
         run = ["git", "-C", str(folder), "clone", "--quiet", "shared.git", "clone"]
         subprocess.run(run, check=True)
         clone = Store.open(folder / "clone", durable=False)

@@ -1,0 +1,223 @@
+"""The hooks as git runs them: put there, chained, taken away, and what they import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore import Store
+from gitmodelstore.errors import InvalidInput
+from gitmodelstore.plumbing import hooks
+
+from .conftest import Place, told
+
+ROOT = Path(__file__).parents[2]
+
+
+def installed(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".sample")
+
+
+class TestInstalled:
+    def test_by_init(self, tmp_path: Path) -> None:
+        tree, bare = Store.init(tmp_path / "tree"), Store.init(tmp_path / "bare", bare=True)
+
+        assert installed(tree.path / ".git" / "hooks") == ["pre-commit", "pre-push"]
+        assert installed(bare.path / "hooks") == ["pre-receive"]
+
+    def test_twice_changes_nothing(self, place: Place) -> None:
+        assert hooks.install(Store.open(place.path)._repository) == ()
+
+    def test_a_hook_of_the_users_is_called_first_and_comes_back(self, place: Place) -> None:
+        repository = Store.open(place.path)._repository
+        hooks.uninstall(repository)
+        own = place.path / ".git" / "hooks" / "pre-push"
+        own.write_text("#!/bin/sh\ncat > pushed\n")
+        own.chmod(0o755)
+        assert hooks.install(repository) == ("pre-commit", "pre-push")
+        place.register()
+
+        assert place.by_pre_push("main") == [("GMS050", "refs/tags/churn@v1.3.0")]
+        assert (place.path / "pushed").read_text().startswith("refs/heads/main ")
+
+        assert hooks.uninstall(repository) == ("pre-commit", "pre-push")
+        assert own.read_text() == "#!/bin/sh\ncat > pushed\n"
+        assert hooks.uninstall(repository) == ()
+
+    def test_a_hook_of_the_users_that_refuses_has_the_last_word(self, place: Place) -> None:
+        repository = Store.open(place.path)._repository
+        hooks.uninstall(repository)
+        own = place.path / ".git" / "hooks" / "pre-commit"
+        own.write_text("#!/bin/sh\necho no >&2\nexit 3\n")
+        own.chmod(0o755)
+        hooks.install(repository)
+        place.file("README.md").write_text("# Models")
+        place.git("add", "README.md")
+
+        done = place.try_git("commit", "-m", "x")
+
+        assert (done.returncode, done.stderr) == (1, "no\n")
+
+    def test_a_hooks_folder_of_its_own_is_used(self, place: Place) -> None:
+        place.git("config", "core.hooksPath", ".git/mine")
+
+        assert hooks.install(Store.open(place.path)._repository) == ("pre-commit", "pre-push")
+        assert (place.path / ".git" / "mine" / "pre-commit").exists()
+
+    def test_a_hooks_folder_that_others_share_is_left_alone(
+        self, place: Place, tmp_path: Path
+    ) -> None:
+        shared = tmp_path / "shared"
+        place.git("config", "core.hooksPath", str(shared))
+
+        with pytest.raises(InvalidInput) as caught:
+            hooks.install(Store.open(place.path)._repository)
+
+        assert str(caught.value) == (
+            f"core.hooksPath is '{shared}', which other repositories may share"
+        )
+        assert not shared.exists()
+
+    def test_a_store_is_made_all_the_same(self, tmp_path: Path, isolated: Path) -> None:
+        config = isolated / ".gitconfig"
+        config.write_text(f"{config.read_text()}[core]\n\thooksPath = {tmp_path}/shared\n")
+        command = [sys.executable, "-m", "gitmodelstore.cli.main", "init", str(tmp_path / "store")]
+
+        done = subprocess.run(command, capture_output=True, text=True)
+
+        assert (done.returncode, done.stderr) == (
+            0,
+            "note: made a model store\n"
+            f"note: its hooks were not installed: core.hooksPath is '{tmp_path}/shared', which "
+            "other repositories may share\n",
+        )
+
+    def test_gitmodelstore_that_is_gone_is_told(self, place: Place) -> None:
+        hook = place.path / ".git" / "hooks" / "pre-commit"
+        hook.write_text(hook.read_text().replace(str(ROOT), "/nowhere"))
+        place.file("README.md").write_text("x")
+        place.git("add", "README.md")
+
+        done = place.try_git("commit", "-m", "x")
+
+        assert done.returncode == 1
+        assert done.stderr == (
+            "error: gitmodelstore is gone from /nowhere/hooks\n"
+            "hint: install it, then run: gms hook install\n"
+        )
+
+
+class TestWhatIsStaged:
+    """The hook judges what is about to be committed, not what lies in the work tree."""
+
+    def test_another_content_in_the_work_tree_is_no_fault(self, place: Place) -> None:
+        place.file("README.md").write_text("# Models")
+        place.git("add", "README.md")
+        place.file("registry.json").write_text("broken")
+
+        done = place.try_git("commit", "--quiet", "-m", "x")
+
+        assert (done.returncode, done.stderr) == (0, "")
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("commit", "--all", "-m", "x"),
+            ("commit", "-m", "x", "--", "registry.json"),
+            ("commit", "--amend", "--no-edit", "--all"),
+        ],
+        ids=["commit -a", "commit PATH", "--amend"],
+    )
+    def test_an_index_that_git_makes_for_this_commit(self, place: Place, command) -> None:
+        text = place.file("registry.json").read_text()
+        place.file("registry.json").write_text(text.replace('"archived"', '"production"'))
+        place.file("registry.json").write_text(text.replace("registered", "production", 1))
+
+        done = place.try_git(*command)
+
+        assert done.returncode == 1
+        assert told(done.stderr) == [("GMS041", "registry.json")]
+
+    def test_an_amended_message_is_fine(self, place: Place) -> None:
+        done = place.try_git("commit", "--quiet", "--amend", "-m", "another message")
+
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_a_merge_that_would_have_two_holders(self, place: Place) -> None:
+        def live(version: str) -> None:
+            place.edit(
+                "registry.json",
+                lambda held: held["models"]["churn"][version].update(status="production"),
+            )
+            place.edit(
+                "registry.json",
+                lambda held: held["models"]["churn"]["1.1.0"].update(status="archived"),
+            )
+            place.commit(f"{version} goes live")
+
+        place.git("config", "merge.gitmodelstore.driver", "git merge-file %A %O %B")
+        place.git("switch", "--quiet", "--create", "other")
+        live("1.0.0")
+        place.git("switch", "--quiet", "main")
+        live("1.2.0")
+        place.git("merge", "--quiet", "--no-commit", "other")
+
+        done = place.try_git("commit", "-m", "both")
+
+        assert done.returncode == 1
+        assert told(done.stderr) == [("GMS041", "registry.json")]
+
+    def test_the_first_commit_of_all(self, tmp_path: Path, template: Path) -> None:
+        folder = tmp_path / "new"
+        subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+        made = Place(folder, folder)
+        (folder / "notes.txt").write_text("x")
+        script = str(hooks.scripts_folder() / "pre-commit")
+        made.git("add", "--all")
+
+        done = subprocess.run(
+            [sys.executable, "-E", "-s", "-S", script], cwd=folder, capture_output=True, text=True
+        )
+
+        assert told(done.stderr) == [
+            ("GMS001", "notes.txt"),
+            ("GMS020", ".gitattributes"),
+            ("GMS020", "registry.json"),
+        ]
+
+
+class TestWhatIsImported:
+    """A hook runs at every commit: what it imports is what it costs."""
+
+    def imported(self, place: Place) -> set[str]:
+        script = str(hooks.scripts_folder() / "pre-commit")
+        done = subprocess.run(
+            [sys.executable, "-E", "-s", "-S", "-X", "importtime", script],
+            cwd=place.path,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+
+    def test_nothing_of_ours_where_no_model_is_touched(self, place: Place) -> None:
+        place.file("README.md").write_text("# Models")
+        place.git("add", "README.md")
+
+        found = self.imported(place)
+
+        assert not {name for name in found if name.startswith("gitmodelstore")}
+        assert not found & {"re", "subprocess", "dataclasses", "pathlib"}
+
+    def test_the_standard_library_alone_otherwise(self, place: Place) -> None:
+        text = place.file("registry.json").read_text()
+        place.file("registry.json").write_text(text.replace("registered", "staging", 1))
+        place.git("add", "registry.json")
+
+        found = self.imported(place)
+
+        assert "gitmodelstore.checks.judge" in found
+        assert not found & {"pygit2", "click", "numpy", "pathlib", "urllib"}
