@@ -57,6 +57,7 @@ class Store:
     Attributes:
         path: the work tree, or the git directory of a bare store.
         created: whether `init` has just made it.
+        host_rules: what `init` says is to be set on the git host, one sentence each.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Store:
     ) -> None:
         self.path = repository.work_tree or repository.common_dir
         self.created = False
+        self.host_rules: tuple[str, ...] = ()
         self._repository = repository
         self._notify = notify or _silent
         self._now = now or _clock
@@ -89,6 +91,8 @@ class Store:
         *,
         bare: bool = False,
         place_inside: bool = False,
+        host: str | None = None,
+        owner: str | None = None,
         notify: Notify | None = None,
         **settings: Any,
     ) -> Store:
@@ -102,6 +106,11 @@ class Store:
             bare: without a work tree, as on a server.
             place_inside: make it in the `models/` of the code repository that `path`
                 lies in, if it lies in one.
+            host: "github", "gitlab", "gitea" or "ssh": also write the pipeline that
+                validates proposals there, and CODEOWNERS; `host_rules` then says what is to
+                be set by hand. None writes neither.
+            owner: who approves there, as the host knows them, such as "@acme/leads"; None
+                for your own e-mail address.
             notify, settings: as for the class.
 
         Raises:
@@ -115,11 +124,14 @@ class Store:
             bare=bare,
             identify=lambda folder: _writer(folder, notify),
             place_inside=place_inside,
+            host=host,
+            owner=owner,
         )
         for note in made.notes:
             (notify or _silent)(note)
         store = cls(made.repository, notify=notify, **settings)
         store.created = made.created
+        store.host_rules = made.rules
         return store
 
     @classmethod

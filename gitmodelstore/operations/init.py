@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.errors import CannotWork, InvalidInput, NotAStore, StoreError
 from gitmodelstore.operations.discover import is_store
+from gitmodelstore.operations.hosts import Host
+from gitmodelstore.operations.hosts import host as host_named
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import disk, hooks, lock, refs, worktree
 from gitmodelstore.plumbing.repository import Repository, writing
@@ -22,7 +24,7 @@ from gitmodelstore.values.layout import (
     SETTINGS,
     STORE_ATTRIBUTES,
 )
-from gitmodelstore.values.objects import PLAIN_FILE, Entry
+from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
 from gitmodelstore.values.registry import EMPTY
 
 BRANCH = "main"
@@ -54,15 +56,23 @@ class Initialized:
         repository: the store.
         created: False when it was a store already.
         notes: what else was done, one sentence each.
+        rules: what is to be set on the git host, one sentence each.
     """
 
     repository: Repository
     created: bool
     notes: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
 
 
 def init(
-    path: Path, *, bare: bool, identify: Callable[[Path], Writer], place_inside: bool = False
+    path: Path,
+    *,
+    bare: bool,
+    identify: Callable[[Path], Writer],
+    place_inside: bool = False,
+    host: str | None = None,
+    owner: str | None = None,
 ) -> Initialized:
     """Make a store at `path`, or return the one that is there.
 
@@ -74,6 +84,8 @@ def init(
         path: the folder; made if need be.
         bare: without a work tree, as on a server.
         identify: returns who makes it, asked only when something is written.
+        host: the kind of git host that it is for; None for none in particular.
+        owner: who approves there; None for who makes it.
         place_inside: put the store into `models/` when `path` is itself such a work tree.
 
     Raises:
@@ -85,7 +97,8 @@ def init(
     if place_inside and code is not None and not _is_store(path):
         path = code / MODELS
     if _is_store(path):
-        return Initialized(Repository.open(path), created=False)
+        repository = Repository.open(path)
+        return Initialized(repository, False, *_equip(repository, identify, host, owner))
     _refuse_other_repository(path)
     _refuse_occupied(path)
     if code == path.resolve():  # an empty repository, about to become the store itself
@@ -93,27 +106,63 @@ def init(
     writer = identify(_nearest_folder(path))
     repository = Repository.init(path, bare=bare, branch=BRANCH)
     repository.configure(_DRIVERS)
-    _first_commit(repository, writer)
+    wanted = _host(repository, writer, host, owner)
+    _first_commit(repository, writer, wanted.files)
     notes = [] if code is None or bare else list(_introduce(code, path))
     try:
         hooks.install(repository)
     except InvalidInput as error:
         notes.append(f"its hooks were not installed: {error}")
-    return Initialized(repository, created=True, notes=tuple(notes))
+    return Initialized(repository, True, tuple(notes), wanted.rules)
 
 
-def _first_commit(repository: Repository, writer: Writer) -> None:
+def _host(repository: Repository, writer: Writer, name: str | None, owner: str | None) -> Host:
+    if name is None:
+        return Host({}, ())
+    branch = repository.branch.removeprefix("refs/heads/")
+    return host_named(name, branch, owner or writer.author.email)
+
+
+def _equip(
+    repository: Repository, identify: Callable[[Path], Writer], name: str | None, owner: str | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write what a git host needs into the work tree of a store that is there; notes and rules.
+
+    Raises:
+        InvalidInput: it has no work tree.
+        CannotWrite: the disk does not take it.
+    """
+    if name is None:
+        return (), ()
+    if repository.work_tree is None:
+        raise InvalidInput(
+            "a store without a work tree cannot be given files of a git host",
+            hint="clone it, and run `gms init --host` there",
+        )
+    wanted = _host(repository, identify(repository.work_tree), name, owner)
+    notes = []
+    for path, content in wanted.files.items():
+        file = repository.work_tree / path
+        if file.exists():
+            notes.append(f"{path} is there already and was left alone")
+            continue
+        with writing(repository.work_tree):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        notes.append(f"wrote {path}; commit it: git add {path}")
+    return tuple(notes), wanted.rules
+
+
+def _first_commit(repository: Repository, writer: Writer, further: Mapping[str, bytes]) -> None:
     files = {
         REGISTRY: EMPTY.render(),
         SETTINGS: NEW_SETTINGS,
         ATTRIBUTES: STORE_ATTRIBUTES,
+        **further,
     }
     with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds):
-        entries = {
-            name: Entry(PLAIN_FILE, repository.write_blob(data)) for name, data in files.items()
-        }
         commit = repository.write_commit(
-            repository.write_tree(None, entries),
+            _write_files(repository, files),
             (),
             _MESSAGE,
             author=writer.author,
@@ -135,6 +184,21 @@ def _first_commit(repository: Repository, writer: Writer) -> None:
             what=_MESSAGE.strip(),
             durable=writer.durable,
         )
+
+
+def _write_files(repository: Repository, files: Mapping[str, bytes]) -> str:
+    """Store files by path and return the id of the tree that holds them."""
+    entries: dict[str, Entry] = {}
+    below: dict[str, dict[str, bytes]] = {}
+    for path, data in files.items():
+        name, _, rest = path.partition("/")
+        if rest:
+            below.setdefault(name, {})[rest] = data
+        else:
+            entries[name] = Entry(PLAIN_FILE, repository.write_blob(data))
+    for name, held in below.items():
+        entries[name] = Entry(FOLDER, _write_files(repository, held))
+    return repository.write_tree(None, entries)
 
 
 def _refuse_other_repository(path: Path) -> None:

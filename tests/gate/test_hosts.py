@@ -1,0 +1,121 @@
+"""`gms init --host`: files that the host reads, and a store that passes its own check."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gitmodelstore import Store
+from gitmodelstore.errors import InvalidInput
+
+from .conftest import Place
+from .corpus import new_version
+
+PIPELINES = {
+    "github": ".github/workflows/modelstore.yml",
+    "gitlab": ".gitlab-ci.yml",
+    "gitea": ".gitea/workflows/modelstore.yml",
+}
+
+
+def gms(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gitmodelstore.cli.main", *args]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("host", [*PIPELINES, "ssh"])
+def test_a_new_store_has_what_the_host_needs(tmp_path: Path, host: str) -> None:
+    done = gms(tmp_path, "init", "store", "--host", host, "--owner", "@acme/leads")
+
+    assert done.returncode == 0
+    assert f"note: now set on the host ({host}):\nnote: 1. " in done.stderr
+    store = Store.open(tmp_path / "store")
+    assert store.validate() == ()
+    listed = subprocess.run(["git", "ls-files"], cwd=store.path, capture_output=True, text=True)
+    own = {".gitattributes", "modelstore.toml", "registry.json"}
+    expected = own if host == "ssh" else own | {PIPELINES[host], "CODEOWNERS"}
+    assert set(listed.stdout.split()) == expected
+    if host != "ssh":
+        owners = (store.path / "CODEOWNERS").read_text()
+        assert "/registry.json @acme/leads\n" in owners
+        assert f"/{PIPELINES[host]} @acme/leads\n" in owners
+
+
+def test_the_check_of_a_pull_request_does_what_it_says(place: Place, tmp_path: Path) -> None:
+    """Its own command line, run on a merge as the host makes it."""
+    Store.init(tmp_path / "hosted", host="github")
+    workflow = yaml.safe_load((tmp_path / "hosted" / PIPELINES["github"]).read_text())
+    (step,) = [s for s in workflow["jobs"]["validate"]["steps"] if "gms" in s.get("run", "")]
+    base = place.git("rev-parse", "HEAD").strip()
+    place.git("switch", "--quiet", "--create", "proposal")
+    new_version()(place)
+    place.commit("propose")
+    place.git("switch", "--quiet", "--detach", base)
+    place.git("merge", "--quiet", "--no-ff", "-m", "merged by the host", "proposal")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "gms").write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -m gitmodelstore.cli.main "$@"\n'
+    )
+    (tools / "gms").chmod(0o755)
+    surroundings = {**os.environ, "BASE": base, "PATH": f"{tools}:{os.environ['PATH']}"}
+
+    def check() -> int:
+        done = subprocess.run(
+            ["bash", "-c", step["run"]], cwd=place.path, env=surroundings, capture_output=True
+        )
+        return done.returncode
+
+    assert check() == 0
+    place.git("switch", "--quiet", "proposal")
+    place.file("models/churn/pipeline.joblib").write_bytes(b"swapped")
+    place.commit("better")
+    assert check() == 1
+
+
+def test_the_gitlab_script_is_shell(tmp_path: Path) -> None:
+    Store.init(tmp_path / "hosted", host="gitlab")
+    pipeline = yaml.safe_load((tmp_path / "hosted" / ".gitlab-ci.yml").read_text())
+
+    for line in pipeline["validate"]["script"]:
+        subprocess.run(["bash", "-n", "-c", line], check=True)
+
+
+def test_a_store_that_is_there_gets_the_files_uncommitted(place: Place) -> None:
+    place.file("CODEOWNERS").write_text("* @me\n")
+    place.commit("owners")
+
+    done = gms(place.path, "init", ".", "--host", "gitea")
+
+    assert done.stderr.startswith(
+        "note: wrote .gitea/workflows/modelstore.yml; commit it: git add "
+        ".gitea/workflows/modelstore.yml\n"
+        "note: CODEOWNERS is there already and was left alone\n"
+    )
+    assert place.git("status", "--porcelain") == "?? .gitea/\n"
+    assert place.file("CODEOWNERS").read_text() == "* @me\n"
+    assert place.by_pre_commit() == []
+
+
+def test_what_cannot_be_done_is_refused(place: Place) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Store.init(place.shared, bare=True, host="github")
+    assert str(caught.value) == "a store without a work tree cannot be given files of a git host"
+
+    with pytest.raises(InvalidInput) as caught:
+        Store.init(place.path, host="sourceforge")
+    assert (str(caught.value), caught.value.hint) == (
+        "'sourceforge' is no kind of git host",
+        "one of github, gitea, gitlab, ssh",
+    )
+
+    done = gms(place.path, "init", "x", "--owner", "@me")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: --owner needs --host\nhint: gms help init\n",
+    )
