@@ -382,22 +382,46 @@ class Store:
         status: str,
         *,
         reason: str | None = None,
+        force: bool = False,
+        replay: bool | None = None,
     ) -> tuple[Event, ...]:
         """Give a version, or one each of several models in one commit, a status.
 
-        The present holder of an exclusive status is archived.
+        The present holder of an exclusive status is archived. The gate that modelstore.toml
+        sets before the status is judged first (docs/policy.md).
+
+        Args:
+            ref: which version, or a list of them.
+            status: as "staging" or "production".
+            reason: why; needed with `force`.
+            force: override the gate, which is recorded, where the gate and the repository
+                let anybody do so.
+            replay: whether to load the version and ask it its sample again first: None when
+                its gate wants that; True in any case, False in none.
 
         Returns:
             What happened; nothing when each had the status already.
 
         Raises:
-            LifecycleError: no such status.
+            GateNotPassed: it does not meet the conditions of the gate; each is listed.
+            LifecycleError: no such status, or a move that the store does not allow.
+            InvalidInput: `force` without a reason.
+            LoadError, IntegrityError: it is to be replayed, and cannot be loaded here.
             VersionNotFound, ModelNotFound: `ref` names nothing; nothing was written.
         """
         from gitmodelstore.operations.lifecycle import promote
 
         refs = [ref] if isinstance(ref, str) or not isinstance(ref, Sequence) else list(ref)
-        return promote(self._repository, self._writer(), refs, status, reason=reason)
+        return promote(
+            self._repository,
+            self._writer(),
+            refs,
+            status,
+            reason=reason,
+            force=force,
+            replay=replay,
+            reader=self._reader,
+        )
 
     def archive(
         self,
@@ -553,7 +577,13 @@ class Store:
         from gitmodelstore.operations.lifecycle import retire
 
         return retire(
-            self._repository, self._writer(), ref, status, successor=successor, reason=reason
+            self._repository,
+            self._writer(),
+            ref,
+            status,
+            successor=successor,
+            reason=reason,
+            reader=self._reader,
         )
 
     def _reader(self) -> Reader:

@@ -54,6 +54,10 @@ def _blocks(events: Iterable[Event], paint: Paint) -> Iterator[str]:
         yield f"Date:   {moment(event.when)}"
         yield f"Author: {visible(event.who)}"
         yield f"Commit: {paint.yellow(event.commit)}"
+        if event.replay:
+            yield f"Replay: {visible(event.replay)}"
+        if event.override:
+            yield f"Gate:   {paint.red('overridden')}"
         if event.why:
             yield ""
             yield f"    {visible(event.why)}"
