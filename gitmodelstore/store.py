@@ -171,6 +171,8 @@ class Store:
         *,
         X_test: Any = None,
         y_test: Any = None,
+        test: Any = None,
+        baseline: bool = False,
         sample: str | None = "synthetic",
         sample_from: Any = None,
         data: Mapping[str, Any] | None = None,
@@ -198,6 +200,11 @@ class Store:
             y_test: the answers to them, shape (n_samples,); with them the standard
                 metrics are added (classifier: accuracy, f1_macro, roc_auc where it is
                 defined; regressor: r2, mae, rmse).
+            test: instead of these two a table, or a CSV or Parquet file, with the inputs and
+                the target as columns; it is recorded as the data set "test".
+            baseline: also score the present production version on the test rows, and record
+                its metrics beside those of this one, so that a gate can compare them. It is
+                loaded as `load` does.
             sample: what `verify(replay=True)` asks the pipeline again: "synthetic" rows
                 like those of `X_test`, in which nobody's record is; "rows", true rows of
                 it; None for no sample.
@@ -228,6 +235,8 @@ class Store:
             UnfittedPipeline, NotAPipeline, UnportablePipeline, FeatureMismatch,
             InvalidMetric, InvalidInput, InvalidName, InvalidVersion, VersionExists:
                 it is refused, and nothing was written.
+            FeatureMismatch, LoadError, InvalidInput: the production version cannot be scored
+                as a baseline.
             StoreBusy, LocalChanges, CannotWrite: the store could not take it.
         """
         from gitmodelstore.operations.numbering import Wish
@@ -242,6 +251,8 @@ class Store:
             Wish.of(version, bump, allow_backport),
             X_test=X_test,
             y_test=y_test,
+            test=test,
+            baseline=baseline,
             sample=sample,
             sample_from=sample_from,
             data=data or {},
@@ -254,7 +265,7 @@ class Store:
             entry_point=script,
             trained_at=as_moment(trained_at) if trained_at else None,
             custom=custom or {},
-            reader=self._reader() if isinstance(pipeline, (str, Path)) else None,
+            reader=self._reader() if baseline or isinstance(pipeline, (str, Path)) else None,
             run=run,
         )
         return register(self._repository, self._writer(), what)

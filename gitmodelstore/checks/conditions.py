@@ -136,7 +136,7 @@ def judge_replay(recorded: str | None, candidate: Manifest | None) -> Judged:
     why = "" if has_sample else ": it has no sample to ask again"
     mend = f"{_AGAIN} {_MENDS['sample']}"
     if has_sample:
-        mend = "promote it with gms where its libraries are installed, which asks it"
+        mend = "promote it with gms where it can be loaded: that asks its sample again"
     if has_sample and candidate and recorded == DIFFERENT:
         mend = f"see how with `gms verify {candidate.model}@{candidate.version} --replay`"
     what = f"replay is {value}, must be {_SAME}{why}"
