@@ -24,7 +24,7 @@ _NAME = re.compile(METRIC_PATTERN)
 _OPERATOR = re.compile("|".join(OPERATORS))
 _HOLDER = re.compile(rf"{CURRENT}(?![A-Za-z0-9_.@])")
 _SIGN = re.compile("[+-]")
-_NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![A-Za-z0-9_.])")
+_NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?(?![A-Za-z0-9_.])")
 _SPACES = re.compile(" *")
 
 
