@@ -56,8 +56,6 @@ def _blocks(events: Iterable[Event], paint: Paint) -> Iterator[str]:
         yield f"Commit: {paint.yellow(event.commit)}"
         if event.replay:
             yield f"Replay: {visible(event.replay)}"
-        if event.override:
-            yield f"Gate:   {paint.red('overridden')}"
         if event.why:
             yield ""
             yield f"    {visible(event.why)}"
@@ -69,4 +67,5 @@ def _move(event: Event, paint: Paint) -> str:
     if event.after not in (None, event.kind):
         said += f" to {event.after}"
     before = f", was {state(event.before)}" if event.before else ""
-    return paint.status(event.after or "", said) + before
+    override = f", {paint.red('gate overridden')}" if event.override else ""
+    return paint.status(event.after or "", said) + before + override
