@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.errors import FeatureMismatch, InvalidInput, LoadError, StoreError
+from gitmodelstore.errors import FeatureMismatch, InvalidInput, LoadError, RefusedPickle, StoreError
 from gitmodelstore.operations.load import load
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.manifest import Baseline
@@ -73,7 +73,7 @@ def baseline_of(
     Raises:
         InvalidInput: there are no test rows, or the holder fails on them.
         FeatureMismatch: the holder takes other columns.
-        LoadError: the holder cannot be loaded here.
+        LoadError, RefusedPickle: the holder cannot be loaded here.
     """
     if not what.baseline:
         return None
@@ -89,6 +89,14 @@ def baseline_of(
     leave_out = "register without a baseline, and compare the two in another way"
     try:
         holder = load(snapshot, snapshot.version(what.model, holders[0]), notify, what.reader)
+    except RefusedPickle as error:
+        raise RefusedPickle(
+            f"{name} cannot be scored: {error}",
+            name=error.name,
+            opcode=error.opcode,
+            offset=error.offset,
+            hint=error.hint or leave_out,
+        ) from error
     except StoreError as error:
         raise LoadError(
             f"{name} cannot be loaded to score it: {error}", hint=error.hint or leave_out
