@@ -114,9 +114,11 @@ def events_of(
         message: its whole message.
         commit, when, who: its id, committer date and author.
     """
-    explained = read_trailers(message)
+    groups = list(_groups(message))
+    explained = dict(groups)
     found = []
     for change in changes:
+        noted = _noted(groups, change)
         said = explained.get((change.model, str(change.version)))
         agrees = said is not None and (said.before, said.after) == (change.before, change.after)
         kind = said.kind if said and agrees and _may_be(said.kind, change) else kind_of(change)
@@ -131,8 +133,8 @@ def events_of(
                 when,
                 who,
                 said.why if said and agrees else None,
-                said.replay if said and agrees else None,
-                said.override or None if said and agrees else None,
+                noted.replay or None,
+                noted.override or None,
             )
         )
     return tuple(found)
@@ -176,8 +178,12 @@ def recorded_of(message: str, change: Change) -> Recorded:
     A squash on a git host joins several steps of a version into one change; what was
     recorded for the step to the status that it came to counts.
     """
-    key = (change.model, str(change.version))
-    said = [told for named, told in _groups(message) if (named, told.after) == (key, change.after)]
+    return _noted(_groups(message), change)
+
+
+def _noted(groups: Iterable[tuple[tuple[str, str], Explained]], change: Change) -> Recorded:
+    wanted = (change.model, str(change.version)), change.after
+    said = [told for named, told in groups if (named, told.after) == wanted]
     return Recorded(said[-1].replay, said[-1].override) if said else NOTHING
 
 
