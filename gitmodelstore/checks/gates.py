@@ -33,7 +33,8 @@ class Look:
 
     Attributes:
         manifest: returns the manifest of a version; None where it cannot be read.
-        held: returns whether a version has had a status before.
+        held: returns whether a version had a status at some time until the first parent; it
+            is not asked of a version that is new.
     """
 
     manifest: Callable[[str, Version], Manifest | None]
@@ -92,7 +93,7 @@ def judge_step(
             yield Judgement(change)
             continue
         model, status = change.model, change.after or ""
-        returned = look.held(model, change.version, status)
+        returned = change.before is not None and look.held(model, change.version, status)
         candidate = look.manifest(model, change.version) if gate else None
         holders = [held for held in before.holders(model, status) if held != change.version]
         is_compared = gate and not returned and any(one.is_relative for one in gate.metrics)

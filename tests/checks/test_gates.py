@@ -6,6 +6,8 @@ import copy
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gitmodelstore.checks.gates import (
     Judgement,
@@ -22,6 +24,7 @@ from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change, Registry
 from gitmodelstore.values.version import Version
+from tests.values.strategies import manifest_values
 
 V1, V2 = Version(1, 0, 0), Version(1, 1, 0)
 CHANGE = Change("churn", V2, "staging", "production")
@@ -635,3 +638,31 @@ class TestStep:
         )
 
         assert found.judged == ()
+
+
+REQUIRED = [
+    *("data", "data.train", "features", "target", "metrics", "metrics.a", "baseline", "code"),
+    *("code.clean", "code.url", "card", "card.limitations", "card.Ethics", "message", "sample"),
+    *("custom", "custom.a.b"),
+]
+
+
+class TestAny:
+    """Of any two manifests: an answer, never an exception, and the same one every time."""
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(manifest_values(), manifest_values(), st.sampled_from(["a", "auc"]), st.booleans())
+    def test_there_is_always_an_answer(self, one: Any, other: Any, metric: str, returned: bool):
+        rules = policy(
+            f'from = ["staging"]\nmetrics = ["{metric} > 0.5", "{metric} >= current - 0.1"]\n'
+            f"require = {REQUIRED}\nreplay = true".replace("'", '"')
+        )
+        candidate, held_by = (fields_of.read(Manifest, value) for value in (one, other))
+
+        found = judge(rules, CHANGE, candidate, held_by, returned, Recorded("identical"))
+
+        assert len(found.judged) == (1 if returned else 4 + len(REQUIRED))
+        assert found == judge(rules, CHANGE, candidate, held_by, returned, Recorded("identical"))
+        for condition in found.judged:
+            assert condition.value in condition.what
+            assert condition.passed == (", must be " not in condition.what)

@@ -103,8 +103,7 @@ def judged_again(store: Store) -> Iterator[Fault]:
             return after.manifest(after.version(model, version))
 
         def held(model, version, status, before=before):
-            known = before.registry.status(model, version) is not None
-            return known and has_held(before, model, version, status)
+            return has_held(before, model, version, status)
 
         yield from step_faults(
             before.policy,
