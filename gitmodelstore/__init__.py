@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gitmodelstore.errors import (
         EnvironmentWarning,
+        GateNotPassed,
         IntegrityError,
         RefusedPickle,
         StoreError,
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 __all__ = [
     "EnvironmentWarning",
     "Event",
+    "GateNotPassed",
     "Holding",
     "IntegrityError",
     "Manifest",
@@ -49,6 +51,7 @@ __all__ = [
 
 _HOMES = {
     "EnvironmentWarning": "errors",
+    "GateNotPassed": "errors",
     "IntegrityError": "errors",
     "RefusedPickle": "errors",
     "Event": "values.events",

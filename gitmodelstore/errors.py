@@ -104,6 +104,24 @@ class LifecycleError(StoreError):
     """A move of status that the lifecycle or the store's policy does not allow."""
 
 
+class GateNotPassed(LifecycleError):
+    """A version that does not meet what a status asks for.
+
+    Attributes:
+        summary: which version, and which gate.
+        conditions: every condition, met or not, each a line with its value and its bound.
+        unmet: how many of them stand in the way.
+    """
+
+    def __init__(
+        self, summary: str, conditions: Iterable[str], *, unmet: int, hint: str | None = None
+    ) -> None:
+        self.summary = summary
+        self.conditions = tuple(conditions)
+        self.unmet = unmet
+        super().__init__("\n  ".join([summary, *self.conditions]), hint=hint)
+
+
 class RollbackError(StoreError):
     """There is no version to go back to, or the one named cannot serve."""
 

@@ -184,6 +184,8 @@ class Store:
         *,
         X_test: Any = None,
         y_test: Any = None,
+        test: Any = None,
+        baseline: bool = False,
         sample: str | None = "synthetic",
         sample_from: Any = None,
         data: Mapping[str, Any] | None = None,
@@ -211,6 +213,11 @@ class Store:
             y_test: the answers to them, shape (n_samples,); with them the standard
                 metrics are added (classifier: accuracy, f1_macro, roc_auc where it is
                 defined; regressor: r2, mae, rmse).
+            test: instead of these two a table, or a CSV or Parquet file, with the inputs and
+                the target as columns; it is recorded as the data set "test".
+            baseline: also score the present production version on the test rows, and record
+                its metrics beside those of this one, so that a gate can compare them. It is
+                loaded as `load` does.
             sample: what `verify(replay=True)` asks the pipeline again: "synthetic" rows
                 like those of `X_test`, in which nobody's record is; "rows", true rows of
                 it; None for no sample.
@@ -241,6 +248,8 @@ class Store:
             UnfittedPipeline, NotAPipeline, UnportablePipeline, FeatureMismatch,
             InvalidMetric, InvalidInput, InvalidName, InvalidVersion, VersionExists:
                 it is refused, and nothing was written.
+            FeatureMismatch, LoadError, InvalidInput: the production version cannot be scored
+                as a baseline.
             StoreBusy, LocalChanges, CannotWrite: the store could not take it.
         """
         from gitmodelstore.operations.numbering import Wish
@@ -255,6 +264,8 @@ class Store:
             Wish.of(version, bump, allow_backport),
             X_test=X_test,
             y_test=y_test,
+            test=test,
+            baseline=baseline,
             sample=sample,
             sample_from=sample_from,
             data=data or {},
@@ -267,7 +278,7 @@ class Store:
             entry_point=script,
             trained_at=as_moment(trained_at) if trained_at else None,
             custom=custom or {},
-            reader=self._reader() if isinstance(pipeline, (str, Path)) else None,
+            reader=self._reader() if baseline or isinstance(pipeline, (str, Path)) else None,
             run=run,
         )
         return register(self._repository, self._writer(), what)
@@ -395,22 +406,46 @@ class Store:
         status: str,
         *,
         reason: str | None = None,
+        force: bool = False,
+        replay: bool | None = None,
     ) -> tuple[Event, ...]:
         """Give a version, or one each of several models in one commit, a status.
 
-        The present holder of an exclusive status is archived.
+        The present holder of an exclusive status is archived. The gate that modelstore.toml
+        sets before the status is judged first (docs/policy.md).
+
+        Args:
+            ref: which version, or a list of them.
+            status: as "staging" or "production".
+            reason: why; needed with `force`.
+            force: override the gate, which is recorded, where the gate and the repository
+                let anybody do so.
+            replay: whether to load the version and ask it its sample again first: None when
+                its gate wants that; True in any case, False in none.
 
         Returns:
             What happened; nothing when each had the status already.
 
         Raises:
-            LifecycleError: no such status.
+            GateNotPassed: it does not meet the conditions of the gate; each is listed.
+            LifecycleError: no such status, or a move that the store does not allow.
+            InvalidInput: `force` without a reason.
+            LoadError, IntegrityError: it is to be replayed, and cannot be loaded here.
             VersionNotFound, ModelNotFound: `ref` names nothing; nothing was written.
         """
         from gitmodelstore.operations.lifecycle import promote
 
         refs = [ref] if isinstance(ref, str) or not isinstance(ref, Sequence) else list(ref)
-        return promote(self._repository, self._writer(), refs, status, reason=reason)
+        return promote(
+            self._repository,
+            self._writer(),
+            refs,
+            status,
+            reason=reason,
+            force=force,
+            replay=replay,
+            reader=self._reader,
+        )
 
     def archive(
         self,
@@ -581,7 +616,13 @@ class Store:
         from gitmodelstore.operations.lifecycle import retire
 
         return retire(
-            self._repository, self._writer(), ref, status, successor=successor, reason=reason
+            self._repository,
+            self._writer(),
+            ref,
+            status,
+            successor=successor,
+            reason=reason,
+            reader=self._reader,
         )
 
     def _reader(self) -> Reader:

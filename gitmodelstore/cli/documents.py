@@ -36,6 +36,8 @@ def event_document(event: Event) -> dict[str, Any]:
         "when": format_moment(event.when),
         "who": event.who,
         "why": event.why,
+        "replay": event.replay,
+        "override": event.override,
         "commit": event.commit,
     }
 

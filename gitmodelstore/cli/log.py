@@ -54,6 +54,8 @@ def _blocks(events: Iterable[Event], paint: Paint) -> Iterator[str]:
         yield f"Date:   {moment(event.when)}"
         yield f"Author: {visible(event.who)}"
         yield f"Commit: {paint.yellow(event.commit)}"
+        if event.replay:
+            yield f"Replay: {visible(event.replay)}"
         if event.why:
             yield ""
             yield f"    {visible(event.why)}"
@@ -65,4 +67,5 @@ def _move(event: Event, paint: Paint) -> str:
     if event.after not in (None, event.kind):
         said += f" to {event.after}"
     before = f", was {state(event.before)}" if event.before else ""
-    return paint.status(event.after or "", said) + before
+    override = f", {paint.red('gate overridden')}" if event.override else ""
+    return paint.status(event.after or "", said) + before + override

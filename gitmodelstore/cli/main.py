@@ -23,7 +23,7 @@ import click
 from gitmodelstore.cli.commands import BY_NAME, CALLED_BY_GIT, COMMANDS, suggestion
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import as_error, with_global_options
-from gitmodelstore.errors import CannotWork, FormatError, StoreError
+from gitmodelstore.errors import CannotWork, FormatError, GateNotPassed, StoreError
 
 REFUSED, USAGE, CANNOT_WORK, INTERRUPTED, CLOSED_PIPE = 1, 2, 128, 130, 141
 
@@ -96,6 +96,9 @@ def main(args: Sequence[str]) -> int:
         return USAGE
     except FormatError as error:
         _complain(session, str(error), error.hint, error.faults[1:])
+        return REFUSED
+    except GateNotPassed as error:
+        _complain(session, error.summary, error.hint, error.conditions)
         return REFUSED
     except StoreError as error:
         _complain(session, str(error), error.hint)

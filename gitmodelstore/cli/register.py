@@ -61,6 +61,8 @@ def _number(name: str, text: str) -> float | int:
 @click.option(
     "--data", metavar="ROLE=PATH", multiple=True, callback=_pairs, help="a data set; repeatable"
 )
+@click.option("--test", metavar="FILE", help="rows to test on, with the target: CSV or Parquet")
+@click.option("--baseline", is_flag=True, help="score the version in production on them too")
 @click.option("--sample-from", metavar="FILE", help="input rows, CSV or Parquet, to make a sample")
 @click.option(
     "--sample",
@@ -94,14 +96,20 @@ def register(session: Session, /, name: str, file: str, **options: Any) -> None:
     """
     if options["version"] and options["bump"] != "auto":
         raise click.UsageError("--version and --bump exclude each other")
-    if options["sample"] == "rows" and not options["sample_from"]:
+    if options["sample"] == "rows" and not (options["sample_from"] or options["test"]):
         raise click.UsageError("--sample rows needs --sample-from FILE")
+    if options["test"] and not options["target"]:
+        raise click.UsageError("--test needs --target NAME")
+    if options["baseline"] and not options["test"]:
+        raise click.UsageError("--baseline needs --test FILE")
     if options["code"] and options["no_code"]:
         raise click.UsageError("--code and --no-code exclude each other")
     details = {
         "message": "\n\n".join(options["messages"]),
         "metrics": {**_metrics_of(options["metrics"]), **options["metric"]},
         "data": options["data"],
+        "test": _path(options["test"]),
+        "baseline": options["baseline"],
         "sample": None if options["sample"] == "none" else options["sample"],
         "sample_from": _path(options["sample_from"]),
         "target": options["target"],

@@ -48,6 +48,19 @@ def holders(snapshot: Snapshot, model: str, status: str) -> Iterator[tuple[Versi
         held = before
 
 
+def has_held(snapshot: Snapshot, model: str, version: Version, status: str) -> bool:
+    """Return whether a version has, or has had, a status."""
+    for _, changes in _steps(snapshot):
+        for change in changes:
+            if (change.model, change.version) != (model, version):
+                continue
+            if status in (change.before, change.after):
+                return True
+            if change.before is None:
+                return False
+    return False
+
+
 def _steps(snapshot: Snapshot) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
     """Yield each commit that changed registry.json, newest first, with what it changed.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from gitmodelstore.errors import InvalidInput, LifecycleError, VersionNotFound
+from gitmodelstore.operations.gates import Gatekeeper
 from gitmodelstore.operations.publish import Draft, publish
 from gitmodelstore.operations.resolve import Named, resolve, resolve_of
 from gitmodelstore.operations.snapshot import Snapshot
@@ -18,6 +20,9 @@ from gitmodelstore.values.reference import Reference
 from gitmodelstore.values.registry import Registry
 from gitmodelstore.values.version import Version
 
+if TYPE_CHECKING:
+    from gitmodelstore.pipelines.load import Reader
+
 Ref = str | ModelVersion
 
 
@@ -28,17 +33,32 @@ def promote(
     status: str,
     *,
     reason: str | None,
+    force: bool = False,
+    replay: bool | None = None,
+    reader: Callable[[], Reader] | None = None,
 ) -> tuple[Event, ...]:
     """Give versions a status, in one commit; the holders of an exclusive one are archived.
+
+    Args:
+        repository, writer, refs, status: the store, who writes, which versions, and where.
+        reason: why; needed with `force`.
+        force, replay: as for `Gatekeeper`.
+        reader: returns who loads a version whose sample is to be asked again.
 
     Returns:
         What happened, none where every version had the status already.
 
     Raises:
+        GateNotPassed: a version does not meet what the status asks for.
+        InvalidInput: `force` without a reason.
         LifecycleError: no such status, or a reference that names no version of its own; or
             a version would leave an exclusive status for the archive.
         StoreError: a reference that names nothing; nothing was written.
     """
+    keeper = Gatekeeper(writer, force=force, reason=reason, replay=replay, reader=reader)
+    now = Snapshot.now(repository)
+    now.policy.check_status(status)
+    keeper.look_ahead(now, status, lambda: [_named(now, ref, status) for ref in refs])
 
     def draft(snapshot: Snapshot) -> Draft | None:
         snapshot.policy.check_status(status)
@@ -50,9 +70,12 @@ def promote(
                 raise _vacant(version, status)
             after = assigned(after, snapshot.policy, version.model, version.version, status)
         subject = f"promote {', '.join(map(str, versions))} to {status}"
-        return compose(snapshot, after, subject, reason)
+        return compose(snapshot, after, subject, reason, keeper)
 
     published, events = commit(repository, writer, draft)
+    keeper.tell()
+    if force and events and not keeper.has_overridden:
+        writer.notify("every condition is met, so that nothing was overridden")
     _tell_vacated(events, published, writer)
     return events
 
@@ -65,6 +88,7 @@ def retire(
     *,
     successor: Named | None,
     reason: str | None,
+    reader: Callable[[], Reader] | None = None,
 ) -> tuple[Event, ...]:
     """Archive or withdraw a version.
 
@@ -74,11 +98,18 @@ def retire(
         successor: the version of the same model that takes over an exclusive status
             which this one holds.
         reason: why.
+        reader: as in `promote`; for a successor.
 
     Raises:
         LifecycleError: it holds an exclusive status and no successor is named, or it
             holds none and one is.
+        GateNotPassed: the successor does not meet what that status asks for.
     """
+    keeper = Gatekeeper(writer, reader=reader)
+    if successor is not None:
+        now = Snapshot.now(repository)
+        left = resolve(now, ref)
+        keeper.look_ahead(now, left.status, lambda: [resolve_of(now, left.model, successor)])
 
     def draft(snapshot: Snapshot) -> Draft | None:
         version = resolve(snapshot, ref)
@@ -90,7 +121,7 @@ def retire(
             after = assigned(after, snapshot.policy, version.model, heir, version.status)
         after = after.with_status(version.model, version.version, status)
         verb = "archive" if status == ARCHIVED else "withdraw"
-        return compose(snapshot, after, f"{verb} {version}", reason)
+        return compose(snapshot, after, f"{verb} {version}", reason, keeper)
 
     return commit(repository, writer, draft)[1]
 
@@ -111,6 +142,7 @@ def compose(
     after: Registry,
     subject: str,
     reason: str | None,
+    keeper: Gatekeeper,
     *,
     kinds: Mapping[Version, str] | None = None,
     folders: Mapping[str, str] | None = None,
@@ -121,11 +153,13 @@ def compose(
         snapshot, after: the store before, and its registry afterwards.
         subject: first line of the message.
         reason: why; None without one.
+        keeper: judges the changes.
         kinds: what a change is called where it is not what the difference says.
         folders: model to the tree that replaces its folder.
 
     Raises:
         InvalidInput: the reason holds a character that a reader could not see.
+        GateNotPassed, LifecycleError: the policy of the store does not allow it.
     """
     if found := hidden_character(" ".join((reason or "").split())):
         raise InvalidInput(f"the reason holds the hidden character {found}")
@@ -135,7 +169,8 @@ def compose(
     }
     if not changes:
         return None
-    message = f"{subject}\n\n{write_trailers(changes, reason)}\n"
+    recorded = keeper.let_through(snapshot, list(changes))
+    message = f"{subject}\n\n{write_trailers(changes, reason, recorded)}\n"
     return Draft(message, after, folders or {})
 
 

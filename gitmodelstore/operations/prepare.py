@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import InvalidInput, StoreError
+from gitmodelstore.operations.baseline import baseline_of, with_test_rows
 from gitmodelstore.operations.numbering import Wish
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
@@ -31,6 +32,7 @@ from gitmodelstore.values.layout import (
     SAMPLE,
 )
 from gitmodelstore.values.manifest import (
+    Baseline,
     Card,
     Code,
     Dataset,
@@ -54,6 +56,8 @@ class Submission:
     wish: Wish
     X_test: Any = None
     y_test: Any = None
+    test: Any = None
+    baseline: bool = False
     sample: str | None = SYNTHETIC
     sample_from: Any = None
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -101,6 +105,7 @@ class _Seen:
     metrics: Mapping[str, float]
     facts: PipelineFacts
     is_named: bool
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,7 @@ class Prepared:
     features: tuple[Feature, ...] | None
     target: str | None
     metrics: Mapping[str, float]
+    baseline: Baseline | None
     data: tuple[Dataset, ...]
     code: Code | None
     environment: Environment
@@ -131,11 +137,16 @@ def prepare(
     _refuse_other_sample(what.sample)
     _refuse_unwritable(MapOf(Free()), what.custom, "custom")
     source = _read_file(what)
+    if what.run:
+        what = with_test_rows(what, source.pipeline if source else what.pipeline)
     with ExitStack() as stack:
         # git looks at the training repository while Python scores and pickles.
         look = stack.enter_context(Look(what.code, what.entry_point)) if what.code else None
         data = _data(what)
-        seen = _told(source, what) if source and not source.is_run else _asked(source, what, writer)
+        if source and not source.is_run:
+            seen = _told(source, what)
+        else:
+            seen = _asked(source, what, writer, snapshot)
         with Sink(repository, snapshot.policy.lfs_threshold_bytes) as sink:
             names = _fill(sink, what.pipeline, source, writer)
             stored = StoredFile(*_keep(sink), sink.size_bytes)
@@ -157,6 +168,7 @@ def prepare(
         features=seen.features,
         target=what.target or _name_of(what.y_test),
         metrics=seen.metrics,
+        baseline=seen.baseline,
         data=data,
         code=code,
         environment=captured.environment,
@@ -185,7 +197,7 @@ def _read_file(what: Submission) -> _Source | None:
     return _Source(unrun.data, None, unrun)
 
 
-def _asked(source: _Source | None, what: Submission, writer: Writer) -> _Seen:
+def _asked(source: _Source | None, what: Submission, writer: Writer, snapshot: Snapshot) -> _Seen:
     """Return what a pipeline says when it is asked."""
     from gitmodelstore.pipelines.describe import describe
     from gitmodelstore.pipelines.features import check_features
@@ -197,12 +209,14 @@ def _asked(source: _Source | None, what: Submission, writer: Writer) -> _Seen:
     check_fitted(pipeline)
     if what.X_test is not None:
         check_features(pipeline, what.X_test)
+    baseline = baseline_of(snapshot, what, writer.notify)
     return _Seen(
         features=_features(pipeline, what.X_test),
         sample=_sample(pipeline, what, writer),  # before estimators with copy=False predict
         metrics={**_scores(pipeline, what), **given},
         facts=describe(pipeline),
         is_named=_is_named(pipeline, what.X_test),
+        baseline=baseline,
     )
 
 
@@ -210,7 +224,9 @@ def _told(source: _Source, what: Submission) -> _Seen:
     """Return what a file says of itself that is not to be run."""
     from gitmodelstore.pipelines.scores import check_metrics
 
-    if what.X_test is not None or what.y_test is not None or what.sample_from is not None:
+    if what.baseline or any(
+        rows is not None for rows in (what.X_test, what.y_test, what.test, what.sample_from)
+    ):
         raise InvalidInput(
             "test rows need the pipeline to run",
             hint="leave them out, or register without run=False",

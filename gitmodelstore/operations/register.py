@@ -142,7 +142,7 @@ def _manifest(
             features=prepared.features,
             target=prepared.target,
             metrics=prepared.metrics,
-            baseline=None,
+            baseline=prepared.baseline,
             data=prepared.data,
             code=prepared.code,
             environment=prepared.environment,
@@ -165,6 +165,8 @@ def _unchanged(
     before = snapshot.manifest(snapshot.version(what.model, highest))
     after, _ = _manifest(writer, what, prepared, Numbered(highest, before.parent, ""))
     same = replace(after, created_at=before.created_at, trained_at=before.trained_at)
+    if after.baseline is not None and after.baseline.version == highest:
+        same = replace(same, baseline=before.baseline)  # nobody is a baseline of itself
     return highest if same.render() == before.render() else None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import InvalidInput, RollbackError, StoreBusy
+from gitmodelstore.operations.gates import Gatekeeper, load_verified, within_tolerance
 from gitmodelstore.operations.history import holders
 from gitmodelstore.operations.lifecycle import assigned, commit, compose
-from gitmodelstore.operations.load import load, read_verified
 from gitmodelstore.operations.publish import Draft
 from gitmodelstore.operations.resolve import Named, check_model, resolve_of
 from gitmodelstore.operations.snapshot import Snapshot
@@ -15,7 +15,7 @@ from gitmodelstore.operations.verify import replay_of
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import ROLLED_BACK, Event
-from gitmodelstore.values.layout import PIPELINE, folder
+from gitmodelstore.values.layout import folder
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.policy import ARCHIVED, PRODUCTION, WITHDRAWN
 from gitmodelstore.values.sample import DIFFERENT, WITHIN
@@ -55,6 +55,7 @@ def rollback(
     Raises:
         RollbackError: there is nothing to go back to, or it cannot serve.
         InvalidInput: without `replay` there must be a reason.
+        GateNotPassed: the gate of production asks for what the earlier version has not.
         IntegrityError, LoadError: the earlier version is damaged, or does not load here.
     """
     if not replay and not (reason or "").strip():
@@ -63,12 +64,16 @@ def rollback(
         )
     before = Snapshot.now(repository)
     target = _target(before, model, to)
-    pipeline = load(before, target, writer.notify, reader)
-    for name in before.files(target):
-        if name != PIPELINE:
-            read_verified(before, target, name)
+    keeper = Gatekeeper(
+        writer,
+        force=not replay,
+        reason=reason,
+        replay=False,  # what it would find is noted here
+        override="gms rollback {model} --to {version} --no-replay --reason TEXT",
+    )
+    pipeline = load_verified(before, target, writer, reader)
     if replay:
-        _replay(before, target, pipeline, writer)
+        keeper.note(target, _replay(before, target, pipeline, writer))
 
     def draft(snapshot: Snapshot) -> Draft | None:
         if _target(snapshot, model, to).version != target.version:
@@ -86,29 +91,33 @@ def rollback(
             after,
             f"roll back {model} to {target.version}",
             reason,
+            keeper,
             kinds={target.version: ROLLED_BACK},
             folders={model: tree.oid} if tree else None,
         )
 
-    return commit(repository, writer, draft)[1]
+    events = commit(repository, writer, draft)[1]
+    keeper.tell()
+    return events
 
 
-def _replay(snapshot: Snapshot, target: ModelVersion, pipeline: Any, writer: Writer) -> None:
-    """Refuse a version that answers differently here; say so where its answers moved a little."""
+def _replay(snapshot: Snapshot, target: ModelVersion, pipeline: Any, writer: Writer) -> str | None:
+    """Return what asking the target again gives; None where it has no sample.
+
+    Where its answers moved a little that is said; one that answers differently is refused.
+    """
     found = replay_of(snapshot, target, pipeline)
     if found is None:
         writer.notify(f"{target} has no sample, so nobody knows whether it answers as it did")
     elif found.outcome == WITHIN:
-        writer.notify(
-            f"{target} answers within tolerance: the largest difference is "
-            f"{found.largest_absolute:.3g}"
-        )
+        writer.notify(within_tolerance(target, found.largest_absolute))
     elif found.outcome == DIFFERENT:
         raise RollbackError(
             f"{target} answers differently here than when it was registered",
             hint=f"see how with `gms verify {target.ref} --replay`; name another version with "
             "--to VERSION, or go back knowingly with --no-replay --reason TEXT",
         )
+    return found.outcome if found else None
 
 
 def _target(snapshot: Snapshot, model: str, to: Named | None) -> ModelVersion:

@@ -79,6 +79,24 @@ def retest(
     )
 
 
+def scored(pipeline: Any, X: Any, y: Any) -> dict[str, float]:
+    """Return the standard metrics of a pipeline on rows that another one is tested on.
+
+    Args:
+        pipeline: fitted.
+        X: rows, as `inputs_of` takes them; columns that it does not take are left out. They
+            are not written into.
+        y: the answers to them.
+
+    Raises:
+        FeatureMismatch: a column that it takes is not there.
+        InvalidInput: the answers cannot be compared, or the pipeline fails on these rows.
+    """
+    rows = inputs_of(pipeline, X, None)
+    check_features(pipeline, rows)
+    return _metrics(pipeline, rows.copy() if hasattr(rows, "copy") else rows, y, "y_test")
+
+
 def _metrics(pipeline: Any, X: Any, y: Any, name: str) -> dict[str, float]:
     try:
         with quiet():

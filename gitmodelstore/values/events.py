@@ -9,7 +9,7 @@ good an event as our own commands write.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +23,10 @@ ROLLED_BACK = "rolled-back"
 REMOVED = "removed"
 KINDS = (REGISTERED, PROMOTED, ARCHIVED, WITHDRAWN, ROLLED_BACK, REMOVED)
 
-_TRAILER = re.compile(r"(Event|Model|Version|From|To|Reason): (.*)")
+# An override may come without its reason, so that the checks can say so.
+_TRAILER = re.compile(
+    r"(?:(?P<key>Event|Model|Version|From|To|Reason|Replay): |(?P<override>Override):)(?P<text>.*)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,9 @@ class Event:
         when: the committer's date of that commit, UTC.
         who: the author of that commit, as "Name <email>".
         why: the reason given; None without one.
+        replay: what asking its sample again gave then: "identical", "within tolerance" or
+            "different"; None where that is not recorded.
+        override: the reason for which it passed a gate that it did not meet; None elsewhere.
     """
 
     kind: str
@@ -50,6 +56,8 @@ class Event:
     when: datetime
     who: str
     why: str | None
+    replay: str | None = None
+    override: str | None = None
 
     def __str__(self) -> str:
         """Return one line, as `churn 1.2.0 promoted: registered -> production (better)`."""
@@ -66,6 +74,25 @@ class Explained:
     before: str | None
     after: str | None
     why: str | None
+    replay: str | None = None
+    override: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What whoever moved a version recorded for its gate.
+
+    Attributes:
+        replay: what asking its sample again gave, as the trailer says it; None without one.
+        override: the reason for passing the gate all the same; None where nobody asked for
+            that, empty where it was asked without a reason.
+    """
+
+    replay: str | None = None
+    override: str | None = None
+
+
+NOTHING = Recorded()
 
 
 def kind_of(change: Change) -> str:
@@ -87,9 +114,11 @@ def events_of(
         message: its whole message.
         commit, when, who: its id, committer date and author.
     """
-    explained = read_trailers(message)
+    groups = list(_groups(message))
+    explained = dict(groups)
     found = []
     for change in changes:
+        noted = _noted(groups, change)
         said = explained.get((change.model, str(change.version)))
         agrees = said is not None and (said.before, said.after) == (change.before, change.after)
         kind = said.kind if said and agrees and _may_be(said.kind, change) else kind_of(change)
@@ -104,49 +133,92 @@ def events_of(
                 when,
                 who,
                 said.why if said and agrees else None,
+                noted.replay or None,
+                noted.override or None,
             )
         )
     return tuple(found)
 
 
-def write_trailers(changes: Mapping[Change, str], reason: str | None) -> str:
+def write_trailers(
+    changes: Mapping[Change, str],
+    reason: str | None,
+    recorded: Mapping[Change, Recorded] | None = None,
+) -> str:
     """Return the trailer paragraph for changes and the kind of each.
 
     Line ends in the reason become spaces: a trailer is one line.
+
+    Args:
+        changes: each with what it is called.
+        reason: of all of them; None without one.
+        recorded: what is recorded for the gates of some; None for nothing.
     """
     lines = []
     for change, kind in changes.items():
         lines += [f"Event: {kind}", f"Model: {change.model}", f"Version: {change.version}"]
         lines += [f"From: {change.before}"] if change.before else []
         lines += [f"To: {change.after}"] if change.after else []
-    if one_line := " ".join((reason or "").split()):
+        noted = (recorded or {}).get(change, NOTHING)
+        lines += [f"Replay: {noted.replay}"] if noted.replay else []
+        lines += [f"Override: {_one_line(noted.override)}"] if noted.override else []
+    if one_line := _one_line(reason):
         lines.append(f"Reason: {one_line}")
     return "\n".join(lines)
 
 
 def read_trailers(message: str) -> dict[tuple[str, str], Explained]:
-    """Return what the trailers of a commit message say, by model and version.
+    """Return what the trailers of a commit message say, by model and version; the last counts."""
+    return dict(_groups(message))
+
+
+def recorded_of(message: str, change: Change) -> Recorded:
+    """Return what a commit's message records for the gate of one of its changes.
+
+    A squash on a git host joins several steps of a version into one change; what was
+    recorded for the step to the status that it came to counts.
+    """
+    return _noted(_groups(message), change)
+
+
+def _noted(groups: Iterable[tuple[tuple[str, str], Explained]], change: Change) -> Recorded:
+    wanted = (change.model, str(change.version)), change.after
+    said = [told for named, told in groups if (named, told.after) == wanted]
+    return Recorded(said[-1].replay, said[-1].override) if said else NOTHING
+
+
+def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
+    """Yield each group of trailers, with the model and the version that it is about.
 
     Every paragraph is read, since a squash on a git host joins several messages;
     a group begins at each `Event:` and the reason below the last group holds for
     all of its paragraph.
     """
-    explained: dict[tuple[str, str], Explained] = {}
     for paragraph in re.split(r"\n\s*\n", message):
         groups: list[dict[str, str]] = []
         for line in paragraph.splitlines():
             found = _TRAILER.fullmatch(line.strip())
-            if found and found[1] == "Event":
+            if found and found["key"] == "Event":
                 groups.append({})
             if found and groups:
-                groups[-1][found[1]] = found[2].strip()
+                groups[-1][found["key"] or "Override"] = found["text"].strip()
         reason = groups[-1].get("Reason") if groups else None
         for group in groups:
-            key = (group.get("Model", ""), group.get("Version", ""))
-            explained[key] = Explained(
-                group["Event"], group.get("From"), group.get("To"), group.get("Reason", reason)
+            yield (
+                (group.get("Model", ""), group.get("Version", "")),
+                Explained(
+                    group["Event"],
+                    group.get("From"),
+                    group.get("To"),
+                    group.get("Reason", reason),
+                    group.get("Replay"),
+                    group.get("Override"),
+                ),
             )
-    return explained
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
 
 
 def _may_be(kind: str, change: Change) -> bool:

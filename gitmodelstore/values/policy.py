@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import FormatError, InvalidName, LifecycleError, StoreError
 from gitmodelstore.values.layout import SETTINGS
 from gitmodelstore.values.names import did_you_mean, nearest, quoted, status_name
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.gates import Gate
 
 SCHEMA = "1.0"
 REGISTERED = "registered"
@@ -25,7 +28,9 @@ _KEYS = {
     "schema": None,
     "store": ("allow",),
     "storage": ("lfs_threshold",),
-    "lifecycle": ("statuses", "exclusive"),
+    "lifecycle": ("statuses", "exclusive", "moves"),
+    "gates": None,
+    "policy": ("require_signed",),
 }
 
 
@@ -38,12 +43,18 @@ class Policy:
         exclusive: those that one version of a model holds at a time.
         lfs_threshold_bytes: pipelines from this size on are Git LFS objects.
         allow: further paths that may stand in the repository, as glob patterns.
+        moves: status to those that may follow it; any may where it has none here.
+        gates: status to what must hold before a version comes to it.
+        require_signed: whether every commit and every tag must be signed.
     """
 
     statuses: tuple[str, ...] = STATUSES
     exclusive: frozenset[str] = frozenset({PRODUCTION})
     lfs_threshold_bytes: int = 50 * 2**20
     allow: tuple[str, ...] = ()
+    moves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gates: Mapping[str, Gate] = field(default_factory=dict)
+    require_signed: bool = False
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
@@ -70,12 +81,18 @@ class Policy:
             raise _fault(f"lifecycle.exclusive: '{unknown[0]}' is not a status")
         if shared := sorted(exclusive & _SHARED):
             raise _fault(f"lifecycle.exclusive: many versions are '{shared[0]}' at a time")
+        statuses, exclusive = tuple(dict.fromkeys(statuses)), exclusive | {PRODUCTION}
         return cls(
-            statuses=tuple(dict.fromkeys(statuses)),
-            exclusive=exclusive | {PRODUCTION},
+            statuses=statuses,
+            exclusive=exclusive,
             lfs_threshold_bytes=_size(value.get("storage", {}).get("lfs_threshold", "50 MiB")),
             allow=_texts(value.get("store", {}), "allow"),
+            **_rules(value, statuses, exclusive),
         )
+
+    def allows(self, before: str, after: str) -> bool:
+        """Return whether a version in status `before` may move to `after`, gates apart."""
+        return before not in self.moves or after in self.moves[before]
 
     def check_status(self, name: str) -> str:
         """Return `name` if it is a status of this store.
@@ -89,6 +106,25 @@ class Policy:
             f"'{name}' is not a status of this store",
             hint=did_you_mean(name, self.statuses) or f"one of {', '.join(self.statuses)}",
         )
+
+
+def _rules(
+    value: dict[str, Any], statuses: tuple[str, ...], exclusive: frozenset[str]
+) -> dict[str, Any]:
+    """Return moves, gates and demands on signatures; most stores have none."""
+    signed = value.get("policy", {}).get("require_signed", False)
+    if not isinstance(signed, bool):
+        raise _fault(f"policy.require_signed: expected true or false, found {signed!a}")
+    moves, gates = value.get("lifecycle", {}).get("moves"), value.get("gates")
+    if moves is None and gates is None:
+        return {"require_signed": signed}
+    from gitmodelstore.values.gates import parse_gates, parse_moves
+
+    return {
+        "moves": parse_moves({} if moves is None else moves, statuses),
+        "gates": parse_gates({} if gates is None else gates, statuses, exclusive, _SHARED),
+        "require_signed": signed,
+    }
 
 
 def _refuse_other_schema(value: dict[str, Any]) -> None:

@@ -206,6 +206,8 @@ def test_log_as_json(gms, git: Git):
                 "when": "2026-03-08T14:05:00Z",
                 "who": "Ada Lovelace <ada@example.org>",
                 "why": None,
+                "replay": None,
+                "override": None,
                 "commit": git("rev-parse", "HEAD"),
             }
         ]

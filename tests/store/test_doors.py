@@ -60,6 +60,9 @@ DOORS: dict[str, Callable[[Store, Path], object]] = {
     "load again": lambda store, _: Store.open(store.path, cache=False).load("churn@1.1.0"),
     "load_model": lambda store, _: gms.load_model("churn@1.1.0", store=store.path),
     "rollback": lambda store, _: store.rollback("churn", to="1.1.0"),
+    "a replay before promotion": lambda store, _: store.promote(
+        "churn@1.1.0", "production", replay=True, force=True, reason="it must"
+    ),
     "a folder": lambda store, at: gms.load_model(store.download("churn@1.1.0", at / "folder")),
     "a warm folder": lambda store, at: store.download("churn@1.1.0", at / "warm", warm=True),
     "registering": lambda store, at: store.register(
@@ -79,6 +82,22 @@ def test_it_is_refused_before_it_acts(poisoned, marker, tmp_path, door):
 
     assert not has_fired(marker)
     assert {str(model.model) for model in poisoned.models()} == {"churn"}
+
+
+def test_a_baseline_is_loaded_through_the_door(poisoned, marker, fit, X_test, y_test):
+    poisoned.promote("churn@1.1.0", "production")
+
+    with pytest.raises(RefusedPickle) as caught:
+        poisoned.register(
+            fit(C=8.0), "churn", X_test=X_test, y_test=y_test, baseline=True, code=None
+        )
+
+    assert str(caught.value).startswith(
+        "churn 1.1.0, which is in production, cannot be scored: "
+        "'models/churn/pipeline.joblib of churn 1.1.0' is refused: it uses "
+    )
+    assert not has_fired(marker)
+    assert len(poisoned.versions("churn")) == 2
 
 
 def test_verify_names_it_and_goes_on(poisoned, marker):

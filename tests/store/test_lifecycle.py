@@ -488,11 +488,12 @@ class TestSettings:
         assert str(caught.value) == "'shadow' is not a status of this store"
 
     def test_rules_that_this_release_does_not_know_stop_every_move(self, three, refused):
-        commit_by_hand(three.path, "modelstore.toml", 'schema = "1.0"\n[gates.production]\n')
+        commit_by_hand(three.path, "modelstore.toml", 'schema = "1.0"\n[hooks]\n')
 
         assert refused(three, CorruptStore, three.promote, "churn@1.0.0", "production") == (
-            "modelstore.toml: unknown key 'gates'",
-            "this gitmodelstore knows schema, store, storage, lifecycle; a newer one may know more",
+            "modelstore.toml: unknown key 'hooks'",
+            "this gitmodelstore knows schema, store, storage, lifecycle, gates, policy; a newer "
+            "one may know more",
         )
 
 

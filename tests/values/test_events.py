@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from gitmodelstore.values.events import (
     KINDS,
+    NOTHING,
     Event,
     Explained,
+    Recorded,
     events_of,
     kind_of,
     read_trailers,
+    recorded_of,
     write_trailers,
 )
 from gitmodelstore.values.registry import Change
@@ -191,3 +194,78 @@ def test_what_is_written_is_read_back(found, reason):
 @given(st.text(max_size=200))
 def test_no_message_breaks_the_reading(message):
     assert told(message, ARCHIVED)[0][0] == "archived"
+
+
+class TestRecorded:
+    """What a promoter records for a gate stands beside the change that it is about."""
+
+    WRITTEN = write_trailers(
+        {PROMOTED: "promoted", ARCHIVED: "archived"},
+        "we\nmust",
+        {PROMOTED: Recorded("within tolerance", " we\nmust ")},
+    )
+
+    def test_it_is_written_into_the_group_of_its_change(self) -> None:
+        assert self.WRITTEN.splitlines() == [
+            *("Event: promoted", "Model: churn", "Version: 1.1.0", "From: registered"),
+            *("To: production", "Replay: within tolerance", "Override: we must"),
+            *("Event: archived", "Model: churn", "Version: 1.0.0", "From: production"),
+            *("To: archived", "Reason: we must"),
+        ]
+
+    def test_it_is_read_back_for_that_change_alone(self) -> None:
+        message = f"promote churn\n\n{self.WRITTEN}\n"
+
+        assert recorded_of(message, PROMOTED) == Recorded("within tolerance", "we must")
+        assert recorded_of(message, ARCHIVED) == NOTHING
+        assert [
+            (e.replay, e.override) for e in events_of([PROMOTED, ARCHIVED], message, **MADE)
+        ] == [
+            ("within tolerance", "we must"),
+            (None, None),
+        ]
+
+    def test_of_a_squash_the_step_to_the_final_status_counts(self) -> None:
+        """The change has no `From` that any of the messages could agree with."""
+        squashed = Change("churn", V2, None, "production")
+        to_staging = Change("churn", V2, "registered", "staging")
+        there = Change("churn", V2, "staging", "production")
+        steps = [
+            write_trailers({to_staging: "promoted"}, None, {to_staging: Recorded("different")}),
+            write_trailers({there: "promoted"}, None, {there: Recorded("identical", "so")}),
+            write_trailers({to_staging: "promoted"}, None, {to_staging: Recorded("different")}),
+        ]
+
+        message = "\n\n".join(steps)
+
+        assert recorded_of(message, squashed) == Recorded("identical", "so")
+        (event,) = events_of([squashed], message, **MADE)
+        assert (event.replay, event.override, event.why) == ("identical", "so", None)
+
+    @pytest.mark.parametrize(
+        ("line", "expected"),
+        [
+            ("Override:", Recorded(override="")),
+            ("Override: ", Recorded(override="")),
+            ("Override:because", Recorded(override="because")),
+            ("override: x", NOTHING),
+            ("Replay: identical", Recorded("identical")),
+            ("Replay:identical", NOTHING),
+            ("Replay: ", NOTHING),
+            (" Replay: different ", Recorded("different")),
+            ("Override: a\nOverride: b", Recorded(override="b")),
+        ],
+    )
+    def test_what_a_hand_may_write(self, line: str, expected: Recorded) -> None:
+        group = f"Event: promoted\nModel: churn\nVersion: 1.1.0\nTo: production\n{line}\n"
+
+        assert recorded_of(f"Subject\n\n{group}", PROMOTED) == expected
+
+    def test_outside_of_a_group_it_is_of_nothing(self) -> None:
+        assert recorded_of("Subject\n\nReplay: identical\nOverride: x\n", PROMOTED) == NOTHING
+        named = "Event: promoted\nModel: churn\nVersion: 1.1.0\nTo: production"
+        assert recorded_of(f"Subject\n\n{named}\n\nOverride: x\n", PROMOTED) == NOTHING
+
+    @given(st.text(max_size=200))
+    def test_no_message_raises(self, text: str) -> None:
+        recorded_of(text, PROMOTED)

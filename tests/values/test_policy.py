@@ -76,15 +76,26 @@ def test_further_paths_are_patterns():
     ("text", "message", "hint"),
     [
         (
-            "[gates.production]\nsigned = true",
-            "unknown key 'gates'",
-            "this gitmodelstore knows schema, store, storage, lifecycle; a newer one may know more",
+            "[webhooks]\nurl = 'x'",
+            "unknown key 'webhooks'",
+            "this gitmodelstore knows schema, store, storage, lifecycle, gates, policy; a newer "
+            "one may know more",
         ),
         (
-            '[lifecycle]\nmoves = ["a"]',
-            "unknown key 'lifecycle.moves'",
-            "this gitmodelstore knows lifecycle.statuses, lifecycle.exclusive; a newer one may "
-            "know more",
+            '[lifecycle]\nbounds = ["a"]',
+            "unknown key 'lifecycle.bounds'",
+            "this gitmodelstore knows lifecycle.statuses, lifecycle.exclusive, lifecycle.moves; "
+            "a newer one may know more",
+        ),
+        (
+            "[policy]\nrequire_sign = true",
+            "unknown key 'policy.require_sign'",
+            "did you mean 'policy.require_signed'?",
+        ),
+        (
+            "[policy]\nrequire_signed = 1",
+            "policy.require_signed: expected true or false, found 1",
+            None,
         ),
         ("[storag]\n", "unknown key 'storag'", "did you mean 'storage'?"),
         (

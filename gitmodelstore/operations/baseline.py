@@ -1,0 +1,118 @@
+"""The rows that a new version is tested on, and the production version on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.errors import FeatureMismatch, InvalidInput, LoadError, RefusedPickle, StoreError
+from gitmodelstore.operations.load import load
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.values.manifest import Baseline
+from gitmodelstore.values.names import did_you_mean
+from gitmodelstore.values.policy import PRODUCTION
+
+if TYPE_CHECKING:
+    from gitmodelstore.operations.prepare import Submission
+
+_ROWS_MISSING = "register with X_test and y_test, or with test= and target= (--test, --target)"
+
+
+def with_test_rows(what: Submission, pipeline: Any) -> Submission:
+    """Return a submission whose test table has become X_test, y_test and the data set "test".
+
+    Args:
+        what: as it was submitted.
+        pipeline: which says the columns that it takes.
+
+    Raises:
+        InvalidInput: there are test rows twice, the target is not named or not in the
+            table, or the table cannot be read.
+    """
+    if what.test is None:
+        return what
+    from gitmodelstore.pipelines.retest import inputs_of, read_table
+
+    if what.X_test is not None or what.y_test is not None:
+        raise InvalidInput(
+            "test rows were given twice", hint="give X_test and y_test, or a table as test"
+        )
+    if what.target is None:
+        raise InvalidInput(
+            "the test data has no target", hint="name its column with target= (--target NAME)"
+        )
+    table = read_table(what.test)
+    names = [str(name) for name in getattr(table, "columns", ())]
+    if what.target not in names:
+        raise InvalidInput(
+            f"the test data has no column '{what.target}'",
+            hint=did_you_mean(what.target, names) or f"it has {', '.join(names[:5]) or 'none'}",
+        )
+    return replace(
+        what,
+        X_test=inputs_of(pipeline, table, what.target),
+        y_test=table[what.target],
+        data={"test": what.test, **what.data},
+    )
+
+
+def baseline_of(
+    snapshot: Snapshot, what: Submission, notify: Callable[[str], None]
+) -> Baseline | None:
+    """Return the standard metrics of the present production version on the submitted rows.
+
+    Args:
+        snapshot: the store.
+        what: the submission, with its test rows.
+        notify: is told where there is nobody to be scored.
+
+    Returns:
+        None where no baseline was asked for, or nobody is in production.
+
+    Raises:
+        InvalidInput: there are no test rows, or the holder fails on them.
+        FeatureMismatch: the holder takes other columns.
+        LoadError, RefusedPickle: the holder cannot be loaded here.
+    """
+    if not what.baseline:
+        return None
+    if what.X_test is None or what.y_test is None:
+        raise InvalidInput("a baseline needs test rows and their answers", hint=_ROWS_MISSING)
+    holders = snapshot.registry.holders(what.model, PRODUCTION)
+    if not holders:
+        notify(f"nobody of '{what.model}' is in production, so there is no baseline")
+        return None
+    from gitmodelstore.pipelines.retest import scored
+
+    name = f"{what.model} {holders[0]}, which is in production,"
+    leave_out = "register without a baseline, and compare the two in another way"
+    try:
+        holder = load(snapshot, snapshot.version(what.model, holders[0]), notify, what.reader)
+    except RefusedPickle as error:
+        raise RefusedPickle(
+            f"{name} cannot be scored: {error}",
+            name=error.name,
+            opcode=error.opcode,
+            offset=error.offset,
+            hint=error.hint or leave_out,
+        ) from error
+    except StoreError as error:
+        raise LoadError(
+            f"{name} cannot be loaded to score it: {error}", hint=error.hint or leave_out
+        ) from error
+    try:
+        metrics = scored(holder, what.X_test, what.y_test)
+    except FeatureMismatch as error:
+        raise FeatureMismatch(
+            f"{name} takes other columns: {error}",
+            hint=f"add what it takes to the test rows, or {leave_out}",
+        ) from error
+    except StoreError as error:
+        raise InvalidInput(
+            f"{name} cannot be scored on these rows: {error}", hint=leave_out
+        ) from error
+    if not metrics:
+        notify(f"{name} is of a kind without standard metrics, so there is no baseline")
+        return None
+    return Baseline(holders[0], metrics)

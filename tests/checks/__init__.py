@@ -1,0 +1,1 @@
+"""The checks, handed values: no repository is needed for them."""

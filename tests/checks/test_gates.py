@@ -1,0 +1,668 @@
+"""Whether a version may come to a status: every kind of condition, met, unmet and at its bound."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gitmodelstore.checks.gates import (
+    Judgement,
+    Look,
+    gate_faults,
+    gives_way,
+    judge,
+    judge_step,
+    step_faults,
+)
+from gitmodelstore.values import fields as fields_of
+from gitmodelstore.values.events import NOTHING, Recorded, recorded_of, write_trailers
+from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.policy import Policy
+from gitmodelstore.values.registry import EMPTY, Change, Registry
+from gitmodelstore.values.version import Version
+from tests.values.strategies import manifest_values
+
+V1, V2 = Version(1, 0, 0), Version(1, 1, 0)
+CHANGE = Change("churn", V2, "staging", "production")
+GIVES_WAY = Change("churn", V1, "production", "archived")
+
+TEST, OTHER = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+
+
+def dataset(role: str, digest: str) -> dict[str, Any]:
+    empty = dict.fromkeys(("uri", "name", "version", "rows", "columns"))
+    return {"role": role, "digest": digest, "size_bytes": 3, **empty}
+
+
+VALUE: dict[str, Any] = {
+    "schema": "1.0",
+    "model": "churn",
+    "version": "1.1.0",
+    "parent": "1.0.0",
+    "created_at": "2026-03-03T14:05:09Z",
+    "trained_at": "2026-03-03T14:05:00Z",
+    "author": "Ada Lovelace <ada@example.org>",
+    "message": "",
+    "pipeline": {
+        "class": "sklearn.pipeline.Pipeline",
+        "algorithm": "LogisticRegression",
+        "steps": [],
+        "params": {},
+        "tuned": [],
+        "task": "classification",
+        "classes": [0, 1],
+    },
+    "features": None,
+    "target": None,
+    "metrics": {"auc": 0.82, "n": 3, "test.auc": 0.5},
+    "baseline": None,
+    "data": [dataset("test", TEST)],
+    "code": None,
+    "environment": {
+        "python": "3.11.7",
+        "platform": "linux-x86_64",
+        "pins": {},
+        "digest": "sha256:" + "0" * 64,
+    },
+    "card": {"intended_use": None, "limitations": None, "sections": None},
+    "artifacts": [
+        {"path": "pipeline.joblib", "sha256": "0" * 64, "size_bytes": 5},
+        {"path": "sample.json", "sha256": "0" * 64, "size_bytes": 5},
+    ],
+    "custom": {},
+}
+CODE = {
+    "url": None,
+    "commit": "a" * 40,
+    "branch": "main",
+    "dirty": False,
+    "diff": None,
+    "entry_point": None,
+}
+
+
+def manifest(version: str = "1.1.0", **fields: Any) -> Manifest:
+    parent = None if version == "1.0.0" else "1.0.0"
+    value = {**copy.deepcopy(VALUE), "version": version, "parent": parent, **fields}
+    found: Manifest = fields_of.read(Manifest, value)
+    return found
+
+
+def holder(**fields: Any) -> Manifest:
+    return manifest("1.0.0", **{"metrics": {"auc": 0.83}, **fields})
+
+
+def policy(gate: str, more: str = "") -> Policy:
+    return Policy.parse(f'schema = "1.0"\n{more}\n[gates.production]\n{gate}\n'.encode())
+
+
+def told(judgement: Judgement) -> list[tuple[bool, str]]:
+    return [(one.passed, one.what) for one in judgement.judged]
+
+
+def one(
+    gate: str,
+    candidate: Manifest | None,
+    held_by: Manifest | None = None,
+    recorded: Recorded = NOTHING,
+) -> tuple[bool, str]:
+    """The only condition of a gate: whether it is met, and what is said."""
+    (found,) = told(judge(policy(gate), CHANGE, candidate, held_by, False, recorded))
+    return found
+
+
+class TestMetrics:
+    @pytest.mark.parametrize(
+        ("written", "passed", "what"),
+        [
+            ("auc >= 0.8", True, "auc is 0.82, >= 0.8"),
+            ("auc >= 0.82", True, "auc is 0.82, >= 0.82"),
+            ("auc > 0.82", False, "auc is 0.82, must be > 0.82"),
+            ("auc >= 0.820001", False, "auc is 0.82, must be >= 0.820001"),
+            ("auc < 0.82", False, "auc is 0.82, must be < 0.82"),
+            ("auc <= 0.82", True, "auc is 0.82, <= 0.82"),
+            ("n == 3", True, "n is 3, == 3"),
+            ("n == 3.5", False, "n is 3, must be == 3.5"),
+            ("test.auc > 0.4", True, "test.auc is 0.5, > 0.4"),
+            ("f1 > 0.4", False, "f1 is not recorded, must be > 0.4"),
+        ],
+    )
+    def test_a_number_is_within_its_bound_or_not(self, written: str, passed: bool, what: str):
+        assert one(f'metrics = ["{written}"]', manifest()) == (passed, what)
+
+    def test_a_metric_that_is_missing_says_how_to_record_it(self) -> None:
+        (found,) = gate_faults(policy('metrics = ["f1 > 0"]'), CHANGE, manifest(), None, False)
+
+        assert found.mend == (
+            "register it again with metrics={'f1': …} (`gms register --metric f1=VALUE`)"
+        )
+
+    def test_a_manifest_that_cannot_be_read_meets_nothing(self) -> None:
+        unknown = "unknown, since the manifest cannot be read"
+
+        found = judge(
+            policy('metrics = ["auc > 0"]\nrequire = ["data"]'), CHANGE, None, None, False
+        )
+
+        assert told(found) == [
+            (False, f"auc is {unknown}, must be > 0"),
+            (False, f"data is {unknown}, must be recorded"),
+        ]
+
+
+class TestCurrent:
+    """Numbers of the holder count only where they are of the same rows."""
+
+    @pytest.mark.parametrize(
+        ("written", "passed", "what"),
+        [
+            ("auc >= current - 0.01", True, ">= 0.82 (current - 0.01, churn 1.0.0 has 0.83)"),
+            (
+                "auc >= current - 0.009",
+                False,
+                "must be >= 0.821 (current - 0.009, churn 1.0.0 has 0.83)",
+            ),
+            ("auc >= current", False, "must be >= 0.83 (current, churn 1.0.0 has 0.83)"),
+            ("auc < current + 1", True, "< 1.83 (current + 1, churn 1.0.0 has 0.83)"),
+        ],
+    )
+    def test_equal_test_data_make_them_comparable(self, written: str, passed: bool, what: str):
+        found = one(f'metrics = ["{written}"]', manifest(), holder())
+
+        assert found == (passed, f"auc is 0.82, {what}")
+
+    def test_the_recorded_baseline_makes_them_comparable(self) -> None:
+        baseline = {"version": "1.0.0", "metrics": {"auc": 0.9}}
+
+        found = one(
+            'metrics = ["auc >= current"]',
+            manifest(data=[dataset("test", OTHER)], baseline=baseline),
+            holder(),
+        )
+
+        assert found == (
+            False,
+            "auc is 0.82, must be >= 0.9 (current, churn 1.0.0 has 0.9)",
+        )
+
+    @pytest.mark.parametrize(
+        ("fields", "held_by", "why"),
+        [
+            ({"data": [dataset("test", OTHER)]}, holder(), "churn 1.0.0 was tested on other data"),
+            ({"data": []}, holder(), "churn 1.1.0 records no test data"),
+            ({"data": [dataset("train", TEST)]}, holder(), "churn 1.1.0 records no test data"),
+            ({}, holder(data=[]), "churn 1.0.0 records no test data"),
+            ({}, holder(metrics={"f1": 0.5}), "churn 1.0.0 has no auc"),
+            (
+                {
+                    "data": [dataset("test", OTHER)],
+                    "baseline": {"version": "0.9.0", "metrics": {"auc": 0.1}},
+                },
+                holder(),
+                "the baseline is of churn 0.9.0, not of churn 1.0.0",
+            ),
+            (
+                {
+                    "data": [dataset("test", OTHER)],
+                    "baseline": {"version": "1.0.0", "metrics": {"f1": 0.1}},
+                },
+                holder(),
+                "the baseline has no auc",
+            ),
+            (
+                {"data": [dataset("test", TEST), dataset("test", OTHER)]},
+                holder(),
+                "churn 1.0.0 was tested on other data",
+            ),
+        ],
+    )
+    def test_other_numbers_are_not_compared(
+        self, fields: dict[str, Any], held_by: Manifest, why: str
+    ) -> None:
+        rules = policy('metrics = ["auc >= current - 1"]')
+
+        (found,) = gate_faults(rules, CHANGE, manifest(**fields), held_by, False)
+
+        assert found.what == (
+            f"churn 1.1.0 to production: auc is 0.82, must be >= current - 1, not comparable: {why}"
+        )
+        assert found.mend == (
+            "register it again with baseline=True (`gms register --baseline`), which scores "
+            "churn 1.0.0 on the same rows"
+        )
+
+    def test_where_nobody_is_it_is_met(self) -> None:
+        found = one('metrics = ["auc >= current"]', manifest(data=[]))
+
+        assert found == (True, "auc is 0.82, and nobody is in production")
+
+    def test_a_metric_that_is_missing_is_no_match(self) -> None:
+        found = one('metrics = ["f1 >= current"]', manifest(), holder(metrics={"f1": 0.1}))
+
+        assert found == (False, "f1 is not recorded, must be >= current")
+
+    def test_a_holder_that_cannot_be_read_is_not_nobody(self) -> None:
+        found = judge(
+            policy('metrics = ["auc >= current"]'),
+            *(CHANGE, manifest(), None, False),
+            is_unreadable=True,
+        )
+
+        assert told(found) == [
+            (
+                False,
+                "auc is 0.82, must be >= current, of a holder whose manifest cannot be read",
+            )
+        ]
+
+
+SAID = {"intended_use": "calls", "limitations": " ", "sections": {"Ethical use": "none"}}
+
+
+class TestRequire:
+    @pytest.mark.parametrize(
+        ("name", "fields"),
+        [
+            ("data", {}),
+            ("data.test", {}),
+            ("features", {"features": [{"name": "age", "dtype": None}]}),
+            ("target", {"target": "left"}),
+            ("metrics", {}),
+            ("metrics.test.auc", {}),
+            ("baseline", {"baseline": {"version": "1.0.0", "metrics": {}}}),
+            ("code", {"code": CODE}),
+            ("code.commit", {"code": {**CODE, "dirty": True}}),
+            ("code.branch", {"code": CODE}),
+            ("card", {"card": SAID}),
+            ("card.intended_use", {"card": SAID}),
+            ("card.Ethical use", {"card": SAID}),
+            ("message", {"message": "more trees"}),
+            ("sample", {}),
+            ("custom", {"custom": {"ticket": 7}}),
+            ("custom.ticket", {"custom": {"ticket": 0}}),
+            ("custom.a.b", {"custom": {"a": {"b": False}}}),
+            ("custom.a.b", {"custom": {"a.b": "x"}}),
+            ("custom.a.b.c", {"custom": {"a": None, "a.b": {"c": 1}}}),
+        ],
+    )
+    def test_what_is_there(self, name: str, fields: dict[str, Any]) -> None:
+        found = one(f'require = ["{name}"]', manifest(**fields))
+
+        assert found == (True, f"{name} is recorded")
+
+    @pytest.mark.parametrize(
+        ("name", "fields"),
+        [
+            ("data", {"data": []}),
+            ("data.train", {}),
+            ("features", {}),
+            ("features", {"features": []}),
+            ("target", {"target": " "}),
+            ("metrics", {"metrics": {}}),
+            ("metrics.f1", {}),
+            ("baseline", {}),
+            ("code", {}),
+            ("code", {"code": {**CODE, "commit": None}}),
+            ("code.url", {"code": CODE}),
+            ("code.url", {}),
+            ("card", {}),
+            ("card", {"card": {"intended_use": " ", "limitations": None, "sections": {"a": ""}}}),
+            ("card.intended_use", {}),
+            ("card.limitations", {"card": SAID}),
+            ("card.Ethics", {"card": SAID}),
+            ("message", {}),
+            ("sample", {"artifacts": VALUE["artifacts"][:1]}),
+            ("custom", {}),
+            ("custom.ticket", {"custom": {"ticket": ""}}),
+            ("custom.ticket", {"custom": {"ticket": None}}),
+            ("custom.ticket", {"custom": {"ticket": []}}),
+            ("custom.a.b", {"custom": {"a": "b"}}),
+        ],
+    )
+    def test_what_is_missing(self, name: str, fields: dict[str, Any]) -> None:
+        found = one(f'require = ["{name}"]', manifest(**fields))
+
+        assert found == (False, f"{name} is missing, must be recorded")
+
+    @pytest.mark.parametrize(
+        ("code", "passed", "value"),
+        [
+            (CODE, True, "clean"),
+            ({**CODE, "dirty": True}, False, "dirty, must be clean"),
+            ({**CODE, "commit": None}, False, "missing, must be clean"),
+            (None, False, "missing, must be clean"),
+        ],
+    )
+    def test_clean_code_is_a_commit_without_changes(self, code: Any, passed: bool, value: str):
+        found = one('require = ["code.clean"]', manifest(code=code))
+
+        assert found == (passed, f"code.clean is {value}")
+
+    @pytest.mark.parametrize(
+        ("name", "mend"),
+        [
+            ("data.train", "data={'train': …} (`gms register --data ROLE=PATH`)"),
+            ("code.clean", "the training code committed"),
+            ("code.url", "the training code in a git repository"),
+            (
+                "card.intended_use",
+                "card={'intended_use': '…'} (`gms register --intended-use TEXT`)",
+            ),
+            ("card.Ethics", "card={'…': '…'} (`gms register --card FILE`)"),
+            ("custom.a", "custom={'…': …} (`gms register --custom FILE`)"),
+        ],
+    )
+    def test_it_says_what_to_give(self, name: str, mend: str) -> None:
+        (found,) = gate_faults(policy(f'require = ["{name}"]'), CHANGE, manifest(), None, False)
+
+        assert found.mend == f"register it again with {mend}"
+
+
+class TestReplay:
+    @pytest.mark.parametrize("outcome", ["identical", "within tolerance"])
+    def test_the_same_answers_pass(self, outcome: str) -> None:
+        found = one("replay = true", manifest(), None, Recorded(outcome))
+
+        assert found == (True, f"replay is {outcome}")
+
+    @pytest.mark.parametrize(
+        ("outcome", "value"),
+        [
+            ("different", "different"),
+            (None, "not recorded"),
+            ("", "not recorded"),
+            ("Identical", "Identical"),
+            ("identical\u202e", "'identical\\u202e'"),
+        ],
+    )
+    def test_other_outcomes_do_not(self, outcome: str | None, value: str) -> None:
+        found = one("replay = true", manifest(), None, Recorded(outcome))
+
+        assert found == (False, f"replay is {value}, must be identical or within tolerance")
+
+    def test_without_a_sample_nothing_can_have_been_asked(self) -> None:
+        found = one(
+            *("replay = true", manifest(artifacts=VALUE["artifacts"][:1])),
+            *(None, Recorded("identical")),
+        )
+
+        assert found == (
+            False,
+            "replay is identical, must be identical or within tolerance: it has no sample to ask "
+            "again",
+        )
+
+
+MOVES = '[lifecycle.moves]\nregistered = ["staging", "archived"]\nproduction = []\nwithdrawn = []'
+
+
+class TestMovesAndFrom:
+    def judged(self, before: str | None, after: str, *, returned: bool = False, **more: Any):
+        rules = policy('from = ["staging"]', MOVES)
+        change = Change("churn", V2, before, after)
+        return told(judge(rules, change, manifest(), None, returned, **more))
+
+    def test_the_way_that_is_meant(self) -> None:
+        assert self.judged("registered", "staging") == [(True, "may go from registered to staging")]
+        assert self.judged("staging", "production") == [(True, "comes from staging")]
+        assert self.judged(None, "registered") == []
+
+    def test_another_way_is_refused_under_two_codes(self) -> None:
+        rules = policy('from = ["staging"]', MOVES)
+        change = Change("churn", V2, "registered", "production")
+
+        found = gate_faults(rules, change, manifest(), None, False, commit="c0ffee")
+
+        assert [(f.code, f.what, f.mend) for f in found] == [
+            (
+                "GMS042",
+                "churn 1.1.0 to production: may not go from registered to production, only "
+                "staging or archived may follow registered",
+                "gms promote churn@1.1.0 staging",
+            ),
+            (
+                "GMS043",
+                "churn 1.1.0 to production: comes from registered, must come from staging",
+                "gms promote churn@1.1.0 staging",
+            ),
+        ]
+        assert {(f.path, f.where, f.commit) for f in found} == {
+            ("registry.json", "models.churn.1.1.0", "c0ffee")
+        }
+
+    def test_a_version_that_comes_with_a_status_counts_as_registered_before(self) -> None:
+        """A squash makes one change of a registration and its promotion."""
+        assert [passed for passed, _ in self.judged(None, "production")] == [False, False]
+        assert self.judged(None, "staging") == [(True, "may go from registered to staging")]
+
+    def test_where_nothing_may_follow(self) -> None:
+        assert self.judged("production", "archived") == [
+            (False, "may not go from production to archived, nothing may follow production")
+        ]
+
+    def test_a_return_is_free(self) -> None:
+        assert self.judged("registered", "production", returned=True) == []
+
+    def test_a_withdrawn_one_returns_only_by_a_move(self) -> None:
+        assert self.judged("withdrawn", "production", returned=True) == [
+            (False, "may not go from withdrawn to production, nothing may follow withdrawn")
+        ]
+
+    def test_who_gives_way_asks_no_leave(self) -> None:
+        assert self.judged("production", "archived", gives_way=True) == []
+
+    @pytest.mark.parametrize(
+        ("change", "expected"),
+        [
+            (GIVES_WAY, True),
+            (Change("churn", V1, "production", "withdrawn"), True),
+            (Change("churn", V1, "production", "registered"), False),
+            (Change("churn", V1, "staging", "archived"), False),
+            (Change("fraud", V1, "production", "archived"), False),
+        ],
+    )
+    def test_giving_way_is_to_leave_what_another_takes(self, change: Change, expected: bool):
+        assert gives_way(Policy(), change, [change, CHANGE]) == expected
+        assert not gives_way(Policy(), change, [change])
+
+
+ALL = (
+    'from = ["registered"]\nmetrics = ["auc > 0.9", "auc >= current"]\n'
+    'require = ["target"]\nreplay = true\n'
+)
+
+
+class TestWhole:
+    def test_every_condition_is_judged_in_the_order_of_the_page(self) -> None:
+        found = judge(policy(ALL), CHANGE, manifest(), holder(), False)
+
+        assert told(found) == [
+            (False, "comes from staging, must come from registered"),
+            (False, "auc is 0.82, must be > 0.9"),
+            (False, "auc is 0.82, must be >= 0.83 (current, churn 1.0.0 has 0.83)"),
+            (False, "target is missing, must be recorded"),
+            (False, "replay is not recorded, must be identical or within tolerance"),
+        ]
+        assert [(one.condition, one.value, one.bound) for one in found.judged] == [
+            ("from", "staging", "registered"),
+            ("auc > 0.9", "0.82", "> 0.9"),
+            ("auc >= current", "0.82", ">= 0.83"),
+            ("require target", "missing", "recorded"),
+            ("replay", "not recorded", "identical or within tolerance"),
+        ]
+        assert found.refused == found.failed == found.judged
+
+    def test_a_fault_for_each_that_is_not_met(self) -> None:
+        faults = gate_faults(policy(ALL), CHANGE, manifest(target="left"), holder(), False)
+
+        assert [fault.code for fault in faults] == ["GMS043"] * 4
+        assert str(faults[1]) == (
+            "registry.json: models.churn.1.1.0: churn 1.1.0 to production: auc is 0.82, must be "
+            "> 0.9 [GMS043]"
+        )
+
+    def test_a_return_is_only_replayed(self) -> None:
+        assert told(judge(policy(ALL), CHANGE, manifest(), holder(), True)) == [
+            (False, "replay is not recorded, must be identical or within tolerance")
+        ]
+
+    def test_a_status_without_a_gate_asks_for_nothing(self) -> None:
+        change = Change("churn", V2, "registered", "staging")
+
+        assert gate_faults(policy(ALL), change, None, None, False) == []
+
+
+class TestOverride:
+    GATE = 'metrics = ["auc > 0.9"]\n'
+
+    def faults(self, gate: str, recorded: Recorded, **more: Any) -> list[tuple[str, str]]:
+        found = gate_faults(policy(gate), CHANGE, manifest(), None, False, recorded, **more)
+        return [(fault.code, fault.what.partition(": ")[2]) for fault in found]
+
+    UNMET = ("GMS043", "auc is 0.82, must be > 0.9")
+
+    def test_a_reason_passes_the_gate_and_what_failed_stays_known(self) -> None:
+        assert self.faults(self.GATE, Recorded(override="we must")) == []
+
+        found = judge(
+            policy(self.GATE), CHANGE, manifest(), None, False, Recorded(override="we must")
+        )
+        assert (found.overridden, len(found.failed), found.refused) == (True, 1, ())
+
+    @pytest.mark.parametrize("reason", ["", "  "])
+    def test_without_a_reason_it_does_not(self, reason: str) -> None:
+        assert self.faults(self.GATE, Recorded(override=reason)) == [
+            self.UNMET,
+            ("GMS045", "an override needs a reason"),
+        ]
+
+    def test_a_gate_may_allow_none(self) -> None:
+        assert self.faults(self.GATE + "override = false", Recorded(override="we must")) == [
+            self.UNMET,
+            ("GMS045", "the gate of production lets nobody override it"),
+        ]
+
+    def test_the_repository_may_allow_none(self) -> None:
+        assert self.faults(self.GATE, Recorded(override="we must"), overrides=False) == [
+            self.UNMET,
+            (
+                "GMS045",
+                "this repository lets nobody override a gate (modelstore.overrides is false)",
+            ),
+        ]
+
+    @pytest.mark.parametrize("reason", ["", "we must"])
+    def test_where_nothing_is_to_be_overridden_it_is_no_fault(self, reason: str) -> None:
+        gate = 'metrics = ["auc > 0.8"]\noverride = false'
+
+        assert self.faults(gate, Recorded(override=reason), overrides=False) == []
+
+    def test_moves_are_not_overridden(self) -> None:
+        rules = policy(self.GATE, '[lifecycle.moves]\nstaging = ["archived"]')
+
+        found = gate_faults(rules, CHANGE, manifest(), None, False, Recorded(override="we must"))
+
+        assert [fault.code for fault in found] == ["GMS042"]
+
+
+class TestStep:
+    """One commit: holder and history are asked, and only where it matters."""
+
+    BEFORE = EMPTY.with_status("churn", V1, "production").with_status("churn", V2, "staging")
+    MANIFESTS: ClassVar = {V1: holder(), V2: manifest()}
+
+    def look(self, *, held: bool = False, without: tuple[Version, ...] = ()) -> Look:
+        def found(_: str, version: Version) -> Manifest | None:
+            return None if version in without else self.MANIFESTS[version]
+
+        return Look(found, lambda *_: held)
+
+    def step(self, gate: str, message: str = "", before: Registry = BEFORE, **look: Any):
+        return [
+            fault.what
+            for fault in step_faults(
+                policy(gate),
+                before,
+                (CHANGE, GIVES_WAY),
+                lambda change: recorded_of(message, change),
+                self.look(**look),
+            )
+        ]
+
+    def test_the_holder_is_who_had_the_status_before(self) -> None:
+        assert self.step('metrics = ["auc >= current"]') == [
+            "churn 1.1.0 to production: auc is 0.82, must be >= 0.83 (current, churn 1.0.0 has "
+            "0.83)"
+        ]
+
+    def test_without_one_nobody_is_compared(self) -> None:
+        before = EMPTY.with_status("churn", V2, "staging")
+
+        assert self.step('metrics = ["auc >= current"]', before=before) == []
+
+    def test_a_holder_that_cannot_be_read_stops_a_comparison_alone(self) -> None:
+        assert self.step('metrics = ["auc >= current"]', without=(V1,)) == [
+            "churn 1.1.0 to production: auc is 0.82, must be >= current, of a holder whose "
+            "manifest cannot be read"
+        ]
+        assert self.step('metrics = ["auc >= 0.5"]', without=(V1,)) == []
+
+    def test_who_held_it_before_returns(self) -> None:
+        assert self.step('metrics = ["auc >= 0.9"]', held=True) == []
+
+    def test_the_commit_says_what_was_recorded(self) -> None:
+        gate = 'metrics = ["auc >= 0.9"]\nreplay = true'
+        said = write_trailers(
+            {CHANGE: "promoted", GIVES_WAY: "archived"},
+            "we must",
+            {CHANGE: Recorded("identical", "we must")},
+        )
+
+        assert len(self.step(gate)) == 2
+        assert self.step(gate, f"promote churn\n\n{said}\n") == []
+
+    def test_nothing_is_read_where_no_rule_has_a_say(self) -> None:
+        def never(*_: Any) -> Any:
+            raise AssertionError
+
+        (found,) = judge_step(
+            policy("replay = true"),
+            EMPTY,
+            [Change("churn", V2, "registered", "staging")],
+            lambda _: NOTHING,
+            Look(never, never),
+        )
+
+        assert found.judged == ()
+
+
+REQUIRED = [
+    *("data", "data.train", "features", "target", "metrics", "metrics.a", "baseline", "code"),
+    *("code.clean", "code.url", "card", "card.limitations", "card.Ethics", "message", "sample"),
+    *("custom", "custom.a.b"),
+]
+
+
+class TestAny:
+    """Of any two manifests: an answer, never an exception, and the same one every time."""
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(manifest_values(), manifest_values(), st.sampled_from(["a", "auc"]), st.booleans())
+    def test_there_is_always_an_answer(self, one: Any, other: Any, metric: str, returned: bool):
+        rules = policy(
+            f'from = ["staging"]\nmetrics = ["{metric} > 0.5", "{metric} >= current - 0.1"]\n'
+            f"require = {REQUIRED}\nreplay = true".replace("'", '"')
+        )
+        candidate, held_by = (fields_of.read(Manifest, value) for value in (one, other))
+
+        found = judge(rules, CHANGE, candidate, held_by, returned, Recorded("identical"))
+
+        assert len(found.judged) == (1 if returned else 4 + len(REQUIRED))
+        assert found == judge(rules, CHANGE, candidate, held_by, returned, Recorded("identical"))
+        for condition in found.judged:
+            assert condition.value in condition.what
+            assert condition.passed == (", must be " not in condition.what)
