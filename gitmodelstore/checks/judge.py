@@ -14,14 +14,15 @@ from functools import cached_property
 from gitmodelstore.checks import tree
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.checks.folder import FolderJudge
+from gitmodelstore.checks.history import ancestors, folder_before, has_held
 from gitmodelstore.checks.judged import policies, registries
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.registry import registry_faults
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject
-from gitmodelstore.values.events import read_trailers
-from gitmodelstore.values.layout import MANIFEST, REGISTRY, SETTINGS, folder
+from gitmodelstore.values.events import read_trailers, recorded_of
+from gitmodelstore.values.layout import FALSE, MANIFEST, REGISTRY, SETTINGS, folder, tag_name
 from gitmodelstore.values.manifest import Manifest
-from gitmodelstore.values.objects import Commit, Entry
+from gitmodelstore.values.objects import FOLDER, Commit, Entry
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change, Registry
 from gitmodelstore.values.version import Version
@@ -128,6 +129,54 @@ class _Trial:
         changes = tuple(self._registry_before.changes(after))
         yield from self._trailer_faults(changes)
         yield from self._model_faults(after, changes)
+        if self._policy.gates or self._policy.moves:
+            yield from self._gate_faults(changes)
+
+    def _gate_faults(self, changes: tuple[Change, ...]) -> Iterator[Fault]:
+        from gitmodelstore.checks.gates import OVERRIDES, Look, step_faults
+
+        said = self._objects.setting(OVERRIDES) or "true"
+        yield from step_faults(
+            self._policy,
+            self._registry_before,
+            changes,
+            lambda change: recorded_of(self._messages, change),
+            Look(self._manifest_of, self._has_held),
+            overrides=said.lower() not in FALSE,
+        )
+
+    @cached_property
+    def _messages(self) -> str:
+        """The message of the step, and before it those of the commits that it merges."""
+        merged = (
+            self._objects.commit(oid).message
+            for other in self._step.parents[1:]
+            for oid in self._objects.between(self._step.parents[0], other)
+        )
+        return "\n\n".join([*merged, self._step.message])
+
+    def _manifest_of(self, model: str, version: Version) -> Manifest | None:
+        """Return the manifest of a version, from this step or from the commit of its tag."""
+        roots = [self._step.tree]
+        tag = self._objects.tag(tag_name(model, version))
+        if tag is not None:
+            roots.append(self._objects.commit(tag.commit).tree)
+        folders = [tree.folder_names(self._objects, root).get(model) for root in roots]
+        for entry in (*folders, *self._folders_before(model)):
+            held = self._objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
+            manifest = self._judge.manifest(model, held)
+            if manifest and (manifest.model, manifest.version) == (model, version):
+                return manifest
+        return None
+
+    def _folders_before(self, model: str) -> Iterator[Entry]:
+        for parent in self._step.parents:
+            yield from folder_before(self._objects, parent, model)
+
+    def _has_held(self, model: str, version: Version, status: str) -> bool:
+        return bool(self._step.parents) and has_held(
+            self._objects, self._step.parents[0], model, version, status
+        )
 
     @cached_property
     def _policy(self) -> Policy:
@@ -280,18 +329,10 @@ class _Trial:
 
     def _is_restored(self, model: str, entry: Entry) -> bool:
         """Whether a folder stood so in an earlier commit, or does in a parent that is merged."""
-        for root, _ in self._merged:
-            if tree.folder_names(self._objects, root).get(model) == entry:
-                return True
-        seen, ahead = set(self._step.parents), list(self._step.parents)
-        while ahead:
-            commit = self._objects.commit(ahead.pop())
-            if tree.folder_names(self._objects, commit.tree).get(model) == entry:
-                return True
-            new = [oid for oid in commit.parents if oid not in seen]
-            seen.update(new)
-            ahead += new
-        return False
+        return any(
+            tree.folder_names(self._objects, commit.tree).get(model) == entry
+            for commit in ancestors(self._objects, *self._step.parents)
+        )
 
 
 def _differing(was: Mapping[str, Entry], becomes: Mapping[str, Entry]) -> set[str]:

@@ -7,7 +7,7 @@ the quarantine of a push and the index of a commit in the making.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from gitmodelstore.values.objects import Commit, Entry, Tag
@@ -54,6 +54,18 @@ class Objects(Protocol):
         Raises:
             MissingObject, IntegrityError: as in `commit`.
         """
+        ...
+
+    def between(self, old: str, new: str) -> Sequence[str]:
+        """Return the commits in the history of `new` that are not in that of `old`, oldest first.
+
+        Raises:
+            MissingObject, IntegrityError: as in `commit`.
+        """
+        ...
+
+    def setting(self, name: str) -> str | None:
+        """Return a value of git's configuration, None when it is not set."""
         ...
 
     def tag(self, name: str) -> Tag | None:

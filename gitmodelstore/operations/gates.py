@@ -16,7 +16,7 @@ from gitmodelstore.operations.history import has_held
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.values.events import NOTHING, Recorded
-from gitmodelstore.values.layout import PIPELINE
+from gitmodelstore.values.layout import FALSE, PIPELINE
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import Change
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.values.manifest import Manifest
 
-_FALSE = ("false", "no", "off", "0")  # as git reads a truth value
 _PROMOTE = "gms promote {ref} {status} --force --reason TEXT"
 
 
@@ -188,7 +187,7 @@ def may_override(snapshot: Snapshot) -> bool:
     """Return whether git's configuration of the repository lets overrides count."""
     from gitmodelstore.checks.gates import OVERRIDES
 
-    return (snapshot.repository.setting(OVERRIDES) or "").lower() not in _FALSE
+    return (snapshot.repository.setting(OVERRIDES) or "").lower() not in FALSE
 
 
 def load_verified(

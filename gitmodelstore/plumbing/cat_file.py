@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import IO, TYPE_CHECKING
@@ -94,6 +94,10 @@ class CatFile:
         for part in self._parts(oid, path, "blob"):
             digest.update(part)
         return digest.hexdigest()
+
+    def between(self, old: str, new: str) -> Sequence[str]:
+        """Return the commits that `new` adds to `old`: see `checks.objects.Objects`."""
+        return self.run("rev-list", "--reverse", "--topo-order", new, f"^{old}", "--").split()
 
     def has(self, oid: str) -> bool:
         """Whether an object is here."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pygit2
-from pygit2.enums import RepositoryOpenFlag
+from pygit2.enums import RepositoryOpenFlag, SortMode
 
 from gitmodelstore.errors import (
     CannotWrite,
@@ -247,6 +247,17 @@ class Repository:
             seen.update(parents)
             ahead += parents
         return oid in seen
+
+    def between(self, old: str, new: str) -> list[str]:
+        """Return the commits in the history of `new` that are not in that of `old`, oldest first.
+
+        Raises:
+            MissingObject, IntegrityError: one of them is not here, or damaged.
+        """
+        with _reading(f"history of {new}"):
+            walker = self._handle.walk(new, SortMode.TOPOLOGICAL | SortMode.REVERSE)
+            walker.hide(old)
+            return [str(commit.id) for commit in walker]
 
     def entry(self, tree: str, path: str) -> Entry | None:
         """Return what stands at `path` below a tree; None when nothing does."""

@@ -28,6 +28,8 @@ FOLDER_FILES = frozenset(
     {MANIFEST, PIPELINE, SAMPLE, REQUIREMENTS, INSTALLED, CARD, ATTRIBUTES, CODE_DIFF}
 )
 
+FALSE = ("false", "no", "off", "0")  # as git reads a truth value in its configuration
+
 CLIENT_HOOKS = ("pre-commit", "pre-push")
 SERVER_HOOKS = ("pre-receive",)
 

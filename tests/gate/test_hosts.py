@@ -115,7 +115,5 @@ def test_what_cannot_be_done_is_refused(place: Place) -> None:
     )
 
     done = gms(place.path, "init", "x", "--owner", "@me")
-    assert (done.returncode, done.stderr) == (
-        2,
-        "error: --owner needs --host\nhint: gms help init\n",
-    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --owner needs --host\n")
