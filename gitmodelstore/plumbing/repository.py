@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pygit2
-from pygit2.enums import RepositoryOpenFlag, SortMode
+from pygit2.enums import RepositoryOpenFlag
 
 from gitmodelstore.errors import (
     CannotWrite,
@@ -254,10 +254,19 @@ class Repository:
         Raises:
             MissingObject, IntegrityError: one of them is not here, or damaged.
         """
-        with _reading(f"history of {new}"):
-            walker = self._handle.walk(new, SortMode.TOPOLOGICAL | SortMode.REVERSE)
-            walker.hide(old)
-            return [str(commit.id) for commit in walker]
+        known = {old, *self._behind(old)}
+        found = [oid for oid in (new, *self._behind(new)) if oid not in known]
+        return sorted(found, key=lambda oid: self.commit(oid).when)
+
+    def _behind(self, oid: str) -> list[str]:
+        """Return the whole history of a commit, itself left out."""
+        found: dict[str, None] = {}
+        ahead = [oid]
+        while ahead:
+            new = [parent for parent in self.commit(ahead.pop()).parents if parent not in found]
+            found.update(dict.fromkeys(new))
+            ahead += new
+        return list(found)
 
     def entry(self, tree: str, path: str) -> Entry | None:
         """Return what stands at `path` below a tree; None when nothing does."""
