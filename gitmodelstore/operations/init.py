@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gitmodelstore.errors import CannotWork, NotAStore, StoreError
 from gitmodelstore.operations.discover import is_store
-from gitmodelstore.operations.writer import Writer
+from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing import disk, lock, refs, worktree
 from gitmodelstore.plumbing.repository import PLAIN_FILE, Entry, Repository, writing
 from gitmodelstore.values.layout import (
@@ -114,6 +114,7 @@ def _first_commit(repository: Repository, writer: Writer) -> None:
             author=writer.author,
             committer=writer.committer,
             when=writer.when,
+            sign=signing(writer, repository, None).sign_commit,
         )
         # As in `publish`: files first, so that a death in between leaves nothing to revert.
         for tree in worktree.on_branch(repository):

@@ -160,6 +160,7 @@ def _write_commit(snapshot: Snapshot, wanted: Draft, writer: Writer) -> str:
         author=writer.author,
         committer=writer.committer,
         when=writer.when,
+        sign=writer.sign_commit,
     )
 
 
@@ -167,7 +168,14 @@ def _write_tags(
     repository: Repository, commit: str, wanted: Draft, writer: Writer
 ) -> dict[str, str]:
     return {
-        name: repository.write_tag(name, commit, message, tagger=writer.committer, when=writer.when)
+        name: repository.write_tag(
+            name,
+            commit,
+            message,
+            tagger=writer.committer,
+            when=writer.when,
+            sign=writer.sign_tag,
+        )
         for name, message in wanted.tags.items()
     }
 

@@ -21,14 +21,15 @@ REGISTERED = "registered"
 PROMOTED = "promoted"
 ROLLED_BACK = "rolled-back"
 REMOVED = "removed"
-KINDS = (REGISTERED, PROMOTED, ARCHIVED, WITHDRAWN, ROLLED_BACK, REMOVED)
+APPROVED = "approved"  # moves nothing: a signed statement that a version may come to a status
+KINDS = (REGISTERED, PROMOTED, ARCHIVED, WITHDRAWN, ROLLED_BACK, REMOVED, APPROVED)
 
 _TRAILER = re.compile(r"(Event|Model|Version|From|To|Reason): (.*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of one version's status.
+    """One change of one version's status, or an approval of one.
 
     Attributes:
         kind: one of KINDS.
@@ -39,6 +40,8 @@ class Event:
         when: the committer's date of that commit, UTC.
         who: the author of that commit, as "Name <email>".
         why: the reason given; None without one.
+        approved_for: of an approval, which changes no status, the status that the version
+            may come to; None of everything else.
     """
 
     kind: str
@@ -50,11 +53,14 @@ class Event:
     when: datetime
     who: str
     why: str | None
+    approved_for: str | None = None
 
     def __str__(self) -> str:
         """Return one line, as `churn 1.2.0 promoted: registered -> production (better)`."""
-        moved = " -> ".join(status for status in (self.before, self.after) if status)
         why = f" ({self.why})" if self.why else ""
+        if self.approved_for is not None:
+            return f"{self.model} {self.version} {self.kind} for {self.approved_for}{why}"
+        moved = " -> ".join(status for status in (self.before, self.after) if status)
         return f"{self.model} {self.version} {self.kind}: {moved}{why}"
 
 
