@@ -7,13 +7,17 @@ import click
 from gitmodelstore.cli.moves import tell
 from gitmodelstore.cli.render import state
 from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.usage import signed
 
 
+@signed
 @click.command("promote")
 @click.argument("words", nargs=-1, required=True, metavar="REF... STATUS")
 @click.option("--reason", metavar="TEXT", help="why; the log tells it")
 @click.pass_obj
-def promote(session: Session, words: tuple[str, ...], reason: str | None) -> None:
+def promote(
+    session: Session, words: tuple[str, ...], reason: str | None, sign: bool | None
+) -> None:
     """Give the version REF, or one each of several models, the status STATUS.
 
     It is one commit. Only one version of a model is in production: the one that
@@ -23,7 +27,7 @@ def promote(session: Session, words: tuple[str, ...], reason: str | None) -> Non
     if not refs:
         raise click.UsageError(f"'{status}' alone: promote needs a version and a status")
     store = session.store()
-    events = store.promote(refs, status, reason=reason)
+    events = store.promote(refs, status, reason=reason, sign=sign)
     moved = {(event.model, event.version) for event in events}
     versions = [store.version(ref) for ref in refs] if len(moved) < len(refs) else []
     unchanged = [
