@@ -168,7 +168,7 @@ class _Asked:
 def outside(line: AllowedSigner, when: datetime) -> str:
     """Say how a moment lies outside the time for which a key is allowed; empty where within."""
     before, after = line.options.get("valid-before"), line.options.get("valid-after")
-    if before and _written(when, before) >= _digits(before):
+    if before and _written(when, before) > _digits(before):
         return f"was valid until {before}"
     if after and _written(when, after) < _digits(after):
         return f"is valid from {after} on"
