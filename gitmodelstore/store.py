@@ -417,7 +417,7 @@ class Store:
         """
         from gitmodelstore.operations.approve import approve
 
-        return approve(self._repository, self._writer(True), ref, status, reason=reason)[0]
+        return approve(self._repository, self._writer(True), ref, status, reason=reason)
 
     def approvals(self, ref: str | ModelVersion) -> tuple[Approval, ...]:
         """Return who says that a version may come to which status, the newest first.

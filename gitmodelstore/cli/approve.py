@@ -20,14 +20,10 @@ def approve(session: Session, ref: str, status: str, reason: str | None) -> None
     It is a commit of its own that changes no file, signed with your key, and bound to the
     digest of the manifest. Whoever registered the version, or moves it, does not count.
     """
-    store = session.store()
-    before = {approval.commit for approval in store.approvals(ref)}
-    event = store.approve(ref, status, reason=reason)
+    event = session.store().approve(ref, status, reason=reason)
     if session.json:
         session.document(events_document([event]))
         return
-    if event.commit in before:
-        session.note("you have approved it already, so nothing was written")
     session.out(
         f"{event.model} {event.version} is approved for {event.approved_for}"
         f"  {event.commit[:ABBREVIATED]}"

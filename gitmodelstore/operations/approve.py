@@ -26,7 +26,7 @@ def approve(
     status: str,
     *,
     reason: str | None,
-) -> tuple[Event, bool]:
+) -> Event:
     """Add a signed commit that changes no file, and says that a version may come to a status.
 
     Args:
@@ -37,7 +37,7 @@ def approve(
         reason: why.
 
     Returns:
-        The approval, and whether it is new: whoever has approved it already does not again.
+        The approval; the earlier one of whoever has approved it already, who is told so.
 
     Raises:
         LifecycleError: no such status, the version was withdrawn, or the writer is its author.
@@ -57,10 +57,12 @@ def approve(
         return Draft(text, snapshot.registry)
 
     published = publish(repository, writer, draft)
+    if known:
+        writer.notify("you have approved it already, so nothing was written")
     commit = repository.commit(known[0].commit) if known else published.commit
     event = approval_event(repository, commit)
     assert event is not None  # noqa: S101 - it has just been written, or read
-    return event, not known
+    return event
 
 
 def _may_approve(
