@@ -23,8 +23,12 @@ PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD = "urn:gitmodelstore:training:v1"  # docs/signing.md says what its parameters mean
 BUILDER = "urn:gitmodelstore:author-machine:v1"  # nobody but the author vouches for it
 
-# A URI of which the scheme, and the authority if there is one, are in lower case.
-_URI = re.compile(r"[a-z][a-z0-9+.-]+:(?://[^/?#A-Z\s]*)?[^\s]*")
+# A URI (RFC 3986) of which the scheme, and the authority if there is one, are in lower case. A
+# scheme of one letter is a drive of Windows.
+_ANY = r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]"
+_URI = re.compile(
+    rf"[a-z][a-z0-9+.-]+:(?!//)(?:{_ANY})+|[a-z][a-z0-9+.-]+://[^/?#A-Z]*(?:[/?#]{_ANY}*)?"
+)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://")
 
 
