@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from gitmodelstore.values import fields
 from gitmodelstore.values.layout import MANIFEST, tag_name
 from gitmodelstore.values.manifest import Code, Dataset, Manifest
 from gitmodelstore.values.moment import format_moment
@@ -61,7 +62,7 @@ def _definition(manifest: Manifest) -> dict[str, Any]:
             "model": manifest.model,
             "version": str(manifest.version),
             "class": manifest.pipeline.class_name,
-            "params": dict(sorted(manifest.pipeline.params.items())),
+            "params": fields.write(manifest)["pipeline"]["params"],  # sorted, at every depth
             "entryPoint": code.entry_point if code else None,
         },
         "internalParameters": {

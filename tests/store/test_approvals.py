@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.checks.approvals import approval_faults, move_faults
-from gitmodelstore.checks.signatures import UNSIGNED, Outcome
+from gitmodelstore.checks.approvals import approval_faults, move_faults, tally
+from gitmodelstore.checks.signatures import UNSIGNED, Outcome, people
 from gitmodelstore.errors import InvalidInput, LifecycleError, SignatureError, VersionNotFound
 from gitmodelstore.operations.signatures import Signatures
 from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing import refs
 from tests.keys import Person
 from tests.store.test_signatures import hash_object, raw_of
 
@@ -194,6 +195,30 @@ class TestApprove:
         assert git(house.place, "for-each-ref") == before
 
 
+@pytest.mark.parametrize("place", ["store", "bare_store"])
+def test_an_approval_that_was_interrupted_leaves_nothing_in_the_way(
+    request, place, desk, fitted, git, monkeypatch
+):
+    store = request.getfixturevalue(place)
+    store.register(fitted, "churn", code=None)
+    before = git(store.path, "for-each-ref")
+    desk.sit_down(desk.grace)
+    with monkeypatch.context() as broken:
+        broken.setattr(refs, "advance", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            Store.open(store.path).approve("churn@1.0.0", "production")
+    assert git(store.path, "for-each-ref") == before
+
+    event = Store.open(store.path).approve("churn@1.0.0", "production")
+
+    assert git(store.path, "rev-parse", "main").strip() == event.commit
+    git(store.path, "fsck", "--strict")
+
+
+def interrupt(*_: object, **__: object) -> bool:
+    raise KeyboardInterrupt
+
+
 class TestWhatCounts:
     def test_nobody(self, house):
         assert house.tally() == ([], [])
@@ -211,6 +236,24 @@ class TestWhatCounts:
         house.approve(desk.linus)
 
         assert house.tally(desk.linus) == ([], ["who moves the version does not count"])
+
+    def test_the_promoter_does_not_count_under_another_name(self, house, desk):
+        """What a server knows of whoever moves the version: the key, too."""
+        house.approve(desk.linus._replace(name="Sam", email="sam@example.org"))
+        key = Outcome(("linus@example.org",), desk.linus.fingerprint).names
+        store = house.store()
+        signatures = Signatures(Snapshot.now(store._repository))
+        found = tally(
+            signatures.approvals(store.version("churn@1.0.0")),
+            model="churn",
+            version="1.0.0",
+            status="production",
+            manifest_sha256=store.approvals("churn@1.0.0")[0].manifest_sha256,
+            author=("ada@example.org",),
+            promoter=people("Zoe <zoe@example.org>") | key,
+        )
+
+        assert [why for _, why in found.passed_over] == ["who moves the version does not count"]
 
     def test_the_author_does_not_count_under_another_name(self, house, desk):
         """Ada's key, somebody else's name and address in the commit."""

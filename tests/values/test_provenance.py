@@ -26,7 +26,7 @@ SHA = "ab" * 32
 HEX = re.compile(r"[0-9a-f]+")
 # RFC 3986: a scheme, then no character that a URI may not hold.
 URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
-DIGEST_SIZES = {"sha256": 64, "sha1": 40, "md5": 32, "sha512": 128, "gitCommit": 40}
+DIGEST_SIZES = {"sha256": (64,), "sha1": (40,), "md5": (32,), "gitCommit": (40, 64)}
 EXTENSION = re.compile(r"gitmodelstore_[a-zA-Z]+")
 
 
@@ -49,7 +49,7 @@ def digest_faults(value: Any, where: str) -> Iterator[str]:
     for algorithm, digest in value.items():
         if not isinstance(digest, str) or not HEX.fullmatch(digest):
             yield f"{where}.{algorithm}: not lower-case hex"
-        elif len(digest) != DIGEST_SIZES.get(algorithm, len(digest)):
+        elif len(digest) not in DIGEST_SIZES.get(algorithm, (len(digest),)):
             yield f"{where}.{algorithm}: {len(digest)} digits"
 
 
@@ -125,12 +125,12 @@ def provenance_faults(value: Any) -> Iterator[str]:
 
 class TestFollowsTheSpecifications:
     @given(manifests())
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     def test_of_any_manifest(self, manifest: Manifest):
         assert list(statement_faults(statement(manifest, SHA))) == []
 
     @given(manifests())
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=10, deadline=None)
     def test_the_subject_is_every_file_with_its_digest(self, manifest: Manifest):
         found = {one["name"]: one["digest"] for one in statement(manifest, SHA)["subject"]}
 
@@ -138,7 +138,7 @@ class TestFollowsTheSpecifications:
         assert found == {**expected, "manifest.json": {"sha256": SHA}}
 
     @given(manifests())
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=10, deadline=None)
     def test_the_same_manifest_gives_the_same_bytes(self, manifest: Manifest):
         again = Manifest.parse(manifest.render())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from datetime import datetime, timezone
 
 import pytest
@@ -139,10 +140,8 @@ class TestKey:
 
     @given(st.binary(max_size=200))
     def test_any_bytes_are_refused_or_have_a_key(self, blob):
-        try:
+        with suppress(NotSshSignature):
             assert Key.of_signature(armored(blob)).fingerprint.startswith("SHA256:")
-        except NotSshSignature:
-            pass
 
 
 class TestAllowedSigners:
@@ -161,11 +160,7 @@ class TestAllowedSigners:
 
     def test_options_in_any_case_and_blanks_within_quotation_marks(self):
         found = self.one(
-            f'"a b",c@x\tCert-Authority,Namespaces="git, file",valid-before="2027" ssh-ed25519 '
-            f"{self.TEXT}"
-            if False
-            else f'c@x Cert-Authority,Namespaces="git, file",valid-before="2027" ssh-ed25519 '
-            f"{self.TEXT}"
+            f'c@x Cert-Authority,Namespaces="git, file",valid-before="2027" ssh-ed25519 {self.TEXT}'
         )
 
         assert found.is_authority
