@@ -15,10 +15,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.errors import (
         EnvironmentWarning,
         IntegrityError,
         RefusedPickle,
+        SignatureError,
         StoreError,
     )
     from gitmodelstore.shortcuts import load_model, register_model, version_of
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Approval",
     "EnvironmentWarning",
     "Event",
     "Holding",
@@ -39,6 +42,7 @@ __all__ = [
     "ModelSummary",
     "ModelVersion",
     "RefusedPickle",
+    "SignatureError",
     "Store",
     "StoreError",
     "Version",
@@ -48,9 +52,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Approval": "checks.approvals",
     "EnvironmentWarning": "errors",
     "IntegrityError": "errors",
     "RefusedPickle": "errors",
+    "SignatureError": "errors",
     "Event": "values.events",
     "Holding": "values.model_version",
     "Manifest": "values.manifest",

@@ -63,6 +63,17 @@ def approval_event(repository: Repository, commit: Commit) -> Event | None:
     )
 
 
+def claimed(snapshot: Snapshot) -> frozenset[tuple[str, str]]:
+    """Return the models and versions of which some commit claims that they are approved.
+
+    For whoever asks about many versions, and would walk the history for each.
+    """
+    repository = snapshot.repository
+    line = repository.first_parents(snapshot.commit.oid)
+    steps = (_step(repository, commit) for commit in line if says_approved(commit))
+    return frozenset((one.model, one.version) for step in steps if (one := approval_of(step)))
+
+
 def manifest_sha256(snapshot: Snapshot, version: ModelVersion) -> str:
     """Return the digest of a version's manifest, which is first judged.
 

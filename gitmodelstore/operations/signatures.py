@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from gitmodelstore.checks.approvals import Approval, Tally, tally
 from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID, Outcome, people
 from gitmodelstore.errors import IntegrityError
-from gitmodelstore.operations.approvals import approvals, manifest_sha256
+from gitmodelstore.operations.approvals import approvals, claimed, manifest_sha256
 from gitmodelstore.operations.history import log
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing.signatures import Verifier
@@ -62,7 +63,7 @@ class Signatures:
         """
         repository = self._snapshot.repository
         move = self._last_move(version)
-        found = approvals(self._snapshot, version)
+        found = self._approvals(version)
         tag = repository.tag(version.tag)
         objects = {version.commit: self._commit(version.commit)}
         if move.kind != REGISTERED:
@@ -90,7 +91,7 @@ class Signatures:
         Raises:
             SignatureError: ssh-keygen is not installed.
         """
-        found = approvals(self._snapshot, version)
+        found = self._approvals(version)
         self._verify({approval.commit: self._commit(approval.commit) for approval in found})
         return tuple((approval, self._known[approval.commit]) for approval in found)
 
@@ -116,6 +117,14 @@ class Signatures:
             author=people(author) | self._known[version.commit].names,
             promoter=people(promoter),
         )
+
+    def _approvals(self, version: ModelVersion) -> tuple[Approval, ...]:
+        is_claimed = (version.model, str(version.version)) in self._claimed
+        return approvals(self._snapshot, version) if is_claimed else ()
+
+    @cached_property
+    def _claimed(self) -> frozenset[tuple[str, str]]:
+        return claimed(self._snapshot)
 
     def _approval(self, approval: Approval, digest: str) -> Signature:
         outcome = self._known[approval.commit]

@@ -22,7 +22,7 @@ PROMOTED = "promoted"
 ROLLED_BACK = "rolled-back"
 REMOVED = "removed"
 APPROVED = "approved"  # moves nothing: a signed statement that a version may come to a status
-KINDS = (REGISTERED, PROMOTED, ARCHIVED, WITHDRAWN, ROLLED_BACK, REMOVED, APPROVED)
+KINDS = (REGISTERED, PROMOTED, ARCHIVED, WITHDRAWN, ROLLED_BACK, REMOVED)
 
 _TRAILER = re.compile(r"(Event|Model|Version|From|To|Reason): (.*)")
 
@@ -32,7 +32,7 @@ class Event:
     """One change of one version's status, or an approval of one.
 
     Attributes:
-        kind: one of KINDS.
+        kind: one of KINDS, or APPROVED.
         model, version: which version.
         before: its status until then; None when it was registered.
         after: its status from then on; None when it was removed by hand.
@@ -148,6 +148,8 @@ def read_trailers(message: str) -> dict[tuple[str, str], Explained]:
                 groups[-1][found[1]] = found[2].strip()
         reason = groups[-1].get("Reason") if groups else None
         for group in groups:
+            if group["Event"] == APPROVED:  # which says nothing of a move in the same commit
+                continue
             key = (group.get("Model", ""), group.get("Version", ""))
             explained[key] = Explained(
                 group["Event"], group.get("From"), group.get("To"), group.get("Reason", reason)
