@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from gitmodelstore.checks.fault import Fault
+from gitmodelstore.values.signed import Signed
 
 NOT_SIGNED = "GMS060"
 NOT_VALID = "GMS061"
@@ -49,6 +50,20 @@ class Outcome:
 
 
 UNSIGNED = Outcome(code=NOT_SIGNED, why="not signed")
+
+
+def under_its_name(outcome: Outcome, tag: Signed, name: str) -> Outcome:
+    """Return the outcome of a tag where it stands: a good signature under another name is none.
+
+    Args:
+        outcome: what became of its signature.
+        tag: the tag, taken apart.
+        name: of the ref, without refs/tags/.
+    """
+    if not outcome.is_valid or tag.header("tag") == name:
+        return outcome
+    why = f"replayed: it is the tag {tag.header('tag')}"
+    return Outcome(key=outcome.key, code=NOT_VALID, why=why)
 
 
 def people(*names: str) -> frozenset[str]:

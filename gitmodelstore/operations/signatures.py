@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gitmodelstore.checks.approvals import Approval, Tally, tally
-from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID, Outcome, people
+from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID, Outcome, people, under_its_name
 from gitmodelstore.errors import IntegrityError
 from gitmodelstore.operations.approvals import approvals, claimed, manifest_sha256
 from gitmodelstore.operations.history import log
@@ -73,7 +73,9 @@ class Signatures:
             made = repository.commit(tag.commit).when
             objects[tag.oid] = tag_parts(repository.raw(tag.oid)).not_before(made)
         self._verify(objects)
-        named = self._tag(version, tag.oid, objects[tag.oid]) if tag else _NO_TAG
+        named = _NO_TAG
+        if tag is not None:
+            named = under_its_name(self._known[tag.oid], objects[tag.oid], version.tag)
         signatures = [
             Signature(TAG, version.tag, None, named),
             Signature(REGISTERED, version.commit, REGISTERED, self._known[version.commit]),
@@ -132,13 +134,6 @@ class Signatures:
             why = "replayed: it approves another manifest"
             outcome = Outcome(key=outcome.key, code=NOT_VALID, why=why)
         return Signature(APPROVED, approval.commit, approval.status, outcome)
-
-    def _tag(self, version: ModelVersion, oid: str, parts: Signed) -> Outcome:
-        outcome = self._known[oid]
-        if outcome.is_valid and parts.header("tag") != version.tag:
-            why = f"replayed: it is the tag {parts.header('tag')}"
-            return Outcome(key=outcome.key, code=NOT_VALID, why=why)
-        return outcome
 
     def _commit(self, oid: str) -> Signed:
         """Return a commit taken apart, not older than the one that it is made upon."""

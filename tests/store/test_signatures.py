@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -355,3 +356,48 @@ def test_a_good_signature_takes_one_process_and_an_unknown_key_none(
     desk.allowed.write_text(f"grace@example.org {desk.grace.public}\n")
     said(registered)
     assert (tmp_path / "calls").read_text().count("call") == 2
+
+
+HOOK = """\
+#!{python} -S
+import subprocess, sys
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from gitmodelstore.plumbing.signatures import Verifier
+from gitmodelstore.values.signed import commit_parts
+
+for line in sys.stdin:
+    old, new, ref = line.split()
+    raw = subprocess.check_output(["git", "cat-file", "commit", new])
+    outcome = Verifier.of(Path.cwd(), None).outcome(commit_parts(raw))
+    if not outcome.is_valid:
+        sys.exit(f"{{ref}}: {{outcome}} [{{outcome.code}}]")
+"""
+
+
+def test_a_server_verifies_what_is_pushed_with_its_own_list(place, desk, registered, git):
+    server = place.parent / "server.git"
+    git(place.parent, "clone", "--quiet", "--bare", str(place), str(server))
+    allowed = server / "allowed_signers"
+    allowed.write_text(f"ada@example.org {desk.ada.public}\n")
+    git(server, "config", "gpg.ssh.allowedSignersFile", str(allowed))
+    hook = server / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    root = str(Path(__file__).parents[2])
+    hook.write_text(HOOK.format(python=sys.executable, root=root))
+    hook.chmod(0o755)
+    desk.allow(desk.mallory)  # whoever pushes may believe whom they like
+
+    opened(place).promote("churn@1.0.0", "staging")
+    git(place, "push", "--quiet", str(server), "main")
+
+    desk.sit_down(desk.mallory)
+    opened(place).promote("churn@1.0.0", "production")
+    refused = subprocess.run(
+        ["git", "push", "--quiet", str(server), "main"], cwd=place, capture_output=True, text=True
+    )
+    assert refused.returncode == 1
+    assert (
+        f"refs/heads/main: signed with the unknown key {desk.mallory.fingerprint} [GMS061]"
+        in refused.stderr
+    )
