@@ -46,9 +46,11 @@ def verify(
     """Verify every file of the version REF against its manifest and its tag.
 
     --replay and --test load the pipeline, unless its bytes are not the ones that were
-    released. --signatures asks your own list of allowed signers. The exit code is 1 when a
-    version is faulty, or not validly signed, or its answers or metrics are different.
+    released. --signatures asks your own list of allowed signers, without REF of every
+    version. The exit code is 1 when a version is faulty, or not validly signed, or its
+    answers or metrics are different.
     """
+    all_of_them = all_of_them or (signatures and ref is None)
     if (ref is None) != all_of_them:
         raise click.UsageError("name one version, or give --all")
     if test and all_of_them:

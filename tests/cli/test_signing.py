@@ -74,6 +74,7 @@ def test_all_of_a_store_in_which_only_some_are_signed(desk, signed, gms, git):
     assert found.code == 1
     assert found.stdout.count("not signed [GMS060]") == 9  # tag, registration and move of three
     assert found.stderr == "note: 4 versions verified, 4 faulty or different\n"
+    assert gms("verify", "--signatures") == found
 
 
 def test_without_a_list_it_cannot_work(gms, desk):
