@@ -15,11 +15,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.errors import (
         EnvironmentWarning,
         GateNotPassed,
         IntegrityError,
         RefusedPickle,
+        SignatureError,
         StoreError,
     )
     from gitmodelstore.shortcuts import load_model, register_model, version_of
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Approval",
     "EnvironmentWarning",
     "Event",
     "GateNotPassed",
@@ -41,6 +44,7 @@ __all__ = [
     "ModelSummary",
     "ModelVersion",
     "RefusedPickle",
+    "SignatureError",
     "Store",
     "StoreError",
     "Version",
@@ -50,10 +54,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Approval": "checks.approvals",
     "EnvironmentWarning": "errors",
     "GateNotPassed": "errors",
     "IntegrityError": "errors",
     "RefusedPickle": "errors",
+    "SignatureError": "errors",
     "Event": "values.events",
     "Holding": "values.model_version",
     "Manifest": "values.manifest",

@@ -269,6 +269,10 @@ class NoIdentity(CannotWork):
     """git does not know who is writing."""
 
 
+class SignatureError(CannotWork):
+    """A signature that could not be made; or what is needed to verify any is missing."""
+
+
 class GitFailed(CannotWork):
     """A git process, or libgit2, failed in a way that has no better name.
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import NotAStore
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.operations.writer import Writer
+from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.moment import as_moment
 
 if TYPE_CHECKING:
+    from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.checks.fault import Fault
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.operations.verify import Verification
@@ -201,6 +202,7 @@ class Store:
         trained_at: datetime | None = None,
         custom: Mapping[str, Any] | None = None,
         run: bool = True,
+        sign: bool | None = None,
     ) -> ModelVersion:
         """Keep a fitted pipeline as a new version of a model.
 
@@ -243,6 +245,8 @@ class Store:
             custom: JSON of your own.
             run: of a file: False keeps it without loading it, where its classes are neither
                 here nor trusted; the manifest then has what the file says of itself.
+            sign: whether to sign commit and tag, with git's own settings (docs/signing.md);
+                None where git is configured to.
 
         Raises:
             UnfittedPipeline, NotAPipeline, UnportablePipeline, FeatureMismatch,
@@ -281,7 +285,7 @@ class Store:
             reader=self._reader() if baseline or isinstance(pipeline, (str, Path)) else None,
             run=run,
         )
-        return register(self._repository, self._writer(), what)
+        return register(self._repository, self._writer(sign), what)
 
     def load(self, ref: str | ModelVersion, *, environment: str = "warn") -> Any:
         """Return the pipeline that `ref` names, verified and ready to predict.
@@ -408,6 +412,7 @@ class Store:
         reason: str | None = None,
         force: bool = False,
         replay: bool | None = None,
+        sign: bool | None = None,
     ) -> tuple[Event, ...]:
         """Give a version, or one each of several models in one commit, a status.
 
@@ -422,6 +427,7 @@ class Store:
                 let anybody do so.
             replay: whether to load the version and ask it its sample again first: None when
                 its gate wants that; True in any case, False in none.
+            sign: as for `register`.
 
         Returns:
             What happened; nothing when each had the status already.
@@ -438,7 +444,7 @@ class Store:
         refs = [ref] if isinstance(ref, str) or not isinstance(ref, Sequence) else list(ref)
         return promote(
             self._repository,
-            self._writer(),
+            self._writer(sign),
             refs,
             status,
             reason=reason,
@@ -447,20 +453,50 @@ class Store:
             reader=self._reader,
         )
 
+    def approve(self, ref: str | ModelVersion, status: str, *, reason: str | None = None) -> Event:
+        """Say that a version may come to a status, in a signed commit that moves nothing.
+
+        Returns:
+            The approval; the earlier one where you have approved it already.
+
+        Raises:
+            LifecycleError: no such status, the version was withdrawn, or you registered it.
+            SignatureError: it cannot be signed; nothing was written.
+            VersionNotFound, ModelNotFound: `ref` names nothing.
+        """
+        from gitmodelstore.operations.approve import approve
+
+        return approve(self._repository, self._writer(True), ref, status, reason=reason)
+
+    def approvals(self, ref: str | ModelVersion) -> tuple[Approval, ...]:
+        """Return who says that a version may come to which status, the newest first.
+
+        Those before its last withdrawal are left out. What their signatures are worth, and
+        so whether they count, says `verify(ref, signatures=True)`.
+        """
+        from gitmodelstore.operations.approvals import approvals
+
+        snapshot = self._snapshot()
+        found = approvals(snapshot, self._resolve(snapshot, ref))
+        return tuple(one for one in found if one.signed.signature is not None)
+
     def archive(
         self,
         ref: str | ModelVersion,
         *,
         successor: str | Version | ModelVersion | None = None,
         reason: str | None = None,
+        sign: bool | None = None,
     ) -> tuple[Event, ...]:
         """Retire a version; one in production only with the version that takes over.
+
+        `sign` as for `register`.
 
         Raises:
             LifecycleError: it holds an exclusive status and no successor is named, or
                 it holds none and one is.
         """
-        return self._retire(ref, "archived", successor, reason)
+        return self._retire(ref, "archived", successor, reason, sign)
 
     def withdraw(
         self,
@@ -468,14 +504,17 @@ class Store:
         *,
         successor: str | Version | ModelVersion | None = None,
         reason: str | None = None,
+        sign: bool | None = None,
     ) -> tuple[Event, ...]:
         """Mark a version as bad: from then on only its exact number finds it.
+
+        `sign` as for `register`.
 
         Raises:
             LifecycleError: it holds an exclusive status and no successor is named, or
                 it holds none and one is.
         """
-        return self._retire(ref, "withdrawn", successor, reason)
+        return self._retire(ref, "withdrawn", successor, reason, sign)
 
     def rollback(
         self,
@@ -485,6 +524,7 @@ class Store:
         keep: bool = False,
         replay: bool = True,
         reason: str | None = None,
+        sign: bool | None = None,
     ) -> tuple[Event, ...]:
         """Put the production version before back, after verifying and replaying it here.
 
@@ -496,6 +536,7 @@ class Store:
             replay: refuse a version that answers differently here than when it was
                 registered; False goes back knowingly, and needs a reason.
             reason: why.
+            sign: as for `register`.
 
         Raises:
             RollbackError: there is none, the one named is withdrawn, or it answers
@@ -507,7 +548,7 @@ class Store:
 
         return rollback(
             self._repository,
-            self._writer(),
+            self._writer(sign),
             model,
             to=to,
             keep=keep,
@@ -523,6 +564,7 @@ class Store:
         replay: bool = False,
         test: Any = None,
         target: str | None = None,
+        signatures: bool = False,
     ) -> Verification:
         """Say whether versions are what was released; what is wrong is in what it returns.
 
@@ -533,15 +575,43 @@ class Store:
             test: also load the pipeline and compute the standard metrics on this table,
                 or CSV or Parquet file, with the inputs and the target as columns.
             target: name of the target's column; None for the recorded one.
+            signatures: also verify who has signed tag, registration and last move of status,
+                by the list of allowed signers of git's configuration here.
 
         Raises:
+            SignatureError: there is no such list, or no ssh-keygen.
             VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
             InvalidInput, FeatureMismatch: `test` is no such table, or `ref` is None.
         """
         from gitmodelstore.operations.verify import Asked, verify
 
         snapshot = self._snapshot()
-        return verify(snapshot, ref, Asked(replay, test, target, self._reader()))
+        signed = None
+        if signatures:
+            from gitmodelstore.operations.signatures import Signatures
+
+            signed = Signatures(snapshot)
+        return verify(snapshot, ref, Asked(replay, test, target, self._reader(), signed))
+
+    def export(self, ref: str | ModelVersion, *, provenance: bool = True) -> dict[str, Any]:
+        """Return what other tools can read of a version.
+
+        Args:
+            ref: as everywhere.
+            provenance: an in-toto Statement v1 with SLSA provenance v1 (docs/signing.md):
+                there is nothing else yet.
+
+        Raises:
+            InvalidInput: `provenance` is False.
+            IntegrityError, FormatError: the manifest is not the one that was released.
+        """
+        from gitmodelstore.errors import InvalidInput
+        from gitmodelstore.operations.export import provenance_of
+
+        if not provenance:
+            raise InvalidInput("there is nothing else to export", hint="leave provenance=True")
+        snapshot = self._snapshot()
+        return provenance_of(snapshot, self._resolve(snapshot, ref))
 
     def validate(self, between: tuple[str, str] | None = None) -> tuple[Fault, ...]:
         """Return what is wrong with the store, as the server's gate would say it.
@@ -612,12 +682,13 @@ class Store:
         status: str,
         successor: str | Version | ModelVersion | None,
         reason: str | None,
+        sign: bool | None,
     ) -> tuple[Event, ...]:
         from gitmodelstore.operations.lifecycle import retire
 
         return retire(
             self._repository,
-            self._writer(),
+            self._writer(sign),
             ref,
             status,
             successor=successor,
@@ -633,7 +704,7 @@ class Store:
             self._who_reads = reader_of(self._trusted, cache=self._cache)
         return self._who_reads
 
-    def _writer(self) -> Writer:
+    def _writer(self, sign: bool | None = None) -> Writer:
         if self._identities is None:
             author, _ = read_identity(self._repository.common_dir, "AUTHOR")
             committer, _ = read_identity(self._repository.common_dir, "COMMITTER")
@@ -641,7 +712,8 @@ class Store:
         durable = self._durable
         if durable is None:
             durable = self._repository.setting("store.durable") != "false"
-        return Writer(*self._identities, self._now(), self._notify, durable, self._wait_seconds)
+        writer = Writer(*self._identities, self._now(), self._notify, durable, self._wait_seconds)
+        return signing(writer, self._repository, sign)
 
 
 def _clock() -> datetime:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pygit2
 import pytest
+from pygit2.enums import ConfigLevel
+
+from tests.keys import desk, keys
+
+__all__ = ["desk", "keys"]
 
 WITHOUT_HOOKS = {
     "GIT_CONFIG_COUNT": "1",
@@ -24,6 +30,8 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     for name in ("COLUMNS", "LINES", "PAGER", "LESS", "EDITOR", "VISUAL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))
+    for level, path in (("GLOBAL", str(home)), ("XDG", ""), ("SYSTEM", "")):
+        pygit2.settings.search_path[ConfigLevel[level]] = path  # it has read HOME once and for all
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("NO_COLOR", "1")
     # What is committed by hand in tests is mostly wrong on purpose; tests/gate tries the hooks.

@@ -10,6 +10,7 @@ from gitmodelstore.values.moment import format_moment
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
@@ -27,6 +28,7 @@ def version_document(version: ModelVersion) -> dict[str, Any]:
 
 
 def event_document(event: Event) -> dict[str, Any]:
+    approved = {"approved_for": event.approved_for} if event.approved_for else {}
     return {
         "kind": event.kind,
         "model": event.model,
@@ -39,6 +41,18 @@ def event_document(event: Event) -> dict[str, Any]:
         "replay": event.replay,
         "override": event.override,
         "commit": event.commit,
+        **approved,
+    }
+
+
+def approval_document(approval: Approval) -> dict[str, Any]:
+    return {
+        "status": approval.status,
+        "manifest_sha256": approval.manifest_sha256,
+        "when": format_moment(approval.when),
+        "who": approval.who,
+        "why": approval.why,
+        "commit": approval.commit,
     }
 
 

@@ -63,6 +63,8 @@ def _blocks(events: Iterable[Event], paint: Paint) -> Iterator[str]:
 
 def _move(event: Event, paint: Paint) -> str:
     """What happened, with the status that it led to and the one before."""
+    if event.approved_for is not None:
+        return paint.status(event.approved_for, f"{event.kind} for {event.approved_for}")
     said = event.kind.replace("-", " ")
     if event.after not in (None, event.kind):
         said += f" to {event.after}"

@@ -7,9 +7,10 @@ import click
 from gitmodelstore.cli.moves import tell
 from gitmodelstore.cli.render import state
 from gitmodelstore.cli.session import Session
-from gitmodelstore.cli.usage import trusting
+from gitmodelstore.cli.usage import signed, trusting
 
 
+@signed
 @trusting
 @click.command("promote")
 @click.argument("words", nargs=-1, required=True, metavar="REF... STATUS")
@@ -27,6 +28,7 @@ def promote(
     reason: str | None,
     force: bool,
     replay: bool | None,
+    sign: bool | None,
 ) -> None:
     """Give the version REF, or one each of several models, the status STATUS.
 
@@ -42,7 +44,7 @@ def promote(
     if not refs:
         raise click.UsageError(f"'{status}' alone: promote needs a version and a status")
     store = session.store()
-    events = store.promote(refs, status, reason=reason, force=force, replay=replay)
+    events = store.promote(refs, status, reason=reason, force=force, replay=replay, sign=sign)
     moved = {(event.model, event.version) for event in events}
     versions = [store.version(ref) for ref in refs] if len(moved) < len(refs) else []
     unchanged = [

@@ -11,7 +11,7 @@ import click
 from gitmodelstore.cli.documents import version_document
 from gitmodelstore.cli.render import ABBREVIATED
 from gitmodelstore.cli.session import Session
-from gitmodelstore.cli.usage import trusting
+from gitmodelstore.cli.usage import signed, trusting
 from gitmodelstore.errors import InvalidInput, InvalidMetric
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def _number(name: str, text: str) -> float | int:
 
 
 @trusting
+@signed
 @click.command("register")
 @click.argument("name")
 @click.argument("file")
@@ -120,6 +121,7 @@ def register(session: Session, /, name: str, file: str, **options: Any) -> None:
         "allow_backport": options["allow_backport"],
         "if_changed": options["if_changed"],
         "run": not options["no_run"],
+        "sign": options["sign"],
     }
     store = session.store()
     code = None if options["no_code"] else _code(options["code"])

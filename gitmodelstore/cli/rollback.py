@@ -6,10 +6,11 @@ import click
 
 from gitmodelstore.cli.moves import tell
 from gitmodelstore.cli.session import Session
-from gitmodelstore.cli.usage import trusting
+from gitmodelstore.cli.usage import signed, trusting
 
 
 @trusting
+@signed
 @click.command("rollback")
 @click.argument("name")
 @click.option("--to", metavar="VERSION", help="this one; else the last good one before")
@@ -18,7 +19,13 @@ from gitmodelstore.cli.usage import trusting
 @click.option("--reason", metavar="TEXT", help="why; the log tells it")
 @click.pass_obj
 def rollback(
-    session: Session, name: str, to: str | None, keep: bool, no_replay: bool, reason: str | None
+    session: Session,
+    name: str,
+    to: str | None,
+    keep: bool,
+    no_replay: bool,
+    reason: str | None,
+    sign: bool | None,
 ) -> None:
     """Put the production version before back, and withdraw the present one.
 
@@ -30,4 +37,5 @@ def rollback(
     if no_replay and not (reason or "").strip():
         raise click.UsageError("--no-replay needs a --reason")
     store = session.store()
-    tell(session, store.rollback(name, to=to, keep=keep, replay=not no_replay, reason=reason))
+    events = store.rollback(name, to=to, keep=keep, replay=not no_replay, reason=reason, sign=sign)
+    tell(session, events)

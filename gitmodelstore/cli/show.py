@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.documents import holding_document
+from gitmodelstore.cli.documents import approval_document, holding_document
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import StoreError
 
@@ -31,10 +31,13 @@ def show(session: Session, ref: str) -> None:
     manifest = store.show(version)
     holding = store.which(version)
     parent = _parent(session, store, manifest)
+    approvals = store.approvals(version)
     if session.json:
-        session.document(_document(holding, manifest, parent))
+        document = _document(holding, manifest, parent)
+        document["approvals"] = [approval_document(approval) for approval in approvals]
+        session.document(document)
         return
-    session.pages(summary(holding, manifest, parent, session.paint()))
+    session.pages(summary(holding, manifest, parent, session.paint(), approvals))
 
 
 def _parent(session: Session, store: Store, manifest: Manifest) -> Manifest | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gitmodelstore.checks.approvals import Approval
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import (
     ABBREVIATED,
@@ -34,7 +35,11 @@ _WIDEST = 100  # columns; longer lines are hard to read
 
 
 def summary(
-    holding: Holding, manifest: Manifest, parent: Manifest | None, paint: Paint
+    holding: Holding,
+    manifest: Manifest,
+    parent: Manifest | None,
+    paint: Paint,
+    approvals: Sequence[Approval] = (),
 ) -> Iterator[str]:
     """Yield the lines of `gms show`.
 
@@ -43,10 +48,11 @@ def summary(
         manifest: what it is made of.
         parent: its parent's manifest; None without one.
         paint: how to colour.
+        approvals: who says that it may come to which status.
     """
     room = min(columns_of_terminal() or _WIDEST, _WIDEST)
     sections = (
-        _identity(holding, manifest, paint),
+        _identity(holding, manifest, paint, approvals),
         _message(manifest),
         _pipeline(manifest, room),
         _metrics(manifest, parent),
@@ -71,13 +77,18 @@ def _fact(label: str, text: str) -> str:
     return f"  {label:<{_LABEL}}{text}"
 
 
-def _identity(holding: Holding, manifest: Manifest, paint: Paint) -> Iterator[str]:
+def _identity(
+    holding: Holding, manifest: Manifest, paint: Paint, approvals: Sequence[Approval]
+) -> Iterator[str]:
     version = holding.version
     status = paint.status(version.status, state(version.status))
     yield f"{paint.bold(str(version))} is {status} since {moment(holding.since)}"
     if holding.why:
         yield _fact("why", visible(holding.why))
     yield _fact("registered", f"{moment(manifest.created_at)} by {visible(manifest.author)}")
+    for approval in approvals:
+        who = f"{moment(approval.when)} by {visible(approval.who)}"
+        yield _fact("approved", f"for {visible(approval.status)} {who}")
     yield _fact("trained", moment(manifest.trained_at))
     yield _fact("parent", str(manifest.parent or "none: the first version"))
     yield _fact("commit", paint.yellow(version.commit))

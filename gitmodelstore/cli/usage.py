@@ -62,6 +62,18 @@ def trusting(command: click.Command) -> click.Command:
     return command
 
 
+def signed(command: click.Command) -> click.Command:
+    """Give a command that writes commits the option --sign; it is handed on as `sign`."""
+    command.params.append(
+        click.Option(
+            ["--sign/--no-sign"],
+            default=None,
+            help="sign what is written; else as git is configured",
+        )
+    )
+    return command
+
+
 def as_error(error: click.UsageError, command: str | None) -> tuple[str, str | None]:
     """Return the message and the hint for a command line that cannot be understood.
 

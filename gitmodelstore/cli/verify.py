@@ -12,6 +12,7 @@ import click
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import counted, cut, number, visible
 from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.signatures import signature_document, signature_lines
 from gitmodelstore.cli.usage import trusting
 from gitmodelstore.values.sample import DIFFERENT, WITHIN
 
@@ -31,6 +32,7 @@ _MOST_ANSWER = 40  # characters
 @click.option("--replay", is_flag=True, help="ask the pipeline its sample again, and compare")
 @click.option("--test", metavar="FILE", help="compute its metrics again: CSV or Parquet")
 @click.option("--target", metavar="NAME", help="column of FILE with the true answers")
+@click.option("--signatures", is_flag=True, help="verify who has signed it")
 @click.pass_obj
 def verify(
     session: Session,
@@ -39,13 +41,16 @@ def verify(
     replay: bool,
     test: str | None,
     target: str | None,
+    signatures: bool,
 ) -> None:
     """Verify every file of the version REF against its manifest and its tag.
 
     --replay and --test load the pipeline, unless its bytes are not the ones that were
-    released. The exit code is 1 when a version
-    is faulty, or its answers or metrics are different.
+    released. --signatures asks your own list of allowed signers, without REF of every
+    version. The exit code is 1 when a version is faulty, or not validly signed, or its
+    answers or metrics are different.
     """
+    all_of_them = all_of_them or (signatures and ref is None)
     if (ref is None) != all_of_them:
         raise click.UsageError("name one version, or give --all")
     if test and all_of_them:
@@ -53,7 +58,11 @@ def verify(
     if target and not test:
         raise click.UsageError("--target needs --test FILE")
     found = session.store().verify(
-        ref, replay=replay, test=Path(test) if test else None, target=target
+        ref,
+        replay=replay,
+        test=Path(test) if test else None,
+        target=target,
+        signatures=signatures,
     )
     if session.json:
         versions = [_document(version) for version in found.versions]
@@ -82,6 +91,7 @@ def _lines(version: Verified, replayed: bool, paint: Paint) -> Iterator[str]:
     if version.replay is not None:
         yield from _differences(version.replay)
     yield from _metrics(version.metrics or (), paint)
+    yield from signature_lines(version.signatures or (), paint)
 
 
 def _answers(replay: Replay, paint: Paint) -> str:
@@ -157,6 +167,9 @@ def _document(version: Verified) -> dict[str, Any]:
             }
             for metric in version.metrics
         ],
+        "signatures": None
+        if version.signatures is None
+        else [signature_document(signature) for signature in version.signatures],
     }
 
 

@@ -6,14 +6,18 @@ import click
 
 from gitmodelstore.cli.moves import tell
 from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.usage import signed
 
 
+@signed
 @click.command("withdraw")
 @click.argument("ref")
 @click.option("--successor", metavar="VERSION", help="who takes over what it holds")
 @click.option("--reason", metavar="TEXT", help="why; the log tells it")
 @click.pass_obj
-def withdraw(session: Session, ref: str, successor: str | None, reason: str | None) -> None:
+def withdraw(
+    session: Session, ref: str, successor: str | None, reason: str | None, sign: bool | None
+) -> None:
     """Mark the version REF as bad: from then on only its exact number finds it.
 
     Its files stay, and loading it warns. The version in production can be withdrawn
@@ -21,5 +25,5 @@ def withdraw(session: Session, ref: str, successor: str | None, reason: str | No
     """
     store = session.store()
     version = store.version(ref)
-    events = store.withdraw(version, successor=successor, reason=reason)
+    events = store.withdraw(version, successor=successor, reason=reason, sign=sign)
     tell(session, events, [] if events else [f"{version} is withdrawn already"])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from gitmodelstore.errors import FormatError
+from gitmodelstore.operations.approvals import approval_event, says_approved
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.difference import changes_between
 from gitmodelstore.values.events import Event, events_of
@@ -18,13 +19,17 @@ NOTHING = EMPTY.render()  # what a commit without a registry.json counts as
 
 
 def log(snapshot: Snapshot, model: str | None = None) -> Iterator[Event]:
-    """Yield the events of the store, or of one model, newest first.
+    """Yield the events of the store, or of one model, approvals too, newest first.
 
     Within a commit: by model, highest version first.
     """
     for commit, all_changes in _steps(snapshot):
         changes = [change for change in all_changes if model in (None, change.model)]
-        if changes:
+        if not all_changes:
+            approval = approval_event(snapshot.repository, commit)
+            if approval is not None and model in (None, approval.model):
+                yield approval
+        elif changes:
             yield from events_of(
                 changes, commit.message, commit=commit.oid, when=commit.when, who=commit.author
             )
@@ -64,6 +69,7 @@ def has_held(snapshot: Snapshot, model: str, version: Version, status: str) -> b
 def _steps(snapshot: Snapshot) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
     """Yield each commit that changed registry.json, newest first, with what it changed.
 
+    So is each that says that it approves something, which changes nothing.
     Where somebody left a registry that is none, the one before it counts.
     """
     repository = snapshot.repository
@@ -79,7 +85,7 @@ def _steps(snapshot: Snapshot) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
         except FormatError:
             later = _passed_over(later, commit, data)
             continue
-        if changes:
+        if changes or says_approved(later[0]):
             yield later[0], changes
         later = (commit, data)
     if later is not None:

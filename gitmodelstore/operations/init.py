@@ -13,7 +13,7 @@ from gitmodelstore.errors import CannotWork, InvalidInput, NotAStore, StoreError
 from gitmodelstore.operations.discover import is_store
 from gitmodelstore.operations.hosts import Host
 from gitmodelstore.operations.hosts import host as host_named
-from gitmodelstore.operations.writer import Writer
+from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing import disk, hooks, lock, refs, worktree
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import (
@@ -168,6 +168,7 @@ def _first_commit(repository: Repository, writer: Writer, further: Mapping[str, 
             author=writer.author,
             committer=writer.committer,
             when=writer.when,
+            sign=signing(writer, repository, None).sign_commit,
         )
         # As in `publish`: files first, so that a death in between leaves nothing to revert.
         for tree in worktree.on_branch(repository):

@@ -101,6 +101,7 @@ def _publish(
             author=writer.author,
             committer=writer.committer,
             when=writer.when,
+            sign=writer.sign_commit,
         )
         tags = _write_tags(repository, commit, wanted, writer)
         if _swap(snapshot, commit, tags, wanted, writer, held):
@@ -173,7 +174,14 @@ def _write_tags(
     repository: Repository, commit: str, wanted: Draft, writer: Writer
 ) -> dict[str, str]:
     return {
-        name: repository.write_tag(name, commit, message, tagger=writer.committer, when=writer.when)
+        name: repository.write_tag(
+            name,
+            commit,
+            message,
+            tagger=writer.committer,
+            when=writer.when,
+            sign=writer.sign_tag,
+        )
         for name, message in wanted.tags.items()
     }
 

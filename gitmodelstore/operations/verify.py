@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.folder import FileFacts, folder_faults
 from gitmodelstore.checks.tree import file_faults
-from gitmodelstore.errors import FeatureMismatch, FormatError, InvalidInput, StoreError
+from gitmodelstore.errors import (
+    FeatureMismatch,
+    FormatError,
+    IntegrityError,
+    InvalidInput,
+    MissingObject,
+    StoreError,
+)
 from gitmodelstore.operations.load import load, read_verified
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
@@ -20,6 +27,7 @@ from gitmodelstore.values.sample import DIFFERENT, Sample
 from gitmodelstore.values.version import Version
 
 if TYPE_CHECKING:
+    from gitmodelstore.operations.signatures import Signature, Signatures
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.pipelines.replay import Replay
     from gitmodelstore.pipelines.retest import Retested
@@ -29,13 +37,14 @@ if TYPE_CHECKING:
 class Asked:
     """What is to be done besides verifying the bytes; `Store.verify` says what each means.
 
-    `reader` is who loads, as in `load`.
+    `reader` is who loads, as in `load`; `signatures` verifies them, None leaves it out.
     """
 
     replay: bool = False
     test: Any = None
     target: str | None = None
     reader: Reader | None = None
+    signatures: Signatures | None = None
 
     @property
     def loads(self) -> bool:
@@ -55,6 +64,7 @@ class Verified:
             sample, or it could not be loaded.
         metrics: those recorded and computed again; None when that was not asked, or it
             could not be loaded.
+        signatures: who has signed it; None when that was not asked, or it cannot be read.
     """
 
     model: str
@@ -64,6 +74,7 @@ class Verified:
     faults: tuple[str, ...]
     replay: Replay | None = None
     metrics: tuple[Retested, ...] | None = None
+    signatures: tuple[Signature, ...] | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -72,6 +83,7 @@ class Verified:
             not self.faults
             and (self.replay is None or self.replay.outcome != DIFFERENT)
             and all(metric.is_same for metric in self.metrics or ())
+            and all(one.outcome.is_valid for one in self.signatures or () if one.is_needed)
         )
 
     def __str__(self) -> str:
@@ -163,7 +175,13 @@ def _verify(snapshot: Snapshot, model: str, version: Version, asked: Asked) -> V
             raise  # of the test data, not of the version
         except StoreError as error:
             faults.append(str(error))
-    return Verified(model, version, status, sound, tuple(faults), replayed, metrics)
+    signed = None
+    if asked.signatures is not None:
+        try:
+            signed = asked.signatures.of(found)
+        except (IntegrityError, MissingObject) as error:
+            faults.append(str(error))
+    return Verified(model, version, status, sound, tuple(faults), replayed, metrics, signed)
 
 
 def _tag_faults(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:

@@ -9,7 +9,7 @@ from itertools import takewhile
 from gitmodelstore.operations.history import log
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.values.events import Event
+from gitmodelstore.values.events import APPROVED, Event
 from gitmodelstore.values.model_version import Holding, ModelVersion
 from gitmodelstore.values.reference import Reference
 
@@ -42,5 +42,9 @@ def _next(snapshot: Snapshot, version: ModelVersion, commit: str) -> datetime | 
 
 
 def _of(snapshot: Snapshot, version: ModelVersion) -> Iterator[Event]:
-    """Yield the events of one version, newest first."""
-    return (event for event in log(snapshot, version.model) if event.version == version.version)
+    """Yield the moves of one version, newest first."""
+    return (
+        event
+        for event in log(snapshot, version.model)
+        if event.version == version.version and event.kind != APPROVED
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gitmodelstore.plumbing.identity import Identity
+from gitmodelstore.plumbing.repository import Repository, Sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Writer:
         notify: takes what the caller should be told besides the result.
         durable: whether to return only when it is on disk.
         wait_seconds: how long to wait for another writer.
+        sign_commit, sign_tag: make the signature of what is written; None for none.
     """
 
     author: Identity
@@ -27,3 +29,32 @@ class Writer:
     notify: Callable[[str], None]
     durable: bool = True
     wait_seconds: float = 30.0
+    sign_commit: Sign | None = None
+    sign_tag: Sign | None = None
+
+
+def signing(writer: Writer, repository: Repository, wanted: bool | None) -> Writer:
+    """Return a writer that signs what it is to sign.
+
+    Args:
+        writer: who writes.
+        repository: whose configuration counts.
+        wanted: whether to sign; None where git is configured to, by `commit.gpgsign`,
+            `tag.gpgsign` or `tag.forceSignAnnotated`. Without that no process is started.
+    """
+    commits = repository.flag("commit.gpgsign") if wanted is None else wanted
+    tags = wanted
+    if tags is None:
+        tags = repository.flag("tag.gpgsign") or repository.flag("tag.forcesignannotated")
+    if not (commits or tags):
+        return writer
+    sign = _signer(writer, repository)
+    return replace(writer, sign_commit=sign if commits else None, sign_tag=sign if tags else None)
+
+
+def _signer(writer: Writer, repository: Repository) -> Sign:
+    from gitmodelstore.plumbing import signing as ssh
+    from gitmodelstore.plumbing.signing_settings import Settings
+
+    settings = Settings.read(repository.common_dir)
+    return lambda payload: ssh.sign(payload, settings, writer.committer)

@@ -8,7 +8,7 @@ models; how refs move is `refs`' business.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,6 +20,7 @@ from pygit2.enums import RepositoryOpenFlag
 from gitmodelstore.errors import (
     CannotWrite,
     CorruptStore,
+    GitFailed,
     IntegrityError,
     MissingObject,
     NotAStore,
@@ -30,12 +31,14 @@ from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.packs import Packs
 from gitmodelstore.values.layout import large_file_path
 from gitmodelstore.values.objects import FOLDER, Commit, Entry, Tag
+from gitmodelstore.values.signed import with_signature
 
 if TYPE_CHECKING:
     from gitmodelstore.plumbing.identity import Identity
 
 _MOST_REMEMBERED = 1 << 14
 T = TypeVar("T")
+Sign = Callable[[bytes], bytes]  # the bytes of a commit or tag to their armored signature
 
 # What libgit2 says of damage; of a pack's index whose numbers are wild, any of the last three.
 _DAMAGE = (loose.Damaged, pygit2.GitError, ValueError, OSError, MemoryError)
@@ -117,6 +120,20 @@ class Repository:
         """Return a value of git's configuration, None when it is not set."""
         config = self._handle.config
         return str(config[name]) if name in config else None
+
+    def flag(self, name: str) -> bool:
+        """Return a value of git's configuration that is true or false; False when it is not set.
+
+        Raises:
+            GitFailed: it is neither.
+        """
+        config = self._handle.config
+        try:
+            return name in config and config.get_bool(name)
+        except (pygit2.GitError, ValueError) as error:
+            raise GitFailed(
+                f"git's setting {name} is neither true nor false", hint=f"git config {name} true"
+            ) from error
 
     def configure(self, settings: Mapping[str, str]) -> None:
         """Set values in the repository's own configuration."""
@@ -213,6 +230,15 @@ class Repository:
             when=_when(held.committer),
             message=held.message,
         )
+
+    def raw(self, oid: str) -> bytes:
+        """Return the content of a commit or tag object as git keeps it, signature and all.
+
+        Raises:
+            MissingObject, IntegrityError: it is not here, or damaged.
+        """
+        with _reading(oid):
+            return bytes(self._object(oid).read_raw())
 
     def find_commit(self, prefix: str) -> str | None:
         """Return the commit whose id begins with `prefix`; None for none or several."""
@@ -428,18 +454,33 @@ class Repository:
         author: Identity,
         committer: Identity,
         when: datetime,
+        sign: Sign | None = None,
     ) -> str:
-        """Store a commit that no ref names yet and return its id."""
+        """Store a commit that no ref names yet and return its id.
+
+        Args:
+            tree, parents, message, author, committer, when: what it says.
+            sign: makes the signature of its bytes; None leaves it unsigned.
+        """
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
         lines += [f"author {author.at(when)}", f"committer {committer.at(when)}", "", message]
-        return self._write("commit", "\n".join(lines).encode())
+        data = "\n".join(lines).encode()
+        return self._write("commit", with_signature(data, sign(data)) if sign else data)
 
     def write_tag(
-        self, name: str, commit: str, message: str, *, tagger: Identity, when: datetime
+        self,
+        name: str,
+        commit: str,
+        message: str,
+        *,
+        tagger: Identity,
+        when: datetime,
+        sign: Sign | None = None,
     ) -> str:
-        """Store an annotated tag that no ref names yet and return its id."""
+        """Store an annotated tag that no ref names yet and return its id; `sign` as above."""
         lines = [f"object {commit}", "type commit", f"tag {name}", f"tagger {tagger.at(when)}"]
-        return self._write("tag", "\n".join([*lines, "", message]).encode())
+        data = "\n".join([*lines, "", message]).encode()
+        return self._write("tag", data + sign(data) if sign else data)
 
     def _write(self, kind: loose.Kind, data: bytes | memoryview, level: int = loose.FAST) -> str:
         with writing(self.common_dir):

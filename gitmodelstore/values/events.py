@@ -21,6 +21,7 @@ REGISTERED = "registered"
 PROMOTED = "promoted"
 ROLLED_BACK = "rolled-back"
 REMOVED = "removed"
+APPROVED = "approved"  # moves nothing: a signed statement that a version may come to a status
 KINDS = (REGISTERED, PROMOTED, ARCHIVED, WITHDRAWN, ROLLED_BACK, REMOVED)
 
 # An override may come without its reason, so that the checks can say so.
@@ -31,10 +32,10 @@ _TRAILER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of one version's status.
+    """One change of one version's status, or an approval of one.
 
     Attributes:
-        kind: one of KINDS.
+        kind: one of KINDS, or APPROVED.
         model, version: which version.
         before: its status until then; None when it was registered.
         after: its status from then on; None when it was removed by hand.
@@ -45,6 +46,8 @@ class Event:
         replay: what asking its sample again gave then: "identical", "within tolerance" or
             "different"; None where that is not recorded.
         override: the reason for which it passed a gate that it did not meet; None elsewhere.
+        approved_for: of an approval, which changes no status, the status that the version
+            may come to; None of everything else.
     """
 
     kind: str
@@ -58,11 +61,14 @@ class Event:
     why: str | None
     replay: str | None = None
     override: str | None = None
+    approved_for: str | None = None
 
     def __str__(self) -> str:
         """Return one line, as `churn 1.2.0 promoted: registered -> production (better)`."""
-        moved = " -> ".join(status for status in (self.before, self.after) if status)
         why = f" ({self.why})" if self.why else ""
+        if self.approved_for is not None:
+            return f"{self.model} {self.version} {self.kind} for {self.approved_for}{why}"
+        moved = " -> ".join(status for status in (self.before, self.after) if status)
         return f"{self.model} {self.version} {self.kind}: {moved}{why}"
 
 
@@ -204,6 +210,8 @@ def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
                 groups[-1][found["key"] or "Override"] = found["text"].strip()
         reason = groups[-1].get("Reason") if groups else None
         for group in groups:
+            if group["Event"] == APPROVED:  # which says nothing of a move in the same commit
+                continue
             yield (
                 (group.get("Model", ""), group.get("Version", "")),
                 Explained(

@@ -82,6 +82,7 @@ class TestVerify:
                     "faults": [],
                     "replay": None,
                     "metrics": None,
+                    "signatures": None,
                 }
             ],
         }

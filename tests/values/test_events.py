@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitmodelstore.checks.approvals import approval_text
 from gitmodelstore.values.events import (
     KINDS,
     NOTHING,
@@ -129,6 +130,13 @@ def test_a_squash_keeps_the_reason_of_each_of_its_messages():
         ("archived", "better"),
         ("promoted", "to try it"),
     ]
+
+
+def test_a_squash_of_a_move_and_an_approval_of_one_version_is_the_move():
+    approval = approval_text("churn", "1.1.0", "production", "ab" * 32, "looks good")
+    message = f"Release (#12)\n\n{write_trailers({PROMOTED: 'promoted'}, 'better')}\n\n{approval}"
+
+    assert told(message, PROMOTED) == [("promoted", "better")]
 
 
 def test_a_squash_of_two_moves_of_one_version_is_the_difference_alone():

@@ -1,0 +1,475 @@
+"""Approvals: who says that a version may come to a status, and whose word counts."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import datetime, timedelta, timezone
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore import Store
+from gitmodelstore.checks.approvals import approval_faults, move_faults, tally
+from gitmodelstore.checks.signatures import UNSIGNED, Outcome, people
+from gitmodelstore.errors import InvalidInput, LifecycleError, SignatureError, VersionNotFound
+from gitmodelstore.operations.signatures import Signatures
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing import refs
+from tests.keys import Person
+from tests.store.test_signatures import hash_object, raw_of
+
+MARCH = datetime(2026, 3, 3, 12, tzinfo=timezone.utc)
+
+
+class House:
+    """A store in which people take turns, an hour each time."""
+
+    def __init__(self, place: Path, desk) -> None:
+        self.place, self.desk, self._hour = place, desk, count()
+
+    def store(self, person: Person | None = None, *, sign: bool = True) -> Store:
+        if person is not None:
+            self.desk.sit_down(person, sign=sign)
+        now = MARCH + timedelta(hours=next(self._hour))
+        return Store.open(self.place, durable=False, now=lambda: now)
+
+    def approve(self, person: Person, status: str = "production") -> str:
+        return self.store(person).approve("churn@1.0.0", status).commit
+
+    def tally(self, promoter: Person | str = "Linus Pauling <linus@example.org>"):
+        """Who counts where `promoter` moves churn 1.0.0 to production, and who does not, why."""
+        store = self.store()
+        snapshot = Snapshot.now(store._repository)
+        version = store.version("churn@1.0.0")
+        found = Signatures(snapshot).tally(version, "production", str(promoter))
+        return (
+            [", ".join(outcome.signers) for _, outcome in found.counted],
+            [why for _, why in found.passed_over],
+        )
+
+
+@pytest.fixture
+def house(tmp_path, desk, fitted, monkeypatch) -> House:
+    """churn 1.0.0 was registered by Ada; everybody but Mallory is allowed to sign."""
+    desk.allow(desk.ada, desk.grace, desk.linus)
+    monkeypatch.setenv("GIT_COMMITTER_DATE", (MARCH - timedelta(days=1)).isoformat())
+    Store.init(tmp_path / "store")
+    monkeypatch.delenv("GIT_COMMITTER_DATE")
+    found = House(tmp_path / "store", desk)
+    found.store(desk.ada).register(fitted, "churn", code=None)
+    return found
+
+
+class TestApprove:
+    def test_an_approval_is_a_signed_commit_that_changes_no_file(self, house, desk, git):
+        event = house.store(desk.grace).approve("churn@1.0.0", "production", reason="read  it\nall")
+
+        assert str(event) == "churn 1.0.0 approved for production (read it all)"
+        assert (event.who, event.before, event.after) == (
+            str(desk.grace),
+            "registered",
+            "registered",
+        )
+        git(house.place, "verify-commit", event.commit)
+        assert git(house.place, "diff", "--stat", "main~1", "main") == ""
+        assert git(house.place, "status", "--porcelain") == ""
+        manifest = subprocess.check_output(
+            ["sha256sum", "models/churn/manifest.json"], cwd=house.place, text=True
+        )
+        assert git(house.place, "log", "-1", "--format=%B", "main") == (
+            "approve churn 1.0.0 for production\n\nEvent: approved\nModel: churn\n"
+            f"Version: 1.0.0\nStatus: production\nManifest-SHA256: {manifest.split()[0]}\n"
+            "Reason: read it all\n\n"
+        )
+
+    def test_it_moves_nothing(self, house, desk):
+        before = house.store().which("churn@1.0.0")
+        house.approve(desk.grace)
+
+        assert house.store().which("churn@1.0.0") == before
+
+    def test_the_log_tells_it(self, house, desk):
+        house.approve(desk.grace)
+        house.store(desk.linus).promote("churn@1.0.0", "production")
+
+        assert [str(event) for event in house.store().log("churn")] == [
+            "churn 1.0.0 promoted: registered -> production",
+            "churn 1.0.0 approved for production",
+            "churn 1.0.0 registered: registered",
+        ]
+        assert list(house.store().log("churn")) == list(house.store().log())
+
+    def test_it_is_signed_though_git_is_not_configured_to(self, house, desk, git):
+        event = house.store(desk.grace, sign=False).approve("churn@1.0.0", "production")
+
+        git(house.place, "verify-commit", event.commit)
+
+    def test_whoever_has_approved_already_writes_nothing(self, house, desk, git):
+        first = house.approve(desk.grace)
+
+        assert house.approve(desk.grace) == first
+        assert git(house.place, "rev-parse", "main").strip() == first
+
+    def test_whose_key_was_revoked_may_approve_again_with_another(self, house, desk):
+        first = house.approve(desk.grace)
+        desk.revoke(desk.grace)
+        renewed = desk.grace._replace(key=desk.mallory.key)
+        desk.allow(renewed)
+
+        second = house.approve(renewed)
+
+        assert second != first
+        assert house.tally() == (
+            ["grace@example.org"],
+            [f"signed with the revoked key {desk.grace.fingerprint} of grace@example.org"],
+        )
+
+    def test_in_a_bare_store(self, bare_store, desk, fitted, git):
+        version = bare_store.register(fitted, "churn", code=None)
+        desk.sit_down(desk.grace)
+
+        event = Store.open(bare_store.path).approve(version, "production")
+
+        assert git(bare_store.path, "rev-parse", "main").strip() == event.commit
+
+    @pytest.mark.parametrize(
+        ("ref", "status", "error", "message"),
+        [
+            ("churn@1.0.0", "prod", LifecycleError, "'prod' is not a status of this store"),
+            ("churn@9.0.0", "staging", VersionNotFound, "no version '9.0.0' of 'churn'"),
+        ],
+    )
+    def test_what_is_not_there(self, house, desk, git, ref, status, error, message):
+        before = git(house.place, "for-each-ref")
+
+        with pytest.raises(error) as caught:
+            house.store(desk.grace).approve(ref, status)
+
+        assert str(caught.value) == message
+        assert git(house.place, "for-each-ref") == before
+
+    def test_a_model_names_no_version(self, house, desk):
+        house.store(desk.grace).promote("churn@1.0.0", "production")
+
+        with pytest.raises(VersionNotFound) as caught:
+            house.store(desk.grace).approve("churn", "staging")
+
+        assert str(caught.value) == "which version of 'churn' may come to staging?"
+        assert caught.value.hint == "name it, as in: gms approve churn@1.0.0 staging"
+
+    def test_the_author_is_told_that_it_would_not_count(self, house, desk):
+        with pytest.raises(LifecycleError) as caught:
+            house.approve(desk.ada)
+
+        assert str(caught.value) == (
+            "churn 1.0.0 was registered by Ada Lovelace <ada@example.org>, "
+            "whose own approval does not count"
+        )
+        assert caught.value.hint == (
+            "ask somebody else to type: gms approve churn@1.0.0 production"
+        )
+
+    def test_a_withdrawn_version(self, house, desk):
+        house.store(desk.ada).withdraw("churn@1.0.0")
+
+        with pytest.raises(LifecycleError) as caught:
+            house.approve(desk.grace)
+
+        assert str(caught.value) == "churn 1.0.0 was withdrawn"
+
+    def test_a_hidden_character_in_the_reason(self, house, desk):
+        with pytest.raises(InvalidInput) as caught:
+            house.store(desk.grace).approve("churn@1.0.0", "staging", reason="fine\u202e")
+
+        assert str(caught.value) == "the reason holds the hidden character U+202E"
+
+    def test_without_a_key_nothing_is_written(self, house, desk, git):
+        house.store(desk.grace)
+        git(house.place, "config", "--global", "--unset", "user.signingkey")
+        before = git(house.place, "for-each-ref")
+
+        with pytest.raises(SignatureError):
+            house.store().approve("churn@1.0.0", "production")
+
+        assert git(house.place, "for-each-ref") == before
+
+
+@pytest.mark.parametrize("place", ["store", "bare_store"])
+def test_an_approval_that_was_interrupted_leaves_nothing_in_the_way(
+    request, place, desk, fitted, git, monkeypatch
+):
+    store = request.getfixturevalue(place)
+    store.register(fitted, "churn", code=None)
+    before = git(store.path, "for-each-ref")
+    desk.sit_down(desk.grace)
+    with monkeypatch.context() as broken:
+        broken.setattr(refs, "advance", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            Store.open(store.path).approve("churn@1.0.0", "production")
+    assert git(store.path, "for-each-ref") == before
+
+    event = Store.open(store.path).approve("churn@1.0.0", "production")
+
+    assert git(store.path, "rev-parse", "main").strip() == event.commit
+    git(store.path, "fsck", "--strict")
+
+
+def interrupt(*_: object, **__: object) -> bool:
+    raise KeyboardInterrupt
+
+
+class TestWhatCounts:
+    def test_nobody(self, house):
+        assert house.tally() == ([], [])
+
+    def test_different_people_count_once_each(self, house, desk):
+        house.approve(desk.grace)
+        house.approve(desk.linus)
+
+        assert house.tally("Sam <sam@example.org>") == (
+            ["linus@example.org", "grace@example.org"],
+            [],
+        )
+
+    def test_the_promoter_does_not_count(self, house, desk):
+        house.approve(desk.linus)
+
+        assert house.tally(desk.linus) == ([], ["who moves the version does not count"])
+
+    def test_the_promoter_does_not_count_under_another_name(self, house, desk):
+        """What a server knows of whoever moves the version: the key, too."""
+        house.approve(desk.linus._replace(name="Sam", email="sam@example.org"))
+        key = Outcome(("linus@example.org",), desk.linus.fingerprint).names
+        store = house.store()
+        signatures = Signatures(Snapshot.now(store._repository))
+        found = tally(
+            signatures.approvals(store.version("churn@1.0.0")),
+            model="churn",
+            version="1.0.0",
+            status="production",
+            manifest_sha256=store.approvals("churn@1.0.0")[0].manifest_sha256,
+            author=("ada@example.org",),
+            promoter=people("Zoe <zoe@example.org>") | key,
+        )
+
+        assert [why for _, why in found.passed_over] == ["who moves the version does not count"]
+
+    def test_the_author_does_not_count_under_another_name(self, house, desk):
+        """Ada's key, somebody else's name and address in the commit."""
+        disguised = desk.ada._replace(name="Sam", email="sam@example.org")
+        house.approve(disguised)
+
+        assert house.tally() == ([], ["the author of the version does not count"])
+
+    def test_one_person_with_two_keys_counts_once(self, house, desk):
+        house.approve(desk.grace)
+        other = desk.grace._replace(name="G. Hopper", email="g@example.org", key=desk.mallory.key)
+        desk.allow(desk.grace._replace(key=desk.mallory.key))
+        house.approve(other)
+
+        assert house.tally() == (["grace@example.org"], ["the same person counts once"])
+
+    def test_of_an_unknown_key(self, house, desk):
+        house.approve(desk.mallory)
+
+        assert house.tally() == ([], [f"signed with the unknown key {desk.mallory.fingerprint}"])
+
+    def test_of_a_key_that_had_expired(self, house, desk):
+        desk.allow(desk.mallory, options='valid-before="20260301"')
+        house.approve(desk.mallory)
+
+        assert house.tally() == (
+            [],
+            [
+                f"signed with the key {desk.mallory.fingerprint} of mallory@example.org, "
+                "which was valid until 20260301"
+            ],
+        )
+
+    def test_of_a_revoked_key(self, house, desk):
+        house.approve(desk.grace)
+        desk.revoke(desk.grace)
+
+        assert house.tally() == (
+            [],
+            [f"signed with the revoked key {desk.grace.fingerprint} of grace@example.org"],
+        )
+
+    def test_for_another_status(self, house, desk):
+        house.approve(desk.grace, "staging")
+
+        assert house.tally() == ([], ["it is for staging"])
+
+    def test_from_before_a_withdrawal(self, house, desk):
+        house.approve(desk.grace)
+        house.store(desk.ada).withdraw("churn@1.0.0")
+        house.store(desk.ada).promote("churn@1.0.0", "registered")
+
+        assert house.tally() == ([], [])
+        assert house.store().approvals("churn@1.0.0") == ()
+
+        house.approve(desk.grace)
+        assert house.tally() == (["grace@example.org"], [])
+
+    def test_from_before_a_withdrawal_copied_behind_it(self, house, desk, git):
+        """A cherry-pick is another commit, which Grace has not signed."""
+        signed = house.approve(desk.grace)
+        house.store(desk.ada).withdraw("churn@1.0.0")
+        house.store(desk.ada).promote("churn@1.0.0", "registered")
+        desk.sit_down(desk.mallory, sign=False)
+        git(house.place, "cherry-pick", "--allow-empty", signed)
+
+        assert house.tally() == ([], ["not signed"])
+
+    def test_from_before_a_withdrawal_copied_with_its_signature(self, house, desk, git):
+        signed = raw_of(house.place, "commit", house.approve(desk.grace))
+        house.store(desk.ada).withdraw("churn@1.0.0")
+        house.store(desk.ada).promote("churn@1.0.0", "registered")
+        tip = raw_of(house.place, "commit", "main")
+        head = git(house.place, "rev-parse", "main").strip().encode()
+        tree = tip.partition(b"\n")[0]
+        lines = signed.split(b"\n")
+        moved = b"\n".join([tree, b"parent " + head, *lines[2:]])
+        forged = hash_object(house.place, "commit", moved)
+        git(house.place, "update-ref", "refs/heads/main", forged)
+
+        assert house.tally() == (
+            [],
+            [f"altered: the signature of {desk.grace.fingerprint} is of something else"],
+        )
+
+    @pytest.mark.parametrize(
+        ("old", "new", "why"),
+        [
+            ("Status: production", "Status: staging", "it is for staging"),
+            ("Manifest-SHA256: ", "Manifest-SHA256: 0", "it is of another manifest"),
+        ],
+    )
+    def test_made_by_hand_of_something_else(self, house, desk, git, old, new, why):
+        house.approve(desk.grace)
+        message = git(house.place, "log", "-1", "--format=%B", "main").replace(old, new)
+        git(house.place, "reset", "--hard", "--quiet", "main~1")
+        git(house.place, "commit", "--allow-empty", "--quiet", "-S", "-m", message.strip())
+
+        assert house.tally() == ([], [why])
+
+    def test_made_by_hand_it_is_as_good(self, house, desk, git):
+        house.approve(desk.grace)
+        message = git(house.place, "log", "-1", "--format=%B", "main").strip()
+        git(house.place, "reset", "--hard", "--quiet", "main~1")
+        git(house.place, "commit", "--allow-empty", "--quiet", "-S", "-m", message)
+
+        assert house.tally() == (["grace@example.org"], [])
+
+    def test_in_a_commit_that_changes_a_file_it_is_none(self, house, desk, git):
+        house.approve(desk.grace)
+        message = git(house.place, "log", "-1", "--format=%B", "main").strip()
+        git(house.place, "reset", "--hard", "--quiet", "main~1")
+        (house.place / "README.md").write_text("hello\n")
+        git(house.place, "add", "README.md")
+        git(house.place, "commit", "--quiet", "-S", "-m", message)
+
+        assert house.tally() == ([], [])
+        assert [event.kind for event in house.store().log()] == ["registered"]
+
+    def test_a_pattern_in_the_list_is_whoever_it_fits(self, house, desk):
+        """Who is only known to be of example.org may be the author, or the promoter."""
+        desk.allowed.write_text(
+            f"*@example.org {desk.grace.public}\nada@example.org {desk.ada.public}\n"
+        )
+        house.approve(desk.grace)
+
+        assert house.tally() == ([], ["the author of the version does not count"])
+
+
+def test_verify_lists_approvals_and_does_not_ask_for_them(house, desk):
+    house.approve(desk.grace)
+    house.approve(desk.mallory, "staging")
+    desk.sit_down(desk.linus)
+
+    verification = house.store().verify("churn@1.0.0", signatures=True)
+
+    assert verification.is_sound
+    found = [
+        (one.kind, one.status, str(one.outcome)) for one in verification.versions[0].signatures
+    ]
+    assert found[2:] == [
+        ("approved", "staging", f"signed with the unknown key {desk.mallory.fingerprint}"),
+        ("approved", "production", "signed by grace@example.org"),
+    ]
+
+
+class TestGate:
+    """What a gate's `signed`, `signers` and `approvals` say of a move."""
+
+    MOVE = {"model": "churn", "version": "1.0.0", "status": "production"}  # noqa: RUF012
+    GRACE = Outcome(("grace@example.org", "lead@example.org"), "SHA256:abc")
+
+    def faults(self, house, outcome, *, promoter="Sam <sam@example.org>", **gate):
+        rule = {"signed": False, "signers": (), "approvals": 0, **gate}
+        store = house.store()
+        found = Signatures(Snapshot.now(store._repository)).tally(
+            store.version("churn@1.0.0"), "production", promoter
+        )
+        return [(one.code, one.what) for one in move_faults(outcome, found, **rule, **self.MOVE)]
+
+    def test_nothing_asked(self, house):
+        assert self.faults(house, UNSIGNED) == []
+
+    def test_signed(self, house):
+        assert self.faults(house, UNSIGNED, signed=True) == [("GMS060", "not signed")]
+        assert self.faults(house, self.GRACE, signed=True) == []
+
+    def test_not_valid(self, house):
+        altered = Outcome(code="GMS061", why="altered: …")
+        assert self.faults(house, altered, signed=True) == [("GMS061", "altered: …")]
+
+    def test_signers(self, house):
+        assert self.faults(house, self.GRACE, signers=("Lead@example.org",)) == []
+        assert self.faults(house, self.GRACE, signers=("a@x", "b@x")) == [
+            (
+                "GMS062",
+                "signed by grace@example.org, lead@example.org, "
+                "and only a@x and b@x may move a version to production",
+            )
+        ]
+        assert self.faults(house, UNSIGNED, signers=("a@x",)) == [("GMS060", "not signed")]
+
+    def test_approvals_missing(self, house, desk):
+        mine = house.approve(desk.linus)
+        house.approve(desk.grace)
+
+        assert self.faults(house, self.GRACE, approvals=2, promoter=str(desk.linus)) == [
+            (
+                "GMS063",
+                "1 of 2 approvals of churn 1.0.0 for production (by grace@example.org); "
+                f"{mine[:7]} by Linus Pauling <linus@example.org> does not count: "
+                "who moves the version does not count",
+            )
+        ]
+
+    def test_approvals_there(self, house, desk):
+        house.approve(desk.linus)
+        house.approve(desk.grace)
+
+        assert self.faults(house, Outcome(("sam@example.org",), "SHA256:s"), approvals=2) == []
+
+    def test_where_approvals_are_asked_for_the_move_must_be_signed(self, house, desk):
+        house.approve(desk.grace)
+
+        assert self.faults(house, UNSIGNED, approvals=1) == [("GMS060", "not signed")]
+        assert self.faults(house, None, approvals=1) == []  # before there is a commit
+
+    def test_what_to_type(self, house):
+        store = house.store()
+        found = Signatures(Snapshot.now(store._repository)).tally(
+            store.version("churn@1.0.0"), "production", "Sam <sam@example.org>"
+        )
+        (fault,) = approval_faults(1, found, **self.MOVE, commit="c" * 40)
+
+        assert (fault.what, fault.mend, fault.commit) == (
+            "0 of 1 approvals of churn 1.0.0 for production",
+            "somebody else types: gms approve churn@1.0.0 production",
+            "c" * 40,
+        )
