@@ -11,10 +11,10 @@ needs is imported when the call is made.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as in typing, which takes 7 ms to import: hooks would feel it
 if TYPE_CHECKING:
+    from typing import Any
+
     from gitmodelstore.errors import (
         EnvironmentWarning,
         IntegrityError,
@@ -67,6 +67,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import what a public name needs when it is first used (PEP 562)."""
+    from importlib import import_module
+
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'gitmodelstore' has no attribute '{name}'")

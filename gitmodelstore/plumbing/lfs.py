@@ -3,54 +3,19 @@
 The oid of an LFS object is the SHA-256 of its content, so the pointer in the tree,
 the manifest and the file's name all say the same. Only moving objects between
 machines needs the git-lfs program.
-
-Source of the pointer's format: github.com/git-lfs/git-lfs, docs/spec.md.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.errors import MissingObject
 from gitmodelstore.plumbing import mapped
 from gitmodelstore.plumbing.mapped import Content
 from gitmodelstore.plumbing.verdicts import Verdicts
-
-MOST_POINTER_BYTES = 1024
-_POINTER = re.compile(
-    rb"version https://git-lfs\.github\.com/spec/v1\n"
-    rb"oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,15})\n"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Pointer:
-    """What stands in the tree for a large file.
-
-    Attributes:
-        sha256: of the content, 64 hexadecimal digits.
-        size_bytes: of the content.
-    """
-
-    sha256: str
-    size_bytes: int
-
-    def render(self) -> bytes:
-        """Return the bytes of the pointer file."""
-        return (
-            "version https://git-lfs.github.com/spec/v1\n"
-            f"oid sha256:{self.sha256}\nsize {self.size_bytes}\n"
-        ).encode()
-
-
-def read_pointer(data: bytes | memoryview) -> Pointer | None:
-    """Return the pointer that `data` spells; None when it is some other file."""
-    if len(data) > MOST_POINTER_BYTES:
-        return None
-    found = _POINTER.fullmatch(bytes(data))
-    return Pointer(found[1].decode(), int(found[2])) if found else None
+from gitmodelstore.values.pointer import MOST_POINTER_BYTES as MOST_POINTER_BYTES
+from gitmodelstore.values.pointer import Pointer as Pointer
+from gitmodelstore.values.pointer import read_pointer as read_pointer
 
 
 def object_path(common_dir: Path, sha256: str) -> Path:
