@@ -1,27 +1,29 @@
 """What the commit that is being made holds, read from git's index by the git program.
 
 For hooks that the pre-commit framework runs from a bare clone, without pygit2 and in a
-few milliseconds: nothing but `os` and `subprocess` is imported here at once. Git is
-started with the environment of the hook as it is, since GIT_INDEX_FILE names the index
-that is committed, which is another one under `git commit -a` and `git commit PATH`.
+few milliseconds: nothing that takes time is imported here at once. Git is started with
+the environment of the hook as it is, since GIT_INDEX_FILE names the index that is
+committed, which is another one under `git commit -a` and `git commit PATH`.
 Paths are relative to the working directory, with slashes.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 TYPE_CHECKING = False  # typing's own takes 7 ms to import, which hooks would feel
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from gitmodelstore.checks.folder import FileFacts
 
 MANIFEST, PIPELINE = "manifest.json", "pipeline.joblib"
 _MODEL_FILES = (f":(glob)**/{MANIFEST}", f":(glob)**/{PIPELINE}")
 _MOST_FOLDERS = 100  # from which on the whole index is listed: a command line has an end
 _GITLINK = 0o160000  # a submodule, whose id names no blob
-_PIPE_BYTES = 1 << 20
+_MOST_ASKED = 300  # questions that fit into a pipe, so that none waits for its reader
+_BLOCK_BYTES = 1 << 20
 _KEPT_BYTES = (1 << 20) + 1  # of a file that is read and not only hashed; a manifest has less
 
 
@@ -36,8 +38,8 @@ class Staged:
 
     def __init__(self, names: Collection[str] = (), *, folders: bool = False) -> None:
         self._names = set(names)
-        self._diff = _start("diff", "--cached", "--name-status", "-z", "--no-renames", "--relative")
-        self._models = _start("ls-files", "-z", "--", *_MODEL_FILES) if folders else None
+        self._diff = _Git("diff", "--cached", "--name-status", "-z", "--no-renames", "--relative")
+        self._models = _Git("ls-files", "-z", "--", *_MODEL_FILES) if folders else None
 
     def changes(self) -> dict[str, str]:
         """Return each path that the commit touches, with git's letter for what it does to it.
@@ -46,7 +48,7 @@ class Staged:
         there only if it is deleted, or if a merge is being committed, of which the framework
         names no more than the conflicts.
         """
-        parts = iter(_answer(self._diff).split("\0"))
+        parts = iter(self._diff.answer().split("\0"))
         found = {path: letter for letter, path in zip(parts, parts, strict=False)}
         deleted = {path: letter for path, letter in found.items() if letter == "D"}
         unnamed = found.keys() - deleted.keys() - self._names
@@ -60,7 +62,7 @@ class Staged:
         """
         assert self._models is not None  # noqa: S101 - as the class asks for
         changes = self.changes()
-        held = set(_answer(self._models).split("\0"))
+        held = set(self._models.answer().split("\0"))
         held.update(path for path in changes if _is(path, PIPELINE))
         manifests = {os.path.dirname(path) for path in held if _is(path, MANIFEST)}
         pipelines = {os.path.dirname(path) for path in held if _is(path, PIPELINE)}
@@ -72,7 +74,7 @@ def entries(pathspecs: Collection[str]) -> dict[str, tuple[int, str]]:
     """Return the files of the index that pathspecs fit: path to mode and id of the blob."""
     several = pathspecs if len(pathspecs) <= _MOST_FOLDERS else ()
     found = {}
-    for line in _answer(_start("ls-files", "-s", "-z", "--", *several)).split("\0"):
+    for line in _Git("ls-files", "-s", "-z", "--", *several).answer().split("\0"):
         facts, _, path = line.partition("\t")
         mode, oid, stage = facts.split() if facts else ("", "", "")
         if stage == "0":
@@ -150,40 +152,43 @@ class Contents:
             self._failure = error
 
 
-def _blobs(oids: Iterable[str]) -> Iterator[tuple[str, str, int, bytes]]:
+def _blobs(oids: Sequence[str]) -> Iterator[tuple[str, str, int, bytes]]:
     """Yield id, SHA-256, size and first MiB of each blob."""
+    for start in range(0, len(oids), _MOST_ASKED):
+        asked = oids[start : start + _MOST_ASKED]
+        question = "".join(f"{oid}\n" for oid in asked).encode()
+        git = _Git("cat-file", "--batch", "--buffer", question=question)
+        with open(git.output, "rb", buffering=_BLOCK_BYTES) as answer:
+            for oid in asked:
+                yield oid, *_blob(answer)
+        git.end()
+
+
+def _blob(answer: BinaryIO) -> tuple[str, int, bytes]:
+    """Read SHA-256, size and first MiB of the next blob of `git cat-file --batch`."""
     from hashlib import sha256
 
-    process = _start("cat-file", "--batch", stdin=subprocess.PIPE, pipesize=_PIPE_BYTES)
-    asked, answer = process.stdin, process.stdout
-    if asked is None or answer is None:
-        raise _failed(process)
-    with process:
-        for oid in oids:
-            asked.write(f"{oid}\n".encode())
-            asked.flush()
-            head = answer.readline().split()
-            if len(head) != 3:
-                raise _failed(process)
-            size = left = int(head[2])
-            total, kept = sha256(), b""
-            while left:
-                block = answer.read(min(left, _PIPE_BYTES))
-                if not block:
-                    raise _failed(process)
-                total.update(block)
-                kept += block[: _KEPT_BYTES - len(kept)]
-                left -= len(block)
-            answer.readline()
-            yield oid, total.hexdigest(), size, kept
-        asked.close()
+    head = answer.readline().split()
+    if len(head) != 3:
+        raise _failure(f"git cannot read {os.fsdecode(b' '.join(head)) or 'what is staged'}")
+    size = left = int(head[2])
+    total, kept = sha256(), b""
+    while left:
+        block = answer.read(min(left, _BLOCK_BYTES))
+        if not block:
+            raise _failure("git ended in the middle of a file")
+        total.update(block)
+        kept += block[: _KEPT_BYTES - len(kept)]
+        left -= len(block)
+    answer.readline()
+    return total.hexdigest(), size, kept
 
 
 def _large_object(named: str) -> tuple[str, int] | None:
     """Return SHA-256 and size of a Git LFS object; None when it is not on this machine."""
     import hashlib
 
-    common = _answer(_start("rev-parse", "--git-common-dir")).rstrip("\n")
+    common = _Git("rev-parse", "--git-common-dir").answer().rstrip("\n")
     path = os.path.join(common, "lfs", "objects", named[:2], named[2:4], named)
     try:
         with open(path, "rb") as file:
@@ -206,35 +211,88 @@ def _is(path: str, name: str) -> bool:
 
 
 def _is_merging() -> bool:
-    process = _start("rev-parse", "--quiet", "--verify", "MERGE_HEAD")
-    process.communicate()
-    return process.returncode == 0
+    git = _Git("rev-parse", "--quiet", "--verify", "MERGE_HEAD")
+    git.read()
+    return git.wait() == 0
 
 
-def _start(
-    *args: str, stdin: int = subprocess.DEVNULL, pipesize: int = -1
-) -> subprocess.Popen[bytes]:
+class _Git:
+    """A running git with the environment of this process; it complains to the user's screen.
+
+    `subprocess` takes as long to import as Python takes to start, so where the system can
+    start a process by itself, it does.
+
+    Args:
+        args: what git is to do.
+        question: what it reads; no more than fits into a pipe.
+
+    Attributes:
+        output: the file descriptor to read its answer from.
+    """
+
+    def __init__(self, *args: str, question: bytes = b"") -> None:
+        self.output, theirs = os.pipe()
+        if question:
+            _widen(theirs)
+        asking, ours = os.pipe()
+        os.write(ours, question)
+        os.close(ours)
+        try:
+            self._start(["git", *args], asking, theirs)
+        except FileNotFoundError as error:
+            raise _failure("git is not installed", "install the package 'git'") from error
+        finally:
+            os.close(theirs)
+            os.close(asking)
+
+    def _start(self, command: list[str], stdin: int, stdout: int) -> None:
+        if hasattr(os, "posix_spawnp"):
+            there = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1)]
+            pid = os.posix_spawnp(command[0], command, os.environ, file_actions=there)
+            self._wait: Callable[[], int] = lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        else:
+            import subprocess
+
+            process = subprocess.Popen(command, stdin=stdin, stdout=stdout)
+            self._wait = lambda: process.wait()
+
+    def read(self) -> str:
+        """Return all that it prints."""
+        with open(self.output, "rb") as file:
+            return os.fsdecode(file.read())
+
+    def wait(self) -> int:
+        """Return its exit code."""
+        return self._wait()
+
+    def end(self) -> None:
+        """Wait for its end.
+
+        Raises:
+            GitFailed: it could not do it.
+        """
+        code = self.wait()
+        if code:
+            raise _failure(f"git could not say what is staged: it exited with {code}")
+
+    def answer(self) -> str:
+        """Return all that it prints, once it has done it; raises as `end`."""
+        text = self.read()
+        self.end()
+        return text
+
+
+def _widen(pipe: int) -> None:
+    """Let git run ahead of its reader by a MiB where the system can (Linux)."""
     try:
-        return subprocess.Popen(
-            ["git", *args],
-            stdin=stdin,
-            stdout=subprocess.PIPE,  # what it has to complain of goes to the user's screen
-            pipesize=pipesize,
-        )
-    except FileNotFoundError as error:
-        from gitmodelstore.errors import GitFailed
+        import fcntl
 
-        raise GitFailed("git is not installed", hint="install the package 'git'") from error
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _BLOCK_BYTES)
+    except (ImportError, AttributeError, OSError):
+        pass  # it works without, only slower
 
 
-def _answer(process: subprocess.Popen[bytes]) -> str:
-    stdout, _ = process.communicate()
-    if process.returncode:
-        raise _failed(process)
-    return os.fsdecode(stdout)
-
-
-def _failed(process: subprocess.Popen[bytes]) -> Exception:
+def _failure(what: str, hint: str | None = None) -> Exception:
     from gitmodelstore.errors import GitFailed
 
-    return GitFailed(f"git could not say what is staged: it exited with {process.poll()}")
+    return GitFailed(what, hint=hint)
