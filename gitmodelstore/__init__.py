@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gitmodelstore.errors import (
         EnvironmentWarning,
         IntegrityError,
+        LockError,
         RefusedPickle,
         StoreError,
     )
@@ -35,6 +36,7 @@ __all__ = [
     "Event",
     "Holding",
     "IntegrityError",
+    "LockError",
     "Manifest",
     "ModelSummary",
     "ModelVersion",
@@ -50,6 +52,7 @@ __all__ = [
 _HOMES = {
     "EnvironmentWarning": "errors",
     "IntegrityError": "errors",
+    "LockError": "errors",
     "RefusedPickle": "errors",
     "Event": "values.events",
     "Holding": "values.model_version",

@@ -84,6 +84,8 @@ COMMANDS = (
         "gms cat churn@production:requirements.txt",
         everyday=False,
     ),
+    Entry("lock", FILES, "pin versions for code", "gms lock churn@1.2.0", everyday=False),
+    Entry("sync", FILES, "what is locked, as plain files", "gms sync", everyday=False),
     Entry(
         "verify",
         TRUST,
@@ -156,6 +158,8 @@ ELSEWHERE = {
     "download": ("get",),
     "export": ("get",),
     "dump": ("cat",),
+    "freeze": ("lock",),
+    "pin": ("lock",),
     "print": ("cat",),
     "check": ("verify",),
     "evaluate": ("verify",),

@@ -39,11 +39,11 @@ def locate(place: Path, lock: Lock | None) -> Path:
     for settings, above in project.settings(place):
         named = settings.get("store")
         if isinstance(named, str):
-            return above / named
+            return (above / named).resolve()
     if (place / MODELS / ".git").exists():
-        return place / MODELS
+        return (place / MODELS).resolve()
     if lock is not None and not _URL.match(lock.store):
-        return place / lock.store
+        return (place / lock.store).resolve()
     of = f" of {lock.store}" if lock is not None else ""
     raise NotAStore(
         f"no clone{of} is known here",
