@@ -68,7 +68,7 @@ def top_of(place: Path) -> Path:
         around = Repository.discover(place)
     except NotAStore as error:
         raise LockError(
-            f"'{place}' is in no git repository",
+            f"'{place.absolute()}' is in no git repository",
             hint="lock versions in the repository whose code uses them; `git init` makes one",
         ) from error
     if around.work_tree is None or is_store(around):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import IntegrityError
 from gitmodelstore.operations.folder import load_folder
-from gitmodelstore.operations.sync import DEFAULT, folder_of
 from gitmodelstore.plumbing import lockfile
+from gitmodelstore.plumbing.lockfile import SYNCED, folder_of
 from gitmodelstore.values.layout import MANIFEST, PIPELINE
 from gitmodelstore.values.lock import FILE, LockedModel
 from gitmodelstore.values.manifest import MOST_BYTES, Manifest
@@ -61,7 +61,7 @@ def load_locked(
         NotAStore: there is no store.
         StoreError: as in `Store.load`.
     """
-    synced = folder_of(path.parent / DEFAULT, model, locked)
+    synced = folder_of(path.parent / SYNCED, model, locked)
     if store is None and synced.is_dir():
         return _from_folder(synced, locked, reader, environment)
     from gitmodelstore.operations.load import load

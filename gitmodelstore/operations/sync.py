@@ -13,13 +13,13 @@ from gitmodelstore.operations.download import download
 from gitmodelstore.operations.lock import pinned_version
 from gitmodelstore.plumbing import lockfile
 from gitmodelstore.plumbing.exclude import exclude
+from gitmodelstore.plumbing.lockfile import SYNCED, folder_of
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import CARD, MANIFEST
 from gitmodelstore.values.lock import LockedModel
 from gitmodelstore.values.manifest import MOST_BYTES, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 
-DEFAULT = ".models"
 PRESENT, WRITTEN, REPLACED = "present", "written", "replaced"
 _NOTES = frozenset({MANIFEST, CARD})  # what no manifest lists
 
@@ -57,7 +57,7 @@ def sync(repository: Repository, path: Path, target: Path | None = None) -> tupl
         CannotWrite: the disk does not take it.
     """
     pinned = lockfile.read(path)
-    parent = path.parent / DEFAULT if target is None else target
+    parent = path.parent / SYNCED if target is None else target
     if target is None:
         _ignore(path.parent)
     return tuple(_one(repository, model, locked, parent) for model, locked in pinned.models.items())
@@ -71,7 +71,7 @@ def _ignore(top: Path) -> None:
         return
     if repository.work_tree is not None:
         inside = top.resolve().relative_to(repository.work_tree.resolve())
-        exclude(repository, f"/{(inside / DEFAULT).as_posix()}/")
+        exclude(repository, f"/{(inside / SYNCED).as_posix()}/")
 
 
 def _one(repository: Repository, model: str, locked: LockedModel, parent: Path) -> Synced:
@@ -95,11 +95,6 @@ def _one(repository: Repository, model: str, locked: LockedModel, parent: Path) 
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return Synced(version, place, REPLACED if occupied else WRITTEN)
-
-
-def folder_of(parent: Path, model: str, locked: LockedModel) -> Path:
-    """Return where in a folder of locked versions one of them lies."""
-    return parent / f"{model}-{locked.version}"
 
 
 def is_whole(place: Path, locked: LockedModel) -> bool:

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 from gitmodelstore.errors import CannotWrite, LockError
-from gitmodelstore.values.lock import FILE, MOST_BYTES, Lock
+from gitmodelstore.values.lock import FILE, MOST_BYTES, Lock, LockedModel
+
+SYNCED = ".models"  # beside the lock file: the folder of what is locked, as plain files
 
 
 def find(folder: Path) -> Path | None:
@@ -61,3 +63,8 @@ def write(path: Path, lock: Lock) -> bool:
             hint="check the free space and the permissions of that folder",
         ) from error
     return True
+
+
+def folder_of(parent: Path, model: str, locked: LockedModel) -> Path:
+    """Return where in a folder of locked versions one of them lies."""
+    return parent / f"{model}-{locked.version}"
