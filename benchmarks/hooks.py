@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import shutil
 import subprocess
 import sys
@@ -57,10 +58,11 @@ def repository(folder: Path, name: str) -> tuple[Path, Callable[..., str]]:
 
 
 def package(folder: Path) -> Path:
-    """The hooks and the package alone, as the framework's clone has them, bytecode included."""
+    """The hooks and the package alone, as in the framework's clone after the first run."""
     clone = folder / "clone"
     for name in ("hooks", "gitmodelstore"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+    compileall.compile_dir(clone / "gitmodelstore", quiet=1)
     return clone
 
 

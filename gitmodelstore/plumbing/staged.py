@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 TYPE_CHECKING = False  # typing's own takes 7 ms to import, which hooks would feel
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from io import BufferedReader
 
     from gitmodelstore.checks.folder import FileFacts
 
@@ -23,8 +23,7 @@ _MODEL_FILES = (f":(glob)**/{MANIFEST}", f":(glob)**/{PIPELINE}")
 _MOST_FOLDERS = 100  # from which on the whole index is listed: a command line has an end
 _GITLINK = 0o160000  # a submodule, whose id names no blob
 _MOST_ASKED = 300  # questions that fit into a pipe, so that none waits for its reader
-_BLOCK_BYTES = 1 << 20
-_KEPT_BYTES = (1 << 20) + 1  # of a file that is read and not only hashed; a manifest has less
+_BLOCK_BYTES = (1 << 20) + 1  # of a file that is kept and not only hashed; a manifest has less
 
 
 class Staged:
@@ -111,7 +110,7 @@ class Contents:
         self._thread.start()
 
     def data(self, oid: str) -> bytes:
-        """Return the bytes of a blob; no more than the first MiB of a longer one.
+        """Return the bytes of a blob; of one longer than a MiB just more than that.
 
         Raises:
             GitFailed: git could not read one of the blobs.
@@ -158,13 +157,14 @@ def _blobs(oids: Sequence[str]) -> Iterator[tuple[str, str, int, bytes]]:
         asked = oids[start : start + _MOST_ASKED]
         question = "".join(f"{oid}\n" for oid in asked).encode()
         git = _Git("cat-file", "--batch", "--buffer", question=question)
-        with open(git.output, "rb", buffering=_BLOCK_BYTES) as answer:
+        block = memoryview(bytearray(_BLOCK_BYTES))  # one for all: new memory costs time
+        with open(git.output, "rb") as answer:
             for oid in asked:
-                yield oid, *_blob(answer)
+                yield oid, *_blob(answer, block)
         git.end()
 
 
-def _blob(answer: BinaryIO) -> tuple[str, int, bytes]:
+def _blob(answer: BufferedReader, block: memoryview) -> tuple[str, int, bytes]:
     """Read SHA-256, size and first MiB of the next blob of `git cat-file --batch`."""
     from hashlib import sha256
 
@@ -174,12 +174,13 @@ def _blob(answer: BinaryIO) -> tuple[str, int, bytes]:
     size = left = int(head[2])
     total, kept = sha256(), b""
     while left:
-        block = answer.read(min(left, _BLOCK_BYTES))
-        if not block:
+        count = answer.readinto(block[: min(left, _BLOCK_BYTES)])
+        if not count:
             raise _failure("git ended in the middle of a file")
-        total.update(block)
-        kept += block[: _KEPT_BYTES - len(kept)]
-        left -= len(block)
+        total.update(block[:count])
+        if len(kept) < _BLOCK_BYTES:
+            kept += block[:count]
+        left -= count
     answer.readline()
     return total.hexdigest(), size, kept
 
@@ -287,7 +288,7 @@ def _widen(pipe: int) -> None:
     try:
         import fcntl
 
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _BLOCK_BYTES)
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
     except (ImportError, AttributeError, OSError):
         pass  # it works without, only slower
 
