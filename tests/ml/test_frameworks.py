@@ -10,7 +10,7 @@ import yaml
 
 from gitmodelstore.cli.ml_hooks import BINARIES
 
-from .conftest import HOOKS, ROOT, Done, run
+from .conftest import HOOKS, ROOT, Done, Repository, run
 
 
 def complaints(done: Done) -> list[str]:
@@ -216,6 +216,45 @@ def test_all_files_are_judged_where_all_are_named(hooked, framework, copy):
     hooked.git("commit", "--quiet", "--no-verify", "-m", "past the hooks")
 
     assert is_damaged(run([framework, "run", "--all-files"], hooked.path))
+
+
+def test_a_commit_in_a_linked_work_tree_is_judged(hooked, copy, tmp_path):
+    copy()
+    hooked.git("add", ".")
+    assert hooked.commit().code == 0
+    hooked.git("worktree", "add", "--quiet", str(tmp_path / "linked"), "-b", "linked")
+    linked = Repository(tmp_path / "linked")
+    damage(linked.path / "models" / "churn" / "pipeline.joblib")
+
+    assert is_damaged(linked.commit("-a"))
+
+
+def test_a_project_within_the_repository_is_judged_from_its_own_folder(framework_source, ml, copy):
+    """prek runs the hooks of a configuration in a folder of the repository there."""
+    revision = Repository(framework_source).head()
+    configuration = (
+        f"repos:\n  - repo: {framework_source}\n    rev: {revision}\n    hooks:\n"
+        "      - id: gitmodelstore-validate\n"
+    )
+    (ml.path / ".pre-commit-config.yaml").write_text("repos: []\n")
+    folder = copy(place="part/models/churn")
+    (ml.path / "part" / ".pre-commit-config.yaml").write_text(configuration)
+    ml.git("add", ".")
+    assert run(["prek", "install"], ml.path).code == 0
+    assert ml.commit().code == 0
+    (folder / "notes.txt").write_text("x")
+    ml.git("add", ".")
+    assert complaints(ml.commit()) == [
+        "error: models/churn/notes.txt: not a file of a version [GMS001]",
+        "hint: run `git rm --cached -- models/churn/notes.txt`",
+    ]
+    ml.git("rm", "--quiet", "-f", "part/models/churn/notes.txt")
+    ml.git("rm", "--quiet", "part/models/churn/requirements.txt")
+
+    assert complaints(ml.commit())[0] == (
+        "error: models/churn/requirements.txt: in the manifest's artifacts, not in the folder "
+        "[GMS020]"
+    )
 
 
 def test_a_withdrawn_version_is_not_locked(hooked, store):
