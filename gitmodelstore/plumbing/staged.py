@@ -32,13 +32,18 @@ class Staged:
     Args:
         names: files that the framework names: those that the commit adds or changes, or
             all of them, without those that the user has excluded.
-        folders: whether `model_folders` will be asked.
+        folders: whether `model_folders` and `files_of` will be asked.
     """
 
     def __init__(self, names: Collection[str] = (), *, folders: bool = False) -> None:
         self._names = set(names)
         self._diff = _Git("diff", "--cached", "--name-status", "-z", "--no-renames", "--relative")
-        self._models = _Git("ls-files", "-z", "--", *_MODEL_FILES) if folders else None
+        # The folders that are probably meant are listed at once: a second git would take longer.
+        likely = {os.path.dirname(name) for name in names if _is(name, MANIFEST, PIPELINE)}
+        self._asked = likely if len(likely) <= _MOST_FOLDERS else set()
+        specs = (*_MODEL_FILES, *map(folder_pathspec, self._asked))
+        self._listing = _Git("ls-files", "-s", "-z", "--", *specs) if folders else None
+        self._listed: dict[str, tuple[int, str]] = {}
 
     def changes(self) -> dict[str, str]:
         """Return each path that the commit touches, with git's letter for what it does to it.
@@ -59,21 +64,36 @@ class Staged:
 
         So is one that loses its pipeline by this commit. The top is the empty text.
         """
-        assert self._models is not None  # noqa: S101 - as the class asks for
+        assert self._listing is not None  # noqa: S101 - as the class asks for
         changes = self.changes()
-        held = set(self._models.answer().split("\0"))
-        held.update(path for path in changes if _is(path, PIPELINE))
+        self._listed = _read_listing(self._listing)
+        held = {*self._listed, *(path for path in changes if _is(path, PIPELINE))}
         manifests = {os.path.dirname(path) for path in held if _is(path, MANIFEST)}
         pipelines = {os.path.dirname(path) for path in held if _is(path, PIPELINE)}
         touched = {above for path in changes for above in _folders(path)}
         return sorted(manifests & pipelines & touched)
 
+    def files_of(self, folders: Collection[str]) -> dict[str, tuple[int, str]]:
+        """Return the files of model folders, as `entries` does."""
+        if not self._asked.issuperset(folders):
+            return entries([folder_pathspec(folder) for folder in folders])
+        starts = tuple(f"{folder}/" for folder in folders if folder)
+        return {
+            path: entry
+            for path, entry in self._listed.items()
+            if path.startswith(starts) or ("" in folders and "/" not in path)
+        }
+
 
 def entries(pathspecs: Collection[str]) -> dict[str, tuple[int, str]]:
     """Return the files of the index that pathspecs fit: path to mode and id of the blob."""
     several = pathspecs if len(pathspecs) <= _MOST_FOLDERS else ()
+    return _read_listing(_Git("ls-files", "-s", "-z", "--", *several))
+
+
+def _read_listing(git: _Git) -> dict[str, tuple[int, str]]:
     found = {}
-    for line in _Git("ls-files", "-s", "-z", "--", *several).answer().split("\0"):
+    for line in git.answer().split("\0"):
         facts, _, path = line.partition("\t")
         mode, oid, stage = facts.split() if facts else ("", "", "")
         if stage == "0":
@@ -116,6 +136,10 @@ class Contents:
             GitFailed: git could not read one of the blobs.
         """
         return self._get(oid)[2]
+
+    def plain(self, oid: str) -> tuple[str, int]:
+        """Return SHA-256 and size of a blob as it is, even if it is a pointer; raises as `data`."""
+        return self._get(oid)[:2]
 
     def facts(self, oid: str, mode: int) -> FileFacts:
         """Return the facts of a file; behind a Git LFS pointer, of what it points to.
@@ -207,8 +231,8 @@ def _folders(path: str) -> Iterator[str]:
         yield above
 
 
-def _is(path: str, name: str) -> bool:
-    return path == name or path.endswith(f"/{name}")
+def _is(path: str, *names: str) -> bool:
+    return os.path.basename(path) in names
 
 
 def _is_merging() -> bool:
