@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
 
 from gitmodelstore.plumbing import staged
 
 TYPE_CHECKING = False  # typing's own takes 7 ms to import, which hooks would feel
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
     from gitmodelstore.checks.fault import Fault
 
 LOCK = "modelstore.lock.json"
@@ -60,7 +61,7 @@ def validate(names: Sequence[str]) -> Iterable[Fault]:
     if not folders:
         return ()
     files = index.files_of(folders)
-    contents = staged.Contents(files.values())
+    contents = staged.Contents(files)
     return _judge_folders(folders, files, contents)
 
 
@@ -106,8 +107,8 @@ def _judge_binaries(binaries: Sequence[str], files: dict[str, tuple[int, str]]) 
         return
     beside = {path: _beside(path) for path in binaries}
     listed = [path for path in binaries if beside[path] in files]
-    wanted = [files[path] for path in listed] + [files[beside[path]] for path in listed]
-    contents = staged.Contents(wanted)
+    wanted = [*listed, *(beside[path] for path in listed)]
+    contents = staged.Contents({path: files[path] for path in wanted})
     binaries = [path for path in binaries if not _plainly_listed(path, beside, files, contents)]
     if not binaries:
         return
@@ -157,7 +158,7 @@ def lock(names: Sequence[str]) -> Iterable[Fault]:
     files = staged.entries([staged.file_pathspec(name) for name in wanted])
     if not files:
         return ()
-    contents = staged.Contents(files.values())
+    contents = staged.Contents(files)
     return _judge_locks(files, contents)
 
 

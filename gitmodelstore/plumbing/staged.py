@@ -10,10 +10,12 @@ Paths are relative to the working directory, with slashes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+from gitmodelstore.plumbing.quick_git import Git, failure
 
 TYPE_CHECKING = False  # typing's own takes 7 ms to import, which hooks would feel
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from io import BufferedReader
 
     from gitmodelstore.checks.folder import FileFacts
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 MANIFEST, PIPELINE = "manifest.json", "pipeline.joblib"
 _MODEL_FILES = (f":(glob)**/{MANIFEST}", f":(glob)**/{PIPELINE}")
 _MOST_FOLDERS = 100  # from which on the whole index is listed: a command line has an end
+_PLAIN = (0o100644, 0o100755)
 _GITLINK = 0o160000  # a submodule, whose id names no blob
+_MOST_TRIED = 16 << 20  # a larger one is probably kept by Git LFS, and the blob its pointer
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would convert line ends
 _MOST_ASKED = 300  # questions that fit into a pipe, so that none waits for its reader
 _BLOCK_BYTES = (1 << 20) + 1  # of a file that is kept and not only hashed; a manifest has less
 
@@ -37,12 +42,12 @@ class Staged:
 
     def __init__(self, names: Collection[str] = (), *, folders: bool = False) -> None:
         self._names = set(names)
-        self._diff = _Git("diff", "--cached", "--name-status", "-z", "--no-renames", "--relative")
+        self._diff = Git("diff", "--cached", "--name-status", "-z", "--no-renames", "--relative")
         # The folders that are probably meant are listed at once: a second git would take longer.
         likely = {os.path.dirname(name) for name in names if _is(name, MANIFEST, PIPELINE)}
         self._asked = likely if len(likely) <= _MOST_FOLDERS else set()
         specs = (*_MODEL_FILES, *map(folder_pathspec, self._asked))
-        self._listing = _Git("ls-files", "-s", "-z", "--", *specs) if folders else None
+        self._listing = Git("ls-files", "-s", "-z", "--", *specs) if folders else None
         self._listed: dict[str, tuple[int, str]] = {}
 
     def changes(self) -> dict[str, str]:
@@ -88,10 +93,10 @@ class Staged:
 def entries(pathspecs: Collection[str]) -> dict[str, tuple[int, str]]:
     """Return the files of the index that pathspecs fit: path to mode and id of the blob."""
     several = pathspecs if len(pathspecs) <= _MOST_FOLDERS else ()
-    return _read_listing(_Git("ls-files", "-s", "-z", "--", *several))
+    return _read_listing(Git("ls-files", "-s", "-z", "--", *several))
 
 
-def _read_listing(git: _Git) -> dict[str, tuple[int, str]]:
+def _read_listing(git: Git) -> dict[str, tuple[int, str]]:
     found = {}
     for line in git.answer().split("\0"):
         facts, _, path = line.partition("\t")
@@ -114,19 +119,19 @@ def file_pathspec(path: str) -> str:
 class Contents:
     """Size, SHA-256 and, of small files, bytes of blobs, found out in a thread of its own.
 
-    Git reads and decompresses, and the thread hashes, while the caller imports its checks.
+    They are read and hashed while the caller imports its checks. Where the file of the work
+    tree has the id of the blob, it is the blob, and need not be decompressed by git.
 
     Args:
-        files: mode and id of the blob of each; what is no blob is passed over.
+        files: path to mode and id of the blob; what is no blob is passed over.
     """
 
-    def __init__(self, files: Iterable[tuple[int, str]]) -> None:
+    def __init__(self, files: Mapping[str, tuple[int, str]]) -> None:
         from threading import Thread
 
-        oids = tuple(dict.fromkeys(oid for mode, oid in files if mode != _GITLINK))
         self._found: dict[str, tuple[str, int, bytes]] = {}
         self._failure: Exception | None = None
-        self._thread = Thread(target=self._read, args=(oids,))
+        self._thread = Thread(target=self._read, args=(dict(files),))
         self._thread.start()
 
     def data(self, oid: str) -> bytes:
@@ -167,12 +172,48 @@ class Contents:
             raise self._failure
         return self._found[oid]
 
-    def _read(self, oids: tuple[str, ...]) -> None:
+    def _read(self, files: dict[str, tuple[int, str]]) -> None:
         try:
-            for oid, sha256, size, data in _blobs(oids):
+            others = []
+            for path, (mode, oid) in files.items():
+                found = _in_work_tree(path, oid) if mode in _PLAIN else None
+                if found is not None:
+                    self._found[oid] = found
+                elif mode != _GITLINK:
+                    others.append(oid)
+            for oid, sha256, size, data in _blobs(tuple(dict.fromkeys(others))):
                 self._found[oid] = (sha256, size, data)
         except Exception as error:  # told to whoever asks for the outcome
             self._failure = error
+
+
+def _in_work_tree(path: str, oid: str) -> tuple[str, int, bytes] | None:
+    """Return SHA-256, size and first MiB of a blob from the file that `git add` made it of.
+
+    None where the file is another one by now, or was another one before git's filters: the
+    id, which is a digest of size and content, would differ.
+    """
+    from hashlib import sha1, sha256
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | _BINARY)
+    except OSError:
+        return None
+    with open(descriptor, "rb", buffering=0) as file:
+        size = os.fstat(descriptor).st_size
+        if size > _MOST_TRIED:
+            return None
+        header = b"blob %d\0" % size
+        id_, total = sha1(header, usedforsecurity=False), sha256()
+        if len(oid) != 40:  # a repository whose ids are SHA-256
+            id_ = sha256(header)
+        kept = b""
+        while block := file.read(_BLOCK_BYTES):
+            id_.update(block)
+            total.update(block)
+            if len(kept) < _BLOCK_BYTES:
+                kept += block
+    return (total.hexdigest(), size, kept) if id_.hexdigest() == oid else None
 
 
 def _blobs(oids: Sequence[str]) -> Iterator[tuple[str, str, int, bytes]]:
@@ -180,7 +221,7 @@ def _blobs(oids: Sequence[str]) -> Iterator[tuple[str, str, int, bytes]]:
     for start in range(0, len(oids), _MOST_ASKED):
         asked = oids[start : start + _MOST_ASKED]
         question = "".join(f"{oid}\n" for oid in asked).encode()
-        git = _Git("cat-file", "--batch", "--buffer", question=question)
+        git = Git("cat-file", "--batch", "--buffer", question=question)
         block = memoryview(bytearray(_BLOCK_BYTES))  # one for all: new memory costs time
         with open(git.output, "rb") as answer:
             for oid in asked:
@@ -194,13 +235,13 @@ def _blob(answer: BufferedReader, block: memoryview) -> tuple[str, int, bytes]:
 
     head = answer.readline().split()
     if len(head) != 3:
-        raise _failure(f"git cannot read {os.fsdecode(b' '.join(head)) or 'what is staged'}")
+        raise failure(f"git cannot read {os.fsdecode(b' '.join(head)) or 'what is staged'}")
     size = left = int(head[2])
     total, kept = sha256(), b""
     while left:
         count = answer.readinto(block[: min(left, _BLOCK_BYTES)])
         if not count:
-            raise _failure("git ended in the middle of a file")
+            raise failure("git ended in the middle of a file")
         total.update(block[:count])
         if len(kept) < _BLOCK_BYTES:
             kept += block[:count]
@@ -213,7 +254,7 @@ def _large_object(named: str) -> tuple[str, int] | None:
     """Return SHA-256 and size of a Git LFS object; None when it is not on this machine."""
     import hashlib
 
-    common = _Git("rev-parse", "--git-common-dir").answer().rstrip("\n")
+    common = Git("rev-parse", "--git-common-dir").answer().rstrip("\n")
     path = os.path.join(common, "lfs", "objects", named[:2], named[2:4], named)
     try:
         with open(path, "rb") as file:
@@ -236,88 +277,6 @@ def _is(path: str, *names: str) -> bool:
 
 
 def _is_merging() -> bool:
-    git = _Git("rev-parse", "--quiet", "--verify", "MERGE_HEAD")
+    git = Git("rev-parse", "--quiet", "--verify", "MERGE_HEAD")
     git.read()
     return git.wait() == 0
-
-
-class _Git:
-    """A running git with the environment of this process; it complains to the user's screen.
-
-    `subprocess` takes as long to import as Python takes to start, so where the system can
-    start a process by itself, it does.
-
-    Args:
-        args: what git is to do.
-        question: what it reads; no more than fits into a pipe.
-
-    Attributes:
-        output: the file descriptor to read its answer from.
-    """
-
-    def __init__(self, *args: str, question: bytes = b"") -> None:
-        self.output, theirs = os.pipe()
-        if question:
-            _widen(theirs)
-        asking, ours = os.pipe()
-        os.write(ours, question)
-        os.close(ours)
-        try:
-            self._start(["git", *args], asking, theirs)
-        except FileNotFoundError as error:
-            raise _failure("git is not installed", "install the package 'git'") from error
-        finally:
-            os.close(theirs)
-            os.close(asking)
-
-    def _start(self, command: list[str], stdin: int, stdout: int) -> None:
-        if hasattr(os, "posix_spawnp"):
-            there = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1)]
-            pid = os.posix_spawnp(command[0], command, os.environ, file_actions=there)
-            self._wait: Callable[[], int] = lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        else:
-            import subprocess
-
-            process = subprocess.Popen(command, stdin=stdin, stdout=stdout)
-            self._wait = lambda: process.wait()
-
-    def read(self) -> str:
-        """Return all that it prints."""
-        with open(self.output, "rb") as file:
-            return os.fsdecode(file.read())
-
-    def wait(self) -> int:
-        """Return its exit code."""
-        return self._wait()
-
-    def end(self) -> None:
-        """Wait for its end.
-
-        Raises:
-            GitFailed: it could not do it.
-        """
-        code = self.wait()
-        if code:
-            raise _failure(f"git could not say what is staged: it exited with {code}")
-
-    def answer(self) -> str:
-        """Return all that it prints, once it has done it; raises as `end`."""
-        text = self.read()
-        self.end()
-        return text
-
-
-def _widen(pipe: int) -> None:
-    """Let git run ahead of its reader by a MiB where the system can (Linux)."""
-    try:
-        import fcntl
-
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
-    except (ImportError, AttributeError, OSError):
-        pass  # it works without, only slower
-
-
-def _failure(what: str, hint: str | None = None) -> Exception:
-    from gitmodelstore.errors import GitFailed
-
-    return GitFailed(what, hint=hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import shutil
 import sys
 
 import pytest
@@ -84,7 +85,8 @@ def test_a_commit_without_a_model_imports_nothing_that_takes_time(ml):
         "[]",
         "set()",
         "['gitmodelstore', 'gitmodelstore.cli', 'gitmodelstore.cli.ml_hooks', "
-        "'gitmodelstore.plumbing', 'gitmodelstore.plumbing.staged']",
+        "'gitmodelstore.plumbing', 'gitmodelstore.plumbing.quick_git', "
+        "'gitmodelstore.plumbing.staged']",
     ]
 
 
@@ -286,7 +288,8 @@ def test_more_files_than_git_is_asked_about_at_once_are_read(ml):
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
         "from gitmodelstore.plumbing import staged\n"
         "files = staged.entries([':(glob)*.txt'])\n"
-        "contents = staged.Contents(files.values())\n"
+        "[__import__('os').unlink(path) for path in files]\n"
+        "contents = staged.Contents(files)\n"
         "print(len(files), all(contents.data(oid) == f'{path[:-4]}\\n'.encode()"
         " for path, (_, oid) in files.items()))"
     )
@@ -321,6 +324,39 @@ def test_outside_a_repository_the_hook_fails(tmp_path, ml):
     assert done.said.splitlines()[-1] == (
         "error: git could not say what is staged: it exited with 129"
     )
+
+
+@pytest.mark.parametrize("name", ["validate", "no-raw-models"])
+@pytest.mark.parametrize("work_tree", ["another", "missing", "a link", "whole"])
+def test_the_staged_file_counts_whatever_the_work_tree_holds(ml, copy, name, work_tree):
+    path = copy() / "pipeline.joblib"
+    whole = path.read_bytes()
+    changed = whole[:-1] + bytes([whole[-1] ^ 1])  # as long as it was
+    for staged_bytes, code in ((whole, 0), (changed, 1)):
+        path.write_bytes(staged_bytes)
+        ml.git("add", ".")
+        path.unlink()
+        if work_tree == "a link":
+            (ml.path / "elsewhere").write_bytes(staged_bytes)
+            path.symlink_to(ml.path / "elsewhere")
+        elif work_tree != "missing":
+            path.write_bytes(changed if work_tree == "another" and code == 0 else whole)
+
+        assert ml.hook(name, "models/churn/pipeline.joblib").code == code
+        path.unlink(missing_ok=True)
+
+
+def test_a_repository_with_ids_of_sha256_is_judged_too(ml, copy, tmp_path):
+    folder = copy()
+    shutil.rmtree(ml.path / ".git")
+    ml.git("init", "--quiet", "--object-format=sha256")
+    ml.git("add", ".")
+    assert ml.hook("validate", "models/churn/pipeline.joblib") == ("", 0)
+
+    (folder / "pipeline.joblib").write_bytes(b"x")
+    ml.git("add", ".")
+
+    assert "GMS022" in ml.hook("validate", "models/churn/pipeline.joblib").said
 
 
 def test_the_index_that_git_names_is_the_one_that_is_read(ml, copy):
