@@ -11,15 +11,16 @@ needs is imported when the call is made.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as in typing, which takes 7 ms to import: hooks would feel it
 if TYPE_CHECKING:
+    from typing import Any
+
     from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.errors import (
         EnvironmentWarning,
         GateNotPassed,
         IntegrityError,
+        LockError,
         RefusedPickle,
         SignatureError,
         StoreError,
@@ -40,6 +41,7 @@ __all__ = [
     "GateNotPassed",
     "Holding",
     "IntegrityError",
+    "LockError",
     "Manifest",
     "ModelSummary",
     "ModelVersion",
@@ -58,6 +60,7 @@ _HOMES = {
     "EnvironmentWarning": "errors",
     "GateNotPassed": "errors",
     "IntegrityError": "errors",
+    "LockError": "errors",
     "RefusedPickle": "errors",
     "SignatureError": "errors",
     "Event": "values.events",
@@ -76,6 +79,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import what a public name needs when it is first used (PEP 562)."""
+    from importlib import import_module
+
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'gitmodelstore' has no attribute '{name}'")

@@ -192,6 +192,10 @@ class IntegrityError(StoreError):
         self.path = path
 
 
+class LockError(StoreError):
+    """A lock file that is missing, or pins something else than the store has."""
+
+
 class MissingObject(StoreError):
     """An object that the history names is not on this machine."""
 

@@ -42,18 +42,38 @@ def load_model(
     What is no part of a pipeline is refused before it acts. That is no sandbox: load
     models of people you trust (docs/security.md).
 
+    Inside a repository with a modelstore.lock.json that pins a model, the name of the model
+    alone means the version that is locked there, and no other; every other reference means
+    what it says.
+
     Args:
-        ref: such as "churn@production"; or a folder that `gms get` wrote, as a Path or a
-            text with a slash, such as "/srv/churn-1.2.0". A folder needs no store, no git,
-            no home and no disk to write to.
+        ref: such as "churn@production", or "churn" for what is locked; or a folder that
+            `gms get` wrote, as a Path or a text with a slash, such as "/srv/churn-1.2.0". A
+            folder needs no store, no git, no home and no disk to write to.
         store: the store's path; None for the one that `Store.open` finds.
         trusted, cache: as for `Store`.
         digest: of a folder: the SHA-256 that its manifest.json must have; None for any.
         environment: as in `Store.load`.
 
-    Raises: as `Store.load`, and for a folder NotAStore, where it holds no version.
+    Raises: as `Store.load`, for a folder NotAStore, where it holds no version, and for what is
+        locked LockError, where the store has no such version.
     """
     folder = _folder(ref)
+    if folder is None and _names_model(ref):
+        from gitmodelstore.operations.locked import load_locked, locked_in
+
+        pinned = locked_in(Path(), str(ref))
+        if pinned is not None:
+            from gitmodelstore.operations.reading import reader_of
+
+            return load_locked(
+                pinned[0],
+                str(ref),
+                pinned[1],
+                reader_of(trusted, cache=cache),
+                store=None if store is None else Path(store),
+                environment=environment,
+            )
     if folder is None:
         from gitmodelstore.store import Store
 
@@ -73,6 +93,11 @@ def _folder(ref: object) -> Path | None:
     if isinstance(ref, str) and (os.sep in ref or "/" in ref) and not ref.startswith(_OF_MLFLOW):
         return Path(ref)
     return None
+
+
+def _names_model(ref: object) -> bool:
+    """Return whether `ref` is the name of a model and no more."""
+    return isinstance(ref, str) and not any(mark in ref for mark in "@#:/")
 
 
 def version_of(pipeline: Any) -> ModelVersion:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.checks.fault import Fault
     from gitmodelstore.operations.listing import Listed
+    from gitmodelstore.operations.lock import Locked
+    from gitmodelstore.operations.sync import Synced
     from gitmodelstore.operations.verify import Verification
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.values.events import Event
@@ -649,6 +651,38 @@ class Store:
         version = self._resolve(snapshot, ref)
         folder = Path(target or f"{version.model}-{version.version}")
         return download(snapshot, version, folder, self._reader() if warm else None)
+
+    def lock(self, refs: Iterable[str | ModelVersion], folder: str | Path | None = None) -> Locked:
+        """Pin versions in the modelstore.lock.json of the repository that uses them.
+
+        Args:
+            refs: which versions; what else the file pins stays.
+            folder: of the file; None for the top of the repository around the working
+                directory.
+
+        Raises:
+            LockError: a version is withdrawn, or there is no such repository.
+            FormatError: the file that is there cannot be understood.
+        """
+        from gitmodelstore.operations.lock import lock, top_of
+
+        return lock(self._repository, refs, top_of(Path()) if folder is None else Path(folder))
+
+    def sync(self, lock_file: str | Path, target: str | Path | None = None) -> tuple[Synced, ...]:
+        """Put what a lock file pins, verified, into folders `<model>-<version>`.
+
+        Args:
+            lock_file: its path.
+            target: where the folders go; None for `.models` beside the file.
+
+        Raises:
+            LockError: the file, or a version that it pins, is not there.
+            IntegrityError: the store has another version under that number.
+        """
+        from gitmodelstore.operations.sync import sync
+
+        folder = None if target is None else Path(target)
+        return sync(self._repository, Path(lock_file), folder)
 
     def read(self, ref: str | ModelVersion, name: str) -> bytes:
         """Return one file of a version, verified."""

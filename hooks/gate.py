@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 
 if sys.version_info < (3, 11):  # noqa: UP036 - the interpreter is the user's choice
-    sys.exit(f"error: gitmodelstore needs Python 3.11 or newer, this is {sys.version.split()[0]}")
+    found = "%d.%d" % sys.version_info[:2]  # noqa: UP031
+    sys.exit("error: gitmodelstore's hooks need Python 3.11 or newer, python3 is " + found)
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 

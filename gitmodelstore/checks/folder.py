@@ -41,10 +41,12 @@ class FileFacts:
     Attributes:
         sha256: of its content (behind a Git LFS pointer: of what it points to).
         size_bytes: of the same.
+        mode: as git keeps it. Of what is no plain file the rest counts for nothing.
     """
 
     sha256: str
     size_bytes: int
+    mode: int = PLAIN_FILE
 
 
 def folder_faults(
@@ -63,6 +65,7 @@ def folder_faults(
         attributes: the bytes of the folder's .gitattributes; None without such a file.
     """
     where = folder(model)
+    yield from file_faults(model, {name: facts.mode for name, facts in files.items()})
     yield from missing_faults(model, files.keys())
     if attributes not in (None, FOLDER_ATTRIBUTES, FOLDER_ATTRIBUTES_LFS):
         what = "not one of the two contents that a folder may have"
@@ -94,7 +97,10 @@ def artifact_faults(
         if facts is None:
             what = "in the manifest's artifacts, not in the folder"
             yield Fault("GMS020", f"{where}/{name}", what)
-        elif (facts.sha256, facts.size_bytes) != (entry.sha256, entry.size_bytes):
+        elif facts.mode == PLAIN_FILE and (facts.sha256, facts.size_bytes) != (
+            entry.sha256,
+            entry.size_bytes,
+        ):
             what = (
                 f"{facts.size_bytes} bytes of sha256 {facts.sha256[:12]}, the "
                 f"manifest says {entry.size_bytes} of {entry.sha256[:12]}"
@@ -142,7 +148,6 @@ class FolderJudge:
     def _judged(self, model: str, tree: str) -> Iterator[Fault]:
         where = folder(model)
         entries = self._objects.entries(tree)
-        yield from file_faults(model, entries)
         plain = {name: entry for name, entry in entries.items() if entry.mode == PLAIN_FILE}
         attributes = self._attributes(where, plain)
         manifest = self._read(model, plain)
@@ -151,13 +156,13 @@ class FolderJudge:
             yield from format_faults(manifest, "GMS010", f"{where}/{MANIFEST}", mend)
         yield from self._size_faults(where, plain)
         if manifest is None or isinstance(manifest, FormatError):
+            yield from file_faults(model, {name: entry.mode for name, entry in entries.items()})
             yield from missing_faults(model, entries.keys())
             return
         facts, lost = self._facts(where, plain, manifest, large=attributes == FOLDER_ATTRIBUTES_LFS)
         yield from lost
-        for name in entries.keys() - plain.keys():  # their mode is the fault, not their content
-            entry = manifest.artifact(name)
-            facts[name] = FileFacts(entry.sha256, entry.size_bytes) if entry else FileFacts("", 0)
+        for name in entries.keys() - plain.keys():
+            facts[name] = FileFacts("", 0, entries[name].mode)
         yield from folder_faults(model, manifest.version, facts, manifest, attributes)
 
     def _read(self, model: str, entries: Mapping[str, Entry]) -> Manifest | FormatError | None:

@@ -63,7 +63,7 @@ def root_faults(
             continue
         if name == MODELS:
             if entry.mode != FOLDER:
-                yield _not(FOLDER, name, entry)
+                yield _not(FOLDER, name, entry.mode)
         elif name in _OWN:
             yield from _own_faults(objects, name, entry)
         else:
@@ -83,23 +83,34 @@ def name_faults(model: str, entry: Entry) -> Iterator[Fault]:
     except InvalidName as error:
         yield Fault("GMS003", folder(_shown(model)), str(error), mend=error.hint or "")
     if entry.mode != FOLDER:
-        yield _not(FOLDER, folder(model), entry)
+        yield _not(FOLDER, folder(model), entry.mode)
 
 
-def file_faults(model: str, entries: Mapping[str, Entry]) -> Iterator[Fault]:
-    """Yield the files of a model's folder that are foreign, or no plain files."""
-    for name, entry in sorted(entries.items()):
+def file_faults(model: str, modes: Mapping[str, int]) -> Iterator[Fault]:
+    """Yield the files of a model's folder, by name and mode, that are foreign or no plain files."""
+    for name, mode in sorted(modes.items()):
         path = f"{folder(model)}/{_shown(name)}"
         if name not in FOLDER_FILES:
-            mend = f"git rm --cached -r -- '{path}'"
-            yield Fault("GMS001", path, "not a file of a version", mend=mend)
-        elif entry.mode != PLAIN_FILE:
-            yield _not(PLAIN_FILE, path, entry)
+            yield Fault("GMS001", path, "not a file of a version", mend=unstage(path))
+        elif mode != PLAIN_FILE:
+            yield _not(PLAIN_FILE, path, mode)
+
+
+def unstage(path: str) -> str:
+    """Return the command that takes a file out of what is to be committed."""
+    return f"git rm --cached -- {_quoted(path)}"
+
+
+def _quoted(path: str) -> str:
+    """Return a path as a shell reads it."""
+    import shlex  # only for what is wrong: a hook that finds nothing is to be quick
+
+    return shlex.quote(path)
 
 
 def _own_faults(objects: Objects, name: str, entry: Entry) -> Iterator[Fault]:
     if entry.mode != PLAIN_FILE:
-        yield _not(PLAIN_FILE, name, entry)
+        yield _not(PLAIN_FILE, name, entry.mode)
     elif name == ATTRIBUTES and objects.content(entry.oid, name) != STORE_ATTRIBUTES:
         what = "not the content that it has in every store"
         yield Fault("GMS004", name, what, mend=f"{_RESTORE}{name}")
@@ -115,13 +126,12 @@ def _foreign_faults(
         shown = _shown(path)
         parts = path.split("/")
         if any(_OBEYED.fullmatch(part) and part not in _ALLOWED_DOT_GIT for part in parts):
-            mend = f"git rm --cached -- '{shown}'"
-            yield Fault("GMS001", shown, "git itself would obey it", mend=mend)
+            yield Fault("GMS001", shown, "git itself would obey it", mend=unstage(shown))
         elif not any(fnmatchcase(path, pattern) for pattern in allow):
             mend = f'take it out, or name it in {SETTINGS}: [store] allow = ["{shown}"]'
             yield Fault("GMS001", shown, "not a file of a model store", mend=mend)
         elif found.mode != PLAIN_FILE:
-            yield _not(PLAIN_FILE, shown, found)
+            yield _not(PLAIN_FILE, shown, found.mode)
         elif hidden := hidden_character(path):
             yield Fault("GMS003", shown, f"its name holds the hidden character {hidden}")
 
@@ -134,10 +144,10 @@ def _files(objects: Objects, path: str, entry: Entry) -> Iterator[tuple[str, Ent
         yield from _files(objects, f"{path}/{name}", below)
 
 
-def _not(wanted: int, path: str, entry: Entry) -> Fault:
-    kind = _KINDS.get(entry.mode, f"of mode {entry.mode:o}")
+def _not(wanted: int, path: str, mode: int) -> Fault:
+    kind = _KINDS.get(mode, f"of mode {mode:o}")
     expected = "a folder" if wanted == FOLDER else f"a plain file (mode {PLAIN_FILE:o})"
-    mend = f"git update-index --chmod=-x -- '{path}'" if entry.mode == 0o100755 else ""
+    mend = f"git update-index --chmod=-x -- {_quoted(path)}" if mode == 0o100755 else ""
     return Fault("GMS002", path, f"is {kind}, expected {expected}", mend=mend)
 
 

@@ -91,6 +91,8 @@ COMMANDS = (
         "gms cat churn@production:requirements.txt",
         everyday=False,
     ),
+    Entry("lock", FILES, "pin versions for code", "gms lock churn@1.2.0", everyday=False),
+    Entry("sync", FILES, "what is locked, as plain files", "gms sync", everyday=False),
     Entry(
         "export",
         FILES,
@@ -186,6 +188,8 @@ ELSEWHERE = {
     "checkout": ("get", "rollback"),
     "download": ("get",),
     "dump": ("cat",),
+    "freeze": ("lock",),
+    "pin": ("lock",),
     "print": ("cat",),
     "check": ("verify",),
     "evaluate": ("verify",),

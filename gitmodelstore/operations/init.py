@@ -15,6 +15,7 @@ from gitmodelstore.operations.hosts import Host
 from gitmodelstore.operations.hosts import host as host_named
 from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing import disk, hooks, lock, refs, worktree
+from gitmodelstore.plumbing.exclude import exclude
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import (
     ATTRIBUTES,
@@ -257,25 +258,13 @@ def _introduce(code: Path, store: Path) -> list[str]:
     """Tell the code repository around the store to ignore it and where it is."""
     relative = store.resolve().relative_to(code).as_posix()
     notes = []
-    if _exclude(code, f"/{relative}/"):
+    if exclude(Repository.open(code), f"/{relative}/"):
         notes.append(f"the code repository ignores it: /{relative}/ is in .git/info/exclude")
     if _name_in_pyproject(code / "pyproject.toml", relative):
         notes.append(
             f"pyproject.toml names it: [tool.gitmodelstore] store = {json.dumps(relative)}"
         )
     return notes
-
-
-def _exclude(code: Path, line: str) -> bool:
-    path = Repository.open(code).common_dir / "info" / "exclude"
-    with writing(path.parent):
-        path.parent.mkdir(exist_ok=True)
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        if line in text.splitlines():
-            return False
-        gap = "" if not text or text.endswith("\n") else "\n"
-        path.write_text(f"{text}{gap}{line}\n", encoding="utf-8")
-    return True
 
 
 def _name_in_pyproject(path: Path, relative: str) -> bool:

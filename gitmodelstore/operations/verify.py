@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.folder import FileFacts, folder_faults
-from gitmodelstore.checks.tree import file_faults
 from gitmodelstore.errors import (
     FeatureMismatch,
     FormatError,
@@ -20,7 +19,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.operations.load import load, read_verified
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.values.layout import ATTRIBUTES, FOLDER_FILES, MANIFEST, SAMPLE, folder
+from gitmodelstore.values.layout import ATTRIBUTES, MANIFEST, SAMPLE, folder
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.sample import DIFFERENT, Sample
@@ -193,11 +192,10 @@ def _structure_faults(
     snapshot: Snapshot, version: ModelVersion, manifest: Manifest
 ) -> Iterator[str]:
     """Yield what is wrong with the folder, the contents of its files apart."""
-    entries = snapshot.files(version)
-    yield from map(str, file_faults(version.model, entries))
     declared = {entry.path: (entry.sha256, entry.size_bytes) for entry in manifest.artifacts}
     files = {
-        name: FileFacts(*declared.get(name, ("", 0))) for name in entries if name in FOLDER_FILES
+        name: FileFacts(*declared.get(name, ("", 0)), entry.mode)
+        for name, entry in snapshot.files(version).items()
     }
     try:
         attributes: bytes | None = bytes(snapshot.read(version, ATTRIBUTES))

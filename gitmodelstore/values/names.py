@@ -6,7 +6,6 @@ MLflow, BentoML and the file systems of Linux, macOS and Windows accept.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -66,6 +65,8 @@ def metric_name(text: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that `word` most likely means, None when none is near."""
+    import difflib  # for a slip only: it takes longer to import than all of this module
+
     words = list(known)
     begun = [other for other in words if len(word) > 2 and other.startswith(word)]
     close = begun or difflib.get_close_matches(word, words, n=1, cutoff=0.6)

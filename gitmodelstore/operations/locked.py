@@ -1,0 +1,99 @@
+"""Load the version that a lock file pins."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.errors import IntegrityError
+from gitmodelstore.operations.folder import load_folder
+from gitmodelstore.plumbing import lockfile
+from gitmodelstore.plumbing.lockfile import SYNCED, folder_of
+from gitmodelstore.values.layout import MANIFEST, PIPELINE
+from gitmodelstore.values.lock import FILE, LockedModel
+from gitmodelstore.values.manifest import MOST_BYTES, Manifest
+
+if TYPE_CHECKING:
+    from gitmodelstore.pipelines.load import Reader
+
+_SYNC = "fetch what is locked with `gms sync`"
+
+
+def locked_in(place: Path, model: str) -> tuple[Path, LockedModel] | None:
+    """Return the lock file around `place` that pins a model, and what it pins; None without one.
+
+    Raises:
+        FormatError, LockError: there is a lock file, and it cannot be understood.
+    """
+    path = lockfile.find(place)
+    if path is None:
+        return None
+    entry = lockfile.read(path).models.get(model)
+    return None if entry is None else (path, entry)
+
+
+def load_locked(
+    path: Path,
+    model: str,
+    locked: LockedModel,
+    reader: Reader,
+    *,
+    store: Path | None = None,
+    environment: str = "warn",
+) -> Any:
+    """Return the pipeline that is locked, and no other.
+
+    It comes from the folder that `sync` wrote, where there is one, which needs no store and
+    no git; else from the store.
+
+    Args:
+        path: the lock file.
+        model, locked: what it pins.
+        reader: who reads.
+        store: the store, which then is asked first; None for the one that the lock file or a
+            pyproject.toml names.
+        environment: as in `Store.load`.
+
+    Raises:
+        LockError: the store has no such version.
+        IntegrityError: it has another under that number.
+        NotAStore: there is no store.
+        StoreError: as in `Store.load`.
+    """
+    synced = folder_of(path.parent / SYNCED, model, locked)
+    if store is None and synced.is_dir():
+        return _from_folder(synced, locked, reader, environment)
+    from gitmodelstore.operations.load import load
+    from gitmodelstore.operations.lock import pinned_version, store_for
+    from gitmodelstore.plumbing.repository import Repository
+
+    repository = store_for(path.parent) if store is None else Repository.open(store)
+    snapshot, version = pinned_version(repository, model, locked)
+    return load(snapshot, version, lambda _: None, reader, environment=environment)
+
+
+def _from_folder(folder: Path, locked: LockedModel, reader: Reader, environment: str) -> Any:
+    try:
+        _refuse_other(folder, locked)
+        digest = f"sha256:{locked.manifest_sha256}"
+        return load_folder(folder, reader, digest=digest, environment=environment)
+    except IntegrityError as error:
+        raise IntegrityError(str(error), path=error.path, hint=_SYNC) from error
+
+
+def _refuse_other(folder: Path, locked: LockedModel) -> None:
+    """Refuse a folder whose manifest, or pipeline by it, is not what is locked."""
+    path = folder / MANIFEST
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise IntegrityError(f"'{path}' cannot be read", path=str(path)) from error
+    found = hashlib.sha256(data).hexdigest()
+    entry = None
+    if found == locked.manifest_sha256:
+        entry = Manifest.parse(data, str(path)).artifact(PIPELINE)
+    pinned = locked.pipeline
+    if entry is None or (entry.sha256, entry.size_bytes) != (pinned.sha256, pinned.size_bytes):
+        raise IntegrityError(f"'{folder}' is not what {FILE} pins", path=str(path))

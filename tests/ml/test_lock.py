@@ -1,0 +1,313 @@
+"""Locking versions, checking the lock, and what the hook says of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+
+from gitmodelstore import Store
+from gitmodelstore.errors import LockError, NotAStore, VersionNotFound
+from gitmodelstore.operations.lock import check_lock
+from gitmodelstore.values.lock import FILE
+
+from .conftest import Repository, fit, frame, run
+
+AGAIN = "lock a version that is there: `gms lock churn@VERSION`"
+
+
+@pytest.fixture
+def locked(store, ml):
+    """The ML repository with churn 1.0.0 locked and staged."""
+    store.lock(["churn@1.0.0"], ml.path)
+    ml.git("add", ".")
+    return ml
+
+
+def found(ml: Repository) -> list[str]:
+    """What the check says; the hook must say the same of what is staged."""
+    faults = [str(fault) for fault in check_lock(ml.path / FILE)]
+    ml.git("add", ".")
+    done = ml.hook("lock", FILE)
+    errors = [line for line in done.said.splitlines() if not line.startswith("hint: ")]
+    assert errors == [f"error: {fault}" for fault in faults]
+    assert done.code == (1 if faults else 0)
+    return faults
+
+
+def edit(ml: Repository, **keys: object) -> None:
+    """Edit the entry of churn by hand."""
+    path = ml.path / FILE
+    value = json.loads(path.read_text(encoding="utf-8"))
+    value["models"]["churn"].update(keys)
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def test_a_lock_says_what_the_version_is(store, ml):
+    done = store.lock(["churn@1.0.0"], ml.path)
+    value = json.loads((ml.path / FILE).read_text())
+    entry = store.show("churn@1.0.0").artifact("pipeline.joblib")
+
+    assert done.changed
+    assert value["store"] == "../store"
+    churn = value["models"]["churn"]
+    assert (churn["version"], churn["tag"]) == ("1.0.0", "churn@v1.0.0")
+    commit = run(["git", "rev-parse", "churn@v1.0.0^{commit}"], store.path).said.strip()
+    assert churn["commit"] == commit
+    manifest = store.read("churn@1.0.0", "manifest.json")
+    import hashlib
+
+    assert churn["manifest_sha256"] == hashlib.sha256(manifest).hexdigest()
+    assert churn["pipeline"] == {"sha256": entry.sha256, "size_bytes": entry.size_bytes}
+    text = b'[["income","float64"],["age","float64"]]'
+    assert churn["features"] == f"gms-features-1:{hashlib.sha256(text).hexdigest()}"
+
+
+def test_what_else_is_locked_stays_and_nothing_is_written_twice(store, ml):
+    store.lock(["churn@1.0.0"], ml.path)
+    store.lock(["credit@latest"], ml.path)
+
+    again = store.lock(["churn@1.0.0", "credit@1.0.0"], ml.path)
+
+    assert not again.changed
+    assert [str(pin.version) for pin in again.pinned] == ["churn 1.0.0", "credit 1.0.0"]
+    assert [pin.before for pin in again.pinned] == ["1.0.0", "1.0.0"]
+
+
+def test_another_version_with_other_inputs_is_told(store, ml):
+    store.lock(["churn@1.0.0"], ml.path)
+    columns = ("income", "age", "city_size")
+    store.register(fit(columns=columns), "churn", X_test=frame(columns=columns), code=None)
+
+    done = store.lock(["churn@latest"], ml.path)
+
+    assert [(pin.before, pin.new_inputs) for pin in done.pinned] == [("1.0.0", True)]
+
+
+def test_a_withdrawn_version_is_not_locked(store, ml):
+    store.withdraw("churn@1.0.0")
+
+    with pytest.raises(LockError) as caught:
+        store.lock(["churn@1.0.0"], ml.path)
+
+    assert str(caught.value) == "churn 1.0.0 was withdrawn"
+    assert caught.value.hint == "see why with `gms log churn`, and lock another"
+    assert not (ml.path / FILE).exists()
+
+
+def test_an_unknown_version_leaves_the_file_as_it_was(store, ml):
+    store.lock(["churn@1.0.0"], ml.path)
+    before = (ml.path / FILE).read_bytes()
+
+    with pytest.raises(VersionNotFound):
+        store.lock(["credit@1.0.0", "churn@7.0.0"], ml.path)
+
+    assert (ml.path / FILE).read_bytes() == before
+
+
+def test_the_store_is_named_by_its_url_without_credentials(store, ml):
+    url = "https://ada:secret@example.org/models.git?token=abc"
+    run(["git", "remote", "add", "origin", url], store.path)
+
+    Store.open(store.path).lock(["churn@1.0.0"], ml.path)
+
+    assert json.loads((ml.path / FILE).read_text())["store"] == "https://example.org/models.git"
+
+
+def test_nothing_is_wrong_with_a_new_lock(locked):
+    assert found(locked) == []
+
+
+def test_a_version_that_was_withdrawn_is_told(store, locked):
+    store.withdraw("churn@1.0.0")
+
+    assert found(locked) == [f"{FILE}: models.churn.version: churn 1.0.0 was withdrawn [GMS082]"]
+
+
+def test_a_version_or_a_model_that_is_not_there_is_told(locked):
+    edit(locked, version="1.0.7", tag="churn@v1.0.7")
+    assert found(locked) == [
+        f"{FILE}: models.churn.version: churn 1.0.7 is not registered in the store [GMS081]"
+    ]
+    text = (locked.path / FILE).read_text().replace("churn", "chorn")
+    (locked.path / FILE).write_text(text)
+    assert found(locked) == [
+        f"{FILE}: models.chorn.version: chorn 1.0.7 is not registered in the store [GMS081]"
+    ]
+
+
+def test_digests_that_were_swapped_are_told(store, locked):
+    manifest = store.show("churn@1.0.0")
+    entry = manifest.artifact("pipeline.joblib")
+    first = json.loads((locked.path / FILE).read_text())["models"]["churn"]["manifest_sha256"]
+    edit(locked, manifest_sha256="a" * 64, pipeline={"sha256": "b" * 64, "size_bytes": 1})
+
+    assert found(locked) == [
+        f"{FILE}: models.churn.manifest_sha256: tag churn@v1.0.0 names manifest {first[:12]}, "
+        "the lock aaaaaaaaaaaa [GMS081]",
+        f"{FILE}: models.churn.manifest_sha256: the manifest's sha256 is {first[:12]}, "
+        "not aaaaaaaaaaaa [GMS081]",
+        f"{FILE}: models.churn.pipeline: pipeline.joblib is {entry.size_bytes} bytes of sha256 "
+        f"{entry.sha256[:12]} in the store, the lock says 1 of bbbbbbbbbbbb [GMS081]",
+    ]
+
+
+def test_inputs_that_are_not_the_locked_ones_are_told(locked):
+    edit(locked, features=f"gms-features-1:{'0' * 64}")
+
+    assert found(locked) == [
+        f"{FILE}: models.churn.features: its inputs are not the locked ones: income float64, "
+        "age float64 [GMS083]"
+    ]
+
+
+def test_a_commit_that_did_not_introduce_the_version_is_told(store, locked):
+    later = run(["git", "rev-parse", "churn@v1.1.0^{commit}"], store.path).said.strip()
+    edit(locked, commit=later)
+
+    assert f"{FILE}: models.churn.commit: commit {later[:12]} did not introduce churn 1.0.0 " \
+        "[GMS081]" in found(locked)  # fmt: skip
+
+    edit(locked, commit="0" * 40)
+    assert found(locked) == [
+        f"{FILE}: models.churn.commit: commit 000000000000 did not introduce churn 1.0.0 [GMS081]",
+        f"{FILE}: models.churn.tag: tag churn@v1.0.0 stands on another churn 1.0.0 [GMS081]",
+    ]
+
+
+def test_a_tag_that_was_moved_is_told(store, locked):
+    git = ["git", "tag", "-f", "-a", "-m", "moved", "churn@v1.0.0", "churn@v1.1.0^{commit}"]
+    assert run(git, store.path).code == 0
+
+    assert found(locked) == [
+        f"{FILE}: models.churn.tag: tag churn@v1.0.0 stands on another churn 1.0.0 [GMS081]"
+    ]
+
+
+def test_a_tag_that_is_missing_is_no_difference(store, locked):
+    run(["git", "tag", "-d", "churn@v1.0.0"], store.path)
+
+    assert found(locked) == []
+
+
+def test_a_file_that_breaks_its_format_is_told_in_full(locked):
+    edit(locked, version="one", commit="two")
+
+    assert found(locked) == [
+        f"{FILE}: models.churn.version: expected a SemVer version, found 'one' [GMS080]",
+        f"{FILE}: models.churn.commit: expected a commit id, found 'two' [GMS080]",
+    ]
+
+
+def test_the_hook_reads_what_is_staged(locked):
+    edit(locked, version="one")
+
+    assert locked.hook("lock", FILE) == ("", 0)
+    assert [fault.code for fault in check_lock(locked.path / FILE)] == ["GMS080"]
+
+
+def test_the_hook_judges_the_file_here_where_none_is_named(store, locked):
+    store.withdraw("churn@1.0.0")
+
+    assert locked.hook("lock") == (
+        f"error: {FILE}: models.churn.version: churn 1.0.0 was withdrawn [GMS082]\nhint: {AGAIN}\n",
+        1,
+    )
+
+
+def test_within_a_hook_the_store_is_not_taken_for_the_repository_that_runs_it(locked):
+    variables = {
+        "GIT_DIR": str(locked.path / ".git"),
+        "GIT_INDEX_FILE": str(locked.path / ".git" / "index"),
+        "GIT_WORK_TREE": str(locked.path),
+    }
+
+    assert locked.hook("lock", FILE, **variables) == ("", 0)
+
+
+def test_without_a_store_the_hook_says_what_is_missing(store, locked):
+    shutil.rmtree(store.path)
+
+    assert locked.hook("lock", FILE) == (
+        f"error: there is no folder '{store.path}'\n"
+        "hint: the folder must be a clone of the store: `git clone URL FOLDER`\n",
+        1,
+    )
+
+
+def test_with_a_url_alone_nobody_knows_where_the_clone_is(locked):
+    path = locked.path / FILE
+    path.write_text(path.read_text().replace("../store", "https://example.org/models.git"))
+    locked.git("add", ".")
+
+    assert locked.hook("lock", FILE) == (
+        "error: no clone of https://example.org/models.git is known here\n"
+        "hint: clone the store, and name the folder in pyproject.toml: "
+        '[tool.gitmodelstore] store = "FOLDER"\n',
+        1,
+    )
+
+
+@pytest.mark.parametrize("what", ["folder", "repository", "inside"])
+def test_what_is_no_store_is_said_to_be_none(locked, tmp_path, what):
+    other = tmp_path / "other"
+    other.mkdir()
+    message = f"'{other}' is no git repository"
+    if what == "repository":
+        run(["git", "init", "-q"], other)
+        message = f"'{other}' is no model store: it has no branch 'main'"
+    elif what == "inside":  # a plain folder within another repository
+        other = locked.path / "plain"
+        other.mkdir()
+        message = f"'{other}' is no git repository"
+    relative = os.path.relpath(other, locked.path)
+    (locked.path / "pyproject.toml").write_text(f"[tool.gitmodelstore]\nstore = '{relative}'\n")
+
+    with pytest.raises(NotAStore) as caught:
+        check_lock(locked.path / FILE)
+
+    assert str(caught.value) == message
+
+
+def test_the_store_that_pyproject_names_comes_first(store, locked, tmp_path):
+    shutil.copytree(store.path, tmp_path / "clone ü")
+    Store.open(tmp_path / "clone ü").withdraw("churn@1.0.0")
+    (locked.path / "pyproject.toml").write_text("[tool.gitmodelstore]\nstore = '../clone ü'\n")
+
+    assert found(locked) == [f"{FILE}: models.churn.version: churn 1.0.0 was withdrawn [GMS082]"]
+
+
+@pytest.mark.parametrize("bare", [False, True], ids=["work tree", "bare"])
+def test_what_was_fetched_counts_before_any_branch_moves(store, ml, tmp_path, bare):
+    clone = tmp_path / "clone"
+    options = ["--bare"] if bare else []
+    assert run(["git", "clone", "-q", *options, str(store.path), str(clone)], tmp_path).code == 0
+    Store.open(clone).lock(["churn@1.0.0"], ml.path)
+    store.withdraw("churn@1.0.0", reason="leaked labels")
+    path = ml.path / FILE
+    (ml.path / "pyproject.toml").write_text("[tool.gitmodelstore]\nstore = '../clone'\n")
+
+    assert check_lock(path) == ()
+    assert [fault.code for fault in check_lock(path, fetch=True)] == ["GMS082"]
+    assert [fault.code for fault in check_lock(path)] == ["GMS082"]
+    assert [str(v.status) for v in Store.open(clone).versions("churn")] == [
+        "production",
+        "registered",
+    ]
+
+
+def test_without_a_remote_nothing_is_fetched(locked, store):
+    with pytest.raises(NotAStore) as caught:
+        check_lock(locked.path / FILE, fetch=True)
+
+    assert str(caught.value) == f"'{store.path}' has no remote to fetch from"
+
+
+def test_without_a_lock_file_there_is_nothing_to_check(ml):
+    with pytest.raises(LockError) as caught:
+        check_lock(ml.path / FILE)
+
+    assert str(caught.value) == f"there is no {FILE} in '{ml.path}'"
+    assert caught.value.hint == "write one with `gms lock REF`"
