@@ -7,9 +7,10 @@ by the settings that stand there; all faults are found, not only the first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from gitmodelstore.checks import tree
 from gitmodelstore.checks.fault import Fault, format_faults
@@ -18,7 +19,7 @@ from gitmodelstore.checks.history import ancestors, folder_before, has_held
 from gitmodelstore.checks.judged import policies, registries
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.registry import registry_faults
-from gitmodelstore.errors import FormatError, IntegrityError, MissingObject
+from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
 from gitmodelstore.values.events import read_trailers, recorded_of
 from gitmodelstore.values.layout import FALSE, MANIFEST, REGISTRY, SETTINGS, folder, tag_name
 from gitmodelstore.values.manifest import Manifest
@@ -26,6 +27,9 @@ from gitmodelstore.values.objects import FOLDER, Commit, Entry
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change, Registry
 from gitmodelstore.values.version import Version
+
+if TYPE_CHECKING:
+    from gitmodelstore.checks.signed_steps import SignatureJudge, Verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,26 @@ class Judge:
 
     Args:
         objects: the repository.
+        verifier: returns who is believed where signatures are asked for; it is not called
+            elsewhere. None leaves them unjudged.
     """
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, verifier: Callable[[], Verifier] | None = None) -> None:
         self.objects = objects
+        self._verifier = verifier
         self._folders = FolderJudge(objects)
         self._registries: dict[str, Registry] = {}
+
+    @cached_property
+    def signatures(self) -> SignatureJudge | None:
+        """The judge of signatures; None where they are not judged.
+
+        Raises:
+            SignatureError: nobody is known who could be believed.
+        """
+        from gitmodelstore.checks.signed_steps import SignatureJudge
+
+        return SignatureJudge(self.objects, self._verifier()) if self._verifier else None
 
     def faults(self, step: Step) -> list[Fault]:
         """Return everything that is wrong with a step."""
@@ -71,6 +89,8 @@ class Judge:
             found.append(Fault("GMS070", "", str(error), mend=error.hint or ""))
         except IntegrityError as error:
             found.append(Fault("GMS071", error.path, str(error), mend=error.hint or ""))
+        except SignatureError as error:
+            found.append(Fault("GMS061", "", str(error), mend=error.hint or ""))
         return [replace(fault, commit=step.oid) for fault in found]
 
     def registry(self, root: str) -> Registry:
@@ -86,6 +106,10 @@ class Judge:
                 known = EMPTY
             self._registries[entry.oid] = known
         return known
+
+    def policy(self, step: Step) -> Policy:
+        """Return the settings by which a step is judged: those of its first parent."""
+        return _Trial(self, step).policy
 
     def introduced(self, step: Step) -> frozenset[tuple[str, Version]]:
         """Return model and version of what a step brings that none of its parents has."""
@@ -119,25 +143,36 @@ class _Trial:
     def faults(self) -> Iterator[Fault]:
         before = [self._before] if self._before else []
         before += [root for root, _ in self._merged]
-        yield from tree.root_faults(self._objects, before, self._step.tree, self._policy.allow)
+        yield from tree.root_faults(self._objects, before, self._step.tree, self.policy.allow)
         yield from self._settings_faults()
         after, unreadable = self._read_registry()
         yield from unreadable
         if after is None:
             return
-        yield from registry_faults(self._registry_before, after, self._policy)
+        yield from registry_faults(self._registry_before, after, self.policy)
         changes = tuple(self._registry_before.changes(after))
         yield from self._trailer_faults(changes)
         yield from self._model_faults(after, changes)
-        if self._policy.gates or self._policy.moves:
+        if self.policy.gates or self.policy.moves:
             yield from self._gate_faults(changes)
+        if self.policy.gates or self.policy.require_signed:
+            yield from self._signature_faults(changes)
+
+    def _signature_faults(self, changes: tuple[Change, ...]) -> Iterator[Fault]:
+        from gitmodelstore.checks.signed_steps import asks
+
+        if self._step.oid is None or not asks(self.policy):
+            return
+        judge = self._judge.signatures
+        if judge is not None:
+            yield from judge.commit_faults(self._step.oid, self.policy, changes)
 
     def _gate_faults(self, changes: tuple[Change, ...]) -> Iterator[Fault]:
         from gitmodelstore.checks.gates import OVERRIDES, Look, step_faults
 
         said = self._objects.setting(OVERRIDES) or "true"
         yield from step_faults(
-            self._policy,
+            self.policy,
             self._registry_before,
             changes,
             lambda change: recorded_of(self._messages, change),
@@ -179,7 +214,7 @@ class _Trial:
         )
 
     @cached_property
-    def _policy(self) -> Policy:
+    def policy(self) -> Policy:
         """The settings of the first parent; of the step itself where that is the first."""
         entry = self._objects.entries(self._before or self._step.tree).get(SETTINGS)
         if entry is None:

@@ -56,6 +56,14 @@ class Objects(Protocol):
         """
         ...
 
+    def raw(self, oid: str) -> bytes:
+        """Return the content of a commit or tag as git keeps it, signature and all.
+
+        Raises:
+            MissingObject, IntegrityError: as in `commit`.
+        """
+        ...
+
     def between(self, old: str, new: str) -> Sequence[str]:
         """Return the commits in the history of `new` that are not in that of `old`, oldest first.
 

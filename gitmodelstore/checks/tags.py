@@ -68,6 +68,8 @@ def tag_faults(judge: Judge, name: str, tag: Tag | None) -> Iterator[Fault]:
         yield Fault("GMS052", ref, what, mend=mend)
         return
     yield from _manifest_faults(judge, ref, tag, model, version)
+    if judge.policy(Step.of(commit)).require_signed and judge.signatures is not None:
+        yield from judge.signatures.tag_faults(name, tag.oid, commit)
 
 
 def _manifest_faults(

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.judge import Judge, Step
 from gitmodelstore.checks.tags import tag_faults, version_of
-from gitmodelstore.errors import GitFailed, MissingObject
+from gitmodelstore.errors import GitFailed, MissingObject, SignatureError
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.values.layout import tag_name
 from gitmodelstore.values.version import Version
 
+if TYPE_CHECKING:
+    from gitmodelstore.checks.signed_steps import Verifier
+
+ALLOWED = "gpg.ssh.allowedSignersFile"
 NOTHING = "0" * 40  # how git spells a ref that does not exist
 MOST_COMMITS = 10_000  # in one push, unless modelstore.maxCommits says otherwise
 _HEADS = "refs/heads/"
@@ -49,7 +54,7 @@ def staged_faults(objects: CatFile) -> list[Fault]:
     parents = tuple(_parents_to_be(objects))
     if parents and objects.commit(parents[0]).tree == tree and len(parents) == 1:
         return []
-    return Judge(objects).faults(Step(tree, parents))
+    return Judge(objects).faults(Step(tree, parents))  # nobody has signed it yet
 
 
 def _parents_to_be(objects: CatFile) -> Iterator[str]:
@@ -70,7 +75,7 @@ def sent_faults(objects: CatFile, updates: Sequence[Update], remote: str) -> lis
     listed = objects.run("for-each-ref", "--format=^%(objectname)", f"refs/remotes/{remote}/")
     branch = store_branch(objects).removeprefix(_HEADS)
     stands = _tip(objects, f"refs/remotes/{remote}/{branch}")
-    return _push_faults(objects, updates, [*has, *listed.split()], {}, stands)
+    return _push_faults(objects, updates, [*has, *listed.split()], {}, stands, is_advice=True)
 
 
 def received_faults(objects: CatFile, updates: Sequence[Update]) -> list[Fault]:
@@ -85,6 +90,8 @@ def _push_faults(
     known: Sequence[str],
     held: Mapping[str, str],
     stands: str | None,
+    *,
+    is_advice: bool = False,
 ) -> list[Fault]:
     """Return what is wrong with a push, seen from either side.
 
@@ -94,6 +101,7 @@ def _push_faults(
         known: arguments of `git rev-list` that leave out what the receiving side has.
         held: the tags that it has.
         stands: the commit on which its store's branch stands; None without one.
+        is_advice: whether signatures go unjudged where nobody is known who is believed.
     """
     branch = store_branch(objects)
     found = [fault for update in updates for fault in _ref_faults(objects, update, branch)]
@@ -102,7 +110,7 @@ def _push_faults(
     objects.pushed_tags.update(
         {update.ref.removeprefix(_TAGS): update.new for update in updates if _is_tag(update)}
     )
-    judge = Judge(objects)
+    judge = _judge(objects, is_advice=is_advice)
     new = [update.new for update in updates if update.new != NOTHING]
     commits = _listed(objects, new, known)
     most = int(objects.setting("modelstore.maxCommits") or MOST_COMMITS)
@@ -128,7 +136,7 @@ def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
         GitFailed: one of them names no commit.
     """
     old, new = (_commit_named(objects, name) for name in (base, head))
-    judge = Judge(objects)
+    judge = _judge(objects)
     found: list[Fault] = []
     _judge_all(judge, _listed(objects, [new], [f"^{old}"]), found)
     tree = _merged_tree(objects, old, new)
@@ -144,13 +152,29 @@ def store_faults(objects: CatFile) -> list[Fault]:
     tip = _tip(objects, branch)
     if tip is None:
         return [Fault("GMS020", branch, "the store has no such branch", mend="gms init")]
-    judge = Judge(objects)
+    judge = _judge(objects)
     found: list[Fault] = []
     introduced = _judge_all(judge, _listed(objects, [tip], []), found)
     tags = [Update(_TAGS + name, NOTHING, oid) for name, oid in objects.tags.items()]
     found += _tags_faults(judge, tags, tip)
     found += _untagged_faults(introduced, objects.tags)
     return found
+
+
+def _judge(objects: CatFile, *, is_advice: bool = False) -> Judge:
+    """Return a judge who believes whom git's configuration here names; never the store's files."""
+
+    def verifier() -> Verifier:
+        from pathlib import Path
+
+        from gitmodelstore.plumbing.signatures import Verifier as Configured
+
+        top = objects.work_tree
+        return Configured.of(Path(objects.git_dir), Path(top) if top else None)
+
+    if is_advice and objects.setting(ALLOWED) is None:
+        return Judge(objects)
+    return Judge(objects, verifier)
 
 
 def _judge_all(judge: Judge, commits: Iterable[str], found: list[Fault]) -> Introduced:
@@ -198,6 +222,8 @@ def _tags_faults(judge: Judge, updates: Sequence[Update], tip: str | None) -> li
             wrong = list(tag_faults(judge, name, tag))
         except MissingObject as error:
             wrong = [Fault("GMS070", update.ref, str(error))]
+        except SignatureError as error:
+            wrong = [Fault("GMS061", update.ref, str(error), mend=error.hint or "")]
         found += wrong
         if tag is not None and not wrong:
             standing[name] = tag.commit

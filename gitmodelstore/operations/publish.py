@@ -23,12 +23,13 @@ from gitmodelstore.checks.judged import registries
 from gitmodelstore.checks.registry import LIFECYCLE
 from gitmodelstore.errors import (
     FormatError,
+    GateNotPassed,
     LifecycleError,
     LocalChanges,
     StoreBusy,
     StoreError,
 )
-from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.operations.snapshot import Snapshot, registry_of
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import disk, follow, journal, lock, refs, worktree
 from gitmodelstore.plumbing.repository import Repository, writing
@@ -54,6 +55,11 @@ class Draft:
     registry: Registry
     folders: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The first line of the message."""
+        return self.message.partition("\n")[0]
 
 
 def publish(
@@ -104,6 +110,7 @@ def _publish(
             sign=writer.sign_commit,
         )
         tags = _write_tags(repository, commit, wanted, writer)
+        _validate_signatures(snapshot, wanted, commit, tags)
         if _swap(snapshot, commit, tags, wanted, writer, held):
             return Snapshot(repository, repository.commit(commit))
     raise StoreBusy(
@@ -151,6 +158,41 @@ def _validate(snapshot: Snapshot, wanted: Draft, tree: str) -> None:
         raise kind(str(found[0]), hint=found[0].mend or None)
     for name in wanted.tags:
         refs.check_free(snapshot.repository, name)
+
+
+def _validate_signatures(
+    snapshot: Snapshot, wanted: Draft, commit: str, tags: Mapping[str, str]
+) -> None:
+    """Judge the signatures of what was written, where the store asks for any.
+
+    Raises:
+        GateNotPassed: one is missing or not good, or approvals are.
+        SignatureError: nobody is known who could be believed.
+    """
+    if not (snapshot.policy.require_signed or snapshot.policy.gates):
+        return
+    from gitmodelstore.checks.signed_steps import SignatureJudge, asks
+
+    if not asks(snapshot.policy):
+        return
+    from gitmodelstore.plumbing.signatures import Verifier
+
+    repository = snapshot.repository
+    judge = SignatureJudge(repository, Verifier.of(repository.common_dir, repository.work_tree))
+    made = repository.commit(commit)
+    after = registry_of(repository, made)
+    changes = tuple(snapshot.registry.changes(after))
+    found = list(judge.commit_faults(commit, snapshot.policy, changes))
+    if snapshot.policy.require_signed:
+        for name, oid in tags.items():
+            found += judge.tag_faults(name, oid, made)
+    if found:
+        raise GateNotPassed(
+            f"{wanted.title}: not signed as the store asks for",
+            map(str, found),
+            unmet=len(found),
+            hint=found[0].mend or None,
+        )
 
 
 def _write_tree(snapshot: Snapshot, wanted: Draft) -> str:
@@ -253,7 +295,7 @@ def _follow_and_advance(
         note.new,
         who=writer.committer,
         when=writer.when,
-        what=wanted.message.partition("\n")[0],
+        what=wanted.title,
         durable=writer.durable,
     )
 

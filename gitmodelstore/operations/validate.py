@@ -26,7 +26,7 @@ def validate(repository: Repository, between: tuple[str, str] | None) -> tuple[F
     Raises:
         GitFailed: one of the two names no commit.
     """
-    with CatFile(repository.common_dir, inherit=False) as objects:
+    with CatFile(repository.work_tree or repository.common_dir, inherit=False) as objects:
         return tuple(range_faults(objects, *between) if between else store_faults(objects))
 
 

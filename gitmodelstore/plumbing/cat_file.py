@@ -95,6 +95,10 @@ class CatFile:
             digest.update(part)
         return digest.hexdigest()
 
+    def raw(self, oid: str) -> bytes:
+        """Return the content of a commit or tag: see `checks.objects.Objects`."""
+        return b"".join(self._parts(oid, oid, None))
+
     def between(self, old: str, new: str) -> Sequence[str]:
         """Return the commits that `new` adds to `old`: see `checks.objects.Objects`."""
         return self.run("rev-list", "--reverse", "--topo-order", new, f"^{old}", "--").split()
@@ -149,6 +153,19 @@ class CatFile:
         return os.path.isdir(f"{self._common_dir}/{LARGE_FILES}")
 
     @cached_property
+    def git_dir(self) -> str:
+        """The git directory, absolute."""
+        return self.run("rev-parse", "--absolute-git-dir").rstrip("\n")
+
+    @cached_property
+    def work_tree(self) -> str | None:
+        """The top of the work tree; None in a bare repository, and in a git directory."""
+        try:
+            return self.run("rev-parse", "--show-toplevel").rstrip("\n") or None
+        except GitFailed:
+            return None
+
+    @cached_property
     def _common_dir(self) -> str:
         said = self.run("rev-parse", "--git-common-dir").rstrip("\n")
         return os.path.join(self.folder, said)
@@ -168,8 +185,11 @@ class CatFile:
     def _read(self, oid: str, path: str, kind: str) -> bytes:
         return b"".join(self._parts(oid, path, kind))
 
-    def _parts(self, oid: str, path: str, kind: str) -> Iterator[bytes]:
-        """Yield the content of an object; all of it must be taken before the next question."""
+    def _parts(self, oid: str, path: str, kind: str | None) -> Iterator[bytes]:
+        """Yield the content of an object of a kind, or of any.
+
+        All of it must be taken before the next question.
+        """
         found, left = self._ask(f"contents {oid}", oid, path)
         stream = self._stream()
         while left:
@@ -177,10 +197,10 @@ class CatFile:
             if not part:
                 raise self._broken(oid, path)
             left -= len(part)
-            if found == kind:
+            if kind in (found, None):
                 yield part
         stream.read(1)  # a newline ends it
-        _check_kind(found, kind, path)
+        _check_kind(found, kind or found, path)
 
     def _ask(self, question: str, oid: str, path: str) -> tuple[str, int]:
         """Ask git about an object and return its kind and size in bytes."""

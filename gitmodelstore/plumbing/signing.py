@@ -147,7 +147,8 @@ def _armored(signature: bytes, program: str) -> bytes:
 
 
 def _shown(key: str) -> str:
-    return key if len(key) <= 60 else f"{key[:60]}…"
+    """Return a key as a message names it: a path whole, a literal key by its beginning."""
+    return key if " " not in key or len(key) <= 60 else f"{key[:60]}…"
 
 
 def _last_line(said: bytes) -> str:

@@ -135,8 +135,8 @@ def told(stderr: str) -> Found:
     """Return codes and paths out of what a hook printed."""
     found = []
     for place, code in _LINE.findall(stderr):
-        path = re.split(r":(?=[ 0-9])", place)[0] if re.match(r"[\w.@/ -]+:", place) else ""
-        found.append((code, path))
+        path = re.match(r"[^\s:]+(?=:)", place)
+        found.append((code, path[0] if path else ""))
     return sorted(found)
 
 

@@ -1,0 +1,210 @@
+"""Signatures and approvals that a store asks for, judged on each commit by every judge."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore import Store
+from gitmodelstore.errors import GateNotPassed, SignatureError
+from tests.keys import Desk
+
+from .conftest import Found, Place
+
+REQUIRED = 'schema = "1.0"\n\n[policy]\nrequire_signed = true\n'
+SIGNERS = 'schema = "1.0"\n\n[gates.production]\nsigners = ["grace@example.org"]\n'
+APPROVALS = 'schema = "1.0"\n\n[gates.production]\napprovals = 1\n'
+
+
+@pytest.fixture
+def signing(place: Place, desk: Desk) -> Place:
+    """The shared store, whose own configuration says whom it believes: Ada and Grace."""
+    desk.allow(desk.ada, desk.grace)
+    return place
+
+
+def rule(place: Place, text: str) -> None:
+    place.file("modelstore.toml").write_text(text)
+    place.commit("rules for signatures")
+    place.git("push", "--quiet", "origin", "main")
+
+
+def opened(place: Place) -> Store:
+    return Store.open(place.path, durable=False)
+
+
+def everywhere(place: Place, *refs: str) -> Found:
+    """What the command, the client's and the server's hook say of the last commit."""
+    found = place.by_pre_receive(*(refs or ("main",)))
+    assert place.by_pre_push(*(refs or ("main",))) == found
+    assert place.by_range() == [pair for pair in found if not pair[1].startswith("refs/")]
+    return found
+
+
+class TestEveryCommit:
+    def test_signed_by_somebody_on_the_list_is_taken(self, signing: Place) -> None:
+        rule(signing, REQUIRED)
+        signing.register()
+
+        assert everywhere(signing, "main", "churn@v1.3.0") == []
+
+    def test_not_signed_is_refused_by_the_library_and_by_the_server(
+        self, signing: Place, desk: Desk
+    ) -> None:
+        rule(signing, REQUIRED)
+        desk.sit_down(desk.ada, sign=False)
+
+        with pytest.raises(GateNotPassed) as caught:
+            opened(signing).promote("churn@1.2.0", "production")
+        assert caught.value.conditions == ("not signed [GMS060]",)
+        assert (
+            opened(signing).version("churn").version
+            == opened(signing).version("churn@1.1.0").version
+        )
+
+        signing.file("README.md").write_text("# Models")
+        signing.commit("by hand")
+        assert everywhere(signing) == [("GMS060", "")]
+
+    def test_a_stranger_is_refused(self, signing: Place, desk: Desk) -> None:
+        rule(signing, REQUIRED)
+        desk.sit_down(desk.mallory)
+        signing.file("README.md").write_text("# Models")
+        signing.git("add", "README.md")
+        signing.git("commit", "--quiet", "-m", "mine now")
+
+        assert everywhere(signing) == [("GMS061", "")]
+
+    def test_a_tag_that_is_not_signed(self, signing: Place) -> None:
+        rule(signing, REQUIRED)
+        signing.register()
+        signing.git("tag", "--delete", "churn@v1.3.0")
+        signing.git("tag", "--annotate", "--no-sign", "-m", "churn 1.3.0", "churn@v1.3.0")
+
+        found = everywhere(signing, "main", "churn@v1.3.0")
+
+        assert found == [("GMS060", "refs/tags/churn@v1.3.0")]
+
+    def test_a_list_that_the_push_itself_brings_counts_for_nothing(
+        self, signing: Place, desk: Desk
+    ) -> None:
+        rule(signing, 'schema = "1.0"\n[store]\nallow = ["signers"]\n')
+        rule(signing, REQUIRED + '[store]\nallow = ["signers"]\n')
+        desk.sit_down(desk.mallory)
+        signing.file("signers").write_text(f"mallory@example.org {desk.mallory.public}\n")
+        signing.git("config", "gpg.ssh.allowedSignersFile", str(signing.path / "signers"))
+        signing.git("add", "--all")
+        signing.git("commit", "--quiet", "-m", "believe me")
+
+        assert signing.by_pre_receive() == [("GMS061", "")]
+        with pytest.raises(SignatureError):
+            opened(signing).promote("churn@1.2.0", "production")
+
+    def test_a_server_that_knows_nobody_takes_nothing(
+        self, signing: Place, desk: Desk, isolated: Path
+    ) -> None:
+        rule(signing, REQUIRED)
+        signing.register()
+        signing.git("config", "--global", "--unset", "gpg.ssh.allowedSignersFile")
+
+        assert ("GMS061", "") in signing.by_pre_receive("main", "churn@v1.3.0")
+        assert signing.by_pre_push("main", "churn@v1.3.0") == []  # a laptop cannot tell
+
+
+class TestWhoMayMove:
+    def test_only_these(self, signing: Place, desk: Desk) -> None:
+        rule(signing, SIGNERS)
+        with pytest.raises(GateNotPassed) as caught:
+            opened(signing).promote("churn@1.2.0", "production")
+        assert caught.value.conditions == (
+            "signed by ada@example.org, and only grace@example.org may move a version to "
+            "production [GMS062]",
+        )
+
+        desk.sit_down(desk.grace)
+        opened(signing).promote("churn@1.2.0", "production")
+        assert everywhere(signing) == []
+
+    def test_by_hand_too(self, signing: Place) -> None:
+        rule(signing, SIGNERS)
+
+        def promote(held: dict) -> None:
+            held["models"]["churn"]["1.2.0"]["status"] = "production"
+            held["models"]["churn"]["1.1.0"]["status"] = "archived"
+
+        signing.edit("registry.json", promote)
+        signing.git("add", "--all")
+        signing.git("commit", "--quiet", "-m", "go live")
+
+        assert everywhere(signing) == [("GMS062", "")]
+
+    def test_an_override_does_not_make_somebody_else_of_the_signer(self, signing: Place) -> None:
+        rule(signing, SIGNERS)
+
+        with pytest.raises(GateNotPassed):
+            opened(signing).promote("churn@1.2.0", "production", force=True, reason="now")
+
+    def test_other_moves_are_free(self, signing: Place) -> None:
+        rule(signing, SIGNERS)
+        opened(signing).promote("churn@1.2.0", "staging")
+
+        assert everywhere(signing) == []
+
+
+class TestApprovals:
+    def test_somebody_else_must_have_approved(self, signing: Place, desk: Desk) -> None:
+        rule(signing, APPROVALS)
+        signing.register()
+        signing.git("push", "--quiet", "--atomic", "origin", "main", "churn@v1.3.0")
+        with pytest.raises(GateNotPassed) as caught:
+            opened(signing).promote("churn@1.3.0", "production")
+        assert caught.value.conditions == (
+            "0 of 1 approvals of churn 1.3.0 for production [GMS063]",
+        )
+
+        desk.sit_down(desk.grace)
+        opened(signing).approve("churn@1.3.0", "production", reason="looked at the errors")
+        desk.sit_down(desk.ada)
+        opened(signing).promote("churn@1.3.0", "production")
+
+        assert signing.by_range("HEAD~2") == []
+        assert signing.by_pre_push() == signing.by_pre_receive() == []
+
+    def test_an_approval_for_another_status_does_not_count(
+        self, signing: Place, desk: Desk
+    ) -> None:
+        rule(signing, APPROVALS)
+        signing.register()
+        desk.sit_down(desk.grace)
+        opened(signing).approve("churn@1.3.0", "staging")
+        desk.sit_down(desk.ada)
+        signing.git("push", "--quiet", "--atomic", "origin", "main", "churn@v1.3.0")
+
+        def promote(held: dict) -> None:
+            held["models"]["churn"]["1.3.0"]["status"] = "production"
+            held["models"]["churn"]["1.1.0"]["status"] = "archived"
+
+        signing.edit("registry.json", promote)
+        signing.git("add", "--all")
+        signing.git("commit", "--quiet", "-m", "go live")
+
+        assert everywhere(signing) == [("GMS063", "")]
+
+
+def test_a_store_that_asks_for_nothing_starts_no_program(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    git = shutil.which("git")
+    assert git is not None
+    (tools / "git").symlink_to(git)
+    (tools / "ssh-keygen").write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\n")
+    (tools / "ssh-keygen").chmod(0o755)
+    place.register()
+    monkeypatch.setenv("PATH", f"{tools}:{Path(git).parent}:/bin")
+
+    assert place.by_pre_push("main", "churn@v1.3.0") == []
+    assert not (tmp_path / "asked").exists()
