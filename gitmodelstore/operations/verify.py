@@ -12,6 +12,8 @@ from gitmodelstore.errors import FeatureMismatch, FormatError, InvalidInput, Sto
 from gitmodelstore.operations.load import load, read_verified
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing import journal, lock
+from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.layout import ATTRIBUTES, MANIFEST, SAMPLE, folder
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion
@@ -166,8 +168,17 @@ def _verify(snapshot: Snapshot, model: str, version: Version, asked: Asked) -> V
 
 
 def _tag_faults(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
-    if snapshot.repository.tag(version.tag) is None:
+    repository = snapshot.repository
+    if repository.tag(version.tag) or _is_being_set(repository, version.tag):
+        return
+    if repository.tag(version.tag) is None:  # by now: a writer may have finished in between
         yield f"tag {version.tag} is missing: plain git does not find the version"
+
+
+def _is_being_set(repository: Repository, tag: str) -> bool:
+    """Whether a writer is at work that sets this tag next: branches move before their tags."""
+    note = journal.read(repository.common_dir)
+    return note is not None and tag in note.tags and lock.is_held(repository.common_dir)
 
 
 def _structure_faults(
