@@ -67,7 +67,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def start(
-    args: Sequence[str], cwd: Path, *, to_the_end: bool = False, holding: tuple[int, ...] = ()
+    args: Sequence[str],
+    cwd: Path,
+    *,
+    to_the_end: bool = False,
+    holding: tuple[int, ...] = (),
+    index: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `git ARGS` in `cwd` and return the running process.
 
@@ -76,6 +81,7 @@ def start(
         to_the_end: keep Ctrl-C at the terminal from it: what it does takes
             milliseconds and must not be left half done.
         holding: file descriptors that it keeps open as long as it lives.
+        index: the file that it is to take for the index; None for that of the work tree.
 
     Raises:
         GitFailed: git is not installed.
@@ -84,7 +90,7 @@ def start(
         return subprocess.Popen(
             command(*args),
             cwd=cwd,
-            env=environment(),
+            env=environment({"GIT_INDEX_FILE": str(index)} if index else None),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
