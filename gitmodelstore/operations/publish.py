@@ -72,7 +72,10 @@ def publish(
         CannotWrite, GitFailed: the disk, or git, does not take it.
     """
     try:
-        with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held:
+        with (
+            writing(repository.common_dir),  # whatever the system refuses, and wherever
+            lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held,
+        ):
             recover(repository, writer.notify, held)
             return _publish(repository, writer, draft, held)
     finally:
@@ -300,7 +303,9 @@ def _undo(repository: Repository, note: journal.Note, tip: str, held: int) -> No
         return
     for tree in _noted(repository, note):
         if worktree.staged(tree, REGISTRY) == new:
-            worktree.move(tree, note.new, tip, lock=held)
+            # In this process where that will do: a git may be what could not be started.
+            if not follow.move(repository, tree, note.new, tip):
+                worktree.move(tree, note.new, tip, lock=held)
         elif now == old:
             worktree.mend(repository, tree, note.old, note.new, lock=held)
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.folder import FileFacts, folder_faults
-from gitmodelstore.errors import FeatureMismatch, FormatError, InvalidInput, StoreError
+from gitmodelstore.errors import (
+    CannotRead,
+    FeatureMismatch,
+    FormatError,
+    InvalidInput,
+    StoreError,
+)
 from gitmodelstore.operations.load import load, read_verified
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
@@ -107,6 +113,7 @@ def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> 
         StoreError: `ref` names nothing.
         InvalidInput: there is a test table and no `ref`, or it cannot be read.
         FeatureMismatch: the test table has other inputs than the pipeline.
+        CannotRead: the system does not let this process open a file.
     """
     if ref is None:
         if asked.test is not None:
@@ -147,7 +154,7 @@ def _verify(snapshot: Snapshot, model: str, version: Version, asked: Asked) -> V
         manifest = snapshot.manifest(found)
         files = snapshot.files(found)
     except StoreError as error:
-        return Verified(model, version, status, 0, (str(error),))
+        return Verified(model, version, status, 0, (_told(error),))
     faults = [*_tag_faults(snapshot, found), *_structure_faults(snapshot, found, manifest)]
     sound = 0
     for name in [MANIFEST, *(entry.path for entry in manifest.artifacts if entry.path in files)]:
@@ -155,7 +162,7 @@ def _verify(snapshot: Snapshot, model: str, version: Version, asked: Asked) -> V
             read_verified(snapshot, found, name, manifest)
             sound += 1
         except StoreError as error:
-            faults.append(str(error))
+            faults.append(_told(error))
     replayed = metrics = None
     if asked.loads and not faults:  # bytes that are not the released ones are never unpickled
         try:
@@ -163,8 +170,15 @@ def _verify(snapshot: Snapshot, model: str, version: Version, asked: Asked) -> V
         except (InvalidInput, FeatureMismatch):
             raise  # of the test data, not of the version
         except StoreError as error:
-            faults.append(str(error))
+            faults.append(_told(error))
     return Verified(model, version, status, sound, tuple(faults), replayed, metrics)
+
+
+def _told(error: StoreError) -> str:
+    """Return what a fault says; what may not be read here is none, and is raised."""
+    if isinstance(error, CannotRead):
+        raise error
+    return str(error)
 
 
 def _tag_faults(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:

@@ -84,7 +84,7 @@ def start(
         index: the file that it is to take for the index; None for that of the work tree.
 
     Raises:
-        GitFailed: git is not installed.
+        GitFailed: git is not installed, or cannot be started.
     """
     try:
         return subprocess.Popen(
@@ -103,13 +103,18 @@ def start(
                 "git is not installed", hint="install the package 'git', 2.39 or newer"
             ) from error
         raise GitFailed(f"'{cwd}' is not a folder") from error
+    except OSError as error:
+        raise GitFailed(
+            f"git cannot be started: {error.strerror}",
+            hint="see what the system allows this process with `ulimit -a`",
+        ) from error
 
 
 def run(*args: str, cwd: Path) -> bytes:
     """Run `git ARGS` in `cwd` and return what it printed.
 
     Raises:
-        GitFailed: git is not installed, or it exited with another status than 0.
+        GitFailed: git cannot be started, or it exited with another status than 0.
     """
     process = start(args, cwd)
     stdout, stderr = process.communicate()

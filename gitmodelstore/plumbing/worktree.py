@@ -11,12 +11,13 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from gitmodelstore.errors import CannotWrite, GitFailed, LocalChanges
-from gitmodelstore.plumbing import git, index_lock
+from gitmodelstore.plumbing import git, index, index_lock
 from gitmodelstore.plumbing.repository import Repository, writing
 
 Process = subprocess.Popen[bytes]
@@ -35,6 +36,7 @@ _IN_PROGRESS = {
 # begins to write is uncommitted work.
 _NOT_TAKEN = (
     "No space left",
+    "Out of diskspace",
     "Disk quota exceeded",
     "File too large",
     "Permission denied",
@@ -200,6 +202,11 @@ def _pointers() -> tuple[str, ...]:
 
 def staged(tree: WorkTree, path: str) -> str | None:
     """Return the id of the blob that the index of a work tree has at `path`; None without one."""
+    with suppress(OSError):
+        entries = index.read(tree.git_dir / "index")
+        if entries is not None:
+            found = entries.get(path)
+            return found.oid if found else None
     said = git.run("ls-files", "--stage", "-z", "--", path, cwd=tree.folder).decode()
     return said.split()[1] if said else None
 
