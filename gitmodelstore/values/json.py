@@ -154,7 +154,7 @@ def cut(text: str) -> str:
 
 
 class _Barred(ValueError):
-    """Valid for Python's parser, not for a file of the store; `where` in it, where that is known."""
+    """Valid for Python's parser, not for a file of the store; `where` is the place, if known."""
 
     def __init__(self, what: str, where: str = "") -> None:
         super().__init__(what)
