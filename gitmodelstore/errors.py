@@ -295,3 +295,7 @@ class GitFailed(CannotWork):
 
 class CannotWrite(CannotWork):
     """The disk is full, read-only, or otherwise does not take what must be written."""
+
+
+class CannotRead(CannotWork):
+    """The system does not let this process open a file: its rights, too many open files."""

@@ -42,3 +42,16 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         "[init]\n\tdefaultBranch = trunk\n[advice]\n\tdetachedHead = false\n"
     )
     return home
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell the seeds and counts of tests/programme, whatever became of them."""
+    told = {
+        report.nodeid: [count for name, count in report.user_properties if name == "programme"]
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        if getattr(report, "when", "") == "call"
+    }
+    for test, counts in told.items():
+        if counts:
+            terminalreporter.write_line(f"{test}: {', '.join(map(str, counts))}")

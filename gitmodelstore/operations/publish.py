@@ -31,7 +31,7 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.operations.snapshot import Snapshot, registry_of
 from gitmodelstore.operations.writer import Writer
-from gitmodelstore.plumbing import disk, follow, journal, lock, refs, worktree
+from gitmodelstore.plumbing import disk, follow, index_lock, journal, lock, refs, worktree
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import MODELS, REGISTRY
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
@@ -80,7 +80,10 @@ def publish(
         CannotWrite, GitFailed: the disk, or git, does not take it.
     """
     try:
-        with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held:
+        with (
+            writing(repository.common_dir),  # whatever the system refuses, and wherever
+            lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held,
+        ):
             recover(repository, writer.notify, held)
             return _publish(repository, writer, draft, held)
     finally:
@@ -135,7 +138,7 @@ def recover(
         return
     refs.remove_own(repository, note.new, note.tags, died=died)
     for tree in _noted(repository, note):
-        follow.remove_own_lock(tree)
+        index_lock.remove_own(tree.git_dir)
     tip = repository.head(repository.branch)
     new = repository.find_commit(note.new)
     if tip is None or new is None:  # the power went before its objects were on the disk
@@ -273,16 +276,18 @@ def _follow_and_advance(
         with writing(repository.common_dir):
             disk.sync(repository.common_dir)
     running = []
+    refused: dict[worktree.WorkTree, StoreError] = {}
     try:
         for tree in trees:
             if not follow.move(repository, tree, note.old, note.new):
-                running.append((tree, worktree.start(tree, note.old, note.new, lock=held)))
+                try:
+                    running.append((tree, worktree.start(tree, note.old, note.new, lock=held)))
+                except LocalChanges as error:
+                    refused[tree] = error
     finally:
-        refused = {
-            tree: error
-            for tree, process in running
-            if (error := _outcome(tree, process, note, held))
-        }
+        for tree, process in running:
+            if said := _outcome(tree, process, note, held):
+                refused[tree] = said
     if refused:
         # Where uncommitted work is in the way nothing was changed: nothing is to be undone.
         untouched = {str(t.folder) for t, e in refused.items() if isinstance(e, LocalChanges)}
@@ -354,9 +359,11 @@ def _undo(repository: Repository, note: journal.Note, tip: str, held: int) -> No
         return
     for tree in _noted(repository, note):
         if worktree.staged(tree, REGISTRY) == new:
-            worktree.move(tree, note.new, tip, lock=held)
+            # In this process where that will do: a git may be what could not be started.
+            if not follow.move(repository, tree, note.new, tip):
+                worktree.move(tree, note.new, tip, lock=held)
         elif now == old:
-            worktree.mend(repository, tree, note.old, note.new)
+            worktree.mend(repository, tree, note.old, note.new, lock=held)
 
 
 def _registry_oid(repository: Repository, commit: str) -> str | None:

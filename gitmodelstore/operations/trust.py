@@ -11,6 +11,7 @@ from pathlib import Path
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.pipelines.rights import GENERAL
 from gitmodelstore.plumbing import project, user
+from gitmodelstore.plumbing.access import text_of
 from gitmodelstore.values.layout import REGISTRY
 
 _KEY = "trusted"
@@ -42,9 +43,7 @@ def configured() -> tuple[str, ...]:
     if path is None:
         return ()
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return ()
+        settings = tomllib.loads(text_of(path) or "")
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidInput(f"'{path}' is not TOML: {error}", hint="mend it or remove it") from error
     return _listed(settings.get(_KEY, []), str(path))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.folder import FileFacts, folder_faults
 from gitmodelstore.errors import (
+    CannotRead,
     FeatureMismatch,
     FormatError,
     IntegrityError,
@@ -19,6 +20,8 @@ from gitmodelstore.errors import (
 from gitmodelstore.operations.load import load, read_verified
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing import journal, lock
+from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.layout import ATTRIBUTES, MANIFEST, SAMPLE, folder
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion
@@ -117,6 +120,7 @@ def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> 
         StoreError: `ref` names nothing.
         InvalidInput: there is a test table and no `ref`, or it cannot be read.
         FeatureMismatch: the test table has other inputs than the pipeline.
+        CannotRead: the system does not let this process open a file.
     """
     if ref is None:
         if asked.test is not None:
@@ -157,7 +161,7 @@ def _verify(snapshot: Snapshot, model: str, version: Version, asked: Asked) -> V
         manifest = snapshot.manifest(found)
         files = snapshot.files(found)
     except StoreError as error:
-        return Verified(model, version, status, 0, (str(error),))
+        return Verified(model, version, status, 0, (_told(error),))
     faults = [*_tag_faults(snapshot, found), *_structure_faults(snapshot, found, manifest)]
     sound = 0
     for name in [MANIFEST, *(entry.path for entry in manifest.artifacts if entry.path in files)]:
@@ -165,7 +169,7 @@ def _verify(snapshot: Snapshot, model: str, version: Version, asked: Asked) -> V
             read_verified(snapshot, found, name, manifest)
             sound += 1
         except StoreError as error:
-            faults.append(str(error))
+            faults.append(_told(error))
     replayed = metrics = None
     if asked.loads and not faults:  # bytes that are not the released ones are never unpickled
         try:
@@ -173,7 +177,7 @@ def _verify(snapshot: Snapshot, model: str, version: Version, asked: Asked) -> V
         except (InvalidInput, FeatureMismatch):
             raise  # of the test data, not of the version
         except StoreError as error:
-            faults.append(str(error))
+            faults.append(_told(error))
     signed = None
     if asked.signatures is not None:
         try:
@@ -183,9 +187,25 @@ def _verify(snapshot: Snapshot, model: str, version: Version, asked: Asked) -> V
     return Verified(model, version, status, sound, tuple(faults), replayed, metrics, signed)
 
 
+def _told(error: StoreError) -> str:
+    """Return what a fault says; what may not be read here is none, and is raised."""
+    if isinstance(error, CannotRead):
+        raise error
+    return str(error)
+
+
 def _tag_faults(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
-    if snapshot.repository.tag(version.tag) is None:
+    repository = snapshot.repository
+    if repository.tag(version.tag) or _is_being_set(repository, version.tag):
+        return
+    if repository.tag(version.tag) is None:  # by now: a writer may have finished in between
         yield f"tag {version.tag} is missing: plain git does not find the version"
+
+
+def _is_being_set(repository: Repository, tag: str) -> bool:
+    """Whether a writer is at work that sets this tag next: branches move before their tags."""
+    note = journal.read(repository.common_dir)
+    return note is not None and tag in note.tags and lock.is_held(repository.common_dir)
 
 
 def _structure_faults(

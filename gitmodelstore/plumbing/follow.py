@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.errors import StoreError
-from gitmodelstore.plumbing import index
+from gitmodelstore.plumbing import index, index_lock
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.worktree import WorkTree
 from gitmodelstore.values.objects import PLAIN_FILE
 
 _FOLDER = 0o040000
 _MOST_INDEX_BYTES = 1 << 17  # a larger one git reads faster than Python does
-_MARK = "index.gitmodelstore"  # another name of our index.lock, which git's has not
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def move(repository: Repository, tree: WorkTree, old: str, new: str) -> bool:
         if os.name != "posix" or (tree.git_dir / "info" / "sparse-checkout").exists():
             raise _AskGit
         changes = list(_changes(repository, old, new))
-        lock = _lock(tree.git_dir)
+        lock = index_lock.take(tree.git_dir)
     except (_AskGit, OSError, StoreError):
         return False
     try:
@@ -75,18 +74,8 @@ def move(repository: Repository, tree: WorkTree, old: str, new: str) -> bool:
     except _AskGit:
         return False
     finally:
-        lock.unlink(missing_ok=True)
-        (tree.git_dir / _MARK).unlink(missing_ok=True)
+        index_lock.release(tree.git_dir)
     return True
-
-
-def remove_own_lock(tree: WorkTree) -> None:
-    """Remove the lock of the index that a writer of ours left. Call it under the writer lock."""
-    lock, mark = tree.git_dir / "index.lock", tree.git_dir / _MARK
-    with suppress(OSError):
-        if lock.samefile(mark):
-            lock.unlink()
-        mark.unlink()
 
 
 def _changes(repository: Repository, old: str, new: str) -> Iterator[_Change]:
@@ -118,25 +107,6 @@ def _below(
             yield _Change(path, first, second, content)
         else:
             raise _AskGit
-
-
-def _lock(git_dir: Path) -> Path:
-    """Lock the index as git does, with a lock that is known as ours from the first.
-
-    It is one file under two names, until `_replace` or the next writer takes them away.
-
-    Raises:
-        OSError: a process of git holds it, or it cannot be made.
-    """
-    lock, mark = git_dir / "index.lock", git_dir / _MARK
-    mark.unlink(missing_ok=True)
-    os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-    try:
-        os.link(mark, lock)
-    except OSError:
-        mark.unlink()
-        raise
-    return lock
 
 
 def _replace(git_dir: Path, lock: Path, content: bytes) -> None:

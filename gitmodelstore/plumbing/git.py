@@ -75,6 +75,7 @@ def start(
     *,
     to_the_end: bool = False,
     holding: tuple[int, ...] = (),
+    index: Path | None = None,
     inherit: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start `git ARGS` in `cwd` and return the running process.
@@ -84,16 +85,17 @@ def start(
         to_the_end: keep Ctrl-C at the terminal from it: what it does takes
             milliseconds and must not be left half done.
         holding: file descriptors that it keeps open as long as it lives.
+        index: the file that it is to take for the index; None for that of the work tree.
         inherit: as in `converse`.
 
     Raises:
-        GitFailed: git is not installed.
+        GitFailed: git is not installed, or cannot be started.
     """
     try:
         return subprocess.Popen(
             command(*args),
             cwd=cwd,
-            env=environment(inherit=inherit),
+            env=environment({"GIT_INDEX_FILE": str(index)} if index else None, inherit=inherit),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -102,6 +104,11 @@ def start(
         )
     except FileNotFoundError as error:
         raise _not_started(cwd) from error
+    except OSError as error:
+        raise GitFailed(
+            f"git cannot be started: {error.strerror}",
+            hint="see what the system allows this process with `ulimit -a`",
+        ) from error
 
 
 def converse(args: Sequence[str], cwd: Path, *, inherit: bool) -> subprocess.Popen[bytes]:
@@ -131,7 +138,7 @@ def run(*args: str, cwd: Path, inherit: bool = False) -> bytes:
     """Run `git ARGS` in `cwd` and return what it printed; `inherit` as in `converse`.
 
     Raises:
-        GitFailed: git is not installed, or it exited with another status than 0.
+        GitFailed: git cannot be started, or it exited with another status than 0.
     """
     process = start(args, cwd, inherit=inherit)
     stdout, stderr = process.communicate()

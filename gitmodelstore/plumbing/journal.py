@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitmodelstore.plumbing.access import reading
 from gitmodelstore.plumbing.lock import OWN_FOLDER
 from gitmodelstore.plumbing.repository import writing
 
@@ -58,9 +59,15 @@ def write(common_dir: Path, note: Note) -> None:
 
 
 def read(common_dir: Path) -> Note | None:
-    """Return the note that a dead writer left; None without one, or with half of one."""
+    """Return the note that a dead writer left; None without one, or with half of one.
+
+    Raises:
+        CannotRead: the system does not let this process.
+    """
+    path = _path(common_dir)
     try:
-        held = json.loads(_path(common_dir).read_text())
+        with reading(f"'{path}'"):
+            held = json.loads(path.read_text())
         return Note(held["old"], held["new"], held["tags"], tuple(held["folders"]))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None

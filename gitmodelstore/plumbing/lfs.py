@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gitmodelstore.errors import MissingObject
 from gitmodelstore.plumbing import mapped
+from gitmodelstore.plumbing.access import reading
 from gitmodelstore.plumbing.mapped import Content
 from gitmodelstore.plumbing.verdicts import Verdicts
 from gitmodelstore.values.layout import large_file_path
@@ -59,9 +60,11 @@ def read(
 
     Raises:
         MissingObject: it is not on this machine.
+        CannotRead: the system does not let this process.
     """
     try:
-        return mapped.read(object_path(common_dir, pointer.sha256), pointer.sha256, remembered)
+        with reading(path):
+            return mapped.read(object_path(common_dir, pointer.sha256), pointer.sha256, remembered)
     except FileNotFoundError as error:
         raise MissingObject(
             f"{path}: its Git LFS object {pointer.sha256[:12]} is not on this machine",

@@ -45,6 +45,18 @@ def exclusive(common_dir: Path, *, wait_seconds: float) -> Iterator[int]:
         os.close(descriptor)  # which releases it
 
 
+def is_held(common_dir: Path) -> bool:
+    """Return whether a writer, or a git that one started, is at work at this moment."""
+    try:
+        descriptor = os.open(common_dir / OWN_FOLDER / "lock", _LOOKING)
+    except OSError:
+        return False
+    try:
+        return not _try(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _acquire(descriptor: int, deadline: float, waited: float) -> None:
     pause = 0.001
     while not _try(descriptor):
@@ -63,6 +75,8 @@ def _acquire(descriptor: int, deadline: float, waited: float) -> None:
 if sys.platform == "win32":
     import msvcrt
 
+    _LOOKING = os.O_RDWR
+
     def _try(descriptor: int) -> bool:
         # One byte far behind the text, so that the holder's name can still be read.
         os.lseek(descriptor, 1 << 20, os.SEEK_SET)
@@ -74,6 +88,8 @@ if sys.platform == "win32":
 
 else:
     import fcntl
+
+    _LOOKING = os.O_RDONLY  # who may only read a store may look too
 
     def _try(descriptor: int) -> bool:
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gitmodelstore.errors import NotAStore
+from gitmodelstore.plumbing.access import text_of
 
 FILE = "pyproject.toml"
 
@@ -20,9 +21,7 @@ def settings(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
     """
     for above in (folder.absolute(), *folder.absolute().parents):
         try:
-            whole = tomllib.loads((above / FILE).read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
-            continue
+            whole = tomllib.loads(text_of(above / FILE) or "")
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise NotAStore(
                 f"'{above / FILE}' is not TOML: {error}",

@@ -48,14 +48,14 @@ def advance(
     with writing(path.parent):
         descriptor = _make_lock(lock, repository.branch)
         try:
-            os.write(descriptor, f"{new}\n".encode())  # first of all: it says whose lock it is
-            if repository.head(repository.branch) != old:
-                os.close(descriptor)
+            with open(descriptor, "wb", buffering=0) as file:
+                file.write(f"{new}\n".encode())  # first of all: it says whose lock it is
+                has_moved = repository.head(repository.branch) != old
+                if durable and not has_moved:
+                    os.fsync(descriptor)
+            if has_moved:
                 lock.unlink()
                 return False
-            if durable:
-                os.fsync(descriptor)
-            os.close(descriptor)
             _log(repository, old, new, who, when, what)
             lock.replace(path)
         except BaseException:  # Ctrl-C too must leave no lock

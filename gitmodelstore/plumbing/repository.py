@@ -27,6 +27,7 @@ from gitmodelstore.errors import (
     UnsupportedRepository,
 )
 from gitmodelstore.plumbing import loose
+from gitmodelstore.plumbing.access import limit, refusal
 from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.packs import Packs
 from gitmodelstore.values.layout import large_file_path
@@ -78,8 +79,8 @@ class Repository:
         """
         try:
             return cls(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH))
-        except pygit2.GitError as error:
-            raise _open_error(path, str(error)) from error
+        except (pygit2.GitError, OSError) as error:
+            raise refusal(error, f"'{path}'") or _open_error(path, str(error)) from error
 
     @classmethod
     def discover(cls, path: Path) -> Repository:
@@ -91,8 +92,8 @@ class Repository:
         """
         try:
             return cls(pygit2.Repository(str(path), RepositoryOpenFlag.DEFAULT))
-        except pygit2.GitError as error:
-            raise _open_error(path, str(error)) from error
+        except (pygit2.GitError, OSError) as error:
+            raise refusal(error, f"'{path}'") or _open_error(path, str(error)) from error
 
     @classmethod
     def init(cls, path: Path, *, bare: bool, branch: str) -> Repository:
@@ -148,13 +149,16 @@ class Repository:
 
         Raises:
             CorruptStore: the ref holds no id.
+            CannotRead: the system does not let this process.
             MissingObject, IntegrityError: its commit is not here, or damaged.
         """
         try:
             target = str(self._handle.references[ref].resolve().target)
         except KeyError:
             return None
-        except (pygit2.GitError, ValueError) as error:
+        except (pygit2.GitError, ValueError, OSError) as error:
+            if refused := refusal(error, ref):
+                raise refused from error
             raise CorruptStore(
                 f"{ref} cannot be read: {error}",
                 hint=f"`git reflog show {ref.removeprefix('refs/heads/')}` knows where it stood; "
@@ -174,7 +178,9 @@ class Repository:
             return str(self._handle.references[name].target)
         except KeyError:
             return None
-        except (pygit2.GitError, ValueError) as error:
+        except (pygit2.GitError, ValueError, OSError) as error:
+            if refused := refusal(error, name):
+                raise refused from error
             path = self.common_dir / name
             if path.is_file() and path.stat().st_size == 0:
                 return None
@@ -247,7 +253,9 @@ class Repository:
                 self._object(prefix[:2] + loose_object.name)
             self._packs.check()
             held = self._handle.revparse_single(prefix)
-        except (KeyError, IntegrityError, *_DAMAGE):
+        except (KeyError, IntegrityError, *_DAMAGE) as error:
+            if refused := refusal(error, f"commit {prefix}"):
+                raise refused from error
             return None
         return str(held.id) if isinstance(held, pygit2.Commit) else None
 
@@ -495,7 +503,7 @@ def writing(path: Path) -> Iterator[None]:
     except (OSError, pygit2.GitError, pygit2.AlreadyExistsError) as error:
         raise CannotWrite(
             f"cannot write to '{path}': {_reason(error, path)}",
-            hint="check the free space and the permissions of that folder",
+            hint=limit(error) or "check the free space and the permissions of that folder",
         ) from error
 
 
@@ -509,6 +517,8 @@ def _reading(path: str) -> Iterator[None]:
             hint="run `git fsck` to see what is missing, and fetch from a complete clone",
         ) from error
     except _DAMAGE as error:
+        if refused := refusal(error, path):
+            raise refused from error
         raise IntegrityError(
             f"{path}: damaged: {error}",
             path=path,

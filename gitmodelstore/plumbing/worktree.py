@@ -11,13 +11,14 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from gitmodelstore.errors import CannotWrite, GitFailed, LocalChanges
-from gitmodelstore.plumbing import git
-from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.plumbing import git, index, index_lock
+from gitmodelstore.plumbing.repository import Repository, writing
 
 Process = subprocess.Popen[bytes]
 
@@ -35,6 +36,7 @@ _IN_PROGRESS = {
 # begins to write is uncommitted work.
 _NOT_TAKEN = (
     "No space left",
+    "Out of diskspace",
     "Disk quota exceeded",
     "File too large",
     "Permission denied",
@@ -82,13 +84,32 @@ def start(tree: WorkTree, old: str, new: str, *, lock: int) -> Process:
     Args:
         tree, old, new: what, from where, to where.
         lock: of the writer, which is held until this has finished, come what may.
+
+    Raises:
+        LocalChanges: a process of git holds the index; nothing was changed.
+        CannotWrite: the index cannot be locked.
     """
-    return git.start(
-        (*_pointers(), "read-tree", "-m", "-u", old, new),
-        tree.folder,
-        to_the_end=True,
-        holding=(lock,),
-    )
+    return _start(tree, (*_pointers(), "read-tree", "-m", "-u", old, new), lock)
+
+
+def _start(tree: WorkTree, command: tuple[str, ...], lock: int) -> Process:
+    """Lock the index of a work tree, and start a git that works on it; `_wait` ends it."""
+    try:
+        with writing(tree.folder):
+            index_lock.take(tree.git_dir)
+            aside = index_lock.set_aside(tree.git_dir)
+    except CannotWrite as error:
+        if isinstance(error.__cause__, FileExistsError):
+            raise LocalChanges(
+                f"another git process is at work in '{tree.folder}'",
+                hint=f"wait for it; if there is none, remove '{tree.git_dir / 'index.lock'}'",
+            ) from error
+        raise
+    try:
+        return git.start(command, tree.folder, to_the_end=True, holding=(lock,), index=aside)
+    except BaseException:
+        index_lock.release(tree.git_dir)
+        raise
 
 
 def populate(tree: WorkTree, commit: str) -> None:
@@ -119,8 +140,7 @@ def finish(tree: WorkTree, process: Process, old: str, new: str, *, lock: int) -
     try:
         _wait(tree, process)
     except LocalChanges:
-        refresh = (*_pointers(), "update-index", "-q", "--refresh")
-        git.start(refresh, tree.folder, to_the_end=True, holding=(lock,)).communicate()
+        _end(tree, _start(tree, (*_pointers(), "update-index", "-q", "--refresh"), lock))
         _wait(tree, start(tree, old, new, lock=lock))
 
 
@@ -128,22 +148,16 @@ def _wait(tree: WorkTree, process: Process) -> None:
     """Wait for a git that writes files.
 
     Raises:
-        LocalChanges: uncommitted work, or a lock of git, is in the way; nothing was changed.
+        LocalChanges: uncommitted work is in the way; nothing was changed.
         CannotWrite, GitFailed: it was stopped, perhaps halfway.
     """
-    _, stderr = process.communicate()
+    said = _end(tree, process)
     if process.returncode == 0:
         return
-    said = stderr.decode(errors="replace").strip()
     if any(mark in said for mark in _NOT_TAKEN):
         raise CannotWrite(
             f"cannot write to '{tree.folder}': {_first_line(said)}",
             hint="check the free space and the permissions of that folder",
-        )
-    if "index.lock" in said:
-        raise LocalChanges(
-            f"another git process is at work in '{tree.folder}'",
-            hint=f"wait for it; if there is none, remove '{tree.git_dir / 'index.lock'}'",
         )
     if not any(mark in said for mark in _IN_THE_WAY):
         raise GitFailed(
@@ -157,6 +171,17 @@ def _wait(tree: WorkTree, process: Process) -> None:
         hint="commit or stash them: "
         f"git -C {shlex.quote(str(tree.folder))} stash --include-untracked",
     )
+
+
+def _end(tree: WorkTree, process: Process) -> str:
+    """Wait for what `_start` has started, unlock the index, and return what it complained of."""
+    try:
+        _, stderr = process.communicate()
+        with writing(tree.folder):
+            index_lock.put_back(tree.git_dir)  # git writes it whole, or not at all
+    finally:
+        index_lock.release(tree.git_dir)
+    return stderr.decode(errors="replace").strip()
 
 
 @lru_cache(maxsize=1)
@@ -177,11 +202,16 @@ def _pointers() -> tuple[str, ...]:
 
 def staged(tree: WorkTree, path: str) -> str | None:
     """Return the id of the blob that the index of a work tree has at `path`; None without one."""
+    with suppress(OSError):
+        entries = index.read(tree.git_dir / "index")
+        if entries is not None:
+            found = entries.get(path)
+            return found.oid if found else None
     said = git.run("ls-files", "--stage", "-z", "--", path, cwd=tree.folder).decode()
     return said.split()[1] if said else None
 
 
-def mend(repository: Repository, tree: WorkTree, old: str, new: str) -> None:
+def mend(repository: Repository, tree: WorkTree, old: str, new: str, *, lock: int) -> None:
     """Take back the files of `new` that a `start` from `old`, stopped halfway, has written.
 
     Only what is in none of the two commits is anybody's work and stays: what is
@@ -205,7 +235,7 @@ def mend(repository: Repository, tree: WorkTree, old: str, new: str) -> None:
             _remove_empty(file.parent, tree.folder)
     if back:
         command = (*_pointers(), "checkout-index", "-f", "-u", "--", *back)
-        _wait(tree, git.start(command, tree.folder, to_the_end=True))
+        _wait(tree, _start(tree, command, lock))
 
 
 def _content(repository: Repository, commit: str, path: str) -> bytes | None:

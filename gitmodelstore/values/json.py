@@ -70,7 +70,7 @@ def parse(data: bytes, path: str, *, most_bytes: int) -> Any:
         what = f"not JSON: {error.msg.lower()}"
         raise FormatError(what, path=path, where=where) from error
     except _Barred as error:
-        raise FormatError(str(error), path=path) from error
+        raise FormatError(str(error), path=path, where=error.where) from error
     return value
 
 
@@ -154,7 +154,11 @@ def cut(text: str) -> str:
 
 
 class _Barred(ValueError):
-    """Valid for Python's parser, not for a file of the store."""
+    """Valid for Python's parser, not for a file of the store; `where` is the place, if known."""
+
+    def __init__(self, what: str, where: str = "") -> None:
+        super().__init__(what)
+        self.where = where
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -197,10 +201,9 @@ class _Numbers:
 def _refuse_barred(value: Any, where: str = "") -> None:
     """Refuse the first barred number, or half a character, and say where it stands."""
     if isinstance(value, _Barred):
-        raise _Barred(f"{where}: {value}" if where else str(value))
+        raise _Barred(str(value), where)
     if isinstance(value, str) and (half := re.search("[\ud800-\udfff]", value)):
-        what = f"holds half a character, U+{ord(half[0]):04X}"
-        raise _Barred(f"{where}: {what}" if where else what)
+        raise _Barred(f"holds half a character, U+{ord(half[0]):04X}", where)
     if isinstance(value, dict):
         for key, held in value.items():
             _refuse_barred(key, f"{where} (key)" if where else "(key)")

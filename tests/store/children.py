@@ -10,8 +10,44 @@ import ctypes
 import os
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
+
+
+class Acknowledged:
+    """What processes have said by the moment at which each ended, or was killed."""
+
+    def __init__(self) -> None:
+        self._reading, self._writing = os.pipe()
+        os.set_blocking(self._reading, False)
+
+    def say(self, line: str) -> None:
+        """Say a line, in a process of its own; it is heard whatever happens to the process."""
+        os.write(self._writing, f"{line}\n".encode())
+
+    def heard(self) -> list[str]:
+        """Return the lines that were said since the last time."""
+        said = b""
+        with suppress(BlockingIOError):
+            while part := os.read(self._reading, 1 << 16):
+                said += part
+        return said.decode().splitlines()
+
+    def close(self) -> None:
+        """Close both ends in this process."""
+        os.close(self._reading)
+        os.close(self._writing)
+
+
+@contextmanager
+def acknowledging() -> Iterator[Acknowledged]:
+    """Give what children can acknowledge through; a pipe holds some thousand lines."""
+    made = Acknowledged()
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def start(work: Callable[[], Any]) -> int:

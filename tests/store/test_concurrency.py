@@ -1,12 +1,9 @@
-"""Several processes at once: writers, readers, and git that packs beneath them."""
+"""Several processes at once: writers and readers; tests/programme has many of them."""
 
 from __future__ import annotations
 
 import os
-import random
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -16,52 +13,7 @@ from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing import lock
 
 from . import children
-
-
-def inside(store: Store) -> Path:
-    """Return the git directory of a store."""
-    return store.path / ".git" if (store.path / ".git").exists() else store.path
-
-
-def versions(store: Store, model: str = "churn") -> list[str]:
-    return [str(found.version) for found in store.versions(model)]
-
-
-def assert_whole(store: Store, git, acknowledged: list[str]) -> None:
-    """Acknowledged = commits = tags = registry; numbers unique; the repository sound."""
-    again = Store.open(store.path)
-    assert len(acknowledged) == len(set(acknowledged))
-    assert sorted(versions(again)) == sorted(acknowledged)
-    assert sorted(git(store.path, "tag").split()) == sorted(f"churn@v{v}" for v in acknowledged)
-    subjects = git(store.path, "log", "--format=%s", "--grep=^register", "main").splitlines()
-    assert sorted(subjects) == sorted(f"register churn {v}" for v in acknowledged)
-    assert git(store.path, "fsck", "--strict", "--no-dangling") == ""
-    if (store.path / ".git").exists():
-        assert git(store.path, "status", "--porcelain", "--untracked-files=all") == ""
-
-
-def registering(place: Path, pipeline: object, times: int, said: int) -> Callable[[], None]:
-    def work() -> None:
-        store = Store.open(place, durable=False, wait_seconds=120)
-        for _ in range(times):
-            version = store.register(pipeline, "churn", code=None)
-            os.write(said, f"{version.version}\n".encode())
-
-    return work
-
-
-def together(store: Store, pipeline: object, *, processes: int, times: int) -> list[str]:
-    """Register from several processes at once and return the numbers that they were told."""
-    reading, writing = os.pipe()
-    pids = [
-        children.start(registering(store.path, pipeline, times, writing)) for _ in range(processes)
-    ]
-    statuses = [children.wait(pid) for pid in pids]
-    os.close(writing)
-    with os.fdopen(reading) as told:
-        acknowledged = told.read().split()
-    assert statuses == [0] * processes
-    return acknowledged
+from .writers import assert_whole, inside, together, versions
 
 
 def test_two_writers_get_two_numbers(any_store, git, fitted):
@@ -81,57 +33,6 @@ def test_one_number_goes_to_one_writer(any_store, fitted):
 
     assert statuses == [0, 1, 1]
     assert versions(any_store) == ["1.0.0"]
-
-
-def beside(store: Store, git, fitted, *, processes: int, times: int, seed: int) -> None:
-    """Register beside git's housekeeping and a reader that checks every digest it reads."""
-    first = str(store.register(fitted, "churn", code=None).version)
-
-    def keep_house() -> None:
-        chance = random.Random(seed)  # noqa: S311 - no secret
-        while not (inside(store) / "done").exists():
-            command = chance.choice(
-                [
-                    ["gc", "--quiet"],
-                    ["repack", "-a", "-q"],
-                    ["repack", "-a", "-d", "-q"],
-                    ["pack-refs", "--all", "--prune"],
-                ]
-            )
-            git(store.path, *command)
-            time.sleep(chance.uniform(0, 0.05))
-
-    def read() -> None:
-        reader = Store.open(store.path)
-        seen = 0
-        while not (inside(store) / "done").exists():
-            held = reader.versions("churn")
-            assert len(held) >= seen
-            seen = len(held)
-            assert reader.load(held[0]) is not None
-            assert reader.show(held[-1]).version == held[-1].version
-            assert len(list(reader.log("churn"))) >= seen
-
-    others = [children.start(keep_house), children.start(read)]
-    try:
-        acknowledged = [first, *together(store, fitted, processes=processes, times=times)]
-    finally:
-        (inside(store) / "done").write_text("")
-        statuses = [children.wait(pid) for pid in others]
-    assert statuses == [0, 0], f"seed {seed}"
-    (inside(store) / "done").unlink()
-    assert_whole(store, git, acknowledged)
-    assert len(acknowledged) == processes * times + 1
-
-
-def test_writers_beside_housekeeping_and_a_reader(any_store, git, fitted):
-    beside(any_store, git, fitted, processes=4, times=5, seed=time.time_ns() % 10**6)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", [1, 2])
-def test_many_writers_beside_housekeeping_and_a_reader(any_store, git, fitted, seed):
-    beside(any_store, git, fitted, processes=8, times=25, seed=seed)
 
 
 class TestBusy:

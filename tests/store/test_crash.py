@@ -1,13 +1,14 @@
-"""A writer that dies at any moment: nothing acknowledged is lost, nothing needs mending by hand."""
+"""A writer that dies at any step: nothing acknowledged is lost, nothing needs mending by hand.
+
+That it dies at random moments is in tests/programme.
+"""
 
 from __future__ import annotations
 
 import os
-import random
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +16,19 @@ from typing import Any
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.plumbing import disk, follow, index, journal, lfs, lock, loose, refs, worktree
+from gitmodelstore.errors import LocalChanges
+from gitmodelstore.plumbing import (
+    disk,
+    follow,
+    index,
+    index_lock,
+    journal,
+    lfs,
+    lock,
+    loose,
+    refs,
+    worktree,
+)
 
 from . import children
 
@@ -152,7 +165,7 @@ class TestEachStep:
     @pytest.mark.parametrize(
         ("module", "name", "call"),
         [
-            *((follow, "_lock", 1), (follow, "_replace", 1)),
+            *((index_lock, "take", 1), (follow, "_replace", 1)),
             *((follow, "_write", 1), (follow, "_write", 2), (follow, "_write", 4)),
             *((follow, "_create", 2), (index, "staged", 3)),
         ],
@@ -370,61 +383,58 @@ class TestGitOutlivesUs:
         assert_whole(store, git)
 
 
-def life(place: Path, fitted, refitted, acknowledged: int) -> None:
-    """Register and promote until killed, and say so only when a call has returned."""
-    store = Store.open(place)
-    while True:
-        for pipeline in (fitted, refitted):
-            version = store.register(pipeline, "churn", code=None)
-            os.write(acknowledged, f"{version.version}\n".encode())
-            store.promote(version, "production")
+class TestGitDiesWithUs:
+    """As when a container or a machine is stopped."""
 
+    def test_no_lock_of_the_index_is_in_the_way(self, store, git, fitted, refitted):
+        store.register(fitted, "churn", code=None)
+        (store.path / ".git" / "info").mkdir(exist_ok=True)
+        (store.path / ".git" / "info" / "attributes").write_text("README.md filter=slow\n")
+        git(store.path, "config", "filter.slow.smudge", "sleep 0.5; cat")
+        aside = store.path / ".git" / "index.gitmodelstore-aside.lock"
+        start = worktree.start
 
-@contextmanager
-def pipe() -> Iterator[tuple[int, int]]:
-    ends = os.pipe()
-    try:
-        yield ends
-    finally:
-        for end in ends:
-            os.close(end)
+        def started(*args: Any, **options: Any) -> None:
+            process = start(*args, **options)
+            while not aside.exists():
+                time.sleep(0.001)
+            process.kill()
+            die()
 
+        def work() -> None:
+            worktree.start = started
+            Store.open(store.path, durable=False).register(refitted, "churn", code=None)
 
-def programme(place: Path, git, fitted, refitted, *, rounds: int, seed: int) -> None:
-    """Kill a writer at random moments, and look at what is left each time."""
-    print(f"seed {seed}")
-    moments = random.Random(seed)  # noqa: S311 - no secret
-    acknowledged: list[str] = []
-    for _ in range(rounds):
-        with pipe() as (reading, writing):
-            pid = children.start(lambda w=writing: life(place, fitted, refitted, w))
-            time.sleep(moments.uniform(0.0, 0.25))
-            os.kill(pid, signal.SIGKILL)
-            assert children.wait(pid) == -signal.SIGKILL
-            os.set_blocking(reading, False)
-            with suppress(BlockingIOError):
-                acknowledged += os.read(reading, 1 << 16).decode().split()
-        store = Store.open(place)
-        assert set(acknowledged) <= set(versions(store)), f"seed {seed}"
-        assert git(place, "fsck", "--strict", "--no-dangling") == ""
-        acknowledged.append(str(store.register(fitted, "churn", code=None).version))
+        assert children.run(work) == -signal.SIGKILL
+        git(store.path, "config", "--unset", "filter.slow.smudge")
+        assert (store.path / ".git" / "index.lock").exists()
+
+        store.register(fitted, "other", code=None)
+
+        assert list((store.path / ".git").glob("index?*")) == []
         assert_whole(store, git)
-    assert len(acknowledged) == len(set(acknowledged))
 
+    def test_a_lock_of_another_git_stays(self, store, git, fitted, refitted):
+        store.register(fitted, "churn", code=None)
 
-class TestRandomMoments:
-    @pytest.mark.parametrize("bare", [False, True])
-    def test_a_few(self, tmp_path, git, fitted, refitted, bare):
-        Store.init(tmp_path / "store", bare=bare)
+        def work() -> None:
+            kill_at(worktree, "finish", after=False)
+            Store.open(store.path, durable=False).register(refitted, "churn", code=None)
 
-        programme(tmp_path / "store", git, fitted, refitted, rounds=8, seed=time.time_ns() % 10**6)
+        assert children.run(work) == -signal.SIGKILL
+        lock = store.path / ".git" / "index.lock"
+        lock.unlink()
+        lock.write_text("another's")
 
-    @pytest.mark.long
-    @pytest.mark.parametrize("seed", [1, 2, 3, 4])
-    def test_many(self, tmp_path, git, fitted, refitted, seed):
-        Store.init(tmp_path / "store", bare=seed % 2 == 0)
+        with pytest.raises(LocalChanges) as caught:
+            store.register(fitted, "other", code=None)
 
-        programme(tmp_path / "store", git, fitted, refitted, rounds=25, seed=seed)
+        place = str(store.path).rstrip("/")
+        assert str(caught.value) == f"another git process is at work in '{place}'"
+        assert lock.read_text() == "another's"
+        lock.unlink()
+        store.register(fitted, "other", code=None)
+        assert_whole(store, git)
 
 
 def test_the_lock_of_a_dead_writer_is_free(store, fitted, git):

@@ -1,12 +1,11 @@
-"""Damage of every kind: never wrong bytes to the unpickler, and the refusal names the file."""
+"""Damage of every kind: never wrong bytes to the unpickler, and the refusal names the file.
+
+Any bit of any file is flipped in tests/programme.
+"""
 
 from __future__ import annotations
 
-import random
-import signal
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,6 @@ from sklearn.pipeline import Pipeline
 from gitmodelstore import Store
 from gitmodelstore.errors import CorruptStore, IntegrityError, MissingObject, StoreError
 from gitmodelstore.operations import snapshot
-
-from . import children
 
 PIPELINE = "models/churn/pipeline.joblib"
 MANIFEST = "models/churn/manifest.json"
@@ -318,43 +315,6 @@ class TestCommitsByHand:
         assert str(caught.value).startswith(PIPELINE)
 
 
-def attempts(store: Store, git, *, times: int, seed: int, packed: bool) -> None:
-    """Flip one bit of any file of the repository, or cut it short, and see what is read.
-
-    In a process of its own each time, with a clock: a crash or a hang counts too.
-    """
-    print(f"seed {seed}")
-    chance = random.Random(seed)  # noqa: S311 - no secret
-    truth = {ref: store.read(ref, "pipeline.joblib") for ref in ("churn@1.0.0", "churn@1.1.0")}
-    if packed:
-        git(store.path, "gc", "--quiet")
-
-    def read() -> None:
-        signal.alarm(20)
-        for ref, expected in truth.items():
-            with suppress(StoreError):
-                assert fresh(store).read(ref, "pipeline.joblib") == expected
-                fresh(store).load(ref)
-                list(fresh(store).log())
-
-    files = [
-        path
-        for path in sorted((store.path / ".git").rglob("*"))
-        if path.is_file() and path.stat().st_size and {"objects", "refs"} & set(path.parts)
-    ]
-    for _ in range(times):
-        file = chance.choice(files)
-        whole = file.read_bytes()
-        place = chance.randrange(len(whole) * 8)
-        cut = chance.random() < 0.2
-        file.unlink()
-        file.write_bytes(whole[: place // 8] if cut else flip(whole, place))
-        assert children.run(read) == 0, f"seed {seed}, {file}, {place}"
-        file.unlink()
-        file.write_bytes(whole)
-    assert fresh(store).load("churn@1.0.0") is not None
-
-
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_a_damaged_index_of_a_pack_is_named_before_it_is_used(churn, git, kind):
     git(churn.path, "gc", "--quiet")
@@ -381,17 +341,6 @@ def test_a_pack_that_comes_later_is_looked_at_too(churn, git):
 
     with pytest.raises(IntegrityError, match=r"\.idx is damaged"):
         store.load("churn@1.1.0")
-
-
-class TestAnyBit:
-    @pytest.mark.parametrize("packed", [False, True])
-    def test_some(self, churn, git, packed):
-        attempts(churn, git, times=60, seed=time.time_ns() % 10**6, packed=packed)
-
-    @pytest.mark.long
-    @pytest.mark.parametrize("packed", [False, True])
-    def test_three_hundred(self, churn, git, packed):
-        attempts(churn, git, times=300, seed=1, packed=packed)
 
 
 def test_corruption_of_settings_names_them(churn, git):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import joblib
@@ -15,8 +17,10 @@ from sklearn.preprocessing import StandardScaler
 from gitmodelstore import Store
 from gitmodelstore.errors import FeatureMismatch, InvalidInput, ModelNotFound, RollbackError
 from gitmodelstore.pipelines.sample import table_of
+from gitmodelstore.plumbing import refs
 from gitmodelstore.values.sample import Sample
 
+from . import children
 from .looks import git, look
 
 MANIFEST, PIPELINE = "models/churn/manifest.json", "models/churn/pipeline.joblib"
@@ -451,3 +455,34 @@ def test_the_folder_of_the_work_tree_has_it(churn):
         "churn@latest", "sample.json"
     )
     assert isinstance(table_of(sample_in(churn, "churn@latest")), pd.DataFrame)
+
+
+class TestTagsBesideAWriter:
+    """A writer moves the branch, then sets the tag: who reads in between sees no fault."""
+
+    def test_one_that_is_about_to_be_set_is_no_fault(self, any_store, fitted, monkeypatch):
+        found = []
+
+        def meddling(*args, **options):
+            found.append(Store.open(any_store.path).verify())
+            return create_tag(*args, **options)
+
+        create_tag = refs.create_tag
+        monkeypatch.setattr(refs, "create_tag", meddling)
+
+        any_store.register(fitted, "churn", code=None)
+
+        (seen,) = found[0].versions
+        assert (str(seen), seen.faults) == ("churn 1.0.0", ())
+
+    def test_one_that_a_dead_writer_has_left_out_is_named(self, any_store, fitted):
+        def work() -> None:
+            refs.create_tag = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+            any_store.register(fitted, "churn", code=None)
+
+        assert children.run(work) == -signal.SIGKILL
+
+        (seen,) = Store.open(any_store.path).verify().versions
+        assert seen.faults == ("tag churn@v1.0.0 is missing: plain git does not find the version",)
+        any_store.register(fitted, "upsell", code=None)
+        assert Store.open(any_store.path).verify().is_sound

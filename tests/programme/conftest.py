@@ -1,0 +1,47 @@
+"""The stores and pipelines of tests/store, a seed, and counts that are told at the end."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.store.conftest import (  # noqa: F401 - fixtures are found by their names
+    X_test,
+    X_train,
+    any_store,
+    bare_store,
+    fit,
+    fitted,
+    git,
+    refitted,
+    rows,
+    settle,
+    store,
+    y_test,
+    y_train,
+)
+
+Tell = Callable[..., None]
+
+
+@pytest.fixture
+def seed() -> int:
+    """Another number each time, or the one in PROGRAMME_SEED."""
+    return int(os.environ.get("PROGRAMME_SEED") or time.time_ns() % 10**6)
+
+
+@pytest.fixture
+def tell(seed: int, record_property: Callable[[str, object], None]) -> Tell:
+    """Say what was counted: `tell(acknowledged=200, lost=0)`; it stands in the summary."""
+    print(f"seed {seed}")
+    record_property("programme", f"seed={seed}")
+
+    def tell(**counts: int) -> None:
+        print(counts)
+        for name, count in counts.items():
+            record_property("programme", f"{name}={count}")
+
+    return tell
