@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gitmodelstore.checks.fault import Fault, format_faults
-from gitmodelstore.checks.judged import manifests
+from gitmodelstore.checks.judged import manifests, samples
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.tree import file_faults
 from gitmodelstore.errors import FormatError
@@ -22,6 +22,7 @@ from gitmodelstore.values.layout import (
     MANIFEST,
     PIPELINE,
     REQUIREMENTS,
+    SAMPLE,
     folder,
 )
 from gitmodelstore.values.manifest import Manifest
@@ -159,6 +160,8 @@ class FolderJudge:
             yield from file_faults(model, {name: entry.mode for name, entry in entries.items()})
             yield from missing_faults(model, entries.keys())
             return
+        if SAMPLE in plain:
+            yield from self._sample_faults(f"{where}/{SAMPLE}", plain[SAMPLE].oid)
         facts, lost = self._facts(where, plain, manifest, large=attributes == FOLDER_ATTRIBUTES_LFS)
         yield from lost
         for name in entries.keys() - plain.keys():
@@ -194,6 +197,22 @@ class FolderJudge:
                 if size > most:
                     what = f"{size:,} bytes, more than {most:,}"
                     yield Fault("GMS005", f"{where}/{name}", what)
+
+    def _sample_faults(self, path: str, oid: str) -> Iterator[Fault]:
+        if samples.get(oid):
+            return
+        from gitmodelstore.values.sample import MOST_BYTES as MOST_SAMPLE_BYTES
+        from gitmodelstore.values.sample import Sample
+
+        size = self._objects.size(oid, path)
+        if size > MOST_SAMPLE_BYTES:
+            yield Fault("GMS005", path, f"{size:,} bytes, more than {MOST_SAMPLE_BYTES:,}")
+            return
+        try:
+            Sample.parse(self._objects.content(oid, path), path)
+            samples.put(oid, True)
+        except FormatError as error:
+            yield from format_faults(error, "GMS013", path)
 
     def _facts(
         self, where: str, plain: Mapping[str, Entry], manifest: Manifest, *, large: bool

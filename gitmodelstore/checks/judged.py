@@ -31,3 +31,4 @@ class Judged(Generic[T]):
 registries: Judged[Registry] = Judged(16)
 policies: Judged[Policy] = Judged(16)
 manifests: Judged[tuple[Manifest, str]] = Judged(64)  # each with the SHA-256 of its bytes
+samples: Judged[bool] = Judged(64)  # those that follow their format

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.checks.judged import samples
 from gitmodelstore.errors import InvalidInput, StoreError
 from gitmodelstore.operations.baseline import baseline_of, with_test_rows
 from gitmodelstore.operations.numbering import Wish
@@ -163,6 +164,7 @@ def prepare(
     }
     if seen.sample is not None:
         files[SAMPLE] = store_file(repository, seen.sample, kept)
+        samples.put(files[SAMPLE].blob, True)
     return Prepared(
         facts=seen.facts,
         features=seen.features,

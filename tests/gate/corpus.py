@@ -182,6 +182,8 @@ CASES = [
     Case("a registry in another form", _unindented, [("GMS011", "registry.json")]),
     Case("settings with an unknown key", _write("modelstore.toml", 'schema = "1.0"\n[stroage]\n'),
          [("GMS012", "modelstore.toml")]),
+    Case("a sample that is none", _write(f"{CHURN}/sample.json", "{"),
+         [("GMS013", f"{CHURN}/sample.json"), ("GMS021", f"{CHURN}/sample.json"), IN_PLACE]),
     # Folders
     Case("a file missing", lambda place: place.file(f"{CHURN}/requirements.txt").unlink(),
          [("GMS020", f"{CHURN}/requirements.txt"), IN_PLACE]),
