@@ -20,13 +20,25 @@ from gitmodelstore.operations.gate import (
     staged_faults,
 )
 from gitmodelstore.plumbing.cat_file import CatFile
+from gitmodelstore.plumbing.quick_git import Git
+from gitmodelstore.plumbing.staged import Contents
 
 _MOST_TOLD = 50
 
 
-def pre_commit() -> int:
-    """Judge the commit that is being made."""
-    return _judge(staged_faults)
+def pre_commit(tree: Git, contents: Contents) -> int:
+    """Judge the commit that is being made.
+
+    Args:
+        tree: a git that writes the tree of the index.
+        contents: of the files that are staged.
+    """
+
+    def ask(objects: CatFile) -> list:
+        objects.hashed = contents.sha256
+        return staged_faults(objects, tree.answer().strip())
+
+    return _judge(ask)
 
 
 def pre_push(remote: str) -> int:

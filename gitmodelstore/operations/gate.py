@@ -48,9 +48,8 @@ def store_branch(objects: CatFile) -> str:
     return _HEADS + (objects.setting("store.branch") or "main")
 
 
-def staged_faults(objects: CatFile) -> list[Fault]:
-    """Return what is wrong with the commit that is being made: its tree is the index."""
-    tree = objects.run("write-tree").strip()
+def staged_faults(objects: CatFile, tree: str) -> list[Fault]:
+    """Return what is wrong with the commit that is being made, of which `tree` is the root tree."""
     parents = tuple(_parents_to_be(objects))
     if parents and objects.commit(parents[0]).tree == tree and len(parents) == 1:
         return []

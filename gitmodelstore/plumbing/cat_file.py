@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import IO, TYPE_CHECKING
@@ -46,6 +46,7 @@ class CatFile:
         self._commits: dict[str, Commit] = {}
         self._trees: dict[str, Mapping[str, Entry]] = {}
         self._large: dict[str, int | None] = {}
+        self.hashed: Callable[[str], str | None] | None = None  # knows the SHA-256 of some files
         self.pushed_tags: dict[str, str] = {}  # name to id: tags that a push is about to set
 
     def run(self, *args: str) -> str:
@@ -90,6 +91,9 @@ class CatFile:
 
     def sha256(self, oid: str, path: str) -> str:
         """Return the SHA-256 of a file: see `checks.objects.Objects`."""
+        known = self.hashed(oid) if self.hashed else None
+        if known is not None:
+            return known
         digest = hashlib.sha256()
         for part in self._parts(oid, path, "blob"):
             digest.update(part)

@@ -146,6 +146,12 @@ class Contents:
         """Return SHA-256 and size of a blob as it is, even if it is a pointer; raises as `data`."""
         return self._get(oid)[:2]
 
+    def sha256(self, oid: str) -> str | None:
+        """Return the SHA-256 of a blob; None of one that was not asked for, or not to be read."""
+        self._thread.join()
+        found = self._found.get(oid)
+        return found[0] if found else None
+
     def facts(self, oid: str, mode: int) -> FileFacts:
         """Return the facts of a file; behind a Git LFS pointer, of what it points to.
 

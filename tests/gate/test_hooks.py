@@ -209,7 +209,11 @@ class TestWhatIsImported:
 
         found = self.imported(place)
 
-        assert not {name for name in found if name.startswith("gitmodelstore")}
+        assert {name for name in found if name.startswith("gitmodelstore")} == {
+            "gitmodelstore",
+            "gitmodelstore.plumbing",
+            "gitmodelstore.plumbing.quick_git",
+        }
         assert not found & {"re", "subprocess", "dataclasses", "pathlib"}
 
     def test_the_standard_library_alone_otherwise(self, place: Place) -> None:
