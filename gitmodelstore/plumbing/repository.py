@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 PLAIN_FILE = int(FileMode.BLOB)
 _FOLDER = int(FileMode.TREE)
 _MOST_REMEMBERED = 1 << 14
+_MOST_RECENT = 4
 T = TypeVar("T")
 
 # What libgit2 says of damage; of a pack's index whose numbers are wild, any of the last three.
@@ -112,6 +113,7 @@ class Repository:
         self._trees: dict[str, Mapping[str, Entry]] = {}
         self._tags: dict[str, Tag | None] = {}
         self._written: dict[str, memoryview] = {}
+        self._recent: dict[str, bytes] = {}
         self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
 
     @classmethod
@@ -249,9 +251,11 @@ class Repository:
         Raises:
             MissingObject, IntegrityError: it is not here, or damaged.
         """
-        if oid not in self._commits:
-            self._remember(self._commits, oid, self._read_commit(oid))
-        return self._commits[oid]
+        held = self._commits.get(oid)
+        if held is None:
+            held = self._read_commit(oid)
+            self._remember(self._commits, oid, held)
+        return held
 
     def _read_commit(self, oid: str) -> Commit:
         with _reading(f"commit {oid}"):
@@ -324,14 +328,15 @@ class Repository:
         return dict(self._entries(below.oid, path or "root tree"))
 
     def _entries(self, oid: str, path: str) -> Mapping[str, Entry]:
-        if oid not in self._trees:
+        entries = self._trees.get(oid)
+        if entries is None:
             with _reading(path):
                 held = self._object(oid).peel(pygit2.Tree)
             entries = {
                 entry.name or "": Entry(int(entry.filemode), str(entry.id)) for entry in held
             }
             self._remember(self._trees, oid, entries)
-        return self._trees[oid]
+        return entries
 
     def _remember(self, known: dict[str, T], oid: str, value: T) -> None:
         if len(known) >= _MOST_REMEMBERED:
@@ -360,6 +365,20 @@ class Repository:
             if not isinstance(held, pygit2.Blob):
                 raise IntegrityError(f"{path}: not a file", path=path)
             return memoryview(held)
+
+    def read_again(self, oid: str, path: str) -> bytes:
+        """Return the bytes of a blob that is about to be asked for once more.
+
+        Raises:
+            MissingObject, IntegrityError: as in `read`.
+        """
+        held = self._recent.get(oid)
+        if held is None:
+            held = bytes(self.read(oid, path))
+            while len(self._recent) >= _MOST_RECENT:
+                self._recent.pop(next(iter(self._recent)))
+            self._recent[oid] = held
+        return held
 
     def _object(self, oid: str) -> pygit2.Object:
         """Return an object by its id.
