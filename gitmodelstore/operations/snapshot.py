@@ -281,7 +281,8 @@ def _registers(repository: Repository, commit: Commit, model: str, version: Vers
     known = registries.get(entry.oid)
     if known is not None:
         return known.status(model, version) is not None
-    return names_version(bytes(repository.read(entry.oid, REGISTRY)), model, version)
+    # The registry before one version is that of the version before.
+    return names_version(repository.read_again(entry.oid, REGISTRY), model, version)
 
 
 def _place(repository: Repository) -> str:

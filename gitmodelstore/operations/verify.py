@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +35,14 @@ if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.pipelines.replay import Replay
     from gitmodelstore.pipelines.retest import Retested
+
+
+# Threads hash and inflate without holding each other up; more than a few only add memory,
+# since each has one file in it.
+_MOST_THREADS = min(4, os.cpu_count() or 1)
+_MOST_AHEAD = 2 * _MOST_THREADS
+
+Contents = Callable[[], tuple[int, tuple[str, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +137,27 @@ def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> 
             raise InvalidInput("test data is of one version", hint="name the version")
         return Verification(tuple(verify_all(snapshot, asked)))
     named = resolve(snapshot, ref)
-    return Verification((_verify(snapshot, named.model, named.version, asked),))
+    begun = _begin(snapshot, named.model, named.version, lambda work: work)
+    return Verification((_finish(snapshot, begun, asked),))
 
 
 def verify_all(snapshot: Snapshot, asked: Asked) -> Iterator[Verified]:
-    """Yield what is found of every version, each when it is asked for."""
-    for model in snapshot.registry.models:
-        for version in snapshot.registry.versions(model):
-            yield _verify(snapshot, model, version, asked)
+    """Yield what is found of every version, each when it is asked for.
+
+    While this thread judges manifests, others read and hash the files of the next versions.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # a single version needs none
+
+    ahead: deque[_Begun] = deque()
+    with ThreadPoolExecutor(_MOST_THREADS) as pool:
+        for model in snapshot.registry.models:
+            for version in snapshot.registry.versions(model):
+                begun = _begin(snapshot, model, version, lambda work: pool.submit(work).result)
+                ahead.append(begun)
+                if len(ahead) > _MOST_AHEAD:
+                    yield _finish(snapshot, ahead.popleft(), asked)
+        while ahead:
+            yield _finish(snapshot, ahead.popleft(), asked)
 
 
 def replay_of(snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Replay | None:
@@ -154,37 +177,75 @@ def replay_of(snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Repla
     return replay(pipeline, sample)
 
 
-def _verify(snapshot: Snapshot, model: str, version: Version, asked: Asked) -> Verified:
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A version of which all is judged but the contents of its files.
+
+    Attributes:
+        model, version, status: as in `Verified`.
+        faults: what is wrong so far.
+        found: the version and its manifest; None where that cannot be read.
+        contents: returns what is known of its files, when it is.
+    """
+
+    model: str
+    version: Version
+    status: str
+    faults: tuple[str, ...]
+    found: tuple[ModelVersion, Manifest] | None = None
+    contents: Contents = lambda: (0, ())
+
+
+def _begin(
+    snapshot: Snapshot, model: str, version: Version, later: Callable[[Contents], Contents]
+) -> _Begun:
     status = snapshot.registry.status(model, version) or ""
     try:
         found = snapshot.version(model, version)
         manifest = snapshot.manifest(found)
         files = snapshot.files(found)
     except StoreError as error:
-        return Verified(model, version, status, 0, (_told(error),))
-    faults = [*_tag_faults(snapshot, found), *_structure_faults(snapshot, found, manifest)]
-    sound = 0
-    for name in [MANIFEST, *(entry.path for entry in manifest.artifacts if entry.path in files)]:
+        return _Begun(model, version, status, (_told(error),))
+    faults = (*_tag_faults(snapshot, found), *_structure_faults(snapshot, found, manifest))
+    names = [MANIFEST, *(entry.path for entry in manifest.artifacts if entry.path in files)]
+    contents = later(lambda: _contents(snapshot, found, manifest, names))
+    return _Begun(model, version, status, faults, (found, manifest), contents)
+
+
+def _contents(
+    snapshot: Snapshot, version: ModelVersion, manifest: Manifest, names: Sequence[str]
+) -> tuple[int, tuple[str, ...]]:
+    """Return how many files are the ones that were released, and what is wrong with the others."""
+    faults = []
+    for name in names:
         try:
-            read_verified(snapshot, found, name, manifest)
-            sound += 1
+            read_verified(snapshot, version, name, manifest)
         except StoreError as error:
             faults.append(_told(error))
+    return len(names) - len(faults), tuple(faults)
+
+
+def _finish(snapshot: Snapshot, begun: _Begun, asked: Asked) -> Verified:
+    sound, wrong = begun.contents()
+    faults = [*begun.faults, *wrong]
     replayed = metrics = None
-    if asked.loads and not faults:  # bytes that are not the released ones are never unpickled
+    # Bytes that are not the released ones are never unpickled.
+    if asked.loads and begun.found and not faults:
         try:
-            replayed, metrics = _ask(snapshot, found, manifest, asked)
+            replayed, metrics = _ask(snapshot, *begun.found, asked)
         except (InvalidInput, FeatureMismatch):
             raise  # of the test data, not of the version
         except StoreError as error:
             faults.append(_told(error))
     signed = None
-    if asked.signatures is not None:
+    if asked.signatures is not None and begun.found:
         try:
-            signed = asked.signatures.of(found)
+            signed = asked.signatures.of(begun.found[0])
         except (IntegrityError, MissingObject) as error:
             faults.append(str(error))
-    return Verified(model, version, status, sound, tuple(faults), replayed, metrics, signed)
+    return Verified(
+        begun.model, begun.version, begun.status, sound, tuple(faults), replayed, metrics, signed
+    )
 
 
 def _told(error: StoreError) -> str:

@@ -35,6 +35,8 @@ _SMALL = (13, 6)
 _SMALL_BYTES = 1 << 13  # a window of 13 bits sees all of it
 _STORED_HEAD = b"\x78\x01"  # of a zlib stream: deflate, a window of 32 KB, the fastest level
 _MOST_STORED = 0xFFFF  # bytes that a stored block holds
+_BLOCK_HEAD = struct.Struct("<BHH")  # whether it is the last, its size, and that inverted
+_MOST_WHOLE_BYTES = 4 << 20
 _MOST_PARTS = 1000  # in one call of writev; Linux takes 1,024
 
 
@@ -98,11 +100,17 @@ def check(raw: bytes, oid: str) -> None:
 def read_blob(file: BinaryIO, oid: str) -> memoryview:
     """Return the content of a loose blob, checked against its id, in memory of its own.
 
-    It is read in parts, so that a large one is in memory once.
+    It is read in parts, so that a large one is in memory once; a small one that is stored as it
+    is, as pipelines are, is not inflated, which would copy it three times.
 
     Raises:
         Damaged: it is no blob, was cut short, is no zlib stream, or its content has another id.
     """
+    if os.fstat(file.fileno()).st_size <= _MOST_WHOLE_BYTES:
+        content = _of_stored(file.read(), oid)
+        if content is not None:
+            return content
+        file.seek(0)
     unpacker, digest = zlib.decompressobj(), hashlib.sha1(usedforsecurity=False)
     data, position = memoryview(b""), 0
     try:
@@ -126,6 +134,35 @@ def read_blob(file: BinaryIO, oid: str) -> memoryview:
     if digest.hexdigest() != oid:
         raise Damaged(f"{oid}: its content has another id")
     return data
+
+
+def _of_stored(raw: bytes, oid: str) -> memoryview | None:
+    """Return the content of a blob whose file is a zlib stream of stored blocks.
+
+    None where it is anything else than that, and of that id: then it is to be inflated, which
+    says what is wrong.
+    """
+    if raw[:2] != _STORED_HEAD:
+        return None
+    view, parts, position, last = memoryview(raw), [], len(_STORED_HEAD), 0
+    while not last:
+        if position + _BLOCK_HEAD.size > len(raw):
+            return None
+        last, size, check = _BLOCK_HEAD.unpack_from(raw, position)
+        position += _BLOCK_HEAD.size
+        if last > 1 or size ^ _MOST_STORED != check:  # other bits are of a deflated block
+            return None
+        parts.append(view[position : position + size])
+        position += size
+    content = bytearray().join(parts)
+    if raw[position:] != zlib.adler32(content).to_bytes(4, "big"):
+        return None
+    if hashlib.sha1(content, usedforsecurity=False).hexdigest() != oid:
+        return None
+    end = content.find(b"\0") + 1
+    if content[:end] != b"blob %d\0" % (len(content) - end):
+        return None
+    return memoryview(content)[end:]
 
 
 def tree_data(entries: Iterable[tuple[str, int, str]]) -> bytes:
@@ -167,7 +204,7 @@ def _stored(header: bytes, data: memoryview) -> Iterator[list[Buffer]]:
 
 
 def _block_head(size: int, *, last: bool) -> bytes:
-    return struct.pack("<BHH", last, size, size ^ 0xFFFF)
+    return _BLOCK_HEAD.pack(last, size, size ^ _MOST_STORED)
 
 
 def _deflated(header: bytes, data: memoryview, level: int) -> Iterator[list[Buffer]]:

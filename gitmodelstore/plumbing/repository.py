@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from gitmodelstore.plumbing.identity import Identity
 
 _MOST_REMEMBERED = 1 << 14
+_MOST_RECENT = 4
 T = TypeVar("T")
 Sign = Callable[[bytes], bytes]  # the bytes of a commit or tag to their armored signature
 
@@ -67,6 +68,7 @@ class Repository:
         self._tags: dict[str, Tag | None] = {}
         self._written: dict[str, memoryview] = {}
         self._facts: dict[str, tuple[str, int]] = {}  # SHA-256 and size of files
+        self._recent: dict[str, bytes] = {}
         self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
 
     @classmethod
@@ -218,9 +220,11 @@ class Repository:
         Raises:
             MissingObject, IntegrityError: it is not here, or damaged.
         """
-        if oid not in self._commits:
-            self._remember(self._commits, oid, self._read_commit(oid))
-        return self._commits[oid]
+        held = self._commits.get(oid)
+        if held is None:
+            held = self._read_commit(oid)
+            self._remember(self._commits, oid, held)
+        return held
 
     def _read_commit(self, oid: str) -> Commit:
         with _reading(f"commit {oid}"):
@@ -322,14 +326,15 @@ class Repository:
         return dict(self._entries(below.oid, path or "root tree"))
 
     def _entries(self, oid: str, path: str) -> Mapping[str, Entry]:
-        if oid not in self._trees:
+        entries = self._trees.get(oid)
+        if entries is None:
             with _reading(path):
                 held = self._object(oid).peel(pygit2.Tree)
             entries = {
                 entry.name or "": Entry(int(entry.filemode), str(entry.id)) for entry in held
             }
             self._remember(self._trees, oid, entries)
-        return self._trees[oid]
+        return entries
 
     def _remember(self, known: dict[str, T], oid: str, value: T) -> None:
         if len(known) >= _MOST_REMEMBERED:
@@ -395,6 +400,20 @@ class Repository:
     def keeps_large_files(self) -> bool:
         """Whether Git LFS objects lie beside this repository: always, where we write them."""
         return True
+
+    def read_again(self, oid: str, path: str) -> bytes:
+        """Return the bytes of a blob that is about to be asked for once more.
+
+        Raises:
+            MissingObject, IntegrityError: as in `read`.
+        """
+        held = self._recent.get(oid)
+        if held is None:
+            held = bytes(self.read(oid, path))
+            while len(self._recent) >= _MOST_RECENT:
+                self._recent.pop(next(iter(self._recent)))
+            self._recent[oid] = held
+        return held
 
     def _object(self, oid: str) -> pygit2.Object:
         """Return an object by its id.

@@ -36,3 +36,42 @@ def commit_of(place: Path, git, oid: str) -> str:
         place / "objects", "tree", loose.tree_data([("file", 0o100644, oid)]), loose.FAST
     )
     return str(git(place, "commit-tree", "-m", "one", tree).strip())
+
+
+def stored(tmp_path: Path, data: bytes) -> tuple[str, Path]:
+    oid = loose.write(tmp_path, "blob", data, loose.STORED)
+    return oid, tmp_path / oid[:2] / oid[2:]
+
+
+def test_a_stored_blob_is_not_inflated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = os.urandom(200_000)
+    oid, path = stored(tmp_path, data)
+    monkeypatch.setattr(loose.zlib, "decompressobj", None)
+
+    with path.open("rb", buffering=0) as file:
+        found = loose.read_blob(file, oid)
+
+    assert found == data
+    assert not found.readonly
+
+
+@pytest.mark.parametrize("size", [0, 10, 70_000])
+def test_a_stored_blob_with_any_byte_changed_or_cut_off_is_damaged(tmp_path, size: int) -> None:
+    oid, path = stored(tmp_path, os.urandom(size))
+    whole = path.read_bytes()
+    path.chmod(0o644)
+    for place in [*range(0, len(whole), len(whole) // 40 + 1), len(whole) - 1]:
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        for damaged in (bytes(changed), whole[:place]):
+            path.write_bytes(damaged)
+            with path.open("rb", buffering=0) as file, pytest.raises(loose.Damaged):
+                loose.read_blob(file, oid)
+
+
+def test_another_kind_of_object_stored_is_no_file(tmp_path: Path) -> None:
+    oid = loose.write(tmp_path, "tree", b"", loose.STORED)
+    path = tmp_path / oid[:2] / oid[2:]
+
+    with path.open("rb", buffering=0) as file, pytest.raises(loose.Damaged, match="is no file"):
+        loose.read_blob(file, oid)
