@@ -23,7 +23,7 @@ def version_of(name: str) -> tuple[str, Version] | None:
     """Return model and version that a tag's name spells; None when it is no name of a version.
 
     >>> version_of("churn@v1.4.0")
-    ('churn', Version.parse('1.4.0'))
+    ('churn', Version('1.4.0'))
     """
     found = _NAME.fullmatch(name)
     if found is None:

@@ -60,7 +60,7 @@ def approval_event(repository: Repository, commit: Commit) -> Event | None:
         commit.when,
         commit.author,
         found.why,
-        found.status,
+        approved_for=found.status,
     )
 
 

@@ -37,6 +37,8 @@ _LOCAL = (
     "GIT_WORK_TREE",
 )
 
+_CONFIGURED = ("GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS")  # of those
+
 # Reading somebody's repository must not run what its configuration names, nor write its index.
 _HARMLESS = (
     "-c",
@@ -57,9 +59,15 @@ def command(*args: str) -> list[str]:
     return ["git", *_HARMLESS, *args]
 
 
-def environment(extra: Mapping[str, str] | None = None, *, inherit: bool = False) -> dict[str, str]:
-    """Return this process's environment, unless `inherit` without what names a repository."""
-    kept = {name: value for name, value in os.environ.items() if inherit or name not in _LOCAL}
+def environment(
+    extra: Mapping[str, str] | None = None, *, inherit: bool = False, configured: bool = False
+) -> dict[str, str]:
+    """Return this process's environment, unless `inherit` without what names a repository.
+
+    With `configured` the settings stay that `git -c` and GIT_CONFIG_COUNT hand on.
+    """
+    dropped = set() if inherit else set(_LOCAL) - set(_CONFIGURED if configured else ())
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
     kept.update(
         GIT_TERMINAL_PROMPT="0",
         GIT_LFS_SKIP_SMUDGE="1",  # a work tree keeps the pointer until `git lfs pull`
@@ -150,6 +158,22 @@ def run(*args: str, cwd: Path, inherit: bool = False) -> bytes:
             stderr=said,
         )
     return stdout
+
+
+def says(name: str, folder: Path) -> bool:
+    """Return whether a setting is true there, those of `git -c` and the environment included.
+
+    libgit2 does not see the latter.
+    """
+    done = subprocess.run(
+        command("config", "--type=bool", "--get", name),
+        cwd=folder,
+        env=environment(configured=True),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    return done.stdout.strip() == b"true"
 
 
 def _not_started(cwd: Path) -> GitFailed:

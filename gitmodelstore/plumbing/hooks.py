@@ -31,7 +31,15 @@ if [ ! -e {script} ] || [ ! -x {python} ]; then
   echo "hint: install it, then run: gms hook install" >&2
   exit 1
 fi
-{feed}{python} -E -s -S {script} "$@"
+{large}{feed}{python} -E -s -S {script} "$@"
+"""
+
+# `git lfs install` puts no hook beside ours, so ours does what its would: large files go first.
+_LARGE = """\
+common="$(git rev-parse --git-common-dir)"
+if [ -d "$common/lfs/objects" ] && command -v git-lfs >/dev/null 2>&1; then
+  {feed}git lfs pre-push "$@" || exit
+fi
 """
 
 
@@ -120,12 +128,14 @@ def _kept(path: Path) -> Path:
 def _script(name: str) -> str:
     script = scripts_folder() / name
     feeds = name in ("pre-push", *SERVER_HOOKS)
+    feed = 'printf "%s\\n" "$given" | ' if feeds else ""
     return _SCRIPT.format(
         mark=_MARK,
         name=name,
         kept=_KEPT,
         reading='given="$(cat)"\n' if feeds else "",
-        feed='printf "%s\\n" "$given" | ' if feeds else "",
+        feed=feed,
+        large=_LARGE.format(feed=feed) if name == "pre-push" else "",
         python=shlex.quote(sys.executable),
         script=shlex.quote(str(script)),
         folder=shlex.quote(str(script.parent)),

@@ -63,6 +63,7 @@ def test_init_bare_as_json(place, capsys):
         "path": f"{place}/served.git",
         "created": True,
         "notes": ["made a model store"],
+        "rules": [],
     }
     assert (place / "served.git" / "HEAD").is_file()
 

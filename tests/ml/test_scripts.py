@@ -322,9 +322,8 @@ def test_outside_a_repository_the_hook_fails(tmp_path, ml):
     done = ml.hook("validate", GIT_DIR=str(tmp_path / "nothing"))
 
     assert done.code == 1
-    assert done.said.splitlines()[-1] == (
-        "error: git could not say what is staged: it exited with 129"
-    )
+    # git complains to the same screen, sooner or later
+    assert "error: git could not say what is staged: it exited with 129" in done.said.splitlines()
 
 
 @pytest.mark.parametrize("name", ["validate", "no-raw-models"])

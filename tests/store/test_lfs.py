@@ -192,7 +192,7 @@ class TestWithTheProgram:
     @pytest.fixture
     def installed(self, large, git) -> Store:
         """A store in which git-lfs has been installed."""
-        git(large.path, "lfs", "install", "--local")
+        git(large.path, "lfs", "install", "--local", "--skip-repo")  # our hooks are there already
         return large
 
     def test_a_write_keeps_the_pointer_and_status_is_clean(self, installed, git, fitted, refitted):
