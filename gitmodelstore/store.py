@@ -20,6 +20,7 @@ from gitmodelstore.values.moment import as_moment
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.fault import Fault
+    from gitmodelstore.operations.examine import Diagnosis
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.operations.verify import Verification
     from gitmodelstore.pipelines.load import Reader
@@ -510,6 +511,20 @@ class Store:
         from gitmodelstore.operations.validate import validate
 
         return validate(self._repository, between)
+
+    def doctor(self, *, fix: bool = False) -> Diagnosis:
+        """Return what is wrong with the repository: branch, tags, registry, objects, leftovers.
+
+        Args:
+            fix: repair first what can be repaired without guessing; else nothing is written.
+
+        Raises:
+            NoIdentity: `fix`, and git does not know who you are.
+            StoreBusy: `fix`, and another writer does not leave a gap.
+        """
+        from gitmodelstore.operations.doctor import doctor
+
+        return doctor(self._repository, self._writer() if fix else None)
 
     def download(
         self, ref: str | ModelVersion, target: str | Path | None = None, *, warm: bool = False

@@ -21,7 +21,7 @@ from gitmodelstore.errors import FormatError, IntegrityError, MissingObject
 from gitmodelstore.values.events import read_trailers
 from gitmodelstore.values.layout import MANIFEST, REGISTRY, SETTINGS, folder
 from gitmodelstore.values.manifest import Manifest
-from gitmodelstore.values.objects import Commit, Entry
+from gitmodelstore.values.objects import FOLDER, Commit, Entry
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change, Registry
 from gitmodelstore.values.version import Version
@@ -59,7 +59,7 @@ class Judge:
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
         self._folders = FolderJudge(objects)
-        self._registries: dict[str, Registry] = {}
+        self._registries: dict[str, Registry | None] = {}  # None: unreadable
 
     def faults(self, step: Step) -> list[Fault]:
         """Return everything that is wrong with a step."""
@@ -74,21 +74,40 @@ class Judge:
 
     def registry(self, root: str) -> Registry:
         """Return the registry of a root tree without judging its form; an empty one without it."""
+        return self.readable_registry(root) or EMPTY
+
+    def readable_registry(self, root: str) -> Registry | None:
+        """Return the registry of a root tree, as `registry`; None where it is missing or none."""
         entry = self.objects.entries(root).get(REGISTRY)
         if entry is None:
-            return EMPTY
+            return None
         known = registries.get(entry.oid) or self._registries.get(entry.oid)
-        if known is None:
+        if known is None and entry.oid not in self._registries:
             try:
                 known = Registry.parse_history(self.objects.content(entry.oid, REGISTRY))
             except FormatError:
-                known = EMPTY
+                known = None
             self._registries[entry.oid] = known
         return known
 
+    def registry_at(self, commit: str) -> Registry:
+        """Return the registry from which a step after a commit starts.
+
+        Where somebody left a registry that is none, the last before it counts: so that a
+        step which puts it right is judged by what it changes, as the log tells it.
+        """
+        following: str | None = commit
+        while following is not None:
+            held = self.objects.commit(following)
+            found = self.readable_registry(held.tree)
+            if found is not None:
+                return found
+            following = held.parents[0] if held.parents else None
+        return EMPTY
+
     def introduced(self, step: Step) -> frozenset[tuple[str, Version]]:
         """Return model and version of what a step brings that none of its parents has."""
-        parents = [self.registry(self.objects.commit(oid).tree) for oid in step.parents]
+        parents = [self.registry_at(oid) for oid in step.parents]
         changes = (parents[0] if parents else EMPTY).changes(self.registry(step.tree))
         return frozenset(
             (change.model, change.version)
@@ -146,7 +165,7 @@ class _Trial:
 
     @cached_property
     def _registry_before(self) -> Registry:
-        return self._judge.registry(self._before) if self._before else EMPTY
+        return self._judge.registry_at(self._step.parents[0]) if self._step.parents else EMPTY
 
     @cached_property
     def _merged(self) -> tuple[tuple[str, Registry], ...]:
@@ -213,14 +232,41 @@ class _Trial:
                 yield from self._folder_faults(model, was.get(model), entry, after, fresh)
 
     def _fresh(self, model: str, changes: tuple[Change, ...]) -> set[Version]:
-        """Return the versions that this step introduces, not a parent that it merges."""
-        return {
+        """Return the versions that this step introduces: not a parent that it merges, nor history.
+
+        A registry that lost versions gets them back in one step. History is searched for
+        them only where they are not the one that the folder holds, as a new one is.
+        """
+        fresh = {
             change.version
             for change in changes
             if change.model == model
             and change.before is None
             and not any(other.status(model, change.version) for _, other in self._merged)
         }
+        entry = tree.folder_names(self._objects, self._step.tree).get(model)
+        entries = self._objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
+        held = self._judge.manifest(model, entries)
+        if fresh <= ({held.version} if held else set()):
+            return fresh
+        return {version for version in fresh if not self._was_introduced(model, version)}
+
+    def _was_introduced(self, model: str, version: Version) -> bool:
+        """Whether an earlier commit's registry holds a version."""
+        return any(
+            self._judge.registry(commit.tree).status(model, version) is not None
+            for commit in self._history()
+        )
+
+    def _history(self) -> Iterator[Commit]:
+        """Yield every commit before this step, near ones first."""
+        seen, ahead = set(self._step.parents), list(self._step.parents)
+        while ahead:
+            commit = self._objects.commit(ahead.pop())
+            yield commit
+            new = [oid for oid in commit.parents if oid not in seen]
+            seen.update(new)
+            ahead += new
 
     def _folder_faults(
         self,
@@ -283,15 +329,10 @@ class _Trial:
         for root, _ in self._merged:
             if tree.folder_names(self._objects, root).get(model) == entry:
                 return True
-        seen, ahead = set(self._step.parents), list(self._step.parents)
-        while ahead:
-            commit = self._objects.commit(ahead.pop())
-            if tree.folder_names(self._objects, commit.tree).get(model) == entry:
-                return True
-            new = [oid for oid in commit.parents if oid not in seen]
-            seen.update(new)
-            ahead += new
-        return False
+        return any(
+            tree.folder_names(self._objects, commit.tree).get(model) == entry
+            for commit in self._history()
+        )
 
 
 def _differing(was: Mapping[str, Entry], becomes: Mapping[str, Entry]) -> set[str]:

@@ -99,6 +99,13 @@ COMMANDS = (
         everyday=False,
     ),
     Entry(
+        "doctor",
+        TRUST,
+        "what is wrong with the repository, and its repair",
+        "gms doctor --fix",
+        everyday=False,
+    ),
+    Entry(
         "hook",
         TRUST,
         "git's hooks that validate what is committed and pushed",
@@ -173,7 +180,8 @@ ELSEWHERE = {
     "print": ("cat",),
     "check": ("verify",),
     "evaluate": ("verify",),
-    "fsck": ("verify",),
+    "fsck": ("verify", "doctor"),
+    "repair": ("doctor",),
     "replay": ("verify",),
     "test": ("verify",),
     "read": ("cat",),

@@ -57,7 +57,11 @@ class Draft:
 
 
 def publish(
-    repository: Repository, writer: Writer, draft: Callable[[Snapshot], Draft | None]
+    repository: Repository,
+    writer: Writer,
+    draft: Callable[[Snapshot], Draft | None],
+    *,
+    broken: bool = False,
 ) -> Snapshot:
     """Commit what `draft` makes of the store as it stands, and return the store after it.
 
@@ -66,6 +70,7 @@ def publish(
         writer: who, when, how.
         draft: called under the lock, again when plain git moved the branch in the
             meantime; None means that there is nothing to do.
+        broken: whether the branch may be without a registry.json, which `draft` mends.
 
     Raises:
         StoreBusy: other writers did not leave a gap.
@@ -76,7 +81,7 @@ def publish(
     try:
         with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held:
             recover(repository, writer.notify, held)
-            return _publish(repository, writer, draft, held)
+            return _publish(repository, writer, draft, held, broken=broken)
     finally:
         repository.forget_written()
 
@@ -86,9 +91,11 @@ def _publish(
     writer: Writer,
     draft: Callable[[Snapshot], Draft | None],
     held: int,
+    *,
+    broken: bool,
 ) -> Snapshot:
     for _ in range(_MOST_TRIES):
-        snapshot = Snapshot.now(repository)
+        snapshot = Snapshot.now(repository, broken=broken)
         wanted = draft(snapshot)
         if wanted is None:
             return snapshot
@@ -173,9 +180,16 @@ def _write_tags(
     repository: Repository, commit: str, wanted: Draft, writer: Writer
 ) -> dict[str, str]:
     return {
-        name: repository.write_tag(name, commit, message, tagger=writer.committer, when=writer.when)
+        name: write_tag_object(repository, writer, name, commit, message)
         for name, message in wanted.tags.items()
     }
+
+
+def write_tag_object(
+    repository: Repository, writer: Writer, name: str, commit: str, message: str
+) -> str:
+    """Store an annotated tag that no ref names yet and return its id."""
+    return repository.write_tag(name, commit, message, tagger=writer.committer, when=writer.when)
 
 
 def _swap(

@@ -45,6 +45,18 @@ def exclusive(common_dir: Path, *, wait_seconds: float) -> Iterator[int]:
         os.close(descriptor)  # which releases it
 
 
+def is_held(common_dir: Path) -> bool:
+    """Whether a living process is writing into the store; nothing is written to find out."""
+    try:
+        descriptor = os.open(common_dir / OWN_FOLDER / "lock", os.O_RDWR)
+    except (FileNotFoundError, PermissionError):
+        return False
+    try:
+        return not _try(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _acquire(descriptor: int, deadline: float, waited: float) -> None:
     pause = 0.001
     while not _try(descriptor):
