@@ -235,7 +235,7 @@ class _Trial:
         """Return the versions that this step introduces: not a parent that it merges, nor history.
 
         A registry that lost versions gets them back in one step. History is searched for
-        them only where they are not the one that the folder holds, as a new one is.
+        them only where they are not the one that a new folder holds.
         """
         fresh = {
             change.version
@@ -245,9 +245,10 @@ class _Trial:
             and not any(other.status(model, change.version) for _, other in self._merged)
         }
         entry = tree.folder_names(self._objects, self._step.tree).get(model)
+        was = tree.folder_names(self._objects, self._before).get(model) if self._before else None
         entries = self._objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
         held = self._judge.manifest(model, entries)
-        if fresh <= ({held.version} if held else set()):
+        if not fresh or (held and fresh == {held.version} and entry != was):
             return fresh
         return {version for version in fresh if not self._was_introduced(model, version)}
 

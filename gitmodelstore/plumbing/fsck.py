@@ -21,6 +21,7 @@ _TOLD_ELSEWHERE = (
     "error: refs/",
     "error: HEAD",
     "error: bad ref for",
+    "error: invalid HEAD",
     "error: inflate",
     "error: unable to unpack",
 )

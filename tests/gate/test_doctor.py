@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,10 +13,10 @@ import pytest
 from gitmodelstore import Store, StoreError
 from gitmodelstore.operations.examine import Diagnosis
 from gitmodelstore.operations.init import DRIVERS
-from gitmodelstore.plumbing import hooks, journal
+from gitmodelstore.plumbing import journal
 
 from .conftest import Place
-from .corpus import CASES, Case, new_version
+from .corpus import new_version
 
 CHURN = "models/churn"
 OLD = time.time() - 2 * 24 * 60 * 60
@@ -130,7 +127,6 @@ def leave_files(place: Place) -> None:
 
 def fall_behind(place: Place) -> None:
     """Move the branch as a push into a work tree does: nothing follows."""
-    tree = place.git("rev-parse", "HEAD^{tree}").strip()
     place.edit(
         "registry.json", lambda held: held["models"]["churn"]["1.2.0"].update(status="staging")
     )
@@ -138,7 +134,6 @@ def fall_behind(place: Place) -> None:
     new = place.git("rev-parse", "HEAD").strip()
     place.git("reset", "--quiet", "--hard", "HEAD~1")
     place.git("update-ref", "refs/heads/main", new)
-    assert tree == place.git("rev-parse", "HEAD~1^{tree}").strip()
 
 
 def unconfigure(place: Place) -> None:
@@ -161,19 +156,19 @@ def die_after_the_work_tree(place: Place) -> None:
     """Leave what a writer leaves that dies when the work tree has moved and not the branch."""
     old = place.git("rev-parse", "HEAD").strip()
     place.register("risk", custom={"again": True})
-    new, tag = (place.git("rev-parse", name).strip() for name in ("HEAD", "risk@v1.0.1"))
+    new, tag = (place.git("rev-parse", name).strip() for name in ("HEAD", "risk@v1.1.0"))
     place.git("update-ref", "refs/heads/main", old)
-    place.git("update-ref", "-d", "refs/tags/risk@v1.0.1")
-    note = journal.Note(old, new, {"risk@v1.0.1": tag}, (str(place.path),))
+    place.git("update-ref", "-d", "refs/tags/risk@v1.1.0")
+    note = journal.Note(old, new, {"risk@v1.1.0": tag}, (str(place.path),))
     journal.write(place.path / ".git", note)
 
 
 def die_before_the_tag(place: Place) -> None:
     old = place.git("rev-parse", "HEAD").strip()
     place.register("risk", custom={"again": True})
-    new, tag = (place.git("rev-parse", name).strip() for name in ("HEAD", "risk@v1.0.1"))
-    place.git("update-ref", "-d", "refs/tags/risk@v1.0.1")
-    note = journal.Note(old, new, {"risk@v1.0.1": tag}, (str(place.path),))
+    new, tag = (place.git("rev-parse", name).strip() for name in ("HEAD", "risk@v1.1.0"))
+    place.git("update-ref", "-d", "refs/tags/risk@v1.1.0")
+    note = journal.Note(old, new, {"risk@v1.1.0": tag}, (str(place.path),))
     journal.write(place.path / ".git", note)
 
 
@@ -196,7 +191,7 @@ BREAKS = {
         ["set refs/heads/main to X, where its reflog says that it stood"],
     ),
     break_registry: (
-        ["registry.json: not JSON: Expecting value (line 1 column 1) [GMS011]"],
+        ["registry.json:1:1: not JSON: expecting value [GMS011]"],
         ["rebuilt registry.json from the history"],
     ),
     remove_registry: (
@@ -266,11 +261,11 @@ BREAKS = {
     die_before_the_tag: (
         [
             "gitmodelstore/pending.json: a writer died between X and X [GMS072]",
-            "refs/tags/risk@v1.0.1: is missing: risk 1.0.1 has no tag [GMS050]",
+            "refs/tags/risk@v1.1.0: is missing: risk 1.1.0 has no tag [GMS050]",
         ],
         [
             "finished the write of X, whose writer had died",
-            "set tag risk@v1.0.1, which an interrupted write had left out",
+            "set tag risk@v1.1.0, which an interrupted write had left out",
         ],
     ),
 }
@@ -300,19 +295,17 @@ class TestRepaired:
     def test_it_is_repaired_once_and_says_so(self, place: Place, how) -> None:
         how(place)
         store = _unopened(place.path)
-        commits = int(place.git("rev-list", "--count", "--all"))
 
         found = doctor(place, fix=True)
 
-        assert plain(found.repaired, place) == BREAKS[how][1]
-        assert (said(found), found.notes) == ([], ())
+        assert (plain(found.repaired, place), found.notes) == (BREAKS[how][1], ())
+        assert said(found) == []
         after = image(place.path)
         again = doctor(place, fix=True)
         assert (again.repaired, said(again), again.notes) == ((), [], ())
         lock = str(place.path / ".git/gitmodelstore/lock")
         changed = {name for name, held in image(place.path).items() if after.get(name) != held}
         assert changed <= {lock, str(place.path / ".git/gitmodelstore")}
-        assert int(place.git("rev-list", "--count", "--all")) >= commits - 1
         assert place.git("status", "--porcelain", "--untracked-files=all") == ""
         assert place.git("fsck", "--strict", "--no-dangling") == ""
         kept = {f"{m.model}@v{v.version}" for m in store.models() for v in store.versions(m.model)}
