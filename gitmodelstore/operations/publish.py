@@ -31,6 +31,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import disk, follow, journal, lock, refs, worktree
+from gitmodelstore.plumbing.handmade import Handmade
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import MODELS, REGISTRY
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
@@ -48,12 +49,15 @@ class Draft:
         registry: the new registry.
         folders: model to the tree that replaces its folder.
         tags: name to message of the annotated tags to set on the commit.
+        handmade: the folder of a work tree that becomes this version as it lies there, and
+            the files of it that are made anew; None for what comes from elsewhere.
     """
 
     message: str
     registry: Registry
     folders: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    handmade: tuple[Handmade, Mapping[str, bytes | None]] | None = None
 
 
 def publish(
@@ -205,7 +209,8 @@ def _swap(
     trees = worktree.on_branch(repository)
     worktree.check(trees)
     folders = tuple(str(tree.folder) for tree in trees)
-    note = journal.Note(snapshot.commit.oid, commit, tags, folders)
+    aside = wanted.handmade[0].path if wanted.handmade else ""
+    note = journal.Note(snapshot.commit.oid, commit, tags, folders, aside)
     journal.write(repository.common_dir, note)
     try:
         moved = _follow_and_advance(repository, trees, note, wanted, writer, held)
@@ -216,6 +221,7 @@ def _swap(
     if not moved:
         recover(repository, writer.notify, held, died=False)
         return False
+    _adopt(wanted, writer)
     if _set_tags(repository, tags, writer.notify):
         journal.clear(repository.common_dir)
     if repository.work_tree and not trees:
@@ -239,7 +245,10 @@ def _follow_and_advance(
     running = []
     try:
         for tree in trees:
-            if not follow.move(repository, tree, note.old, note.new):
+            if wanted.handmade and tree == wanted.handmade[0].tree:
+                without = _without_folders(repository, note)
+                running.append((tree, worktree.start(tree, note.old, without, lock=held)))
+            elif not follow.move(repository, tree, note.old, note.new):
                 running.append((tree, worktree.start(tree, note.old, note.new, lock=held)))
     finally:
         refused = {
@@ -262,6 +271,22 @@ def _follow_and_advance(
         what=wanted.message.partition("\n")[0],
         durable=writer.durable,
     )
+
+
+def _without_folders(repository: Repository, note: journal.Note) -> str:
+    """Return the root tree of the old commit with the new registry.json."""
+    old, new = (repository.commit(oid).tree for oid in (note.old, note.new))
+    return repository.write_tree(old, {REGISTRY: repository.entry(new, REGISTRY)})
+
+
+def _adopt(wanted: Draft, writer: Writer) -> None:
+    """Let the work tree follow whose folder has become the version, which is there already."""
+    if wanted.handmade is not None:
+        handmade, after = wanted.handmade
+        try:
+            handmade.adopt(after)
+        except StoreError as error:
+            writer.notify(f"{handmade.path} could not follow: {error}")
 
 
 def _outcome(
@@ -299,7 +324,11 @@ def _noted(repository: Repository, note: journal.Note) -> list[worktree.WorkTree
 
 def _follow(repository: Repository, note: journal.Note, held: int) -> None:
     for tree in _noted(repository, note):
-        worktree.move(tree, note.old, note.new, lock=held)
+        if note.handmade:  # its files are left as they lie, beside the version that is staged
+            worktree.move(tree, note.old, _without_folders(repository, note), lock=held)
+            Handmade(tree, note.handmade, {}).unstage()
+        else:
+            worktree.move(tree, note.old, note.new, lock=held)
 
 
 def _undo(repository: Repository, note: journal.Note, tip: str, held: int) -> None:
@@ -320,7 +349,7 @@ def _undo(repository: Repository, note: journal.Note, tip: str, held: int) -> No
         if worktree.staged(tree, REGISTRY) == new:
             worktree.move(tree, note.new, tip, lock=held)
         elif now == old:
-            worktree.mend(repository, tree, note.old, note.new)
+            worktree.mend(repository, tree, note.old, note.new, leave=note.handmade)
 
 
 def _registry_oid(repository: Repository, commit: str) -> str | None:
