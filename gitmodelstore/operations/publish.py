@@ -247,14 +247,15 @@ def _follow_and_advance(
         for tree in trees:
             if wanted.handmade and tree == wanted.handmade[0].tree:
                 without = _without_folders(repository, note)
-                running.append((tree, worktree.start(tree, note.old, without, lock=held)))
+                running.append((tree, without, worktree.start(tree, note.old, without, lock=held)))
             elif not follow.move(repository, tree, note.old, note.new):
-                running.append((tree, worktree.start(tree, note.old, note.new, lock=held)))
+                started = worktree.start(tree, note.old, note.new, lock=held)
+                running.append((tree, note.new, started))
     finally:
         refused = {
             tree: error
-            for tree, process in running
-            if (error := _outcome(tree, process, note, held))
+            for tree, new, process in running
+            if (error := _outcome(tree, process, note.old, new, held))
         }
     if refused:
         # Where uncommitted work is in the way nothing was changed: nothing is to be undone.
@@ -290,10 +291,10 @@ def _adopt(wanted: Draft, writer: Writer) -> None:
 
 
 def _outcome(
-    tree: worktree.WorkTree, process: worktree.Process, note: journal.Note, held: int
+    tree: worktree.WorkTree, process: worktree.Process, old: str, new: str, held: int
 ) -> StoreError | None:
     try:
-        worktree.finish(tree, process, note.old, note.new, lock=held)
+        worktree.finish(tree, process, old, new, lock=held)
     except StoreError as error:
         return error
     return None
