@@ -13,7 +13,10 @@ from pathlib import Path
 from gitmodelstore.plumbing import git
 
 _MISSING = re.compile(r"missing (\w+) ([0-9a-f]{40})")
-_CORRUPT = re.compile(r"error: ([0-9a-f]{40}): (.*)")
+_CORRUPT = re.compile(
+    r"error: (?:corrupt loose object '([0-9a-f]{40})'|([0-9a-f]{40}): (?!invalid sha1 pointer).*)"
+)
+_ID = re.compile(r"error: [0-9a-f]{40}: ")
 _MALFORMED = re.compile(r"error in (\w+) ([0-9a-f]{40}): (.*)")
 _DANGLING_TAG = re.compile(r"dangling tag ([0-9a-f]{40})")
 # What it says of refs and reflogs, and before it names the object that it cannot read.
@@ -69,9 +72,11 @@ def dangling_tags(folder: Path) -> tuple[str, ...]:
 def _damaged(lines: list[str]) -> Iterator[Damage]:
     for line in lines:
         if found := _CORRUPT.fullmatch(line):
-            yield Damage(found[1], "object", "is damaged", False)
+            yield Damage(found[1] or found[2], "object", "is damaged", False)
         elif found := _MALFORMED.fullmatch(line):
             yield Damage(found[2], found[1], f"is no {found[1]} as git makes it: {found[3]}", False)
+        elif _ID.match(line):  # the index names an object that is missing, as is said of that
+            continue
         elif line.startswith(("error: ", "fatal: ")) and not line.startswith(_TOLD_ELSEWHERE):
             yield Damage(None, "object", f"git fsck says: {line.partition(': ')[2]}", False)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
+import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from gitmodelstore.operations.init import DRIVERS
 from gitmodelstore.plumbing import journal
 
 from .conftest import Place
-from .corpus import new_version
+from .corpus import CASES, Case, new_version
 
 CHURN = "models/churn"
 OLD = time.time() - 2 * 24 * 60 * 60
@@ -312,3 +315,408 @@ class TestRepaired:
         assert kept == set(tags(place)) >= {"churn@v1.0.0", "churn@v1.1.0", "churn@v1.2.0"}
         assert store.verify().is_sound
         assert str(store.version("churn").version) == "1.1.0"
+
+
+def ids(place: Place, model: str) -> dict[str, str]:
+    """The id of each file of a model's folder on the branch."""
+    listed = place.git("ls-tree", "-r", "HEAD", f"models/{model}").splitlines()
+    return {line.split("\t")[1].rpartition("/")[2]: line.split()[2] for line in listed}
+
+
+def object_file(place: Place, oid: str) -> Path:
+    return place.file(f".git/objects/{oid[:2]}/{oid[2:]}")
+
+
+class TestObjects:
+    """What `git fsck` says, with the version that it concerns."""
+
+    @pytest.fixture(params=["missing", "damaged"])
+    def how(self, request: pytest.FixtureRequest) -> str:
+        return request.param
+
+    def hurt(self, place: Place, oid: str, how: str) -> None:
+        path = object_file(place, oid)
+        if how == "missing":
+            path.unlink()
+        else:
+            path.chmod(0o644)
+            path.write_bytes(path.read_bytes()[:-9])
+
+    def test_a_pipeline(self, place: Place, how: str) -> None:
+        oid = ids(place, "risk")["pipeline.joblib"]
+        self.hurt(place, oid, how)
+        before = image(place.path)
+
+        found = doctor(place)
+
+        assert image(place.path) == before
+        assert said(found) == [
+            f"models/risk/pipeline.joblib: blob {oid} of risk 1.0.0 is {how} "
+            f"[{'GMS070' if how == 'missing' else 'GMS071'}]"
+        ]
+        assert found.faults[0].mend == "git fetch --refetch REMOTE, from a sound clone"
+        again = doctor(place, fix=True)
+        assert (said(again), again.repaired) == (said(found), ())
+        assert Store.open(place.path).load("churn@1.2.0") is not None
+
+    def test_what_it_says_to_type_mends_it(self, place: Place) -> None:
+        oid = ids(place, "risk")["pipeline.joblib"]
+        object_file(place, oid).unlink()
+        place.git("fetch", "--quiet", "--refetch", "origin")
+        assert doctor(place).is_sound
+
+    @pytest.mark.parametrize("name", ["manifest.json", "a folder", "a commit"])
+    def test_others(self, place: Place, name: str, how: str) -> None:
+        oids = {
+            "a folder": place.git("rev-parse", "HEAD:models/risk").strip(),
+            "a commit": place.git("rev-parse", "HEAD~2").strip(),
+        }
+        oid = oids.get(name) or ids(place, "risk")[name]
+        self.hurt(place, oid, how)
+
+        found = doctor(place)
+
+        code = "GMS070" if how == "missing" else "GMS071"
+        assert any(fault.code == code and oid in fault.what for fault in found.faults)
+        fixed = doctor(place, fix=True)
+        assert said(fixed) == said(found)
+
+    def test_an_index_of_a_pack(self, place: Place) -> None:
+        place.git("gc", "--quiet")
+        (index,) = place.file(".git/objects/pack/x").parent.glob("*.idx")
+        index.chmod(0o644)
+        data = bytearray(index.read_bytes())
+        data[-30] ^= 1
+        index.write_bytes(data)
+        assert "GMS071" in {fault.code for fault in doctor(place).faults}
+
+
+class TestWithoutGuessing:
+    """What could be meant otherwise is named, and left."""
+
+    def left(self, place: Place) -> Diagnosis:
+        """What the doctor finds and does not touch."""
+        found = doctor(place)
+        before = image(place.path)
+        fixed = doctor(place, fix=True)
+        lock = str(place.path / ".git/gitmodelstore/lock")
+        changed = {name for name, held in image(place.path).items() if before.get(name) != held}
+        assert changed <= {lock, str(place.path / ".git/gitmodelstore")}
+        assert (said(fixed), fixed.repaired) == (said(found), ())
+        return found
+
+    def test_a_tag_beside_the_branch_with_another_folder(self, place: Place) -> None:
+        squash(place)
+        place.file(f"{CHURN}/README.md").write_text("# another\n")
+        place.git("add", "--all")
+        place.git("commit", "--quiet", "--amend", "-m", "churn 1.3.0 (#7)")
+
+        found = self.left(place)
+
+        assert plain(said(found), place) == [
+            "refs/tags/churn@v1.3.0: stands on X, which the store's branch does not hold; "
+            "X brought churn 1.3.0, another folder [GMS052]"
+        ]
+        assert found.faults[0].mend == (
+            "take it from a sound clone, or: git tag -d churn@v1.3.0 && gms doctor --fix"
+        )
+
+    def test_a_tag_of_a_proposal(self, place: Place) -> None:
+        place.git("switch", "--quiet", "--create", "proposal")
+        new_version()(place)
+        place.commit("propose churn 1.3.0")
+        place.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0")
+        place.git("switch", "--quiet", "main")
+
+        assert codes(self.left(place)) == [("GMS052", "refs/tags/churn@v1.3.0")]
+
+    def test_a_tag_on_another_commit_of_the_branch(self, place: Place) -> None:
+        place.git("tag", "-d", "churn@v1.0.0")
+        place.git("tag", "-a", "-m", "churn 1.0.0", "churn@v1.0.0", "HEAD")
+
+        found = self.left(place)
+
+        assert codes(found) == [("GMS052", "refs/tags/churn@v1.0.0")]
+        assert found.faults[0].mend == "git tag -d churn@v1.0.0 && gms doctor --fix"
+        place.git("tag", "-d", "churn@v1.0.0")
+        assert doctor(place, fix=True).is_sound
+
+    @pytest.mark.parametrize("name", ["v1", "churn@v9.0.0", "churn@v1.0.0"])
+    def test_other_tags(self, place: Place, name: str) -> None:
+        place.git("tag", "--force", name, "HEAD")
+        (code,) = {fault.code for fault in self.left(place).faults}
+        assert code == ("GMS055" if name == "v1" else "GMS051")
+
+    def test_two_holders(self, place: Place) -> None:
+        place.edit(
+            "registry.json",
+            lambda held: held["models"]["churn"]["1.2.0"].update(status="production"),
+        )
+        place.commit("two in production")
+
+        found = self.left(place)
+
+        assert said(found) == [
+            "registry.json: churn has 2 versions in production: 1.2.0, 1.1.0 [GMS041]"
+        ]
+        assert found.faults[0].mend == "gms promote MODEL@VERSION STATUS, for the one that is meant"
+        Store.open(place.path, durable=False).promote("churn@1.1.0", "production")
+        assert doctor(place).is_sound
+
+    @pytest.mark.parametrize("what", ["a commit's index", "young", "young file"])
+    def test_what_may_be_in_use(self, place: Place, what: str) -> None:
+        if what == "young":
+            place.file(".git/refs/heads/main.lock").write_text("")
+            assert doctor(place).is_sound
+            return
+        if what == "young file":
+            place.file(".git/objects/tmp_obj_1").write_text("half")
+            assert self.left(place).is_sound
+            return
+        an_hour_ago = time.time() - 3600
+        for name in ("index.lock", "COMMIT_EDITMSG"):
+            place.file(f".git/{name}").write_text("")
+            age(place.file(f".git/{name}"), an_hour_ago)
+        found = doctor(place)
+        assert said(found) == [
+            "index.lock: a commit may be waiting for its message in an editor [GMS073]"
+        ]
+        doctor(place, fix=True)
+        assert place.file(".git/index.lock").exists()
+
+    def test_uncommitted_work(self, place: Place) -> None:
+        place.file(f"{CHURN}/README.md").write_text("# mine\n")
+        place.file("notes.txt").write_text("mine")
+        place.git("add", f"{CHURN}/README.md")
+        place.git("tag", "-d", "churn@v1.0.0")
+        fixed = doctor(place, fix=True)
+        assert fixed.is_sound
+        assert len(fixed.repaired) == 1
+        assert place.git("status", "--porcelain") == f"M  {CHURN}/README.md\n?? notes.txt\n"
+
+    def test_work_in_the_way_of_a_work_tree_that_is_behind(self, place: Place) -> None:
+        fall_behind(place)
+        place.file("registry.json").write_text("mine")
+
+        fixed = doctor(place, fix=True)
+
+        assert [fault.code for fault in fixed.faults] == ["GMS075"]
+        assert "uncommitted changes" in fixed.notes[0]
+        assert place.file("registry.json").read_text() == "mine"
+
+    def test_a_staged_edit_that_would_take_versions_back(self, place: Place) -> None:
+        place.edit("registry.json", lambda held: held["models"].pop("risk"))
+        place.git("add", "registry.json")
+
+        found = self.left(place)
+
+        assert plain(said(found), place) == [
+            "PLACE: what is staged there would take back risk 1.0.0 [GMS075]"
+        ]
+
+    def test_a_branch_of_which_nobody_knows_where_it_stood(self, place: Place) -> None:
+        empty_branch(place)
+        shutil.rmtree(place.path / ".git/logs")
+        found = self.left(place)
+        assert plain(said(found), place) == ["refs/heads/main: holds no id [GMS077]"]
+        assert found.faults[0].mend == (
+            "git update-ref refs/heads/main COMMIT, where another clone has it"
+        )
+
+    def test_hooks_in_a_folder_that_others_share(self, place: Place, tmp_path: Path) -> None:
+        place.git("config", "core.hooksPath", str(tmp_path))
+        found = doctor(place)
+        assert (found.faults, found.notes) == (
+            (),
+            (
+                f"core.hooksPath is '{tmp_path}', which other repositories may share; "
+                "whether the hooks there call ours cannot be seen from here",
+            ),
+        )
+        assert doctor(place, fix=True).is_sound
+        assert list(tmp_path.glob("pre-*")) == []
+
+
+class TestKnownElsewhere:
+    """What can be had back exactly is not made anew."""
+
+    def test_a_tag_that_packed_refs_has(self, place: Place) -> None:
+        place.git("pack-refs", "--all")
+        before = tags(place)
+        oid = place.git("rev-parse", "churn@v1.1.0")
+        empty_tag(place)
+
+        fixed = doctor(place, fix=True)
+
+        assert fixed.repaired == ("removed an empty refs/tags/churn@v1.1.0, which packed-refs has",)
+        assert (place.git("rev-parse", "churn@v1.1.0"), tags(place)) == (oid, before)
+
+    @pytest.mark.parametrize("lose", [delete_tag, empty_tag])
+    def test_a_tag_whose_object_is_still_there(self, place: Place, lose) -> None:
+        oid = place.git("rev-parse", "churn@v1.1.0")
+        lose(place)
+        doctor(place, fix=True)
+        assert place.git("rev-parse", "churn@v1.1.0") == oid
+
+    def test_a_tag_whose_object_is_gone_names_the_manifest(self, place: Place) -> None:
+        oid = place.git("rev-parse", "churn@v1.1.0").strip()
+        delete_tag(place)
+        object_file(place, oid).unlink()
+        doctor(place, fix=True)
+        digest = hashlib.sha256(
+            place.git("show", f"churn@v1.1.0:{CHURN}/manifest.json").encode()
+        ).hexdigest()
+        said = place.git("for-each-ref", "--format=%(contents)", "refs/tags/churn@v1.1.0")
+        assert said.strip() == f"churn 1.1.0\n\nManifest-SHA256: {digest}"
+
+    def test_a_tag_of_a_version_with_a_broken_folder_is_not_set(self, place: Place) -> None:
+        new_version()(place)
+        place.file(f"{CHURN}/pipeline.joblib").write_bytes(b"other")
+        place.commit("churn 1.3.0, broken")
+        fixed = doctor(place, fix=True)
+        assert ("GMS050", "refs/tags/churn@v1.3.0") in codes(fixed)
+        assert "churn@v1.3.0" not in tags(place)
+
+
+class TestRegistry:
+    """Rebuilt from the last that can be read, and from what history introduced."""
+
+    def statuses(self, place: Place) -> dict:
+        return json.loads(place.git("show", "HEAD:registry.json"))["models"]
+
+    def test_a_merge_that_was_left_in_conflict(self, place: Place) -> None:
+        """Both sides registered; somebody committed the marks of the conflict."""
+        place.git("switch", "--quiet", "--create", "side")
+        place.git("config", "store.branch", "side")
+        place.register("leavers")
+        place.register("leavers", pipeline=None, custom={"n": 1})
+        place.git("config", "--unset", "store.branch")
+        place.git("switch", "--quiet", "main")
+        place.register("risk", custom={"n": 2})
+        place.try_git("merge", "--quiet", "--no-edit", "-X", "ours", "side")
+        place.file("registry.json").write_text("<<<<<<< HEAD\n")
+        place.git("add", "--all")
+        place.git("commit", "--quiet", "--amend", "--no-edit")
+        assert len(place.git("rev-parse", "HEAD^@").split()) == 2
+
+        fixed = doctor(place, fix=True)
+
+        assert (said(fixed), fixed.notes) == ([], ())
+        found = self.statuses(place)
+        assert {model: list(held) for model, held in found.items()} == {
+            "churn": ["1.2.0", "1.1.0", "1.0.0"],
+            "leavers": ["1.0.1", "1.0.0"],
+            "risk": ["1.1.0", "1.0.0"],
+        }
+        assert found["churn"]["1.1.0"] == {"status": "production"}
+        assert [fault.code for fault in fixed.past] == ["GMS011"]
+        assert Store.open(place.path).verify().is_sound
+
+    def test_a_lost_holder_does_not_oust_the_present_one(self, place: Place) -> None:
+        def lose(held: dict) -> None:
+            del held["models"]["churn"]["1.1.0"]
+            held["models"]["churn"]["1.2.0"]["status"] = "production"
+
+        place.edit("registry.json", lose)
+        place.commit("lose the holder")
+
+        fixed = doctor(place, fix=True)
+
+        assert fixed.repaired == ("churn 1.1.0 is back in registry.json as archived",)
+        assert str(Store.open(place.path).version("churn").version) == "1.2.0"
+
+    def test_another_form(self, place: Place) -> None:
+        held = json.loads(place.file("registry.json").read_text())
+        place.file("registry.json").write_text(json.dumps(held))
+        place.commit("in one line")
+        before = self.statuses(place)
+
+        assert [fault.code for fault in doctor(place).faults] == ["GMS011"]
+        assert doctor(place, fix=True).is_sound
+        assert self.statuses(place) == before
+
+    def test_the_server_accepts_what_was_rebuilt(self, place: Place) -> None:
+        place.edit("registry.json", lambda held: held["models"]["churn"].pop("1.0.0"))
+        place.commit("lose one")
+        doctor(place, fix=True)
+        # Only the lost version is a fault, of the commit that lost it: history stays.
+        assert place.by_range("origin/main") == [("GMS030", "registry.json")]
+        assert place.by_range("HEAD~1") == []
+
+    def test_an_edit_in_the_work_tree_is_in_the_way(self, place: Place) -> None:
+        break_registry(place)
+        place.file("registry.json").write_text("being mended\n")
+        fixed = doctor(place, fix=True)
+        assert [fault.code for fault in fixed.faults] == ["GMS011"]
+        assert fixed.notes[0].startswith("registry.json was not rebuilt: uncommitted changes in")
+        assert place.file("registry.json").read_text() == "being mended\n"
+
+    def test_a_bare_store(self, place: Place) -> None:
+        break_registry(place)
+        place.git(
+            "config", "--file", str(place.shared / "config"), "receive.denyCurrentBranch", "x"
+        )
+        subprocess.run(
+            ["git", "fetch", "--quiet", str(place.path), "+main:main"], cwd=place.shared, check=True
+        )
+        before = image(place.shared)
+        assert codes(doctor(place.shared)) == [("GMS011", "registry.json")]
+        assert image(place.shared) == before
+        fixed = doctor(place.shared, fix=True)
+        assert (said(fixed), fixed.repaired) == ([], ("rebuilt registry.json from the history",))
+
+
+class TestHistory:
+    """What a commit got wrong and a later one put right is no fault any more."""
+
+    def test_a_foreign_file_that_was_taken_out(self, place: Place) -> None:
+        place.file("notes.txt").write_text("x")
+        place.commit("notes")
+        assert codes(doctor(place)) == [("GMS001", "notes.txt")]
+        place.file("notes.txt").unlink()
+        place.commit("no notes")
+
+        found = doctor(place)
+
+        assert found.is_sound
+        assert [(fault.code, fault.path) for fault in found.past] == [("GMS001", "notes.txt")]
+        assert place.by_command("validate") == [("GMS001", "notes.txt")]
+
+    def test_a_folder_that_was_restored(self, place: Place) -> None:
+        place.file(f"{CHURN}/README.md").write_text("# mine\n")
+        place.commit("in place")
+        assert ("GMS033", CHURN) in codes(doctor(place))
+        place.git("restore", "--source=churn@v1.2.0", "--staged", "--worktree", "--", CHURN)
+        place.commit("restored")
+        assert doctor(place).is_sound
+
+    def test_a_broken_version_until_it_is_withdrawn(self, place: Place) -> None:
+        new_version()(place)
+        place.file(f"{CHURN}/README.md").unlink()
+        place.commit("churn 1.3.0 without a card")
+        assert ("GMS020", f"{CHURN}/README.md") in codes(doctor(place))
+        store = Store.open(place.path, durable=False)
+        assert str(store.register_folder(place.path / CHURN)) == "churn 1.3.1"
+        assert ("GMS020", f"{CHURN}/README.md") in codes(doctor(place))
+        store.withdraw("churn@1.3.0")
+        assert codes(doctor(place)) == [("GMS050", "refs/tags/churn@v1.3.0")]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_doctor_finds_what_the_judge_does_and_loses_nothing(place: Place, case: Case) -> None:
+    case.edit(place)
+    place.commit(case.name)
+    versions = _versions(place)
+
+    found = doctor(place)
+
+    assert set(case.of_branch) <= set(codes(found))
+    fixed = doctor(place, fix=True)
+    assert _versions(place) >= versions
+    again = doctor(place, fix=True)
+    assert (again.repaired, said(again)) == ((), said(fixed))
+
+
+def _versions(place: Place) -> set[str]:
+    """The versions that the commits of the branch hold, as tags name them."""
+    return {name for name in tags(place) if place.git("merge-base", name, "main")}
