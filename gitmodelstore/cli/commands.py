@@ -180,7 +180,7 @@ ELSEWHERE = {
     "print": ("cat",),
     "check": ("verify",),
     "evaluate": ("verify",),
-    "fsck": ("verify", "doctor"),
+    "fsck": ("verify",),
     "repair": ("doctor",),
     "replay": ("verify",),
     "test": ("verify",),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from gitmodelstore.errors import StoreError
+from gitmodelstore.errors import NotAStore, StoreError
 from gitmodelstore.operations.examine import Diagnosis, examine, missing_drivers
 from gitmodelstore.operations.init import DRIVERS
 from gitmodelstore.operations.publish import recover
@@ -18,6 +18,7 @@ from gitmodelstore.operations.retag import retag
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import hooks, journal, lagging, leftovers, lock, worktree
 from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.values.layout import REGISTRY
 
 _Step = Callable[[], Iterable[str]]
 
@@ -30,13 +31,42 @@ def doctor(repository: Repository, writer: Writer | None = None) -> Diagnosis:
         writer: who repairs first what can be; None writes nothing at all.
 
     Raises:
+        NotAStore: it is the repository of something else.
         StoreBusy: another writer does not leave a gap; what was repaired until then is.
     """
+    _refuse_other_repository(repository)
     if writer is None:
         return examine(repository)
     repaired, notes = _repair(repository, writer)
     found = examine(repository)
     return replace(found, repaired=tuple(repaired), notes=(*notes, *found.notes))
+
+
+def _refuse_other_repository(repository: Repository) -> None:
+    """Refuse what was never a store: a repository of code must not get our hooks.
+
+    Raises:
+        NotAStore: no commit of the branch holds a registry, nor did we ever write there.
+    """
+    if (repository.common_dir / lock.OWN_FOLDER).is_dir():
+        return
+    if len(missing_drivers(repository)) < len(DRIVERS) or _has_registry(repository):
+        return
+    raise NotAStore(
+        f"'{repository.work_tree or repository.common_dir}' is no model store, and never was one",
+        hint="name the store with -C, or make one with `gms init`",
+    )
+
+
+def _has_registry(repository: Repository) -> bool:
+    """Whether some commit of the branch that can be read holds a registry.json."""
+    try:
+        tip = repository.head(repository.branch)
+        return tip is not None and any(
+            repository.entry(commit.tree, REGISTRY) for commit in repository.first_parents(tip)
+        )
+    except StoreError:
+        return False
 
 
 def _repair(repository: Repository, writer: Writer) -> tuple[list[str], list[str]]:
