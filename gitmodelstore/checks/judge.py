@@ -26,6 +26,8 @@ from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change, Registry
 from gitmodelstore.values.version import Version
 
+_MOST_REGISTRIES = 256  # in memory: a store has one for each version, each as long as its history
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -87,6 +89,8 @@ class Judge:
                 known = Registry.parse_history(self.objects.content(entry.oid, REGISTRY))
             except FormatError:
                 known = None
+            if len(self._registries) >= _MOST_REGISTRIES:
+                self._registries.clear()
             self._registries[entry.oid] = known
         return known
 

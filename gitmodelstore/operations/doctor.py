@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from gitmodelstore.errors import NotAStore, StoreError
-from gitmodelstore.operations.examine import Diagnosis, examine, missing_drivers
+from gitmodelstore.operations.examine import Diagnosis, examine, known_values, missing_drivers
 from gitmodelstore.operations.init import DRIVERS
 from gitmodelstore.operations.publish import recover
 from gitmodelstore.operations.rebuild import rebuild
@@ -114,18 +114,20 @@ def _remove_locks(repository: Repository) -> Iterable[str]:
 
 
 def _restore_refs(repository: Repository) -> Iterable[str]:
-    """Give back to refs what packed-refs or their reflogs know; the note knows of tags."""
+    """Give back to refs what packed-refs, their reflogs or the note of a dead writer know."""
     for ref in leftovers.damaged_refs(repository):
         if leftovers.packed(repository, ref) and ref.startswith("refs/tags/"):
             leftovers.restore_ref(repository, ref, None)
             yield f"removed an empty {ref}, which packed-refs has"
             continue
         known = next(
-            (oid for oid in leftovers.logged(repository, ref) if _is_whole(repository, oid)), None
+            (oid for oid in known_values(repository, ref) if _is_whole(repository, oid)), None
         )
         if known is not None:
             leftovers.restore_ref(repository, ref, known)
-            yield f"set {ref} to {known[:12]}, where its reflog says that it stood"
+            logged = known in leftovers.logged(repository, ref)
+            who = "its reflog" if logged else "the unfinished write"
+            yield f"set {ref} to {known[:12]}, where {who} says that it stood"
 
 
 def _is_whole(repository: Repository, oid: str) -> bool:

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
 from gitmodelstore.operations.gate import store_faults
 from gitmodelstore.operations.init import DRIVERS
+from gitmodelstore.operations.next_step import FIX, with_next_step
 from gitmodelstore.operations.past import Past
-from gitmodelstore.operations.retag import Stray, strays
+from gitmodelstore.operations.retag import strays
 from gitmodelstore.operations.standing import Standing
 from gitmodelstore.plumbing import fsck, hooks, journal, lagging, leftovers, lock
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.layout import REGISTRY
 
-FIX = "gms doctor --fix"
 _REFETCH = "git fetch --refetch REMOTE, from a sound clone"
-_REGISTRY_MEND = {
-    "GMS011": FIX,
-    "GMS020": FIX,
-    "GMS030": FIX,
-    "GMS041": "gms promote MODEL@VERSION STATUS, for the one that is meant",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +88,7 @@ def _refs(repository: Repository) -> Iterator[Fault]:
     damaged = leftovers.damaged_refs(repository)
     for ref in damaged:
         mend = FIX
-        if ref.startswith("refs/heads/") and not any(leftovers.logged(repository, ref)):
+        if ref.startswith("refs/heads/") and not any(known_values(repository, ref)):
             mend = f"git update-ref {ref} COMMIT, where another clone has it"
         yield Fault("GMS077", ref, "holds no id", mend=mend)
     branch = repository.branch
@@ -104,6 +98,14 @@ def _refs(repository: Repository) -> Iterator[Fault]:
         return
     if missing:
         yield Fault("GMS020", branch, "the store has no such branch", mend="gms init")
+
+
+def known_values(repository: Repository, ref: str) -> Iterator[str]:
+    """Yield the ids that a damaged ref may have held: of its reflog, of an unfinished write."""
+    yield from leftovers.logged(repository, ref)
+    note = journal.read(repository.common_dir)
+    if note is not None and ref == repository.branch:
+        yield from (note.new, note.old)
 
 
 def _unfinished(repository: Repository) -> Iterator[Fault]:
@@ -132,8 +134,8 @@ def _of_history(objects: CatFile, past: Past, told: set[str]) -> tuple[list[Faul
             continue
         (now if standing.is_now(fault) else then).append(fault)
     now += _unsaid(past, now)
-    same = {stray.tag.name: stray for stray in strays(past, objects)}
-    return [_mended(fault, same) for fault in now], then
+    beside = {stray.tag.name: stray for stray in strays(past, objects)}
+    return [with_next_step(fault, past, beside) for fault in now], then
 
 
 def _unsaid(past: Past, now: list[Fault]) -> Iterator[Fault]:
@@ -147,27 +149,6 @@ def _unsaid(past: Past, now: list[Fault]) -> Iterator[Fault]:
         what = f"{known} is lost"
         if ("GMS030", what) not in said:
             yield Fault("GMS030", REGISTRY, what)
-
-
-def _mended(fault: Fault, strays_by_tag: dict[str, Stray]) -> Fault:
-    """Return a fault with what mends it in a repository, not in a commit in the making."""
-    if fault.path == REGISTRY and fault.code in _REGISTRY_MEND:
-        return replace(fault, mend=_REGISTRY_MEND[fault.code])
-    if fault.code == "GMS050":
-        return replace(fault, mend=FIX)
-    if fault.code == "GMS024":
-        return replace(fault, mend="git lfs fetch --all REMOTE")
-    stray = strays_by_tag.get(fault.path.removeprefix("refs/tags/"))
-    if fault.code == "GMS052" and stray is not None and stray.is_same:
-        what = f"{fault.what}; {stray.known.commit[:12]} brought {stray.known}, the same folder"
-        return replace(fault, what=what, mend=FIX)
-    if fault.code == "GMS052" and stray is not None:
-        mend = f"take it from a sound clone, or: git tag -d {stray.tag.name} && {FIX}"
-        what = f"{fault.what}; {stray.known.commit[:12]} brought {stray.known}, another folder"
-        return replace(fault, what=what, mend=mend)
-    if fault.code == "GMS052" and "does not introduce" in fault.what:
-        return replace(fault, mend=f"git tag -d {fault.path.removeprefix('refs/tags/')} && {FIX}")
-    return fault
 
 
 def _damages(
@@ -206,7 +187,7 @@ def _work_trees(repository: Repository) -> Iterator[Fault]:
     except StoreError as error:
         found = []
         if not leftovers.damaged_refs(repository):
-            yield Fault("GMS075", "", f"a work tree cannot be read: {error}")
+            yield Fault("GMS075", "", f"a work tree cannot be read: {error}", mend="git status")
     for lag in found:
         place = str(lag.tree.folder)
         if lag.commit is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +16,7 @@ from gitmodelstore.checks.judge import Judge, Step
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.tree import folder_names
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject
+from gitmodelstore.values.difference import changes_between
 from gitmodelstore.values.layout import MANIFEST, REGISTRY, SETTINGS, tag_name
 from gitmodelstore.values.objects import FOLDER, Commit, Entry
 from gitmodelstore.values.policy import ARCHIVED, Policy
@@ -23,6 +25,7 @@ from gitmodelstore.values.version import Version
 
 Key = tuple[str, Version]  # model and version
 _UNREADABLE = (MissingObject, IntegrityError)
+_MOST_HELD = 64  # registries in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Past:
         self.objects = objects
         self.judge = Judge(objects)
         self.tip = objects.commit(tip)
+        self._data: dict[str, bytes] = {}
 
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
@@ -92,12 +96,35 @@ class Past:
         found: dict[Key, Introduced] = {}
         for commit in self.commits:
             try:
-                for key in sorted(self.judge.introduced(Step.of(commit))):
+                for key in sorted(self._new(commit)):
                     if key not in found:
                         found[key] = self._introduced(*key, commit)
             except _UNREADABLE:
                 continue
         return found
+
+    def _new(self, commit: Commit) -> frozenset[Key]:
+        """Return what a commit introduces, as the judge says: from its lines, after one parent.
+
+        A store has as many registries as versions, each as long as its history.
+        """
+        if len(commit.parents) == 1:
+            before = self._registry_data(self.objects.commit(commit.parents[0]))
+            with suppress(FormatError):
+                changes = changes_between(before, self._registry_data(commit))
+                return frozenset((c.model, c.version) for c in changes if c.before is None)
+        return self.judge.introduced(Step.of(commit))
+
+    def _registry_data(self, commit: Commit) -> bytes:
+        """Return the bytes of a commit's registry.json; empty, which is no registry, without it."""
+        entry = self.objects.entries(commit.tree).get(REGISTRY)
+        if entry is None:
+            return b""
+        if entry.oid not in self._data:
+            if len(self._data) >= _MOST_HELD:
+                self._data.clear()
+            self._data[entry.oid] = self.objects.content(entry.oid, REGISTRY)
+        return self._data[entry.oid]
 
     def _introduced(self, model: str, version: Version, commit: Commit) -> Introduced:
         entry = folder_names(self.objects, commit.tree).get(model)
@@ -161,7 +188,7 @@ class Past:
         for model, statuses in self.registry.models.items():
             for text, status in statuses.items():
                 made = made.with_status(model, Version.parse(text), status)
-        for (model, version), status in self._statuses():
+        for (model, version), status in self._vanished():
             known = self.introduced.get((model, version))
             if made.status(model, version) is None and known and known.manifest_sha256:
                 taken = status in self.policy.exclusive and made.holders(model, status)
@@ -177,23 +204,35 @@ class Past:
             if change.before is None
         )
 
-    def _statuses(self) -> Iterator[tuple[Key, str]]:
-        """Yield what the registries of the branch say, the newest first.
+    def _vanished(self) -> Iterator[tuple[Key, str]]:
+        """Yield what vanished from the branch's registries, the newest first, with its last status.
 
-        Of a merge whose registry is none (left in conflict, perhaps) both sides count.
+        Of a merge whose registry is none (left in conflict, perhaps) all that the sides
+        hold counts.
         """
+        newer: bytes | None = None  # of the registries that can be read, the last one met
         following: str | None = self.tip.oid
         while following is not None:
             try:
                 commit = self.objects.commit(following)
-                held = self.judge.readable_registry(commit.tree)
-                found = [held] if held else []
-                if held is None:
-                    found = [self.judge.registry_at(oid) for oid in commit.parents]
+                data = self._registry_data(commit)
+                following = commit.parents[0] if commit.parents else None
+                if data == newer:
+                    continue
+                try:
+                    if newer is None:
+                        Registry.parse_history(data)
+                    for change in changes_between(data, newer) if newer is not None else ():
+                        if change.after is None and change.before is not None:
+                            yield (change.model, change.version), change.before
+                    newer = data
+                except FormatError:
+                    yield from self._of_sides(commit)
             except _UNREADABLE:
                 return
-            for registry in found:
-                for model, statuses in registry.models.items():
-                    for text, status in statuses.items():
-                        yield (model, Version.parse(text)), status
-            following = commit.parents[0] if commit.parents else None
+
+    def _of_sides(self, commit: Commit) -> Iterator[tuple[Key, str]]:
+        for side in commit.parents[1:]:
+            for model, statuses in self.judge.registry_at(side).models.items():
+                for text, status in statuses.items():
+                    yield (model, Version.parse(text)), status

@@ -438,7 +438,9 @@ class TestWithoutGuessing:
         found = self.left(place)
 
         assert codes(found) == [("GMS052", "refs/tags/churn@v1.0.0")]
-        assert found.faults[0].mend == "git tag -d churn@v1.0.0 && gms doctor --fix"
+        assert found.faults[0].mend == (
+            "take it from a sound clone, or: git tag -d churn@v1.0.0 && gms doctor --fix"
+        )
         place.git("tag", "-d", "churn@v1.0.0")
         assert doctor(place, fix=True).is_sound
 
@@ -522,6 +524,17 @@ class TestWithoutGuessing:
         assert plain(said(found), place) == ["refs/heads/main: holds no id [GMS077]"]
         assert found.faults[0].mend == (
             "git update-ref refs/heads/main COMMIT, where another clone has it"
+        )
+
+    def test_a_branch_of_which_an_unfinished_write_knows(self, place: Place) -> None:
+        die_before_the_tag(place)
+        new = place.git("rev-parse", "HEAD").strip()[:12]
+        empty_branch(place)
+        shutil.rmtree(place.path / ".git/logs")
+        fixed = doctor(place, fix=True)
+        assert fixed.is_sound
+        assert fixed.repaired[0] == (
+            f"set refs/heads/main to {new}, where the unfinished write says that it stood"
         )
 
     def test_hooks_in_a_folder_that_others_share(self, place: Place, tmp_path: Path) -> None:
@@ -853,6 +866,7 @@ def test_the_doctor_finds_what_the_judge_does_and_loses_nothing(place: Place, ca
     found = doctor(place)
 
     assert set(case.of_branch) <= set(codes(found))
+    assert all(fault.mend for fault in found.faults)
     doctor(place, fix=True)
     assert _versions(place) >= versions
 
