@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gitmodelstore.errors import FormatError, place_in
 
 # Code to its short name. The tens group them: tree, documents, folder, history, lifecycle,
-# tags, signatures, objects, and what an ML repository holds.
+# tags, signatures, objects and what lies about them, and what an ML repository holds.
 CODES = {
     "GMS001": "foreign file",
     "GMS002": "not a plain file",

@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from gitmodelstore.errors import NotAStore, StoreError
-from gitmodelstore.operations.examine import Diagnosis, examine, known_values, missing_drivers
+from gitmodelstore.operations.examine import (
+    REMOVABLE,
+    Diagnosis,
+    examine,
+    known_values,
+    missing_drivers,
+)
 from gitmodelstore.operations.init import DRIVERS
 from gitmodelstore.operations.publish import recover
 from gitmodelstore.operations.rebuild import rebuild
@@ -86,12 +92,12 @@ def _repair(repository: Repository, writer: Writer) -> tuple[list[str], list[str
     with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held:
         attempt("locks were not removed", lambda: _remove_locks(repository))
         attempt("refs were not restored", lambda: _restore_refs(repository))
+        attempt("empty refs were not removed", lambda: _remove_refs(repository))
         attempt("the unfinished write was left", lambda: _recover(repository, held))
     if _has_branch(repository):
         attempt("registry.json was not rebuilt", lambda: rebuild(repository, quiet))
         with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held:
             attempt("tags were not set", lambda: retag(repository, quiet))
-            attempt("empty refs were not removed", lambda: _remove_refs(repository))
             attempt("a work tree was left", lambda: _follow(repository, held))
     attempt("temporary files were not removed", lambda: _remove_temporaries(repository))
     attempt("drivers were not configured", lambda: _configure(repository))
@@ -143,9 +149,9 @@ def _is_whole(repository: Repository, oid: str) -> bool:
 
 
 def _remove_refs(repository: Repository) -> Iterable[str]:
-    """Remove tags and remotes' refs that hold nothing: a fetch, or the branch, knows better."""
+    """Remove tags and remotes' refs that hold nothing, and of which nobody here knows more."""
     for ref in leftovers.damaged_refs(repository):
-        if ref.startswith(("refs/tags/", "refs/remotes/")):
+        if ref.startswith(REMOVABLE):
             leftovers.restore_ref(repository, ref, None)
             yield f"removed {ref}, which held nothing"
 

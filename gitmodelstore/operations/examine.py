@@ -19,6 +19,8 @@ from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.layout import REGISTRY
 
+# Refs that may go where they hold nothing: the branch, or a fetch, knows better.
+REMOVABLE = ("refs/tags/", "refs/remotes/")
 _REFETCH = "git fetch --refetch REMOTE, from a sound clone"
 
 
@@ -87,9 +89,8 @@ def _tip(repository: Repository, objects: CatFile) -> str | None:
 def _refs(repository: Repository) -> Iterator[Fault]:
     damaged = leftovers.damaged_refs(repository)
     for ref in damaged:
-        mend = FIX
-        if ref.startswith("refs/heads/") and not any(known_values(repository, ref)):
-            mend = f"git update-ref {ref} COMMIT, where another clone has it"
+        known = ref.startswith(REMOVABLE) or any(known_values(repository, ref))
+        mend = FIX if known else f"git update-ref {ref} COMMIT, where another clone has it"
         yield Fault("GMS077", ref, "holds no id", mend=mend)
     branch = repository.branch
     try:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.operations.past import Introduced, Past
-from gitmodelstore.operations.retag import Stray
+from gitmodelstore.operations.retag import Stray, is_sound
 from gitmodelstore.values.layout import MODELS, REGISTRY, SETTINGS
 
 FIX = "gms doctor --fix"
@@ -56,6 +56,10 @@ def with_next_step(fault: Fault, past: Past, strays: Mapping[str, Stray]) -> Fau
 def _of_tag(fault: Fault, past: Past, stray: Stray | None) -> Fault:
     name = fault.path.removeprefix("refs/tags/")
     again = f"git tag -d {name} && {FIX}"
+    known = next((one for one in past.introduced.values() if one.tag == name), None)
+    if fault.code == "GMS050" and known is not None and not is_sound(past, known):
+        mend = f"no tag is set on a faulty version: gms withdraw {known.model}@{known.version}"
+        return replace(fault, mend=mend)
     if fault.code == "GMS050":
         return replace(fault, mend=FIX)
     if fault.code == "GMS052" and stray is not None:
@@ -64,7 +68,7 @@ def _of_tag(fault: Fault, past: Past, stray: Stray | None) -> Fault:
             return replace(fault, what=f"{fault.what}; {where}, the same folder", mend=FIX)
         mend = f"take it from a sound clone, or: {again}"
         return replace(fault, what=f"{fault.what}; {where}, another folder", mend=mend)
-    if any(known.tag == name for known in past.introduced.values()):
+    if known is not None:
         return replace(fault, mend=f"take it from a sound clone, or: {again}")
     if fault.code == "GMS052":
         mend = f"merge the branch that it stands on, or: git tag -d {name}"

@@ -29,7 +29,7 @@ from gitmodelstore.operations.publish import Draft, publish
 from gitmodelstore.operations.register import draft_of
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
-from gitmodelstore.plumbing import handmade
+from gitmodelstore.plumbing import handmade, worktree
 from gitmodelstore.plumbing.handmade import Handmade
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.worktree import WorkTree
@@ -264,6 +264,7 @@ def _with_handmade(
         return made
     tree, path = place
     held = Handmade(tree, path, ready.read)
+    worktree.check((tree,))  # what is staged in the middle of a merge is left alone
     held.unstage()
     if entered is not None:
         held.restore(REGISTRY)

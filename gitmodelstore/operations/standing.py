@@ -11,6 +11,7 @@ from functools import cached_property
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.errors import IntegrityError, MissingObject
 from gitmodelstore.operations.past import Past
+from gitmodelstore.operations.retag import is_sound
 from gitmodelstore.values.layout import MODELS, REGISTRY
 from gitmodelstore.values.policy import WITHDRAWN
 
@@ -34,6 +35,8 @@ class Standing:
 
     def is_now(self, fault: Fault) -> bool:
         """Whether a fault still stands; one that nothing has put right does."""
+        if fault.code == "GMS050":
+            return self._wants_its_tag(fault.path.removeprefix("refs/tags/"))
         if fault.commit is None or fault.path.startswith("refs/"):
             return True
         if fault.code in _HARMLESS_DEEDS:
@@ -45,6 +48,13 @@ class Standing:
         if fault.code in _OF_PATHS:
             return self._is_unchanged(fault.commit, fault.path)
         return True
+
+    def _wants_its_tag(self, name: str) -> bool:
+        """Whether a tag is missed: of a faulty version that was withdrawn nobody sets one."""
+        known = next((k for k in self._past.introduced.values() if k.tag == name), None)
+        if known is None or is_sound(self._past, known):
+            return True
+        return self._past.registry.status(known.model, known.version) != WITHDRAWN
 
     def _is_registry_now(self, fault: Fault) -> bool:
         if fault.code in _OF_REGISTRY:

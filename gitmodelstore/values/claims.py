@@ -63,11 +63,13 @@ def read_claims(data: bytes, path: str) -> Claims:
                 held[one.of_class] = one.kind.read(value[one.name])
                 continue
             except ValueError:  # a day that no calendar has
-                found = [(one.name, f"cannot be read: {value[one.name]!r}")]
+                found = [(one.name, f"no day of the calendar: {value[one.name]}")]
         if one.name not in _RENEWED:
             said += [f"{path}: {where}: {what}" for where, what in found]
     known = {one.name for one in Manifest.FIELDS}
-    said += [f"{path}: {key}: unknown key" for key in value if key not in known]
+    said += [
+        f"{path}: {json_rules.join('', key)}: unknown key" for key in value if key not in known
+    ]
     return Claims(held, tuple(said))
 
 

@@ -221,6 +221,15 @@ class TestOwnFolder:
         assert {path: path.read_bytes() for path in (place.path / CHURN).iterdir()} == before
         assert status(place) == f" M {CHURN}/manifest.json\n M registry.json\n"
 
+    def test_a_merge_under_way_is_left_alone(self, place: Place, store: Store) -> None:
+        place.edit(f"{CHURN}/manifest.json", lambda held: held.update(message="by hand"))
+        place.git("add", "--all")
+        place.file(".git/MERGE_HEAD").write_text(place.git("rev-parse", "HEAD"))
+        with pytest.raises(LocalChanges) as caught:
+            store.register_folder(place.path / CHURN)
+        assert str(caught.value) == f"a merge is in progress in '{place.path}'"
+        assert status(place) == f"M  {CHURN}/manifest.json\n"
+
     def test_with_another_branch_checked_out(self, place: Place, store: Store) -> None:
         place.git("switch", "--quiet", "--create", "mine")
         place.edit(f"{CHURN}/manifest.json", lambda held: held.update(message="by hand"))
