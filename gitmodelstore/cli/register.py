@@ -103,7 +103,7 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
         _register_folder(session, name, file, options)
         return
     if name is None or file is None:
-        raise click.UsageError("name the model and its FILE, or give --from-folder DIR")
+        raise click.UsageError(f"missing argument '{'FILE' if name else 'NAME'}'")
     if options["accept_changes"] or options["run"]:
         raise click.UsageError("--accept-changes and --run are for --from-folder")
     if options["version"] and options["bump"] != "auto":

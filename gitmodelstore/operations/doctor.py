@@ -94,11 +94,12 @@ def _repair(repository: Repository, writer: Writer) -> tuple[list[str], list[str
         attempt("refs were not restored", lambda: _restore_refs(repository))
         attempt("empty refs were not removed", lambda: _remove_refs(repository))
         attempt("the unfinished write was left", lambda: _recover(repository, held))
+        if _has_branch(repository):  # first: a rebuilt registry takes the work trees with it
+            attempt("a work tree was left", lambda: _follow(repository, held))
     if _has_branch(repository):
         attempt("registry.json was not rebuilt", lambda: rebuild(repository, quiet))
-        with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held:
+        with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds):
             attempt("tags were not set", lambda: retag(repository, quiet))
-            attempt("a work tree was left", lambda: _follow(repository, held))
     attempt("temporary files were not removed", lambda: _remove_temporaries(repository))
     attempt("drivers were not configured", lambda: _configure(repository))
     attempt("hooks were not installed", lambda: _install_hooks(repository))

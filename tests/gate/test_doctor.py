@@ -331,6 +331,30 @@ def test_it_is_found_without_a_write_and_repaired_once(place: Place, how) -> Non
     assert str(store.version("churn").version) == "1.1.0"
 
 
+TOGETHER = [
+    (unconfigure, squash, lose_versions, delete_tag, leave_files, leave_locks),
+    (die_before_the_tag, garble_tag, leave_files, empty_branch),
+    (squash, break_registry, delete_tag, leave_locks, empty_branch),
+    (lose_versions, fall_behind, empty_tag, unconfigure),
+    (remove_registry, delete_tag, leave_files),
+]
+
+
+@pytest.mark.parametrize("several", TOGETHER, ids=range(len(TOGETHER)))
+def test_several_at_once_are_repaired_in_one_run(place: Place, several) -> None:
+    for how in several:
+        how(place)
+    assert not doctor(place).is_sound
+
+    fixed = doctor(place, fix=True)
+
+    assert (said(fixed), fixed.notes) == ([], ())
+    assert doctor(place, fix=True).repaired == ()
+    assert place.git("status", "--porcelain", "--untracked-files=all") == ""
+    assert Store.open(place.path).verify().is_sound
+    assert _versions(place) >= {f"churn@v1.{minor}.0" for minor in range(3)}
+
+
 def ids(place: Place, model: str) -> dict[str, str]:
     """The id of each file of a model's folder on the branch."""
     listed = place.git("ls-tree", "-r", "HEAD", f"models/{model}").splitlines()

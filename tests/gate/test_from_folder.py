@@ -561,8 +561,8 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("args", "message"),
         [
-            ((), "name the model and its FILE, or give --from-folder DIR"),
-            (("churn",), "name the model and its FILE, or give --from-folder DIR"),
+            ((), "missing argument 'NAME'"),
+            (("churn",), "missing argument 'FILE'"),
             (("churn", "x.joblib", "--run"), "--accept-changes and --run are for --from-folder"),
             (("churn", "f", "--from-folder", CHURN), "give FILE or --from-folder, not both"),
             (
