@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.checks.fault import Fault, format_faults
-from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
+from gitmodelstore.errors import GitFailed, IntegrityError, MissingObject, StoreError
 from gitmodelstore.operations.gate import store_faults
 from gitmodelstore.operations.init import DRIVERS
 from gitmodelstore.operations.next_step import FIX, with_next_step
@@ -61,7 +61,13 @@ def examine(repository: Repository) -> Diagnosis:
         damaged = list(_damages(repository, known, damages))
         if known is not None:
             told = {damage.oid for damage in damages if damage.oid}
-            found, past = _of_history(objects, known, told)
+            try:
+                found, past = _of_history(objects, known, told)
+            except (MissingObject, IntegrityError) as error:  # the registry itself is unreadable
+                found = [] if told else [Fault("GMS071", "", str(error), mend=_REFETCH)]
+            except GitFailed as error:  # packed-refs, the one file that git reads before all else
+                mend = "take packed-refs out of a sound clone, or mend the line that git names"
+                found = [Fault("GMS077", "packed-refs", str(error), mend=mend)]
             faults += found
     faults += damaged
     faults += _work_trees(repository)
@@ -126,6 +132,8 @@ def _of_history(objects: CatFile, past: Past, told: set[str]) -> tuple[list[Faul
     try:
         found = store_faults(objects)
     except StoreError as error:  # a commit is missing, and with it all before it
+        if "packed-refs" in str(error):
+            raise
         found = [] if told else [Fault("GMS071", "", str(error), mend=_REFETCH)]
     standing = Standing(past)
     now: list[Fault] = []

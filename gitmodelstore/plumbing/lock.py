@@ -49,7 +49,7 @@ def is_held(common_dir: Path) -> bool:
     """Whether a living process is writing into the store; nothing is written to find out."""
     try:
         descriptor = os.open(common_dir / OWN_FOLDER / "lock", os.O_RDWR)
-    except (FileNotFoundError, PermissionError):
+    except OSError:  # there is none yet, or it is somebody else's to write
         return False
     try:
         return not _try(descriptor)

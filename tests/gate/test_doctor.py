@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -427,6 +428,48 @@ class TestObjects:
         data[-30] ^= 1
         index.write_bytes(data)
         assert "GMS071" in {fault.code for fault in doctor(place).faults}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_is_damaged_is_named_with_the_next_step(place: Place, seed: int) -> None:
+    """One bit, a beginning, nothing, or no file at all, anywhere in the git directory."""
+    print(f"seed {seed}")
+    random = Random(seed)  # noqa: S311 - to be had again
+    if seed % 2:
+        place.git("gc", "--quiet")
+    kept = (".git/HEAD", ".git/config", ".git/hooks")  # without those it is no repository
+    files = [
+        path
+        for path in sorted(place.path.glob(".git/**/*"))
+        if path.is_file() and path.stat().st_size
+        if not path.relative_to(place.path).as_posix().startswith(kept)
+    ]
+    file = random.choice(files)
+    data = bytearray(file.read_bytes())
+    place_in_it = random.randrange(len(data))
+    data[place_in_it] ^= 1 << random.randrange(8)
+    content = (bytes(data), bytes(data[:place_in_it]), b"", None)[seed % 4]
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+
+    found = doctor(place)
+
+    assert all(fault.mend for fault in found.faults)
+    fixed = doctor(place, fix=True)
+    assert all(fault.mend for fault in fixed.faults)
+    assert len(fixed.faults) <= len(found.faults)
+    again = doctor(place, fix=True)
+    assert (again.repaired, said(again)) == ((), said(fixed))
+
+
+def test_a_line_of_packed_refs_that_is_none(place: Place) -> None:
+    place.git("pack-refs", "--all")
+    file = place.file(".git/packed-refs")
+    file.write_text(file.read_text() + "nonsense\n")
+    for fix in (False, True):
+        assert ("GMS077", "packed-refs") in codes(doctor(place, fix=fix))
+    assert file.read_text().endswith("nonsense\n")
 
 
 class TestWithoutGuessing:
