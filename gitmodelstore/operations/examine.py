@@ -65,9 +65,8 @@ def examine(repository: Repository) -> Diagnosis:
                 found, past = _of_history(objects, known, told)
             except (MissingObject, IntegrityError) as error:  # the registry itself is unreadable
                 found = [] if told else [Fault("GMS071", "", str(error), mend=_REFETCH)]
-            except GitFailed as error:  # packed-refs, the one file that git reads before all else
-                mend = "take packed-refs out of a sound clone, or mend the line that git names"
-                found = [Fault("GMS077", "packed-refs", str(error), mend=mend)]
+            except GitFailed as error:  # of packed-refs `git fsck` speaks too
+                found = [] if damages else [Fault("GMS071", "", str(error), mend=_REFETCH)]
             faults += found
     faults += damaged
     faults += _work_trees(repository)
@@ -166,6 +165,10 @@ def _damages(
     names = _names(past) if past and damages else {}
     for damage in damages:
         code = "GMS070" if damage.is_missing else "GMS071"
+        if damage.oid is None and "packed-refs" in damage.what:
+            mend = "take packed-refs out of a sound clone, or mend the line that git names"
+            yield Fault("GMS077", "packed-refs", damage.what, mend=mend)
+            continue
         if damage.oid is None:
             yield Fault(code, "", damage.what, mend=_REFETCH)
             continue

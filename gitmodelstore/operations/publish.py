@@ -31,7 +31,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import disk, follow, journal, lock, refs, worktree
-from gitmodelstore.plumbing.handmade import Handmade
+from gitmodelstore.plumbing.handmade import Handmade, registry_alone
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import MODELS, REGISTRY
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
@@ -246,7 +246,7 @@ def _follow_and_advance(
     try:
         for tree in trees:
             if wanted.handmade and tree == wanted.handmade[0].tree:
-                without = _without_folders(repository, note)
+                without = registry_alone(repository, note.old, note.new)
                 running.append((tree, without, worktree.start(tree, note.old, without, lock=held)))
             elif not follow.move(repository, tree, note.old, note.new):
                 started = worktree.start(tree, note.old, note.new, lock=held)
@@ -274,20 +274,15 @@ def _follow_and_advance(
     )
 
 
-def _without_folders(repository: Repository, note: journal.Note) -> str:
-    """Return the root tree of the old commit with the new registry.json."""
-    old, new = (repository.commit(oid).tree for oid in (note.old, note.new))
-    return repository.write_tree(old, {REGISTRY: repository.entry(new, REGISTRY)})
-
-
 def _adopt(wanted: Draft, writer: Writer) -> None:
     """Let the work tree follow whose folder has become the version, which is there already."""
-    if wanted.handmade is not None:
-        handmade, after = wanted.handmade
-        try:
-            handmade.adopt(after)
-        except StoreError as error:
-            writer.notify(f"{handmade.path} could not follow: {error}")
+    if wanted.handmade is None:
+        return
+    handmade, after = wanted.handmade
+    try:
+        handmade.adopt(after)
+    except StoreError as error:
+        writer.notify(f"{handmade.path} could not follow: {error}")
 
 
 def _outcome(
@@ -326,7 +321,7 @@ def _noted(repository: Repository, note: journal.Note) -> list[worktree.WorkTree
 def _follow(repository: Repository, note: journal.Note, held: int) -> None:
     for tree in _noted(repository, note):
         if note.handmade:  # its files are left as they lie, beside the version that is staged
-            worktree.move(tree, note.old, _without_folders(repository, note), lock=held)
+            worktree.move(tree, note.old, registry_alone(repository, note.old, note.new), lock=held)
             Handmade(tree, note.handmade, {}).unstage()
         else:
             worktree.move(tree, note.old, note.new, lock=held)

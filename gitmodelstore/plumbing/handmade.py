@@ -14,6 +14,7 @@ from pathlib import Path
 from gitmodelstore.plumbing import git, worktree
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.worktree import WorkTree
+from gitmodelstore.values.layout import REGISTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,12 @@ class Handmade:
                     else:
                         file.write_bytes(data)
         git.run("update-index", "-q", "--refresh", cwd=self.tree.folder)
+
+
+def registry_alone(repository: Repository, old: str, new: str) -> str:
+    """Return the root tree of the commit `old` with the registry.json of `new`."""
+    before, after = (repository.commit(oid).tree for oid in (old, new))
+    return repository.write_tree(before, {REGISTRY: repository.entry(after, REGISTRY)})
 
 
 def find(repository: Repository, folder: Path) -> tuple[WorkTree, str] | None:
