@@ -21,6 +21,7 @@ from gitmodelstore.values.moment import as_moment
 if TYPE_CHECKING:
     from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.checks.fault import Fault
+    from gitmodelstore.operations.examine import Diagnosis
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.operations.lock import Locked
     from gitmodelstore.operations.sync import Synced
@@ -288,6 +289,66 @@ class Store:
             run=run,
         )
         return register(self._repository, self._writer(sign), what)
+
+    def register_folder(
+        self,
+        folder: str | Path,
+        model: str | None = None,
+        *,
+        version: str | Version | None = None,
+        bump: str | None = None,
+        allow_backport: bool = False,
+        message: str | None = None,
+        accept_changes: bool = False,
+        if_changed: bool = False,
+        run: bool = False,
+    ) -> ModelVersion:
+        """Keep a folder of a version, by hand or written by `download`, as a new one.
+
+        What its manifest says of data, code, environment, metrics and card is kept, as far
+        as it can be read; number, parent, author, date, digests and the card's page are made
+        anew. A `models/<model>` of this store's own work tree is registered as it lies
+        there, staged or not, and is clean afterwards.
+
+        Args:
+            folder: with pipeline.joblib, and the other files of a version.
+            model: its name; None takes it from the store's own folder, the manifest, or the
+                folder's name.
+            version: exactly this number.
+            bump: else: "major", "minor", "patch" or "auto", as in `register`. With neither
+                it is the number of the manifest where that is new and the highest, else "auto".
+            allow_backport: whether `version` may lie below the highest.
+            message: what is to be said about it; None keeps the manifest's.
+            accept_changes: take a pipeline whose bytes are not the ones that the manifest
+                names, and renew its digest.
+            if_changed: return the highest version, and write nothing, when nothing but the
+                times, the author and the message would differ.
+            run: load the pipeline, to describe it and to ask it its sample; without it
+                nothing is unpickled, and what the manifest does not tell, a dry walk does.
+
+        Raises:
+            NotAStore: there is no such folder, or no pipeline in it.
+            IntegrityError: the pipeline is not the one that its manifest names.
+            InvalidInput, InvalidName, InvalidVersion, VersionExists, RefusedPickle: it is
+                refused, and nothing was written.
+            StoreBusy, LocalChanges, CannotWrite: the store could not take it.
+        """
+        from gitmodelstore.operations.numbering import Wish
+        from gitmodelstore.operations.prepare_folder import FolderSubmission
+        from gitmodelstore.operations.register_folder import register_folder
+
+        wish = Wish.of(version, bump or "auto", allow_backport) if version or bump else None
+        what = FolderSubmission(
+            Path(folder),
+            model,
+            wish,
+            message,
+            accept_changes,
+            if_changed,
+            run,
+            self._reader() if run else None,
+        )
+        return register_folder(self._repository, self._writer(), what)
 
     def load(self, ref: str | ModelVersion, *, environment: str = "warn") -> Any:
         """Return the pipeline that `ref` names, verified and ready to predict.
@@ -629,6 +690,20 @@ class Store:
         from gitmodelstore.operations.validate import validate
 
         return validate(self._repository, between)
+
+    def doctor(self, *, fix: bool = False) -> Diagnosis:
+        """Return what is wrong with the repository: branch, tags, registry, objects, leftovers.
+
+        Args:
+            fix: repair first what can be repaired without guessing; else nothing is written.
+
+        Raises:
+            NoIdentity: `fix`, and git does not know who you are.
+            StoreBusy: `fix`, and another writer does not leave a gap.
+        """
+        from gitmodelstore.operations.doctor import doctor
+
+        return doctor(self._repository, self._writer() if fix else None)
 
     def download(
         self, ref: str | ModelVersion, target: str | Path | None = None, *, warm: bool = False

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gitmodelstore.errors import FormatError, place_in
 
 # Code to its short name. The tens group them: tree, documents, folder, history, lifecycle,
-# tags, signatures, objects, and what an ML repository holds.
+# tags, signatures, objects and what lies about them, and what an ML repository holds.
 CODES = {
     "GMS001": "foreign file",
     "GMS002": "not a plain file",
@@ -54,6 +54,12 @@ CODES = {
     "GMS063": "approval missing",
     "GMS070": "object missing",
     "GMS071": "object damaged",
+    "GMS072": "write unfinished",
+    "GMS073": "lock left behind",
+    "GMS074": "temporary file left behind",
+    "GMS075": "work tree differs",
+    "GMS076": "not configured",
+    "GMS077": "ref damaged",
     "GMS080": "lock does not follow its format",
     "GMS081": "locked version differs",
     "GMS082": "locked version withdrawn",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gitmodelstore.checks import tree
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.checks.folder import FolderJudge
-from gitmodelstore.checks.history import ancestors, folder_before, has_held
+from gitmodelstore.checks.history import ancestors, first_parents, folder_before, has_held
 from gitmodelstore.checks.judged import policies, registries
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.registry import registry_faults
@@ -30,6 +30,8 @@ from gitmodelstore.values.version import Version
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.signed_steps import SignatureJudge, Verifier
+
+_MOST_REGISTRIES = 256  # in memory: a store has one for each version, each as long as its history
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Judge:
         self.objects = objects
         self._verifier = verifier
         self._folders = FolderJudge(objects)
-        self._registries: dict[str, Registry] = {}
+        self._registries: dict[str, Registry | None] = {}  # None: unreadable
 
     @cached_property
     def signatures(self) -> SignatureJudge | None:
@@ -95,15 +97,21 @@ class Judge:
 
     def registry(self, root: str) -> Registry:
         """Return the registry of a root tree without judging its form; an empty one without it."""
+        return self.readable_registry(root) or EMPTY
+
+    def readable_registry(self, root: str) -> Registry | None:
+        """Return the registry of a root tree, as `registry`; None where it is missing or none."""
         entry = self.objects.entries(root).get(REGISTRY)
         if entry is None:
-            return EMPTY
+            return None
         known = registries.get(entry.oid) or self._registries.get(entry.oid)
-        if known is None:
+        if known is None and entry.oid not in self._registries:
             try:
                 known = Registry.parse_history(self.objects.content(entry.oid, REGISTRY))
             except FormatError:
-                known = EMPTY
+                known = None
+            if len(self._registries) >= _MOST_REGISTRIES:
+                self._registries.clear()
             self._registries[entry.oid] = known
         return known
 
@@ -111,9 +119,21 @@ class Judge:
         """Return the settings by which a step is judged: those of its first parent."""
         return _Trial(self, step).policy
 
+    def registry_at(self, commit: str) -> Registry:
+        """Return the registry from which a step after a commit starts.
+
+        Where somebody left a registry that is none, the last before it counts: so that a
+        step which puts it right is judged by what it changes, as the log tells it.
+        """
+        for held in first_parents(self.objects, commit):
+            found = self.readable_registry(held.tree)
+            if found is not None:
+                return found
+        return EMPTY
+
     def introduced(self, step: Step) -> frozenset[tuple[str, Version]]:
         """Return model and version of what a step brings that none of its parents has."""
-        parents = [self.registry(self.objects.commit(oid).tree) for oid in step.parents]
+        parents = [self.registry_at(oid) for oid in step.parents]
         changes = (parents[0] if parents else EMPTY).changes(self.registry(step.tree))
         return frozenset(
             (change.model, change.version)
@@ -230,7 +250,7 @@ class _Trial:
 
     @cached_property
     def _registry_before(self) -> Registry:
-        return self._judge.registry(self._before) if self._before else EMPTY
+        return self._judge.registry_at(self._step.parents[0]) if self._step.parents else EMPTY
 
     @cached_property
     def _merged(self) -> tuple[tuple[str, Registry], ...]:
@@ -297,14 +317,36 @@ class _Trial:
                 yield from self._folder_faults(model, was.get(model), entry, after, fresh)
 
     def _fresh(self, model: str, changes: tuple[Change, ...]) -> set[Version]:
-        """Return the versions that this step introduces, not a parent that it merges."""
-        return {
+        """Return the versions that this step introduces: not a parent that it merges, nor history.
+
+        A registry that lost versions gets them back in one step. History is searched for
+        them only where they are not the one that a new folder holds.
+        """
+        fresh = {
             change.version
             for change in changes
             if change.model == model
             and change.before is None
             and not any(other.status(model, change.version) for _, other in self._merged)
         }
+        entry = tree.folder_names(self._objects, self._step.tree).get(model)
+        was = tree.folder_names(self._objects, self._before).get(model) if self._before else None
+        entries = self._objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
+        held = self._judge.manifest(model, entries)
+        if not fresh or (held and fresh == {held.version} and entry != was):
+            return fresh
+        return {version for version in fresh if not self._was_introduced(model, version)}
+
+    def _was_introduced(self, model: str, version: Version) -> bool:
+        """Whether an earlier commit's registry holds a version."""
+        return any(
+            self._judge.registry(commit.tree).status(model, version) is not None
+            for commit in self._history()
+        )
+
+    def _history(self) -> Iterator[Commit]:
+        """Yield every commit before this step, near ones first."""
+        return ancestors(self._objects, *self._step.parents)
 
     def _folder_faults(
         self,

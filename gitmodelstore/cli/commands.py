@@ -115,6 +115,13 @@ COMMANDS = (
         everyday=False,
     ),
     Entry(
+        "doctor",
+        TRUST,
+        "what is wrong with the repository, and its repair",
+        "gms doctor --fix",
+        everyday=False,
+    ),
+    Entry(
         "hook",
         TRUST,
         "git's hooks that validate what is committed and pushed",
@@ -194,6 +201,7 @@ ELSEWHERE = {
     "check": ("verify",),
     "evaluate": ("verify",),
     "fsck": ("verify",),
+    "repair": ("doctor",),
     "replay": ("verify",),
     "test": ("verify",),
     "read": ("cat",),

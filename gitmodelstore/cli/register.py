@@ -52,8 +52,11 @@ def _number(name: str, text: str) -> float | int:
 @trusting
 @signed
 @click.command("register")
-@click.argument("name")
-@click.argument("file")
+@click.argument("name", required=False)
+@click.argument("file", required=False)
+@click.option("--from-folder", metavar="DIR", help="in place of FILE: the folder of a version")
+@click.option("--accept-changes", is_flag=True, help="of DIR: other bytes than its manifest names")
+@click.option("--run", is_flag=True, help="of DIR: load the pipeline, to describe it anew")
 @click.option("-m", "--message", "messages", metavar="TEXT", multiple=True, help="what it is")
 @click.option("--metrics", metavar="FILE", help="a JSON object of names and numbers")
 @click.option(
@@ -89,12 +92,23 @@ def _number(name: str, text: str) -> float | int:
 @click.option("--no-run", is_flag=True, help="keep FILE without loading it")
 @click.option("--no-code", is_flag=True, help="record no training repository")
 @click.pass_obj
-def register(session: Session, /, name: str, file: str, **options: Any) -> None:
+def register(session: Session, /, name: str | None, file: str | None, **options: Any) -> None:
     """Keep the fitted pipeline in FILE, as joblib.dump wrote it, as a version of model NAME.
 
     FILE is loaded once, and kept byte for byte. What is no part of a pipeline is refused
     before it acts; --trust names classes of your own.
+
+    With --from-folder DIR, keep a folder with pipeline.joblib and manifest.json, such as
+    models/churn after an edit by hand, or what `gms get` wrote. What its manifest says is
+    kept, what can be known is made anew, and nothing is loaded unless --run says so.
     """
+    if options["from_folder"]:
+        _register_folder(session, name, file, options)
+        return
+    if name is None or file is None:
+        raise click.UsageError(f"missing argument '{'FILE' if name else 'NAME'}'")
+    if options["accept_changes"] or options["run"]:
+        raise click.UsageError("--accept-changes and --run are for --from-folder")
     if options["version"] and options["bump"] != "auto":
         raise click.UsageError("--version and --bump exclude each other")
     if options["sample"] == "rows" and not (options["sample_from"] or options["test"]):
@@ -128,6 +142,42 @@ def register(session: Session, /, name: str, file: str, **options: Any) -> None:
     before = _highest(store, name)
     version = store.register(Path(file), name, code=code, **details)
     _tell(session, version, is_new=before != str(version.version) or not options["if_changed"])
+
+
+# What a folder's manifest says already, and a FILE does not.
+_OF_A_FILE = (
+    *("metrics", "metric", "data", "sample_from", "sample", "target", "card", "intended_use"),
+    *("limitations", "custom", "code", "no_code", "no_run"),
+)
+
+
+def _register_folder(
+    session: Session, name: str | None, file: str | None, options: Mapping[str, Any]
+) -> None:
+    given = click.get_current_context().get_parameter_source
+    if file is not None:
+        raise click.UsageError("give FILE or --from-folder, not both")
+    for option in _OF_A_FILE:
+        if given(option) is click.core.ParameterSource.COMMANDLINE:
+            flag = option.replace("_", "-")
+            raise click.UsageError(f"--{flag} is for FILE; a folder's manifest says it")
+    bump = options["bump"] if given("bump") is click.core.ParameterSource.COMMANDLINE else None
+    if options["version"] and bump:
+        raise click.UsageError("--version and --bump exclude each other")
+    store = session.store()
+    before = {str(version) for model in store.models() for version in store.versions(model.model)}
+    version = store.register_folder(
+        options["from_folder"],
+        name,
+        version=options["version"],
+        bump=bump,
+        allow_backport=options["allow_backport"],
+        message="\n\n".join(options["messages"]) or None,
+        accept_changes=options["accept_changes"],
+        if_changed=options["if_changed"],
+        run=options["run"],
+    )
+    _tell(session, version, is_new=str(version) not in before)
 
 
 def _path(named: str | None) -> Path | None:

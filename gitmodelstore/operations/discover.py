@@ -26,7 +26,7 @@ def discover(folder: Path) -> Repository:
         return Repository.open(named)
     around = Repository.discover(folder)
     inside = around.work_tree / MODELS if around.work_tree else None
-    if inside and not is_store(around) and (inside / ".git").exists():
+    if inside and (inside / ".git").exists() and not is_store(around):
         return Repository.open(inside)
     return around
 

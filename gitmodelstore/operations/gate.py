@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.judge import Judge, Step
 from gitmodelstore.checks.tags import tag_faults, version_of
-from gitmodelstore.errors import GitFailed, MissingObject, SignatureError
+from gitmodelstore.errors import GitFailed, IntegrityError, MissingObject, SignatureError
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.values.layout import tag_name
 from gitmodelstore.values.version import Version
@@ -181,7 +181,11 @@ def _judge_all(judge: Judge, commits: Iterable[str], found: list[Fault]) -> Intr
     for oid in commits:
         step = Step.of(judge.objects.commit(oid))
         found += judge.faults(step)
-        for key in judge.introduced(step):
+        try:
+            new = judge.introduced(step)
+        except (MissingObject, IntegrityError):  # `faults` has said so
+            continue
+        for key in new:
             introduced.setdefault(key, oid)
     return introduced
 

@@ -33,7 +33,7 @@ _MESSAGE = "Start a model store\n"
 # How git merges registry.json, and how it shows a pipeline. Where gms is not on the path it merges
 # lines, as it always does, and shows the digest; a command that failed would end the whole diff.
 # What git was told once is not cached (cachetextconv): reading would write refs into the store.
-_DRIVERS = {
+DRIVERS = {
     "merge.gitmodelstore.name": "registry.json by meaning",
     "merge.gitmodelstore.driver": "command -v gms >/dev/null 2>&1 || "
     "exec git merge-file %A %O %B; exec gms merge-driver %O %A %B",
@@ -106,7 +106,7 @@ def init(
         code = _code_repository(path.parent)
     writer = identify(_nearest_folder(path))
     repository = Repository.init(path, bare=bare, branch=BRANCH)
-    repository.configure(_DRIVERS)
+    repository.configure(DRIVERS)
     wanted = _host(repository, writer, host, owner)
     _first_commit(repository, writer, wanted.files)
     notes = [] if code is None or bare else list(_introduce(code, path))

@@ -9,6 +9,7 @@ read does not stop the others.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gitmodelstore.errors import StoreError
@@ -51,13 +52,11 @@ def listing(snapshot: Snapshot, model: str) -> Iterator[Listed]:
 
 
 def _listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Listed:
-    tag = snapshot.repository.tag(tag_name(model, version))
-    if tag is not None:
-        named = ModelVersion(model, version, status, tag.commit)
-        try:
+    with suppress(StoreError):  # the history may know better than the tag
+        tag = snapshot.repository.tag(tag_name(model, version))
+        if tag is not None:
+            named = ModelVersion(model, version, status, tag.commit)
             return Listed(model, version, status, tag.commit, snapshot.manifest(named), None)
-        except StoreError:  # the history may know better than the tag
-            pass
     try:
         found = snapshot.version(model, version)
         return Listed(model, version, status, found.commit, snapshot.manifest(found), None)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from gitmodelstore.errors import InvalidVersion, VersionExists
+from gitmodelstore.errors import InvalidVersion, StoreError, VersionExists
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.version import Bump, Version
@@ -111,5 +111,21 @@ def choose(
     highest = below[0]
     if wish.bump != "auto":
         return Numbered(highest.bump(wish.bump), highest, "")
-    bump, why = suggest(snapshot.manifest(snapshot.version(model, highest)))
+    before = parent_manifest(snapshot, model, highest)
+    if before is None:
+        return Numbered(highest.bump("patch"), highest, f"patch: {highest} cannot be read")
+    bump, why = suggest(before)
     return Numbered(highest.bump(bump), highest, f"{bump}: {why}")
+
+
+def parent_manifest(snapshot: Snapshot, model: str, version: Version | None) -> Manifest | None:
+    """Return the manifest of the version below a new one; None without one that can be read.
+
+    A broken version must not stop the next one, which is what mends it.
+    """
+    if version is None:
+        return None
+    try:
+        return snapshot.manifest(snapshot.version(model, version))
+    except StoreError:
+        return None

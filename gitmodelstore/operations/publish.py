@@ -32,6 +32,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.operations.snapshot import Snapshot, registry_of
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import disk, follow, index_lock, journal, lock, refs, worktree
+from gitmodelstore.plumbing.handmade import Handmade, registry_alone
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import MODELS, REGISTRY
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
@@ -49,12 +50,15 @@ class Draft:
         registry: the new registry.
         folders: model to the tree that replaces its folder.
         tags: name to message of the annotated tags to set on the commit.
+        handmade: the folder of a work tree that becomes this version as it lies there, and
+            the files of it that are made anew; None for what comes from elsewhere.
     """
 
     message: str
     registry: Registry
     folders: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    handmade: tuple[Handmade, Mapping[str, bytes | None]] | None = None
 
     @property
     def title(self) -> str:
@@ -63,7 +67,11 @@ class Draft:
 
 
 def publish(
-    repository: Repository, writer: Writer, draft: Callable[[Snapshot], Draft | None]
+    repository: Repository,
+    writer: Writer,
+    draft: Callable[[Snapshot], Draft | None],
+    *,
+    broken: bool = False,
 ) -> Snapshot:
     """Commit what `draft` makes of the store as it stands, and return the store after it.
 
@@ -72,6 +80,7 @@ def publish(
         writer: who, when, how.
         draft: called under the lock, again when plain git moved the branch in the
             meantime; None means that there is nothing to do.
+        broken: whether the branch may be without a registry.json, which `draft` mends.
 
     Raises:
         StoreBusy: other writers did not leave a gap.
@@ -85,7 +94,7 @@ def publish(
             lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held,
         ):
             recover(repository, writer.notify, held)
-            return _publish(repository, writer, draft, held)
+            return _publish(repository, writer, draft, held, broken=broken)
     finally:
         repository.forget_written()
 
@@ -95,9 +104,11 @@ def _publish(
     writer: Writer,
     draft: Callable[[Snapshot], Draft | None],
     held: int,
+    *,
+    broken: bool,
 ) -> Snapshot:
     for _ in range(_MOST_TRIES):
-        snapshot = Snapshot.now(repository)
+        snapshot = Snapshot.now(repository, broken=broken)
         wanted = draft(snapshot)
         if wanted is None:
             return snapshot
@@ -219,16 +230,18 @@ def _write_tags(
     repository: Repository, commit: str, wanted: Draft, writer: Writer
 ) -> dict[str, str]:
     return {
-        name: repository.write_tag(
-            name,
-            commit,
-            message,
-            tagger=writer.committer,
-            when=writer.when,
-            sign=writer.sign_tag,
-        )
+        name: write_tag_object(repository, writer, name, commit, message)
         for name, message in wanted.tags.items()
     }
+
+
+def write_tag_object(
+    repository: Repository, writer: Writer, name: str, commit: str, message: str
+) -> str:
+    """Store an annotated tag that no ref names yet and return its id."""
+    return repository.write_tag(
+        name, commit, message, tagger=writer.committer, when=writer.when, sign=writer.sign_tag
+    )
 
 
 def _swap(
@@ -244,7 +257,8 @@ def _swap(
     trees = worktree.on_branch(repository)
     worktree.check(trees)
     folders = tuple(str(tree.folder) for tree in trees)
-    note = journal.Note(snapshot.commit.oid, commit, tags, folders)
+    aside = wanted.handmade[0].path if wanted.handmade else ""
+    note = journal.Note(snapshot.commit.oid, commit, tags, folders, aside)
     journal.write(repository.common_dir, note)
     try:
         moved = _follow_and_advance(repository, trees, note, wanted, writer, held)
@@ -255,6 +269,7 @@ def _swap(
     if not moved:
         recover(repository, writer.notify, held, died=False)
         return False
+    _adopt(wanted, writer)
     if _set_tags(repository, tags, writer.notify):
         journal.clear(repository.common_dir)
     if repository.work_tree and not trees:
@@ -279,14 +294,20 @@ def _follow_and_advance(
     refused: dict[worktree.WorkTree, StoreError] = {}
     try:
         for tree in trees:
-            if not follow.move(repository, tree, note.old, note.new):
-                try:
-                    running.append((tree, worktree.start(tree, note.old, note.new, lock=held)))
-                except LocalChanges as error:
-                    refused[tree] = error
+            target = note.new
+            if wanted.handmade and tree == wanted.handmade[0].tree:
+                target = registry_alone(repository, note.old, note.new)
+            elif follow.move(repository, tree, note.old, note.new):
+                continue
+            try:
+                process = worktree.start(tree, note.old, target, lock=held)
+            except LocalChanges as error:
+                refused[tree] = error
+            else:
+                running.append((tree, target, process))
     finally:
-        for tree, process in running:
-            if said := _outcome(tree, process, note, held):
+        for tree, target, process in running:
+            if said := _outcome(tree, process, note.old, target, held):
                 refused[tree] = said
     if refused:
         # Where uncommitted work is in the way nothing was changed: nothing is to be undone.
@@ -305,11 +326,22 @@ def _follow_and_advance(
     )
 
 
+def _adopt(wanted: Draft, writer: Writer) -> None:
+    """Let the work tree follow whose folder has become the version, which is there already."""
+    if wanted.handmade is None:
+        return
+    handmade, after = wanted.handmade
+    try:
+        handmade.adopt(after)
+    except StoreError as error:
+        writer.notify(f"{handmade.path} could not follow: {error}")
+
+
 def _outcome(
-    tree: worktree.WorkTree, process: worktree.Process, note: journal.Note, held: int
+    tree: worktree.WorkTree, process: worktree.Process, old: str, new: str, held: int
 ) -> StoreError | None:
     try:
-        worktree.finish(tree, process, note.old, note.new, lock=held)
+        worktree.finish(tree, process, old, new, lock=held)
     except StoreError as error:
         return error
     return None
@@ -340,7 +372,11 @@ def _noted(repository: Repository, note: journal.Note) -> list[worktree.WorkTree
 
 def _follow(repository: Repository, note: journal.Note, held: int) -> None:
     for tree in _noted(repository, note):
-        worktree.move(tree, note.old, note.new, lock=held)
+        if note.handmade:  # its files are left as they lie, beside the version that is staged
+            worktree.move(tree, note.old, registry_alone(repository, note.old, note.new), lock=held)
+            Handmade(tree, note.handmade, {}).unstage()
+        else:
+            worktree.move(tree, note.old, note.new, lock=held)
 
 
 def _undo(repository: Repository, note: journal.Note, tip: str, held: int) -> None:
@@ -363,7 +399,7 @@ def _undo(repository: Repository, note: journal.Note, tip: str, held: int) -> No
             if not follow.move(repository, tree, note.new, tip):
                 worktree.move(tree, note.new, tip, lock=held)
         elif now == old:
-            worktree.mend(repository, tree, note.old, note.new, lock=held)
+            worktree.mend(repository, tree, note.old, note.new, lock=held, leave=note.handmade)
 
 
 def _registry_oid(repository: Repository, commit: str) -> str | None:

@@ -6,14 +6,21 @@ number is chosen, and what depends on it (manifest, card, folder, registry) is m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gitmodelstore.checks.judged import manifests
 from gitmodelstore.errors import FormatError, InvalidInput
-from gitmodelstore.operations.numbering import Numbered, check_free, choose
-from gitmodelstore.operations.prepare import Prepared, Submission, prepare, store_file
+from gitmodelstore.operations.numbering import Numbered, check_free, choose, parent_manifest
+from gitmodelstore.operations.prepare import (
+    Prepared,
+    StoredFile,
+    Submission,
+    prepare,
+    store_file,
+)
 from gitmodelstore.operations.publish import Draft, publish
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
@@ -85,28 +92,39 @@ def _draft(
     number: Numbered,
 ) -> Draft:
     manifest, rendered = _manifest(writer, what, prepared, number)
-    parent = (
-        snapshot.manifest(snapshot.version(what.model, number.parent)) if number.parent else None
-    )
+    return draft_of(snapshot, manifest, rendered, prepared.files)
+
+
+def draft_of(
+    snapshot: Snapshot, manifest: Manifest, rendered: bytes, prepared: Mapping[str, StoredFile]
+) -> Draft:
+    """Return the draft of the commit that registers a version.
+
+    Args:
+        snapshot: the store before.
+        manifest, rendered: of the version, and its bytes.
+        prepared: the other files of its folder but the card, which is made here.
+    """
+    card = render_card(manifest, parent_manifest(snapshot, manifest.model, manifest.parent))
     files = {
-        **prepared.files,
+        **prepared,
         MANIFEST: store_file(snapshot.repository, rendered),
-        CARD: store_file(snapshot.repository, render_card(manifest, parent)),
+        CARD: store_file(snapshot.repository, card),
     }
     manifests.put(files[MANIFEST].blob, (manifest, files[MANIFEST].sha256))
     tree = snapshot.repository.write_tree(
         None, {name: Entry(PLAIN_FILE, file.blob) for name, file in files.items()}
     )
-    title = f"{what.model} {number.version}"
-    change = Change(what.model, number.version, None, NEW_STATUS)
-    parts = (f"register {title}", what.message, write_trailers({change: REGISTERED}, None))
+    title = f"{manifest.model} {manifest.version}"
+    change = Change(manifest.model, manifest.version, None, NEW_STATUS)
+    parts = (f"register {title}", manifest.message, write_trailers({change: REGISTERED}, None))
     return Draft(
         message=_paragraphs(*parts),
-        registry=snapshot.registry.with_status(what.model, number.version, NEW_STATUS),
-        folders={what.model: tree},
+        registry=snapshot.registry.with_status(manifest.model, manifest.version, NEW_STATUS),
+        folders={manifest.model: tree},
         tags={
-            tag_name(what.model, number.version): _paragraphs(
-                title, what.message, f"Manifest-SHA256: {files[MANIFEST].sha256}"
+            tag_name(manifest.model, manifest.version): _paragraphs(
+                title, manifest.message, f"Manifest-SHA256: {files[MANIFEST].sha256}"
             )
         },
     )

@@ -51,8 +51,8 @@ class Snapshot:
         self._passed: set[str] = set()  # what was taken from the line so far
 
     @classmethod
-    def now(cls, repository: Repository) -> Snapshot:
-        """Return the store as its branch stands.
+    def now(cls, repository: Repository, *, broken: bool = False) -> Snapshot:
+        """Return the store as its branch stands; `broken` does without a registry.json.
 
         Raises:
             NotAStore: the repository has no such branch, or no registry.json on it.
@@ -65,7 +65,7 @@ class Snapshot:
                 hint="make one with `gms init`, or name its branch: git config store.branch NAME",
             )
         snapshot = cls(repository, repository.commit(tip))
-        if repository.entry(snapshot.commit.tree, REGISTRY) is None:
+        if not broken and repository.entry(snapshot.commit.tree, REGISTRY) is None:
             raise NotAStore(
                 f"'{_place(repository)}' is no model store: no {REGISTRY} on branch '{name}'",
                 hint="make one with `gms init`",
@@ -238,14 +238,7 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
         and snapshot.holds(tag.commit)
     ):
         return tag.commit
-    found = next(
-        (
-            commit.oid
-            for commit in repository.first_parents(snapshot.commit.oid)
-            if _introduces(repository, commit.oid, model, version)
-        ),
-        None,
-    )
+    found = _introducer(snapshot, model, version)
     if found is None:
         raise IntegrityError(f"no commit introduces {model} {version}", path=REGISTRY)
     if tag is not None and not _same_folder(repository, tag.commit, found, model):
@@ -257,6 +250,30 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
             "the branch still knows the version",
         )
     return found
+
+
+def _introducer(snapshot: Snapshot, model: str, version: Version) -> str | None:
+    """Return the commit of the first-parent line that introduced a version; None without one.
+
+    A registry that lost the version got it back by a commit that holds another folder:
+    where there are several, it is the one with this version's manifest.
+    """
+    repository = snapshot.repository
+    line = (commit.oid for commit in repository.first_parents(snapshot.commit.oid))
+    introducing = (oid for oid in line if _introduces(repository, oid, model, version))
+    first = next(introducing, None)
+    if first is None or _names_it(repository, first, model, version):
+        return first
+    return next((oid for oid in introducing if _names_it(repository, oid, model, version)), first)
+
+
+def _names_it(repository: Repository, oid: str, model: str, version: Version) -> bool:
+    """Whether the manifest in a commit names a version; read as text: it may be a broken one."""
+    path = f"{folder(model)}/{MANIFEST}"
+    entry = repository.entry(repository.commit(oid).tree, path)
+    if entry is None:
+        return False
+    return f'"version": "{version}"'.encode() in bytes(repository.read(entry.oid, path))
 
 
 def _same_folder(repository: Repository, one: str, other: str, model: str) -> bool:
@@ -275,14 +292,22 @@ def _introduces(repository: Repository, oid: str, model: str, version: Version) 
 
 
 def _registers(repository: Repository, commit: Commit, model: str, version: Version) -> bool:
-    entry = repository.entry(commit.tree, REGISTRY)
-    if entry is None:
-        return False
-    known = registries.get(entry.oid)
-    if known is not None:
-        return known.status(model, version) is not None
-    # The registry before one version is that of the version before.
-    return names_version(repository.read_again(entry.oid, REGISTRY), model, version)
+    """Whether a commit's registry holds a version; of one that is none, the last before counts."""
+    following: Commit | None = commit
+    while following is not None:
+        entry = repository.entry(following.tree, REGISTRY)
+        if entry is None:
+            return False
+        known = registries.get(entry.oid)
+        if known is not None:
+            return known.status(model, version) is not None
+        try:
+            # The registry before one version is that of the version before.
+            return names_version(repository.read_again(entry.oid, REGISTRY), model, version)
+        except FormatError:
+            parents = following.parents
+        following = repository.commit(parents[0]) if parents else None
+    return False
 
 
 def _place(repository: Repository) -> str:

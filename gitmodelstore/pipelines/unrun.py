@@ -36,8 +36,8 @@ class UnrunFile:
     globals: tuple[str, ...]
 
 
-def look_at(path: str | Path) -> UnrunFile:
-    """Return what the file at `path` says of itself.
+def look_at(path: str | Path, data: bytes | None = None) -> UnrunFile:
+    """Return what the file at `path` says of itself; `data` are its bytes if they were read.
 
     Raises:
         NotAPipeline: there is no such file, or joblib did not write it.
@@ -45,7 +45,8 @@ def look_at(path: str | Path) -> UnrunFile:
         LoadError: it cannot be read.
     """
     path = Path(path)
-    data, _ = read_file(path)
+    if data is None:
+        data, _ = read_file(path)
     dry = walk(data, name=path.name)
     packages = {use.name.partition(".")[0] for use in dry.globals}
     unknown = packages - GENERAL - sys.stdlib_module_names - {"__main__"}

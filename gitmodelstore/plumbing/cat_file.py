@@ -130,19 +130,25 @@ class CatFile:
 
     def tag_object(self, name: str, oid: str) -> Tag | None:
         """Return what the object behind a ref of tags says; None when it is no annotated tag."""
+        tag = self.any_tag(oid, f"refs/tags/{name}")
+        return tag if tag is not None and tag.name == name else None
+
+    def any_tag(self, oid: str, path: str = "a tag") -> Tag | None:
+        """Return what a tag object says, whatever its name; None when it is none on a commit."""
         try:
-            data = self._read(oid, f"refs/tags/{name}", "tag")
+            data = self._read(oid, path, "tag")
         except IntegrityError:
             return None
         head, _, message = data.partition(b"\n\n")
         fields = dict(
             line.partition(" ")[::2] for line in head.decode(errors="replace").split("\n")
         )
-        if fields.get("type") != "commit" or fields.get("tag") != name:
+        if fields.get("type") != "commit":
             return None
         said = _SIGNATURE.fullmatch(fields.get("tagger", ""))
         when = datetime.fromtimestamp(int(said[2]), timezone.utc) if said else None
-        return Tag(name, oid, fields.get("object", ""), when, message.decode(errors="replace"))
+        name, commit = fields.get("tag", ""), fields.get("object", "")
+        return Tag(name, oid, commit, when, message.decode(errors="replace"))
 
     def large_file(self, sha256: str) -> int | None:
         """Return the size of a Git LFS object: see `checks.objects.Objects`."""

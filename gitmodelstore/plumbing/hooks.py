@@ -7,6 +7,7 @@ back when ours is taken away.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from gitmodelstore.values.layout import CLIENT_HOOKS, SERVER_HOOKS
 
 _KEPT = ".before-gitmodelstore"  # what the user's own hook is called meanwhile
 _MARK = "# gitmodelstore put this hook here; `gms hook uninstall` takes it away."
+
+_PROGRAM = re.compile(r"^if \[ ! -e (.+) \] \|\| \[ ! -x (.+) \]; then$", re.MULTILINE)
 
 # What git hands a hook on standard input is read once and given to both.
 _SCRIPT = """\
@@ -119,6 +122,25 @@ def uninstall(repository: Repository) -> tuple[str, ...]:
 def is_ours(path: Path) -> bool:
     """Whether a hook is one that `install` put there."""
     return path.is_file() and _MARK in path.read_text(errors="replace")
+
+
+def absent(repository: Repository) -> tuple[str, ...]:
+    """Return the names of our hooks that are not in a repository, or would not find us.
+
+    Raises:
+        InvalidInput: as in `hooks_folder`.
+    """
+    folder = hooks_folder(repository)
+    names = CLIENT_HOOKS if repository.work_tree else SERVER_HOOKS
+    return tuple(name for name in names if not _works(folder / name))
+
+
+def _works(path: Path) -> bool:
+    """Whether a hook is ours, and the program that it starts is still there."""
+    if not is_ours(path) or not os.access(path, os.X_OK):
+        return False
+    found = _PROGRAM.search(path.read_text(errors="replace"))
+    return found is not None and all(Path(*shlex.split(held)).exists() for held in found.groups())
 
 
 def _kept(path: Path) -> Path:

@@ -28,12 +28,15 @@ class Note:
         new: the commit to which it was to move.
         tags: name to the id of the tag object that was to be set.
         folders: the work trees that were to follow.
+        handmade: path of a folder in them, as "models/churn", whose files are somebody's
+            work and become the version as they lie; empty when there is none.
     """
 
     old: str
     new: str
     tags: Mapping[str, str]
     folders: tuple[str, ...]
+    handmade: str = ""
 
 
 def write(common_dir: Path, note: Note) -> None:
@@ -53,6 +56,7 @@ def write(common_dir: Path, note: Note) -> None:
                 "new": note.new,
                 "tags": dict(note.tags),
                 "folders": list(note.folders),
+                "handmade": note.handmade,
             }
         ),
     )
@@ -68,8 +72,14 @@ def read(common_dir: Path) -> Note | None:
     try:
         with reading(f"'{path}'"):
             held = json.loads(path.read_text())
-        return Note(held["old"], held["new"], held["tags"], tuple(held["folders"]))
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return Note(
+            held["old"],
+            held["new"],
+            held["tags"],
+            tuple(held["folders"]),
+            held.get("handmade", ""),
+        )
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

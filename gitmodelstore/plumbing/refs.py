@@ -46,7 +46,7 @@ def advance(
     path = repository.common_dir / repository.branch
     lock = path.with_name(path.name + ".lock")
     with writing(path.parent):
-        descriptor = _make_lock(lock, repository.branch)
+        descriptor = make_lock(lock, repository.branch)
         try:
             with open(descriptor, "wb", buffering=0) as file:
                 file.write(f"{new}\n".encode())  # first of all: it says whose lock it is
@@ -86,7 +86,7 @@ def check_free(repository: Repository, name: str) -> None:
         )
     lock = repository.common_dir / f"{ref}.lock"
     if lock.exists():
-        os.close(_make_lock(lock, ref))
+        os.close(make_lock(lock, ref))
         lock.unlink()
 
 
@@ -101,7 +101,7 @@ def create_tag(repository: Repository, name: str, oid: str) -> bool:
     path = repository.common_dir / ref
     lock = path.with_name(f"{path.name}.lock")
     with writing(repository.common_dir):
-        descriptor = _make_lock(lock, ref)
+        descriptor = make_lock(lock, ref)
         try:
             with open(descriptor, "wb", buffering=0) as file:
                 file.write(f"{oid}\n".encode())  # first of all: it says whose lock it is
@@ -113,6 +113,32 @@ def create_tag(repository: Repository, name: str, oid: str) -> bool:
         except BaseException:  # Ctrl-C too must leave no lock
             lock.unlink(missing_ok=True)
             raise
+    return True
+
+
+def replace_tag(repository: Repository, name: str, old: str, new: str) -> bool:
+    """Set a tag anew that holds `old`; return False when it holds another object.
+
+    Call it under the writer lock. Tags never move; `operations/retag.py` says what the one
+    exception is.
+
+    Raises:
+        StoreBusy: a process of git holds it.
+        CannotWrite: the disk does not take it.
+    """
+    ref = f"refs/tags/{name}"
+    path = repository.common_dir / ref
+    lock = path.with_name(f"{path.name}.lock")
+    with writing(repository.common_dir):
+        descriptor = make_lock(lock, ref)
+        try:
+            with open(descriptor, "wb", buffering=0) as file:
+                file.write(f"{new}\n".encode())
+            if repository.ref(ref) != old:
+                return False
+            lock.replace(path)
+        finally:
+            lock.unlink(missing_ok=True)
     return True
 
 
@@ -177,7 +203,12 @@ def _make_way(path: Path) -> None:
         path.unlink()
 
 
-def _make_lock(lock: Path, ref: str) -> int:
+def make_lock(lock: Path, ref: str) -> int:
+    """Make the lock of a ref, as git does, and return its file descriptor.
+
+    Raises:
+        StoreBusy: a process of git holds it.
+    """
     for _ in range(50):
         try:
             return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)

@@ -211,11 +211,14 @@ def staged(tree: WorkTree, path: str) -> str | None:
     return said.split()[1] if said else None
 
 
-def mend(repository: Repository, tree: WorkTree, old: str, new: str, *, lock: int) -> None:
+def mend(
+    repository: Repository, tree: WorkTree, old: str, new: str, *, lock: int, leave: str = ""
+) -> None:
     """Take back the files of `new` that a `start` from `old`, stopped halfway, has written.
 
     Only what is in none of the two commits is anybody's work and stays: what is
     missing, or is (the beginning of) the file in `new`, becomes the file in `old`.
+    So stays everything in the folder `leave`.
 
     Raises:
         LocalChanges, CannotWrite, GitFailed: as in `finish`.
@@ -223,6 +226,8 @@ def mend(repository: Repository, tree: WorkTree, old: str, new: str, *, lock: in
     listed = git.run("diff-tree", "-r", "-z", "--name-only", old, new, cwd=tree.folder)
     back = []
     for path in listed.decode().split("\0")[:-1]:
+        if leave and path.startswith(f"{leave}/"):
+            continue
         file = tree.folder / path
         before, after = (_content(repository, commit, path) for commit in (old, new))
         found = file.read_bytes() if file.is_file() and not file.is_symlink() else None

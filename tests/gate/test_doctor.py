@@ -1,0 +1,960 @@
+"""The doctor finds what is wrong without writing, and repairs what needs no guess."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from gitmodelstore import Store, StoreError
+from gitmodelstore.errors import NotAStore, StoreBusy
+from gitmodelstore.operations.examine import Diagnosis
+from gitmodelstore.operations.init import DRIVERS
+from gitmodelstore.plumbing import journal, leftovers, lock
+from gitmodelstore.plumbing.repository import Repository
+
+from .conftest import Place
+from .corpus import CASES, Case, new_version
+
+CHURN = "models/churn"
+OLD = time.time() - 2 * 24 * 60 * 60
+
+
+@pytest.fixture
+def place(place: Place) -> Place:
+    """A clone in which nothing is wrong: `git clone` alone configures no drivers."""
+    Store.open(place.path)._repository.configure(DRIVERS)
+    return place
+
+
+def doctor(place: Place | Path, *, fix: bool = False) -> Diagnosis:
+    path = place.path if isinstance(place, Place) else place
+    found = Store.open(path, durable=False) if _opens(path) else _unopened(path)
+    return found.doctor(fix=fix)
+
+
+def _opens(path: Path) -> bool:
+    try:
+        Store.open(path)
+    except StoreError:
+        return False
+    return True
+
+
+def _unopened(path: Path) -> Store:
+    return Store(Repository.open(path), durable=False)
+
+
+def codes(found: Diagnosis) -> list[tuple[str, str]]:
+    return sorted((fault.code, fault.path) for fault in found.faults)
+
+
+def said(found: Diagnosis) -> list[str]:
+    return [str(fault) for fault in found.faults]
+
+
+def image(*folders: Path) -> dict[str, tuple[int, int, str]]:
+    """Mode, time and content of every file, so that no write goes unseen."""
+    found = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            stat = path.lstat()
+            content = path.read_bytes() if path.is_file() else b""
+            digest = hashlib.sha256(content).hexdigest()
+            found[str(path)] = (stat.st_mode, stat.st_mtime_ns, digest)
+    return found
+
+
+def age(path: Path, at: float = OLD) -> None:
+    os.utime(path, (at, at))
+
+
+def tags(place: Place) -> dict[str, str]:
+    listed = place.git("for-each-ref", "--format=%(refname:strip=2) %(objecttype) %(*objectname)")
+    rows = [line.split(" ") for line in listed.splitlines()]
+    return {row[0]: row[2] for row in rows if row[1] == "tag"}
+
+
+def break_nothing(place: Place) -> None:
+    """Leave everything as it is."""
+
+
+def delete_tag(place: Place) -> None:
+    place.git("tag", "-d", "churn@v1.1.0")
+
+
+def empty_tag(place: Place) -> None:
+    place.file(".git/refs/tags/churn@v1.1.0").write_text("")
+
+
+def garble_tag(place: Place) -> None:
+    place.file(".git/refs/tags/churn@v1.1.0").write_text("1234\n")
+
+
+def empty_branch(place: Place) -> None:
+    place.file(".git/refs/heads/main").write_text("")
+
+
+def break_registry(place: Place) -> None:
+    place.file("registry.json").write_text("<<<<<<< HEAD\n")
+    place.commit("in conflict")
+
+
+def remove_registry(place: Place) -> None:
+    place.file("registry.json").unlink()
+    place.commit("without a registry")
+
+
+def lose_versions(place: Place) -> None:
+    place.edit("registry.json", lambda held: held["models"].pop("risk"))
+    place.edit("registry.json", lambda held: held["models"]["churn"].pop("1.1.0"))
+    place.commit("lose two versions")
+
+
+def leave_locks(place: Place) -> None:
+    for name in ("refs/heads/main.lock", "index.lock", "packed-refs.lock"):
+        path = place.file(f".git/{name}")
+        path.write_text("")
+        age(path)
+
+
+def leave_files(place: Place) -> None:
+    for name in ("objects/tmp_obj_0123", "objects/pack/tmp_pack_x", "lfs/tmp/1234"):
+        path = place.file(f".git/{name}")
+        path.write_text("half")
+        age(path)
+
+
+def fall_behind(place: Place) -> None:
+    """Move the branch as a push into a work tree does: nothing follows."""
+    place.edit(
+        "registry.json", lambda held: held["models"]["churn"]["1.2.0"].update(status="staging")
+    )
+    place.commit("to staging")
+    new = place.git("rev-parse", "HEAD").strip()
+    place.git("reset", "--quiet", "--hard", "HEAD~1")
+    place.git("update-ref", "refs/heads/main", new)
+
+
+def unconfigure(place: Place) -> None:
+    place.git("config", "--unset", "merge.gitmodelstore.driver")
+    place.file(".git/hooks/pre-push").unlink()
+
+
+def squash(place: Place) -> None:
+    """Register on a branch, and bring it in as one new commit: the tag stays behind."""
+    place.git("switch", "--quiet", "--create", "proposal")
+    new_version()(place)
+    place.commit("propose churn 1.3.0")
+    place.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0")
+    place.git("switch", "--quiet", "main")
+    place.git("merge", "--squash", "proposal")
+    place.git("commit", "--quiet", "-m", "churn 1.3.0 (#7)")
+
+
+def die_after_the_work_tree(place: Place) -> None:
+    """Leave what a writer leaves that dies when the work tree has moved and not the branch."""
+    old = place.git("rev-parse", "HEAD").strip()
+    place.register("risk", custom={"again": True})
+    new, tag = (place.git("rev-parse", name).strip() for name in ("HEAD", "risk@v1.1.0"))
+    place.git("update-ref", "refs/heads/main", old)
+    place.git("update-ref", "-d", "refs/tags/risk@v1.1.0")
+    note = journal.Note(old, new, {"risk@v1.1.0": tag}, (str(place.path),))
+    journal.write(place.path / ".git", note)
+
+
+def die_before_the_tag(place: Place) -> None:
+    old = place.git("rev-parse", "HEAD").strip()
+    place.register("risk", custom={"again": True})
+    new, tag = (place.git("rev-parse", name).strip() for name in ("HEAD", "risk@v1.1.0"))
+    place.git("update-ref", "-d", "refs/tags/risk@v1.1.0")
+    note = journal.Note(old, new, {"risk@v1.1.0": tag}, (str(place.path),))
+    journal.write(place.path / ".git", note)
+
+
+# What was done to the store, what the doctor says of it, and what it says that it has done.
+BREAKS = {
+    break_nothing: ([], []),
+    delete_tag: (
+        ["refs/tags/churn@v1.1.0: is missing: churn 1.1.0 has no tag [GMS050]"],
+        ["set tag churn@v1.1.0 on X, which introduced it"],
+    ),
+    empty_tag: (
+        [
+            "refs/tags/churn@v1.1.0: holds no id [GMS077]",
+            "refs/tags/churn@v1.1.0: is missing: churn 1.1.0 has no tag [GMS050]",
+        ],
+        [
+            "removed refs/tags/churn@v1.1.0, which held nothing",
+            "set tag churn@v1.1.0 on X, which introduced it",
+        ],
+    ),
+    garble_tag: (
+        [
+            "refs/tags/churn@v1.1.0: holds no id [GMS077]",
+            "refs/tags/churn@v1.1.0: is missing: churn 1.1.0 has no tag [GMS050]",
+        ],
+        [
+            "removed refs/tags/churn@v1.1.0, which held nothing",
+            "set tag churn@v1.1.0 on X, which introduced it",
+        ],
+    ),
+    empty_branch: (
+        ["refs/heads/main: holds no id [GMS077]"],
+        ["set refs/heads/main to X, where its reflog says that it stood"],
+    ),
+    break_registry: (
+        ["registry.json:1:1: not JSON: expecting value [GMS011]"],
+        ["rebuilt registry.json from the history"],
+    ),
+    remove_registry: (
+        ["registry.json: missing [GMS020]"],
+        ["rebuilt registry.json from the history"],
+    ),
+    lose_versions: (
+        [
+            "registry.json: churn 1.1.0 is lost [GMS030]",
+            "registry.json: risk 1.0.0 is lost [GMS030]",
+        ],
+        [
+            "churn 1.1.0 is back in registry.json as production",
+            "risk 1.0.0 is back in registry.json as registered",
+        ],
+    ),
+    leave_locks: (
+        [
+            "index.lock: no living git holds it for so long [GMS073]",
+            "packed-refs.lock: no living git holds it for so long [GMS073]",
+            "refs/heads/main.lock: no living git holds it for so long [GMS073]",
+        ],
+        [
+            "removed the lock index.lock, which nobody holds",
+            "removed the lock packed-refs.lock, which nobody holds",
+            "removed the lock refs/heads/main.lock, which nobody holds",
+        ],
+    ),
+    leave_files: (
+        [
+            "lfs/tmp/1234: nobody has touched it for a day [GMS074]",
+            "objects/pack/tmp_pack_x: nobody has touched it for a day [GMS074]",
+            "objects/tmp_obj_0123: nobody has touched it for a day [GMS074]",
+        ],
+        [
+            "removed lfs/tmp/1234, which nobody had touched for a day",
+            "removed objects/pack/tmp_pack_x, which nobody had touched for a day",
+            "removed objects/tmp_obj_0123, which nobody had touched for a day",
+        ],
+    ),
+    fall_behind: (
+        ["PLACE: stands on X, 1 commit behind the branch [GMS075]"],
+        ["moved PLACE from X to the branch, X"],
+    ),
+    unconfigure: (
+        [
+            "config: has no merge.gitmodelstore.driver [GMS076]",
+            "hooks/pre-push: git does not run gitmodelstore's pre-push [GMS076]",
+        ],
+        ["told git merge.gitmodelstore.driver", "installed the hooks pre-push"],
+    ),
+    squash: (
+        [
+            "refs/tags/churn@v1.3.0: stands on X, which the store's branch does not hold; "
+            "X brought churn 1.3.0, the same folder [GMS052]"
+        ],
+        [
+            "set tag churn@v1.3.0 anew on X: a squash or rebase had left it on X, with the same "
+            "folder; if the old one was pushed, delete it there: "
+            "git push REMOTE :refs/tags/churn@v1.3.0, then push again"
+        ],
+    ),
+    die_after_the_work_tree: (
+        ["gitmodelstore/pending.json: a writer died between X and X [GMS072]"],
+        ["undid the write of X, whose writer had died"],
+    ),
+    die_before_the_tag: (
+        [
+            "gitmodelstore/pending.json: a writer died between X and X [GMS072]",
+            "refs/tags/risk@v1.1.0: is missing: risk 1.1.0 has no tag [GMS050]",
+        ],
+        [
+            "finished the write of X, whose writer had died",
+            "set tag risk@v1.1.0, which an interrupted write had left out",
+        ],
+    ),
+}
+
+
+def plain(lines: list[str] | tuple[str, ...], place: Place) -> list[str]:
+    """Lines without ids and paths of this run."""
+    return [
+        re.sub(r"\b[0-9a-f]{12}\b", "X", line).replace(str(place.path), "PLACE") for line in lines
+    ]
+
+
+@pytest.mark.parametrize("how", BREAKS, ids=lambda how: how.__name__)
+def test_it_is_found_without_a_write_and_repaired_once(place: Place, how) -> None:
+    how(place)
+    store = _unopened(place.path)
+    before = image(place.path)
+
+    found = doctor(place)
+
+    assert plain(sorted(said(found)), place) == sorted(BREAKS[how][0])
+    assert {fault.mend for fault in found.faults} <= {"gms doctor --fix"}
+    assert found.is_sound == (how is break_nothing)
+    assert (found.repaired, found.past, found.notes) == ((), (), ())
+    assert image(place.path) == before
+
+    fixed = doctor(place, fix=True)
+
+    assert (plain(fixed.repaired, place), fixed.notes) == (BREAKS[how][1], ())
+    assert said(fixed) == []
+    after = image(place.path)
+    again = doctor(place, fix=True)
+    assert (again.repaired, said(again), again.notes) == ((), [], ())
+    lock = str(place.path / ".git/gitmodelstore/lock")
+    changed = {name for name, held in image(place.path).items() if after.get(name) != held}
+    assert changed <= {lock, str(place.path / ".git/gitmodelstore")}
+    assert place.git("status", "--porcelain", "--untracked-files=all") == ""
+    assert place.git("fsck", "--strict", "--no-dangling") == ""
+    kept = {f"{m.model}@v{v.version}" for m in store.models() for v in store.versions(m.model)}
+    assert kept == set(tags(place)) >= {"churn@v1.0.0", "churn@v1.1.0", "churn@v1.2.0"}
+    assert store.verify().is_sound
+    assert str(store.version("churn").version) == "1.1.0"
+
+
+TOGETHER = [
+    (unconfigure, squash, lose_versions, delete_tag, leave_files, leave_locks),
+    (die_before_the_tag, garble_tag, leave_files, empty_branch),
+    (squash, break_registry, delete_tag, leave_locks, empty_branch),
+    (lose_versions, fall_behind, empty_tag, unconfigure),
+    (remove_registry, delete_tag, leave_files),
+]
+
+
+@pytest.mark.parametrize("several", TOGETHER, ids=range(len(TOGETHER)))
+def test_several_at_once_are_repaired_in_one_run(place: Place, several) -> None:
+    for how in several:
+        how(place)
+    assert not doctor(place).is_sound
+
+    fixed = doctor(place, fix=True)
+
+    assert (said(fixed), fixed.notes) == ([], ())
+    assert doctor(place, fix=True).repaired == ()
+    assert place.git("status", "--porcelain", "--untracked-files=all") == ""
+    assert Store.open(place.path).verify().is_sound
+    assert _versions(place) >= {f"churn@v1.{minor}.0" for minor in range(3)}
+
+
+def ids(place: Place, model: str) -> dict[str, str]:
+    """The id of each file of a model's folder on the branch."""
+    listed = place.git("ls-tree", "-r", "HEAD", f"models/{model}").splitlines()
+    return {line.split("\t")[1].rpartition("/")[2]: line.split()[2] for line in listed}
+
+
+def object_file(place: Place, oid: str) -> Path:
+    return place.file(f".git/objects/{oid[:2]}/{oid[2:]}")
+
+
+class TestObjects:
+    """What `git fsck` says, with the version that it concerns."""
+
+    @pytest.fixture(params=["missing", "damaged"])
+    def how(self, request: pytest.FixtureRequest) -> str:
+        return request.param
+
+    def hurt(self, place: Place, oid: str, how: str) -> None:
+        path = object_file(place, oid)
+        if how == "missing":
+            path.unlink()
+        else:
+            path.chmod(0o644)
+            path.write_bytes(path.read_bytes()[:-9])
+
+    def test_a_pipeline(self, place: Place, how: str) -> None:
+        oid = ids(place, "risk")["pipeline.joblib"]
+        self.hurt(place, oid, how)
+        before = image(place.path)
+
+        found = doctor(place)
+
+        assert image(place.path) == before
+        assert said(found) == [
+            f"models/risk/pipeline.joblib: blob {oid} of risk 1.0.0 is {how} "
+            f"[{'GMS070' if how == 'missing' else 'GMS071'}]"
+        ]
+        assert found.faults[0].mend == "git fetch --refetch REMOTE, from a sound clone"
+        again = doctor(place, fix=True)
+        assert (said(again), again.repaired) == (said(found), ())
+        assert Store.open(place.path).load("churn@1.2.0") is not None
+
+    def test_what_it_says_to_type_mends_it(self, place: Place) -> None:
+        oid = ids(place, "risk")["pipeline.joblib"]
+        object_file(place, oid).unlink()
+        place.git("fetch", "--quiet", "--refetch", "origin")
+        assert doctor(place).is_sound
+
+    @pytest.mark.parametrize("name", ["manifest.json", "a folder", "a commit"])
+    def test_others(self, place: Place, name: str, how: str) -> None:
+        oids = {
+            "a folder": place.git("rev-parse", "HEAD:models/risk").strip(),
+            "a commit": place.git("rev-parse", "HEAD~2").strip(),
+        }
+        oid = oids.get(name) or ids(place, "risk")[name]
+        self.hurt(place, oid, how)
+
+        found = doctor(place)
+
+        code = "GMS070" if how == "missing" else "GMS071"
+        assert any(fault.code == code and oid in fault.what for fault in found.faults)
+        fixed = doctor(place, fix=True)
+        assert said(fixed) == said(found)
+
+    def test_an_index_of_a_pack(self, place: Place) -> None:
+        place.git("gc", "--quiet")
+        (index,) = place.file(".git/objects/pack/x").parent.glob("*.idx")
+        index.chmod(0o644)
+        data = bytearray(index.read_bytes())
+        data[-30] ^= 1
+        index.write_bytes(data)
+        assert "GMS071" in {fault.code for fault in doctor(place).faults}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_is_damaged_is_named_with_the_next_step(place: Place, seed: int) -> None:
+    """One bit, a beginning, nothing, or no file at all, anywhere in the git directory."""
+    print(f"seed {seed}")
+    random = Random(seed)  # noqa: S311 - to be had again
+    if seed % 2:
+        place.git("gc", "--quiet")
+    kept = (".git/HEAD", ".git/config", ".git/hooks")  # without those it is no repository
+    files = [
+        path
+        for path in sorted(place.path.glob(".git/**/*"))
+        if path.is_file() and path.stat().st_size
+        if not path.relative_to(place.path).as_posix().startswith(kept)
+    ]
+    file = random.choice(files)
+    data = bytearray(file.read_bytes())
+    place_in_it = random.randrange(len(data))
+    data[place_in_it] ^= 1 << random.randrange(8)
+    content = (bytes(data), bytes(data[:place_in_it]), b"", None)[seed % 4]
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+
+    found = doctor(place)
+
+    assert all(fault.mend for fault in found.faults)
+    fixed = doctor(place, fix=True)
+    assert all(fault.mend for fault in fixed.faults)
+    assert len(fixed.faults) <= len(found.faults)
+    again = doctor(place, fix=True)
+    assert (again.repaired, said(again)) == ((), said(fixed))
+
+
+def test_a_line_of_packed_refs_that_is_none(place: Place) -> None:
+    place.git("pack-refs", "--all")
+    file = place.file(".git/packed-refs")
+    file.write_text(file.read_text() + "nonsense\n")
+    for fix in (False, True):
+        assert ("GMS077", "packed-refs") in codes(doctor(place, fix=fix))
+    assert file.read_text().endswith("nonsense\n")
+
+
+class TestWithoutGuessing:
+    """What could be meant otherwise is named, and left."""
+
+    def left(self, place: Place) -> Diagnosis:
+        """What the doctor finds and does not touch."""
+        found = doctor(place)
+        before = image(place.path)
+        fixed = doctor(place, fix=True)
+        lock = str(place.path / ".git/gitmodelstore/lock")
+        changed = {name for name, held in image(place.path).items() if before.get(name) != held}
+        assert changed <= {lock, str(place.path / ".git/gitmodelstore")}
+        assert (said(fixed), fixed.repaired) == (said(found), ())
+        return found
+
+    def test_a_tag_beside_the_branch_with_another_folder(self, place: Place) -> None:
+        squash(place)
+        place.file(f"{CHURN}/README.md").write_text("# another\n")
+        place.git("add", "--all")
+        place.git("commit", "--quiet", "--amend", "-m", "churn 1.3.0 (#7)")
+
+        found = self.left(place)
+
+        assert plain(said(found), place) == [
+            "refs/tags/churn@v1.3.0: stands on X, which the store's branch does not hold; "
+            "X brought churn 1.3.0, another folder [GMS052]"
+        ]
+        assert found.faults[0].mend == (
+            "take it from a sound clone, or: git tag -d churn@v1.3.0 && gms doctor --fix"
+        )
+
+    def test_a_tag_of_a_proposal(self, place: Place) -> None:
+        place.git("switch", "--quiet", "--create", "proposal")
+        new_version()(place)
+        place.commit("propose churn 1.3.0")
+        place.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0")
+        place.git("switch", "--quiet", "main")
+
+        assert codes(self.left(place)) == [("GMS052", "refs/tags/churn@v1.3.0")]
+
+    def test_a_tag_on_another_commit_of_the_branch(self, place: Place) -> None:
+        place.git("tag", "-d", "churn@v1.0.0")
+        place.git("tag", "-a", "-m", "churn 1.0.0", "churn@v1.0.0", "HEAD")
+
+        found = self.left(place)
+
+        assert codes(found) == [("GMS052", "refs/tags/churn@v1.0.0")]
+        assert found.faults[0].mend == (
+            "take it from a sound clone, or: git tag -d churn@v1.0.0 && gms doctor --fix"
+        )
+        place.git("tag", "-d", "churn@v1.0.0")
+        assert doctor(place, fix=True).is_sound
+
+    @pytest.mark.parametrize("name", ["v1", "churn@v9.0.0", "churn@v1.0.0"])
+    def test_other_tags(self, place: Place, name: str) -> None:
+        place.git("tag", "--force", name, "HEAD")
+        (code,) = {fault.code for fault in self.left(place).faults}
+        assert code == ("GMS055" if name == "v1" else "GMS051")
+
+    def test_two_holders(self, place: Place) -> None:
+        place.edit(
+            "registry.json",
+            lambda held: held["models"]["churn"]["1.2.0"].update(status="production"),
+        )
+        place.commit("two in production")
+
+        found = self.left(place)
+
+        assert said(found) == [
+            "registry.json: churn has 2 versions in production: 1.2.0, 1.1.0 [GMS041]"
+        ]
+        assert found.faults[0].mend == "gms promote MODEL@VERSION STATUS, for the one that is meant"
+        Store.open(place.path, durable=False).promote("churn@1.1.0", "production")
+        assert doctor(place).is_sound
+
+    @pytest.mark.parametrize("what", ["a commit's index", "young", "young file"])
+    def test_what_may_be_in_use(self, place: Place, what: str) -> None:
+        if what == "young":
+            place.file(".git/refs/heads/main.lock").write_text("")
+            assert doctor(place).is_sound
+            return
+        if what == "young file":
+            place.file(".git/objects/tmp_obj_1").write_text("half")
+            assert self.left(place).is_sound
+            return
+        an_hour_ago = time.time() - 3600
+        for name in ("index.lock", "COMMIT_EDITMSG"):
+            place.file(f".git/{name}").write_text("")
+            age(place.file(f".git/{name}"), an_hour_ago)
+        found = doctor(place)
+        assert said(found) == [
+            "index.lock: a commit may be waiting for its message in an editor [GMS073]"
+        ]
+        doctor(place, fix=True)
+        assert place.file(".git/index.lock").exists()
+
+    def test_uncommitted_work(self, place: Place) -> None:
+        place.file(f"{CHURN}/README.md").write_text("# mine\n")
+        place.file("notes.txt").write_text("mine")
+        place.git("add", f"{CHURN}/README.md")
+        place.git("tag", "-d", "churn@v1.0.0")
+        fixed = doctor(place, fix=True)
+        assert fixed.is_sound
+        assert len(fixed.repaired) == 1
+        assert place.git("status", "--porcelain") == f"M  {CHURN}/README.md\n?? notes.txt\n"
+
+    def test_work_in_the_way_of_a_work_tree_that_is_behind(self, place: Place) -> None:
+        fall_behind(place)
+        place.file("registry.json").write_text("mine")
+
+        fixed = doctor(place, fix=True)
+
+        assert [fault.code for fault in fixed.faults] == ["GMS075"]
+        assert "uncommitted changes" in fixed.notes[0]
+        assert place.file("registry.json").read_text() == "mine"
+
+    def test_a_staged_edit_that_would_take_versions_back(self, place: Place) -> None:
+        place.edit("registry.json", lambda held: held["models"].pop("risk"))
+        place.git("add", "registry.json")
+
+        found = self.left(place)
+
+        assert plain(said(found), place) == [
+            "PLACE: what is staged there would take back risk 1.0.0 [GMS075]"
+        ]
+
+    def test_a_branch_of_which_nobody_knows_where_it_stood(self, place: Place) -> None:
+        empty_branch(place)
+        shutil.rmtree(place.path / ".git/logs")
+        found = self.left(place)
+        assert plain(said(found), place) == ["refs/heads/main: holds no id [GMS077]"]
+        assert found.faults[0].mend == (
+            "git update-ref refs/heads/main COMMIT, where another clone has it"
+        )
+
+    def test_a_branch_of_which_an_unfinished_write_knows(self, place: Place) -> None:
+        die_before_the_tag(place)
+        new = place.git("rev-parse", "HEAD").strip()[:12]
+        empty_branch(place)
+        shutil.rmtree(place.path / ".git/logs")
+        fixed = doctor(place, fix=True)
+        assert fixed.is_sound
+        assert fixed.repaired[0] == (
+            f"set refs/heads/main to {new}, where the unfinished write says that it stood"
+        )
+
+    def test_hooks_in_a_folder_that_others_share(self, place: Place, tmp_path: Path) -> None:
+        place.git("config", "core.hooksPath", str(tmp_path))
+        found = doctor(place)
+        assert (found.faults, found.notes) == (
+            (),
+            (
+                f"core.hooksPath is '{tmp_path}', which other repositories may share; "
+                "whether the hooks there call ours cannot be seen from here",
+            ),
+        )
+        assert doctor(place, fix=True).is_sound
+        assert list(tmp_path.glob("pre-*")) == []
+
+
+class TestKnownElsewhere:
+    """What can be had back exactly is not made anew."""
+
+    def test_a_tag_that_packed_refs_has(self, place: Place) -> None:
+        place.git("pack-refs", "--all")
+        before = tags(place)
+        oid = place.git("rev-parse", "churn@v1.1.0")
+        empty_tag(place)
+
+        fixed = doctor(place, fix=True)
+
+        assert fixed.repaired == ("removed an empty refs/tags/churn@v1.1.0, which packed-refs has",)
+        assert (place.git("rev-parse", "churn@v1.1.0"), tags(place)) == (oid, before)
+
+    @pytest.mark.parametrize("lose", [delete_tag, empty_tag])
+    def test_a_tag_whose_object_is_still_there(self, place: Place, lose) -> None:
+        oid = place.git("rev-parse", "churn@v1.1.0")
+        lose(place)
+        doctor(place, fix=True)
+        assert place.git("rev-parse", "churn@v1.1.0") == oid
+
+    def test_a_tag_whose_object_is_gone_names_the_manifest(self, place: Place) -> None:
+        oid = place.git("rev-parse", "churn@v1.1.0").strip()
+        delete_tag(place)
+        object_file(place, oid).unlink()
+        doctor(place, fix=True)
+        digest = hashlib.sha256(
+            place.git("show", f"churn@v1.1.0:{CHURN}/manifest.json").encode()
+        ).hexdigest()
+        said = place.git("for-each-ref", "--format=%(contents)", "refs/tags/churn@v1.1.0")
+        assert said.strip() == f"churn 1.1.0\n\nManifest-SHA256: {digest}"
+
+    def test_a_tag_of_a_version_with_a_broken_folder_is_not_set(self, place: Place) -> None:
+        new_version()(place)
+        place.file(f"{CHURN}/pipeline.joblib").write_bytes(b"other")
+        place.commit("churn 1.3.0, broken")
+        fixed = doctor(place, fix=True)
+        assert ("GMS050", "refs/tags/churn@v1.3.0") in codes(fixed)
+        assert "churn@v1.3.0" not in tags(place)
+
+
+class TestRegistry:
+    """Rebuilt from the last that can be read, and from what history introduced."""
+
+    def statuses(self, place: Place) -> dict:
+        return json.loads(place.git("show", "HEAD:registry.json"))["models"]
+
+    def test_a_merge_that_was_left_in_conflict(self, place: Place) -> None:
+        """Both sides registered; somebody committed the marks of the conflict."""
+        place.git("switch", "--quiet", "--create", "side")
+        place.git("config", "store.branch", "side")
+        place.register("leavers")
+        place.register("leavers", pipeline=None, custom={"n": 1})
+        place.git("config", "--unset", "store.branch")
+        place.git("switch", "--quiet", "main")
+        place.register("risk", custom={"n": 2})
+        place.try_git("merge", "--quiet", "--no-edit", "-X", "ours", "side")
+        place.file("registry.json").write_text("<<<<<<< HEAD\n")
+        place.git("add", "--all")
+        place.git("commit", "--quiet", "--amend", "--no-edit")
+        assert len(place.git("rev-parse", "HEAD^@").split()) == 2
+
+        fixed = doctor(place, fix=True)
+
+        assert (said(fixed), fixed.notes) == ([], ())
+        found = self.statuses(place)
+        assert {model: list(held) for model, held in found.items()} == {
+            "churn": ["1.2.0", "1.1.0", "1.0.0"],
+            "leavers": ["1.0.1", "1.0.0"],
+            "risk": ["1.1.0", "1.0.0"],
+        }
+        assert found["churn"]["1.1.0"] == {"status": "production"}
+        assert [fault.code for fault in fixed.past] == ["GMS011"]
+        assert Store.open(place.path).verify().is_sound
+
+    def test_a_lost_holder_does_not_oust_the_present_one(self, place: Place) -> None:
+        def lose(held: dict) -> None:
+            del held["models"]["churn"]["1.1.0"]
+            held["models"]["churn"]["1.2.0"]["status"] = "production"
+
+        place.edit("registry.json", lose)
+        place.commit("lose the holder")
+
+        fixed = doctor(place, fix=True)
+
+        assert fixed.repaired == ("churn 1.1.0 is back in registry.json as archived",)
+        assert str(Store.open(place.path).version("churn").version) == "1.2.0"
+
+    def test_another_form(self, place: Place) -> None:
+        held = json.loads(place.file("registry.json").read_text())
+        place.file("registry.json").write_text(json.dumps(held))
+        place.commit("in one line")
+        before = self.statuses(place)
+
+        assert [fault.code for fault in doctor(place).faults] == ["GMS011"]
+        assert doctor(place, fix=True).is_sound
+        assert self.statuses(place) == before
+
+    def test_the_server_accepts_what_was_rebuilt(self, place: Place) -> None:
+        place.edit("registry.json", lambda held: held["models"]["churn"].pop("1.0.0"))
+        place.commit("lose one")
+        doctor(place, fix=True)
+        # Only the lost version is a fault, of the commit that lost it: history stays.
+        assert place.by_range("origin/main") == [("GMS030", "registry.json")]
+        assert place.by_range("HEAD~1") == []
+
+    def test_an_edit_in_the_work_tree_is_in_the_way(self, place: Place) -> None:
+        break_registry(place)
+        place.file("registry.json").write_text("being mended\n")
+        fixed = doctor(place, fix=True)
+        assert [fault.code for fault in fixed.faults] == ["GMS011"]
+        assert fixed.notes[0].startswith("registry.json was not rebuilt: uncommitted changes in")
+        assert place.file("registry.json").read_text() == "being mended\n"
+
+    def test_a_bare_store(self, place: Place) -> None:
+        break_registry(place)
+        place.git(
+            "config", "--file", str(place.shared / "config"), "receive.denyCurrentBranch", "x"
+        )
+        subprocess.run(
+            ["git", "fetch", "--quiet", str(place.path), "+main:main"], cwd=place.shared, check=True
+        )
+        before = image(place.shared)
+        assert codes(doctor(place.shared)) == [("GMS011", "registry.json")]
+        assert image(place.shared) == before
+        fixed = doctor(place.shared, fix=True)
+        assert (said(fixed), fixed.repaired) == ([], ("rebuilt registry.json from the history",))
+
+
+class TestHistory:
+    """What a commit got wrong and a later one put right is no fault any more."""
+
+    def test_a_foreign_file_that_was_taken_out(self, place: Place) -> None:
+        place.file("notes.txt").write_text("x")
+        place.commit("notes")
+        assert codes(doctor(place)) == [("GMS001", "notes.txt")]
+        place.file("notes.txt").unlink()
+        place.commit("no notes")
+
+        found = doctor(place)
+
+        assert found.is_sound
+        assert [(fault.code, fault.path) for fault in found.past] == [("GMS001", "notes.txt")]
+        assert place.by_command("validate") == [("GMS001", "notes.txt")]
+
+    def test_a_folder_that_was_restored(self, place: Place) -> None:
+        place.file(f"{CHURN}/README.md").write_text("# mine\n")
+        place.commit("in place")
+        assert ("GMS033", CHURN) in codes(doctor(place))
+        place.git("restore", "--source=churn@v1.2.0", "--staged", "--worktree", "--", CHURN)
+        place.commit("restored")
+        assert doctor(place).is_sound
+
+    def test_a_broken_version_until_it_is_withdrawn(self, place: Place) -> None:
+        new_version()(place)
+        place.file(f"{CHURN}/README.md").unlink()
+        place.commit("churn 1.3.0 without a card")
+        assert ("GMS020", f"{CHURN}/README.md") in codes(doctor(place))
+        store = Store.open(place.path, durable=False)
+        assert str(store.register_folder(place.path / CHURN)) == "churn 1.3.1"
+        assert ("GMS020", f"{CHURN}/README.md") in codes(doctor(place))
+        assert {fault.mend for fault in doctor(place).faults} == {
+            "gms withdraw churn@1.3.0",
+            "no tag is set on a faulty version: gms withdraw churn@1.3.0",
+        }
+        store.withdraw("churn@1.3.0")
+        assert codes(doctor(place)) == []
+
+
+class TestProposals:
+    """After a host has squashed or rebased a proposal."""
+
+    @pytest.mark.parametrize("tagged", [True, False], ids=["tagged", "untagged"])
+    @pytest.mark.parametrize("how", ["squash", "rebase"])
+    def test_the_tags_of_what_it_brought_in_can_be_pushed(
+        self, place: Place, how: str, tagged: bool
+    ) -> None:
+        place.git("switch", "--quiet", "--create", "proposal")
+        new_version()(place)
+        place.commit("propose churn 1.3.0")
+        if tagged:
+            place.git("tag", "-a", "-m", "churn 1.3.0\n\nmine", "churn@v1.3.0")
+        place.git("switch", "--quiet", "main")
+        place.register("risk", custom={"meanwhile": True})
+        if how == "squash":
+            place.git("merge", "--quiet", "--squash", "proposal")
+            place.git("commit", "--quiet", "-m", "churn 1.3.0 (#7)")
+        else:
+            place.git("rebase", "--quiet", "main", "proposal")
+            place.git("switch", "--quiet", "main")
+            place.git("merge", "--quiet", "--ff-only", "proposal")
+        assert codes(doctor(place)) == [
+            ("GMS052" if tagged else "GMS050", "refs/tags/churn@v1.3.0")
+        ]
+
+        assert doctor(place, fix=True).is_sound
+
+        assert tags(place)["churn@v1.3.0"] == place.git("rev-parse", "HEAD").strip()
+        message = place.git("for-each-ref", "--format=%(contents)", "refs/tags/churn@v1.3.0")
+        assert message.startswith("churn 1.3.0\n\nmine\n\nManifest-" if tagged else "churn 1.3.0\n")
+        assert place.by_command("validate") == []
+        done = place.try_git("push", "--atomic", "origin", "main", "refs/tags/*")
+        assert done.returncode == 0, done.stderr
+
+
+class TestSurroundings:
+    """Who else is there."""
+
+    def test_a_living_writer_is_no_dead_one(self, place: Place) -> None:
+        die_before_the_tag(place)
+        with lock.exclusive(place.path / ".git", wait_seconds=0):
+            assert "GMS072" not in {fault.code for fault in doctor(place).faults}
+            with pytest.raises(StoreBusy):
+                Store(Repository.open(place.path), wait_seconds=0).doctor(fix=True)
+        assert "GMS072" in {fault.code for fault in doctor(place).faults}
+
+    def test_a_linked_work_tree(self, place: Place, tmp_path: Path) -> None:
+        place.git("switch", "--quiet", "--create", "mine")
+        linked = tmp_path / "linked"
+        place.git("worktree", "add", "--quiet", str(linked), "main")
+        there = Place(linked, place.shared)
+        fall_behind(there)
+        held = place.file(".git/worktrees/linked/index.lock")
+        held.write_text("")
+        age(held)
+
+        found = doctor(place)
+
+        assert codes(found) == [
+            ("GMS073", "worktrees/linked/index.lock"),
+            ("GMS075", str(linked)),
+        ]
+        assert doctor(place, fix=True).is_sound
+        assert there.git("status", "--porcelain") == ""
+
+    def test_a_repository_of_something_else(self, tmp_path: Path) -> None:
+        subprocess.run(["git", "init", "--quiet", "-b", "main", tmp_path / "code"], check=True)
+        before = image(tmp_path / "code")
+        with pytest.raises(NotAStore) as caught:
+            _unopened(tmp_path / "code").doctor(fix=True)
+        assert str(caught.value) == (f"'{tmp_path / 'code'}' is no model store, and never was one")
+        assert image(tmp_path / "code") == before
+
+    def test_many_loose_objects(self, place: Place, monkeypatch) -> None:
+        monkeypatch.setattr(leftovers, "MANY_LOOSE", 10)
+        (note,) = doctor(place).notes
+        assert re.fullmatch(
+            r"\d+ loose objects: `git gc` packs them, and prunes nothing young", note
+        )
+
+    def test_a_large_file_that_is_not_here(self, place: Place) -> None:
+        place.file("modelstore.toml").write_text(
+            'schema = "1.0"\n\n[storage]\nlfs_threshold = "1 KiB"\n'
+        )
+        place.commit("small threshold")
+        place.register(version="1.6.0")
+        for path in place.file(".git/lfs/objects/x").parent.rglob("*"):
+            if path.is_file():
+                path.unlink()
+        found = doctor(place)
+        assert codes(found) == [("GMS024", f"{CHURN}/pipeline.joblib")]
+        assert found.faults[0].mend == "git lfs fetch --all REMOTE"
+        place.git("tag", "-d", "churn@v1.6.0")
+        assert doctor(place, fix=True).repaired[0].startswith("set tag churn@v1.6.0 on ")
+
+
+class TestCommand:
+    """`gms doctor`."""
+
+    def gms(self, place: Place, *args: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "gitmodelstore.cli.main", *args]
+        return subprocess.run(command, cwd=place.path, capture_output=True, text=True)
+
+    def test_it_says_what_it_finds_and_does(self, place: Place) -> None:
+        delete_tag(place)
+        commit = place.git("log", "--format=%H", "--grep=register churn 1.1.0").strip()[:12]
+
+        done = self.gms(place, "doctor")
+        assert (done.returncode, done.stdout, done.stderr) == (
+            1,
+            f"{commit}: refs/tags/churn@v1.1.0: is missing: churn 1.1.0 has no tag [GMS050]\n"
+            "    gms doctor --fix\n",
+            "note: 1 fault\n",
+        )
+        done = self.gms(place, "doctor", "--fix")
+        assert (done.returncode, done.stdout, done.stderr) == (
+            0,
+            f"set tag churn@v1.1.0 on {commit}, which introduced it\n",
+            "note: nothing is wrong any more\n",
+        )
+        done = self.gms(place, "doctor", "--fix")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "note: nothing is wrong\n")
+
+    def test_as_json(self, place: Place) -> None:
+        lose_versions(place)
+        place.git("tag", "v1")
+        done = self.gms(place, "--json", "doctor", "--fix")
+        document = json.loads(done.stdout)
+        assert (done.returncode, document["sound"], document["notes"]) == (1, False, [])
+        assert [fault["code"] for fault in document["faults"]] == ["GMS055"]
+        assert [fault["code"] for fault in document["past"]] == ["GMS030", "GMS030"]
+        assert document["repaired"] == BREAKS[lose_versions][1]
+
+    def test_a_store_that_cannot_be_opened(self, place: Place) -> None:
+        empty_branch(place)
+        assert self.gms(place, "list").returncode == 128
+        assert self.gms(place, "-C", CHURN, "doctor", "--fix").returncode == 0
+        assert self.gms(place, "list").returncode == 0
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_doctor_finds_what_the_judge_does_and_loses_nothing(place: Place, case: Case) -> None:
+    case.edit(place)
+    place.commit(case.name)
+    versions = _versions(place)
+
+    found = doctor(place)
+
+    assert set(case.of_branch) <= set(codes(found))
+    assert all(fault.mend for fault in found.faults)
+    doctor(place, fix=True)
+    assert _versions(place) >= versions
+
+
+def _versions(place: Place) -> set[str]:
+    """The versions that the commits of the branch hold, as tags name them."""
+    return {name for name in tags(place) if place.git("merge-base", name, "main")}
