@@ -139,6 +139,34 @@ class Store:
         return store
 
     @classmethod
+    def clone(
+        cls,
+        url: str,
+        path: str | Path,
+        *,
+        meter: bool = False,
+        notify: Notify | None = None,
+        **settings: Any,
+    ) -> Store:
+        """Clone a shared store, with git's drivers and hooks as `init` sets them up.
+
+        Args:
+            url: where it is, as git takes it.
+            path: where to; a new folder, or an empty one.
+            meter: whether git shows on the standard error how far it is.
+            notify, settings: as for the class.
+
+        Raises:
+            InvalidInput: the url is none, or `path` holds something.
+            GitFailed: git could not clone it.
+            NotAStore: it is a repository of something else; nothing is left.
+        """
+        from gitmodelstore.operations.clone import clone
+
+        repository = clone(url, Path(path), notify or _silent, meter=meter)
+        return cls(repository, notify=notify, **settings)
+
+    @classmethod
     def open(cls, path: str | Path | None = None, **settings: Any) -> Store:
         """Open a store.
 

@@ -39,6 +39,13 @@ class Entry(NamedTuple):
 
 COMMANDS = (
     Entry("init", START, "make a model store", "gms init"),
+    Entry(
+        "clone",
+        START,
+        "copy a shared store, ready to work in",
+        "gms clone ssh://server/srv/models.git",
+        everyday=False,
+    ),
     Entry("demo", START, "a model's whole life, tried on real data", "gms demo"),
     Entry(
         "register",

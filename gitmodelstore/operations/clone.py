@@ -1,0 +1,61 @@
+"""A copy of a shared store, with the drivers and hooks that a clone of plain git lacks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from gitmodelstore.errors import InvalidInput, NotAStore
+from gitmodelstore.operations.discover import is_store
+from gitmodelstore.operations.init import DRIVERS
+from gitmodelstore.plumbing import hooks, remotes
+from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.values.layout import REGISTRY
+
+
+def clone(url: str, path: Path, notify: Callable[[str], None], *, meter: bool) -> Repository:
+    """Clone a store and return the copy.
+
+    Args:
+        url: where the shared store is, as git takes it.
+        path: where to; a new folder, or an empty one.
+        notify: is told what could not be done besides.
+        meter: whether git shows how far it is.
+
+    Raises:
+        InvalidInput: the url is none, or `path` holds something.
+        GitFailed: git could not clone it.
+        NotAStore: it is a repository of something else; nothing is left.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InvalidInput(
+            f"'{path}' is there already", hint="name a new folder: gms clone URL PATH"
+        )
+    was_there = path.exists()
+    remotes.clone(url, path, meter=meter)
+    repository = _on_its_branch(Repository.open(path))
+    if not is_store(repository):
+        shutil.rmtree(path)
+        if was_there:
+            path.mkdir()
+        raise NotAStore(
+            f"'{url}' is no model store: no {REGISTRY} on its branch",
+            hint="clone other repositories with `git clone`",
+        )
+    repository.configure(DRIVERS)
+    try:
+        hooks.install(repository)
+    except InvalidInput as error:
+        notify(f"its hooks were not installed: {error}")
+    return repository
+
+
+def _on_its_branch(repository: Repository) -> Repository:
+    """Return a clone that takes the branch on which it stands for the store's."""
+    said = (repository.git_dir / "HEAD").read_text().strip()
+    branch = said.removeprefix("ref: ")
+    if branch in (repository.branch, said):
+        return repository
+    repository.configure({"store.branch": branch.removeprefix("refs/heads/")})
+    return Repository.open(repository.work_tree or repository.git_dir)

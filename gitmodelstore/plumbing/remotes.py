@@ -1,0 +1,62 @@
+"""Other repositories, reached through the system's git.
+
+Whatever comes from outside stands behind `--`, and is looked at before: git takes a url
+that begins with a dash for an option, and one with `::` for a program to start.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from gitmodelstore.errors import GitFailed, InvalidInput
+from gitmodelstore.plumbing import git
+
+
+def check_url(url: str) -> str:
+    """Return `url` if git may be handed it.
+
+    Raises:
+        InvalidInput: it would be taken for something else than the place of a repository.
+    """
+    if not url or url.startswith("-") or "::" in url or not url.isprintable():
+        raise InvalidInput(
+            f"{url!a} is no place of a repository",
+            hint="name a path, or a url such as ssh://server/srv/models.git",
+        )
+    return url
+
+
+def clone(url: str, path: Path, *, meter: bool) -> None:
+    """Clone a repository, with its branches and tags, into a new or empty folder.
+
+    Args:
+        url: where from.
+        path: where to.
+        meter: whether git shows how far it is, on the standard error.
+
+    Raises:
+        InvalidInput: as in `check_url`.
+        GitFailed: git could not; nothing is left.
+    """
+    shown = ("--progress",) if meter else ("--quiet",)
+    command = git.command(
+        "clone", *shown, "--no-recurse-submodules", "--", check_url(url), str(path)
+    )
+    done = subprocess.run(
+        command,
+        env=git.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=None if meter else subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stderr or b"").decode(errors="replace").strip().splitlines()
+        reason = next((line for line in said if line.startswith("fatal: ")), "see above")
+        raise GitFailed(
+            f"cannot clone '{url}': {reason.removeprefix('fatal: ')}",
+            command="git clone",
+            stderr="\n".join(said),
+            hint="check the place, and your right to read it, with `git ls-remote`",
+        )

@@ -1,0 +1,92 @@
+"""`clone` leaves a store that is ready to work in, or nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore import Store
+from gitmodelstore.errors import GitFailed, InvalidInput, NotAStore
+
+from .conftest import Place
+
+
+def test_a_copy_has_versions_tags_drivers_and_hooks(place: Place, tmp_path: Path) -> None:
+    store = Store.clone(str(place.shared), tmp_path / "copy", durable=False)
+
+    assert [str(version.version) for version in store.versions("churn")] == [
+        "1.2.0",
+        "1.1.0",
+        "1.0.0",
+    ]
+    assert store.validate() == ()
+    assert store.doctor().faults == ()
+    copy = Place(store.path, place.shared)
+    copy.register()
+    assert copy.by_pre_push("main") == [("GMS050", "refs/tags/churn@v1.3.0")]
+    done = copy.try_git("push", "--atomic", "origin", "main", "churn@v1.3.0")
+    assert done.returncode == 0, done.stderr
+
+
+def test_over_ssh_like_urls_and_the_command(place: Place, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gitmodelstore.cli.main", "clone", f"file://{place.shared}"]
+
+    done = subprocess.run(command, cwd=tmp_path / "clone" / "..", capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path}/shared\n", "")
+
+
+def test_a_store_on_another_branch(place: Place, tmp_path: Path) -> None:
+    place.git("-C", str(place.shared), "branch", "--move", "main", "models")
+
+    store = Store.clone(str(place.shared), tmp_path / "copy")
+
+    assert store.setting("store.branch") == "models"
+    assert len(store.versions("churn")) == 3
+
+
+@pytest.mark.parametrize("url", ["--upload-pack=touch hacked", "ext::sh -c touch% hacked", ""])
+def test_a_url_that_is_an_option_or_a_program(tmp_path: Path, url: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Store.clone(url, tmp_path / "copy")
+
+    assert str(caught.value) == f"{url!a} is no place of a repository"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(GitFailed) as caught:
+        Store.clone(str(tmp_path / "nowhere"), tmp_path / "copy")
+
+    assert str(caught.value) == (
+        f"cannot clone '{tmp_path}/nowhere': repository '{tmp_path}/nowhere' does not exist"
+    )
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_repository_of_something_else_is_not_kept(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "code")], check=True)
+    commit = ["git", "commit", "--quiet", "--allow-empty", "-m", "x"]
+    subprocess.run(commit, cwd=tmp_path / "code", check=True)
+
+    with pytest.raises(NotAStore) as caught:
+        Store.clone(str(tmp_path / "code"), tmp_path / "copy")
+
+    assert str(caught.value) == (
+        f"'{tmp_path}/code' is no model store: no registry.json on its branch"
+    )
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_folder_that_holds_something_is_left_alone(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "mine").write_text("x")
+
+    with pytest.raises(InvalidInput) as caught:
+        Store.clone(str(place.shared), tmp_path / "copy")
+
+    assert str(caught.value) == f"'{tmp_path}/copy' is there already"
+    assert [path.name for path in (tmp_path / "copy").iterdir()] == ["mine"]
