@@ -155,6 +155,8 @@ class TestApprove:
             "when": "2026-04-01T09:30:00Z",
             "who": "Grace Hopper <grace@example.org>",
             "why": None,
+            "replay": None,
+            "override": None,
         }
 
         said = json.loads(gms("approve", "leave@1.0.0", "production", "--json").stdout)

@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,13 +37,14 @@ def mounted(folder: Path, options: str) -> bool:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, of 3 MB."""
-    folder = tmp_path / "disk"
-    if not mounted(folder, "size=3m,nr_inodes=3000"):
-        pytest.skip("only root may mount a small file system to fill up")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+def small_disk() -> Iterator[Path]:
+    """A file system of its own, of 3 MB; not where another run of pytest would tidy up."""
+    with tempfile.TemporaryDirectory(prefix="gitmodelstore-disk-") as name:
+        folder = Path(name, "disk")
+        if not mounted(folder, "size=3m,nr_inodes=3000"):
+            pytest.skip("only root may mount a small file system to fill up")
+        yield folder
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def do(store: Store, what: str, pipeline: object) -> None:
