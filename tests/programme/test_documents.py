@@ -100,8 +100,8 @@ class TestManifests:
 
     @pytest.mark.long
     def test_many_of_both(self, faulty, tell, seed):
-        accepted = try_many(tables.manifests(), self.accepted, seed, 5000)
-        refused = try_many(faulty, self.refused, seed, 5000)
+        accepted = try_many(tables.manifests(), self.accepted, seed, 2000)
+        refused = try_many(faulty, self.refused, seed, 2000)
         tell(accepted=accepted.total(), refused=refused.total(), kinds_of_violation=len(refused))
 
     def test_a_kind_of_field_that_nobody_knows_here_is_told(self):
@@ -251,6 +251,6 @@ class TestRegistries:
 
     @pytest.mark.long
     def test_many_of_both(self, tell, seed):
-        accepted = try_many(registries(), self.accepted, seed, 5000)
-        refused = try_many(faulty_registries(), self.refused, seed, 5000)
+        accepted = try_many(registries(), self.accepted, seed, 2000)
+        refused = try_many(faulty_registries(), self.refused, seed, 2000)
         tell(accepted=accepted.total(), refused=refused.total(), kinds_of_violation=len(refused))

@@ -252,4 +252,4 @@ def test_four_lives_of_two_hundred_steps(tmp_path, fitted, refitted, X_test, tel
 
 @pytest.mark.long
 def test_many_long_lives(tmp_path, fitted, refitted, X_test, tell, seed):
-    live(tmp_path, (fitted, refitted), X_test, tell, seed, lives=20, steps=500)
+    live(tmp_path, (fitted, refitted), X_test, tell, seed, lives=10, steps=400)
