@@ -32,6 +32,7 @@ from gitmodelstore.values.version import Version
 
 # Files whose size their format does not bound; beyond it a host's page would not show them.
 MOST_BYTES = {CARD: 2**20, REQUIREMENTS: 2**20, INSTALLED: 2**20, CODE_DIFF: 2**24}
+UNLIMITED = 2**63
 _ALWAYS = frozenset({MANIFEST, PIPELINE, CARD, ATTRIBUTES})
 
 
@@ -118,6 +119,8 @@ class FolderJudge:
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
+        most = objects.setting("modelstore.maxFileBytes") or ""
+        self._most_bytes = int(most) if most.isdigit() else UNLIMITED
         self._unreadable: dict[str, FormatError] = {}
         self._found: dict[tuple[str, str], list[Fault]] = {}
 
@@ -191,9 +194,10 @@ class FolderJudge:
         return self._objects.content(entry.oid, f"{where}/{ATTRIBUTES}") if entry else None
 
     def _size_faults(self, where: str, plain: Mapping[str, Entry]) -> Iterator[Fault]:
-        for name, most in MOST_BYTES.items():
-            if name in plain:
-                size = self._objects.size(plain[name].oid, f"{where}/{name}")
+        for name, entry in plain.items():
+            most = min(MOST_BYTES.get(name, self._most_bytes), self._most_bytes)
+            if most < UNLIMITED:
+                size = self._objects.size(entry.oid, f"{where}/{name}")
                 if size > most:
                     what = f"{size:,} bytes, more than {most:,}"
                     yield Fault("GMS005", f"{where}/{name}", what)

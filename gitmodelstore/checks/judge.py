@@ -17,6 +17,7 @@ from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.checks.folder import FolderJudge
 from gitmodelstore.checks.history import ancestors, first_parents, folder_before, has_held
 from gitmodelstore.checks.judged import policies, registries
+from gitmodelstore.checks.mending import mend_of
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.registry import registry_faults
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
@@ -93,7 +94,7 @@ class Judge:
             found.append(Fault("GMS071", error.path, str(error), mend=error.hint or ""))
         except SignatureError as error:
             found.append(Fault("GMS061", "", str(error), mend=error.hint or ""))
-        return [replace(fault, commit=step.oid) for fault in found]
+        return [replace(fault, mend=mend_of(fault), commit=step.oid) for fault in found]
 
     def registry(self, root: str) -> Registry:
         """Return the registry of a root tree without judging its form; an empty one without it."""

@@ -79,10 +79,11 @@ def _manifest_faults(
     held = folder_names(judge.objects, root).get(model)
     entry = judge.objects.entries(held.oid).get(MANIFEST) if held else None
     if entry is None or entry.mode != PLAIN_FILE:
-        yield Fault("GMS020", ref, f"there is no manifest of {model} {version} at its commit")
+        what = f"there is no manifest of {model} {version} at its commit"
+        yield Fault("GMS020", ref, what, mend=f"git tag -d -- '{tag.name}'")
         return
     said = digest_in(tag.message)
     found = hashlib.sha256(judge.objects.content(entry.oid, MANIFEST)).hexdigest()
     if said is not None and said != found:
         what = f"names the manifest {said[:12]}, at its commit stands {found[:12]}"
-        yield Fault("GMS054", ref, what)
+        yield Fault("GMS054", ref, what, mend=f"git tag -d -- '{tag.name}' && gms doctor --fix")

@@ -112,7 +112,8 @@ def _push_faults(
     judge = _judge(objects, is_advice=is_advice)
     new = [update.new for update in updates if update.new != NOTHING]
     commits = _listed(objects, new, known)
-    most = int(objects.setting("modelstore.maxCommits") or MOST_COMMITS)
+    said = objects.setting("modelstore.maxCommits") or ""
+    most = int(said) if said.isdigit() else MOST_COMMITS
     if len(commits) > most:
         mend = "push it in parts, or let the server's owner set modelstore.maxCommits"
         what = f"{len(commits):,} commits in one push, at most {most:,}"
@@ -199,11 +200,12 @@ def _ref_faults(objects: CatFile, update: Update, branch: str) -> Iterator[Fault
             yield Fault("GMS053", ref, f"would be {verb}; tags of a store stay", mend=mend)
         elif version_of(ref.removeprefix(_TAGS)) is None:
             what = "is no tag of a version, as churn@v1.4.0; other tags a store does not have"
-            yield Fault("GMS055", ref, what)
+            yield Fault("GMS055", ref, what, mend="push the tags of versions alone")
     elif not ref.startswith(_HEADS):
-        yield Fault("GMS055", ref, "is neither a branch nor a tag of a version")
+        what = "is neither a branch nor a tag of a version"
+        yield Fault("GMS055", ref, what, mend="push branches and tags of versions alone")
     elif ref == branch and update.new == NOTHING:
-        yield Fault("GMS036", ref, "would be deleted; it is the store")
+        yield Fault("GMS036", ref, "would be deleted; it is the store", mend="leave it")
     elif ref == branch and not _goes_on(objects, update):
         mend = "git pull --rebase, then push again; never with --force"
         yield Fault("GMS036", ref, "would lose commits: no fast-forward", mend=mend)

@@ -88,6 +88,12 @@ class Place:
         done = self.try_git("commit", "-m", "by hand")
         return told(done.stderr)
 
+    def mends(self) -> bool:
+        """Whether the hook said of each fault what mends it."""
+        lines = self.try_git("commit", "-m", "by hand").stderr.splitlines()
+        errors = [number for number, line in enumerate(lines) if line.startswith("error: ")]
+        return all(lines[number + 1].startswith("hint: ") for number in errors)
+
     def by_range(self, base: str = "HEAD~1") -> Found:
         return self.by_command("validate", "--range", f"{base}..HEAD")
 

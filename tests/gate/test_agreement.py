@@ -14,6 +14,7 @@ def test_every_judge_says_the_same(place: Place, case: Case) -> None:
     expected = sorted(case.faults)
 
     assert place.by_pre_commit() == expected
+    assert place.mends()
     place.commit()
     assert place.by_library() == expected
     assert place.by_range() == expected

@@ -94,6 +94,16 @@ def test_more_commits_than_the_server_takes(place: Place) -> None:
     assert place.by_pre_receive("main") == [("GMS005", "")]
 
 
+def test_a_larger_file_than_the_server_takes(place: Place) -> None:
+    place.git("-C", str(place.shared), "config", "modelstore.maxFileBytes", "500")
+    place.register()
+
+    found = place.by_pre_receive("main", "churn@v1.3.0")
+
+    assert ("GMS005", "models/churn/pipeline.joblib") in found
+    assert {code for code, _ in found} == {"GMS005"}
+
+
 def test_trailers_that_tell_of_what_did_not_happen(place: Place) -> None:
     place.commit(
         "promote churn\n\nEvent: promoted\nModel: churn\nVersion: 1.0.0\n"
