@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import FormatError, InvalidName, LifecycleError, StoreError
-from gitmodelstore.values.layout import SETTINGS
+from gitmodelstore.values.layout import NEW_SETTINGS, SETTINGS
 from gitmodelstore.values.names import did_you_mean, nearest, quoted, status_name
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Policy:
             FormatError: not TOML, of another schema, an unknown key or a bad value. A rule that
                 this release does not know is refused, never passed over.
         """
+        if data == NEW_SETTINGS:  # what `init` writes, and most stores keep: the defaults
+            return cls()
         import tomllib  # five milliseconds that most commands do not need
 
         try:

@@ -243,7 +243,7 @@ def live(tmp_path: Path, pipelines, rows, tell, seed: int, *, lives: int, steps:
     tell(**counts)
     assert counts["lives"] >= lives
     assert counts["steps"] >= lives * steps / 2
-    assert counts["writes"] >= lives * steps / 8
+    assert counts["writes"] >= lives * steps / 20  # some lives are of readers above all
 
 
 def test_four_lives_of_two_hundred_steps(tmp_path, fitted, refitted, X_test, tell, seed):

@@ -173,3 +173,8 @@ def test_the_statuses_are_listed_where_none_is_near():
 def test_no_bytes_raise_anything_else(data):
     with suppress(FormatError):
         Policy.parse(b'schema = "1.0"\n' + data)
+
+
+def test_what_init_writes_are_the_defaults() -> None:
+    """It is not parsed, so that it must say what `Policy()` is."""
+    assert Policy.parse(NEW_SETTINGS + b"# a comment\n") == Policy.parse(NEW_SETTINGS) == Policy()
