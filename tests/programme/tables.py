@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from functools import cache
 from typing import Any, NamedTuple
 
+import hypothesis
 from hypothesis import strategies as st
 
 from gitmodelstore.values import json as json_rules
@@ -138,6 +139,8 @@ def manifests(draw: st.DrawFn) -> dict[str, Any]:
     entry = draw(valid(_record_of(Manifest, "artifacts")))
     rest = {held["path"]: held for held in value["artifacts"]}
     value["artifacts"] = [{**rest.get(path, entry), "path": path} for path in paths]
+    # Steps recur without a bound; one level is left for what spoils the document.
+    hypothesis.assume(not json_rules.nests_too_deep(value, json_rules.MOST_LEVELS - 1))
     return value
 
 
