@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.values import json as json_rules
-from gitmodelstore.values.fields import Fault, Where, place, whole
+from gitmodelstore.values.fields import place, whole
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.fields import Fault, Where
 
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _LONG_INTEGER = re.compile(r"-?[1-9][0-9]{15,19}")
@@ -95,16 +98,22 @@ def _is_tagged(value: Any) -> bool:
     )
 
 
+def _is_as_written(value: Any) -> bool:
+    """Whether a cell has no plainer spelling than this one."""
+    return not isinstance(value, dict) or bool(write_cell(read_cell(value)) == value)
+
+
 class Cells:
     """A list of cells, read as a tuple of plain values."""
 
-    def faults(self, value: Any, where: Where) -> Iterator[Fault]:
+    def faults(self, value: Any, where: Where) -> Iterable[Fault]:
         if not isinstance(value, (list, tuple)):
-            yield place(where), "expected a list"
-            return
-        for index, held in enumerate(value):
-            if what := cell_fault(held):
-                yield place((where, index)), what
+            return [(place(where), "expected a list")]
+        found = ((index, cell_fault(held)) for index, held in enumerate(value))
+        return [(place((where, index)), what) for index, what in found if what]
+
+    def is_arranged(self, value: Any) -> bool:
+        return all(map(_is_as_written, value))
 
     def read(self, value: Any) -> Any:
         return tuple(map(read_cell, value))
@@ -119,9 +128,12 @@ class Cells:
 class OneCell:
     """One cell."""
 
-    def faults(self, value: Any, where: Where) -> Iterator[Fault]:
-        if what := cell_fault(value):
-            yield place(where), what
+    def faults(self, value: Any, where: Where) -> Iterable[Fault]:
+        what = cell_fault(value)
+        return [(place(where), what)] if what else ()
+
+    def is_arranged(self, value: Any) -> bool:
+        return _is_as_written(value)
 
     def read(self, value: Any) -> Any:
         return read_cell(value)

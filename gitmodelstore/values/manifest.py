@@ -1,89 +1,46 @@
 """The manifest: what one version is made of.
 
-The value classes below are the format: `FIELDS` of each lists the keys of its
-object in the order in which they are written. Cross-field rules stand in
-`_relations`; everything else is the table's.
+The value classes below say what each field means; which keys an object has, in which
+order and of which kind, and what holds between them, is `values/manifest_rules.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from dataclasses import InitVar, dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
-from gitmodelstore.values.digest import DIGEST_PATTERN, SHA256_PATTERN, Digest
-from gitmodelstore.values.fields import (
-    Boolean,
-    Constant,
-    Field,
-    Free,
-    Integer,
-    ListOf,
-    MapOf,
-    Nullable,
-    Number,
-    Record,
-    Text,
+from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.fields import Field
+from gitmodelstore.values.manifest_rules import (
+    ARTIFACT,
+    BASELINE,
+    CARD,
+    CODE,
+    COLUMN,
+    DATASET,
+    ENVIRONMENT,
+    FEATURE,
+    MANIFEST,
+    MOST_BYTES,
+    PIPELINE,
+    SCHEMA,
+    STEP,
+    faults,
+    read_judged,
 )
-from gitmodelstore.values.moment import format_moment
-from gitmodelstore.values.names import METRIC_PATTERN, MODEL_PATTERN
-from gitmodelstore.values.version import VERSION_PATTERN, Version
+from gitmodelstore.values.version import Version
 
-SCHEMA = "1.0"
-MOST_BYTES = 1024 * 1024
+__all__ = ["MOST_BYTES", "SCHEMA"]
 
 JsonMap = Mapping[str, Any]
 
-_MODEL = Text(MODEL_PATTERN, "a model name")
-_DIGEST = Text(DIGEST_PATTERN, "algorithm:hex")
-_SHA256 = Text(SHA256_PATTERN, "64 hexadecimal digits")
-_HEADING = rf"[^\n#{json_rules.HIDDEN_CLASS}][^\n{json_rules.HIDDEN_CLASS}]{{0,99}}"
-_TIME_PATTERN = (
-    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
-)
 
-
-class _Version(Text):
-    def __init__(self) -> None:
-        super().__init__(VERSION_PATTERN, "a SemVer version")
-
-    def read(self, value: Any) -> Any:
-        return Version.parse(value)
-
-    def write(self, value: Any) -> Any:
-        return str(value)
-
-
-class _DigestText(Text):
-    def __init__(self) -> None:
-        super().__init__(DIGEST_PATTERN, "algorithm:hex")
-
-    def read(self, value: Any) -> Any:
-        return Digest.parse(value)
-
-    def write(self, value: Any) -> Any:
-        return str(value)
-
-
-class _Time(Text):
-    """A second of UTC, as 2026-03-03T14:05:09Z."""
-
-    def __init__(self) -> None:
-        super().__init__(_TIME_PATTERN, "a time as 2026-03-03T14:05:09Z")
-
-    def read(self, value: Any) -> Any:
-        # strptime would import two modules more, which a hook would feel.
-        return datetime.fromisoformat(value.removesuffix("Z")).replace(tzinfo=timezone.utc)
-
-    def write(self, value: Any) -> Any:
-        return format_moment(value)
-
-
+@STEP.of
 @dataclass(frozen=True, slots=True)
 class Step:
     """One named part of a pipeline.
@@ -101,27 +58,10 @@ class Step:
     columns: tuple[str | int, ...] | None
     steps: tuple[Step, ...]
 
-    FIELDS: ClassVar[tuple[Field, ...]] = ()
+    FIELDS: ClassVar[tuple[Field, ...]] = STEP.FIELDS
 
 
-class _Steps(ListOf):
-    """A list of steps that hold steps: a reference in the schema, since it recurs."""
-
-    def __init__(self) -> None:
-        super().__init__(Record(Step))
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": {"$ref": "#/$defs/step"}}
-
-
-Step.FIELDS = (
-    Field("name", Text()),
-    Field("class", Text(), attribute="class_name"),
-    Field("columns", Nullable(ListOf(Free()))),
-    Field("steps", _Steps()),
-)
-
-
+@PIPELINE.of
 @dataclass(frozen=True, slots=True)
 class PipelineFacts:
     """What the fitted pipeline is.
@@ -146,17 +86,10 @@ class PipelineFacts:
     task: str | None
     classes: tuple[Any, ...] | None
 
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("class", Text(), attribute="class_name"),
-        Field("algorithm", Text()),
-        Field("steps", _Steps()),
-        Field("params", MapOf(Free())),
-        Field("tuned", ListOf(Text())),
-        Field("task", Nullable(Text(r"[a-z]+(?:-[a-z]+)*", "a task"))),
-        Field("classes", Nullable(ListOf(Free()))),
-    )
+    FIELDS: ClassVar[tuple[Field, ...]] = PIPELINE.FIELDS
 
 
+@FEATURE.of
 @dataclass(frozen=True, slots=True)
 class Feature:
     """One input column.
@@ -170,12 +103,10 @@ class Feature:
     name: str | None
     dtype: str | None
 
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("name", Nullable(Text())),
-        Field("dtype", Nullable(Text())),
-    )
+    FIELDS: ClassVar[tuple[Field, ...]] = FEATURE.FIELDS
 
 
+@BASELINE.of
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """The production version of that moment, scored on the same rows.
@@ -188,12 +119,10 @@ class Baseline:
     version: Version
     metrics: Mapping[str, float]
 
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("version", _Version()),
-        Field("metrics", MapOf(Number(), METRIC_PATTERN, "a metric name")),
-    )
+    FIELDS: ClassVar[tuple[Field, ...]] = BASELINE.FIELDS
 
 
+@COLUMN.of
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of a data set.
@@ -208,13 +137,10 @@ class Column:
     dtype: str
     profile: JsonMap | None
 
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("name", Text()),
-        Field("dtype", Text()),
-        Field("profile", Nullable(MapOf(Free()))),
-    )
+    FIELDS: ClassVar[tuple[Field, ...]] = COLUMN.FIELDS
 
 
+@DATASET.of
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """One data set that took part.
@@ -239,18 +165,10 @@ class Dataset:
     rows: int | None
     columns: tuple[Column, ...] | None
 
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("role", Text(r"[a-z][a-z0-9_-]{0,62}", "a role such as 'train'")),
-        Field("uri", Nullable(Text())),
-        Field("name", Nullable(Text())),
-        Field("version", Nullable(Text())),
-        Field("digest", _DigestText()),
-        Field("size_bytes", Integer()),
-        Field("rows", Nullable(Integer())),
-        Field("columns", Nullable(ListOf(Record(Column)))),
-    )
+    FIELDS: ClassVar[tuple[Field, ...]] = DATASET.FIELDS
 
 
+@CODE.of
 @dataclass(frozen=True, slots=True)
 class Code:
     """The repository around the training script.
@@ -271,16 +189,10 @@ class Code:
     diff: Digest | None
     entry_point: str | None
 
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("url", Nullable(Text())),
-        Field("commit", Nullable(Text(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", "a commit id"))),
-        Field("branch", Nullable(Text())),
-        Field("dirty", Boolean()),
-        Field("diff", Nullable(_DigestText())),
-        Field("entry_point", Nullable(Text())),
-    )
+    FIELDS: ClassVar[tuple[Field, ...]] = CODE.FIELDS
 
 
+@ENVIRONMENT.of
 @dataclass(frozen=True, slots=True)
 class Environment:
     """What was installed.
@@ -297,14 +209,10 @@ class Environment:
     pins: Mapping[str, str]
     digest: Digest
 
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("python", Text(r"[0-9]+\.[0-9]+\.[0-9A-Za-z.+]+", "a Python version")),
-        Field("platform", Text()),
-        Field("pins", MapOf(Text(), r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", "a normalized name")),
-        Field("digest", _DigestText()),
-    )
+    FIELDS: ClassVar[tuple[Field, ...]] = ENVIRONMENT.FIELDS
 
 
+@CARD.of
 @dataclass(frozen=True, slots=True)
 class Card:
     """What only people know; the rest of the model card is derived.
@@ -320,13 +228,10 @@ class Card:
     sections: Mapping[str, str] | None = None
 
     KEYS: ClassVar[tuple[str, ...]] = ("intended_use", "limitations")
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("intended_use", Nullable(Text())),
-        Field("limitations", Nullable(Text())),
-        Field("sections", Nullable(MapOf(Text(), _HEADING, "a heading"))),
-    )
+    FIELDS: ClassVar[tuple[Field, ...]] = CARD.FIELDS
 
 
+@ARTIFACT.of
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """One file of the version.
@@ -343,14 +248,10 @@ class Artifact:
     size_bytes: int
     globals: tuple[str, ...] | None = None
 
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("path", Text(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*", "a file name")),
-        Field("sha256", _SHA256),
-        Field("size_bytes", Integer()),
-        Field("globals", ListOf(Text()), required=False),
-    )
+    FIELDS: ClassVar[tuple[Field, ...]] = ARTIFACT.FIELDS
 
 
+@MANIFEST.of
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What one version is made of; immutable, and canonical as bytes.
@@ -394,37 +295,18 @@ class Manifest:
     artifacts: tuple[Artifact, ...]
     custom: JsonMap
     schema: str = SCHEMA
-    _judged: bool = field(default=False, repr=False, compare=False)  # by `parse`, already
+    judged: InitVar[JsonMap | None] = None  # the document, where `parse` has judged it
     _written: JsonMap = field(init=False, repr=False, compare=False)
 
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("schema", Constant(SCHEMA)),
-        Field("model", _MODEL),
-        Field("version", _Version()),
-        Field("parent", Nullable(_Version())),
-        Field("created_at", _Time()),
-        Field("trained_at", _Time()),
-        Field("author", Text()),
-        Field("message", Text()),
-        Field("pipeline", Record(PipelineFacts)),
-        Field("features", Nullable(ListOf(Record(Feature)))),
-        Field("target", Nullable(Text())),
-        Field("metrics", MapOf(Number(), METRIC_PATTERN, "a metric name")),
-        Field("baseline", Nullable(Record(Baseline))),
-        Field("data", ListOf(Record(Dataset))),
-        Field("code", Nullable(Record(Code))),
-        Field("environment", Record(Environment)),
-        Field("card", Record(Card)),
-        Field("artifacts", ListOf(Record(Artifact))),
-        Field("custom", MapOf(Free())),
-    )
+    FIELDS: ClassVar[tuple[Field, ...]] = MANIFEST.FIELDS
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, judged: JsonMap | None) -> None:
+        if judged is not None:
+            object.__setattr__(self, "_written", judged)
+            return
         written = fields.write(self)
         object.__setattr__(self, "_written", written)
-        if self._judged:
-            return
-        found = [*_lost_when_written(self), *_all_faults(written)]
+        found = [*_lost_when_written(self), *faults(written)]
         if json_rules.nests_too_deep(written):
             found.append(("", f"nested more than {json_rules.MOST_LEVELS} deep"))
         if found:
@@ -442,15 +324,8 @@ class Manifest:
             FormatError: not strict JSON, of another schema, with faults (all of
                 them are listed), or not in canonical form.
         """
-        value = json_rules.parse(data, path, most_bytes=MOST_BYTES)
-        _refuse_other_schema(value, path)
-        found = list(_all_faults(value))
-        if found:
-            raise FormatError(path=path, found=found)
-        manifest = fields.read(cls, value, _judged=True)
-        if manifest.render() != data:
-            raise FormatError("not in canonical form", path=path)
-        return manifest
+        value = read_judged(data, path)
+        return fields.read(cls, value, judged=value)
 
     def render(self) -> bytes:
         """Return the bytes of manifest.json.
@@ -481,8 +356,8 @@ def manifest_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"gitmodelstore manifest, schema {SCHEMA}",
-        **fields.json_schema(Manifest),
-        "$defs": {"json": fields.FREE_DEFINITION, "step": fields.json_schema(Step)},
+        **fields.json_schema(MANIFEST),
+        "$defs": {"json": fields.FREE_DEFINITION, "step": fields.json_schema(STEP)},
     }
 
 
@@ -492,43 +367,3 @@ def _lost_when_written(manifest: Manifest) -> Iterator[fields.Fault]:
         moment = getattr(manifest, key)
         if moment.tzinfo is None or moment.microsecond:
             yield key, f"expected whole seconds with a time zone, found {moment.isoformat()}"
-
-
-def _all_faults(value: Any) -> Iterator[fields.Fault]:
-    found = list(fields.faults(Manifest, value))
-    yield from found
-    if not found:
-        yield from _relations(value)
-
-
-def _relations(value: JsonMap) -> Iterator[fields.Fault]:
-    """Rules between fields, which a table of single fields cannot say."""
-    for key in ("created_at", "trained_at"):
-        try:
-            datetime.fromisoformat(value[key].removesuffix("Z"))
-        except ValueError:
-            yield key, f"{value[key]} is no day of the calendar"
-    if value["parent"] is not None and not (
-        Version.parse(value["parent"]) < Version.parse(value["version"])
-    ):
-        yield "parent", f"{value['parent']} is not below {value['version']}"
-    paths: set[str] = set()
-    for index, entry in enumerate(value["artifacts"]):
-        if entry["path"] in paths:
-            yield f"artifacts[{index}].path", f"{entry['path']!r} stands twice"
-        paths.add(entry["path"])
-    if "pipeline.joblib" not in paths:
-        yield "artifacts", "no entry for 'pipeline.joblib'"
-    code = value["code"]
-    if code is not None and code["diff"] is not None and not code["dirty"]:
-        yield "code.diff", "a digest of changes, but dirty is false"
-
-
-def _refuse_other_schema(value: Any, path: str) -> None:
-    schema = value.get("schema") if isinstance(value, dict) else None
-    if isinstance(schema, str) and schema != SCHEMA:
-        raise FormatError(
-            f"schema {schema!r}, this gitmodelstore reads {SCHEMA!r}",
-            path=path,
-            hint="upgrade gitmodelstore to read it",
-        )

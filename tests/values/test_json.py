@@ -110,7 +110,8 @@ class TestNesting:
             b"[" * 100_000 + b"]" * 100_000,
             b'{"a":' * 33 + b"1" + b"}" * 33,
             b'[{"a":' * 50_000,
-            b'["]]]]\\"]]", ' + b"[" * 33,
+            b'["]]]]\\"]]", ' + b"[" * 33 + b"]" * 34,
+            b'["]]]]\\"]]", ' + b"[" * 600,
         ],
     )
     def test_deeper_is_refused_before_the_parser_recurses(self, data: bytes) -> None:
