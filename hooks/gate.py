@@ -26,19 +26,17 @@ from gitmodelstore.plumbing.staged import Contents
 _MOST_TOLD = 50
 
 
-def pre_commit(tree: Git, contents: Contents) -> int:
+def pre_commit(objects: CatFile, tree: Git, contents: Contents) -> int:
     """Judge the commit that is being made.
 
     Args:
+        objects: the repository.
         tree: a git that writes the tree of the index.
         contents: of the files that are staged.
     """
 
-    def ask(objects: CatFile) -> list:
-        objects.hashed = contents.sha256
-        return staged_faults(objects, tree.answer().strip())
-
-    return _judge(ask)
+    objects.hashed = contents.sha256
+    return _judge(objects, lambda: staged_faults(objects, tree.answer().strip()))
 
 
 def pre_push(remote: str) -> int:
@@ -47,7 +45,8 @@ def pre_push(remote: str) -> int:
     for line in _given():
         _, new, ref, old = line.rsplit(" ", 3)
         updates.append(Update(ref, old, new))
-    return _judge(lambda objects: sent_faults(objects, updates, remote))
+    objects = CatFile(os.curdir, inherit=True)
+    return _judge(objects, lambda: sent_faults(objects, updates, remote))
 
 
 def pre_receive() -> int:
@@ -56,7 +55,8 @@ def pre_receive() -> int:
     for line in _given():
         old, new, ref = line.split(" ", 2)
         updates.append(Update(ref, old, new))
-    return _judge(lambda objects: received_faults(objects, updates))
+    objects = CatFile(os.curdir, inherit=True)
+    return _judge(objects, lambda: received_faults(objects, updates))
 
 
 def _given() -> Iterator[str]:
@@ -64,10 +64,10 @@ def _given() -> Iterator[str]:
     return (line for line in sys.stdin.read().splitlines() if line)
 
 
-def _judge(ask: Callable[[CatFile], list]) -> int:
+def _judge(objects: CatFile, ask: Callable[[], list]) -> int:
     try:
-        with CatFile(os.curdir, inherit=True) as objects:
-            found = ask(objects)
+        with objects:
+            found = ask()
     except StoreError as error:
         _say(f"error: {error}", error.hint)
         return 1

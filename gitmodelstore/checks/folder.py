@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.checks.judged import manifests, samples
-from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.tree import file_faults
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values.layout import (
@@ -25,10 +24,15 @@ from gitmodelstore.values.layout import (
     SAMPLE,
     folder,
 )
-from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.manifest_rules import Outline
 from gitmodelstore.values.objects import PLAIN_FILE, Entry
 from gitmodelstore.values.pointer import MOST_POINTER_BYTES, read_pointer
 from gitmodelstore.values.version import Version
+
+TYPE_CHECKING = False  # as in values/fields.py
+if TYPE_CHECKING:
+    from gitmodelstore.checks.objects import Objects
+    from gitmodelstore.values.manifest import Manifest
 
 # Files whose size their format does not bound; beyond it a host's page would not show them.
 MOST_BYTES = {CARD: 2**20, REQUIREMENTS: 2**20, INSTALLED: 2**20, CODE_DIFF: 2**24}
@@ -55,7 +59,7 @@ def folder_faults(
     model: str,
     version: Version,
     files: Mapping[str, FileFacts],
-    manifest: Manifest,
+    manifest: Outline | Manifest,
     attributes: bytes | None,
 ) -> Iterator[Fault]:
     """Yield what is wrong with the folder of one version.
@@ -86,7 +90,7 @@ def missing_faults(model: str, names: Iterable[str]) -> Iterator[Fault]:
 
 
 def artifact_faults(
-    where: str, manifest: Manifest, files: Mapping[str, FileFacts]
+    where: str, manifest: Outline | Manifest, files: Mapping[str, FileFacts]
 ) -> Iterator[Fault]:
     """Yield where the files of a folder, `where`, are not those that its manifest lists."""
     declared = {entry.path: entry for entry in manifest.artifacts}
@@ -121,13 +125,29 @@ class FolderJudge:
         self._objects = objects
         most = objects.setting("modelstore.maxFileBytes") or ""
         self._most_bytes = int(most) if most.isdigit() else UNLIMITED
-        self._unreadable: dict[str, FormatError] = {}
+        self._outlines: dict[str, Outline | Manifest | FormatError] = {}
         self._found: dict[tuple[str, str], list[Fault]] = {}
 
-    def manifest(self, model: str, entries: Mapping[str, Entry]) -> Manifest | None:
-        """Return the manifest in a folder; None where there is none that follows its format."""
+    def outline(self, model: str, entries: Mapping[str, Entry]) -> Outline | Manifest | None:
+        """Return the manifest in a folder, at least in outline.
+
+        None where there is none that follows its format.
+        """
         found = self._read(model, entries)
-        return found if isinstance(found, Manifest) else None
+        return None if isinstance(found, FormatError) else found
+
+    def manifest(self, model: str, entries: Mapping[str, Entry]) -> Manifest | None:
+        """Return the whole manifest in a folder; None as `outline`."""
+        from gitmodelstore.values.manifest import Manifest  # what most steps need not import
+
+        found = self.outline(model, entries)
+        if found is None or isinstance(found, Manifest):
+            return found
+        entry = entries[MANIFEST]
+        data = self._objects.content(entry.oid, f"{folder(model)}/{MANIFEST}")
+        manifest = Manifest.parse(data)
+        manifests.put(entry.oid, (manifest, hashlib.sha256(data).hexdigest()))
+        return manifest
 
     def faults(self, model: str, version: Version | None, tree: str) -> list[Fault]:
         """Return what is wrong with a folder.
@@ -143,7 +163,7 @@ class FolderJudge:
         if (model, tree) not in self._found:
             self._found[model, tree] = list(self._judged(model, tree))
         found = list(self._found[model, tree])
-        manifest = self.manifest(model, self._objects.entries(tree))
+        manifest = self.outline(model, self._objects.entries(tree))
         if version is not None and manifest is not None and manifest.version != version:
             what = f"is of {manifest.model} {manifest.version}, not of {model} {version}"
             found.append(Fault("GMS023", f"{folder(model)}/{MANIFEST}", what))
@@ -171,23 +191,23 @@ class FolderJudge:
             facts[name] = FileFacts("", 0, entries[name].mode)
         yield from folder_faults(model, manifest.version, facts, manifest, attributes)
 
-    def _read(self, model: str, entries: Mapping[str, Entry]) -> Manifest | FormatError | None:
+    def _read(
+        self, model: str, entries: Mapping[str, Entry]
+    ) -> Outline | Manifest | FormatError | None:
         entry = entries.get(MANIFEST)
         if entry is None or entry.mode != PLAIN_FILE:
             return None
-        known = manifests.get(entry.oid)
+        known: tuple[Manifest, str] | None = manifests.get(entry.oid)
         if known is not None:
             return known[0]
-        if entry.oid not in self._unreadable:
+        if entry.oid not in self._outlines:
             path = f"{folder(model)}/{MANIFEST}"
             try:
                 data = self._objects.content(entry.oid, path)
-                manifest = Manifest.parse(data, path)
-                manifests.put(entry.oid, (manifest, hashlib.sha256(data).hexdigest()))
-                return manifest
+                self._outlines[entry.oid] = Outline.parse(data, path)
             except FormatError as error:
-                self._unreadable[entry.oid] = error
-        return self._unreadable[entry.oid]
+                self._outlines[entry.oid] = error
+        return self._outlines[entry.oid]
 
     def _attributes(self, where: str, plain: Mapping[str, Entry]) -> bytes | None:
         entry = plain.get(ATTRIBUTES)
@@ -219,7 +239,7 @@ class FolderJudge:
             yield from format_faults(error, "GMS013", path)
 
     def _facts(
-        self, where: str, plain: Mapping[str, Entry], manifest: Manifest, *, large: bool
+        self, where: str, plain: Mapping[str, Entry], manifest: Outline | Manifest, *, large: bool
     ) -> tuple[dict[str, FileFacts], list[Fault]]:
         """Return the facts of each listed file, and what is missing behind pointers."""
         listed = {entry.path for entry in manifest.artifacts}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.tree import folder_names
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values.difference import changes_between
@@ -12,6 +11,10 @@ from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.objects import Commit, Entry
 from gitmodelstore.values.registry import EMPTY
 from gitmodelstore.values.version import Version
+
+TYPE_CHECKING = False  # as in values/fields.py
+if TYPE_CHECKING:
+    from gitmodelstore.checks.objects import Objects
 
 _NONE = EMPTY.render()
 

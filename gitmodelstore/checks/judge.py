@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from gitmodelstore.checks import tree
 from gitmodelstore.checks.fault import Fault, format_faults
@@ -18,19 +17,20 @@ from gitmodelstore.checks.folder import FolderJudge
 from gitmodelstore.checks.history import ancestors, first_parents, folder_before, has_held
 from gitmodelstore.checks.judged import policies, registries
 from gitmodelstore.checks.mending import mend_of
-from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.registry import registry_faults
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
-from gitmodelstore.values.events import read_trailers, recorded_of
 from gitmodelstore.values.layout import FALSE, MANIFEST, REGISTRY, SETTINGS, folder, tag_name
-from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.objects import FOLDER, Commit, Entry
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change, Registry
 from gitmodelstore.values.version import Version
 
+TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
+    from gitmodelstore.checks.objects import Objects
     from gitmodelstore.checks.signed_steps import SignatureJudge, Verifier
+    from gitmodelstore.values.manifest import Manifest
+    from gitmodelstore.values.manifest_rules import Outline
 
 _MOST_REGISTRIES = 256  # in memory: a store has one for each version, each as long as its history
 
@@ -105,7 +105,7 @@ class Judge:
         entry = self.objects.entries(root).get(REGISTRY)
         if entry is None:
             return None
-        known = registries.get(entry.oid) or self._registries.get(entry.oid)
+        known: Registry | None = registries.get(entry.oid) or self._registries.get(entry.oid)
         if known is None and entry.oid not in self._registries:
             try:
                 known = Registry.parse_history(self.objects.content(entry.oid, REGISTRY))
@@ -146,6 +146,10 @@ class Judge:
     def manifest(self, model: str, entries: Mapping[str, Entry]) -> Manifest | None:
         """Return the manifest of a model's folder; None where it has none that can be read."""
         return self._folders.manifest(model, entries)
+
+    def outline(self, model: str, entries: Mapping[str, Entry]) -> Outline | Manifest | None:
+        """Return the same, at least in outline, which is had sooner."""
+        return self._folders.outline(model, entries)
 
     def folder_faults(self, model: str, version: Version | None, tree_oid: str) -> list[Fault]:
         """Return what is wrong with a model's folder, digests included."""
@@ -190,6 +194,7 @@ class _Trial:
 
     def _gate_faults(self, changes: tuple[Change, ...]) -> Iterator[Fault]:
         from gitmodelstore.checks.gates import OVERRIDES, Look, step_faults
+        from gitmodelstore.values.events import recorded_of
 
         said = self._objects.setting(OVERRIDES) or "true"
         yield from step_faults(
@@ -240,7 +245,7 @@ class _Trial:
         entry = self._objects.entries(self._before or self._step.tree).get(SETTINGS)
         if entry is None:
             return Policy()
-        known = policies.get(entry.oid)
+        known: Policy | None = policies.get(entry.oid)
         if known is None:
             try:
                 known = Policy.parse(self._objects.content(entry.oid, SETTINGS))
@@ -285,7 +290,7 @@ class _Trial:
             return None, []  # its absence is a fault of the tree
         if before == after:
             return self._registry_before, []
-        known = registries.get(after.oid)
+        known: Registry | None = registries.get(after.oid)
         if known is not None:
             return known, []
         try:
@@ -298,6 +303,10 @@ class _Trial:
 
     def _trailer_faults(self, changes: tuple[Change, ...]) -> Iterator[Fault]:
         """Yield the trailers that speak of a version which the step leaves as it was."""
+        if not self._step.message:  # not written yet
+            return
+        from gitmodelstore.values.events import read_trailers
+
         moved = {(change.model, str(change.version)): change for change in changes}
         for (model, version), said in read_trailers(self._step.message).items():
             change = moved.get((model, version))
@@ -333,7 +342,7 @@ class _Trial:
         entry = tree.folder_names(self._objects, self._step.tree).get(model)
         was = tree.folder_names(self._objects, self._before).get(model) if self._before else None
         entries = self._objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
-        held = self._judge.manifest(model, entries)
+        held = self._judge.outline(model, entries)
         if not fresh or (held and fresh == {held.version} and entry != was):
             return fresh
         return {version for version in fresh if not self._was_introduced(model, version)}
@@ -369,13 +378,13 @@ class _Trial:
             yield from _without_folder(model, fresh, None)
             return
         if after == before:
-            manifest = self._judge.manifest(model, self._objects.entries(after.oid))
+            manifest = self._judge.outline(model, self._objects.entries(after.oid))
             yield from _without_folder(model, fresh, manifest.version if manifest else None)
             return
         if not fresh and self._is_restored(model, after):
             return
         yield from self._judge.folder_faults(model, None, after.oid)
-        manifest = self._judge.manifest(model, self._objects.entries(after.oid))
+        manifest = self._judge.outline(model, self._objects.entries(after.oid))
         if manifest is None or manifest.model != model:
             return
         version = manifest.version
@@ -391,7 +400,7 @@ class _Trial:
             what = f"{model} {version} is not what was released under that number"
             yield Fault("GMS033", path, what, mend=mend)
 
-    def _parent_faults(self, model: str, manifest: Manifest) -> Iterator[Fault]:
+    def _parent_faults(self, model: str, manifest: Outline | Manifest) -> Iterator[Fault]:
         below = [v for v in self._registry_before.versions(model) if v < manifest.version]
         highest = below[0] if below else None
         if manifest.parent != highest:

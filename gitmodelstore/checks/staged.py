@@ -15,7 +15,7 @@ from gitmodelstore.checks.folder import FileFacts, folder_faults
 from gitmodelstore.checks.tree import unstage
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values.layout import MANIFEST, folder
-from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.manifest_rules import Outline
 from gitmodelstore.values.names import MODEL_PATTERN
 
 _COPY_AGAIN = "copy the folder again: `gms get {ref} -o DIR`"
@@ -39,7 +39,7 @@ def model_folder_faults(
         yield Fault("GMS002", path, "not a plain file")
         return
     try:
-        said = Manifest.parse(manifest, path)
+        said = Outline.parse(manifest, path)
     except FormatError as error:
         yield from format_faults(error, "GMS010", path, _COPY_AGAIN.format(ref="REF"))
         return
@@ -64,7 +64,7 @@ def raw_model_fault(path: str, facts: FileFacts | None, manifest: bytes | None) 
     if manifest is None:
         return _raw(path, "a model without a manifest beside it")
     try:
-        said = Manifest.parse(manifest, posixpath.join(posixpath.dirname(path), MANIFEST))
+        said = Outline.parse(manifest, posixpath.join(posixpath.dirname(path), MANIFEST))
     except FormatError as error:
         return _raw(path, f"a model beside a manifest that cannot be read: {error}")
     entry = said.artifact(name)

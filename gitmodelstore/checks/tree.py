@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from gitmodelstore.checks.fault import Fault
-from gitmodelstore.checks.objects import Objects
 from gitmodelstore.errors import InvalidName
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.layout import (
@@ -21,6 +20,10 @@ from gitmodelstore.values.layout import (
 )
 from gitmodelstore.values.names import model_name
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
+
+TYPE_CHECKING = False  # as in values/fields.py
+if TYPE_CHECKING:
+    from gitmodelstore.checks.objects import Objects
 
 # What teams and git hosts keep in every repository.
 ALLOWED = (

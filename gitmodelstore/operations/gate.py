@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.judge import Judge, Step
@@ -18,6 +17,7 @@ from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.values.layout import tag_name
 from gitmodelstore.values.version import Version
 
+TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
     from gitmodelstore.checks.signed_steps import Verifier
 

@@ -106,7 +106,7 @@ class Snapshot:
         entry = self.repository.entry(self.commit.tree, REGISTRY)
         if entry is None:
             raise CorruptStore(f"{REGISTRY} is missing from commit {self.commit.oid[:12]}")
-        known = registries.get(entry.oid)
+        known: Registry | None = registries.get(entry.oid)
         if known is None:
             data = bytes(self.repository.read(entry.oid, REGISTRY))
             try:
@@ -130,7 +130,7 @@ class Snapshot:
         entry = self.repository.entry(self.commit.tree, SETTINGS)
         if entry is None:
             return Policy()
-        known = policies.get(entry.oid)
+        known: Policy | None = policies.get(entry.oid)
         if known is None:
             try:
                 known = Policy.parse(bytes(self.repository.read(entry.oid, SETTINGS)))
@@ -162,7 +162,7 @@ class Snapshot:
 
         path = f"{folder(version.model)}/{MANIFEST}"
         entry = self._entry(version, MANIFEST)
-        known = manifests.get(entry.oid)
+        known: tuple[Manifest, str] | None = manifests.get(entry.oid)
         if known is None:
             data = bytes(self.repository.read(entry.oid, path))
             known = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
@@ -298,7 +298,7 @@ def _registers(repository: Repository, commit: Commit, model: str, version: Vers
         entry = repository.entry(following.tree, REGISTRY)
         if entry is None:
             return False
-        known = registries.get(entry.oid)
+        known: Registry | None = registries.get(entry.oid)
         if known is not None:
             return known.status(model, version) is not None
         try:

@@ -12,7 +12,7 @@ from gitmodelstore.operations.gate import range_faults, store_faults
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.layout import FOLDER_FILES, MANIFEST, PIPELINE
-from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.manifest_rules import Outline
 
 
 def validate(repository: Repository, between: tuple[str, str] | None) -> tuple[Fault, ...]:
@@ -46,7 +46,7 @@ def validate_folder(folder: Path) -> tuple[Fault, ...]:
             hint="name a folder such as models/churn, or what `gms get` wrote",
         ) from error
     try:
-        manifest = Manifest.parse(data, str(path))
+        manifest = Outline.parse(data, str(path))
     except FormatError as error:
         return tuple(format_faults(error, "GMS010", str(path)))
     facts: dict[str, FileFacts] = {}

@@ -11,18 +11,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import IO, TYPE_CHECKING
 
 from gitmodelstore.errors import GitFailed, IntegrityError, MissingObject
 from gitmodelstore.plumbing import git
+from gitmodelstore.plumbing.quick_git import Conversation, Git
 from gitmodelstore.values.layout import LARGE_FILES, large_file_path
 from gitmodelstore.values.objects import Commit, Entry, Tag
 
+TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _CHUNK = 1 << 20
@@ -42,12 +42,18 @@ class CatFile:
     def __init__(self, folder: Path, *, inherit: bool) -> None:
         self.folder = folder
         self._inherit = inherit
-        self._process: subprocess.Popen[bytes] | None = None
+        self._git: Conversation | None = None
+        self._listing: Git | None = None
         self._commits: dict[str, Commit] = {}
         self._trees: dict[str, Mapping[str, Entry]] = {}
         self._large: dict[str, int | None] = {}
         self.hashed: Callable[[str], str | None] | None = None  # knows the SHA-256 of some files
         self.pushed_tags: dict[str, str] = {}  # name to id: tags that a push is about to set
+
+    def begin(self) -> None:
+        """Let git start while the caller has other things to do."""
+        self._converse()
+        self._listing = self._list_settings()
 
     def run(self, *args: str) -> str:
         """Run `git ARGS` there and return what it printed.
@@ -61,10 +67,19 @@ class CatFile:
 
     def setting(self, name: str) -> str | None:
         """Return a value of git's configuration, None when it is not set."""
-        try:
-            return self.run("config", "--get", name).rstrip("\n")
-        except GitFailed:
-            return None
+        section, _, key = name.rpartition(".")
+        return self._settings.get(f"{section.lower()}.{key.lower()}")
+
+    @cached_property
+    def _settings(self) -> Mapping[str, str]:
+        """Every value of git's configuration, of which the last counts; a sole name says true."""
+        asked = self._listing or self._list_settings()
+        pairs = (line.partition("\n") for line in asked.answer().split("\0"))
+        return {name: value if told else "true" for name, told, value in pairs}
+
+    def _list_settings(self) -> Git:
+        command = git.command("-C", os.fspath(self.folder), "config", "--list", "-z")
+        return Git(*command[1:], environment=git.environment(inherit=self._inherit))
 
     def commit(self, oid: str) -> Commit:
         """Return a commit: see `checks.objects.Objects`."""
@@ -182,9 +197,9 @@ class CatFile:
 
     def close(self) -> None:
         """End the process."""
-        if self._process is not None:
-            self._process.communicate()
-            self._process = None
+        if self._git is not None:
+            self._git.end()
+            self._git = None
 
     def __enter__(self) -> CatFile:
         return self
@@ -201,15 +216,16 @@ class CatFile:
         All of it must be taken before the next question.
         """
         found, left = self._ask(f"contents {oid}", oid, path)
-        stream = self._stream()
+        assert self._git is not None  # noqa: S101 - `_ask` started it
+        answers = self._git.answers
         while left:
-            part = stream.read(min(left, _CHUNK))
+            part = answers.read(min(left, _CHUNK))
             if not part:
                 raise self._broken(oid, path)
             left -= len(part)
             if kind in (found, None):
                 yield part
-        stream.read(1)  # a newline ends it
+        answers.read(1)  # a newline ends it
         _check_kind(found, kind or found, path)
 
     def _ask(self, question: str, oid: str, path: str) -> tuple[str, int]:
@@ -226,25 +242,21 @@ class CatFile:
 
     def _answer(self, question: str, oid: str, path: str) -> list[str]:
         """Return the words of the line that git answers with."""
-        if self._process is None:
-            self._process = git.converse(
-                ("cat-file", "--batch-command"), self.folder, inherit=self._inherit
-            )
+        conversation = self._converse()
         try:
-            assert self._process.stdin is not None  # noqa: S101 - it is a pipe
-            self._process.stdin.write(f"{question}\n".encode())
-            self._process.stdin.flush()
+            conversation.questions.write(f"{question}\n".encode())
         except BrokenPipeError as error:
             raise self._broken(oid, path) from error
-        head = self._stream().readline().decode(errors="replace").split()
+        head = conversation.answers.readline().decode(errors="replace").split()
         if len(head) != len(("id", "kind", "size")) and head[-1:] != ["missing"]:
             raise self._broken(oid, path)
         return head
 
-    def _stream(self) -> IO[bytes]:
-        assert self._process is not None  # noqa: S101 - `_ask` started it
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        return self._process.stdout
+    def _converse(self) -> Conversation:
+        if self._git is None:
+            command = git.command("-C", os.fspath(self.folder), "cat-file", "--batch-command")
+            self._git = Conversation(command, git.environment(inherit=self._inherit))
+        return self._git
 
     def _broken(self, oid: str, path: str) -> IntegrityError:
         """Return the error for an object at which git gave up, and start anew next time."""

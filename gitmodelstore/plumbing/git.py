@@ -6,13 +6,13 @@ Owns how git is called; what it is called for is the caller's business.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from gitmodelstore.errors import GitFailed
 
+TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path  # with what it imports, a third of what a hook has time for
 
 # What `git rev-parse --local-env-vars` lists: inside a hook these point at the repository
@@ -94,11 +94,13 @@ def start(
             milliseconds and must not be left half done.
         holding: file descriptors that it keeps open as long as it lives.
         index: the file that it is to take for the index; None for that of the work tree.
-        inherit: as in `converse`.
+        inherit: keep what names a repository in the environment: that of a hook is meant.
 
     Raises:
         GitFailed: git is not installed, or cannot be started.
     """
+    import subprocess  # it takes half as long to import as Python takes to start
+
     try:
         return subprocess.Popen(
             command(*args),
@@ -119,31 +121,8 @@ def start(
         ) from error
 
 
-def converse(args: Sequence[str], cwd: Path, *, inherit: bool) -> subprocess.Popen[bytes]:
-    """Start `git ARGS` in `cwd` with pipes to talk to it.
-
-    Args:
-        args, cwd: what and where.
-        inherit: keep what names a repository in the environment: that of a hook is meant.
-
-    Raises:
-        GitFailed: git is not installed.
-    """
-    try:
-        return subprocess.Popen(
-            command(*args),
-            cwd=cwd,
-            env=environment(inherit=inherit),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-    except FileNotFoundError as error:
-        raise _not_started(cwd) from error
-
-
 def run(*args: str, cwd: Path, inherit: bool = False) -> bytes:
-    """Run `git ARGS` in `cwd` and return what it printed; `inherit` as in `converse`.
+    """Run `git ARGS` in `cwd` and return what it printed; `inherit` as in `start`.
 
     Raises:
         GitFailed: git cannot be started, or it exited with another status than 0.
@@ -165,6 +144,8 @@ def says(name: str, folder: Path) -> bool:
 
     libgit2 does not see the latter.
     """
+    import subprocess
+
     done = subprocess.run(
         command("config", "--type=bool", "--get", name),
         cwd=folder,

@@ -10,11 +10,12 @@ import os
 
 TYPE_CHECKING = False  # typing's own takes 7 ms to import, which hooks would feel
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from io import BufferedReader, RawIOBase
 
 
 class Git:
-    """A running git with the environment of this process; it complains to the user's screen.
+    """A running git, which complains to the user's screen.
 
     `subprocess` takes as long to import as Python takes to start, so where the system can
     start a process by itself, it does.
@@ -22,12 +23,15 @@ class Git:
     Args:
         args: what git is to do.
         question: what it reads; no more than fits into a pipe.
+        environment: its environment; None for that of this process.
 
     Attributes:
         output: the file descriptor to read its answer from.
     """
 
-    def __init__(self, *args: str, question: bytes = b"") -> None:
+    def __init__(
+        self, *args: str, question: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> None:
         self.output, theirs = os.pipe()
         if question:
             _widen(theirs)
@@ -35,23 +39,10 @@ class Git:
         os.write(ours, question)
         os.close(ours)
         try:
-            self._start(["git", *args], asking, theirs)
-        except FileNotFoundError as error:
-            raise failure("git is not installed", "install the package 'git'") from error
+            self._wait = _start(["git", *args], asking, theirs, environment or os.environ)
         finally:
             os.close(theirs)
             os.close(asking)
-
-    def _start(self, command: list[str], stdin: int, stdout: int) -> None:
-        if hasattr(os, "posix_spawnp"):
-            there = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1)]
-            pid = os.posix_spawnp(command[0], command, os.environ, file_actions=there)
-            self._wait: Callable[[], int] = lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        else:
-            import subprocess
-
-            process = subprocess.Popen(command, stdin=stdin, stdout=stdout)
-            self._wait = lambda: process.wait()
 
     def read(self) -> str:
         """Return all that it prints."""
@@ -77,6 +68,70 @@ class Git:
         text = self.read()
         self.end()
         return text
+
+
+class Conversation:
+    """A running git that answers one question after another; its complaints are not heard.
+
+    Args:
+        command: git and what it is to do.
+        environment: its environment.
+
+    Attributes:
+        questions: to be written to.
+        answers: to be read from, after each question.
+    """
+
+    def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
+        output, theirs = os.pipe()
+        asking, ours = os.pipe()
+        try:
+            self._wait = _start(command, asking, theirs, environment, quiet=True)
+        except BaseException:  # nobody else knows of the two ends
+            os.close(output)
+            os.close(ours)
+            raise
+        finally:
+            os.close(theirs)
+            os.close(asking)
+        self.questions: RawIOBase = open(ours, "wb", buffering=0)  # noqa: SIM115 - until `end`
+        self.answers: BufferedReader = open(output, "rb")  # noqa: SIM115 - until `end`
+
+    def end(self) -> None:
+        """Ask no more, and wait for its end."""
+        self.questions.close()
+        self.answers.close()
+        self._wait()
+
+
+def _start(
+    command: list[str],
+    stdin: int,
+    stdout: int,
+    environment: Mapping[str, str],
+    *,
+    quiet: bool = False,
+) -> Callable[[], int]:
+    """Start a program, and return what waits for it and returns its exit code."""
+    try:
+        if not hasattr(os, "posix_spawnp"):
+            import subprocess
+
+            stderr = subprocess.DEVNULL if quiet else None
+            process = subprocess.Popen(
+                command, stdin=stdin, stdout=stdout, stderr=stderr, env=environment
+            )
+            return lambda: process.wait()
+        there: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+            (os.POSIX_SPAWN_DUP2, stdin, 0),
+            (os.POSIX_SPAWN_DUP2, stdout, 1),
+        ]
+        if quiet:
+            there.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
+        pid = os.posix_spawnp(command[0], command, environment, file_actions=there)
+        return lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except FileNotFoundError as error:
+        raise failure("git is not installed", "install the package 'git'") from error
 
 
 def _widen(pipe: int) -> None:

@@ -13,9 +13,12 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from json.encoder import encode_basestring
-from typing import Any
 
 from gitmodelstore.errors import FormatError
+
+TYPE_CHECKING = False  # as in values/fields.py
+if TYPE_CHECKING:
+    from typing import Any
 
 GREATEST_INTEGER = 2**53 - 1  # beyond it, other readers of JSON lose digits (RFC 8259, section 6)
 MOST_LEVELS = 32

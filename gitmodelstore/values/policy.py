@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import FormatError, InvalidName, LifecycleError, StoreError
 from gitmodelstore.values.layout import NEW_SETTINGS, SETTINGS
 from gitmodelstore.values.names import did_you_mean, nearest, quoted, status_name
 
+TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
+    from typing import Any
+
     from gitmodelstore.values.gates import Gate
 
 SCHEMA = "1.0"

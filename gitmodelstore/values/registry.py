@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
 
 from gitmodelstore.errors import FormatError, StoreError
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.names import model_name, status_name
 from gitmodelstore.values.version import Version
+
+TYPE_CHECKING = False  # as in values/fields.py
+if TYPE_CHECKING:
+    from typing import Any
 
 SCHEMA = "1.0"
 MOST_BYTES = 16 * 1024 * 1024

@@ -10,12 +10,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import total_ordering
-from typing import Literal
 
 from gitmodelstore.errors import InvalidVersion
 from gitmodelstore.values.names import quoted
 
-Bump = Literal["major", "minor", "patch"]
+TYPE_CHECKING = False  # as in values/fields.py
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Bump = Literal["major", "minor", "patch"]
+else:
+    Bump = str
 
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIER = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"

@@ -63,7 +63,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def something_happens(self, data: st.DataObject) -> None:
-        """One rule, since hypothesis leaves some out of each life: one without writes says little."""
+        """One rule, since hypothesis leaves some out of each life, such as all that write."""
         step = data.draw(st.sampled_from(ALWAYS + (WITH_A_VERSION if self.statuses else ())))
         getattr(self, step)(data.draw)
 
