@@ -1,0 +1,161 @@
+"""Writers in clones of their own who push to one shared store, through its gate.
+
+With plain git: whoever comes second takes his version back, fetches and registers again.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore import Store
+from tests.store import children
+from tests.store.children import Acknowledged, acknowledging
+from tests.store.writers import assert_whole
+
+MOST_TRIES = 100
+
+
+@pytest.fixture(autouse=True)
+def with_hooks(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hooks run here, as they do for users: pre-push in the clones, pre-receive in the store."""
+    monkeypatch.delenv("GIT_CONFIG_COUNT")
+
+
+@pytest.fixture
+def shared(tmp_path: Path, fitted) -> Store:
+    """A bare store with its gate, which holds churn 1.0.0."""
+    store = Store.init(tmp_path / "shared.git", bare=True)
+    store.register(fitted, "churn", code=None)
+    return store
+
+
+def pushing(clone: Store, tag: str) -> subprocess.Popen[bytes]:
+    """Start the push of the branch and of a new tag."""
+    refs = ("refs/heads/main", f"refs/tags/{tag}")
+    return subprocess.Popen(
+        ["git", "push", "--quiet", "--atomic", "origin", *refs],
+        cwd=clone.path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def follow(clone: Store, git) -> None:
+    """Take back what the shared store does not have, and fetch what it has.
+
+    Its tags first: of those that come in between the branch has the versions.
+    """
+    git(clone.path, "fetch", "--quiet", "--prune", "origin", "+refs/tags/*:refs/tags/*")
+    git(clone.path, "fetch", "--quiet", "--no-tags", "origin", "main")
+    git(clone.path, "reset", "--quiet", "--hard", "FETCH_HEAD")
+
+
+class TestSeveralClones:
+    def publish(self, clone: Store, pipeline, git, said: Acknowledged, times: int) -> None:
+        """Register and push so many versions, and say each that the shared store has taken."""
+        chance = random.Random(str(clone.path))  # noqa: S311 - no secret
+        for _ in range(times):
+            for tries in range(MOST_TRIES):
+                version = clone.register(pipeline, "churn", code=None)
+                push = pushing(clone, version.tag)
+                why = push.communicate()[1].decode()
+                if push.returncode == 0:
+                    said.say(f"{version.version} {tries}")
+                    break
+                assert "error: failed to push" in why, why
+                follow(clone, git)
+                time.sleep(chance.uniform(0, 0.05) * min(tries + 1, 8))
+            else:
+                raise AssertionError("always somebody was first")
+
+    def all_arrive(self, shared, git, fitted, tmp_path, tell, *, clones: int, times: int) -> None:
+        made = []
+        for number in range(clones):
+            made.append(Store.clone(str(shared.path), tmp_path / f"clone-{number}"))
+            # By one author within one second, two would make the same commit: no race at all.
+            git(made[-1].path, "config", "user.email", f"writer-{number}@example.org")
+        with acknowledging() as said:
+            pids = [
+                children.start(lambda c=clone: self.publish(c, fitted, git, said, times))
+                for clone in made
+            ]
+            assert [children.wait(pid) for pid in pids] == [0] * clones
+            heard = [line.split() for line in said.heard()]
+
+        tell(
+            acknowledged=len(heard),
+            lost=clones * times - len(heard),
+            refused=sum(int(tries) for _, tries in heard),
+        )
+        assert len(heard) == clones * times
+        assert_whole(shared, git, ["1.0.0", *(version for version, _ in heard)])
+        assert Store.open(shared.path).validate() == ()
+
+    def test_four_push_ten_versions_each(self, shared, git, fitted, tmp_path, tell):
+        self.all_arrive(shared, git, fitted, tmp_path, tell, clones=4, times=10)
+
+    @pytest.mark.long
+    def test_eight_push_twenty_five_versions_each(self, shared, git, fitted, tmp_path, tell):
+        self.all_arrive(shared, git, fitted, tmp_path, tell, clones=8, times=25)
+
+
+class TestAPushThatIsKilled:
+    """The writer's machine stops in the middle; the next push just works."""
+
+    def programme(self, shared, git, fitted, tmp_path, tell, seed: int, *, rounds: int) -> None:
+        chance = random.Random(seed)  # noqa: S311 - no secret
+        clone = Store.clone(str(shared.path), tmp_path / "clone")
+        counts = {"rounds": rounds, "acknowledged": 0, "lost": 0, "came_unsaid": 0}
+        known = ["1.0.0"]
+        for _ in range(rounds):
+            version = clone.register(fitted, "churn", code=None)
+            push = pushing(clone, version.tag)
+            time.sleep(chance.uniform(0.0, 0.25))
+            push.send_signal(signal.SIGKILL)
+            push.communicate()
+            acknowledged = push.returncode == 0
+            settle(shared)
+            arrived = version.tag in git(shared.path, "tag").split()
+            counts["acknowledged"] += acknowledged
+            counts["lost"] += acknowledged and not arrived
+            counts["came_unsaid"] += arrived and not acknowledged
+
+            again = pushing(clone, version.tag)  # also where it has arrived: there is nothing to do
+            why = again.communicate()[1].decode()
+            assert again.returncode == 0, f"seed {seed}: {why}"
+            known.append(str(version.version))
+            assert git(shared.path, "fsck", "--strict", "--no-dangling") == ""
+        tell(**counts)
+        assert counts["lost"] == 0
+        assert_whole(shared, git, known)
+        assert Store.open(shared.path).validate() == ()
+
+    def test_nothing_is_lost(self, shared, git, fitted, tmp_path, tell, seed):
+        self.programme(shared, git, fitted, tmp_path, tell, seed, rounds=25)
+
+    @pytest.mark.long
+    def test_nor_in_many_rounds(self, shared, git, fitted, tmp_path, tell, seed):
+        self.programme(shared, git, fitted, tmp_path, tell, seed, rounds=250)
+
+
+def settle(shared: Store) -> None:
+    """Wait until the receiving side, which outlives the killed one, has ended."""
+    for process in Path("/proc").glob("[0-9]*"):
+        while _receives(process, shared.path):
+            time.sleep(0.005)
+
+
+def _receives(process: Path, folder: Path) -> bool:
+    try:
+        command = (process / "cmdline").read_bytes().split(b"\0")
+        state = (process / "stat").read_text().rpartition(") ")[2][0]
+    except OSError:  # it has ended
+        return False
+    named = any(part.endswith(b"receive-pack") for part in command)
+    return named and state != "Z" and str(folder).encode() in command
