@@ -401,8 +401,8 @@ class _Trial:
             yield Fault("GMS033", path, what, mend=mend)
 
     def _parent_faults(self, model: str, manifest: Outline | Manifest) -> Iterator[Fault]:
-        below = [v for v in self._registry_before.versions(model) if v < manifest.version]
-        highest = below[0] if below else None
+        versions = self._registry_before.versions(model)  # highest first
+        highest = next((v for v in versions if v < manifest.version), None)
         if manifest.parent != highest:
             what = f"parent is {manifest.parent}, the highest below {manifest.version} is {highest}"
             path = folder(model)

@@ -161,11 +161,12 @@ def nests_too_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
         value = value.values()
     elif not isinstance(value, (list, tuple)):
         return False
-    return levels == 0 or any(
-        nests_too_deep(held, levels - 1)
-        for held in value
-        if isinstance(held, (dict, list, tuple))  # most are not: a call for each would cost more
-    )
+    if levels == 0:
+        return True
+    for held in value:  # most are plain: a call for each would cost more
+        if isinstance(held, (dict, list, tuple)) and nests_too_deep(held, levels - 1):
+            return True
+    return False
 
 
 def join(where: str, key: object) -> str:

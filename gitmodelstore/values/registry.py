@@ -168,6 +168,9 @@ def _version(text: str) -> Version:
     return Version.parse(text)
 
 
+_order = lru_cache(maxsize=1 << 16)(Version.precedence)
+
+
 @lru_cache(maxsize=1 << 16)
 def _fits(rule: Callable[[str], object], text: str) -> bool:
     try:
@@ -229,7 +232,7 @@ def _check_model(model: str, statuses: Statuses) -> None:
     if not versions:
         raise _fault(f"'{where}': a model without versions")
     for higher, lower in pairwise(versions):
-        if not lower < higher:
+        if not _order(lower) < _order(higher):
             raise _fault(f"'{where}': {higher} stands before {lower}, highest comes first")
 
 

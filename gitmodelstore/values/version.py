@@ -111,10 +111,10 @@ class Version:
     def __lt__(self, other: object) -> bool:
         if not isinstance(other, Version):
             return NotImplemented
-        return self._precedence() < other._precedence()
+        return self.precedence() < other.precedence()
 
-    def _precedence(self) -> tuple[object, ...]:
-        """Clause 11: a release after its pre-releases, numbers before words."""
+    def precedence(self) -> tuple[object, ...]:
+        """Return what orders it: a release after its pre-releases, numbers before words (11)."""
         identifiers = tuple(
             (0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.prerelease
         )
