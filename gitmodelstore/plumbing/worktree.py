@@ -107,7 +107,7 @@ def _start(tree: WorkTree, command: tuple[str, ...], lock: int) -> Process:
         raise
     try:
         return git.start(command, tree.folder, to_the_end=True, holding=(lock,), index=aside)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must leave no lock
         index_lock.release(tree.git_dir)
         raise
 
