@@ -18,9 +18,15 @@ import numpy as np
 from gitmodelstore.pipelines.blocks import array_of, block_of, is_sparse
 from gitmodelstore.pipelines.columns import NoSample
 from gitmodelstore.pipelines.sample import table_of
-from gitmodelstore.values.sample import DIFFERENT, IDENTICAL, WITHIN, Answer, Sample
-
-RELATIVE, ABSOLUTE = 1e-6, 1e-9
+from gitmodelstore.values.sample import (
+    ABSOLUTE,
+    DIFFERENT,
+    IDENTICAL,
+    RELATIVE,
+    WITHIN,
+    Answer,
+    Sample,
+)
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform")
 _SAID_TWICE = {"decision_function": "predict_proba"}  # which is made of it

@@ -12,10 +12,11 @@ import pandas as pd
 
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.pipelines.features import check_features, feature_count, feature_names
-from gitmodelstore.pipelines.replay import ABSOLUTE, RELATIVE, in_words, quiet
+from gitmodelstore.pipelines.replay import in_words, quiet
 from gitmodelstore.pipelines.scores import standard_metrics
 from gitmodelstore.values.manifest import Feature
 from gitmodelstore.values.names import did_you_mean
+from gitmodelstore.values.sample import ABSOLUTE, RELATIVE
 
 
 @dataclass(frozen=True, slots=True)
