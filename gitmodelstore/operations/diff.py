@@ -180,7 +180,7 @@ def _with_answers(pair: _Pair, found: Diff, question: Question) -> Diff:
     """
     is_same = found.a.files.get(PIPELINE) == found.b.files.get(PIPELINE)
     if is_same and not question.answers:
-        return replace(found, unasked="both have the same pipeline, byte for byte")
+        return found  # the same bytes answer alike
     try:
         samples = dict(_samples(pair.snapshot, found))
     except StoreError as error:
