@@ -30,6 +30,7 @@ def document(found: Diff) -> dict[str, Any]:
         "b": _side(found.b),
         "metrics": {
             "measured_on": found.metrics.measured_on,
+            "scored": found.metrics.scored,
             "why": found.metrics.why,
             "changes": _metrics(found.metrics.changes),
             "on_same_rows": _metrics(found.metrics.on_same_rows),

@@ -28,6 +28,7 @@ from gitmodelstore.values.diff import (
     RENAMED,
     SAME_DATA,
     TAKES,
+    TEST_ROWS,
     UNKNOWN,
     Answers,
     Change,
@@ -126,6 +127,8 @@ def _judged(found: Diff) -> Sequence[MetricChange]:
 
 
 def _metrics_head(found: Diff) -> str:
+    if found.metrics.scored:
+        return "Metrics, on the rows given"
     on = {SAME_DATA: "on the same test data", OTHER_DATA: "each on other test data"}
     told = on.get(found.metrics.measured_on, "on test data that is not recorded for both")
     return f"Metrics, {told}" if found.metrics.changes or found.metrics.why else "Metrics"
@@ -135,7 +138,7 @@ def _metrics(found: Diff, paint: Paint) -> Iterator[str]:
     metrics = found.metrics
     if metrics.why:
         yield visible(metrics.why)
-    if not metrics.differ:
+    if not metrics.changes or not (metrics.differ or metrics.scored):
         return
     yield from _metric_table(found, metrics.changes, paint)
     if metrics.on_same_rows:
@@ -303,10 +306,9 @@ def _package(one: PackageChange) -> str:
 
 def _code(change: CodeChange, paint: Paint) -> Iterator[str]:
     yield f"{_commit(change.before)} -> {_commit(change.after)}"
-    scripts = {code.entry_point for code in (change.before, change.after) if code}
-    if change.before and change.after and len(scripts) == 2:
-        before, after = change.before.entry_point, change.after.entry_point
-        yield f"script {visible(before or 'not known')} -> {visible(after or 'not known')}"
+    scripts = [code.entry_point for code in (change.before, change.after) if code]
+    if len(scripts) == 2 and all(scripts) and scripts[0] != scripts[1]:
+        yield f"script {_value(scripts[0])} -> {_value(scripts[1])}"
     if change.why:
         yield visible(change.why)
     yield from _commits(change.commits, "", paint)
@@ -355,9 +357,9 @@ def _grown(one: FileChange) -> str:
 
 def _answers(one: Answers, paint: Paint) -> Iterator[str]:
     rows = counted(one.rows, "row")
-    whose = one.asked if one.asked == "X_test" else f"the sample of {one.asked}"
+    whose = "given" if one.asked == TEST_ROWS else f"of the sample of {one.asked}"
     how = "as recorded" if one.recorded else "asked here"
-    yield visible(f"to {rows} of {whose}, {how}")
+    yield visible(f"to {rows} {whose}, {how}")
     if one.why:
         yield f"  {visible(one.why)}"
     most = max((len(held.method) for held in one.methods), default=0)

@@ -19,7 +19,15 @@ from gitmodelstore.operations.load import load, read_verified
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.compare import compare, metric_changes
-from gitmodelstore.values.diff import SAME_DATA, Answers, CodeChange, Diff, Metrics, Side
+from gitmodelstore.values.diff import (
+    SAME_DATA,
+    TEST_ROWS,
+    Answers,
+    CodeChange,
+    Diff,
+    Metrics,
+    Side,
+)
 from gitmodelstore.values.layout import PIPELINE, SAMPLE, folder
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.recorded import compare_recorded, hold_same_rows
@@ -55,6 +63,11 @@ def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) 
     Raises:
         StoreError: as `Store.diff`.
     """
+    if not isinstance(a, (str, ModelVersion)):
+        raise InvalidInput(
+            f"expected a version to begin with, found {type(a).__name__}",
+            hint='name it first, as in store.diff("churn@production", pipeline)',
+        )
     first = resolve(snapshot, a)
     known: dict[str, Any] = {}
     question = _with_test_rows(question)
@@ -157,16 +170,16 @@ def _scores(pair: _Pair, found: Diff, question: Question) -> Metrics:
     from gitmodelstore.pipelines.retest import scored
 
     metrics = []
-    for side in (found.a, found.b):
+    for side in (found.b, found.a):  # of a pipeline in the making it is an error
         try:
             metrics.append(scored(pair.pipeline(side), question.X_test, question.y_test))
         except StoreError as error:
             if side.version is None:
                 raise
-            return Metrics(
-                measured_on=SAME_DATA, why=f"{side.name} cannot be scored on these rows: {error}"
-            )
-    return Metrics(tuple(metric_changes(*metrics)), SAME_DATA)
+            why = f"{side.name} cannot be scored on these rows: {error}"
+            return Metrics(measured_on=SAME_DATA, scored=True, why=why)
+    after, before = metrics
+    return Metrics(tuple(metric_changes(before, after)), SAME_DATA, scored=True)
 
 
 # Answers
@@ -203,7 +216,7 @@ def _with_answers(pair: _Pair, found: Diff, question: Question) -> Diff:
 
     rows = {name: table_of(sample) for name, sample in samples.items()}
     if question.X_test is not None:
-        rows["X_test"] = question.X_test
+        rows[TEST_ROWS] = question.X_test
     names = found.a.name, found.b.name
     asked = tuple(contrast((one, other), names, table, name) for name, table in rows.items())
     return replace(found, answers=asked)

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.errors import FeatureMismatch
 from gitmodelstore.values.diff import Side
 from gitmodelstore.values.layout import PIPELINE
 from gitmodelstore.values.manifest import Code, Dataset, Feature
@@ -33,25 +34,26 @@ def side_of(what: Any, question: Question) -> tuple[Side, Any]:
     from gitmodelstore.pipelines.features import feature_names
     from gitmodelstore.pipelines.fitted import check_fitted
 
-    X, y = question.X_test, question.y_test
     file = _read(what, question)
     pipeline = file.pipeline if file else what
     check_fitted(pipeline)
+    inputs = _inputs(pipeline, question.X_test)
     sink = _Hashed()
-    names = dump(pipeline, sink).globals
-    is_named = feature_names(pipeline) is not None or hasattr(X, "columns")
-    y_name = getattr(y, "name", None)
+    needed = dump(pipeline, sink).globals
+    names = feature_names(pipeline)
+    is_named = names is not None or hasattr(inputs, "columns")
+    y_name = getattr(question.y_test, "name", None)
     side = Side(
         name=what.name if file else "the pipeline",
         version=None,
         pipeline=describe(pipeline),
-        features=_features(pipeline, X),
+        features=_features(names, inputs),
         target=question.target or (y_name if isinstance(y_name, str) else None),
         metrics={},
         baseline=None,
         data=_data(question),
         code=_code(question),
-        environment=capture(names, with_pandas=is_named).environment,
+        environment=capture(needed, with_pandas=is_named).environment,
         files={PIPELINE: _facts(file.data) if file else (sink.size_bytes, sink.hexdigest())},
     )
     return side, pipeline
@@ -84,22 +86,34 @@ def _read(what: Any, question: Question) -> PipelineFile | None:
     return load_file(what, question.reader)
 
 
-def _features(pipeline: Any, X: Any) -> tuple[Feature, ...] | None:
-    """Return the columns that the pipeline takes, with their types where there are test rows.
+def _inputs(pipeline: Any, X: Any) -> Any:
+    """Return the columns of the test rows that the pipeline takes; None without rows.
 
     Raises:
         FeatureMismatch: the test rows lack one of them.
     """
-    from gitmodelstore.lineage.frames import features_named, features_of
-    from gitmodelstore.pipelines.features import check_features, feature_names
+    from gitmodelstore.pipelines.features import check_features
     from gitmodelstore.pipelines.retest import inputs_of
 
     if X is None:
-        names = feature_names(pipeline)
-        return None if names is None else features_named(names)
+        return None
     inputs = inputs_of(pipeline, X, None)
-    check_features(pipeline, inputs)
-    return features_of(inputs)
+    try:
+        check_features(pipeline, inputs)
+    except FeatureMismatch as error:
+        raise FeatureMismatch(
+            str(error), hint="give rows with what both take; each is asked with its own columns"
+        ) from error
+    return inputs
+
+
+def _features(names: tuple[str, ...] | None, inputs: Any) -> tuple[Feature, ...] | None:
+    """Return the columns that the pipeline takes, with their types where there are test rows."""
+    from gitmodelstore.lineage.frames import features_named, features_of
+
+    if inputs is not None:
+        return features_of(inputs)
+    return None if names is None else features_named(names)
 
 
 def _data(question: Question) -> tuple[Dataset, ...]:

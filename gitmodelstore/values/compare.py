@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitmodelstore.values import severity
 from gitmodelstore.values.changes import flat, plain
@@ -299,15 +299,21 @@ def _of_code(a: Side, b: Side) -> CodeChange | None:
         return None
     if a.code is None or b.code is None:
         without = a if a.code is None else b
+        if without.version is None:
+            return None  # its code may be anywhere
         return CodeChange(a.code, b.code, why=f"no repository is recorded for {without.name}")
-    if _source(a.code) == _source(b.code):
-        return None
-    return CodeChange(a.code, b.code)
+    return None if _is_same_source(a.code, b.code) else CodeChange(a.code, b.code)
 
 
-def _source(code: Code) -> tuple[Any, ...]:
-    """Return what says which code it was; a commit is the same under each url and branch."""
-    return code.commit or code.url, code.dirty, code.diff, code.entry_point
+def _is_same_source(one: Code, other: Code) -> bool:
+    """Whether it was the same code; a commit is the same under each url and on each branch."""
+    if (one.commit or one.url, one.dirty, one.diff) != (
+        other.commit or other.url,
+        other.dirty,
+        other.diff,
+    ):
+        return False
+    return None in (one.entry_point, other.entry_point) or one.entry_point == other.entry_point
 
 
 def _of_files(a: Side, b: Side) -> Iterator[FileChange]:

@@ -26,6 +26,7 @@ from gitmodelstore.values.stability import Shift
 
 ADDED, REMOVED, CHANGED, MOVED = "added", "removed", "changed", "moved"
 RENAMED, TAKES, SHIFTED, UNKNOWN = "renamed", "takes", "shifted", "unknown"
+TEST_ROWS = "test rows"
 SAME_DATA, OTHER_DATA, UNKNOWN_DATA = "same data", "other data", "unknown data"
 
 
@@ -124,12 +125,14 @@ class Metrics:
         measured_on: "same data", "other data" or "unknown data".
         on_same_rows: those of the later one beside its recorded baseline, which is the
             other one on the same rows; empty where there is none, or no need of it.
+        scored: whether both were scored for this, on rows that were given.
         why: why one of the two could not be scored; None when both were, or none was to be.
     """
 
     changes: tuple[MetricChange, ...] = ()
     measured_on: str = UNKNOWN_DATA
     on_same_rows: tuple[MetricChange, ...] = ()
+    scored: bool = False
     why: str | None = None
 
     @property
@@ -263,7 +266,7 @@ class Answers:
     """What the two answer to the same rows.
 
     Attributes:
-        asked: whose rows: names of the versions with that sample, or "X_test".
+        asked: whose rows: names of the versions with that sample, or "test rows".
         rows: how many.
         recorded: whether the answers are those of registration; else both were asked here.
         methods: what came of each method that both have.
