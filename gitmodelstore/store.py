@@ -529,6 +529,7 @@ class Store:
             FeatureMismatch: the pipeline does not take the columns of `X_test`.
             UnfittedPipeline, NotAPipeline, UnportablePipeline, RefusedPickle: the pipeline is
                 none that could be registered.
+            GitFailed: git refuses the repository that the pipeline was trained in.
             InvalidInput: answers without the rows that they belong to, or a table that cannot
                 be read.
             IntegrityError, FormatError: a manifest is not the one that was released.
@@ -536,16 +537,16 @@ class Store:
         from gitmodelstore.operations.diff import Question, diff
 
         script = _script()
-        around = (Path(script.parent if script else "."), Path(), self.path.parent)
+        around = dict.fromkeys((script.parent if script else Path(), Path(), self.path.parent))
         question = Question(
+            self._reader,
             X_test=X_test,
             y_test=y_test,
             test=test,
             target=target,
             answers=answers,
-            code=around if code == "auto" else (Path(code),) if code is not None else (),
+            code=tuple(around) if code == "auto" else (Path(code),) if code is not None else (),
             entry_point=script,
-            reader=self._reader(),
         )
         return diff(self._snapshot(), a, b, question)
 

@@ -8,15 +8,14 @@ from typing import Any
 
 from gitmodelstore.cli.documents import version_document
 from gitmodelstore.values import fields
-from gitmodelstore.values.diff import (
+from gitmodelstore.values.diff import Diff, Side
+from gitmodelstore.values.diff_parts import (
     Answers,
     Change,
     CodeChange,
     ColumnChange,
     DataChange,
-    Diff,
     MetricChange,
-    Side,
 )
 from gitmodelstore.values.manifest import Code, Dataset
 

@@ -20,7 +20,8 @@ from gitmodelstore.cli.render import (
     visible,
     widths_of,
 )
-from gitmodelstore.values.diff import (
+from gitmodelstore.values.diff import Diff
+from gitmodelstore.values.diff_parts import (
     ADDED,
     MOVED,
     OTHER_DATA,
@@ -35,7 +36,6 @@ from gitmodelstore.values.diff import (
     CodeChange,
     ColumnChange,
     DataChange,
-    Diff,
     FileChange,
     MetricChange,
     PackageChange,
@@ -56,7 +56,7 @@ def page(found: Diff, paint: Paint) -> Iterator[str]:
         found: what differs.
         paint: how to colour.
     """
-    yield paint.bold(_sentence(found))
+    yield paint.bold(visible(str(found)))
     for head, lines in _sections(found, paint):
         held = list(lines)
         if held:
@@ -69,7 +69,7 @@ def _sections(found: Diff, paint: Paint) -> Iterator[tuple[str, Iterable[str]]]:
     yield _metrics_head(found), _metrics(found, paint)
     yield "Model", _model(found.model)
     yield "Steps", _first(_steps(found.steps, paint))
-    yield "Params", _params(found.params, paint)
+    yield "Params", _first(_params(found.params, paint))
     yield "Inputs", _first(_features(found.features, paint))
     yield "Data", (line for change in found.data for line in _data(change, paint))
     yield "Environment", _environment(found.environment, paint)
@@ -78,49 +78,6 @@ def _sections(found: Diff, paint: Paint) -> Iterator[tuple[str, Iterable[str]]]:
     yield "Files", _files(found.files)
     if found.answers:
         yield "Answers", (line for one in found.answers for line in _answers(one, paint))
-
-
-# The sentence
-
-
-def _sentence(found: Diff) -> str:
-    names = " -> ".join(_names(found))
-    said = [_said(found, section) for section in found.sections]
-    if not said:
-        return f"{names}: nothing differs"
-    words = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
-    return f"{names}: {words} differ"
-
-
-def _names(found: Diff) -> tuple[str, str]:
-    """Return the names of the two; a model that is the same is not said twice."""
-    a, b = found.a, found.b
-    is_same = a.version and b.version and a.version.model == b.version.model
-    after = str(b.version.version) if is_same and b.version else b.name
-    return visible(a.name), visible(after)
-
-
-def _said(found: Diff, section: str) -> str:
-    if section == "metrics":
-        verdicts = [one.verdict for one in _judged(found)]
-        said = [f"{verdicts.count(word)} {word}" for word in ("better", "worse")]
-        told = ", ".join(text for text in said if not text.startswith("0"))
-        return f"metrics ({told})" if told else "metrics"
-    if section == "model":
-        return ", ".join(change.name for change in found.model)
-    if section == "data":
-        return f"{', '.join(dict.fromkeys(change.role for change in found.data))} data"
-    if section == "environment":
-        counting = [change.name for change in found.environment if change.counts]
-        return f"environment ({', '.join(counting)})" if counting else "environment"
-    nouns = {"steps": "step", "params": "param", "features": "input"}
-    if section in nouns:
-        return counted(len(getattr(found, section)), nouns[section])
-    return section
-
-
-def _judged(found: Diff) -> Sequence[MetricChange]:
-    return found.metrics.on_same_rows or found.metrics.changes
 
 
 # Sections
@@ -147,7 +104,7 @@ def _metrics(found: Diff, paint: Paint) -> Iterator[str]:
 
 
 def _metric_table(found: Diff, changes: Sequence[MetricChange], paint: Paint) -> Iterator[str]:
-    before, after = _names(found)
+    before, after = map(visible, found.names)
     if found.a.version and found.b.version and found.a.version.model == found.b.version.model:
         before = str(found.a.version.version)
     columns = [

@@ -8,7 +8,7 @@ from pathlib import Path
 from gitmodelstore.errors import GitFailed
 from gitmodelstore.lineage import visible
 from gitmodelstore.plumbing import checkout, git
-from gitmodelstore.values.diff import SourceChange
+from gitmodelstore.values.diff_parts import SourceChange
 
 MOST_COMMITS = 1000  # of one side; more are years of work, and nobody reads them
 

@@ -8,26 +8,17 @@ same rows. Nothing is written; what cannot be loaded or asked is said in the res
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import GitFailed, InvalidInput, StoreError
-from gitmodelstore.operations.baseline import table_with
-from gitmodelstore.operations.load import load, read_verified
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.compare import compare, metric_changes
-from gitmodelstore.values.diff import (
-    SAME_DATA,
-    TEST_ROWS,
-    Answers,
-    CodeChange,
-    Diff,
-    Metrics,
-    Side,
-)
+from gitmodelstore.values.diff import Diff, Side
+from gitmodelstore.values.diff_parts import SAME_DATA, TEST_ROWS, Answers, CodeChange, Metrics
 from gitmodelstore.values.layout import PIPELINE, SAMPLE, folder
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.recorded import compare_recorded, hold_same_rows
@@ -44,9 +35,10 @@ class Question:
     """What is to be looked at besides the manifests; `Store.diff` says what each means.
 
     `code` are folders to look for the training repository in, `entry_point` is the script
-    that runs, `reader` is who loads.
+    that runs, `reader` returns who loads: most often nobody does.
     """
 
+    reader: Callable[[], Reader]
     X_test: Any = None
     y_test: Any = None
     test: Any = None
@@ -54,7 +46,6 @@ class Question:
     answers: bool | None = None
     code: Sequence[Path] = ()
     entry_point: Path | None = None
-    reader: Reader | None = None
 
 
 def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) -> Diff:
@@ -70,8 +61,8 @@ def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) 
         )
     first = resolve(snapshot, a)
     known: dict[str, Any] = {}
-    question = _with_test_rows(question)
     one = Side.of(first, snapshot.manifest(first))
+    question = _with_test_rows(question, one)
     if isinstance(b, (str, ModelVersion)):
         second = resolve(snapshot, b)
         other = Side.of(second, snapshot.manifest(second))
@@ -86,8 +77,10 @@ def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) 
     return found if question.answers is False else _with_answers(pair, found, question)
 
 
-def _with_test_rows(question: Question) -> Question:
+def _with_test_rows(question: Question, a: Side) -> Question:
     """Return a question whose test table has become X_test and y_test.
+
+    Times and categories, which a CSV file has lost, are those that the version recorded.
 
     Raises:
         InvalidInput: rows are given twice, or answers without rows; the table cannot be read.
@@ -100,8 +93,12 @@ def _with_test_rows(question: Question) -> Question:
         raise InvalidInput(
             "test rows were given twice", hint="give X_test and y_test, or a table as test"
         )
+    from gitmodelstore.operations.baseline import table_with
+    from gitmodelstore.pipelines.retest import as_recorded
+
     target, table = table_with(question.test, question.target)
-    return replace(question, X_test=table.drop(columns=[target]), y_test=table[target])
+    X_test = as_recorded(table.drop(columns=[target]), a.features or ())
+    return replace(question, X_test=X_test, y_test=table[target])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,7 @@ class _Pair:
     """The two pipelines, each loaded once, when it is needed first."""
 
     snapshot: Snapshot
-    reader: Reader | None
+    reader: Callable[[], Reader]
     known: dict[str, Any]
 
     def pipeline(self, side: Side) -> Any:
@@ -120,10 +117,12 @@ class _Pair:
         """
         key = side.version.ref if side.version else UNREGISTERED
         if key not in self.known and side.version is not None:
+            from gitmodelstore.operations.load import load
+
             with warnings.catch_warnings():
                 # That other versions are installed is what asking it answers.
                 warnings.simplefilter("ignore")
-                loaded = load(self.snapshot, side.version, lambda _: None, self.reader)
+                loaded = load(self.snapshot, side.version, lambda _: None, self.reader())
             self.known[key] = loaded
         return self.known[key]
 
@@ -150,7 +149,9 @@ def _between(
 
     place = next((place for place in places if holds(place, first, second)), None)
     if place is None:
-        return replace(change, why="no repository here has both commits")
+        return replace(
+            change, why="no repository here has both commits: name it with code= (--code DIR)"
+        )
     try:
         found = between(place, first, second)
     except GitFailed as error:
@@ -228,6 +229,8 @@ def _samples(snapshot: Snapshot, found: Diff) -> Iterator[tuple[str, Sample]]:
     Raises:
         IntegrityError, FormatError: one is not the one that was released, or none at all.
     """
+    from gitmodelstore.operations.load import read_verified
+
     for side in (found.a, found.b):
         if side.version is not None and SAMPLE in side.files:
             data = bytes(read_verified(snapshot, side.version, SAMPLE))

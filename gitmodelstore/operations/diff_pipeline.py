@@ -83,7 +83,7 @@ def _read(what: Any, question: Question) -> PipelineFile | None:
         return None
     from gitmodelstore.pipelines.load import load_file
 
-    return load_file(what, question.reader)
+    return load_file(what, question.reader())
 
 
 def _inputs(pipeline: Any, X: Any) -> Any:

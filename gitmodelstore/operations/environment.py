@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from gitmodelstore.errors import EnvironmentDiffers, InvalidInput
@@ -96,6 +95,9 @@ def difference_of(of: ModelVersion, recorded: Environment, care: str) -> str | N
 def _present(package: str) -> str | None:
     if package == "python":
         return platform.python_version()
+    # Not above: 25 ms, which who only reads bytes would feel.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

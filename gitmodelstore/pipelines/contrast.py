@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from gitmodelstore.errors import FeatureMismatch
-from gitmodelstore.pipelines.blocks import block_of
-from gitmodelstore.pipelines.columns import NoSample
 from gitmodelstore.pipelines.features import check_features
-from gitmodelstore.pipelines.replay import answers, compare, in_words, methods_of
+from gitmodelstore.pipelines.replay import answers, compare_arrays, in_words, methods_of
 from gitmodelstore.pipelines.retest import inputs_of
 from gitmodelstore.pipelines.sample import len_of
-from gitmodelstore.values.diff import AnswerChange, Answers
-from gitmodelstore.values.sample import Answer
+from gitmodelstore.values.diff_parts import AnswerChange, Answers
+from gitmodelstore.values.sample import DIFFERENT, IDENTICAL, WITHIN
+
+_AT_ONCE = 1000  # rows: sparse answers are compared as dense ones
 
 
 def contrast(pair: tuple[Any, Any], names: tuple[str, str], X: Any, asked: str) -> Answers:
@@ -44,14 +44,7 @@ def contrast(pair: tuple[Any, Any], names: tuple[str, str], X: Any, asked: str) 
             why = f"{name} cannot answer to them: {error}"
             return Answers(asked, rows, False, why=why)
     before, after = found
-    try:
-        recorded = [Answer(name, block_of(held, any_length=True)) for name, held in before.items()]
-    except NoSample as error:
-        return Answers(asked, rows, False, why=f"the answers cannot be compared: {error}")
-    methods = (
-        AnswerChange(one.method, one.outcome, len(one.rows), one.largest_absolute, one.why)
-        for one in compare(recorded, after, rows).comparisons
-    )
+    methods = (_compare(name, before[name], after[name]) for name in before if name in after)
     return Answers(asked, rows, False, tuple(methods))
 
 
@@ -68,3 +61,26 @@ def _ask(pipeline: Any, X: Any, common: set[str]) -> dict[str, Any]:
         raise _NoAnswer(str(error)) from error
     except Exception as error:  # anything that a pipeline of anybody's making raises
         raise _NoAnswer(in_words(error)) from error
+
+
+def _compare(method: str, before: Any, after: Any) -> AnswerChange:
+    if before.shape != after.shape:
+        return AnswerChange(method, DIFFERENT, why=f"shape {before.shape}, then {after.shape}")
+    same_type = before.dtype == after.dtype or before.dtype.kind == after.dtype.kind == "U"
+    parts = [
+        compare_arrays(
+            method,
+            before[start : start + _AT_ONCE],
+            after[start : start + _AT_ONCE],
+            same_type=same_type,
+        )
+        for start in range(0, before.shape[0], _AT_ONCE)
+    ]
+    outcomes = {part.outcome for part in parts}
+    return AnswerChange(
+        method,
+        next((one for one in (DIFFERENT, WITHIN) if one in outcomes), IDENTICAL),
+        sum(len(part.rows) for part in parts),
+        max((part.largest_absolute for part in parts), default=0.0),
+        next((part.why for part in parts if part.why), None),
+    )

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from gitmodelstore.values import severity
 from gitmodelstore.values.changes import flat, plain
-from gitmodelstore.values.diff import (
+from gitmodelstore.values.diff import Diff, Side
+from gitmodelstore.values.diff_parts import (
     ADDED,
     CHANGED,
     MOVED,
@@ -28,12 +29,10 @@ from gitmodelstore.values.diff import (
     CodeChange,
     ColumnChange,
     DataChange,
-    Diff,
     FileChange,
     MetricChange,
     Metrics,
     PackageChange,
-    Side,
 )
 from gitmodelstore.values.direction import verdict
 from gitmodelstore.values.manifest import (

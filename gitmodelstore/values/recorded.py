@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from gitmodelstore.values.cell import Cell
-from gitmodelstore.values.diff import AnswerChange
+from gitmodelstore.values.diff_parts import AnswerChange
 from gitmodelstore.values.sample import (
     ABSOLUTE,
     DIFFERENT,

@@ -38,6 +38,9 @@ CHURN = (
 UNASKED = "note: no answers were compared: there is no sample of either\n"
 
 
+LOST = "no repository here has both commits: name it with code= (--code DIR)"
+
+
 @pytest.fixture
 def expected(place) -> str:
     """What is printed of churn 1.0.0 and 1.1.0."""
@@ -192,29 +195,29 @@ def test_a_file_that_is_not_registered(gms, leave, place, rows, unchanged):
     lines = found.stdout.splitlines()
     assert lines[0] == "leave 1.0.0 -> second.joblib: 1 param, files and answers differ"
     assert "Metrics, on the rows given" in lines
-    assert "  accuracy            1              1       0" in lines
+    assert "  accuracy          0.9            0.9       0" in lines
     assert "    ~ C  1.0 -> 3.0" in lines
     assert "  to 40 rows given, asked here" in lines
     assert (found.stderr, found.code) == ("", 1)
 
 
 def test_a_class_of_ones_own_must_be_trusted(gms, leave, place, monkeypatch):
-    (place / "teamwork.py").write_text(
+    (place / "comrades.py").write_text(
         "from sklearn.linear_model import LogisticRegression\n"
         "class Own(LogisticRegression):\n    pass\n"
     )
     monkeypatch.syspath_prepend(place)
-    own = __import__("teamwork").Own().fit([[0.0, 1.0], [1.0, 0.0]], ["no", "yes"])
+    own = __import__("comrades").Own().fit([[0.0, 1.0], [1.0, 0.0]], ["no", "yes"])
     joblib.dump(own, place / "own.joblib")
 
     refused = gms("diff", "leave@1.0.0", "own.joblib")
-    allowed = gms("diff", "leave@1.0.0", "own.joblib", "--trust", "teamwork", "--no-answers")
+    allowed = gms("diff", "leave@1.0.0", "own.joblib", "--trust", "comrades", "--no-answers")
 
     assert (refused.stdout, refused.code) == ("", 1)
     assert refused.stderr.startswith("error: 'own.joblib' is refused: ")
     assert "  class      Pipeline -> Own" in allowed.stdout.replace(
         "sklearn.pipeline.", ""
-    ).replace("teamwork.", "")
+    ).replace("comrades.", "")
 
 
 def test_code_between_two_commits(gms, place, monkeypatch):
@@ -238,7 +241,7 @@ def test_code_between_two_commits(gms, place, monkeypatch):
     there = gms("diff", "leave@1.0.0", "leave@1.1.0", "--code", "code").stdout
 
     arrow = f"\nCode\n  {commits[1]} -> {commits[0]}\n"
-    assert f"{arrow}  no repository here has both commits\n\n" in here
+    assert f"{arrow}  {LOST}\n\n" in here
     assert (
         f"{arrow}  {commits[0]} Try number 2\n  train.py | +1 -0\n  1 file changed, +1 -0\n\n"
     ) in there

@@ -11,12 +11,13 @@ import joblib
 import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_digits, load_wine
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 import gitmodelstore as gms
@@ -34,10 +35,12 @@ from gitmodelstore.errors import (
 from gitmodelstore.pipelines import dump as dumping
 from gitmodelstore.pipelines.dump import Dumped
 from gitmodelstore.pipelines.scores import standard_metrics
-from gitmodelstore.values.diff import Change, SourceChange
+from gitmodelstore.values.diff_parts import Change, SourceChange
 from tests.hostile.families import families, has_fired
 
 from .looks import commit_by_hand, git
+
+LOST = "no repository here has both commits: name it with code= (--code DIR)"
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def nothing_loads(monkeypatch) -> None:
     def load(*_: Any, **__: Any) -> None:
         raise AssertionError("a pipeline was loaded")
 
-    monkeypatch.setattr("gitmodelstore.operations.diff.load", load)
+    monkeypatch.setattr("gitmodelstore.operations.load.load", load)
 
 
 def every_byte(folder: Path) -> dict[str, tuple[int, str]]:
@@ -321,7 +324,7 @@ class TestCode:
         lost = trained.diff("churn@1.0.0", "churn@1.1.0").code
         named = trained.diff("churn@1.0.0", "churn@1.1.0", code=code).code
 
-        assert (lost.commits, lost.why) == ((), "no repository here has both commits")
+        assert (lost.commits, lost.why) == ((), LOST)
         assert len(named.commits) == 2
 
     def test_the_repository_around_the_store_is_looked_at(
@@ -342,7 +345,7 @@ class TestCode:
 
         found = trained.diff("churn@1.0.0", "churn@1.1.0", code=tmp_path / "shallow").code
 
-        assert found.why == "no repository here has both commits"
+        assert found.why == LOST
 
     def test_a_partial_clone_fetches_nothing(self, trained, code, tmp_path):
         git(code, "config", "uploadpack.allowFilter", "true")
@@ -401,7 +404,7 @@ class TestCode:
     def test_none_is_looked_for_where_nobody_wants_it(self, trained):
         found = trained.diff("churn@1.0.0", "churn@1.1.0", code=None).code
 
-        assert found.why == "no repository here has both commits"
+        assert found.why == LOST
 
 
 class TestUnregistered:
@@ -479,6 +482,21 @@ class TestUnregistered:
         assert found.b.name == "new.joblib"
         assert found.metrics == expected.metrics
         assert [one.methods for one in found.answers] == [one.methods for one in expected.answers]
+
+    def test_a_csv_file_has_lost_times(self, any_store, rows, tmp_path):
+        days = pd.DataFrame({"day": pd.date_range("2026-01-01", periods=60)})
+        pipeline = make_pipeline(
+            ColumnTransformer([("day", OrdinalEncoder(), ["day"])]), Ridge()
+        ).fit(days, range(60))
+        any_store.register(pipeline, "sales", X_test=days, y_test=list(range(60)), code=None)
+        days.assign(sold=range(60)).to_csv(tmp_path / "rows.csv", index=False)
+
+        found = any_store.diff(
+            "sales@1.0.0", pipeline, test=tmp_path / "rows.csv", target="sold", code=None
+        )
+
+        assert (found.features, found.metrics.why) == ((), None)
+        assert [one.name for one in found.metrics.changes] == ["mae", "r2", "rmse"]
 
     def test_a_renamed_feature_is_suspected_and_the_version_cannot_be_scored(
         self, live, fit, X_train, y_train, X_test, y_test

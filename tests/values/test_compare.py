@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from gitmodelstore.values.compare import compare
-from gitmodelstore.values.diff import (
+from gitmodelstore.values.diff import Side
+from gitmodelstore.values.diff_parts import (
     Change,
     CodeChange,
     FileChange,
     MetricChange,
     PackageChange,
-    Side,
 )
 from gitmodelstore.values.digest import Digest
 from gitmodelstore.values.manifest import (

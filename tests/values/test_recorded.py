@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from gitmodelstore.pipelines.blocks import block_of
 from gitmodelstore.pipelines.replay import compare
-from gitmodelstore.values.diff import AnswerChange
+from gitmodelstore.values.diff_parts import AnswerChange
 from gitmodelstore.values.recorded import compare_recorded, hold_same_rows
 from gitmodelstore.values.sample import Answer, Sample
 
