@@ -88,7 +88,7 @@ def _metrics_head(found: Diff) -> str:
         return "Metrics, on the rows given"
     on = {SAME_DATA: "on the same test data", OTHER_DATA: "each on other test data"}
     told = on.get(found.metrics.measured_on, "on test data that is not recorded for both")
-    return f"Metrics, {told}" if found.metrics.changes or found.metrics.why else "Metrics"
+    return f"Metrics, {told}"
 
 
 def _metrics(found: Diff, paint: Paint) -> Iterator[str]:
@@ -186,7 +186,9 @@ def _class(path: str | None) -> str | None:
 
 def _params(changes: Sequence[Change], paint: Paint) -> Iterator[str]:
     """Yield the params, those of one step together below its path."""
-    for step, held in groupby(changes, key=lambda one: one.name.rpartition("__")[0]):
+    steps = {one.name: one.name.rpartition("__")[0] for one in changes}
+    ordered = sorted(changes, key=lambda one: (steps[one.name], one.name))
+    for step, held in groupby(ordered, key=lambda one: steps[one.name]):
         group = list(held)
         names = [visible(one.name.rpartition("__")[2]) for one in group]
         most = max(map(len, names))
@@ -216,6 +218,9 @@ def _data(change: DataChange, paint: Paint) -> Iterator[str]:
     if change.what == UNKNOWN:
         yield "  the two digests are of different kinds, so that they cannot be compared"
     yield from (f"  {line}" for line in _first(_columns(change.columns, paint)))
+    stable = sum(one.shift is not None and one.shift.level == "stable" for one in change.columns)
+    if stable:
+        yield f"  {counted(stable, 'column')} stable"
 
 
 def _dataset(dataset: Dataset) -> str:
@@ -237,9 +242,6 @@ def _columns(changes: Sequence[ColumnChange], paint: Paint) -> Iterator[str]:
     for one, shift in sorted(shifted, key=lambda pair: -pair[1].psi):
         if shift.level in colours:
             yield f"psi {shift.psi:.3f} {colours[shift.level](shift.level)}  {visible(one.name)}"
-    stable = sum(shift.level == "stable" for _, shift in shifted)
-    if stable:
-        yield f"{counted(stable, 'column')} stable"
 
 
 # What made them

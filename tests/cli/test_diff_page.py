@@ -103,16 +103,25 @@ def test_steps():
 
 
 def test_params_stand_below_their_step():
-    params = {"clf__C": 3.0, "prep__num__scale__with_mean": False, "verbose": True}
-    tuned = ("verbose",)
+    params = {
+        "clf__C": 3.0,
+        "clf__base__depth": 2,
+        "clf__warm_start": True,
+        "prep__num__scale__with_mean": False,
+        "verbose": True,
+    }
+    tuned = ("clf__base__depth", "verbose")
     found = compare(side(), side("1.1.0", pipeline=replace(FACTS, params=params, tuned=tuned)))
 
     assert section(found, "Params") == [
+        "  + verbose  True",
         "  clf",
-        "    ~ C  1.0 -> 3.0",
+        "    ~ C           1.0 -> 3.0",
+        "    ~ warm_start  False -> True",
+        "  clf / base",
+        "    + depth  2",
         "  prep / num / scale",
         "    ~ with_mean  True -> False",
-        "  + verbose  True",
     ]
 
 
