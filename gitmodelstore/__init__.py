@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from gitmodelstore.shortcuts import load_model, register_model, version_of
     from gitmodelstore.store import Store
+    from gitmodelstore.values.diff import Diff
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Approval",
+    "Diff",
     "EnvironmentWarning",
     "Event",
     "GateNotPassed",
@@ -63,6 +65,7 @@ _HOMES = {
     "LockError": "errors",
     "RefusedPickle": "errors",
     "SignatureError": "errors",
+    "Diff": "values.diff",
     "Event": "values.events",
     "Holding": "values.model_version",
     "Manifest": "values.manifest",

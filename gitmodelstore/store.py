@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.sync import Synced
     from gitmodelstore.operations.verify import Verification
     from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.values.diff import Diff
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
@@ -494,6 +495,60 @@ class Store:
 
         moment = None if at is None else as_moment(at)
         return which(self._snapshot(), ref, at=moment)
+
+    def diff(
+        self,
+        a: str | ModelVersion,
+        b: Any,
+        X_test: Any = None,
+        y_test: Any = None,
+        *,
+        test: Any = None,
+        target: str | None = None,
+        answers: bool | None = None,
+        code: str | Path | None = "auto",
+    ) -> Diff:
+        """Return what differs between two versions, or a version and a pipeline; write nothing.
+
+        Args:
+            a: a version, as everywhere.
+            b: another one, of the same model or not; or a fitted pipeline that is not
+                registered; or a `Path` of one that joblib wrote.
+            X_test, y_test: rows and the answers to them, which both are scored on, and which
+                both answer; a column that one of the two does not take is left out for it.
+            test: a table, or a CSV or Parquet file, with both, instead of `X_test` and `y_test`.
+            target: name of the target's column in `test`.
+            answers: whether both answer to the rows of the samples: None takes the recorded
+                answers where both samples hold the same rows, and loads the two versions only
+                where they do not; True loads them in any case; False compares none.
+            code: the training repository; "auto" is the one around the working directory, or
+                around the store; None looks into none.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: `a` or `b` names nothing.
+            FeatureMismatch: the pipeline does not take the columns of `X_test`.
+            UnfittedPipeline, NotAPipeline, UnportablePipeline, RefusedPickle: the pipeline is
+                none that could be registered.
+            GitFailed: git refuses the repository that the pipeline was trained in.
+            InvalidInput: answers without the rows that they belong to, or a table that cannot
+                be read.
+            IntegrityError, FormatError: a manifest is not the one that was released.
+        """
+        from gitmodelstore.operations.diff import Question, diff
+
+        script = _script()
+        around = dict.fromkeys((script.parent if script else Path(), Path(), self.path.parent))
+        question = Question(
+            self._reader,
+            X_test=X_test,
+            y_test=y_test,
+            test=test,
+            target=target,
+            answers=answers,
+            code=tuple(around) if code == "auto" else (Path(code),) if code is not None else (),
+            entry_point=script,
+        )
+        return diff(self._snapshot(), a, b, question)
 
     def promote(
         self,

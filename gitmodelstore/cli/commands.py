@@ -55,6 +55,12 @@ COMMANDS = (
     ),
     Entry("list", VERSIONS, "models, or the versions of one", "gms list churn", alias="ls"),
     Entry("show", VERSIONS, "what a version is made of", "gms show churn@production"),
+    Entry(
+        "diff",
+        VERSIONS,
+        "what differs between two versions",
+        "gms diff churn@production churn@latest",
+    ),
     Entry("log", VERSIONS, "what happened, when, by whom and why", "gms log churn"),
     Entry(
         "which",
@@ -181,6 +187,8 @@ ELSEWHERE = {
     "history": ("log",),
     "reflog": ("log",),
     "describe": ("show",),
+    "compare": ("diff",),
+    "drift": ("diff",),
     "info": ("show",),
     "view": ("show",),
     "models": ("list",),

@@ -29,6 +29,9 @@ class Paint:
     def red(self, text: str) -> str:
         return self._with("1;31", text)
 
+    def green(self, text: str) -> str:
+        return self._with("32", text)
+
     def yellow(self, text: str) -> str:
         return self._with("33", text)
 

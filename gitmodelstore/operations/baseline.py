@@ -32,29 +32,45 @@ def with_test_rows(what: Submission, pipeline: Any) -> Submission:
     """
     if what.test is None:
         return what
-    from gitmodelstore.pipelines.retest import inputs_of, read_table
+    from gitmodelstore.pipelines.retest import inputs_of
 
     if what.X_test is not None or what.y_test is not None:
         raise InvalidInput(
             "test rows were given twice", hint="give X_test and y_test, or a table as test"
         )
-    if what.target is None:
+    target, table = table_with(what.test, what.target)
+    return replace(
+        what,
+        X_test=inputs_of(pipeline, table, target),
+        y_test=table[target],
+        data={"test": what.test, **what.data},
+    )
+
+
+def table_with(test: Any, target: str | None) -> tuple[str, Any]:
+    """Return the name of the target, and the table of test rows, which has a column of it.
+
+    Args:
+        test: a table, or the path of a CSV or Parquet file.
+        target: the name; None is an error.
+
+    Raises:
+        InvalidInput: the target is not named or not in the table, or it cannot be read.
+    """
+    from gitmodelstore.pipelines.retest import read_table
+
+    if target is None:
         raise InvalidInput(
             "the test data has no target", hint="name its column with target= (--target NAME)"
         )
-    table = read_table(what.test)
+    table = read_table(test)
     names = [str(name) for name in getattr(table, "columns", ())]
-    if what.target not in names:
+    if target not in names:
         raise InvalidInput(
-            f"the test data has no column '{what.target}'",
-            hint=did_you_mean(what.target, names) or f"it has {', '.join(names[:5]) or 'none'}",
+            f"the test data has no column '{target}'",
+            hint=did_you_mean(target, names) or f"it has {', '.join(names[:5]) or 'none'}",
         )
-    return replace(
-        what,
-        X_test=inputs_of(pipeline, table, what.target),
-        y_test=table[what.target],
-        data={"test": what.test, **what.data},
-    )
+    return target, table
 
 
 def baseline_of(

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import platform
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from gitmodelstore.errors import EnvironmentDiffers, InvalidInput
 from gitmodelstore.values.manifest import Environment
 from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.severity import PARTS_THAT_COUNT, counts
 
 Care = Literal["warn", "exact", "ignore"]
 CARES: tuple[Care, ...] = ("warn", "exact", "ignore")
-
-# How many parts of a version number must be equal for a pipeline to be expected to work alike.
-_PARTS_THAT_COUNT = {"python": 2, "scikit-learn": 2, "numpy": 1, "pandas": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +36,7 @@ class Difference:
     @property
     def counts(self) -> bool:
         """Whether answers may well differ, or the pipeline not load."""
-        parts = _PARTS_THAT_COUNT[self.package]
-        return self.present is None or _first(self.recorded, parts) != _first(self.present, parts)
+        return counts(self.package, self.recorded, self.present)
 
     def __str__(self) -> str:
         return f"{self.package} {self.recorded}, here {self.present or 'none'}"
@@ -50,7 +45,7 @@ class Difference:
 def differences(recorded: Environment) -> Iterator[Difference]:
     """Yield where Python, scikit-learn, numpy or pandas differ from those at training."""
     known = {"python": recorded.python, **recorded.pins}
-    for package in _PARTS_THAT_COUNT:
+    for package in PARTS_THAT_COUNT:
         present = _present(package)
         if package in known and known[package] != present:
             yield Difference(package, known[package], present)
@@ -100,14 +95,13 @@ def difference_of(of: ModelVersion, recorded: Environment, care: str) -> str | N
 def _present(package: str) -> str | None:
     if package == "python":
         return platform.python_version()
+    # Not above: 25 ms, which who only reads bytes would feel.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _first(number: str, parts: int) -> list[str]:
-    return re.split(r"[.+-]", number)[:parts]
 
 
 @contextmanager

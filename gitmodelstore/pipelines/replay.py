@@ -18,9 +18,15 @@ import numpy as np
 from gitmodelstore.pipelines.blocks import array_of, block_of, is_sparse
 from gitmodelstore.pipelines.columns import NoSample
 from gitmodelstore.pipelines.sample import table_of
-from gitmodelstore.values.sample import DIFFERENT, IDENTICAL, WITHIN, Answer, Sample
-
-RELATIVE, ABSOLUTE = 1e-6, 1e-9
+from gitmodelstore.values.sample import (
+    ABSOLUTE,
+    DIFFERENT,
+    IDENTICAL,
+    RELATIVE,
+    WITHIN,
+    Answer,
+    Sample,
+)
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform")
 _SAID_TWICE = {"decision_function": "predict_proba"}  # which is made of it
@@ -189,40 +195,50 @@ def _compare(answer: Answer, present: Any) -> Comparison:
         shapes = f"shape {tuple(present.shape)}, recorded {answer.block.shape}"
         return Comparison(answer.method, DIFFERENT, why=shapes)
     if is_sparse(recorded) or is_sparse(present):
-        return _compare_sparse(answer, recorded, present)
+        return compare_arrays(answer.method, recorded, present, same_type=True)
     try:
         dtype = block_of(present, any_length=True).dtype
     except NoSample as error:
         return Comparison(answer.method, DIFFERENT, why=str(error))
-    return _compare_values(answer, recorded, present, dtype == answer.block.dtype)
+    same_type = dtype == answer.block.dtype
+    return compare_arrays(answer.method, recorded, present, same_type=same_type)
 
 
-def _compare_sparse(answer: Answer, recorded: Any, present: Any) -> Comparison:
-    """Compare where either has a value; the rest is zero in both."""
+def compare_arrays(method: str, recorded: Any, present: Any, *, same_type: bool) -> Comparison:
+    """Return how two arrays, or sparse matrices, of one shape differ.
+
+    Args:
+        method: whose answers they are.
+        recorded, present: the two.
+        same_type: whether they are identical where all values are; of sparse ones their
+            own types tell.
+    """
+    if not (is_sparse(recorded) or is_sparse(present)):
+        return _compare_values(method, recorded, present, same_type)
     if not (is_sparse(recorded) and is_sparse(present)):
-        return Comparison(answer.method, DIFFERENT, why="sparse in one, dense in the other")
-    filled = (abs(recorded) + abs(present)).tocsr()
-    columns = np.unique(filled.indices)
+        return Comparison(method, DIFFERENT, why="sparse in one, dense in the other")
+    # Where either has a value; the rest is zero in both.
+    columns = np.unique((abs(recorded) + abs(present)).tocsr().indices)
     return _compare_values(
-        answer,
+        method,
         recorded.tocsc()[:, columns].toarray(),
         present.tocsc()[:, columns].toarray(),
         recorded.dtype == present.dtype,
     )
 
 
-def _compare_values(answer: Answer, recorded: Any, present: Any, same_type: bool) -> Comparison:
+def _compare_values(method: str, recorded: Any, present: Any, same_type: bool) -> Comparison:
     are_floats = recorded.dtype.kind == "f" and present.dtype.kind == "f"
     if not are_floats:
         is_other = ~_equal(recorded, present)
         outcome = DIFFERENT if is_other.any() else IDENTICAL if same_type else WITHIN
         rows = _different_rows(is_other, recorded, present)
-        return Comparison(answer.method, outcome, rows=rows)
+        return Comparison(method, outcome, rows=rows)
     absolute, relative = _differences(recorded, present)
     is_other = absolute > ABSOLUTE + RELATIVE * np.abs(np.nan_to_num(recorded, posinf=0, neginf=0))
     is_identical = same_type and _same_bits(recorded, present)
     return Comparison(
-        answer.method,
+        method,
         DIFFERENT if is_other.any() else IDENTICAL if is_identical else WITHIN,
         float(absolute.max(initial=0.0)),
         float(relative.max(initial=0.0)),

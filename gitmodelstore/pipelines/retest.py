@@ -12,10 +12,11 @@ import pandas as pd
 
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.pipelines.features import check_features, feature_count, feature_names
-from gitmodelstore.pipelines.replay import ABSOLUTE, RELATIVE, in_words, quiet
+from gitmodelstore.pipelines.replay import in_words, quiet
 from gitmodelstore.pipelines.scores import standard_metrics
 from gitmodelstore.values.manifest import Feature
 from gitmodelstore.values.names import did_you_mean
+from gitmodelstore.values.sample import ABSOLUTE, RELATIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def retest(
             hint=did_you_mean(target, [str(name) for name in table.columns])
             or "name the column that holds the true answers with --target",
         )
-    X = inputs_of(pipeline, _as_recorded(table, features or ()), target)
+    X = inputs_of(pipeline, as_recorded(table, features or ()), target)
     check_features(pipeline, X, name="the test data")
     found = _metrics(pipeline, X, table[target], f"column '{target}'")
     if not found:
@@ -148,7 +149,7 @@ def inputs_of(pipeline: Any, table: Any, target: str | None) -> Any:
     return rest.to_numpy()
 
 
-def _as_recorded(table: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
+def as_recorded(table: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
     """Return `table` with times and categories where they were recorded and it has text."""
     table = table.copy(deep=False)
     for feature in features:

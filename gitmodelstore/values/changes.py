@@ -87,7 +87,7 @@ def _of_target(before: str | None, after: str | None) -> Iterator[str]:
 def _of_answers(before: PipelineFacts, after: PipelineFacts) -> Iterator[str]:
     if before.task != after.task:
         yield f"task: {_shown(before.task)} -> {_shown(after.task)}"
-    old, new = _plain(before.classes), _plain(after.classes)
+    old, new = plain(before.classes), plain(after.classes)
     if old is None or new is None or old == new:
         return
     added = [label for label in new if label not in old]
@@ -99,7 +99,7 @@ def _of_answers(before: PipelineFacts, after: PipelineFacts) -> Iterator[str]:
 
 
 def _of_steps(before: PipelineFacts, after: PipelineFacts) -> Iterator[str]:
-    old, new = _flat(before.steps), _flat(after.steps)
+    old, new = flat(before.steps), flat(after.steps)
     yield from (f"step '{name}' was added" for name in new if name not in old)
     yield from (f"step '{name}' was removed" for name in old if name not in new)
     for name, step in new.items():
@@ -107,7 +107,7 @@ def _of_steps(before: PipelineFacts, after: PipelineFacts) -> Iterator[str]:
             continue
         if old[name].class_name != step.class_name:
             yield f"step '{name}': {_last(old[name].class_name)} -> {_last(step.class_name)}"
-        if _plain(old[name].columns) != _plain(step.columns):
+        if plain(old[name].columns) != plain(step.columns):
             yield f"step '{name}' takes other columns"
     if list(old) != list(new) and sorted(old) == sorted(new):
         yield "the steps are in another order"
@@ -117,12 +117,12 @@ def _of_steps(before: PipelineFacts, after: PipelineFacts) -> Iterator[str]:
         yield f"class: {before.class_name} -> {after.class_name}"
 
 
-def _flat(steps: tuple[Step, ...], prefix: str = "") -> dict[str, Step]:
+def flat(steps: tuple[Step, ...], prefix: str = "") -> dict[str, Step]:
     """The steps by path, as `prep__num__scale`."""
     found: dict[str, Step] = {}
     for step in steps:
         found[prefix + step.name] = step
-        found |= _flat(step.steps, f"{prefix}{step.name}__")
+        found |= flat(step.steps, f"{prefix}{step.name}__")
     return found
 
 
@@ -134,22 +134,22 @@ def _of_params(before: PipelineFacts, after: PipelineFacts) -> Iterator[str]:
         elif name not in before.params:
             if name in after.tuned:
                 yield f"{name}: none -> {_shown(after.params[name])}"
-        elif _plain(before.params[name]) != _plain(after.params[name]):
+        elif plain(before.params[name]) != plain(after.params[name]):
             yield f"{name}: {_shown(before.params[name])} -> {_shown(after.params[name])}"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Lists and tuples as one kind: what was read from a file holds lists."""
     if isinstance(value, (list, tuple)):
-        return [_plain(held) for held in value]
+        return [plain(held) for held in value]
     if isinstance(value, dict):
-        return {key: _plain(held) for key, held in value.items()}
+        return {key: plain(held) for key, held in value.items()}
     return value
 
 
 def _shown(value: Any) -> str:
     """Return a value as a reader expects it: None as "none", text as it stands, all of it short."""
-    text = "none" if value is None else value if isinstance(value, str) else repr(_plain(value))
+    text = "none" if value is None else value if isinstance(value, str) else repr(plain(value))
     return text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 1]}…"
 
 

@@ -34,6 +34,7 @@ MOST_ROWS = 50
 
 SYNTHETIC, ROWS = "synthetic", "rows"  # how the rows came about
 IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"  # answers, later
+RELATIVE, ABSOLUTE = 1e-6, 1e-9  # what answers of type float may differ by: see pipelines/replay.py
 FRAME, SERIES, ARRAY, LIST = "frame", "series", "array", "list"
 
 _SPARSE_PATTERN = r"(?:bsr|coo|csc|csr|dia|dok|lil)_(?:array|matrix)"

@@ -134,6 +134,8 @@ def test_the_page_names_each_command_and_option(entry):
         ["list"],
         ["list", "churn"],
         ["show", "churn"],
+        ["diff", "churn@1.0.0", "churn@1.1.0"],
+        ["diff", "churn@1.0.0", "fraud@1.0.0"],
         ["log"],
         ["which", "churn"],
         ["promote", "churn@1.0.0", "production"],

@@ -1,0 +1,62 @@
+"""`gms diff`: what differs between two versions, or between a version and a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.usage import trusting
+
+_FILES = (".joblib", ".pkl", ".pickle")  # no reference to a version ends so
+
+
+@trusting
+@click.command("diff")
+@click.argument("a")
+@click.argument("b")
+@click.option("--answers/--no-answers", default=None, help="ask both here; or compare none")
+@click.option("--test", metavar="FILE", help="score both on these rows: CSV or Parquet")
+@click.option("--target", metavar="NAME", help="column of FILE with the true answers")
+@click.option("--code", metavar="DIR", help="the training repository; else the one around you")
+@click.pass_obj
+def diff(
+    session: Session,
+    a: str,
+    b: str,
+    answers: bool | None,
+    test: str | None,
+    target: str | None,
+    code: str | None,
+) -> None:
+    """Tell what differs between the version A and the version B, of the same model or not.
+
+    B may also be a FILE.joblib that is not registered. The exit code is 1 when anything
+    differs, and 0 when nothing does. Answers are taken as recorded where both samples hold
+    the same rows, and else asked of both here, for which they are loaded.
+    """
+    if (test is None) != (target is None):
+        raise click.UsageError("--test FILE and --target NAME go together")
+    if code is not None and not Path(code).is_dir():
+        raise click.UsageError(f"there is no folder '{code}'")
+    found = session.store().diff(
+        a,
+        Path(b) if b.endswith(_FILES) else b,
+        test=None if test is None else Path(test),
+        target=target,
+        answers=answers,
+        code="auto" if code is None else code,
+    )
+    if session.json:
+        from gitmodelstore.cli.diff_document import document
+
+        session.document(document(found))
+    else:
+        from gitmodelstore.cli.diff_page import page
+
+        session.pages(page(found, session.paint()))
+        if found.unasked:
+            session.note(f"no answers were compared: {found.unasked}")
+    if found.differs:
+        raise click.exceptions.Exit(1)

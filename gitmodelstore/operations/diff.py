@@ -1,0 +1,237 @@
+"""What differs between two versions, or between a version and a pipeline in memory or a file.
+
+Manifests are compared by `values/compare.py`. Here is added what they do not tell: what the
+training repository says of the two commits, both scored on the same rows, both asked the
+same rows. Nothing is written; what cannot be loaded or asked is said in the result.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.errors import GitFailed, InvalidInput, StoreError
+from gitmodelstore.operations.resolve import resolve
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.values.compare import compare, metric_changes
+from gitmodelstore.values.diff import Diff, Side
+from gitmodelstore.values.diff_parts import SAME_DATA, TEST_ROWS, Answers, CodeChange, Metrics
+from gitmodelstore.values.layout import PIPELINE, SAMPLE, folder
+from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.recorded import compare_recorded, hold_same_rows
+from gitmodelstore.values.sample import Sample
+
+if TYPE_CHECKING:
+    from gitmodelstore.pipelines.load import Reader
+
+UNREGISTERED = ""  # stands for the reference of a pipeline that has none
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be looked at besides the manifests; `Store.diff` says what each means.
+
+    `code` are folders to look for the training repository in, `entry_point` is the script
+    that runs, `reader` returns who loads: most often nobody does.
+    """
+
+    reader: Callable[[], Reader]
+    X_test: Any = None
+    y_test: Any = None
+    test: Any = None
+    target: str | None = None
+    answers: bool | None = None
+    code: Sequence[Path] = ()
+    entry_point: Path | None = None
+
+
+def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) -> Diff:
+    """Return what differs between a version, and another one or a pipeline.
+
+    Raises:
+        StoreError: as `Store.diff`.
+    """
+    if not isinstance(a, (str, ModelVersion)):
+        raise InvalidInput(
+            f"expected a version to begin with, found {type(a).__name__}",
+            hint='name it first, as in store.diff("churn@production", pipeline)',
+        )
+    first = resolve(snapshot, a)
+    known: dict[str, Any] = {}
+    one = Side.of(first, snapshot.manifest(first))
+    question = _with_test_rows(question, one)
+    if isinstance(b, (str, ModelVersion)):
+        second = resolve(snapshot, b)
+        other = Side.of(second, snapshot.manifest(second))
+    else:
+        from gitmodelstore.operations.diff_pipeline import side_of
+
+        other, known[UNREGISTERED] = side_of(b, question)
+    pair = _Pair(snapshot, question.reader, known)
+    found = _with_code(compare(one, other), question.code)
+    if question.y_test is not None:
+        found = replace(found, metrics=_scores(pair, found, question))
+    return found if question.answers is False else _with_answers(pair, found, question)
+
+
+def _with_test_rows(question: Question, a: Side) -> Question:
+    """Return a question whose test table has become X_test and y_test.
+
+    Times and categories, which a CSV file has lost, are those that the version recorded.
+
+    Raises:
+        InvalidInput: rows are given twice, or answers without rows; the table cannot be read.
+    """
+    if question.y_test is not None and question.X_test is None:
+        raise InvalidInput("y_test without X_test", hint="pass the rows that y_test belongs to")
+    if question.test is None:
+        return question
+    if question.X_test is not None:
+        raise InvalidInput(
+            "test rows were given twice", hint="give X_test and y_test, or a table as test"
+        )
+    from gitmodelstore.operations.baseline import table_with
+    from gitmodelstore.pipelines.retest import as_recorded
+
+    target, table = table_with(question.test, question.target)
+    X_test = as_recorded(table.drop(columns=[target]), a.features or ())
+    return replace(question, X_test=X_test, y_test=table[target])
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """The two pipelines, each loaded once, when it is needed first."""
+
+    snapshot: Snapshot
+    reader: Callable[[], Reader]
+    known: dict[str, Any]
+
+    def pipeline(self, side: Side) -> Any:
+        """Return the pipeline of a side.
+
+        Raises:
+            StoreError: it cannot be loaded here, or is refused.
+        """
+        key = side.version.ref if side.version else UNREGISTERED
+        if key not in self.known and side.version is not None:
+            from gitmodelstore.operations.load import load
+
+            with warnings.catch_warnings():
+                # That other versions are installed is what asking it answers.
+                warnings.simplefilter("ignore")
+                loaded = load(self.snapshot, side.version, lambda _: None, self.reader())
+            self.known[key] = loaded
+        return self.known[key]
+
+
+# Code
+
+
+def _with_code(found: Diff, places: Sequence[Path]) -> Diff:
+    """Return a diff with what lies between the two commits, where a repository has both."""
+    change = found.code
+    if change is None or change.before is None or change.after is None:
+        return found
+    return replace(found, code=_between(change, change.before.commit, change.after.commit, places))
+
+
+def _between(
+    change: CodeChange, first: str | None, second: str | None, places: Sequence[Path]
+) -> CodeChange:
+    if first is None or second is None:
+        return replace(change, why="one of the two was trained before the first commit")
+    if first == second:
+        return change
+    from gitmodelstore.lineage.between import between, holds
+
+    place = next((place for place in places if holds(place, first, second)), None)
+    if place is None:
+        return replace(
+            change, why="no repository here has both commits: name it with code= (--code DIR)"
+        )
+    try:
+        found = between(place, first, second)
+    except GitFailed as error:
+        return replace(change, why=f"git cannot tell what changed: {error}")
+    return replace(change, commits=found.commits, left_out=found.left_out, files=found.files)
+
+
+# Scores
+
+
+def _scores(pair: _Pair, found: Diff, question: Question) -> Metrics:
+    """Return the standard metrics of both on the same rows.
+
+    Raises:
+        FeatureMismatch, InvalidInput: a pipeline that has no version cannot be.
+    """
+    from gitmodelstore.pipelines.retest import scored
+
+    metrics = []
+    for side in (found.b, found.a):  # of a pipeline in the making it is an error
+        try:
+            metrics.append(scored(pair.pipeline(side), question.X_test, question.y_test))
+        except StoreError as error:
+            if side.version is None:
+                raise
+            why = f"{side.name} cannot be scored on these rows: {error}"
+            return Metrics(measured_on=SAME_DATA, scored=True, why=why)
+    after, before = metrics
+    return Metrics(tuple(metric_changes(before, after)), SAME_DATA, scored=True)
+
+
+# Answers
+
+
+def _with_answers(pair: _Pair, found: Diff, question: Question) -> Diff:
+    """Return a diff with what both answer to the rows of both samples, and to the test rows.
+
+    The recorded answers will do where both samples hold the same rows, unless both are to
+    be asked here.
+    """
+    is_same = found.a.files.get(PIPELINE) == found.b.files.get(PIPELINE)
+    if is_same and not question.answers:
+        return found  # the same bytes answer alike
+    try:
+        samples = dict(_samples(pair.snapshot, found))
+    except StoreError as error:
+        return replace(found, unasked=f"a sample cannot be read: {error}")
+    held = list(samples.values())
+    if len(held) == 2 and hold_same_rows(*held):
+        both = " and ".join(samples)
+        if question.answers is None and question.X_test is None:
+            methods = compare_recorded(*held)
+            return replace(found, answers=(Answers(both, held[0].rows, True, methods),))
+        samples = {both: held[0]}
+    if not samples and question.X_test is None:
+        return replace(found, unasked="there is no sample of either")
+    try:
+        one, other = pair.pipeline(found.a), pair.pipeline(found.b)
+    except StoreError as error:
+        return replace(found, unasked=f"one of the two cannot be loaded here: {error}")
+    from gitmodelstore.pipelines.contrast import contrast
+    from gitmodelstore.pipelines.sample import table_of
+
+    rows = {name: table_of(sample) for name, sample in samples.items()}
+    if question.X_test is not None:
+        rows[TEST_ROWS] = question.X_test
+    names = found.a.name, found.b.name
+    asked = tuple(contrast((one, other), names, table, name) for name, table in rows.items())
+    return replace(found, answers=asked)
+
+
+def _samples(snapshot: Snapshot, found: Diff) -> Iterator[tuple[str, Sample]]:
+    """Yield the samples that there are, by the name of their side.
+
+    Raises:
+        IntegrityError, FormatError: one is not the one that was released, or none at all.
+    """
+    from gitmodelstore.operations.load import read_verified
+
+    for side in (found.a, found.b):
+        if side.version is not None and SAMPLE in side.files:
+            data = bytes(read_verified(snapshot, side.version, SAMPLE))
+            yield side.name, Sample.parse(data, f"{folder(side.version.model)}/{SAMPLE}")

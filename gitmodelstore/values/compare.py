@@ -1,0 +1,323 @@
+"""Two manifests, compared: everything that differs and that the two alone can tell.
+
+What only one of them knows is no difference: a version that was registered without its
+columns has not lost them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import NamedTuple
+
+from gitmodelstore.values import severity
+from gitmodelstore.values.changes import flat, plain
+from gitmodelstore.values.diff import Diff, Side
+from gitmodelstore.values.diff_parts import (
+    ADDED,
+    CHANGED,
+    MOVED,
+    OTHER_DATA,
+    REMOVED,
+    RENAMED,
+    SAME_DATA,
+    SHIFTED,
+    TAKES,
+    UNKNOWN,
+    UNKNOWN_DATA,
+    Change,
+    CodeChange,
+    ColumnChange,
+    DataChange,
+    FileChange,
+    MetricChange,
+    Metrics,
+    PackageChange,
+)
+from gitmodelstore.values.direction import verdict
+from gitmodelstore.values.manifest import (
+    Code,
+    Column,
+    Dataset,
+    Environment,
+    Feature,
+    PipelineFacts,
+)
+from gitmodelstore.values.stability import shift
+
+
+def compare(a: Side, b: Side) -> Diff:
+    """Return what differs between two sides, `a` before and `b` after.
+
+    Of one that is not registered only what is known of it is compared: the data sets and
+    the files that it has.
+    """
+    return Diff(
+        a,
+        b,
+        metrics=metrics_of(a, b),
+        model=tuple(_of_model(a, b)),
+        steps=tuple(_of_steps(a.pipeline, b.pipeline)),
+        params=tuple(_of_params(a.pipeline, b.pipeline)),
+        features=tuple(_of_features(a.features, b.features)),
+        data=tuple(_of_data(a, b)),
+        environment=_of_environment(a.environment, b.environment),
+        code=_of_code(a, b),
+        files=tuple(_of_files(a, b)),
+    )
+
+
+# Metrics
+
+
+def metrics_of(a: Side, b: Side) -> Metrics:
+    """Return the recorded metrics of two sides; better or worse only where they may be compared."""
+    if a.version is None or b.version is None:
+        return Metrics()
+    measured_on = _measured_on(a.data, b.data)
+    changes = tuple(metric_changes(a.metrics, b.metrics, judged=measured_on != OTHER_DATA))
+    same_rows: tuple[MetricChange, ...] = ()
+    if measured_on != SAME_DATA:
+        if _is_baseline(a, b):
+            same_rows = tuple(metric_changes(b.baseline.metrics, b.metrics))  # type: ignore[union-attr]
+        elif _is_baseline(b, a):
+            same_rows = tuple(metric_changes(a.metrics, a.baseline.metrics))  # type: ignore[union-attr]
+    return Metrics(changes, measured_on, same_rows)
+
+
+def metric_changes(
+    before: Mapping[str, float], after: Mapping[str, float], *, judged: bool = True
+) -> Iterator[MetricChange]:
+    """Yield each metric of either, by name, with better or worse if they are to be judged."""
+    for name in sorted({*before, *after}):
+        one, other = before.get(name), after.get(name)
+        is_judged = judged and one is not None and other is not None
+        yield MetricChange(
+            name,
+            one,
+            other,
+            verdict(name, one, other) if is_judged else None,  # type: ignore[arg-type]
+        )
+
+
+def _measured_on(before: Sequence[Dataset], after: Sequence[Dataset]) -> str:
+    one = next((held.digest for held in before if held.role == "test"), None)
+    other = next((held.digest for held in after if held.role == "test"), None)
+    if one is None or other is None or one.algorithm != other.algorithm:
+        return UNKNOWN_DATA
+    return SAME_DATA if one == other else OTHER_DATA
+
+
+def _is_baseline(of: Side, later: Side) -> bool:
+    """Whether the baseline that a version recorded is the other one."""
+    if later.baseline is None or of.version is None or later.version is None:
+        return False
+    is_of_model = of.version.model == later.version.model
+    return is_of_model and later.baseline.version == of.version.version
+
+
+# The pipeline
+
+
+def _of_model(a: Side, b: Side) -> Iterator[Change]:
+    facts = {
+        "task": (a.pipeline.task, b.pipeline.task),
+        "algorithm": (a.pipeline.algorithm, b.pipeline.algorithm),
+        "class": (a.pipeline.class_name, b.pipeline.class_name),
+        "target": (a.target, b.target),
+        "classes": (plain(a.pipeline.classes), plain(b.pipeline.classes)),
+    }
+    for name, (before, after) in facts.items():
+        if before is not None and after is not None and before != after:
+            yield Change(CHANGED, name, before, after)
+
+
+def _of_steps(before: PipelineFacts, after: PipelineFacts) -> Iterator[Change]:
+    old, new = flat(before.steps), flat(after.steps)
+    lost, gained = old.keys() - new.keys(), new.keys() - old.keys()
+    for path in old:
+        if path in lost and _parent(path) not in lost:
+            yield Change(REMOVED, path, old[path].class_name, None)
+    for path, step in new.items():
+        if path in gained:
+            if _parent(path) not in gained:
+                yield Change(ADDED, path, None, step.class_name)
+            continue
+        if old[path].class_name != step.class_name:
+            yield Change(CHANGED, path, old[path].class_name, step.class_name)
+        columns = plain(old[path].columns), plain(step.columns)
+        if None not in columns and columns[0] != columns[1]:
+            yield Change(TAKES, path, *columns)
+    yield from _of_order(
+        [path for path in old if path in new], [path for path in new if path in old]
+    )
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("__")[0]
+
+
+def _of_order(old: Collection[str], new: Collection[str]) -> Iterator[Change]:
+    """Yield that those which both have stand in another order."""
+    before, after = [name for name in old if name in new], [name for name in new if name in old]
+    if before != after:
+        yield Change(MOVED, "order", before, after)
+
+
+def _of_params(before: PipelineFacts, after: PipelineFacts) -> Iterator[Change]:
+    for name in sorted(before.params.keys() | after.params.keys()):
+        one, other = plain(before.params.get(name)), plain(after.params.get(name))
+        if name not in after.params:
+            if name in before.tuned:
+                yield Change(REMOVED, name, one, None)
+        elif name not in before.params:
+            if name in after.tuned:
+                yield Change(ADDED, name, None, other)
+        elif one != other or isinstance(one, bool) != isinstance(other, bool):
+            yield Change(CHANGED, name, one, other)
+
+
+# Inputs
+
+
+def _of_features(
+    before: tuple[Feature, ...] | None, after: tuple[Feature, ...] | None
+) -> Iterator[Change]:
+    if before is None or after is None:
+        return
+    are_named = [all(held.name is not None for held in side) for side in (before, after)]
+    if are_named[0] != are_named[1]:
+        yield Change(CHANGED, "names", *("given" if named else "none" for named in are_named))
+    old, new = (_by_name(side, named=all(are_named)) for side in (before, after))
+    renamed = dict(_renamed(old, new))
+    for name, other in renamed.items():
+        yield Change(RENAMED, name, name, other)
+    for name, dtype in old.items():
+        if name not in new and name not in renamed:
+            yield Change(REMOVED, name, dtype, None)
+    taken = set(renamed.values())
+    for name, dtype in new.items():
+        if name not in old:
+            if name not in taken:
+                yield Change(ADDED, name, None, dtype)
+        elif old[name] and dtype and old[name] != dtype:
+            yield Change(CHANGED, name, old[name], dtype)
+    yield from _of_order(
+        [name for name in old if name in new], [name for name in new if name in old]
+    )
+
+
+def _by_name(features: Sequence[Feature], *, named: bool) -> dict[str, str | None]:
+    """Return name to type, in order; places stand for names where there are none."""
+    return {
+        str(held.name) if named else f"column {place}": held.dtype
+        for place, held in enumerate(features)
+    }
+
+
+def _renamed(
+    old: Mapping[str, str | None], new: Mapping[str, str | None]
+) -> Iterator[tuple[str, str]]:
+    """Yield names that only one side has, in the same place and of the same type."""
+    for (name, dtype), (other, other_dtype) in zip(old.items(), new.items(), strict=False):
+        if name not in new and other not in old and dtype == other_dtype:
+            yield name, other
+
+
+# Data
+
+
+def _of_data(a: Side, b: Side) -> Iterator[DataChange]:
+    roles = dict.fromkeys(held.role for held in (*a.data, *b.data))
+    for role in roles:
+        one, other = ([held for held in side.data if held.role == role] for side in (a, b))
+        if (b.version is None and not other) or (a.version is None and not one):
+            continue  # nobody has said which data a pipeline in the making comes from
+        for before, after in zip_longest(one, other):
+            if before is None or after is None:
+                yield DataChange(REMOVED if after is None else ADDED, role, before, after, ())
+            elif before.digest != after.digest:
+                is_alike = before.digest.algorithm == after.digest.algorithm
+                what = CHANGED if is_alike else UNKNOWN
+                yield DataChange(what, role, before, after, tuple(_of_columns(before, after)))
+
+
+def _of_columns(before: Dataset, after: Dataset) -> Iterator[ColumnChange]:
+    if before.columns is None or after.columns is None:
+        return
+    old, new = ({held.name: held for held in side.columns or ()} for side in (before, after))
+    for name in old:
+        if name not in new:
+            yield ColumnChange(REMOVED, name, old[name], None, None)
+    for name, column in new.items():
+        if name not in old:
+            yield ColumnChange(ADDED, name, None, column, None)
+        else:
+            yield from _of_column(_In(old[name], before.rows), _In(column, after.rows))
+
+
+class _In(NamedTuple):
+    """A column, and how many rows its data set has."""
+
+    column: Column
+    rows: int | None
+
+
+def _of_column(before: _In, after: _In) -> Iterator[ColumnChange]:
+    old, new = before.column, after.column
+    if old.dtype != new.dtype:
+        yield ColumnChange(CHANGED, new.name, old, new, None)
+        return
+    found = shift(old.profile, before.rows or 0, new.profile, after.rows or 0)
+    if found is not None:
+        yield ColumnChange(SHIFTED, new.name, old, new, found)
+
+
+# What made them
+
+
+def _of_environment(before: Environment, after: Environment) -> tuple[PackageChange, ...]:
+    old, new = (
+        {"python": side.python, "platform": side.platform, **side.pins} for side in (before, after)
+    )
+    found = [
+        PackageChange(name, old.get(name), new.get(name), _counts(name, old, new))
+        for name in dict.fromkeys((*old, *new))
+        if old.get(name) != new.get(name)
+    ]
+    return tuple(sorted(found, key=lambda change: (not change.counts, change.name)))
+
+
+def _counts(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    """Whether a difference counts; what one of the two does not need is no other version."""
+    return name in old and name in new and severity.counts(name, old[name], new[name])
+
+
+def _of_code(a: Side, b: Side) -> CodeChange | None:
+    if a.code is None and b.code is None:
+        return None
+    if a.code is None or b.code is None:
+        without = a if a.code is None else b
+        if without.version is None:
+            return None  # its code may be anywhere
+        return CodeChange(a.code, b.code, why=f"no repository is recorded for {without.name}")
+    return None if _is_same_source(a.code, b.code) else CodeChange(a.code, b.code)
+
+
+def _is_same_source(one: Code, other: Code) -> bool:
+    """Whether it was the same code; a commit is the same under each url and on each branch."""
+    if (one.commit or one.url, one.dirty, one.diff) != (
+        other.commit or other.url,
+        other.dirty,
+        other.diff,
+    ):
+        return False
+    return None in (one.entry_point, other.entry_point) or one.entry_point == other.entry_point
+
+
+def _of_files(a: Side, b: Side) -> Iterator[FileChange]:
+    for path in dict.fromkeys((*a.files, *b.files)):
+        one, other = a.files.get(path), b.files.get(path)
+        if one == other or (b.version is None and other is None):
+            continue
+        yield FileChange(path, one[0] if one else None, other[0] if other else None)

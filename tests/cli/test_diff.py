@@ -1,0 +1,279 @@
+"""`gms diff`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from gitmodelstore.cli.main import main
+from gitmodelstore.store import Store
+
+CHURN = (
+    "churn 1.0.0 -> 1.1.0: metrics (2 better), 1 param, train data and files differ\n"
+    "\n"
+    "Metrics, on test data that is not recorded for both\n"
+    "            1.0.0  1.1.0  change\n"
+    "  accuracy   0.75   0.76   +0.01  better\n"
+    "  test_auc   0.81   0.83   +0.02  better\n"
+    "\n"
+    "Params\n"
+    "  logisticregression\n"
+    "    ~ C  1.0 -> 3.0\n"
+    "\n"
+    "Data\n"
+    "  train  {train} -> none\n"
+    "\n"
+    "Files\n"
+    "  pipeline.joblib  {sizes}\n"
+)
+UNASKED = "note: no answers were compared: there is no sample of either\n"
+
+
+LOST = "no repository here has both commits: name it with code= (--code DIR)"
+
+
+@pytest.fixture
+def expected(place) -> str:
+    """What is printed of churn 1.0.0 and 1.1.0."""
+    store = Store.open("models")
+    data = store.show("churn@1.0.0").dataset("train")
+    one, other = (
+        store.show(f"churn@{number}").artifact("pipeline.joblib").size_bytes
+        for number in ("1.0.0", "1.1.0")
+    )
+    grown = "" if one == other else f" ({'+' if other > one else '-'}{abs(other - one)} bytes)"
+    sizes = f"{one / 1000:.1f} kB -> {other / 1000:.1f} kB{grown}"
+    shape = (
+        f"{data.size_bytes} bytes" if data.rows is None else f"{data.rows} x {len(data.columns)}"
+    )
+    return CHURN.format(train=f"train {shape} sha256:{data.digest.hex[:12]}", sizes=sizes)
+
+
+@pytest.fixture
+def rows(place) -> str:
+    """A file of rows with their answers, like those that the pipelines were fitted on."""
+    chance = np.random.default_rng(0)
+    table = pd.DataFrame({"a": chance.integers(0, 3, 40), "b": chance.integers(0, 5, 40)})
+    table = table.assign(left=np.where(table["a"] > 1, "yes", "no"))
+    table.to_csv(place / "rows.csv", index=False)
+    return "rows.csv"
+
+
+@pytest.fixture
+def leave(gms, rows) -> None:
+    """leave 1.0.0 and 1.1.0, tested on the same rows."""
+    for file in ("first.joblib", "second.joblib"):
+        options = ["--test", rows, "--target", "left", "--no-code"]
+        assert gms("register", "leave", file, *options).code == 0
+
+
+@pytest.mark.usefixtures("unchanged")
+class TestDiff:
+    def test_two_versions(self, gms, expected):
+        assert gms("diff", "churn@1.0.0", "churn@1.1.0") == (expected, UNASKED, 1)
+
+    def test_a_version_and_itself(self, gms):
+        assert gms("diff", "churn@1.1.0", "churn@production") == (
+            "churn 1.1.0 -> 1.1.0: nothing differs\n",
+            "",
+            0,
+        )
+
+    def test_two_models_with_the_same_pipeline(self, gms, expected):
+        found = gms("diff", "fraud@1.0.0", "churn@1.0.0", "--no-answers")
+
+        assert found.stdout.splitlines()[:6] == [
+            "fraud 1.0.0 -> churn 1.0.0: metrics and train data differ",
+            "",
+            "Metrics, on test data that is not recorded for both",
+            "            fraud 1.0.0  churn 1.0.0  change",
+            "  accuracy            -         0.75",
+            "  test_auc            -         0.81",
+        ]
+        assert (found.stderr, found.code) == ("", 1)
+
+    def test_the_other_way_round(self, gms):
+        lines = gms("diff", "churn@1.1.0", "churn@1.0.0", "-q").stdout.splitlines()
+
+        assert lines[0] == (
+            "churn 1.1.0 -> 1.0.0: metrics (2 worse), 1 param, train data and files differ"
+        )
+        assert "    ~ C  3.0 -> 1.0" in lines
+
+    def test_colour(self, gms, monkeypatch, git):
+        monkeypatch.delenv("NO_COLOR")
+        git("config", "color.ui", "always")
+
+        lines = gms("diff", "churn@1.0.0", "churn@1.1.0").stdout.splitlines()
+
+        assert lines[4] == "  accuracy   0.75   0.76   +0.01  \x1b[32mbetter\x1b[m"
+        assert lines[7] == "\x1b[1mParams\x1b[m"
+
+    @pytest.mark.parametrize(
+        ("args", "message"),
+        [
+            (["churn"], "missing argument 'B'"),
+            (["churn", "churn", "--test", "rows.csv"], "--test FILE and --target NAME go together"),
+            (["churn", "churn", "--target", "left"], "--test FILE and --target NAME go together"),
+            (["churn", "churn", "--code", "nowhere"], "there is no folder 'nowhere'"),
+        ],
+    )
+    def test_what_cannot_be_meant_is_a_usage_error(self, gms, args, message):
+        hint = "as in `gms diff churn@production churn@latest`; see `gms help diff`"
+
+        assert gms("diff", *args) == ("", f"error: {message}\nhint: {hint}\n", 2)
+
+    @pytest.mark.parametrize(
+        ("args", "said"),
+        [
+            (["churn", "churm"], "error: no model 'churm'\nhint: did you mean 'churn'?\n"),
+            (["churn", "no.joblib"], "error: there is no file 'no.joblib'\n"),
+            (
+                ["churn", "churn", "--test", "no.csv", "--target", "left"],
+                "error: cannot read 'no.csv': no such file or directory\n",
+            ),
+        ],
+    )
+    def test_what_is_not_there(self, gms, args, said):
+        assert gms("diff", *args) == ("", said, 1)
+
+    def test_a_file_that_is_no_pipeline(self, gms, unfitted):
+        assert gms("diff", "churn", "unfitted.joblib") == (
+            "",
+            "error: Pipeline is not fitted\nhint: call fit before register\n",
+            1,
+        )
+
+
+def test_json(gms, git, leave):
+    stdout, stderr, code = gms("diff", "leave@1.0.0", "leave@1.1.0", "--json")
+
+    assert (stderr, code) == ("", 1)
+    found = json.loads(stdout)
+    assert found["differs"] is True
+    assert found["sections"] == ["params", "files", "answers"]
+    assert found["a"]["version"]["commit"] == git("rev-parse", "leave@v1.0.0^{commit}")
+    assert (found["a"]["name"], found["b"]["name"]) == ("leave 1.0.0", "leave 1.1.0")
+    assert found["params"] == [
+        {"what": "changed", "name": "logisticregression__C", "before": 1.0, "after": 3.0}
+    ]
+    assert found["metrics"]["measured_on"] == "same data"
+    assert set(found["metrics"]["changes"][0]) == {"name", "before", "after", "delta", "verdict"}
+    (answers,) = found["answers"]
+    assert (answers["asked"], answers["recorded"]) == ("leave 1.0.0 and leave 1.1.0", True)
+    assert [one["method"] for one in answers["methods"]] == ["predict", "predict_proba"]
+    assert [found[name] for name in ("code", "data", "environment", "answers_why")] == [
+        None,
+        [],
+        [],
+        None,
+    ]
+
+
+def test_answers_as_recorded_and_asked_here(gms, leave):
+    recorded = gms("diff", "leave@1.0.0", "leave@1.1.0").stdout
+    asked = gms("diff", "leave@1.0.0", "leave@1.1.0", "--answers").stdout
+
+    whose = "  to 50 rows of the sample of leave 1.0.0 and leave 1.1.0"
+    assert f"\nAnswers\n{whose}, as recorded\n    predict " in recorded
+    assert asked == recorded.replace("as recorded", "asked here")
+    assert "    predict_proba  different in 50 of 50 rows, largest difference 0." in asked
+
+
+def test_a_file_that_is_not_registered(gms, leave, place, rows, unchanged):
+    found = gms("diff", "leave@1.0.0", "second.joblib", "--test", rows, "--target", "left")
+
+    lines = found.stdout.splitlines()
+    assert lines[0] == "leave 1.0.0 -> second.joblib: 1 param, files and answers differ"
+    assert "Metrics, on the rows given" in lines
+    assert "  accuracy          0.9            0.9       0" in lines
+    assert "    ~ C  1.0 -> 3.0" in lines
+    assert "  to 40 rows given, asked here" in lines
+    assert (found.stderr, found.code) == ("", 1)
+
+
+def test_a_class_of_ones_own_must_be_trusted(gms, leave, place, monkeypatch):
+    (place / "comrades.py").write_text(
+        "from sklearn.linear_model import LogisticRegression\n"
+        "class Own(LogisticRegression):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(place)
+    own = __import__("comrades").Own().fit([[0.0, 1.0], [1.0, 0.0]], ["no", "yes"])
+    joblib.dump(own, place / "own.joblib")
+
+    refused = gms("diff", "leave@1.0.0", "own.joblib")
+    allowed = gms("diff", "leave@1.0.0", "own.joblib", "--trust", "comrades", "--no-answers")
+
+    assert (refused.stdout, refused.code) == ("", 1)
+    assert refused.stderr.startswith("error: 'own.joblib' is refused: ")
+    assert "  class      Pipeline -> Own" in allowed.stdout.replace(
+        "sklearn.pipeline.", ""
+    ).replace("comrades.", "")
+
+
+def test_code_between_two_commits(gms, place, monkeypatch):
+    code = place / "code"
+    code.mkdir()
+
+    def git(*args: str) -> None:
+        subprocess.run(["git", *args], cwd=code, check=True, capture_output=True)
+
+    git("init", "-q")
+    for number, file in enumerate(("first.joblib", "second.joblib"), 1):
+        (code / "train.py").write_text("print(1)\n" * number)
+        git("add", ".")
+        git("commit", "-qm", f"Try number {number}")
+        assert gms("register", "leave", file, "--code", "code").code == 0
+    commits = subprocess.run(
+        ["git", "log", "--format=%h", "--abbrev=7"], cwd=code, capture_output=True, text=True
+    ).stdout.split()
+
+    here = gms("diff", "leave@1.0.0", "leave@1.1.0").stdout
+    there = gms("diff", "leave@1.0.0", "leave@1.1.0", "--code", "code").stdout
+
+    arrow = f"\nCode\n  {commits[1]} -> {commits[0]}\n"
+    assert f"{arrow}  {LOST}\n\n" in here
+    assert (
+        f"{arrow}  {commits[0]} Try number 2\n  train.py | +1 -0\n  1 file changed, +1 -0\n\n"
+    ) in there
+
+
+def test_long_sections_are_cut(place, gms):
+    wide = pd.DataFrame({f"c{n}": [0.0, 1.0, 0.5, 0.7] for n in range(30)})
+    store = Store.open("models")
+    for X in (wide, wide.rename(columns=str.upper)):
+        store.register(LogisticRegression().fit(X, [0, 1, 0, 1]), "wide", X_test=X, code=None)
+
+    lines = gms("diff", "wide@1.0.0", "wide@2.0.0", "--no-answers").stdout.splitlines()
+
+    start = lines.index("Inputs")
+    assert lines[start + 1] == "  ~ c0 -> C0  renamed? same place and type"
+    assert lines[start + 21] == "  … and 10 more (--json has them all)"
+
+
+def test_recorded_answers_import_nothing_heavy(place, leave):
+    code = (
+        "import sys\n"
+        "code = __import__('gitmodelstore.cli.main', fromlist=['main']).main(sys.argv[1:])\n"
+        "print(code, sorted({'numpy', 'pandas', 'sklearn', 'joblib'} & set(sys.modules)))\n"
+    )
+    root = str(Path(main.__code__.co_filename).parents[2])
+    args = ["-C", "models", "diff", "leave@1.0.0", "leave@1.1.0"]
+    for options in ([], ["--json"], ["--no-answers"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *args, *options],
+            env={**os.environ, "PYTHONPATH": root},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.splitlines()[-1] == "1 []"
