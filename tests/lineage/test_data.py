@@ -16,7 +16,8 @@ import scipy.sparse as sp
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.lineage import data as data_module
 from gitmodelstore.lineage import frames, without_credentials
-from gitmodelstore.lineage.data import describe, name_and_version, tree_digest
+from gitmodelstore.lineage.data import describe, name_and_version
+from gitmodelstore.lineage.files import digest_of_folder as tree_digest
 from gitmodelstore.values.manifest import Column, Dataset
 
 
