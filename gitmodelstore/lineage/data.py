@@ -194,8 +194,8 @@ def _measured(path: Path, asked: _Asked) -> tuple[Digest, int, tables.Facts]:
         if files.identity(path) != before:
             raise files.changed(path)
         return digest, size_bytes, facts
-    data = files.read_whole(path)  # so that what is described is what is hashed
-    return Digest.of(data), len(data), tables.facts_of_file(path, data, profiled=asked.profiled)
+    data, digest = files.read_whole(path, asked.hashing)  # what is described is what is hashed
+    return digest, len(data), tables.facts_of_file(path, data, profiled=asked.profiled)
 
 
 def _uri(path: Path, base: Path | None) -> str:

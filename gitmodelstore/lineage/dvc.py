@@ -39,7 +39,7 @@ def pinned(path: Path) -> tuple[Digest, int]:
         InvalidInput: it cannot be read, or pins nothing, several outputs, or by something
             else than an MD5 and a size.
     """
-    data = read_whole(path)
+    data, _ = read_whole(path)
     shown = f"'{visible(str(path))}'"
     outputs = list(_outputs(data[:_MOST_BYTES].decode("utf-8", "replace").replace("\r\n", "\n")))
     if len(outputs) > 1:

@@ -27,6 +27,8 @@ TREE_ALGORITHM = "gms-tree-1"
 Progress = Callable[[str, int, int], None]
 
 _STEP_BYTES = 1 << 20
+# Linux dates changes by a clock that ticks every 1 to 10 ms: of two within a tick one shows.
+_TICK_NS = 20 * 10**6
 _WORTH_REMEMBERING = 1 << 20  # bytes: a smaller file is hashed as soon as it is looked up
 
 
@@ -100,7 +102,7 @@ def digests_in_folder(
     with _reading(folder, how, algorithm) as run:
         before = sorted(_files(folder))
         if how.progress:
-            run.total = sum(_status(folder / _path(name)).st_size for name in before)
+            run.total = sum(_size_of(folder / _path(name)) for name in before)
         found = [(name, *run.digest(folder / _path(name), name)) for name in before]
         if before != sorted(_files(folder)):
             raise changed(folder)
@@ -124,16 +126,17 @@ def changed(path: Path) -> InvalidInput:
     )
 
 
-def read_whole(path: Path) -> bytes:
-    """Return the bytes of a file that is small.
+def read_whole(path: Path, how: Hashing = PLAIN) -> tuple[bytes, Digest]:
+    """Return the bytes of a file that is small, and their SHA-256.
 
     Raises:
         InvalidInput: as `digest_of_file`.
     """
     held: list[bytes] = []
-    with _reading(path, PLAIN, "sha256") as run:
-        run.digest(path, b"", held.append)
-    return b"".join(held)
+    with _reading(path, replace(how, cache=None), "sha256") as run:
+        run.total = _status(path).st_size
+        found, _ = run.digest(path, b"", held.append)
+    return b"".join(held), Digest("sha256", found)
 
 
 class _Reading:
@@ -145,6 +148,7 @@ class _Reading:
 
     def __init__(self, root: Path, how: Hashing, algorithm: str) -> None:
         self.total = 0
+        self._root = root
         self._name = visible(str(root))
         self._how = how
         self._algorithm = algorithm
@@ -158,18 +162,18 @@ class _Reading:
         began_ns, noted = time.time_ns(), self._algorithm.encode("ascii") + b" " + name
         try:
             if not path.is_file():  # to open a pipe would wait for whoever writes into it
-                raise InvalidInput(f"'{visible(str(path))}' is neither a file nor a folder")
+                raise self._no_file(path)
             with path.open("rb", buffering=0) as file:
                 before = os.fstat(file.fileno())
-                known = self._memo.digest(noted, before) if self._memo and not keep else None
+                known = self._memo.digest(noted, before) if self._memo else None
                 if known:
                     self._step(before.st_size)
                     return known, before.st_size
-                found, size_bytes = self._read(file, keep)
-            after = path.stat()
+                _wait_a_tick(before)
+                found, size_bytes = self._read(file, before.st_size, keep)
         except OSError as error:
             raise unreadable(path, error) from error
-        if _identity(before) != _identity(after) or size_bytes != before.st_size:
+        if _identity_of(path) != _identity(before) or size_bytes != before.st_size:
             raise changed(path)
         if self._memo:
             self._memo.note(noted, before, found, began_ns)
@@ -179,10 +183,13 @@ class _Reading:
         if self._memo:
             self._memo.save(whole=whole)
 
-    def _read(self, file: Any, keep: Callable[[bytes], Any] | None) -> tuple[str, int]:
+    def _read(
+        self, file: Any, expected_bytes: int, keep: Callable[[bytes], Any] | None
+    ) -> tuple[str, int]:
+        """Read to the end, or beyond where it should be: a file that grows may have none."""
         digest = hashlib.new(self._algorithm, usedforsecurity=False)
         buffer, size_bytes = memoryview(bytearray(_STEP_BYTES)), 0
-        while count := file.readinto(buffer):
+        while size_bytes <= expected_bytes and (count := file.readinto(buffer)):
             digest.update(buffer[:count])
             if keep:
                 keep(bytes(buffer[:count]))
@@ -191,6 +198,11 @@ class _Reading:
         if not size_bytes:
             self._step(0)
         return digest.hexdigest(), size_bytes
+
+    def _no_file(self, path: Path) -> InvalidInput:
+        if path != self._root and not os.path.lexists(path):  # it was when the folder was listed
+            return changed(self._root)
+        return InvalidInput(f"'{visible(str(path))}' is neither a file nor a folder")
 
     def _step(self, count: int) -> None:
         self._done += count
@@ -242,6 +254,29 @@ def _identity(status: os.stat_result) -> Identity:
     return Identity(
         *(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     )
+
+
+def _wait_a_tick(status: os.stat_result) -> None:
+    """Let the clock of the file system go on, so that whatever is written from now on shows."""
+    age_ns = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns)
+    if 0 <= age_ns < _TICK_NS:
+        time.sleep((_TICK_NS - age_ns) / 1e9)
+
+
+def _identity_of(path: Path) -> Identity | None:
+    """The same of what lies there by now; None when it is gone."""
+    try:
+        return _identity(path.stat())
+    except OSError:
+        return None
+
+
+def _size_of(path: Path) -> int:
+    """Bytes to read, as far as is known before; why there are none shows when it is read."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _status(path: Path) -> os.stat_result:

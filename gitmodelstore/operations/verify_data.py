@@ -178,7 +178,8 @@ class _Asked:
         if not tables.is_table_file(path):
             raise _other_kind(recorded, f"'{path}'")
         try:
-            table = tables.read(path, files.read_whole(path))
+            data, _ = files.read_whole(path, files.Hashing(progress=self.progress))
+            table = tables.read(path, data)
         except InvalidInput as error:
             raise InvalidInput(f"cannot compare '{path}': {error}", hint=error.hint) from error
         yield table
