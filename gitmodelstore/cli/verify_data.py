@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,7 +25,7 @@ _DIGITS = 12  # of a digest, as `gms show` has them
 
 def verify_data(session: Session, ref: str, path: str, role: str | None) -> None:
     """Compare what lies at `path` with a data set of `ref`, and print what was found."""
-    found = session.store().verify_data(ref, Path(path), role=role)
+    found = session.store().verify_data(ref, path, role=role)
     if session.json:
         session.document(_document(found))
     else:

@@ -12,6 +12,11 @@ from gitmodelstore.values.manifest import Column, Dataset
 ROWS, ORDER = "rows", "order"
 ADDED, REMOVED, TYPE, PROFILE = "added", "removed", "type", "profile"
 
+_KEYS = (
+    *("missing", "infinite", "unit", "mean", "std", "p01", "p25", "p50", "p75", "p99"),
+    *("true", "distinct"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class DataDifference:
@@ -73,11 +78,16 @@ def _of_column(before: Column, now: Column) -> Iterator[DataDifference]:
     if before.profile is None or now.profile is None:
         return
     old, new = _flat(before.profile), _flat(now.profile)
-    for key in {**old, **new}:
+    for key in sorted({**old, **new}, key=_place):
         # What only one of two types can have says no more than that they differ.
         is_told = before.dtype == now.dtype or (key in old and key in new)
         if is_told and old.get(key) != new.get(key):
             yield DataDifference(PROFILE, before.name, key, old.get(key), new.get(key))
+
+
+def _place(key: str) -> tuple[int, str]:
+    """Where a number of a profile stands: as `lineage.profile` makes them; shares are last."""
+    return (_KEYS.index(key) if key in _KEYS else len(_KEYS)), key
 
 
 def _flat(profile: Mapping[str, Any]) -> dict[str, Any]:

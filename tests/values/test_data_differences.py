@@ -36,8 +36,8 @@ def test_each_number_of_a_profile_is_one_difference():
 
     assert data_differences(before, now) == (
         DataDifference("profile", "a", "missing", 0, 2),
-        DataDifference("profile", "a", "values.yes", 0.5, None),
         DataDifference("profile", "a", "values.may", None, 0.5),
+        DataDifference("profile", "a", "values.yes", 0.5, None),
     )
 
 
