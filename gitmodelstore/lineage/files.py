@@ -297,10 +297,9 @@ def _files(folder: Path) -> Iterator[bytes]:
                         f"'{visible(str(here / name))}' is a link to a folder",
                         hint="give the folder itself, or a copy of it",
                     )
-            within = here.relative_to(folder)
-            yield from (
-                (within / name).as_posix().encode("utf-8", "surrogateescape") for name in files
-            )
+            within = here.relative_to(folder).as_posix()
+            prefix = "" if within == "." else f"{within}/"
+            yield from (f"{prefix}{name}".encode("utf-8", "surrogateescape") for name in files)
     except OSError as error:
         raise unreadable(folder, error) from error
 
