@@ -26,9 +26,11 @@ MOST_COLUMN_BYTES = 150_000  # as JSON, so that train, validation and test fit i
 # Reading a table takes ten to twenty times as long as hashing its file: at most half a second.
 MOST_FILE_BYTES = 32 << 20
 MOST_CELLS = 10_000_000
+MOST_FIELDS = 10_000  # of a line: pandas takes a millisecond for each column
 
 _CSV = (".csv", ".tsv")
 _PARQUET = (".parquet", ".pq")
+_OLDEST_PYARROW = 15  # before 14.0.1 a file could hold a pickle that reading it ran
 
 
 class Facts(NamedTuple):
@@ -72,20 +74,28 @@ def facts_of_file(path: Path, data: bytes | None, *, profiled: bool = True) -> F
             of a Parquet file are known, from its footer.
         profiled: whether columns have a profile.
     """
-    is_parquet = path.suffix.lower() in _PARQUET
     try:
-        if is_parquet:
-            rows, cells = _size_of_parquet(path if data is None else io.BytesIO(data))
-            if data is None or cells > MOST_CELLS:
-                return Facts(rows, None)
-        elif data is None:
-            return NOTHING
-        table = read(path, data)
-        if not is_parquet and not _has_names(table):
-            return Facts(None, None, "its first line may be values instead of names")
-        return facts(table, profiled=profiled)
+        if path.suffix.lower() in _PARQUET:
+            return _of_parquet(path, data, profiled)
+        return NOTHING if data is None else _of_csv(path, data, profiled)
     except InvalidInput as error:
         return Facts(None, None, str(error))
+
+
+def _of_parquet(path: Path, data: bytes | None, profiled: bool) -> Facts:
+    rows, columns = _size_of_parquet(path if data is None else io.BytesIO(data))
+    if data is None or rows * columns > MOST_CELLS or columns > MOST_FIELDS:
+        return Facts(rows, None)
+    return facts(read(path, data), profiled=profiled)
+
+
+def _of_csv(path: Path, data: bytes, profiled: bool) -> Facts:
+    if data.partition(b"\n")[0].count(_separator(path).encode("ascii")) > MOST_FIELDS:
+        return Facts(None, None, f"its first line has more than {MOST_FIELDS:,} fields")
+    table = read(path, data)
+    if not _has_names(table):
+        return Facts(None, None, "its first line may be values instead of names")
+    return facts(table, profiled=profiled)
 
 
 def read(path: Path, data: bytes) -> Any:
@@ -96,37 +106,54 @@ def read(path: Path, data: bytes) -> Any:
     """
     import pandas as pd
 
-    file, suffix = io.BytesIO(data), path.suffix.lower()
+    file = io.BytesIO(data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if suffix in _PARQUET:
+            if path.suffix.lower() in _PARQUET:
+                _parquet()
                 return pd.read_parquet(file)
-            separator = "\t" if suffix == ".tsv" else ","
             # In pieces, columns of a large file would be of one type here and of another there.
-            return pd.read_csv(file, sep=separator, low_memory=False)
-    except ImportError as error:
-        raise InvalidInput("it needs pyarrow to be read", hint="run `pip install pyarrow`") from (
-            error
-        )
+            return pd.read_csv(file, sep=_separator(path), low_memory=False)
+    except InvalidInput:
+        raise
+    except MemoryError as error:
+        raise InvalidInput("it does not fit into memory") from error
     except (ValueError, OSError, OverflowError, NotImplementedError, KeyError) as error:
         raise InvalidInput(f"pandas cannot read it: {_in_words(error)}") from error
 
 
+def _separator(path: Path) -> str:
+    return "\t" if path.suffix.lower() == ".tsv" else ","
+
+
 def _size_of_parquet(source: Any) -> tuple[int, int]:
-    """Return how many rows and cells the footer of a Parquet file says there are."""
+    """Return how many rows and columns the footer of a Parquet file says there are."""
     try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise InvalidInput("it needs pyarrow to be read", hint="run `pip install pyarrow`") from (
-            error
-        )
-    try:
-        with parquet.ParquetFile(source) as file:
-            rows, columns = file.metadata.num_rows, file.metadata.num_columns
+        with _parquet().ParquetFile(source) as file:
+            return int(file.metadata.num_rows), int(file.metadata.num_columns)
     except (ValueError, OSError) as error:
         raise InvalidInput(f"pyarrow cannot read it: {_in_words(error)}") from error
-    return int(rows), int(rows * columns)
+
+
+def _parquet() -> Any:
+    """Return pyarrow's module.
+
+    Raises:
+        InvalidInput: it is missing, or so old that reading a file could run what it holds.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        hint = "run `pip install pyarrow`"
+        raise InvalidInput("it needs pyarrow to be read", hint=hint) from error
+    if int(pyarrow.__version__.partition(".")[0]) < _OLDEST_PYARROW:
+        raise InvalidInput(
+            f"it needs pyarrow {_OLDEST_PYARROW} or newer to be read, found {pyarrow.__version__}",
+            hint="run `pip install --upgrade pyarrow`",
+        )
+    return parquet
 
 
 def _in_words(error: Exception) -> str:
@@ -137,11 +164,11 @@ def _has_names(table: Any) -> bool:
     """Whether the first line of a CSV file certainly was names.
 
     That is: none of them is a number, empty or there twice, and below one of them there are
-    numbers, or true and false.
+    numbers, or true and false. The first may be empty: pandas writes so above an index.
     """
     names = [str(name) for name in table.columns]
     held = set(names)
-    for name in names:
+    for name in names[names[:1] == ["Unnamed: 0"] :]:
         stem, _, count = name.rpartition(".")
         if _is_number(name) or name.startswith("Unnamed: ") or (count.isdecimal() and stem in held):
             return False

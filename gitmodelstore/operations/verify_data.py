@@ -93,6 +93,8 @@ def verify_data(
     # Whichever of them it is; where it is none, nobody knows which of them it should have been.
     for recorded in manifest.data:
         try:
+            if asked.has_another_size(recorded):
+                continue
             found = asked.best(recorded)
         except _OtherKind:
             continue
@@ -126,11 +128,24 @@ class _Asked:
         ]
         return min(found, key=lambda one: (not one.is_same, len(one.differences)))
 
+    def has_another_size(self, recorded: Dataset) -> bool:
+        """Whether a file need not be read to know that it is another one."""
+        from gitmodelstore.lineage import dvc
+        from gitmodelstore.lineage.data import path_of
+        from gitmodelstore.lineage.files import identity, is_folder
+
+        if recorded.digest.algorithm not in (_FILE, _PIN) or not _is_path(self.source):
+            return False
+        path = path_of(self.source)
+        if is_folder(path) or path.suffix == dvc.SUFFIX:
+            return False
+        return identity(path).size_bytes != recorded.size_bytes
+
     def _forms(self, recorded: Dataset, given: Any) -> Iterator[Dataset]:
         from gitmodelstore.lineage.data import describe
         from gitmodelstore.lineage.files import Hashing
 
-        if isinstance(given, (str, os.PathLike)):
+        if _is_path(given):
             found = self._of_path(recorded, given)
         elif recorded.digest.algorithm == _TABLE:
             found = iter([given])
@@ -186,6 +201,10 @@ class _Asked:
         target = recorded.columns[-1].name if recorded.columns else self.manifest.target
         if target in table.columns:
             yield table.drop(columns=[target]), table[target]
+
+
+def _is_path(source: object) -> bool:
+    return isinstance(source, (str, os.PathLike))
 
 
 def _of_role(version: ModelVersion, manifest: Manifest, role: str | None) -> Dataset:

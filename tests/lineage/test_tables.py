@@ -86,6 +86,38 @@ def test_a_first_line_that_may_be_values_is_not_recorded(tmp_path, text):
     assert said == [f"no columns are recorded of '{path}': {VALUES}"]
 
 
+def test_an_index_that_pandas_wrote_is_a_column(tmp_path, wine):
+    path = tmp_path / "wine.csv"
+    wine[["alcohol"]].to_csv(path)
+
+    found, said = described(path)
+
+    assert [column.name for column in found.columns] == ["Unnamed: 0", "alcohol"]
+    assert said == []
+
+
+def test_a_very_wide_file_is_not_opened(tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"c{number}" for number in range(10_002)) + "\n")
+    parquet.write_table(pa.table({f"c{n}": [1] for n in range(10_001)}), tmp_path / "wide.pq")
+
+    assert described(path)[1] == [
+        f"no columns are recorded of '{path}': its first line has more than 10,000 fields"
+    ]
+    found, said = described(tmp_path / "wide.pq")
+    assert (found.rows, found.columns, said) == (1, None, [])
+
+
+def test_a_pyarrow_that_ran_what_files_hold_is_not_asked(tmp_path, wine, monkeypatch):
+    wine.to_parquet(tmp_path / "wine.parquet")
+    monkeypatch.setattr(pa, "__version__", "14.0.0")
+
+    assert described(tmp_path / "wine.parquet")[1] == [
+        f"no columns are recorded of '{tmp_path}/wine.parquet': "
+        "it needs pyarrow 15 or newer to be read, found 14.0.0"
+    ]
+
+
 def test_a_column_name_with_a_dot_is_a_name(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("x,x.y,v.1\n1,2,3\n")

@@ -270,6 +270,17 @@ class TestReading:
         assert [str(one.version) for one in store.versions("cancer")] == ["1.0.0"]
         assert calls[:3] == [1 << 20, 2 << 20, 3 << 20]
 
+    def test_whoever_is_told_of_the_progress_can_stop_it(self, store, fitted, large):
+        def stop(what: str, done: int, total: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            Store.open(store.path, progress=stop).register(
+                fitted, "cancer", data={"train": large}, code=None
+            )
+
+        assert store.models() == ()
+
     def test_digests_are_remembered_unless_the_cache_is_off(self, store, fitted, large, isolated):
         time.sleep(2.1)
         cache = isolated / ".cache" / "gitmodelstore" / "data"
