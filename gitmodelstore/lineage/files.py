@@ -106,6 +106,7 @@ def digests_in_folder(
         found = [(name, *run.digest(folder / _path(name), name)) for name in before]
         if before != sorted(_files(folder)):
             raise changed(folder)
+        run.look_again()
     return found
 
 
@@ -154,6 +155,8 @@ class _Reading:
         self._algorithm = algorithm
         self._done = 0
         self._memo = Memo(how.cache, root) if how.cache else None
+        self._buffer = memoryview(bytearray(_STEP_BYTES))
+        self._seen: list[tuple[Path, Identity]] = []
 
     def digest(
         self, path: Path, name: bytes, keep: Callable[[bytes], Any] | None = None
@@ -165,6 +168,7 @@ class _Reading:
                 raise self._no_file(path)
             with path.open("rb", buffering=0) as file:
                 before = os.fstat(file.fileno())
+                self._seen.append((path, _identity(before)))
                 known = self._memo.digest(noted, before) if self._memo else None
                 if known:
                     self._step(before.st_size)
@@ -179,6 +183,12 @@ class _Reading:
             self._memo.note(noted, before, found, began_ns)
         return found, size_bytes
 
+    def look_again(self) -> None:
+        """Refuse a folder of which a file has changed while later ones were read."""
+        for path, identity in self._seen:
+            if _identity_of(path) != identity:
+                raise changed(path)
+
     def save(self, *, whole: bool) -> None:
         if self._memo:
             self._memo.save(whole=whole)
@@ -188,11 +198,11 @@ class _Reading:
     ) -> tuple[str, int]:
         """Read to the end, or beyond where it should be: a file that grows may have none."""
         digest = hashlib.new(self._algorithm, usedforsecurity=False)
-        buffer, size_bytes = memoryview(bytearray(_STEP_BYTES)), 0
-        while size_bytes <= expected_bytes and (count := file.readinto(buffer)):
-            digest.update(buffer[:count])
+        size_bytes = 0
+        while size_bytes <= expected_bytes and (count := file.readinto(self._buffer)):
+            digest.update(self._buffer[:count])
             if keep:
-                keep(bytes(buffer[:count]))
+                keep(bytes(self._buffer[:count]))
             size_bytes += count
             self._step(count)
         if not size_bytes:

@@ -164,7 +164,8 @@ class _Asked:
         from gitmodelstore.lineage.files import is_folder
 
         path, algorithm = path_of(given), recorded.digest.algorithm
-        folder, pin = is_folder(path), path.suffix == dvc.SUFFIX
+        folder = is_folder(path)
+        pin = path.suffix == dvc.SUFFIX and not folder
         if algorithm in (_PIN, _PINNED_FOLDER):
             if not pin and folder != (algorithm == _PINNED_FOLDER):
                 raise _other_kind(recorded, f"'{path}'")

@@ -302,6 +302,18 @@ def test_files_that_come_or_go_while_a_folder_is_read_are_noticed(tmp_path, writ
     assert caught.value.hint == AGAIN
 
 
+def test_a_file_that_changes_after_it_was_read_spoils_its_folder(tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / name).write_text(name)
+
+    with pytest.raises(InvalidInput) as caught:
+        digest_of_folder(folder, Hashing(progress=Seen(lambda: (folder / "a").write_text("A"), 2)))
+
+    assert str(caught.value) == f"'{folder}/a' changed while it was read"
+
+
 # Data that cannot be read
 
 
