@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import select
 import sys
 
 import pandas as pd
@@ -167,16 +168,15 @@ class TestMeter:
     def terminal(self, monkeypatch):
         """Makes stderr a terminal from the first call on, and reads what was printed there."""
         master, slave = pty.openpty()
-        os.set_blocking(master, False)
         stream = os.fdopen(slave, "w")
 
         def read() -> str:
             monkeypatch.setattr(sys, "stderr", stream)
             stream.flush()
-            try:
-                return os.read(master, 65536).decode()
-            except BlockingIOError:
-                return ""
+            said = b""
+            while select.select([master], [], [], 0.1)[0]:  # the kernel passes it on in pieces
+                said += os.read(master, 65536)
+            return said.decode()
 
         yield read
         monkeypatch.undo()
