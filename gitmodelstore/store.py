@@ -21,11 +21,13 @@ from gitmodelstore.values.moment import as_moment
 if TYPE_CHECKING:
     from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.checks.fault import Fault
+    from gitmodelstore.lineage.files import Hashing, Progress
     from gitmodelstore.operations.examine import Diagnosis
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.operations.lock import Locked
     from gitmodelstore.operations.sync import Synced
     from gitmodelstore.operations.verify import Verification
+    from gitmodelstore.operations.verify_data import DataVerified
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.values.diff import Diff
     from gitmodelstore.values.events import Event
@@ -57,7 +59,11 @@ class Store:
             `[tool.gitmodelstore] trusted` of the project's pyproject.toml name. What a
             store says of trust is never asked.
         cache: whether to note in the user's cache which pipelines were found harmless, so
-            that they load faster from then on.
+            that they load faster from then on, and the digests of large data files, so that
+            they are read again only when they have changed.
+        progress: takes how far the reading of data is: what is read, how many bytes of it
+            were, and how many it has. It is called at every file and every mebibyte, and may
+            raise to stop. None is told nothing.
 
     Attributes:
         path: the work tree, or the git directory of a bare store.
@@ -75,6 +81,7 @@ class Store:
         wait_seconds: float = 30.0,
         trusted: Iterable[str] = (),
         cache: bool = True,
+        progress: Progress | None = None,
     ) -> None:
         self.path = repository.work_tree or repository.common_dir
         self.created = False
@@ -86,6 +93,7 @@ class Store:
         self._wait_seconds = wait_seconds
         self._trusted = trusted
         self._cache = cache
+        self._progress = progress
         self._who_reads: Reader | None = None
         self._identities: tuple[Identity, Identity] | None = None
 
@@ -257,7 +265,10 @@ class Store:
                 it; None for no sample.
             sample_from: other rows to make the sample from than `X_test`: a table, or
                 the path of a CSV or Parquet file.
-            data: role to data set: a path, a DataFrame, an array, or a pair of these.
+            data: role to data set: a path, a DataFrame, an array, or a pair of these; or
+                {"source": one of them, "uri": …, "name": …, "version": …} for what is to be
+                recorded instead of what is found, and "profile": False for columns without
+                summary numbers.
             metrics: name to finite number; they come before standard ones of that name.
             target: name of the predicted column; None takes it from `y_test`.
             card: "intended_use", "limitations", and headings of your own, as Markdown.
@@ -316,6 +327,7 @@ class Store:
             custom=custom or {},
             reader=self._reader() if baseline or isinstance(pipeline, (str, Path)) else None,
             run=run,
+            hashing=self._hashing(),
         )
         return register(self._repository, self._writer(sign), what)
 
@@ -739,6 +751,29 @@ class Store:
             signed = Signatures(snapshot)
         return verify(snapshot, ref, Asked(replay, test, target, self._reader(), signed))
 
+    def verify_data(
+        self, ref: str | ModelVersion, source: Any, *, role: str | None = None
+    ) -> DataVerified:
+        """Say whether data is what a version was made with, and if not, what differs.
+
+        It is read whole, whatever is remembered of it.
+
+        Args:
+            ref: which version.
+            source: a file, a folder, a `.dvc` file, or a table in memory, as `register` takes
+                it; of a version that was given a table, also a CSV or Parquet file of it.
+            role: "train", "test", …; None for the one of this digest, or the only one.
+
+        Raises:
+            InvalidInput: the version records no such data set, or several and `role` does not
+                say which; the data cannot be read, changes meanwhile, or is of another kind
+                than what was recorded.
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+        """
+        from gitmodelstore.operations.verify_data import verify_data
+
+        return verify_data(self._snapshot(), ref, source, role, self._progress)
+
     def export(self, ref: str | ModelVersion, *, provenance: bool = True) -> dict[str, Any]:
         """Return what other tools can read of a version.
 
@@ -895,6 +930,12 @@ class Store:
 
             self._who_reads = reader_of(self._trusted, cache=self._cache)
         return self._who_reads
+
+    def _hashing(self) -> Hashing:
+        from gitmodelstore.lineage.files import Hashing
+        from gitmodelstore.plumbing.user import cache_folder
+
+        return Hashing(cache_folder() if self._cache else None, self._progress)
 
     def _writer(self, sign: bool | None = None) -> Writer:
         if self._identities is None:

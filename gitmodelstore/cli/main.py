@@ -127,7 +127,7 @@ def _invoke(args: Sequence[str], session: Session) -> int:
         )
     )
     try:
-        with group.make_context("gms", list(args), obj=session) as context:
+        with session.meter, group.make_context("gms", list(args), obj=session) as context:
             group.invoke(context)
     except click.exceptions.NoArgsIsHelpError:
         from gitmodelstore.cli.help import overview

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.cli.meter import Meter
 from gitmodelstore.cli.paint import Paint, wants_color
 from gitmodelstore.errors import NotAStore
 
@@ -30,6 +31,7 @@ class Session:
         no_cache: whether to keep out of the user's cache: every load is judged anew.
         trusted: what --trust named.
         command: the name of the command that runs; None before one is found.
+        meter: says on a terminal how far long work is.
     """
 
     def __init__(self) -> None:
@@ -41,6 +43,7 @@ class Session:
         self.no_cache = False
         self.trusted: tuple[str, ...] = ()
         self.command: str | None = None
+        self.meter = Meter(self)
         self._store: Store | None = None
 
     def store(self) -> Store:
@@ -65,6 +68,7 @@ class Session:
             "now": self._moment(),
             "trusted": self.trusted,
             "cache": not (self.no_cache or os.environ.get(NO_CACHE)),
+            "progress": self.meter,
         }
         place = self.place()
         if place is None:
@@ -100,11 +104,13 @@ class Session:
 
     def note(self, text: str) -> None:
         """Say something besides the result, unless -q was given."""
+        self.meter.end()
         if not self.quiet:
             print(f"note: {text}", file=sys.stderr)
 
     def warn(self, text: str) -> None:
         """Say that something is wrong though the command could do its work."""
+        self.meter.end()
         mark = Paint(self.colored(sys.stderr)).yellow("warning:")
         print(f"{mark} {text}", file=sys.stderr)
 

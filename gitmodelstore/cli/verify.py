@@ -14,6 +14,7 @@ from gitmodelstore.cli.render import counted, cut, number, visible
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.signatures import signature_document, signature_lines
 from gitmodelstore.cli.usage import trusting
+from gitmodelstore.cli.verify_data import verify_data
 from gitmodelstore.values.sample import DIFFERENT, WITHIN
 
 if TYPE_CHECKING:
@@ -28,20 +29,26 @@ _MOST_ANSWER = 40  # characters
 @trusting
 @click.command("verify")
 @click.argument("ref", required=False)
+@click.argument("path", required=False)
 @click.option("--all", "all_of_them", is_flag=True, help="every version of every model")
 @click.option("--replay", is_flag=True, help="ask the pipeline its sample again, and compare")
 @click.option("--test", metavar="FILE", help="compute its metrics again: CSV or Parquet")
 @click.option("--target", metavar="NAME", help="column of FILE with the true answers")
 @click.option("--signatures", is_flag=True, help="verify who has signed it")
+@click.option("--data", is_flag=True, help="verify instead the data set at PATH")
+@click.option("--role", metavar="ROLE", help="which data set PATH should be: train, test, …")
 @click.pass_obj
 def verify(
     session: Session,
     ref: str | None,
+    path: str | None,
     all_of_them: bool,
     replay: bool,
     test: str | None,
     target: str | None,
     signatures: bool,
+    data: bool,
+    role: str | None,
 ) -> None:
     """Verify every file of the version REF against its manifest and its tag.
 
@@ -49,7 +56,19 @@ def verify(
     released. --signatures asks your own list of allowed signers, without REF of every
     version. The exit code is 1 when a version is faulty, or not validly signed, or its
     answers or metrics are different.
+
+    --data reads the file or folder PATH and says whether it is what REF was made with,
+    or which columns differ; the exit code is then 1.
     """
+    if data:
+        if all_of_them or replay or test or target or signatures:
+            raise click.UsageError("--data goes with no other option than --role")
+        if ref is None or path is None:
+            raise click.UsageError(f"missing argument '{'PATH' if ref else 'REF'}'")
+        verify_data(session, ref, path, role)
+        return
+    if path is not None or role is not None:
+        raise click.UsageError("a PATH and --role are for --data")
     all_of_them = all_of_them or (signatures and ref is None)
     if (ref is None) != all_of_them:
         raise click.UsageError("name one version, or give --all")

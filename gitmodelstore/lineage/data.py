@@ -1,33 +1,26 @@
 """The data sets that took part: where they lay, and a digest that says which they were.
 
-A file is read once, as bytes; pandas is needed only for data in memory.
+pandas is needed only for tables: in memory, or in a CSV or Parquet file of moderate size.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gitmodelstore.errors import InvalidInput
-from gitmodelstore.lineage import is_url, visible, without_credentials
+from gitmodelstore.lineage import dvc, files, is_url, tables, visible, without_credentials
+from gitmodelstore.lineage.files import PLAIN, Hashing
 from gitmodelstore.values.digest import Digest
-from gitmodelstore.values.manifest import Column, Dataset
+from gitmodelstore.values.manifest import Dataset
 from gitmodelstore.values.names import did_you_mean
 
-TREE_ALGORITHM = "gms-tree-1"
-
-# A manifest may hold 1 MiB; beyond these a table is known by its digest and its rows.
-MOST_COLUMNS = 1000
-MOST_PROFILES = 200
-
 _ROLE = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_OVERRIDES = ("source", "uri", "name", "version")
+_OVERRIDES = ("source", "uri", "name", "version", "profile")
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".lz4", ".br")
 _SUFFIX = re.compile(r"\.(?!v\d)[A-Za-z][A-Za-z0-9]*")
 _DATE = r"(?:19|20)\d\d(?:[-_.]?[01]\d(?:[-_.]?[0-3]\d)?)?"
@@ -35,25 +28,34 @@ _NAME_AND_VERSION = re.compile(
     r"(?P<name>.+?)[-_. ]"
     rf"(?:v(?P<v>\d[\w.+-]*)|(?P<dotted>\d+(?:\.\d+)+[\w.+-]*)|(?P<date>{_DATE}))"
 )
-_DVC_OUTPUT = re.compile(r"^\s*-?\s*(md5|size|path):\s*['\"]?([^'\"\n]*)['\"]?\s*$", re.MULTILINE)
 
 
-def describe(role: str, source: object, *, base: Path | None = None) -> Dataset:
+def describe(
+    role: str,
+    source: object,
+    *,
+    base: Path | None = None,
+    hashing: Hashing = PLAIN,
+    notify: Callable[[str], None] | None = None,
+) -> Dataset:
     """Return what the manifest says about one data set.
 
-    A file is known by the SHA-256 of its bytes, a folder by `tree_digest`, a `.dvc`
+    A file is known by the SHA-256 of its bytes, a folder by gms-tree-1, a `.dvc`
     file by the MD5 that it pins, a table in memory by gms-df-1. Name and version
     come from the file name: `churn_v1.2.0.parquet` is version 1.2.0 of `churn`,
-    `churn-2024-01.csv` its version 2024-01.
+    `churn-2024-01.csv` its version 2024-01. Rows and columns are those of a table in
+    memory, or in a CSV or Parquet file of moderate size (`lineage.tables`).
 
     Args:
         role: what the data was for: "train", "test", …
         source: the path of a file or a folder; a DataFrame, Series, array, sparse
             matrix or list; a pair `(X, y)` of these; or a mapping with any of these
             under "source", and "uri", "name", "version" to be recorded instead of
-            what would be found.
+            what would be found, and "profile": False for columns without a profile.
         base: the folder, such as that of the code repository, to which paths within
             it are recorded relative. Other paths are recorded absolute. None: as given.
+        hashing: what is remembered of files, and who is told how far reading them is.
+        notify: is told why a file that looks like a table has no columns; None for nobody.
 
     Raises:
         InvalidInput: the role is none; a path cannot be read, or changes while it is
@@ -61,33 +63,9 @@ def describe(role: str, source: object, *, base: Path | None = None) -> Dataset:
     """
     _check_role(role)
     try:
-        return _describe(role, source, base)
+        return _describe(role, source, _Asked(base, hashing, notify or (lambda _: None)))
     except InvalidInput as error:
         raise InvalidInput(f"data set '{role}': {error}", hint=error.hint) from error
-
-
-def tree_digest(folder: Path) -> tuple[Digest, int]:
-    """Return the digest of all files under `folder`, and their size in bytes.
-
-    "gms-tree-1" is the SHA-256 over the line `gms-tree-1`, then for each file, in
-    the order of the bytes of its path, a line of the SHA-256 of its content in
-    hexadecimal, two spaces, and its path relative to the folder, with `/`, in UTF-8,
-    ended by NUL instead of a newline. Links to files count as the files; folders
-    without files do not count; modes and times do not either.
-
-    Raises:
-        InvalidInput: a file cannot be read, is a link to a folder (which may lead in
-            circles), or changes while it is read; files come or go meanwhile.
-    """
-    before = sorted(_files(folder), key=_tree_path)
-    total, size_bytes = hashlib.sha256(f"{TREE_ALGORITHM}\n".encode("ascii")), 0
-    for path in before:
-        digest, size = _file_digest(folder / path)
-        total.update(digest.encode("ascii") + b"  " + _tree_path(path) + b"\0")
-        size_bytes += size
-    if before != sorted(_files(folder), key=_tree_path):
-        raise _changed(folder)
-    return Digest(TREE_ALGORITHM, total.hexdigest()), size_bytes
 
 
 def name_and_version(file_name: str) -> tuple[str, str | None]:
@@ -107,6 +85,16 @@ def name_and_version(file_name: str) -> tuple[str, str | None]:
     return found["name"], found["v"] or found["dotted"] or found["date"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """How data is described: the options of `describe`, and whether columns have a profile."""
+
+    base: Path | None
+    hashing: Hashing
+    notify: Callable[[str], None]
+    profiled: bool = True
+
+
 def _check_role(role: object) -> None:
     if isinstance(role, str) and _ROLE.fullmatch(role):
         return
@@ -116,15 +104,15 @@ def _check_role(role: object) -> None:
     raise InvalidInput(f"{role!a} is not a role of a data set", hint=advice)
 
 
-def _describe(role: str, source: object, base: Path | None) -> Dataset:
+def _describe(role: str, source: object, asked: _Asked) -> Dataset:
     if isinstance(source, Mapping):
-        return _overridden(role, source, base)
+        return _overridden(role, source, asked)
     if isinstance(source, (str, os.PathLike)):
-        return _describe_path(role, os.fspath(source), base)
-    return _describe_memory(role, source)
+        return _describe_path(role, path_of(source), asked)
+    return _describe_memory(role, source, asked)
 
 
-def _overridden(role: str, given: Mapping[str, Any], base: Path | None) -> Dataset:
+def _overridden(role: str, given: Mapping[str, Any], asked: _Asked) -> Dataset:
     for key in given:
         if key not in _OVERRIDES:
             raise InvalidInput(
@@ -133,8 +121,12 @@ def _overridden(role: str, given: Mapping[str, Any], base: Path | None) -> Datas
             )
     if "source" not in given:
         raise InvalidInput("no 'source'", hint="give {'source': a path or a table, 'uri': …}")
-    found = _describe(role, given["source"], base)
-    uri, name, version = (_fact(given, key) for key in _OVERRIDES[1:])
+    profiled = given.get("profile", True)
+    if not isinstance(profiled, bool):
+        raise InvalidInput(f"expected True or False as 'profile', found {profiled!a}")
+    asked = replace(asked, profiled=asked.profiled and profiled)
+    found = _describe(role, given["source"], asked)
+    uri, name, version = (_fact(given, key) for key in ("uri", "name", "version"))
     return replace(
         found,
         uri=found.uri if uri is None else without_credentials(uri),
@@ -153,7 +145,12 @@ def _fact(given: Mapping[str, Any], key: str) -> str | None:
 # Files and folders
 
 
-def _describe_path(role: str, given: str | bytes, base: Path | None) -> Dataset:
+def path_of(given: str | os.PathLike[Any]) -> Path:
+    """Return the path that is given as text or as a path.
+
+    Raises:
+        InvalidInput: it is a URL, which is not fetched, or no path.
+    """
     text = os.fsdecode(given)
     if is_url(text):
         raise InvalidInput(
@@ -163,96 +160,42 @@ def _describe_path(role: str, given: str | bytes, base: Path | None) -> Dataset:
         )
     if not text or "\0" in text:
         raise InvalidInput(f"{text!a} is not a path")
-    path = Path(text)
+    return Path(text)
+
+
+def _describe_path(role: str, path: Path, asked: _Asked) -> Dataset:
     name, version = name_and_version(path.absolute().name)
-    digest, size_bytes = _path_digest(path)
+    digest, size_bytes, facts = _measured(path, asked)
+    if facts.why:
+        asked.notify(f"no columns are recorded of '{visible(str(path))}': {facts.why}")
     return Dataset(
         role=role,
-        uri=visible(_uri(path, base)),
+        uri=visible(_uri(path, asked.base)),
         name=visible(name),
         version=None if version is None else visible(version),
         digest=digest,
         size_bytes=size_bytes,
-        rows=None,
-        columns=None,
+        rows=facts.rows,
+        columns=facts.columns,
     )
 
 
-def _path_digest(path: Path) -> tuple[Digest, int]:
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if stat.S_ISDIR(mode):
-        return tree_digest(path)
-    if path.suffix == ".dvc":
-        return _pinned_digest(path)
-    digest, size_bytes = _file_digest(path)
-    return Digest("sha256", digest), size_bytes
-
-
-def _file_digest(path: Path) -> tuple[str, int]:
-    """Return the SHA-256 of a file in hexadecimal, and its size in bytes."""
-    try:
-        if not path.is_file():
-            raise InvalidInput(f"'{visible(str(path))}' is neither a file nor a folder")
-        with path.open("rb") as file:
-            before = os.fstat(file.fileno())
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        after = path.stat()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if _identity(before) != _identity(after):
-        raise _changed(path)
-    return digest, before.st_size
-
-
-def _identity(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files under `folder`, relative to it."""
-    try:
-        for parent, folders, files in os.walk(folder, onerror=_raise):
-            here = Path(parent)
-            for name in folders:
-                if (here / name).is_symlink():
-                    raise InvalidInput(
-                        f"'{visible(str(here / name))}' is a link to a folder",
-                        hint="give the folder itself, or a copy of it",
-                    )
-            yield from ((here / name).relative_to(folder) for name in files)
-    except OSError as error:
-        raise _unreadable(folder, error) from error
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def _tree_path(path: Path) -> bytes:
-    return path.as_posix().encode("utf-8", "surrogateescape")
-
-
-def _pinned_digest(path: Path) -> tuple[Digest, int]:
-    """Return the digest and the size that a `.dvc` file pins for its one output."""
-    try:
-        text = path.read_text("utf-8", errors="replace")
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    outputs = text.partition("outs:")[2]
-    found = _DVC_OUTPUT.findall(outputs)
-    pinned = dict(found)
-    md5, _, kind = pinned.get("md5", "").partition(".")
-    if len(pinned) != len(found) or not re.fullmatch(r"[0-9a-f]{32}", md5):
-        raise InvalidInput(
-            f"'{path}' does not pin one file or folder by its MD5",
-            hint="give the data file itself",
-        )
-    if not pinned.get("size", "").isdecimal():
-        raise InvalidInput(f"'{path}' does not say the size", hint="give the data file itself")
-    return Digest("md5-dir" if kind == "dir" else "md5", md5), int(pinned["size"])
+def _measured(path: Path, asked: _Asked) -> tuple[Digest, int, tables.Facts]:
+    if files.is_folder(path):
+        return (*files.digest_of_folder(path, asked.hashing), tables.NOTHING)
+    if path.suffix == dvc.SUFFIX:
+        return (*dvc.pinned(path), tables.NOTHING)
+    if not tables.is_table_file(path):
+        return (*files.digest_of_file(path, asked.hashing), tables.NOTHING)
+    before = files.identity(path)
+    if before.size_bytes > tables.MOST_FILE_BYTES:
+        digest, size_bytes = files.digest_of_file(path, asked.hashing)
+        facts = tables.facts_of_file(path, None)
+        if files.identity(path) != before:
+            raise files.changed(path)
+        return digest, size_bytes, facts
+    data, digest = files.read_whole(path, asked.hashing)  # what is described is what is hashed
+    return digest, len(data), tables.facts_of_file(path, data, profiled=asked.profiled)
 
 
 def _uri(path: Path, base: Path | None) -> str:
@@ -267,49 +210,23 @@ def _uri(path: Path, base: Path | None) -> str:
 
 def _without_suffixes(file_name: str) -> str:
     stem, suffix = os.path.splitext(file_name)
-    if suffix in (".dvc", *_COMPRESSED):
+    if suffix in (dvc.SUFFIX, *_COMPRESSED):
         return _without_suffixes(stem)
     if stem and _SUFFIX.fullmatch(suffix):
         return stem.removesuffix(".tar") or stem
     return file_name
 
 
-def _unreadable(path: Path, error: OSError) -> InvalidInput:
-    shown = visible(str(path))
-    if isinstance(error, FileNotFoundError):
-        return InvalidInput(f"no file or folder '{shown}'", hint=_near(path))
-    where = f" at '{visible(str(error.filename))}'" if _is_within(error, path) else ""
-    return InvalidInput(f"cannot read '{shown}'{where}: {(error.strerror or str(error)).lower()}")
-
-
-def _is_within(error: OSError, path: Path) -> bool:
-    return isinstance(error.filename, str) and Path(error.filename) != path
-
-
-def _near(path: Path) -> str | None:
-    try:
-        return did_you_mean(path.name, sorted(os.listdir(path.parent)))
-    except OSError:  # no folder, so no neighbours
-        return None
-
-
-def _changed(path: Path) -> InvalidInput:
-    return InvalidInput(
-        f"'{visible(str(path))}' changed while it was read",
-        hint="try again when nothing writes to it",
-    )
-
-
 # Tables in memory
 
 
-def _describe_memory(role: str, source: Any) -> Dataset:
+def _describe_memory(role: str, source: Any, asked: _Asked) -> Dataset:
     from gitmodelstore.lineage import frames
 
     if source is None:
         raise InvalidInput("expected a path or a table, found None")
     digest, size_bytes = frames.measure(source)
-    parts = source if isinstance(source, tuple) else (source,)
+    facts = tables.facts(source, profiled=asked.profiled)
     return Dataset(
         role=role,
         uri=None,
@@ -317,52 +234,6 @@ def _describe_memory(role: str, source: Any) -> Dataset:
         version=None,
         digest=digest,
         size_bytes=size_bytes,
-        rows=_rows(parts),
-        columns=_columns(parts),
+        rows=facts.rows,
+        columns=facts.columns,
     )
-
-
-def _rows(parts: tuple[Any, ...]) -> int:
-    lengths = [part.shape[0] if hasattr(part, "shape") else len(part) for part in _given(parts)]
-    if len(set(lengths)) > 1:
-        raise InvalidInput(f"X has {lengths[0]} rows, y has {lengths[1]}")
-    return int(lengths[0]) if lengths else 0
-
-
-def _given(parts: tuple[Any, ...]) -> list[Any]:
-    return [part for part in parts if part is not None]
-
-
-def _columns(parts: tuple[Any, ...]) -> tuple[Column, ...] | None:
-    """The columns of X, then that of y; None when there are too many to list."""
-    from gitmodelstore.lineage import frames
-
-    held = [
-        (_column_name(part, label, place, is_target=number > 0), column, frames.is_sparse(part))
-        for number, part in enumerate(parts)
-        if part is not None
-        for place, (label, column) in enumerate(frames.columns_of(part))
-    ]
-    if len(held) > MOST_COLUMNS:
-        return None
-    profiled = len(held) <= MOST_PROFILES
-    return tuple(
-        _column(name, column, profiled=profiled and not sparse) for name, column, sparse in held
-    )
-
-
-def _column_name(part: Any, label: Any, place: int, *, is_target: bool) -> str:
-    """The label; else the name of a Series; else "y" for a target, and the position."""
-    from gitmodelstore.lineage import frames
-
-    if label is None:
-        label = getattr(part, "name", None)
-    if label is not None:
-        return visible(frames.label_text(label))
-    return "y" if is_target and getattr(part, "ndim", 1) == 1 else str(place)
-
-
-def _column(name: str, column: Any, *, profiled: bool) -> Column:
-    from gitmodelstore.lineage import columns, profile
-
-    return Column(name, columns.logical_type(column), profile.profile(column) if profiled else None)

@@ -40,6 +40,8 @@ def profile(column: Any) -> dict[str, Any]:
     Raises:
         InvalidInput: the column holds something that gms-df-1 does not know.
     """
+    if columns.logical_type(column) == "str":  # whose canonical form takes long, and tells nothing
+        return _texts(np.asarray(column, dtype=object).reshape(-1))
     encoded = columns.encode(column)
     found: dict[str, Any] = {
         "missing": 0 if encoded.missing is None else int(encoded.missing.sum())
@@ -54,9 +56,6 @@ def profile(column: Any) -> dict[str, Any]:
     elif kind == "timedelta64":
         seconds = encoded.parts[0] + encoded.parts[1] / 1e9
         found |= {"unit": "s", **_numbers(_kept(seconds, encoded))}
-    elif kind == "str":
-        texts = _kept(np.asarray(column, dtype=object).reshape(-1), encoded)
-        found |= _values(Counter(texts.tolist()))
     elif kind == "category":
         found |= _values(_category_counts(column, encoded))
     return found
@@ -112,6 +111,19 @@ def _quantiles(values: Any) -> dict[str, float]:
         below, above = float(ordered[math.floor(place)]), float(ordered[math.ceil(place)])
         found[name] = below + (above - below) * (place - math.floor(place))
     return found
+
+
+def _texts(values: Any) -> dict[str, Any]:
+    """The profile of texts, counted by pandas: a Counter takes twice as long."""
+    import pandas as pd
+
+    missing = pd.isna(values)
+    codes, labels = pd.factorize(values[~missing])
+    found: dict[str, Any] = {"missing": int(missing.sum())}
+    if len(labels) > MOST_VALUES:
+        return {**found, "distinct": len(labels)}
+    counts = np.bincount(codes, minlength=len(labels)).tolist()
+    return found | _values(dict(zip(labels.tolist(), counts, strict=True)))
 
 
 def _category_counts(column: Any, encoded: columns.Encoded) -> dict[str, int]:

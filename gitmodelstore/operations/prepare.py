@@ -44,6 +44,7 @@ from gitmodelstore.values.manifest import (
 from gitmodelstore.values.sample import ROWS, SYNTHETIC
 
 if TYPE_CHECKING:
+    from gitmodelstore.lineage.files import Hashing
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.pipelines.unrun import UnrunFile
 
@@ -73,6 +74,7 @@ class Submission:
     custom: Mapping[str, Any] = field(default_factory=dict)
     reader: Reader | None = None
     run: bool = True
+    hashing: Hashing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ def prepare(
     with ExitStack() as stack:
         # git looks at the training repository while Python scores and pickles.
         look = stack.enter_context(Look(what.code, what.entry_point)) if what.code else None
-        data = _data(what)
+        data = _data(what, writer)
         if source and not source.is_run:
             seen = _told(source, what)
         else:
@@ -317,15 +319,20 @@ def _is_named(pipeline: Any, X_test: Any) -> bool:
     return feature_names(pipeline) is not None or hasattr(X_test, "columns")
 
 
-def _data(what: Submission) -> tuple[Dataset, ...]:
+def _data(what: Submission, writer: Writer) -> tuple[Dataset, ...]:
     from gitmodelstore.lineage.data import describe
+    from gitmodelstore.lineage.files import PLAIN
 
     if not isinstance(what.data, Mapping):
         raise InvalidInput(
             f"data: expected a mapping of roles, found {type(what.data).__name__}",
             hint='write data={"train": "data/train.csv", "test": (X_test, y_test)}',
         )
-    found = [describe(role, source) for role, source in what.data.items()]
+    how = what.hashing or PLAIN
+    found = [
+        describe(role, source, hashing=how, notify=writer.notify)
+        for role, source in what.data.items()
+    ]
     if what.X_test is not None and "test" not in what.data:
         both = what.X_test if what.y_test is None else (what.X_test, what.y_test)
         found.append(describe("test", both))

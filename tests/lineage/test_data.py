@@ -15,8 +15,9 @@ import scipy.sparse as sp
 
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.lineage import data as data_module
-from gitmodelstore.lineage import frames, without_credentials
-from gitmodelstore.lineage.data import describe, name_and_version, tree_digest
+from gitmodelstore.lineage import frames, tables, without_credentials
+from gitmodelstore.lineage.data import describe, name_and_version
+from gitmodelstore.lineage.files import digest_of_folder as tree_digest
 from gitmodelstore.values.manifest import Column, Dataset
 
 
@@ -54,7 +55,7 @@ def test_a_file_is_known_by_its_bytes(folder):
     assert found.digest.algorithm == "sha256"
     assert found.digest.hex == hashlib.sha256(b"a,b\n1,2\n").hexdigest()
     assert (found.uri, found.name, found.version) == ("data/churn_v1.2.0.csv", "churn", "1.2.0")
-    assert (found.size_bytes, found.rows, found.columns) == (8, None, None)
+    assert found.size_bytes == 8
 
 
 def test_a_path_within_the_base_is_recorded_relative_to_it(folder, tmp_path_factory):
@@ -105,27 +106,6 @@ def test_a_link_to_a_folder_is_refused(folder):
     assert refusal("train", "data") == (
         "data set 'train': 'data/loop' is a link to a folder",
         "give the folder itself, or a copy of it",
-    )
-
-
-def test_a_dvc_file_is_known_by_the_md5_that_it_pins(folder):
-    Path("data/train_v2.csv.dvc").write_text(
-        "outs:\n- md5: 0123456789abcdef0123456789abcdef\n  size: 42\n"
-        "  hash: md5\n  path: train_v2.csv\n"
-    )
-
-    found = describe("train", "data/train_v2.csv.dvc")
-
-    assert str(found.digest) == "md5:0123456789abcdef0123456789abcdef"
-    assert (found.size_bytes, found.name, found.version) == (42, "train", "2")
-
-
-def test_a_dvc_file_that_pins_nothing_is_refused(folder):
-    Path("data/a.dvc").write_text("outs:\n- path: a\n")
-
-    assert refusal("train", "data/a.dvc") == (
-        "data set 'train': 'data/a.dvc' does not pin one file or folder by its MD5",
-        "give the data file itself",
     )
 
 
@@ -193,8 +173,8 @@ def test_halves_of_different_lengths_are_refused():
 
 
 def test_wide_tables_list_no_profiles_and_the_widest_no_columns():
-    wide = describe("train", np.zeros((2, data_module.MOST_PROFILES + 1)))
-    widest = describe("train", sp.csr_matrix((2, data_module.MOST_COLUMNS + 1)))
+    wide = describe("train", np.zeros((2, tables.MOST_PROFILES + 1)))
+    widest = describe("train", sp.csr_matrix((2, tables.MOST_COLUMNS + 1)))
 
     assert {column.profile for column in wide.columns} == {None}
     assert (widest.columns, widest.rows) == (None, 2)
@@ -285,22 +265,6 @@ def test_an_unreadable_file_is_refused(folder):
 
     assert run(program) == (
         "data set 'train': cannot read 'data/churn_v1.2.0.csv': permission denied\n"
-    )
-
-
-def test_a_file_that_changes_while_it_is_read_is_refused(folder, monkeypatch):
-    digest_of = hashlib.file_digest
-
-    def write_meanwhile(file, algorithm):
-        found = digest_of(file, algorithm)
-        Path(file.name).write_bytes(b"more bytes")
-        return found
-
-    monkeypatch.setattr(hashlib, "file_digest", write_meanwhile)
-
-    assert refusal("train", "data/churn_v1.2.0.csv") == (
-        "data set 'train': 'data/churn_v1.2.0.csv' changed while it was read",
-        "try again when nothing writes to it",
     )
 
 

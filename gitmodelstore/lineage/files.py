@@ -1,0 +1,333 @@
+"""Files and folders by their bytes: read once, in pieces, and caught changing.
+
+Owns `gms-tree-1`, the digest of a folder. What is remembered of files is `plumbing.memo`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gitmodelstore.errors import InvalidInput
+from gitmodelstore.lineage import visible
+from gitmodelstore.plumbing.memo import Memo
+from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.names import did_you_mean
+
+TREE_ALGORITHM = "gms-tree-1"
+
+# Called with what is being read, how many bytes of it were, and how many it has.
+Progress = Callable[[str, int, int], None]
+
+_STEP_BYTES = 1 << 20
+# Linux dates changes by a clock that ticks every 1 to 10 ms: of two within a tick one shows.
+_TICK_NS = 20 * 10**6
+_WORTH_REMEMBERING = 1 << 20  # bytes: a smaller file is hashed as soon as it is looked up
+
+
+@dataclass(frozen=True, slots=True)
+class Hashing:
+    """How files are hashed.
+
+    Attributes:
+        cache: the user's cache folder, where digests are remembered; None to read every file.
+        progress: is told how far it is, at every file and every mebibyte, and last when all
+            was read; None for nobody.
+    """
+
+    cache: Path | None = None
+    progress: Progress | None = None
+
+
+PLAIN = Hashing()
+
+
+def digest_of_file(
+    path: Path, how: Hashing = PLAIN, algorithm: str = "sha256"
+) -> tuple[Digest, int]:
+    """Return the digest of the bytes of a file, and how many there are.
+
+    Args:
+        path: a file, or a link to one.
+        how: what is remembered, and who is told.
+        algorithm: as hashlib names it.
+
+    Raises:
+        InvalidInput: it cannot be read, is no file, or changes while it is read.
+    """
+    total = _status(path).st_size
+    if total < _WORTH_REMEMBERING:
+        how = replace(how, cache=None)
+    with _reading(path, how, algorithm) as run:
+        run.total = total
+        found, size_bytes = run.digest(path, b"")
+    return Digest(algorithm, found), size_bytes
+
+
+def digest_of_folder(folder: Path, how: Hashing = PLAIN) -> tuple[Digest, int]:
+    """Return the digest of all files under `folder`, and their size in bytes.
+
+    "gms-tree-1" is the SHA-256 over the line `gms-tree-1`, then for each file, in
+    the order of the bytes of its path, a line of the SHA-256 of its content in
+    hexadecimal, two spaces, and its path relative to the folder, with `/`, in UTF-8,
+    ended by NUL instead of a newline. Links to files count as the files; folders
+    without files do not count; modes and times do not either.
+
+    Raises:
+        InvalidInput: a file cannot be read, is a link to a folder (which may lead in
+            circles), or changes while it is read; files come or go meanwhile.
+    """
+    total, size_bytes = hashlib.sha256(f"{TREE_ALGORITHM}\n".encode("ascii")), 0
+    for name, digest, size in digests_in_folder(folder, how):
+        total.update(digest.encode("ascii") + b"  " + name + b"\0")
+        size_bytes += size
+    return Digest(TREE_ALGORITHM, total.hexdigest()), size_bytes
+
+
+def digests_in_folder(
+    folder: Path, how: Hashing = PLAIN, algorithm: str = "sha256"
+) -> list[tuple[bytes, str, int]]:
+    """Return path, digest in hexadecimal and size of each file, in the order of the paths.
+
+    Raises:
+        InvalidInput: as `digest_of_folder`.
+    """
+    with _reading(folder, how, algorithm) as run:
+        before = sorted(_files(folder))
+        if how.progress:
+            run.total = sum(_size_of(folder / _path(name)) for name in before)
+        found = [(name, *run.digest(folder / _path(name), name)) for name in before]
+        if before != sorted(_files(folder)):
+            raise changed(folder)
+        run.look_again()
+    return found
+
+
+def unreadable(path: Path, error: OSError) -> InvalidInput:
+    """Return what to say of a path that the system does not hand out."""
+    shown = visible(str(path))
+    if isinstance(error, FileNotFoundError):
+        return InvalidInput(f"no file or folder '{shown}'", hint=_near(path))
+    where = f" at '{visible(str(error.filename))}'" if _is_within(error, path) else ""
+    return InvalidInput(f"cannot read '{shown}'{where}: {(error.strerror or str(error)).lower()}")
+
+
+def changed(path: Path) -> InvalidInput:
+    """Return what to say of data that is being written while it is read."""
+    return InvalidInput(
+        f"'{visible(str(path))}' changed while it was read",
+        hint="try again when nothing writes to it",
+    )
+
+
+def read_whole(path: Path, how: Hashing = PLAIN) -> tuple[bytes, Digest]:
+    """Return the bytes of a file that is small, and their SHA-256.
+
+    Raises:
+        InvalidInput: as `digest_of_file`.
+    """
+    held: list[bytes] = []
+    with _reading(path, replace(how, cache=None), "sha256") as run:
+        run.total = _status(path).st_size
+        found, _ = run.digest(path, b"", held.append)
+    return b"".join(held), Digest("sha256", found)
+
+
+class _Reading:
+    """Files of one data set, read one after the other.
+
+    Attributes:
+        total: how many bytes they have, for whoever is told.
+    """
+
+    def __init__(self, root: Path, how: Hashing, algorithm: str) -> None:
+        self.total = 0
+        self._root = root
+        self._name = visible(str(root))
+        self._how = how
+        self._algorithm = algorithm
+        self._done = 0
+        self._memo = Memo(how.cache, root) if how.cache else None
+        self._buffer = memoryview(bytearray(_STEP_BYTES))
+        self._seen: list[tuple[Path, Identity]] = []
+
+    def digest(
+        self, path: Path, name: bytes, keep: Callable[[bytes], Any] | None = None
+    ) -> tuple[str, int]:
+        """Return the digest of one file in hexadecimal, and its size in bytes."""
+        began_ns, noted = time.time_ns(), self._algorithm.encode("ascii") + b" " + name
+        try:
+            if not path.is_file():  # to open a pipe would wait for whoever writes into it
+                raise self._no_file(path)
+            with path.open("rb", buffering=0) as file:
+                before = os.fstat(file.fileno())
+                self._seen.append((path, _identity(before)))
+                known = self._memo.digest(noted, before) if self._memo else None
+                if known:
+                    self._step(before.st_size)
+                    return known, before.st_size
+                _wait_a_tick(before)
+                found, size_bytes = self._read(file, before.st_size, keep)
+        except OSError as error:
+            raise unreadable(path, error) from error
+        if _identity_of(path) != _identity(before) or size_bytes != before.st_size:
+            raise changed(path)
+        if self._memo:
+            self._memo.note(noted, before, found, began_ns)
+        return found, size_bytes
+
+    def look_again(self) -> None:
+        """Refuse a folder of which a file has changed while later ones were read."""
+        for path, identity in self._seen:
+            if _identity_of(path) != identity:
+                raise changed(path)
+
+    def save(self, *, whole: bool) -> None:
+        if self._memo:
+            self._memo.save(whole=whole)
+
+    def _read(
+        self, file: Any, expected_bytes: int, keep: Callable[[bytes], Any] | None
+    ) -> tuple[str, int]:
+        """Read to the end, or beyond where it should be: a file that grows may have none."""
+        digest = hashlib.new(self._algorithm, usedforsecurity=False)
+        size_bytes = 0
+        while size_bytes <= expected_bytes and (count := file.readinto(self._buffer)):
+            digest.update(self._buffer[:count])
+            if keep:
+                keep(bytes(self._buffer[:count]))
+            size_bytes += count
+            self._step(count)
+        if not size_bytes:
+            self._step(0)
+        return digest.hexdigest(), size_bytes
+
+    def _no_file(self, path: Path) -> InvalidInput:
+        if path != self._root and not os.path.lexists(path):  # it was when the folder was listed
+            return changed(self._root)
+        return InvalidInput(f"'{visible(str(path))}' is neither a file nor a folder")
+
+    def _step(self, count: int) -> None:
+        self._done += count
+        if self._how.progress:
+            self._how.progress(self._name, self._done, max(self._done, self.total))
+
+
+@contextmanager
+def _reading(root: Path, how: Hashing, algorithm: str) -> Iterator[_Reading]:
+    """Read files; what was found is remembered even if the last of them cannot be read."""
+    run = _Reading(root, how, algorithm)
+    whole = False
+    try:
+        yield run
+        whole = True
+    finally:
+        run.save(whole=whole)
+
+
+class Identity(NamedTuple):
+    """What changes with the content of a file; the last even where a writer sets the time back."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+
+
+def identity(path: Path) -> Identity:
+    """Return what tells that a file is still the same.
+
+    Raises:
+        InvalidInput: it is not there, or nobody may look.
+    """
+    return _identity(_status(path))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path leads to a folder.
+
+    Raises:
+        InvalidInput: it leads nowhere, or nobody may look.
+    """
+    return stat.S_ISDIR(_status(path).st_mode)
+
+
+def _identity(status: os.stat_result) -> Identity:
+    return Identity(
+        *(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    )
+
+
+def _wait_a_tick(status: os.stat_result) -> None:
+    """Let the clock of the file system go on, so that whatever is written from now on shows."""
+    age_ns = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns)
+    if 0 <= age_ns < _TICK_NS:
+        time.sleep((_TICK_NS - age_ns) / 1e9)
+
+
+def _identity_of(path: Path) -> Identity | None:
+    """The same of what lies there by now; None when it is gone."""
+    try:
+        return _identity(path.stat())
+    except OSError:
+        return None
+
+
+def _size_of(path: Path) -> int:
+    """Bytes to read, as far as is known before; why there are none shows when it is read."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _files(folder: Path) -> Iterator[bytes]:
+    """Yield the path of each file under `folder`, relative to it, with `/`, in UTF-8."""
+    try:
+        for parent, folders, files in os.walk(folder, onerror=_raise):
+            here = Path(parent)
+            for name in folders:
+                if (here / name).is_symlink():
+                    raise InvalidInput(
+                        f"'{visible(str(here / name))}' is a link to a folder",
+                        hint="give the folder itself, or a copy of it",
+                    )
+            within = here.relative_to(folder).as_posix()
+            prefix = "" if within == "." else f"{within}/"
+            yield from (f"{prefix}{name}".encode("utf-8", "surrogateescape") for name in files)
+    except OSError as error:
+        raise unreadable(folder, error) from error
+
+
+def _path(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _is_within(error: OSError, path: Path) -> bool:
+    return isinstance(error.filename, str) and Path(error.filename) != path
+
+
+def _near(path: Path) -> str | None:
+    try:
+        return did_you_mean(path.name, sorted(os.listdir(path.parent)))
+    except OSError:  # no folder, so no neighbours
+        return None
