@@ -230,6 +230,7 @@ class Store:
         allow_backport: bool = False,
         if_changed: bool = False,
         code: str | Path | None = "auto",
+        keep_diff: bool = False,
         trained_at: datetime | None = None,
         custom: Mapping[str, Any] | None = None,
         run: bool = True,
@@ -268,9 +269,11 @@ class Store:
             allow_backport: whether `version` may lie below the highest.
             if_changed: return the highest version, and write nothing, when pipeline
                 and manifest are the same but for the times.
-            code: a folder of the training repository; "auto" is that of the running
-                script (in a notebook or an installed program: the working
-                directory), None records none.
+            code: a folder of the training repository, or the script or notebook itself;
+                "auto" is that of the running script or notebook (in an installed
+                program: the working directory), None records none.
+            keep_diff: also keep what is not committed there, as the file code.diff, of which
+                `reproduce` rebuilds the code.
             trained_at: when it was trained, UTC where it names no zone; None is now, or
                 the file's time.
             custom: JSON of your own.
@@ -291,8 +294,7 @@ class Store:
         from gitmodelstore.operations.prepare import Submission
         from gitmodelstore.operations.register import register
 
-        script = _script() if code is not None else None
-        folder = Path(script.parent if script else ".") if code == "auto" else code
+        folder, script = _training_code(code)
         what = Submission(
             pipeline,
             model,
@@ -309,8 +311,9 @@ class Store:
             card=card or {},
             message=message,
             if_changed=if_changed,
-            code=Path(folder) if folder and not self._holds(folder) else None,
+            code=folder if folder and not self._holds(folder) else None,
             entry_point=script,
+            keep_diff=keep_diff,
             trained_at=as_moment(trained_at) if trained_at else None,
             custom=custom or {},
             reader=self._reader() if baseline or isinstance(pipeline, (str, Path)) else None,
@@ -864,7 +867,13 @@ def _writer(folder: Path, notify: Notify | None) -> Writer:
     return Writer(author, committer, when, notify or _silent)
 
 
-def _script() -> Path | None:
+def _training_code(code: str | Path | None) -> tuple[Path | None, Path | None]:
+    """Return the folder and the script that `register` is to record, None for unknown."""
+    if code is None:
+        return None, None
+    if code != "auto" and Path(code).is_file():
+        return Path(code).absolute().parent, Path(code)
     from gitmodelstore.lineage.code import entry_point
 
-    return entry_point()
+    script = entry_point()
+    return (Path(script.parent if script else ".") if code == "auto" else Path(code)), script
