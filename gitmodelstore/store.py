@@ -21,6 +21,7 @@ from gitmodelstore.values.moment import as_moment
 if TYPE_CHECKING:
     from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.checks.fault import Fault
+    from gitmodelstore.operations.compare_environment import EnvironmentReport
     from gitmodelstore.operations.examine import Diagnosis
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.operations.lock import Locked
@@ -686,6 +687,20 @@ class Store:
 
             signed = Signatures(snapshot)
         return verify(snapshot, ref, Asked(replay, test, target, self._reader(), signed))
+
+    def environment(self, ref: str | ModelVersion) -> EnvironmentReport:
+        """Return what a version was trained with, and what of it differs here.
+
+        Args:
+            ref: as everywhere.
+
+        Raises:
+            IntegrityError, FormatError: the version is not the one that was released.
+        """
+        from gitmodelstore.operations.compare_environment import environment_of
+
+        snapshot = self._snapshot()
+        return environment_of(snapshot, self._resolve(snapshot, ref))
 
     def export(self, ref: str | ModelVersion, *, provenance: bool = True) -> dict[str, Any]:
         """Return what other tools can read of a version.
