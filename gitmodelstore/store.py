@@ -16,6 +16,7 @@ from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.plumbing.user import scratch_store
 from gitmodelstore.values.moment import as_moment
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.examine import Diagnosis
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.operations.lock import Locked
+    from gitmodelstore.operations.reproduced import Reproduction
     from gitmodelstore.operations.sync import Synced
     from gitmodelstore.operations.verify import Verification
     from gitmodelstore.pipelines.load import Reader
@@ -124,6 +126,8 @@ class Store:
         """
         from gitmodelstore.operations.init import init
 
+        if scratch := scratch_store():
+            return cls.open(scratch, notify=notify, **settings)
         made = init(
             Path(path),
             bare=bare,
@@ -164,12 +168,14 @@ class Store:
         """
         from gitmodelstore.operations.clone import clone
 
+        if scratch := scratch_store():
+            return cls.open(scratch, notify=notify, **settings)
         repository = clone(url, Path(path), notify or _silent, meter=meter)
         return cls(repository, notify=notify, **settings)
 
     @classmethod
     def open(cls, path: str | Path | None = None, **settings: Any) -> Store:
-        """Open a store.
+        """Open a store; in a command that `gms reproduce` runs, the one that stands in for all.
 
         Args:
             path: the store; None for the one that `[tool.gitmodelstore] store` of a
@@ -183,6 +189,7 @@ class Store:
         """
         from gitmodelstore.operations.discover import discover
 
+        path = scratch_store() or path
         repository = discover(Path()) if path is None else Repository.open(Path(path))
         Snapshot.now(repository)
         return cls(repository, **settings)
@@ -201,7 +208,7 @@ class Store:
         """
         from gitmodelstore.operations.discover import discover
 
-        if not Path(folder).is_dir():
+        if not Path(folder).is_dir() and not scratch_store():
             raise NotAStore(f"there is no folder '{folder}'")
         try:
             return cls.open(folder, **settings)
@@ -701,6 +708,60 @@ class Store:
 
         snapshot = self._snapshot()
         return environment_of(snapshot, self._resolve(snapshot, ref))
+
+    def reproduce(
+        self,
+        ref: str | ModelVersion,
+        command: Sequence[str],
+        *,
+        code: str | Path | None = None,
+        copy: Iterable[str | Path] = (),
+        uv: bool = True,
+        keep: bool = False,
+    ) -> Reproduction:
+        """Train a version again from its recorded code, and compare what comes out.
+
+        A work tree of the training repository at the recorded commit, with the kept changes, is
+        made in a temporary folder, and `command` runs there. What it registers, by
+        `register_model` or otherwise, goes into an empty store beside it, whatever store it
+        names; a script that registers nothing may `joblib.dump` its pipeline into the file that
+        $GMS_REPRODUCE_OUT names. Afterwards all of it is gone. This runs the code of that
+        commit, and of code.diff: do it with versions of people you trust.
+
+        Args:
+            ref: as everywhere.
+            command: the program and its arguments, such as ("python", "train.py"). It starts in
+                the folder that the working directory is in the repository, else at its top;
+                `python` is the one of the environment, and what it prints goes to stderr.
+            code: a folder of the training repository; None for the one around the working
+                directory.
+            copy: files and folders of the repository that git does not hold and the command
+                reads. Data sets that were recorded by a relative path are copied anyway.
+            uv: whether to let uv make the recorded environment, where the present one is
+                another and uv is installed.
+            keep: whether to leave the work tree and the store for you to look at.
+
+        Raises:
+            CannotReproduce: the code is not at hand, or the command failed or left no pipeline.
+            InvalidInput: there is no command, or nothing to copy.
+            GitFailed: git could not check the code out, or the kept changes do not fit.
+            IntegrityError, FormatError, MissingObject: the version is not the released one.
+        """
+        from gitmodelstore.operations.reproduce import Again, reproduce
+
+        again = Again(
+            tuple(command),
+            Path.cwd(),
+            self._now(),
+            self._notify,
+            None if code is None else Path(code),
+            tuple(copy),
+            uv,
+            keep,
+            tuple(self._trusted),
+        )
+        snapshot = self._snapshot()
+        return reproduce(snapshot, self._resolve(snapshot, ref), again)
 
     def export(self, ref: str | ModelVersion, *, provenance: bool = True) -> dict[str, Any]:
         """Return what other tools can read of a version.

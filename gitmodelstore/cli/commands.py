@@ -122,6 +122,13 @@ COMMANDS = (
         everyday=False,
     ),
     Entry(
+        "reproduce",
+        TRUST,
+        "whether training a version again gives the same",
+        "gms reproduce churn@1.2.0 -- python train.py",
+        everyday=False,
+    ),
+    Entry(
         "validate",
         TRUST,
         "whether the store, or a proposal to it, is sound",
@@ -218,7 +225,10 @@ ELSEWHERE = {
     "evaluate": ("verify",),
     "fsck": ("verify",),
     "repair": ("doctor",),
+    "rebuild": ("reproduce",),
     "replay": ("verify",),
+    "rerun": ("reproduce",),
+    "retrain": ("reproduce",),
     "test": ("verify",),
     "read": ("cat",),
 }
