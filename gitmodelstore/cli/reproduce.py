@@ -58,11 +58,6 @@ def reproduce(
     else:
         for line in _lines(found, session.paint()):
             session.out(line)
-    if found.ran.kept:
-        place = found.ran.kept / "code"
-        session.note(
-            f"it is left in '{found.ran.kept}'; run `git worktree remove -f {place}` later"
-        )
     if not found.is_reproduced:
         raise click.exceptions.Exit(1)
 
@@ -80,17 +75,18 @@ def _lines(found: Reproduction, paint: Paint) -> Iterator[str]:
         data = (f"{visible(one.role)} {one.outcome}" for one in found.data)
         yield _fact("data", ", ".join(data))
     steps = "" if found.steps_same else "other steps, "
-    others = f"{counted(len(found.params), 'param')} different" if found.params else "the same"
-    yield _fact("pipeline", f"{steps}{counted(found.param_count, 'parameter')}, {others}")
+    params = f"{len(found.params)} of " if found.params else ""
+    same = "different" if found.params else "the same"
+    yield _fact("pipeline", f"{steps}{params}{counted(found.param_count, 'parameter')} {same}")
     for one in found.params[:_MOST_PARAMS]:
         before, after = (cut(visible(repr(value)), 40) for value in (one.recorded, one.present))
         yield f"    {visible(one.name)}: {before}, now {after}"
     if len(found.params) > _MOST_PARAMS:
         yield f"    … and {len(found.params) - _MOST_PARAMS} more"
     yield from _answers(found, paint)
-    for metric in found.metrics:
-        yield _metric(metric, paint)
-    yield _fact("file", f"pipeline.joblib is {'' if found.same_bytes else 'not '}the same bytes")
+    for index, metric in enumerate(found.metrics):
+        yield _fact("" if index else "metrics", _metric(metric, paint))
+    yield _fact("file", f"pipeline.joblib has {'the same' if found.same_bytes else 'other'} bytes")
 
 
 def _fact(label: str, text: str) -> str:
@@ -112,8 +108,8 @@ def _answers(found: Reproduction, paint: Paint) -> Iterator[str]:
     if found.answers is None:
         yield _fact("answers", "no sample to ask")
         return
-    rows = f" to {counted(found.answers.rows, 'row')}" if found.answers.rows else ""
-    yield _fact("answers", verdict(found.answers, paint).removeprefix("answers ") + rows)
+    said = verdict(found.answers, paint).replace("answers ", "", 1)
+    yield _fact("answers", f"{said} on {counted(found.answers.rows, 'row')}")
     yield from (f"  {line}" for line in differences(found.answers))
 
 
@@ -125,7 +121,7 @@ def _metric(metric: MetricResult, paint: Paint) -> str:
             now += f" ({difference(metric.present, metric.recorded)})"
     is_wrong = metric.outcome in ("different", "missing")
     said = paint.red(metric.outcome) if is_wrong else metric.outcome
-    return _fact("metric", f"{visible(metric.name)} {number(metric.recorded)}{now}, {said}")
+    return f"{visible(metric.name)} {number(metric.recorded)}{now}, {said}"
 
 
 def _document(found: Reproduction) -> dict[str, Any]:

@@ -49,6 +49,8 @@ _SETTINGS = {
     "tag.gpgsign": "false",
     "store.durable": "false",
 }
+_TREE = "code"  # of the folders in the temporary one, that with the work tree
+_AWAY = "`git worktree remove -f {tree}` takes the work tree away"
 _COMMANDS = "gitmodelstore.cli.main"
 _ASK = "gitmodelstore.cli.asked_again"
 
@@ -143,7 +145,9 @@ def _folder(again: Again) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        if not again.keep:
+        if again.keep:
+            again.notify(f"left in '{folder}': {_AWAY.format(tree=folder / _TREE)}")
+        else:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -151,7 +155,7 @@ def _folder(again: Again) -> Iterator[Path]:
 def _tree(
     repository: Path, commit: str, changes: bytes | None, folder: Path, again: Again
 ) -> Iterator[Path]:
-    trees, tree = linked.LinkedTrees(), folder / "code"
+    trees, tree = linked.LinkedTrees(), folder / _TREE
     is_ready = False
     try:
         trees.add(repository, commit, tree)
@@ -219,7 +223,8 @@ def _run(command: Sequence[str], bench: _Bench) -> None:
         said = f"exited with {status}" if status > 0 else f"was ended by signal {-status}"
         raise CannotReproduce(
             f"`{' '.join(command)}` {said}",
-            hint="look at it with --keep, which leaves the work tree",
+            hint="name what it reads and git does not hold with --copy PATH; "
+            "--keep leaves the work tree to look at",
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.operations.compare_environment import Difference
+from gitmodelstore.values.digest import Digest
 from gitmodelstore.values.layout import PIPELINE
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion
@@ -44,8 +45,11 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class DataResult:
-    """One data set: the recorded digest, that of the new run, and "same", "different",
-    "missing" or, of a pipeline that was only written to a file, "not compared"."""
+    """One data set: the recorded digest, that of the new run, and an outcome.
+
+    It is "same", "different", "missing", or "not compared": where the new run only wrote a file,
+    or handed on as a table what had been a file, or the other way round.
+    """
 
     role: str
     recorded: str
@@ -110,21 +114,24 @@ class Reproduction:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What differs, a word or two each; none when the version is reproduced."""
+        """What differs: of "data", "steps", "params", "answers" and "metrics"; none when the
+        version is reproduced. "nothing to tell it by" where no two things were compared."""
         return tuple(self._reasons())
 
     def _reasons(self) -> Iterator[str]:
-        yield from (f"data '{one.role}'" for one in self.data if one.outcome in _WRONG)
+        if any(one.outcome in _WRONG for one in self.data):
+            yield "data"
         if not self.steps_same:
             yield "steps"
         if self.params:
             yield "params"
         if self.answers is not None and self.answers.outcome == ANSWERS_DIFFER:
             yield "answers"
-        yield from (f"metric '{one.name}'" for one in self.metrics if one.outcome in _WRONG)
+        if any(one.outcome in _WRONG for one in self.metrics):
+            yield "metrics"
         is_compared = any(one.outcome != NOT_COMPARED for one in self.metrics)
         if not (self.same_bytes or self.answers is not None or is_compared):
-            yield "no sample and no metrics to tell it by"
+            yield "nothing to tell it by"
 
 
 def compare(
@@ -163,9 +170,15 @@ def compare(
 def _data(recorded: Manifest, present: Manifest, lacking: str) -> Iterator[DataResult]:
     for dataset in recorded.data:
         now = present.dataset(dataset.role)
-        before, after = str(dataset.digest), str(now.digest) if now else None
-        outcome = lacking if after is None else SAME if before == after else DIFFERENT
-        yield DataResult(dataset.role, before, after, outcome)
+        digest = None if now is None else str(now.digest)
+        outcome = lacking if now is None else _of_digests(dataset.digest, now.digest)
+        yield DataResult(dataset.role, str(dataset.digest), digest, outcome)
+
+
+def _of_digests(recorded: Digest, present: Digest) -> str:
+    if recorded.algorithm != present.algorithm:
+        return NOT_COMPARED  # a file now, say, and a table then
+    return SAME if recorded == present else DIFFERENT
 
 
 def _params(recorded: Mapping[str, Any], present: Mapping[str, Any]) -> Iterator[ParamResult]:

@@ -66,6 +66,7 @@ def training_environment(
     modules = _lend(folder)
     program = uv.find() if found and with_uv else None
     if program is not None:
+        notify(f"uv makes the recorded environment: {_said(found)}")
         listed = "".join(f"{name}=={number}\n" for name, number in pins.items())
         try:
             programs = uv.make(program, folder / "env", manifest.environment.python, listed)
@@ -73,7 +74,7 @@ def training_environment(
         except uv.UvFailed as error:
             notify(f"uv cannot make the recorded environment: {error}")
     if found:
-        notify(f"trained again in the present environment, where {_said(found)}")
+        notify(f"trained again in the present environment: {_said(found)}")
     here = Path(sys.executable)
     return TrainingEnvironment(PRESENT, here.parent, here, modules, found)
 

@@ -47,7 +47,7 @@ def make(program: str, folder: Path, python: str, requirements: str) -> Path:
     except UvFailed:
         _run([*venv, minor], folder.parent)
     programs = folder / ("Scripts" if sys.platform == "win32" else "bin")
-    install = [program, "pip", "install", "--quiet", "--no-deps", "--python", str(programs)]
+    install = [program, "pip", "install", "--quiet", "--no-deps", "--python", str(folder)]
     _run([*install, "--requirements", str(listed)], folder.parent)
     return programs
 
