@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gitmodelstore.checks.approvals import Approval
+    from gitmodelstore.operations.compare_environment import Difference
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
@@ -80,6 +81,15 @@ def summary_document(summary: ModelSummary) -> dict[str, Any]:
             status: [str(version) for version in versions]
             for status, versions in summary.holders.items()
         },
+    }
+
+
+def difference_document(difference: Difference) -> dict[str, Any]:
+    return {
+        "package": difference.package,
+        "recorded": difference.recorded,
+        "present": difference.present,
+        "counts": difference.counts,
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.documents import version_document
+from gitmodelstore.cli.documents import difference_document, version_document
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import Column, counted, table, visible, widths_of
 from gitmodelstore.cli.session import Session
@@ -82,13 +82,5 @@ def _document(report: EnvironmentReport) -> dict[str, Any]:
         "pins": dict(report.recorded.pins),
         "requirements": report.requirements,
         "matches": report.matches,
-        "differences": [
-            {
-                "package": one.package,
-                "recorded": one.recorded,
-                "present": one.present,
-                "counts": one.counts,
-            }
-            for one in report.differences
-        ],
+        "differences": [difference_document(one) for one in report.differences],
     }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.documents import version_document
+from gitmodelstore.cli.documents import difference_document, version_document
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import ABBREVIATED, counted, cut, difference, number, visible
 from gitmodelstore.cli.session import Session
@@ -50,9 +52,10 @@ def reproduce(
     """
     if not command:
         raise click.UsageError("missing the command to run, after --")
-    # Whoever ends us means the command too, and the work tree is to go.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    found = session.store().reproduce(ref, command, code=code, copy=copy, uv=not no_uv, keep=keep)
+    with _ended_as_by_hand():
+        found = session.store().reproduce(
+            ref, command, code=code, copy=copy, uv=not no_uv, keep=keep
+        )
     if session.json:
         session.document(_document(found))
     else:
@@ -60,6 +63,19 @@ def reproduce(
             session.out(line)
     if not found.is_reproduced:
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _ended_as_by_hand() -> Iterator[None]:
+    """Take a request to end for Ctrl-C: the command is meant too, and the work tree is to go."""
+    if current_thread() is not main_thread():  # where signals are not ours
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _lines(found: Reproduction, paint: Paint) -> Iterator[str]:
@@ -133,15 +149,7 @@ def _document(found: Reproduction) -> dict[str, Any]:
         "code": {"commit": ran.commit, "with_changes": ran.with_changes},
         "command": list(ran.command),
         "environment": ran.environment,
-        "differences": [
-            {
-                "package": one.package,
-                "recorded": one.recorded,
-                "present": one.present,
-                "counts": one.counts,
-            }
-            for one in ran.differences
-        ],
+        "differences": [difference_document(one) for one in ran.differences],
         "data": [
             {
                 "role": one.role,

@@ -2,7 +2,8 @@
 
 What counts is what is known to change answers, or to keep a pipeline from loading: another
 minor release of scikit-learn or of Python, another major one of numpy, and what is missing.
-The rest is told, and no more.
+The rest is told, and no more. (`operations/environment.py` says at load what of four packages
+differs, and takes another major release of pandas for a reason to warn too.)
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -24,16 +24,19 @@ from gitmodelstore.operations.reproduced import Ran, Reproduction, compare
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.training_code import (
     kept_changes,
-    recorded_commit,
+    recorded_code,
     training_repository,
 )
-from gitmodelstore.operations.training_environment import training_environment
+from gitmodelstore.operations.training_environment import (
+    TrainingEnvironment,
+    training_environment,
+)
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import linked, runs
 from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.user import SCRATCH
-from gitmodelstore.values.layout import SAMPLE
+from gitmodelstore.values.layout import PIPELINE, SAMPLE
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion
 
@@ -67,7 +70,7 @@ class Again:
     copy: Sequence[str | Path] = ()
     with_uv: bool = True
     keep: bool = False
-    trusted: tuple[str, ...] = field(default=())
+    trusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +79,18 @@ class _Bench:
 
     Attributes:
         folder: of all of them.
-        tree: the work tree of the recorded commit.
-        start: the folder in it where the command starts.
+        start: where commands start: a folder in the work tree of the recorded commit.
         store: the store that stands in for every other one.
         out: where the command may write its pipeline instead.
-        python: the interpreter of the environment.
+        environment: whose `python` it is.
         surroundings: of every command.
     """
 
     folder: Path
-    tree: Path
     start: Path
     store: Repository
     out: Path
-    python: Path
+    environment: TrainingEnvironment
     surroundings: runs.Surroundings
 
 
@@ -105,25 +106,16 @@ def reproduce(snapshot: Snapshot, version: ModelVersion, again: Again) -> Reprod
     if not again.command:
         raise InvalidInput("there is no command to run", hint="write it after --")
     manifest = snapshot.manifest(version)
-    commit, code = recorded_commit(version, manifest), manifest.code
-    assert code is not None  # noqa: S101 - `recorded_commit` has seen it
-    common_dir = snapshot.repository.common_dir
-    repository = training_repository(version, code, again.code, again.here, common_dir)
+    code, commit = recorded_code(version, manifest)
+    store = snapshot.repository.common_dir
+    repository = training_repository(version, code, commit, again.code, again.here, store)
     changes = kept_changes(snapshot, version, code)
     if code.dirty and changes is None:
         again.notify(f"{version} was trained with uncommitted changes, of which none are kept")
     with _folder(again) as folder, _tree(repository, commit, changes, folder, again) as tree:
         start = _start(again.here, repository, tree)
         _bring(manifest, repository, tree, start, again)
-        (folder / "environment").mkdir()
-        environment = training_environment(
-            snapshot, version, folder / "environment", again.notify, with_uv=again.with_uv
-        )
-        store, out = _scratch(folder / "store.git", again), folder / "pipeline.joblib"
-        variables = {"GITMODELSTORE": str(store.common_dir), SCRATCH: str(store.common_dir)}
-        variables[OUT] = str(out)
-        around = runs.Surroundings(environment.programs, environment.modules, variables)
-        bench = _Bench(folder, tree, start, store, out, environment.python, around)
+        bench = _bench(snapshot, version, folder, start, again)
         _run(again.command, bench)
         made, from_file = _made(bench, manifest, again)
         answers = _answers(snapshot, version, made, bench, again)
@@ -131,11 +123,11 @@ def reproduce(snapshot: Snapshot, version: ModelVersion, again: Again) -> Reprod
             commit,
             changes is not None,
             tuple(again.command),
-            environment.kind,
-            environment.differences,
+            bench.environment.kind,
+            bench.environment.differences,
             folder if again.keep else None,
         )
-        present = Snapshot.now(store).manifest(made)
+        present = Snapshot.now(bench.store).manifest(made)
         return compare(version, ran, manifest, present, answers, from_file=from_file)
 
 
@@ -210,6 +202,20 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
+def _bench(
+    snapshot: Snapshot, version: ModelVersion, folder: Path, start: Path, again: Again
+) -> _Bench:
+    (folder / "environment").mkdir()
+    environment = training_environment(
+        snapshot, version, folder / "environment", again.notify, with_uv=again.with_uv
+    )
+    store, out = _scratch(folder / "store.git", again), folder / PIPELINE
+    place = str(store.common_dir)
+    variables = {"GITMODELSTORE": place, SCRATCH: place, OUT: str(out)}
+    around = runs.Surroundings(environment.programs, environment.modules, variables)
+    return _Bench(folder, start, store, out, environment, around)
+
+
 def _scratch(path: Path, again: Again) -> Repository:
     """Make the store that stands in for every other one."""
     Repository.init(path, bare=True, branch=BRANCH).configure(_SETTINGS)
@@ -261,7 +267,7 @@ def _register(bench: _Bench, recorded: Manifest, again: Again) -> None:
     trust = [argument for name in again.trusted for argument in ("--trust", name)]
     arguments = [recorded.model, str(bench.out), *data, *trust, "--quiet"]
     status, _, said = runs.ask(
-        [str(bench.python), "-m", _COMMANDS, "register", *arguments],
+        [str(bench.environment.python), "-m", _COMMANDS, "register", *arguments],
         bench.start,
         bench.surroundings,
     )
@@ -285,7 +291,14 @@ def _answers(
 
     sample = bench.folder / SAMPLE
     sample.write_bytes(read_verified(snapshot, version, SAMPLE))
-    command = [str(bench.python), "-m", _ASK, str(bench.store.common_dir), made.ref, str(sample)]
+    command = [
+        str(bench.environment.python),
+        "-m",
+        _ASK,
+        str(bench.store.common_dir),
+        made.ref,
+        str(sample),
+    ]
     status, told, said = runs.ask([*command, *again.trusted], bench.start, bench.surroundings)
     if status:
         return Replay(0, why=_last_line(said).removeprefix("error: "))

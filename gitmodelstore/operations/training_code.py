@@ -15,8 +15,8 @@ from gitmodelstore.values.model_version import ModelVersion
 _SHOWN = 12  # digits of a commit's id
 
 
-def recorded_commit(version: ModelVersion, manifest: Manifest) -> str:
-    """Return the commit that trained a version.
+def recorded_code(version: ModelVersion, manifest: Manifest) -> tuple[Code, str]:
+    """Return what is recorded of the code that trained a version, and the commit.
 
     Raises:
         CannotReproduce: none is recorded.
@@ -31,7 +31,7 @@ def recorded_commit(version: ModelVersion, manifest: Manifest) -> str:
             f"{version} was trained before the first commit of its repository",
             hint="commit the training code, and register again",
         )
-    return manifest.code.commit
+    return manifest.code, manifest.code.commit
 
 
 def kept_changes(snapshot: Snapshot, version: ModelVersion, code: Code) -> bytes | None:
@@ -53,12 +53,12 @@ def kept_changes(snapshot: Snapshot, version: ModelVersion, code: Code) -> bytes
 
 
 def training_repository(
-    version: ModelVersion, code: Code, named: Path | None, here: Path, store: Path
+    version: ModelVersion, code: Code, commit: str, named: Path | None, here: Path, store: Path
 ) -> Path:
     """Return the repository that holds the commit of a version: its top, or the bare one.
 
     Args:
-        version, code: which version, and what it records.
+        version, code, commit: which version, and what it records.
         named: a folder of the repository; None for the one around `here`.
         here: the working directory.
         store: git directory of the store, which is never the one.
@@ -73,8 +73,7 @@ def training_repository(
             f"the code of {version} is not at hand: no repository is around '{here}'",
             hint=f"{_where(code)}, and name it with --code PATH",
         )
-    assert code.commit is not None  # noqa: S101 - `recorded_commit` has seen it
-    if not linked.has_commit(repository, code.commit):
+    if not linked.has_commit(repository, commit):
         hint = f"run `git -C {repository} fetch`, or name with --code PATH the one that has it"
         if code.url:
             hint = f"run `git -C {repository} fetch {code.url}`, or {_where(code)} and name it"
@@ -82,7 +81,7 @@ def training_repository(
         if linked.is_shallow(repository):
             hint = f"it is a shallow clone: run `git -C {repository} fetch --unshallow`"
         raise CannotReproduce(
-            f"the repository '{repository}' lacks the commit {code.commit[:_SHOWN]} "
+            f"the repository '{repository}' lacks the commit {commit[:_SHOWN]} "
             f"that trained {version}",
             hint=hint,
         )

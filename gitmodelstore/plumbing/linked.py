@@ -75,10 +75,13 @@ class LinkedTrees:
             note = _note(place)
             try:
                 _run(("worktree", "remove", "--force", "--force", str(place)), repository)
-            except GitFailed:  # somebody has been there first
+            except BaseException as error:  # somebody has been there first, or cannot wait
                 shutil.rmtree(place, ignore_errors=True)
                 if note is not None:
                     shutil.rmtree(note, ignore_errors=True)
+                if not isinstance(error, GitFailed):
+                    self.remove()
+                    raise
 
 
 def apply(patch: bytes, place: Path) -> None:

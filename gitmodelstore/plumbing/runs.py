@@ -107,6 +107,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.communicate(timeout=_GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
+    except BaseException as error:  # also of somebody who cannot wait
         process.kill()
         process.communicate()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise

@@ -41,7 +41,7 @@ def make(program: str, folder: Path, python: str, requirements: str) -> Path:
     listed = folder.with_suffix(".txt")
     listed.write_text(requirements, encoding="utf-8")
     minor = ".".join(python.split(".")[:2])
-    venv = [program, "venv", "--quiet", "--no-project", "--no-config", str(folder), "--python"]
+    venv = [program, "venv", "--quiet", "--no-project", str(folder), "--python"]
     try:
         _run([*venv, python], folder.parent)
     except UvFailed:
