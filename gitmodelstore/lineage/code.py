@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ _STATUS = (
     "--branch",
     "-z",
     "--untracked-files=all",
+    "--no-renames",
     "--ignore-submodules=none",  # whatever the settings say, changes in them are changes
 )
 _NETWORK_URL = re.compile(r"(?:https?|ssh|git|git\+ssh|ssh\+git|ftps?)://.+", re.IGNORECASE)
@@ -227,7 +228,7 @@ def _parse_status(output: bytes) -> _Status:
     commit = branch = None
     has_changes = False
     untracked, submodules = [], []
-    for entry in _entries(output):
+    for entry in filter(None, output.split(b"\0")):
         kind, _, rest = entry.partition(b" ")
         if kind == b"?":
             untracked.append(rest)
@@ -243,16 +244,6 @@ def _parse_status(output: bytes) -> _Status:
         elif rest.startswith(b"branch.head ") and rest != b"branch.head (detached)":
             branch = os.fsdecode(rest.split(b" ", 1)[1])
     return _Status(commit, branch, has_changes, tuple(untracked), tuple(submodules))
-
-
-def _entries(output: bytes) -> Iterator[bytes]:
-    """Yield the entries of `status -z`; that of a rename has a second part, skipped here."""
-    parts = iter(output.split(b"\0"))
-    for part in parts:
-        if part:
-            yield part
-        if part.startswith(b"2 "):
-            next(parts, None)
 
 
 def _changes(

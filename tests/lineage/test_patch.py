@@ -217,6 +217,23 @@ class TestSubmodules:
 
         assert rebuilt(whole, patch_of(whole), tmp_path / "again") == expected
 
+    def test_one_that_was_added_renamed_or_taken_away_is_rebuilt(self, whole, tmp_path):
+        more = commit(tmp_path / "more", {"more.py": b"v = 1\n"})
+        git(whole, *ALLOW, "submodule", "--quiet", "add", str(more), "more")
+        added = files_of(whole)
+        assert rebuilt(whole, patch_of(whole), tmp_path / "added") == added
+
+        git(whole, "commit", "-qm", "more")
+        git(whole, "mv", "more", "less")
+        (whole / "less" / "more.py").write_bytes(b"v = 2\n")
+        renamed = files_of(whole)
+        assert rebuilt(whole, patch_of(whole), tmp_path / "renamed") == renamed
+
+        git(whole, "commit", "-qam", "less")
+        git(whole, "rm", "-q", "-f", "less", "lib")
+        taken = files_of(whole)
+        assert rebuilt(whole, patch_of(whole), tmp_path / "taken") == taken
+
     def test_outputs_in_one_are_no_changes(self, whole):
         (whole / "lib" / "model.joblib").write_bytes(b"x")
 
