@@ -7,7 +7,6 @@ looked for and digested. Only git knows them; it is asked through its own progra
 from __future__ import annotations
 
 import os
-import re
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -15,10 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitmodelstore.errors import GitFailed
-from gitmodelstore.lineage import visible, without_credentials
+from gitmodelstore.lineage import visible
 from gitmodelstore.lineage.patch import EMPTY_TREE, diff_command, new_file
+from gitmodelstore.lineage.remote import address, settings_of
 from gitmodelstore.plumbing import checkout, git
 from gitmodelstore.plumbing.checkout import Checkout
+from gitmodelstore.plumbing.linked import has_commit
 from gitmodelstore.values.digest import Digest
 from gitmodelstore.values.manifest import Code
 
@@ -34,8 +35,6 @@ _STATUS = (
     "--no-renames",
     "--ignore-submodules=none",  # whatever the settings say, changes in them are changes
 )
-_NETWORK_URL = re.compile(r"(?:https?|ssh|git|git\+ssh|ssh\+git|ftps?)://.+", re.IGNORECASE)
-_SCP_URL = re.compile(r"(?:[^/@:\s]+@)?[^/@:\s]{2,}:(?!//).+")
 
 
 class _Status(NamedTuple):
@@ -144,7 +143,7 @@ class Look:
     def _find_out(self, found: Checkout, script: str | None) -> Code:
         about_status, about_diff = self._asked
         status = _parse_status(about_status.answer())
-        config = _config(found)
+        config = settings_of(found)
         algorithm = config.get("extensions.objectformat", "sha1")
         differ = about_diff.answer
         if status.commit is None:
@@ -153,7 +152,7 @@ class Look:
         dirty, patch = _changes(found.top, status, differ, algorithm, missing_script=missing)
         self.patch = patch if dirty else None
         return Code(
-            url=_url(config, status.branch),
+            url=address(config, status.branch),
             commit=status.commit,
             branch=None if status.branch is None else visible(status.branch),
             dirty=dirty,
@@ -277,24 +276,22 @@ def _changes(
 def _changes_inside(
     top: Path, path: bytes, before: str | None, algorithm: str, prefix: bytes
 ) -> _Changes:
-    """Return what the files of a submodule differ by from those of the commit `before`."""
+    """Return what the files of a submodule differ by from those of the commit `before`.
+
+    Where the submodule lacks that commit, as a shallow one may, from its own commit: that it is
+    another one is known from the repository around it.
+    """
     folder, prefix = top / os.fsdecode(path), prefix + path + b"/"
     if not (folder / ".git").exists():  # not checked out, or taken away
         return _Changes(dirty=False, patch=b"")
     status = _parse_status(_Question(folder, _STATUS).answer())
     if before != status.commit:
         status = status._replace(has_changes=True)
-    args = diff_command(before or EMPTY_TREE[algorithm], os.fsdecode(prefix))
+    against = before or EMPTY_TREE[algorithm]
+    if before not in (None, status.commit) and not has_commit(folder, before):
+        against = "HEAD"
+    args = diff_command(against, os.fsdecode(prefix))
     return _changes(folder, status, _Question.later(folder, args), algorithm, prefix)
-
-
-def _config(found: Checkout) -> dict[str, str]:
-    config: dict[str, str] = {}
-    for key, value in checkout.settings(found):
-        # The first url of a remote is the one that git fetches from; of the rest the last counts.
-        if not (key.startswith("remote.") and key in config):
-            config[key] = value
-    return config
 
 
 def _is_tracked(found: Checkout, script: str) -> bool:
@@ -303,21 +300,6 @@ def _is_tracked(found: Checkout, script: str) -> bool:
         args = ("--literal-pathspecs", "ls-files", "-z", "--", script)
         known = bool(_Question(found.top, args).answer())
     return known
-
-
-def _url(config: dict[str, str], branch: str | None) -> str | None:
-    """The address of origin, of the branch's remote, of any: the first that others can reach."""
-    wanted = ["remote.origin.url", f"remote.{config.get(f'branch.{branch}.remote')}.url"]
-    wanted += [key for key in config if re.fullmatch(r"remote\..*\.url", key)]
-    urls = (config[key] for key in wanted if key in config)
-    return next((url for url in map(_recorded_url, urls) if url), None)
-
-
-def _recorded_url(url: str) -> str | None:
-    """Return `url` as it may be recorded; None for a folder of this machine."""
-    if _NETWORK_URL.fullmatch(url):
-        return visible(without_credentials(url).partition("?")[0].partition("#")[0])
-    return visible(url) if _SCP_URL.fullmatch(url) and "::" not in url else None
 
 
 def _uncommitted_sources(status: _Status, missing_script: str | None) -> list[bytes]:

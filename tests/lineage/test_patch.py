@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from hashlib import sha256
 from pathlib import Path
@@ -233,6 +234,19 @@ class TestSubmodules:
         git(whole, "rm", "-q", "-f", "less", "lib")
         taken = files_of(whole)
         assert rebuilt(whole, patch_of(whole), tmp_path / "taken") == taken
+
+    def test_one_that_lacks_the_recorded_commit_is_known_to_be_another(self, whole, tmp_path):
+        git(tmp_path / "library", "commit", "-qm", "later", "--allow-empty")
+        shutil.rmtree(whole / "lib")
+        url = (tmp_path / "library").as_uri()
+        git(whole, "clone", "-q", "--depth=1", url, "lib")
+        later = git(whole / "lib", "rev-parse", "HEAD").strip()
+
+        patch = patch_of(whole)
+
+        assert f"+Subproject commit {later}\n".encode() in patch
+        (whole / "lib" / "lib.py").write_bytes(b"y = 9\n")
+        assert patch_of(whole) != patch
 
     def test_outputs_in_one_are_no_changes(self, whole):
         (whole / "lib" / "model.joblib").write_bytes(b"x")
