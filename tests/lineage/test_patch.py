@@ -60,7 +60,12 @@ def patch_of(folder: Path, script: Path | None = None) -> bytes:
 
 def rebuilt(repository: Path, patch: bytes, place: Path) -> dict[str, tuple[str, bytes]]:
     """What the patch makes of the last commit, in a linked work tree that is gone afterwards."""
-    before = git(repository, "worktree", "list")
+
+    def known() -> list[str]:
+        tops = [repository, *(path.parent for path in repository.rglob("*/.git"))]
+        return [git(top, "worktree", "list") for top in tops]
+
+    before = known()
     trees = linked.LinkedTrees()
     try:
         trees.add(repository, git(repository, "rev-parse", "HEAD").strip(), place)
@@ -69,7 +74,7 @@ def rebuilt(repository: Path, patch: bytes, place: Path) -> dict[str, tuple[str,
     finally:
         trees.remove()
         assert not place.exists()
-        assert git(repository, "worktree", "list") == before
+        assert known() == before
 
 
 @pytest.fixture
