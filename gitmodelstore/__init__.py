@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.errors import (
+        CannotReproduce,
         EnvironmentWarning,
         GateNotPassed,
         IntegrityError,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
         SignatureError,
         StoreError,
     )
+    from gitmodelstore.operations.compare_environment import EnvironmentReport
+    from gitmodelstore.operations.reproduced import Reproduction
     from gitmodelstore.shortcuts import load_model, register_model, version_of
     from gitmodelstore.store import Store
     from gitmodelstore.values.diff import Diff
@@ -37,7 +40,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Approval",
+    "CannotReproduce",
     "Diff",
+    "EnvironmentReport",
     "EnvironmentWarning",
     "Event",
     "GateNotPassed",
@@ -48,6 +53,7 @@ __all__ = [
     "ModelSummary",
     "ModelVersion",
     "RefusedPickle",
+    "Reproduction",
     "SignatureError",
     "Store",
     "StoreError",
@@ -59,11 +65,14 @@ __all__ = [
 
 _HOMES = {
     "Approval": "checks.approvals",
+    "CannotReproduce": "errors",
+    "EnvironmentReport": "operations.compare_environment",
     "EnvironmentWarning": "errors",
     "GateNotPassed": "errors",
     "IntegrityError": "errors",
     "LockError": "errors",
     "RefusedPickle": "errors",
+    "Reproduction": "operations.reproduced",
     "SignatureError": "errors",
     "Diff": "values.diff",
     "Event": "values.events",

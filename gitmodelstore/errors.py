@@ -146,6 +146,10 @@ class MergeConflict(StoreError):
         self.clashes = tuple(clashes)
 
 
+class CannotReproduce(StoreError):
+    """A version that cannot be trained again here: no code at hand, or a command that failed."""
+
+
 # What is on disk
 
 

@@ -16,15 +16,18 @@ from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.plumbing.user import scratch_store
 from gitmodelstore.values.moment import as_moment
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.checks.fault import Fault
     from gitmodelstore.lineage.files import Hashing, Progress
+    from gitmodelstore.operations.compare_environment import EnvironmentReport
     from gitmodelstore.operations.examine import Diagnosis
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.operations.lock import Locked
+    from gitmodelstore.operations.reproduced import Reproduction
     from gitmodelstore.operations.sync import Synced
     from gitmodelstore.operations.verify import Verification
     from gitmodelstore.operations.verify_data import DataVerified
@@ -132,6 +135,8 @@ class Store:
         """
         from gitmodelstore.operations.init import init
 
+        if scratch := scratch_store():
+            return cls.open(scratch, notify=notify, **settings)
         made = init(
             Path(path),
             bare=bare,
@@ -172,12 +177,14 @@ class Store:
         """
         from gitmodelstore.operations.clone import clone
 
+        if scratch := scratch_store():
+            return cls.open(scratch, notify=notify, **settings)
         repository = clone(url, Path(path), notify or _silent, meter=meter)
         return cls(repository, notify=notify, **settings)
 
     @classmethod
     def open(cls, path: str | Path | None = None, **settings: Any) -> Store:
-        """Open a store.
+        """Open a store; in a command that `gms reproduce` runs, the one that stands in for all.
 
         Args:
             path: the store; None for the one that `[tool.gitmodelstore] store` of a
@@ -191,6 +198,7 @@ class Store:
         """
         from gitmodelstore.operations.discover import discover
 
+        path = scratch_store() or path
         repository = discover(Path()) if path is None else Repository.open(Path(path))
         Snapshot.now(repository)
         return cls(repository, **settings)
@@ -209,7 +217,7 @@ class Store:
         """
         from gitmodelstore.operations.discover import discover
 
-        if not Path(folder).is_dir():
+        if not Path(folder).is_dir() and not scratch_store():
             raise NotAStore(f"there is no folder '{folder}'")
         try:
             return cls.open(folder, **settings)
@@ -239,6 +247,7 @@ class Store:
         allow_backport: bool = False,
         if_changed: bool = False,
         code: str | Path | None = "auto",
+        keep_diff: bool = False,
         trained_at: datetime | None = None,
         custom: Mapping[str, Any] | None = None,
         run: bool = True,
@@ -280,9 +289,11 @@ class Store:
             allow_backport: whether `version` may lie below the highest.
             if_changed: return the highest version, and write nothing, when pipeline
                 and manifest are the same but for the times.
-            code: a folder of the training repository; "auto" is that of the running
-                script (in a notebook or an installed program: the working
-                directory), None records none.
+            code: a folder of the training repository, or the script or notebook itself;
+                "auto" is that of the running script or notebook (in an installed
+                program: the working directory), None records none.
+            keep_diff: also keep what is not committed there, as the file code.diff, of which
+                `reproduce` rebuilds the code.
             trained_at: when it was trained, UTC where it names no zone; None is now, or
                 the file's time.
             custom: JSON of your own.
@@ -303,8 +314,7 @@ class Store:
         from gitmodelstore.operations.prepare import Submission
         from gitmodelstore.operations.register import register
 
-        script = _script() if code is not None else None
-        folder = Path(script.parent if script else ".") if code == "auto" else code
+        folder, script = _training_code(code)
         what = Submission(
             pipeline,
             model,
@@ -321,8 +331,9 @@ class Store:
             card=card or {},
             message=message,
             if_changed=if_changed,
-            code=Path(folder) if folder and not self._holds(folder) else None,
+            code=folder if folder and not self._holds(folder) else None,
             entry_point=script,
+            keep_diff=keep_diff,
             trained_at=as_moment(trained_at) if trained_at else None,
             custom=custom or {},
             reader=self._reader() if baseline or isinstance(pipeline, (str, Path)) else None,
@@ -548,8 +559,8 @@ class Store:
         """
         from gitmodelstore.operations.diff import Question, diff
 
-        script = _script()
-        around = dict.fromkeys((script.parent if script else Path(), Path(), self.path.parent))
+        folder, script = _training_code("auto")
+        around = dict.fromkeys((folder or Path(), Path(), self.path.parent))
         question = Question(
             self._reader,
             X_test=X_test,
@@ -774,6 +785,74 @@ class Store:
 
         return verify_data(self._snapshot(), ref, source, role, self._progress)
 
+    def environment(self, ref: str | ModelVersion) -> EnvironmentReport:
+        """Return what a version was trained with, and what of it differs here.
+
+        Args:
+            ref: as everywhere.
+
+        Raises:
+            IntegrityError, FormatError: the version is not the one that was released.
+        """
+        from gitmodelstore.operations.compare_environment import environment_of
+
+        snapshot = self._snapshot()
+        return environment_of(snapshot, self._resolve(snapshot, ref))
+
+    def reproduce(
+        self,
+        ref: str | ModelVersion,
+        command: Sequence[str],
+        *,
+        code: str | Path | None = None,
+        copy: Iterable[str | Path] = (),
+        uv: bool = True,
+        keep: bool = False,
+    ) -> Reproduction:
+        """Train a version again from its recorded code, and compare what comes out.
+
+        A work tree of the training repository at the recorded commit, with the kept changes, is
+        made in a temporary folder, and `command` runs there. What it registers, by
+        `register_model` or otherwise, goes into an empty store beside it, whatever store it
+        names; a script that registers nothing may `joblib.dump` its pipeline into the file that
+        $GMS_REPRODUCE_OUT names. Afterwards all of it is gone. This runs the code of that
+        commit, and of code.diff: do it with versions of people you trust.
+
+        Args:
+            ref: as everywhere.
+            command: the program and its arguments, such as ("python", "train.py"). It starts in
+                the folder that the working directory is in the repository, else at its top;
+                `python` is the one of the environment, and what it prints goes to stderr.
+            code: a folder of the training repository; None for the one around the working
+                directory.
+            copy: files and folders of the repository that git does not hold and the command
+                reads. Data sets that were recorded by a relative path are copied anyway.
+            uv: whether to let uv make the recorded environment, where the present one is
+                another and uv is installed.
+            keep: whether to leave the work tree and the store for you to look at.
+
+        Raises:
+            CannotReproduce: the code is not at hand, or the command failed or left no pipeline.
+            InvalidInput: there is no command, or nothing to copy.
+            GitFailed: git could not check the code out, or the kept changes do not fit.
+            IntegrityError, FormatError, MissingObject: the version is not the released one.
+        """
+        from gitmodelstore.operations.reproduce import Again, reproduce
+
+        again = Again(
+            tuple(command),
+            Path.cwd(),
+            self._now(),
+            self._notify,
+            None if code is None else Path(code),
+            tuple(copy),
+            uv,
+            keep,
+            tuple(self._trusted),
+        )
+        snapshot = self._snapshot()
+        return reproduce(snapshot, self._resolve(snapshot, ref), again)
+
     def export(self, ref: str | ModelVersion, *, provenance: bool = True) -> dict[str, Any]:
         """Return what other tools can read of a version.
 
@@ -960,7 +1039,13 @@ def _writer(folder: Path, notify: Notify | None) -> Writer:
     return Writer(author, committer, when, notify or _silent)
 
 
-def _script() -> Path | None:
+def _training_code(code: str | Path | None) -> tuple[Path | None, Path | None]:
+    """Return the folder and the script that `register` is to record, None for unknown."""
+    if code is None:
+        return None, None
+    if code != "auto" and Path(code).is_file():
+        return Path(code).absolute().parent, Path(code)
     from gitmodelstore.lineage.code import entry_point
 
-    return entry_point()
+    script = entry_point()
+    return (Path(script.parent if script else ".") if code == "auto" else Path(code)), script

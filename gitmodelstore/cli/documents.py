@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
+    from gitmodelstore.values.severity import Difference
 
 
 def version_document(version: ModelVersion) -> dict[str, Any]:
@@ -80,6 +81,15 @@ def summary_document(summary: ModelSummary) -> dict[str, Any]:
             status: [str(version) for version in versions]
             for status, versions in summary.holders.items()
         },
+    }
+
+
+def difference_document(difference: Difference) -> dict[str, Any]:
+    return {
+        "package": difference.package,
+        "recorded": difference.recorded,
+        "present": difference.present,
+        "counts": difference.counts,
     }
 
 

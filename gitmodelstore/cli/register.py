@@ -88,7 +88,8 @@ def _number(name: str, text: str) -> float | int:
 @click.option("--intended-use", metavar="TEXT", help="for the model card")
 @click.option("--limitations", metavar="TEXT", help="for the model card")
 @click.option("--custom", metavar="FILE", help="a JSON object of your own")
-@click.option("--code", metavar="DIR", help="the training repository; else the one around you")
+@click.option("--code", metavar="PATH", help="the training script or repository; else around you")
+@click.option("--keep-diff", is_flag=True, help="keep what is not committed there, as code.diff")
 @click.option("--no-run", is_flag=True, help="keep FILE without loading it")
 @click.option("--no-code", is_flag=True, help="record no training repository")
 @click.pass_obj
@@ -119,6 +120,8 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
         raise click.UsageError("--baseline needs --test FILE")
     if options["code"] and options["no_code"]:
         raise click.UsageError("--code and --no-code exclude each other")
+    if options["keep_diff"] and options["no_code"]:
+        raise click.UsageError("--keep-diff and --no-code exclude each other")
     details = {
         "message": "\n\n".join(options["messages"]),
         "metrics": {**_metrics_of(options["metrics"]), **options["metric"]},
@@ -134,6 +137,7 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
         "bump": options["bump"],
         "allow_backport": options["allow_backport"],
         "if_changed": options["if_changed"],
+        "keep_diff": options["keep_diff"],
         "run": not options["no_run"],
         "sign": options["sign"],
     }
@@ -147,7 +151,7 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
 # What a folder's manifest says already, and a FILE does not.
 _OF_A_FILE = (
     *("metrics", "metric", "data", "sample_from", "sample", "target", "card", "intended_use"),
-    *("limitations", "custom", "code", "no_code", "no_run"),
+    *("limitations", "custom", "code", "no_code", "keep_diff", "no_run"),
 )
 
 
@@ -199,11 +203,12 @@ def _highest(store: Store, name: str) -> str | None:
 
 
 def _code(named: str | None) -> Path:
-    """Return a folder of the training repository: the one that was named, else where we are."""
-    folder = Path(named or ".")
-    if not folder.is_dir():
-        raise InvalidInput(f"there is no folder '{named}'", hint="leave --code out, or mend it")
-    return folder
+    """Return the training script or a folder of its repository: as named, else where we are."""
+    path = Path(named or ".")
+    if not path.exists():
+        hint = "leave --code out, or mend it"
+        raise InvalidInput(f"there is no file or folder '{named}'", hint=hint)
+    return path
 
 
 def _metrics_of(path: str | None) -> dict[str, Any]:

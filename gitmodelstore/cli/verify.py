@@ -102,18 +102,18 @@ def _lines(version: Verified, replayed: bool, paint: Paint) -> Iterator[str]:
     if version.faults:
         said = [paint.red(counted(len(version.faults), "fault"))]
     elif version.replay is not None:
-        said.append(_answers(version.replay, paint))
+        said.append(verdict(version.replay, paint))
     elif replayed:
         said.append("no sample to replay")
     yield f"{paint.bold(str(version))}  {', '.join(said)}"
     yield from (f"  {visible(fault)}" for fault in version.faults)
     if version.replay is not None:
-        yield from _differences(version.replay)
+        yield from differences(version.replay)
     yield from _metrics(version.metrics or (), paint)
     yield from signature_lines(version.signatures or (), paint)
 
 
-def _answers(replay: Replay, paint: Paint) -> str:
+def verdict(replay: Replay, paint: Paint) -> str:
     if replay.outcome == DIFFERENT:
         return paint.red("answers different")
     if replay.outcome == WITHIN:
@@ -126,7 +126,7 @@ def _largest(of: Replay | Comparison) -> str:
     return f"{absolute}, relative {relative}"
 
 
-def _differences(replay: Replay) -> Iterator[str]:
+def differences(replay: Replay) -> Iterator[str]:
     if replay.why:
         yield f"  it cannot answer here: {visible(replay.why)}"
     for one in replay.comparisons:
@@ -174,7 +174,7 @@ def _document(version: Verified) -> dict[str, Any]:
         "sound": version.is_sound,
         "files": version.files,
         "faults": list(version.faults),
-        "replay": None if version.replay is None else _replay_document(version.replay),
+        "replay": None if version.replay is None else replay_document(version.replay),
         "metrics": None
         if version.metrics is None
         else [
@@ -192,7 +192,7 @@ def _document(version: Verified) -> dict[str, Any]:
     }
 
 
-def _replay_document(replay: Replay) -> dict[str, Any]:
+def replay_document(replay: Replay) -> dict[str, Any]:
     return {
         "outcome": replay.outcome,
         "rows": replay.rows,

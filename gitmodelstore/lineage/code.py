@@ -6,19 +6,20 @@ looked for and digested. Only git knows them; it is asked through its own progra
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from gitmodelstore.errors import GitFailed, InvalidInput
-from gitmodelstore.lineage import visible, without_credentials
+from gitmodelstore.errors import GitFailed
+from gitmodelstore.lineage import visible
+from gitmodelstore.lineage.patch import EMPTY_TREE, diff_command, new_file
+from gitmodelstore.lineage.remote import address, settings_of
 from gitmodelstore.plumbing import checkout, git
 from gitmodelstore.plumbing.checkout import Checkout
+from gitmodelstore.plumbing.linked import has_commit
 from gitmodelstore.values.digest import Digest
 from gitmodelstore.values.manifest import Code
 
@@ -31,44 +32,33 @@ _STATUS = (
     "--branch",
     "-z",
     "--untracked-files=all",
+    "--no-renames",
     "--ignore-submodules=none",  # whatever the settings say, changes in them are changes
 )
-# The bytes are digested, so they must not follow anybody's settings.
-_DIFF = (
-    "--no-optional-locks",
-    "diff",
-    "--binary",
-    "--full-index",
-    "--no-ext-diff",
-    "--no-textconv",
-    "--no-color",
-    "--no-renames",
-    "--no-indent-heuristic",
-    "--diff-algorithm=myers",
-    "--unified=3",
-    "--inter-hunk-context=0",
-    "--src-prefix=a/",
-    "--dst-prefix=b/",
-    "--submodule=diff",
-    "--ignore-submodules=none",
-    "-O/dev/null",
-)
-# The tree without files, which git knows without holding it: what a first commit is compared to.
-_EMPTY_TREE = {
-    "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-}
-_NETWORK_URL = re.compile(r"(?:https?|ssh|git|git\+ssh|ssh\+git|ftps?)://.+", re.IGNORECASE)
-_SCP_URL = re.compile(r"(?:[^/@:\s]+@)?[^/@:\s]{2,}:(?!//).+")
 
 
 class _Status(NamedTuple):
-    """What `git status` says: see "Porcelain Format Version 2" in git help status."""
+    """What `git status` says: see "Porcelain Format Version 2" in git help status.
+
+    Attributes:
+        commit, branch: None before the first commit, and with a detached head.
+        has_changes: whether tracked files differ, what lies in submodules apart.
+        untracked: paths that git neither tracks nor ignores.
+        submodules: those that differ, with the commit that HEAD has of them; None for none.
+    """
 
     commit: str | None
     branch: str | None
     has_changes: bool
     untracked: tuple[bytes, ...]
+    submodules: tuple[tuple[bytes, str | None], ...]
+
+
+class _Changes(NamedTuple):
+    """What is not committed: whether anything is not, and the patch of it."""
+
+    dirty: bool
+    patch: bytes
 
 
 def capture(folder: Path, entry_point: Path | None = None) -> Code | None:
@@ -80,9 +70,9 @@ def capture(folder: Path, entry_point: Path | None = None) -> Code | None:
     that is not ignored, or the entry point itself, even if ignored. Other untracked
     files, such as what training writes, do not count.
 
-    `diff` is the SHA-256 over the bytes of `git diff` against the commit, then for
-    each such untracked file, in the order of the bytes of its path: the path, NUL,
-    the SHA-256 of the file in hexadecimal, newline.
+    `diff` is the SHA-256 of the patch that makes the work tree of the commit: `git diff`
+    of the tracked files, then of each changed submodule, then each such untracked file as
+    a new one. It is what `code.diff` holds where that is kept.
 
     Files that somebody told git to overlook (`update-index --assume-unchanged`) are
     overlooked here too.
@@ -109,11 +99,17 @@ class Look:
     Args:
         folder, entry_point: as in `capture`.
 
+    Attributes:
+        patch: what makes the work tree of the commit, once the result is known; None when
+            nothing is uncommitted.
+
     Raises:
         GitFailed: git is not installed.
     """
 
     def __init__(self, folder: Path, entry_point: Path | None) -> None:
+        self.patch: bytes | None = None
+        self._found: Code | None = None
         self._entry_point = entry_point
         self._checkout = checkout.find(folder)
         self._script: str | None = None
@@ -125,7 +121,7 @@ class Look:
         if self._checkout is not None:
             # Most often something has changed, so that git need not wait to be asked what.
             top = self._checkout.top
-            self._asked = [_Question(top, _STATUS), _Question(top, (*_DIFF, "HEAD", "--"))]
+            self._asked = [_Question(top, _STATUS), _Question(top, diff_command("HEAD"))]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -133,40 +129,51 @@ class Look:
             question.abandon()
 
     def result(self) -> Code | None:
-        """Return what `capture` returns.
+        """Return what `capture` returns, found out once; `patch` is known from then on.
 
         Raises:
             GitFailed, InvalidInput: as in `capture`.
         """
-        found, script = self._checkout, self._script
-        if found is None:
+        if self._checkout is None:
             return None
+        if self._found is None:
+            self._found = self._find_out(self._checkout, self._script)
+        return self._found
+
+    def _find_out(self, found: Checkout, script: str | None) -> Code:
         about_status, about_diff = self._asked
         status = _parse_status(about_status.answer())
-        config = _config(found)
-        is_missing = script is not None and not _is_tracked(found, script)
-        sources = _uncommitted_sources(status, script if is_missing else None)
-        dirty = status.has_changes or bool(sources)
-        changes = b""
-        if status.has_changes:
-            changes = about_diff.answer() if status.commit else _diff_of_first(found.top, config)
+        config = settings_of(found)
+        algorithm = config.get("extensions.objectformat", "sha1")
+        differ = about_diff.answer
+        if status.commit is None:
+            differ = _Question.later(found.top, diff_command(EMPTY_TREE[algorithm]))
+        missing = script if script is not None and not _is_tracked(found, script) else None
+        dirty, patch = _changes(found.top, status, differ, algorithm, missing_script=missing)
+        self.patch = patch if dirty else None
         return Code(
-            url=_url(config, status.branch),
+            url=address(config, status.branch),
             commit=status.commit,
             branch=None if status.branch is None else visible(status.branch),
             dirty=dirty,
-            diff=_diff_digest(found.top, changes, sources) if dirty else None,
+            diff=Digest.of(patch) if dirty else None,
             entry_point=_shown(self._entry_point, script),
         )
 
 
 def entry_point() -> Path | None:
-    """Return the script that Python was started with; None in a notebook or a shell.
+    """Return the script that Python was started with, or the notebook that runs; else None.
 
-    None too for a program that was installed, such as `pytest` or a notebook's
-    kernel: it runs the code that trains, it is not that code.
+    None too for a program that was installed, such as `pytest`: it runs the code that
+    trains, it is not that code. Which notebook a kernel serves, VS Code (`__vsc_ipynb_file__`)
+    and IPython under a Jupyter server (`__session__`) note in the notebook's own namespace.
     """
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    main = sys.modules.get("__main__")
+    for note in ("__vsc_ipynb_file__", "__session__"):
+        notebook = getattr(main, note, None)
+        if isinstance(notebook, str) and notebook.endswith(".ipynb") and os.path.isfile(notebook):
+            return Path(notebook).absolute()
+    file = getattr(main, "__file__", None)
     if not isinstance(file, str):
         return None
     path = Path(file).absolute()
@@ -184,6 +191,11 @@ class _Question:
         self._args = args
         self._process = git.start(args, top)
 
+    @classmethod
+    def later(cls, top: Path, args: tuple[str, ...]) -> Callable[[], bytes]:
+        """Return what asks when the answer is wanted."""
+        return lambda: cls(top, args).answer()
+
     def answer(self) -> bytes:
         stdout, stderr = self._process.communicate()
         status = self._process.returncode
@@ -199,7 +211,7 @@ class _Question:
 
 
 def _refused(args: tuple[str, ...], status: int, stderr: bytes) -> GitFailed:
-    verb = next(arg for arg in args if not arg.startswith("-"))
+    verb = next(arg for arg in args if arg.isalpha() or arg == "ls-files")
     said = stderr.decode(errors="replace").strip()
     lines = said.splitlines()
     fix = next((line.strip() for line in lines if "git config --global" in line), None)
@@ -214,37 +226,72 @@ def _refused(args: tuple[str, ...], status: int, stderr: bytes) -> GitFailed:
 def _parse_status(output: bytes) -> _Status:
     commit = branch = None
     has_changes = False
-    untracked = []
-    for entry in _entries(output):
+    untracked, submodules = [], []
+    for entry in filter(None, output.split(b"\0")):
         kind, _, rest = entry.partition(b" ")
         if kind == b"?":
             untracked.append(rest)
+        elif kind == b"1" and rest[3:4] == b"S":
+            parts = rest.split(b" ", 7)
+            before = None if set(parts[5]) == set(b"0") else parts[5].decode("ascii")
+            submodules.append((parts[7], before))
+            has_changes |= parts[0] != b".M" or parts[1][1:2] == b"C"  # it is another commit
         elif kind != b"#":
             has_changes = True
         elif rest.startswith(b"branch.oid ") and rest != b"branch.oid (initial)":
             commit = rest.split(b" ", 1)[1].decode("ascii")
         elif rest.startswith(b"branch.head ") and rest != b"branch.head (detached)":
             branch = os.fsdecode(rest.split(b" ", 1)[1])
-    return _Status(commit, branch, has_changes, tuple(untracked))
+    return _Status(commit, branch, has_changes, tuple(untracked), tuple(submodules))
 
 
-def _entries(output: bytes) -> Iterator[bytes]:
-    """Yield the entries of `status -z`; that of a rename has a second part, skipped here."""
-    parts = iter(output.split(b"\0"))
-    for part in parts:
-        if part:
-            yield part
-        if part.startswith(b"2 "):
-            next(parts, None)
+def _changes(
+    top: Path,
+    status: _Status,
+    differ: Callable[[], bytes],
+    algorithm: str,
+    prefix: bytes = b"",
+    missing_script: str | None = None,
+) -> _Changes:
+    """Return what is not committed in a work tree, and in the submodules that it has.
+
+    Args:
+        top, status: the work tree, and what git says of it.
+        differ: returns how tracked files differ; asked where they do.
+        algorithm: by which its objects are named.
+        prefix: its path in the repository that is recorded, with a slash; empty for that one.
+        missing_script: the entry point, where the commit lacks it.
+    """
+    parts = [differ()] if status.has_changes else []
+    inside = [
+        _changes_inside(top, path, before, algorithm, prefix) for path, before in status.submodules
+    ]
+    sources = _uncommitted_sources(status, missing_script)
+    parts += [changes.patch for changes in inside]
+    parts += [new_file(top, path, algorithm, prefix) for path in sources]
+    dirty = status.has_changes or bool(sources) or any(changes.dirty for changes in inside)
+    return _Changes(dirty, b"".join(parts))
 
 
-def _config(found: Checkout) -> dict[str, str]:
-    config: dict[str, str] = {}
-    for key, value in checkout.settings(found):
-        # The first url of a remote is the one that git fetches from; of the rest the last counts.
-        if not (key.startswith("remote.") and key in config):
-            config[key] = value
-    return config
+def _changes_inside(
+    top: Path, path: bytes, before: str | None, algorithm: str, prefix: bytes
+) -> _Changes:
+    """Return what the files of a submodule differ by from those of the commit `before`.
+
+    Where the submodule lacks that commit, as a shallow one may, from its own commit: that it is
+    another one is known from the repository around it.
+    """
+    folder, prefix = top / os.fsdecode(path), prefix + path + b"/"
+    if not (folder / ".git").exists():  # not checked out, or taken away
+        return _Changes(dirty=False, patch=b"")
+    status = _parse_status(_Question(folder, _STATUS).answer())
+    if before != status.commit:
+        status = status._replace(has_changes=True)
+    against = before or EMPTY_TREE[algorithm]
+    if before not in (None, status.commit) and not has_commit(folder, before):
+        against = "HEAD"
+    args = diff_command(against, os.fsdecode(prefix))
+    return _changes(folder, status, _Question.later(folder, args), algorithm, prefix)
 
 
 def _is_tracked(found: Checkout, script: str) -> bool:
@@ -255,52 +302,11 @@ def _is_tracked(found: Checkout, script: str) -> bool:
     return known
 
 
-def _url(config: dict[str, str], branch: str | None) -> str | None:
-    """The address of origin, of the branch's remote, of any: the first that others can reach."""
-    wanted = ["remote.origin.url", f"remote.{config.get(f'branch.{branch}.remote')}.url"]
-    wanted += [key for key in config if re.fullmatch(r"remote\..*\.url", key)]
-    urls = (config[key] for key in wanted if key in config)
-    return next((url for url in map(_recorded_url, urls) if url), None)
-
-
-def _recorded_url(url: str) -> str | None:
-    """Return `url` as it may be recorded; None for a folder of this machine."""
-    if _NETWORK_URL.fullmatch(url):
-        return visible(without_credentials(url).partition("?")[0].partition("#")[0])
-    return visible(url) if _SCP_URL.fullmatch(url) and "::" not in url else None
-
-
 def _uncommitted_sources(status: _Status, missing_script: str | None) -> list[bytes]:
     found = {path for path in status.untracked if path.lower().endswith(_SOURCE_ENDINGS)}
     if missing_script is not None:
         found.add(os.fsencode(missing_script))
     return sorted(found)
-
-
-def _diff_of_first(top: Path, config: dict[str, str]) -> bytes:
-    """Return the changes before the first commit, where there is no HEAD to compare with."""
-    empty = _EMPTY_TREE[config.get("extensions.objectformat", "sha1")]
-    return _Question(top, (*_DIFF, empty, "--")).answer()
-
-
-def _diff_digest(top: Path, changes: bytes, sources: list[bytes]) -> Digest:
-    total = hashlib.sha256(changes)
-    for path in sources:
-        total.update(path + b"\0" + _file_digest(top / os.fsdecode(path)) + b"\n")
-    return Digest("sha256", total.hexdigest())
-
-
-def _file_digest(path: Path) -> bytes:
-    """The SHA-256 in hexadecimal: of a link its target, as git would record it."""
-    try:
-        content = os.fsencode(os.readlink(path)) if path.is_symlink() else path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(
-            f"cannot read the untracked source '{visible(str(path))}': "
-            f"{(error.strerror or str(error)).lower()}",
-            hint="commit it, or name it in .gitignore if it took no part",
-        ) from error
-    return hashlib.sha256(content).hexdigest().encode("ascii")
 
 
 def _relative(script: Path, top: Path) -> str | None:

@@ -59,7 +59,7 @@ def capture(globals_: Iterable[str], *, with_pandas: bool) -> Captured:
     installed = _installed()
     needed = _closure(_roots(installed, globals_, with_pandas=with_pandas), installed)
     pins = {name: installed[name].version for name in sorted(needed)}
-    python, system = sys.version.split()[0], _platform()
+    python, system = sys.version.split()[0], platform_name()
     head = f"# python {python}\n# platform {system}\n"
     everything = {name: installed[name].version for name in sorted(installed)}
     archived = head.encode("utf-8") + _lines(everything)
@@ -79,7 +79,13 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _platform() -> str:
+def installed() -> dict[str, str]:
+    """Return the normalized name and the version of everything that is installed."""
+    return {name: found.version for name, found in _installed().items()}
+
+
+def platform_name() -> str:
+    """Return system and machine, such as "linux-x86_64"."""
     return f"{platform.system()}-{platform.machine()}".lower()
 
 

@@ -6,49 +6,25 @@ import platform
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from gitmodelstore.errors import EnvironmentDiffers, InvalidInput
 from gitmodelstore.values.manifest import Environment
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.severity import PARTS_THAT_COUNT, counts
+from gitmodelstore.values.severity import PARTS_AT_LOAD, Difference
 
 Care = Literal["warn", "exact", "ignore"]
 CARES: tuple[Care, ...] = ("warn", "exact", "ignore")
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One package of another version than at training.
-
-    Attributes:
-        package: its name, or "python".
-        recorded: the version at training.
-        present: the version here; None when it is not installed.
-    """
-
-    package: str
-    recorded: str
-    present: str | None
-
-    @property
-    def counts(self) -> bool:
-        """Whether answers may well differ, or the pipeline not load."""
-        return counts(self.package, self.recorded, self.present)
-
-    def __str__(self) -> str:
-        return f"{self.package} {self.recorded}, here {self.present or 'none'}"
-
-
 def differences(recorded: Environment) -> Iterator[Difference]:
     """Yield where Python, scikit-learn, numpy or pandas differ from those at training."""
     known = {"python": recorded.python, **recorded.pins}
-    for package in PARTS_THAT_COUNT:
+    for package in PARTS_AT_LOAD:
         present = _present(package)
         if package in known and known[package] != present:
-            yield Difference(package, known[package], present)
+            yield Difference.of(package, known[package], present, PARTS_AT_LOAD)
 
 
 def check_care(care: str) -> None:

@@ -25,6 +25,7 @@ from gitmodelstore.plumbing.sink import Sink
 from gitmodelstore.values.fields import Free, MapOf, Text
 from gitmodelstore.values.layout import (
     ATTRIBUTES,
+    CODE_DIFF,
     FOLDER_ATTRIBUTES,
     FOLDER_ATTRIBUTES_LFS,
     INSTALLED,
@@ -70,6 +71,7 @@ class Submission:
     if_changed: bool = False
     code: Path | None = None
     entry_point: Path | None = None
+    keep_diff: bool = False
     trained_at: datetime | None = None
     custom: Mapping[str, Any] = field(default_factory=dict)
     reader: Reader | None = None
@@ -135,6 +137,7 @@ def prepare(
 ) -> Prepared:
     from gitmodelstore.lineage.code import Look
     from gitmodelstore.lineage.environment import capture as capture_environment
+    from gitmodelstore.operations.kept_diff import kept_patch
 
     card = _card(what.card)
     _refuse_other_sample(what.sample)
@@ -145,6 +148,7 @@ def prepare(
     with ExitStack() as stack:
         # git looks at the training repository while Python scores and pickles.
         look = stack.enter_context(Look(what.code, what.entry_point)) if what.code else None
+        patch = kept_patch(look, writer) if what.keep_diff else None
         data = _data(what, writer)
         if source and not source.is_run:
             seen = _told(source, what)
@@ -167,6 +171,8 @@ def prepare(
     if seen.sample is not None:
         files[SAMPLE] = store_file(repository, seen.sample, kept)
         samples.put(files[SAMPLE].blob, True)
+    if patch is not None:
+        files[CODE_DIFF] = store_file(repository, patch, kept)
     return Prepared(
         facts=seen.facts,
         features=seen.features,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gitmodelstore.checks.judged import manifests
 from gitmodelstore.errors import FormatError, InvalidInput
+from gitmodelstore.operations.lacking import tell_what_lacks
 from gitmodelstore.operations.numbering import Numbered, check_free, choose, parent_manifest
 from gitmodelstore.operations.prepare import (
     Prepared,
@@ -81,7 +82,10 @@ def register(repository: Repository, writer: Writer, what: Submission) -> ModelV
             writer.notify(f"{what.model} {number.version} ({number.why})")
         return _draft(snapshot, writer, what, prepared, number)
 
-    return publish(repository, writer, draft).version(what.model, chosen[-1])
+    after = publish(repository, writer, draft)
+    version = after.version(what.model, chosen[-1])
+    tell_what_lacks(after, version, writer)
+    return version
 
 
 def _draft(

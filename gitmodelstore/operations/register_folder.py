@@ -18,6 +18,7 @@ from gitmodelstore.errors import (
     InvalidName,
     StoreError,
 )
+from gitmodelstore.operations.lacking import tell_what_lacks
 from gitmodelstore.operations.numbering import Numbered, Wish, check_free, choose
 from gitmodelstore.operations.prepare_folder import (
     FolderSubmission,
@@ -101,7 +102,9 @@ def register_folder(repository: Repository, writer: Writer, what: FolderSubmissi
 
     with _Entry(place, entered):
         published = publish(repository, writer, draft)
-    return published.version(model, chosen[-1])
+    version = published.version(model, chosen[-1])
+    tell_what_lacks(published, version, writer)
+    return version
 
 
 def _model(what: FolderSubmission, claims: Claims, own: str | None, writer: Writer) -> str:

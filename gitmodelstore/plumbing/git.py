@@ -66,8 +66,7 @@ def environment(
 
     With `configured` the settings stay that `git -c` and GIT_CONFIG_COUNT hand on.
     """
-    dropped = set() if inherit else set(_LOCAL) - set(_CONFIGURED if configured else ())
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    kept = dict(os.environ) if inherit else surroundings(configured=configured)
     kept.update(
         GIT_TERMINAL_PROMPT="0",
         GIT_LFS_SKIP_SMUDGE="1",  # a work tree keeps the pointer until `git lfs pull`
@@ -75,6 +74,12 @@ def environment(
         **(extra or {}),
     )
     return kept
+
+
+def surroundings(*, configured: bool = False) -> dict[str, str]:
+    """Return this process's environment without what names a repository; `configured` as above."""
+    dropped = set(_LOCAL) - set(_CONFIGURED if configured else ())
+    return {name: value for name, value in os.environ.items() if name not in dropped}
 
 
 def start(

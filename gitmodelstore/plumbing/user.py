@@ -37,3 +37,16 @@ def _folder(environment: Mapping[str, str], variable: str, linux: str, mac: str)
 def trusted_variable(environment: Mapping[str, str] = os.environ) -> str:
     """Return what GITMODELSTORE_TRUSTED says: whom this user, or this service, trusts."""
     return environment.get("GITMODELSTORE_TRUSTED", "")
+
+
+SCRATCH = "GMS_REPRODUCE_STORE"
+
+
+def scratch_store(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the store that stands in for every other one; None outside of `gms reproduce`.
+
+    A training script is run again to see what it makes, not to register it once more, whatever
+    store it names.
+    """
+    given = environment.get(SCRATCH)
+    return Path(given) if given else None

@@ -24,6 +24,7 @@ from typing import Any
 
 from gitmodelstore.values import markdown
 from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.layout import CODE_DIFF
 from gitmodelstore.values.manifest import Dataset, Manifest, Step
 from gitmodelstore.values.moment import format_moment
 
@@ -427,8 +428,9 @@ def _code(manifest: Manifest) -> str:
     if code.entry_point:
         lines.append(f"- script: {markdown.code_span(code.entry_point)}")
     if code.dirty:
-        kept = f", digest {markdown.code_span(_short(code.diff))}" if code.diff else ""
-        lines.append(f"- **trained with uncommitted changes**{kept}")
+        digest = f", digest {markdown.code_span(_short(code.diff))}" if code.diff else ""
+        kept = f", kept in [{CODE_DIFF}]({CODE_DIFF})" if manifest.artifact(CODE_DIFF) else ""
+        lines.append(f"- **trained with uncommitted changes**{digest}{kept}")
     return "## Code\n\n" + "\n".join(lines)
 
 

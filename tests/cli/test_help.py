@@ -141,6 +141,7 @@ def test_the_page_names_each_command_and_option(entry):
         ["promote", "churn@1.0.0", "production"],
         ["get", "churn"],
         ["cat", "churn:README.md"],
+        ["env", "churn"],
         ["verify", "churn", "--replay"],
         ["register", "fraud", "first.joblib", "--no-code", "--if-changed"],
     ],
@@ -160,5 +161,7 @@ def keys_of(value: object) -> set[str]:
         return set().union(*map(keys_of, value))
     if not isinstance(value, dict):
         return set()
-    below = {k: v for k, v in value.items() if k not in ("metrics", "parent_metrics", "holders")}
+    below = {
+        k: v for k, v in value.items() if k not in ("metrics", "parent_metrics", "holders", "pins")
+    }
     return set(value).union(*map(keys_of, below.values()))

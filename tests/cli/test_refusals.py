@@ -293,7 +293,7 @@ def test_registering(gms, place, unfitted, args, message, hint):
 def test_registering_with_code_that_is_not_there(gms):
     assert gms("register", "churn", "first.joblib", "--code", "none") == (
         "",
-        refused("there is no folder 'none'", "leave --code out, or mend it"),
+        refused("there is no file or folder 'none'", "leave --code out, or mend it"),
         1,
     )
 

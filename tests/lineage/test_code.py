@@ -114,8 +114,17 @@ def test_an_untracked_source_makes_it_dirty(repository, name):
     found = capture(repository)
 
     assert found.dirty
-    expected = sha256(name.encode(), b"\0", sha256(b"x = 1\n").encode(), b"\n")
-    assert str(found.diff) == f"sha256:{expected}"
+    assert found.diff.hex == sha256(_as_git_would_add_it(repository))
+
+
+def _as_git_would_add_it(repository: Path) -> bytes:
+    git(repository, "add", "-Af")
+    return subprocess.run(
+        ["git", "diff", "--cached", "--full-index", "--binary"],
+        cwd=repository,
+        check=True,
+        capture_output=True,
+    ).stdout
 
 
 def test_untracked_outputs_and_ignored_sources_do_not_make_it_dirty(repository):
@@ -144,15 +153,12 @@ def test_an_entry_point_outside_is_recorded_by_its_name(repository, tmp_path):
 
 
 def test_names_that_git_would_quote_are_read_as_they_are(repository):
-    names = ["a b.py", "é\n.py", "*.py"]
-    for name in names:
-        (repository / name).write_text(name)
-    expected = b"".join(
-        name.encode() + b"\0" + sha256(name.encode()).encode() + b"\n"
-        for name in sorted(names, key=str.encode)
-    )
+    for name in ("a b.py", "é\n.py", "*.py"):
+        (repository / name).write_text(name + "\n")
 
-    assert capture(repository, repository / "*.py").diff.hex == sha256(expected)
+    found = capture(repository, repository / "*.py")
+
+    assert found.diff.hex == sha256(_as_git_would_add_it(repository))
 
 
 def test_a_detached_head_has_no_branch(repository):
@@ -322,3 +328,36 @@ def test_the_entry_point_is_the_script_that_was_started(tmp_path):
 
 def test_an_installed_program_is_no_entry_point():
     assert code.entry_point() is None  # pytest itself
+
+
+@pytest.mark.parametrize("note", ["__vsc_ipynb_file__", "__session__"])
+def test_the_entry_point_of_a_kernel_is_its_notebook(repository, tmp_path, note):
+    notebook = repository / "explore.ipynb"
+    notebook.write_text("{}\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "explore")
+    kernel = tmp_path / "kernel.py"  # such as puts the name into the namespace of the notebook
+    kernel.write_text(
+        f"{note} = {str(notebook)!r}\n"
+        "from gitmodelstore.lineage.code import capture, entry_point\n"
+        "print(capture(entry_point().parent, entry_point()))\n"
+    )
+    root = Path(code.__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, str(kernel)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert "dirty=False, diff=None, entry_point='explore.ipynb')" in done.stdout
+
+
+def test_a_notebook_that_is_not_there_is_no_entry_point(monkeypatch):
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(main, "__session__", "gone.ipynb", raising=False)
+    assert code.entry_point() is None
+    monkeypatch.setattr(main, "__session__", "3f1c-console", raising=False)
+    assert code.entry_point() is None

@@ -1,0 +1,121 @@
+"""The environment in which a version is trained again: the recorded one, or the present one."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import gitmodelstore
+from gitmodelstore.lineage.environment import installed
+from gitmodelstore.operations.compare_environment import PYTHON
+from gitmodelstore.operations.load import read_verified
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing import uv
+from gitmodelstore.values.layout import INSTALLED
+from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.severity import Difference
+
+RECORDED, PRESENT = "recorded", "present"
+# What installs, and this package itself, which is lent to the environment as it is here.
+_NO_PART = {"gitmodelstore", "pip", "setuptools", "uv", "wheel"}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEnvironment:
+    """Where the command runs.
+
+    Attributes:
+        kind: "recorded" or "present".
+        programs: folder of its `python`.
+        python: the interpreter.
+        modules: folder that holds this package alone.
+        differences: what of the recorded one differs in the present one, if that is taken.
+    """
+
+    kind: str
+    programs: Path
+    python: Path
+    modules: Path
+    differences: tuple[Difference, ...]
+
+
+def training_environment(
+    snapshot: Snapshot,
+    version: ModelVersion,
+    folder: Path,
+    notify: Callable[[str], None],
+    *,
+    with_uv: bool,
+) -> TrainingEnvironment:
+    """Return the recorded environment where it is here, or uv makes it; else the present one.
+
+    Args:
+        snapshot, version: what was recorded.
+        folder: an empty one to make it in.
+        notify: is told where the present one has to do.
+        with_uv: whether to ask uv, where it is installed.
+
+    Raises:
+        IntegrityError, MissingObject: what is recorded is not the released one.
+    """
+    manifest = snapshot.manifest(version)
+    pins = _everything(snapshot, version) or dict(manifest.environment.pins)
+    found = tuple(_differences(manifest.environment.python, pins))
+    modules = _lend(folder)
+    program = uv.find() if found and with_uv else None
+    if program is not None:
+        notify(f"uv makes the recorded environment: {_said(found)}")
+        listed = "".join(f"{name}=={number}\n" for name, number in pins.items())
+        try:
+            programs = uv.make(program, folder / "env", manifest.environment.python, listed)
+            return TrainingEnvironment(RECORDED, programs, programs / "python", modules, ())
+        except uv.UvFailed as error:
+            notify(f"uv cannot make the recorded environment: {error}")
+    if found:
+        notify(f"trained again in the present environment: {_said(found)}")
+    here = Path(sys.executable)
+    return TrainingEnvironment(PRESENT, here.parent, here, modules, found)
+
+
+def _everything(snapshot: Snapshot, version: ModelVersion) -> dict[str, str]:
+    """Return name to version of what environment.txt lists; nothing where there is no such file."""
+    if snapshot.manifest(version).artifact(INSTALLED) is None:
+        return {}
+    lines = bytes(read_verified(snapshot, version, INSTALLED)).decode("utf-8").splitlines()
+    pairs = (line.partition("==") for line in lines if not line.startswith("#"))
+    return {name: number for name, _, number in pairs if number and name not in _NO_PART}
+
+
+def _differences(python: str, pins: dict[str, str]) -> list[Difference]:
+    """Return what differs, what counts first; another patch of Python is no other environment."""
+    here = platform.python_version()
+    found = [] if _minor(python) == _minor(here) else [Difference.of(PYTHON, python, here)]
+    present = installed()
+    found += [
+        Difference.of(name, number, present.get(name))
+        for name, number in pins.items()
+        if number != present.get(name)
+    ]
+    return sorted(found, key=lambda one: not one.counts)
+
+
+def _minor(python: str) -> list[str]:
+    return python.split(".")[:2]
+
+
+def _said(differences: tuple[Difference, ...]) -> str:
+    most = 5
+    said = "; ".join(map(str, differences[:most]))
+    more = len(differences) - most
+    return f"{said}; and {more} more" if more > 0 else said
+
+
+def _lend(folder: Path) -> Path:
+    """Return a folder of modules with this package alone, so that every environment has it."""
+    modules = folder / "modules"
+    modules.mkdir()
+    (modules / "gitmodelstore").symlink_to(Path(gitmodelstore.__file__).parent)
+    return modules

@@ -1,0 +1,161 @@
+"""`gms reproduce`: what it prints, and its exit codes; tests/store has what it does."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import joblib
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import gitmodelstore
+
+PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
+TRAIN = """\
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+import gitmodelstore as gms
+
+table = pd.read_csv("iris.csv")
+X, y = table.drop(columns="target"), table["target"]
+pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.5)).fit(X, y)
+gms.register_model(pipeline, "iris", test=table, target="target", data={"train": "iris.csv"})
+"""
+COPY = ("sh", "-c", "cp ../../project/iris.joblib $GMS_REPRODUCE_OUT")
+USAGE = "hint: as in `gms reproduce churn@1.2.0 -- python train.py`; see `gms help reproduce`\n"
+
+
+@pytest.fixture
+def project(place, gms, monkeypatch) -> Path:
+    """A training repository, and iris 1.0.0 trained with another parameter than its script says."""
+    folder = place / "project"
+    folder.mkdir()
+    (folder / "train.py").write_text(TRAIN)
+    (folder / ".gitignore").write_text("iris.*\n")
+    for args in (("init", "-q"), ("add", "."), ("commit", "-qm", "first")):
+        subprocess.run(["git", *args], cwd=folder, check=True)
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    X.iloc[::3].assign(target=y).to_csv(folder / "iris.csv", index=False)
+    table = pd.read_csv(folder / "iris.csv")
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    joblib.dump(pipeline.fit(table.drop(columns="target"), table["target"]), folder / "iris.joblib")
+    monkeypatch.setenv("PYTHONPATH", str(Path(gitmodelstore.__file__).parents[1]))
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.chdir(folder)
+    args = ("--code", "train.py", "--data", "train=iris.csv", "--test", "iris.csv")
+    done = gms("-C", "../models", "register", "iris", "iris.joblib", *args, "--target", "target")
+    assert done.code == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def here(project, gms):
+    """Run a command beside the project."""
+    return lambda *args: gms("-C", "../models", *args)
+
+
+def head_of(project: Path) -> str:
+    command = ["git", "rev-parse", "HEAD"]
+    return subprocess.run(
+        command, cwd=project, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_what_is_reproduced(here, project):
+    stdout, stderr, code = here("reproduce", "iris@1.0.0", "--", *COPY)
+
+    assert code == 0
+    assert stderr == f"note: copied 'iris.csv', which git does not hold, from '{project}'\n"
+    scores = here("show", "iris@1.0.0", "--json").stdout
+    metrics = json.loads(scores)["manifest"]["metrics"]
+    params = len(json.loads(scores)["manifest"]["pipeline"]["params"])
+    lines = [f"{name} {value + 0:.6g}, not compared" for name, value in metrics.items()]
+    assert stdout == (
+        "iris 1.0.0 is reproduced\n"
+        f"  code         {head_of(project)[:7]}, by {' '.join(COPY)}\n"
+        "  environment  as recorded\n"
+        "  data         test same, train same\n"
+        f"  pipeline     {params} parameters the same\n"
+        "  answers      identical on 50 rows\n"
+        f"  metrics      {lines[0]}\n"
+        + "".join(f"               {line}\n" for line in lines[1:])
+        + "  file         pipeline.joblib has the same bytes\n"
+    )
+
+
+def test_what_differs_as_a_document_of_which_the_page_names_each_key(here, project):
+    stdout, _, code = here("reproduce", "iris@1.0.0", "--json", "--", "python", "train.py")
+    found = json.loads(stdout)
+
+    assert code == 1
+    assert (found["reproduced"], found["reasons"]) == (False, ["params", "answers", "metrics"])
+    assert found["code"] == {"commit": head_of(project), "with_changes": False}
+    assert found["params"] == [{"name": "logisticregression__C", "recorded": 1.0, "present": 0.5}]
+    assert [(one["role"], one["outcome"]) for one in found["data"]] == [
+        ("test", "not compared"),  # a table in the script, and a file at registration
+        ("train", "same"),
+    ]
+    assert found["replay"]["outcome"] == "different"
+    assert (found["environment"], found["same_bytes"], found["kept"]) == ("present", False, None)
+    section = re.split(r"^## gms ", PAGE.read_text(encoding="utf-8"), flags=re.M)
+    text = next(part for part in section if part.startswith("reproduce"))
+    assert not [key for key in found if f"`{key}`" not in text]
+    for name in ("data", "metrics", "params"):
+        assert not [key for key in found[name][0] if f"`{key}`" not in text]
+
+
+@pytest.mark.parametrize(
+    ("args", "stderr", "code"),
+    [
+        (["iris@1.0.0"], f"error: missing the command to run, after --\n{USAGE}", 2),
+        (
+            ["iris@1.0.0", "--", "false"],
+            "note: copied 'iris.csv', which git does not hold, from '{project}'\n"
+            "error: `false` exited with 1\n"
+            "hint: name what it reads and git does not hold with --copy PATH; "
+            "--keep leaves the work tree to look at\n",
+            1,
+        ),
+        (
+            ["iris@1.0.0", "--code", "nowhere", "--", "true"],
+            "error: there is no folder 'nowhere'\nhint: leave --code out, or mend it\n",
+            1,
+        ),
+        (
+            ["churn@1.0.0", "--", "true"],
+            "error: churn 1.0.0 records no training repository\n"
+            "hint: train in a git repository, and register from there\n",
+            1,
+        ),
+        (
+            ["iris@1.0.0", "--", "python", "--no-such-option-of-ours"],
+            None,
+            1,
+        ),
+    ],
+)
+def test_what_is_refused(here, project, args, stderr, code):
+    found = here("reproduce", *args)
+
+    assert (found.stdout, found.code) == ("", code)
+    if stderr is not None:
+        assert found.stderr == stderr.format(project=project)
+
+
+def test_keep_diff_is_for_a_training_repository(here, project):
+    assert here("register", "iris", "iris.joblib", "--no-code", "--keep-diff").code == 2
+    (project / "train.py").write_text(TRAIN + "# changed\n")
+
+    assert here("register", "iris", "iris.joblib", "--keep-diff").code == 0
+    assert here("cat", "iris@latest:code.diff").stdout.endswith("+# changed\n")
+    assert "with uncommitted changes" in here("show", "iris@latest").stdout

@@ -1,0 +1,306 @@
+"""The patch of what is not committed rebuilds the work tree, and follows nobody's settings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore.errors import GitFailed, InvalidInput
+from gitmodelstore.lineage.code import Look
+from gitmodelstore.plumbing import linked
+from gitmodelstore.values.digest import Digest
+
+BINARY = b"".join(sha256(bytes([number])).digest() for number in range(100))
+ALLOW = ("-c", "protocol.file.allow=always")
+
+
+def git(folder: Path, *args: str) -> str:
+    done = subprocess.run(["git", *args], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def files_of(folder: Path) -> dict[str, tuple[str, bytes]]:
+    """Every file but git's own: whether it is a link, a program or plain, and its content."""
+    found = {}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if ".git" in name.split("/"):
+            continue
+        if path.is_symlink():
+            found[name] = ("link", os.fsencode(os.readlink(path)))
+        elif path.is_file():
+            found[name] = ("x" if os.access(path, os.X_OK) else "-", path.read_bytes())
+    return found
+
+
+def commit(folder: Path, files: dict[str, bytes], object_format: str = "sha1") -> Path:
+    folder.mkdir()
+    git(folder, "init", "-q", f"--object-format={object_format}")
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "first")
+    return folder
+
+
+def patch_of(folder: Path, script: Path | None = None) -> bytes:
+    with Look(folder, script) as look:
+        found = look.result()
+    assert found is not None
+    assert look.patch is not None
+    assert found.diff == Digest.of(look.patch)
+    return look.patch
+
+
+def rebuilt(repository: Path, patch: bytes, place: Path) -> dict[str, tuple[str, bytes]]:
+    """What the patch makes of the last commit, in a linked work tree that is gone afterwards."""
+
+    def known() -> list[str]:
+        tops = [repository, *(path.parent for path in repository.rglob("*/.git"))]
+        return [git(top, "worktree", "list") for top in tops]
+
+    before = known()
+    trees = linked.LinkedTrees()
+    try:
+        trees.add(repository, git(repository, "rev-parse", "HEAD").strip(), place)
+        linked.apply(patch, place)
+        return files_of(place)
+    finally:
+        trees.remove()
+        assert not place.exists()
+        assert known() == before
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    files = {
+        "train.py": b"print(1)\n",
+        "old name.py": b"x = 1\n" * 20,
+        "gone.py": b"x = 1\n",
+        "weights.bin": BINARY,
+        "tool": b"#!/bin/sh\n",
+        "no_end.txt": b"one\ntwo",
+        "trailing.py": b"x = 1   \n",
+        ".gitignore": b"ignored*\n",
+    }
+    return commit(tmp_path / "project", files)
+
+
+def change_everything(project: Path) -> None:
+    (project / "train.py").write_bytes(b"print(2)   \r\n\n\n")  # whitespace that git would mend
+    git(project, "mv", "old name.py", "new name.py")
+    (project / "gone.py").unlink()
+    (project / "weights.bin").write_bytes(BINARY[::-1] + b"\0")
+    (project / "tool").chmod(0o755)
+    (project / "no_end.txt").write_bytes(b"one\ntwo\nthree")
+    (project / "lib").mkdir()
+    (project / "lib" / "fresh.py").write_bytes(b"a = 1\nb = 2\n")
+    (project / "one line.py").write_bytes(b"a = 1")
+    (project / "empty.py").write_bytes(b"")
+    (project / 'é\n"\\.py').write_bytes("ä = 1\n".encode())
+    (project / "binary.py").write_bytes(b"\0" + BINARY)
+    (project / "crlf.ipynb").write_bytes(b"{\r\n}\r\n")
+    (project / "link.py").symlink_to("train.py")
+    (project / "run.py").write_bytes(b"#!/usr/bin/env python\n")
+    (project / "run.py").chmod(0o755)
+    (project / "ignored.py").write_bytes(b"print('the entry point')\n")
+    (project / "staged.csv").write_bytes(b"1,2\n")
+    git(project, "add", "staged.csv")
+
+
+def test_a_dirty_tree_is_rebuilt_file_by_file(project, tmp_path):
+    change_everything(project)
+    expected = files_of(project)
+
+    patch = patch_of(project, project / "ignored.py")
+
+    assert rebuilt(project, patch, tmp_path / "again") == expected
+
+
+def test_the_patch_is_what_git_itself_would_write_of_new_files(project):
+    git(project, "rm", "-q", "--cached", "gone.py")
+    names = ["a.py", "b c.py", "dir/d.py", "é.py", "no_end.py", "empty.py", "run.py"]
+    (project / "dir").mkdir()
+    for name in names:
+        (project / name).write_text("" if name == "empty.py" else f"x = '{name}'\ny = 2\n")
+    (project / "no_end.py").write_text("x = 1")
+    (project / "run.py").chmod(0o755)
+    git(project, "checkout", "-q", "HEAD", "gone.py")
+
+    ours = patch_of(project)
+
+    git(project, "add", "-A")
+    theirs = subprocess.run(
+        ["git", "diff", "--cached", "--binary", "--full-index"],
+        cwd=project,
+        check=True,
+        capture_output=True,
+    ).stdout
+    assert ours == theirs
+
+
+def test_a_file_that_was_taken_from_the_index_alone_is_rebuilt(project, tmp_path):
+    git(project, "rm", "-q", "--cached", "train.py")
+    (project / "train.py").write_text("print(3)\n")
+    expected = files_of(project)
+
+    assert rebuilt(project, patch_of(project), tmp_path / "again") == expected
+
+
+def test_a_merge_that_is_not_finished_is_rebuilt_as_it_lies_there(project, tmp_path):
+    git(project, "checkout", "-qb", "other")
+    (project / "train.py").write_text("print('other')\n")
+    git(project, "commit", "-qam", "other")
+    git(project, "checkout", "-q", "trunk")
+    (project / "train.py").write_text("print('ours')\n")
+    git(project, "commit", "-qam", "ours")
+    subprocess.run(["git", "merge", "-q", "other"], cwd=project, capture_output=True, check=False)
+    assert "<<<<<<<" in (project / "train.py").read_text()
+    expected = files_of(project)
+
+    assert rebuilt(project, patch_of(project), tmp_path / "again") == expected
+
+
+def test_settings_of_git_change_neither_the_patch_nor_what_it_rebuilds(project, tmp_path, isolated):
+    change_everything(project)
+    script = project / "ignored.py"
+    expected, before = files_of(project), patch_of(project, script)
+    with (isolated / ".gitconfig").open("a") as file:
+        file.write(
+            "[core]\n\tquotePath = false\n\tcompression = 9\n\tlooseCompression = 9\n"
+            "[diff]\n\tsuppressBlankEmpty = true\n\trelative = true\n\trenames = copies\n"
+            "\tmnemonicPrefix = true\n\tsubmodule = log\n"
+            "[apply]\n\twhitespace = fix\n\tignoreWhitespace = change\n"
+        )
+
+    assert patch_of(project, script) == before
+    assert rebuilt(project, before, tmp_path / "again") == expected
+
+
+def test_a_repository_with_sha256_ids_is_rebuilt(tmp_path):
+    project = commit(tmp_path / "project", {"train.py": b"print(1)\n"}, "sha256")
+    (project / "binary.py").write_bytes(b"\0" + BINARY)
+    (project / "train.py").write_bytes(b"print(2)\n")
+    expected = files_of(project)
+
+    assert rebuilt(project, patch_of(project), tmp_path / "again") == expected
+
+
+class TestSubmodules:
+    @pytest.fixture
+    def whole(self, project, tmp_path) -> Path:
+        """The project with the submodule `lib`, which has one of its own, `lib/deep`."""
+        deep = commit(tmp_path / "deep", {"deep.py": b"z = 1\n"})
+        library = commit(tmp_path / "library", {"lib.py": b"y = 1\n", "old.py": b"x\n"})
+        git(library, *ALLOW, "submodule", "--quiet", "add", str(deep), "deep")
+        git(library, "commit", "-qm", "deep")
+        git(project, *ALLOW, "submodule", "--quiet", "add", str(library), "lib")
+        git(project, *ALLOW, "submodule", "--quiet", "update", "--init", "--recursive")
+        git(project, "commit", "-qm", "submodule")
+        return project
+
+    def test_what_changed_in_them_is_rebuilt(self, whole, tmp_path):
+        (whole / "lib" / "lib.py").write_bytes(b"y = 2\n")
+        (whole / "lib" / "old.py").unlink()
+        (whole / "lib" / "fresh.py").write_bytes(b"w = 1\n")
+        (whole / "lib" / "deep" / "deep.py").write_bytes(b"\0" + BINARY)
+        (whole / "train.py").write_bytes(b"print(2)\n")
+        expected = files_of(whole)
+
+        assert rebuilt(whole, patch_of(whole), tmp_path / "again") == expected
+
+    def test_another_commit_of_one_is_rebuilt(self, whole, tmp_path):
+        (whole / "lib" / "lib.py").write_bytes(b"y = 3\n")
+        git(whole / "lib", "commit", "-qam", "moved")
+        (whole / "lib" / "lib.py").write_bytes(b"y = 4\n")
+        expected = files_of(whole)
+
+        assert rebuilt(whole, patch_of(whole), tmp_path / "again") == expected
+
+    def test_one_that_was_added_renamed_or_taken_away_is_rebuilt(self, whole, tmp_path):
+        more = commit(tmp_path / "more", {"more.py": b"v = 1\n"})
+        git(whole, *ALLOW, "submodule", "--quiet", "add", str(more), "more")
+        added = files_of(whole)
+        assert rebuilt(whole, patch_of(whole), tmp_path / "added") == added
+
+        git(whole, "commit", "-qm", "more")
+        git(whole, "mv", "more", "less")
+        (whole / "less" / "more.py").write_bytes(b"v = 2\n")
+        renamed = files_of(whole)
+        assert rebuilt(whole, patch_of(whole), tmp_path / "renamed") == renamed
+
+        git(whole, "commit", "-qam", "less")
+        git(whole, "rm", "-q", "-f", "less", "lib")
+        taken = files_of(whole)
+        assert rebuilt(whole, patch_of(whole), tmp_path / "taken") == taken
+
+    def test_one_that_lacks_the_recorded_commit_is_known_to_be_another(self, whole, tmp_path):
+        git(tmp_path / "library", "commit", "-qm", "later", "--allow-empty")
+        shutil.rmtree(whole / "lib")
+        url = (tmp_path / "library").as_uri()
+        git(whole, "clone", "-q", "--depth=1", url, "lib")
+        later = git(whole / "lib", "rev-parse", "HEAD").strip()
+
+        patch = patch_of(whole)
+
+        assert f"+Subproject commit {later}\n".encode() in patch
+        (whole / "lib" / "lib.py").write_bytes(b"y = 9\n")
+        assert patch_of(whole) != patch
+
+    def test_outputs_in_one_are_no_changes(self, whole):
+        (whole / "lib" / "model.joblib").write_bytes(b"x")
+
+        with Look(whole, None) as look:
+            found = look.result()
+
+        assert (found.dirty, found.diff, look.patch) == (False, None, None)
+
+    def test_one_that_is_not_checked_out_is_named(self, whole, tmp_path):
+        git(whole, "submodule", "--quiet", "deinit", "--force", "lib")
+        trees = linked.LinkedTrees()
+        try:
+            trees.add(whole, git(whole, "rev-parse", "HEAD").strip(), tmp_path / "again")
+            assert trees.lacking == ["lib"]
+        finally:
+            trees.remove()
+
+
+def test_a_patch_that_does_not_fit_says_so(project, tmp_path):
+    (project / "train.py").write_bytes(b"print(2)\n")
+    patch = patch_of(project)
+
+    with pytest.raises(GitFailed) as caught:
+        linked.apply(patch, project)
+
+    assert str(caught.value) == "`git apply` failed: error: patch failed: train.py:1"
+
+
+def test_a_link_is_kept_as_one_and_what_is_no_file_is_passed_over(project):
+    (project / "loop.py").symlink_to("nowhere")
+    os.mkfifo(project / "pipe.py")
+
+    patch = patch_of(project)
+
+    assert b"new file mode 120000" in patch
+    assert b"pipe.py" not in patch
+
+
+def test_a_source_that_cannot_be_read_says_what_to_do(project):
+    (project / "secret.py").write_bytes(b"x")
+
+    with Look(project, None) as look:
+        look._asked[0]._process.wait()  # git has seen it
+        (project / "secret.py").unlink()
+        with pytest.raises(InvalidInput) as caught:
+            look.result()
+
+    assert str(caught.value) == (
+        f"cannot read the untracked source '{project / 'secret.py'}': no such file or directory"
+    )
+    assert caught.value.hint == "commit it, or name it in .gitignore if it took no part"
