@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from gitmodelstore.shortcuts import load_model, register_model, version_of
     from gitmodelstore.store import Store
+    from gitmodelstore.values.annotations import Annotation
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Annotation",
     "Approval",
     "EnvironmentWarning",
     "Event",
@@ -56,6 +58,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Annotation": "values.annotations",
     "Approval": "checks.approvals",
     "EnvironmentWarning": "errors",
     "GateNotPassed": "errors",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.sync import Synced
     from gitmodelstore.operations.verify import Verification
     from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.values.annotations import Annotation
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
@@ -570,6 +571,42 @@ class Store:
         snapshot = self._snapshot()
         found = approvals(snapshot, self._resolve(snapshot, ref))
         return tuple(one for one in found if one.signed.signature is not None)
+
+    def annotate(
+        self,
+        ref: str | ModelVersion,
+        values: Mapping[str, Any],
+        *,
+        reason: str | None = None,
+        sign: bool | None = None,
+    ) -> Event | None:
+        """Say something of a version after it was registered, in a commit that changes no file.
+
+        Args:
+            ref: which version.
+            values: key to a number, true, false or a text of one line, as
+                {"validation_auc": 0.83, "approval": "A-17"}; None takes a key back.
+            reason: why.
+            sign: as for `register`.
+
+        Returns:
+            What was recorded; None where all of it was said already.
+
+        Raises:
+            InvalidInput: a key or value that cannot be annotated, or a key is taken back that
+                the version does not have; nothing was written.
+            VersionNotFound, ModelNotFound: `ref` names nothing.
+        """
+        from gitmodelstore.operations.annotate import annotate
+
+        return annotate(self._repository, self._writer(sign), ref, values, reason=reason)
+
+    def annotations(self, ref: str | ModelVersion) -> dict[str, Annotation]:
+        """Return what is annotated of a version by key: of each the latest, unless taken back."""
+        from gitmodelstore.operations.annotations import annotated
+
+        snapshot = self._snapshot()
+        return annotated(snapshot, self._resolve(snapshot, ref))
 
     def archive(
         self,

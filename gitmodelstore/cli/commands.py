@@ -81,6 +81,13 @@ COMMANDS = (
         'gms approve churn@1.2.0 production --reason "reviewed"',
         everyday=False,
     ),
+    Entry(
+        "annotate",
+        LIFECYCLE,
+        "say something of a version afterwards",
+        'gms annotate churn@1.2.0 validation_auc=0.83 --reason "June is in"',
+        everyday=False,
+    ),
     Entry("archive", LIFECYCLE, "retire a version", "gms archive churn@1.0.0", everyday=False),
     Entry(
         "withdraw",
@@ -158,7 +165,10 @@ BY_NAME = {name: entry for entry in COMMANDS for name in (entry.name, entry.alia
 # What other tools call it; a word that could mean two commands lists both.
 ELSEWHERE = {
     "add": ("register",),
-    "annotate": ("register",),
+    "comment": ("annotate",),
+    "note": ("annotate",),
+    "notes": ("annotate",),
+    "set-tag": ("annotate",),
     "create": ("register", "init"),
     "import": ("register",),
     "new": ("register", "init"),

@@ -158,4 +158,4 @@ class Signatures:
         return self._moves[key]
 
     def _events(self) -> Iterator[Event]:
-        return (event for event in self._log if event.kind != APPROVED)
+        return (event for event in self._log if event.is_move)
