@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         SignatureError,
         StoreError,
     )
+    from gitmodelstore.operations.bisect import Bisection, Trial
     from gitmodelstore.shortcuts import load_model, register_model, version_of
     from gitmodelstore.store import Store
     from gitmodelstore.values.annotations import Annotation
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Annotation",
     "Approval",
+    "Bisection",
     "EnvironmentWarning",
     "Event",
     "GateNotPassed",
@@ -51,6 +53,7 @@ __all__ = [
     "SignatureError",
     "Store",
     "StoreError",
+    "Trial",
     "Version",
     "load_model",
     "register_model",
@@ -60,6 +63,7 @@ __all__ = [
 _HOMES = {
     "Annotation": "values.annotations",
     "Approval": "checks.approvals",
+    "Bisection": "operations.bisect",
     "EnvironmentWarning": "errors",
     "GateNotPassed": "errors",
     "IntegrityError": "errors",
@@ -73,6 +77,7 @@ _HOMES = {
     "ModelVersion": "values.model_version",
     "Store": "store",
     "StoreError": "errors",
+    "Trial": "operations.bisect",
     "Version": "values.version",
     "load_model": "shortcuts",
     "register_model": "shortcuts",

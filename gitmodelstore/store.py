@@ -21,6 +21,7 @@ from gitmodelstore.values.moment import as_moment
 if TYPE_CHECKING:
     from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.checks.fault import Fault
+    from gitmodelstore.operations.bisect import Bisection, Trial
     from gitmodelstore.operations.examine import Diagnosis
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.operations.lock import Locked
@@ -720,6 +721,41 @@ class Store:
 
             signed = Signatures(snapshot)
         return verify(snapshot, ref, Asked(replay, test, target, self._reader(), signed))
+
+    def bisect(
+        self,
+        model: str,
+        good: str | Version | ModelVersion,
+        bad: str | Version | ModelVersion,
+        test: Callable[[ModelVersion], bool | None],
+        *,
+        check: bool = True,
+        seen: Callable[[Trial], None] | None = None,
+    ) -> Bisection:
+        """Find the first bad version of a model, testing as few as possible of those between.
+
+            store.bisect("churn", "1.0.0", "1.4.0", lambda v: store.load(v).score(X, y) > 0.9)
+
+        Withdrawn versions are tested too. One that is damaged or cannot be loaded is skipped.
+
+        Args:
+            model: its name.
+            good, bad: versions, the good one below the bad one.
+            test: returns whether a version is good; None where that cannot be said.
+            check: whether to test first that the two are what they are named.
+            seen: is told of each trial as it is made; None for nobody.
+
+        Raises:
+            BisectionError: the good one is not below the bad one, or not good, or the bad one
+                not bad.
+            InvalidInput: the test answers neither True, False nor None.
+            ModelNotFound, VersionNotFound, InvalidReference: one of the names names nothing.
+        """
+        from gitmodelstore.operations.bisect import bisect
+
+        return bisect(
+            self._snapshot(), model, good, bad, test, check=check, notify=self._notify, seen=seen
+        )
 
     def export(self, ref: str | ModelVersion, *, provenance: bool = True) -> dict[str, Any]:
         """Return what other tools can read of a version.

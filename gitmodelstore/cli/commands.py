@@ -122,6 +122,13 @@ COMMANDS = (
         everyday=False,
     ),
     Entry(
+        "bisect",
+        TRUST,
+        "which version was the first bad one",
+        "gms bisect churn --good 1.0.0 --bad 1.4.0 -- python check.py {}",
+        everyday=False,
+    ),
+    Entry(
         "validate",
         TRUST,
         "whether the store, or a proposal to it, is sound",
