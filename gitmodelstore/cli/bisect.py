@@ -96,7 +96,7 @@ class _Runner:
             BisectionError: it exited with a code that ends the search.
             InvalidInput: it cannot be started.
         """
-        with TemporaryDirectory(prefix="gms-bisect-", ignore_cleanup_errors=True) as place:
+        with TemporaryDirectory(prefix="gms-bisect-") as place:
             folder = self._store.download(
                 version, Path(place) / f"{version.model}-{version.version}"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gitmodelstore.errors import (
     BisectionError,
@@ -124,6 +125,8 @@ def _line(snapshot: Snapshot, good: ModelVersion, bad: ModelVersion) -> list[Mod
 
 def _question(line: Sequence[ModelVersion]) -> str:
     between = line[1:-1]
+    if not between:
+        return f"there is no version between {line[0]} and {line[-1].version}"
     count = f"{len(between)} version{'' if len(between) == 1 else 's'}"
     said = f"{count} between {line[0]} and {line[-1].version}"
     withdrawn = [str(version.version) for version in between if version.status == WITHDRAWN]
@@ -151,12 +154,10 @@ def _narrow(line: Sequence[ModelVersion], judge: Callable[[ModelVersion], str]) 
 
 def _trial(test: Test, version: ModelVersion) -> Trial:
     try:
-        answer = test(version)
+        answer: Any = test(version)
     except _UNTESTABLE as error:
         return Trial(version, SKIPPED, str(error))
-    plain = (
-        answer.item() if hasattr(answer, "item") else answer
-    )  # numpy's truth is none of Python's
+    plain = answer.item() if hasattr(answer, "item") else answer  # numpy's truth is not Python's
     if plain is None:
         return Trial(version, SKIPPED)
     if not isinstance(plain, bool):
