@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         SignatureError,
         StoreError,
     )
+    from gitmodelstore.operations.audit import Audit
     from gitmodelstore.operations.bisect import Bisection, Trial
     from gitmodelstore.shortcuts import load_model, register_model, version_of
     from gitmodelstore.store import Store
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Annotation",
     "Approval",
+    "Audit",
     "Bisection",
     "EnvironmentWarning",
     "Event",
@@ -63,6 +65,7 @@ __all__ = [
 _HOMES = {
     "Annotation": "values.annotations",
     "Approval": "checks.approvals",
+    "Audit": "operations.audit",
     "Bisection": "operations.bisect",
     "EnvironmentWarning": "errors",
     "GateNotPassed": "errors",

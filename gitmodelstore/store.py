@@ -16,11 +16,12 @@ from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.moment import as_moment
+from gitmodelstore.values.moment import as_moment, parse_since
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.checks.fault import Fault
+    from gitmodelstore.operations.audit import Audit
     from gitmodelstore.operations.bisect import Bisection, Trial
     from gitmodelstore.operations.examine import Diagnosis
     from gitmodelstore.operations.listing import Listed
@@ -755,6 +756,47 @@ class Store:
 
         return bisect(
             self._snapshot(), model, good, bad, test, check=check, notify=self._notify, seen=seen
+        )
+
+    def audit(
+        self,
+        model: str,
+        *,
+        since: str | date | None = None,
+        to: str | Path | None = None,
+        artifacts: bool = False,
+        force: bool = False,
+    ) -> Audit:
+        """Write what happened to a model into a zip, for somebody who has no tool.
+
+        Events, approvals, overrides and annotations, who signed what, the policy in force at
+        each, manifests and cards, and a SHA-256 of every file. What cannot be read is named
+        in it and in what is returned. The same commit of the store, arguments and list of
+        allowed signers give the same bytes.
+
+        Args:
+            model: its name.
+            since: leave out the events before this moment: text, a date or a datetime; a day
+                means its beginning, a time without a zone is UTC.
+            to: the zip; None for `<model>-audit.zip` in the working directory.
+            artifacts: whether to add pipelines and the other files of the versions.
+            force: whether to write over a file of that name.
+
+        Raises:
+            ModelNotFound: there is no such model.
+            InvalidReference: `since` is no date.
+            CannotWrite: the file exists, or cannot be written; nothing is left.
+        """
+        from gitmodelstore.operations.audit import audit
+
+        text = since.isoformat() if isinstance(since, date) else since
+        return audit(
+            self._snapshot(),
+            model,
+            Path(to or f"{model}-audit.zip"),
+            since=None if text is None else parse_since(text),
+            artifacts=artifacts,
+            replace=force,
         )
 
     def export(self, ref: str | ModelVersion, *, provenance: bool = True) -> dict[str, Any]:

@@ -129,6 +129,13 @@ COMMANDS = (
         everyday=False,
     ),
     Entry(
+        "audit",
+        TRUST,
+        "a model's history, for someone who has no tool",
+        "gms audit churn --since 2026-01-01 -o churn.zip",
+        everyday=False,
+    ),
+    Entry(
         "validate",
         TRUST,
         "whether the store, or a proposal to it, is sound",
@@ -193,7 +200,7 @@ ELSEWHERE = {
     "switch": ("promote", "rollback"),
     "tag": ("promote",),
     "transition": ("promote",),
-    "audit": ("log",),
+    "report": ("audit",),
     "events": ("log",),
     "history": ("log",),
     "reflog": ("log",),
