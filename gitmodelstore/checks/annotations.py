@@ -32,6 +32,7 @@ class Annotations:
     def __init__(self, objects: Objects, tip: str) -> None:
         self._objects = objects
         self._tip = tip
+        self._held: dict[tuple[str, str, Version], bool] = {}  # by the blob of a registry.json
 
     def of(
         self, model: str, version: Version, *, since: str | None = None
@@ -67,9 +68,12 @@ class Annotations:
             entry = self._objects.entries(held.tree).get(REGISTRY)
             if entry is None:
                 return False
+            asked = entry.oid, model, version
             try:
-                data = self._objects.content(entry.oid, REGISTRY)
-                return names_version(data, model, version)
+                if asked not in self._held:
+                    data = self._objects.content(entry.oid, REGISTRY)
+                    self._held[asked] = names_version(data, model, version)
+                return self._held[asked]
             except FormatError:
                 continue
         return False

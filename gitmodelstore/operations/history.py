@@ -24,20 +24,25 @@ NOTHING = EMPTY.render()  # what a commit without a registry.json counts as
 def log(snapshot: Snapshot, model: str | None = None) -> Iterator[Event]:
     """Yield the events of the store, or of one model, approvals and annotations too, newest first.
 
-    Within a commit: annotations, then moves by model, highest version first.
+    Within a commit: by model, highest version first; where it also annotates, moves before
+    that and registrations behind it.
     """
     line = Annotations(snapshot.repository, snapshot.commit.oid)
     for commit, all_changes in _steps(snapshot):
-        yield from annotation_events(line, commit, model)
         changes = [change for change in all_changes if model in (None, change.model)]
-        if not all_changes:
-            approval = approval_event(snapshot.repository, commit)
-            if approval is not None and model in (None, approval.model):
-                yield approval
-        elif changes:
-            yield from events_of(
-                changes, commit.message, commit=commit.oid, when=commit.when, who=commit.author
-            )
+        moves = events_of(
+            changes, commit.message, commit=commit.oid, when=commit.when, who=commit.author
+        )
+        approval = None if all_changes else approval_event(snapshot.repository, commit)
+        noted = tuple(annotation_events(line, commit, model))
+        if approval is not None and model in (None, approval.model):
+            yield approval
+        if noted:
+            yield from (event for event in moves if event.before is not None)
+            yield from noted
+            yield from (event for event in moves if event.before is None)
+        else:
+            yield from moves
 
 
 def holders(snapshot: Snapshot, model: str, status: str) -> Iterator[tuple[Version, Commit]]:
@@ -79,9 +84,12 @@ def _steps(snapshot: Snapshot) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
     """
     repository = snapshot.repository
     later: tuple[Commit, bytes] | None = None  # the commit whose change is still to be told
+    read: tuple[str, bytes] = "", b""  # the last blob: many a commit leaves the registry as it was
     for commit in repository.first_parents(snapshot.commit.oid):
         entry = repository.entry(commit.tree, REGISTRY)
-        data = bytes(repository.read(entry.oid, REGISTRY)) if entry else NOTHING
+        if entry is not None and entry.oid != read[0]:
+            read = entry.oid, bytes(repository.read(entry.oid, REGISTRY))
+        data = read[1] if entry else NOTHING
         if later is None:
             later = (commit, data)
             continue
