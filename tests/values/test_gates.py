@@ -252,7 +252,7 @@ class TestGate:
                 'require = ["intended_use"]',
                 "require[0]: 'intended_use' is not a field of a manifest",
                 "one of data, features, target, metrics, baseline, code, card, message, sample, "
-                "custom",
+                "custom, annotations",
             ),
             (
                 'require = ["metric.auc"]',
