@@ -271,6 +271,23 @@ class TestGate:
                 "did you mean 'card.intended_use'?",
             ),
             (
+                'require = ["annotations.Ticket"]',
+                "require[0]: expected a key such as 'annotations.approval', found "
+                "'annotations.Ticket'",
+                None,
+            ),
+            (
+                'metrics = ["annotations.Auc > 1"]',
+                "metrics[0]: column 1: expected 'annotations.' and the key of an annotation, "
+                "found 'annotations.Auc > 1'",
+                None,
+            ),
+            (
+                'metrics = ["annotations.auc >= current - 0.1"]',
+                "metrics[0]: an annotation is not compared with that of another version",
+                "compare it with a number",
+            ),
+            (
                 'require = ["sample.rows"]',
                 "require[0]: nothing stands below 'sample', found 'sample.rows'",
                 None,
