@@ -63,20 +63,18 @@ class Annotations:
                 yield from ((maker, said) for said in read_annotations(maker.message))
 
     def has(self, commit: Commit, model: str, version: Version) -> bool:
-        """Whether the registry of a commit has a version; of one that is none, the last before."""
-        for held in first_parents(self._objects, commit.oid):
-            entry = self._objects.entries(held.tree).get(REGISTRY)
-            if entry is None:
-                return False
-            asked = entry.oid, model, version
+        """Whether the registry of a commit has a version; one that cannot be read has none."""
+        entry = self._objects.entries(commit.tree).get(REGISTRY)
+        if entry is None:
+            return False
+        asked = entry.oid, model, version
+        if asked not in self._held:
             try:
-                if asked not in self._held:
-                    data = self._objects.content(entry.oid, REGISTRY)
-                    self._held[asked] = names_version(data, model, version)
-                return self._held[asked]
+                data = self._objects.content(entry.oid, REGISTRY)
+                self._held[asked] = names_version(data, model, version)
             except FormatError:
-                continue
-        return False
+                self._held[asked] = False
+        return self._held[asked]
 
     def _brought_by(self, commit: Commit) -> Iterator[Commit]:
         """Yield the commits that a merge brings to the line, then the commit itself."""
