@@ -232,20 +232,22 @@ class _Gathering:
         try:
             version = self.snapshot.version(self.model, number)
         except StoreError as error:
-            self._fault(f"{self.model} {number}: {error}")
+            what = f"{self.model} {number}: {error}"
+            self._fault(what)
             status = self.snapshot.registry.status(self.model, number)
-            self.versions.append({"version": str(number), "status": status, "fault": str(error)})
+            self.versions.append({"version": str(number), "status": status, "faults": [what]})
             return
-        fault = pipeline = None
+        known = len(self.faults)
+        pipeline, is_sound = None, True
         try:
             entry = self.snapshot.manifest(version).artifact(PIPELINE)
             pipeline = entry.sha256 if entry else None
         except StoreError as error:
-            fault = str(error)
-            self._fault(f"{version}: {fault}")
+            is_sound = False
+            self._fault(f"{version}: {error}")
         digests: dict[str, str] = {}
         for name in self._names(version, artifacts=artifacts):
-            data = self._read(version, name, is_sound=fault is None)
+            data = self._read(version, name, is_sound=is_sound)
             if data is not None:
                 digests[name] = hashlib.sha256(data).hexdigest()
                 yield f"versions/{number}/{name}", data
@@ -265,7 +267,7 @@ class _Gathering:
                     key: one.value for key, one in annotated(self.snapshot, version).items()
                 },
                 "signatures": self._signatures(version),
-                "fault": fault,
+                "faults": self.faults[known:],
             }
         )
 

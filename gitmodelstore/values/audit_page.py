@@ -179,8 +179,8 @@ def _what(event: Document) -> str:
 
 def _version(version: Document) -> tuple[str, ...]:
     number, status = version["version"], _text(version["status"] or "")
-    if version["fault"]:
-        status += f'<br><span class="bad">{_text(version["fault"])}</span>'
+    for fault in version["faults"]:
+        status += f'<br><span class="bad">{_text(fault)}</span>'
     if "files" not in version:
         return (_text(number), status, "", "", "", "", "")
     links = " ".join(_link(f"versions/{number}/{name}", name) for name in version["files"])
