@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from gitmodelstore.errors import StoreError, VersionNotFound
-from gitmodelstore.operations.annotations import annotated
 from gitmodelstore.operations.audit_signatures import SignatureResults
 from gitmodelstore.operations.history import log
 from gitmodelstore.operations.load import read_verified
@@ -22,7 +21,7 @@ from gitmodelstore.operations.resolve import check_model
 from gitmodelstore.operations.snapshot import Snapshot, registry_of
 from gitmodelstore.plumbing.archive import check_free, write_zip
 from gitmodelstore.values.audit_page import events_table, page
-from gitmodelstore.values.events import Event
+from gitmodelstore.values.events import Event, Scalar
 from gitmodelstore.values.json import dump
 from gitmodelstore.values.layout import CARD, MANIFEST, PIPELINE, REGISTRY, SETTINGS
 from gitmodelstore.values.model_version import ModelVersion
@@ -106,6 +105,7 @@ class _Gathering:
     Attributes:
         faults: what could not be read so far.
         policies: file name in the zip to the bytes of each modelstore.toml that was in force.
+        annotations: version to the latest value of each key; None where it was taken back.
     """
 
     snapshot: Snapshot
@@ -113,15 +113,15 @@ class _Gathering:
     since: datetime | None
     faults: list[str] = field(default_factory=list)
     policies: dict[str, bytes] = field(default_factory=dict)
+    annotations: dict[str, dict[str, Scalar | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.signatures = SignatureResults(self.snapshot)
-        told = [
-            event
-            for event in log(self.snapshot, self.model)
-            if self.since is None or event.when >= self.since
-        ]
-        told.reverse()
+        every = list(log(self.snapshot, self.model))
+        every.reverse()
+        for event in every:
+            self.annotations.setdefault(str(event.version), {}).update(event.annotations)
+        told = [event for event in every if self.since is None or event.when >= self.since]
         results = self.signatures.of_commits([event.commit for event in told])
         self.events = [self._event(event, results[event.commit]) for event in told]
         self.versions: list[dict[str, Any]] = []
@@ -264,7 +264,9 @@ class _Gathering:
                 "pipeline_sha256": pipeline,
                 "files": sorted(digests),
                 "annotations": {
-                    key: one.value for key, one in annotated(self.snapshot, version).items()
+                    key: value
+                    for key, value in sorted(self.annotations.get(str(number), {}).items())
+                    if value is not None
                 },
                 "signatures": self._signatures(version),
                 "faults": self.faults[known:],

@@ -24,20 +24,24 @@ class SignatureResults:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._repository = snapshot.repository
+        self._signatures: Signatures | None = None
         self.unverified: str | None = None
         try:
-            self._signatures: Signatures | None = Signatures(snapshot)
-            self._signatures.of_commits([snapshot.commit.oid])  # is ssh-keygen there?
+            self._signatures = Signatures(snapshot)
         except SignatureError as error:
-            self._signatures, self.unverified = None, str(error)
+            self.unverified = str(error)
 
     def of_commits(self, oids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Return what became of the signature of each commit, by its id."""
-        if self._signatures is None:
-            parts = {oid: commit_parts(self._repository.raw(oid)) for oid in oids}
-            return {oid: self._unverified(signed.signature) for oid, signed in parts.items()}
-        found = self._signatures.of_commits(oids)
-        return {oid: _document(outcome) for oid, outcome in found.items()}
+        wanted = list(oids)
+        if self._signatures is not None:
+            try:
+                found = self._signatures.of_commits(wanted)
+                return {oid: _document(outcome) for oid, outcome in found.items()}
+            except SignatureError as error:  # ssh-keygen is not installed
+                self._signatures, self.unverified = None, str(error)
+        parts = {oid: commit_parts(self._repository.raw(oid)) for oid in wanted}
+        return {oid: self._unverified(signed.signature) for oid, signed in parts.items()}
 
     def of_version(self, version: ModelVersion) -> list[dict[str, Any]]:
         """Return the signatures of a version: tag, registration, last move, approvals.

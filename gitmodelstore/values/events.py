@@ -40,10 +40,11 @@ class Event:
     Attributes:
         kind: one of KINDS, or APPROVED, or ANNOTATED.
         model, version: which version.
-        before: its status until then; None when it was registered.
-        after: its status from then on; None when it was removed by hand.
-        commit: the commit that made it so.
-        when: the committer's date of that commit, UTC.
+        before: its status until then; None when it was registered, and of an annotation.
+        after: its status from then on; None when it was removed by hand, and of an annotation.
+        commit: the commit that made it so; of an annotation the one that says it, which a
+            merge may have brought.
+        when: the committer's date of that commit, UTC; of what a merge brought that of the merge.
         who: the author of that commit, as "Name <email>".
         why: the reason given; None without one.
         replay: what asking its sample again gave then: "identical", "within tolerance" or

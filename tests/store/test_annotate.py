@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
@@ -228,6 +229,39 @@ class TestRefused:
     def test_a_hidden_character_in_the_reason(self, tree):
         with pytest.raises(InvalidInput, match=r"^the reason holds the hidden character U\+202E$"):
             tree.annotate("churn@1.0.0", {"a": 1}, reason="a\u202eb")
+
+
+class TestMessageOfAVersion:
+    """Somebody else's folder brings one; it must not speak in the name of who registers it."""
+
+    WHAT = "the message holds the lines of an annotation, which would count as one"
+    HINT = "give another with -m TEXT, and annotate with `gms annotate`"
+
+    def test_of_a_pipeline(self, tree, fit):
+        before = look(tree.path)
+        with pytest.raises(InvalidInput) as caught:
+            tree.register(fit(C=9.0), "churn", message=f"Good.\n\n{text(a=1)}", code=None)
+
+        assert (str(caught.value), caught.value.hint) == (self.WHAT, self.HINT)
+        assert look(tree.path)[:2] == before[:2]
+
+    def test_of_a_folder(self, tree, tmp_path):
+        folder = tree.download("churn@1.1.0", tmp_path / "theirs")
+        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest["message"] = text(approval="A-17").strip()
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+
+        with pytest.raises(InvalidInput) as caught:
+            tree.register_folder(folder, "churn")
+
+        assert (str(caught.value), caught.value.hint) == (self.WHAT, self.HINT)
+        tree.register_folder(folder, "churn", message="theirs")
+        assert values(tree) == {}
+
+    def test_one_that_only_speaks_of_events_is_none(self, tree, fit):
+        tree.register(fit(C=9.0), "churn", message="Event: annotated\nby hand", code=None)
+
+        assert str(tree.version("churn@latest").version) == "1.2.0"
 
 
 class TestHistory:
