@@ -7,7 +7,8 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -67,8 +68,8 @@ def bisect(
             session.out(_line(trial))
             sys.stdout.flush()  # between what CMD prints
 
-    _end_properly()
-    found = store.bisect(name, good, bad, runner, check=not no_check, seen=seen)
+    with _ending_properly():
+        found = store.bisect(name, good, bad, runner, check=not no_check, seen=seen)
     if session.json:
         session.document(_document(store, found, runner.codes))
     else:
@@ -132,15 +133,20 @@ class _Runner:
         return done.returncode if done.returncode >= 0 else 128 - done.returncode
 
 
-def _end_properly() -> None:
+@contextmanager
+def _ending_properly() -> Iterator[None]:
     """Let what would end this process at once remove the folder that CMD was given."""
 
     def end(number: int, _: Any) -> None:
         raise SystemExit(128 + number)
 
-    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), end)
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # not on Windows
+    before = {name: signal.signal(getattr(signal, name), end) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
 
 
 def _line(trial: Trial) -> str:

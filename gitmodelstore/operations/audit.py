@@ -127,7 +127,7 @@ class _Gathering:
         self.versions: list[dict[str, Any]] = []
 
     def members(self, *, artifacts: bool) -> Iterator[Member]:
-        """Yield every file; what it depends on which can be read comes last."""
+        """Yield every file; those that say what could not be read come last."""
         for number in self.snapshot.registry.versions(self.model):
             yield from self._version(number, artifacts=artifacts)
         head = self._at(self.snapshot)
@@ -229,54 +229,57 @@ class _Gathering:
 
     def _version(self, number: Version, *, artifacts: bool) -> Iterator[Member]:
         """Yield the files of a version, and note what is to be said of it."""
+        known = len(self.faults)
+        said = self._noted(number)
+        self.versions.append(said)
         try:
             version = self.snapshot.version(self.model, number)
+            commit = self.snapshot.repository.commit(version.commit)
         except StoreError as error:
-            what = f"{self.model} {number}: {error}"
-            self._fault(what)
-            status = self.snapshot.registry.status(self.model, number)
-            self.versions.append({"version": str(number), "status": status, "faults": [what]})
+            self._fault(f"{self.model} {number}: {error}")
+            said["faults"] = self.faults[known:]
             return
-        known = len(self.faults)
-        pipeline, is_sound = None, True
+        said["registered_at"], said["who"] = format_moment(commit.when), commit.author
+        said["commit"], said["tag"] = version.commit, version.tag
+        is_sound = True
         try:
             entry = self.snapshot.manifest(version).artifact(PIPELINE)
-            pipeline = entry.sha256 if entry else None
+            said["pipeline_sha256"] = entry.sha256 if entry else None
         except StoreError as error:
             is_sound = False
             self._fault(f"{version}: {error}")
-        digests: dict[str, str] = {}
         for name in self._names(version, artifacts=artifacts):
             data = self._read(version, name, is_sound=is_sound)
             if data is not None:
-                digests[name] = hashlib.sha256(data).hexdigest()
+                said["files"].append(name)
+                if name == MANIFEST:
+                    said["manifest_sha256"] = hashlib.sha256(data).hexdigest()
                 yield f"versions/{number}/{name}", data
-        commit = self.snapshot.repository.commit(version.commit)
-        self.versions.append(
-            {
-                "version": str(number),
-                "status": version.status,
-                "registered_at": format_moment(commit.when),
-                "who": commit.author,
-                "commit": version.commit,
-                "tag": version.tag,
-                "manifest_sha256": digests.get(MANIFEST),
-                "pipeline_sha256": pipeline,
-                "files": sorted(digests),
-                "annotations": {
-                    key: value
-                    for key, value in sorted(self.annotations.get(str(number), {}).items())
-                    if value is not None
-                },
-                "signatures": self._signatures(version),
-                "faults": self.faults[known:],
-            }
-        )
+        said["signatures"] = self._signatures(version)
+        said["faults"] = self.faults[known:]
+
+    def _noted(self, number: Version) -> dict[str, Any]:
+        """Return what is known of a version before its commit is read."""
+        annotations = sorted(self.annotations.get(str(number), {}).items())
+        return {
+            "version": str(number),
+            "status": self.snapshot.registry.status(self.model, number),
+            "registered_at": None,
+            "who": None,
+            "commit": None,
+            "tag": None,
+            "manifest_sha256": None,
+            "pipeline_sha256": None,
+            "files": [],
+            "annotations": {key: value for key, value in annotations if value is not None},
+            "signatures": [],
+            "faults": [],
+        }
 
     def _names(self, version: ModelVersion, *, artifacts: bool) -> list[str]:
         if not artifacts:
-            return [MANIFEST, CARD]
-        return sorted({MANIFEST, CARD, *self.snapshot.files(version)})
+            return [CARD, MANIFEST]
+        return sorted({CARD, MANIFEST, *self.snapshot.files(version)})
 
     def _read(
         self, version: ModelVersion, name: str, *, is_sound: bool

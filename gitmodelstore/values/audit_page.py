@@ -181,8 +181,6 @@ def _version(version: Document) -> tuple[str, ...]:
     number, status = version["version"], _text(version["status"] or "")
     for fault in version["faults"]:
         status += f'<br><span class="bad">{_text(fault)}</span>'
-    if "files" not in version:
-        return (_text(number), status, "", "", "", "", "")
     links = " ".join(_link(f"versions/{number}/{name}", name) for name in version["files"])
     signatures = "<br>".join(
         f"{_text(one['kind'])}: {_signature(one)}" for one in version["signatures"]
@@ -190,8 +188,8 @@ def _version(version: Document) -> tuple[str, ...]:
     return (
         f"{_text(number)}<br>{links}",
         status,
-        version["registered_at"],
-        _text(version["who"]),
+        version["registered_at"] or "unknown",
+        _text(version["who"] or "unknown"),
         _text(_pairs(version["annotations"])),
         signatures,
         f"<code>{version['pipeline_sha256'] or 'unknown'}</code>",
