@@ -26,10 +26,13 @@ if TYPE_CHECKING:
         SignatureError,
         StoreError,
     )
+    from gitmodelstore.operations.audit import Audit
+    from gitmodelstore.operations.bisect import Bisection, Trial
     from gitmodelstore.operations.compare_environment import EnvironmentReport
     from gitmodelstore.operations.reproduced import Reproduction
     from gitmodelstore.shortcuts import load_model, register_model, version_of
     from gitmodelstore.store import Store
+    from gitmodelstore.values.annotations import Annotation
     from gitmodelstore.values.diff import Diff
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.manifest import Manifest
@@ -39,7 +42,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Annotation",
     "Approval",
+    "Audit",
+    "Bisection",
     "CannotReproduce",
     "Diff",
     "EnvironmentReport",
@@ -57,6 +63,7 @@ __all__ = [
     "SignatureError",
     "Store",
     "StoreError",
+    "Trial",
     "Version",
     "load_model",
     "register_model",
@@ -64,7 +71,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Annotation": "values.annotations",
     "Approval": "checks.approvals",
+    "Audit": "operations.audit",
+    "Bisection": "operations.bisect",
     "CannotReproduce": "errors",
     "EnvironmentReport": "operations.compare_environment",
     "EnvironmentWarning": "errors",
@@ -82,6 +92,7 @@ _HOMES = {
     "ModelVersion": "values.model_version",
     "Store": "store",
     "StoreError": "errors",
+    "Trial": "operations.bisect",
     "Version": "values.version",
     "load_model": "shortcuts",
     "register_model": "shortcuts",

@@ -126,6 +126,10 @@ class RollbackError(StoreError):
     """There is no version to go back to, or the one named cannot serve."""
 
 
+class BisectionError(StoreError):
+    """A search for the first bad version that cannot begin, or had to be given up."""
+
+
 class LocalChanges(StoreError):
     """Uncommitted work, or an operation of git in progress, is in the way."""
 

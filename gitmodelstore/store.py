@@ -17,12 +17,14 @@ from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.user import scratch_store
-from gitmodelstore.values.moment import as_moment
+from gitmodelstore.values.moment import as_moment, parse_since
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.checks.fault import Fault
     from gitmodelstore.lineage.files import Hashing, Progress
+    from gitmodelstore.operations.audit import Audit
+    from gitmodelstore.operations.bisect import Bisection, Trial
     from gitmodelstore.operations.compare_environment import EnvironmentReport
     from gitmodelstore.operations.examine import Diagnosis
     from gitmodelstore.operations.listing import Listed
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.verify import Verification
     from gitmodelstore.operations.verify_data import DataVerified
     from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.values.annotations import Annotation
     from gitmodelstore.values.diff import Diff
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.manifest import Manifest
@@ -649,6 +652,42 @@ class Store:
         found = approvals(snapshot, self._resolve(snapshot, ref))
         return tuple(one for one in found if one.signed.signature is not None)
 
+    def annotate(
+        self,
+        ref: str | ModelVersion,
+        values: Mapping[str, Any],
+        *,
+        reason: str | None = None,
+        sign: bool | None = None,
+    ) -> Event | None:
+        """Say something of a version after it was registered, in a commit that changes no file.
+
+        Args:
+            ref: which version.
+            values: key to a number, true, false or a text of one line, as
+                {"validation_auc": 0.83, "approval": "A-17"}; None takes a key back.
+            reason: why.
+            sign: as for `register`.
+
+        Returns:
+            What was recorded; None where all of it was said already.
+
+        Raises:
+            InvalidInput: a key or value that cannot be annotated, or a key is taken back that
+                the version does not have; nothing was written.
+            VersionNotFound, ModelNotFound: `ref` names nothing.
+        """
+        from gitmodelstore.operations.annotate import annotate
+
+        return annotate(self._repository, self._writer(sign), ref, values, reason=reason)
+
+    def annotations(self, ref: str | ModelVersion) -> dict[str, Annotation]:
+        """Return what is annotated of a version by key: of each the latest, unless taken back."""
+        from gitmodelstore.operations.annotations import annotated
+
+        snapshot = self._snapshot()
+        return annotated(snapshot, self._resolve(snapshot, ref))
+
     def archive(
         self,
         ref: str | ModelVersion,
@@ -852,6 +891,82 @@ class Store:
         )
         snapshot = self._snapshot()
         return reproduce(snapshot, self._resolve(snapshot, ref), again)
+
+    def bisect(
+        self,
+        model: str,
+        good: str | Version | ModelVersion,
+        bad: str | Version | ModelVersion,
+        test: Callable[[ModelVersion], bool | None],
+        *,
+        check: bool = True,
+        seen: Callable[[Trial], None] | None = None,
+    ) -> Bisection:
+        """Find the first bad version of a model, testing as few as possible of those between.
+
+            store.bisect("churn", "1.0.0", "1.4.0", lambda v: store.load(v).score(X, y) > 0.9)
+
+        Withdrawn versions are tested too. One that is damaged or cannot be loaded is skipped.
+
+        Args:
+            model: its name.
+            good, bad: versions, the good one below the bad one.
+            test: returns whether a version is good; None where that cannot be said.
+            check: whether to test first that the two are what they are named.
+            seen: is told of each trial as it is made; None for nobody.
+
+        Raises:
+            BisectionError: the good one is not below the bad one, or not good, or the bad one
+                not bad.
+            InvalidInput: the test answers neither True, False nor None.
+            ModelNotFound, VersionNotFound, InvalidReference: one of the names names nothing.
+        """
+        from gitmodelstore.operations.bisect import bisect
+
+        return bisect(
+            self._snapshot(), model, good, bad, test, check=check, notify=self._notify, seen=seen
+        )
+
+    def audit(
+        self,
+        model: str,
+        *,
+        since: str | date | None = None,
+        to: str | Path | None = None,
+        artifacts: bool = False,
+        force: bool = False,
+    ) -> Audit:
+        """Write what happened to a model into a zip, for somebody who has no tool.
+
+        Events, approvals, overrides and annotations, who signed what, the policy in force at
+        each, manifests and cards, and a SHA-256 of every file. What cannot be read is named
+        in it and in what is returned. The same commit of the store, arguments and list of
+        allowed signers give the same bytes.
+
+        Args:
+            model: its name.
+            since: leave out the events before this moment: text, a date or a datetime; a day
+                means its beginning, a time without a zone is UTC.
+            to: the zip; None for `<model>-audit.zip` in the working directory.
+            artifacts: whether to add pipelines and the other files of the versions.
+            force: whether to write over a file of that name.
+
+        Raises:
+            ModelNotFound: there is no such model.
+            InvalidReference: `since` is no date.
+            CannotWrite: the file exists, or cannot be written; nothing is left.
+        """
+        from gitmodelstore.operations.audit import audit
+
+        text = since.isoformat() if isinstance(since, date) else since
+        return audit(
+            self._snapshot(),
+            model,
+            Path(to or f"{model}-audit.zip"),
+            since=None if text is None else parse_since(text),
+            artifacts=artifacts,
+            replace=force,
+        )
 
     def export(self, ref: str | ModelVersion, *, provenance: bool = True) -> dict[str, Any]:
         """Return what other tools can read of a version.

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gitmodelstore.values.annotations import written
 from gitmodelstore.values.condition import Condition, exactly
+from gitmodelstore.values.events import Scalar
 from gitmodelstore.values.layout import SAMPLE
 from gitmodelstore.values.manifest import Card, Manifest
 from gitmodelstore.values.names import quoted
@@ -15,6 +17,7 @@ from gitmodelstore.values.sample import DIFFERENT, IDENTICAL, WITHIN
 
 _MISSING = "not recorded"
 _UNREADABLE = "unknown, since the manifest cannot be read"
+_NONE: Mapping[str, Scalar] = {}
 _SAME = f"{IDENTICAL} or {WITHIN}"
 _AGAIN = "register it again with"
 _MENDS = {
@@ -63,8 +66,9 @@ def judge_metric(
     candidate: Manifest | None,
     holder: Manifest | None,
     is_unreadable: bool = False,
+    annotations: Mapping[str, Scalar] = _NONE,
 ) -> Judged:
-    """Return whether a version's metric is within its bound.
+    """Return whether a version's metric, or an annotation of it, is within its bound.
 
     A bound on the present holder's number counts only where both numbers are of the same
     rows: the recorded test data are the same, or the version recorded the holder's number on
@@ -76,7 +80,10 @@ def judge_metric(
         candidate: manifest of the version; None where it cannot be read.
         holder: manifest of the present holder; None without one.
         is_unreadable: whether there is a holder, whose manifest cannot be read.
+        annotations: those of the version.
     """
+    if condition.key is not None:
+        return _judge_annotation(condition, condition.key, change, annotations)
     metric, asked = condition.metric, f"{condition.operator} {condition.right}"
     number = candidate.metrics.get(metric) if candidate else None
     value = _UNREADABLE if candidate is None else _MISSING if number is None else repr(number)
@@ -101,15 +108,26 @@ def judge_metric(
     return _failed(condition, value, asked, f"not comparable: {why}", mend)
 
 
-def judge_required(name: str, candidate: Manifest | None) -> Judged:
-    """Return whether a manifest has a field, by its dotted name.
+def judge_required(
+    name: str,
+    change: Change,
+    candidate: Manifest | None,
+    annotations: Mapping[str, Scalar] = _NONE,
+) -> Judged:
+    """Return whether a version has a field in its manifest, or an annotation, by its dotted name.
 
     Args:
         name: such as "data.train"; "code.clean" asks for a commit without changes.
+        change: what it is asked for.
         candidate: the manifest; None where it cannot be read.
+        annotations: those of the version.
     """
     bound = "clean" if name == "code.clean" else "recorded"
-    if candidate is None:
+    root, _, key = name.partition(".")
+    if root == "annotations":
+        passed = key in annotations if key else bool(annotations)
+        value = "recorded" if passed else "missing"
+    elif candidate is None:
         value, passed = _UNREADABLE, False
     elif name == "code.clean":
         value = _cleanness(candidate)
@@ -118,7 +136,10 @@ def judge_required(name: str, candidate: Manifest | None) -> Judged:
         passed = _has(candidate, name)
         value = "recorded" if passed else "missing"
     what = f"{name} is {value}" if passed else f"{name} is {value}, must be {bound}"
-    return Judged(f"require {name}", value, bound, passed, what, "" if passed else _mend(name))
+    mend = ""
+    if not passed:
+        mend = _annotate(change, key or "KEY") if root == "annotations" else _mend(name)
+    return Judged(f"require {name}", value, bound, passed, what, mend)
 
 
 def judge_replay(recorded: str | None, candidate: Manifest | None) -> Judged:
@@ -141,6 +162,21 @@ def judge_replay(recorded: str | None, candidate: Manifest | None) -> Judged:
         mend = f"see how with `gms verify {candidate.model}@{candidate.version} --replay`"
     what = f"replay is {value}, must be {_SAME}{why}"
     return Judged("replay", value, _SAME, False, what, mend)
+
+
+def _judge_annotation(
+    condition: Condition, key: str, change: Change, annotations: Mapping[str, Scalar]
+) -> Judged:
+    value, asked = annotations.get(key), f"{condition.operator} {condition.right}"
+    if value is None:
+        return _failed(condition, _MISSING, asked, "", _annotate(change, key))
+    if isinstance(value, (bool, str)):
+        return _failed(condition, written(value), asked, "a number", _annotate(change, key))
+    return _judge_number(condition, repr(value), value, None, "")
+
+
+def _annotate(change: Change, key: str) -> str:
+    return f"gms annotate {change.model}@{change.version} {key}=VALUE"
 
 
 def _judge_number(

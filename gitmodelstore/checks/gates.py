@@ -11,12 +11,13 @@ exclusive status does not ask for leave.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitmodelstore.checks.conditions import Judged, judge_metric, judge_replay, judge_required
 from gitmodelstore.checks.fault import Fault
-from gitmodelstore.values.events import NOTHING, Recorded
+from gitmodelstore.values.events import NOTHING, Recorded, Scalar
+from gitmodelstore.values.gates import Gate
 from gitmodelstore.values.json import join
 from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.manifest import Manifest
@@ -35,10 +36,12 @@ class Look:
         manifest: returns the manifest of a version; None where it cannot be read.
         held: returns whether a version had a status at some time until the first parent; it
             is not asked of a version that is new.
+        annotations: returns key to value of what is annotated of a version until then.
     """
 
     manifest: Callable[[str, Version], Manifest | None]
     held: Callable[[str, Version, str], bool]
+    annotations: Callable[[str, Version], Mapping[str, Scalar]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,9 @@ def judge_step(
             recorded(change),
             gives_way=gives_way(policy, change, changes),
             is_unreadable=bool(is_compared and holders and holder is None),
+            annotations=look.annotations(model, change.version)
+            if gate and not returned and _asks_annotations(gate)
+            else {},
             overrides=overrides,
         )
 
@@ -121,6 +127,7 @@ def judge(
     *,
     gives_way: bool = False,
     is_unreadable: bool = False,
+    annotations: Mapping[str, Scalar] | None = None,
     overrides: bool = True,
 ) -> Judgement:
     """Return what becomes of one change of one version's status.
@@ -135,8 +142,10 @@ def judge(
         recorded: what the commit records.
         gives_way: whether it makes room for another one, see `gives_way`.
         is_unreadable: whether there is a holder, whose manifest cannot be read.
+        annotations: key to value of those of the version; None for none.
         overrides: whether this repository's own configuration lets overrides count.
     """
+    noted = annotations or {}
     found: list[Judged] = []
     if _is_bound(policy, change) and not gives_way and not _is_free(change, returned):
         found.append(_judge_move(policy, change))
@@ -146,8 +155,8 @@ def judge(
     if not returned:
         found += [_judge_source(gate.sources, change)] if gate.sources else []
         for condition in gate.metrics:
-            found.append(judge_metric(condition, change, candidate, holder, is_unreadable))
-        found += [judge_required(name, candidate) for name in gate.require]
+            found.append(judge_metric(condition, change, candidate, holder, is_unreadable, noted))
+        found += [judge_required(name, change, candidate, noted) for name in gate.require]
     found += [judge_replay(recorded.replay, candidate)] if gate.replay else []
     if recorded.override is None or all(one.passed or not one.of_gate for one in found):
         return Judgement(change, tuple(found))
@@ -165,6 +174,7 @@ def gate_faults(
     *,
     gives_way: bool = False,
     is_unreadable: bool = False,
+    annotations: Mapping[str, Scalar] | None = None,
     overrides: bool = True,
     commit: str | None = None,
 ) -> list[Fault]:
@@ -181,6 +191,7 @@ def gate_faults(
         recorded,
         gives_way=gives_way,
         is_unreadable=is_unreadable,
+        annotations=annotations,
         overrides=overrides,
     )
     return list(faults_of(judgement, commit))
@@ -226,6 +237,12 @@ def _is_bound(policy: Policy, change: Change) -> bool:
     """Whether the table of moves has a say in a change."""
     is_new = change.before is None and change.after == REGISTERED
     return change.after is not None and not is_new and (change.before or REGISTERED) in policy.moves
+
+
+def _asks_annotations(gate: Gate) -> bool:
+    return any(one.key is not None for one in gate.metrics) or any(
+        name.partition(".")[0] == "annotations" for name in gate.require
+    )
 
 
 def _is_free(change: Change, returned: bool) -> bool:

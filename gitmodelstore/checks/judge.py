@@ -29,6 +29,7 @@ TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
     from gitmodelstore.checks.objects import Objects
     from gitmodelstore.checks.signed_steps import SignatureJudge, Verifier
+    from gitmodelstore.values.events import Scalar
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.manifest_rules import Outline
 
@@ -202,7 +203,7 @@ class _Trial:
             self._registry_before,
             changes,
             lambda change: recorded_of(self._messages, change),
-            Look(self._manifest_of, self._has_held),
+            Look(self._manifest_of, self._has_held, self._annotations_of),
             overrides=said.lower() not in FALSE,
         )
 
@@ -238,6 +239,14 @@ class _Trial:
         return bool(self._step.parents) and has_held(
             self._objects, self._step.parents[0], model, version, status
         )
+
+    def _annotations_of(self, model: str, version: Version) -> Mapping[str, Scalar]:
+        """Return what was annotated until the first parent, and what is in this very step."""
+        from gitmodelstore.checks.annotations import Annotations, values_of
+
+        line = self._step.parents[:1]
+        until = Annotations(self._objects, line[0]).of(model, version) if line else {}
+        return values_of(until, self._messages, model, version)
 
     @cached_property
     def policy(self) -> Policy:

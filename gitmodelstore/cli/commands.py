@@ -87,6 +87,13 @@ COMMANDS = (
         'gms approve churn@1.2.0 production --reason "reviewed"',
         everyday=False,
     ),
+    Entry(
+        "annotate",
+        LIFECYCLE,
+        "say something of a version afterwards",
+        'gms annotate churn@1.2.0 validation_auc=0.83 --reason "June is in"',
+        everyday=False,
+    ),
     Entry("archive", LIFECYCLE, "retire a version", "gms archive churn@1.0.0", everyday=False),
     Entry(
         "withdraw",
@@ -135,6 +142,20 @@ COMMANDS = (
         everyday=False,
     ),
     Entry(
+        "bisect",
+        TRUST,
+        "which version was the first bad one",
+        "gms bisect churn --good 1.0.0 --bad 1.4.0 -- python check.py {}",
+        everyday=False,
+    ),
+    Entry(
+        "audit",
+        TRUST,
+        "a model's history, for someone who has no tool",
+        "gms audit churn --since 2026-01-01 -o churn.zip",
+        everyday=False,
+    ),
+    Entry(
         "validate",
         TRUST,
         "whether the store, or a proposal to it, is sound",
@@ -178,7 +199,10 @@ BY_NAME = {name: entry for entry in COMMANDS for name in (entry.name, entry.alia
 # What other tools call it; a word that could mean two commands lists both.
 ELSEWHERE = {
     "add": ("register",),
-    "annotate": ("register",),
+    "comment": ("annotate",),
+    "note": ("annotate",),
+    "notes": ("annotate",),
+    "set-tag": ("annotate",),
     "create": ("register", "init"),
     "import": ("register",),
     "new": ("register", "init"),
@@ -196,7 +220,7 @@ ELSEWHERE = {
     "switch": ("promote", "rollback"),
     "tag": ("promote",),
     "transition": ("promote",),
-    "audit": ("log",),
+    "report": ("audit",),
     "events": ("log",),
     "history": ("log",),
     "reflog": ("log",),

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from gitmodelstore.values.moment import format_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.operations.listing import Listed
+    from gitmodelstore.values.annotations import Annotation
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
     from gitmodelstore.values.severity import Difference
@@ -30,6 +31,7 @@ def version_document(version: ModelVersion) -> dict[str, Any]:
 
 def event_document(event: Event) -> dict[str, Any]:
     approved = {"approved_for": event.approved_for} if event.approved_for else {}
+    noted = {"annotations": dict(event.annotations)} if event.annotations else {}
     return {
         "kind": event.kind,
         "model": event.model,
@@ -43,6 +45,7 @@ def event_document(event: Event) -> dict[str, Any]:
         "override": event.override,
         "commit": event.commit,
         **approved,
+        **noted,
     }
 
 
@@ -54,6 +57,19 @@ def approval_document(approval: Approval) -> dict[str, Any]:
         "who": approval.who,
         "why": approval.why,
         "commit": approval.commit,
+    }
+
+
+def annotations_document(annotations: Mapping[str, Annotation]) -> dict[str, Any]:
+    return {
+        key: {
+            "value": one.value,
+            "when": format_moment(one.when),
+            "who": one.who,
+            "why": one.why,
+            "commit": one.commit,
+        }
+        for key, one in annotations.items()
     }
 
 

@@ -12,6 +12,7 @@ from gitmodelstore.cli.documents import events_document
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import ABBREVIATED, day, moment, state, visible
 from gitmodelstore.cli.session import Session
+from gitmodelstore.values.events import as_typed
 
 if TYPE_CHECKING:
     from gitmodelstore.values.events import Event
@@ -65,6 +66,8 @@ def _move(event: Event, paint: Paint) -> str:
     """What happened, with the status that it led to and the one before."""
     if event.approved_for is not None:
         return paint.status(event.approved_for, f"{event.kind} for {event.approved_for}")
+    if event.annotations:
+        return f"{event.kind}: {visible(as_typed(event.annotations))}"
     said = event.kind.replace("-", " ")
     if event.after not in (None, event.kind):
         said += f" to {event.after}"

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.documents import approval_document, holding_document
+from gitmodelstore.cli.documents import (
+    annotations_document,
+    approval_document,
+    holding_document,
+)
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import StoreError
 
@@ -32,12 +36,15 @@ def show(session: Session, ref: str) -> None:
     holding = store.which(version)
     parent = _parent(session, store, manifest)
     approvals = store.approvals(version)
+    annotations = store.annotations(version)
     if session.json:
         document = _document(holding, manifest, parent)
         document["approvals"] = [approval_document(approval) for approval in approvals]
+        document["annotations"] = annotations_document(annotations)
         session.document(document)
         return
-    session.pages(summary(holding, manifest, parent, session.paint(), approvals))
+    said = tuple(annotations.values())
+    session.pages(summary(holding, manifest, parent, session.paint(), approvals, said))
 
 
 def _parent(session: Session, store: Store, manifest: Manifest) -> Manifest | None:

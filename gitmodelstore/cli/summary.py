@@ -13,8 +13,10 @@ from gitmodelstore.cli.render import (
     columns_of_terminal,
     counted,
     cut,
+    day,
     difference,
     moment,
+    name_of,
     number,
     pad,
     size,
@@ -24,6 +26,8 @@ from gitmodelstore.cli.render import (
     widths_of,
     wrapped,
 )
+from gitmodelstore.values.annotations import Annotation
+from gitmodelstore.values.events import as_typed
 from gitmodelstore.values.manifest import Artifact, Code, Dataset, Manifest, Step
 from gitmodelstore.values.model_version import Holding
 
@@ -40,6 +44,7 @@ def summary(
     parent: Manifest | None,
     paint: Paint,
     approvals: Sequence[Approval] = (),
+    annotations: Sequence[Annotation] = (),
 ) -> Iterator[str]:
     """Yield the lines of `gms show`.
 
@@ -49,6 +54,7 @@ def summary(
         parent: its parent's manifest; None without one.
         paint: how to colour.
         approvals: who says that it may come to which status.
+        annotations: what was said of it afterwards.
     """
     room = min(columns_of_terminal() or _WIDEST, _WIDEST)
     sections = (
@@ -56,6 +62,7 @@ def summary(
         _message(manifest),
         _pipeline(manifest, room),
         _metrics(manifest, parent),
+        _annotations(annotations, room),
         _features(manifest, room),
         _data(manifest),
         _made_by(manifest, room),
@@ -160,6 +167,16 @@ def _metric(name: str, value: float, before: Mapping[str, float]) -> list[str]:
 def _tested_elsewhere(manifest: Manifest, parent: Manifest) -> bool:
     now, then = manifest.dataset("test"), parent.dataset("test")
     return now is not None and then is not None and now.digest != then.digest
+
+
+def _annotations(annotations: Sequence[Annotation], room: int) -> Iterator[str]:
+    if not annotations:
+        return
+    yield "Annotations"
+    for one in annotations:
+        said = f"{visible(as_typed([(one.key, one.value)]))}  {day(one.when)} {name_of(one.who)}"
+        why = f" ({visible(one.why)})" if one.why else ""
+        yield from wrapped(f"{said}{why}".split(" "), "  ", "    ", room)
 
 
 def _features(manifest: Manifest, room: int) -> Iterator[str]:

@@ -6,7 +6,7 @@ what only this side can do: ask a version its sample again, and override.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from gitmodelstore.values.version import Version
 if TYPE_CHECKING:
     from gitmodelstore.checks.gates import Judgement
     from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.values.events import Scalar
     from gitmodelstore.values.manifest import Manifest
 
 _PROMOTE = "gms promote {ref} {status} --force --reason TEXT"
@@ -227,7 +228,13 @@ def _judged(
             return snapshot.manifest(snapshot.version(model, version))
         return None
 
-    look = Look(manifest, lambda *asked: has_held(snapshot, *asked))
+    def annotations(model: str, version: Version) -> Mapping[str, Scalar]:
+        from gitmodelstore.operations.annotations import annotated
+
+        found = annotated(snapshot, snapshot.version(model, version))
+        return {key: one.value for key, one in found.items() if one.value is not None}
+
+    look = Look(manifest, lambda *asked: has_held(snapshot, *asked), annotations)
     yield from judge_step(
         policy,
         snapshot.registry,

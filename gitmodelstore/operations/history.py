@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
+from gitmodelstore.checks.annotations import Annotations
 from gitmodelstore.errors import FormatError
+from gitmodelstore.operations.annotations import annotation_events
 from gitmodelstore.operations.approvals import approval_event, says_approved
 from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.values.annotations import says_annotated
 from gitmodelstore.values.difference import changes_between
 from gitmodelstore.values.events import Event, events_of
 from gitmodelstore.values.layout import REGISTRY
@@ -19,20 +22,27 @@ NOTHING = EMPTY.render()  # what a commit without a registry.json counts as
 
 
 def log(snapshot: Snapshot, model: str | None = None) -> Iterator[Event]:
-    """Yield the events of the store, or of one model, approvals too, newest first.
+    """Yield the events of the store, or of one model, approvals and annotations too, newest first.
 
-    Within a commit: by model, highest version first.
+    Within a commit: by model, highest version first; where it also annotates, moves before
+    that and registrations behind it.
     """
+    line = Annotations(snapshot.repository, snapshot.commit.oid)
     for commit, all_changes in _steps(snapshot):
         changes = [change for change in all_changes if model in (None, change.model)]
-        if not all_changes:
-            approval = approval_event(snapshot.repository, commit)
-            if approval is not None and model in (None, approval.model):
-                yield approval
-        elif changes:
-            yield from events_of(
-                changes, commit.message, commit=commit.oid, when=commit.when, who=commit.author
-            )
+        moves = events_of(
+            changes, commit.message, commit=commit.oid, when=commit.when, who=commit.author
+        )
+        approval = None if all_changes else approval_event(snapshot.repository, commit)
+        noted = tuple(annotation_events(line, commit, model))
+        if approval is not None and model in (None, approval.model):
+            yield approval
+        if noted:
+            yield from (event for event in moves if event.before is not None)
+            yield from noted
+            yield from (event for event in moves if event.before is None)
+        else:
+            yield from moves
 
 
 def holders(snapshot: Snapshot, model: str, status: str) -> Iterator[tuple[Version, Commit]]:
@@ -69,14 +79,17 @@ def has_held(snapshot: Snapshot, model: str, version: Version, status: str) -> b
 def _steps(snapshot: Snapshot) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
     """Yield each commit that changed registry.json, newest first, with what it changed.
 
-    So is each that says that it approves something, which changes nothing.
+    So is each that may approve or annotate something, which changes nothing.
     Where somebody left a registry that is none, the one before it counts.
     """
     repository = snapshot.repository
     later: tuple[Commit, bytes] | None = None  # the commit whose change is still to be told
+    read: tuple[str, bytes] = "", b""  # the last blob: many a commit leaves the registry as it was
     for commit in repository.first_parents(snapshot.commit.oid):
         entry = repository.entry(commit.tree, REGISTRY)
-        data = bytes(repository.read(entry.oid, REGISTRY)) if entry else NOTHING
+        if entry is not None and entry.oid != read[0]:
+            read = entry.oid, bytes(repository.read(entry.oid, REGISTRY))
+        data = read[1] if entry else NOTHING
         if later is None:
             later = (commit, data)
             continue
@@ -85,12 +98,18 @@ def _steps(snapshot: Snapshot) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
         except FormatError:
             later = _passed_over(later, commit, data)
             continue
-        if changes or says_approved(later[0]):
+        if changes or _may_say_more(later[0]):
             yield later[0], changes
         later = (commit, data)
     if later is not None:
         with suppress(FormatError):
             yield later[0], tuple(EMPTY.changes(Registry.parse_history(later[1])))
+
+
+def _may_say_more(commit: Commit) -> bool:
+    """Whether a commit may approve or annotate something; a merge brings what others say."""
+    is_merge = len(commit.parents) > 1
+    return is_merge or says_approved(commit) or says_annotated(commit.message)
 
 
 def _passed_over(later: tuple[Commit, bytes], commit: Commit, data: bytes) -> tuple[Commit, bytes]:

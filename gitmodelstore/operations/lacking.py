@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.registry import Change
 
 _CARD = "card"
 
@@ -28,7 +29,8 @@ def _lacking(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
             if name.partition(".")[0] == _CARD:
                 asked.setdefault(name, []).append(status)
     for name, statuses in asked.items():
-        judged = judge_required(name, manifest)
+        change = Change(version.model, version.version, version.status, statuses[0])
+        judged = judge_required(name, change, manifest)
         if not judged.passed:
             gates = f"the gate{'s' if len(statuses) > 1 else ''} of {' and '.join(statuses)}"
             verb = "asks" if len(statuses) == 1 else "ask"

@@ -26,6 +26,7 @@ from gitmodelstore.operations.publish import Draft, publish
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.values.annotations import read_annotations
 from gitmodelstore.values.card import render_card
 from gitmodelstore.values.changes import suggest
 from gitmodelstore.values.events import REGISTERED, write_trailers
@@ -108,7 +109,15 @@ def draft_of(
         snapshot: the store before.
         manifest, rendered: of the version, and its bytes.
         prepared: the other files of its folder but the card, which is made here.
+
+    Raises:
+        InvalidInput: its message, which may be somebody else's, would annotate a version.
     """
+    if next(read_annotations(manifest.message), None):
+        raise InvalidInput(
+            "the message holds the lines of an annotation, which would count as one",
+            hint="give another with -m TEXT, and annotate with `gms annotate`",
+        )
     card = render_card(manifest, parent_manifest(snapshot, manifest.model, manifest.parent))
     files = {
         **prepared,

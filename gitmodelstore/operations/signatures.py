@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -87,6 +87,16 @@ class Signatures:
         signatures += [self._approval(approval, digest) for approval in found]
         return tuple(signatures)
 
+    def of_commits(self, oids: Iterable[str]) -> dict[str, Outcome]:
+        """Return what became of the signature of each commit, by its id.
+
+        Raises:
+            SignatureError: ssh-keygen is not installed.
+        """
+        wanted = list(oids)
+        self._verify({oid: self._commit(oid) for oid in wanted})
+        return {oid: self._known[oid] for oid in wanted}
+
     def approvals(self, version: ModelVersion) -> tuple[tuple[Approval, Outcome], ...]:
         """Return the approvals of a version that stand, each with who has signed it.
 
@@ -158,4 +168,4 @@ class Signatures:
         return self._moves[key]
 
     def _events(self) -> Iterator[Event]:
-        return (event for event in self._log if event.kind != APPROVED)
+        return (event for event in self._log if event.is_move)

@@ -9,7 +9,7 @@ from itertools import takewhile
 from gitmodelstore.operations.history import log
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.values.events import APPROVED, Event
+from gitmodelstore.values.events import Event
 from gitmodelstore.values.model_version import Holding, ModelVersion
 from gitmodelstore.values.reference import Reference
 
@@ -46,5 +46,5 @@ def _of(snapshot: Snapshot, version: ModelVersion) -> Iterator[Event]:
     return (
         event
         for event in log(snapshot, version.model)
-        if event.version == version.version and event.kind != APPROVED
+        if event.version == version.version and event.is_move
     )

@@ -12,6 +12,7 @@ from decimal import Context, Decimal
 from typing import NoReturn
 
 from gitmodelstore.errors import FormatError
+from gitmodelstore.values.annotations import KEY_PATTERN, PREFIX
 from gitmodelstore.values.json import cut
 from gitmodelstore.values.names import METRIC_PATTERN, quoted
 
@@ -21,6 +22,7 @@ CURRENT = "current"
 _MOST_CHARACTERS = 200
 _EXACT = Context(prec=800)  # the digits of any two doubles, side by side
 _NAME = re.compile(METRIC_PATTERN)
+_KEY = re.compile(KEY_PATTERN)
 _OPERATOR = re.compile("|".join(OPERATORS))
 _HOLDER = re.compile(rf"{CURRENT}(?![A-Za-z0-9_.@])")
 _SIGN = re.compile("[+-]")
@@ -35,10 +37,10 @@ def exactly(value: float) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A bound on one metric.
+    """A bound on one metric, or on one annotation.
 
     Attributes:
-        metric: its name.
+        metric: its name; that of an annotation is `annotations.KEY`.
         operator: one of OPERATORS.
         number: the bound; of a relative one what is added to the holder's number.
         is_relative: whether the bound is the number of the present holder.
@@ -48,6 +50,11 @@ class Condition:
     operator: str
     number: Decimal
     is_relative: bool = False
+
+    @property
+    def key(self) -> str | None:
+        """The key of the annotation that it bounds; None where it bounds a metric."""
+        return self.metric.removeprefix(PREFIX) if self.metric.startswith(PREFIX) else None
 
     @classmethod
     def parse(cls, text: str, where: str = "") -> Condition:
@@ -103,6 +110,9 @@ class _Reading:
             what = f"{len(self._text)} characters, more than {_MOST_CHARACTERS}"
             raise FormatError(what, where=self._where)
         metric = self._must(_NAME, "the name of a metric")
+        if metric.startswith(PREFIX) and not _KEY.fullmatch(metric, len(PREFIX)):
+            self._at = 0
+            self._fail(f"'{PREFIX}' and the key of an annotation")
         operator = self._must(_OPERATOR, f"one of {', '.join(OPERATORS)}")
         is_relative = self._may(_HOLDER) is not None
         sign = self._may(_SIGN)

@@ -8,6 +8,7 @@ good an event as our own commands write.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ PROMOTED = "promoted"
 ROLLED_BACK = "rolled-back"
 REMOVED = "removed"
 APPROVED = "approved"  # moves nothing: a signed statement that a version may come to a status
+ANNOTATED = "annotated"  # moves nothing either: what is said of a version afterwards
 KINDS = (REGISTERED, PROMOTED, ARCHIVED, WITHDRAWN, ROLLED_BACK, REMOVED)
+Scalar = str | int | float | bool  # what an annotation may say
 
 # An override may come without its reason, so that the checks can say so.
 _TRAILER = re.compile(
@@ -32,15 +35,16 @@ _TRAILER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of one version's status, or an approval of one.
+    """One change of one version's status, or an approval or annotation of one.
 
     Attributes:
-        kind: one of KINDS, or APPROVED.
+        kind: one of KINDS, or APPROVED, or ANNOTATED.
         model, version: which version.
-        before: its status until then; None when it was registered.
-        after: its status from then on; None when it was removed by hand.
-        commit: the commit that made it so.
-        when: the committer's date of that commit, UTC.
+        before: its status until then; None when it was registered, and of an annotation.
+        after: its status from then on; None when it was removed by hand, and of an annotation.
+        commit: the commit that made it so; of an annotation the one that says it, which a
+            merge may have brought.
+        when: the committer's date of that commit, UTC; of what a merge brought that of the merge.
         who: the author of that commit, as "Name <email>".
         why: the reason given; None without one.
         replay: what asking its sample again gave then: "identical", "within tolerance" or
@@ -48,6 +52,8 @@ class Event:
         override: the reason for which it passed a gate that it did not meet; None elsewhere.
         approved_for: of an approval, which changes no status, the status that the version
             may come to; None of everything else.
+        annotations: keys and values of an annotation, which changes no status either; a
+            value that was taken back is None.
     """
 
     kind: str
@@ -62,12 +68,20 @@ class Event:
     replay: str | None = None
     override: str | None = None
     approved_for: str | None = None
+    annotations: tuple[tuple[str, Scalar | None], ...] = ()
+
+    @property
+    def is_move(self) -> bool:
+        """Whether it changed the status of the version."""
+        return self.kind not in (APPROVED, ANNOTATED)
 
     def __str__(self) -> str:
         """Return one line, as `churn 1.2.0 promoted: registered -> production (better)`."""
         why = f" ({self.why})" if self.why else ""
         if self.approved_for is not None:
             return f"{self.model} {self.version} {self.kind} for {self.approved_for}{why}"
+        if self.annotations:
+            return f"{self.model} {self.version} {self.kind}: {as_typed(self.annotations)}{why}"
         moved = " -> ".join(status for status in (self.before, self.after) if status)
         return f"{self.model} {self.version} {self.kind}: {moved}{why}"
 
@@ -99,6 +113,14 @@ class Recorded:
 
 
 NOTHING = Recorded()
+
+
+def as_typed(annotations: Iterable[tuple[str, Scalar | None]]) -> str:
+    """Return annotations as they are typed: `auc=0.83 ticket="A 17" signed_off=`."""
+    return " ".join(
+        f"{key}={'' if value is None else json.dumps(value, ensure_ascii=False)}"
+        for key, value in annotations
+    )
 
 
 def kind_of(change: Change) -> str:
@@ -210,7 +232,7 @@ def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
                 groups[-1][found["key"] or "Override"] = found["text"].strip()
         reason = groups[-1].get("Reason") if groups else None
         for group in groups:
-            if group["Event"] == APPROVED:  # which says nothing of a move in the same commit
+            if group["Event"] in (APPROVED, ANNOTATED):  # no word of a move in the same commit
                 continue
             yield (
                 (group.get("Model", ""), group.get("Version", "")),

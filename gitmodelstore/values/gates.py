@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from gitmodelstore.errors import FormatError
+from gitmodelstore.values.annotations import KEY_PATTERN
 from gitmodelstore.values.condition import Condition
 from gitmodelstore.values.json import cut, hidden_character, join
 from gitmodelstore.values.layout import SETTINGS
@@ -19,7 +20,7 @@ from gitmodelstore.values.names import METRIC_PATTERN, did_you_mean, quoted
 
 KEYS = ("from", "metrics", "require", "replay", "signed", "signers", "approvals", "override")
 
-# The fields of a manifest that a gate may require, and what may stand behind the dot.
+# What a gate may require, and what may stand behind the dot: fields of a manifest, and annotations.
 _CODE = ("clean", "commit", "url", "branch", "entry_point")
 _FIELDS = {
     "data": ("a role such as 'data.train'", re.compile(r"[a-z][a-z0-9_-]{0,62}")),
@@ -32,6 +33,7 @@ _FIELDS = {
     "message": None,
     "sample": None,
     "custom": ("a key such as 'custom.ticket'", re.compile(r"[^\n]{1,200}")),
+    "annotations": ("a key such as 'annotations.approval'", re.compile(KEY_PATTERN)),
 }
 _CARD = ("intended_use", "limitations")
 
@@ -46,8 +48,8 @@ class Gate:
 
     Attributes:
         sources: statuses that it may come from ("from"); empty for any.
-        metrics: bounds on its metrics; all must hold.
-        require: fields that its manifest must have, by dotted name.
+        metrics: bounds on its metrics and annotations; all must hold.
+        require: fields that its manifest, or annotations that it must have, by dotted name.
         replay: whether its answers must have been asked again, and be the same.
         signed: whether the commit must be signed; true where `signers` are named.
         signers: principals who may sign it; empty for every allowed signer.
@@ -228,6 +230,12 @@ def _conditions(
 ) -> tuple[Condition, ...]:
     def read(text: str, place: str) -> Condition:
         condition = Condition.parse(text, place)
+        if condition.is_relative and condition.key is not None:
+            raise FormatError(
+                "an annotation is not compared with that of another version",
+                where=place,
+                hint="compare it with a number",
+            )
         if condition.is_relative and not is_exclusive:
             raise FormatError(
                 "many versions may have this status, so that none is the current one",
@@ -265,7 +273,7 @@ def _principal(text: str, where: str) -> str:
 
 
 def _field(text: str, where: str) -> str:
-    """Return `text` if it names a field that a manifest may have."""
+    """Return `text` if it names a field that a manifest may have, or an annotation."""
     root, dot, rest = text.partition(".")
     if root not in _FIELDS or hidden_character(text):
         raise FormatError(

@@ -37,6 +37,19 @@ def parse_moment(text: str) -> datetime:
         ) from error
 
 
+def parse_since(text: str) -> datetime:
+    """Return the moment from which on things are meant, in UTC: of a day alone its first second.
+
+    >>> parse_since("2026-03-03").isoformat()
+    '2026-03-03T00:00:00+00:00'
+
+    Raises:
+        InvalidReference: as in `parse_moment`.
+    """
+    moment = parse_moment(text)
+    return datetime.combine(moment, time(), timezone.utc) if _day(text.strip()) else moment
+
+
 def as_moment(value: str | date) -> datetime:
     """Return the moment that a caller gave, in UTC: text, a date or a datetime.
 

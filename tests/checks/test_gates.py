@@ -575,11 +575,13 @@ class TestStep:
     BEFORE = EMPTY.with_status("churn", V1, "production").with_status("churn", V2, "staging")
     MANIFESTS: ClassVar = {V1: holder(), V2: manifest()}
 
-    def look(self, *, held: bool = False, without: tuple[Version, ...] = ()) -> Look:
+    def look(
+        self, *, held: bool = False, without: tuple[Version, ...] = (), annotations: Any = None
+    ) -> Look:
         def found(_: str, version: Version) -> Manifest | None:
             return None if version in without else self.MANIFESTS[version]
 
-        return Look(found, lambda *_: held)
+        return Look(found, lambda *_: held, lambda *_: annotations or {})
 
     def step(self, gate: str, message: str = "", before: Registry = BEFORE, **look: Any):
         return [
@@ -625,6 +627,66 @@ class TestStep:
         assert len(self.step(gate)) == 2
         assert self.step(gate, f"promote churn\n\n{said}\n") == []
 
+    @pytest.mark.parametrize(
+        ("gate", "annotations", "what"),
+        [
+            (
+                'metrics = ["annotations.auc >= 0.8"]',
+                {},
+                "annotations.auc is not recorded, must be >= 0.8",
+            ),
+            (
+                'metrics = ["annotations.auc >= 0.8"]',
+                {"auc": 0.79},
+                "annotations.auc is 0.79, must be >= 0.8",
+            ),
+            (
+                'metrics = ["annotations.auc >= 0.8"]',
+                {"auc": "0.9"},
+                'annotations.auc is "0.9", must be >= 0.8, a number',
+            ),
+            (
+                'metrics = ["annotations.auc >= 0.8"]',
+                {"auc": True},
+                "annotations.auc is true, must be >= 0.8, a number",
+            ),
+            (
+                'require = ["annotations.ticket"]',
+                {"auc": 0.9},
+                "annotations.ticket is missing, must be recorded",
+            ),
+            ('require = ["annotations"]', {}, "annotations is missing, must be recorded"),
+        ],
+    )
+    def test_an_annotation_that_is_asked_for(self, gate: str, annotations: Any, what: str) -> None:
+        assert self.step(gate, annotations=annotations) == [f"churn 1.1.0 to production: {what}"]
+
+    @pytest.mark.parametrize("without", [(), (V2,)])
+    def test_annotations_that_are_there_pass_also_where_the_manifest_is_broken(
+        self, without: tuple[Version, ...]
+    ) -> None:
+        gate = (
+            'metrics = ["annotations.auc >= 0.8", "annotations.n < 1"]\n'
+            'require = ["annotations", "annotations.n", "annotations.ok"]'
+        )
+        said = {"auc": 0.8, "n": 0, "ok": False}
+
+        assert self.step(gate, annotations=said, without=without) == []
+
+    def test_who_held_it_before_needs_no_annotation(self) -> None:
+        assert self.step('require = ["annotations"]', held=True) == []
+
+    def test_what_to_annotate_is_said(self) -> None:
+        (found,) = step_faults(
+            policy('metrics = ["annotations.auc >= 0.8"]'),
+            self.BEFORE,
+            (CHANGE,),
+            lambda _: NOTHING,
+            self.look(),
+        )
+
+        assert found.mend == "gms annotate churn@1.1.0 auc=VALUE"
+
     def test_nothing_is_read_where_no_rule_has_a_say(self) -> None:
         def never(*_: Any) -> Any:
             raise AssertionError
@@ -634,7 +696,7 @@ class TestStep:
             EMPTY,
             [Change("churn", V2, "registered", "staging")],
             lambda _: NOTHING,
-            Look(never, never),
+            Look(never, never, never),
         )
 
         assert found.judged == ()

@@ -144,11 +144,13 @@ def test_the_page_names_each_command_and_option(entry):
         ["env", "churn"],
         ["verify", "churn", "--replay"],
         ["register", "fraud", "first.joblib", "--no-code", "--if-changed"],
+        ["audit", "churn"],
+        ["bisect", "churn", "--good", "1.0.0", "--bad", "1.1.0", "--no-check", "--", "true"],
     ],
     ids=" ".join,
 )
 def test_the_page_names_each_key_of_the_documents(gms, args):
-    document = json.loads(gms(*args, "--json").stdout)
+    document = json.loads(gms("--json", *args).stdout)
     document.pop("manifest", None)  # is described where the format is
     text = sections()[args[0]]
 

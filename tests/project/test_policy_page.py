@@ -33,11 +33,12 @@ def test_the_session_prints_what_it_says(tmp_path: Path) -> None:
 
 
 def test_its_settings_are_read() -> None:
-    first, second = (Policy.parse(text.encode()) for text in blocks("toml"))
+    first, second, third = (Policy.parse(text.encode()) for text in blocks("toml"))
 
     assert list(first.gates) == ["production"]
     assert not first.allows("registered", "production")
     assert list(second.gates) == ["shadow", "production"]
+    assert third.gates["production"].require == ("annotations.approval",)
 
 
 def test_it_names_every_key_and_every_field() -> None:

@@ -252,7 +252,7 @@ class TestGate:
                 'require = ["intended_use"]',
                 "require[0]: 'intended_use' is not a field of a manifest",
                 "one of data, features, target, metrics, baseline, code, card, message, sample, "
-                "custom",
+                "custom, annotations",
             ),
             (
                 'require = ["metric.auc"]',
@@ -269,6 +269,23 @@ class TestGate:
                 'require = ["card.Intended use"]',
                 "require[0]: 'card.Intended use' is not a field of a manifest",
                 "did you mean 'card.intended_use'?",
+            ),
+            (
+                'require = ["annotations.Ticket"]',
+                "require[0]: expected a key such as 'annotations.approval', found "
+                "'annotations.Ticket'",
+                None,
+            ),
+            (
+                'metrics = ["annotations.Auc > 1"]',
+                "metrics[0]: column 1: expected 'annotations.' and the key of an annotation, "
+                "found 'annotations.Auc > 1'",
+                None,
+            ),
+            (
+                'metrics = ["annotations.auc >= current - 0.1"]',
+                "metrics[0]: an annotation is not compared with that of another version",
+                "compare it with a number",
             ),
             (
                 'require = ["sample.rows"]',

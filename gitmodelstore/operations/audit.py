@@ -1,0 +1,305 @@
+"""Everything that a model's history says, in one zip, for somebody who has no tool.
+
+What is in it is gathered here; how it reads is `values/audit_page.py`'s business, how it is
+written `plumbing/archive.py`'s. What cannot be read is named in it, and stops nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gitmodelstore.errors import StoreError, VersionNotFound
+from gitmodelstore.operations.audit_signatures import SignatureResults
+from gitmodelstore.operations.history import log
+from gitmodelstore.operations.load import read_verified
+from gitmodelstore.operations.resolve import check_model
+from gitmodelstore.operations.snapshot import Snapshot, registry_of
+from gitmodelstore.plumbing.archive import check_free, write_zip
+from gitmodelstore.values.audit_page import events_table, page
+from gitmodelstore.values.events import Event, Scalar
+from gitmodelstore.values.json import dump
+from gitmodelstore.values.layout import CARD, MANIFEST, PIPELINE, REGISTRY, SETTINGS
+from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.moment import format_moment
+from gitmodelstore.values.objects import Commit
+from gitmodelstore.values.policy import Policy
+from gitmodelstore.values.version import Version
+
+FORMAT = "gms-audit-1"
+Member = tuple[str, bytes | memoryview]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What was written.
+
+    Attributes:
+        path: the zip.
+        sha256: its digest, 64 hexadecimal digits.
+        head: id of the commit of the store that it describes.
+        events, versions: how many of each are in it.
+        faults: what could not be read, a sentence each; empty when nothing is amiss.
+        unverified: why signatures were not verified; None when they were.
+    """
+
+    path: Path
+    sha256: str
+    head: str
+    events: int
+    versions: int
+    faults: tuple[str, ...]
+    unverified: str | None
+
+
+def audit(
+    snapshot: Snapshot,
+    model: str,
+    target: Path,
+    *,
+    since: datetime | None,
+    artifacts: bool = False,
+    replace: bool = False,
+) -> Audit:
+    """Write what happened to a model, and what it is made of, into a zip.
+
+    The same commit of the store, arguments and list of allowed signers give the same bytes.
+
+    Args:
+        snapshot: the store.
+        model: which model.
+        target: the zip.
+        since: leave out the events before this moment; what was in force then is said. None
+            leaves out none.
+        artifacts: whether to add pipelines and the other files of the versions.
+        replace: whether a file of that name may be replaced.
+
+    Raises:
+        ModelNotFound: there is no such model.
+        CannotWrite: the zip exists, or cannot be written.
+    """
+    check_model(snapshot, model)
+    check_free(target, replace=replace)
+    gathering = _Gathering(snapshot, model, since)
+    members = gathering.members(artifacts=artifacts)
+    digest = write_zip(target, f"{model}-audit", members, replace=replace)
+    return Audit(
+        target,
+        digest,
+        snapshot.commit.oid,
+        len(gathering.events),
+        len(gathering.versions),
+        tuple(gathering.faults),
+        gathering.signatures.unverified,
+    )
+
+
+@dataclass
+class _Gathering:
+    """What is being put together.
+
+    Attributes:
+        faults: what could not be read so far.
+        policies: file name in the zip to the bytes of each modelstore.toml that was in force.
+        annotations: version to the latest value of each key; None where it was taken back.
+    """
+
+    snapshot: Snapshot
+    model: str
+    since: datetime | None
+    faults: list[str] = field(default_factory=list)
+    policies: dict[str, bytes] = field(default_factory=dict)
+    annotations: dict[str, dict[str, Scalar | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.signatures = SignatureResults(self.snapshot)
+        every = list(log(self.snapshot, self.model))
+        every.reverse()
+        for event in every:
+            self.annotations.setdefault(str(event.version), {}).update(event.annotations)
+        told = [event for event in every if self.since is None or event.when >= self.since]
+        results = self.signatures.of_commits([event.commit for event in told])
+        self.events = [self._event(event, results[event.commit]) for event in told]
+        self.versions: list[dict[str, Any]] = []
+
+    def members(self, *, artifacts: bool) -> Iterator[Member]:
+        """Yield every file; those that say what could not be read come last."""
+        for number in self.snapshot.registry.versions(self.model):
+            yield from self._version(number, artifacts=artifacts)
+        head = self._at(self.snapshot)
+        before = self._before()
+        yield from self.policies.items()
+        entry = self.snapshot.repository.entry(self.snapshot.commit.tree, REGISTRY)
+        assert entry is not None  # noqa: S101 - the registry has been read
+        yield REGISTRY, self.snapshot.repository.content(entry.oid, REGISTRY)
+        summary = {
+            "format": FORMAT,
+            "model": self.model,
+            "branch": self.snapshot.repository.branch.removeprefix("refs/heads/"),
+            "head": head,
+            "since": format_moment(self.since) if self.since else None,
+            "before": before,
+            "signatures_unverified": self.signatures.unverified,
+            "faults": self.faults,
+            "versions": self.versions,
+        }
+        yield "audit.json", dump(summary)
+        yield "events.json", dump({"model": self.model, "events": self.events})
+        yield "events.csv", events_table(self.events)
+        yield "index.html", page(summary, self.events)
+
+    def _event(self, event: Event, signature: dict[str, Any]) -> dict[str, Any]:
+        commit = self.snapshot.repository.commit(event.commit)
+        return {
+            "when": format_moment(event.when),
+            "model": event.model,
+            "version": str(event.version),
+            "kind": event.kind,
+            "before": event.before,
+            "after": event.after,
+            "who": event.who,
+            "why": event.why,
+            "replay": event.replay,
+            "override": event.override,
+            "approved_for": event.approved_for,
+            "annotations": dict(event.annotations),
+            "commit": event.commit,
+            "policy": self._policy(self._parent(commit) or commit),
+            "signature": signature,
+        }
+
+    def _parent(self, commit: Commit) -> Commit | None:
+        return self.snapshot.repository.commit(commit.parents[0]) if commit.parents else None
+
+    def _policy(self, commit: Commit) -> str | None:
+        """Return the file with the settings that stand at a commit; None where there are none."""
+        repository = self.snapshot.repository
+        entry = repository.entry(commit.tree, SETTINGS)
+        if entry is None:
+            return None
+        name = f"policies/{entry.oid}.toml"
+        if name not in self.policies:
+            try:
+                self.policies[name] = repository.content(entry.oid, SETTINGS)
+            except StoreError as error:
+                self._fault(f"{name}: {error}")
+        return name
+
+    def _before(self) -> dict[str, Any] | None:
+        """Return what was in force just before the events begin; None where all are told."""
+        if self.since is None:
+            return None
+        try:
+            return self._at(self.snapshot.at(self.since - timedelta(microseconds=1)))
+        except VersionNotFound:  # there was no store yet
+            return None
+
+    def _at(self, snapshot: Snapshot) -> dict[str, Any]:
+        commit = snapshot.commit
+        statuses: dict[str, str] = {}
+        try:
+            registry = registry_of(snapshot.repository, commit)
+            statuses = dict(registry.models.get(self.model, {}))
+        except StoreError as error:
+            self._fault(f"{REGISTRY} of commit {commit.oid}: {error}")
+        return {
+            "commit": commit.oid,
+            "when": format_moment(commit.when),
+            "who": commit.author,
+            "subject": commit.message.partition("\n")[0],
+            "holders": {
+                status: [number for number, held in statuses.items() if held == status]
+                for status in sorted(self._exclusive(snapshot))
+            },
+            "statuses": statuses,
+            "policy": self._policy(commit),
+        }
+
+    def _exclusive(self, snapshot: Snapshot) -> frozenset[str]:
+        """Return the statuses that one version held at a time."""
+        try:
+            return snapshot.policy.exclusive
+        except StoreError as error:
+            self._fault(f"{SETTINGS} of commit {snapshot.commit.oid}: {error}")
+            return Policy().exclusive
+
+    def _version(self, number: Version, *, artifacts: bool) -> Iterator[Member]:
+        """Yield the files of a version, and note what is to be said of it."""
+        known = len(self.faults)
+        said = self._noted(number)
+        self.versions.append(said)
+        try:
+            version = self.snapshot.version(self.model, number)
+            commit = self.snapshot.repository.commit(version.commit)
+        except StoreError as error:
+            self._fault(f"{self.model} {number}: {error}")
+            said["faults"] = self.faults[known:]
+            return
+        said["registered_at"], said["who"] = format_moment(commit.when), commit.author
+        said["commit"], said["tag"] = version.commit, version.tag
+        is_sound = True
+        try:
+            entry = self.snapshot.manifest(version).artifact(PIPELINE)
+            said["pipeline_sha256"] = entry.sha256 if entry else None
+        except StoreError as error:
+            is_sound = False
+            self._fault(f"{version}: {error}")
+        for name in self._names(version, artifacts=artifacts):
+            data = self._read(version, name, is_sound=is_sound)
+            if data is not None:
+                said["files"].append(name)
+                if name == MANIFEST:
+                    said["manifest_sha256"] = hashlib.sha256(data).hexdigest()
+                yield f"versions/{number}/{name}", data
+        said["signatures"] = self._signatures(version)
+        said["faults"] = self.faults[known:]
+
+    def _noted(self, number: Version) -> dict[str, Any]:
+        """Return what is known of a version before its commit is read."""
+        annotations = sorted(self.annotations.get(str(number), {}).items())
+        return {
+            "version": str(number),
+            "status": self.snapshot.registry.status(self.model, number),
+            "registered_at": None,
+            "who": None,
+            "commit": None,
+            "tag": None,
+            "manifest_sha256": None,
+            "pipeline_sha256": None,
+            "files": [],
+            "annotations": {key: value for key, value in annotations if value is not None},
+            "signatures": [],
+            "faults": [],
+        }
+
+    def _names(self, version: ModelVersion, *, artifacts: bool) -> list[str]:
+        if not artifacts:
+            return [CARD, MANIFEST]
+        return sorted({CARD, MANIFEST, *self.snapshot.files(version)})
+
+    def _read(
+        self, version: ModelVersion, name: str, *, is_sound: bool
+    ) -> bytes | memoryview | None:
+        """Return a file; None where it cannot be read, or is not what was released."""
+        try:
+            if is_sound and name != CARD:
+                return read_verified(self.snapshot, version, name)
+            return self.snapshot.read(version, name) if name in (MANIFEST, CARD) else None
+        except StoreError as error:
+            self._fault(f"{version}: {error}")
+            return None
+
+    def _signatures(self, version: ModelVersion) -> list[dict[str, Any]]:
+        try:
+            return self.signatures.of_version(version)
+        except StoreError as error:
+            self._fault(f"{version}: its signatures: {error}")
+            return []
+
+    def _fault(self, what: str) -> None:
+        if what not in self.faults:
+            self.faults.append(what)

@@ -1,0 +1,239 @@
+"""How an audit reads: a page for a browser, and a table for a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+Document = Mapping[str, Any]
+
+_COLUMNS = (
+    "when",
+    "model",
+    "version",
+    "kind",
+    "before",
+    "after",
+    "who",
+    "why",
+    "replay",
+    "override",
+    "approved_for",
+    "annotations",
+    "commit",
+    "policy",
+    "signature",
+    "signers",
+)
+_FORMULA = ("=", "+", "-", "@", "\t")  # what a spreadsheet would compute
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 0.875rem }
+th, td { text-align: left; vertical-align: top; padding: 0.25rem 0.75rem; border-bottom: 1px solid }
+th { white-space: nowrap }
+code { overflow-wrap: anywhere }
+.bad { font-weight: bold; color: #b00020 }
+"""
+_FILES = (
+    ("events.csv", "every event, for a spreadsheet; a ' stands before what it would compute"),
+    ("events.json", "the same, for programs"),
+    ("audit.json", "what this page says, for programs"),
+    ("registry.json", "the status of every version at the end, as the store has it"),
+    ("policies/", "each modelstore.toml that was in force, named by its git blob id"),
+    ("versions/", "of each version manifest.json, what it is made of, and README.md, its card"),
+    ("SHA256SUMS", "the SHA-256 of every other file"),
+)
+_CHECK = (
+    "In this folder, <code>sha256sum -c SHA256SUMS</code> says whether a file was changed. In a "
+    "clone of the store, <code>git show COMMIT</code> shows each commit, "
+    "<code>git cat-file blob ID</code> each policy, and <code>gms audit</code> at the same commit, "
+    "with the same list of allowed signers, writes the same bytes."
+)
+
+
+def events_table(events: Sequence[Document]) -> bytes:
+    """Return the events as CSV (RFC 4180), UTF-8 with the mark by which spreadsheets know it."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_COLUMNS)
+    for event in events:
+        signature = event["signature"]
+        said = {**event, "signature": signature["state"], "signers": signature["signers"]}
+        writer.writerow([_cell(said[column]) for column in _COLUMNS])
+    return text.getvalue().encode("utf-8-sig")
+
+
+def page(summary: Document, events: Sequence[Document]) -> bytes:
+    """Return the page about one model: what is in the audit, and what it says.
+
+    Args:
+        summary: what audit.json holds.
+        events: what events.json holds.
+    """
+    head, since = summary["head"], summary["since"]
+    told = f"The events since {since}." if since else "Every event from the first."
+    lines = [
+        f"<h1>Audit of {_text(summary['model'])}</h1>",
+        f"<p>The model store as of commit <code>{head['commit']}</code> of "
+        f"{_text(summary['branch'])}, {head['when']}. {told} All times are UTC.</p>",
+        *_faults(summary),
+        *_state("At the end", head),
+        *(_state(f"Before {since}", summary["before"]) if since else ()),
+        "<h2>Events</h2>",
+        *_table(
+            ("when", "version", "what", "who", "why", "signature", "policy", "commit"),
+            (_event(event) for event in events),
+        ),
+        "<h2>Versions</h2>",
+        *_table(
+            (
+                "version",
+                "status",
+                "registered",
+                "by",
+                "annotations",
+                "signatures",
+                "pipeline",
+            ),
+            (_version(version) for version in summary["versions"]),
+        ),
+        "<h2>Files</h2>",
+        "<ul>",
+        *(f"<li><code>{name}</code>: {_text(what)}</li>" for name, what in _FILES),
+        "</ul>",
+        f"<p>{_CHECK}</p>",
+    ]
+    body = "\n".join(lines)
+    title = f"Audit of {_text(summary['model'])}"
+    return (
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
+        f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}</style>\n'
+        f"{body}\n</html>\n"
+    ).encode()
+
+
+def _faults(summary: Document) -> list[str]:
+    lines = []
+    if summary["signatures_unverified"]:
+        why = _text(summary["signatures_unverified"])
+        lines.append(f"<p>Signatures were not verified: {why}.</p>")
+    if summary["faults"]:
+        lines += ["<h2>What could not be read</h2>", "<ul>"]
+        lines += [f'<li class="bad">{_text(fault)}</li>' for fault in summary["faults"]]
+        lines.append("</ul>")
+    return lines
+
+
+def _state(heading: str, state: Document | None) -> list[str]:
+    lines = [f"<h2>{_text(heading)}</h2>"]
+    if state is None:
+        return [*lines, "<p>There was no store yet.</p>"]
+    all_of_them = ", ".join(f"{number} {status}" for number, status in state["statuses"].items())
+    held = "; ".join(
+        f"in {status}: {', '.join(numbers) or 'none'}"
+        for status, numbers in state["holders"].items()
+    )
+    policy = _link(state["policy"]) if state["policy"] else "none: every move was allowed"
+    return [
+        *lines,
+        f"<p>Commit <code>{state['commit']}</code> of {state['when']}. "
+        f"<strong>{_text(held)}</strong>. Versions: {_text(all_of_them or 'none')}. "
+        f"Policy: {policy}.</p>",
+    ]
+
+
+def _event(event: Document) -> tuple[str, ...]:
+    return (
+        event["when"],
+        _text(event["version"]),
+        _what(event),
+        _text(event["who"]),
+        _text(event["why"] or ""),
+        _signature(event["signature"]),
+        _link(event["policy"]) if event["policy"] else "none",
+        f"<code>{event['commit'][:12]}</code>",
+    )
+
+
+def _what(event: Document) -> str:
+    words = [event["kind"]]
+    if event["approved_for"]:
+        words.append(f"for {event['approved_for']}")
+    elif event["annotations"]:
+        words = [f"{event['kind']}: {_pairs(event['annotations'])}"]
+    elif event["after"] not in (None, event["kind"]):
+        words.append(f"to {event['after']}")
+    if event["before"] and not event["approved_for"]:
+        words.append(f"from {event['before']}")
+    said = _text(" ".join(words))
+    if event["replay"]:
+        said += f"<br>replay: {_text(event['replay'])}"
+    if event["override"]:
+        said += f'<br><span class="bad">gate overridden: {_text(event["override"])}</span>'
+    return said
+
+
+def _version(version: Document) -> tuple[str, ...]:
+    number, status = version["version"], _text(version["status"] or "")
+    for fault in version["faults"]:
+        status += f'<br><span class="bad">{_text(fault)}</span>'
+    links = " ".join(_link(f"versions/{number}/{name}", name) for name in version["files"])
+    signatures = "<br>".join(
+        f"{_text(one['kind'])}: {_signature(one)}" for one in version["signatures"]
+    )
+    return (
+        f"{_text(number)}<br>{links}",
+        status,
+        version["registered_at"] or "unknown",
+        _text(version["who"] or "unknown"),
+        _text(_pairs(version["annotations"])),
+        signatures,
+        f"<code>{version['pipeline_sha256'] or 'unknown'}</code>",
+    )
+
+
+def _signature(one: Document) -> str:
+    by = f" by {', '.join(one['signers'])}" if one["signers"] else ""
+    why = f" ({one['why']})" if one["why"] and one["why"] != one["state"] else ""
+    return _text(f"{one['state']}{by}{why}")
+
+
+def _pairs(annotations: Document) -> str:
+    return ", ".join(
+        f"{key} taken back" if value is None else f"{key} = {_json(value)}"
+        for key, value in annotations.items()
+    )
+
+
+def _table(heads: Iterable[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    cells = ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
+    head = "".join(f"<th>{_text(head)}</th>" for head in heads)
+    if not cells:
+        return ["<p>None.</p>"]
+    return ["<table>", f"<tr>{head}</tr>", *(f"<tr>{row}</tr>" for row in cells), "</table>"]
+
+
+def _link(path: str, name: str | None = None) -> str:
+    shown = name or path.partition("/")[2][:12]
+    return f'<a href="{escape(path)}">{_text(shown)}</a>'
+
+
+def _text(text: str) -> str:
+    """Return text as a page shows it; what reorders or hides text is shown as its escape."""
+    shown = "".join(c if c.isprintable() else " " if c in "\n\t" else ascii(c)[1:-1] for c in text)
+    return escape(shown)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value in ({}, []):
+        return ""
+    text = value if isinstance(value, str) else _json(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,107 @@
+"""`gms audit`: what it prints, and where the zip goes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+
+import pytest
+
+UNVERIFIED = "nobody is known whose signatures count: gpg.ssh.allowedSignersFile is not set"
+NOTE = f"note: signatures were not verified: {UNVERIFIED}\n"
+
+
+def digest(path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def names(path) -> list[str]:
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+
+
+def test_it_prints_the_path(gms, place, unchanged):
+    found = gms("audit", "churn", "-o", "churn.zip")
+
+    assert found == (
+        "churn.zip\n",
+        f"{NOTE}note: 5 events, 2 versions, sha256 {digest(place / 'churn.zip')}\n",
+        0,
+    )
+    assert "churn-audit/index.html" in names(place / "churn.zip")
+    assert "churn-audit/versions/1.0.0/pipeline.joblib" not in names(place / "churn.zip")
+
+
+def test_its_own_name_is_that_of_the_model(gms, place):
+    assert gms("audit", "fraud", "-q") == ("fraud-audit.zip\n", "", 0)
+    assert (place / "fraud-audit.zip").exists()
+
+
+def test_json(gms, place, git):
+    document = json.loads(gms("audit", "churn", "--json", "--since", "2026-03-06").stdout)
+
+    assert document == {
+        "model": "churn",
+        "path": str(place / "churn-audit.zip"),
+        "sha256": digest(place / "churn-audit.zip"),
+        "head": git("rev-parse", "main"),
+        "events": 2,
+        "versions": 2,
+        "faults": [],
+        "signatures_unverified": UNVERIFIED,
+    }
+
+
+def test_with_artifacts(gms, place):
+    gms("audit", "churn", "--with-artifacts")
+
+    assert "churn-audit/versions/1.0.0/pipeline.joblib" in names(place / "churn-audit.zip")
+
+
+def test_a_broken_manifest_is_warned_of_and_stops_nothing(program, place, git):
+    oid = git("rev-parse", "churn@v1.0.0:models/churn/manifest.json")
+    broken = place / "models" / ".git" / "objects" / oid[:2] / oid[2:]
+    broken.chmod(0o644)
+    broken.write_bytes(b"damaged")
+
+    found = program("-C", "models", "audit", "churn")
+
+    assert (found.stdout, found.code) == ("churn-audit.zip\n", 0)
+    assert found.stderr.startswith("warning: churn 1.0.0: models/churn/manifest.json: damaged: ")
+
+
+@pytest.mark.parametrize(
+    ("args", "message", "hint", "code"),
+    [
+        (("chrun",), "no model 'chrun'", "did you mean 'churn'?", 1),
+        (
+            ("churn", "--since", "last week"),
+            "'last week' is not a date",
+            "write it as 2026-03-03 or 2026-03-03T14:00",
+            1,
+        ),
+        (
+            ("churn", "-o", "train.csv"),
+            "'train.csv' exists",
+            "name another file with -o FILE.zip, or give --force",
+            128,
+        ),
+        (("churn", "-o", "models"), "'models' is a folder", "name a file with -o FILE.zip", 128),
+        (("churn", "-o", "no/a.zip"), "there is no folder 'no'", "make it, or name another", 128),
+        (
+            (),
+            "missing argument 'NAME'",
+            "as in `gms audit churn --since 2026-01-01 -o churn.zip`; see `gms help audit`",
+            2,
+        ),
+    ],
+)
+def test_what_is_refused(gms, place, unchanged, args, message, hint, code):
+    assert gms("audit", *args) == ("", f"error: {message}\nhint: {hint}\n", code)
+    assert not list(place.glob("*.zip"))
+
+
+def test_force_writes_over_a_file(gms, place):
+    assert gms("audit", "churn", "-o", "train.csv", "--force").code == 0
+    assert zipfile.is_zipfile(place / "train.csv")
