@@ -12,11 +12,10 @@ from gitmodelstore.checks.tree import folder_names
 from gitmodelstore.errors import StoreError
 from gitmodelstore.values.layout import MANIFEST, tag_name
 from gitmodelstore.values.names import model_name
-from gitmodelstore.values.objects import PLAIN_FILE, Tag
+from gitmodelstore.values.objects import PLAIN_FILE, Tag, named_manifest
 from gitmodelstore.values.version import Version
 
 _NAME = re.compile(r"([a-z0-9_-]{1,63})@v(.{1,255})")
-_DIGEST = re.compile(r"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
 
 
 def version_of(name: str) -> tuple[str, Version] | None:
@@ -33,12 +32,6 @@ def version_of(name: str) -> tuple[str, Version] | None:
     except StoreError:
         return None
     return named if tag_name(*named) == name else None
-
-
-def digest_in(message: str) -> str | None:
-    """Return the SHA-256 of the manifest that the message of a tag names; None without one."""
-    found = _DIGEST.search(message)
-    return found[1] if found else None
 
 
 def tag_faults(judge: Judge, name: str, tag: Tag | None) -> Iterator[Fault]:
@@ -82,7 +75,7 @@ def _manifest_faults(
         what = f"there is no manifest of {model} {version} at its commit"
         yield Fault("GMS020", ref, what, mend=f"git tag -d -- '{tag.name}'")
         return
-    said = digest_in(tag.message)
+    said = named_manifest(tag.message)
     found = hashlib.sha256(judge.objects.content(entry.oid, MANIFEST)).hexdigest()
     if said is not None and said != found:
         what = f"names the manifest {said[:12]}, at its commit stands {found[:12]}"

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitmodelstore.checks.tags import digest_in
 from gitmodelstore.errors import IntegrityError, MissingObject
 from gitmodelstore.operations.past import Introduced, Past
 from gitmodelstore.operations.publish import write_tag_object
@@ -24,7 +23,7 @@ from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import disk, fsck, refs
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository, writing
-from gitmodelstore.values.objects import Tag
+from gitmodelstore.values.objects import Tag, named_manifest
 
 _SQUASHED = (
     "set tag {name} anew on {new}: a squash or rebase had left it on {old}, with the same folder; "
@@ -121,7 +120,7 @@ def retag(repository: Repository, writer: Writer) -> tuple[str, ...]:
 def _made(repository: Repository, writer: Writer, known: Introduced, said: str = "") -> str:
     """Write the tag object of a version, with what an earlier one said, and return its id."""
     message = said.strip() or str(known)
-    if digest_in(message) != known.manifest_sha256:
+    if named_manifest(message) != known.manifest_sha256:
         message = f"{message}\n\nManifest-SHA256: {known.manifest_sha256}"
     return write_tag_object(repository, writer, known.tag, known.commit, f"{message}\n")
 
@@ -137,6 +136,6 @@ def _dangling(objects: CatFile) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     for oid in fsck.dangling_tags(objects.folder):
         tag = objects.any_tag(oid)
-        if tag is not None and digest_in(tag.message):
+        if tag is not None and named_manifest(tag.message):
             found[tag.name, tag.commit] = oid
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,15 +24,13 @@ from gitmodelstore.values.layout import (
     tag_name,
 )
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.objects import Commit, Entry
+from gitmodelstore.values.objects import Commit, Entry, named_manifest
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Registry, names_version
 from gitmodelstore.values.version import Version
 
 if TYPE_CHECKING:
     from gitmodelstore.values.manifest import Manifest
-
-_MANIFEST_TRAILER = re.compile(r"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
 
 
 class Snapshot:
@@ -169,8 +166,8 @@ class Snapshot:
             manifests.put(entry.oid, known)
         manifest, digest = known
         tag = self.repository.tag(version.tag)
-        said = _MANIFEST_TRAILER.search(tag.message) if tag else None
-        if said and digest != said[1]:
+        said = named_manifest(tag.message) if tag else None
+        if said and digest != said:
             raise IntegrityError(
                 f"{path} of {version} is not the one that tag {version.tag} names", path=path
             )

@@ -16,10 +16,10 @@ from gitmodelstore.errors import CorruptStore, FormatError, GitFailed, NotAStore
 from gitmodelstore.plumbing import git, project
 from gitmodelstore.values.layout import MANIFEST, MODELS, REGISTRY, folder
 from gitmodelstore.values.lock import Lock, LockedModel
+from gitmodelstore.values.objects import named_manifest
 from gitmodelstore.values.policy import WITHDRAWN
 from gitmodelstore.values.registry import Registry
 
-_TRAILER = re.compile(rb"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]+@[^/]+:")
 _TRUSTED = ("-c", "safe.bareRepository=all")  # a bare store is named as such, not come across
 _GIT_LOST = "the folder must be a clone of the store: `git clone URL FOLDER`"
@@ -161,12 +161,12 @@ def _held(
         found.get(name) for name in _questions(model, locked)
     )
     statuses = {registry.status(model, locked.version) for registry in registries} - {None}
-    trailer = _TRAILER.search(tag[1]) if tag and tag[0] == "tag" else None
+    message = tag[1].decode(errors="replace") if tag and tag[0] == "tag" else ""
     return Held(
         status=WITHDRAWN if WITHDRAWN in statuses else next(iter(statuses), None),
         introduced=_registers(now, model, locked) and not _registers(before, model, locked),
         manifest=manifest[1] if manifest else None,
-        tag_manifest=trailer[1].decode() if trailer else None,
+        tag_manifest=named_manifest(message),
         tag_agrees=None if tag is None else there is not None and there == here,
     )
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+
+_NAMED_MANIFEST = re.compile(r"^Manifest-SHA256: ([0-9a-f]{64})$", re.MULTILINE)
 
 PLAIN_FILE = 0o100644
 FOLDER = 0o040000
@@ -48,6 +51,15 @@ class Tag:
     commit: str
     when: datetime | None
     message: str
+
+
+def named_manifest(message: str) -> str | None:
+    """Return the SHA-256 of the manifest that the message of a tag names; None without one.
+
+    The last one counts: above the trailers stands what the author wanted to say.
+    """
+    found = _NAMED_MANIFEST.findall(message)
+    return found[-1] if found else None
 
 
 @dataclass(frozen=True, slots=True)

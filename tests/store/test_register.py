@@ -798,3 +798,13 @@ def test_a_table_of_more_columns_than_can_be_listed_is_registered(store):
 
     assert manifest.features is None
     assert manifest.dataset("test").rows == 6
+
+
+def test_what_a_message_says_of_a_manifest_is_not_believed(store, fitted):
+    message = f"as asked\n\nManifest-SHA256: {'0' * 64}"
+
+    version = store.register(fitted, "m", message=message, code=None)
+
+    assert store.show(version).message == message
+    assert store.verify().is_sound
+    assert store.validate() == ()
