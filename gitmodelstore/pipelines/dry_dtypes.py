@@ -114,6 +114,9 @@ def read_dtype(symbol: Symbol, fields: Fields, level: int = 0) -> Dtype:
     if type(text) is not str:
         raise Malformed("a dtype without a name")
     state = _Described.of(symbol.state)
+    is_simple = state.subarray is None and state.fields is None
+    if is_simple and text[:1] != "O" and state.flags & _HAS_OBJECTS:
+        raise Malformed("a dtype that claims to hold objects")
     if text in _PLAIN:
         return _plain(text, state)
     return _flexible(text, state, fields, level)

@@ -107,7 +107,7 @@ def _dtype(guard: Guard, held: Any, state: Any) -> bool:
         expected = held.newbyteorder(order) if order in "<>" else held
         if held.kind in "US" and size != held.itemsize:
             return False
-        return bool(flags == expected.flags or held.kind in "mM") and size in (-1, held.itemsize)
+        return flags == expected.flags and size in (-1, held.itemsize)
     if held.kind != "V" or held.names is not None:
         return False
     if subtype is not None:

@@ -186,6 +186,9 @@ def _wild_dtypes() -> dict[str, Any]:
     raw = b"\x41" * 64
     return {
         "dtype: pointers from the file": array((1,), dtype("O", 0), raw),
+        "dtype: times that claim to be pointers": array((1,), dtype("m8", 63), raw),
+        "dtype: numbers that claim to be pointers": array((1,), dtype("f8", 63), raw),
+        "dtype: such times in an array in it": array((1,), dtype("O", 63), pickled(_times())),
         "dtype: a field of pointers, its flag cleared": array((1,), _without_flag(), raw),
         "dtype: a field beyond the item": array((1,), _fields("f8", 2**20), raw),
         "dtype: a field before the item": array((1,), _fields("f8", -64), raw),
@@ -198,6 +201,12 @@ def _wild_dtypes() -> dict[str, Any]:
             (1,), call("builtins:getattr", Name("numpy:dtypes"), "StringDType"), raw
         ),
     }
+
+
+def _times() -> Build:
+    """An array whose type says that it holds times, and its flags that these are objects."""
+    empty = call("numpy.core.multiarray:_reconstruct", Name("numpy:ndarray"), (0,), b"b")
+    return Build(empty, (1, (1,), dtype("m8", 63), False, ["waited"]))
 
 
 def _without_flag() -> Build:
