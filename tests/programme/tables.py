@@ -11,7 +11,7 @@ import copy
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import hypothesis
 from hypothesis import strategies as st
@@ -20,10 +20,8 @@ from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.fields import (
     Boolean,
     Constant,
-    Declared,
     Free,
     Integer,
-    Kind,
     ListOf,
     MapOf,
     Nullable,
@@ -31,7 +29,11 @@ from gitmodelstore.values.fields import (
     Record,
     Text,
 )
-from gitmodelstore.values.manifest import Manifest, Step
+from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.manifest_rules import STEP
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.fields import Declared, Kind
 
 MOST = json_rules.GREATEST_INTEGER
 HIDDEN = ("\x00", "\x07", "\x0b", "\r", "\x1b", "\x7f", "\x85", "\u200e", "\u202e", "\ufeff")
@@ -108,7 +110,7 @@ def _sorted_maps(keys: st.SearchStrategy[str], values: Any) -> st.SearchStrategy
 
 
 def _list(kind: Any) -> st.SearchStrategy[list[Any]]:
-    recurs = isinstance(kind._kind, Record) and kind._kind._cls is Step
+    recurs = isinstance(kind._kind, Record) and kind._kind._cls is STEP
     return st.lists(st.deferred(lambda: of(kind._kind)), max_size=1 if recurs else 2)
 
 
