@@ -11,6 +11,8 @@ import pytest
 from .environments import make
 
 ROOT = Path(__file__).parents[2]
+# What files are refused at one door they are refused at the others, whatever is installed.
+SAME_ANYWHERE = "registering_the_file or no_verdict_is_noted or mutations_end"
 OLDEST = Path(__file__).with_name("oldest.txt")
 
 
@@ -28,7 +30,7 @@ def test_the_oldest_releases_pass_the_tests_of_pipelines_and_store(tmp_path: Pat
     done = subprocess.run(
         [
             programs / "python",
-            *("-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", f"not ({SAME_ANYWHERE})"),
             *("tests/pipelines", "tests/store/test_register.py", "tests/store/test_lifecycle.py"),
         ],
         cwd=ROOT,

@@ -241,8 +241,8 @@ def live(tmp_path: Path, pipelines, rows, tell, seed: int, *, lives: int, steps:
     assert counts["writes"] >= lives * steps / 8
 
 
-def test_four_lives_of_two_hundred_steps(tmp_path, fitted, refitted, X_test, tell, seed):
-    live(tmp_path, (fitted, refitted), X_test, tell, seed, lives=4, steps=200)
+def test_two_lives_of_two_hundred_steps(tmp_path, fitted, refitted, X_test, tell, seed):
+    live(tmp_path, (fitted, refitted), X_test, tell, seed, lives=2, steps=200)
 
 
 @pytest.mark.long
