@@ -20,11 +20,14 @@ if TYPE_CHECKING:
         EnvironmentWarning,
         GateNotPassed,
         IntegrityError,
+        InvalidQuery,
         LockError,
         RefusedPickle,
         SignatureError,
         StoreError,
     )
+    from gitmodelstore.operations.blame import FieldChange
+    from gitmodelstore.operations.search import Match
     from gitmodelstore.shortcuts import load_model, register_model, version_of
     from gitmodelstore.store import Store
     from gitmodelstore.values.events import Event
@@ -38,11 +41,14 @@ __all__ = [
     "Approval",
     "EnvironmentWarning",
     "Event",
+    "FieldChange",
     "GateNotPassed",
     "Holding",
     "IntegrityError",
+    "InvalidQuery",
     "LockError",
     "Manifest",
+    "Match",
     "ModelSummary",
     "ModelVersion",
     "RefusedPickle",
@@ -60,12 +66,15 @@ _HOMES = {
     "EnvironmentWarning": "errors",
     "GateNotPassed": "errors",
     "IntegrityError": "errors",
+    "InvalidQuery": "errors",
     "LockError": "errors",
     "RefusedPickle": "errors",
     "SignatureError": "errors",
     "Event": "values.events",
+    "FieldChange": "operations.blame",
     "Holding": "values.model_version",
     "Manifest": "values.manifest",
+    "Match": "operations.search",
     "ModelSummary": "values.model_version",
     "ModelVersion": "values.model_version",
     "Store": "store",
