@@ -34,7 +34,9 @@ def show_changes(
         session.document({"changes": [change_document(change) for change in changes]})
     elif changes:
         session.pages(
-            (_line(change, paint) for change in changes) if oneline else _blocks(changes, paint)
+            (_line(change, field, paint) for change in changes)
+            if oneline
+            else _blocks(changes, field, paint)
         )
     for sentence in told(found.unread):
         session.warn(visible(sentence))
@@ -42,18 +44,18 @@ def show_changes(
         raise click.exceptions.Exit(_NONE_FOUND)
 
 
-def _line(change: FieldChange, paint: Paint) -> str:
+def _line(change: FieldChange, asked: str, paint: Paint) -> str:
     commit = paint.yellow(change.version.commit[:ABBREVIATED])
-    return f"{commit} {day(change.when)} {change.version} {_move(change)}"
+    return f"{commit} {day(change.when)} {change.version} {_move(change, asked)}"
 
 
-def _blocks(changes: Iterable[FieldChange], paint: Paint) -> Iterator[str]:
+def _blocks(changes: Iterable[FieldChange], asked: str, paint: Paint) -> Iterator[str]:
     gap = False
     for change in changes:
         if gap:
             yield ""
         gap = True
-        yield f"{paint.bold(str(change.version))} {_move(change)}"
+        yield f"{paint.bold(str(change.version))} {_move(change, asked)}"
         yield f"Date:   {moment(change.when)}"
         yield f"Author: {visible(change.who)}"
         yield f"Commit: {paint.yellow(change.version.commit)}"
@@ -62,16 +64,16 @@ def _blocks(changes: Iterable[FieldChange], paint: Paint) -> Iterator[str]:
             yield f"    {visible(change.message)}"
 
 
-def _move(change: FieldChange) -> str:
-    """The field with its old and new value; of lists what they got and lost."""
+def _move(change: FieldChange, asked: str) -> str:
+    """The field with its old and new value; of a list what it got, and what it lost."""
     before, after = change.before, change.after
     name = visible(change.field)
-    if isinstance(after, list) and isinstance(before, list):
-        got = [f"+{_value(one)}" for one in after if one not in before]
-        lost = [f"-{_value(one)}" for one in before if one not in after]
-        if got or lost:
-            return f"{name}: {_several([*got, *lost])}"
-        return f"{name}: in another order"
+    if isinstance(after, list) and isinstance(before, (list, type(None))):
+        got = [one for one in after if one not in (before or ())]
+        got.sort(key=lambda one: f"{name}={one}" != asked)
+        lost = [one for one in before or () if one not in after]
+        words = [*(f"+{_value(one)}" for one in got), *(f"-{_value(one)}" for one in lost)]
+        return f"{name}: {_several(words) if words else 'in another order'}"
     if before is None:
         return f"{name}: {_value(after)}"
     return f"{name}: {_value(before)} -> {'none' if after is None else _value(after)}"
@@ -87,6 +89,4 @@ def _value(value: Any) -> str:
         return cut(visible(value), _MOST)
     if isinstance(value, float):
         return number(value)
-    if isinstance(value, list):
-        return f"[{_several([_value(one) for one in value])}]"
     return cut(visible(json.dumps(value, ensure_ascii=False)), _MOST)

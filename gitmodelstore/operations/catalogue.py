@@ -163,7 +163,10 @@ class Catalogue:
     # Reading on
 
     def _read_on(self, known: str | None) -> bool:
-        """Add what the commits since `known` brought; return whether git could read them all."""
+        """Add what the commits since `known` brought; return whether git could read them all.
+
+        What it could not read of manifests is looked up each time that somebody asks.
+        """
         lines: list[Line] = []
         is_complete = True
         found: dict[str, Appearance] = {}
@@ -178,9 +181,7 @@ class Catalogue:
         reader = sections.Reader()
         for oid, data in contents(self._common_dir, list(found)):
             line = _line(found[oid], data, reader) if data is not None else None
-            if line is None:
-                is_complete = False
-            else:
+            if line is not None:
                 lines.append(line)
         self._add(lines)
         self._add(list(self._elsewhere()))
@@ -219,9 +220,9 @@ def _places(blocks: Iterable[Block]) -> dict[tuple[str, str], list[tuple[Block, 
 
 def _line(one: Appearance, data: bytes, reader: sections.Reader) -> Line | None:
     """Return the line of a manifest, or of why it is none; None where it tells no version."""
-    found = sections.sections(data)
+    found = reader.read(data)
     own = {_OID: _json(one.oid), _COMMIT: _json(one.commit)}
-    if found is not None and reader.is_manifest(found):
+    if found is not None:
         return {**found, **own} if found["model"] == _json(one.model) else None
     version = _VERSION.search(data)
     if version is None:

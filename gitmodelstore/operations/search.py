@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from gitmodelstore.errors import InvalidQuery
 from gitmodelstore.operations.catalogue import Catalogue, Row, Unread, ask
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.comparison import reader_of, sort_key
-from gitmodelstore.values.field_path import FieldPath
+from gitmodelstore.values.field_path import STATUS, FieldPath
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.moment import parse_moment
 from gitmodelstore.values.names import nearest, quoted
@@ -124,7 +125,7 @@ def _answer(catalogue: Catalogue, query: Query, model: str | None, order: Order 
         found = order.sorted(found)
     names = [*query.names, *([order.by] if order else [])]
     matches = tuple(_match(row, names) for row in found)
-    return Answer(matches, unread, None if matches else _advice(rows, query))
+    return Answer(matches, unread, None if matches else _advice(catalogue, rows, query))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,18 @@ def _match(row: Row, names: Iterable[FieldPath]) -> Match:
     )
 
 
-def _advice(rows: list[Row], query: Query) -> str | None:
-    """Return what to say of the first name at which no version has anything; None without one."""
+def _advice(catalogue: Catalogue, rows: list[Row], query: Query) -> str | None:
+    """Return what is probably wrong with an expression that holds of nothing; None if nothing is.
+
+    That is a status or a model that there is not, or a name at which no version has anything.
+    """
+    snapshot = catalogue.snapshot
+    there_are = {STATUS: list(snapshot.policy.statuses), "model": list(snapshot.registry.models)}
+    for path, value in query.equals:
+        known = there_are.get(path.parts[0], [value])
+        if value not in known:
+            near = nearest(value, known)
+            return f"no {path.text} {quoted(value)}{f': did you mean {near!r}?' if near else ''}"
     for name in query.names:
         if rows and all(name.value(row) is None for row in rows):
             return f"no version has {quoted(name.text)}{_near(rows, name)}"
@@ -164,13 +175,14 @@ def _advice(rows: list[Row], query: Query) -> str | None:
 
 
 def _near(rows: list[Row], name: FieldPath) -> str:
-    before: FieldPath | None = None
-    for path in name.above():
-        if before is not None and all(path.value(row) is None for row in rows):
-            known = _keys_of(before.value(row) for row in rows)
-            near = nearest(".".join(name.parts[len(before.parts) :]), known)
-            return f": did you mean '{before.text}.{near}'?" if near else ""
-        before = path
+    """Return what to ask for instead, where the first part that no version has is nearly one."""
+    paths = list(name.above())
+    for above, path in pairwise(paths):
+        if all(path.value(row) is None for row in rows):
+            known = _keys_of(above.value(row) for row in rows)
+            first, *rest = name.parts[len(above.parts) :]
+            if near := nearest(first, known):
+                return f": did you mean '{'.'.join([above.text, near, *rest])}'?"
     return ""
 
 

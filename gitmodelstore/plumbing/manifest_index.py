@@ -95,16 +95,18 @@ def read(common_dir: Path, names: Sequence[str]) -> tuple[str, list[Block]] | No
         if _digest(data[_HEX + 1 : end]) != data[:_HEX].decode():
             return None
         head = json.loads(data[_HEX + 1 : end])
-        if (head["format"], head["names"]) != (FORMAT, list(names)):
+        tip: str = head["tip"]
+        if (head["format"], head["names"]) != (FORMAT, list(names)) or not isinstance(tip, str):
             return None
         at, blocks = end + 1, []
         for columns in head["blocks"]:
             held, digests = {}, {}
-            for name, (size, digest) in columns.items():
-                held[name], digests[name] = data[at : at + size], digest
+            for name in names:
+                size, digests[name] = columns[name]
+                held[name] = data[at : at + size]
                 at += size
             blocks.append(Block(held, digests))
-        return head["tip"], blocks
+        return tip, blocks
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -115,7 +117,7 @@ def write(common_dir: Path, names: Sequence[str], tip: str, blocks: Sequence[Blo
     for block in blocks:
         # Those that were read keep the checksums that they came with: they may be damaged.
         digests = block.digests or {name: _digest(data) for name, data in block.data.items()}
-        told.append({name: (len(data), digests[name]) for name, data in block.data.items()})
+        told.append({name: (len(block.data[name]), digests[name]) for name in names})
     head = {"format": FORMAT, "names": list(names), "tip": tip, "blocks": told}
     line = json.dumps(head, separators=(",", ":")).encode()
     folder = common_dir / OWN_FOLDER
@@ -127,7 +129,7 @@ def write(common_dir: Path, names: Sequence[str], tip: str, blocks: Sequence[Blo
             with open(temporary, "xb") as file:
                 file.write(b"%b %b\n" % (_digest(line).encode(), line))
                 for block in blocks:
-                    file.writelines(block.data.values())
+                    file.writelines(block.data[name] for name in names)
             temporary.replace(folder / _NAME)
         finally:
             temporary.unlink(missing_ok=True)

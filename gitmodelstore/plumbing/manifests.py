@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     import subprocess
 
 _LINE = re.compile(rb":[0-7]{6} 100644 [0-9a-f]{40} ([0-9a-f]{40}) [AM]\tmodels/([^/]+)/.*")
+_COMPARE = (
+    *("diff-tree", "--stdin", "-r", "-m", "--root", "--raw", "--no-abbrev", "--no-renames"),
+    *("--", ":(glob)models/*/manifest.json"),
+)
 _ASKED_AT_ONCE = 100  # so many ids fit into any pipe, however long git does not read it
 
 
@@ -47,23 +52,20 @@ def appearances(folder: Path, tip: str, known: str | None) -> Iterator[Appearanc
         GitFailed: git cannot read the history to its end.
     """
     revisions = [tip, f"^{known}"] if known else [tip]
-    walk = _start(folder, "rev-list", "--topo-order", "--reverse", *revisions, "--")
-    compare = _start(
-        folder,
-        *("diff-tree", "--stdin", "-r", "-m", "--root", "--raw", "--no-abbrev", "--no-renames"),
-        *("--", ":(glob)models/*/manifest.json"),
-        reading=walk,
-    )
-    if walk.stdout is not None:
-        walk.stdout.close()  # so that git learns when the other one has died
-    commit = b""
-    for line in compare.stdout or ():
-        if not line.startswith(b":"):
-            commit = line.strip()
-        elif found := _LINE.match(line):
-            model = found[2].decode("ascii", "replace")
-            yield Appearance(commit[:40].decode(), model, found[1].decode())
-    if walk.wait() or compare.wait():
+    with (
+        _start(folder, "rev-list", "--topo-order", "--reverse", *revisions, "--") as walk,
+        _start(folder, *_COMPARE, reading=walk) as compare,
+    ):
+        if walk.stdout is not None:
+            walk.stdout.close()  # so that git learns when the other one has died
+        commit = b""
+        for line in compare.stdout or ():
+            if not line.startswith(b":"):
+                commit = line.strip()
+            elif found := _LINE.match(line):
+                model = found[2].decode("ascii", "replace")
+                yield Appearance(commit[:40].decode(), model, found[1].decode())
+    if walk.returncode or compare.returncode:
         raise GitFailed(
             f"git cannot read the history of {tip}",
             hint="run `git fsck` to see what is damaged, and fetch from a sound clone",
@@ -82,12 +84,11 @@ def contents(folder: Path, oids: Sequence[str]) -> Iterator[tuple[str, bytes | N
     """Yield blobs with their bytes, in order; None of one that git does not read."""
     left = list(oids)
     while left:
-        process = _start(folder, "cat-file", "--batch", talking=True)
         read = 0
-        for oid, data in _answers(process, left):
-            read += 1
-            yield oid, data
-        process.communicate()
+        with _start(folder, "cat-file", "--batch", talking=True) as process:
+            for oid, data in _answers(process, left):
+                read += 1
+                yield oid, data
         if read < len(left):  # git gave up at the next one
             yield left[read], None
             read += 1
@@ -109,6 +110,8 @@ def _answers(
                 questions.write("".join(f"{one}\n" for one in ahead).encode())
                 questions.flush()
             except BrokenPipeError:
+                with suppress(BrokenPipeError):  # of what it still holds
+                    questions.close()
                 return
         head = answers.readline().split()
         if head[1:] == [b"missing"]:

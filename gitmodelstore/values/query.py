@@ -58,11 +58,13 @@ class Query:
         text: as it was written.
         names: the fields that it asks for, each once, in order.
         condition: what it asks.
+        equals: each field with a text that it is to be, or to be one of.
     """
 
     text: str
     names: tuple[FieldPath, ...]
     condition: Condition
+    equals: tuple[tuple[FieldPath, str], ...]
 
     @classmethod
     def parse(cls, text: str) -> Query:
@@ -73,7 +75,7 @@ class Query:
         """
         reader = _Reader(text)
         condition = reader.whole()
-        return cls(text, tuple(reader.names.values()), condition)
+        return cls(text, tuple(reader.names.values()), condition, tuple(reader.equals))
 
     def matches(self, record: Record) -> bool:
         """Return whether it holds of a version."""
@@ -194,6 +196,7 @@ class _Reader:
         self._next = next(self._words)
         self._level = 0
         self.names: dict[tuple[str, ...], FieldPath] = {}
+        self.equals: list[tuple[FieldPath, str]] = []
 
     def whole(self) -> Condition:
         if self._next.kind == "end":
@@ -272,6 +275,8 @@ class _Reader:
                     "a list is neither above nor below anything",
                     "write `in` for one of several",
                 )
+        if sign.text == "==":
+            self._note_equals(left, right)
         kind = _common(left, right)
         return Comparison(self._side(start, left, kind), sign.text, self._side(at, right, kind))
 
@@ -287,6 +292,7 @@ class _Reader:
             )
         if isinstance(left, list):
             raise self._wrong(start, "a list cannot be in another", None)
+        self._note_equals(left, right)
         kind = left.kind if isinstance(left, FieldPath) else Kind.PLAIN
         among = right.kind if isinstance(right, FieldPath) else kind
         return Among(self._side(start, left, kind), self._side(at, right, among))
@@ -323,11 +329,10 @@ class _Reader:
         while not self._takes("]"):
             if found:
                 self._expect(",", f"the list of column {start.at + 1} is not closed")
-            at = self._next
-            value = self._value(asked=True)
-            if not isinstance(value, Literal):
-                raise self._wrong(at, "a list holds values alone", 'as in `["a", "b"]`')
-            found.append(value)
+            one = self._take()
+            if one.kind in ("name", "sign", "end"):
+                raise self._wrong(one, "a list holds values alone", 'as in `["a", "b"]`')
+            found.append(Literal(one.value, one.text))
         return found
 
     def _path(self, token: Token, asked: bool) -> FieldPath:
@@ -359,6 +364,11 @@ class _Reader:
             if isinstance(value, FieldPath):
                 return value
         raise self._wrong(start, "expected a field on one of the two sides", _AS_IN)
+
+    def _note_equals(self, left: Value, right: Value) -> None:
+        if isinstance(left, FieldPath) and not isinstance(right, FieldPath):
+            asked = right if isinstance(right, list) else [right]
+            self.equals += [(left, one.value) for one in asked if isinstance(one.value, str)]
 
     # Words
 

@@ -2,7 +2,7 @@
 
 A manifest is canonical JSON (values/json.py), so that a line break and two spaces begin
 each top-level key, and nothing else: within a text a line break is escaped. What most
-of them have in common need then be parsed only once.
+of them have in common is then parsed only once.
 """
 
 from __future__ import annotations
@@ -18,43 +18,9 @@ from gitmodelstore.values.manifest import manifest_schema
 
 _INDENT = re.compile(rb"\n *")
 _TYPES: dict[str, type] = {"object": dict, "array": list, "string": str}
+_MOST_REMEMBERED = 1 << 15
 
-
-def sections(data: bytes) -> dict[str, bytes] | None:
-    """Return the JSON of each top-level key, on one line and without what is LEFT_OUT.
-
-    None where the bytes are not laid out as those of a manifest. Whether each is JSON, and
-    what it should be, is not judged.
-    """
-    if not (data.startswith(b'{\n  "') and data.endswith(b"\n}\n")):
-        return None
-    found: dict[str, bytes] = {}
-    parts = data[5:-3].split(b'\n  "')
-    for number, part in enumerate(parts, start=1):
-        name, colon, text = part.partition(b'": ')
-        key = name.decode("ascii", "replace")
-        if number < len(parts):
-            text, comma = text[:-1], text[-1:]
-            if comma != b",":
-                return None
-        if not colon or key in found:
-            return None
-        short = _without(text, LEFT_OUT[key].encode()) if key in LEFT_OUT else text
-        found[key] = _INDENT.sub(b"", short) if b"\n" in short else short
-    return found
-
-
-def _without(text: bytes, key: bytes) -> bytes:
-    """Return a list of objects with null in place of the list that each has at `key`."""
-    head = b'\n      "' + key + b'": '
-    parts, start = [], 0
-    while (at := text.find(head + b"[\n", start)) >= 0:
-        end = text.find(b"\n      ]", at)
-        if end < 0:
-            break
-        parts.append(text[start : at + len(head)])
-        start = end + len(b"\n      ]")
-    return b"null".join([*parts, text[start:]])
+Rule = Callable[[Any], bool]
 
 
 def keys() -> tuple[str, ...]:
@@ -63,28 +29,74 @@ def keys() -> tuple[str, ...]:
 
 
 class Reader:
-    """Says whether sections are those of a manifest, each that is met again only once."""
+    """Reads manifests, and what it meets again only once."""
 
     def __init__(self) -> None:
-        self._sound: set[tuple[str, bytes]] = set()
+        self._known: dict[bytes, tuple[str, bytes]] = {}
 
-    def is_manifest(self, found: dict[str, bytes]) -> bool:
-        """Return whether the keys are those of this schema, and each section of its type.
+    def read(self, data: bytes) -> dict[str, bytes] | None:
+        """Return the JSON of each top-level key, on one line and without what is LEFT_OUT.
 
-        What stands deeper is not judged: a version was, when it was registered.
+        None where the bytes are not laid out as those of a manifest, are of another schema,
+        or have something else at a key than belongs there. What stands deeper is not judged:
+        a version was, when it was registered.
         """
-        rules = _rules()
-        if not (_required() <= found.keys() <= rules.keys()):
-            return False
-        new = [pair for pair in found.items() if pair not in self._sound]
-        for key, text in new:
-            try:
-                if not rules[key](_DECODER.decode(text.decode())):
-                    return False
-            except (ValueError, RecursionError):
-                return False
-        self._sound.update(new)
-        return True
+        if not (data.startswith(b'{\n  "') and data.endswith(b"\n}\n")):
+            return None
+        found: dict[str, bytes] = {}
+        parts = _without_bulk(data)[5:-3].split(b'\n  "')
+        if not all(part.endswith(b",") for part in parts[:-1]):
+            return None
+        parts[-1] += b","
+        for part in parts:
+            known = self._known.get(part)
+            if known is None:
+                known = _section(part)
+                if known is None:
+                    return None
+                if len(self._known) >= _MOST_REMEMBERED:
+                    self._known.clear()
+                self._known[part] = known
+            key, text = known
+            if key in found:
+                return None
+            found[key] = text
+        return found if _required() <= found.keys() else None
+
+
+def _section(part: bytes) -> tuple[str, bytes] | None:
+    """Return the key of a section and its JSON on one line; None where it is no such thing."""
+    name, colon, text = part[:-1].partition(b'": ')
+    rule = _rules().get(name.decode("ascii", "replace"))
+    if not colon or rule is None:
+        return None
+    line = _INDENT.sub(b"", text) if b"\n" in text else text
+    try:
+        return (name.decode(), line) if rule(_DECODER.decode(line.decode())) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _without_bulk(data: bytes) -> bytes:
+    """Return a manifest with null in place of each list that is LEFT_OUT."""
+    for key, bulk in LEFT_OUT.items():
+        start = data.find(f'\n  "{key}": ['.encode())
+        end = data.find(b"\n  ]", start)
+        if 0 <= start < end:
+            short = _without(data[start:end], f'\n      "{bulk}": '.encode())
+            data = b"".join([data[:start], short, data[end:]])
+    return data
+
+
+def _without(section: bytes, head: bytes) -> bytes:
+    kept, start = [], 0
+    while (at := section.find(head + b"[\n", start)) >= 0:
+        end = section.find(b"\n      ]", at)
+        if end < 0:
+            break
+        kept.append(section[start : at + len(head)])
+        start = end + len(b"\n      ]")
+    return b"null".join([*kept, section[start:]])
 
 
 def _refuse(constant: str) -> Any:
@@ -100,12 +112,12 @@ def _required() -> frozenset[str]:
 
 
 @lru_cache(maxsize=1)
-def _rules() -> dict[str, Callable[[Any], bool]]:
+def _rules() -> dict[str, Rule]:
     """Return for each top-level key what says of a value whether it is of the right type."""
     return {key: _rule(schema) for key, schema in manifest_schema()["properties"].items()}
 
 
-def _rule(schema: dict[str, Any]) -> Callable[[Any], bool]:
+def _rule(schema: dict[str, Any]) -> Rule:
     if "anyOf" in schema:
         inner = _rule(next(one for one in schema["anyOf"] if one.get("type") != "null"))
         return lambda value: value is None or inner(value)
