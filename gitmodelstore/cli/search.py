@@ -10,7 +10,16 @@ import click
 
 from gitmodelstore.cli.documents import answer_document
 from gitmodelstore.cli.paint import Paint
-from gitmodelstore.cli.render import Column, day, name_of, number, table, visible, widths_of
+from gitmodelstore.cli.render import (
+    Column,
+    columns_of_terminal,
+    day,
+    name_of,
+    number,
+    table,
+    visible,
+    widths_of,
+)
 from gitmodelstore.cli.session import Session
 
 if TYPE_CHECKING:
@@ -69,9 +78,18 @@ def _lines(matches: Sequence[Match], paint: Paint) -> Iterator[str]:
         for match in matches
     ]
     widths = widths_of(columns, rows)
+    room = columns_of_terminal()
+    for last in (4, 3):  # where there is no room, who registered it goes first, then when
+        if room is not None and sum(widths) + 2 * len(widths) - 2 > room:
+            del columns[last], widths[last]
+            for row in rows:
+                del row[last]
     yield paint.dim(table(columns, widths, [column.head for column in columns]))
+    start = widths[0] + widths[1] + 4
     for match, row in zip(matches, rows, strict=True):
-        yield paint.status(match.status, table(columns, widths, row))
+        line = table(columns, widths, row)
+        end = start + len(match.status)
+        yield line[:start] + paint.status(match.status, line[start:end]) + line[end:]
 
 
 def _is_number(matches: Sequence[Match], name: str) -> bool:

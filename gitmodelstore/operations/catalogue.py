@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from gitmodelstore.errors import FormatError, GitFailed
 from gitmodelstore.operations.listing import listed
@@ -36,9 +36,8 @@ _OID, _COMMIT, _FAULT = "@blob", "@commit", "@fault"
 _VERSION = re.compile(rb'\n  "version": ("[0-9A-Za-z.-]{1,100}"),\n')
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One version whose manifest can be read.
+class Row(NamedTuple):
+    """One version whose manifest can be read; a tuple, since ten thousand are made at once.
 
     Attributes:
         model, version, status: which, and its status now.
@@ -167,25 +166,28 @@ class Catalogue:
 
         What it could not read of manifests is looked up each time that somebody asks.
         """
+        reader = sections.Reader()
+        found: dict[str, Appearance] = {}
         lines: list[Line] = []
         is_complete = True
-        found: dict[str, Appearance] = {}
         try:
-            for one in appearances(self._common_dir, self.snapshot.commit.oid, known):
-                found.setdefault(one.oid, one)
+            for oid, data in contents(self._common_dir, self._new(known, found)):
+                line = _line(found[oid], data, reader) if data is not None else None
+                if line is not None:
+                    lines.append(line)
         except GitFailed:
             is_complete = False
-        for block in self._blocks:
-            for oid in block.column(_OID):
-                found.pop(oid, None)
-        reader = sections.Reader()
-        for oid, data in contents(self._common_dir, list(found)):
-            line = _line(found[oid], data, reader) if data is not None else None
-            if line is not None:
-                lines.append(line)
         self._add(lines)
         self._add(list(self._elsewhere()))
         return is_complete
+
+    def _new(self, known: str | None, found: dict[str, Appearance]) -> Iterator[str]:
+        """Yield the manifests that the history has and the blocks have not; note where each is."""
+        held = {oid for block in self._blocks for oid in block.column(_OID)}
+        for one in appearances(self._common_dir, self.snapshot.commit.oid, known):
+            if one.oid not in held and one.oid not in found:
+                found[one.oid] = one
+                yield one.oid
 
     def _elsewhere(self) -> Iterator[Line]:
         """Yield the versions that no commit of the history brought: a host squashed them."""

@@ -21,6 +21,8 @@ from typing import Any
 
 from gitmodelstore.plumbing.lock import OWN_FOLDER
 
+Buffer = bytes | memoryview
+
 FORMAT = 1
 ROWS_A_BLOCK = 500
 NULL = b"null"
@@ -42,7 +44,7 @@ class Block:
     """
 
     def __init__(
-        self, columns: Mapping[str, bytes], digests: Mapping[str, str] | None = None
+        self, columns: Mapping[str, Buffer], digests: Mapping[str, str] | None = None
     ) -> None:
         self.data = columns
         self.digests = digests
@@ -51,7 +53,7 @@ class Block:
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, bytes]], names: Iterable[str]) -> Block:
         """Return a block of rows: name of the column to JSON on one line; null where it lacks."""
-        columns = {}
+        columns: dict[str, Buffer] = {}
         for name in names:
             known: dict[bytes, int] = {}
             which = [known.setdefault(row.get(name, NULL), len(known)) for row in rows]
@@ -69,7 +71,7 @@ class Block:
             data = self.data[name]
             if self.digests is not None and _digest(data) != self.digests[name]:
                 raise Damaged(name)
-            values, which = json.loads(data)
+            values, which = json.loads(bytes(data))
             self._read[name] = [values[number] for number in which]
         return self._read[name]
 
@@ -91,6 +93,7 @@ def read(common_dir: Path, names: Sequence[str]) -> tuple[str, list[Block]] | No
     """
     try:
         data = (common_dir / OWN_FOLDER / _NAME).read_bytes()
+        view = memoryview(data)
         end = data.index(b"\n")
         if _digest(data[_HEX + 1 : end]) != data[:_HEX].decode():
             return None
@@ -100,10 +103,11 @@ def read(common_dir: Path, names: Sequence[str]) -> tuple[str, list[Block]] | No
             return None
         at, blocks = end + 1, []
         for columns in head["blocks"]:
-            held, digests = {}, {}
+            held: dict[str, Buffer] = {}
+            digests: dict[str, str] = {}
             for name in names:
                 size, digests[name] = columns[name]
-                held[name] = data[at : at + size]
+                held[name] = view[at : at + size]
                 at += size
             blocks.append(Block(held, digests))
         return tip, blocks
@@ -142,7 +146,7 @@ def _tidy(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _digest(data: bytes) -> str:
+def _digest(data: Buffer) -> str:
     return hashlib.sha256(data).hexdigest()
 
 

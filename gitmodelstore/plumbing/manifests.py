@@ -6,9 +6,12 @@ what git cannot read is left to whoever can say why.
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,47 +83,62 @@ def holds(folder: Path, tip: str, oid: str) -> bool:
         return False
 
 
-def contents(folder: Path, oids: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
-    """Yield blobs with their bytes, in order; None of one that git does not read."""
-    left = list(oids)
-    while left:
-        read = 0
+def contents(folder: Path, oids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    """Yield blobs with their bytes, in order; None of one that git does not read.
+
+    Which are asked for may still be being found out: it is taken as it comes.
+    """
+    left = iter(oids)
+    asked: deque[str] = deque()
+    is_done = False
+    while not is_done:
         with _start(folder, "cat-file", "--batch", talking=True) as process:
-            for oid, data in _answers(process, left):
-                read += 1
-                yield oid, data
-        if read < len(left):  # git gave up at the next one
-            yield left[read], None
-            read += 1
-        left = left[read:]
+            is_done = yield from _answers(process, left, asked)
+        if not is_done:  # git gave up at the first that it has not answered
+            yield asked.popleft(), None
 
 
 def _answers(
-    process: subprocess.Popen[bytes], oids: Sequence[str]
-) -> Iterator[tuple[str, bytes | None]]:
-    """Ask for blobs, some ahead of the answer that is read; end where git does."""
+    process: subprocess.Popen[bytes], oids: Iterator[str], asked: deque[str]
+) -> Generator[tuple[str, bytes | None], None, bool]:
+    """Ask for blobs, some ahead of the answer that is read; return whether git answered to the end.
+
+    What is not answered is in `asked`: first what the git before this one left, then its own.
+    """
     questions, answers = process.stdin, process.stdout
     assert questions is not None and answers is not None  # noqa: S101, PT018 - they are pipes
-    asked = 0
-    for number, oid in enumerate(oids):
-        if number + _ASKED_AT_ONCE >= asked and asked < len(oids):
-            ahead = oids[asked : asked + _ASKED_AT_ONCE]
-            asked += len(ahead)
+    ahead = list(asked)
+    while True:
+        if len(asked) <= _ASKED_AT_ONCE:
+            more = list(islice(oids, _ASKED_AT_ONCE))
+            asked.extend(more)
+            ahead += more
+        if ahead:
             try:
-                questions.write("".join(f"{one}\n" for one in ahead).encode())
+                questions.write("".join(f"{oid}\n" for oid in ahead).encode())
                 questions.flush()
             except BrokenPipeError:
                 with suppress(BrokenPipeError):  # of what it still holds
                     questions.close()
-                return
+                return False
+            ahead = []
+        if not asked:
+            return True
         head = answers.readline().split()
-        if head[1:] == [b"missing"]:
-            yield oid, None
-            continue
-        data = answers.read(int(head[2])) if len(head) == len(("id", "kind", "size")) else b""
-        if answers.read(1) != b"\n":
-            return
-        yield oid, data if head[1] == b"blob" else None
+        data: bytes | None = None
+        if head[1:] != [b"missing"]:
+            data = answers.read(int(head[2])) if len(head) == len(("id", "kind", "size")) else b""
+            if answers.read(1) != b"\n":
+                return False
+        oid = asked.popleft()
+        yield oid, data if data is not None and _is_blob(data, oid) else None
+
+
+def _is_blob(data: bytes, oid: str) -> bool:
+    """Whether a blob has this id, of which git looks only at the checksum of its compression."""
+    digest = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
+    digest.update(data)
+    return digest.hexdigest() == oid
 
 
 def _start(

@@ -79,13 +79,23 @@ def _section(part: bytes) -> tuple[str, bytes] | None:
 
 def _without_bulk(data: bytes) -> bytes:
     """Return a manifest with null in place of each list that is LEFT_OUT."""
-    for key, bulk in LEFT_OUT.items():
-        start = data.find(f'\n  "{key}": ['.encode())
-        end = data.find(b"\n  ]", start)
+    for begin, head, following in _bulky():
+        start, end = data.find(begin), data.rfind(following)
         if 0 <= start < end:
-            short = _without(data[start:end], f'\n      "{bulk}": '.encode())
-            data = b"".join([data[:start], short, data[end:]])
+            data = b"".join([data[:start], _without(data[start:end], head), data[end:]])
     return data
+
+
+@lru_cache(maxsize=1)
+def _bulky() -> tuple[tuple[bytes, bytes, bytes], ...]:
+    """Return how each section with bulk begins, where the bulk stands in it, what follows it."""
+    known = keys()
+    lines = []
+    for key, bulk in LEFT_OUT.items():
+        following = known[known.index(key) + 1]
+        texts = (f'\n  "{key}": [', f'\n      "{bulk}": ', f'\n  "{following}": ')
+        lines.append((texts[0].encode(), texts[1].encode(), texts[2].encode()))
+    return tuple(lines)
 
 
 def _without(section: bytes, head: bytes) -> bytes:

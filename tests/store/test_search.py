@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from itertools import count
@@ -374,6 +375,22 @@ class TestUnread:
         assert done.stderr == (
             "not asked: churn 1.1.0: models/churn/manifest.json: damaged: "
             f"{entry.oid}: the object was cut short\n"
+        )
+
+    def test_a_manifest_under_the_id_of_another_is_not_believed(self, full):
+        """Git looks only at the checksum of the compression."""
+        entry = full._snapshot().files(full.version("churn@1.1.0"))["manifest.json"]
+        data = full.read("churn@1.1.0", "manifest.json").replace(b'"profit": 4.5', b'"profit": 9.5')
+        path = full.path / ".git/objects" / entry.oid[:2] / entry.oid[2:]
+        path.chmod(0o600)
+        path.write_bytes(zlib.compress(b"blob %d\0" % len(data) + data))
+
+        done = in_a_process_of_its_own(full)
+
+        assert done.stdout == "churn@1.2.0 churn@1.0.0 fraud@1.0.0\n"
+        assert done.stderr == (
+            "not asked: churn 1.1.0: models/churn/manifest.json: damaged: "
+            f"{entry.oid}: its content has another id\n"
         )
 
 
