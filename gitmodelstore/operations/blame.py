@@ -75,6 +75,11 @@ def blame(snapshot: Snapshot, field: str, model: str | None, *, keep: bool) -> B
         raise InvalidInput(
             "the status of a version is no field of its manifest", hint="see `gms log`"
         )
+    if value is not None:
+        try:
+            wanted(value, path.kind)
+        except Unfit as error:
+            raise InvalidInput(str(error), hint=error.hint) from error
     return ask(snapshot, lambda catalogue: _blame(catalogue, path, value, model), keep=keep)
 
 
@@ -82,14 +87,16 @@ def _blame(
     catalogue: Catalogue, path: FieldPath, value: Literal | None, model: str | None
 ) -> Blame:
     rows, unread = split(catalogue.rows(model))
+    values = {row[:2]: path.value(row) for row in rows}
+    rows, unread = catalogue.without_lost(rows, unread)
     by_version = {(row.model, row.version): row for row in rows}
     below: dict[str, Row] = {}  # by model, the next version that can be read
     changes = []
     for row in reversed(rows):  # lowest first
         parent = by_version.get((row.model, row.get("parent"))) or below.get(row.model)
         below[row.model] = row
-        before = path.value(parent) if parent else None
-        after = path.value(row)
+        before = values[parent[:2]] if parent else None
+        after = values[row[:2]]
         arrived = value is None or (_has(path, after, value) and not _has(path, before, value))
         if arrived and not same(before, after):
             changes.append(_change(row, parent, path, before, after))
@@ -115,10 +122,6 @@ def _has(path: FieldPath, found: Any, value: Literal) -> bool:
     """Whether a version has a value at a field: it is the value, or a list that holds it."""
     if found is None or value.value is None:
         return found is None and value.value is None
-    try:
-        asked = wanted(value, path.kind)
-    except Unfit as error:
-        raise InvalidInput(str(error), hint=error.hint) from error
-    read = reader_of(path.kind)
+    asked, read = wanted(value, path.kind), reader_of(path.kind)
     held = found if isinstance(found, (list, dict)) else [found]
     return any(same(read(one), asked) or one == value.text for one in held)

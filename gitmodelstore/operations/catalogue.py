@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from gitmodelstore.errors import FormatError, GitFailed
+from gitmodelstore.errors import FormatError, GitFailed, StoreError
 from gitmodelstore.operations.listing import listed
 from gitmodelstore.operations.resolve import check_model
 from gitmodelstore.operations.snapshot import Snapshot
@@ -43,7 +43,7 @@ class Row(NamedTuple):
         model, version, status: which, and its status now.
         commit: the commit that introduced it.
         place: its block, and its position there.
-        repository: where the whole manifest is.
+        whole_manifests: where the manifest itself is read.
     """
 
     model: str
@@ -51,7 +51,7 @@ class Row(NamedTuple):
     status: str
     commit: str
     place: tuple[Block, int]
-    repository: Repository
+    whole_manifests: WholeManifests
 
     def get(self, key: str) -> Any:
         """Return its status, or what the index has of its manifest at a key."""
@@ -61,10 +61,9 @@ class Row(NamedTuple):
         return block.column(key)[at]
 
     def whole(self, key: str) -> Any:
-        """Return what its manifest has at a key, from the manifest itself."""
+        """Return what its manifest has at a key, from the manifest; None where that is lost."""
         block, at = self.place
-        path = f"{folder(self.model)}/{MANIFEST}"
-        return json.loads(self.repository.content(block.column(_OID)[at], path))[key]
+        return self.whole_manifests.get(self, block.column(_OID)[at], key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +77,27 @@ class Unread:
 
     def __str__(self) -> str:
         return f"{self.model} {self.version}: {self.fault}"
+
+
+class WholeManifests:
+    """Reads what the index does not hold.
+
+    Attributes:
+        lost: by model and version, those that could not be read.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self.lost: dict[tuple[str, str], Unread] = {}
+
+    def get(self, row: Row, oid: str, key: str) -> Any:
+        """Return what the manifest in a blob has at a key; None where it cannot be read."""
+        try:
+            data = self._repository.content(oid, f"{folder(row.model)}/{MANIFEST}")
+            return json.loads(data)[key]
+        except StoreError as error:
+            self.lost[row.model, row.version] = Unread(*row[:3], str(error))
+            return None
 
 
 def ask(snapshot: Snapshot, question: Callable[[Catalogue], T], *, keep: bool) -> T:
@@ -107,6 +127,7 @@ class Catalogue:
         self.snapshot = snapshot
         self._repository = snapshot.repository
         self._common_dir = snapshot.repository.common_dir
+        self.whole_manifests = WholeManifests(snapshot.repository)
         self._columns = (*sections.keys(), _OID, _COMMIT, _FAULT)
         tip = snapshot.commit.oid
         known = manifest_index.read(self._common_dir, self._columns) if keep and not anew else None
@@ -132,6 +153,14 @@ class Catalogue:
             for version, status in models[name].items():
                 yield self._row(name, version, status)
 
+    def without_lost(
+        self, rows: Iterable[Row], unread: Iterable[Unread]
+    ) -> tuple[list[Row], tuple[Unread, ...]]:
+        """Return the rows that were asked but for those that turned out to be lost; the unread."""
+        lost = self.whole_manifests.lost
+        kept = [row for row in rows if row[:2] not in lost]
+        return kept, (*unread, *lost.values())
+
     def _row(self, model: str, version: str, status: str) -> Row | Unread:
         places = self._places.get((model, version), ())
         if len(places) != 1:
@@ -141,7 +170,7 @@ class Catalogue:
         if fault is not None:
             return Unread(model, version, status, fault)
         commit = block.column(_COMMIT)[at]
-        return Row(model, version, status, commit, (block, at), self._repository)
+        return Row(model, version, status, commit, (block, at), self.whole_manifests)
 
     def _looked_up(self, model: str, version: str, status: str) -> Row | Unread:
         found = listed(self.snapshot, model, Version.parse(version), status)
@@ -149,7 +178,7 @@ class Catalogue:
             return Unread(model, version, status, found.fault or "cannot be read")
         line = self._line_of(model, found.commit, found.manifest)
         place = (Block.of([line], self._columns), 0)
-        return Row(model, version, status, found.commit, place, self._repository)
+        return Row(model, version, status, found.commit, place, self.whole_manifests)
 
     def _line_of(self, model: str, commit: str, manifest: Manifest) -> Line:
         tree = self._repository.commit(commit).tree

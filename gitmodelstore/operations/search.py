@@ -124,7 +124,9 @@ def _answer(catalogue: Catalogue, query: Query, model: str | None, order: Order 
     if order is not None:
         found = order.sorted(found)
     names = [*query.names, *([order.by] if order else [])]
-    matches = tuple(_match(row, names) for row in found)
+    values = {row[:2]: {path.text: path.value(row) for path in names} for row in found}
+    found, unread = catalogue.without_lost(found, unread)
+    matches = tuple(_match(row, values[row[:2]]) for row in found)
     return Answer(matches, unread, None if matches else _advice(catalogue, rows, query))
 
 
@@ -144,7 +146,7 @@ class Order:
         return [*(row for _, row in held), *lacking]
 
 
-def _match(row: Row, names: Iterable[FieldPath]) -> Match:
+def _match(row: Row, values: dict[str, Any]) -> Match:
     return Match(
         row.model,
         Version.parse(row.version),
@@ -152,7 +154,7 @@ def _match(row: Row, names: Iterable[FieldPath]) -> Match:
         row.commit,
         parse_moment(row.get("created_at")),
         row.get("author"),
-        {path.text: path.value(row) for path in names},
+        values,
     )
 
 

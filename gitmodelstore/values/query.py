@@ -13,13 +13,23 @@ Nothing of an expression is ever run as code. docs/search.md is the reference.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from gitmodelstore.errors import InvalidQuery
-from gitmodelstore.values.comparison import Unfit, contains, order, reader_of, same, wanted
+from gitmodelstore.values.comparison import Unfit, reader_of, wanted
+from gitmodelstore.values.conditions import (
+    ORDERS,
+    Among,
+    Both,
+    Comparison,
+    Condition,
+    Contains,
+    Either,
+    IsNull,
+    IsTrue,
+    Not,
+    Side,
+)
 from gitmodelstore.values.field_path import FieldPath, Kind, Record, UnknownName
 from gitmodelstore.values.names import quoted
 from gitmodelstore.values.tokens import (
@@ -32,22 +42,10 @@ from gitmodelstore.values.tokens import (
     wrong,
 )
 
-MOST_LEVELS = 50  # parentheses, lists and `not` in one another
+MOST_LEVELS = 50  # parentheses and `not` in one another
 
-_ORDERS: dict[str, Callable[[int, int], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 _AS_IN = "as in `metrics.test_auc > 0.9`"
-_SIGNS = ("==", "!=", *_ORDERS)
-
-
-class Condition(Protocol):
-    """A part of an expression."""
-
-    def holds(self, record: Record) -> bool: ...
+_SIGNS = ("==", "!=", *ORDERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,108 +78,6 @@ class Query:
     def matches(self, record: Record) -> bool:
         """Return whether it holds of a version."""
         return self.condition.holds(record)
-
-
-@dataclass(frozen=True, slots=True)
-class Both:
-    parts: tuple[Condition, ...]
-
-    def holds(self, record: Record) -> bool:
-        return all(part.holds(record) for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    parts: tuple[Condition, ...]
-
-    def holds(self, record: Record) -> bool:
-        return any(part.holds(record) for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    part: Condition
-
-    def holds(self, record: Record) -> bool:
-        return not self.part.holds(record)
-
-
-@dataclass(frozen=True, slots=True)
-class IsTrue:
-    """A name alone: whether it is true, and nothing else."""
-
-    path: FieldPath
-
-    def holds(self, record: Record) -> bool:
-        return self.path.value(record) is True
-
-
-@dataclass(frozen=True, slots=True)
-class IsNull:
-    path: FieldPath
-
-    def holds(self, record: Record) -> bool:
-        return self.path.value(record) is None
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One side of a comparison: a name, or what is compared with one, ready to be compared."""
-
-    path: FieldPath | None
-    value: Any
-    read: Callable[[Any], Any]
-
-    def of(self, record: Record) -> Any:
-        if self.path is None:
-            return self.value
-        found = self.path.value(record)
-        return None if found is None else self.read(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """`left sign right`; false where a version lacks either."""
-
-    left: Side
-    sign: str
-    right: Side
-
-    def holds(self, record: Record) -> bool:
-        found = self.left.of(record)
-        asked = self.right.of(record)
-        if found is None or asked is None:
-            return False
-        if self.sign in ("==", "!="):
-            return same(found, asked) is (self.sign == "==")
-        place = order(found, asked)
-        return place is not None and _ORDERS[self.sign](place, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Among:
-    """`left in right`: one of a list, or a key of an object; false where either is missing."""
-
-    left: Side
-    right: Side
-
-    def holds(self, record: Record) -> bool:
-        found = self.left.of(record)
-        held = self.right.of(record)
-        if found is None or not isinstance(held, (list, tuple, dict)):
-            return False
-        return any(same(found, one) for one in held)
-
-
-@dataclass(frozen=True, slots=True)
-class Contains:
-    """`path ~ part`."""
-
-    path: FieldPath
-    part: str
-
-    def holds(self, record: Record) -> bool:
-        return contains(self.path.value(record), self.part)
 
 
 Value = FieldPath | Literal | list[Literal]

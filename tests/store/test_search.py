@@ -377,6 +377,23 @@ class TestUnread:
             f"{entry.oid}: the object was cut short\n"
         )
 
+    def test_what_the_index_has_not_may_be_lost(self, full, said):
+        entry = full._snapshot().files(full.version("churn@1.0.0"))["manifest.json"]
+        full.search("version >= 1.0.0")
+        (full.path / ".git/objects" / entry.oid[:2] / entry.oid[2:]).unlink()
+        again = Store.open(full.path, notify=said.append)
+        lost = (
+            "not asked: churn 1.0.0: models/churn/manifest.json: "
+            f"object {entry.oid} is not in this repository"
+        )
+
+        assert found(again, "data.train.columns != null") == ["churn@1.2.0"]
+        assert found(again, "not data.train.columns == null and version < 1.1.0") == []
+        assert [str(c.version) for c in again.blame("data.train.columns", "churn")] == [
+            "churn 1.2.0"
+        ]
+        assert said == [lost] * 3
+
     def test_a_manifest_under_the_id_of_another_is_not_believed(self, full):
         """Git looks only at the checksum of the compression."""
         entry = full._snapshot().files(full.version("churn@1.1.0"))["manifest.json"]
