@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         EnvironmentWarning,
         GateNotPassed,
         IntegrityError,
+        InvalidQuery,
         LockError,
         RefusedPickle,
         SignatureError,
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     )
     from gitmodelstore.operations.audit import Audit
     from gitmodelstore.operations.bisect import Bisection, Trial
+    from gitmodelstore.operations.blame import FieldChange
     from gitmodelstore.operations.compare_environment import EnvironmentReport
     from gitmodelstore.operations.reproduced import Reproduction
+    from gitmodelstore.operations.search import Match
     from gitmodelstore.shortcuts import load_model, register_model, version_of
     from gitmodelstore.store import Store
     from gitmodelstore.values.annotations import Annotation
@@ -51,11 +54,14 @@ __all__ = [
     "EnvironmentReport",
     "EnvironmentWarning",
     "Event",
+    "FieldChange",
     "GateNotPassed",
     "Holding",
     "IntegrityError",
+    "InvalidQuery",
     "LockError",
     "Manifest",
+    "Match",
     "ModelSummary",
     "ModelVersion",
     "RefusedPickle",
@@ -80,14 +86,17 @@ _HOMES = {
     "EnvironmentWarning": "errors",
     "GateNotPassed": "errors",
     "IntegrityError": "errors",
+    "InvalidQuery": "errors",
     "LockError": "errors",
     "RefusedPickle": "errors",
     "Reproduction": "operations.reproduced",
     "SignatureError": "errors",
     "Diff": "values.diff",
     "Event": "values.events",
+    "FieldChange": "operations.blame",
     "Holding": "values.model_version",
     "Manifest": "values.manifest",
+    "Match": "operations.search",
     "ModelSummary": "values.model_version",
     "ModelVersion": "values.model_version",
     "Store": "store",

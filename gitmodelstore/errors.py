@@ -57,6 +57,33 @@ class InvalidMetric(StoreError):
     """A metric whose value is not a finite number."""
 
 
+class InvalidQuery(StoreError):
+    """An expression of `search` that cannot be understood.
+
+    Attributes:
+        summary: what is wrong, and in which column.
+        excerpt: the expression, or the part around the place, and a line with a caret below
+            that place; empty where it is about the whole.
+        column: where, from 1; None likewise.
+        unknown: the first part of a name that no manifest can have; None for other errors.
+    """
+
+    def __init__(
+        self,
+        summary: str,
+        excerpt: Iterable[str] = (),
+        *,
+        column: int | None = None,
+        unknown: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.summary = summary
+        self.excerpt = tuple(excerpt)
+        self.column = column
+        self.unknown = unknown
+        super().__init__("\n  ".join([summary, *self.excerpt]), hint=hint)
+
+
 class InvalidInput(StoreError):
     """An argument that cannot be recorded as it is (data, card, custom fields)."""
 

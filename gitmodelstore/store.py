@@ -20,16 +20,20 @@ from gitmodelstore.plumbing.user import scratch_store
 from gitmodelstore.values.moment import as_moment, parse_since
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.checks.fault import Fault
     from gitmodelstore.lineage.files import Hashing, Progress
     from gitmodelstore.operations.audit import Audit
     from gitmodelstore.operations.bisect import Bisection, Trial
+    from gitmodelstore.operations.blame import Blame, FieldChange
     from gitmodelstore.operations.compare_environment import EnvironmentReport
     from gitmodelstore.operations.examine import Diagnosis
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.operations.lock import Locked
     from gitmodelstore.operations.reproduced import Reproduction
+    from gitmodelstore.operations.search import Answer, Match
     from gitmodelstore.operations.sync import Synced
     from gitmodelstore.operations.verify import Verification
     from gitmodelstore.operations.verify_data import DataVerified
@@ -65,8 +69,9 @@ class Store:
             `[tool.gitmodelstore] trusted` of the project's pyproject.toml name. What a
             store says of trust is never asked.
         cache: whether to note in the user's cache which pipelines were found harmless, so
-            that they load faster from then on, and the digests of large data files, so that
-            they are read again only when they have changed.
+            that they load faster from then on, the digests of large data files, so that they
+            are read again only when they have changed, and, in the git directory, what
+            manifests say, so that searches are quick.
         progress: takes how far the reading of data is: what is read, how many bytes of it
             were, and how many it has. It is called at every file and every mebibyte, and may
             raise to stop. None is told nothing.
@@ -508,6 +513,83 @@ class Store:
         if model is not None:
             check_model(snapshot, model)
         return log(snapshot, model)
+
+    def search(
+        self, expression: str, model: str | None = None, *, sort: str | None = None
+    ) -> tuple[Match, ...]:
+        """Return the versions that an expression holds of: by model, highest version first.
+
+            store.search('metrics.test_auc > 0.9 and status == "production"')
+
+        Args:
+            expression: over manifest and status (docs/search.md).
+            model: whose versions; None for all models.
+            sort: a field to sort by, such as "metrics.test_auc", with "-" before it the
+                highest first; those without it come last.
+
+        Raises:
+            InvalidQuery: it cannot be understood; the message points at the place.
+            ModelNotFound: there is no such model.
+        """
+        from gitmodelstore.operations.search import told
+
+        answer = self.answer(expression, model, sort=sort)
+        for sentence in (*told(answer.unread), *filter(None, [answer.note])):
+            self._notify(sentence)
+        return answer.matches
+
+    def answer(
+        self, expression: str, model: str | None = None, *, sort: str | None = None
+    ) -> Answer:
+        """Return what `search` does, with the versions that could not be asked, and why."""
+        from gitmodelstore.operations.search import search
+
+        return search(self._snapshot(), expression, model, sort=sort, keep=self._cache)
+
+    def frame(self, model: str | None = None) -> pd.DataFrame:
+        """Return a table of the versions of a model, or of all, in the order of `search`.
+
+        Its index is the reference of each version, `churn@1.4.0`; status, dates, metrics.*,
+        params.*, data.<role>.*, code.* and the like are its columns (docs/search.md).
+
+        Raises:
+            ModelNotFound: there is no such model.
+        """
+        from gitmodelstore.operations.frame import frame
+        from gitmodelstore.operations.search import told
+
+        table, unread = frame(self._snapshot(), model, keep=self._cache)
+        for sentence in told(unread):
+            self._notify(sentence)
+        return table
+
+    def blame(self, field: str, model: str | None = None) -> tuple[FieldChange, ...]:
+        """Return each version in which a field of the manifest changed, newest first.
+
+            store.blame("features=income", "churn")[-1].version  # which first used it
+
+        Args:
+            field: its name, as in `search`; with `=VALUE` the versions alone in which it
+                came to that value, or a list got it.
+            model: whose versions; None for all models.
+
+        Raises:
+            InvalidQuery: that is no field.
+            InvalidInput: the value could never be one of that field.
+            ModelNotFound: there is no such model.
+        """
+        from gitmodelstore.operations.search import told
+
+        found = self.blame_with_unread(field, model)
+        for sentence in told(found.unread):
+            self._notify(sentence)
+        return found.changes
+
+    def blame_with_unread(self, field: str, model: str | None = None) -> Blame:
+        """Return what `blame` does, with the versions that could not be asked, and why."""
+        from gitmodelstore.operations.blame import blame
+
+        return blame(self._snapshot(), field, model, keep=self._cache)
 
     def which(self, ref: str | ModelVersion, *, at: str | date | None = None) -> Holding:
         """Return the version that `ref` names, since when, by whom and why.

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from gitmodelstore.checks.approvals import Approval
+    from gitmodelstore.operations.blame import FieldChange
     from gitmodelstore.operations.listing import Listed
+    from gitmodelstore.operations.search import Answer, Match
     from gitmodelstore.values.annotations import Annotation
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
@@ -120,6 +122,37 @@ def listed_document(listed: Listed) -> dict[str, Any]:
         "algorithm": manifest.pipeline.algorithm if manifest else None,
         "metrics": dict(manifest.metrics) if manifest else None,
         "fault": listed.fault,
+    }
+
+
+def answer_document(answer: Answer, matches: Iterable[Match]) -> dict[str, Any]:
+    return {
+        "versions": [
+            {
+                **version_document(match),
+                "created_at": format_moment(match.created_at),
+                "author": match.author,
+                "values": match.values,
+            }
+            for match in matches
+        ],
+        "unread": [
+            {"model": one.model, "version": one.version, "status": one.status, "fault": one.fault}
+            for one in answer.unread
+        ],
+    }
+
+
+def change_document(change: FieldChange) -> dict[str, Any]:
+    return {
+        **version_document(change.version),
+        "parent": change.parent,
+        "field": change.field,
+        "before": change.before,
+        "after": change.after,
+        "when": format_moment(change.when),
+        "who": change.who,
+        "message": change.message,
     }
 
 

@@ -22,13 +22,23 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="at most N events")
 @click.option("--oneline", is_flag=True, help="one line an event")
+@click.option("-G", "field", metavar="FIELD[=VALUE]", help="in which versions this field changed")
 @click.pass_obj
-def log(session: Session, name: str | None, count: int | None, oneline: bool) -> None:
+def log(
+    session: Session, name: str | None, count: int | None, oneline: bool, field: str | None
+) -> None:
     """Tell what happened in the store, or to the model NAME, newest first.
 
     Every event says when it was, who did it, from which status to which, why, and
-    the commit that records it.
+    the commit that records it. With -G: in which versions a field of the manifest
+    changed, or came to VALUE, who registered them and when; the last is the first
+    that had it.
     """
+    if field is not None:
+        from gitmodelstore.cli.blame import show_changes
+
+        show_changes(session, field, name, count, oneline=oneline)
+        return
     events = islice(session.store().log(name), count)
     if session.json:
         session.document(events_document(events))

@@ -23,7 +23,7 @@ import click
 from gitmodelstore.cli.commands import BY_NAME, CALLED_BY_GIT, COMMANDS, suggestion
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import as_error, with_global_options
-from gitmodelstore.errors import CannotWork, FormatError, GateNotPassed, StoreError
+from gitmodelstore.errors import CannotWork, FormatError, GateNotPassed, InvalidQuery, StoreError
 
 REFUSED, USAGE, CANNOT_WORK, INTERRUPTED, CLOSED_PIPE = 1, 2, 128, 130, 141
 
@@ -97,6 +97,9 @@ def main(args: Sequence[str]) -> int:
     except FormatError as error:
         _complain(session, str(error), error.hint, error.faults[1:])
         return REFUSED
+    except InvalidQuery as error:  # a word of the command line, as an unknown option is
+        _complain(session, error.summary, error.hint, error.excerpt)
+        return USAGE
     except GateNotPassed as error:
         _complain(session, error.summary, error.hint, error.conditions)
         return REFUSED

@@ -48,10 +48,11 @@ def listing(snapshot: Snapshot, model: str) -> Iterator[Listed]:
     """
     check_model(snapshot, model)
     statuses = snapshot.registry.models[model]
-    return (_listed(snapshot, model, Version.parse(v), status) for v, status in statuses.items())
+    return (listed(snapshot, model, Version.parse(v), status) for v, status in statuses.items())
 
 
-def _listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Listed:
+def listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Listed:
+    """Return one version of a model with its manifest, or with why it cannot be read."""
     with suppress(StoreError):  # the history may know better than the tag
         tag = snapshot.repository.tag(tag_name(model, version))
         if tag is not None:

@@ -82,6 +82,8 @@ def test_pyproject_names_the_store(program, place):
         ["list", "churn"],
         ["show", "churn"],
         ["log"],
+        ["log", "-G", "pipeline.algorithm"],
+        ["search", "metrics.test_auc > 0.8"],
         ["which", "churn"],
         ["get", "churn"],
         ["cat", "churn:README.md"],

@@ -45,6 +45,8 @@ def test_importing_the_package_imports_no_package_at_all(tmp_path):
         "store.which('churn', at='2099-01-01')",
         "store.which('churn@production~0')",
         "store.read('churn', 'README.md')",
+        "store.search('version >= 1.0.0')",
+        "store.blame('pipeline.algorithm')",
     ],
 )
 def test_a_question_imports_nothing_heavy(store, fitted, question):

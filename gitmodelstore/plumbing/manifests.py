@@ -1,0 +1,166 @@
+"""Every manifest of a history, found and read by git in bulk.
+
+libgit2 compares trees and inflates objects one by one, which takes three times as long;
+what git cannot read is left to whoever can say why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from gitmodelstore.errors import GitFailed
+from gitmodelstore.plumbing import git
+
+if TYPE_CHECKING:
+    import subprocess
+
+_LINE = re.compile(rb":[0-7]{6} 100644 [0-9a-f]{40} ([0-9a-f]{40}) [AM]\tmodels/([^/]+)/.*")
+_COMPARE = (
+    *("diff-tree", "--stdin", "-r", "-m", "--root", "--raw", "--no-abbrev", "--no-renames"),
+    *("--", ":(glob)models/*/manifest.json"),
+)
+_ASKED_AT_ONCE = 100  # so many ids fit into any pipe, however long git does not read it
+
+
+class Appearance(NamedTuple):
+    """A manifest that a commit has, and its parent has not.
+
+    Attributes:
+        commit: the commit.
+        model: whose folder it stands in.
+        oid: its blob.
+    """
+
+    commit: str
+    model: str
+    oid: str
+
+
+def appearances(folder: Path, tip: str, known: str | None) -> Iterator[Appearance]:
+    """Yield the manifests of a history, parents before children.
+
+    Args:
+        folder: the repository.
+        tip: the commit whose history it is.
+        known: a commit whose history is left out; None for none.
+
+    Raises:
+        GitFailed: git cannot read the history to its end.
+    """
+    revisions = [tip, f"^{known}"] if known else [tip]
+    with (
+        _start(folder, "rev-list", "--topo-order", "--reverse", *revisions, "--") as walk,
+        _start(folder, *_COMPARE, reading=walk) as compare,
+    ):
+        if walk.stdout is not None:
+            walk.stdout.close()  # so that git learns when the other one has died
+        commit = b""
+        for line in compare.stdout or ():
+            if not line.startswith(b":"):
+                commit = line.strip()
+            elif found := _LINE.match(line):
+                model = found[2].decode("ascii", "replace")
+                yield Appearance(commit[:40].decode(), model, found[1].decode())
+    if walk.returncode or compare.returncode:
+        raise GitFailed(
+            f"git cannot read the history of {tip}",
+            hint="run `git fsck` to see what is damaged, and fetch from a sound clone",
+        )
+
+
+def holds(folder: Path, tip: str, oid: str) -> bool:
+    """Return whether a commit is here and in the history of another one."""
+    try:
+        return not git.run("rev-list", "--max-count=1", oid, f"^{tip}", "--", cwd=folder)
+    except GitFailed:
+        return False
+
+
+def contents(folder: Path, oids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    """Yield blobs with their bytes, in order; None of one that git does not read.
+
+    Which are asked for may still be being found out: it is taken as it comes.
+    """
+    left = iter(oids)
+    asked: deque[str] = deque()
+    is_done = False
+    while not is_done:
+        with _start(folder, "cat-file", "--batch", talking=True) as process:
+            is_done = yield from _answers(process, left, asked)
+        if not is_done:  # git gave up at the first that it has not answered
+            yield asked.popleft(), None
+
+
+def _answers(
+    process: subprocess.Popen[bytes], oids: Iterator[str], asked: deque[str]
+) -> Generator[tuple[str, bytes | None], None, bool]:
+    """Ask for blobs, some ahead of the answer that is read; return whether git answered to the end.
+
+    What is not answered is in `asked`: first what the git before this one left, then its own.
+    """
+    questions, answers = process.stdin, process.stdout
+    assert questions is not None and answers is not None  # noqa: S101, PT018 - they are pipes
+    ahead = list(asked)
+    while True:
+        if len(asked) <= _ASKED_AT_ONCE:
+            more = list(islice(oids, _ASKED_AT_ONCE))
+            asked.extend(more)
+            ahead += more
+        if ahead:
+            try:
+                questions.write("".join(f"{oid}\n" for oid in ahead).encode())
+                questions.flush()
+            except BrokenPipeError:
+                with suppress(BrokenPipeError):  # of what it still holds
+                    questions.close()
+                return False
+            ahead = []
+        if not asked:
+            return True
+        head = answers.readline().split()
+        data: bytes | None = None
+        if head[1:] != [b"missing"]:
+            data = answers.read(int(head[2])) if len(head) == len(("id", "kind", "size")) else b""
+            if answers.read(1) != b"\n":
+                return False
+        oid = asked.popleft()
+        yield oid, data if data is not None and _is_blob(data, oid) else None
+
+
+def _is_blob(data: bytes, oid: str) -> bool:
+    """Whether a blob has this id, of which git looks only at the checksum of its compression."""
+    digest = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
+    digest.update(data)
+    return digest.hexdigest() == oid
+
+
+def _start(
+    folder: Path,
+    *args: str,
+    reading: subprocess.Popen[bytes] | None = None,
+    talking: bool = False,
+) -> subprocess.Popen[bytes]:
+    """Start git on what another process prints, or to be talked to, or with nothing to read."""
+    import subprocess
+
+    source = subprocess.PIPE if talking else subprocess.DEVNULL
+    try:
+        return subprocess.Popen(
+            git.command(*args),
+            cwd=folder,
+            env=git.environment({"GIT_NO_LAZY_FETCH": "1"}),
+            stdin=reading.stdout if reading else source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise GitFailed(
+            "git cannot be started", hint="install the package 'git', 2.39 or newer"
+        ) from error

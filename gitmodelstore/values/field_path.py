@@ -1,0 +1,196 @@
+"""Names of what a version is made of, as `metrics.test_auc`: which there are, and their values.
+
+A name follows the keys of manifest.json; its JSON Schema says which there are where the
+format does not leave them free. `status` is a name too, and `params` is short for
+`pipeline.params`. A list of records is asked by what tells them apart: `data.train.rows`,
+`features.income.dtype`, and as a whole is the list of those names.
+
+Null and missing are the same: None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Any, Protocol
+
+from gitmodelstore.values.manifest import manifest_schema
+from gitmodelstore.values.names import did_you_mean, quoted
+
+STATUS = "status"
+SHORT = {"params": ("pipeline", "params")}
+# Which key tells the records of a list apart, by the key under which the list stands.
+_TOLD_APART_BY = {
+    "artifacts": "path",
+    "columns": "name",
+    "data": "role",
+    "features": "name",
+    "steps": "name",
+}
+# What takes most of a manifest and is asked for least: not in what is kept for searches.
+LEFT_OUT = {"artifacts": "globals", "data": "columns"}
+
+
+class Kind(Enum):
+    """How the values of a name compare."""
+
+    PLAIN = "as JSON has them"
+    VERSION = "SemVer order"
+    RELEASE = "releases of packages, of Python, of data sets"
+    MOMENT = "moments"
+
+
+class Record(Protocol):
+    """One version, as it is asked."""
+
+    def get(self, key: str) -> Any:
+        """Return its status, or what its manifest has at a key, without what is LEFT_OUT."""
+
+    def whole(self, key: str) -> Any:
+        """Return what its manifest has at a key."""
+
+
+class UnknownName(Exception):
+    """A name that no manifest can have.
+
+    Attributes:
+        index: of the part that is wrong.
+        hint: what was probably meant, or what there is.
+    """
+
+    def __init__(self, message: str, *, index: int, hint: str) -> None:
+        super().__init__(message)
+        self.index = index
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPath:
+    """A name that a manifest may have, or "status".
+
+    Attributes:
+        text: as it was written.
+        parts: the keys that lead there, written in full.
+        kind: how its values compare.
+    """
+
+    text: str
+    parts: tuple[str, ...]
+    kind: Kind
+
+    @classmethod
+    def of(cls, text: str, written: tuple[str, ...]) -> FieldPath:
+        """Return the name whose parts are `written`.
+
+        Raises:
+            UnknownName: no manifest can have it.
+        """
+        parts = (*SHORT.get(written[0], written[:1]), *written[1:])
+        _check(parts, len(parts) - len(written))
+        return cls(text, parts, _kind(parts))
+
+    def value(self, record: Record) -> Any:
+        """Return what a version has there; None where it has nothing."""
+        key, *below = self.parts
+        bulk = LEFT_OUT.get(key)
+        return _below(record.whole(key) if bulk in below else record.get(key), below, key)
+
+    def above(self) -> Iterator[FieldPath]:
+        """Yield what leads to it, from the first part on, itself included."""
+        for count in range(1, len(self.parts) + 1):
+            parts = self.parts[:count]
+            yield FieldPath(".".join(parts), parts, self.kind)
+
+
+def _below(value: Any, parts: list[str], key: str) -> Any:
+    """Return what lies below a value; names may hold dots, as `precision.at.10` does."""
+    apart = _TOLD_APART_BY.get(key)
+    if isinstance(value, list) and apart and all(isinstance(one, dict) for one in value):
+        if not parts:
+            return [one.get(apart) for one in value]
+        value = {one.get(apart): one for one in reversed(value)}  # the first of a name counts
+    if not parts or not isinstance(value, dict):
+        return None if parts else value
+    for taken in range(1, len(parts) + 1):
+        name = ".".join(parts[:taken])
+        if name in value:
+            found = _below(value[name], parts[taken:], name)
+            if found is not None:
+                return found
+    return None
+
+
+def _kind(parts: tuple[str, ...]) -> Kind:
+    if parts in (("version",), ("parent",), ("baseline", "version")):
+        return Kind.VERSION
+    if parts in (("created_at",), ("trained_at",)):
+        return Kind.MOMENT
+    is_release = parts == ("environment", "python") or parts[:2] == ("environment", "pins")
+    return Kind.RELEASE if is_release or parts[::2] == ("data", "version") else Kind.PLAIN
+
+
+# Which names there can be
+
+
+@lru_cache(maxsize=1)
+def _schema() -> dict[str, Any]:
+    return manifest_schema()
+
+
+def top_names() -> list[str]:
+    """Return what a name can begin with."""
+    return [STATUS, *SHORT, *_schema()["properties"]]
+
+
+def _check(parts: tuple[str, ...], added: int) -> None:
+    """Refuse a name that no manifest can have; `added` is by how many parts it was lengthened."""
+    if parts[0] == STATUS:
+        if parts[1:]:
+            raise UnknownName("'status' has no parts", index=1, hint="write status alone")
+        return
+    schema = _schema()["properties"].get(parts[0])
+    if schema is None:
+        known = top_names()
+        raise UnknownName(
+            f"no field {quoted(parts[0])}",
+            index=0,
+            hint=did_you_mean(parts[0], known) or f"there are {', '.join(known)}",
+        )
+    for index, part in enumerate(parts[1:], start=1):
+        schema = _inner(schema)
+        if "items" in schema:
+            if "properties" not in (held := _inner(schema["items"])):
+                raise _no_parts(parts, index, added)
+            if parts[index - 1] != "data":
+                return  # the name may hold dots, which only a role may not
+            schema = held
+        elif "properties" in schema:
+            known = schema["properties"]
+            if part not in known:
+                hint = did_you_mean(part, known) or f"there are {', '.join(known)}"
+                raise UnknownName(
+                    f"no {quoted(part)} in '{parts[index - 1]}'", index=index - added, hint=hint
+                )
+            schema = known[part]
+        elif schema.get("type") == "object" or "$ref" in schema:
+            return  # its keys are free, and may hold dots
+        else:
+            raise _no_parts(parts, index, added)
+
+
+def _no_parts(parts: tuple[str, ...], index: int, added: int) -> UnknownName:
+    name = ".".join(parts[:index])
+    return UnknownName(f"'{name}' has no parts", index=index - added, hint=f"write {name} alone")
+
+
+def _inner(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a part of the schema without "or null", and without the reference to a step."""
+    for one in schema.get("anyOf", ()):
+        if one.get("type") != "null":
+            return _inner(one)
+    if schema.get("$ref") == "#/$defs/step":
+        step: Mapping[str, Any] = _schema()["$defs"]["step"]
+        return step
+    return schema

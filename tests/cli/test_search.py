@@ -1,0 +1,270 @@
+"""`gms search` and `gms log -G`: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gitmodelstore.values.field_path import top_names
+
+FIELDS = ", ".join(top_names())
+
+
+def test_search_shows_the_versions_and_what_was_asked_for(gms):
+    assert gms("search", "metrics.test_auc > 0.8 and status != 'withdrawn'") == (
+        "MODEL  VERSION  STATUS      REGISTERED  BY            metrics.test_auc\n"
+        "churn  1.1.0    production  2026-03-05  Ada Lovelace              0.83\n"
+        "churn  1.0.0    archived    2026-03-03  Ada Lovelace              0.81\n",
+        "",
+        0,
+    )
+
+
+def test_search_sorts_and_counts(gms):
+    ask = ("search", "model in ['churn', 'fraud']", "--sort", "-params.logisticregression__C")
+
+    assert gms(*ask, "-n", "2").stdout == (
+        "MODEL  VERSION  STATUS      REGISTERED  BY            params.logisticregression__C\n"
+        "churn  1.1.0    production  2026-03-05  Ada Lovelace                             3\n"
+        "churn  1.0.0    archived    2026-03-03  Ada Lovelace                             1\n"
+    )
+    assert (
+        gms(*ask, "--model", "fraud").stdout.splitlines()[1].startswith("fraud  1.0.0    staging")
+    )
+
+
+def test_search_shows_text_lists_and_what_is_missing(gms):
+    stdout = gms("search", 'target == "left" or message == "" or data ~ "train"').stdout
+
+    assert stdout == (
+        "MODEL  VERSION  STATUS      REGISTERED  BY            target  message    data\n"
+        "churn  1.1.0    production  2026-03-05  Ada Lovelace  -                  []\n"
+        """churn  1.0.0    archived    2026-03-03  Ada Lovelace  left    first try  ["train"]\n"""
+        "fraud  1.0.0    staging     2026-03-07  Ada Lovelace  -                  []\n"
+    )
+
+
+def test_search_fits_the_terminal(gms, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert gms("search", "metrics.test_auc > 0.82").stdout == (
+        "MODEL  VERSION  STATUS      REGISTERED  metrics.test_auc\n"
+        "churn  1.1.0    production  2026-03-05              0.83\n"
+    )
+
+    monkeypatch.setenv("COLUMNS", "40")
+    assert gms("search", "metrics.test_auc > 0.82").stdout == (
+        "MODEL  VERSION  STATUS      metrics.test_auc\n"
+        "churn  1.1.0    production              0.83\n"
+    )
+
+
+def test_search_as_json(gms):
+    stdout, stderr, code = gms("search", "metrics.test_auc > 0.82", "--json")
+
+    assert (stderr, code) == ("", 0)
+    document = json.loads(stdout)
+    commit = document["versions"][0].pop("commit")
+    assert len(commit) == 40
+    assert document == {
+        "versions": [
+            {
+                "model": "churn",
+                "version": "1.1.0",
+                "status": "production",
+                "ref": "churn@1.1.0",
+                "tag": "churn@v1.1.0",
+                "created_at": "2026-03-05T14:05:00Z",
+                "author": "Ada Lovelace <ada@example.org>",
+                "values": {"metrics.test_auc": 0.83},
+            }
+        ],
+        "unread": [],
+    }
+
+
+def test_search_that_finds_nothing_exits_as_grep_does(gms):
+    assert gms("search", "metrics.test_auc > 0.9") == ("", "", 1)
+    assert gms("search", "metrics.test_auk > 0.9") == (
+        "",
+        "note: no version has 'metrics.test_auk': did you mean 'metrics.test_auc'?\n",
+        1,
+    )
+    assert gms("search", "metrics.test_auk > 0.9", "-q", "--json") == (
+        '{\n  "versions": [],\n  "unread": []\n}\n',
+        "",
+        1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "stderr"),
+    [
+        (
+            "metrics.test_auc = 0.9",
+            "error: column 18: '=' means nothing here\n"
+            "       metrics.test_auc = 0.9\n"
+            "                        ^\n"
+            "hint: write == to compare\n",
+        ),
+        (
+            "test_auc > 0.9",
+            "error: column 1: no field 'test_auc'\n"
+            "       test_auc > 0.9\n"
+            "       ^\n"
+            "hint: did you mean 'metrics.test_auc'?\n",
+        ),
+        (
+            "status == production",
+            "error: column 11: no field 'production'\n"
+            "       status == production\n"
+            "                 ^\n"
+            'hint: text stands in quotes: "production"\n',
+        ),
+        (
+            "xyzzy > 1",
+            "error: column 1: no field 'xyzzy'\n"
+            "       xyzzy > 1\n"
+            "       ^\n"
+            f"hint: there are {FIELDS}\n",
+        ),
+        (
+            "code.dirty and\x1b[31m",
+            "error: column 15: '\\x1b' means nothing here\n"
+            "       code.dirty and [31m\n"
+            "                     ^\n",
+        ),
+        ("x" * 4001,
+         "error: the expression has 4001 characters, more than 4000\nhint: ask in several steps\n"),
+    ],
+    ids=lambda text: text[:20],
+)  # fmt: skip
+def test_search_points_at_what_is_wrong(gms, expression, stderr):
+    assert gms("search", expression) == ("", stderr, 2)
+
+
+@pytest.mark.parametrize(
+    ("args", "stderr"),
+    [
+        (
+            ["search"],
+            "error: missing argument 'EXPRESSION'\n"
+            "hint: as in `gms search 'metrics.test_auc > 0.9'`; see `gms help search`\n",
+        ),
+        (
+            ["search", "metrics.test_auc", ">", "0.9"],
+            "error: got unexpected extra arguments (> 0.9)\n"
+            "hint: as in `gms search 'metrics.test_auc > 0.9'`; see `gms help search`\n",
+        ),
+        (
+            ["search", "code.dirty", "--sort", "metrics.a > 1"],
+            "error: column 10: expected the name of a field alone\n"
+            "       metrics.a > 1\n"
+            "                ^\n"
+            "hint: as in `metrics.test_auc`\n",
+        ),
+    ],
+)
+def test_search_typed_wrongly(gms, args, stderr):
+    assert gms(*args) == ("", stderr, 2)
+
+
+def test_search_of_a_model_that_there_is_not(gms):
+    assert gms("search", "code.dirty", "--model", "chrun") == (
+        "",
+        "error: no model 'chrun'\nhint: did you mean 'churn'?\n",
+        1,
+    )
+
+
+# gms log -G
+
+
+def test_log_tells_how_a_field_changed(gms):
+    assert gms("log", "-G", "params.logisticregression__C", "churn", "--oneline").stdout[8:] == (
+        "2026-03-05 churn 1.1.0 params.logisticregression__C: 1 -> 3\n"
+        + gms("log", "-G", "params.logisticregression__C=1", "churn", "--oneline").stdout
+    )
+
+
+def test_log_tells_which_version_first_had_a_value(gms):
+    stdout, stderr, code = gms("log", "churn", "-G", "data=train")
+
+    commit = gms("which", "churn@1.0.0").stdout
+    assert (stderr, code) == ("", 0)
+    lines = stdout.splitlines()
+    assert lines[3].removeprefix("Commit: ")[:7] in gms("log", "-G", "data", "--oneline").stdout
+    assert lines[:3] + lines[4:] == [
+        "churn 1.0.0 data: +train",
+        "Date:   2026-03-03 14:05 UTC",
+        "Author: Ada Lovelace <ada@example.org>",
+        "",
+        "    first try",
+    ]
+    assert commit.startswith("churn 1.0.0\n")
+
+
+def test_log_tells_what_a_list_lost(gms):
+    assert gms("log", "churn", "-G", "data", "-n", "1", "--oneline").stdout[8:] == (
+        "2026-03-05 churn 1.1.0 data: -train\n"
+    )
+    assert gms("log", "churn", "-G", "target", "-n", "1", "--oneline").stdout[8:] == (
+        "2026-03-05 churn 1.1.0 target: left -> none\n"
+    )
+
+
+def test_log_of_a_field_as_json(gms):
+    stdout, stderr, code = gms("log", "churn", "-G", "metrics.test_auc", "-n1", "--json")
+
+    document = json.loads(stdout)
+    commit = document["changes"][0].pop("commit")
+    assert (len(commit), stderr, code) == (40, "", 0)
+    assert document == {
+        "changes": [
+            {
+                "model": "churn",
+                "version": "1.1.0",
+                "status": "production",
+                "ref": "churn@1.1.0",
+                "tag": "churn@v1.1.0",
+                "parent": "1.0.0",
+                "field": "metrics.test_auc",
+                "before": 0.81,
+                "after": 0.83,
+                "when": "2026-03-05T14:05:00Z",
+                "who": "Ada Lovelace <ada@example.org>",
+                "message": "",
+            }
+        ]
+    }
+
+
+def test_log_of_a_value_that_no_version_had(gms):
+    assert gms("log", "-G", "features=age") == ("", "", 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "stderr", "code"),
+    [
+        (
+            "status",
+            "error: the status of a version is no field of its manifest\nhint: see `gms log`\n",
+            1,
+        ),
+        (
+            "version=1.2",
+            "error: '1.2' is not a SemVer version\nhint: write all three numbers: 1.2.0\n",
+            1,
+        ),
+        (
+            "metrics.",
+            "error: column 8: expected the name of a field alone\n"
+            "       metrics.\n"
+            "              ^\n"
+            "hint: as in `metrics.test_auc`\n",
+            2,
+        ),
+    ],
+)
+def test_log_of_what_is_no_field(gms, field, stderr, code):
+    assert gms("log", "-G", field) == ("", stderr, code)

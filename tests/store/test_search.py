@@ -1,0 +1,431 @@
+"""What `search`, `blame` and `frame` answer of real versions."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import gitmodelstore as gms
+from gitmodelstore import InvalidQuery, Match, Store, StoreError, Version
+from gitmodelstore.errors import InvalidInput, ModelNotFound
+from gitmodelstore.values.registry import Registry
+
+DAY = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def said() -> list[str]:
+    """What the store of the test has said."""
+    return []
+
+
+@pytest.fixture
+def full(store: Store, fit, X_test, y_test, X_train, y_train, said) -> Store:
+    """churn 1.0.0 (archived), 1.1.0 (production), 1.2.0, and fraud 1.0.0, a day apart."""
+    day = count()
+    store = Store(
+        store._repository,
+        now=lambda: DAY + timedelta(days=next(day)),
+        durable=False,
+        notify=said.append,
+    )
+    train = {"train": (X_train, y_train)}
+    store.register(
+        fit(), "churn", X_test=X_test, y_test=y_test, data=train, metrics={"profit": 3}, code=None,
+        message="first try",
+    )  # fmt: skip
+    store.promote("churn@1.0.0", "production")
+    store.register(fit(C=3.0), "churn", metrics={"profit": 4.5}, code=None, message="Drift")
+    store.promote("churn@1.1.0", "production")
+    store.register(fit(C=0.1), "churn", data=train, code=None, custom={"approved": True})
+    store.register(fit(), "fraud", metrics={"profit": -1, "recall": 0.5}, code=None)
+    said.clear()
+    return store
+
+
+def found(store: Store, expression: str, model: str | None = None, **how: Any) -> list[str]:
+    return [match.ref for match in store.search(expression, model, **how)]
+
+
+class TestSearch:
+    def test_it_asks_for_manifest_and_status(self, full):
+        assert found(full, 'metrics.profit > 2 and status == "production"') == ["churn@1.1.0"]
+        assert found(full, "data.train.rows >= 60") == ["churn@1.2.0", "churn@1.0.0"]
+        assert found(full, "params.logisticregression__C in [1, 3.0]") == [
+            *("churn@1.1.0", "churn@1.0.0"),
+            "fraud@1.0.0",
+        ]
+        assert found(full, '"mean radius" in features and "test" in data') == ["churn@1.0.0"]
+        assert found(full, "created_at >= 2026-03-03", "churn") == ["churn@1.2.0", "churn@1.1.0"]
+
+    def test_it_sorts_by_model_then_highest_first(self, full):
+        assert found(full, "version >= 1.0.0") == [
+            *("churn@1.2.0", "churn@1.1.0", "churn@1.0.0"),
+            "fraud@1.0.0",
+        ]
+
+    def test_it_sorts_by_a_field_with_those_that_lack_it_last(self, full):
+        assert found(full, "version >= 1.0.0", sort="metrics.profit") == [
+            *("fraud@1.0.0", "churn@1.0.0", "churn@1.1.0"),
+            "churn@1.2.0",
+        ]
+        assert found(full, "version >= 1.0.0", "churn", sort="-metrics.profit") == [
+            *("churn@1.1.0", "churn@1.0.0"),
+            "churn@1.2.0",
+        ]
+        assert found(full, "version >= 1.0.0", "churn", sort="version")[0] == "churn@1.0.0"
+
+    def test_a_match_is_a_version_with_the_values_that_were_asked_for(self, full):
+        (match,) = full.search("metrics.profit == 4.5 and params.logisticregression__C > 1")
+
+        assert isinstance(match, Match)
+        assert match == Match(
+            "churn",
+            Version.parse("1.1.0"),
+            "production",
+            full.version("churn@1.1.0").commit,
+            DAY + timedelta(days=2),
+            "Ada Lovelace <ada@example.org>",
+            {"metrics.profit": 4.5, "params.logisticregression__C": 3.0},
+        )
+        assert full.load(match).predict is not None
+
+    def test_a_status_is_that_of_now(self, full):
+        assert found(full, 'status == "staging"') == []
+        full.promote("churn@1.2.0", "staging")
+
+        assert found(full, 'status == "staging"') == ["churn@1.2.0"]
+
+    def test_what_is_not_in_the_index_is_read_from_the_manifest(self, full, X_train):
+        mean = X_train["mean radius"].mean()
+        name = 'data.train.columns."mean radius".profile.mean'
+
+        assert found(full, f"{name} > {mean - 0.1} and {name} < {mean + 0.1}") == [
+            *("churn@1.2.0", "churn@1.0.0"),
+        ]
+        assert found(full, '"mean radius" in data.train.columns', "churn") == [
+            *("churn@1.2.0", "churn@1.0.0"),
+        ]
+        assert len(found(full, 'artifacts."pipeline.joblib".globals ~ "standardscaler"')) == 4
+
+    def test_an_unknown_model_is_an_error(self, full):
+        with pytest.raises(ModelNotFound) as caught:
+            full.search("code.dirty", "chrun")
+
+        assert str(caught.value) == "no model 'chrun'"
+
+    def test_a_new_store_holds_nothing(self, store):
+        assert store.search("metrics.auc > 0") == ()
+
+    def test_an_inexact_name_is_put_right(self, full):
+        with pytest.raises(InvalidQuery) as caught:
+            full.search("profit > 1")
+
+        assert str(caught.value) == "column 1: no field 'profit'\n  profit > 1\n  ^"
+        assert caught.value.hint == "did you mean 'metrics.profit'?"
+
+    @pytest.mark.parametrize("sort", ["metrics.", "profits", "metrics.profit=3", "-"])
+    def test_what_is_no_field_to_sort_by(self, full, sort):
+        with pytest.raises(InvalidQuery):
+            full.search("code.dirty", sort=sort)
+
+    @pytest.mark.parametrize(
+        ("expression", "note"),
+        [
+            ("metrics.prfit > 1", "no version has 'metrics.prfit': did you mean 'metrics.profit'?"),
+            ("data.trian.rows > 1",
+             "no version has 'data.trian.rows': did you mean 'data.train.rows'?"),
+            ("metrics.xyz > 1", "no version has 'metrics.xyz'"),
+            ('status == "prodution"', "no status 'prodution': did you mean 'production'?"),
+            ('model in ["chrun", "fraud"] and metrics.profit > 9',
+             "no model 'chrun': did you mean 'churn'?"),
+            ("metrics.profit > 99", None),
+        ],
+    )  # fmt: skip
+    def test_where_nothing_is_found_a_slip_is_said(self, full, said, expression, note):
+        assert full.search(expression) == ()
+        assert said == ([note] if note else [])
+
+
+class TestBlame:
+    def test_each_version_that_changed_a_field(self, full):
+        changes = full.blame("params.logisticregression__C", "churn")
+
+        assert [(str(c.version), c.parent, c.before, c.after) for c in changes] == [
+            ("churn 1.2.0", "1.1.0", 3.0, 0.1),
+            ("churn 1.1.0", "1.0.0", 1.0, 3.0),
+            ("churn 1.0.0", None, None, 1.0),
+        ]
+        assert (changes[1].when, changes[1].who, changes[1].message) == (
+            DAY + timedelta(days=2),
+            "Ada Lovelace <ada@example.org>",
+            "Drift",
+        )
+        assert changes[1].version == full.version("churn@1.1.0")
+
+    def test_which_version_first_had_a_value(self, full):
+        assert [str(c.version) for c in full.blame("features=mean radius", "churn")] == [
+            "churn 1.0.0"
+        ]
+        assert [str(c.version) for c in full.blame("params.logisticregression__C=3")] == [
+            "churn 1.1.0"
+        ]
+        assert full.blame("params.logisticregression__C=7") == ()
+
+    def test_a_field_that_went_and_came_back(self, full):
+        changes = full.blame("data", "churn")
+
+        assert [(str(c.version), c.before, c.after) for c in changes] == [
+            ("churn 1.2.0", [], ["train"]),
+            ("churn 1.1.0", ["train", "test"], []),
+            ("churn 1.0.0", None, ["train", "test"]),
+        ]
+        assert [str(c.version) for c in full.blame("data=train", "churn")] == [
+            *("churn 1.2.0", "churn 1.0.0"),
+        ]
+        assert [str(c.version) for c in full.blame("data.train.rows=null", "churn")] == [
+            "churn 1.1.0"
+        ]
+
+    def test_a_correction_of_an_old_release_is_no_change_back(self, full, fit):
+        full.register(fit(), "churn", version="1.0.1", allow_backport=True, code=None)
+
+        assert [str(c.version) for c in full.blame("params.logisticregression__C=1", "churn")] == [
+            "churn 1.0.0"
+        ]
+
+    def test_the_status_is_no_field_of_a_manifest(self, full):
+        with pytest.raises(InvalidInput) as caught:
+            full.blame("status=production")
+
+        assert str(caught.value) == "the status of a version is no field of its manifest"
+        assert caught.value.hint == "see `gms log`"
+
+    @pytest.mark.parametrize(
+        ("field", "message"),
+        [
+            ("version=1.2", "'1.2' is not a SemVer version"),
+            ("created_at=soon", "'soon' is not a date"),
+            ("metrics.a > 1", "column 10: expected the name of a field alone"),
+            ("metrisc.a", "column 1: no field 'metrisc'"),
+        ],
+    )
+    def test_what_can_be_no_field_or_value(self, full, field, message):
+        with pytest.raises(StoreError) as caught:
+            full.blame(field)
+
+        assert str(caught.value).partition("\n")[0] == message
+
+
+class TestFrame:
+    def test_a_row_a_version_in_the_order_of_search(self, full):
+        table = full.frame()
+
+        assert table.index.name == "ref"
+        assert list(table.index) == ["churn@1.2.0", "churn@1.1.0", "churn@1.0.0", "fraud@1.0.0"]
+        assert list(table["status"]) == ["registered", "production", "archived", "registered"]
+        assert table["metrics.profit"].tolist()[1:] == [4.5, 3.0, -1.0]
+        assert table["created_at"]["churn@1.1.0"] == pd.Timestamp(DAY + timedelta(days=2))
+        assert table["data.train.rows"].tolist() == [60, pd.NA, 60, pd.NA]
+        assert table["data.train.digest"]["churn@1.0.0"].startswith("gms-df-1:")
+        assert full.load(table["metrics.profit"].idxmax()).predict is not None
+
+    def test_the_columns_and_their_types(self, full):
+        table = full.frame("churn")
+
+        types = {name: str(dtype) for name, dtype in table.dtypes.items()}
+        assert list(types)[:11] == [
+            *("model", "version", "status", "created_at", "trained_at", "author", "message"),
+            *("parent", "algorithm", "task", "target"),
+        ]
+        assert list(types)[-2:] == ["size_bytes", "commit"]
+        assert types["created_at"] == types["trained_at"] == "datetime64[us, UTC]"
+        assert types["metrics.profit"] == types["metrics.accuracy"] == "float64"
+        assert types["params.logisticregression__C"] == "float64"
+        assert types["params.logisticregression__max_iter"] == "Int64"
+        assert types["params.standardscaler__copy"] == "boolean"
+        assert types["params.logisticregression__solver"] == types["version"] == "string"
+        assert types["data.train.rows"] == types["n_features"] == "Int64"
+        assert types["code.dirty"] == types["custom.approved"] == "boolean"
+        assert types["code.url"] == types["baseline.version"] == "string"
+        assert "metrics.recall" not in types  # only fraud has it
+        assert list(full.frame("churn").columns) == list(types)
+
+    def test_values_of_several_kinds_stay_as_they_are(self, store, fitted):
+        for value in (1, "a", [1, 2], None, 2**70 - 2**70 + 2**53 - 1):
+            store.register(fitted, "churn", code=None, custom={"x": value, "big": 10**15})
+
+        table = store.frame()
+
+        assert table["custom.x"].tolist() == [2**53 - 1, None, [1, 2], "a", 1]
+        assert str(table["custom.x"].dtype) == "object"
+        assert str(table["custom.big"].dtype) == "Int64"
+
+    def test_an_empty_store_is_an_empty_table(self, store):
+        table = store.frame()
+
+        assert table.shape[0] == 0
+        assert "status" in table.columns
+
+
+class TestUnread:
+    """One version that cannot be read never stops the others."""
+
+    @pytest.fixture
+    def commit(self, full, git) -> Callable[..., None]:
+        """Put a version into registry and folder by hand, as a later gitmodelstore might."""
+
+        def commit(version: str, data: bytes) -> None:
+            path: Path = full.path
+            registry = Registry.parse((path / "registry.json").read_bytes())
+            later = registry.with_status("churn", Version.parse(version), "registered")
+            (path / "registry.json").write_bytes(later.render())
+            (path / "models/churn/manifest.json").write_bytes(data)
+            git(path, "commit", "--quiet", "--all", "-m", f"{version} by hand")
+
+        return commit
+
+    def manifest(self, full: Store, **other: Any) -> bytes:
+        value = json.loads((full.path / "models/churn/manifest.json").read_text())
+        text = json.dumps({**value, **other}, indent=2, ensure_ascii=False)
+        return f"{text}\n".encode()
+
+    LATER = "models/churn/manifest.json: schema '2.0', this gitmodelstore reads '1.0'"
+
+    def test_a_later_schema_is_named(self, full, commit, said):
+        commit("1.3.0", self.manifest(full, version="1.3.0", schema="2.0", moods=["a"]))
+
+        for _ in range(2):  # from the manifests, then from the index
+            said.clear()
+            assert len(full.search("version >= 1.0.0")) == 4
+            assert said == [f"not asked: churn 1.3.0: {self.LATER}"]
+        assert [str(change.version) for change in full.blame("pipeline.task", "churn")] == [
+            "churn 1.0.0"
+        ]
+
+    def test_it_has_a_row_in_the_table(self, full, commit, said):
+        commit("1.3.0", self.manifest(full, version="1.3.0", schema="2.0"))
+
+        table = full.frame("churn")
+
+        assert table.loc["churn@1.3.0", "status"] == "registered"
+        assert table.loc["churn@1.3.0"].isna().sum() == table.shape[1] - 3
+        assert said == [f"not asked: churn 1.3.0: {self.LATER}"]
+
+    @pytest.mark.parametrize(
+        ("change", "fault"),
+        [
+            (lambda data: b"{}\n", "missing"),
+            (lambda data: data[:-20], "not JSON"),
+            (lambda data: data.replace(b'"metrics": {}', b'"metrics": {"a": NaN}'), "finite"),
+            (lambda data: data.replace(b'"churn"', b'"fraud"'), "is of fraud 1.3.0"),
+            (lambda data: data.replace(b"  ", b"    "), "not in canonical form"),
+            (lambda data: b"\xff" + data, "not UTF-8"),
+        ],
+    )
+    def test_a_broken_manifest_is_named(self, full, commit, said, change, fault):
+        commit("1.3.0", change(self.manifest(full, version="1.3.0")))
+
+        assert len(full.search("version >= 1.0.0")) == 4
+        assert len(said) == 1
+        assert said[0].startswith("not asked: churn 1.3.0: ")
+        assert fault in said[0]
+
+    def test_many_are_counted(self, full, commit, said):
+        for number in range(13):
+            version = f"2.{number}.0"
+            commit(version, self.manifest(full, version=version, schema="2.0"))
+
+        assert len(full.search("version >= 1.0.0")) == 4
+        assert len(said) == 11
+        assert said[-1] == "not asked: 3 more versions that cannot be read"
+
+    def test_a_missing_manifest_is_named(self, full):
+        entry = full._snapshot().files(full.version("churn@1.1.0"))["manifest.json"]
+        (full.path / ".git/objects" / entry.oid[:2] / entry.oid[2:]).unlink()
+
+        for _ in range(2):
+            done = in_a_process_of_its_own(full)
+            assert done.stdout == "churn@1.2.0 churn@1.0.0 fraud@1.0.0\n"
+            assert done.stderr == (
+                "not asked: churn 1.1.0: models/churn/manifest.json: "
+                f"object {entry.oid} is not in this repository\n"
+            )
+
+    def test_a_damaged_manifest_is_named(self, full):
+        entry = full._snapshot().files(full.version("churn@1.1.0"))["manifest.json"]
+        path = full.path / ".git/objects" / entry.oid[:2] / entry.oid[2:]
+        path.chmod(0o600)
+        path.write_bytes(path.read_bytes()[:-30])
+
+        done = in_a_process_of_its_own(full)
+
+        assert done.stdout == "churn@1.2.0 churn@1.0.0 fraud@1.0.0\n"
+        assert done.stderr == (
+            "not asked: churn 1.1.0: models/churn/manifest.json: damaged: "
+            f"{entry.oid}: the object was cut short\n"
+        )
+
+    def test_what_the_index_has_not_may_be_lost(self, full, said):
+        entry = full._snapshot().files(full.version("churn@1.0.0"))["manifest.json"]
+        full.search("version >= 1.0.0")
+        (full.path / ".git/objects" / entry.oid[:2] / entry.oid[2:]).unlink()
+        again = Store.open(full.path, notify=said.append)
+        lost = (
+            "not asked: churn 1.0.0: models/churn/manifest.json: "
+            f"object {entry.oid} is not in this repository"
+        )
+
+        assert found(again, "data.train.columns != null") == ["churn@1.2.0"]
+        assert found(again, "not data.train.columns == null and version < 1.1.0") == []
+        assert [str(c.version) for c in again.blame("data.train.columns", "churn")] == [
+            "churn 1.2.0"
+        ]
+        assert said == [lost] * 3
+
+    def test_a_manifest_under_the_id_of_another_is_not_believed(self, full):
+        """Git looks only at the checksum of the compression."""
+        entry = full._snapshot().files(full.version("churn@1.1.0"))["manifest.json"]
+        data = full.read("churn@1.1.0", "manifest.json").replace(b'"profit": 4.5', b'"profit": 9.5')
+        path = full.path / ".git/objects" / entry.oid[:2] / entry.oid[2:]
+        path.chmod(0o600)
+        path.write_bytes(zlib.compress(b"blob %d\0" % len(data) + data))
+
+        done = in_a_process_of_its_own(full)
+
+        assert done.stdout == "churn@1.2.0 churn@1.0.0 fraud@1.0.0\n"
+        assert done.stderr == (
+            "not asked: churn 1.1.0: models/churn/manifest.json: damaged: "
+            f"{entry.oid}: its content has another id\n"
+        )
+
+
+def in_a_process_of_its_own(store: Store) -> subprocess.CompletedProcess[str]:
+    """Search there for every version: this process has the manifests that it wrote in memory."""
+    program = (
+        "import sys; from gitmodelstore import Store\n"
+        "store = Store.open(sys.argv[1], notify=lambda line: print(line, file=sys.stderr))\n"
+        "print(*(match.ref for match in store.search('version >= 1.0.0')))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program, str(store.path)],
+        env={**os.environ, "PYTHONPATH": str(Path(gms.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_is_public():
+    assert {"InvalidQuery", "Match", "FieldChange"} <= set(gms.__all__)
