@@ -1,0 +1,250 @@
+"""What is asked of a store: its versions, their history, and what differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.store.base import Base, training_code
+from gitmodelstore.values.moment import as_moment
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gitmodelstore.checks.approvals import Approval
+    from gitmodelstore.operations.blame import Blame, FieldChange
+    from gitmodelstore.operations.listing import Listed
+    from gitmodelstore.operations.search import Answer, Match
+    from gitmodelstore.values.annotations import Annotation
+    from gitmodelstore.values.diff import Diff
+    from gitmodelstore.values.events import Event
+    from gitmodelstore.values.manifest import Manifest
+    from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
+
+
+class Asking(Base):
+    """What is asked of a store: its versions, their history, and what differs between them."""
+
+    def models(self) -> tuple[ModelSummary, ...]:
+        """Return every model of the store, by name."""
+        from gitmodelstore.operations.overview import models
+
+        return models(self._snapshot())
+
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """Return every version of a model, highest first.
+
+        Raises:
+            ModelNotFound: there is no such model.
+        """
+        from gitmodelstore.operations.overview import versions
+
+        return versions(self._snapshot(), model)
+
+    def listing(self, model: str) -> Iterator[Listed]:
+        """Yield the versions of a model with their manifests, highest first.
+
+        One that cannot be read says why instead.
+
+        Raises:
+            ModelNotFound: there is no such model.
+        """
+        from gitmodelstore.operations.listing import listing
+
+        return listing(self._snapshot(), model)
+
+    def version(self, ref: str | ModelVersion) -> ModelVersion:
+        """Return the version that `ref` names.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: it names nothing.
+        """
+        return self._resolve(self._snapshot(), ref)
+
+    def show(self, ref: str | ModelVersion) -> Manifest:
+        """Return the manifest of the version that `ref` names.
+
+        Raises:
+            IntegrityError, FormatError: it is not the one that was released.
+        """
+        snapshot = self._snapshot()
+        return snapshot.manifest(self._resolve(snapshot, ref))
+
+    def log(self, model: str | None = None) -> Iterator[Event]:
+        """Yield what happened in the store, or to one model, newest first.
+
+        Raises:
+            ModelNotFound: there is no such model.
+        """
+        from gitmodelstore.operations.history import log
+        from gitmodelstore.operations.resolve import check_model
+
+        snapshot = self._snapshot()
+        if model is not None:
+            check_model(snapshot, model)
+        return log(snapshot, model)
+
+    def which(self, ref: str | ModelVersion, *, at: str | date | None = None) -> Holding:
+        """Return the version that `ref` names, since when, by whom and why.
+
+        Args:
+            ref: as everywhere.
+            at: ask as of this moment: text, a date or a datetime; a day means its end, a
+                time without a zone is UTC.
+        """
+        from gitmodelstore.operations.which import which
+
+        moment = None if at is None else as_moment(at)
+        return which(self._snapshot(), ref, at=moment)
+
+    def approvals(self, ref: str | ModelVersion) -> tuple[Approval, ...]:
+        """Return who says that a version may come to which status, the newest first.
+
+        Those before its last withdrawal are left out. What their signatures are worth, and
+        so whether they count, says `verify(ref, signatures=True)`.
+        """
+        from gitmodelstore.operations.approvals import approvals
+
+        snapshot = self._snapshot()
+        found = approvals(snapshot, self._resolve(snapshot, ref))
+        return tuple(one for one in found if one.signed.signature is not None)
+
+    def annotations(self, ref: str | ModelVersion) -> dict[str, Annotation]:
+        """Return what is annotated of a version by key: of each the latest, unless taken back."""
+        from gitmodelstore.operations.annotations import annotated
+
+        snapshot = self._snapshot()
+        return annotated(snapshot, self._resolve(snapshot, ref))
+
+    def search(
+        self, expression: str, model: str | None = None, *, sort: str | None = None
+    ) -> tuple[Match, ...]:
+        """Return the versions that an expression holds of: by model, highest version first.
+
+            store.search('metrics.test_auc > 0.9 and status == "production"')
+
+        Args:
+            expression: over manifest and status (docs/search.md).
+            model: whose versions; None for all models.
+            sort: a field to sort by, such as "metrics.test_auc", with "-" before it the
+                highest first; those without it come last.
+
+        Raises:
+            InvalidQuery: it cannot be understood; the message points at the place.
+            ModelNotFound: there is no such model.
+        """
+        from gitmodelstore.operations.search import told
+
+        answer = self.answer(expression, model, sort=sort)
+        for sentence in (*told(answer.unread), *filter(None, [answer.note])):
+            self._notify(sentence)
+        return answer.matches
+
+    def answer(
+        self, expression: str, model: str | None = None, *, sort: str | None = None
+    ) -> Answer:
+        """Return what `search` does, with the versions that could not be asked, and why."""
+        from gitmodelstore.operations.search import search
+
+        return search(self._snapshot(), expression, model, sort=sort, keep=self._cache)
+
+    def frame(self, model: str | None = None) -> pd.DataFrame:
+        """Return a table of the versions of a model, or of all, in the order of `search`.
+
+        Its index is the reference of each version, `churn@1.4.0`; status, dates, metrics.*,
+        params.*, data.<role>.*, code.* and the like are its columns (docs/search.md).
+
+        Raises:
+            ModelNotFound: there is no such model.
+        """
+        from gitmodelstore.operations.frame import frame
+        from gitmodelstore.operations.search import told
+
+        table, unread = frame(self._snapshot(), model, keep=self._cache)
+        for sentence in told(unread):
+            self._notify(sentence)
+        return table
+
+    def blame(self, field: str, model: str | None = None) -> tuple[FieldChange, ...]:
+        """Return each version in which a field of the manifest changed, newest first.
+
+            store.blame("features=income", "churn")[-1].version  # which first used it
+
+        Args:
+            field: its name, as in `search`; with `=VALUE` the versions alone in which it
+                came to that value, or a list got it.
+            model: whose versions; None for all models.
+
+        Raises:
+            InvalidQuery: that is no field.
+            InvalidInput: the value could never be one of that field.
+            ModelNotFound: there is no such model.
+        """
+        from gitmodelstore.operations.search import told
+
+        found = self.blame_with_unread(field, model)
+        for sentence in told(found.unread):
+            self._notify(sentence)
+        return found.changes
+
+    def blame_with_unread(self, field: str, model: str | None = None) -> Blame:
+        """Return what `blame` does, with the versions that could not be asked, and why."""
+        from gitmodelstore.operations.blame import blame
+
+        return blame(self._snapshot(), field, model, keep=self._cache)
+
+    def diff(
+        self,
+        a: str | ModelVersion,
+        b: Any,
+        X_test: Any = None,
+        y_test: Any = None,
+        *,
+        test: Any = None,
+        target: str | None = None,
+        answers: bool | None = None,
+        code: str | Path | None = "auto",
+    ) -> Diff:
+        """Return what differs between two versions, or a version and a pipeline; write nothing.
+
+        Args:
+            a: a version, as everywhere.
+            b: another one, of the same model or not; or a fitted pipeline that is not
+                registered; or a `Path` of one that joblib wrote.
+            X_test, y_test: rows and the answers to them, which both are scored on, and which
+                both answer; a column that one of the two does not take is left out for it.
+            test: a table, or a CSV or Parquet file, with both, instead of `X_test` and `y_test`.
+            target: name of the target's column in `test`.
+            answers: whether both answer to the rows of the samples: None takes the recorded
+                answers where both samples hold the same rows, and loads the two versions only
+                where they do not; True loads them in any case; False compares none.
+            code: the training repository; "auto" is the one around the working directory, or
+                around the store; None looks into none.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: `a` or `b` names nothing.
+            FeatureMismatch: the pipeline does not take the columns of `X_test`.
+            UnfittedPipeline, NotAPipeline, UnportablePipeline, RefusedPickle: the pipeline is
+                none that could be registered.
+            GitFailed: git refuses the repository that the pipeline was trained in.
+            InvalidInput: answers without the rows that they belong to, or a table that cannot
+                be read.
+            IntegrityError, FormatError: a manifest is not the one that was released.
+        """
+        from gitmodelstore.operations.diff import Question, diff
+
+        folder, script = training_code("auto")
+        around = dict.fromkeys((folder or Path(), Path(), self.path.parent))
+        question = Question(
+            self._reader,
+            X_test=X_test,
+            y_test=y_test,
+            test=test,
+            target=target,
+            answers=answers,
+            code=tuple(around) if code == "auto" else (Path(code),) if code is not None else (),
+            entry_point=script,
+        )
+        return diff(self._snapshot(), a, b, question)

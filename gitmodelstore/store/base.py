@@ -1,0 +1,249 @@
+"""An open store: how it is found, and what its methods need to do their work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from gitmodelstore.errors import NotAStore
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.operations.writer import Writer, signing
+from gitmodelstore.plumbing.identity import Identity, read_identity
+from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.plumbing.user import scratch_store
+
+if TYPE_CHECKING:
+    from gitmodelstore.lineage.files import Hashing, Progress
+    from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.values.model_version import ModelVersion
+
+Notify = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    """The library prints nothing; pass `notify=print` to see what a command would say."""
+
+
+class Base:
+    """What the parts of `Store` have in common; its docstring says what each argument means."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        *,
+        notify: Notify | None = None,
+        now: Callable[[], datetime] | None = None,
+        durable: bool | None = None,
+        wait_seconds: float = 30.0,
+        trusted: Iterable[str] = (),
+        cache: bool = True,
+        progress: Progress | None = None,
+    ) -> None:
+        self.path = repository.work_tree or repository.common_dir
+        self.created = False
+        self.host_rules: tuple[str, ...] = ()
+        self._repository = repository
+        self._notify = notify or _silent
+        self._now = now or _clock
+        self._durable = durable
+        self._wait_seconds = wait_seconds
+        self._trusted = trusted
+        self._cache = cache
+        self._progress = progress
+        self._who_reads: Reader | None = None
+        self._identities: tuple[Identity, Identity] | None = None
+
+    @classmethod
+    def init(
+        cls,
+        path: str | Path = ".",
+        *,
+        bare: bool = False,
+        place_inside: bool = False,
+        host: str | None = None,
+        owner: str | None = None,
+        notify: Notify | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Make a store, or open the one that is there.
+
+        Inside the work tree of a code repository the store becomes a repository of
+        its own, which the code repository then ignores.
+
+        Args:
+            path: its folder; made if need be.
+            bare: without a work tree, as on a server.
+            place_inside: make it in the `models/` of the code repository that `path`
+                lies in, if it lies in one.
+            host: "github", "gitlab", "gitea" or "ssh": also write the pipeline that
+                validates proposals there, and CODEOWNERS; `host_rules` then says what is to
+                be set by hand. None writes neither.
+            owner: who approves there, as the host knows them, such as "@acme/leads"; None
+                for your own e-mail address.
+            notify, settings: as for the class.
+
+        Raises:
+            NotAStore: the folder holds other things.
+            NoIdentity: git does not know who you are.
+        """
+        from gitmodelstore.operations.init import init
+
+        if scratch := scratch_store():
+            return cls.open(scratch, notify=notify, **settings)
+        made = init(
+            Path(path),
+            bare=bare,
+            identify=lambda folder: _writer(folder, notify),
+            place_inside=place_inside,
+            host=host,
+            owner=owner,
+        )
+        for note in made.notes:
+            (notify or _silent)(note)
+        store = cls(made.repository, notify=notify, **settings)
+        store.created = made.created
+        store.host_rules = made.rules
+        return store
+
+    @classmethod
+    def clone(
+        cls,
+        url: str,
+        path: str | Path,
+        *,
+        meter: bool = False,
+        notify: Notify | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Clone a shared store, with git's drivers and hooks as `init` sets them up.
+
+        Args:
+            url: where it is, as git takes it.
+            path: where to; a new folder, or an empty one.
+            meter: whether git shows on the standard error how far it is.
+            notify, settings: as for the class.
+
+        Raises:
+            InvalidInput: the url is none, or `path` holds something.
+            GitFailed: git could not clone it.
+            NotAStore: it is a repository of something else; nothing is left.
+        """
+        from gitmodelstore.operations.clone import clone
+
+        if scratch := scratch_store():
+            return cls.open(scratch, notify=notify, **settings)
+        repository = clone(url, Path(path), notify or _silent, meter=meter)
+        return cls(repository, notify=notify, **settings)
+
+    @classmethod
+    def open(cls, path: str | Path | None = None, **settings: Any) -> Self:
+        """Open a store; in a command that `gms reproduce` runs, the one that stands in for all.
+
+        Args:
+            path: the store; None for the one that `[tool.gitmodelstore] store` of a
+                pyproject.toml above the working directory names, else the repository
+                around the working directory, or the store in its `models/`.
+            settings: as for the class.
+
+        Raises:
+            NotAStore: there is none.
+            UnsupportedRepository: a repository with sha256 ids or reftable refs.
+        """
+        from gitmodelstore.operations.discover import discover
+
+        path = scratch_store() or path
+        repository = discover(Path()) if path is None else Repository.open(Path(path))
+        Snapshot.now(repository)
+        return cls(repository, **settings)
+
+    @classmethod
+    def find(cls, folder: str | Path, **settings: Any) -> Self:
+        """Open the store that `folder` is or, if it is none, the one that it belongs to.
+
+        Args:
+            folder: a store, or a folder from which it is looked for as `open` does from
+                the working directory.
+            settings: as for the class.
+
+        Raises:
+            NotAStore, UnsupportedRepository: as in `open`.
+        """
+        from gitmodelstore.operations.discover import discover
+
+        if not Path(folder).is_dir() and not scratch_store():
+            raise NotAStore(f"there is no folder '{folder}'")
+        try:
+            return cls.open(folder, **settings)
+        except NotAStore:
+            repository = discover(Path(folder))
+        Snapshot.now(repository)
+        return cls(repository, **settings)
+
+    def setting(self, name: str) -> str | None:
+        """Return a value of git's configuration as this store sees it; None when it is not set."""
+        return self._repository.setting(name)
+
+    def __repr__(self) -> str:
+        return f"Store('{self.path}')"
+
+    def _holds(self, folder: str | Path) -> bool:
+        """Whether `folder` is in the store, which is no code that trained anything."""
+        return Path(folder).resolve().is_relative_to(self.path.resolve())
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot.now(self._repository)
+
+    def _resolve(self, snapshot: Snapshot, ref: str | ModelVersion) -> ModelVersion:
+        from gitmodelstore.operations.resolve import resolve
+
+        return resolve(snapshot, ref)
+
+    def _reader(self) -> Reader:
+        """Return who reads; what is configured is looked up once a store."""
+        if self._who_reads is None:
+            from gitmodelstore.operations.reading import reader_of
+
+            self._who_reads = reader_of(self._trusted, cache=self._cache)
+        return self._who_reads
+
+    def _hashing(self) -> Hashing:
+        from gitmodelstore.lineage.files import Hashing
+        from gitmodelstore.plumbing.user import cache_folder
+
+        return Hashing(cache_folder() if self._cache else None, self._progress)
+
+    def _writer(self, sign: bool | None = None) -> Writer:
+        if self._identities is None:
+            author, _ = read_identity(self._repository.common_dir, "AUTHOR")
+            committer, _ = read_identity(self._repository.common_dir, "COMMITTER")
+            self._identities = (author, committer)
+        durable = self._durable
+        if durable is None:
+            durable = self._repository.setting("store.durable") != "false"
+        writer = Writer(*self._identities, self._now(), self._notify, durable, self._wait_seconds)
+        return signing(writer, self._repository, sign)
+
+
+def _clock() -> datetime:
+    return datetime.now(timezone.utc).astimezone()
+
+
+def _writer(folder: Path, notify: Notify | None) -> Writer:
+    """Return who makes a store in `folder`, before there is one."""
+    author, _ = read_identity(folder, "AUTHOR")
+    committer, when = read_identity(folder, "COMMITTER")
+    return Writer(author, committer, when, notify or _silent)
+
+
+def training_code(code: str | Path | None) -> tuple[Path | None, Path | None]:
+    """Return the folder and the script that `register` is to record, None for unknown."""
+    if code is None:
+        return None, None
+    if code != "auto" and Path(code).is_file():
+        return Path(code).absolute().parent, Path(code)
+    from gitmodelstore.lineage.code import entry_point
+
+    script = entry_point()
+    return (Path(script.parent if script else ".") if code == "auto" else Path(code)), script

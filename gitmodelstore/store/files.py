@@ -1,0 +1,144 @@
+"""What hands out pipelines and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.store.base import Base
+
+if TYPE_CHECKING:
+    from gitmodelstore.operations.lock import Locked
+    from gitmodelstore.operations.sync import Synced
+    from gitmodelstore.values.model_version import ModelVersion
+
+
+class Files(Base):
+    """What hands out pipelines and files."""
+
+    def load(self, ref: str | ModelVersion, *, environment: str = "warn") -> Any:
+        """Return the pipeline that `ref` names, verified and ready to predict.
+
+        What is no part of a pipeline is refused before it acts. That is no sandbox: load
+        models of people you trust (docs/security.md).
+
+        Args:
+            ref: as everywhere.
+            environment: what to do where another scikit-learn, numpy, pandas or Python is
+                installed than at training: "warn" once (EnvironmentWarning) of what may
+                change answers, "exact" refuses any difference, "ignore" says nothing.
+
+        Raises:
+            EnvironmentDiffers: something differs, and `environment` is "exact".
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+            IntegrityError: the bytes are not the ones that were released.
+            MissingObject: they are not on this machine.
+            RefusedPickle: they would do more than the parts of a pipeline may.
+            LoadError: they cannot be unpickled here.
+        """
+        from gitmodelstore.operations.load import load
+
+        snapshot = self._snapshot()
+        return load(
+            snapshot,
+            self._resolve(snapshot, ref),
+            self._notify,
+            self._reader(),
+            environment=environment,
+        )
+
+    def load_unsafe(self, ref: str | ModelVersion) -> Any:
+        """Return the pipeline that `ref` names, verified, and RUN WHATEVER ITS FILE SAYS.
+
+        For what `load` refuses, of people whom you trust with this machine. Trusting
+        their package (`trusted=`) is the better way.
+
+        Raises:
+            as `load`, but RefusedPickle.
+        """
+        from gitmodelstore.operations.load import load
+
+        snapshot = self._snapshot()
+        return load(snapshot, self._resolve(snapshot, ref), self._notify, unsafe=True)
+
+    def download(
+        self, ref: str | ModelVersion, target: str | Path | None = None, *, warm: bool = False
+    ) -> Path:
+        """Write the files of a version, verified, into a new folder and return it.
+
+        Args:
+            ref: as everywhere.
+            target: the folder; None for `<model>-<version>` in the working directory.
+            warm: also load the pipeline once, and note beside the files that it was found
+                harmless, for `load_model(folder, digest=…)` on a machine that has seen it
+                never before.
+
+        Raises:
+            RefusedPickle, LoadError: `warm`, and it cannot be loaded; nothing is left.
+        """
+        from gitmodelstore.operations.download import download
+
+        snapshot = self._snapshot()
+        version = self._resolve(snapshot, ref)
+        folder = Path(target or f"{version.model}-{version.version}")
+        return download(snapshot, version, folder, self._reader() if warm else None)
+
+    def read(self, ref: str | ModelVersion, name: str) -> bytes:
+        """Return one file of a version, verified."""
+        from gitmodelstore.operations.load import read_verified
+
+        snapshot = self._snapshot()
+        return bytes(read_verified(snapshot, self._resolve(snapshot, ref), name))
+
+    def export(self, ref: str | ModelVersion, *, provenance: bool = True) -> dict[str, Any]:
+        """Return what other tools can read of a version.
+
+        Args:
+            ref: as everywhere.
+            provenance: an in-toto Statement v1 with SLSA provenance v1 (docs/signing.md):
+                there is nothing else yet.
+
+        Raises:
+            InvalidInput: `provenance` is False.
+            IntegrityError, FormatError: the manifest is not the one that was released.
+        """
+        from gitmodelstore.errors import InvalidInput
+        from gitmodelstore.operations.export import provenance_of
+
+        if not provenance:
+            raise InvalidInput("there is nothing else to export", hint="leave provenance=True")
+        snapshot = self._snapshot()
+        return provenance_of(snapshot, self._resolve(snapshot, ref))
+
+    def lock(self, refs: Iterable[str | ModelVersion], folder: str | Path | None = None) -> Locked:
+        """Pin versions in the modelstore.lock.json of the repository that uses them.
+
+        Args:
+            refs: which versions; what else the file pins stays.
+            folder: of the file; None for the top of the repository around the working
+                directory.
+
+        Raises:
+            LockError: a version is withdrawn, or there is no such repository.
+            FormatError: the file that is there cannot be understood.
+        """
+        from gitmodelstore.operations.lock import lock, top_of
+
+        return lock(self._repository, refs, top_of(Path()) if folder is None else Path(folder))
+
+    def sync(self, lock_file: str | Path, target: str | Path | None = None) -> tuple[Synced, ...]:
+        """Put what a lock file pins, verified, into folders `<model>-<version>`.
+
+        Args:
+            lock_file: its path.
+            target: where the folders go; None for `.models` beside the file.
+
+        Raises:
+            LockError: the file, or a version that it pins, is not there.
+            IntegrityError: the store has another version under that number.
+        """
+        from gitmodelstore.operations.sync import sync
+
+        folder = None if target is None else Path(target)
+        return sync(self._repository, Path(lock_file), folder)

@@ -1,0 +1,207 @@
+"""What moves versions between statuses, and what is said of them afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.store.base import Base
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.events import Event
+    from gitmodelstore.values.model_version import ModelVersion
+    from gitmodelstore.values.version import Version
+
+
+class Lifecycle(Base):
+    """What moves versions between statuses, and what is said of them afterwards."""
+
+    def promote(
+        self,
+        ref: str | ModelVersion | Sequence[str | ModelVersion],
+        status: str,
+        *,
+        reason: str | None = None,
+        force: bool = False,
+        replay: bool | None = None,
+        sign: bool | None = None,
+    ) -> tuple[Event, ...]:
+        """Give a version, or one each of several models in one commit, a status.
+
+        The present holder of an exclusive status is archived. The gate that modelstore.toml
+        sets before the status is judged first (docs/policy.md).
+
+        Args:
+            ref: which version, or a list of them.
+            status: as "staging" or "production".
+            reason: why; needed with `force`.
+            force: override the gate, which is recorded, where the gate and the repository
+                let anybody do so.
+            replay: whether to load the version and ask it its sample again first: None when
+                its gate wants that; True in any case, False in none.
+            sign: as for `register`.
+
+        Returns:
+            What happened; nothing when each had the status already.
+
+        Raises:
+            GateNotPassed: it does not meet the conditions of the gate; each is listed.
+            LifecycleError: no such status, or a move that the store does not allow.
+            InvalidInput: `force` without a reason.
+            LoadError, IntegrityError: it is to be replayed, and cannot be loaded here.
+            VersionNotFound, ModelNotFound: `ref` names nothing; nothing was written.
+        """
+        from gitmodelstore.operations.lifecycle import promote
+
+        refs = [ref] if isinstance(ref, str) or not isinstance(ref, Sequence) else list(ref)
+        return promote(
+            self._repository,
+            self._writer(sign),
+            refs,
+            status,
+            reason=reason,
+            force=force,
+            replay=replay,
+            reader=self._reader,
+        )
+
+    def approve(self, ref: str | ModelVersion, status: str, *, reason: str | None = None) -> Event:
+        """Say that a version may come to a status, in a signed commit that moves nothing.
+
+        Returns:
+            The approval; the earlier one where you have approved it already.
+
+        Raises:
+            LifecycleError: no such status, the version was withdrawn, or you registered it.
+            SignatureError: it cannot be signed; nothing was written.
+            VersionNotFound, ModelNotFound: `ref` names nothing.
+        """
+        from gitmodelstore.operations.approve import approve
+
+        return approve(self._repository, self._writer(True), ref, status, reason=reason)
+
+    def annotate(
+        self,
+        ref: str | ModelVersion,
+        values: Mapping[str, Any],
+        *,
+        reason: str | None = None,
+        sign: bool | None = None,
+    ) -> Event | None:
+        """Say something of a version after it was registered, in a commit that changes no file.
+
+        Args:
+            ref: which version.
+            values: key to a number, true, false or a text of one line, as
+                {"validation_auc": 0.83, "approval": "A-17"}; None takes a key back.
+            reason: why.
+            sign: as for `register`.
+
+        Returns:
+            What was recorded; None where all of it was said already.
+
+        Raises:
+            InvalidInput: a key or value that cannot be annotated, or a key is taken back that
+                the version does not have; nothing was written.
+            VersionNotFound, ModelNotFound: `ref` names nothing.
+        """
+        from gitmodelstore.operations.annotate import annotate
+
+        return annotate(self._repository, self._writer(sign), ref, values, reason=reason)
+
+    def archive(
+        self,
+        ref: str | ModelVersion,
+        *,
+        successor: str | Version | ModelVersion | None = None,
+        reason: str | None = None,
+        sign: bool | None = None,
+    ) -> tuple[Event, ...]:
+        """Retire a version; one in production only with the version that takes over.
+
+        `sign` as for `register`.
+
+        Raises:
+            LifecycleError: it holds an exclusive status and no successor is named, or
+                it holds none and one is.
+        """
+        return self._retire(ref, "archived", successor, reason, sign)
+
+    def withdraw(
+        self,
+        ref: str | ModelVersion,
+        *,
+        successor: str | Version | ModelVersion | None = None,
+        reason: str | None = None,
+        sign: bool | None = None,
+    ) -> tuple[Event, ...]:
+        """Mark a version as bad: from then on only its exact number finds it.
+
+        `sign` as for `register`.
+
+        Raises:
+            LifecycleError: it holds an exclusive status and no successor is named, or
+                it holds none and one is.
+        """
+        return self._retire(ref, "withdrawn", successor, reason, sign)
+
+    def rollback(
+        self,
+        model: str,
+        *,
+        to: str | Version | ModelVersion | None = None,
+        keep: bool = False,
+        replay: bool = True,
+        reason: str | None = None,
+        sign: bool | None = None,
+    ) -> tuple[Event, ...]:
+        """Put the production version before back, after verifying and replaying it here.
+
+        Args:
+            model: its name.
+            to: which version; None for the most recent earlier holder that is
+                neither the present one nor withdrawn.
+            keep: archive the replaced version; without it it is withdrawn.
+            replay: refuse a version that answers differently here than when it was
+                registered; False goes back knowingly, and needs a reason.
+            reason: why.
+            sign: as for `register`.
+
+        Raises:
+            RollbackError: there is none, the one named is withdrawn, or it answers
+                differently here.
+            InvalidInput: `replay` is False, and there is no reason.
+            IntegrityError, LoadError: it cannot be loaded here.
+        """
+        from gitmodelstore.operations.rollback import rollback
+
+        return rollback(
+            self._repository,
+            self._writer(sign),
+            model,
+            to=to,
+            keep=keep,
+            replay=replay,
+            reason=reason,
+            reader=self._reader(),
+        )
+
+    def _retire(
+        self,
+        ref: str | ModelVersion,
+        status: str,
+        successor: str | Version | ModelVersion | None,
+        reason: str | None,
+        sign: bool | None,
+    ) -> tuple[Event, ...]:
+        from gitmodelstore.operations.lifecycle import retire
+
+        return retire(
+            self._repository,
+            self._writer(sign),
+            ref,
+            status,
+            successor=successor,
+            reason=reason,
+            reader=self._reader,
+        )

@@ -1,0 +1,195 @@
+"""What brings versions into a store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.store.base import Base, training_code
+from gitmodelstore.values.moment import as_moment
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.model_version import ModelVersion
+    from gitmodelstore.values.version import Version
+
+
+class Registering(Base):
+    """What brings versions into a store."""
+
+    def register(
+        self,
+        pipeline: Any,
+        model: str,
+        *,
+        X_test: Any = None,
+        y_test: Any = None,
+        test: Any = None,
+        baseline: bool = False,
+        sample: str | None = "synthetic",
+        sample_from: Any = None,
+        data: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        target: str | None = None,
+        card: Mapping[str, str] | None = None,
+        message: str = "",
+        version: str | Version | None = None,
+        bump: str = "auto",
+        allow_backport: bool = False,
+        if_changed: bool = False,
+        code: str | Path | None = "auto",
+        keep_diff: bool = False,
+        trained_at: datetime | None = None,
+        custom: Mapping[str, Any] | None = None,
+        run: bool = True,
+        sign: bool | None = None,
+    ) -> ModelVersion:
+        """Keep a fitted pipeline as a new version of a model.
+
+        Args:
+            pipeline: a fitted scikit-learn estimator, or the path of a file that
+                joblib wrote, which is loaded once and kept byte for byte.
+            model: the model's name: lower-case letters, digits, - and _.
+            X_test: rows to test on, shape (n_samples, n_features); they give the
+                names and types of the inputs, and are recorded as the data set "test".
+            y_test: the answers to them, shape (n_samples,); with them the standard
+                metrics are added (classifier: accuracy, f1_macro, roc_auc where it is
+                defined; regressor: r2, mae, rmse).
+            test: instead of these two a table, or a CSV or Parquet file, with the inputs and
+                the target as columns; it is recorded as the data set "test".
+            baseline: also score the present production version on the test rows, and record
+                its metrics beside those of this one, so that a gate can compare them. It is
+                loaded as `load` does.
+            sample: what `verify(replay=True)` asks the pipeline again: "synthetic" rows
+                like those of `X_test`, in which nobody's record is; "rows", true rows of
+                it; None for no sample.
+            sample_from: other rows to make the sample from than `X_test`: a table, or
+                the path of a CSV or Parquet file.
+            data: role to data set: a path, a DataFrame, an array, or a pair of these; or
+                {"source": one of them, "uri": …, "name": …, "version": …} for what is to be
+                recorded instead of what is found, and "profile": False for columns without
+                summary numbers.
+            metrics: name to finite number; they come before standard ones of that name.
+            target: name of the predicted column; None takes it from `y_test`.
+            card: "intended_use", "limitations", and headings of your own, as Markdown.
+            message: what is to be said about it.
+            version: exactly this number; None for the next one.
+            bump: how the next number is found: "auto" raises the major part when
+                inputs, target or classes change, the minor when steps or params do,
+                else the patch.
+            allow_backport: whether `version` may lie below the highest.
+            if_changed: return the highest version, and write nothing, when pipeline
+                and manifest are the same but for the times.
+            code: a folder of the training repository, or the script or notebook itself;
+                "auto" is that of the running script or notebook (in an installed
+                program: the working directory), None records none.
+            keep_diff: also keep what is not committed there, as the file code.diff, of which
+                `reproduce` rebuilds the code.
+            trained_at: when it was trained, UTC where it names no zone; None is now, or
+                the file's time.
+            custom: JSON of your own.
+            run: of a file: False keeps it without loading it, where its classes are neither
+                here nor trusted; the manifest then has what the file says of itself.
+            sign: whether to sign commit and tag, with git's own settings (docs/signing.md);
+                None where git is configured to.
+
+        Raises:
+            UnfittedPipeline, NotAPipeline, UnportablePipeline, FeatureMismatch,
+            InvalidMetric, InvalidInput, InvalidName, InvalidVersion, VersionExists:
+                it is refused, and nothing was written.
+            FeatureMismatch, LoadError, InvalidInput: the production version cannot be scored
+                as a baseline.
+            StoreBusy, LocalChanges, CannotWrite: the store could not take it.
+        """
+        from gitmodelstore.operations.numbering import Wish
+        from gitmodelstore.operations.prepare import Submission
+        from gitmodelstore.operations.register import register
+
+        folder, script = training_code(code)
+        what = Submission(
+            pipeline,
+            model,
+            Wish.of(version, bump, allow_backport),
+            X_test=X_test,
+            y_test=y_test,
+            test=test,
+            baseline=baseline,
+            sample=sample,
+            sample_from=sample_from,
+            data=data or {},
+            metrics=metrics or {},
+            target=target,
+            card=card or {},
+            message=message,
+            if_changed=if_changed,
+            code=folder if folder and not self._holds(folder) else None,
+            entry_point=script,
+            keep_diff=keep_diff,
+            trained_at=as_moment(trained_at) if trained_at else None,
+            custom=custom or {},
+            reader=self._reader() if baseline or isinstance(pipeline, (str, Path)) else None,
+            run=run,
+            hashing=self._hashing(),
+        )
+        return register(self._repository, self._writer(sign), what)
+
+    def register_folder(
+        self,
+        folder: str | Path,
+        model: str | None = None,
+        *,
+        version: str | Version | None = None,
+        bump: str | None = None,
+        allow_backport: bool = False,
+        message: str | None = None,
+        accept_changes: bool = False,
+        if_changed: bool = False,
+        run: bool = False,
+    ) -> ModelVersion:
+        """Keep a folder of a version, by hand or written by `download`, as a new one.
+
+        What its manifest says of data, code, environment, metrics and card is kept, as far
+        as it can be read; number, parent, author, date, digests and the card's page are made
+        anew. A `models/<model>` of this store's own work tree is registered as it lies
+        there, staged or not, and is clean afterwards.
+
+        Args:
+            folder: with pipeline.joblib, and the other files of a version.
+            model: its name; None takes it from the store's own folder, the manifest, or the
+                folder's name.
+            version: exactly this number.
+            bump: else: "major", "minor", "patch" or "auto", as in `register`. With neither
+                it is the number of the manifest where that is new and the highest, else "auto".
+            allow_backport: whether `version` may lie below the highest.
+            message: what is to be said about it; None keeps the manifest's.
+            accept_changes: take a pipeline whose bytes are not the ones that the manifest
+                names, and renew its digest.
+            if_changed: return the highest version, and write nothing, when nothing but the
+                times, the author and the message would differ.
+            run: load the pipeline, to describe it and to ask it its sample; without it
+                nothing is unpickled, and what the manifest does not tell, a dry walk does.
+
+        Raises:
+            NotAStore: there is no such folder, or no pipeline in it.
+            IntegrityError: the pipeline is not the one that its manifest names.
+            InvalidInput, InvalidName, InvalidVersion, VersionExists, RefusedPickle: it is
+                refused, and nothing was written.
+            StoreBusy, LocalChanges, CannotWrite: the store could not take it.
+        """
+        from gitmodelstore.operations.numbering import Wish
+        from gitmodelstore.operations.prepare_folder import FolderSubmission
+        from gitmodelstore.operations.register_folder import register_folder
+
+        wish = Wish.of(version, bump or "auto", allow_backport) if version or bump else None
+        what = FolderSubmission(
+            Path(folder),
+            model,
+            wish,
+            message,
+            accept_changes,
+            if_changed,
+            run,
+            self._reader() if run else None,
+        )
+        return register_folder(self._repository, self._writer(), what)
