@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from gitmodelstore.checks.tree import folder_names
 from gitmodelstore.errors import FormatError
-from gitmodelstore.values.difference import changes_between
 from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.objects import Commit, Entry
 from gitmodelstore.values.registry import EMPTY
+from gitmodelstore.values.registry_text import changes_between
 from gitmodelstore.values.version import Version
 
 TYPE_CHECKING = False  # as in values/fields.py

@@ -23,13 +23,13 @@ from gitmodelstore.checks.signatures import (
 )
 from gitmodelstore.checks.tree import folder_names
 from gitmodelstore.errors import FormatError
-from gitmodelstore.values.difference import changes_between
 from gitmodelstore.values.events import APPROVED
 from gitmodelstore.values.gates import Gate
 from gitmodelstore.values.layout import MANIFEST, REGISTRY
 from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.policy import WITHDRAWN, Policy
 from gitmodelstore.values.registry import EMPTY, Change
+from gitmodelstore.values.registry_text import changes_between
 from gitmodelstore.values.signed import Signed, commit_parts, tag_parts
 
 _NOTHING = EMPTY.render()

@@ -9,13 +9,13 @@ from gitmodelstore.checks.approvals import Approval, Step, approval_of, standing
 from gitmodelstore.errors import FormatError, InvalidVersion
 from gitmodelstore.operations.snapshot import Snapshot, registry_of
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.difference import changes_between
 from gitmodelstore.values.events import APPROVED, Event
 from gitmodelstore.values.layout import MANIFEST, REGISTRY
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.policy import WITHDRAWN
 from gitmodelstore.values.registry import EMPTY
+from gitmodelstore.values.registry_text import changes_between
 from gitmodelstore.values.version import Version
 
 _MARK = f"\nEvent: {APPROVED}\n"

@@ -14,12 +14,12 @@ from gitmodelstore.errors import InvalidInput
 from gitmodelstore.operations.catalogue import Catalogue, Row, Unread, ask
 from gitmodelstore.operations.search import named, split
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.values.comparison import Unfit, reader_of, same, wanted
 from gitmodelstore.values.field_path import STATUS, FieldPath
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.moment import parse_moment
 from gitmodelstore.values.query import parse_field
-from gitmodelstore.values.tokens import Literal
+from gitmodelstore.values.query_values import Unfit, reader_of, same, wanted
+from gitmodelstore.values.query_words import Literal
 
 
 @dataclass(frozen=True, slots=True)

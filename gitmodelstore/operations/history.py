@@ -11,11 +11,11 @@ from gitmodelstore.operations.annotations import annotation_events
 from gitmodelstore.operations.approvals import approval_event, says_approved
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.annotations import says_annotated
-from gitmodelstore.values.difference import changes_between
 from gitmodelstore.values.events import Event, events_of
 from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.registry import EMPTY, Change, Registry
+from gitmodelstore.values.registry_text import changes_between
 from gitmodelstore.values.version import Version
 
 NOTHING = EMPTY.render()  # what a commit without a registry.json counts as

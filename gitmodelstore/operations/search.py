@@ -11,12 +11,12 @@ from typing import Any
 from gitmodelstore.errors import InvalidQuery
 from gitmodelstore.operations.catalogue import Catalogue, Row, Unread, ask
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.values.comparison import reader_of, sort_key
 from gitmodelstore.values.field_path import STATUS, FieldPath
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.moment import parse_moment
 from gitmodelstore.values.names import nearest, quoted
 from gitmodelstore.values.query import Query, parse_name
+from gitmodelstore.values.query_values import reader_of, sort_key
 from gitmodelstore.values.version import Version
 
 _MOST_TOLD = 10  # versions that cannot be read, each in a sentence of its own

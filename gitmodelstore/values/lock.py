@@ -20,8 +20,9 @@ from gitmodelstore.values.digest import SHA256_PATTERN
 from gitmodelstore.values.fields import Constant, Field, Integer, MapOf, Nullable, Record, Text
 from gitmodelstore.values.layout import tag_name
 from gitmodelstore.values.manifest import Feature
+from gitmodelstore.values.manifest_rules import VersionText
 from gitmodelstore.values.names import MODEL_PATTERN
-from gitmodelstore.values.version import VERSION_PATTERN, Version
+from gitmodelstore.values.version import Version
 
 FILE = "modelstore.lock.json"
 SCHEMA = "1.0"
@@ -32,17 +33,6 @@ _SHA256 = Text(SHA256_PATTERN, "64 hexadecimal digits")
 _HINT = "write it anew with `gms lock REF`"
 _LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)@")
 _LOGIN_SCHEMES = ("ssh", "git+ssh", "ssh+git")  # there the user is part of the address
-
-
-class _Version(Text):
-    def __init__(self) -> None:
-        super().__init__(VERSION_PATTERN, "a SemVer version")
-
-    def read(self, value: Any) -> Any:
-        return Version.parse(value)
-
-    def write(self, value: Any) -> Any:
-        return str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +74,7 @@ class LockedModel:
     features: str | None
 
     FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("version", _Version()),
+        Field("version", VersionText()),
         Field("tag", Text()),
         Field("commit", Text(r"[0-9a-f]{40}", "a commit id")),
         Field("manifest_sha256", _SHA256),

@@ -48,7 +48,9 @@ _TIME_PATTERN = (
 )
 
 
-class _Version(Text):
+class VersionText(Text):
+    """A SemVer version, read as a `Version`."""
+
     def __init__(self) -> None:
         super().__init__(VERSION_PATTERN, "a SemVer version")
 
@@ -115,7 +117,7 @@ FEATURE = Shape(
     Field("dtype", Nullable(Text())),
 )
 BASELINE = Shape(
-    Field("version", _Version()),
+    Field("version", VersionText()),
     Field("metrics", MapOf(Number(), METRIC_PATTERN, "a metric name")),
 )
 COLUMN = Shape(
@@ -161,8 +163,8 @@ ARTIFACT = Shape(
 MANIFEST = Shape(
     Field("schema", Constant(SCHEMA)),
     Field("model", _MODEL),
-    Field("version", _Version()),
-    Field("parent", Nullable(_Version())),
+    Field("version", VersionText()),
+    Field("parent", Nullable(VersionText())),
     Field("created_at", _Time()),
     Field("trained_at", _Time()),
     Field("author", Text()),

@@ -16,8 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gitmodelstore.errors import InvalidQuery
-from gitmodelstore.values.comparison import Unfit, reader_of, wanted
-from gitmodelstore.values.conditions import (
+from gitmodelstore.values.field_path import FieldPath, Kind, Record, UnknownName
+from gitmodelstore.values.names import quoted
+from gitmodelstore.values.query_parts import (
     ORDERS,
     Among,
     Both,
@@ -30,9 +31,8 @@ from gitmodelstore.values.conditions import (
     Not,
     Side,
 )
-from gitmodelstore.values.field_path import FieldPath, Kind, Record, UnknownName
-from gitmodelstore.values.names import quoted
-from gitmodelstore.values.tokens import (
+from gitmodelstore.values.query_values import Unfit, reader_of, wanted
+from gitmodelstore.values.query_words import (
     Literal,
     Token,
     literal,

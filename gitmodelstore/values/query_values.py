@@ -18,7 +18,7 @@ from typing import Any
 from gitmodelstore.errors import InvalidReference, InvalidVersion
 from gitmodelstore.values.field_path import Kind
 from gitmodelstore.values.moment import parse_moment
-from gitmodelstore.values.tokens import Literal
+from gitmodelstore.values.query_words import Literal
 from gitmodelstore.values.version import Version
 
 _RELEASE = re.compile(r"v?([0-9]+(?:\.[0-9]+)*)(.*)", re.DOTALL)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmodelstore.errors import FormatError
-from gitmodelstore.values import difference
-from gitmodelstore.values.difference import changes_between
+from gitmodelstore.values import registry_text
 from gitmodelstore.values.registry import EMPTY, Registry
+from gitmodelstore.values.registry_text import changes_between
 from gitmodelstore.values.version import Version
 
 MODELS = st.sampled_from(["a", "a-b", "ab", "b", "churn"])
@@ -47,9 +47,9 @@ def test_a_change_among_a_thousand_versions_parses_a_few_lines(monkeypatch):
     many = edited(EMPTY, [("churn", Version(1, 0, n), "archived") for n in range(1000)])
     later = many.with_status("churn", Version(1, 0, 500), "production")
     monkeypatch.setattr(
-        difference,
+        registry_text,
         "_read",
-        lambda region, read=difference._read: read(
+        lambda region, read=registry_text._read: read(
             region if len(region) < 300 else pytest.fail("more than the entry was parsed")
         ),
     )

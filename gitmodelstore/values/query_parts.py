@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gitmodelstore.values.comparison import contains, order, same
 from gitmodelstore.values.field_path import FieldPath, Record
+from gitmodelstore.values.query_values import contains, order, same
 
 ORDERS: dict[str, Callable[[int, int], bool]] = {
     "<": operator.lt,
