@@ -44,6 +44,20 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     return home
 
 
+LONG = ("interop", "project", "programme", "demo")  # folders of tests with files that take minutes
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let xdist keep the order of `pytest_collection_modifyitems`, not begin with many tests."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell the seeds and counts of tests/programme, whatever became of them."""
     told = {
