@@ -70,6 +70,14 @@ class DataVerified:
             return "which columns differ is not known: what is here was not read as a table"
         return "rows, columns and their profiles agree: a few values or their order differ"
 
+    def __str__(self) -> str:
+        """Return one line, as `churn 1.2.0: train data differs (rows, column 'income')`."""
+        if self.is_same:
+            return f"{self.version}: {self.role} data is the same"
+        named = (f"column '{d.column}'" if d.column else d.what for d in self.differences)
+        said = self.why or ", ".join(dict.fromkeys(named))
+        return f"{self.version}: {self.role} data differs ({said})"
+
 
 def verify_data(
     snapshot: Snapshot,

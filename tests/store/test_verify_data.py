@@ -304,3 +304,19 @@ class TestReading:
         steps.clear()
         assert Store.open(store.path, **settings).verify_data("cancer@latest", large).is_same
         assert len(steps) == 3
+
+
+def test_it_says_itself_in_a_line(record, table, tmp_path):
+    verify = record(train=table)
+    without = table.drop(columns="target").assign(more=1.0)
+    values = table.copy()
+    values.iloc[0, 0] += 1e-9
+
+    assert str(verify(table)) == "cancer 1.0.0: train data is the same"
+    assert str(verify(without)) == (
+        "cancer 1.0.0: train data differs (column 'target', column 'more')"
+    )
+    assert str(verify(values)) == (
+        "cancer 1.0.0: train data differs (rows, columns and their profiles agree: a few values "
+        "or their order differ)"
+    )
