@@ -22,6 +22,7 @@ from gitmodelstore.values.policy import WITHDRAWN
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.plumbing.verdicts import Verdicts
+    from gitmodelstore.values.manifest_rules import Outline
 
 
 def load(
@@ -81,7 +82,7 @@ def read_verified(
     snapshot: Snapshot,
     version: ModelVersion,
     name: str,
-    manifest: Manifest | None = None,
+    manifest: Outline | Manifest | None = None,
     remembered: Verdicts | None = None,
 ) -> memoryview:
     """Return the bytes of a file of a version, checked against its manifest.

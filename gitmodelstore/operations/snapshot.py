@@ -31,6 +31,7 @@ from gitmodelstore.values.version import Version
 
 if TYPE_CHECKING:
     from gitmodelstore.values.manifest import Manifest
+    from gitmodelstore.values.manifest_rules import Outline
 
 
 class Snapshot:
@@ -164,7 +165,23 @@ class Snapshot:
             data = bytes(self.repository.read(entry.oid, path))
             known = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
             manifests.put(entry.oid, known)
-        manifest, digest = known
+        self._check_released(version, *known)
+        return known[0]
+
+    def outline(self, version: ModelVersion) -> Outline:
+        """Return what a check must know of a manifest, read anew; raises as `manifest`."""
+        from gitmodelstore.values.manifest_rules import Outline
+
+        path = f"{folder(version.model)}/{MANIFEST}"
+        data = bytes(self.repository.read(self._entry(version, MANIFEST).oid, path))
+        outline = Outline.parse(data, path)
+        self._check_released(version, outline, hashlib.sha256(data).hexdigest())
+        return outline
+
+    def _check_released(
+        self, version: ModelVersion, manifest: Outline | Manifest, digest: str
+    ) -> None:
+        path = f"{folder(version.model)}/{MANIFEST}"
         tag = self.repository.tag(version.tag)
         said = named_manifest(tag.message) if tag else None
         if said and digest != said:
@@ -175,7 +192,6 @@ class Snapshot:
             raise IntegrityError(
                 f"{path} of {version} is of {manifest.model} {manifest.version}", path=path
             )
-        return manifest
 
     def read(self, version: ModelVersion, name: str) -> memoryview:
         """Return the bytes of a file of a version, as they stand in its commit.

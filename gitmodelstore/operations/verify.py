@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,10 @@ from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing import journal, lock
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.layout import ATTRIBUTES, MANIFEST, SAMPLE, folder
-from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.layout import ATTRIBUTES, SAMPLE, folder
+from gitmodelstore.values.manifest_rules import Outline
 from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.objects import Entry
 from gitmodelstore.values.sample import DIFFERENT, Sample
 from gitmodelstore.values.version import Version
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.pipelines.replay import Replay
     from gitmodelstore.pipelines.retest import Retested
+    from gitmodelstore.values.manifest import Manifest
 
 
 # Threads hash and inflate without holding each other up; more than a few only add memory,
@@ -43,6 +46,7 @@ _MOST_THREADS = min(4, os.cpu_count() or 1)
 _MOST_AHEAD = 2 * _MOST_THREADS
 
 Contents = Callable[[], tuple[int, tuple[str, ...]]]
+Proven = set[tuple[str, str, int]]  # id of a blob, and the SHA-256 and size that were asked of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> 
             raise InvalidInput("test data is of one version", hint="name the version")
         return Verification(tuple(verify_all(snapshot, asked)))
     named = resolve(snapshot, ref)
-    begun = _begin(snapshot, named.model, named.version, lambda work: work)
+    begun = _begin(snapshot, named.model, named.version, lambda work: work, set())
     return Verification((_finish(snapshot, begun, asked),))
 
 
@@ -145,14 +149,18 @@ def verify_all(snapshot: Snapshot, asked: Asked) -> Iterator[Verified]:
     """Yield what is found of every version, each when it is asked for.
 
     While this thread judges manifests, others read and hash the files of the next versions.
+    What several versions have in common, such as the list of what was installed, is hashed once.
     """
     from concurrent.futures import ThreadPoolExecutor  # a single version needs none
 
     ahead: deque[_Begun] = deque()
+    proven: Proven = set()
     with ThreadPoolExecutor(_MOST_THREADS) as pool:
         for model in snapshot.registry.models:
             for version in snapshot.registry.versions(model):
-                begun = _begin(snapshot, model, version, lambda work: pool.submit(work).result)
+                begun = _begin(
+                    snapshot, model, version, lambda work: pool.submit(work).result, proven
+                )
                 ahead.append(begun)
                 if len(ahead) > _MOST_AHEAD:
                     yield _finish(snapshot, ahead.popleft(), asked)
@@ -184,7 +192,7 @@ class _Begun:
     Attributes:
         model, version, status: as in `Verified`.
         faults: what is wrong so far.
-        found: the version and its manifest; None where that cannot be read.
+        found: the version; None where it or its manifest cannot be read.
         contents: returns what is known of its files, when it is.
     """
 
@@ -192,37 +200,50 @@ class _Begun:
     version: Version
     status: str
     faults: tuple[str, ...]
-    found: tuple[ModelVersion, Manifest] | None = None
+    found: ModelVersion | None = None
     contents: Contents = lambda: (0, ())
 
 
 def _begin(
-    snapshot: Snapshot, model: str, version: Version, later: Callable[[Contents], Contents]
+    snapshot: Snapshot,
+    model: str,
+    version: Version,
+    later: Callable[[Contents], Contents],
+    proven: Proven,
 ) -> _Begun:
     status = snapshot.registry.status(model, version) or ""
     try:
         found = snapshot.version(model, version)
-        manifest = snapshot.manifest(found)
+        manifest = snapshot.outline(found)
         files = snapshot.files(found)
     except StoreError as error:
         return _Begun(model, version, status, (_told(error),))
-    faults = (*_tag_faults(snapshot, found), *_structure_faults(snapshot, found, manifest))
-    names = [MANIFEST, *(entry.path for entry in manifest.artifacts if entry.path in files)]
-    contents = later(lambda: _contents(snapshot, found, manifest, names))
-    return _Begun(model, version, status, faults, (found, manifest), contents)
+    faults = (*_tag_faults(snapshot, found), *_structure_faults(snapshot, found, manifest, files))
+    contents = later(lambda: _contents(snapshot, found, manifest, files, proven))
+    return _Begun(model, version, status, faults, found, contents)
 
 
 def _contents(
-    snapshot: Snapshot, version: ModelVersion, manifest: Manifest, names: Sequence[str]
+    snapshot: Snapshot,
+    version: ModelVersion,
+    manifest: Outline,
+    files: Mapping[str, Entry],
+    proven: Proven,
 ) -> tuple[int, tuple[str, ...]]:
     """Return how many files are the ones that were released, and what is wrong with the others."""
-    faults = []
-    for name in names:
+    sound, faults = 1, []  # the manifest was read just now, and is the one of its tag
+    for entry in manifest.artifacts:
+        if entry.path not in files:
+            continue
+        asked = (files[entry.path].oid, entry.sha256, entry.size_bytes)
         try:
-            read_verified(snapshot, version, name, manifest)
+            if asked not in proven:
+                read_verified(snapshot, version, entry.path, manifest)
+                proven.add(asked)
+            sound += 1
         except StoreError as error:
             faults.append(_told(error))
-    return len(names) - len(faults), tuple(faults)
+    return sound, tuple(faults)
 
 
 def _finish(snapshot: Snapshot, begun: _Begun, asked: Asked) -> Verified:
@@ -232,7 +253,7 @@ def _finish(snapshot: Snapshot, begun: _Begun, asked: Asked) -> Verified:
     # Bytes that are not the released ones are never unpickled.
     if asked.loads and begun.found and not faults:
         try:
-            replayed, metrics = _ask(snapshot, *begun.found, asked)
+            replayed, metrics = _ask(snapshot, begun.found, asked)
         except (InvalidInput, FeatureMismatch):
             raise  # of the test data, not of the version
         except StoreError as error:
@@ -240,7 +261,7 @@ def _finish(snapshot: Snapshot, begun: _Begun, asked: Asked) -> Verified:
     signed = None
     if asked.signatures is not None and begun.found:
         try:
-            signed = asked.signatures.of(begun.found[0])
+            signed = asked.signatures.of(begun.found)
         except (IntegrityError, MissingObject) as error:
             faults.append(str(error))
     return Verified(
@@ -270,23 +291,23 @@ def _is_being_set(repository: Repository, tag: str) -> bool:
 
 
 def _structure_faults(
-    snapshot: Snapshot, version: ModelVersion, manifest: Manifest
+    snapshot: Snapshot, version: ModelVersion, manifest: Outline, held: Mapping[str, Entry]
 ) -> Iterator[str]:
     """Yield what is wrong with the folder, the contents of its files apart."""
     declared = {entry.path: (entry.sha256, entry.size_bytes) for entry in manifest.artifacts}
     files = {
-        name: FileFacts(*declared.get(name, ("", 0)), entry.mode)
-        for name, entry in snapshot.files(version).items()
+        name: FileFacts(*declared.get(name, ("", 0)), entry.mode) for name, entry in held.items()
     }
-    try:
-        attributes: bytes | None = bytes(snapshot.read(version, ATTRIBUTES))
-    except StoreError:
-        attributes = None
+    attributes: bytes | None = None
+    with suppress(StoreError):
+        if ATTRIBUTES in held:
+            path = f"{folder(version.model)}/{ATTRIBUTES}"
+            attributes = snapshot.repository.read_again(held[ATTRIBUTES].oid, path)
     yield from map(str, folder_faults(version.model, version.version, files, manifest, attributes))
 
 
 def _ask(
-    snapshot: Snapshot, version: ModelVersion, manifest: Manifest, asked: Asked
+    snapshot: Snapshot, version: ModelVersion, asked: Asked
 ) -> tuple[Replay | None, tuple[Retested, ...] | None]:
     """Load the pipeline, ask it again, and say what became of its answers and metrics."""
     with warnings.catch_warnings():
@@ -294,7 +315,9 @@ def _ask(
         warnings.simplefilter("ignore")
         pipeline = load(snapshot, version, lambda _: None, asked.reader)
     replayed = replay_of(snapshot, version, pipeline) if asked.replay else None
-    return replayed, _metrics(pipeline, manifest, asked) if asked.test is not None else None
+    if asked.test is None:
+        return replayed, None
+    return replayed, _metrics(pipeline, snapshot.manifest(version), asked)
 
 
 def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested, ...]:
