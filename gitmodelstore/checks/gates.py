@@ -164,39 +164,6 @@ def judge(
     return Judgement(change, tuple(found), barred is None, barred)
 
 
-def gate_faults(
-    policy: Policy,
-    change: Change,
-    candidate: Manifest | None,
-    holder: Manifest | None,
-    returned: bool,
-    recorded: Recorded = NOTHING,
-    *,
-    gives_way: bool = False,
-    is_unreadable: bool = False,
-    annotations: Mapping[str, Scalar] | None = None,
-    overrides: bool = True,
-    commit: str | None = None,
-) -> list[Fault]:
-    """Return what is wrong with one change of one version's status; arguments as for `judge`.
-
-    `commit` is the id of the commit that makes the change; None for what is not committed.
-    """
-    judgement = judge(
-        policy,
-        change,
-        candidate,
-        holder,
-        returned,
-        recorded,
-        gives_way=gives_way,
-        is_unreadable=is_unreadable,
-        annotations=annotations,
-        overrides=overrides,
-    )
-    return list(faults_of(judgement, commit))
-
-
 def step_faults(
     policy: Policy,
     before: Registry,

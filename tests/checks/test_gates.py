@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.gates import (
     Judgement,
     Look,
-    gate_faults,
+    faults_of,
     gives_way,
     judge,
     judge_step,
@@ -31,6 +32,11 @@ CHANGE = Change("churn", V2, "staging", "production")
 GIVES_WAY = Change("churn", V1, "production", "archived")
 
 TEST, OTHER = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+
+
+def gate_faults(*args: Any, commit: str | None = None, **more: Any) -> list[Fault]:
+    """What the judge tells of one change; arguments as for `judge`."""
+    return list(faults_of(judge(*args, **more), commit))
 
 
 def dataset(role: str, digest: str) -> dict[str, Any]:
