@@ -35,7 +35,6 @@ _MOST_HASHED = 1 << 26  # characters of texts in a list
 _DIGITS = 8  # of a digest
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 # How numpy spells its generators of random numbers.
-_MAKERS = ("newObj", "__pyx_unpickle")  # functions of Cython, told which class they make
 _RANDOM = {"__randomstate_ctor": "RandomState", "__generator_ctor": "Generator"}
 
 

@@ -130,7 +130,7 @@ def _run(args: tuple[str, ...], cwd: Path, given: bytes | None = None) -> None:
         raise GitFailed(f"git cannot be started: {error.strerror}") from error
     try:
         _, stderr = process.communicate(given)
-    except BaseException:
+    except BaseException:  # Ctrl-C: git is asked to end, and takes back what it has begun
         process.terminate()
         process.communicate()
         raise

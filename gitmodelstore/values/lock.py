@@ -17,6 +17,7 @@ from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.digest import SHA256_PATTERN
+from gitmodelstore.values.document import Document
 from gitmodelstore.values.fields import Constant, Field, Integer, MapOf, Nullable, Record, Text
 from gitmodelstore.values.layout import tag_name
 from gitmodelstore.values.manifest import Feature
@@ -103,7 +104,7 @@ class Lock:
     )
 
     def __post_init__(self) -> None:
-        found = list(_all_faults(fields.write(self)))
+        found = _DOCUMENT.faults(fields.write(self))
         if found:
             raise FormatError(path=FILE, found=found)
 
@@ -119,29 +120,11 @@ class Lock:
             FormatError: not strict JSON, of another schema, with faults (all of
                 them are listed), or not in canonical form.
         """
-        value = json_rules.parse(data, path, most_bytes=MOST_BYTES)
-        schema = value.get("schema") if isinstance(value, dict) else None
-        if isinstance(schema, str) and schema != SCHEMA:
-            raise FormatError(
-                f"schema {schema!r}, this gitmodelstore reads {SCHEMA!r}",
-                path=path,
-                hint="upgrade gitmodelstore to read it",
-            )
-        found = list(_all_faults(value))
-        if found:
-            raise FormatError(path=path, found=found, hint=_HINT)
-        lock = fields.read(cls, value)
-        if lock.render() != data:
-            raise FormatError("not in canonical form", path=path, hint=_HINT)
-        return lock
+        return fields.read(cls, _DOCUMENT.read(data, path))
 
     def render(self) -> bytes:
         """Return the bytes of the file."""
         return json_rules.dump(fields.write(self))
-
-    def with_models(self, models: Mapping[str, LockedModel], store: str) -> Lock:
-        """Return this lock with the versions of some models set, and its store."""
-        return Lock(store, {**self.models, **models})
 
 
 def fingerprint(features: Iterable[Feature] | None) -> str | None:
@@ -163,13 +146,6 @@ def fingerprint(features: Iterable[Feature] | None) -> str | None:
     return f"{FINGERPRINT}:{hashlib.sha256(text.encode('utf-8')).hexdigest()}"
 
 
-def _all_faults(value: Any) -> Iterator[fields.Fault]:
-    found = list(fields.faults(Lock, value))
-    yield from found
-    if not found:
-        yield from _relations(value)
-
-
 def _relations(value: Mapping[str, Any]) -> Iterator[fields.Fault]:
     """Rules between fields, which a table of single fields cannot say."""
     login = _LOGIN.match(value["store"])
@@ -180,3 +156,6 @@ def _relations(value: Mapping[str, Any]) -> Iterator[fields.Fault]:
         if locked["tag"] != tag:
             where = json_rules.join(json_rules.join("models", model), "tag")
             yield where, f"expected {tag!r}, found {json_rules.cut(repr(locked['tag']))}"
+
+
+_DOCUMENT = Document(Lock, SCHEMA, MOST_BYTES, _relations, _HINT)

@@ -23,6 +23,7 @@ from gitmodelstore.values.manifest_rules import (
     CODE,
     COLUMN,
     DATASET,
+    DOCUMENT,
     ENVIRONMENT,
     FEATURE,
     MANIFEST,
@@ -30,8 +31,6 @@ from gitmodelstore.values.manifest_rules import (
     PIPELINE,
     SCHEMA,
     STEP,
-    faults,
-    read_judged,
 )
 from gitmodelstore.values.version import Version
 
@@ -306,7 +305,7 @@ class Manifest:
             return
         written = fields.write(self)
         object.__setattr__(self, "_written", written)
-        found = [*_lost_when_written(self), *faults(written)]
+        found = [*_lost_when_written(self), *DOCUMENT.faults(written)]
         if json_rules.nests_too_deep(written):
             found.append(("", f"nested more than {json_rules.MOST_LEVELS} deep"))
         if found:
@@ -324,7 +323,7 @@ class Manifest:
             FormatError: not strict JSON, of another schema, with faults (all of
                 them are listed), or not in canonical form.
         """
-        value = read_judged(data, path)
+        value = DOCUMENT.read(data, path)
         return fields.read(cls, value, judged=value)
 
     def render(self) -> bytes:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.digest import DIGEST_PATTERN, SHA256_PATTERN, Digest
+from gitmodelstore.values.document import Document
 from gitmodelstore.values.fields import (
     Boolean,
     Constant,
@@ -202,7 +202,7 @@ class Outline:
     @classmethod
     def parse(cls, data: bytes, path: str = "manifest.json") -> Outline:
         """Return the outline of what the bytes of a manifest.json spell; as `Manifest.parse`."""
-        return cls(read_judged(data, path))
+        return cls(DOCUMENT.read(data, path))
 
     def artifact(self, path: str) -> ListedFile | None:
         """Return the entry of the file `path`, None without one."""
@@ -218,36 +218,6 @@ class ListedFile:
         self.path: str = judged["path"]
         self.sha256: str = judged["sha256"]
         self.size_bytes: int = judged["size_bytes"]
-
-
-def read_judged(data: bytes, path: str) -> dict[str, Any]:
-    """Return the JSON object of a manifest, in which nothing is wrong.
-
-    Args:
-        data: the bytes of the file.
-        path: its name, for the error.
-
-    Raises:
-        FormatError: not strict JSON, of another schema, with faults (all of them are
-            listed), or not in canonical form.
-    """
-    value = json_rules.parse(data, path, most_bytes=MOST_BYTES)
-    _refuse_other_schema(value, path)
-    found = list(faults(value))
-    if found:
-        raise FormatError(path=path, found=found)
-    if not fields.is_arranged(MANIFEST, value) or json_rules.dump(value) != data:
-        raise FormatError("not in canonical form", path=path)
-    judged: dict[str, Any] = value
-    return judged
-
-
-def faults(value: Any) -> Iterator[fields.Fault]:
-    """Yield what is wrong with a parsed manifest, but for its form on disk."""
-    found = list(fields.faults(MANIFEST, value))
-    yield from found
-    if not found:
-        yield from _relations(value)
 
 
 def _relations(value: Mapping[str, Any]) -> Iterator[fields.Fault]:
@@ -273,11 +243,4 @@ def _relations(value: Mapping[str, Any]) -> Iterator[fields.Fault]:
         yield "code.diff", "a digest of changes, but dirty is false"
 
 
-def _refuse_other_schema(value: Any, path: str) -> None:
-    schema = value.get("schema") if isinstance(value, dict) else None
-    if isinstance(schema, str) and schema != SCHEMA:
-        raise FormatError(
-            f"schema {schema!r}, this gitmodelstore reads {SCHEMA!r}",
-            path=path,
-            hint="upgrade gitmodelstore to read it",
-        )
+DOCUMENT = Document(MANIFEST, SCHEMA, MOST_BYTES, _relations)

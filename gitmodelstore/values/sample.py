@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.cell import CELL_DEFINITION, Cell, Cells, OneCell
+from gitmodelstore.values.document import Document
 from gitmodelstore.values.fields import (
     Boolean,
     Constant,
@@ -157,7 +158,7 @@ class Sample:
     block: Block | None
     answers: tuple[Answer, ...]
     schema: str = SCHEMA
-    _judged: bool = field(default=False, repr=False, compare=False)  # by `parse`, already
+    judged: InitVar[Mapping[str, Any] | None] = None  # the document, where `parse` has judged it
     _written: Mapping[str, Any] = field(init=False, repr=False, compare=False)
 
     FIELDS: ClassVar[tuple[Field, ...]] = (
@@ -170,12 +171,10 @@ class Sample:
         Field("answers", ListOf(Record(Answer))),
     )
 
-    def __post_init__(self) -> None:
-        written = fields.write(self)
+    def __post_init__(self, judged: Mapping[str, Any] | None) -> None:
+        written = fields.write(self) if judged is None else judged
         object.__setattr__(self, "_written", written)
-        if self._judged:
-            return
-        found = list(_all_faults(written))
+        found = [] if judged is not None else _DOCUMENT.faults(written)
         if found:
             raise FormatError(path="sample", found=found)
 
@@ -191,21 +190,8 @@ class Sample:
             FormatError: not strict JSON, of another schema, with faults (all of
                 them are listed), larger than MOST_BYTES, or not in canonical form.
         """
-        value = json_rules.parse(data, path, most_bytes=MOST_BYTES)
-        schema = value.get("schema") if isinstance(value, dict) else None
-        if isinstance(schema, str) and schema != SCHEMA:
-            raise FormatError(
-                f"schema {schema!r}, this gitmodelstore reads {SCHEMA!r}",
-                path=path,
-                hint="upgrade gitmodelstore to read it",
-            )
-        found = list(_all_faults(value))
-        if found:
-            raise FormatError(path=path, found=found)
-        sample = fields.read(cls, value, _judged=True)
-        if sample.render() != data:
-            raise FormatError("not in canonical form", path=path)
-        return sample
+        value = _DOCUMENT.read(data, path)
+        return fields.read(cls, value, judged=value)
 
     def render(self) -> bytes:
         """Return the bytes of sample.json; whoever makes one keeps it below MOST_BYTES."""
@@ -220,13 +206,6 @@ def sample_schema() -> dict[str, Any]:
         **fields.json_schema(Sample),
         "$defs": {"cell": CELL_DEFINITION},
     }
-
-
-def _all_faults(value: Any) -> Iterator[fields.Fault]:
-    found = list(fields.faults(Sample, value))
-    yield from found
-    if not found:
-        yield from _relations(value)
 
 
 def _relations(value: Mapping[str, Any]) -> Iterator[fields.Fault]:
@@ -278,3 +257,6 @@ def _block_faults(block: Mapping[str, Any], rows: int, where: str) -> Iterator[f
     ascending = all(before < after for before, after in pairwise(places))
     if not ascending or (places and places[-1] >= size) or len(shape) != 2:
         yield f"{where}.places", f"expected ascending places below {size} of two dimensions"
+
+
+_DOCUMENT = Document(Sample, SCHEMA, MOST_BYTES, _relations)

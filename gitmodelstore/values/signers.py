@@ -35,11 +35,6 @@ class AllowedSigner:
     is_authority: bool
     options: dict[str, str]
 
-    @property
-    def is_timed(self) -> bool:
-        """Whether it is valid for some time only."""
-        return "valid-before" in self.options or "valid-after" in self.options
-
 
 def allowed_signers(text: str) -> tuple[AllowedSigner, ...]:
     """Return the lines of a list of allowed signers; one that cannot be read allows nobody."""
