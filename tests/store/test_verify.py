@@ -413,7 +413,7 @@ class TestRollback:
         assert notes == ["plain 1.0.0 has no sample, so nobody knows whether it answers as it did"]
 
     def test_a_sample_of_a_later_release_is_refused(self, churn, monkeypatch):
-        monkeypatch.setattr("gitmodelstore.values.sample.SCHEMA", "0.9")
+        monkeypatch.setattr("gitmodelstore.values.sample._DOCUMENT._schema", "0.9")
 
         with pytest.raises(RollbackError):
             churn.rollback("churn")
