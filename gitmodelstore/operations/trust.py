@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.pipelines.rights import GENERAL
-from gitmodelstore.plumbing import project, user
+from gitmodelstore.plumbing import disk, project, user
 from gitmodelstore.plumbing.access import text_of
 from gitmodelstore.values.layout import REGISTRY
 
@@ -63,9 +63,7 @@ def configure(names: Iterable[str]) -> Path:
         raise InvalidInput("there is no home folder to keep the configuration in")
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = "".join(f'    "{name}",\n' for name in listed)
-    temporary = path.with_suffix(".new")
-    temporary.write_text(f"{_KEY} = [\n{lines}]\n", encoding="utf-8")
-    temporary.replace(path)
+    disk.put(path, (f"{_KEY} = [\n{lines}]\n".encode(),))
     return path
 
 

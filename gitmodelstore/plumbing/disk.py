@@ -1,4 +1,4 @@
-"""Making what was written durable, chosen by platform.
+"""Making what was written durable, chosen by platform; putting a file in place in one step.
 
 libgit2 syncs nothing unless a switch that holds for the whole process is turned,
 which is the calling program's to turn, not ours.
@@ -9,9 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def sync(folder: Path) -> None:
@@ -40,6 +43,24 @@ def sync_folder(folder: Path) -> None:
     """Return when the names in a folder, such as that of a file just renamed, are on disk."""
     if os.name != "nt":  # Windows opens no folders, and keeps names by itself
         _fsync(folder)
+
+
+def put(path: Path, parts: Iterable[bytes | memoryview], *, mode: int = 0o666) -> None:
+    """Write a file, or another in its place, in one step; where that fails nothing is left.
+
+    A process that is killed meanwhile leaves a file of that name and a suffix. Who may read
+    it is said by `mode`, less what the user's umask takes from it.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        with open(os.open(partial, _NEW_FILE, mode), "wb") as file:
+            file.writelines(parts)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _fsync(path: Path) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from gitmodelstore.errors import CannotWrite, LockError
+from gitmodelstore.plumbing import disk
 from gitmodelstore.values.lock import FILE, MOST_BYTES, Lock, LockedModel
 
 SYNCED = ".models"  # beside the lock file: the folder of what is locked, as plain files
@@ -50,14 +50,11 @@ def write(path: Path, lock: Lock) -> bool:
         CannotWrite: the disk does not take it.
     """
     data = lock.render()
-    partial = path.with_name(f".{path.name}-{os.getpid()}")
     try:
         if path.is_file() and path.read_bytes() == data:
             return False
-        partial.write_bytes(data)
-        partial.replace(path)
+        disk.put(path, (data,))
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise CannotWrite(
             f"cannot write '{path}': {(error.strerror or str(error)).lower()}",
             hint="check the free space and the permissions of that folder",

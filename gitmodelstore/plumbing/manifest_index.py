@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gitmodelstore.plumbing import disk
 from gitmodelstore.plumbing.lock import OWN_FOLDER
 
 Buffer = bytes | memoryview
@@ -125,18 +125,11 @@ def write(common_dir: Path, names: Sequence[str], tip: str, blocks: Sequence[Blo
     head = {"format": FORMAT, "names": list(names), "tip": tip, "blocks": told}
     line = json.dumps(head, separators=(",", ":")).encode()
     folder = common_dir / OWN_FOLDER
-    temporary = folder / f"{_NAME}.{os.getpid()}.{os.urandom(4).hex()}"
+    columns = (block.data[name] for block in blocks for name in names)
     with suppress(OSError):
         folder.mkdir(exist_ok=True)
         _tidy(folder)
-        try:
-            with open(temporary, "xb") as file:
-                file.write(b"%b %b\n" % (_digest(line).encode(), line))
-                for block in blocks:
-                    file.writelines(block.data[name] for name in names)
-            temporary.replace(folder / _NAME)
-        finally:
-            temporary.unlink(missing_ok=True)
+        disk.put(folder / _NAME, (b"%b %b\n" % (_digest(line).encode(), line), *columns))
 
 
 def _tidy(folder: Path) -> None:

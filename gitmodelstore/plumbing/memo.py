@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+
+from gitmodelstore.plumbing import disk
 
 _FOLDER = "data"
 _MOST_BYTES = 64 << 20  # of all data sets together: half a million files
@@ -75,7 +76,8 @@ class Memo:
         lines = b"".join(b"%s %s\n" % pair for pair in sorted(wanted.items()))
         with suppress(OSError):
             os.makedirs(self._path.parent, mode=0o700, exist_ok=True)
-            _replace(self._path, hashlib.sha256(lines).hexdigest().encode("ascii") + b"\n" + lines)
+            digest = hashlib.sha256(lines).hexdigest().encode("ascii")
+            disk.put(self._path, (digest, b"\n", lines), mode=0o600)
             _tidy(self._path.parent)
 
     def _key(self, name: bytes, status: os.stat_result) -> bytes:
@@ -100,18 +102,6 @@ def _read(path: Path) -> dict[bytes, bytes]:
     return dict(_LINE.findall(lines))
 
 
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
 def _tidy(folder: Path) -> None:
     """Remove what was written longest ago while there is too much; and what a crash has left."""
     held = []
@@ -119,7 +109,7 @@ def _tidy(folder: Path) -> None:
         for entry in entries:
             status = entry.stat(follow_symlinks=False)
             held.append((status.st_mtime_ns, status.st_size, entry.path))
-            if entry.name.startswith(".new-") and time.time() - status.st_mtime > 3600:
+            if "." in entry.name and time.time() - status.st_mtime > 3600:
                 os.unlink(entry.path)
     total = sum(size for _, size, _ in held)
     for _, size, path in sorted(held):

@@ -47,7 +47,7 @@ def run(command: Sequence[str], folder: Path, surroundings: Surroundings) -> int
     process = _start(command, folder, surroundings, stdout=_STDERR, stderr=None)
     try:
         return process.wait()
-    except BaseException:
+    except BaseException:  # Ctrl-C is for it too
         _end(process)
         raise
 
@@ -62,7 +62,7 @@ def ask(command: Sequence[str], folder: Path, surroundings: Surroundings) -> tup
     process = _start(command, folder, surroundings, stdout=pipe, stderr=pipe)
     try:
         stdout, stderr = process.communicate()
-    except BaseException:
+    except BaseException:  # Ctrl-C is for it too
         _end(process)
         raise
     return process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace")
