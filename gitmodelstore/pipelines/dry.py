@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.pipelines.compression import MOST_BYTES, compressor_of, decompress
 from gitmodelstore.pipelines.dry_machine import Machine
-from gitmodelstore.pipelines.dry_rules import Refusal, Rules
+from gitmodelstore.pipelines.dry_places import Symbols
+from gitmodelstore.pipelines.dry_rules import Refusal, Rules, shortened
 from gitmodelstore.pipelines.dry_symbols import Array, Items, Made, Pairs, Symbol
 from gitmodelstore.pipelines.dry_walk import Walk
+from gitmodelstore.pipelines.places import misplaced
 from gitmodelstore.pipelines.rights import NOBODY, RIGHTS, Rights, Trust
 
 MOST_LEVELS = 10_000  # of containers within containers
@@ -108,6 +110,8 @@ def walk(
     if machine.protocol < 2:
         rules.refuse(f"pickle protocol {machine.protocol}", "STOP", end - 1)
     rules.ended(root, "STOP", end - 1)
+    for found in misplaced(rules.stated, root, Symbols()):
+        rules.refuse(shortened(found.fault), "STOP", end - 1)
     if state.wrappers:
         rules.refuse("an array of joblib's without its bytes", "STOP", end - 1)
     behind += len(held) - end

@@ -11,9 +11,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from gitmodelstore.pipelines.dry_symbols import NEW, Global, Made, Pairs, Symbol
+from gitmodelstore.pipelines.places import FOREIGN_KEYWORDS
 from gitmodelstore.pipelines.rights import (
     ARGUMENT,
     CALL,
+    FUNCTION,
     METHODS,
     OF_SCIKIT_LEARN,
     OF_TRUSTED,
@@ -38,6 +40,8 @@ _DICTS = {
     ("sklearn.utils._bunch", "Bunch"),
 }
 _LISTS = {("collections", "deque")}
+_PARTIAL = {("functools", "partial")}
+_CALLED_LATER = _PARTIAL | {("numpy", "vectorize")}
 _SIMPLE_KEYS = frozenset({str, int, float, bool, bytes, type(None), Global})
 # What functools.update_wrapper leaves on numpy.vectorize, and scipy on its distributions.
 _KNOWN_DUNDERS = ("__name__", "__doc__")
@@ -86,11 +90,14 @@ class Rules:
     Attributes:
         globals: by module and name, in order of appearance.
         refusals: at most `MOST_REFUSALS`, each reason once, where it was met first.
+        stated: the objects that were given a state.
     """
 
     def __init__(self, trust: Trust) -> None:
         self.globals: dict[tuple[str, str], Global] = {}
         self.refusals: dict[tuple[str | None, str, str], Refusal] = {}
+        self.stated: list[Made] = []
+        self._states: set[int] = set()
         self._trust = trust
 
     def refuse(self, reason: str, opcode: str, offset: int, name: str | None = None) -> None:
@@ -164,6 +171,11 @@ class Rules:
             self.refuse("state is given to what was not made here", opcode, offset)
         else:
             cls = class_of(target)
+            if target.state is not None or id(state) in self._states:
+                self.refuse("a second state, or one of two objects", opcode, offset, _shown(cls))
+            elif type(state) in (tuple, Pairs):
+                self.stated.append(target)
+                self._states.add(id(state))
             if target.way == NEW or cls is not target.of:
                 self.use(cls, STATE, opcode, offset)
             self._judge_state(cls, state, opcode, offset)
@@ -174,6 +186,8 @@ class Rules:
             parts = state
             if not is_one_of(cls, _SLOTS) and not _is_trusted(cls):
                 self.refuse("state for slots", opcode, offset, _shown(cls))
+        if is_one_of(cls, _PARTIAL) and not _is_state_of_partial(state):
+            self.refuse("a partial with arguments that are called or written to", opcode, offset)
         for part in parts:
             if type(part) is Global:
                 self.use(part, VALUE, opcode, offset)
@@ -307,9 +321,32 @@ def _unfit_arguments(made: Made) -> str | None:
         return "getattr of an attribute that is not listed"
     if is_one_of(made.of, {("builtins", "bytearray")}) and given and type(given[0]) is int:
         return "a bytearray of a size"
-    if (
-        is_one_of(made.of, {("functools", "partial")})
-        and type(next(iter(given), None)) is not Global
-    ):
-        return "a partial of something that is no name"
+    if is_one_of(made.of, _PARTIAL) and not _is_function(next(iter(given), None)):
+        return "a partial of something that is not a listed function"
     return None
+
+
+def _is_state_of_partial(state: Symbol) -> bool:
+    if type(state) is not tuple or len(state) != 4 or type(state[1]) is not tuple:
+        return False
+    keywords = state[2].flat if type(state[2]) is Pairs else ()
+    given = (*state[1], *keywords[1::2])
+    is_called = any(type(held) is Global or is_partial(held) for held in given)
+    return not is_called and not any(
+        type(key) is str and key in FOREIGN_KEYWORDS for key in keywords[::2]
+    )
+
+
+def is_partial(symbol: Symbol) -> bool:
+    """Whether `symbol` is a function with arguments, to be called later."""
+    return type(symbol) is Made and is_one_of(symbol.of, _CALLED_LATER)
+
+
+def _is_function(value: Symbol) -> bool:
+    """Whether partials may call it: a listed function, or one of the reader's own."""
+    if type(value) is Made:
+        return is_one_of(value.of, _PARTIAL)
+    if type(value) is not Global or value.rights is None:
+        return False
+    is_own = value.verdict == "trusted"
+    return is_own or (value.rights.kind == FUNCTION and value.place[0] != "builtins")

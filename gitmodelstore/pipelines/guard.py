@@ -31,6 +31,7 @@ from gitmodelstore.pipelines.joblib_arrays import Dtypes
 from gitmodelstore.pipelines.links import Links
 from gitmodelstore.pipelines.rights import STATE, VALUE, Rights, Trust
 from gitmodelstore.pipelines.source import Source
+from gitmodelstore.pipelines.whole import refuse_what_does_not_fit
 
 WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 # Bytes that arrays may be made of again and again, beyond those of the file.
@@ -101,8 +102,15 @@ class Guard(_Unpickler):  # type: ignore[misc]
         self._frame: io.BytesIO | None = None
         self.links: Links = outer.links if outer else Links()
         self.wrappers: list[weakref.ref[Wrapper]] = outer.wrappers if outer else []
-        # Arrays and their types that are made, and have no state yet, by id.
-        self.unfinished: dict[int, Any] = {}
+        # What is made in two steps and has no state yet: arrays, their types, native objects.
+        self.unfinished: dict[int, Any] = outer.unfinished if outer else {}
+        # What was given a state, arrays and their types left out, and the states; by id.
+        self.stated: dict[int, Any] = outer.stated if outer else {}
+        self.states: dict[int, Any] = outer.states if outer else {}
+        # Arrays and containers that were taken from the memo, so that two may hold them; by id.
+        self.shared: dict[int, Any] = outer.shared if outer else {}
+        # Arrays that were looked at and that native code follows: nobody else may hold them.
+        self.alone: list[Any] = outer.alone if outer else []
         self.takers: dict[type, Any] = outer.takers if outer else {}  # see `states`
         self._spare = _SPARE_BYTES + source.size_bytes
 
@@ -119,8 +127,15 @@ class Guard(_Unpickler):  # type: ignore[misc]
         self.memo.clear()
         if self._outer is None:
             self._refuse_what_was_kept(value)
+            if any(id(array) in self.shared for array in self.alone):
+                self.refuse("something else holds an array that native code follows")
+            if self.unfinished:
+                self.refuse(
+                    f"it holds {in_words(next(iter(self.unfinished.values())))} without a state"
+                )
             if not self.links.are_sound():
                 self.refuse("the links of a tree lead out of it, or round in it")
+            refuse_what_does_not_fit(self, value)
         return value
 
     def _walk(self) -> Any:
@@ -197,7 +212,9 @@ class Guard(_Unpickler):  # type: ignore[misc]
             position += after - len(self._frame.getvalue())
         return position - 1 if self.walking else position
 
-    def refuse(self, why: str, named: Named | str | None = None) -> NoReturn:
+    def refuse(
+        self, why: str, named: Named | str | None = None, *, hint: str | None = None
+    ) -> NoReturn:
         """Raise the refusal of what is being done just now."""
         name = str(named) if named else None
         place = f" ({self.walking} at byte {self._position()})" if self.walking else ""
@@ -206,7 +223,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
             name=name,
             opcode=self.walking or None,
             offset=self._position(),
-            hint=_way_out(name),
+            hint=hint or _way_out(name),
         )
 
     def nested(self) -> Any:
@@ -232,6 +249,10 @@ class Guard(_Unpickler):  # type: ignore[misc]
         Given it later, it could change under those who have looked at it before.
         """
         return self.unfinished.pop(id(value), None) is not None
+
+    def must_be_alone(self, *arrays: Any) -> None:
+        """Take note of arrays that were looked at, so that nothing else may write to them."""
+        self.alone += arrays
 
     def of(self, value: Any) -> Named | None:
         """Return the name by which a value came, None for any other."""

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+import numpy as np
+
 from gitmodelstore.pipelines.arrays import read
 from gitmodelstore.pipelines.guard import Wrapper, in_words
 from gitmodelstore.pipelines.rights import CALL, NEW
@@ -48,6 +50,7 @@ _NAMES = {
     if name.isupper() and isinstance(value, bytes) and len(value) == 1
 }
 
+_SHARED = frozenset({dict, list, tuple, np.ndarray})
 _DICTS = (dict, OrderedDict, defaultdict, Counter)
 
 
@@ -252,6 +255,10 @@ def _get(guard: Guard, place: int) -> None:
     held = guard.memo[place]
     if guard.unfinished and id(held) in guard.unfinished:
         guard.refuse(f"it uses {in_words(held)} that has no state yet")
+    if type(held) in _SHARED:
+        if id(held) in guard.states:
+            guard.refuse(f"it uses {in_words(held)} again that was a state")
+        guard.shared[id(held)] = held
     guard.append(held)
 
 

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 VALUE, CALL, NEW, STATE, ARGUMENT = RIGHTS = ("value", "call", "new", "state", "argument")
 CLASS, FUNCTION, OBJECT = "class", "function", "object"
@@ -33,7 +34,7 @@ GENERAL = frozenset({"joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn"}
 _TABLE = Path(__file__).with_name("rights.json")
 _RULES = (
     *("rights.py", "guard.py", "opcodes.py", "stand_ins.py", "states.py", "links.py"),
-    *("arrays.py", "joblib_arrays.py", "fast_load.py"),
+    *("arrays.py", "joblib_arrays.py", "fast_load.py", "places.py", "whole.py"),
 )
 
 # Parts of module paths in which nothing is a part of a pipeline.
@@ -190,11 +191,37 @@ def rules_digest() -> str:
     return total.hexdigest()[:16]
 
 
+def newest_release() -> str:
+    """Return the newest scikit-learn that the table was made with."""
+    return str(_file()["newest"])
+
+
+def words_of(cls: str) -> Mapping[str, frozenset[str]]:
+    """Return the texts that parameters of a class of scikit-learn's take, by parameter.
+
+    Those of every supported release; a parameter that takes any text is not there.
+    """
+    return _words().get(cls, {})
+
+
+@lru_cache(maxsize=1)
+def _words() -> dict[str, dict[str, frozenset[str]]]:
+    return {
+        cls: {param: frozenset(words.split()) for param, words in params.items()}
+        for cls, params in _file()["words"].items()
+    }
+
+
+@lru_cache(maxsize=1)
+def _file() -> dict[str, Any]:
+    held: dict[str, Any] = json.loads(_TABLE.read_bytes())
+    return held
+
+
 @lru_cache(maxsize=1)
 def _table() -> dict[tuple[str, str], Rights]:
-    held = json.loads(_TABLE.read_bytes())
     return {
         (module, name): Rights(kind, frozenset(allowed))
-        for module, names in held["names"].items()
+        for module, names in _file()["names"].items()
         for name, (kind, *allowed) in ((name, text.split()) for name, text in names.items())
     }

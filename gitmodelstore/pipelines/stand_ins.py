@@ -18,6 +18,7 @@ import numpy as np
 from gitmodelstore.pipelines.arrays import is_shape
 from gitmodelstore.pipelines.rights import (
     ARGUMENT,
+    FUNCTION,
     METHODS,
     TEXT_METHODS,
     VALUE,
@@ -116,18 +117,20 @@ def _reconstructor(guard: Guard, named: Named, arguments: Arguments) -> Any:
 
 
 def _partial(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """A partial of a listed value, or of another partial; its state says the same again."""
+    """A partial of a listed function, or of another partial; its state says the same again."""
     if len(arguments) != 1 or not is_callable_value(guard, arguments[0]):
         _refuse(guard, named, "something that may not be called")
     return functools.partial(arguments[0])
 
 
 def is_callable_value(guard: Guard, value: Any) -> bool:
-    """Whether a value may be called later: a listed one, or a partial of one."""
+    """Whether a value may be called later: a listed function, or a partial of one."""
     if type(value) is functools.partial:
         return True
     found = guard.of(value)
-    return found is not None and VALUE in found.rights.allowed and callable(value)
+    if found is None or VALUE not in found.rights.allowed:
+        return False
+    return found.rights.kind == FUNCTION and found.module != "builtins"
 
 
 def _bytearray(guard: Guard, named: Named, arguments: Arguments) -> Any:
@@ -274,7 +277,8 @@ def _of_cython(guard: Guard, named: Named, arguments: Arguments) -> Any:
     cls = _class_in(guard, named, arguments)
     if wanted not in {base.__name__ for base in cls.__mro__} or type(arguments[1]) is not int:
         _refuse(guard, named, f"'{cls.__name__}'")
-    return named.held(cls, *arguments[1:])
+    made = named.held(cls, *arguments[1:])
+    return _unfinished(guard, made) if arguments[2] is None else made
 
 
 def _new_obj(guard: Guard, named: Named, arguments: Arguments) -> Any:
@@ -282,7 +286,7 @@ def _new_obj(guard: Guard, named: Named, arguments: Arguments) -> Any:
     cls = _class_in(guard, named, arguments)
     if len(arguments) != 1 or not cls.__module__.startswith("sklearn."):
         _refuse(guard, named, f"'{cls.__name__}'")
-    return named.held(cls)
+    return _unfinished(guard, named.held(cls))
 
 
 def _new_index(guard: Guard, named: Named, arguments: Arguments) -> Any:
@@ -325,7 +329,7 @@ def _tree(guard: Guard, named: Named, arguments: Arguments) -> Any:
     if not 0 < outputs <= _MOST_OUTPUTS or len(counts) != outputs or min(counts) < 1:
         _refuse(guard, named, "numbers of classes that do not fit its outputs")
     guard.spend(sum(counts))
-    return named.held(int(features), classes, int(outputs))
+    return _unfinished(guard, named.held(int(features), classes, int(outputs)))
 
 
 _STAND_INS: Mapping[tuple[str, str], _Call] = {

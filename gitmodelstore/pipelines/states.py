@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gitmodelstore.pipelines import rights as rules
 from gitmodelstore.pipelines.arrays import is_shape
+from gitmodelstore.pipelines.places import FOREIGN_KEYWORDS, is_version
 from gitmodelstore.pipelines.stand_ins import is_callable_value
 
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ def give(guard: Guard, held: Any, state: Any) -> None:
         Exception: whatever the class raises.
     """
     cls = type(held)
+    if id(held) in guard.stated:
+        guard.refuse(f"it gives a {cls.__name__} another state", _label(cls))
+    if id(state) in guard.shared:
+        guard.refuse(f"it gives a {cls.__name__} a state that something else holds", _label(cls))
     if type(state) not in _STATES and not isinstance(state, (dict, np.random.BitGenerator)):
         guard.refuse(f"it gives a {cls.__name__} a state that is none", _label(cls))
     if cls not in guard.takers:
@@ -43,12 +49,18 @@ def give(guard: Guard, held: Any, state: Any) -> None:
     for part in state if type(state) is tuple and len(state) == 2 else (state,):
         if isinstance(part, dict):
             _refuse_dunders(guard, part)
+            if not is_version(part.get("_sklearn_version", "")):
+                guard.refuse(f"it gives a {cls.__name__} a version that is none", _label(cls))
     if check is not None and not check(guard, held, state):
         guard.refuse(f"it gives a {cls.__name__} a state that is none", _label(cls))
     if setstate is not None:
         setstate(held, state)
     else:
         _update(guard, held, state)
+    guard.unfinished.pop(id(held), None)
+    if not isinstance(held, (np.ndarray, np.dtype)):
+        guard.stated[id(held)] = held
+        guard.states[id(state)] = state
 
 
 def _taker(guard: Guard, cls: type) -> tuple[_Check | None, Any]:
@@ -74,6 +86,8 @@ def _refuse_dunders(guard: Guard, state: dict[Any, Any]) -> None:
     if type(state) is not dict:
         guard.refuse("it gives attributes in something else than a dictionary")
     for key in state:
+        if type(key) is not str:
+            guard.refuse("it gives attributes whose names are not text")
         if key[:2] == "__" and key not in _HARMLESS_DUNDERS:
             guard.refuse(f"it sets '{key}' of an object")
 
@@ -202,8 +216,16 @@ def _partial(guard: Guard, held: Any, state: Any) -> bool:
         and is_callable_value(guard, function)
         and type(arguments) is tuple
         and type(keywords) in (dict, type(None))
+        and FOREIGN_KEYWORDS.isdisjoint(keywords or ())
+        and not any(map(callable, (*arguments, *(keywords or {}).values())))
         and not attributes
     )
+
+
+def _vectorized(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether it calls a listed function, or a method that scipy's distributions keep."""
+    function = state.get("pyfunc") if type(state) is dict else None
+    return isinstance(function, MethodType) or is_callable_value(guard, function)
 
 
 def _memory(guard: Guard, held: Any, state: Any) -> bool:
@@ -235,13 +257,13 @@ def _sparse(guard: Guard, held: Any, state: Any) -> bool:
     if type(state) is not dict:
         return False
     shape, *arrays = _parts(state, "_shape", "data", "indices", "indptr")
-    if not is_shape(shape) or len(shape) != 2:
-        return "_shape" in state and type(shape) is tuple and "indices" not in state
-    if "indices" not in state:
-        return True
+    if not is_shape(shape) or len(shape) not in (1, 2):
+        return False
+    shape = (1, *shape)[-2:]
     if not all(isinstance(array, np.ndarray) for array in arrays):
         return False
     data, indices, starts = arrays
+    guard.must_be_alone(*arrays)
     rows, columns = shape if type(held).__name__[:3] in ("csr", "bsr") else shape[::-1]
     if type(held).__name__.startswith("bsr"):
         if data.ndim != 3 or 0 in data.shape[1:]:
@@ -253,6 +275,7 @@ def _sparse(guard: Guard, held: Any, state: Any) -> bool:
         and starts[0] == 0
         and starts[-1] <= len(indices)
         and starts[-1] <= len(data)
+        and data.dtype.kind in "biufc"
         and (np.diff(starts) >= 0).all()
         and (indices.size == 0 or (indices.min() >= 0 and indices.max() < columns))
     )
@@ -264,8 +287,13 @@ def _coordinates(guard: Guard, held: Any, state: Any) -> bool:
     coordinates = state.get("coords") or (state.get("row"), state.get("col"))
     if type(coordinates) is not tuple or len(coordinates) != len(state["_shape"]):
         return False
-    return all(
+    data = state.get("data")
+    if not isinstance(data, np.ndarray) or data.ndim != 1 or data.dtype.kind not in "biufc":
+        return False
+    guard.must_be_alone(data, *coordinates)
+    return is_shape(state["_shape"]) and all(
         isinstance(places, np.ndarray)
+        and places.shape == data.shape
         and places.dtype.kind == "i"
         and (places.size == 0 or (places.min() >= 0 and places.max() < size))
         for places, size in zip(coordinates, state["_shape"], strict=True)
@@ -319,6 +347,7 @@ def _predictor(guard: Guard, held: Any, state: Any) -> bool:
     sets = [state.get(name) for name in ("binned_left_cat_bitsets", "raw_left_cat_bitsets")]
     if nodes.ndim != 1 or len(nodes) == 0 or not all(_are_bitsets(held) for held in sets):
         return False
+    guard.must_be_alone(nodes, *sets)
     guard.links.add_predictor(nodes, min(map(len, sets)))
     return True
 
@@ -340,6 +369,7 @@ def _neighbours(guard: Guard, held: Any, state: Any) -> bool:
     data, places, nodes, bounds, _, levels, count = state[:7]
     if not all(isinstance(array, np.ndarray) for array in (data, places, nodes, bounds)):
         return False
+    guard.must_be_alone(data, places, nodes, bounds)
     if nodes.dtype.names is None or nodes.ndim != 1 or bounds.ndim != 3 or data.ndim != 2:
         return False
     if places.shape != (len(data),) or not len(nodes) == count == 2**levels - 1 > 0:
@@ -364,6 +394,7 @@ _CHECKS: dict[tuple[str, str], _Check] = {
     ("numpy.random.mtrand", "RandomState"): _generator,
     ("numpy.random._generator", "Generator"): _generator,
     ("functools", "partial"): _partial,
+    ("numpy", "vectorize"): _vectorized,
     ("joblib.memory", "Memory"): _memory,
     ("scipy.stats._distn_infrastructure", "rv_generic"): _distribution,
     ("scipy.sparse._compressed", "_cs_matrix"): _sparse,

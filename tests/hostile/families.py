@@ -23,6 +23,7 @@ from .families_names import dotted_names
 from .families_numpy import inside_numpy, inside_scipy
 from .families_opcodes import unusual_opcodes
 from .families_pandas import inside_joblib, inside_pandas
+from .families_places import taken_at_their_word
 from .families_sklearn import inside_sklearn
 from .values import Effect, Fires, Hostile, has_fired
 
@@ -50,6 +51,7 @@ _FAMILIES = (
     carried,
     bombs,
     acting_later,
+    taken_at_their_word,
 )
 
 

@@ -129,6 +129,7 @@ def _functions() -> Iterator[Specimen]:
         "partial-of-partial": lambda: FunctionTransformer(
             partial(partial(np.nan_to_num, copy=True), nan=0.5)
         ),
+        "builtin": lambda: FunctionTransformer(abs),
         "identity": FunctionTransformer,
         "validated": lambda: FunctionTransformer(np.exp, validate=True, accept_sparse=True),
     }

@@ -5,6 +5,8 @@
     python -m tests.zoo.make_rights --also F   # with what another release needs, from its --needs
     python -m tests.zoo.make_rights --needs F  # write what this release needs into F
 
+"words" are the texts that scikit-learn's own constraints allow for parameters, in any release.
+
 Every specimen of the zoo is fitted, written by joblib and read by the guard with all
 rights given; what each name was used for is noted. Names that pipelines of users need
 and the zoo lacks are listed by families below. Read the difference before it is
@@ -14,22 +16,27 @@ committed: each new callable must be harmless with any arguments, or get a stand
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
 import inspect
 import io
 import json
 import pickle
+import pkgutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 import scipy.stats
+import sklearn
 import sklearn.feature_selection
 import sklearn.metrics
 from scipy.interpolate import interp1d
 from sklearn.metrics import pairwise
+from sklearn.utils._param_validation import Hidden, Options, make_constraint
 
 from gitmodelstore.pipelines import guard, opcodes, rights, stand_ins
 from gitmodelstore.pipelines.guard import Guard, Named
@@ -37,7 +44,9 @@ from gitmodelstore.pipelines.rights import ARGUMENT, CALL, NEW, RIGHTS, STATE, V
 from gitmodelstore.pipelines.source import Source
 
 TABLE = Path(rights.__file__).with_name("rights.json")
+ABOUT = "what honest pipelines need; made by tests/zoo/make_rights.py"
 Needs = dict[tuple[str, str], set[str]]
+Words = dict[str, dict[str, set[str] | None]]
 
 # A cache directory is a second source of pickles; a Memory without one is harmless.
 REFUSED = {("joblib._store_backends", "FileSystemStoreBackend")}
@@ -146,7 +155,7 @@ def families() -> Iterator[tuple[str, str, str]]:
         yield cls.__module__, cls.__qualname__, STATE
     for name in ("bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list"):
         yield "builtins", name, VALUE
-    for name in ("object", "set", "str", "tuple", "abs", "len", "max", "min", "round", "sum"):
+    for name in ("object", "set", "str", "tuple", "abs"):
         yield "builtins", name, VALUE
     for name in vars(interp1d):
         if name.startswith("_call_"):
@@ -180,6 +189,47 @@ def _distributions() -> Iterator[type]:
     for held in vars(scipy.stats).values():
         if isinstance(held, (scipy.stats.rv_continuous, scipy.stats.rv_discrete)):
             yield type(held)
+
+
+def words() -> Words:
+    """Return the texts that parameters take: class to parameter to words, None for any text."""
+    found: Words = {}
+    for cls in _with_constraints():
+        for param, constraints in cls._parameter_constraints.items():
+            add_words(found, cls.__name__, param, _texts(constraints))
+    return found
+
+
+def add_words(total: Words, cls: str, param: str, texts: Iterable[str] | None) -> None:
+    """Add what a class of that name takes in one release, or one place."""
+    params = total.setdefault(cls, {})
+    known = params.get(param, set())
+    params[param] = None if texts is None or known is None else known | set(texts)
+
+
+def _with_constraints() -> Iterator[Any]:
+    """Yield scikit-learn's classes that say what their parameters may be."""
+    for module in pkgutil.walk_packages(sklearn.__path__, "sklearn."):
+        if rights._BARRED.isdisjoint(module.name.split(".")):
+            with contextlib.suppress(ImportError):  # of what is not installed
+                held = vars(importlib.import_module(module.name)).values()
+                for cls in {id(it): it for it in held if isinstance(it, type)}.values():
+                    if isinstance(getattr(cls, "_parameter_constraints", None), dict):
+                        yield cls
+
+
+def _texts(constraints: Any) -> set[str] | None:
+    if constraints == "no_validation":
+        return None
+    found: set[str] = set()
+    for constraint in constraints:
+        made = make_constraint(constraint)
+        made = made.constraint if isinstance(made, Hidden) else made
+        if isinstance(made, Options):
+            found |= {option for option in made.options if isinstance(option, str)}
+        elif made.is_satisfied_by("no such text"):
+            return None
+    return found
 
 
 def find(module: str, name: str) -> Any:
@@ -222,21 +272,35 @@ def main() -> None:
     needs = needs_of_zoo()
     for module, name, right in families():
         needs.setdefault(rights.canonical(module, name), set()).add(right)
+    texts = words()
     if options.needs:
         listed = [[*key, kind(find(*key)), *sorted(held)] for key, held in sorted(needs.items())]
-        options.needs.write_text(json.dumps(listed, indent=0))
+        options.needs.write_text(json.dumps([listed, texts], default=sorted))
         return
     kinds: dict[tuple[str, str], str] = {}
     for path in options.also:
-        for module, name, what, *held in json.loads(path.read_text()):
+        listed, others = json.loads(path.read_text())
+        for module, name, what, *held in listed:
             needs.setdefault((module, name), set()).update(held)
             kinds[module, name] = what
+        for cls, params in others.items():
+            for param, taken in params.items():
+                add_words(texts, cls, param, taken)
     before = json.loads(TABLE.read_text())["names"] if TABLE.exists() else {}
     after = table(needs, kinds)
     show(before, after)
     if options.write:
-        note = "what honest pipelines need; made by tests/zoo/make_rights.py"
-        TABLE.write_text(json.dumps({"about": note, "names": after}, indent=1) + "\n")
+        held = {"about": ABOUT, "newest": sklearn.__version__, "names": after}
+        TABLE.write_text(json.dumps(held | {"words": closed(texts)}, indent=1) + "\n")
+
+
+def closed(texts: Words) -> dict[str, dict[str, str]]:
+    """Return the words of parameters that do not take any text."""
+    return {
+        cls: {param: " ".join(sorted(held)) for param, held in sorted(params.items()) if held}
+        for cls, params in sorted(texts.items())
+        if any(params.values())
+    }
 
 
 def show(before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> None:

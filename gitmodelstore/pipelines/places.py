@@ -1,0 +1,373 @@
+"""What may stand in which attribute of scikit-learn's objects, so that using them does no more.
+
+A loaded pipeline acts on what its attributes hold: it calls `transform` of whatever stands where a
+step belongs, and takes text for the name of a method or of a file. Owns the rule for each such
+attribute; docs/security.md says where in scikit-learn the value goes. `misplaced` asks through a
+`View`, so that the guarded walk (objects) and the dry one (symbols) judge alike.
+
+Standard library alone: hooks ask it too.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
+
+from gitmodelstore.pipelines.rights import words_of
+
+
+class View(Protocol):
+    """How a walk looks at what it made. A leaf is what is not a container of other things."""
+
+    def class_name(self, value: Any) -> str:
+        """Return the name of the class of an object, without its module."""
+
+    def attributes(self, value: Any) -> Mapping[str, Any]:
+        """Return what an object of scikit-learn's holds by name; nothing for any other value."""
+
+    def parts(self, value: Any) -> Sequence[Any] | None:
+        """Return what a list, dictionary, set or array of objects holds, of a tuple a tuple.
+
+        None for anything else.
+        """
+
+    def keys(self, value: Any) -> Collection[Any]:
+        """Return the keys of a dictionary; nothing for any other value."""
+
+    def is_plain(self, leaf: Any) -> bool:
+        """Whether it is None, text, bytes or a number."""
+
+    def is_array(self, leaf: Any) -> bool:
+        """Whether it is an array of numbers."""
+
+    def is_estimator(self, leaf: Any) -> bool:
+        """Whether it is an object of an estimator's class, or of one that the reader trusts."""
+
+    def is_part(self, leaf: Any, package: str) -> bool:
+        """Whether its class is defined in a package, or trusted by the reader."""
+
+    def named(self, leaf: Any) -> tuple[str, str] | None:
+        """Return module and name of a function or a class; None for any other value."""
+
+    def is_class(self, leaf: Any) -> bool:
+        """Whether it is a class."""
+
+    def is_partial(self, leaf: Any) -> bool:
+        """Whether it is a `functools.partial`."""
+
+    def is_memory(self, leaf: Any) -> bool:
+        """Whether it is a `joblib.Memory`, which has no folder where one is loaded."""
+
+    def takes(self, value: Any, param: str, text: str) -> bool:
+        """Whether the installed scikit-learn says that a text is meant for a parameter."""
+
+
+_Test = Callable[[View, Any], bool]
+
+
+class _Rule(NamedTuple):
+    """What each leaf of an attribute must be, and what is said where one is not."""
+
+    is_met: _Test
+    fault: str
+
+
+# What stands for something that is used
+
+
+def _is_estimator(view: View, leaf: Any) -> bool:
+    return view.is_plain(leaf) or view.is_estimator(leaf)
+
+
+def _is_estimator_or_numbers(view: View, leaf: Any) -> bool:
+    return _is_estimator(view, leaf) or view.is_array(leaf)
+
+
+def _is_part(view: View, leaf: Any) -> bool:
+    return view.is_plain(leaf) or view.is_part(leaf, "sklearn")
+
+
+def _is_curve(view: View, leaf: Any) -> bool:
+    """Whether it is scipy's, or what isotonic regression makes of a single point."""
+    of_one_point = ("sklearn.isotonic", "<lambda>")
+    return view.is_plain(leaf) or view.is_part(leaf, "scipy") or view.named(leaf) == of_one_point
+
+
+def _is_memory(view: View, leaf: Any) -> bool:
+    return leaf is None or view.is_memory(leaf)
+
+
+def _is_splitter(view: View, leaf: Any) -> bool:
+    return not view.is_class(leaf) or view.named(leaf) in _FOLDS
+
+
+# What is called
+
+
+def _is_not_called(view: View, leaf: Any) -> bool:
+    return view.named(leaf) is None and not view.is_partial(leaf)
+
+
+def _is_function(view: View, leaf: Any) -> bool:
+    """Whether it is not a class of Python's own: `list` of text makes a constant of the file."""
+    return not view.is_class(leaf) or (view.named(leaf) or ("", ""))[0] != "builtins"
+
+
+def _is_class_of_numbers(view: View, leaf: Any) -> bool:
+    return view.named(leaf) is None or view.is_class(leaf)
+
+
+def _is_of_text(view: View, leaf: Any) -> bool:
+    named = view.named(leaf)
+    return not view.is_partial(leaf) and (named is None or named[0] in ("", "builtins.str"))
+
+
+# What is text
+
+
+def _words(*words: str) -> _Rule:
+    known = frozenset(words)
+    return _Rule(lambda _, leaf: type(leaf) is not str or leaf in known, _NEVER_WRITTEN)
+
+
+def _form(pattern: str) -> _Rule:
+    known = re.compile(pattern)
+    return _Rule(
+        lambda _, leaf: type(leaf) is not str or bool(known.fullmatch(leaf)), _NEVER_WRITTEN
+    )
+
+
+def _is_plain_format(view: View, leaf: Any) -> bool:
+    """Whether a format names nothing but the two names that scikit-learn hands to it."""
+    if type(leaf) is not str:
+        return _is_not_called(view, leaf)
+    with suppress(ValueError):
+        return all(
+            field in (None, "transformer_name", "feature_name") and not (form or conversion)
+            for _, field, form, conversion in string.Formatter().parse(leaf)
+        )
+    return False
+
+
+_NEVER_WRITTEN = "is a text that scikit-learn never writes there"
+_FOLDS = {("sklearn.model_selection._split", name) for name in ("KFold", "StratifiedKFold")}
+_ESTIMATORS = _Rule(_is_estimator, "holds something that is not an estimator")
+_PARTS = _Rule(_is_part, "holds something that is not a part of scikit-learn")
+_CURVES = _Rule(_is_curve, "holds something that is not a curve of scipy's")
+_NOT_CALLED = _Rule(_is_not_called, "holds something to be called")
+_FUNCTIONS = _Rule(_is_function, "is a class of Python's own, to be called")
+_OF_TEXT = _Rule(_is_of_text, "is not a method of text")
+_METHODS = _words(
+    *("auto", "decision_function", "predict", "predict_log_proba", "predict_proba"),
+    *("score_samples", "transform"),
+)
+
+_RULES: Mapping[str, _Rule] = {
+    **dict.fromkeys(
+        (
+            *("_bin_mapper", "_centerer", "_encoder", "_estimator", "_final_estimator"),
+            *("_label_binarizer", "_label_encoder", "_preprocessor", "_remainder", "_scaler"),
+            *("_tfidf", "base_estimator", "base_estimator_", "best_estimator_", "calibrators"),
+            *("estimator", "estimator_", "estimators", "estimators_", "final_estimator"),
+            *("final_estimator_", "imputation_sequence_", "indicator_", "init_"),
+            *("initial_imputer_", "kernel_pca_", "label_binarizer_", "le_", "named_estimators_"),
+            *("nbrs_", "one_hot_encoder_", "regressor", "regressor_", "remainder", "steps"),
+            *("transformer", "transformer_", "transformer_list", "transformers", "transformers_"),
+        ),
+        _ESTIMATORS,
+    ),
+    "init": _Rule(_is_estimator_or_numbers, _ESTIMATORS.fault),
+    **dict.fromkeys(
+        (
+            *("_base_loss", "_bisecting_tree", "_curve_scorer", "_loss", "_metadata_request"),
+            *("_optimizer", "_predictors", "_scorer", "_scorers", "_tree", "child_", "closs"),
+            *("calibrated_classifiers_", "dummy_leaf_", "interval_y_pred", "interval_y_true"),
+            *("k1", "k2", "kernel_", "kernels", "left", "link", "next_leaf_", "prev_leaf_"),
+            *("right", "root_", "scorer_", "scoring", "subclusters_", "tree_"),
+        ),
+        _PARTS,
+    ),
+    **dict.fromkeys(("bsplines_", "f_"), _CURVES),
+    "memory": _Rule(_is_memory, "names a folder, whose pickles `fit` would load"),
+    "cv": _Rule(_is_splitter, "is a class that scikit-learn never writes there"),
+    **dict.fromkeys(
+        (
+            *("_score_func", "effective_metric_", "fun", "func", "inverse_func", "kernel"),
+            *("metric", "pooling_func", "score_func", "strategy", "weights"),
+        ),
+        _FUNCTIONS,
+    ),
+    **dict.fromkeys(
+        (
+            *("callback", "feature_name_combiner", "feature_names_out", "is_data_valid"),
+            *("is_model_valid", "loss", "max_features", "oob_score", "optimizer", "refit"),
+        ),
+        _NOT_CALLED,
+    ),
+    **dict.fromkeys(("analyzer", "preprocessor", "strip_accents", "tokenizer"), _OF_TEXT),
+    **dict.fromkeys(
+        (
+            *("_kwargs", "effective_metric_params_", "fun_args", "inv_kw_args", "kernel_params"),
+            *("kw_args", "metric_params", "pairwise_kernels_kwargs"),
+        ),
+        _NOT_CALLED,
+    ),
+    "dtype": _Rule(_is_class_of_numbers, "is a function, to be called"),
+    **dict.fromkeys(
+        ("_response_method", "response_method", "chain_method", "chain_method_"), _METHODS
+    ),
+    **dict.fromkeys(("response_methods", "stack_method", "stack_method_"), _METHODS),
+    "_sklearn_output_config": _words("default", "pandas", "polars"),
+    "encoding": _form(r"[A-Za-z0-9_.\-]{1,40}"),
+    "estimator_params": _form(r"[A-Za-z][A-Za-z0-9_]*"),
+    "importance_getter": _form(r"(?!_)\w+(\.(?!_)\w+)*"),
+    "pre_dispatch": _form(r"all|[0-9n_jobs*+\-/ ().]{1,40}"),
+    "verbose_feature_names_out": _Rule(_is_plain_format, "is not a plain form of names"),
+}
+# Where in a tuple that these hold the estimator stands: names, columns and such stand beside it.
+_AT = {
+    **dict.fromkeys(("steps", "transformer_list", "transformers", "transformers_"), 1),
+    **dict.fromkeys(("_remainder", "estimators"), 1),
+    "imputation_sequence_": 2,
+}
+# Keywords of what is called: those that no honest pipeline has among them.
+_KEYWORDS = frozenset(
+    {"_kwargs", "effective_metric_params_", "fun_args", "inv_kw_args", "kernel_params", "kw_args"}
+    | {"metric_params", "pairwise_kernels_kwargs"}
+)
+FOREIGN_KEYWORDS = frozenset({"out"})  # an array of the file, written to
+# Attributes by which Python, scikit-learn or a notebook would ask the object for something else.
+_NEVER = re.compile(
+    "_repr_.*|_ipython_.*|_doc_link_.*|_get_doc_link|_html_repr|_get_.*_html|_sk_visual_block_"
+    "|_skl_callbacks.*|_parent_callback_ctx|_parameter_constraints|_type|get_metadata_routing"
+)
+# The same of estimators; what histogram boosting and others have beside them is named alike.
+_NEVER_OF_ESTIMATORS = frozenset(
+    {"_validate_params", "decision_function", "fit", "fit_predict", "fit_transform"}
+    | {"get_feature_names_out", "get_params", "inverse_transform", "predict", "predict_log_proba"}
+    | {"predict_proba", "score", "score_samples", "set_output", "set_params", "transform"}
+)
+
+_VERSION = re.compile(r"[0-9A-Za-z.+]{0,40}")
+_HINTS = {
+    "memory": "take the cache out before you register: pipeline.set_params(memory=None)",
+    "input": "read the files before the pipeline, so that each row is a text",
+}
+_READS_FILES = "input"  # of a vectorizer, unless it is "content"
+# Attributes whose estimators are given the very rows that the object itself is given.
+_GIVEN_THE_SAME = (
+    *("best_estimator_", "calibrated_classifiers_", "estimator", "estimator_", "estimators"),
+    *("estimators_", "named_estimators_", "transformer_list", "transformers", "transformers_"),
+)
+
+
+def is_version(text: Any) -> bool:
+    """Whether it can be a release of scikit-learn, which warns of others by this very text."""
+    return type(text) is str and _VERSION.fullmatch(text) is not None
+
+
+class Misplaced(NamedTuple):
+    """One attribute that does not hold what scikit-learn writes there.
+
+    Attributes:
+        fault: a clause, "'memory' of a Pipeline names a folder, whose …".
+        hint: what an honest author types instead; None where there is none.
+    """
+
+    fault: str
+    hint: str | None
+
+
+def misplaced(objects: Iterable[Any], root: Any, view: View) -> Iterator[Misplaced]:
+    """Yield what is wrong with the objects of a pipeline.
+
+    Args:
+        objects: all that were given attributes, wherever they stand.
+        root: the pipeline itself.
+        view: how to look at them.
+    """
+    readers = []
+    seen: set[tuple[str, int]] = set()
+    for value in objects:
+        held = view.attributes(value)
+        if held:
+            for name, why in _faults(value, held, view, seen):
+                yield _misplaced(name, view.class_name(value), why)
+        if held.get(_READS_FILES, "content") != "content":
+            readers.append(value)
+    given = {id(value) for value in _given_the_rows(root, view)} if readers else set()
+    for value in readers:
+        if id(value) not in given:
+            yield _misplaced(
+                _READS_FILES,
+                view.class_name(value),
+                "has it read files that other parts of the pipeline name",
+            )
+
+
+def _misplaced(name: str, kind: str, why: str) -> Misplaced:
+    article = "an" if kind[:1] in "AEIOUaeiou" else "a"
+    return Misplaced(f"'{_shown(name)}' of {article} {kind} {why}", _HINTS.get(name))
+
+
+def _faults(
+    owner: Any, held: Mapping[str, Any], view: View, seen: set[tuple[str, int]]
+) -> Iterator[tuple[str, str]]:
+    """Yield the names of attributes of one object, and what is wrong with each."""
+    for name in held:
+        if not name.isidentifier() or _NEVER.fullmatch(name):
+            yield name, "is a name that scikit-learn never writes"
+    if not held.keys().isdisjoint(_NEVER_OF_ESTIMATORS) and view.is_estimator(owner):
+        for name in sorted(held.keys() & _NEVER_OF_ESTIMATORS):
+            yield name, "would take the place of its own"
+    for name in sorted(held.keys() & _RULES.keys()):
+        rule = _RULES[name]
+        if not all(rule.is_met(view, leaf) for leaf in _leaves(held[name], view, seen, name)):
+            yield name, rule.fault
+    for name in sorted(held.keys() & _KEYWORDS):
+        if not FOREIGN_KEYWORDS.isdisjoint(view.keys(held[name])):
+            yield name, "names an array to write to, 'out'"
+    if not {"n_splits"}.issuperset(view.keys(held.get("cvargs"))):
+        yield "cvargs", "holds more than a number of splits"
+    if not is_version(held.get("_sklearn_version", "")):
+        yield "_sklearn_version", _NEVER_WRITTEN
+    words = words_of(view.class_name(owner))
+    for name in sorted(held.keys() & words.keys()):
+        text = held[name]
+        if type(text) is str and text not in words[name] and not view.takes(owner, name, text):
+            yield name, f"is {_shown(text)!a}, which scikit-learn never takes"
+
+
+def _leaves(value: Any, view: View, seen: set[tuple[str, int]], name: str) -> Iterator[Any]:
+    """Yield what an attribute holds, through what only holds others; of `seen` nothing again."""
+    waiting, at = [value], _AT.get(name)
+    while waiting:
+        held = waiting.pop()
+        parts = None if view.is_plain(held) else view.parts(held)
+        if parts is None:
+            yield held
+        elif (name, id(held)) not in seen:
+            seen.add((name, id(held)))
+            waiting += parts[at : at + 1] if at is not None and isinstance(parts, tuple) else parts
+
+
+def _given_the_rows(root: Any, view: View) -> Iterator[Any]:
+    """Yield the objects that are given the rows of the caller, as they are."""
+    waiting, seen = [root], {("", id(root))}
+    while waiting:
+        value = waiting.pop()
+        yield value
+        held = view.attributes(value)
+        steps = view.parts(held.get("steps")) or ()
+        for name, inside in (("steps", steps[:1]), *((it, held.get(it)) for it in _GIVEN_THE_SAME)):
+            for part in _leaves(inside, view, seen, name):
+                if ("", id(part)) not in seen:
+                    seen.add(("", id(part)))
+                    waiting.append(part)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:40]}…"

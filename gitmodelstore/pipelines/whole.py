@@ -1,0 +1,164 @@
+"""Whether a pipeline that the guarded walk has built hangs together, before anybody uses it.
+
+Every object that was given a state is looked at once, wherever it stands: what its attributes
+hold, by the rules of `places`; that none of them takes the place of what its class defines; and
+that numbers agree which native code takes for granted, by `numbers_agree`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache, partial
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gitmodelstore.pipelines.places import misplaced
+from gitmodelstore.pipelines.rights import Trust, canonical
+
+if TYPE_CHECKING:
+    from gitmodelstore.pipelines.guard import Guard
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes)
+_NOTHING: Mapping[str, Any] = {}
+_FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType)
+_METHODS_OF_TEXT = type(str.lower)
+# Classes of scikit-learn from which a team's own derive without taking over what they do.
+_BASES = ("sklearn.base", "sklearn.utils.")
+# Methods that an honest pipeline keeps among its attributes: histogram boosting that stopped early.
+_KEPT_METHODS = frozenset({"_raw_predict"})
+
+
+def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
+    """Refuse a pipeline that would do more than its parts are for, or read beyond its arrays.
+
+    Raises:
+        RefusedPickle: says which attribute of what is wrong.
+    """
+    view = _Objects(guard.trust)
+    for value in guard.stated.values():
+        held = view.attributes(value)
+        for name in sorted(held.keys() & _defined_by(type(value))):
+            if name not in _KEPT_METHODS or getattr(held[name], "__self__", None) is not value:
+                guard.refuse(
+                    f"it sets '{name}' of a {type(value).__name__}, which its class defines"
+                )
+    for found in misplaced(guard.stated.values(), pipeline, view):
+        guard.refuse(found.fault, hint=found.hint)
+
+
+class _Objects:
+    """How the guarded walk shows its objects to `places`."""
+
+    def __init__(self, trust: Trust) -> None:
+        self._trust = trust
+
+    def class_name(self, value: Any) -> str:
+        return type(value).__name__
+
+    def attributes(self, value: Any) -> Mapping[str, Any]:
+        held = getattr(value, "__dict__", None)
+        return held if held and _acts_as_scikit_learn(type(value)) else _NOTHING
+
+    def parts(self, value: Any) -> Sequence[Any] | None:
+        if isinstance(value, (list, tuple)):
+            return value
+        if isinstance(value, dict):
+            return list(value.values())
+        if isinstance(value, (set, frozenset)):
+            return list(value)
+        if isinstance(value, np.ndarray) and value.dtype.hasobject:
+            items = value.ravel().tolist()
+            return items if isinstance(items, list) else [items]
+        return None
+
+    def keys(self, value: Any) -> Collection[Any]:
+        return value if isinstance(value, dict) else ()
+
+    def is_plain(self, value: Any) -> bool:
+        return isinstance(value, (*_PLAIN, np.generic))
+
+    def is_array(self, value: Any) -> bool:
+        return isinstance(value, np.ndarray) and not value.dtype.hasobject
+
+    def is_estimator(self, value: Any) -> bool:
+        return self._is_trusted(value) or _is_estimator(type(value))
+
+    def is_part(self, value: Any, package: str) -> bool:
+        return self._is_trusted(value) or _package_of(type(value)) == package
+
+    def named(self, leaf: Any) -> tuple[str, str] | None:
+        if isinstance(leaf, type):
+            return leaf.__module__, leaf.__qualname__
+        if isinstance(leaf, _METHODS_OF_TEXT):
+            return f"builtins.{leaf.__objclass__.__name__}", leaf.__name__
+        if (
+            isinstance(leaf, (*_FUNCTIONS, np.ufunc))
+            or type(leaf).__name__ == "_ArrayFunctionDispatcher"
+        ):
+            return getattr(leaf, "__module__", None) or "numpy", leaf.__name__
+        return None
+
+    def is_class(self, leaf: Any) -> bool:
+        return isinstance(leaf, type)
+
+    def is_partial(self, leaf: Any) -> bool:
+        return isinstance(leaf, (partial, np.vectorize))
+
+    def is_memory(self, leaf: Any) -> bool:
+        return type(leaf).__module__ == "joblib.memory"
+
+    def takes(self, value: Any, param: str, text: str) -> bool:
+        return any(
+            constraint.is_satisfied_by(text) for constraint in _constraints(type(value), param)
+        )
+
+    def _is_trusted(self, value: Any) -> bool:
+        cls = type(value)
+        return bool(self._trust.names) and self._trust.covers(cls.__module__, cls.__qualname__)
+
+
+@lru_cache(maxsize=1024)
+def _acts_as_scikit_learn(cls: type) -> bool:
+    """Whether attributes of its objects are used by code of scikit-learn's."""
+    return any(
+        base.__module__.startswith("sklearn.") and not base.__module__.startswith(_BASES)
+        for base in cls.__mro__
+    )
+
+
+@lru_cache(maxsize=1024)
+def _package_of(cls: type) -> str:
+    return canonical(cls.__module__, cls.__qualname__)[0].partition(".")[0]
+
+
+@lru_cache(maxsize=1024)
+def _is_estimator(cls: type) -> bool:
+    from sklearn.base import BaseEstimator
+
+    return issubclass(cls, BaseEstimator) and cls.__module__.startswith("sklearn.")
+
+
+@lru_cache(maxsize=1024)
+def _defined_by(cls: type) -> frozenset[str]:
+    """Return what scikit-learn's own classes define, but for public values that are no code."""
+    return frozenset(
+        name
+        for base in cls.__mro__
+        if base.__module__.startswith("sklearn.")
+        for name, held in vars(base).items()
+        if name[0] == "_" or callable(held) or hasattr(type(held), "__get__")
+    )
+
+
+@lru_cache(maxsize=4096)
+def _constraints(cls: type, param: str) -> tuple[Any, ...]:
+    """Return what the installed scikit-learn says of a parameter."""
+    from sklearn.utils._param_validation import make_constraint
+
+    said = getattr(cls, "_parameter_constraints", {}).get(param, ())
+    with suppress(ValueError, TypeError):
+        return tuple(map(make_constraint, said)) if isinstance(said, list) else ()
+    return ()

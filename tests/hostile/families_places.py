@@ -1,0 +1,296 @@
+"""Honest classes whose attributes hold what scikit-learn then takes at its word.
+
+Text that names a method, a folder or a form; something else where an estimator belongs; states
+and arrays that change what was looked at.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import io
+from collections.abc import Iterator
+from pathlib import PosixPath
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import FeatureAgglomeration
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import (
+    BaggingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - IterativeImputer needs it
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_selection import SelectFromModel
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.impute import IterativeImputer, SimpleImputer
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+from sklearn.metrics import make_scorer
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    RepeatedKFold,
+)
+from sklearn.multioutput import ClassifierChain
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.utils import Bunch
+
+from .values import Build, Effect, Hostile, Name, New
+from .writer import pickled
+
+FAMILY = "text and objects taken at their word"
+
+_ROWS = np.arange(12.0).reshape(6, 2)
+_CLASSES = np.array([0, 1, 0, 1, 0, 1])
+_TEXTS = ["one word", "two words", "three", "four", "five words", "six"]
+
+
+def taken_at_their_word(effect: Effect) -> Iterator[Hostile]:
+    groups = (_methods, _not_estimators, _words, _paths, _forms, _called, _shadows)
+    for group in groups:
+        for name, model in group(effect).items():
+            yield Hostile(FAMILY, name, _dumped(model), "never")
+    for name, state in _states().items():
+        yield Hostile(FAMILY, name, pickled(Build(*state)), "never")
+    for name, model in _stacks(effect).items():
+        yield Hostile(FAMILY, name, _dumped(model), "at predict")
+
+
+def _dumped(model: Any) -> bytes:
+    buffer = io.BytesIO()
+    joblib.dump(model, buffer)
+    return buffer.getvalue()
+
+
+def _with(model: Any, **attributes: Any) -> Any:
+    changed = copy.deepcopy(model)
+    vars(changed).update(attributes)
+    return changed
+
+
+def _constant(text: str) -> FunctionTransformer:
+    """A step that hands on a text of the file, whatever it is given."""
+    return FunctionTransformer(functools.partial(min, [text], key=len))
+
+
+def _stack(method: str, *estimators: Any) -> StackingClassifier:
+    stack = StackingClassifier([("a", LogisticRegression())], cv=2).fit(_ROWS, _CLASSES)
+    return _with(stack, estimators_=list(estimators), stack_method_=[method for _ in estimators])
+
+
+def _stacks(effect: Effect) -> dict[str, Any]:
+    """`getattr(estimator, method)(rows)`, where all three come from the file."""
+    return {
+        "a stack that calls a path": Pipeline(
+            [
+                ("text", _constant("hostile")),
+                ("max", FunctionTransformer(max)),
+                ("stack", _stack("write_text", PosixPath(effect.path))),
+            ]
+        ),
+        "a stack that calls an array": Pipeline(
+            [
+                ("text", _constant(effect.path)),
+                ("max", FunctionTransformer(max)),
+                ("stack", _stack("tofile", np.arange(3.0))),
+            ]
+        ),
+    }
+
+
+def _methods(effect: Effect) -> dict[str, Any]:
+    """Text that is the name of a method, of honest estimators."""
+    chain = ClassifierChain(LogisticRegression()).fit(_ROWS, np.column_stack([_CLASSES] * 2))
+    search = GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2, scoring="r2").fit(_ROWS, _CLASSES)
+    threshold = FixedThresholdClassifier(LogisticRegression()).fit(_ROWS, _CLASSES)
+    chosen = SelectFromModel(Ridge()).fit(_ROWS, _CLASSES)
+    scorer = make_scorer(np.mean)
+    return {
+        "a stack that calls a frame": _stack("eval", pd.DataFrame({"a": [1]})),
+        "a stack that calls a folder": _stack("rmdir", PosixPath(effect.folder)),
+        "a stack's method": _stack("fit", LogisticRegression().fit(_ROWS, _CLASSES)),
+        "a stack's method, a state": _stack("__setstate__", LogisticRegression()),
+        "a stack's method, before it is fitted": StackingClassifier(
+            [("a", LogisticRegression())], stack_method="set_params"
+        ),
+        "a chain's method": _with(chain, chain_method_="set_params"),
+        "a scorer's method": _with(search, scorer_=_with(scorer, _response_method="fit")),
+        "a scorer's methods": _with(search, scorer_=_with(scorer, _response_method=["fit"])),
+        "a threshold's method": _with(threshold, response_method="fit"),
+        "an importance getter, private": _with(chosen, importance_getter="__class__.fit"),
+        "an importance getter, a private part": _with(chosen, importance_getter="coef_._x"),
+        "a forest's parameters": _with(
+            RandomForestClassifier(2).fit(_ROWS, _CLASSES), estimator_params=("__dict__",)
+        ),
+    }
+
+
+def _not_estimators(effect: Effect) -> dict[str, Any]:
+    """Something else where an estimator, or another part of scikit-learn, belongs."""
+    frame = pd.DataFrame({"a": [1.0, 2.0]})
+    path = PosixPath(effect.path)
+    bunch = Bunch(predict=np.log1p, transform=np.log1p, fit=np.log1p)
+    ridge, kind = Ridge().fit(_ROWS, _CLASSES), LogisticRegression().fit(_ROWS, _CLASSES)
+    columns = ColumnTransformer([("a", StandardScaler(), [0])]).fit(_ROWS)
+    boosted = GradientBoostingRegressor(n_estimators=1).fit(_ROWS, _CLASSES)
+    near = KNeighborsClassifier(1, algorithm="kd_tree").fit(_ROWS, _CLASSES)
+    process = GaussianProcessRegressor().fit(_ROWS, _CLASSES)
+    poisson = PoissonRegressor().fit(_ROWS, _CLASSES)
+    binned = HistGradientBoostingRegressor(max_iter=1).fit(_ROWS, _CLASSES)
+    imputer = IterativeImputer().fit(_ROWS)
+    bagged = BaggingClassifier(n_estimators=1).fit(_ROWS, _CLASSES)
+    calibrated = CalibratedClassifierCV(LogisticRegression(), cv=2).fit(_ROWS, _CLASSES)
+    search = GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2).fit(_ROWS, _CLASSES)
+    voting = VotingClassifier([("a", LogisticRegression())]).fit(_ROWS, _CLASSES)
+    repeated = RepeatedKFold(n_splits=2)
+    return {
+        "a step is a frame": Pipeline([("a", frame), ("b", ridge)]),
+        "a step is a path": Pipeline([("a", path), ("b", ridge)]),
+        "a step is a bunch": Pipeline([("a", bunch), ("b", ridge)]),
+        "the last step is a frame": Pipeline([("a", StandardScaler().fit(_ROWS)), ("b", frame)]),
+        "a branch is a frame": FeatureUnion([("a", frame)]),
+        "a column's transformer is a frame": _with(columns, transformers_=[("a", frame, [0])]),
+        "a bagged estimator is a path": _with(bagged, estimators_=[path]),
+        "a bagged estimator is an array": _with(bagged, estimators_=[np.arange(3.0)]),
+        "a stacked one in an array of objects": _stack("predict", kind).__class__(
+            [("a", kind)], final_estimator=bunch
+        ),
+        "the final estimator of a stack": _with(_stack("predict", kind), final_estimator_=frame),
+        "a boosted first guess": _with(boosted, init_=bunch),
+        "a boosted loss": _with(boosted, _loss=bunch),
+        "a tree of neighbours": _with(near, _tree=frame),
+        "a kernel": _with(process, kernel_=np.log1p),
+        "a base loss": _with(poisson, _base_loss=bunch),
+        "a binning": _with(binned, _bin_mapper=bunch),
+        "an imputer's estimator": _with(imputer, initial_imputer_=frame),
+        "a calibrated one": _with(calibrated, calibrated_classifiers_=[bunch]),
+        "the best estimator": _with(search, best_estimator_=frame),
+        "a scorer": _with(search, scorer_=np.log1p),
+        "a voter in a mapping": _with(voting, named_estimators_=Bunch(a=path)),
+        "the class that splits": _with(repeated, cv=StandardScaler),
+        "the arguments of a splitter": _with(repeated, cvargs={"n_splits": 2, "shuffle": "x"}),
+    }
+
+
+def _words(effect: Effect) -> dict[str, Any]:
+    """Text that no release of scikit-learn takes for a parameter."""
+    return {
+        "a solver": _with(Ridge().fit(_ROWS, _CLASSES), solver="system"),
+        "a strategy": _with(SimpleImputer().fit(_ROWS), strategy="eval"),
+        "an output": _with(StandardScaler().fit(_ROWS), _sklearn_output_config={"transform": "os"}),
+    }
+
+
+def _paths(effect: Effect) -> dict[str, Any]:
+    folder = effect.beside("cache")
+    agglomerated = FeatureAgglomeration(1).fit(_ROWS)
+    reading = CountVectorizer(input="filename")
+    return {
+        "a pipeline's memory": Pipeline([("a", StandardScaler()), ("b", Ridge())], memory=folder),
+        "a pipeline's memory, a path": Pipeline(
+            [("a", StandardScaler()), ("b", Ridge())], memory=PosixPath(folder)
+        ),
+        "a clustering's memory": _with(agglomerated, memory=folder),
+        "a vectorizer that reads what a step names": make_pipeline(
+            FunctionTransformer(), reading, LogisticRegression()
+        ),
+        "a vectorizer that reads open files": make_pipeline(
+            FunctionTransformer(), CountVectorizer(input="file"), LogisticRegression()
+        ),
+        "a stack's last, that reads": _with(
+            _stack("predict", LogisticRegression().fit(_ROWS, _CLASSES)),
+            final_estimator_=make_pipeline(reading, LogisticRegression()),
+        ),
+    }
+
+
+def _forms(effect: Effect) -> dict[str, Any]:
+    """Text that is a form with places to fill."""
+    columns = ColumnTransformer([("a", StandardScaler(), [0])]).fit(_ROWS)
+    forms = ("{feature_name.__class__}", "{feature_name:>9999999}", "{0}", "{feature_name!a}", "{")
+    return {
+        f"names of columns, {form}": _with(
+            columns.__class__(columns.transformers).fit(_ROWS), verbose_feature_names_out=form
+        )
+        for form in forms
+    } | {
+        "how many jobs at once": _with(
+            GridSearchCV(Ridge(), {}, cv=2), pre_dispatch="__import__('os')"
+        ),
+        "an encoding": CountVectorizer(encoding="../evil"),
+    }
+
+
+def _called(effect: Effect) -> dict[str, Any]:
+    """What is called where no honest pipeline has anything called."""
+    target = np.zeros(6)
+    encoder = OneHotEncoder().fit(_ROWS)
+    return {
+        "a class as a function": FunctionTransformer(list),
+        "a partial of a class": FunctionTransformer(functools.partial(str, "text")),
+        "a builtin function": FunctionTransformer(max),
+        "a partial of a builtin": _constant("text"),
+        "a function among the arguments": FunctionTransformer(np.clip, kw_args={"key": np.log}),
+        "a function among those of a partial": FunctionTransformer(
+            functools.partial(np.clip, key=np.log)
+        ),
+        "an array to write to": FunctionTransformer(np.negative, kw_args={"out": target}),
+        "an array to write to, of a partial": FunctionTransformer(
+            functools.partial(np.negative, out=target)
+        ),
+        "a metric with an array to write to": _with(
+            KNeighborsClassifier(1, algorithm="brute").fit(_ROWS, _CLASSES),
+            effective_metric_params_={"out": target},
+        ),
+        "names of features": FunctionTransformer(np.log1p, feature_names_out=np.log1p),
+        "a combiner of names": _with(encoder, feature_name_combiner=np.add),
+        "a type that is called": _with(DictVectorizer().fit([{"a": 1}]), dtype=np.log1p),
+        "an analyzer of numbers": CountVectorizer(analyzer=np.log1p),
+        "an optimizer": GaussianProcessRegressor(optimizer=np.log1p),
+    }
+
+
+def _states() -> dict[str, tuple[New, dict[str, Any]]]:
+    """What the class itself does not write."""
+    isotonic = New(Name("sklearn.isotonic:IsotonicRegression"))
+    ridge = New(Name("sklearn.linear_model:Ridge"))
+    return {
+        "a curve": (isotonic, {"f_": Name("numpy:log1p"), "increasing_": True}),
+        "a version with an escape": (ridge, {"_sklearn_version": "1.9\x1b[2J", "alpha": 1.0}),
+        "a long version": (ridge, {"_sklearn_version": "1" * 1000, "alpha": 1.0}),
+    }
+
+
+def _shadows(effect: Effect) -> dict[str, Any]:
+    """An attribute in the place of what the class defines, or of what a notebook asks for."""
+    names = {
+        "predict": np.log1p,
+        "get_params": np.log1p,
+        "_parameter_constraints": {},
+        "_doc_link_module": "os",
+        "_doc_link_url_param_generator": np.log1p,
+        "_doc_link_template": "<script>alert(1)</script>",
+        "_sk_visual_block_": np.log1p,
+        "_repr_html_": np.log1p,
+        "_repr_mimebundle_": np.log1p,
+        "_ipython_display_": np.log1p,
+        "_skl_callbacks": [np.log1p],
+        "(\\w+\\s*)+!_": 1,
+        "not an identifier": 1,
+    }
+    return {
+        f"'{name}' of an estimator": _with(PCA(1).fit(_ROWS), **{name: value})
+        for name, value in names.items()
+    }
