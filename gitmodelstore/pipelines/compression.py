@@ -12,7 +12,7 @@ from typing import Any
 from gitmodelstore.errors import BrokenPipelineFile
 
 MOST_BYTES = 1 << 30  # of what comes out
-MOST_RATIO = 200  # of what comes out to what goes in, beyond what is always allowed
+MOST_RATIO = 64  # of what comes out to what goes in, beyond what is always allowed
 ALWAYS_BYTES = 1 << 26
 _PART = 1 << 20
 _GIVEN = 1 << 16  # at a time: zlib copies what it did not take

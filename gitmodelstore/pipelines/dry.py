@@ -19,7 +19,7 @@ from gitmodelstore.pipelines.dry_machine import Machine
 from gitmodelstore.pipelines.dry_places import Symbols
 from gitmodelstore.pipelines.dry_rules import Refusal, Rules, shortened
 from gitmodelstore.pipelines.dry_symbols import Array, Items, Made, Pairs, Symbol
-from gitmodelstore.pipelines.dry_walk import Walk
+from gitmodelstore.pipelines.dry_walk import SPARE_OPCODES, Walk
 from gitmodelstore.pipelines.places import misplaced
 from gitmodelstore.pipelines.rights import NOBODY, RIGHTS, Rights, Trust
 
@@ -104,7 +104,7 @@ def walk(
     if compression is not None:
         held, behind = decompress(data, compression, name=name, most_bytes=most_bytes)
     rules = Rules(trust)
-    state = Walk(name, held, rules)
+    state = Walk(name, held, rules, left=SPARE_OPCODES + len(data))
     machine = Machine(state)
     root, end = _run(machine, held)
     if machine.protocol < 2:

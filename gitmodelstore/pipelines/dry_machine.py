@@ -26,7 +26,7 @@ from gitmodelstore.pipelines.dry_symbols import (
     Symbol,
     Unknown,
 )
-from gitmodelstore.pipelines.dry_walk import MOST_NAME, MOST_OPCODES, OPCODES, Fault, Walk
+from gitmodelstore.pipelines.dry_walk import MOST_NAME, OPCODES, TOO_MANY, Fault, Walk
 
 _UINT8 = struct.Struct("<Q").unpack_from
 _WRAPPER = {("joblib.numpy_pickle", "NumpyArrayWrapper")}
@@ -80,7 +80,7 @@ class Machine(Containers):
                 if position >= end:
                     return position
                 position = handlers[data[position]](position + 1)
-            raise Fault(f"it has more than {MOST_OPCODES:,} opcodes")
+            raise Fault(TOO_MANY)
         except Fault as fault:
             self._break(str(fault), position, fault)
         except (IndexError, KeyError, struct.error, ValueError) as error:

@@ -9,7 +9,8 @@ from gitmodelstore.pipelines.dry_dtypes import Fields
 from gitmodelstore.pipelines.dry_rules import Rules
 from gitmodelstore.pipelines.dry_symbols import Array
 
-MOST_OPCODES = 20_000_000  # a vocabulary of six million words; seconds, and a gigabyte
+SPARE_OPCODES = 1_000_000  # beyond one for each byte of a file, since a compressed one repeats
+TOO_MANY = "it has far more opcodes than bytes"
 MOST_NAME = 1_000  # characters
 MOST_MARKS = 10_000  # open at once
 
@@ -42,7 +43,7 @@ class Walk:
     data: bytes
     rules: Rules
     arrays: list[Array] = field(default_factory=list)
-    left: int = MOST_OPCODES
+    left: int = SPARE_OPCODES
     wrappers: int = 0
     fields: Fields = field(default_factory=Fields)
 
@@ -54,4 +55,4 @@ class Walk:
         """
         self.left -= count
         if self.left < 0:
-            raise Fault(f"it has more than {MOST_OPCODES:,} opcodes")
+            raise Fault(TOO_MANY)

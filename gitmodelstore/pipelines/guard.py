@@ -34,11 +34,15 @@ from gitmodelstore.pipelines.source import Source
 from gitmodelstore.pipelines.whole import refuse_what_does_not_fit
 
 WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
-# Bytes that arrays may be made of again and again, beyond those of the file.
-_SPARE_BYTES = 64 << 20
+# What a file may cost beyond what its own size explains, so that a small one stays cheap:
+_SPARE_BYTES = 64 << 20  # of memory, for what is made of the same bytes again and again
+_SPARE_WORK = 500_000  # microseconds, roughly, in what its calls and states do
+_SPARE_OPCODES = 1_000_000  # a compressed file can repeat one for ever
+_MOST_ALIKE = 1_000  # keys of one hash, which are compared with each other
 
 _MOST_KEY_LEVELS = 2  # tuples within a tuple that is a key
 _SCALARS = (str, bytes, int, float, bool, complex, type(None), date, timedelta, type)
+_MOST_DIGITS = 1 << 16  # bits of a number that is a key, or is calculated with
 
 
 class Wrapper:
@@ -52,7 +56,8 @@ class Named:
         module, name: as the pickle spells them.
         rights: what may be done with it.
         held: what it resolves to.
-        stand_in: what is called in its place; None before the first call.
+        stand_in, cost: what is called in its place, and what that takes; None before the
+            first call.
     """
 
     def __init__(self, module: str, name: str, rights: Rights, held: Any) -> None:
@@ -61,6 +66,7 @@ class Named:
         self.rights = rights
         self.held = held
         self.stand_in: Any = None
+        self.cost = (0, 0)
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
@@ -78,6 +84,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         trust: what the reader trusts besides scikit-learn's world.
         private: whether the bytes are writable memory that is handed over: arrays are then
             views on them.
+        size_bytes: of the file, if it was compressed; None for that of `source`.
         outer: of the pickle in which this one is nested, in an array of objects.
     """
 
@@ -88,6 +95,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         trust: Trust = rules.NOBODY,
         *,
         private: bool = False,
+        size_bytes: int | None = None,
         outer: Guard | None = None,
     ) -> None:
         super().__init__(source)
@@ -112,7 +120,12 @@ class Guard(_Unpickler):  # type: ignore[misc]
         # Arrays that were looked at and that native code follows: nobody else may hold them.
         self.alone: list[Any] = outer.alone if outer else []
         self.takers: dict[type, Any] = outer.takers if outer else {}  # see `states`
-        self._spare = _SPARE_BYTES + source.size_bytes
+        self._hashes: dict[int, Any] = outer._hashes if outer else {}
+        self._alike = 0
+        size_bytes = source.size_bytes if size_bytes is None else size_bytes
+        self._spare = _SPARE_BYTES + size_bytes
+        self._work = _SPARE_WORK + size_bytes // 4
+        self._opcodes = _SPARE_OPCODES + size_bytes
 
     def load(self) -> Any:
         """Return the object.
@@ -127,8 +140,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         self.memo.clear()
         if self._outer is None:
             self._refuse_what_was_kept(value)
-            if any(id(array) in self.shared for array in self.alone):
-                self.refuse("something else holds an array that native code follows")
+            self.must_be_alone(*self.alone)
             if self.unfinished:
                 self.refuse(
                     f"it holds {in_words(next(iter(self.unfinished.values())))} without a state"
@@ -151,8 +163,9 @@ class Guard(_Unpickler):  # type: ignore[misc]
         self.walking, self.proto = "", 0
         self.began: int | None = None  # where in the frame the opcode stands that is judged
         functions = self.functions()
+        counter, done = self._outer or self, 0
         try:
-            while True:
+            for done in range(counter._opcodes):  # noqa: B007 - counted for the finally below
                 opcode = self.read(1)
                 if opcode:
                     functions[opcode[0]](self)
@@ -160,9 +173,12 @@ class Guard(_Unpickler):  # type: ignore[misc]
                     raise EOFError
                 else:
                     self._leave_frame()
+            self.refuse("it has far more opcodes than bytes")
         except pickle._Stop as stop:  # type: ignore[attr-defined]
             self.end_frame()
             return stop.value
+        finally:
+            counter._opcodes -= done
 
     def functions(self) -> Sequence[Callable[[Guard], None]]:
         """Return what each of the 256 opcodes does."""
@@ -231,10 +247,26 @@ class Guard(_Unpickler):  # type: ignore[misc]
         return Guard(self.source, self.file_name, self.trust, outer=self._outer or self).load()
 
     def check_keys(self, keys: Sequence[Any]) -> None:
-        """Refuse keys that take long to hash, or whose class says how they are hashed."""
+        """Refuse keys that take long to hash, or whose class says how they are hashed.
+
+        Different keys of one hash are counted too: a table compares each with all others.
+        """
         for key in keys:
             if not _is_key(key, _MOST_KEY_LEVELS):
                 self.refuse(f"it uses {in_words(key)} as a key")
+            if type(key) is tuple:
+                self.work(len(key) // 8)
+            if type(key) is not str and self._hashes.setdefault(hash(key), key) != key:
+                self._alike += 1
+        if self._alike > _MOST_ALIKE:
+            self.refuse("it uses very many keys of the same hash")
+
+    def work(self, microseconds: int) -> None:
+        """Take note of time that a call or a state takes, roughly."""
+        outer = self._outer or self
+        outer._work -= microseconds
+        if outer._work < 0:
+            self.refuse("it would take far longer than its size explains")
 
     def spend(self, size_bytes: int) -> None:
         """Take note of memory that is filled from bytes which may be filled from again."""
@@ -251,8 +283,10 @@ class Guard(_Unpickler):  # type: ignore[misc]
         return self.unfinished.pop(id(value), None) is not None
 
     def must_be_alone(self, *arrays: Any) -> None:
-        """Take note of arrays that were looked at, so that nothing else may write to them."""
+        """Take note of arrays that are looked at, so that nothing else may write to them."""
         self.alone += arrays
+        if any(id(array) in self.shared for array in arrays):
+            self.refuse("something else holds an array that native code follows")
 
     def of(self, value: Any) -> Named | None:
         """Return the name by which a value came, None for any other."""
@@ -336,6 +370,10 @@ class Guard(_Unpickler):  # type: ignore[misc]
 def _is_key(value: Any, levels: int) -> bool:
     if type(value) is tuple:
         return levels > 0 and all(_is_key(held, levels - 1) for held in value)
+    if type(value) is int:
+        return value.bit_length() <= _MOST_DIGITS
+    if isinstance(value, np.void):
+        return False
     return type(value) in _SCALARS or isinstance(value, (np.generic, *_SCALARS))
 
 

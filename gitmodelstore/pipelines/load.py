@@ -230,11 +230,11 @@ def _unpickle(
 ) -> Any:
     try:
         if reader.verdicts is None:
-            return _walk(plain, name, reader.trust)
+            return _walk(plain, name, reader.trust, len(data))
         key = verdict_of(sha256 or hashlib.sha256(data).hexdigest(), reader.trust)
         if reader.verdicts.holds(key):
-            return _again(plain, name, reader.trust)
-        pipeline = _walk(plain, name, reader.trust)
+            return _again(plain, name, reader.trust, len(data))
+        pipeline = _walk(plain, name, reader.trust, len(data))
     except (Warning, LoadError):
         raise  # a warning that the caller turned into an error stays what it is
     except Exception as error:  # classes of libraries take their state, and can raise anything
@@ -243,12 +243,13 @@ def _unpickle(
     return pipeline
 
 
-def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust) -> Any:
+def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_bytes: int) -> Any:
     """Return what the guarded walk makes of it: nothing before it is known to be harmless."""
     from gitmodelstore.pipelines.guard import Guard
 
     source = Source(data)
-    pipeline = Guard(source, name, trust, private=_is_private(data)).load()
+    guard = Guard(source, name, trust, private=_is_private(data), size_bytes=size_bytes)
+    pipeline = guard.load()
     if source.left_bytes():
         raise RefusedPickle(
             f"'{name}' is refused: {source.left_bytes()} bytes follow its end", hint=_COPY_AGAIN
@@ -256,7 +257,7 @@ def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust) -> Any:
     return pipeline
 
 
-def _again(data: bytes | bytearray | memoryview, name: str, trust: Trust) -> Any:
+def _again(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_bytes: int) -> Any:
     """Return what the C unpickler makes of bytes that the guarded walk found harmless."""
     from gitmodelstore.pipelines.fast_load import fast_load, is_fast_here
     from gitmodelstore.pipelines.guard import find_known
@@ -266,7 +267,7 @@ def _again(data: bytes | bytearray | memoryview, name: str, trust: Trust) -> Any
         with suppress(NotFast):
             find = partial(find_known, trust=trust)
             return fast_load(data, find, private=_is_private(data))
-    return _walk(data, name, trust)
+    return _walk(data, name, trust, size_bytes)
 
 
 def _is_private(data: bytes | bytearray | memoryview) -> bool:

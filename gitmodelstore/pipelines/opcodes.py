@@ -38,7 +38,7 @@ _AS_THEY_ARE = (
     *(pickle.LONG1, pickle.LONG4, pickle.BINFLOAT, pickle.BINUNICODE, pickle.SHORT_BINUNICODE),
     *(pickle.BINUNICODE8, pickle.BINBYTES, pickle.SHORT_BINBYTES, pickle.BINBYTES8),
     *(pickle.BYTEARRAY8, pickle.EMPTY_LIST, pickle.EMPTY_DICT, pickle.EMPTY_TUPLE),
-    *(pickle.EMPTY_SET, pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3),
+    *(pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3),
     *(pickle.FROZENSET, pickle.APPEND, pickle.APPENDS, pickle.SETITEM, pickle.SETITEMS),
     *(pickle.ADDITEMS, pickle.REDUCE, pickle.NEWOBJ),
     *(pickle.BUILD, pickle.BINPUT, pickle.LONG_BINPUT),
@@ -50,6 +50,8 @@ _NAMES = {
     if name.isupper() and isinstance(value, bytes) and len(value) == 1
 }
 
+_SET_BYTES = 256  # of an empty one, which is a single byte of a file
+_MOST_BYTES_OF_NUMBER = 1 << 13
 _SHARED = frozenset({dict, list, tuple, np.ndarray})
 _DICTS = (dict, OrderedDict, defaultdict, Counter)
 
@@ -117,10 +119,21 @@ for _opcode, _width, _make in (
     (pickle.BINBYTES, 4, bytes),
     (pickle.BINBYTES8, 8, bytes),
     (pickle.BYTEARRAY8, 8, bytearray),
-    (pickle.LONG1, 1, pickle.decode_long),
-    (pickle.LONG4, 4, pickle.decode_long),
 ):
     FUNCTIONS[_opcode[0]] = _sized(_width, _make)
+
+
+@_judged(pickle.LONG1)
+def _load_long1(guard: Guard) -> None:
+    guard.append(pickle.decode_long(guard.take(guard.take(1)[0])))
+
+
+@_judged(pickle.LONG4)
+def _load_long4(guard: Guard) -> None:
+    size_bytes = int.from_bytes(guard.take(4), "little")
+    if size_bytes > _MOST_BYTES_OF_NUMBER:
+        guard.refuse(f"it uses a number of {size_bytes:,} bytes")
+    guard.append(pickle.decode_long(guard.take(size_bytes)))
 
 
 @_judged(pickle.MARK)
@@ -236,8 +249,15 @@ def _load_additems(guard: Guard) -> None:
     held.update(items)
 
 
+@_judged(pickle.EMPTY_SET)
+def _load_empty_set(guard: Guard) -> None:
+    guard.spend(_SET_BYTES)
+    guard.append(set())
+
+
 @_judged(pickle.FROZENSET)
 def _load_frozenset(guard: Guard) -> None:
+    guard.spend(_SET_BYTES)
     items = guard.pop_mark()
     guard.check_keys(items)
     guard.append(frozenset(items))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -33,6 +34,25 @@ Arguments = tuple[Any, ...]
 _Call = Callable[["Guard", "Named", Arguments], Any]
 
 _MOST_OUTPUTS = 1 << 20
+_MOST_BITS = 1 << 16  # of a number that is calculated with
+_MOST_PATH = 4096  # characters, as on Linux
+_MOST_TEXT = 10_000  # characters of a number written out
+_FRACTION = re.compile(r"-?\d{1,4300}(/\d{1,4300})?")
+# How numpy spells a type when it pickles one: "f8", "U12", "V16".
+_DTYPE = re.compile(r"[|<>=]?[?a-zA-Z]\d{0,9}")
+# Microseconds that one call takes, and bytes that it makes besides what it is given.
+_COSTS = {
+    ("builtins", "set"): (1, 256),
+    ("builtins", "frozenset"): (1, 256),
+    ("collections", "Counter"): (2, 512),
+    ("collections", "OrderedDict"): (1, 512),
+    ("collections", "defaultdict"): (1, 512),
+    ("collections", "deque"): (1, 1024),
+    ("fractions", "Fraction"): (4, 256),
+    ("pandas.core.indexes.base", "_new_Index"): (100, 2048),
+}
+# The same by package.
+_COSTS_OF = {"numpy": (3, 0), "pandas": (30, 1024), "pathlib": (5, 512), "pyarrow": (20, 256)}
 _BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 _RANDOM = "numpy.random._pickle"
 
@@ -45,8 +65,32 @@ def call(guard: Guard, named: Named, arguments: Arguments) -> Any:
         Exception: whatever it raises.
     """
     if named.stand_in is None:
-        named.stand_in = _stand_in_of(named)
+        named.stand_in, named.cost = _stand_in_of(named), _cost_of(named)
+    microseconds, size_bytes = named.cost
+    guard.work(microseconds + _weight(arguments))
+    if size_bytes:
+        guard.spend(size_bytes)
     return named.stand_in(guard, named, arguments)
+
+
+def _cost_of(named: Named) -> tuple[int, int]:
+    """Return what one call takes at least: microseconds, and bytes that it makes."""
+    place = canonical(named.module, named.name)
+    return _COSTS.get(place) or _COSTS_OF.get(place[0].partition(".")[0]) or (1, 0)
+
+
+def _weight(arguments: Arguments) -> int:
+    """Return how many microseconds it takes to look through the arguments, roughly."""
+    total = 0
+    for argument in arguments:
+        kind = type(argument)
+        if kind is str or kind is bytes or kind is bytearray:
+            total += len(argument) >> 8
+        elif kind is tuple or kind is list or kind is dict:
+            total += len(argument) >> 4
+        elif isinstance(argument, np.ndarray):
+            total += argument.nbytes >> 10
+    return total
 
 
 def _stand_in_of(named: Named) -> _Call:
@@ -166,6 +210,60 @@ def _counter(guard: Guard, named: Named, arguments: Arguments) -> Any:
     return Counter(*arguments)
 
 
+def _ordered(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """An empty one, which items are set on: items among the arguments would be keys unseen."""
+    if arguments:
+        _refuse(guard, named, "arguments")
+    return named.held()
+
+
+def _default(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """An empty one with what makes its values."""
+    factory = guard.of(arguments[0]) if arguments else None
+    if len(arguments) > 1 or (arguments and factory is None and arguments[0] is not None):
+        _refuse(guard, named, "something else than a class")
+    _refuse_tokens(guard, named, arguments)
+    return named.held(*arguments)
+
+
+def _fraction(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """A fraction as pickles write it: its text, or its two numbers."""
+    if not (
+        (len(arguments) == 1 and _is_text(arguments[0], _FRACTION))
+        or (len(arguments) == 2 and all(map(_is_number, arguments)))
+    ):
+        _refuse(guard, named, "something else than its text or two numbers")
+    digits = sum(len(n) if type(n) is str else n.bit_length() // 3 for n in arguments)
+    guard.work(digits * digits >> 17)
+    return named.held(*arguments)
+
+
+def _path(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    if sum(len(part) if type(part) is str else _MOST_PATH for part in arguments) > _MOST_PATH:
+        _refuse(guard, named, "something else than the parts of a path")
+    return named.held(*arguments)
+
+
+def _is_text(value: Any, form: re.Pattern[str]) -> bool:
+    return type(value) is str and form.fullmatch(value) is not None
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and value.bit_length() <= _MOST_BITS
+
+
+def _decimal(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    if len(arguments) != 1 or type(arguments[0]) is not str or len(arguments[0]) > _MOST_TEXT:
+        _refuse(guard, named, "something else than its text")
+    return named.held(*arguments)
+
+
+def _complex(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    if not all(type(part) is float for part in arguments):
+        _refuse(guard, named, "something else than two numbers")
+    return complex(*arguments)
+
+
 def _deque(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """An empty one, which items are appended to, perhaps with its largest size."""
     if arguments and arguments[0] not in ((), []):
@@ -186,7 +284,7 @@ def _dtype(guard: Guard, named: Named, arguments: Arguments) -> Any:
     found = guard.of(arguments[0]) if arguments else None
     if found is not None and found.held is np.record:
         return _unfinished(guard, np.dtype(np.record, align=_is_aligned(arguments), copy=True))
-    if not arguments or type(arguments[0]) is not str:
+    if not arguments or not _is_text(arguments[0], _DTYPE):
         _refuse(guard, named, "something else than its name")
     return _unfinished(guard, np.dtype(arguments[0], align=_is_aligned(arguments), copy=True))
 
@@ -238,6 +336,7 @@ def _scalar(guard: Guard, named: Named, arguments: Arguments) -> Any:
         _refuse(guard, named, "something else than the type of a number")
     if type(arguments[1]) is not bytes or len(arguments[1]) != arguments[0].itemsize:
         _refuse(guard, named, "bytes that do not fit the type")
+    guard.spend(len(arguments[1]))
     return named.held(*arguments)
 
 
@@ -246,6 +345,7 @@ def _holds_no_objects(dtype: Any) -> bool:
 
 
 def _bit_generator(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    _seed(guard)
     if len(arguments) == 1 and arguments[0] in _BIT_GENERATORS:
         return named.held(arguments[0])
     if len(arguments) == 1:
@@ -253,10 +353,17 @@ def _bit_generator(guard: Guard, named: Named, arguments: Arguments) -> Any:
     _refuse(guard, named, f"{len(arguments)} arguments")
 
 
+def _seed(guard: Guard) -> None:
+    """Take note of a generator, which is seeded from the system before it has its state."""
+    guard.work(100)
+    guard.spend(4096)
+
+
 def _random(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """A RandomState or a Generator of a bit generator, which is made already or named."""
     if not arguments:
         _refuse(guard, named, "nothing")
+    _seed(guard)
     given = arguments[0]
     for other in arguments[1:]:
         maker = guard.of(other)
@@ -290,15 +397,40 @@ def _new_obj(guard: Guard, named: Named, arguments: Arguments) -> Any:
 
 
 def _new_index(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    from pandas import Index
+    from pandas import Index, RangeIndex
 
     cls = _class_in(guard, named, arguments, Index)
     if len(arguments) != 2 or type(arguments[1]) is not dict:
         _refuse(guard, named, "something else than a class and its parts")
-    _refuse_tokens(guard, named, tuple(arguments[1].values()))
-    if any(type(held) is range for held in arguments[1].values()):
+    given = arguments[1]
+    _refuse_tokens(guard, named, tuple(given.values()))
+    if any(isinstance(given.get(part), (range, RangeIndex)) for part in ("data", "left", "right")):
         _refuse(guard, named, "a range to be filled")
-    return named.held(cls, arguments[1])
+    for part in given.values():
+        size = getattr(part, "size", 0)
+        if isinstance(size, int):  # each value may become an object
+            guard.spend(64 * size)
+            guard.work(size >> 4)
+    return named.held(cls, given)
+
+
+def _block(guard: Guard, named: Named, arguments: Arguments) -> Any:
+    """A part of a frame, which believes how many rows its values have."""
+    values, place = (*arguments[:2], None, None)[:2]
+    rows = len(range(place.start, place.stop, place.step or 1)) if _is_slice(place) else None
+    if isinstance(place, np.ndarray):
+        rows = len(place)
+    shape = getattr(values, "shape", ())
+    is_two = arguments[2:] == (2,) and len(shape) == 2
+    if len(arguments) != 3 or rows is None or (is_two and shape[0] != rows):
+        _refuse(guard, named, "a place that does not fit its values")
+    return named.held(*arguments)
+
+
+def _is_slice(place: Any) -> bool:
+    return type(place) is slice and all(
+        type(n) is int for n in (place.start, place.stop, place.step or 1)
+    )
 
 
 def _block_manager(guard: Guard, named: Named, arguments: Arguments) -> Any:
@@ -313,6 +445,7 @@ def _block_manager(guard: Guard, named: Named, arguments: Arguments) -> Any:
 def _arrow_array(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """An array of Arrow's, whose buffers it looks into when it is told to."""
     made = named.held(*arguments)
+    guard.work(made.nbytes >> 8)
     made.validate(full=True)
     return made
 
@@ -333,6 +466,7 @@ def _tree(guard: Guard, named: Named, arguments: Arguments) -> Any:
 
 
 _STAND_INS: Mapping[tuple[str, str], _Call] = {
+    ("builtins", "complex"): _complex,
     ("builtins", "getattr"): _getattr,
     ("builtins", "bytearray"): _bytearray,
     ("builtins", "bytes"): _bytes,
@@ -340,17 +474,24 @@ _STAND_INS: Mapping[tuple[str, str], _Call] = {
     ("builtins", "set"): _set,
     ("_codecs", "encode"): _encode,
     ("collections", "Counter"): _counter,
+    ("collections", "OrderedDict"): _ordered,
+    ("collections", "defaultdict"): _default,
     ("collections", "deque"): _deque,
     ("copyreg", "_reconstructor"): _reconstructor,
+    ("decimal", "Decimal"): _decimal,
+    ("fractions", "Fraction"): _fraction,
     ("functools", "partial"): _partial,
     ("numpy", "dtype"): _dtype,
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy._core.multiarray", "scalar"): _scalar,
     ("numpy._core.numeric", "_frombuffer"): _frombuffer,
     ("numpy.ma.core", "_mareconstruct"): _mareconstruct,
+    ("pathlib", "PosixPath"): _path,
+    ("pathlib", "PurePosixPath"): _path,
     (_RANDOM, "__bit_generator_ctor"): _bit_generator,
     (_RANDOM, "__generator_ctor"): _random,
     (_RANDOM, "__randomstate_ctor"): _random,
+    ("pandas._libs.internals", "_unpickle_block"): _block,
     ("pandas.core.indexes.base", "_new_Index"): _new_index,
     ("pandas.core.indexes.interval", "_new_IntervalIndex"): _new_index,
     ("pandas.core.indexes.datetimes", "_new_DatetimeIndex"): _new_index,

@@ -115,6 +115,7 @@ def _dtype(guard: Guard, held: Any, state: Any) -> bool:
     if not guard.finish(held):
         return False
     order, subtype, names, fields, size, _, flags = (*state[1:], 0)[:7]
+    guard.work(2 + 2 * len(names or ()))
     if order not in ("<", ">", "=", "|"):
         return False
     if subtype is None and names is None and fields is None:
@@ -334,6 +335,7 @@ def _tree(guard: Guard, held: Any, state: Any) -> bool:
     values = state.get("values")
     if not isinstance(values, np.ndarray) or not len(values) == len(nodes) == state["node_count"]:
         return False
+    guard.must_be_alone(nodes, values)
     guard.links.add_tree(nodes, held.n_features)
     return True
 
