@@ -22,13 +22,15 @@ class Links:
         self._are_sound = True
         self._trees: list[Any] = []
         self._features: list[int] = []
+        self._depths: list[int] = []
         self._predictors: list[Any] = []
         self._sets: list[int] = []
 
-    def add_tree(self, nodes: Any, features: int) -> None:
-        """Take the nodes of a `Tree` that splits so many features."""
+    def add_tree(self, nodes: Any, features: int, depth: int) -> None:
+        """Take the nodes of a `Tree` that splits so many features, and says how deep it is."""
         self._trees.append(nodes)
         self._features.append(features)
+        self._depths.append(depth)
         self._add(nodes)
 
     def add_predictor(self, nodes: Any, sets: int) -> None:
@@ -50,7 +52,7 @@ class Links:
     def _judge(self) -> None:
         if not (self._trees_are_sound() and self._predictors_are_sound()):
             self._are_sound = False
-        for held in (self._trees, self._features, self._predictors, self._sets):
+        for held in (self._trees, self._features, self._depths, self._predictors, self._sets):
             held.clear()
         self._nodes_bytes = 0
 
@@ -61,9 +63,32 @@ class Links:
         left, right, feature = nodes["left_child"], nodes["right_child"], nodes["feature"]
         features = np.repeat(self._features, [len(tree) for tree in self._trees])
         inner = left != _LEAF
-        return _lead_forward(left, right, inner, places, counts) and bool(
-            ((feature >= 0) & (feature < features))[inner].all()
+        return (
+            _lead_forward(left, right, inner, places, counts)
+            and bool(((feature >= 0) & (feature < features))[inner].all())
+            and self._are_as_deep(left, right, inner, places)
         )
+
+    def _are_as_deep(self, left: Any, right: Any, inner: Any, places: Any) -> bool:
+        """Whether each tree is as deep as it says: paths are written to arrays of that size.
+
+        Links lead forward, and no node has two above it, so that each is met once.
+        """
+        sizes = np.array([len(tree) for tree in self._trees])
+        starts = np.cumsum(sizes) - sizes
+        tree_of = np.repeat(np.arange(len(sizes)), sizes)
+        first = np.arange(len(places)) - places  # where the tree of a node begins
+        children = np.concatenate(
+            [left[inner] + first[inner], right[inner] + first[inner]], dtype=np.int64
+        )
+        if len(children) and np.bincount(children).max() > 1:
+            return False
+        depths, level, depth = np.zeros(len(sizes), dtype=np.int64), starts[sizes > 0], 0
+        while len(level):
+            depths[tree_of[level]] = depth
+            level, depth = level[inner[level]], depth + 1
+            level = np.concatenate([left[level] + first[level], right[level] + first[level]])
+        return bool((depths == self._depths).all())
 
     def _predictors_are_sound(self) -> bool:
         if not self._predictors:

@@ -40,6 +40,11 @@ _MOST_TEXT = 10_000  # characters of a number written out
 _FRACTION = re.compile(r"-?\d{1,4300}(/\d{1,4300})?")
 # How numpy spells a type when it pickles one: "f8", "U12", "V16".
 _DTYPE = re.compile(r"[|<>=]?[?a-zA-Z]\d{0,9}")
+# What pandas writes of an index: `verify_integrity` could be switched off beside them.
+_OF_INDEX = frozenset(
+    {"closed", "codes", "data", "dtype", "freq", "left", "levels", "name", "names", "right"}
+    | {"sortorder", "start", "step", "stop", "tz"}
+)
 # Microseconds that one call takes, and bytes that it makes besides what it is given.
 _COSTS = {
     ("builtins", "set"): (1, 256),
@@ -403,6 +408,8 @@ def _new_index(guard: Guard, named: Named, arguments: Arguments) -> Any:
     if len(arguments) != 2 or type(arguments[1]) is not dict:
         _refuse(guard, named, "something else than a class and its parts")
     given = arguments[1]
+    if not _OF_INDEX.issuperset(given):
+        _refuse(guard, named, "parts that pandas does not write")
     _refuse_tokens(guard, named, tuple(given.values()))
     if any(isinstance(given.get(part), (range, RangeIndex)) for part in ("data", "left", "right")):
         _refuse(guard, named, "a range to be filled")

@@ -212,6 +212,9 @@ def _partial(guard: Guard, held: Any, state: Any) -> bool:
     if type(state) is not tuple or len(state) != 4:
         return False
     function, arguments, keywords, attributes = state
+    if type(arguments) is tuple and type(keywords) in (dict, type(None)):
+        given = (*arguments, *(keywords or {}).values())
+        guard.must_be_alone(*(each for each in given if isinstance(each, np.ndarray)))
     return (
         function is held.func
         and is_callable_value(guard, function)
@@ -268,10 +271,16 @@ def _sparse(guard: Guard, held: Any, state: Any) -> bool:
     rows, columns = shape if type(held).__name__[:3] in ("csr", "bsr") else shape[::-1]
     if type(held).__name__.startswith("bsr"):
         if data.ndim != 3 or 0 in data.shape[1:]:
-            return bool(data.size == 0)
+            return False
+        if rows % data.shape[1] or columns % data.shape[2]:
+            return False
         rows, columns = rows // data.shape[1], columns // data.shape[2]
+    elif data.ndim != 1:
+        return False
     return bool(
         indices.dtype.kind == starts.dtype.kind == "i"
+        and indices.dtype == starts.dtype
+        and indices.ndim == 1
         and starts.shape == (rows + 1,)
         and starts[0] == 0
         and starts[-1] <= len(indices)
@@ -301,6 +310,65 @@ def _coordinates(guard: Guard, held: Any, state: Any) -> bool:
     )
 
 
+def _diagonals(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether there is a row of data for each diagonal."""
+    if type(state) is not dict:
+        return False
+    shape, data, offsets = _parts(state, "_shape", "data", "offsets")
+    if not isinstance(data, np.ndarray) or not isinstance(offsets, np.ndarray):
+        return False
+    guard.must_be_alone(data, offsets)
+    return bool(
+        is_shape(shape)
+        and len(shape) == 2
+        and data.ndim == 2
+        and data.dtype.kind in "biufc"
+        and offsets.dtype.kind == "i"
+        and offsets.shape == (len(data),)
+        and len(np.unique(offsets)) == len(offsets)
+    )
+
+
+def _lists(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether each row has as many values as places, within the shape."""
+    if type(state) is not dict:
+        return False
+    shape, places, values = _parts(state, "_shape", "rows", "data")
+    if not is_shape(shape) or len(shape) != 2:
+        return False
+    if not all(
+        isinstance(array, np.ndarray) and array.dtype == object for array in (places, values)
+    ):
+        return False
+    if not places.shape == values.shape == shape[:1]:
+        return False
+    return all(
+        type(columns) is list
+        and type(found) is list
+        and len(columns) == len(found)
+        and all(isinstance(n, (int, np.integer)) and 0 <= n < shape[1] for n in columns)
+        for columns, found in zip(places.tolist(), values.tolist(), strict=True)
+    )
+
+
+def _categories(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether the codes of a Categorical are those of its categories."""
+    codes, dtype = _codes_of(state)
+    if not isinstance(codes, np.ndarray) or codes.dtype.kind != "i":
+        return False
+    guard.must_be_alone(codes)
+    size = len(dtype.categories) if getattr(dtype, "categories", None) is not None else 0
+    return bool(codes.size == 0 or (codes.min() >= -1 and codes.max() < size))
+
+
+def _codes_of(state: Any) -> tuple[Any, Any]:
+    """Return codes and type of the state of a Categorical, as pandas writes it since 1.3."""
+    if type(state) is tuple and len(state) in (2, 3):
+        dtype, codes = state[:2]
+        return codes, dtype
+    return None, None
+
+
 def _spline(guard: Guard, held: Any, state: Any) -> bool:
     """Whether there are as many coefficients as the knots want."""
     if type(state) is not dict:
@@ -315,11 +383,15 @@ def _spline(guard: Guard, held: Any, state: Any) -> bool:
     axis = state.get("axis", 0)
     return bool(
         isinstance(degree, (int, np.integer))
-        and 0 <= degree < 1000
+        and 0 <= degree <= 100
         and isinstance(axis, int)
         and knots.ndim == 1
         and -coefficients.ndim <= axis < coefficients.ndim
-        and coefficients.shape[0] >= len(knots) - degree - 1 > 0
+        and len(knots) >= 2 * degree + 2
+        and coefficients.shape[axis] >= len(knots) - degree - 1
+        and knots.dtype.kind == "f"
+        and coefficients.dtype.kind in "fc"
+        and (np.diff(knots) >= 0).all()
     )
 
 
@@ -336,7 +408,10 @@ def _tree(guard: Guard, held: Any, state: Any) -> bool:
     if not isinstance(values, np.ndarray) or not len(values) == len(nodes) == state["node_count"]:
         return False
     guard.must_be_alone(nodes, values)
-    guard.links.add_tree(nodes, held.n_features)
+    depth = state.get("max_depth")
+    if not isinstance(depth, (int, np.integer)):
+        return False
+    guard.links.add_tree(nodes, held.n_features, int(depth))
     return True
 
 
@@ -376,6 +451,12 @@ def _neighbours(guard: Guard, held: Any, state: Any) -> bool:
         return False
     if places.shape != (len(data),) or not len(nodes) == count == 2**levels - 1 > 0:
         return False
+    weights = state[12] if len(state) > 12 else None
+    if weights is not None and np.shape(weights) != (len(data),):
+        return False
+    sides = 2 if type(held).__name__ == "KDTree" else 1
+    if not _is_metric_of(state[11], data.shape[1]) or len(bounds) != sides:
+        return False
     starts, ends = nodes["idx_start"], nodes["idx_end"]
     return bool(
         bounds.shape[1:] == (count, data.shape[1])
@@ -385,6 +466,21 @@ def _neighbours(guard: Guard, held: Any, state: Any) -> bool:
         and ends.max() <= len(data)
         and (nodes["is_leaf"][count // 2 :] != 0).all()
     )
+
+
+def _is_metric_of(metric: Any, features: int) -> bool:
+    """Whether what a distance weighs by has a number for each feature."""
+    name = type(metric).__name__
+    if type(metric).__module__ != "sklearn.metrics._dist_metrics":
+        return False
+    _, vector, matrix = metric.__getstate__()[:3]
+    if name.startswith("SEuclidean"):
+        return bool(np.shape(vector) == (features,))
+    if name.startswith("Mahalanobis"):
+        return bool(np.shape(matrix) == (features, features))
+    if name.startswith("Minkowski"):
+        return np.shape(vector) in ((0,), (1,), (features,))
+    return not name.startswith("Haversine") or features == 2
 
 
 _CHECKS: dict[tuple[str, str], _Check] = {
@@ -401,6 +497,9 @@ _CHECKS: dict[tuple[str, str], _Check] = {
     ("scipy.stats._distn_infrastructure", "rv_generic"): _distribution,
     ("scipy.sparse._compressed", "_cs_matrix"): _sparse,
     ("scipy.sparse._coo", "_coo_base"): _coordinates,
+    ("scipy.sparse._dia", "_dia_base"): _diagonals,
+    ("scipy.sparse._lil", "_lil_base"): _lists,
+    ("pandas", "Categorical"): _categories,
     ("scipy.interpolate._bsplines", "BSpline"): _spline,
     ("sklearn.tree._tree", "Tree"): _tree,
     ("sklearn.ensemble._hist_gradient_boosting.predictor", "TreePredictor"): _predictor,

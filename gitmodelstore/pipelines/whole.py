@@ -2,7 +2,7 @@
 
 Every object that was given a state is looked at once, wherever it stands: what its attributes
 hold, by the rules of `places`; that none of them takes the place of what its class defines; and
-that numbers agree which native code takes for granted, by `numbers_agree`.
+that numbers agree which native code takes for granted, by `relations`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gitmodelstore.pipelines.places import misplaced
+from gitmodelstore.pipelines.relations import disagreements
 from gitmodelstore.pipelines.rights import Trust, canonical
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 _NOTHING: Mapping[str, Any] = {}
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType)
+_CALLED = ("effective_metric_", "func", "inverse_func", "kernel", "metric", "weights")
 _METHODS_OF_TEXT = type(str.lower)
 # Classes of scikit-learn from which a team's own derive without taking over what they do.
 _BASES = ("sklearn.base", "sklearn.utils.")
@@ -39,14 +41,31 @@ def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
     """
     view = _Objects(guard.trust)
     for value in guard.stated.values():
+        own = getattr(value, "__dict__", _NOTHING).keys() & _defined_by(type(value))
+        for name in sorted(own):
+            if (
+                name not in _KEPT_METHODS
+                or getattr(vars(value)[name], "__self__", None) is not value
+            ):
+                guard.refuse(f"it sets '{name}' of {_named(value)}, which its class defines")
         held = view.attributes(value)
-        for name in sorted(held.keys() & _defined_by(type(value))):
-            if name not in _KEPT_METHODS or getattr(held[name], "__self__", None) is not value:
-                guard.refuse(
-                    f"it sets '{name}' of a {type(value).__name__}, which its class defines"
-                )
+        for name, wanted in disagreements(value) if held else ():
+            guard.refuse(f"'{name}' of {_named(value)} does not fit: it must be {wanted}")
+        if any(callable(held.get(name)) for name in _CALLED):
+            guard.must_be_alone(*_arrays_in(held))
     for found in misplaced(guard.stated.values(), pipeline, view):
         guard.refuse(found.fault, hint=found.hint)
+
+
+def _arrays_in(held: Mapping[str, Any]) -> list[Any]:
+    """Return the arrays that a function of the object's can be called with, and so write to."""
+    given = [part for value in held.values() if isinstance(value, dict) for part in value.values()]
+    return [value for value in (*held.values(), *given) if isinstance(value, np.ndarray)]
+
+
+def _named(value: Any) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 class _Objects:
@@ -143,11 +162,11 @@ def _is_estimator(cls: type) -> bool:
 
 @lru_cache(maxsize=1024)
 def _defined_by(cls: type) -> frozenset[str]:
-    """Return what scikit-learn's own classes define, but for public values that are no code."""
+    """Return what classes of scikit-learn define, but for public values that are no code."""
     return frozenset(
         name
         for base in cls.__mro__
-        if base.__module__.startswith("sklearn.")
+        if base.__module__.startswith(("sklearn.", "scipy.sparse."))
         for name, held in vars(base).items()
         if name[0] == "_" or callable(held) or hasattr(type(held), "__get__")
     )

@@ -20,6 +20,7 @@ from .families_hidden import hidden_in_build
 from .families_items import hidden_in_items
 from .families_later import acting_later
 from .families_names import dotted_names
+from .families_numbers import disagreeing
 from .families_numpy import inside_numpy, inside_scipy
 from .families_opcodes import unusual_opcodes
 from .families_pandas import inside_joblib, inside_pandas
@@ -52,6 +53,7 @@ _FAMILIES = (
     bombs,
     acting_later,
     taken_at_their_word,
+    disagreeing,
 )
 
 

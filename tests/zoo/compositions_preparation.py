@@ -9,7 +9,7 @@ from typing import Any
 import joblib
 import numpy as np
 import scipy.special
-from sklearn.cluster import FeatureAgglomeration
+from sklearn.cluster import BisectingKMeans, FeatureAgglomeration
 from sklearn.covariance import EllipticEnvelope
 from sklearn.decomposition import PCA, FactorAnalysis, FastICA, IncrementalPCA
 from sklearn.ensemble import ExtraTreesRegressor
@@ -145,6 +145,8 @@ def _decompositions() -> Iterator[Specimen]:
         "independent": lambda: FastICA(2, whiten="unit-variance", fun="exp", random_state=0),
         "factors": lambda: FactorAnalysis(2, rotation="varimax", random_state=0),
         "agglomerated": lambda: FeatureAgglomeration(2, pooling_func=np.median),
+        "agglomerated-largest": lambda: FeatureAgglomeration(2, pooling_func=np.max),
+        "bisected": lambda: BisectingKMeans(2, algorithm="elkan", random_state=0),
         "mixture-tied": lambda: GaussianMixture(2, covariance_type="tied", random_state=0),
         "mixture-diagonal": lambda: BayesianGaussianMixture(
             n_components=2, covariance_type="diag", max_iter=20, random_state=0

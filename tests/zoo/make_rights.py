@@ -146,7 +146,9 @@ def families() -> Iterator[tuple[str, str, str]]:
         is_type = isinstance(held, type) and issubclass(held, np.generic)
         if is_type or (isinstance(held, np.ufunc) and held.__name__ == name):
             yield "numpy", held.__name__, VALUE
-    for name in ("abs", "around", "clip", "mean", "median", "nan_to_num", "round", "std", "sum"):
+    for name in ("abs", "around", "clip", "max", "mean", "median", "min", "nan_to_num", "prod"):
+        yield "numpy", getattr(np, name).__name__, VALUE
+    for name in ("round", "std", "sum", "var"):
         yield "numpy", getattr(np, name).__name__, VALUE
     for held in (*_scores(), *_measures()):
         yield held.__module__, held.__name__, VALUE

@@ -1,0 +1,340 @@
+"""Numbers that do not agree: compiled code would read or write beyond an array, or never end."""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from scipy.interpolate import BSpline
+from sklearn.cluster import HDBSCAN, Birch, BisectingKMeans, KMeans, MiniBatchKMeans
+from sklearn.covariance import EllipticEnvelope
+from sklearn.decomposition import LatentDirichletAllocation
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    IsolationForest,
+    RandomForestClassifier,
+)
+from sklearn.feature_extraction import DictVectorizer, FeatureHasher
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+from sklearn.linear_model import Ridge, SGDClassifier, SGDRegressor
+from sklearn.manifold import LocallyLinearEmbedding
+from sklearn.neighbors import KernelDensity, KNeighborsClassifier, KNeighborsRegressor
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    MultiLabelBinarizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    SplineTransformer,
+    StandardScaler,
+    TargetEncoder,
+)
+from sklearn.svm import SVC, SVR, OneClassSVM
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.tree._tree import Tree
+
+from .values import Effect, Hostile
+
+FAMILY = "numbers that do not agree"
+
+_ROWS = np.random.RandomState(0).rand(40, 3)
+_KINDS = np.arange(40) % 3
+_TARGETS = _ROWS[:, 0] + 0.1 * _KINDS
+_WORDS = ["one word", "two words", "three", "four words", "five", "six"]
+
+
+def disagreeing(effect: Effect) -> Iterator[Hostile]:
+    for group in (_trees, _boosting, _neighbours, _clusters, _vectors, _encoders, _others, _values):
+        for name, model in group().items():
+            buffer = io.BytesIO()
+            joblib.dump(model, buffer)
+            yield Hostile(FAMILY, name, buffer.getvalue(), "never")
+
+
+def _with(model: Any, **attributes: Any) -> Any:
+    changed = copy.deepcopy(model)
+    vars(changed).update(attributes)
+    return changed
+
+
+def _without(model: Any, name: str) -> Any:
+    changed = copy.deepcopy(model)
+    del vars(changed)[name]
+    return changed
+
+
+def _grown(model: Any, features: int | None = None, **state: Any) -> Any:
+    """The same estimator with another tree: of so many features, with another state."""
+    _, (own, classes, outputs), given = model.tree_.__reduce__()
+    tree = Tree(features or own, classes, outputs)
+    tree.__setstate__({**given, **state})
+    return _with(model, tree_=tree)
+
+
+def _nodes(model: Any, change: Callable[[Any], None]) -> Any:
+    nodes = model.tree_.__reduce__()[2]["nodes"].copy()
+    change(nodes)
+    return nodes
+
+
+def _wide(model: Any) -> Any:
+    def change(nodes: Any) -> None:
+        nodes["feature"][nodes["left_child"] != -1] = 999
+
+    return _grown(model, 1000, nodes=_nodes(model, change))
+
+
+def _trees() -> dict[str, Any]:
+    tree = DecisionTreeClassifier(max_depth=3).fit(_ROWS, _KINDS)
+    forest = RandomForestClassifier(2, max_depth=2).fit(_ROWS, _KINDS)
+    alone = IsolationForest(n_estimators=2, random_state=0).fit(_ROWS)
+    wide = [_wide(each) for each in forest.estimators_]
+
+    def twice(nodes: Any) -> None:
+        nodes["right_child"] = nodes["left_child"]
+
+    return {
+        "a tree of other features": _wide(tree),
+        "a tree without a width": _without(_wide(tree), "n_features_in_"),
+        "a tree that is deeper than it says": _grown(tree, max_depth=0),
+        "a tree that is less deep": _grown(tree, max_depth=1 << 40),
+        "two links to one node": _grown(tree, nodes=_nodes(tree, twice)),
+        "a tree of other classes": _with(tree, n_classes_=7),
+        "a forest of other features": _with(forest, estimators_=wide),
+        "a forest without a width": _without(forest, "n_features_in_"),
+        "a forest of other outputs": _with(forest, n_outputs_=1 << 40),
+        "a forest of other classes": _with(forest, n_classes_=1 << 20),
+        "an isolation forest of other features": _with(
+            alone, estimators_=[_wide(each) for each in alone.estimators_]
+        ),
+        "paths of other trees": _with(
+            alone, _decision_path_lengths=[part[:1] for part in alone._decision_path_lengths]
+        ),
+    }
+
+
+def _boosting() -> dict[str, Any]:
+    kinds = GradientBoostingClassifier(n_estimators=2, max_depth=2).fit(_ROWS, _KINDS)
+    values = GradientBoostingRegressor(n_estimators=2, max_depth=2).fit(_ROWS, _TARGETS)
+    bins = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2).fit(_ROWS, _KINDS)
+    first = kinds.init_
+    narrow = _with(
+        first, class_prior_=first.class_prior_[:1], classes_=first.classes_[:1], n_classes_=1
+    )
+    cut = copy.deepcopy(bins)
+    for row in cut._predictors:
+        for predictor in row:
+            predictor.nodes["feature_idx"] = 2**31 - 1
+    regression = HistGradientBoostingRegressor(max_iter=1, min_samples_leaf=2)
+    regression.fit(_ROWS, _TARGETS)
+    fewer = copy.deepcopy(bins._bin_mapper)
+    vars(fewer).update(is_categorical_=fewer.is_categorical_[:1])
+    return {
+        "boosted trees, twice as wide": _with(
+            values, estimators_=np.hstack([values.estimators_] * 2)
+        ),
+        "boosted trees, turned": _with(
+            kinds, estimators_=np.ascontiguousarray(kinds.estimators_.T)
+        ),
+        "boosted trees in a list": _with(values, estimators_=values.estimators_.tolist()),
+        "boosted trees of other features": _with(
+            values,
+            estimators_=np.array([[_wide(each)] for each in values.estimators_.ravel()], object),
+        ),
+        "a first guess of fewer classes": _with(kinds, init_=narrow),
+        "fewer classes than trees": _with(kinds, n_classes_=2),
+        "histograms of features there are not": cut,
+        "histograms, rows of other trees": _with(bins, n_trees_per_iteration_=1 << 30),
+        "histograms, fewer kinds": _with(bins, _bin_mapper=fewer),
+        "histograms without a width": _without(regression, "n_features_in_"),
+    }
+
+
+def _neighbours() -> dict[str, Any]:
+    near = KNeighborsClassifier(1, algorithm="kd_tree").fit(_ROWS, _KINDS)
+    brute = KNeighborsRegressor(1, algorithm="brute").fit(_ROWS, _TARGETS)
+    other = KNeighborsClassifier(1, algorithm="kd_tree").fit(_ROWS[:5, :2], _KINDS[:5])
+    weighed = KNeighborsRegressor(
+        1, algorithm="brute", metric="mahalanobis", metric_params={"VI": np.eye(3)}
+    ).fit(_ROWS, _TARGETS)
+    density = KernelDensity().fit(_ROWS)
+    return {
+        "neighbours of other rows": _with(near, _fit_X=_ROWS[:5].copy()),
+        "neighbours, another tree": _with(near, _tree=other._tree),
+        "neighbours, fewer samples": _with(near, n_samples_fit_=5),
+        "neighbours, narrower rows": _with(brute, _fit_X=_ROWS[:, :1].copy()),
+        "neighbours without a width": _without(brute, "n_features_in_"),
+        "neighbours, other classes": _with(near, _y=np.full(40, 1000)),
+        "neighbours, a small metric": _with(weighed, effective_metric_params_={"VI": np.eye(1)}),
+        "neighbours, an unknown keyword": _with(weighed, effective_metric_params_={"x": 1}),
+        "a tree where there is none": _with(near, _fit_method="brute"),
+        "density of other features": _with(density, n_features_in_=1),
+    }
+
+
+def _clusters() -> dict[str, Any]:
+    means = KMeans(2, n_init=1).fit(_ROWS)
+    batches = MiniBatchKMeans(2, n_init=1).fit(_ROWS)
+    halves = BisectingKMeans(2, n_init=1).fit(_ROWS)
+    birch = Birch(n_clusters=2).fit(_ROWS)
+    scan = HDBSCAN(min_samples=2).fit(_ROWS)
+    joined = scan._single_linkage_tree_.copy()
+    joined["left_node"] = 1 << 40
+    loop = copy.deepcopy(halves)
+    loop._bisecting_tree.left = loop._bisecting_tree
+    return {
+        "centres, narrower": _with(means, cluster_centers_=means.cluster_centers_[:, :1].copy()),
+        "centres, turned": _with(means, cluster_centers_=means.cluster_centers_.T.copy()),
+        "centres, none": _with(means, cluster_centers_=means.cluster_centers_[:0].copy()),
+        "centres in columns": _with(
+            means, cluster_centers_=np.asfortranarray(means.cluster_centers_)
+        ),
+        "centres without a width": _without(means, "n_features_in_"),
+        "threads": _with(means, _n_threads=1_000_000),
+        "counts of other centres": _with(batches, _counts=batches._counts[:1].copy()),
+        "halves in a circle": loop,
+        "norms of other centres": _with(birch, _subcluster_norms=np.ones(99)),
+        "links beyond the rows": _with(scan, _single_linkage_tree_=joined),
+    }
+
+
+def _vectors() -> dict[str, Any]:
+    kinds = SVC().fit(_ROWS, _KINDS)
+    values, one = SVR().fit(_ROWS, _TARGETS), OneClassSVM().fit(_ROWS)
+    given = SVC(kernel="precomputed").fit(_ROWS @ _ROWS.T, _KINDS)
+    sparse = SVC().fit(sp.csr_matrix(_ROWS), _KINDS)
+    short = sparse._dual_coef_.copy()
+    short.data, short.indices = short.data[:3], short.indices[:3]
+    short.indptr = np.array([0, 2, 3], dtype=short.indptr.dtype)
+    return {
+        "support, fewer numbers": _with(kinds, _dual_coef_=kinds._dual_coef_[:1].copy()),
+        "support, other counts": _with(kinds, _n_support=np.array([40, 40, 40], dtype=np.int32)),
+        "support, negative counts": _with(
+            kinds, _n_support=np.array([len(kinds.support_) + 5, -5, 0], dtype=np.int32)
+        ),
+        "support, fewer constants": _with(kinds, _intercept_=kinds._intercept_[:1].copy()),
+        "support, no vectors": _with(kinds, support_vectors_=kinds.support_vectors_[:0].copy()),
+        "support, narrower vectors": _with(
+            kinds, support_vectors_=kinds.support_vectors_[:, :1].copy()
+        ),
+        "support, fewer chances": _with(kinds, _probA=np.ones(1), _probB=np.ones(1)),
+        "support, another kernel": _with(given, kernel="rbf"),
+        "support, rows there are not": _with(given, support_=np.full_like(given.support_, 1 << 20)),
+        "support, a short sparse one": _with(sparse, _dual_coef_=short),
+        "support, not sparse": _with(sparse, _sparse=False),
+        "support of a regression": _with(values, _n_support=np.ones(7, dtype=np.int32)),
+        "support of one class": _with(one, _dual_coef_=one._dual_coef_[:, :1].copy()),
+        "a huge degree": _with(kinds, degree=1 << 30),
+    }
+
+
+def _encoders() -> dict[str, Any]:
+    letters = np.array([["a", "x"], ["b", "y"], ["c", "x"]], dtype=object)
+    hot = OneHotEncoder().fit(letters)
+    rare = OneHotEncoder(min_frequency=2, sparse_output=False).fit(
+        np.vstack([letters, letters[:1]])
+    )
+    bins = KBinsDiscretizer(3, encode="onehot").fit(_ROWS)
+    labels = MultiLabelBinarizer().fit([["a", "b"], ["c"]])
+    count, weighed = CountVectorizer().fit(_WORDS), TfidfVectorizer().fit(_WORDS)
+    records = DictVectorizer().fit([{"a": 1, "b": 2}])
+    targets = TargetEncoder(cv=2).fit(letters.repeat(4, 0), np.arange(12) % 2)
+    return {
+        "words beyond the vocabulary": _with(count, vocabulary_={"word": 1 << 30}),
+        "words below zero": _with(count, vocabulary_={"word": -(1 << 30)}),
+        "words with fewer weights": _with(weighed, vocabulary_={"word": 0, "two": 1}),
+        "records beyond the names": _with(records, vocabulary_={"a": 0, "b": 1 << 30}),
+        "no hashes": _with(FeatureHasher(4), n_features=0),
+        "no hashes of words": _with(HashingVectorizer(n_features=4), n_features=0),
+        "labels twice": _with(labels, classes_=np.array(["a"] * 50, dtype=object)),
+        "labels there are not": _with(labels, _cached_dict={"a": 1 << 30, "b": 1, "c": 2}),
+        "columns below zero": _with(hot, _n_features_outs=[-1, 2]),
+        "fewer columns than categories": _with(hot, _n_features_outs=[1, 2]),
+        "more categories than columns": _with(
+            hot, categories_=[hot.categories_[0].repeat(50), hot.categories_[1]]
+        ),
+        "categories of fewer columns": _with(hot, categories_=hot.categories_[:1]),
+        "ordinals of fewer columns": _with(
+            OrdinalEncoder().fit(letters), categories_=hot.categories_[:1]
+        ),
+        "rare ones there are not": _with(
+            rare, _default_to_infrequent_mappings=[np.array([9, 9, 9]), np.array([0, 1])]
+        ),
+        "bins of other edges": _with(bins, n_bins_=np.array([3, 3, 9])),
+        "targets of fewer categories": _with(
+            targets, encodings_=[part[:1] for part in targets.encodings_]
+        ),
+    }
+
+
+def _others() -> dict[str, Any]:
+    powers = PolynomialFeatures(2).fit(_ROWS)
+    curves = SplineTransformer(n_knots=3).fit(_ROWS)
+    spread = EllipticEnvelope(random_state=0).fit(_ROWS)
+    topics = LatentDirichletAllocation(2, max_iter=1).fit(_ROWS)
+    steps = SGDRegressor(max_iter=5, tol=None).fit(_ROWS, _TARGETS)
+    kinds = SGDClassifier(max_iter=5, tol=None).fit(_ROWS, _KINDS)
+    tree = DecisionTreeRegressor().fit(_ROWS, _TARGETS)
+    local = LocallyLinearEmbedding(n_neighbors=3, n_components=1, eigen_solver="dense").fit(_ROWS)
+    return {
+        "powers of another degree": _with(powers, _max_degree=40),
+        "more powers than there are": _with(powers, _n_out_full=1000, n_output_features_=1000),
+        "curves of another degree": _with(curves, degree=1),
+        "curves of fewer columns": _with(curves, bsplines_=curves.bsplines_[:1]),
+        "a small precision": _with(spread, precision_=spread.precision_[:1, :1].copy()),
+        "topics without an end": _with(topics, exp_dirichlet_component_=np.full((2, 3), np.nan)),
+        "fewer steps": _with(steps, coef_=steps.coef_[:1].copy()),
+        "fewer classes": _with(kinds, coef_=kinds.coef_[:1].copy()),
+        "more dimensions": _with(local, n_components=100),
+        "a vast number of columns": _with(StandardScaler().fit(_ROWS), n_features_in_=1 << 40),
+        "jobs": _with(RandomForestClassifier(1).fit(_ROWS, _KINDS), n_jobs=1 << 30),
+        "a tree's other outputs": _with(
+            DecisionTreeRegressor().fit(_ROWS, _TARGETS), n_outputs_=1 << 30
+        ),
+    }
+
+
+def _values() -> dict[str, Any]:
+    """Objects of scipy's and pandas', as notes on an honest model."""
+    rows = sp.csr_matrix(np.eye(4))
+    blocks = sp.bsr_matrix(np.eye(4), blocksize=(2, 2))
+    points = sp.coo_matrix(np.eye(4))
+    lines = sp.dia_matrix(np.eye(4))
+    lists = sp.lil_matrix(np.eye(4))
+    far = lists.copy()
+    far.rows[0] = [1 << 40]
+    curve = BSpline(np.arange(8.0), np.ones(4), 3)
+    kinds = pd.Categorical(["a", "b"])
+    kinds._ndarray[:] = 100
+    model = Ridge().fit(_ROWS, _TARGETS)
+    values = {
+        "columns beyond the shape": _with(rows, indices=rows.indices + 100),
+        "starts that fall": _with(rows, indptr=rows.indptr[::-1].copy()),
+        "data in two dimensions": _with(rows, data=np.ones((4, 4))),
+        "data of objects": _with(rows, data=np.ones(4, dtype=object)),
+        "another format": _with(rows, _format="csc"),
+        "places of another type": _with(rows, indptr=rows.indptr.astype(np.int64)),
+        "blocks that do not fit": _with(blocks, _shape=(3, 4)),
+        "fewer data than places": _with(points, data=np.ones(2)),
+        "places beyond the shape": _with(points, _shape=(2, 2)),
+        "fewer data than diagonals": _with(lines, offsets=np.arange(4)),
+        "lists beyond the shape": far,
+        "lists of other lengths": _with(lists, data=lists.data[::-1][:2]),
+        "fewer knots": _with(curve, **{_knots(curve): np.arange(5.0)}),
+        "knots that fall": _with(curve, **{_knots(curve): np.arange(8.0)[::-1].copy()}),
+        "codes beyond the categories": kinds,
+    }
+    return {f"noted, {name}": _with(model, notes_=value) for name, value in values.items()}
+
+
+def _knots(curve: Any) -> str:
+    return "_t" if "_t" in vars(curve) else "t"
