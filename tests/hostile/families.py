@@ -26,6 +26,7 @@ from .families_opcodes import unusual_opcodes
 from .families_pandas import inside_joblib, inside_pandas
 from .families_places import taken_at_their_word
 from .families_sklearn import inside_sklearn
+from .families_states import changing
 from .values import Effect, Fires, Hostile, has_fired
 
 __all__ = ["Fires", "Hostile", "families", "has_fired"]
@@ -54,6 +55,7 @@ _FAMILIES = (
     acting_later,
     taken_at_their_word,
     disagreeing,
+    changing,
 )
 
 

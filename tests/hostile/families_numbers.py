@@ -297,9 +297,7 @@ def _others() -> dict[str, Any]:
         "more dimensions": _with(local, n_components=100),
         "a vast number of columns": _with(StandardScaler().fit(_ROWS), n_features_in_=1 << 40),
         "jobs": _with(RandomForestClassifier(1).fit(_ROWS, _KINDS), n_jobs=1 << 30),
-        "a tree's other outputs": _with(
-            DecisionTreeRegressor().fit(_ROWS, _TARGETS), n_outputs_=1 << 30
-        ),
+        "a tree's other outputs": _with(tree, n_outputs_=1 << 30),
     }
 
 
