@@ -14,6 +14,7 @@ from .families_arrays import legacy_containers, nested_arrays, wrappers
 from .families_bombs import bombs
 from .families_calls import direct_calls
 from .families_containers import broken_ends, carried, compressed, more_pickles
+from .families_costs import costs
 from .families_detours import detours
 from .families_files import file_makers
 from .families_hidden import hidden_in_build
@@ -56,6 +57,7 @@ _FAMILIES = (
     taken_at_their_word,
     disagreeing,
     changing,
+    costs,
 )
 
 

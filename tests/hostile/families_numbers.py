@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import functools
 import io
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,7 +44,7 @@ from sklearn.svm import SVC, SVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.tree._tree import Tree
 
-from .values import Effect, Hostile
+from .values import Effect, Hostile, files
 
 FAMILY = "numbers that do not agree"
 
@@ -52,12 +54,25 @@ _TARGETS = _ROWS[:, 0] + 0.1 * _KINDS
 _WORDS = ["one word", "two words", "three", "four words", "five", "six"]
 
 
-def disagreeing(effect: Effect) -> Iterator[Hostile]:
-    for group in (_trees, _boosting, _neighbours, _clusters, _vectors, _encoders, _others, _values):
-        for name, model in group().items():
-            buffer = io.BytesIO()
-            joblib.dump(model, buffer)
-            yield Hostile(FAMILY, name, buffer.getvalue(), "never")
+def disagreeing(_: Effect) -> Iterator[Hostile]:
+    yield from files(FAMILY, _programs(), "never")
+
+
+@functools.cache
+def _programs() -> dict[str, bytes]:
+    programs = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tiny data
+        for group in (_trees, _boosting, _neighbours, _clusters, _vectors, _encoders, _others):
+            programs |= {name: _dumped(model) for name, model in group().items()}
+        programs |= {name: _dumped(model) for name, model in _values().items()}
+    return programs
+
+
+def _dumped(model: Any) -> bytes:
+    buffer = io.BytesIO()
+    joblib.dump(model, buffer)
+    return buffer.getvalue()
 
 
 def _with(model: Any, **attributes: Any) -> Any:
@@ -185,7 +200,7 @@ def _clusters() -> dict[str, Any]:
     means = KMeans(2, n_init=1).fit(_ROWS)
     batches = MiniBatchKMeans(2, n_init=1).fit(_ROWS)
     halves = BisectingKMeans(2, n_init=1).fit(_ROWS)
-    birch = Birch(n_clusters=2).fit(_ROWS)
+    birch = Birch(threshold=0.1, n_clusters=2).fit(_ROWS)
     scan = HDBSCAN(min_samples=2).fit(_ROWS)
     joined = scan._single_linkage_tree_.copy()
     joined["left_node"] = 1 << 40

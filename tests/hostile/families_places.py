@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import functools
 import io
+import warnings
 from collections.abc import Iterator
 from pathlib import PosixPath
 from typing import Any
@@ -47,25 +48,31 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils import Bunch
 
-from .values import Build, Effect, Hostile, Name, New
+from .values import Build, Effect, Hostile, Name, New, files
 from .writer import pickled
 
 FAMILY = "text and objects taken at their word"
 
+_FOLDER = PosixPath("/nowhere")
 _ROWS = np.arange(12.0).reshape(6, 2)
 _CLASSES = np.array([0, 1, 0, 1, 0, 1])
 _TEXTS = ["one word", "two words", "three", "four", "five words", "six"]
 
 
 def taken_at_their_word(effect: Effect) -> Iterator[Hostile]:
-    groups = (_methods, _not_estimators, _words, _paths, _forms, _called, _shadows)
-    for group in groups:
-        for name, model in group(effect).items():
-            yield Hostile(FAMILY, name, _dumped(model), "never")
-    for name, state in _states().items():
-        yield Hostile(FAMILY, name, pickled(Build(*state)), "never")
+    yield from files(FAMILY, _programs(), "never")
     for name, model in _stacks(effect).items():
         yield Hostile(FAMILY, name, _dumped(model), "at predict")
+
+
+@functools.cache
+def _programs() -> dict[str, bytes]:
+    programs = {name: pickled(Build(*state)) for name, state in _states().items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tiny data
+        for group in (_methods, _not_estimators, _words, _paths, _forms, _called, _shadows):
+            programs |= {name: _dumped(model) for name, model in group().items()}
+    return programs
 
 
 def _dumped(model: Any) -> bytes:
@@ -110,7 +117,7 @@ def _stacks(effect: Effect) -> dict[str, Any]:
     }
 
 
-def _methods(effect: Effect) -> dict[str, Any]:
+def _methods() -> dict[str, Any]:
     """Text that is the name of a method, of honest estimators."""
     chain = ClassifierChain(LogisticRegression()).fit(_ROWS, np.column_stack([_CLASSES] * 2))
     search = GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2, scoring="r2").fit(_ROWS, _CLASSES)
@@ -119,7 +126,7 @@ def _methods(effect: Effect) -> dict[str, Any]:
     scorer = make_scorer(np.mean)
     return {
         "a stack that calls a frame": _stack("eval", pd.DataFrame({"a": [1]})),
-        "a stack that calls a folder": _stack("rmdir", PosixPath(effect.folder)),
+        "a stack that calls a folder": _stack("rmdir", _FOLDER),
         "a stack's method": _stack("fit", LogisticRegression().fit(_ROWS, _CLASSES)),
         "a stack's method, a state": _stack("__setstate__", LogisticRegression()),
         "a stack's method, before it is fitted": StackingClassifier(
@@ -137,10 +144,10 @@ def _methods(effect: Effect) -> dict[str, Any]:
     }
 
 
-def _not_estimators(effect: Effect) -> dict[str, Any]:
+def _not_estimators() -> dict[str, Any]:
     """Something else where an estimator, or another part of scikit-learn, belongs."""
     frame = pd.DataFrame({"a": [1.0, 2.0]})
-    path = PosixPath(effect.path)
+    path = _FOLDER / "marker"
     bunch = Bunch(predict=np.log1p, transform=np.log1p, fit=np.log1p)
     ridge, kind = Ridge().fit(_ROWS, _CLASSES), LogisticRegression().fit(_ROWS, _CLASSES)
     columns = ColumnTransformer([("a", StandardScaler(), [0])]).fit(_ROWS)
@@ -184,7 +191,7 @@ def _not_estimators(effect: Effect) -> dict[str, Any]:
     }
 
 
-def _words(effect: Effect) -> dict[str, Any]:
+def _words() -> dict[str, Any]:
     """Text that no release of scikit-learn takes for a parameter."""
     return {
         "a solver": _with(Ridge().fit(_ROWS, _CLASSES), solver="system"),
@@ -193,8 +200,8 @@ def _words(effect: Effect) -> dict[str, Any]:
     }
 
 
-def _paths(effect: Effect) -> dict[str, Any]:
-    folder = effect.beside("cache")
+def _paths() -> dict[str, Any]:
+    folder = str(_FOLDER / "cache")
     agglomerated = FeatureAgglomeration(1).fit(_ROWS)
     reading = CountVectorizer(input="filename")
     return {
@@ -216,7 +223,7 @@ def _paths(effect: Effect) -> dict[str, Any]:
     }
 
 
-def _forms(effect: Effect) -> dict[str, Any]:
+def _forms() -> dict[str, Any]:
     """Text that is a form with places to fill."""
     columns = ColumnTransformer([("a", StandardScaler(), [0])]).fit(_ROWS)
     forms = ("{feature_name.__class__}", "{feature_name:>9999999}", "{0}", "{feature_name!a}", "{")
@@ -233,7 +240,7 @@ def _forms(effect: Effect) -> dict[str, Any]:
     }
 
 
-def _called(effect: Effect) -> dict[str, Any]:
+def _called() -> dict[str, Any]:
     """What is called where no honest pipeline has anything called."""
     target = np.zeros(6)
     encoder = OneHotEncoder().fit(_ROWS)
@@ -273,7 +280,7 @@ def _states() -> dict[str, tuple[New, dict[str, Any]]]:
     }
 
 
-def _shadows(effect: Effect) -> dict[str, Any]:
+def _shadows() -> dict[str, Any]:
     """An attribute in the place of what the class defines, or of what a notebook asks for."""
     names = {
         "predict": np.log1p,

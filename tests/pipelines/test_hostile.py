@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import resource
@@ -18,7 +19,8 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import StoreError
-from gitmodelstore.pipelines.load import Reader, load_file
+from gitmodelstore.pipelines.dry import walk
+from gitmodelstore.pipelines.load import Reader, load, load_file
 from gitmodelstore.plumbing.verdicts import Verdicts
 from tests.hostile.families import Hostile, families, has_fired
 from tests.zoo import DEPRECATED, specimens
@@ -76,6 +78,41 @@ def assert_refused(door: Door, hostile: Hostile, marker: Path) -> None:
 def test_the_door_refuses(family, tmp_path):
     for hostile, marker in corpus(tmp_path / "place", family):
         assert_refused(load_file, hostile, marker)
+
+
+def growth(use: Callable[[bytes], Any], data: bytes) -> int:
+    """Return by how many bytes a process grows that is handed a file, refused or not.
+
+    One that takes very much processor time is ended, and the answer is vast.
+    """
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with contextlib.suppress(StoreError):
+            use(data)
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        os.write(sender, str((after - before) << 10).encode())
+        os._exit(0)
+    os.close(sender)
+    with os.fdopen(receiver) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    return int(text) if text else 1 << 60
+
+
+@pytest.mark.parametrize("use", [lambda data: load(data, name="file"), walk], ids=["door", "dry"])
+@pytest.mark.parametrize("family", ["bombs", "costs"])
+def test_a_small_file_costs_little(family, use, tmp_path):
+    """Less than a megabyte: at most 256 MB, and no more time than opcodes take."""
+    grown = {
+        hostile.name: growth(use, hostile.data)
+        for hostile, _ in corpus(tmp_path / "place", family)
+        if len(hostile.data) <= 1_000_100
+    }
+
+    assert {name: size for name, size in grown.items() if size > 256 << 20} == {}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
