@@ -27,8 +27,8 @@ def _pager() -> str | None:
     from gitmodelstore.errors import GitFailed
     from gitmodelstore.plumbing import git
 
-    try:
-        pager = git.run("var", "GIT_PAGER", cwd=Path()).decode().strip()
+    try:  # of no repository: what the one around here names is not run
+        pager = git.run("var", "GIT_PAGER", cwd=Path(os.sep)).decode().strip()
     except GitFailed:
         return None
     return None if pager in ("", "cat") else pager
