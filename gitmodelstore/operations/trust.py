@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,9 +39,15 @@ def trusted_names(given: Iterable[str], folder: Path) -> frozenset[str]:
 
 
 def configured() -> tuple[str, ...]:
-    """Return what the user's configuration file lists, in its order."""
+    """Return what the user's configuration file lists, in its order.
+
+    Nothing, with a warning, where others could have written it.
+    """
     path = config_file()
     if path is None:
+        return ()
+    if why := _doubt(path):
+        warnings.warn(why, stacklevel=2)
         return ()
     try:
         settings = tomllib.loads(text_of(path) or "")
@@ -53,7 +60,8 @@ def configure(names: Iterable[str]) -> Path:
     """Write the user's configuration file anew, and return its path.
 
     Raises:
-        InvalidInput: one is no name, or the user has no home.
+        InvalidInput: one is no name, the user has no home, or others could have written the
+            file that is there.
     """
     listed = list(dict.fromkeys(names))
     for name in listed:
@@ -61,10 +69,18 @@ def configure(names: Iterable[str]) -> Path:
     path = config_file()
     if path is None:
         raise InvalidInput("there is no home folder to keep the configuration in")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if why := _doubt(path):
+        raise InvalidInput(why)
+    user.make_private(path.parent)
     lines = "".join(f'    "{name}",\n' for name in listed)
-    disk.put(path, (f"{_KEY} = [\n{lines}]\n".encode(),))
+    disk.put(path, (f"{_KEY} = [\n{lines}]\n".encode(),), mode=0o644)
     return path
+
+
+def _doubt(path: Path) -> str | None:
+    """Return why a configuration file is not believed; None where it is, or is not there."""
+    why = user.written_by_others(path) if path.exists() else None
+    return f"whom '{path}' trusts is not believed: {why}" if why else None
 
 
 def _of_project(folder: Path) -> tuple[str, ...]:

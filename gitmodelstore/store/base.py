@@ -205,7 +205,7 @@ class Base:
         if self._who_reads is None:
             from gitmodelstore.operations.reading import reader_of
 
-            self._who_reads = reader_of(self._trusted, cache=self._cache)
+            self._who_reads = reader_of(self._trusted, cache=self._cache, notify=self._notify)
         return self._who_reads
 
     def _hashing(self) -> Hashing:
