@@ -97,6 +97,23 @@ def others_of(status: os.stat_result, place: str) -> str | None:
     return None
 
 
+def is_a_strangers(file: Path, folder: Path) -> str | None:
+    """Return who else could have written a file that is found in or above a folder, or None.
+
+    A mounted project may belong to somebody else altogether: then it is theirs as the folder is.
+    """
+    if not hasattr(os, "geteuid"):
+        return None
+    status = file.stat()
+    if status.st_uid not in (os.geteuid(), 0, folder.stat().st_uid):
+        return f"'{file}' belongs to another user"
+    if status.st_mode & 0o002:
+        return (
+            f"others may write to '{file}': `chmod o-w {shlex.quote(str(file))}` takes it from them"
+        )
+    return None
+
+
 def may_write_as(status: os.stat_result, around: os.stat_result) -> bool:
     """Whether a file can only come from who may write to the folder around it, or from the user.
 
