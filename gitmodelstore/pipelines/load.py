@@ -238,7 +238,9 @@ def _unpickle(
     except (Warning, LoadError):
         raise  # a warning that the caller turned into an error stays what it is
     except Exception as error:  # classes of libraries take their state, and can raise anything
-        raise _explained(error, data, name) from error
+        # What a terminal would act on is in no traceback either.
+        cause = None if hidden_character(str(error)) else error
+        raise _explained(error, data, name) from cause
     reader.verdicts.note(key)
     return pipeline
 

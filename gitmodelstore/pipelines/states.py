@@ -9,6 +9,7 @@ memory is read (types and shapes of arrays).
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gitmodelstore.pipelines.guard import Guard
 
 _HARMLESS_DUNDERS = frozenset({"__doc__", "__name__"})  # of numpy.vectorize, and of nobody's making
+_RELEASE = re.compile(r"[0-9][0-9A-Za-z.+!_-]{0,63}")
 _STATES = (tuple, list, str, bytes, int, float, bool, type(None), np.ndarray)
 _Check = Callable[["Guard", Any, Any], bool]
 
@@ -76,6 +78,9 @@ def _refuse_dunders(guard: Guard, state: dict[Any, Any]) -> None:
     for key in state:
         if key[:2] == "__" and key not in _HARMLESS_DUNDERS:
             guard.refuse(f"it sets '{key}' of an object")
+    said = state.get("_sklearn_version", "0")  # scikit-learn warns with it
+    if type(said) is not str or not _RELEASE.fullmatch(said):
+        guard.refuse("it gives something else than a number as the release of scikit-learn")
 
 
 def _update(guard: Guard, held: Any, state: Any) -> None:
