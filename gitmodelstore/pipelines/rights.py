@@ -33,7 +33,7 @@ GENERAL = frozenset({"joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn"}
 _TABLE = Path(__file__).with_name("rights.json")
 _RULES = (
     *("rights.py", "guard.py", "opcodes.py", "stand_ins.py", "states.py", "links.py"),
-    *("arrays.py", "joblib_arrays.py", "fast_load.py"),
+    *("arrays.py", "joblib_arrays.py", "fast_load.py", "depth.py"),
 )
 
 # Parts of module paths in which nothing is a part of a pipeline.
