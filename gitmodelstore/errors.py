@@ -11,15 +11,34 @@ from collections.abc import Iterable
 _COPY_AGAIN = "copy the file again, or write it again with `joblib.dump`"
 
 
+def visible(text: str) -> str:
+    r"""Return text with what a terminal would act on, or not show, spelled out; lines stay lines.
+
+    Messages quote files, names and other programs, whose words are anybody's.
+
+    >>> visible("churn\x1b[2J\n\u202e")
+    'churn\\x1b[2J\n\\u202e'
+    """
+    if text.isprintable():
+        return text
+    lines = text.split("\n")  # most of which are as they should be, and there may be many
+    return "\n".join(line if line.isprintable() else _spelled(line) for line in lines)
+
+
+def _spelled(line: str) -> str:
+    return "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in line)
+
+
 class StoreError(Exception):
-    """Something the caller can act on.
+    """Something the caller can act on. Neither message nor hint holds control characters.
 
     Attributes:
         hint: what to type or do next; None when the message says it all.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(visible(message))
+        hint = visible(hint) if hint else hint
         self.hint = hint
         if hint:
             self.add_note(f"hint: {hint}")  # seen in notebooks too

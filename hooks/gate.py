@@ -12,7 +12,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - the interpreter is the user's ch
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from gitmodelstore.errors import StoreError
+from gitmodelstore.errors import StoreError, visible
 from gitmodelstore.operations.gate import (
     Update,
     received_faults,
@@ -80,6 +80,6 @@ def _judge(objects: CatFile, ask: Callable[[], list]) -> int:
 
 
 def _say(line: str, hint: str | None) -> None:
-    print(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+    print(visible(line), file=sys.stderr)
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        print(f"hint: {visible(hint)}", file=sys.stderr)

@@ -20,7 +20,10 @@ _REF_AND_FILE = re.compile(r"(?P<ref>.+):(?P<file>[A-Za-z0-9_.][A-Za-z0-9_.-]*)"
 @click.argument("what", metavar="REF:FILE")
 @click.pass_obj
 def cat(session: Session, what: str) -> None:
-    """Print the file FILE of the version REF, verified, as it is."""
+    """Print the file FILE of the version REF, verified, as it is.
+
+    On a terminal what that would act on is spelled out.
+    """
     found = _REF_AND_FILE.fullmatch(what)
     if found is None:
         raise click.UsageError(f"'{what}' names no file of a version: write REF:FILE")
@@ -35,6 +38,9 @@ def cat(session: Session, what: str) -> None:
             f"'{found['file']}' is binary, which a terminal cannot show",
             hint=f"write it into a file: gms cat {what} > {found['file']}",
         )
+    if sys.stdout.isatty():
+        sys.stdout.write(data.decode("utf-8", "replace"))
+        return
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
 

@@ -21,6 +21,7 @@ from typing import Any
 import click
 
 from gitmodelstore.cli.commands import BY_NAME, CALLED_BY_GIT, COMMANDS, suggestion
+from gitmodelstore.cli.paint import on_screen
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import as_error, with_global_options
 from gitmodelstore.errors import CannotWork, FormatError, GateNotPassed, InvalidQuery, StoreError
@@ -87,6 +88,11 @@ def run() -> None:
 
 def main(args: Sequence[str]) -> int:
     """Run one command line, without the program's name, and return its exit code."""
+    with on_screen():
+        return _run(args)
+
+
+def _run(args: Sequence[str]) -> int:
     session = Session()
     try:
         return _invoke(args, session)

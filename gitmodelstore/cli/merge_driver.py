@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from gitmodelstore.errors import StoreError
+from gitmodelstore.plumbing.git import command
 from gitmodelstore.values.layout import SETTINGS
 from gitmodelstore.values.merge import merge
 from gitmodelstore.values.policy import Policy
@@ -31,7 +32,8 @@ def merge_driver(base: Path, ours: Path, theirs: Path) -> None:
         merged = merge(_read(base), _read(ours), _read(theirs), _exclusive())
     except StoreError:
         labels = ("-L", "ours", "-L", "base", "-L", "theirs")
-        subprocess.run(["git", "merge-file", *labels, ours, base, theirs], check=False)
+        files = (str(ours), str(base), str(theirs))
+        subprocess.run(command("merge-file", *labels, *files), check=False)
         raise
     ours.write_bytes(merged.render())
 

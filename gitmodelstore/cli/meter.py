@@ -55,6 +55,7 @@ class Meter:
         self.end()
 
     def _show(self, done_bytes: int, total_bytes: int, now: float, ending: str) -> None:
+        from gitmodelstore.cli.paint import RETURN
         from gitmodelstore.cli.render import cut, size, visible  # most commands show nothing
 
         name = cut(visible(self._what or ""), _MOST_NAME)
@@ -63,5 +64,5 @@ class Meter:
         line = f"Reading {name}: {share:3}% ({size(done_bytes)}/{size(total_bytes)}), {speed}/s"
         line += ending
         padding = " " * (self._width - len(line))  # over what is left of a longer line
-        print(f"\r{line}{padding}", end="", file=sys.stderr, flush=True)
+        print(f"{RETURN}{line}{padding}", end="", file=sys.stderr, flush=True)
         self._width, self._shown = len(line), now

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 
+from gitmodelstore.cli.paint import shown
+
 
 def show(lines: Iterable[str]) -> None:
     """Print lines, each as it comes, so that the first are seen while the rest is read."""
@@ -27,8 +29,8 @@ def _pager() -> str | None:
     from gitmodelstore.errors import GitFailed
     from gitmodelstore.plumbing import git
 
-    try:
-        pager = git.run("var", "GIT_PAGER", cwd=Path()).decode().strip()
+    try:  # of no repository: what the one around here names is not run
+        pager = git.run("var", "GIT_PAGER", cwd=Path(os.sep)).decode().strip()
     except GitFailed:
         return None
     return None if pager in ("", "cat") else pager
@@ -47,7 +49,7 @@ def _through(pager: str, lines: Iterable[str]) -> None:
     try:
         with suppress(BrokenPipeError):  # the reader has seen enough
             for line in lines:
-                process.stdin.write(line + "\n")
+                process.stdin.write(shown(line) + "\n")
     finally:
         with suppress(BrokenPipeError):
             process.stdin.close()

@@ -1,12 +1,25 @@
-"""Colour, as git decides on it."""
+"""What reaches the screen: our colours, as git decides on them, and nobody else's.
+
+Everything that a command prints goes through `Screen`, which spells out whatever a terminal
+would act on. Our own sequences pass it by a mark that no file can know.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from gitmodelstore.errors import visible
+
 _NEVER = ("false", "never", "no", "off", "0")
+_MARK = f"\x1b{secrets.token_hex(8)}"
+RETURN = f"{_MARK}r"  # to the beginning of the line, for what is written over
+_OURS = re.compile(rf"{_MARK}(?:(r)|\[([0-9;]*)m)")
 _STATUS = {"production": "32", "staging": "33", "withdrawn": "31", "archived": "2"}
 
 
@@ -45,7 +58,53 @@ class Paint:
         return self._with(code, shown) if code else shown
 
     def _with(self, code: str, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[m" if self.on and text.strip() else text
+        return f"{_MARK}[{code}m{text}{_MARK}[m" if self.on and text.strip() else text
+
+
+def shown(text: str) -> str:
+    """Return text as it may go to a screen: ours as sequences, all others spelled out."""
+    if text.isprintable() or text == "\n":
+        return text
+    parts = _OURS.split(text)
+    for at in range(0, len(parts), 3):
+        parts[at] = visible(parts[at])
+        if at:
+            code = parts[at - 1]
+            parts[at - 2 : at] = ["\r" if code is None else f"\x1b[{code}m", ""]
+    return "".join(parts)
+
+
+class Screen:
+    """A stream of text to which only `shown` text is written.
+
+    Args:
+        stream: where it goes.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(shown(text))
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def on_screen() -> Iterator[None]:
+    """Let what is printed meanwhile go through a `Screen`."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (Screen(stream) if stream else stream for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
 
 
 def wants_color(stream: Any, setting: Callable[[str], str | None] | None) -> bool:

@@ -100,7 +100,11 @@ class Session:
         """Print the JSON document that a command answers with."""
         import json
 
-        print(json.dumps(value, indent=2, ensure_ascii=False))
+        def escaped(line: str) -> str:
+            return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+
+        lines = json.dumps(value, indent=2, ensure_ascii=False).split("\n")
+        print("\n".join(line if line.isprintable() else escaped(line) for line in lines))
 
     def note(self, text: str) -> None:
         """Say something besides the result, unless -q was given."""

@@ -20,7 +20,7 @@ def trust(session: Session, action: str, names: tuple[str, ...]) -> None:
     class is named exactly ("mypackage.features.LogScaler"). They are kept in your own
     configuration file. What a store says of trust is never asked.
     """
-    from gitmodelstore.operations.trust import config_file, configure, configured
+    from gitmodelstore.operations.trust import check_added, config_file, configure, configured
 
     before = configured()
     if action == "list":
@@ -30,7 +30,10 @@ def trust(session: Session, action: str, names: tuple[str, ...]) -> None:
     else:
         if not names:
             raise click.UsageError(f"name what to {action}")
+        words = [check_added(name) for name in names] if action == "add" else []
         after = _added(before, names) if action == "add" else _removed(before, names)
+        for word in filter(None, words):
+            session.note(word)
         session.note(f"kept in '{configure(after)}'")
     if session.json:
         file = config_file()

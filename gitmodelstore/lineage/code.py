@@ -189,7 +189,7 @@ class _Question:
 
     def __init__(self, top: Path, args: tuple[str, ...]) -> None:
         self._args = args
-        self._process = git.start(args, top)
+        self._process = git.start(args, top, training=True)
 
     @classmethod
     def later(cls, top: Path, args: tuple[str, ...]) -> Callable[[], bytes]:

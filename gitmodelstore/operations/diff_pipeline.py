@@ -28,14 +28,21 @@ def side_of(what: Any, question: Question) -> tuple[Side, Any]:
             not be registered.
         FeatureMismatch: it does not take the columns of the test rows.
     """
+    from gitmodelstore.pipelines.load import asking, describing
+
+    file = _read(what, question)
+    pipeline = file.pipeline if file else what
+    with asking(what.name) if file else describing(pipeline):
+        return _side(what, file, pipeline, question), pipeline
+
+
+def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Question) -> Side:
     from gitmodelstore.lineage.environment import capture
     from gitmodelstore.pipelines.describe import describe
     from gitmodelstore.pipelines.dump import dump
     from gitmodelstore.pipelines.features import feature_names
     from gitmodelstore.pipelines.fitted import check_fitted
 
-    file = _read(what, question)
-    pipeline = file.pipeline if file else what
     check_fitted(pipeline)
     inputs = _inputs(pipeline, question.X_test)
     sink = _Hashed()
@@ -43,7 +50,7 @@ def side_of(what: Any, question: Question) -> tuple[Side, Any]:
     names = feature_names(pipeline)
     is_named = names is not None or hasattr(inputs, "columns")
     y_name = getattr(question.y_test, "name", None)
-    side = Side(
+    return Side(
         name=what.name if file else "the pipeline",
         version=None,
         pipeline=describe(pipeline),
@@ -56,7 +63,6 @@ def side_of(what: Any, question: Question) -> tuple[Side, Any]:
         environment=capture(needed, with_pandas=is_named).environment,
         files={PIPELINE: _facts(file.data) if file else (sink.size_bytes, sink.hexdigest())},
     )
-    return side, pipeline
 
 
 class _Hashed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -144,7 +144,8 @@ def prepare(
     _refuse_unwritable(MapOf(Free()), what.custom, "custom")
     source = _read_file(what)
     if what.run:
-        what = with_test_rows(what, source.pipeline if source else what.pipeline)
+        with _of_file(source, what):
+            what = with_test_rows(what, source.pipeline if source else what.pipeline)
     with ExitStack() as stack:
         # git looks at the training repository while Python scores and pickles.
         look = stack.enter_context(Look(what.code, what.entry_point)) if what.code else None
@@ -212,22 +213,38 @@ def _asked(source: _Source | None, what: Submission, writer: Writer, snapshot: S
     from gitmodelstore.pipelines.describe import describe
     from gitmodelstore.pipelines.features import check_features
     from gitmodelstore.pipelines.fitted import check_fitted
+    from gitmodelstore.pipelines.load import describing
     from gitmodelstore.pipelines.scores import check_metrics
 
     given = check_metrics(what.metrics)
     pipeline = source.pipeline if source else what.pipeline
-    check_fitted(pipeline)
-    if what.X_test is not None:
-        check_features(pipeline, what.X_test)
+    with _of_file(source, what) if source else describing(pipeline):
+        check_fitted(pipeline)
+        if what.X_test is not None:
+            check_features(pipeline, what.X_test)
+        features = _features(pipeline, what.X_test)
+        facts = describe(pipeline)
     baseline = baseline_of(snapshot, what, writer.notify)
+    with _of_file(source, what, "cannot answer to the test data"):
+        sample = _sample(pipeline, what, writer)  # before estimators with copy=False predict
+        scores = _scores(pipeline, what)
     return _Seen(
-        features=_features(pipeline, what.X_test),
-        sample=_sample(pipeline, what, writer),  # before estimators with copy=False predict
-        metrics={**_scores(pipeline, what), **given},
-        facts=describe(pipeline),
+        features=features,
+        sample=sample,
+        metrics={**scores, **given},
+        facts=facts,
         is_named=_is_named(pipeline, what.X_test),
         baseline=baseline,
     )
+
+
+def _of_file(source: _Source | None, what: Submission, *fault: str) -> AbstractContextManager[None]:
+    """Return what says in our words what the objects of a file raise; others speak themselves."""
+    if source is None:
+        return nullcontext()
+    from gitmodelstore.pipelines.load import asking
+
+    return asking(Path(what.pipeline).name, *fault)
 
 
 def _told(source: _Source, what: Submission) -> _Seen:

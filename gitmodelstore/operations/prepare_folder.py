@@ -267,19 +267,22 @@ def _asked(
     from gitmodelstore.pipelines.describe import describe
     from gitmodelstore.pipelines.features import feature_names
     from gitmodelstore.pipelines.fitted import check_fitted
-    from gitmodelstore.pipelines.load import load
+    from gitmodelstore.pipelines.load import asking, load
     from gitmodelstore.pipelines.replay import replay
 
-    pipeline = load(data, name=str(what.folder / PIPELINE), reader=what.reader)
-    check_fitted(pipeline)
-    names = feature_names(pipeline)
+    name = str(what.folder / PIPELINE)
+    pipeline = load(data, name=name, reader=what.reader)
+    with asking(name):
+        check_fitted(pipeline)
+        names = feature_names(pipeline)
+        facts = describe(pipeline)
     features = claimed
     if names is not None and [feature.name for feature in claimed or ()] != list(names):
         features = features_named(names)
     answers = SAMPLE in read
     if answers:
         answers = replay(pipeline, _sample(read[SAMPLE])).outcome != DIFFERENT
-    return describe(pipeline), features, answers
+    return facts, features, answers
 
 
 def _sample(data: bytes) -> Sample:

@@ -5,16 +5,31 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 from gitmodelstore.errors import InvalidInput
+from gitmodelstore.operations.trusted_place import names_at
 from gitmodelstore.pipelines.rights import GENERAL
 from gitmodelstore.plumbing import disk, project, user
 from gitmodelstore.plumbing.access import text_of
-from gitmodelstore.values.layout import REGISTRY
+from gitmodelstore.values.layout import MANIFEST, PIPELINE, REGISTRY
 
 _KEY = "trusted"
+# Of what no index need be asked: tools that run, compile, load or fetch what they are told to.
+_TOOLS = frozenset(
+    (
+        *("IPython", "cffi", "click", "cloudpickle", "cython", "dask", "dill", "distributed"),
+        *("django", "execnet", "fabric", "flask", "git", "gitmodelstore", "hypothesis"),
+        *("invoke", "ipykernel", "jax", "jedi", "jinja2", "jupyter_client", "keras", "llvmlite"),
+        *("loky", "mlflow", "mypy", "notebook", "numba", "numexpr", "onnx", "paramiko"),
+        *("pexpect", "pip", "pkg_resources", "pluggy", "polars", "prefect", "psutil", "ptyprocess"),
+        *("pyximport", "pygit2", "pytest", "ray", "requests", "ruff", "setuptools", "sh", "skops"),
+        *("sqlalchemy", "sympy", "tensorflow", "torch", "transformers", "urllib3", "uv"),
+        *("virtualenv", "wheel", "yaml", "_cffi_backend", "_distutils_hack", "_pytest"),
+    )
+)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
@@ -38,9 +53,15 @@ def trusted_names(given: Iterable[str], folder: Path) -> frozenset[str]:
 
 
 def configured() -> tuple[str, ...]:
-    """Return what the user's configuration file lists, in its order."""
+    """Return what the user's configuration file lists, in its order.
+
+    Nothing, with a warning, where others could have written it.
+    """
     path = config_file()
     if path is None:
+        return ()
+    if why := _doubt(path):
+        warnings.warn(why, stacklevel=2)
         return ()
     try:
         settings = tomllib.loads(text_of(path) or "")
@@ -53,7 +74,8 @@ def configure(names: Iterable[str]) -> Path:
     """Write the user's configuration file anew, and return its path.
 
     Raises:
-        InvalidInput: one is no name, or the user has no home.
+        InvalidInput: one is no name, the user has no home, or others could have written the
+            file that is there.
     """
     listed = list(dict.fromkeys(names))
     for name in listed:
@@ -61,18 +83,53 @@ def configure(names: Iterable[str]) -> Path:
     path = config_file()
     if path is None:
         raise InvalidInput("there is no home folder to keep the configuration in")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if why := _doubt(path):
+        raise InvalidInput(why)
+    user.make_private(path.parent)
     lines = "".join(f'    "{name}",\n' for name in listed)
-    disk.put(path, (f"{_KEY} = [\n{lines}]\n".encode(),))
+    disk.put(path, (f"{_KEY} = [\n{lines}]\n".encode(),), mode=0o644)
     return path
 
 
+def _doubt(path: Path) -> str | None:
+    """Return why a configuration file is not believed; None where it is, or is not there."""
+    why = user.written_by_others(path) if path.exists() else None
+    return f"whom '{path}' trusts is not believed: {why}" if why else None
+
+
 def _of_project(folder: Path) -> tuple[str, ...]:
-    """Return what the nearest pyproject.toml lists that a store could not have brought."""
+    """Return what the nearest pyproject.toml lists that a store could not have brought.
+
+    Nor may it belong to somebody who is neither the user nor the owner of `folder`, as one in a
+    folder above that all may write to.
+    """
     for settings, place in project.settings(folder):
-        if not any((above / REGISTRY).exists() for above in (place, *place.parents)):
-            return _listed(settings.get(_KEY, []), str(place / project.FILE))
+        file = place / project.FILE
+        if any((above / REGISTRY).exists() for above in (place, *place.parents)):
+            continue
+        if _KEY not in settings:
+            return ()
+        if _is_of_a_store(file):
+            continue
+        if why := user.is_a_strangers(file, folder):
+            warnings.warn(f"whom '{file}' trusts is not believed: {why}", stacklevel=2)
+            return ()
+        return _listed(settings[_KEY], str(file))
     return ()
+
+
+def _is_of_a_store(file: Path) -> bool:
+    """Whether a file lies in a store, or among the files of a version, or is a link to such."""
+    from gitmodelstore.plumbing.checkout import brings  # only who lists something pays for it
+
+    for place in dict.fromkeys((file.parent, file.parent.resolve(), file.resolve().parent)):
+        if (place / MANIFEST).exists() and (place / PIPELINE).exists():
+            return True
+        if any((above / REGISTRY).exists() for above in (place, *place.parents)):
+            return True
+        if brings(place, REGISTRY):
+            return True
+    return False
 
 
 def config_file() -> Path | None:
@@ -92,12 +149,67 @@ def check_name(name: object) -> None:
             f"{name!a} is no package and no class",
             hint="name a package ('mypackage') or a class ('mypackage.features.LogScaler')",
         )
-    package = name.partition(".")[0]
+    package, _, inside = name.partition(".")
     if package in GENERAL or package in sys.stdlib_module_names:
         raise InvalidInput(
             f"'{package}' is nobody's own: all of it would be at the service of every file",
             hint="what honest pipelines need of it is allowed already",
         )
+    if package in _TOOLS and not _is_like_a_class(inside):
+        raise _not_as_a_whole(name)
+
+
+def check_added(name: str) -> str | None:
+    """Refuse what `check_name` refuses, and whole packages that hold no parts of pipelines.
+
+    A package that was installed from an index, and itself needs neither scikit-learn nor numpy
+    and its kin, is such: a tool, whose every class would be at the service of every file.
+
+    Returns:
+        What there is to say of a name that is taken; None for a class that is there.
+
+    Raises:
+        InvalidInput: it is one of them.
+    """
+    check_name(name)
+    place = names_at(name)
+    if not place.inside and not _holds_parts(place.module):
+        raise _not_as_a_whole(name)
+    return place.word(name)
+
+
+def _not_as_a_whole(name: str) -> InvalidInput:
+    return InvalidInput(
+        f"'{name}' is not taken as a whole: each of its classes would be at the service of every "
+        "file",
+        hint="name the very class that your pipelines hold, as `gms inspect` lists it: "
+        f"{name}.….Class",
+    )
+
+
+def _is_like_a_class(inside: str) -> bool:
+    """Whether the last part of a name is written as those of classes are."""
+    return inside.rpartition(".")[2].lstrip("_")[:1].isupper()
+
+
+def _holds_parts(module: str) -> bool:
+    """Whether a package may be trusted as a whole: one's own, or made for pipelines."""
+    from importlib.metadata import distribution, packages_distributions
+
+    names = packages_distributions().get(module.partition(".")[0], ())
+    found = [distribution(name) for name in dict.fromkeys(names)]
+    return not found or any(
+        held.read_text("direct_url.json") or any(map(_is_needed_by_parts, held.requires or ()))
+        for held in found
+    )
+
+
+def _is_needed_by_parts(requirement: str) -> bool:
+    named = re.match(r"[A-Za-z0-9._-]+", requirement)
+    name = re.sub(r"[-_.]+", "-", named[0]).lower() if named else ""
+    if name == "scikit-learn":
+        return True  # if only as an extra: so have lightgbm and xgboost it
+    return name in GENERAL and "extra ==" not in requirement
 
 
 def _listed(held: object, place: str) -> tuple[str, ...]:

@@ -12,14 +12,21 @@ import io
 import os
 import re
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.errors import BrokenPipelineFile, LoadError, NotAPipeline, RefusedPickle
+from gitmodelstore.errors import (
+    BrokenPipelineFile,
+    LoadError,
+    NotAPipeline,
+    RefusedPickle,
+    StoreError,
+)
 from gitmodelstore.pipelines import rights
 from gitmodelstore.pipelines.compression import (
     ALWAYS_BYTES,
@@ -38,6 +45,8 @@ if TYPE_CHECKING:
 __all__ = [
     "PipelineFile",
     "Reader",
+    "asking",
+    "describing",
     "is_compressed",
     "load",
     "load_file",
@@ -46,6 +55,7 @@ __all__ = [
 ]
 
 _HIGHEST_PROTOCOL = 5
+_MOST_SAID = 200  # characters of what an object of a file raised
 _MOST_BYTES = 1 << 36  # of what is decompressed, which is bound by its ratio before
 
 _REQUIREMENTS = "install the versions that its requirements.txt names"
@@ -112,7 +122,8 @@ def load(
     compressor = compressor_of(bytes(data[:64]))
     plain = _decompressed(data, compressor, name) if compressor else data
     pipeline = _unpickle(data, plain, name, reader or Reader(), sha256)
-    _refuse_other_objects(pipeline, name)
+    with asking(name):
+        _refuse_other_objects(pipeline, name)
     return pipeline
 
 
@@ -138,6 +149,52 @@ def load_unsafe(data: bytes | bytearray | memoryview, *, name: str) -> Any:
         raise _explained(error, data, name) from error
     _refuse_other_objects(pipeline, name)
     return pipeline
+
+
+@contextmanager
+def asking(name: str, fault: str = "does not hold a whole pipeline") -> Iterator[None]:
+    """Say what the objects of a file raise, when they are looked at or asked, in our words.
+
+    A file may lack attributes that every estimator of its class has, or hold others in their
+    place; whoever loads it finds out only then.
+
+    Args:
+        name: of the file, as in `load`.
+        fault: what is wrong with it then.
+
+    Raises:
+        LoadError: for anything but an error or a warning of ours.
+    """
+    try:
+        yield
+    except (StoreError, Warning):
+        raise
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        cause = None if hidden_character(str(error)) else error
+        raise LoadError(
+            f"'{name}' {fault}: {said[:_MOST_SAID]}",
+            hint=f"{_REQUIREMENTS}; if they are installed, the file is damaged",
+        ) from cause
+
+
+@contextmanager
+def describing(pipeline: Any) -> Iterator[None]:
+    """Say in our words what a pipeline in memory raises when it is described.
+
+    Raises:
+        NotAPipeline: for anything but an error or a warning of ours.
+    """
+    try:
+        yield
+    except (StoreError, Warning):
+        raise
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        raise NotAPipeline(
+            f"this {type(pipeline).__name__} cannot be described: {said[:_MOST_SAID]}",
+            hint="give the object that `fit` was called on, whole",
+        ) from error
 
 
 def version_warning() -> Any:
@@ -238,13 +295,16 @@ def _unpickle(
     except (Warning, LoadError):
         raise  # a warning that the caller turned into an error stays what it is
     except Exception as error:  # classes of libraries take their state, and can raise anything
-        raise _explained(error, data, name) from error
+        # What a terminal would act on is in no traceback either.
+        cause = None if hidden_character(str(error)) else error
+        raise _explained(error, data, name) from cause
     reader.verdicts.note(key)
     return pipeline
 
 
 def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_bytes: int) -> Any:
     """Return what the guarded walk makes of it: nothing before it is known to be harmless."""
+    from gitmodelstore.pipelines.depth import MOST_LEVELS, is_too_deep
     from gitmodelstore.pipelines.guard import Guard
 
     source = Source(data)
@@ -253,6 +313,11 @@ def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_by
     if source.left_bytes():
         raise RefusedPickle(
             f"'{name}' is refused: {source.left_bytes()} bytes follow its end", hint=_COPY_AGAIN
+        )
+    if is_too_deep(pipeline):
+        raise RefusedPickle(
+            f"'{name}' is refused: its parts are nested more than {MOST_LEVELS} deep",
+            hint="no honest pipeline needs that",
         )
     return pipeline
 

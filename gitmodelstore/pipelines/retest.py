@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from gitmodelstore.errors import InvalidInput
+from gitmodelstore.errors import InvalidInput, StoreError
 from gitmodelstore.pipelines.features import check_features, feature_count, feature_names
 from gitmodelstore.pipelines.replay import in_words, quiet
 from gitmodelstore.pipelines.scores import standard_metrics
@@ -68,8 +69,9 @@ def retest(
             hint=did_you_mean(target, [str(name) for name in table.columns])
             or "name the column that holds the true answers with --target",
         )
-    X = inputs_of(pipeline, as_recorded(table, features or ()), target)
-    check_features(pipeline, X, name="the test data")
+    with _in_our_words():
+        X = inputs_of(pipeline, as_recorded(table, features or ()), target)
+        check_features(pipeline, X, name="the test data")
     found = _metrics(pipeline, X, table[target], f"column '{target}'")
     if not found:
         raise InvalidInput("there are no standard metrics of this kind of pipeline")
@@ -93,16 +95,22 @@ def scored(pipeline: Any, X: Any, y: Any) -> dict[str, float]:
         FeatureMismatch: a column that it takes is not there.
         InvalidInput: the answers cannot be compared, or the pipeline fails on these rows.
     """
-    rows = inputs_of(pipeline, X, None)
-    check_features(pipeline, rows)
+    with _in_our_words():
+        rows = inputs_of(pipeline, X, None)
+        check_features(pipeline, rows)
     return _metrics(pipeline, rows.copy() if hasattr(rows, "copy") else rows, y, "y_test")
 
 
 def _metrics(pipeline: Any, X: Any, y: Any, name: str) -> dict[str, float]:
+    with _in_our_words(), quiet():
+        return standard_metrics(pipeline, X, y, name=name)
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
     try:
-        with quiet():
-            return standard_metrics(pipeline, X, y, name=name)
-    except InvalidInput:
+        yield
+    except StoreError:
         raise
     except Exception as error:  # anything that a pipeline of anybody's making raises
         raise InvalidInput(

@@ -34,7 +34,8 @@ GENERAL = frozenset({"joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn"}
 _TABLE = Path(__file__).with_name("rights.json")
 _RULES = (
     *("rights.py", "guard.py", "opcodes.py", "stand_ins.py", "states.py", "links.py"),
-    *("arrays.py", "joblib_arrays.py", "fast_load.py", "places.py", "relations.py", "whole.py"),
+    *("arrays.py", "depth.py", "joblib_arrays.py", "fast_load.py", "places.py", "relations.py"),
+    "whole.py",
 )
 
 # Parts of module paths in which nothing is a part of a pipeline.

@@ -49,8 +49,6 @@ def give(guard: Guard, held: Any, state: Any) -> None:
     for part in state if type(state) is tuple and len(state) == 2 else (state,):
         if isinstance(part, dict):
             _refuse_dunders(guard, part)
-            if not is_version(part.get("_sklearn_version", "")):
-                guard.refuse(f"it gives a {cls.__name__} a version that is none", _label(cls))
     if check is not None and not check(guard, held, state):
         guard.refuse(f"it gives a {cls.__name__} a state that is none", _label(cls))
     if setstate is not None:
@@ -90,6 +88,8 @@ def _refuse_dunders(guard: Guard, state: dict[Any, Any]) -> None:
             guard.refuse("it gives attributes whose names are not text")
         if key[:2] == "__" and key not in _HARMLESS_DUNDERS:
             guard.refuse(f"it sets '{key}' of an object")
+    if not is_version(state.get("_sklearn_version", "")):
+        guard.refuse("it gives something else than a number as the release of scikit-learn")
 
 
 def _update(guard: Guard, held: Any, state: Any) -> None:

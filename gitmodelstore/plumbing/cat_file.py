@@ -78,8 +78,9 @@ class CatFile:
         return {name: value if told else "true" for name, told, value in pairs}
 
     def _list_settings(self) -> Git:
-        command = git.command("-C", os.fspath(self.folder), "config", "--list", "-z")
-        return Git(*command[1:], environment=git.environment(inherit=self._inherit))
+        where = ("-C", os.fspath(self.folder))
+        environment = git.environment(inherit=self._inherit)
+        return Git(*where, "config", "--list", "-z", environment=environment)
 
     def commit(self, oid: str) -> Commit:
         """Return a commit: see `checks.objects.Objects`."""
@@ -255,8 +256,17 @@ class CatFile:
     def _converse(self) -> Conversation:
         if self._git is None:
             command = git.command("-C", os.fspath(self.folder), "cat-file", "--batch-command")
-            self._git = Conversation(command, git.environment(inherit=self._inherit))
+            self._git = Conversation(command, self._environment())
         return self._git
+
+    def _environment(self) -> dict[str, str]:
+        """Return the environment of git, which may fetch what a partial clone lacks."""
+        if self._inherit:  # git itself runs there, by the same settings
+            return git.environment(inherit=True)
+        try:
+            return git.environment(git.closed(self.folder))
+        except GitFailed:  # a damaged configuration
+            return git.environment(git.NO_FETCH)
 
     def _broken(self, oid: str, path: str) -> IntegrityError:
         """Return the error for an object at which git gave up, and start anew next time."""

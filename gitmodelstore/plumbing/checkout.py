@@ -16,6 +16,8 @@ import pygit2
 
 from gitmodelstore.errors import GitFailed
 
+_MOST_COMMITS, _MOST_IN_ALL = 100, 2000  # looked at behind a ref, and of a repository
+
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
@@ -37,6 +39,67 @@ def find(folder: Path) -> Checkout | None:
         if (mark / "HEAD").exists():
             return Checkout(candidate, mark, common_dir(mark))
     return None
+
+
+def brings(folder: Path, name: str) -> bool:
+    """Whether a folder is in a repository that has, or had, a file of that name at its top.
+
+    The repository's branches are asked, as far as their last hundred commits tell, and the tags
+    of versions: what is in the work tree, and what the configuration says, is anybody's.
+
+    Args:
+        folder: in a work tree, the top of one, or the git directory itself.
+        name: of the file.
+    """
+    for above in (folder, *folder.parents):
+        git_dir = _git_dir(above)
+        if git_dir is not None and _has_had(common_dir(git_dir), name):
+            return True
+    return False
+
+
+def _git_dir(folder: Path) -> Path | None:
+    """Return the git directory of a work tree, or the folder itself where it is one."""
+    mark = folder / ".git"
+    try:
+        if mark.is_file():
+            return (folder / mark.read_text().strip().removeprefix("gitdir: ")).resolve()
+    except (OSError, ValueError):
+        return None
+    return next((place for place in (mark, folder) if (place / "HEAD").is_file()), None)
+
+
+def _has_had(git_dir: Path, name: str) -> bool:
+    try:
+        repository = pygit2.Repository(str(git_dir))
+        refs = [ref for ref in repository.listall_references() if _may_say(ref)]
+    except (pygit2.GitError, OSError, ValueError):
+        return False
+    seen: set[pygit2.Oid] = set()
+    return any(
+        len(seen) < _MOST_IN_ALL and _on_the_way(repository, ref, name, seen)
+        for ref in ("HEAD", *refs)
+    )
+
+
+def _may_say(ref: str) -> bool:
+    return ref.startswith(("refs/heads/", "refs/remotes/")) or "@v" in ref
+
+
+def _on_the_way(repository: pygit2.Repository, ref: str, name: str, seen: set[pygit2.Oid]) -> bool:
+    """Whether the commit of a ref, or one of a hundred before it, has the file."""
+    try:
+        commit = repository.references[ref].peel(pygit2.Commit)
+        for _ in range(_MOST_COMMITS):
+            if commit.id in seen:
+                return False
+            seen.add(commit.id)
+            if name in commit.tree:
+                return True
+            commit = commit.parents[0]
+    except (pygit2.GitError, OSError, KeyError, ValueError, IndexError):
+        pass  # there is no such commit, or none before it
+    return False
 
 
 def common_dir(git_dir: Path) -> Path:

@@ -101,7 +101,8 @@ class Clone:
         remote = "origin" if "origin" in remotes else remotes[0]
         there = f"+refs/heads/{self.branch}:refs/remotes/{remote}/{self.branch}"
         tags = "refs/tags/*:refs/tags/*"
-        _ask(self.path, "fetch", "--quiet", "--no-tags", "--", remote, there, tags)
+        program = "--upload-pack=git-upload-pack"  # whatever the clone's settings say
+        _ask(self.path, "fetch", "--quiet", "--no-tags", program, "--", remote, there, tags)
 
     def held(self, lock: Lock) -> dict[str, Held]:
         """Return what the clone says of each locked model.
@@ -195,7 +196,7 @@ def _objects(path: Path, names: Iterable[str]) -> dict[str, Object]:
     process = subprocess.Popen(
         git.command(*_TRUSTED, "cat-file", "--batch"),
         cwd=path,
-        env=git.environment({"GIT_NO_LAZY_FETCH": "1"}),  # "as last fetched": no network
+        env=git.environment(git.NO_FETCH),  # "as last fetched": no network
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,14 +1,16 @@
 """The system's git, started with an environment of which every variable is known.
 
-Owns how git is called; what it is called for is the caller's business.
+Owns how git is called, and that it starts no program which a repository's own configuration
+names; what it is called for is the caller's business.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from gitmodelstore.errors import GitFailed
+from gitmodelstore.plumbing.quick_git import HARMLESS
 
 TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
@@ -39,24 +41,35 @@ _LOCAL = (
 
 _CONFIGURED = ("GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS")  # of those
 
-# Reading somebody's repository must not run what its configuration names, nor write its index.
-_HARMLESS = (
-    "-c",
-    "core.fsmonitor=false",
-    "-c",
-    "core.hooksPath=/dev/null",
-    "-c",
-    "protocol.ext.allow=never",
-    "-c",
-    "submodule.recurse=false",
-    "-c",
-    "diff.autoRefreshIndex=false",
+# What is said in place of a setting that names a program where only the repository's own
+# configuration says it. Source: git help config, every variable that is run; those that only
+# commands look at which nothing here starts are in the list of docs/security.md alone.
+_PROGRAMS = {
+    "filter.*.clean": "",
+    "filter.*.smudge": "",
+    "filter.*.process": "",
+    "filter.*.required": "false",
+    "hook.*.command": "true",
+    "core.sshcommand": "ssh",
+    "core.askpass": "",
+    "core.alternaterefscommand": "true",
+    "remote.*.vcs": "",
+}
+# Of these the first counts, so that nothing can be said in their place.
+_FIRST_COUNTS = ("core.gitproxy", "remote.*.uploadpack")
+_HELPER = "credential.*helper"  # a list, which an empty value takes back
+# Commands that look at none of these: they neither write nor compare files, nor fetch.
+_LOOKS_AT_NONE = (
+    *("cat-file", "config", "diff-tree", "for-each-ref", "fsck", "log", "ls-files", "ls-tree"),
+    *("merge-base", "remote", "rev-list", "rev-parse", "var", "version"),
 )
+_OURS = ("system", "global")  # the scopes that no repository brings with it
+NO_FETCH = {"GIT_NO_LAZY_FETCH": "1"}  # what a partial clone lacks stays lacking
 
 
 def command(*args: str) -> list[str]:
     """Return the command line of `git ARGS` with the settings that keep it harmless."""
-    return ["git", *_HARMLESS, *args]
+    return ["git", *HARMLESS, *args]
 
 
 def environment(
@@ -90,6 +103,7 @@ def start(
     holding: tuple[int, ...] = (),
     index: Path | None = None,
     inherit: bool = False,
+    training: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start `git ARGS` in `cwd` and return the running process.
 
@@ -100,17 +114,22 @@ def start(
         holding: file descriptors that it keeps open as long as it lives.
         index: the file that it is to take for the index; None for that of the work tree.
         inherit: keep what names a repository in the environment: that of a hook is meant.
+        training: it is the repository of the code that trains, which its user runs anyway:
+            its filters run, since without them other files would seem changed than are.
 
     Raises:
         GitFailed: git is not installed, or cannot be started.
     """
     import subprocess  # it takes half as long to import as Python takes to start
 
+    extra = {"GIT_INDEX_FILE": str(index)} if index else {}
+    if not training and not inherit:
+        extra |= NO_FETCH if _verb(args) in _LOOKS_AT_NONE else closed(cwd)
     try:
         return subprocess.Popen(
             command(*args),
             cwd=cwd,
-            env=environment({"GIT_INDEX_FILE": str(index)} if index else None, inherit=inherit),
+            env=environment(extra, inherit=inherit),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -137,11 +156,95 @@ def run(*args: str, cwd: Path, inherit: bool = False) -> bytes:
     if process.returncode:
         said = stderr.decode(errors="replace").strip()
         raise GitFailed(
-            f"`git {args[0]}` failed: {said or f'exit status {process.returncode}'}",
+            f"`git {_verb(args)}` failed: {said or f'exit status {process.returncode}'}",
             command="git " + " ".join(args),
             stderr=said,
         )
     return stdout
+
+
+def scoped(folder: Path) -> Iterator[tuple[bool, str, str | None]]:
+    """Yield whether it is the user's or the machine's, name and value of each setting, in order.
+
+    The name is in lower case but for the part in the middle; a value of None means true.
+
+    Raises:
+        GitFailed: git is not installed, or does not work there.
+    """
+    # In a git directory git would pass over its configuration where a user has it trust bare
+    # repositories only by name.
+    trusting = ("-c", "safe.bareRepository=all")
+    said = run(*trusting, "config", "--list", "--null", "--show-scope", cwd=folder)
+    entries = iter(said.decode(errors="surrogateescape").split("\0")[:-1])
+    for scope, entry in zip(entries, entries, strict=True):
+        if scope != "command":
+            name, has_value, value = entry.partition("\n")
+            yield scope in _OURS, name, value if has_value else None
+
+
+def closed(folder: Path) -> dict[str, str]:
+    """Return the environment in which git starts no program that a repository's settings name.
+
+    What the user's or the machine's configuration says of the same program stays.
+
+    Raises:
+        GitFailed: git is not installed, or does not work there.
+    """
+    ours: dict[str, str] = {}
+    helpers: list[tuple[str, str]] = []
+    theirs: dict[str, str] = {}
+    for is_ours, name, value in scoped(folder):
+        key = _key(name)
+        if is_ours and key == _HELPER:
+            helpers.append((name, value or ""))
+        elif is_ours:
+            ours[name] = "true" if value is None else value
+        elif key in _PROGRAMS or key in _FIRST_COUNTS or key == _HELPER:
+            theirs[name] = key
+    if not theirs:
+        return {}
+    pairs = [
+        (name, _of_lfs(name) or ours.get(name, _PROGRAMS[key]))
+        for name, key in theirs.items()
+        if key in _PROGRAMS
+    ]
+    if _HELPER in theirs.values():
+        pairs += [("credential.helper", ""), *helpers]
+    said = {"GIT_CONFIG_COUNT": str(len(pairs)), **NO_FETCH}
+    if "core.gitproxy" in theirs:
+        said["GIT_PROXY_COMMAND"] = os.environ.get("GIT_PROXY_COMMAND", "")
+    for number, (name, value) in enumerate(pairs):
+        said |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return said
+
+
+def _key(name: str) -> str:
+    """Return the name of a setting with a star for its middle, as in the tables above."""
+    section, _, rest = name.partition(".")
+    _, has_middle, last = rest.rpartition(".")
+    if section == "credential" and last == "helper":
+        return _HELPER
+    return f"{section}.*.{last}" if has_middle else name
+
+
+def _of_lfs(name: str) -> str | None:
+    """Return what git-lfs itself would set, where it is installed, as `git lfs install` does."""
+    import shutil
+
+    if name != "filter.lfs.process" or not shutil.which("git-lfs"):
+        return None
+    return "git-lfs filter-process"
+
+
+def _verb(args: Sequence[str]) -> str:
+    """Return which command of git arguments call."""
+    left = iter(args)
+    for arg in left:
+        if arg == "-c":
+            next(left, None)
+        elif not arg.startswith("-"):
+            return arg
+    return ""
 
 
 def says(name: str, folder: Path) -> bool:

@@ -114,7 +114,7 @@ def _note(place: Path) -> Path | None:
 
 
 def _run(args: tuple[str, ...], cwd: Path, given: bytes | None = None) -> None:
-    environment = git.environment()
+    environment = git.environment()  # of a training repository, as in `git.start`
     del environment["GIT_LFS_SKIP_SMUDGE"]
     try:
         process = subprocess.Popen(

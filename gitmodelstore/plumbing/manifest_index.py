@@ -20,6 +20,7 @@ from typing import Any
 
 from gitmodelstore.plumbing import disk
 from gitmodelstore.plumbing.lock import OWN_FOLDER
+from gitmodelstore.plumbing.user import may_write_as
 
 Buffer = bytes | memoryview
 
@@ -88,11 +89,14 @@ class Block:
 def read(common_dir: Path, names: Sequence[str]) -> tuple[str, list[Block]] | None:
     """Return up to which commit the history was read, and the blocks.
 
-    None where there is no such file of these columns; of a column that is damaged only
-    reading it tells.
+    None where there is no such file of these columns, or whoever wrote it may not write to the
+    repository; of a column that is damaged only reading it tells.
     """
     try:
-        data = (common_dir / OWN_FOLDER / _NAME).read_bytes()
+        path = common_dir / OWN_FOLDER / _NAME
+        if not may_write_as(path.lstat(), common_dir.stat()):
+            return None
+        data = path.read_bytes()
         view = memoryview(data)
         end = data.index(b"\n")
         if _digest(data[_HEX + 1 : end]) != data[:_HEX].decode():

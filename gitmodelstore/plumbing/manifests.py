@@ -155,7 +155,7 @@ def _start(
         return subprocess.Popen(
             git.command(*args),
             cwd=folder,
-            env=git.environment({"GIT_NO_LAZY_FETCH": "1"}),
+            env=git.environment(git.NO_FETCH),
             stdin=reading.stdout if reading else source,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

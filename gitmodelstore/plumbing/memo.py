@@ -2,7 +2,8 @@
 
 A file for each data set (`data/<hash of its path>`) that is replaced whole and begins with the
 SHA-256 of the rest: one that is missing, cut short or damaged is as good as none. It holds
-hashes alone, of paths too, and nothing that cannot be found out again.
+hashes alone, of paths too, and nothing that cannot be found out again. What others could have
+written is neither believed nor written to.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gitmodelstore.plumbing import disk
+from gitmodelstore.plumbing.user import make_private, written_by_others
 
 _FOLDER = "data"
 _MOST_BYTES = 64 << 20  # of all data sets together: half a million files
@@ -35,7 +37,8 @@ class Memo:
     def __init__(self, cache: Path, root: Path) -> None:
         self._root = os.fsencode(os.path.abspath(root))
         self._path = cache / _FOLDER / hashlib.sha256(self._root).hexdigest()[:32]
-        self._held = _read(self._path)
+        self._is_ours = written_by_others(self._path) is None
+        self._held = _read(self._path) if self._is_ours else {}
         self._kept: dict[bytes, bytes] = {}
 
     def digest(self, name: bytes, status: os.stat_result) -> str | None:
@@ -71,11 +74,11 @@ class Memo:
             whole: whether every file was seen, so that what was not is no longer there.
         """
         wanted = self._kept if whole else {**self._held, **self._kept}
-        if wanted == self._held:
+        if wanted == self._held or not self._is_ours:
             return
         lines = b"".join(b"%s %s\n" % pair for pair in sorted(wanted.items()))
         with suppress(OSError):
-            os.makedirs(self._path.parent, mode=0o700, exist_ok=True)
+            make_private(self._path.parent)
             digest = hashlib.sha256(lines).hexdigest().encode("ascii")
             disk.put(self._path, (digest, b"\n", lines), mode=0o600)
             _tidy(self._path.parent)

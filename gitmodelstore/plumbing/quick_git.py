@@ -1,7 +1,8 @@
 """The git program, started in half a millisecond, for hooks that live for a few of them.
 
 It runs with the environment of this process as it is; where another repository is meant
-than the one of a hook, `plumbing/git.py` starts it.
+than the one of a hook, `plumbing/git.py` starts it. Here is what both have in common: the
+settings under which git starts no program that the repository's configuration names.
 """
 
 from __future__ import annotations
@@ -12,6 +13,19 @@ TYPE_CHECKING = False  # typing's own takes 7 ms to import, which hooks would fe
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from io import BufferedReader, RawIOBase
+
+# Somebody's repository must not run what its configuration names, nor have its index written.
+# `plumbing/git.py` says what else is closed where a command would look at it.
+HARMLESS = (
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "protocol.ext.allow=never"),
+    *("-c", "submodule.recurse=false"),
+    *("-c", "fetch.recurseSubmodules=false"),
+    *("-c", "diff.autoRefreshIndex=false"),
+    *("-c", "log.showSignature=false"),  # it would start gpg.program
+    *("-c", "maintenance.auto=false"),  # it would start gc.recentObjectsHook
+)
 
 
 class Git:
@@ -39,7 +53,9 @@ class Git:
         os.write(ours, question)
         os.close(ours)
         try:
-            self._wait = _start(["git", *args], asking, theirs, environment or os.environ)
+            self._wait = _start(
+                ["git", *HARMLESS, *args], asking, theirs, environment or os.environ
+            )
         finally:
             os.close(theirs)
             os.close(asking)

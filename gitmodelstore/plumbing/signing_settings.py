@@ -15,7 +15,6 @@ from pathlib import Path
 from gitmodelstore.errors import SignatureError
 from gitmodelstore.plumbing import git
 
-_OURS = ("system", "global")
 ALLOWED = "gpg.ssh.allowedSignersFile"
 REVOKED = "gpg.ssh.revocationFile"
 
@@ -39,17 +38,12 @@ class Settings:
         Raises:
             GitFailed: git is not installed, or does not work there.
         """
-        # In a git directory; see `identity`.
-        trusting = ("-c", "safe.bareRepository=all")
-        said = git.run(*trusting, "config", "--list", "--null", "--show-scope", cwd=folder)
         values: dict[str, str | None] = {}
         programs: dict[str, str | None] = {}
-        entries = iter(said.decode(errors="surrogateescape").split("\0")[:-1])
-        for scope, entry in zip(entries, entries, strict=True):
-            name, has_value, value = entry.partition("\n")
-            values[name] = value if has_value else None
-            if scope in _OURS:
-                programs[name] = values[name]
+        for is_ours, name, value in git.scoped(folder):
+            values[name] = value
+            if is_ours:
+                programs[name] = value
         return cls(values, programs)
 
     def value(self, name: str) -> str | None:

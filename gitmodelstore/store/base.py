@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from gitmodelstore.errors import NotAStore
+from gitmodelstore.errors import NotAStore, visible
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing.identity import Identity, read_identity
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from gitmodelstore.values.model_version import ModelVersion
 
 Notify = Callable[[str], None]
+
+
+def _tell(notify: Notify, text: str) -> None:
+    """Say what may quote a file or a name to somebody who may print it."""
+    notify(visible(text))
 
 
 def _silent(_: str) -> None:
@@ -45,7 +51,7 @@ class Base:
         self.created = False
         self.host_rules: tuple[str, ...] = ()
         self._repository = repository
-        self._notify = notify or _silent
+        self._notify = partial(_tell, notify) if notify else _silent
         self._now = now or _clock
         self._durable = durable
         self._wait_seconds = wait_seconds
@@ -101,7 +107,7 @@ class Base:
             owner=owner,
         )
         for note in made.notes:
-            (notify or _silent)(note)
+            (notify or _silent)(visible(note))
         store = cls(made.repository, notify=notify, **settings)
         store.created = made.created
         store.host_rules = made.rules
@@ -205,7 +211,7 @@ class Base:
         if self._who_reads is None:
             from gitmodelstore.operations.reading import reader_of
 
-            self._who_reads = reader_of(self._trusted, cache=self._cache)
+            self._who_reads = reader_of(self._trusted, cache=self._cache, notify=self._notify)
         return self._who_reads
 
     def _hashing(self) -> Hashing:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 
 def test_names_are_added_listed_and_removed(gms, isolated):
@@ -11,6 +16,7 @@ def test_names_are_added_listed_and_removed(gms, isolated):
     assert gms("trust") == ("", "", 0)
     assert gms("trust", "add", "mypackage", "other.features.LogScaler") == (
         "mypackage\nother.features.LogScaler\n",
+        "note: 'mypackage' is not installed here\nnote: 'other' is not installed here\n"
         f"note: kept in '{file}'\n",
         0,
     )
@@ -57,3 +63,92 @@ def test_a_file_that_is_not_toml_is_named(gms, isolated):
 
     assert stderr.startswith(f"error: '{file}' is not TOML: ")
     assert status == 1
+
+
+NOT_AS_A_WHOLE = (
+    "error: '{0}' is not taken as a whole: each of its classes would be at the service of every "
+    "file\nhint: name the very class that your pipelines hold, as `gms inspect` lists it: "
+    "{0}.….Class\n"
+)
+
+
+@pytest.mark.parametrize("name", ["pip", "setuptools", "torch", "pip._internal", "gitmodelstore"])
+def test_a_tool_is_not_taken_as_a_whole_wherever_it_is_named(gms, place, name, monkeypatch):
+    assert gms("trust", "add", name)[1:] == (NOT_AS_A_WHOLE.format(name), 1)
+    assert gms("inspect", "churn@1.0.0", "--trust", name)[1:] == (NOT_AS_A_WHOLE.format(name), 1)
+    monkeypatch.setenv("GITMODELSTORE_TRUSTED", name)
+    assert gms("inspect", "churn@1.0.0")[1:] == (NOT_AS_A_WHOLE.format(name), 1)
+
+
+@pytest.mark.parametrize("name", ["pluggy", "jsonschema", "iniconfig"])
+def test_a_package_that_needs_no_arrays_is_added_by_class_alone(gms, name):
+    """None of them holds parts of pipelines; that the name is known to be a tool is no matter."""
+    assert gms("trust", "add", name)[1:] == (NOT_AS_A_WHOLE.format(name), 1)
+    assert gms("trust", "add", f"{name}.Some")[2] == 0
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch) -> Callable[..., Path]:
+    """Install a package as pip does, with what it needs, and whence it came."""
+
+    def install(name: str, *needs: str, source: str = "", url: str = "") -> Path:
+        site = tmp_path / "site"
+        about = site / f"{name}-1.0.dist-info"
+        about.mkdir(parents=True)
+        lines = "".join(f"Requires-Dist: {need}\n" for need in needs)
+        (about / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{lines}"
+        )
+        (about / "top_level.txt").write_text(f"{name}\n")
+        (site / name).mkdir()
+        (site / name / "__init__.py").write_text(source)
+        if url:
+            (about / "direct_url.json").write_text(json.dumps({"url": url, "dir_info": {}}))
+        monkeypatch.syspath_prepend(site)
+        return site / name
+
+    return install
+
+
+@pytest.mark.parametrize(
+    "needs", [["scikit-learn>=1.0"], ['scikit-learn; extra == "sklearn"'], ["numpy"], ["pandas>2"]]
+)
+def test_a_package_made_for_pipelines_is_taken_as_a_whole(gms, installed, needs):
+    installed("boosts", *needs)
+
+    assert gms("trust", "add", "boosts")[2] == 0
+
+
+def test_a_package_of_ones_own_is_whatever_it_needs(gms, installed):
+    installed("ours", url="file:///home/ada/ours")
+
+    assert gms("trust", "add", "ours")[2] == 0
+
+
+def test_a_package_with_arrays_as_an_extra_alone_is_none(gms, installed):
+    installed("shell", 'numpy; extra == "test"')
+
+    assert gms("trust", "add", "shell")[1:] == (NOT_AS_A_WHOLE.format("shell"), 1)
+
+
+def test_a_name_that_is_no_class_here_gets_a_word(gms, installed):
+    folder = installed(
+        "boosts", "numpy", source="from .trees import Boost\n\ndef boost():\n    pass\n"
+    )
+    (folder / "trees.py").write_text("class Boost:\n    pass\n")
+
+    def word(name: str) -> str:
+        return gms("trust", "add", name).stderr.splitlines()[0]
+
+    assert word("bosts") == "note: 'bosts' is not installed here: did you mean 'boosts'?"
+    assert word("quite_another.Thing") == "note: 'quite_another' is not installed here"
+    assert word("boosts") == "note: 'boosts' stands for every class that is defined in it"
+    assert word("boosts.trees.Bost") == "note: 'boosts.trees' has no 'Bost': did you mean 'Boost'?"
+    assert word("boosts.Boost") == (
+        "note: 'boosts.Boost' is defined in 'boosts.trees': pipelines name it as it is named there"
+    )
+    assert word("boosts.boost") == (
+        "note: 'boosts.boost' is a function, and only classes can be trusted"
+    )
+    assert word("boosts.trees.Boost").startswith("note: kept in ")
+    assert "boosts" not in sys.modules

@@ -370,7 +370,7 @@ class TestGitOutlivesUs:
         store.register(fitted, "churn", code=None)
         (store.path / ".git" / "info").mkdir(exist_ok=True)
         (store.path / ".git" / "info" / "attributes").write_text("README.md filter=slow\n")
-        git(store.path, "config", "filter.slow.smudge", "sleep 0.5; cat")
+        git(store.path, "config", "--global", "filter.slow.smudge", "sleep 0.5; cat")
 
         def work() -> None:
             kill_at(worktree, "start", after=True)
@@ -390,7 +390,7 @@ class TestGitDiesWithUs:
         store.register(fitted, "churn", code=None)
         (store.path / ".git" / "info").mkdir(exist_ok=True)
         (store.path / ".git" / "info" / "attributes").write_text("README.md filter=slow\n")
-        git(store.path, "config", "filter.slow.smudge", "sleep 0.5; cat")
+        git(store.path, "config", "--global", "filter.slow.smudge", "sleep 0.5; cat")
         aside = store.path / ".git" / "index.gitmodelstore-aside.lock"
         start = worktree.start
 
@@ -406,7 +406,7 @@ class TestGitDiesWithUs:
             Store.open(store.path, durable=False).register(refitted, "churn", code=None)
 
         assert children.run(work) == -signal.SIGKILL
-        git(store.path, "config", "--unset", "filter.slow.smudge")
+        git(store.path, "config", "--global", "--unset", "filter.slow.smudge")
         assert (store.path / ".git" / "index.lock").exists()
 
         store.register(fitted, "other", code=None)

@@ -84,7 +84,9 @@ class TestFull:
         store.register(fitted, "churn", code=None)
         (store.path / ".git" / "info").mkdir(exist_ok=True)
         (store.path / ".git" / "info" / "attributes").write_text("manifest.json filter=long\n")
-        git(store.path, "config", "filter.long.smudge", "cat; head -c 3000000 /dev/zero")
+        git(
+            store.path, "config", "--global", "filter.long.smudge", "cat; head -c 3000000 /dev/zero"
+        )
 
         def work() -> None:
             again = Store.open(store.path, durable=False)
@@ -93,7 +95,7 @@ class TestFull:
                 again.register(refitted, "churn", code=None)
 
         assert children.run(work) == 0
-        git(store.path, "config", "--unset", "filter.long.smudge")
+        git(store.path, "config", "--global", "--unset", "filter.long.smudge")
         assert list((store.path / ".git").glob("index?*")) == []
 
         store.register(fitted, "upsell", code=None)

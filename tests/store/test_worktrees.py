@@ -461,8 +461,8 @@ class TestFilters:
     def test_a_filter_of_the_user_is_applied_as_git_does(self, store, git, life):
         (store.path / ".git" / "info").mkdir(exist_ok=True)
         (store.path / ".git" / "info" / "attributes").write_text("README.md filter=shout\n")
-        git(store.path, "config", "filter.shout.smudge", "tr a-z A-Z")
-        git(store.path, "config", "filter.shout.clean", "git show main:" + CARD)
+        git(store.path, "config", "--global", "filter.shout.smudge", "tr a-z A-Z")
+        git(store.path, "config", "--global", "filter.shout.clean", "git show main:" + CARD)
 
         life[0](store)
 
@@ -471,8 +471,8 @@ class TestFilters:
     def test_a_filter_that_fails_leaves_nothing_half_done(self, churn, git, life):
         (churn.path / ".git" / "info").mkdir(exist_ok=True)
         (churn.path / ".git" / "info" / "attributes").write_text("requirements.txt filter=bad\n")
-        git(churn.path, "config", "filter.bad.smudge", "false")
-        git(churn.path, "config", "filter.bad.required", "true")
+        git(churn.path, "config", "--global", "filter.bad.smudge", "false")
+        git(churn.path, "config", "--global", "filter.bad.required", "true")
         before = {
             path: data for path, data in everything(churn.path).items() if "/.git/" not in path
         }
@@ -487,7 +487,7 @@ class TestFilters:
             path: data for path, data in everything(churn.path).items() if "/.git/" not in path
         }
         assert after == before
-        git(churn.path, "config", "--unset", "filter.bad.required")
+        git(churn.path, "config", "--global", "--unset", "filter.bad.required")
         life[5](churn)
         assert_followed(churn.path, git)
 

@@ -1,0 +1,112 @@
+"""Where a name that somebody is about to trust is defined, found out without importing it."""
+
+from __future__ import annotations
+
+import ast
+import os
+import pkgutil
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a dotted name leads to here.
+
+    Attributes:
+        module: the longest part of it that is a module; empty where not even the first part is.
+        inside: what follows, within the module.
+        source: where the module is written in Python; None where it is not, or not known.
+    """
+
+    module: str
+    inside: str
+    source: Path | None = None
+
+    def word(self, name: str) -> str | None:
+        """Return what there is to say of the name; None of a class that is defined there."""
+        if not self.module:
+            package = name.partition(".")[0]
+            return f"'{package}' is not installed here{_near(package, _installed())}"
+        if not self.inside:
+            return f"'{name}' stands for every class that is defined in it"
+        first = self.inside.partition(".")[0]
+        bound = _bound(self.source, self.module) if self.source else {}
+        if not bound or "__getattr__" in bound:  # nobody knows without importing it
+            return None
+        if first not in bound:
+            return f"'{self.module}' has no '{first}'{_near(first, bound)}"
+        said = bound[first]
+        return f"'{name}' {said}" if said else None
+
+
+def names_at(name: str) -> Place:
+    """Return where a dotted name leads to; nothing is imported."""
+    parts = name.split(".")
+    found: ModuleSpec | None = None
+    count = 0
+    while count < len(parts):
+        inner = _spec(".".join(parts[: count + 1]), found)
+        if inner is None:
+            break
+        found, count = inner, count + 1
+    origin = found.origin if found else None
+    source = Path(origin) if origin and origin.endswith(".py") else None
+    return Place(".".join(parts[:count]), ".".join(parts[count:]), source)
+
+
+def _spec(name: str, within: ModuleSpec | None) -> ModuleSpec | None:
+    if within is not None:
+        places = within.submodule_search_locations
+        return PathFinder.find_spec(name, places) if places is not None else None
+    try:
+        return PathFinder.find_spec(name, [os.getcwd()]) or find_spec(name)
+    except ValueError:  # `__main__` has none
+        return None
+
+
+def _installed() -> Iterator[str]:
+    """Yield the names of packages and modules that can be imported."""
+    paths = [os.getcwd(), *sys.path]
+    yield from (found.name for found in pkgutil.iter_modules(dict.fromkeys(paths)))
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word, known, n=1, cutoff=0.8)
+    return f": did you mean '{near[0]}'?" if near else ""
+
+
+def _bound(source: Path, module: str) -> dict[str, str]:
+    """Return what a module binds, and what there is to say of it where it is no class."""
+    try:
+        tree = ast.parse(source.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return {}
+    package = module if source.name == "__init__.py" else module.rpartition(".")[0]
+    said: dict[str, str] = {}
+    for node in ast.walk(tree):
+        for name, word in _bound_by(node, package):
+            said[name] = word and said.get(name, word)  # a class on one of several ways is one
+    return said
+
+
+def _bound_by(node: ast.AST, package: str) -> Iterator[tuple[str, str]]:
+    match node:
+        case ast.ClassDef():
+            yield node.name, ""
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            yield node.name, "is a function, and only classes can be trusted"
+        case ast.Assign():
+            yield from ((held.id, "") for held in node.targets if isinstance(held, ast.Name))
+        case ast.ImportFrom():
+            parts = package.split(".")
+            above = parts[: len(parts) - node.level + 1] if node.level else []
+            place = ".".join([*above, *filter(None, [node.module])])
+            for alias in node.names:
+                word = f"is defined in '{place}': pipelines name it as it is named there"
+                yield alias.asname or alias.name, word
