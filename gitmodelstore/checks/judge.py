@@ -17,7 +17,7 @@ from gitmodelstore.checks.folder import FolderJudge
 from gitmodelstore.checks.history import ancestors, first_parents, folder_before, has_held
 from gitmodelstore.checks.judged import policies, registries
 from gitmodelstore.checks.mending import mend_of
-from gitmodelstore.checks.registry import registry_faults
+from gitmodelstore.checks.registry import fault_of, registry_faults, word_needed
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
 from gitmodelstore.values.layout import FALSE, MANIFEST, REGISTRY, SETTINGS, folder, tag_name
 from gitmodelstore.values.objects import FOLDER, Commit, Entry
@@ -63,8 +63,8 @@ class Judge:
 
     Args:
         objects: the repository.
-        verifier: returns who is believed where signatures are asked for; it is not called
-            elsewhere. None leaves them unjudged.
+        verifier: returns who is believed; called for the first signature that something is
+            asked of. None leaves them unjudged.
     """
 
     def __init__(self, objects: Objects, verifier: Callable[[], Verifier] | None = None) -> None:
@@ -75,14 +75,10 @@ class Judge:
 
     @cached_property
     def signatures(self) -> SignatureJudge | None:
-        """The judge of signatures; None where they are not judged.
-
-        Raises:
-            SignatureError: nobody is known who could be believed.
-        """
+        """The judge of signatures; None where they are not judged."""
         from gitmodelstore.checks.signed_steps import SignatureJudge
 
-        return SignatureJudge(self.objects, self._verifier()) if self._verifier else None
+        return SignatureJudge(self.objects, self._verifier) if self._verifier else None
 
     def faults(self, step: Step) -> list[Fault]:
         """Return everything that is wrong with a step."""
@@ -179,15 +175,33 @@ class _Trial:
         changes = tuple(self._registry_before.changes(after))
         yield from self._trailer_faults(changes)
         yield from self._model_faults(after, changes)
+        yield from self._word_faults(changes)
         if self.policy.gates or self.policy.moves:
             yield from self._gate_faults(changes)
         if self.policy.gates or self.policy.require_signed:
             yield from self._signature_faults(changes)
 
+    def _word_faults(self, changes: tuple[Change, ...]) -> Iterator[Fault]:
+        """Yield the moves that somebody must mean, where the message does not say so."""
+        found = word_needed(
+            self.policy,
+            self._registry_before,
+            changes,
+            lambda change: self._said("vacates", change),
+            lambda change: self._said("returns", change),
+        )
+        yield from (fault_of(change, one) for change, one in found if not one.passed)
+
+    def _said(self, what: str, change: Change) -> str | None:
+        from gitmodelstore.values import events
+
+        said: str | None = getattr(events, what)(self._messages, change)
+        return said
+
     def _signature_faults(self, changes: tuple[Change, ...]) -> Iterator[Fault]:
         from gitmodelstore.checks.signed_steps import asks
 
-        if self._step.oid is None or not asks(self.policy):
+        if self._step.oid is None or not asks(self.policy, changes):
             return
         judge = self._judge.signatures
         if judge is not None:
