@@ -75,7 +75,7 @@ class Symbols:
 
     def named(self, leaf: Symbol) -> tuple[str, str] | None:
         if _is_global(leaf):
-            return leaf.place
+            return str(leaf.place[0]), str(leaf.place[1])
         is_method = type(leaf) is Made and is_one_of(leaf.of, {("builtins", "getattr")})
         if not is_method or type(leaf.arguments) is not tuple or len(leaf.arguments) != 2:
             return None
@@ -102,7 +102,7 @@ class Symbols:
         cls = class_of(value)
         if not _is_global(cls):
             return False
-        return cls.verdict == "trusted" or cls.place[0].partition(".")[0] == package
+        return bool(cls.verdict == "trusted" or cls.place[0].partition(".")[0] == package)
 
 
 def _is_global(value: Symbol) -> bool:

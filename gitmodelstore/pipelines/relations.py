@@ -68,7 +68,8 @@ _RULES: dict[str, list[Rule]] = {}
 
 def disagreements(value: Any) -> Iterator[tuple[str, str]]:
     """Yield which attributes of an object disagree with others, and what they must be."""
-    rules = _rules_of(type(value))
+    cls: Any = type(value)
+    rules = _rules_of(cls)
     if not rules:
         return
     held = Held(value)
@@ -327,8 +328,8 @@ def _histogram_boosting(held: Held) -> Iterator[Claim]:
     )
     yield "_bin_mapper", is_so, "categories from 0 to 255"
     nodes = [predictor.__dict__["nodes"] for row in rows for predictor in row]
-    inner = np.concatenate(nodes) if nodes else np.empty(0)
     if nodes:
+        inner: Any = np.concatenate(nodes)
         inner = inner[inner["is_leaf"] == 0]
         is_so = _within(inner["feature_idx"].astype(np.int64), features)
         yield "_predictors", is_so, "splits on features that there are"

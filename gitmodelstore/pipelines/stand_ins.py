@@ -423,13 +423,15 @@ def _new_index(guard: Guard, named: Named, arguments: Arguments) -> Any:
 
 def _block(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """A part of a frame, which believes how many rows its values have."""
-    values, place = (*arguments[:2], None, None)[:2]
+    if len(arguments) != 3:
+        _refuse(guard, named, f"{len(arguments)} arguments")
+    values, place, dimensions = arguments
     rows = len(range(place.start, place.stop, place.step or 1)) if _is_slice(place) else None
     if isinstance(place, np.ndarray):
         rows = len(place)
-    shape = getattr(values, "shape", ())
-    is_two = arguments[2:] == (2,) and len(shape) == 2
-    if len(arguments) != 3 or rows is None or (is_two and shape[0] != rows):
+    shape: Any = getattr(values, "shape", ())
+    is_frame = dimensions == 2 and len(shape) == 2
+    if rows is None or (is_frame and shape[0] != rows):
         _refuse(guard, named, "a place that does not fit its values")
     return named.held(*arguments)
 

@@ -26,7 +26,7 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 _NOTHING: Mapping[str, Any] = {}
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType)
 _CALLED = ("effective_metric_", "func", "inverse_func", "kernel", "metric", "weights")
-_METHODS_OF_TEXT = type(str.lower)
+_METHODS_OF_TEXT: Any = type(str.lower)
 # Classes of scikit-learn from which a team's own derive without taking over what they do.
 _BASES = ("sklearn.base", "sklearn.utils.")
 # Methods that an honest pipeline keeps among its attributes: histogram boosting that stopped early.
@@ -41,7 +41,7 @@ def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
     """
     view = _Objects(guard.trust)
     for value in guard.stated.values():
-        own = getattr(value, "__dict__", _NOTHING).keys() & _defined_by(type(value))
+        own = getattr(value, "__dict__", _NOTHING).keys() & _defined_by(_class_of(value))
         for name in sorted(own):
             if (
                 name not in _KEPT_METHODS
@@ -55,6 +55,10 @@ def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
             guard.must_be_alone(*_arrays_in(held))
     for found in misplaced(guard.stated.values(), pipeline, view):
         guard.refuse(found.fault, hint=found.hint)
+
+
+def _class_of(value: Any) -> Any:
+    return type(value)
 
 
 def _arrays_in(held: Mapping[str, Any]) -> list[Any]:
@@ -79,7 +83,7 @@ class _Objects:
 
     def attributes(self, value: Any) -> Mapping[str, Any]:
         held = getattr(value, "__dict__", None)
-        return held if held and _acts_as_scikit_learn(type(value)) else _NOTHING
+        return held if held and _acts_as_scikit_learn(_class_of(value)) else _NOTHING
 
     def parts(self, value: Any) -> Sequence[Any] | None:
         if isinstance(value, (list, tuple)):
@@ -103,16 +107,17 @@ class _Objects:
         return isinstance(value, np.ndarray) and not value.dtype.hasobject
 
     def is_estimator(self, value: Any) -> bool:
-        return self._is_trusted(value) or _is_estimator(type(value))
+        return self._is_trusted(value) or _is_estimator(_class_of(value))
 
     def is_part(self, value: Any, package: str) -> bool:
-        return self._is_trusted(value) or _package_of(type(value)) == package
+        return self._is_trusted(value) or _package_of(_class_of(value)) == package
 
     def named(self, leaf: Any) -> tuple[str, str] | None:
         if isinstance(leaf, type):
             return leaf.__module__, leaf.__qualname__
         if isinstance(leaf, _METHODS_OF_TEXT):
-            return f"builtins.{leaf.__objclass__.__name__}", leaf.__name__
+            method: Any = leaf
+            return f"builtins.{method.__objclass__.__name__}", method.__name__
         if (
             isinstance(leaf, (*_FUNCTIONS, np.ufunc))
             or type(leaf).__name__ == "_ArrayFunctionDispatcher"
@@ -131,7 +136,7 @@ class _Objects:
 
     def takes(self, value: Any, param: str, text: str) -> bool:
         return any(
-            constraint.is_satisfied_by(text) for constraint in _constraints(type(value), param)
+            constraint.is_satisfied_by(text) for constraint in _constraints(_class_of(value), param)
         )
 
     def _is_trusted(self, value: Any) -> bool:
@@ -140,7 +145,7 @@ class _Objects:
 
 
 @lru_cache(maxsize=1024)
-def _acts_as_scikit_learn(cls: type) -> bool:
+def _acts_as_scikit_learn(cls: Any) -> bool:
     """Whether attributes of its objects are used by code of scikit-learn's."""
     return any(
         base.__module__.startswith("sklearn.") and not base.__module__.startswith(_BASES)
@@ -149,19 +154,19 @@ def _acts_as_scikit_learn(cls: type) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _package_of(cls: type) -> str:
+def _package_of(cls: Any) -> str:
     return canonical(cls.__module__, cls.__qualname__)[0].partition(".")[0]
 
 
 @lru_cache(maxsize=1024)
-def _is_estimator(cls: type) -> bool:
+def _is_estimator(cls: Any) -> bool:
     from sklearn.base import BaseEstimator
 
     return issubclass(cls, BaseEstimator) and cls.__module__.startswith("sklearn.")
 
 
 @lru_cache(maxsize=1024)
-def _defined_by(cls: type) -> frozenset[str]:
+def _defined_by(cls: Any) -> frozenset[str]:
     """Return what classes of scikit-learn define, but for public values that are no code."""
     return frozenset(
         name
@@ -173,7 +178,7 @@ def _defined_by(cls: type) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def _constraints(cls: type, param: str) -> tuple[Any, ...]:
+def _constraints(cls: Any, param: str) -> tuple[Any, ...]:
     """Return what the installed scikit-learn says of a parameter."""
     from sklearn.utils._param_validation import make_constraint
 

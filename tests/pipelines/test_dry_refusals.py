@@ -188,7 +188,10 @@ def test_items_where_none_belong(program, said):
             b"cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R",
             "a bytearray of a size (REDUCE at 81)",
         ),
-        (b"cfunctools\npartial\nN\x85R", "a partial of something that is no name (REDUCE at 76)"),
+        (
+            b"cfunctools\npartial\nN\x85R",
+            "a partial of something that is not a listed function (REDUCE at 76)",
+        ),
         (b"cbuiltins\nrange\n]R", "arguments that are no tuple (REDUCE at 72)"),
     ],
     ids=["getattr", "bytearray", "partial", "list"],
