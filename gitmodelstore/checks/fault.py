@@ -62,6 +62,7 @@ CODES = {
     "GMS075": "work tree differs",
     "GMS076": "not configured",
     "GMS077": "ref damaged",
+    "GMS078": "file of git damaged",
     "GMS080": "lock does not follow its format",
     "GMS081": "locked version differs",
     "GMS082": "locked version withdrawn",

@@ -46,18 +46,18 @@ def tag_faults(judge: Judge, name: str, tag: Tag | None) -> Iterator[Fault]:
     named = version_of(name)
     if named is None:
         what = "is no tag of a version, as churn@v1.4.0; other tags a store does not have"
-        yield Fault("GMS055", ref, what, mend=f"git tag -d -- '{name}'")
+        yield Fault("GMS055", ref, what, mend="push the tags of versions alone: '*@v*'")
         return
     model, version = named
+    again = f"git tag -f -a -m '{model} {version}' {name} COMMIT"
     if tag is None:
         what = "is not an annotated tag of that name on a commit"
-        mend = f"git tag -d {name} && git tag -a -m '{model} {version}' {name} COMMIT"
-        yield Fault("GMS051", ref, what, mend=mend)
+        yield Fault("GMS051", ref, what, mend=f"make it one: {again}")
         return
     commit = judge.objects.commit(tag.commit)
     if (model, version) not in judge.introduced(Step.of(commit)):
         what = f"stands on {tag.commit[:12]}, which does not introduce {model} {version}"
-        mend = f"git tag -d {name}, and set it on the commit that does: git log -- models/{model}"
+        mend = f"set it on the commit that does: {again}; git log -- models/{model}"
         yield Fault("GMS052", ref, what, mend=mend)
         return
     yield from _manifest_faults(judge, ref, tag, model, version)
@@ -73,10 +73,12 @@ def _manifest_faults(
     entry = judge.objects.entries(held.oid).get(MANIFEST) if held else None
     if entry is None or entry.mode != PLAIN_FILE:
         what = f"there is no manifest of {model} {version} at its commit"
-        yield Fault("GMS020", ref, what, mend=f"git tag -d -- '{tag.name}'")
+        mend = f"set it on a commit that has one: git tag -f -a {tag.name} COMMIT"
+        yield Fault("GMS020", ref, what, mend=mend)
         return
     said = named_manifest(tag.message)
     found = hashlib.sha256(judge.objects.content(entry.oid, MANIFEST)).hexdigest()
     if said is not None and said != found:
         what = f"names the manifest {said[:12]}, at its commit stands {found[:12]}"
-        yield Fault("GMS054", ref, what, mend=f"git tag -d -- '{tag.name}' && gms doctor --fix")
+        mend = f"take it from a sound clone, or: git tag -f -a {tag.name} {tag.commit}"
+        yield Fault("GMS054", ref, what, mend=mend)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.examine import Diagnosis
 
 
+CANNOT_TELL = 128  # as in cli/main.py
+
+
 @click.command("doctor")
 @click.option("--fix", is_flag=True, help="repair what can be repaired without guessing")
 @click.pass_obj
@@ -23,7 +26,8 @@ def doctor(session: Session, fix: bool) -> None:
 
     Without --fix nothing is written. With it each repair is said in a line; no version
     is ever deleted, and uncommitted work is not touched. The exit code is 1 when
-    something is wrong and not repaired.
+    something is wrong and not repaired, and 128 when nothing wrong was found but
+    not everything could be examined, as in a shallow clone.
     """
     found = _diagnosis(session, fix=fix)
     if session.json:
@@ -34,25 +38,38 @@ def doctor(session: Session, fix: bool) -> None:
                 "past": [document(fault) for fault in found.past],
                 "repaired": list(found.repaired),
                 "notes": list(found.notes),
+                "unexamined": list(found.unexamined),
             }
         )
     else:
         for line in found.repaired:
             session.out(visible(line))
         tell(session, found.faults)
+        for line in found.unexamined:
+            session.warn(visible(f"not examined: {line}"))
         for line in [*found.notes, *_summary(found)]:
             session.note(visible(line))
     if not found.is_sound:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(1 if found.faults else CANNOT_TELL)
 
 
 def _diagnosis(session: Session, *, fix: bool) -> Diagnosis:
-    """Ask the store, which may be too broken to be opened as one."""
+    """Ask the store, which may be too broken to be opened as one, or at all."""
+    from dataclasses import replace
+
     from gitmodelstore.operations.discover import find
+    from gitmodelstore.operations.doctor import revive
     from gitmodelstore.store import Store
 
-    repository = find(Path(session.place() or "."))
-    return Store(repository, notify=session.note).doctor(fix=fix)
+    place = Path(session.place() or ".")
+    revived = revive(place, fix=fix)
+    if revived is not None and (revived.faults or revived.unexamined):
+        return revived
+    found = Store(find(place), notify=session.note).doctor(fix=fix)
+    if revived is None:
+        return found
+    repaired, notes = (*revived.repaired, *found.repaired), (*revived.notes, *found.notes)
+    return replace(found, repaired=repaired, notes=notes)
 
 
 def _summary(found: Diagnosis) -> list[str]:
@@ -65,6 +82,8 @@ def _summary(found: Diagnosis) -> list[str]:
     if found.faults:
         left = " left" if found.repaired else ""
         lines.append(f"{counted(len(found.faults), 'fault')}{left}")
+    elif found.unexamined:
+        lines.append("nothing is wrong with what could be examined")
     elif found.repaired:
         lines.append("nothing is wrong any more")
     else:

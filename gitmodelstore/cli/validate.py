@@ -25,10 +25,13 @@ def validate(session: Session, paths: Sequence[Path], range_: str | None) -> Non
     With PATHs, folders of models on the disk, such as `gms get` writes. With
     --range, the commits that a proposal adds, and the merge of both: for the
     required check of a git host. Nothing is loaded. The exit code is 1 when
-    something is wrong.
+    something is wrong, and 128 when that cannot be told: a name of --range means no
+    commit that is here, or the clone is shallow.
     """
     if paths and range_:
         raise click.UsageError("give PATHs or --range, not both")
+    if range_ is not None and "..." in range_:
+        raise click.UsageError("--range takes BASE..HEAD, with two dots, not three")
     if range_ is not None and not all(range_.partition("..")):
         raise click.UsageError("--range needs BASE..HEAD", ctx=click.get_current_context())
     found = _found(session, paths, range_)

@@ -6,14 +6,22 @@ runs where the package is not installed. Nothing is unpickled here, ever.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.judge import Judge, Step
 from gitmodelstore.checks.tags import tag_faults, version_of
-from gitmodelstore.errors import GitFailed, IntegrityError, MissingObject, SignatureError
+from gitmodelstore.errors import (
+    CannotWork,
+    GitFailed,
+    IntegrityError,
+    MissingObject,
+    SignatureError,
+)
 from gitmodelstore.plumbing.cat_file import CatFile
+from gitmodelstore.plumbing.extent import Extent, border, extent
 from gitmodelstore.values.layout import tag_name
 from gitmodelstore.values.version import Version
 
@@ -26,6 +34,7 @@ NOTHING = "0" * 40  # how git spells a ref that does not exist
 MOST_COMMITS = 10_000  # in one push, unless modelstore.maxCommits says otherwise
 _HEADS = "refs/heads/"
 _TAGS = "refs/tags/"
+_SET_BACK = "gms doctor says where the branch stood, and --fix moves it forward if that is no guess"
 Introduced = dict[tuple[str, Version], str]  # model and version to the commit that brings it
 
 
@@ -134,31 +143,64 @@ def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
 
     Raises:
         GitFailed: one of them names no commit.
+        CannotWork: a shallow clone does not hold what is between them.
     """
     old, new = (_commit_named(objects, name) for name in (base, head))
+    commits = _listed(objects, [new], [f"^{old}"])
+    held = extent(objects)
+    if held.is_shallow and not border(objects).isdisjoint(commits):
+        raise cannot_tell(held)
     judge = _judge(objects)
     found: list[Fault] = []
-    _judge_all(judge, _listed(objects, [new], [f"^{old}"]), found)
+    _judge_all(judge, commits, found)
     tree = _merged_tree(objects, old, new)
     if tree is None:
         what = f"{head} does not merge into {base} without conflict"
         return [*found, Fault("GMS036", "", what, mend=f"git merge {base}, and push again")]
-    return _without_twins([*found, *judge.faults(Step(tree, (old, new)))])
+    found = _without_twins([*found, *judge.faults(Step(tree, (old, new)))])
+    if held.lacks_history and any(fault.code in ("GMS070", "GMS071") for fault in found):
+        raise cannot_tell(held)
+    return found
 
 
-def store_faults(objects: CatFile) -> list[Fault]:
-    """Return everything that is wrong with a store: each commit of its branch, each tag."""
+def cannot_tell(held: Extent) -> CannotWork:
+    """Return what to raise where a clone does not hold what is to be judged."""
+    return CannotWork(f"cannot tell what is sound: {held.lacks}", hint=held.fetch)
+
+
+def store_faults(objects: CatFile, commits: Sequence[str] = ()) -> list[Fault]:
+    """Return everything that is wrong with a store: each commit of its branch, each tag.
+
+    Args:
+        objects: the store.
+        commits: those of its branch, parents first, where git cannot list them.
+    """
     branch = store_branch(objects)
     tip = _tip(objects, branch)
     if tip is None:
-        return [Fault("GMS020", branch, "the store has no such branch", mend="gms init")]
+        what = "the store has no such branch"
+        return [Fault("GMS020", branch, what, mend=no_branch(objects, branch))]
     judge = _judge(objects)
     found: list[Fault] = []
-    introduced = _judge_all(judge, _listed(objects, [tip], []), found)
+    introduced = _judge_all(judge, commits or _listed(objects, [tip], []), found)
     tags = [Update(_TAGS + name, NOTHING, oid) for name, oid in objects.tags.items()]
-    found += _tags_faults(judge, tags, tip)
+    found += _tags_faults(judge, tags, tip, mend=_SET_BACK, has_gap=bool(commits))
     found += _untagged_faults(introduced, objects.tags)
     return found
+
+
+def no_branch(objects: CatFile, branch: str) -> str:
+    """Return what to type where the store's branch is not here."""
+    name = branch.removeprefix(_HEADS)
+    remotes = objects.run("for-each-ref", "--format=%(refname)", f"refs/remotes/*/{name}").split()
+    if remotes:
+        return f"git branch {name} {remotes[0].removeprefix('refs/remotes/')}"
+    urls = sorted(key for key in objects.settings if re.fullmatch(r"remote\..*\.url", key))
+    if urls:
+        return f"git fetch {urls[0].split('.', 1)[1].removesuffix('.url')} {name}:{name}"
+    if objects.run("for-each-ref", "--count=1").strip():
+        return f"git config store.branch NAME, where its branch is not '{name}'; or gms doctor"
+    return "gms init"
 
 
 def _judge(objects: CatFile, *, is_advice: bool = False) -> Judge:
@@ -215,29 +257,47 @@ def _goes_on(objects: CatFile, update: Update) -> bool:
     return update.old == NOTHING or _is_ancestor(objects, update.old, update.new)
 
 
-def _tags_faults(judge: Judge, updates: Sequence[Update], tip: str | None) -> list[Fault]:
+def _tags_faults(
+    judge: Judge,
+    updates: Sequence[Update],
+    tip: str | None,
+    *,
+    mend: str = "push the branch with it: git push --atomic REMOTE BRANCH {name}",
+    has_gap: bool = False,
+) -> list[Fault]:
+    """Return what is wrong with tags.
+
+    Args:
+        judge, updates, tip: who judges, the tags, and the commit on which the branch stands.
+        mend: what to do about one whose commit the branch does not hold.
+        has_gap: whether nobody can tell what the branch holds, since a commit is missing.
+    """
     objects = judge.objects
     assert isinstance(objects, CatFile)  # noqa: S101 - the gate knows no other
     found: list[Fault] = []
     standing: dict[str, str] = {}
     for update in updates:
         name = update.ref.removeprefix(_TAGS)
-        tag = objects.tag_object(name, update.new)
+        tag = None
         try:
+            tag = objects.tag_object(name, update.new)
             wrong = list(tag_faults(judge, name, tag))
-        except MissingObject as error:
-            wrong = [Fault("GMS070", update.ref, str(error))]
+        except (MissingObject, IntegrityError) as error:
+            code = "GMS070" if isinstance(error, MissingObject) else "GMS071"
+            mend = "git fetch --refetch REMOTE, from a sound clone"
+            wrong = [Fault(code, update.ref, str(error), mend=mend)]
         except SignatureError as error:
             wrong = [Fault("GMS061", update.ref, str(error), mend=error.hint or "")]
         found += wrong
         if tag is not None and not wrong:
             standing[name] = tag.commit
+    if has_gap:
+        return found
     outside = set(_listed(objects, list(standing.values()), [f"^{tip}"] if tip else []))
     for name, commit in standing.items():
         if commit in outside:
             what = f"stands on {commit[:12]}, which the store's branch does not hold"
-            mend = f"push the branch with it: git push --atomic REMOTE BRANCH {name}"
-            found.append(Fault("GMS052", _TAGS + name, what, mend=mend))
+            found.append(Fault("GMS052", _TAGS + name, what, mend=mend.format(name=name)))
     return found
 
 
@@ -290,9 +350,38 @@ def _tip(objects: CatFile, ref: str) -> str | None:
 
 
 def _commit_named(objects: CatFile, name: str) -> str:
-    return objects.run(
-        "rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"
-    ).strip()
+    """Return the commit that a name means.
+
+    Raises:
+        GitFailed: it means none that is here.
+    """
+    try:
+        return objects.run(
+            "rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"
+        ).strip()
+    except GitFailed as error:
+        raise GitFailed(
+            f"'{name}' names no commit that is in this repository",
+            command=error.command,
+            stderr=error.stderr,
+            hint=_how_to_get(objects, name),
+        ) from error
+
+
+def _how_to_get(objects: CatFile, name: str) -> str:
+    """Return what to type to get a commit that is not here."""
+    held = extent(objects)
+    if held.is_shallow:
+        return f"this is a shallow clone: {held.fetch}"
+    start = re.split(r"[~^]", name)[0]
+    if start != name and _tip(objects, start):
+        return f"see how far its history goes: `git log --oneline {start}`"
+    remote, _, branch = start.removeprefix("refs/remotes/").partition("/")
+    if branch and f"remote.{remote}.url" in objects.settings:
+        return f"fetch it: `git fetch {remote} {branch}`"
+    if held.remote in objects.settings.get(f"remote.{held.remote}.fetch", ""):
+        return f"`git branch --all` lists what is here; `git fetch {held.remote}` brings the rest"
+    return "`git branch --all` and `git tag` list what is here"
 
 
 def _is_ancestor(objects: CatFile, old: str, new: str) -> bool:

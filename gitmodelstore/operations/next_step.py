@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.operations.past import Introduced, Past
-from gitmodelstore.operations.retag import Stray, is_sound
+from gitmodelstore.operations.retag import Stray, is_mended, is_sound, set_tag
 from gitmodelstore.values.layout import MODELS, REGISTRY, SETTINGS
 
 FIX = "gms doctor --fix"
+REFETCH = "git fetch --refetch REMOTE, from a sound clone"
 _OF_REGISTRY = {
     "GMS011": FIX,
     "GMS020": FIX,
@@ -36,6 +37,10 @@ def with_next_step(fault: Fault, past: Past, strays: Mapping[str, Stray]) -> Fau
         return _of_tag(fault, past, strays.get(fault.path.removeprefix("refs/tags/")))
     if fault.path == REGISTRY and fault.code in _OF_REGISTRY:
         return replace(fault, mend=_OF_REGISTRY[fault.code])
+    if fault.code == "GMS071" and "Git LFS object" in fault.what:
+        return replace(fault, mend="remove that file, then git lfs fetch --all REMOTE")
+    if fault.code in ("GMS070", "GMS071"):
+        return replace(fault, mend=REFETCH)
     if fault.code == "GMS024":
         return replace(fault, mend="git lfs fetch --all REMOTE")
     if fault.path.startswith(f"{MODELS}/") or (fault.path == REGISTRY and fault.commit):
@@ -45,7 +50,7 @@ def with_next_step(fault: Fault, past: Past, strays: Mapping[str, Stray]) -> Fau
         return replace(fault, mend=mend)
     if fault.path and fault.code in ("GMS001", "GMS002", "GMS003", "GMS005"):
         return replace(fault, mend=f"git rm -r -- '{fault.path}', and commit that")
-    if fault.path and fault.code in ("GMS004", "GMS020"):
+    if fault.path and fault.code in ("GMS004", "GMS020") and fault.commit is not None:
         mend = f"git restore --source={fault.commit}~1 -- {fault.path}, and commit it"
         return replace(fault, mend=mend)
     if fault.commit is not None:
@@ -54,26 +59,27 @@ def with_next_step(fault: Fault, past: Past, strays: Mapping[str, Stray]) -> Fau
 
 
 def _of_tag(fault: Fault, past: Past, stray: Stray | None) -> Fault:
+    """Return what mends a tag: it is fetched, or set where it belongs, and never taken away."""
     name = fault.path.removeprefix("refs/tags/")
-    again = f"git tag -d {name} && {FIX}"
     known = next((one for one in past.introduced.values() if one.tag == name), None)
-    if fault.code == "GMS050" and known is not None and not is_sound(past, known):
+    if fault.code == "GMS055" or (known is None and fault.code == "GMS052"):
+        return fault
+    sound = f"take it from a sound clone: git fetch REMOTE '+refs/tags/{name}:refs/tags/{name}'"
+    if known is None:
+        return replace(fault, mend=sound)
+    if fault.code == "GMS050" and not is_sound(past, known):
         mend = f"no tag is set on a faulty version: gms withdraw {known.model}@{known.version}"
         return replace(fault, mend=mend)
-    if fault.code == "GMS050":
+    if fault.code == "GMS050" or is_mended(fault.code, past, known):
         return replace(fault, mend=FIX)
+    again = f"{sound}; or, where the branch is right: {set_tag(known)}"
     if fault.code == "GMS052" and stray is not None:
         where = f"{stray.known.commit[:12]} brought {stray.known}"
         if stray.is_same:
             return replace(fault, what=f"{fault.what}; {where}, the same folder", mend=FIX)
-        mend = f"take it from a sound clone, or: {again}"
+        mend = f"{again}, once what the tag holds is registered under another number"
         return replace(fault, what=f"{fault.what}; {where}, another folder", mend=mend)
-    if known is not None:
-        return replace(fault, mend=f"take it from a sound clone, or: {again}")
-    if fault.code == "GMS052":
-        mend = f"merge the branch that it stands on, or: git tag -d {name}"
-        return replace(fault, mend=mend)
-    return fault if fault.code == "GMS055" else replace(fault, mend=f"git tag -d {name}")
+    return replace(fault, mend=again)
 
 
 def _of_folder(fault: Fault, past: Past) -> str:

@@ -7,8 +7,11 @@ that holds the identical folder: the same tree, so the same bytes in every file.
 reader gets other bytes under that number than before, and what the tag vouches for, the
 digest of the manifest, is the same. The old tag object stays in the object database
 until git's gc takes it. What remains to be done is the remote's: where the old tag was
-pushed, somebody who may deletes it there, since every push of the new one is refused
-until then, and every clone that fetched it does the same, or runs the doctor too.
+pushed, somebody who may sets it anew there too, since a push of the new one is refused
+until then, and every clone that fetched it fetches it by force, or runs the doctor too.
+
+Nor is it a move when a tag that nobody can read, or a light one on the very commit that
+introduced the version, gets the tag object that it should have.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from gitmodelstore.values.objects import Tag, named_manifest
 
 _SQUASHED = (
     "set tag {name} anew on {new}: a squash or rebase had left it on {old}, with the same folder; "
-    "if the old one was pushed, delete it there: git push REMOTE :refs/tags/{name}, then push again"
+    "if the old one was pushed, whoever may sets it anew there: git push --force REMOTE tag {name}"
 )
 
 
@@ -67,6 +70,32 @@ def is_sound(past: Past, known: Introduced) -> bool:
     return all(fault.code == "GMS024" for fault in found)
 
 
+def is_mended(code: str, past: Past, known: Introduced) -> bool:
+    """Whether `retag` mends a fault of a version's tag: it holds no object, or the bare commit."""
+    if not is_sound(past, known):
+        return False
+    objects = past.objects
+    assert isinstance(objects, CatFile)  # noqa: S101 - the doctor knows no other
+    oid = objects.tags.get(known.tag)
+    return code in ("GMS051", "GMS070") and oid is not None and _is_hollow(objects, known, oid)
+
+
+def set_tag(known: Introduced) -> str:
+    """Return the command that sets the tag of a version where it belongs, whatever it holds."""
+    return f"git tag -f -a -m '{known}' {known.tag} {known.commit[:12]}"
+
+
+def _is_hollow(objects: CatFile, known: Introduced, oid: str) -> bool:
+    """Whether a ref holds an object that cannot be read, or the version's commit without a tag."""
+    if oid == known.commit:
+        return True
+    try:
+        objects.raw(oid)
+    except (MissingObject, IntegrityError):
+        return True
+    return False
+
+
 def strays(past: Past, objects: CatFile) -> Iterator[Stray]:
     """Yield the tags that stand beside the branch, of versions that the branch has."""
     on_branch = {commit.oid for commit in past.commits}
@@ -101,12 +130,24 @@ def retag(repository: Repository, writer: Writer) -> tuple[str, ...]:
     with CatFile(repository.common_dir, inherit=False) as objects:
         past = Past(objects, tip)
         missing = list(untagged(past, objects))
-        kept = _dangling(objects) if missing else {}
+        hollow = [
+            known
+            for known in past.introduced.values()
+            if (held := objects.tags.get(known.tag)) and _is_hollow(objects, known, held)
+            if is_sound(past, known)
+        ]
+        kept = _dangling(objects) if missing or hollow else {}
         for known in missing:
             oid = kept.get((known.tag, known.commit)) or _made(repository, writer, known)
             _sync(repository, writer)
             if refs.create_tag(repository, known.tag, oid):
                 done.append(f"set tag {known.tag} on {known.commit[:12]}, which introduced it")
+        for known in hollow:
+            oid = kept.get((known.tag, known.commit)) or _made(repository, writer, known)
+            _sync(repository, writer)
+            if refs.replace_tag(repository, known.tag, objects.tags[known.tag], oid):
+                where = f"{known.commit[:12]}, which introduced it"
+                done.append(f"set tag {known.tag}, which held no tag, on {where}")
         for stray in list(strays(past, objects)):
             if stray.is_same and is_sound(past, stray.known):
                 oid = _made(repository, writer, stray.known, stray.tag.message)

@@ -259,8 +259,9 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
             f"tag {name} was moved: it stands on {tag.commit[:12]}, the version was introduced "
             f"by {found[:12]}",
             path=f"refs/tags/{name}",
-            hint=f"take it from a sound clone, or remove it with `git tag -d {name}`: "
-            "the branch still knows the version",
+            hint="take it from a sound clone: "
+            f"`git fetch REMOTE +refs/tags/{name}:refs/tags/{name}`; "
+            "`gms doctor` says what else can be done",
         )
     return found
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.checks.folder import FileFacts, artifact_faults
 from gitmodelstore.errors import FormatError, NotAStore
-from gitmodelstore.operations.gate import range_faults, store_faults
+from gitmodelstore.operations.gate import cannot_tell, range_faults, store_faults
 from gitmodelstore.plumbing.cat_file import CatFile
+from gitmodelstore.plumbing.extent import extent
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.layout import FOLDER_FILES, MANIFEST, PIPELINE
 from gitmodelstore.values.manifest_rules import Outline
@@ -25,9 +26,33 @@ def validate(repository: Repository, between: tuple[str, str] | None) -> tuple[F
 
     Raises:
         GitFailed: one of the two names no commit.
+        CannotWork: the clone does not hold what is to be judged, because it was not asked to.
     """
     with CatFile(repository.work_tree or repository.common_dir, inherit=False) as objects:
-        return tuple(range_faults(objects, *between) if between else store_faults(objects))
+        if between is not None:
+            return tuple(range_faults(objects, *between))
+        held = extent(objects)
+        if held.is_shallow:
+            raise cannot_tell(held)
+        found = store_faults(objects)
+        lacking = ("GMS070", "GMS071") if held.is_partial else ("GMS050",)
+        if held.lacks is not None and any(fault.code in lacking for fault in found):
+            found = [fault for fault in found if fault.code not in lacking]
+            if not found:
+                raise cannot_tell(held)
+        return tuple(found)
+
+
+def refuse_part(repository: Repository) -> None:
+    """Refuse to call faulty what a clone was not asked to hold.
+
+    Raises:
+        CannotWork: it is a shallow or a partial clone, or one without tags.
+    """
+    with CatFile(repository.common_dir, inherit=False) as objects:
+        held = extent(objects)
+    if held.lacks is not None:
+        raise cannot_tell(held)
 
 
 def validate_folder(folder: Path) -> tuple[Fault, ...]:

@@ -23,6 +23,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.operations.load import load, read_verified
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.operations.validate import refuse_part
 from gitmodelstore.plumbing import journal, lock
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.layout import ATTRIBUTES, SAMPLE, folder
@@ -135,7 +136,15 @@ def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> 
         InvalidInput: there is a test table and no `ref`, or it cannot be read.
         FeatureMismatch: the test table has other inputs than the pipeline.
         CannotRead: the system does not let this process open a file.
+        CannotWork: not all of it is sound in a clone that was not asked to hold all of it.
     """
+    found = _verified(snapshot, ref, asked)
+    if not found.is_sound:
+        refuse_part(snapshot.repository)
+    return found
+
+
+def _verified(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> Verification:
     if ref is None:
         if asked.test is not None:
             raise InvalidInput("test data is of one version", hint="name the version")

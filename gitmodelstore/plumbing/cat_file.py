@@ -48,6 +48,7 @@ class CatFile:
         self._trees: dict[str, Mapping[str, Entry]] = {}
         self._large: dict[str, int | None] = {}
         self.hashed: Callable[[str], str | None] | None = None  # knows the SHA-256 of some files
+        self.wants_large_files = False  # even where none is, as in a clone without Git LFS
         self.pushed_tags: dict[str, str] = {}  # name to id: tags that a push is about to set
 
     def begin(self) -> None:
@@ -68,11 +69,11 @@ class CatFile:
     def setting(self, name: str) -> str | None:
         """Return a value of git's configuration, None when it is not set."""
         section, _, key = name.rpartition(".")
-        return self._settings.get(f"{section.lower()}.{key.lower()}")
+        return self.settings.get(f"{section.lower()}.{key.lower()}")
 
     @cached_property
-    def _settings(self) -> Mapping[str, str]:
-        """Every value of git's configuration, of which the last counts; a sole name says true."""
+    def settings(self) -> Mapping[str, str]:
+        """Git's configuration, of which the last value counts; a sole name says true."""
         asked = self._listing or self._list_settings()
         pairs = (line.partition("\n") for line in asked.answer().split("\0"))
         return {name: value if told else "true" for name, told, value in pairs}
@@ -169,14 +170,14 @@ class CatFile:
     def large_file(self, sha256: str) -> int | None:
         """Return the size of a Git LFS object: see `checks.objects.Objects`."""
         if sha256 not in self._large:
-            path = f"{self._common_dir}/{large_file_path(sha256)}"
+            path = f"{self.common_dir}/{large_file_path(sha256)}"
             self._large[sha256] = _size_of(path, sha256)
         return self._large[sha256]
 
     @property
     def keeps_large_files(self) -> bool:
-        """Whether Git LFS objects lie beside it."""
-        return os.path.isdir(f"{self._common_dir}/{LARGE_FILES}")
+        """Whether Git LFS objects lie beside it, or must."""
+        return self.wants_large_files or os.path.isdir(f"{self.common_dir}/{LARGE_FILES}")
 
     @cached_property
     def git_dir(self) -> str:
@@ -192,7 +193,8 @@ class CatFile:
             return None
 
     @cached_property
-    def _common_dir(self) -> str:
+    def common_dir(self) -> str:
+        """The directory that linked work trees share."""
         said = self.run("rev-parse", "--git-common-dir").rstrip("\n")
         return os.path.join(self.folder, said)
 

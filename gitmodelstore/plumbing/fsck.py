@@ -14,7 +14,10 @@ from gitmodelstore.plumbing import git
 
 _MISSING = re.compile(r"missing (\w+) ([0-9a-f]{40})")
 _CORRUPT = re.compile(
-    r"error: (?:corrupt loose object '([0-9a-f]{40})'|([0-9a-f]{40}): (?!invalid sha1 pointer).*)"
+    r"(?:error|fatal): (?:corrupt loose object '([0-9a-f]{40})'"
+    r"|loose object ([0-9a-f]{40}) \(stored in .*\) is corrupt"
+    r"|(?:cannot unpack|index CRC mismatch for object) ([0-9a-f]{40}) from .*"
+    r"|([0-9a-f]{40}): (?!invalid sha1 pointer).*)"
 )
 _ID = re.compile(r"error: [0-9a-f]{40}: ")
 _MALFORMED = re.compile(r"error in (\w+) ([0-9a-f]{40}): (.*)")
@@ -23,6 +26,7 @@ _DANGLING_TAG = re.compile(r"dangling tag ([0-9a-f]{40})")
 _TOLD_ELSEWHERE = (
     "error: refs/",
     "error: HEAD",
+    "error: worktrees/",
     "error: bad ref for",
     "error: invalid HEAD",
     "error: inflate",
@@ -72,7 +76,7 @@ def dangling_tags(folder: Path) -> tuple[str, ...]:
 def _damaged(lines: list[str]) -> Iterator[Damage]:
     for line in lines:
         if found := _CORRUPT.fullmatch(line):
-            yield Damage(found[1] or found[2], "object", "is damaged", False)
+            yield Damage(next(filter(None, found.groups())), "object", "is damaged", False)
         elif found := _MALFORMED.fullmatch(line):
             yield Damage(found[2], found[1], f"is no {found[1]} as git makes it: {found[3]}", False)
         elif _ID.match(line):  # the index names an object that is missing, as is said of that

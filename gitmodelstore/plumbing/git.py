@@ -80,6 +80,8 @@ def environment(
     With `configured` the settings stay that `git -c` and GIT_CONFIG_COUNT hand on.
     """
     kept = dict(os.environ) if inherit else surroundings(configured=configured)
+    if not inherit:  # what a store holds is in its objects, not in what stands in for some here
+        kept.update(GIT_NO_REPLACE_OBJECTS="1", GIT_GRAFT_FILE=os.path.join(os.devnull, "none"))
     kept.update(
         GIT_TERMINAL_PROMPT="0",
         GIT_LFS_SKIP_SMUDGE="1",  # a work tree keeps the pointer until `git lfs pull`

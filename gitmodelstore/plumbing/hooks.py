@@ -88,7 +88,7 @@ def install(repository: Repository) -> tuple[str, ...]:
         for name in CLIENT_HOOKS if repository.work_tree else SERVER_HOOKS:
             path, text = folder / name, _script(name)
             if is_ours(path):
-                if path.read_text() == text:
+                if path.read_text() == text and os.access(path, os.X_OK):
                     continue
             elif path.exists():
                 path.rename(_kept(path))

@@ -72,14 +72,24 @@ def read(common_dir: Path) -> Note | None:
     try:
         with reading(f"'{path}'"):
             held = json.loads(path.read_text())
-        return Note(
+        note = Note(
             held["old"],
             held["new"],
-            held["tags"],
+            dict(held["tags"]),
             tuple(held["folders"]),
             held.get("handmade", ""),
         )
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        named = (note.old, note.new, *note.tags, *note.tags.values(), *note.folders, note.handmade)
+        return note if all(isinstance(name, str) for name in named) else None
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        IsADirectoryError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ):
         return None
 
 

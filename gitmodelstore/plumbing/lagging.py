@@ -79,6 +79,15 @@ def _lag(repository: Repository, tree: WorkTree, tip: str) -> Lag | None:
     return Lag(tree, None, 0, undone) if undone else None
 
 
+def is_at(tree: WorkTree, commit: str) -> bool:
+    """Whether what is staged in a work tree is a commit, whole and unchanged.
+
+    Raises:
+        GitFailed: git cannot read its index, or the commit.
+    """
+    return _staged(tree) == _held(tree, commit)
+
+
 def _is_busy(tree: WorkTree) -> bool:
     try:
         worktree.check((tree,))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.plumbing.disk import sync_folder
-from gitmodelstore.plumbing.refs import CORPSE_SECONDS, make_lock
+from gitmodelstore.plumbing.refs import CORPSE_SECONDS, make_lock, make_way
 from gitmodelstore.plumbing.repository import Repository, writing
 
 OLD_SECONDS = 24 * 60 * 60
@@ -95,7 +95,7 @@ def damaged_refs(repository: Repository) -> list[str]:
 def packed(repository: Repository, ref: str) -> str | None:
     """Return the id that packed-refs has of a ref; None where it is not there."""
     path = repository.common_dir / "packed-refs"
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         for line in path.read_text(errors="replace").splitlines():
             oid, _, name = line.partition(" ")
             if name == ref and _OID.fullmatch(oid):
@@ -106,20 +106,30 @@ def packed(repository: Repository, ref: str) -> str | None:
 def logged(repository: Repository, ref: str) -> Iterator[str]:
     """Yield the ids on which a ref stood, the last first, as its reflog knows them."""
     path = repository.common_dir / "logs" / ref
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # it may be a folder, or lie below a file
         for line in reversed(path.read_text(errors="replace").splitlines()):
             oid = line[41:81]
             if _OID.fullmatch(oid) and set(oid) != {"0"}:
                 yield oid
 
 
-def restore_ref(repository: Repository, ref: str, oid: str | None) -> None:
+def held_by(repository: Repository, ref: str) -> str | None:
+    """Return what the file of a ref says, whatever that is; None where there is no such file."""
+    with suppress(OSError):
+        return (repository.common_dir / ref).read_text(errors="replace").strip()
+    return None
+
+
+def restore_ref(
+    repository: Repository, ref: str, oid: str | None, *, instead_of: str | None = None
+) -> None:
     """Write the id that a damaged ref held, or remove the ref. Call it under the writer lock.
 
     Args:
         repository, ref: which.
         oid: what it held; None removes the file, for what holds nothing and never did, or
             what packed-refs knows.
+        instead_of: what its file says, where that looks like a ref, and names nothing.
 
     Raises:
         StoreBusy: a process of git holds it.
@@ -134,9 +144,10 @@ def restore_ref(repository: Repository, ref: str, oid: str | None) -> None:
                 if oid is not None:
                     file.write(f"{oid}\n".encode())
                     os.fsync(file.fileno())
-            if _is_ref(path):  # somebody else was first
-                pass
+            if _is_ref(path) and held_by(repository, ref) != instead_of:
+                pass  # somebody else was first
             elif oid is not None:
+                make_way(path)
                 lock.replace(path)
             else:
                 path.unlink(missing_ok=True)
@@ -178,6 +189,6 @@ def _age(path: Path) -> float | None:
 def _is_ref(path: Path) -> bool:
     try:
         held = path.read_text(errors="replace").strip()
-    except FileNotFoundError:
+    except OSError:
         return False
     return held.startswith("ref: ") or _OID.fullmatch(held) is not None

@@ -105,7 +105,7 @@ def create_tag(repository: Repository, name: str, oid: str) -> bool:
         try:
             with open(descriptor, "wb", buffering=0) as file:
                 file.write(f"{oid}\n".encode())  # first of all: it says whose lock it is
-            _make_way(path)
+            make_way(path)
             if repository.ref(ref):
                 lock.unlink()
                 return False
@@ -189,7 +189,7 @@ def _stands_below(common_dir: Path, ref: str) -> bool:
     return packed.exists() and f" {ref}/".encode() in packed.read_bytes()
 
 
-def _make_way(path: Path) -> None:
+def make_way(path: Path) -> None:
     """Remove what is no ref: the empty file that a power cut leaves of one, empty folders."""
     try:
         found = path.stat()

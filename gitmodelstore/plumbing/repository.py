@@ -8,6 +8,7 @@ models; how refs move is `refs`' business.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
@@ -560,6 +561,8 @@ def _open_error(path: Path, said: str) -> NotAStore | UnsupportedRepository:
     kinds = {
         "object format": "its object ids are not sha1",
         "refstorage": "its refs are not plain files",
+        "unsupported repository version": "its format is one that libgit2 does not know",
+        "unsupported extension": "it uses an extension that libgit2 does not know",
     }
     for mark, what in kinds.items():
         if mark in said:
@@ -571,6 +574,16 @@ def _open_error(path: Path, said: str) -> NotAStore | UnsupportedRepository:
         return NotAStore(
             f"'{path}' belongs to another user",
             hint=f"if you trust it: git config --global --add safe.directory {path}",
+        )
+    if os.path.isfile(path / ".git"):
+        return NotAStore(
+            f"'{path / '.git'}' names a git directory that is not there, or damaged",
+            hint="run `git worktree repair` in the repository that the work tree belongs to",
+        )
+    if os.path.lexists(path / ".git") or os.path.exists(path / "objects"):
+        return NotAStore(
+            f"'{path}' cannot be opened as a git repository: {said}",
+            hint="see what is wrong with `gms doctor`",
         )
     return NotAStore(f"no git repository at '{path}'", hint="make a store with `gms init`")
 

@@ -7,6 +7,7 @@ uncommitted work first and refuses to touch it, then writes the files, then the 
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from gitmodelstore.errors import CannotWrite, GitFailed, LocalChanges
 from gitmodelstore.plumbing import git, index, index_lock
+from gitmodelstore.plumbing.disk import put
 from gitmodelstore.plumbing.repository import Repository, writing
 
 Process = subprocess.Popen[bytes]
@@ -115,6 +117,32 @@ def _start(tree: WorkTree, command: tuple[str, ...], lock: int) -> Process:
 def populate(tree: WorkTree, commit: str) -> None:
     """Write the files of a commit into an empty work tree, and stage them."""
     git.run("read-tree", "-m", "-u", commit, cwd=tree.folder)
+
+
+def point_head(repository: Repository) -> None:
+    """Let HEAD name the store's branch; index and files stay as they are.
+
+    `git symbolic-ref` would log what HEAD named, of which `git fsck` complains ever after.
+
+    Raises:
+        CannotWrite: the disk does not take it.
+    """
+    path = repository.common_dir / "HEAD"
+    with writing(path):
+        put(path, (f"ref: {repository.branch}\n".encode(),))
+
+
+def stage_head(tree: WorkTree) -> None:
+    """Make the index of a work tree anew of the commit that is checked out; no file is touched.
+
+    Raises:
+        GitFailed: nothing is checked out, or git cannot write it.
+    """
+    git.run("read-tree", "--reset", "HEAD", cwd=tree.folder)
+    if git.says("core.sparseCheckout", tree.folder):
+        git.run("sparse-checkout", "reapply", cwd=tree.folder)
+    with suppress(GitFailed):  # where files differ, it says so by its status
+        git.run("update-index", "-q", "--refresh", cwd=tree.folder)
 
 
 def move(tree: WorkTree, old: str, new: str, *, lock: int) -> None:
@@ -261,18 +289,36 @@ def _first_line(said: str) -> str:
     return line.removeprefix("error: ").removeprefix("fatal: ").rstrip(".")
 
 
+def linked(repository: Repository) -> Iterator[WorkTree]:
+    """Yield the linked work trees whose folder is there."""
+    folders = repository.common_dir / "worktrees"
+    for git_dir in sorted(folders.iterdir()) if folders.is_dir() else ():
+        folder = linked_folder(git_dir)
+        if folder is not None:
+            yield WorkTree(folder, git_dir)
+
+
+def linked_folder(git_dir: Path) -> Path | None:
+    """Return the folder of a linked work tree; None where it is not there, or nothing says where.
+
+    Args:
+        git_dir: its folder in `worktrees`.
+    """
+    try:
+        named = os.fsdecode((git_dir / "gitdir").read_bytes()).strip()
+        top = (git_dir / named).parent
+        return top if named and top.is_dir() else None
+    except (OSError, ValueError):
+        return None
+
+
 def _all(repository: Repository) -> Iterator[WorkTree]:
     common = repository.common_dir
     if common.name == ".git" and repository.setting("core.bare") != "true":
         yield WorkTree(common.parent, common)
     elif repository.work_tree and repository.git_dir == common:
         yield WorkTree(repository.work_tree, common)
-    linked = common / "worktrees"
-    for git_dir in sorted(linked.iterdir()) if linked.is_dir() else ():
-        note = git_dir / "gitdir"
-        folder = (git_dir / note.read_text().strip()).parent if note.exists() else None
-        if folder and folder.is_dir():
-            yield WorkTree(folder, git_dir)
+    yield from linked(repository)
 
 
 def _has_branch(git_dir: Path, branch: str) -> bool:
@@ -280,6 +326,8 @@ def _has_branch(git_dir: Path, branch: str) -> bool:
     notes = ("HEAD", "rebase-merge/head-name", "rebase-apply/head-name")
     for note in notes:
         path = git_dir / note
-        if path.exists() and path.read_text().strip().removeprefix("ref: ") == branch:
-            return True
+        with suppress(OSError):
+            said = path.read_text(errors="replace").strip()
+            if said.removeprefix("ref:").strip() == branch:
+                return True
     return False

@@ -256,4 +256,4 @@ class Trust(Base):
         """
         from gitmodelstore.operations.doctor import doctor
 
-        return doctor(self._repository, self._writer() if fix else None)
+        return doctor(self._repository, self._writer if fix else None)

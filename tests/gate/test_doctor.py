@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from gitmodelstore.operations.examine import Diagnosis
 from gitmodelstore.operations.init import DRIVERS
 from gitmodelstore.plumbing import journal, leftovers, lock
 from gitmodelstore.plumbing.repository import Repository
+from tests.store import children
 
 from .conftest import Place
 from .corpus import CASES, Case, new_version
@@ -181,8 +183,198 @@ def die_before_the_tag(place: Place) -> None:
     journal.write(place.path / ".git", note)
 
 
+def lose_index(place: Place) -> None:
+    place.file(".git/index").unlink()
+
+
+def cut_index(place: Place) -> None:
+    path = place.file(".git/index")
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+def detach_head_from_everything(place: Place) -> None:
+    place.file(".git/HEAD").write_text(f"{'1' * 40}\n")
+
+
+def let_head_name_a_missing_branch(place: Place) -> None:
+    place.file(".git/HEAD").write_text("ref: refs/heads/other\n")
+
+
+def garble_head(place: Place) -> None:
+    place.file(".git/HEAD").write_text("nothing\n")
+
+
+def cut_packed_refs(place: Place) -> None:
+    place.git("pack-refs", "--all")
+    path = place.file(".git/packed-refs")
+    path.write_bytes(path.read_bytes()[:-70])
+
+
+def disorder_packed_refs(place: Place) -> None:
+    place.git("pack-refs", "--all")
+    path = place.file(".git/packed-refs")
+    head, *lines = path.read_text().splitlines(keepends=True)
+    path.write_text(head + "".join(line for line in reversed(lines) if line[0] != "^"))
+
+
+def damage_commit_graph(place: Place) -> None:
+    place.git("commit-graph", "write", "--reachable")
+    path = place.file(".git/objects/info/commit-graph")
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(data[:-40] + bytes(40))
+
+
+def break_commit_graph_chain(place: Place) -> None:
+    place.git("commit-graph", "write", "--reachable", "--split")
+    (path,) = place.file(".git/objects/info/commit-graphs/x").parent.glob("*.graph")
+    path.rename(place.path / f".git/objects/info/commit-graphs/graph-{'1' * 40}.graph")
+
+
+def lose_pack_index(place: Place) -> None:
+    place.git("repack", "-a", "-d", "-q")
+    (path,) = place.file(".git/objects/pack/x").parent.glob("*.idx")
+    path.unlink()
+
+
+def point_tag_at_nothing(place: Place) -> None:
+    place.file(".git/refs/tags/churn@v1.1.0").write_text(f"{'1' * 40}\n")
+
+
+def make_tag_light(place: Place) -> None:
+    place.git("update-ref", "refs/tags/churn@v1.1.0", "churn@v1.1.0^0")
+
+
+def put_files_for_folders(place: Place) -> None:
+    for name in ("refs/tags", "hooks"):
+        shutil.rmtree(place.file(f".git/{name}"))
+        place.file(f".git/{name}").write_text("x")
+
+
+def put_folders_for_files(place: Place) -> None:
+    for name in ("gitmodelstore/pending.json", "logs/refs/heads/main"):
+        place.file(f".git/{name}").unlink(missing_ok=True)
+        place.file(f".git/{name}/x").write_text("x")
+
+
+def take_rights_from_hook(place: Place) -> None:
+    place.file(".git/hooks/pre-push").chmod(0o644)
+
+
 # What was done to the store, what the doctor says of it, and what it says that it has done.
 BREAKS = {
+    lose_index: (
+        ["index: is missing: the next commit would take every file out [GMS078]"],
+        ["made the index of PLACE anew of the commit that is checked out"],
+    ),
+    cut_index: (
+        ["index: does not match its own checksum [GMS078]"],
+        [
+            "removed index: it did not match its own checksum; "
+            "what was there is in gitmodelstore/damaged/index",
+            "made the index of PLACE anew of the commit that is checked out",
+        ],
+    ),
+    detach_head_from_everything: (
+        [f"HEAD: names {'1' * 40}, which is not there [GMS077]"],
+        [f"set HEAD to refs/heads/main: {'1' * 40}, which it named, is not there"],
+    ),
+    let_head_name_a_missing_branch: (
+        ["HEAD: names refs/heads/other, which is not there [GMS077]"],
+        ["set HEAD to refs/heads/main: refs/heads/other, which it named, is not there"],
+    ),
+    garble_head: (
+        ["HEAD: does not say what it must [GMS077]"],
+        [
+            "made HEAD anew: it did not say what it must; "
+            "what was there is in gitmodelstore/damaged/HEAD"
+        ],
+    ),
+    cut_packed_refs: (
+        [
+            "packed-refs: line 10 cannot be read; 5 refs can, 1 line cannot [GMS077]",
+            "refs/tags/risk@v1.0.0: is missing: risk 1.0.0 has no tag [GMS050]",
+        ],
+        [
+            "made packed-refs anew: it was damaged, line 10 cannot be read; 5 refs can, 1 line "
+            "cannot; what was there is in gitmodelstore/damaged/packed-refs",
+            "set tag risk@v1.0.0 on X, which introduced it",
+        ],
+    ),
+    disorder_packed_refs: (
+        ["packed-refs: says that it is sorted, and is not: git misses refs [GMS077]"],
+        [
+            "made packed-refs anew: it said that it is sorted, and is not: git misses refs; "
+            "what was there is in gitmodelstore/damaged/packed-refs"
+        ],
+    ),
+    damage_commit_graph: (
+        ["objects/info/commit-graph: does not match its own checksum [GMS078]"],
+        ["removed objects/info/commit-graph: it did not match its own checksum"],
+    ),
+    break_commit_graph_chain: (
+        ["objects/info/commit-graphs: GRAPH is missing [GMS078]"],
+        ["removed objects/info/commit-graphs: it was damaged, GRAPH is missing"],
+    ),
+    lose_pack_index: (
+        ["objects/pack/PACK.idx: is missing [GMS078]"],
+        ["made objects/pack/PACK.idx anew: it was missing"],
+    ),
+    point_tag_at_nothing: (
+        [
+            f"refs/tags/churn@v1.1.0: refs/tags/churn@v1.1.0: object {'1' * 40} is not in this "
+            "repository [GMS070]"
+        ],
+        ["set tag churn@v1.1.0, which held no tag, on X, which introduced it"],
+    ),
+    make_tag_light: (
+        ["refs/tags/churn@v1.1.0: is not an annotated tag of that name on a commit [GMS051]"],
+        ["set tag churn@v1.1.0, which held no tag, on X, which introduced it"],
+    ),
+    put_files_for_folders: (
+        [
+            "refs/tags: is not a folder [GMS077]",
+            "hooks: is not a folder [GMS078]",
+            *(
+                f"refs/tags/{name}@v{version}: is missing: {name} {version} has no tag [GMS050]"
+                for name, version in (
+                    ("churn", "1.0.0"),
+                    ("churn", "1.1.0"),
+                    ("churn", "1.2.0"),
+                    ("risk", "1.0.0"),
+                )
+            ),
+            "hooks/pre-commit: git does not run gitmodelstore's pre-commit [GMS076]",
+            "hooks/pre-push: git does not run gitmodelstore's pre-push [GMS076]",
+        ],
+        [
+            "made refs/tags anew: it was not a folder; "
+            "what was there is in gitmodelstore/damaged/refs-tags",
+            "made hooks anew: it was not a folder; "
+            "what was there is in gitmodelstore/damaged/hooks",
+            "set tag churn@v1.0.0 on X, which introduced it",
+            "set tag churn@v1.1.0 on X, which introduced it",
+            "set tag churn@v1.2.0 on X, which introduced it",
+            "set tag risk@v1.0.0 on X, which introduced it",
+            "installed the hooks pre-commit, pre-push",
+        ],
+    ),
+    put_folders_for_files: (
+        [
+            "gitmodelstore/pending.json: is a folder, not a file [GMS078]",
+            "logs/refs/heads/main: is a folder, not a file [GMS078]",
+        ],
+        [
+            "removed gitmodelstore/pending.json: it was a folder, not a file; "
+            "what was there is in gitmodelstore/damaged/gitmodelstore-pending.json",
+            "removed logs/refs/heads/main: it was a folder, not a file; "
+            "what was there is in gitmodelstore/damaged/logs-refs-heads-main",
+        ],
+    ),
+    take_rights_from_hook: (
+        ["hooks/pre-push: git does not run gitmodelstore's pre-push [GMS076]"],
+        ["installed the hooks pre-push"],
+    ),
     break_nothing: ([], []),
     delete_tag: (
         ["refs/tags/churn@v1.1.0: is missing: churn 1.1.0 has no tag [GMS050]"],
@@ -272,8 +464,8 @@ BREAKS = {
         ],
         [
             "set tag churn@v1.3.0 anew on X: a squash or rebase had left it on X, with the same "
-            "folder; if the old one was pushed, delete it there: "
-            "git push REMOTE :refs/tags/churn@v1.3.0, then push again"
+            "folder; if the old one was pushed, whoever may sets it anew there: "
+            "git push --force REMOTE tag churn@v1.3.0"
         ],
     ),
     die_after_the_work_tree: (
@@ -295,9 +487,14 @@ BREAKS = {
 
 def plain(lines: list[str] | tuple[str, ...], place: Place) -> list[str]:
     """Lines without ids and paths of this run."""
-    return [
-        re.sub(r"\b[0-9a-f]{12}\b", "X", line).replace(str(place.path), "PLACE") for line in lines
-    ]
+    names = {r"graph-[0-9a-f]{40}\.graph": "GRAPH", r"pack-[0-9a-f]{40}": "PACK"}
+    names |= {r"\b[0-9a-f]{12}\b": "X", re.escape(str(place.path)): "PLACE"}
+    plain = []
+    for line in lines:
+        for pattern, name in names.items():
+            line = re.sub(pattern, name, line)
+        plain.append(line)
+    return plain
 
 
 @pytest.mark.parametrize("how", BREAKS, ids=lambda how: how.__name__)
@@ -427,7 +624,10 @@ class TestObjects:
         data = bytearray(index.read_bytes())
         data[-30] ^= 1
         index.write_bytes(data)
-        assert "GMS071" in {fault.code for fault in doctor(place).faults}
+        assert [(f.code, f.what) for f in doctor(place).faults] == [
+            ("GMS078", "does not match its own checksum")
+        ]
+        assert doctor(place, fix=True).is_sound
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -466,10 +666,33 @@ def test_whatever_is_damaged_is_named_with_the_next_step(place: Place, seed: int
 def test_a_line_of_packed_refs_that_is_none(place: Place) -> None:
     place.git("pack-refs", "--all")
     file = place.file(".git/packed-refs")
-    file.write_text(file.read_text() + "nonsense\n")
-    for fix in (False, True):
-        assert ("GMS077", "packed-refs") in codes(doctor(place, fix=fix))
-    assert file.read_text().endswith("nonsense\n")
+    whole, before = file.read_text(), tags(place)
+    file.write_text(whole + "nonsense\n")
+
+    found = doctor(place)
+
+    assert [(f.code, f.path, f.what, f.mend) for f in found.faults] == [
+        (
+            "GMS077",
+            "packed-refs",
+            "line 12 cannot be read; 6 refs can, 1 line cannot",
+            "gms doctor --fix",
+        )
+    ]
+    assert file.read_text() == whole + "nonsense\n"
+    assert doctor(place, fix=True).is_sound
+    assert tags(place) == before
+    kept = place.file(".git/gitmodelstore/damaged/packed-refs")
+    assert kept.read_text() == whole + "nonsense\n"
+
+
+def test_no_advice_takes_a_tag_away() -> None:
+    """What it says may be typed; a number that has no tag any more could be taken again."""
+    package = Path(Repository.__module__.replace(".", "/")).parts[0]
+    folder = Path(__file__).parents[2]
+    texts = [*(folder / package).rglob("*.py"), *(folder / "docs").rglob("*.md")]
+    advice = re.compile(r"tag (?:-d|--delete)|push \S+ :refs/tags|update-ref -d")
+    assert [str(path) for path in texts if advice.search(path.read_text())] == []
 
 
 class TestWithoutGuessing:
@@ -498,8 +721,12 @@ class TestWithoutGuessing:
             "refs/tags/churn@v1.3.0: stands on X, which the store's branch does not hold; "
             "X brought churn 1.3.0, another folder [GMS052]"
         ]
+        new = place.git("rev-parse", "HEAD")[:12]
         assert found.faults[0].mend == (
-            "take it from a sound clone, or: git tag -d churn@v1.3.0 && gms doctor --fix"
+            "take it from a sound clone: "
+            "git fetch REMOTE '+refs/tags/churn@v1.3.0:refs/tags/churn@v1.3.0'; or, where the "
+            f"branch is right: git tag -f -a -m 'churn 1.3.0' churn@v1.3.0 {new}, once what the "
+            "tag holds is registered under another number"
         )
 
     def test_a_tag_of_a_proposal(self, place: Place) -> None:
@@ -509,20 +736,26 @@ class TestWithoutGuessing:
         place.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0")
         place.git("switch", "--quiet", "main")
 
-        assert codes(self.left(place)) == [("GMS052", "refs/tags/churn@v1.3.0")]
+        found = self.left(place)
+
+        assert codes(found) == [("GMS052", "refs/tags/churn@v1.3.0")]
+        assert found.faults[0].mend == "git merge proposal, on main"
 
     def test_a_tag_on_another_commit_of_the_branch(self, place: Place) -> None:
-        place.git("tag", "-d", "churn@v1.0.0")
-        place.git("tag", "-a", "-m", "churn 1.0.0", "churn@v1.0.0", "HEAD")
+        right = place.git("rev-parse", "churn@v1.0.0^0")[:12]
+        place.git("tag", "-f", "-a", "-m", "churn 1.0.0", "churn@v1.0.0", "HEAD")
 
         found = self.left(place)
 
         assert codes(found) == [("GMS052", "refs/tags/churn@v1.0.0")]
+        command = f"git tag -f -a -m 'churn 1.0.0' churn@v1.0.0 {right}"
         assert found.faults[0].mend == (
-            "take it from a sound clone, or: git tag -d churn@v1.0.0 && gms doctor --fix"
+            "take it from a sound clone: "
+            "git fetch REMOTE '+refs/tags/churn@v1.0.0:refs/tags/churn@v1.0.0'; or, where the "
+            f"branch is right: {command}"
         )
-        place.git("tag", "-d", "churn@v1.0.0")
-        assert doctor(place, fix=True).is_sound
+        place.git(*shlex.split(command)[1:])
+        assert doctor(place).is_sound
 
     @pytest.mark.parametrize("name", ["v1", "churn@v9.0.0", "churn@v1.0.0"])
     def test_other_tags(self, place: Place, name: str) -> None:
@@ -600,10 +833,13 @@ class TestWithoutGuessing:
     def test_a_branch_of_which_nobody_knows_where_it_stood(self, place: Place) -> None:
         empty_branch(place)
         shutil.rmtree(place.path / ".git/logs")
+        place.git("remote", "remove", "origin")
+        for name in tags(place):
+            place.git("update-ref", "-d", f"refs/tags/{name}")
         found = self.left(place)
         assert plain(said(found), place) == ["refs/heads/main: holds no id [GMS077]"]
         assert found.faults[0].mend == (
-            "git update-ref refs/heads/main COMMIT, where another clone has it"
+            "git branch --force main COMMIT, where another clone has it"
         )
 
     def test_a_branch_of_which_an_unfinished_write_knows(self, place: Place) -> None:
@@ -896,6 +1132,22 @@ class TestSurroundings:
         place.git("tag", "-d", "churn@v1.6.0")
         assert doctor(place, fix=True).repaired[0].startswith("set tag churn@v1.6.0 on ")
 
+    def test_large_files_of_which_none_is_here(self, place: Place) -> None:
+        """A clone without them may be meant so; where there is no remote, they are lost."""
+        place.file("modelstore.toml").write_text(
+            'schema = "1.0"\n\n[storage]\nlfs_threshold = "1 KiB"\n'
+        )
+        place.commit("small threshold")
+        place.register(version="1.6.0")
+        shutil.rmtree(place.path / ".git/lfs")
+        found = doctor(place)
+        assert (found.faults, found.notes) == (
+            (),
+            ("1 large pipeline is not here: `git lfs fetch --all origin`, to load or verify",),
+        )
+        place.git("remote", "remove", "origin")
+        assert codes(doctor(place)) == [("GMS024", f"{CHURN}/pipeline.joblib")]
+
 
 class TestCommand:
     """`gms doctor`."""
@@ -933,6 +1185,104 @@ class TestCommand:
         assert [fault["code"] for fault in document["faults"]] == ["GMS055"]
         assert [fault["code"] for fault in document["past"]] == ["GMS030", "GMS030"]
         assert document["repaired"] == BREAKS[lose_versions][1]
+
+    @pytest.mark.parametrize("how", ["missing", "a folder"])
+    def test_a_store_without_a_head_cannot_even_be_opened(self, place: Place, how: str) -> None:
+        delete_tag(place)
+        place.file(".git/HEAD").unlink()
+        if how == "a folder":
+            place.file(".git/HEAD").mkdir()
+        what = "is missing" if how == "missing" else "is not a file"
+
+        done = self.gms(place, "-C", CHURN, "doctor")
+
+        lines = done.stdout.splitlines()
+        assert (done.returncode, done.stderr) == (1, "note: 2 faults\n")
+        assert (lines[0], lines[1]) == (f"HEAD: {what} [GMS077]", "    gms doctor --fix")
+        assert lines[2].endswith("churn@v1.1.0: is missing: churn 1.1.0 has no tag [GMS050]")
+        assert self.gms(place, "list").returncode == 128
+        assert "gms doctor" in self.gms(place, "list").stderr
+        assert self.gms(place, "doctor", "--fix").returncode == 0
+        assert place.file(".git/HEAD").read_text() == "ref: refs/heads/main\n"
+
+    def test_a_configuration_that_git_cannot_read_hides_nothing_else(self, place: Place) -> None:
+        delete_tag(place)
+        path = place.file(".git/config")
+        whole = path.read_text()
+        path.write_text(whole + "[broken\n")
+        number = len(path.read_text().splitlines())
+
+        for args in (["doctor"], ["doctor", "--fix"]):
+            done = self.gms(place, "--json", *args)
+            document = json.loads(done.stdout)
+            assert (done.returncode, document["repaired"]) == (1, [])
+            assert [(f["code"], f["path"], f["what"]) for f in document["faults"]] == [
+                (
+                    "GMS078",
+                    "config",
+                    f"git cannot read it: bad config line {number} in file {path}",
+                ),
+                (
+                    "GMS050",
+                    "refs/tags/churn@v1.1.0",
+                    "is missing: churn 1.1.0 has no tag",
+                ),
+            ]
+        assert document["notes"] == ["nothing else was repaired, until that is mended"]
+        path.write_text(whole)
+        assert self.gms(place, "doctor", "--fix").returncode == 0
+
+    @pytest.mark.parametrize(
+        ("setting", "said"),
+        [
+            ("7", "unsupported repository version 7; only versions up to 1 are supported"),
+            ("sha256", "unknown object format 'sha256'"),
+        ],
+    )
+    def test_a_format_that_it_does_not_know_is_no_damage(
+        self, place: Place, setting: str, said: str
+    ) -> None:
+        if setting == "sha256":
+            place.git("config", "core.repositoryformatversion", "1")
+            place.git("config", "extensions.objectFormat", "sha256")
+        else:
+            place.git("config", "core.repositoryformatversion", "7")
+        done = self.gms(place, "doctor", "--fix")
+        assert (done.returncode, done.stdout) == (128, "")
+        assert f"({said})" in done.stderr
+        assert "gms-doctor-" not in done.stderr
+
+    def test_nothing_at_all(self, place: Place) -> None:
+        shutil.rmtree(place.path / ".git")
+        done = self.gms(place, "doctor")
+        assert done.returncode == 128
+        assert done.stderr.startswith("error: no git repository at ")
+
+    @pytest.mark.parametrize(
+        "name", ["HEAD", "config", "index", "packed-refs", "refs/tags", "objects", "hooks", "logs"]
+    )
+    def test_what_may_not_be_read_is_not_called_damaged(self, place: Place, name: str) -> None:
+        place.git("pack-refs", "--all")
+        place.file(f".git/{name}").chmod(0)
+
+        def look(*args: str) -> tuple[int, dict]:
+            def work() -> None:
+                children.obey_permissions()
+                done = self.gms(place, "--json", "doctor", *args)
+                answer.write_text(json.dumps([done.returncode, json.loads(done.stdout)]))
+
+            answer = place.path.parent / "answer"
+            assert children.run(work) == 0
+            return tuple(json.loads(answer.read_text()))
+
+        for args in ([], ["--fix"]):
+            code, document = look(*args)
+            assert (code, document["faults"], document["repaired"]) == (128, [], [])
+            assert document["unexamined"][0] == (
+                f"{name}: the system does not let you read it: check who may read it"
+            )
+        place.file(f".git/{name}").chmod(0o755)
+        assert doctor(place).is_sound
 
     def test_a_store_that_cannot_be_opened(self, place: Place) -> None:
         empty_branch(place)

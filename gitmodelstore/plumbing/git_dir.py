@@ -1,0 +1,503 @@
+"""The files of a git directory that git must understand before it can say anything of a store.
+
+HEAD, config, packed-refs, the index, and what is derived of objects: where one of them is
+damaged, git speaks of that alone, or dies. So they are judged here without git, each by its
+documented format, and with what belongs in its place, where that is known. Whoever examines
+a damaged store does so in a `view` of it, in which what is damaged is left out or set right,
+and which is gone afterwards: nothing is written to the store itself.
+
+Source of the formats: git's gitrepository-layout, gitformat-index, gitformat-pack and
+gitformat-commit-graph.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitmodelstore.errors import GitFailed
+from gitmodelstore.plumbing import git
+from gitmodelstore.plumbing.disk import put
+from gitmodelstore.plumbing.lock import OWN_FOLDER
+from gitmodelstore.plumbing.repository import writing
+from gitmodelstore.plumbing.worktree import linked_folder
+
+ASIDE = f"{OWN_FOLDER}/damaged"  # where a damaged file is kept that something stands in for
+INDEX = "index"
+_OID = re.compile(rb"[0-9a-f]{40}")
+_HEAD = re.compile(rb"(ref:\s*refs/[^\s\x00-\x1f\x7f~^:?*\[\\]+|[0-9a-f]{40})\s*")
+_PACKED = re.compile(rb"([0-9a-f]{40}) (refs/[^\s\x00-\x1f\x7f~^:?*\[\\]+)")
+_PEELED = re.compile(rb"\^[0-9a-f]{40}")
+_CHECKSUM_BYTES = 20
+_SMALL_BYTES = 1 << 16
+# Where each of these is, it is a folder; without the first two it is no git directory.
+_NEEDED = ("objects", "refs")
+_FOLDERS = (
+    OWN_FOLDER,  # first, since it takes what others set aside
+    *_NEEDED,
+    *("refs/heads", "refs/tags", "objects/info", "objects/pack", "info", "logs", "hooks"),
+    *("lfs", "lfs/objects", "worktrees"),
+)
+# Where each of these is, it is a file.
+_FILES = (
+    *("objects/info/commit-graph", "logs/HEAD", "info/attributes", "info/exclude"),
+    *(f"{OWN_FOLDER}/lock", f"{OWN_FOLDER}/pending.json", f"{OWN_FOLDER}/manifests"),
+)
+_EDIT = "git config --file '{path}' --edit, or take the file from a backup"
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A file or folder that is not what git needs there.
+
+    Attributes:
+        path: below the git directory.
+        what: what is wrong with it.
+        content: what belongs there; None where nothing has to.
+        is_folder: whether a folder belongs there.
+        mend: what to do about it; empty where `mend` can.
+        is_derived: whether git makes it anew of other files, so that nothing is lost with it.
+    """
+
+    path: str
+    what: str
+    content: bytes | None = None
+    is_folder: bool = False
+    mend: str = ""
+    is_derived: bool = False
+
+
+def locate(place: Path) -> Path | None:
+    """Return the git directory that `place` is, or lies in, however damaged; None for none."""
+    here = place.absolute()
+    for folder in (here, *here.parents):
+        mark = folder / ".git"
+        if mark.is_dir():
+            return mark
+        with suppress(OSError, UnicodeDecodeError):
+            if mark.is_file() and (said := mark.read_text().strip()).startswith("gitdir: "):
+                return _common((folder / said.removeprefix("gitdir: ")).resolve())
+        if sum((folder / name).exists() for name in ("HEAD", "config", *_NEEDED)) > 2:
+            return folder
+    return None
+
+
+def _common(git_dir: Path) -> Path:
+    """Return the git directory that a linked work tree's belongs to, whatever is left of that."""
+    return git_dir.parent.parent if git_dir.parent.name == "worktrees" else git_dir
+
+
+def branch_of(folder: Path) -> str:
+    """Return the full name of the store's branch, as far as the configuration can be read."""
+    try:
+        named = _setting(folder, "store.branch")
+    except GitFailed:
+        named = ""
+    return f"refs/heads/{named or 'main'}"
+
+
+def _setting(folder: Path, name: str, *options: str) -> str:
+    """Return a value of the configuration there, empty when it is not set.
+
+    Raises:
+        GitFailed: git cannot read it.
+    """
+    asked = ("--file", str(folder / "config"), "--default=", *options, "--get", name)
+    top = Path(folder.absolute().anchor)  # where git finds no repository that it stumbles over
+    return os.fsdecode(git.run("config", *asked, cwd=top)).removesuffix("\n")
+
+
+def unreadable(folder: Path) -> list[str]:
+    """Return what the system does not let this process read there, below the git directory."""
+    found = []
+
+    def look(above: str) -> None:
+        with os.scandir(above) as entries:
+            for entry in entries:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                needed = os.R_OK | os.X_OK if is_folder else os.R_OK
+                if not os.access(entry.path, needed) and not entry.is_symlink():
+                    found.append(Path(entry.path).relative_to(folder).as_posix())
+                elif is_folder:
+                    look(entry.path)
+
+    with suppress(OSError):
+        look(os.fspath(folder))
+    return sorted(found)
+
+
+def flaws(folder: Path, branch: str) -> list[Flaw]:
+    """Return what is wrong in a git directory, nothing twice.
+
+    Args:
+        folder: the git directory.
+        branch: the full name of the store's branch.
+    """
+    found: dict[str, Flaw] = {}
+    checks: tuple[Callable[[], Iterator[Flaw]], ...] = (
+        lambda: _kinds(folder),
+        lambda: _head(folder, branch),
+        lambda: _config(folder),
+        lambda: _packed_refs(folder),
+        lambda: _logs(folder),
+        lambda: _indexes(folder),
+        lambda: _work_trees(folder),
+        lambda: _borders(folder),
+        lambda: _commit_graphs(folder),
+        lambda: _packs(folder),
+    )
+    for check in checks:
+        with suppress(PermissionError):  # of which `unreadable` tells
+            for flaw in check():
+                parents = {str(above) for above in Path(flaw.path).parents}
+                if not parents & found.keys():
+                    found.setdefault(flaw.path, flaw)
+    return list(found.values())
+
+
+def _kinds(folder: Path) -> Iterator[Flaw]:
+    """Yield files where folders should be, and the other way round."""
+    for name in _FOLDERS:
+        path = folder / name
+        if path.is_dir() or (name not in _NEEDED and not os.path.lexists(path)):
+            continue
+        what = "is not a folder" if os.path.lexists(path) else "is missing"
+        mend = "clone the store anew, or take the folder from a backup" if name == "objects" else ""
+        yield Flaw(name, what, is_folder=True, mend=mend)
+    for name in _FILES:
+        if (folder / name).is_dir():
+            yield Flaw(name, "is a folder, not a file", is_derived=False)
+
+
+def _head(folder: Path, branch: str) -> Iterator[Flaw]:
+    what = _not_said(folder / "HEAD", _HEAD)
+    if what:
+        yield Flaw("HEAD", what, f"ref: {branch}\n".encode())
+
+
+def _not_said(path: Path, expected: re.Pattern[bytes]) -> str | None:
+    """Return what is wrong with a small file that must say something; None where it does."""
+    if not os.path.lexists(path):
+        return "is missing"
+    if not path.is_file():
+        return "is not a file"
+    if path.stat().st_size <= _SMALL_BYTES and expected.fullmatch(path.read_bytes()):
+        return None
+    return "does not say what it must" if path.stat().st_size else "is empty"
+
+
+def _config(folder: Path) -> Iterator[Flaw]:
+    path = folder / "config"
+    if not os.path.lexists(path):
+        return
+    is_bare = b"false" if folder.name == ".git" else b"true"
+    least = b"[core]\n\trepositoryformatversion = 0\n\tbare = " + is_bare + b"\n"
+    mend = _EDIT.format(path=path)
+    if not path.is_file():
+        yield Flaw("config", "is not a file", least)
+        return
+    data = path.read_bytes()
+    if data and not data.strip(b"\0 \t\r\n"):
+        yield Flaw("config", "holds nothing but zeros: remotes and settings are gone", least)
+        return
+    try:
+        if _setting(folder, "core.bare"):
+            _setting(folder, "core.bare", "--type=bool")
+        named = _setting(folder, "core.worktree")
+    except GitFailed as error:
+        said = (error.stderr or str(error)).splitlines()[0].removeprefix("fatal: ")
+        yield Flaw("config", f"git cannot read it: {said}", least, mend=mend)
+        return
+    if named and not (folder / named).is_dir():
+        what = f"its core.worktree names '{named}', which is not there"
+        mend = f"git config --file '{path}' --unset core.worktree"
+        yield Flaw("config", what, re.sub(rb"(?m)^\s*worktree\s*=.*\n", b"", data), mend=mend)
+
+
+def _packed_refs(folder: Path) -> Iterator[Flaw]:
+    """Judge packed-refs as git reads it: one line that it does not know, and it reads none."""
+    path = folder / "packed-refs"
+    if not os.path.lexists(path):
+        return
+    if not path.is_file():
+        yield Flaw("packed-refs", "is not a file")
+        return
+    data = path.read_bytes()
+    lines = data.splitlines(keepends=True)
+    head = lines[0] if lines and lines[0].startswith(b"# pack-refs with:") else b""
+    refs: list[tuple[bytes, bytes]] = []
+    bad = []
+    for number, line in enumerate(lines[1 if head else 0 :], 2 if head else 1):
+        text = line.removesuffix(b"\n")
+        if line.endswith(b"\n") and (entry := _PACKED.fullmatch(text)):
+            refs.append((entry[2], entry[1]))
+        elif not (line.endswith(b"\n") and _PEELED.fullmatch(text)):
+            bad.append(number)
+    names = [name for name, _ in refs]
+    kept = b"".join(oid + b" " + name + b"\n" for name, oid in sorted(dict(refs).items()))
+    if bad:
+        lost = f"{len(bad)} line{'s' if len(bad) > 1 else ''}"
+        what = f"line {bad[0]} cannot be read; {len(refs)} refs can, {lost} cannot"
+        yield Flaw("packed-refs", what, kept)
+    elif b" sorted" in head and names != sorted(names):
+        yield Flaw("packed-refs", "says that it is sorted, and is not: git misses refs", kept)
+
+
+def _logs(folder: Path) -> Iterator[Flaw]:
+    """Yield reflogs that are folders though their refs are files."""
+    logs = folder / "logs"
+    for log in sorted(logs.rglob("*")) if logs.is_dir() else ():
+        name = log.relative_to(logs)
+        if log.is_dir() and (folder / name).is_file():
+            yield Flaw(f"logs/{name.as_posix()}", "is a folder, not a file")
+
+
+def _git_dirs(folder: Path) -> Iterator[str]:
+    """Yield the places of this git directory and those of linked work trees, with a "/" at ends."""
+    yield ""
+    linked = folder / "worktrees"
+    for path in sorted(linked.iterdir()) if linked.is_dir() else ():
+        if path.is_dir():
+            yield f"worktrees/{path.name}/"
+
+
+def _indexes(folder: Path) -> Iterator[Flaw]:
+    for place in _git_dirs(folder):
+        path = folder / place / INDEX
+        what = _of_index(path) if os.path.lexists(path) else None
+        if what is not None:
+            yield Flaw(f"{place}{INDEX}", what)
+
+
+def _of_index(path: Path) -> str | None:
+    """Return what is wrong with an index; None where git reads it."""
+    if not path.is_file():
+        return "is not a file"
+    data = path.read_bytes()
+    if len(data) < 12 + _CHECKSUM_BYTES or not data.startswith(b"DIRC"):
+        return "is not an index of git" if data.strip(b"\0") else "is empty"
+    if not 2 <= int.from_bytes(data[4:8], "big") <= 4:
+        return f"is of a version that git does not know: {int.from_bytes(data[4:8], 'big')}"
+    if not _is_sound(data) and any(data[-_CHECKSUM_BYTES:]):  # zeros: index.skipHash
+        return "does not match its own checksum"
+    return None
+
+
+def _work_trees(folder: Path) -> Iterator[Flaw]:
+    """Yield what is wrong with linked work trees whose folder is there."""
+    for place in list(_git_dirs(folder))[1:]:
+        top = linked_folder(folder / place)
+        if top is None:
+            continue
+        if what := _not_said(folder / place / "commondir", re.compile(rb"[^\x00]+")):
+            yield Flaw(f"{place}commondir", what, b"../..\n")
+        if what := _not_said(folder / place / "HEAD", _HEAD):
+            mend = f"echo 'ref: refs/heads/BRANCH' > '{folder / place}HEAD', with its branch"
+            yield Flaw(f"{place}HEAD", what, b"0" * 40 + b"\n", mend=mend)
+
+
+def _borders(folder: Path) -> Iterator[Flaw]:
+    """Yield what is wrong with the files that say where else objects are, or are not."""
+    shallow, alternates = folder / "shallow", folder / "objects/info/alternates"
+    if shallow.is_file():
+        lines = shallow.read_bytes().splitlines()
+        kept = [line for line in lines if _OID.fullmatch(line)]
+        if len(kept) < len(lines):
+            content = b"".join(line + b"\n" for line in kept) or None
+            yield Flaw("shallow", "a line is not the id of a commit", content)
+    elif os.path.lexists(shallow):
+        yield Flaw("shallow", "is not a file")
+    if not os.path.lexists(alternates):
+        return
+    if not alternates.is_file():
+        yield Flaw("objects/info/alternates", "is not a file")
+        return
+    lines = [line for line in alternates.read_bytes().splitlines() if line.strip()]
+    gone = [line for line in lines if not line.startswith(b"#") and not _is_folder(folder, line)]
+    if gone:
+        name = gone[0].decode(errors="backslashreplace")
+        what = f"names '{name}', which is not there: objects are missing"
+        mend = f"make that folder reachable again, or take its line out of '{alternates}'"
+        content = b"".join(line + b"\n" for line in lines if line not in gone) or None
+        yield Flaw("objects/info/alternates", what, content, mend=mend)
+
+
+def _is_folder(folder: Path, line: bytes) -> bool:
+    with suppress(ValueError):  # a zero byte
+        return (folder / "objects" / os.fsdecode(line)).is_dir()
+    return False
+
+
+def _commit_graphs(folder: Path) -> Iterator[Flaw]:
+    info = folder / "objects/info"
+    for name in ("commit-graph", "commit-graphs"):
+        path = info / name
+        if not os.path.lexists(path):
+            continue
+        what = _of_graph(path) if name == "commit-graph" else _of_chain(path)
+        if what is not None:
+            yield Flaw(f"objects/info/{name}", what, is_derived=True)
+
+
+def _of_graph(path: Path) -> str | None:
+    if not path.is_file():
+        return "is not a file"
+    data = path.read_bytes()
+    if not data.startswith(b"CGPH"):
+        return "is not a commit-graph of git"
+    return None if _is_sound(data) else "does not match its own checksum"
+
+
+def _of_chain(folder: Path) -> str | None:
+    """Return what is wrong with a commit-graph in several files; None where nothing is."""
+    chain = folder / "commit-graph-chain"
+    if not folder.is_dir():
+        return "is not a folder"
+    if not os.path.lexists(chain):
+        return "has files, and no chain of them" if any(folder.iterdir()) else None
+    for line in chain.read_bytes().splitlines():
+        if not _OID.fullmatch(line):
+            return "its chain names what is not a file of it"
+        graph = folder / f"graph-{line.decode()}.graph"
+        what = _of_graph(graph) if os.path.lexists(graph) else "is missing"
+        if what is not None:
+            return f"{graph.name} {what}"
+    return None
+
+
+def _packs(folder: Path) -> Iterator[Flaw]:
+    """Yield indexes of packs that are missing or damaged; packs are `git fsck`'s to judge."""
+    pack = folder / "objects/pack"
+    for path in sorted(pack.iterdir()) if pack.is_dir() else ():
+        place = f"objects/pack/{path.name}"
+        if path.suffix in (".rev", ".bitmap") or path.name == "multi-pack-index":
+            if not path.is_file() or not _is_sound(path.read_bytes()):
+                yield Flaw(place, "does not match its own checksum", is_derived=True)
+        elif path.suffix == ".pack" and path.is_file():
+            index = path.with_suffix(".idx")
+            is_there = index.is_file()
+            if not is_there or not _is_sound(index.read_bytes()):
+                what = "does not match its own checksum" if is_there else "is missing"
+                content = _index_of(path)
+                mend = "" if content else "git fetch --refetch REMOTE, from a sound clone"
+                name = f"objects/pack/{index.name}"
+                yield Flaw(name, what, content, mend=mend, is_derived=True)
+
+
+def _index_of(pack: Path) -> bytes | None:
+    """Return the index that git makes of a pack; None where that is damaged too."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "made.idx"
+        try:
+            git.run("index-pack", "-o", str(made), str(pack), cwd=pack.parent)
+        except GitFailed:
+            return None
+        return made.read_bytes()
+
+
+def _is_sound(data: bytes) -> bool:
+    digest = hashlib.sha1(data[:-_CHECKSUM_BYTES], usedforsecurity=False).digest()
+    return data[-_CHECKSUM_BYTES:] == digest
+
+
+def mend(folder: Path, flaw: Flaw) -> str:
+    """Put what belongs there in the place of a flaw, and return what was done, in a line.
+
+    What was there is kept in `ASIDE`, unless git made it of other files. Call it under the
+    writer lock, where that can be had.
+
+    Raises:
+        CannotWrite: the disk does not take it.
+    """
+    path = folder / flaw.path
+    kept = ""
+    with writing(path):
+        if os.path.lexists(path):
+            kept = _set_aside(folder, flaw)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if flaw.is_folder:
+            path.mkdir()
+        elif flaw.content is not None:
+            put(path, (flaw.content,), mode=0o444 if flaw.path.startswith("objects/") else 0o666)
+    if flaw.content is None and not flaw.is_folder:
+        return f"removed {flaw.path}: it {_as_past(flaw.what)}{kept}"
+    return f"made {flaw.path} anew: it {_as_past(flaw.what)}{kept}"
+
+
+def _as_past(what: str) -> str:
+    """Return what was wrong, of what is mended."""
+    for now, then in (("is ", "was "), ("does not", "did not"), ("says ", "said ")):
+        if what.startswith(now):
+            return then + what.removeprefix(now)
+    return f"was damaged, {what}"
+
+
+def _set_aside(folder: Path, flaw: Flaw) -> str:
+    """Remove what is there, or keep it elsewhere; return words that say where."""
+    path = folder / flaw.path
+    if flaw.is_derived:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        return ""
+    if flaw.path == OWN_FOLDER:
+        path.unlink()
+        return ""
+    aside = folder / ASIDE
+    aside.mkdir(parents=True, exist_ok=True)
+    name = flaw.path.replace("/", "-")
+    number = sum(1 for held in aside.iterdir() if held.name.startswith(name))
+    kept = aside / (f"{name}.{number}" if number else name)
+    path.rename(kept)
+    return f"; what was there is in {ASIDE}/{kept.name}"
+
+
+@contextmanager
+def view(folder: Path, flaws: list[Flaw], hidden: list[str]) -> Iterator[Path]:
+    """Give a git directory in which flaws are set right, made of links to the damaged one.
+
+    Args:
+        folder: the damaged one.
+        flaws: what is to be otherwise.
+        hidden: what is to be left out.
+
+    Raises:
+        OSError: the system lets this process make no links.
+    """
+    changes: dict[str, Flaw | None] = dict.fromkeys(hidden)
+    changes |= {flaw.path: flaw for flaw in flaws}
+    with tempfile.TemporaryDirectory(prefix="gms-doctor-") as made:
+        top = Path(made).resolve() / folder.name
+        _link(folder, top, changes, "")
+        for name, flaw in changes.items():
+            path = top / name
+            if name in _NEEDED or (flaw is not None and flaw.is_folder):
+                path.mkdir(parents=True, exist_ok=True)
+            elif flaw is not None and flaw.content is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(flaw.content)
+        if "HEAD" in hidden:  # without one it is no git directory
+            (top / "HEAD").write_text("ref: refs/heads/main\n")
+        yield top
+
+
+def _link(source: Path, target: Path, changes: dict[str, Flaw | None], above: str) -> None:
+    target.mkdir()
+    for path in source.iterdir():
+        name = f"{above}{path.name}"
+        if name in changes:
+            continue
+        if path.is_dir() and any(change.startswith(f"{name}/") for change in changes):
+            _link(path, target / path.name, changes, f"{name}/")
+        elif path.is_file() and path.stat().st_size <= _SMALL_BYTES and not path.is_symlink():
+            shutil.copy(path, target / path.name)  # a link that is HEAD, git reads otherwise
+        else:
+            (target / path.name).symlink_to(path.absolute())
