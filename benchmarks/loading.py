@@ -91,6 +91,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     "hist gradient boosting": hist_boosting,
     "forest, 200 small trees": lambda: forest(200, 2000, depth=6),
     "TF-IDF, 57,000 words": words,
+    "forest, 6 MB": lambda: forest(60, 3000),
+    "forest, 24 MB": lambda: forest(70, 11_000),
+    "forest, 49 MB": lambda: forest(130, 12_000),
     "forest, 50 MB": lambda: forest(145, 12_000),
     "forest, 250 MB": lambda: forest(202, 40_000),
     "dense, 300 MB": dense,
@@ -129,6 +132,13 @@ class Kept:
     def object(self) -> Path | None:
         """The file in git-lfs's folder; None of a small model."""
         return next((self.store.path / "lfs" / "objects").glob("*/*/*"), None)
+
+    def packed(self) -> gms.Store:
+        """A copy of the store as it is after `git gc`."""
+        copy = self.folder / "packed"
+        subprocess.run(["git", "clone", "-q", "--bare", self.store.path, copy], check=True)
+        subprocess.run(["git", "-C", copy, "gc", "-q"], check=True)
+        return gms.Store.open(copy)
 
     def joblib_file(self) -> Any:
         return joblib.load(self.file)
@@ -170,6 +180,11 @@ def from_the_store(kept: Kept) -> Action:
     return lambda: kept.store.load("m@latest")
 
 
+def from_a_pack(kept: Kept) -> Action:
+    store = kept.packed()
+    return lambda: store.load("m@latest")
+
+
 def first_from_the_store(kept: Kept) -> Action:
     """A store that is opened, and a pipeline that was never seen: another empty cache each time."""
     folders = (kept.folder / f"cache-{n}" for n in itertools.count())
@@ -203,6 +218,7 @@ def show_small(kept: Kept, comparison: Comparison) -> None:
         "  store, first sight", first_from_the_store(kept), hashed_too(kept.joblib_file, kept.data)
     )
     comparison.show("  store, seen before", from_the_store(kept), kept.joblib_file, kept.pickle_5)
+    comparison.show("  packed, seen before", from_a_pack(kept), kept.joblib_file, kept.pickle_5)
 
 
 def show_large(kept: Kept, path: Path, comparison: Comparison) -> None:

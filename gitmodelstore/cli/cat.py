@@ -29,11 +29,15 @@ def cat(session: Session, what: str) -> None:
         raise click.UsageError(f"'{what}' names no file of a version: write REF:FILE")
     store = session.store()
     version = store.version(found["ref"])
-    data = store.read(version, found["file"])
     if session.json:
+        data = store.read(version, found["file"])
         session.document({**version_document(version), "file": found["file"], **_content(data)})
         return
-    if b"\0" in data and sys.stdout.isatty():
+    # All of it is verified before anything is printed, and again as it is.
+    is_binary = False
+    for part in store.read_parts(version, found["file"]):
+        is_binary |= b"\0" in bytes(part)
+    if is_binary and sys.stdout.isatty():
         raise StoreError(
             f"'{found['file']}' is binary, which a terminal cannot show",
             hint=f"write it into a file: gms cat {what} > {found['file']}",
@@ -42,7 +46,8 @@ def cat(session: Session, what: str) -> None:
         sys.stdout.write(data.decode("utf-8", "replace"))
         return
     sys.stdout.flush()
-    sys.stdout.buffer.write(data)
+    for part in store.read_parts(version, found["file"]):
+        sys.stdout.buffer.write(part)
 
 
 def _content(data: bytes) -> dict[str, Any]:

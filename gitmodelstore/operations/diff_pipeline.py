@@ -39,14 +39,14 @@ def side_of(what: Any, question: Question) -> tuple[Side, Any]:
 def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Question) -> Side:
     from gitmodelstore.lineage.environment import capture
     from gitmodelstore.pipelines.describe import describe
-    from gitmodelstore.pipelines.dump import dump
+    from gitmodelstore.pipelines.dump import dump, globals_of
     from gitmodelstore.pipelines.features import feature_names
     from gitmodelstore.pipelines.fitted import check_fitted
 
     check_fitted(pipeline)
     inputs = _inputs(pipeline, question.X_test)
     sink = _Hashed()
-    needed = dump(pipeline, sink).globals
+    needed = globals_of(pipeline) if file else dump(pipeline, sink).globals
     names = feature_names(pipeline)
     is_named = names is not None or hasattr(inputs, "columns")
     y_name = getattr(question.y_test, "name", None)
@@ -61,7 +61,11 @@ def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Questio
         data=_data(question),
         code=_code(question),
         environment=capture(needed, with_pandas=is_named).environment,
-        files={PIPELINE: _facts(file.data) if file else (sink.size_bytes, sink.hexdigest())},
+        files={
+            PIPELINE: (file.size_bytes, file.sha256)
+            if file
+            else (sink.size_bytes, sink.hexdigest())
+        },
     )
 
 
@@ -78,10 +82,6 @@ class _Hashed:
 
     def hexdigest(self) -> str:
         return self._sha256.hexdigest()
-
-
-def _facts(data: bytes) -> tuple[int, str]:
-    return len(data), hashlib.sha256(data).hexdigest()
 
 
 def _read(what: Any, question: Question) -> PipelineFile | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitmodelstore.errors import CannotWrite, StoreError
-from gitmodelstore.operations.load import read_verified
+from gitmodelstore.operations.load import verified_parts
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing.repository import writing
 from gitmodelstore.values.layout import PIPELINE, folder
@@ -45,9 +45,14 @@ def download(
     try:
         declared = [entry.path for entry in manifest.artifacts]
         for name in dict.fromkeys([*snapshot.files(version), *declared]):
-            data = read_verified(snapshot, version, name, manifest)
             with writing(target):
-                (partial / name).write_bytes(data)
+                file = (partial / name).open("wb")
+            with file:
+                for part in verified_parts(snapshot, version, name, manifest):
+                    with writing(target):
+                        file.write(part)
+                with writing(target):
+                    file.close()
         if warming is not None:
             from gitmodelstore.operations.folder import warm
 

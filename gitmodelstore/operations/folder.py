@@ -7,6 +7,7 @@ be; a pinned digest says which manifest.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import warnings
 from pathlib import Path
@@ -16,6 +17,7 @@ from gitmodelstore.errors import EnvironmentWarning, IntegrityError, InvalidDige
 from gitmodelstore.operations.environment import difference_of, one_warning
 from gitmodelstore.operations.loaded import remember
 from gitmodelstore.pipelines.load import Reader, load, verdict_of
+from gitmodelstore.plumbing import mapped
 from gitmodelstore.plumbing.verdicts import Verdicts
 from gitmodelstore.values.layout import MANIFEST, PIPELINE
 from gitmodelstore.values.manifest import MOST_BYTES, Manifest
@@ -106,22 +108,23 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _pipeline(folder: Path, manifest: Manifest) -> tuple[str, bytearray]:
+def _pipeline(folder: Path, manifest: Manifest) -> tuple[str, memoryview]:
     """Return the bytes of the pipeline and their SHA-256, which is the manifest's."""
     entry = manifest.artifact(PIPELINE)
     path = folder / PIPELINE
     try:
-        with path.open("rb") as file:
-            data = bytearray(file.read())
+        with path.open("rb", buffering=0) as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            content = mapped.take(mapped.Stream(size_bytes, file.readinto))
     except OSError as error:
         raise IntegrityError(
             f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}", path=str(path)
         ) from error
-    found = hashlib.sha256(data).hexdigest()
-    if entry is None or (found, len(data)) != (entry.sha256, entry.size_bytes):
+    found, size_bytes = content.sha256 or "", content.data.nbytes
+    if entry is None or (found, size_bytes) != (entry.sha256, entry.size_bytes):
         raise IntegrityError(
             f"'{path}' is not the file that was released",
             path=str(path),
             hint="fetch the folder again with `gms get`",
         )
-    return found, data
+    return found, content.data

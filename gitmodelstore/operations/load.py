@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import EnvironmentWarning, IntegrityError, StoreError
 from gitmodelstore.operations.environment import difference_of, one_warning
 from gitmodelstore.operations.loaded import remember
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.plumbing import lfs
+from gitmodelstore.plumbing import lfs, mapped
 from gitmodelstore.values.layout import CARD, MANIFEST, PIPELINE, folder
-from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.manifest import Artifact, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import did_you_mean
 from gitmodelstore.values.pointer import read_pointer
@@ -21,8 +22,9 @@ from gitmodelstore.values.policy import WITHDRAWN
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.plumbing.mapped import Stream
     from gitmodelstore.plumbing.verdicts import Verdicts
-    from gitmodelstore.values.manifest_rules import Outline
+    from gitmodelstore.values.manifest_rules import ListedFile, Outline
 
 
 def load(
@@ -100,7 +102,74 @@ def read_verified(
         IntegrityError, MissingObject: as in `load`.
     """
     path = f"{folder(version.model)}/{name}"
-    manifest = manifest or snapshot.manifest(version)
+    entry = _declared(version, name, manifest or snapshot.manifest(version))
+    if entry is None:
+        return snapshot.read(version, name)
+    repository, oid = snapshot.repository, snapshot.entry(version, name).oid
+    content = repository.take(oid, path)
+    pointer = read_pointer(content.data)
+    if pointer is not None and entry.sha256 == pointer.sha256:
+        content = lfs.read(repository.common_dir, pointer, path, remembered)
+    sha256 = content.sha256 or hashlib.sha256(content.data).hexdigest()
+    if (sha256, content.data.nbytes) != (entry.sha256, entry.size_bytes):
+        repository.read(oid, path)  # of damage git knows more to say
+        raise _not_released(version, entry, sha256, content.data.nbytes)
+    return content.data
+
+
+def verified_parts(
+    snapshot: Snapshot,
+    version: ModelVersion,
+    name: str,
+    manifest: Outline | Manifest | None = None,
+) -> Iterator[memoryview]:
+    """Yield the bytes of a file of a version part by part, so that a large one needs no memory.
+
+    That they are the released ones is known at the end, when git's own id of them is checked
+    too. A part is gone when the next is asked for.
+
+    Raises:
+        StoreError, IntegrityError, MissingObject: as in `read_verified`, after the last part.
+    """
+    entry = _declared(version, name, manifest or snapshot.manifest(version))
+    if entry is None:
+        yield snapshot.read(version, name)
+        return
+    digest, size_bytes = hashlib.sha256(), 0
+    with _opened(snapshot, version, entry) as stream:
+        for part in mapped.parts(stream):
+            digest.update(part)
+            size_bytes += part.nbytes
+            yield part
+    if (digest.hexdigest(), size_bytes) != (entry.sha256, entry.size_bytes):
+        raise _not_released(version, entry, digest.hexdigest(), size_bytes)
+
+
+@contextmanager
+def _opened(
+    snapshot: Snapshot, version: ModelVersion, entry: Artifact | ListedFile
+) -> Iterator[Stream]:
+    """Yield what a file holds as it comes: behind a pointer of Git LFS, or in git."""
+    repository, path = snapshot.repository, f"{folder(version.model)}/{entry.path}"
+    oid = snapshot.entry(version, entry.path).oid
+    with repository.stream(oid, path) as stream:
+        small = stream.held
+        pointer = read_pointer(small) if small is not None else None
+        if pointer is None or entry.sha256 != pointer.sha256:
+            yield stream
+            return
+    with lfs.stream(repository.common_dir, pointer, path) as stream:
+        yield stream
+
+
+def _declared(
+    version: ModelVersion, name: str, manifest: Outline | Manifest
+) -> Artifact | ListedFile | None:
+    """Return what a manifest says of a file; None of those that it cannot name.
+
+    Raises:
+        StoreError: the version has no such file.
+    """
     entry = manifest.artifact(name)
     if entry is None and name not in (MANIFEST, CARD):
         names = [MANIFEST, CARD, *(artifact.path for artifact in manifest.artifacts)]
@@ -108,20 +177,16 @@ def read_verified(
             f"{version} has no file '{name}'",
             hint=did_you_mean(name, names) or f"it has {', '.join(sorted(names))}",
         )
-    data = snapshot.read(version, name)
-    if entry is None:
-        return data
-    pointer = read_pointer(data)
-    found = None
-    if pointer is not None and entry.sha256 == pointer.sha256:
-        content = lfs.read(snapshot.repository.common_dir, pointer, path, remembered)
-        data, found = content.data, content.sha256
-    found = found or hashlib.sha256(data).hexdigest()
-    if (found, data.nbytes) != (entry.sha256, entry.size_bytes):
-        raise IntegrityError(
-            f"{path} of {version} is not the file that was released: {data.nbytes} bytes of "
-            f"sha256 {found[:12]}, the manifest says {entry.size_bytes} of {entry.sha256[:12]}",
-            path=path,
-            hint="fetch it from a sound clone; `gms log` and `git log` say who touched it",
-        )
-    return data
+    return entry
+
+
+def _not_released(
+    version: ModelVersion, entry: Artifact | ListedFile, sha256: str, size_bytes: int
+) -> IntegrityError:
+    path = f"{folder(version.model)}/{entry.path}"
+    return IntegrityError(
+        f"{path} of {version} is not the file that was released: {size_bytes} bytes of "
+        f"sha256 {sha256[:12]}, the manifest says {entry.size_bytes} of {entry.sha256[:12]}",
+        path=path,
+        hint="fetch it from a sound clone; `gms log` and `git log` say who touched it",
+    )

@@ -44,6 +44,8 @@ from gitmodelstore.values.manifest import (
 )
 from gitmodelstore.values.sample import ROWS, SYNTHETIC
 
+MOST_TWICE = 1 << 20  # bytes of a file that may be in memory twice
+
 if TYPE_CHECKING:
     from gitmodelstore.lineage.files import Hashing
     from gitmodelstore.pipelines.load import Reader
@@ -90,9 +92,9 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A file that joblib wrote: its bytes, and what it holds or, when it is not run, says."""
+    """A file that joblib wrote: what it holds or, when it is not run, says."""
 
-    data: bytes
+    is_compressed: bool
     pipeline: Any
     unrun: UnrunFile | None
 
@@ -142,11 +144,12 @@ def prepare(
     card = _card(what.card)
     _refuse_other_sample(what.sample)
     _refuse_unwritable(MapOf(Free()), what.custom, "custom")
-    source = _read_file(what)
-    if what.run:
-        with _of_file(source, what):
-            what = with_test_rows(what, source.pipeline if source else what.pipeline)
     with ExitStack() as stack:
+        sink = stack.enter_context(_sink(repository, snapshot, what))
+        source = _read_file(what, sink)
+        if what.run:
+            with _of_file(source, what):
+                what = with_test_rows(what, source.pipeline if source else what.pipeline)
         # git looks at the training repository while Python scores and pickles.
         look = stack.enter_context(Look(what.code, what.entry_point)) if what.code else None
         patch = kept_patch(look, writer) if what.keep_diff else None
@@ -155,11 +158,10 @@ def prepare(
             seen = _told(source, what)
         else:
             seen = _asked(source, what, writer, snapshot)
-        with Sink(repository, snapshot.policy.lfs_threshold_bytes) as sink:
-            names = _fill(sink, what.pipeline, source, writer)
-            stored = StoredFile(*_keep(sink), sink.size_bytes)
-            _tell_whom_to_trust(names, writer)
-            attributes = FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
+        names = _fill(sink, what.pipeline, source, writer)
+        stored = StoredFile(*_keep(sink), sink.size_bytes)
+        _tell_whom_to_trust(names, writer)
+        attributes = FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
         code = look.result() if look else None
     captured = capture_environment(names, with_pandas=seen.is_named)
     kept = _kept_files(snapshot, what.model)
@@ -191,8 +193,15 @@ def prepare(
     )
 
 
-def _read_file(what: Submission) -> _Source | None:
-    """Return what a path names; None for a pipeline in memory."""
+def _sink(repository: Repository, snapshot: Snapshot, what: Submission) -> Sink:
+    """Return where the pipeline goes: one of a file onto the disk, since it is in memory once."""
+    threshold = snapshot.policy.lfs_threshold_bytes
+    is_file = isinstance(what.pipeline, (str, Path))
+    return Sink(repository, threshold, most_in_memory=MOST_TWICE if is_file else None)
+
+
+def _read_file(what: Submission, sink: Sink) -> _Source | None:
+    """Return what a path names, whose bytes go into the sink; None for a pipeline in memory."""
     if not isinstance(what.pipeline, (str, Path)):
         if not what.run:
             raise InvalidInput("run=False is for files; a pipeline in memory is there already")
@@ -200,12 +209,14 @@ def _read_file(what: Submission) -> _Source | None:
     if what.run:
         from gitmodelstore.pipelines.load import load_file
 
-        loaded = load_file(what.pipeline, what.reader)
-        return _Source(loaded.data, loaded.pipeline, None)
+        loaded = load_file(what.pipeline, what.reader, sink.write)
+        return _Source(loaded.is_compressed, loaded.pipeline, None)
+    from gitmodelstore.pipelines.load import is_compressed, read_file
     from gitmodelstore.pipelines.unrun import look_at
 
-    unrun = look_at(what.pipeline)
-    return _Source(unrun.data, None, unrun)
+    path = Path(what.pipeline)
+    data = read_file(path, sink.write).data
+    return _Source(is_compressed(data), None, look_at(path, data))
 
 
 def _asked(source: _Source | None, what: Submission, writer: Writer, snapshot: Snapshot) -> _Seen:
@@ -263,9 +274,8 @@ def _told(source: _Source, what: Submission) -> _Seen:
 
 
 def _fill(sink: Sink, pipeline: Any, source: _Source | None, writer: Writer) -> tuple[str, ...]:
-    """Write the pipeline into the sink and return the names that loading it looks up."""
+    """Have the pipeline in the sink and return the names that loading it looks up."""
     from gitmodelstore.pipelines.dump import dump, globals_of
-    from gitmodelstore.pipelines.load import is_compressed
     from gitmodelstore.pipelines.unportable import refuse_script_names
 
     if source is None:
@@ -273,10 +283,8 @@ def _fill(sink: Sink, pipeline: Any, source: _Source | None, writer: Writer) -> 
     else:
         names = source.unrun.globals if source.unrun else globals_of(source.pipeline)
     refuse_script_names(names)
-    if source:
-        sink.write(source.data)
-        if is_compressed(source.data):
-            writer.notify("the file is compressed: git cannot share bytes between versions of it")
+    if source and source.is_compressed:
+        writer.notify("the file is compressed: git cannot share bytes between versions of it")
     return names
 
 

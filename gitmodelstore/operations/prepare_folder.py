@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from gitmodelstore.errors import FormatError, IntegrityError, InvalidInput, NotAStore
 from gitmodelstore.operations.numbering import Wish
-from gitmodelstore.operations.prepare import StoredFile, store_file
+from gitmodelstore.operations.prepare import MOST_TWICE, StoredFile, store_file
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import lfs
@@ -36,7 +37,7 @@ from gitmodelstore.values.layout import (
     SAMPLE,
 )
 from gitmodelstore.values.manifest import Environment, Feature, PipelineFacts
-from gitmodelstore.values.pointer import Pointer, read_pointer
+from gitmodelstore.values.pointer import MOST_POINTER_BYTES, Pointer, read_pointer
 from gitmodelstore.values.sample import DIFFERENT, Sample
 
 if TYPE_CHECKING:
@@ -65,7 +66,6 @@ class FolderPipeline:
     """The pipeline of a folder.
 
     Attributes:
-        data: its bytes.
         facts, features: what it is; None where nothing says.
         globals: the names that loading it looks up.
         is_claimed: whether it is the one of which the manifest speaks.
@@ -73,7 +73,6 @@ class FolderPipeline:
         sample: whether the sample's answers are its.
     """
 
-    data: bytes
     facts: PipelineFacts
     features: tuple[Feature, ...] | None
     globals: tuple[str, ...]
@@ -91,7 +90,8 @@ class Ready:
         claims: what its manifest says, as far as it can be read.
         pipeline, environment, trained_at, message: for the manifest.
         files: of the version, by name, but for manifest and card.
-        read: the bytes of every file of the folder.
+        read: name to the SHA-256 of what every file of the folder held.
+        was_pointer: whether a pointer of Git LFS lay where the pipeline belongs.
         rendered: name to the bytes of what is another file in the version than in the
             folder, or may be; None for one that the version has not.
     """
@@ -103,12 +103,30 @@ class Ready:
     files: Mapping[str, StoredFile]
     trained_at: datetime
     message: str
-    read: Mapping[str, bytes]
+    read: Mapping[str, str]
+    was_pointer: bool
     rendered: Mapping[str, bytes | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What a pipeline is made of.
+
+    Attributes:
+        path: the file that holds it.
+        data: its bytes, in memory of their own.
+        sha256: of them.
+        found: the SHA-256 of what lies in the folder: the same, or that of a pointer.
+    """
+
+    path: Path
+    data: memoryview
+    sha256: str
+    found: str
+
+
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of every file of a folder, by name.
+    """Return the bytes of every file of a folder but the pipeline, by name.
 
     Raises:
         NotAStore, InvalidInput: it is none, lacks the pipeline, or holds something else.
@@ -136,7 +154,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
             hint="write it there with joblib.dump(pipeline, path)",
         )
     try:
-        return {path.name: path.read_bytes() for path in found}
+        return {path.name: path.read_bytes() for path in found if path.name != PIPELINE}
     except OSError as error:
         raise InvalidInput(f"'{folder}' cannot be read: {error.strerror}") from error
 
@@ -162,16 +180,17 @@ def prepare_folder(
         IntegrityError: the pipeline is not the one that the manifest names.
         StoreError: it cannot be kept, as in `register`.
     """
-    path, data = _content(repository, what.folder / PIPELINE, read[PIPELINE])
-    pipeline = _pipeline(path, data, what, claims, read, writer)
     rendered: dict[str, bytes | None] = {}
-    with Sink(repository, snapshot.policy.lfs_threshold_bytes) as sink:
-        sink.write(pipeline.data)
+    threshold = snapshot.policy.lfs_threshold_bytes
+    with Sink(repository, threshold, most_in_memory=MOST_TWICE) as sink:
+        content = _content(repository, what.folder / PIPELINE, sink)
+        pipeline = _pipeline(content, what, claims, read, writer)
         size, large = sink.size_bytes, sink.is_large
         sha256, blob = sink.keep()
     attributes = FOLDER_ATTRIBUTES_LFS if large else FOLDER_ATTRIBUTES
     rendered[ATTRIBUTES] = attributes
-    rendered[PIPELINE] = Pointer(sha256, size).render() if large else pipeline.data
+    if large:
+        rendered[PIPELINE] = Pointer(sha256, size).render()
     kept = {name: held for name, held in read.items() if name not in _MADE_ANEW}
     if SAMPLE in kept and not pipeline.answers:
         del kept[SAMPLE]
@@ -196,23 +215,41 @@ def prepare_folder(
         files={**files, PIPELINE: StoredFile(blob, sha256, size)},
         trained_at=claims.get("trained_at") or _modified_at(what.folder / PIPELINE),
         message=message,
-        read=read,
+        read={**{name: _sha256(data) for name, data in read.items()}, PIPELINE: content.found},
+        was_pointer=content.found != content.sha256,
         rendered=rendered,
     )
 
 
-def _content(repository: Repository, path: Path, held: bytes) -> tuple[Path, bytes]:
-    """Return the file that holds the pipeline, and its bytes: behind a pointer of Git LFS."""
-    pointer = read_pointer(held)
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _content(repository: Repository, path: Path, sink: Sink) -> _Content:
+    """Return what the pipeline is made of, behind a pointer of Git LFS too, once it is in the sink.
+
+    Raises:
+        LoadError: it cannot be read, or was written meanwhile.
+        MissingObject: its Git LFS object is not on this machine.
+    """
+    from gitmodelstore.pipelines.load import read_file
+
+    lying = b""
+    with suppress(OSError):  # which is said below
+        if path.stat().st_size <= MOST_POINTER_BYTES:
+            lying = path.read_bytes()
+    pointer = read_pointer(lying)
     if pointer is None:
-        return path, held
-    content = bytes(lfs.read(repository.common_dir, pointer, str(path)).data)
-    return lfs.object_path(repository.common_dir, pointer.sha256), content
+        file = read_file(path, sink.write)
+        return _Content(path, file.data, file.sha256, file.sha256)
+    content = lfs.read(repository.common_dir, pointer, str(path))
+    sink.write(content.data)
+    place = lfs.object_path(repository.common_dir, pointer.sha256)
+    return _Content(place, content.data, content.sha256 or "", _sha256(lying))
 
 
 def _pipeline(
-    path: Path,
-    data: bytes,
+    content: _Content,
     what: FolderSubmission,
     claims: Claims,
     read: Mapping[str, bytes],
@@ -227,7 +264,7 @@ def _pipeline(
     from gitmodelstore.pipelines.unportable import refuse_script_names
     from gitmodelstore.pipelines.unrun import look_at
 
-    found, said = hashlib.sha256(data).hexdigest(), claims.digest(PIPELINE)
+    found, said = content.sha256, claims.digest(PIPELINE)
     if found != said and not what.accept_changes:
         names = f"its manifest names {said[:12]}" if said else "no manifest says which it must be"
         raise IntegrityError(
@@ -237,16 +274,15 @@ def _pipeline(
         )
     if found != said:
         writer.notify(f"{PIPELINE} is not the one that its manifest names: its digest is renewed")
-    unrun = look_at(path, data)
+    unrun = look_at(content.path, content.data)
     refuse_script_names(unrun.globals)
     is_claimed = found == said
     told = claims.get("pipeline") if is_claimed else None
     features, answers = claims.get("features"), is_claimed
     facts = told or unrun.facts
     if what.run:
-        facts, features, answers = _asked(data, what, read, features)
+        facts, features, answers = _asked(content, what, read, features)
     return FolderPipeline(
-        data=data,
         facts=facts,
         features=features,
         globals=unrun.globals,
@@ -257,7 +293,7 @@ def _pipeline(
 
 
 def _asked(
-    data: bytes,
+    content: _Content,
     what: FolderSubmission,
     read: Mapping[str, bytes],
     claimed: tuple[Feature, ...] | None,
@@ -271,7 +307,7 @@ def _asked(
     from gitmodelstore.pipelines.replay import replay
 
     name = str(what.folder / PIPELINE)
-    pipeline = load(data, name=name, reader=what.reader)
+    pipeline = load(content.data, name=name, reader=what.reader, sha256=content.sha256)
     with asking(name):
         check_fitted(pipeline)
         names = feature_names(pipeline)

@@ -272,8 +272,9 @@ def _with_handmade(
     if entered is not None:
         held.restore(REGISTRY)
     after = dict(ready.rendered)
+    anew = {MANIFEST, CARD, *([PIPELINE] if ready.was_pointer and PIPELINE not in after else [])}
     for name, entry in repository.entries(made.folders[model]).items():
-        if name in (MANIFEST, CARD):
+        if name in anew:
             after[name] = repository.content(entry.oid, f"{path}/{name}")
     return replace(made, handmade=(held, after))
 

@@ -159,7 +159,7 @@ class Snapshot:
         from gitmodelstore.values.manifest import Manifest  # a list of models needs none
 
         path = f"{folder(version.model)}/{MANIFEST}"
-        entry = self._entry(version, MANIFEST)
+        entry = self.entry(version, MANIFEST)
         known: tuple[Manifest, str] | None = manifests.get(entry.oid)
         if known is None:
             data = bytes(self.repository.read(entry.oid, path))
@@ -173,7 +173,7 @@ class Snapshot:
         from gitmodelstore.values.manifest_rules import Outline
 
         path = f"{folder(version.model)}/{MANIFEST}"
-        data = bytes(self.repository.read(self._entry(version, MANIFEST).oid, path))
+        data = bytes(self.repository.read(self.entry(version, MANIFEST).oid, path))
         outline = Outline.parse(data, path)
         self._check_released(version, outline, hashlib.sha256(data).hexdigest())
         return outline
@@ -200,10 +200,11 @@ class Snapshot:
             IntegrityError: it is not there.
         """
         return self.repository.read(
-            self._entry(version, name).oid, f"{folder(version.model)}/{name}"
+            self.entry(version, name).oid, f"{folder(version.model)}/{name}"
         )
 
-    def _entry(self, version: ModelVersion, name: str) -> Entry:
+    def entry(self, version: ModelVersion, name: str) -> Entry:
+        """Return where a file of a version is kept; raises as `read`."""
         path = f"{folder(version.model)}/{name}"
         entry = self.repository.entry(self.repository.commit(version.commit).tree, path)
         if entry is None:

@@ -20,7 +20,7 @@ from gitmodelstore.errors import (
     MissingObject,
     StoreError,
 )
-from gitmodelstore.operations.load import load, read_verified
+from gitmodelstore.operations.load import load, read_verified, verified_parts
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.validate import refuse_part
@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     from gitmodelstore.values.manifest import Manifest
 
 
-# Threads hash and inflate without holding each other up; more than a few only add memory,
-# since each has one file in it.
+# Threads hash and inflate without holding each other up. Each has a part of one file in memory.
 _MOST_THREADS = min(4, os.cpu_count() or 1)
 _MOST_AHEAD = 2 * _MOST_THREADS
 
@@ -247,7 +246,8 @@ def _contents(
         asked = (files[entry.path].oid, entry.sha256, entry.size_bytes)
         try:
             if asked not in proven:
-                read_verified(snapshot, version, entry.path, manifest)
+                for _ in verified_parts(snapshot, version, entry.path, manifest):
+                    pass
                 proven.add(asked)
             sound += 1
         except StoreError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 from gitmodelstore.errors import BrokenPipelineFile
@@ -42,9 +43,11 @@ def compressor_of(data: bytes) -> str | None:
 
 
 def decompress(
-    data: bytes, compressor: str, *, name: str, most_bytes: int = MOST_BYTES
-) -> tuple[bytes, int]:
+    data: bytes | memoryview, compressor: str, *, name: str, most_bytes: int = MOST_BYTES
+) -> tuple[BytesIO, int]:
     """Return what `data` holds, and how many of its bytes come after the compressed ones.
+
+    A BytesIO grows where it lies, and hands out what it holds without a copy.
 
     Args:
         data, compressor: the file, and what wrote it.
@@ -58,7 +61,7 @@ def decompress(
     if compressor == "lz4":
         raise BrokenPipelineFile(name, "lz4 cannot be decompressed here", offset=0)
     stream, failures = _reader(compressor)
-    parts: list[bytes] = []
+    content = BytesIO()
     most_bytes = min(most_bytes, ALWAYS_BYTES + MOST_RATIO * len(data))
     total = taken = 0
     try:
@@ -66,7 +69,7 @@ def decompress(
             given = data[taken : taken + _GIVEN]
             taken += len(given)
             for part in _parts(stream, given):
-                parts.append(part)
+                content.write(part)
                 total += len(part)
                 if total > most_bytes:
                     reason = f"decompressed it has more than {most_bytes:,} bytes"
@@ -75,7 +78,7 @@ def decompress(
         raise BrokenPipelineFile(name, "it cannot be decompressed", offset=total) from error
     if not stream.eof:
         raise BrokenPipelineFile(name, "its compressed bytes end too early", offset=total)
-    return b"".join(parts), len(data) - taken + len(stream.unused_data)
+    return content, len(data) - taken + len(stream.unused_data)
 
 
 def _reader(compressor: str) -> tuple[Any, tuple[type[Exception], ...]]:
@@ -91,7 +94,7 @@ def _reader(compressor: str) -> tuple[Any, tuple[type[Exception], ...]]:
     return lzma.LZMADecompressor(memlimit=_MOST_LZMA_MEMORY), (lzma.LZMAError,)
 
 
-def _parts(stream: Any, given: bytes) -> Iterator[bytes]:
+def _parts(stream: Any, given: bytes | memoryview) -> Iterator[bytes]:
     """Yield what `given` decompresses to, a bounded part at a time."""
     while not stream.eof:
         part = stream.decompress(given, _PART)

@@ -10,8 +10,10 @@ names are. A refusal is one: it would not load the file.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.pipelines.compression import MOST_BYTES, compressor_of, decompress
@@ -24,6 +26,7 @@ from gitmodelstore.pipelines.places import misplaced
 from gitmodelstore.pipelines.rights import NOBODY, RIGHTS, Rights, Trust
 
 MOST_LEVELS = 10_000  # of containers within containers
+_START_BYTES = 64  # that say what a file is
 
 _WRITE_AGAIN = "write it again with `joblib.dump(pipeline, file)`"
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -80,7 +83,7 @@ class Dry:
 
 
 def walk(
-    data: bytes,
+    data: bytes | memoryview,
     *,
     name: str = "pipeline.joblib",
     trust: Trust = NOBODY,
@@ -98,11 +101,14 @@ def walk(
         NotAPipeline: joblib did not write it.
         BrokenPipelineFile: it cannot be read to its end.
     """
-    refuse_other_files(data, name)
-    compression = compressor_of(data)
-    held, behind = data, 0
-    if compression is not None:
-        held, behind = decompress(data, compression, name=name, most_bytes=most_bytes)
+    start = bytes(data[:_START_BYTES])
+    refuse_other_files(start, name)
+    compression = compressor_of(start)
+    if compression is None:
+        held, behind = _as_bytes(data), 0
+    else:
+        content, behind = decompress(data, compression, name=name, most_bytes=most_bytes)
+        held = content.getvalue()
     rules = Rules(trust)
     state = Walk(name, held, rules, left=SPARE_OPCODES + len(data))
     machine = Machine(state)
@@ -129,6 +135,15 @@ def walk(
         arrays=tuple(state.arrays),
         refusals=tuple(rules.refusals.values()),
     )
+
+
+def _as_bytes(data: bytes | memoryview) -> bytes:
+    """Return what reads as bytes do, of large memory without a copy: a mapping does."""
+    if isinstance(data, bytes):
+        return data
+    whole = data.obj
+    is_all = isinstance(whole, mmap.mmap) and len(whole) == data.nbytes
+    return cast(bytes, whole) if is_all else bytes(data)
 
 
 def refuse_other_files(data: bytes, name: str) -> None:

@@ -70,6 +70,8 @@ class Machine(Containers):
             self._break("it ends too early", self.size)
         except _Stopped:
             return self.stack[-1], self.stopped_at
+        finally:
+            self.handlers = []  # a cycle, which would keep the file in memory
 
     def _obey(self, position: int, end: int) -> int:
         """Obey opcodes from `position` to `end`; return where the last of them ends."""

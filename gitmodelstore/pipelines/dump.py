@@ -61,12 +61,16 @@ def dump(pipeline: Any, sink: Sink) -> Dumped:
     handle: Any = sink if hasattr(sink, "tell") else _Counted(sink)
     start = handle.tell()
     pickler = _JoblibPickler(handle)
+    _write(pipeline, pickler)
+    return Dumped(tuple(sorted(pickler.names)), handle.tell() - start)
+
+
+def _write(pipeline: Any, pickler: _JoblibPickler) -> None:
     try:
         if not fast_dump(pipeline, pickler):
             pickler.dump(pipeline)
     except PICKLING_ERRORS as error:
         raise refusal(pipeline, error, pickler.names) from error
-    return Dumped(tuple(sorted(pickler.names)), handle.tell() - start)
 
 
 def globals_of(pipeline: Any) -> tuple[str, ...]:
@@ -75,7 +79,9 @@ def globals_of(pipeline: Any) -> tuple[str, ...]:
     Raises:
         UnportablePipeline: it holds something that cannot be pickled.
     """
-    return dump(pipeline, _Nowhere()).globals
+    pickler = _JoblibPickler(_Nowhere(), keeps_arrays=False)
+    _write(pipeline, pickler)
+    return tuple(sorted(pickler.names))
 
 
 def check_portable(dumped: Dumped) -> None:
@@ -106,6 +112,9 @@ class _Nowhere:
     def write(self, data: Any) -> None:
         pass
 
+    def tell(self) -> int:
+        return 0
+
 
 class _JoblibPickler(NumpyPickler):  # type: ignore[misc]
     """joblib's pickler, which also notes every global that it writes.
@@ -116,9 +125,10 @@ class _JoblibPickler(NumpyPickler):  # type: ignore[misc]
 
     dispatch = NumpyPickler.dispatch.copy()
 
-    def __init__(self, handle: Any) -> None:
+    def __init__(self, handle: Any, *, keeps_arrays: bool = True) -> None:
         super().__init__(handle)
         self.names: set[str] = set()
+        self._keeps_arrays = keeps_arrays
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
         super().save_global(obj, name)
@@ -131,6 +141,8 @@ class _JoblibPickler(NumpyPickler):  # type: ignore[misc]
         wrapper = super()._create_array_wrapper(array)
         if array.dtype.hasobject:
             wrapper.__class__ = _ObjectArrayWrapper
+        elif not self._keeps_arrays:  # joblib has 16 MiB in hand to write one
+            wrapper.__class__ = _NoArrayWrapper
         return wrapper
 
     def _save_wrapper(self, wrapper: Any) -> None:
@@ -150,7 +162,15 @@ class _ObjectArrayWrapper(NumpyArrayWrapper):  # type: ignore[misc]
         pickler.names |= nested.names
 
 
+class _NoArrayWrapper(NumpyArrayWrapper):  # type: ignore[misc]
+    """What joblib writes in front of an array, without the array."""
+
+    def write_array(self, array: Any, pickler: _JoblibPickler) -> None:
+        """Write nothing."""
+
+
 _JoblibPickler.dispatch[_ObjectArrayWrapper] = _JoblibPickler._save_wrapper
+_JoblibPickler.dispatch[_NoArrayWrapper] = _JoblibPickler._save_wrapper
 
 
 @lru_cache(maxsize=1)

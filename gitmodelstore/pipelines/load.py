@@ -12,7 +12,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -37,9 +37,12 @@ from gitmodelstore.pipelines.compression import (
 from gitmodelstore.pipelines.dry import refuse_other_files
 from gitmodelstore.pipelines.rights import NOBODY, Trust
 from gitmodelstore.pipelines.source import Source
+from gitmodelstore.plumbing import mapped
 from gitmodelstore.values.json import hidden_character
 
 if TYPE_CHECKING:
+    from io import FileIO
+
     from gitmodelstore.plumbing.verdicts import Verdicts
 
 __all__ = [
@@ -53,6 +56,8 @@ __all__ = [
     "load_unsafe",
     "version_warning",
 ]
+
+Keep = Callable[[memoryview], object]
 
 _HIGHEST_PROTOCOL = 5
 _MOST_SAID = 200  # characters of what an object of a file raised
@@ -82,13 +87,31 @@ class PipelineFile:
     """A file that joblib wrote.
 
     Attributes:
-        data: its bytes, as they were read once.
-        pipeline: the estimator that was loaded from exactly these bytes.
+        pipeline: the estimator that was loaded from exactly the bytes that were read.
+        sha256, size_bytes: of these.
+        is_compressed: whether they are: git then finds nothing that two versions share.
         modified_at: when the file was last written, UTC.
     """
 
-    data: bytes
     pipeline: Any
+    sha256: str
+    size_bytes: int
+    is_compressed: bool
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FileBytes:
+    """What a file held when it was read once.
+
+    Attributes:
+        data: its bytes, in memory of their own.
+        sha256: of them.
+        modified_at: when it was last written, UTC.
+    """
+
+    data: memoryview
+    sha256: str
     modified_at: datetime
 
 
@@ -204,29 +227,49 @@ def version_warning() -> Any:
     return InconsistentVersionWarning
 
 
-def load_file(path: str | Path, reader: Reader | None = None) -> PipelineFile:
-    """Return the bytes of the file at `path` and the estimator that they hold.
+def load_file(
+    path: str | Path, reader: Reader | None = None, keep: Keep | None = None
+) -> PipelineFile:
+    """Return the estimator that the file at `path` holds, and what there is to say of the file.
+
+    Args:
+        path: of the file.
+        reader: as in `load`.
+        keep: is handed the bytes as they are read, for they are the pipeline's own afterwards.
 
     Raises:
         NotAPipeline: there is no such file, or `load` says so of its bytes.
         RefusedPickle, LoadError: it cannot be read, or `load` says so of its bytes.
     """
     path = Path(path)
-    data, modified_at = read_file(path)
-    return PipelineFile(data, load(data, name=path.name, reader=reader), modified_at)
+    file = read_file(path, keep)
+    size_bytes, compressed = file.data.nbytes, is_compressed(file.data)
+    pipeline = load(file.data, name=path.name, reader=reader, sha256=file.sha256)
+    return PipelineFile(pipeline, file.sha256, size_bytes, compressed, file.modified_at)
 
 
-def read_file(path: Path) -> tuple[bytes, datetime]:
-    """Return the bytes of a file, and when it was last written, UTC.
+def read_file(path: Path, keep: Keep | None = None) -> FileBytes:
+    """Return what a file holds, read once.
+
+    Args:
+        path: of the file.
+        keep: is handed the bytes as they are read.
 
     Raises:
         NotAPipeline: there is no such file.
-        LoadError: it cannot be read.
+        LoadError: it cannot be read, or was written meanwhile.
+        StoreError: whatever `keep` says.
     """
     try:
-        with path.open("rb") as file:
-            modified_at = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, timezone.utc)
-            return file.read(), modified_at
+        with path.open("rb", buffering=0) as file:
+            before = os.fstat(file.fileno())
+            content = mapped.take(mapped.Stream(before.st_size, partial(_read_on, file, keep)))
+            after = os.fstat(file.fileno())
+            if _facts(before) != _facts(after) or file.read(1):
+                raise LoadError(
+                    f"'{path}' changed while it was read",
+                    hint="try again when nothing writes to it",
+                )
     except FileNotFoundError as error:
         raise NotAPipeline(f"there is no file '{path}'") from error
     except IsADirectoryError as error:
@@ -235,6 +278,19 @@ def read_file(path: Path) -> tuple[bytes, datetime]:
         ) from error
     except OSError as error:
         raise LoadError(f"'{path}' cannot be read: {error.strerror}") from error
+    modified_at = datetime.fromtimestamp(before.st_mtime, timezone.utc)
+    return FileBytes(content.data, content.sha256 or "", modified_at)
+
+
+def _read_on(file: FileIO, keep: Keep | None, target: memoryview) -> int:
+    count = file.readinto(target)
+    if keep is not None and count:
+        keep(target[:count])
+    return count
+
+
+def _facts(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _refuse_other_files(data: bytes | bytearray | memoryview, name: str) -> None:
@@ -255,15 +311,15 @@ def _not_joblib(name: str) -> NotAPipeline:
 
 def _decompressed(
     data: bytes | bytearray | memoryview, compressor: str, name: str
-) -> bytes | bytearray:
+) -> bytearray | memoryview:
     if compressor == "lz4":
         return _from_lz4(bytes(data), name)
-    content, behind = decompress(bytes(data), compressor, name=name, most_bytes=_MOST_BYTES)
+    content, behind = decompress(memoryview(data), compressor, name=name, most_bytes=_MOST_BYTES)
     if behind:
         raise RefusedPickle(
             f"'{name}' is refused: {behind} bytes follow what was compressed", hint=_COPY_AGAIN
         )
-    return content
+    return content.getbuffer()
 
 
 def _from_lz4(data: bytes, name: str) -> bytearray:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from gitmodelstore.errors import RefusedPickle
 from gitmodelstore.pipelines.dry import walk
-from gitmodelstore.pipelines.load import read_file
 from gitmodelstore.pipelines.rights import GENERAL, Trust
 from gitmodelstore.pipelines.summary import Part, summarize
 from gitmodelstore.values.manifest import PipelineFacts, Step
@@ -26,33 +25,32 @@ class UnrunFile:
     """A file that joblib wrote, looked at without running it.
 
     Attributes:
-        data: its bytes, as they were read once.
         facts: what it says of itself: params as text, nothing that needs the classes.
         globals: the names that loading would look up, sorted.
     """
 
-    data: bytes
     facts: PipelineFacts
     globals: tuple[str, ...]
 
 
-def look_at(path: str | Path, data: bytes | None = None) -> UnrunFile:
-    """Return what the file at `path` says of itself; `data` are its bytes if they were read.
+def look_at(path: Path, data: bytes | memoryview) -> UnrunFile:
+    """Return what a file says of itself.
+
+    Args:
+        path: what to call it in errors.
+        data: its bytes.
 
     Raises:
-        NotAPipeline: there is no such file, or joblib did not write it.
+        NotAPipeline: joblib did not write it.
         RefusedPickle: more speaks against it than classes that are not known here.
-        LoadError: it cannot be read.
+        LoadError: it cannot be read to its end.
     """
-    path = Path(path)
-    if data is None:
-        data, _ = read_file(path)
-    dry = walk(data, name=path.name)
-    packages = {use.name.partition(".")[0] for use in dry.globals}
+    names = tuple(sorted(use.name for use in walk(data, name=path.name).globals))
+    packages = {name.partition(".")[0] for name in names}
     unknown = packages - GENERAL - sys.stdlib_module_names - {"__main__"}
-    refusals = walk(data, name=path.name, trust=Trust(frozenset(unknown))).refusals
-    if refusals:
-        first = refusals[0]
+    dry = walk(data, name=path.name, trust=Trust(frozenset(unknown)))
+    if dry.refusals:
+        first = dry.refusals[0]
         raise RefusedPickle(
             f"'{path.name}' is refused: {first}",
             name=first.name,
@@ -60,7 +58,7 @@ def look_at(path: str | Path, data: bytes | None = None) -> UnrunFile:
             offset=first.offset,
             hint="look at it with `gms inspect`, which runs nothing",
         )
-    return UnrunFile(data, _facts(summarize(dry.root)), tuple(sorted(u.name for u in dry.globals)))
+    return UnrunFile(_facts(summarize(dry.root)), names)
 
 
 def _facts(whole: Part) -> PipelineFacts:

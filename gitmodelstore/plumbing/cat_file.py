@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _OID_BYTES = 20
+_STREAMED = "core.bigFileThreshold=1m"  # larger files git hands out as it reads them
 _OID = re.compile(r"[0-9a-f]{40}")
 _SIGNATURE = re.compile(r"(.*>) (-?[0-9]{1,12}) [+-][0-9]{4}")
 
@@ -257,7 +258,8 @@ class CatFile:
 
     def _converse(self) -> Conversation:
         if self._git is None:
-            command = git.command("-C", os.fspath(self.folder), "cat-file", "--batch-command")
+            where = ("-C", os.fspath(self.folder), "-c", _STREAMED)
+            command = git.command(*where, "cat-file", "--batch-command")
             self._git = Conversation(command, self._environment())
         return self._git
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.errors import StoreError
-from gitmodelstore.plumbing import index, index_lock
+from gitmodelstore.plumbing import index, index_lock, mapped
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.worktree import WorkTree
 from gitmodelstore.values.objects import PLAIN_FILE
@@ -35,7 +35,7 @@ class _Change:
         path: with slashes, from the top.
         before: id of its blob in the old commit.
         after: id of its blob in the new one.
-        content: what is to be written.
+        content: what is to be written; None where that is read when it is.
     """
 
     path: str
@@ -69,7 +69,7 @@ def move(repository: Repository, tree: WorkTree, old: str, new: str) -> bool:
         entries = _entries(tree, changes)
         with writing(tree.folder):
             for change in changes:
-                _write(tree.folder, change, entries)
+                _write(repository, tree.folder, change, entries)
             _replace(tree.git_dir, lock, index.render(entries))
     except _AskGit:
         return False
@@ -103,10 +103,17 @@ def _below(
         if modes == {_FOLDER}:
             yield from _below(repository, first, second, f"{path}/")
         elif modes == {PLAIN_FILE}:
-            content = repository.read(second, path) if second else None
-            yield _Change(path, first, second, content)
+            yield _Change(path, first, second, _small(repository, second, path))
         else:
             raise _AskGit
+
+
+def _small(repository: Repository, oid: str | None, path: str) -> memoryview | None:
+    """Return what a small file is to hold; of a large one there is no need to have it in memory."""
+    if oid is None:
+        return None
+    with repository.stream(oid, path) as stream:
+        return stream.held
 
 
 def _replace(git_dir: Path, lock: Path, content: bytes) -> None:
@@ -179,23 +186,33 @@ def _oid(content: bytes) -> str:
     return digest.hexdigest()
 
 
-def _write(folder: Path, change: _Change, entries: dict[str, index.Staged]) -> None:
+def _write(
+    repository: Repository, folder: Path, change: _Change, entries: dict[str, index.Staged]
+) -> None:
     file = f"{folder}/{change.path}"
     if change.before is not None:
         os.unlink(file)
-    if change.after is None or change.content is None:
+    if change.after is None:
         del entries[change.path]
         with suppress(OSError):  # somebody keeps other things there
             os.removedirs(os.path.dirname(file))
         return
     descriptor = _create(file)
     try:
-        rest = change.content
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        for rest in _content(repository, change):
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
         entries[change.path] = index.staged(change.path, change.after, os.fstat(descriptor))
     finally:
         os.close(descriptor)
+
+
+def _content(repository: Repository, change: _Change) -> Iterator[memoryview]:
+    if change.content is not None:
+        yield change.content
+    elif change.after is not None:
+        with repository.stream(change.after, change.path) as stream:
+            yield from mapped.parts(stream)
 
 
 def _create(file: str) -> int:

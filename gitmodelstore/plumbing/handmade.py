@@ -7,6 +7,7 @@ those files that were made anew (the manifest, the card) are written.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +25,13 @@ class Handmade:
     Attributes:
         tree: the work tree.
         path: of the folder in it, as "models/churn".
-        before: name to the bytes that were read; a file that holds others by then stays.
+        before: name to the SHA-256 of what was read; a file that holds something else by then
+            stays.
     """
 
     tree: WorkTree
     path: str
-    before: Mapping[str, bytes]
+    before: Mapping[str, str]
 
     def unstage(self) -> None:
         """Take back what is staged of the folder; its files stay as they are.
@@ -60,14 +62,20 @@ class Handmade:
         git.run("reset", "--quiet", "--", self.path, cwd=self.tree.folder)
         for name, data in after.items():
             file = self.tree.folder / self.path / name
-            found = file.read_bytes() if file.is_file() else None
-            if found == self.before.get(name) and found != data:
+            found = _sha256(file) if file.is_file() else None
+            wanted = None if data is None else hashlib.sha256(data).hexdigest()
+            if found == self.before.get(name) and found != wanted:
                 with writing(file):
                     if data is None:
                         file.unlink()
                     else:
                         file.write_bytes(data)
         git.run("update-index", "-q", "--refresh", cwd=self.tree.folder)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def registry_alone(repository: Repository, old: str, new: str) -> str:

@@ -9,12 +9,15 @@ The pointer itself is in `values/pointer.py`.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gitmodelstore.errors import MissingObject
 from gitmodelstore.plumbing import mapped
 from gitmodelstore.plumbing.access import reading
-from gitmodelstore.plumbing.mapped import Content
+from gitmodelstore.plumbing.mapped import Content, Stream
 from gitmodelstore.plumbing.verdicts import Verdicts
 from gitmodelstore.values.layout import large_file_path
 from gitmodelstore.values.pointer import Pointer
@@ -62,9 +65,22 @@ def read(
         MissingObject: it is not on this machine.
         CannotRead: the system does not let this process.
     """
+    with _finding(pointer, path):
+        return mapped.read(object_path(common_dir, pointer.sha256), pointer.sha256, remembered)
+
+
+@contextmanager
+def stream(common_dir: Path, pointer: Pointer, path: str) -> Iterator[Stream]:
+    """Yield the content behind a pointer as it comes; arguments and errors as `read`."""
+    with _finding(pointer, path), object_path(common_dir, pointer.sha256).open("rb", 0) as file:
+        yield Stream(os.fstat(file.fileno()).st_size, file.readinto)
+
+
+@contextmanager
+def _finding(pointer: Pointer, path: str) -> Iterator[None]:
     try:
         with reading(path):
-            return mapped.read(object_path(common_dir, pointer.sha256), pointer.sha256, remembered)
+            yield
     except FileNotFoundError as error:
         raise MissingObject(
             f"{path}: its Git LFS object {pointer.sha256[:12]} is not on this machine",

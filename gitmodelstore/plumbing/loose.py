@@ -14,12 +14,13 @@ import hashlib
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from gitmodelstore.plumbing.mapped import private_memory
+from gitmodelstore.plumbing.mapped import Stream, private_memory
 
 Buffer = bytes | memoryview
 Kind = Literal["blob", "tree", "commit", "tag"]
@@ -36,24 +37,44 @@ _SMALL_BYTES = 1 << 13  # a window of 13 bits sees all of it
 _STORED_HEAD = b"\x78\x01"  # of a zlib stream: deflate, a window of 32 KB, the fastest level
 _MOST_STORED = 0xFFFF  # bytes that a stored block holds
 _BLOCK_HEAD = struct.Struct("<BHH")  # whether it is the last, its size, and that inverted
-_MOST_WHOLE_BYTES = 4 << 20
 _MOST_PARTS = 1000  # in one call of writev; Linux takes 1,024
+_FEW_PARTS = 3  # which are the head
+_GIVEN = 1 << 16  # to zlib at a time: it copies what it did not take
+_MOST_HEADER = 64
+_CHECKSUM_BYTES = 4
+MOST_WHOLE_BYTES = 1 << 20
 
 
 class Damaged(Exception):
     """An object's file that does not hold what its name says."""
 
 
-def write(objects: Path, kind: Kind, data: bytes | memoryview, level: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What an object is to hold, of which no more than two pieces need be in memory at a time.
+
+    Attributes:
+        nbytes: how much it is.
+        again: yields all of it, each time it is called.
+    """
+
+    nbytes: int
+    again: Callable[[], Iterable[Buffer]]
+
+
+def write(objects: Path, kind: Kind, data: Buffer | Pieces, level: int) -> str:
     """Store an object under `objects`, a git directory's folder of that name; return its id.
+
+    What is deflated is in memory.
 
     Raises:
         OSError: the disk does not take it; nothing is left.
     """
-    view = memoryview(data)
+    view = data if isinstance(data, Pieces) else memoryview(data)
     header = f"{kind} {view.nbytes}\0".encode()
     digest = hashlib.sha1(header, usedforsecurity=False)
-    digest.update(view)
+    for piece in _pieces(view):
+        digest.update(piece)
     oid = digest.hexdigest()
     path = f"{objects}/{oid[:2]}/{oid[2:]}"
     if not _is_kept(path):
@@ -106,34 +127,183 @@ def read_blob(file: BinaryIO, oid: str) -> memoryview:
     Raises:
         Damaged: it is no blob, was cut short, is no zlib stream, or its content has another id.
     """
-    if os.fstat(file.fileno()).st_size <= _MOST_WHOLE_BYTES:
+    if os.fstat(file.fileno()).st_size <= MOST_WHOLE_BYTES:
         content = _of_stored(file.read(), oid)
         if content is not None:
             return content
         file.seek(0)
-    unpacker, digest = zlib.decompressobj(), hashlib.sha1(usedforsecurity=False)
-    data, position = memoryview(b""), 0
-    try:
-        while not unpacker.eof and (part := file.read(_CHUNK)):
-            inflated = unpacker.decompress(part)
-            digest.update(inflated)
-            if position == 0 and not data:
-                head, found, inflated = inflated.partition(b"\0")
-                kind, _, size = head.partition(b" ")
-                if not found or kind != b"blob" or not size.isdigit():
-                    raise Damaged(f"{oid}: it is no file")
-                data = private_memory(int(size))
-            if position + len(inflated) > len(data):
-                raise Damaged(f"{oid}: more follows than it says")
-            data[position : position + len(inflated)] = inflated
-            position += len(inflated)
-    except zlib.error as error:
-        raise Damaged(f"{oid}: {error}") from error
-    if not unpacker.eof or position != len(data):
-        raise Damaged(f"{oid}: the object was cut short")
-    if digest.hexdigest() != oid:
-        raise Damaged(f"{oid}: its content has another id")
+    stream = open_blob(file, oid, checked=True)
+    data, position = private_memory(stream.size_bytes), 0
+    while count := stream.readinto(data[position : position + _CHUNK]):
+        position += count
     return data
+
+
+def open_blob(file: BinaryIO, oid: str, *, checked: bool) -> Stream:
+    """Return the content of a loose blob as it comes.
+
+    Args:
+        file: where it is.
+        oid: its id.
+        checked: whether it is compared with its id, and its checksum with it. Whoever knows its
+            SHA-256 does without: what is stored as it is then goes from the file to where it is
+            wanted, without a copy.
+
+    Raises:
+        Damaged: it is no blob or no zlib stream; reading on, that it ends too early or too
+            late, or has another id.
+    """
+    readinto = (Inflated(file, oid) if checked else _Blocks(file, oid)).readinto
+    header, byte = b"", memoryview(bytearray(1))
+    while not header.endswith(b"\0"):
+        if len(header) > _MOST_HEADER or not readinto(byte):
+            raise Damaged(f"{oid}: it is no file")
+        header += byte
+    kind, _, size = header[:-1].partition(b" ")
+    if kind != b"blob" or not size.isdigit():
+        raise Damaged(f"{oid}: it is no file")
+    stream = whole(oid, int(size), readinto)
+    return with_id(oid, stream) if checked else stream
+
+
+def with_id(oid: str, stream: Stream) -> Stream:
+    """Return a stream that is compared with the id of the blob that it should be.
+
+    Raises:
+        Damaged: at its end, that it has another.
+    """
+    digest = hashlib.sha1(b"blob %d\0" % stream.size_bytes, usedforsecurity=False)
+
+    def read(target: memoryview) -> int:
+        count = stream.readinto(target)
+        digest.update(target[:count])
+        if count == 0 and digest.hexdigest() != oid:
+            raise Damaged(f"{oid}: its content has another id")
+        return count
+
+    return Stream(stream.size_bytes, read)
+
+
+def whole(oid: str, size_bytes: int, readinto: Callable[[memoryview], int]) -> Stream:
+    """Return a stream of exactly so many bytes.
+
+    Raises:
+        Damaged: no file has so many; reading on, that there are fewer, or more.
+    """
+    if size_bytes >> 48:  # more than any file has: a damaged number
+        raise Damaged(f"{oid}: it says that it has {size_bytes} bytes")
+    left, has_ended = size_bytes, False
+
+    def read(target: memoryview) -> int:
+        nonlocal left, has_ended
+        if left == 0:
+            if not has_ended and readinto(memoryview(bytearray(1))):
+                raise Damaged(f"{oid}: more follows than it says")
+            has_ended = True
+            return 0
+        count = readinto(target[:left])
+        if count == 0:
+            raise Damaged(f"{oid}: the object was cut short")
+        left -= count
+        return count
+
+    return Stream(size_bytes, read)
+
+
+class Inflated:
+    """What a zlib stream holds that begins where a file stands.
+
+    Args:
+        file: the file.
+        oid: of the object, for errors.
+    """
+
+    def __init__(self, file: BinaryIO, oid: str) -> None:
+        self._file = file
+        self._oid = oid
+        self._unpacker = zlib.decompressobj()
+        self._given = b""
+
+    def readinto(self, target: memoryview) -> int:
+        """Fill memory and return how far; less than it has room for only at the end.
+
+        Raises:
+            Damaged: it is no zlib stream, or was cut short.
+        """
+        filled = 0
+        while filled < len(target) and not self._unpacker.eof:
+            given = self._given or self._file.read(_GIVEN)
+            try:
+                part = self._unpacker.decompress(given, min(len(target) - filled, _CHUNK))
+            except zlib.error as error:
+                raise Damaged(f"{self._oid}: {error}") from error
+            if not (given or part or self._unpacker.eof):
+                raise Damaged(f"{self._oid}: the object was cut short")
+            self._given = self._unpacker.unconsumed_tail
+            target[filled : filled + len(part)] = part
+            filled += len(part)
+        return filled
+
+
+class _Blocks:
+    """What a zlib stream in a file of its own holds, read without inflating what is stored.
+
+    Its checksum is left out, as is its first byte that says how it was deflated.
+    """
+
+    def __init__(self, file: BinaryIO, oid: str) -> None:
+        self._file = file
+        self._oid = oid
+        self._taken = 0
+        self._left = 0  # of the block
+        self._is_last = self._has_ended = False
+        self._inflated: Inflated | None = None
+        if file.read(len(_STORED_HEAD)) != _STORED_HEAD:
+            self._inflate()
+
+    def readinto(self, target: memoryview) -> int:
+        """Fill memory and return how far; raises as `Inflated.readinto`."""
+        filled = 0
+        while filled < len(target) and self._inflated is None:
+            if self._left:
+                count = self._file.readinto(target[filled : filled + self._left])  # type: ignore[attr-defined]
+                if not count:
+                    raise Damaged(f"{self._oid}: the object was cut short")
+                filled += count
+                self._left -= count
+                self._taken += count
+            elif self._is_last:
+                self._end()
+                return filled
+            elif not self._begin():
+                self._inflate()
+        if self._inflated is not None:
+            filled += self._inflated.readinto(target[filled:])
+        return filled
+
+    def _begin(self) -> bool:
+        """Begin the next block; False where it is deflated, or damaged."""
+        head = self._file.read(_BLOCK_HEAD.size)
+        if len(head) < _BLOCK_HEAD.size:
+            return False
+        last, size, check = _BLOCK_HEAD.unpack(head)
+        if last > 1 or size ^ _MOST_STORED != check:
+            return False
+        self._is_last, self._left = bool(last), size
+        return True
+
+    def _end(self) -> None:
+        if not self._has_ended and len(self._file.read(_CHECKSUM_BYTES)) < _CHECKSUM_BYTES:
+            raise Damaged(f"{self._oid}: the object was cut short")
+        self._has_ended = True
+
+    def _inflate(self) -> None:
+        """Begin anew with zlib, which says what is wrong, and go on where this one stands."""
+        self._file.seek(0)
+        self._inflated = Inflated(self._file, self._oid)
+        left = self._taken
+        while left:
+            left -= self._inflated.readinto(memoryview(bytearray(min(left, _CHUNK))))
 
 
 def _of_stored(raw: bytes, oid: str) -> memoryview | None:
@@ -178,28 +348,42 @@ def tree_data(entries: Iterable[tuple[str, int, str]]) -> bytes:
     return b"".join(parts)
 
 
-def _fill(descriptor: int, header: bytes, data: memoryview, level: int) -> None:
+def _pieces(data: memoryview | Pieces) -> Iterable[Buffer]:
+    return data.again() if isinstance(data, Pieces) else (data,)
+
+
+def _fill(descriptor: int, header: bytes, data: memoryview | Pieces, level: int) -> None:
     """Write an object into an open file, and close it."""
     try:
-        for parts in _stored(header, data) if level == STORED else _deflated(header, data, level):
+        if level == STORED or isinstance(data, Pieces):
+            written = _stored(header, data)
+        else:
+            written = _deflated(header, data, level)
+        for parts in written:
             _write(descriptor, parts)
     finally:
         os.close(descriptor)
 
 
-def _stored(header: bytes, data: memoryview) -> Iterator[list[Buffer]]:
+def _stored(header: bytes, data: memoryview | Pieces) -> Iterator[list[Buffer]]:
     """Yield a zlib stream of stored blocks: what zlib makes at level 0, and copies twice.
 
     Source: RFC 1950 (head, checksum) and RFC 1951, section 3.2.4.
     """
-    checksum = zlib.adler32(data, zlib.adler32(header))
+    checksum = zlib.adler32(header)
     parts: list[Buffer] = [_STORED_HEAD, _block_head(len(header), last=False), header]
-    for start in range(0, data.nbytes, _MOST_STORED):
-        block = data[start : start + _MOST_STORED]
-        parts += (_block_head(block.nbytes, last=False), block)
-        if len(parts) >= _MOST_PARTS:
+    for piece in _pieces(data):
+        if len(parts) > _FEW_PARTS:  # of the piece before
             yield parts
             parts = []
+        checksum = zlib.adler32(piece, checksum)
+        view = memoryview(piece)
+        for start in range(0, view.nbytes, _MOST_STORED):
+            block = view[start : start + _MOST_STORED]
+            parts += (_block_head(block.nbytes, last=False), block)
+            if len(parts) >= _MOST_PARTS:
+                yield parts
+                parts = []
     yield [*parts, _block_head(0, last=True), checksum.to_bytes(4, "big")]
 
 

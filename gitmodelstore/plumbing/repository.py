@@ -7,13 +7,13 @@ models; how refs move is `refs`' business.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import pygit2
 from pygit2.enums import RepositoryOpenFlag
@@ -27,9 +27,10 @@ from gitmodelstore.errors import (
     NotAStore,
     UnsupportedRepository,
 )
-from gitmodelstore.plumbing import loose
+from gitmodelstore.plumbing import loose, mapped
 from gitmodelstore.plumbing.access import limit, refusal
 from gitmodelstore.plumbing.checkout import common_dir
+from gitmodelstore.plumbing.mapped import Content, Stream
 from gitmodelstore.plumbing.packs import Packs
 from gitmodelstore.values.layout import large_file_path
 from gitmodelstore.values.objects import FOLDER, Commit, Entry, Tag
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _MOST_REMEMBERED = 1 << 14
 _MOST_RECENT = 4
+_PIECE_BYTES = 1 << 20
 T = TypeVar("T")
 Sign = Callable[[bytes], bytes]  # the bytes of a commit or tag to their armored signature
 
@@ -365,6 +367,57 @@ class Repository:
                 raise IntegrityError(f"{path}: not a file", path=path)
             return memoryview(held)
 
+    def take(self, oid: str, path: str) -> Content:
+        """Return the bytes of a blob for whoever knows their SHA-256: git's id is not checked.
+
+        Args:
+            oid, path: as in `read`.
+
+        Raises: as `read`, but of a large blob that has another id.
+        """
+        if oid in self._written:
+            return Content(self._written[oid], None)
+        with _reading(path):
+            opened = self._open(oid, checked=False)
+            if opened is not None:
+                file, stream = opened
+                with file:
+                    return mapped.take(stream)
+        return Content(self.read(oid, path), None)
+
+    @contextmanager
+    def stream(self, oid: str, path: str) -> Iterator[Stream]:
+        """Yield the bytes of a blob as they come; a small one is read at once.
+
+        Args:
+            oid, path: as in `read`.
+
+        Raises: as `read`, within the block too: git's own check comes at the end.
+        """
+        with _reading(path):
+            opened = None if oid in self._written else self._open(oid, checked=True)
+            if opened is not None:
+                file, stream = opened
+                with file:
+                    yield stream
+                return
+        yield Stream.of(self.read(oid, path))
+
+    def _open(self, oid: str, *, checked: bool) -> tuple[BinaryIO, Stream] | None:
+        """Return the open file of a blob, and its content; None for one that libgit2 must read."""
+        try:
+            file = open(self._loose_path(oid), "rb", 0)  # noqa: SIM115 - the caller closes it
+        except FileNotFoundError:
+            self._packs.check()
+            return self._packs.open_blob(oid, checked=checked)
+        try:
+            if os.fstat(file.fileno()).st_size <= loose.MOST_WHOLE_BYTES:
+                return file, Stream.of(loose.read_blob(file, oid))
+            return file, loose.open_blob(file, oid, checked=checked)
+        except BaseException:
+            file.close()
+            raise
+
     def content(self, oid: str, path: str) -> bytes:
         """Return the bytes of a file, as `read`."""
         return bytes(self.read(oid, path))
@@ -383,8 +436,8 @@ class Repository:
 
     def _fact(self, oid: str, path: str) -> tuple[str, int]:
         if oid not in self._facts:
-            data = self.read(oid, path)
-            self.know(oid, hashlib.sha256(data).hexdigest(), data.nbytes)
+            with self.stream(oid, path) as stream:
+                self.know(oid, mapped.sha256(stream), stream.size_bytes)
         return self._facts[oid]
 
     def large_file(self, sha256: str) -> int | None:
@@ -453,6 +506,15 @@ class Repository:
         self._written[oid] = memoryview(data)
         return oid
 
+    def write_file(self, path: Path, size_bytes: int) -> str:
+        """Store the bytes of a file as they are, without having it in memory; return their id.
+
+        Raises:
+            CannotWrite: the disk does not take it.
+        """
+        pieces = loose.Pieces(size_bytes, partial(_pieces_of, path))
+        return self._write("blob", pieces, loose.STORED)
+
     def forget_written(self) -> None:
         """Let go of the bytes of what was written."""
         self._written.clear()
@@ -510,9 +572,17 @@ class Repository:
         data = "\n".join([*lines, "", message]).encode()
         return self._write("tag", data + sign(data) if sign else data)
 
-    def _write(self, kind: loose.Kind, data: bytes | memoryview, level: int = loose.FAST) -> str:
+    def _write(
+        self, kind: loose.Kind, data: loose.Buffer | loose.Pieces, level: int = loose.FAST
+    ) -> str:
         with writing(self.common_dir):
             return loose.write(self.common_dir / "objects", kind, data, level)
+
+
+def _pieces_of(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
 
 
 @contextmanager

@@ -21,14 +21,22 @@ class Sink:
     Nothing is visible before `keep`, and nothing at all is left when the sink is
     closed without it.
 
+    Args:
+        repository: where it is to be kept.
+        threshold_bytes: from which size on it is kept as an LFS object.
+        most_in_memory: from which size on it waits on the disk, whatever becomes of it.
+
     Attributes:
         size_bytes: how much came so far.
     """
 
-    def __init__(self, repository: Repository, threshold_bytes: int) -> None:
+    def __init__(
+        self, repository: Repository, threshold_bytes: int, *, most_in_memory: int | None = None
+    ) -> None:
         self.size_bytes = 0
         self._repository = repository
         self._threshold = threshold_bytes
+        self._most_in_memory = min(threshold_bytes, most_in_memory or threshold_bytes)
         self._memory = BytesIO()
         self._file: BinaryIO | None = None
         self._path: Path | None = None
@@ -38,7 +46,7 @@ class Sink:
         """Take the next bytes; joblib's pickler and shutil call it."""
         size = memoryview(data).nbytes
         self.size_bytes += size
-        if self._file is None and self.size_bytes >= self._threshold:
+        if self._file is None and self.size_bytes >= self._most_in_memory:
             self._spill()
         if self._file is None:
             return self._memory.write(data)
@@ -58,6 +66,12 @@ class Sink:
             self._repository.know(blob, sha256, data.nbytes)
             return sha256, blob
         sha256 = self._digest.hexdigest()
+        if not self.is_large:
+            with writing(self._repository.common_dir):
+                self._file.flush()
+            blob = self._repository.write_file(self._path, self.size_bytes)
+            self._repository.know(blob, sha256, self.size_bytes)
+            return sha256, blob
         with writing(self._repository.common_dir):
             self._file.close()
             lfs.keep(self._repository.common_dir, self._path, sha256)
@@ -68,7 +82,7 @@ class Sink:
     @property
     def is_large(self) -> bool:
         """Whether it becomes an LFS object."""
-        return self._file is not None
+        return self.size_bytes >= self._threshold
 
     def __enter__(self) -> Sink:
         return self

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,10 +87,24 @@ class Files(Base):
 
     def read(self, ref: str | ModelVersion, name: str) -> bytes:
         """Return one file of a version, verified."""
-        from gitmodelstore.operations.load import read_verified
+        data = BytesIO()  # hands out what it holds without a copy
+        for part in self.read_parts(ref, name):
+            data.write(part)
+        return data.getvalue()
+
+    def read_parts(self, ref: str | ModelVersion, name: str) -> Iterator[memoryview]:
+        """Yield one file of a version part by part, so that a large one takes no memory.
+
+        Whether it is the one that was released is known at the end alone. A part is gone when
+        the next is asked for.
+
+        Raises:
+            IntegrityError: it is not, after the last part.
+        """
+        from gitmodelstore.operations.load import verified_parts
 
         snapshot = self._snapshot()
-        return bytes(read_verified(snapshot, self._resolve(snapshot, ref), name))
+        return verified_parts(snapshot, self._resolve(snapshot, ref), name)
 
     def export(self, ref: str | ModelVersion, *, provenance: bool = True) -> dict[str, Any]:
         """Return what other tools can read of a version.

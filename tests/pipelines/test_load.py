@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import pickle
@@ -228,14 +229,15 @@ def test_the_version_warning_of_scikit_learn_comes_through(fitted):
         load(data, name="churn.joblib")
 
 
-def test_a_file_gives_its_bytes_and_its_pipeline(fitted, tmp_path):
+def test_a_file_gives_its_digest_and_its_pipeline(fitted, tmp_path):
     path = tmp_path / "churn.joblib"
     path.write_bytes(dumped(fitted))
     os.utime(path, (1_000_000_000, 1_000_000_000))
 
     read = load_file(path)
 
-    assert read.data == path.read_bytes()
+    assert read.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert read.size_bytes == path.stat().st_size
     assert read.pipeline.coef_.tobytes() == fitted.coef_.tobytes()
     assert read.modified_at == datetime(2001, 9, 9, 1, 46, 40, tzinfo=timezone.utc)
 
