@@ -289,6 +289,10 @@ class EnvironmentWarning(UserWarning):
     """What is installed here is not what a version was trained with; it was loaded all the same."""
 
 
+class ClockWarning(UserWarning):
+    """The clock lies before the store's last commit; what was written is dated as that one."""
+
+
 # What is around the store
 
 

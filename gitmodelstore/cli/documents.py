@@ -34,6 +34,7 @@ def version_document(version: ModelVersion) -> dict[str, Any]:
 def event_document(event: Event) -> dict[str, Any]:
     approved = {"approved_for": event.approved_for} if event.approved_for else {}
     noted = {"annotations": dict(event.annotations)} if event.annotations else {}
+    clock = {"clock": format_moment(event.clock)} if event.clock else {}
     return {
         "kind": event.kind,
         "model": event.model,
@@ -48,6 +49,7 @@ def event_document(event: Event) -> dict[str, Any]:
         "commit": event.commit,
         **approved,
         **noted,
+        **clock,
     }
 
 
@@ -87,6 +89,7 @@ def holding_document(holding: Holding) -> dict[str, Any]:
         "who": holding.who,
         "why": holding.why,
         "since_commit": holding.commit,
+        **({"clock": format_moment(holding.clock)} if holding.clock else {}),
     }
 
 
@@ -117,7 +120,7 @@ def listed_document(listed: Listed) -> dict[str, Any]:
         "version": str(listed.version),
         "status": listed.status,
         "commit": listed.commit,
-        "created_at": _time(manifest.created_at) if manifest else None,
+        "created_at": _time(listed.created_at),
         "author": manifest.author if manifest else None,
         "algorithm": manifest.pipeline.algorithm if manifest else None,
         "metrics": dict(manifest.metrics) if manifest else None,

@@ -142,9 +142,9 @@ class _Layout(NamedTuple):
 
     def facts(self, one: Listed) -> list[str]:
         manifest = one.manifest
-        if manifest is None:
+        if manifest is None or one.created_at is None:
             return [str(one.version), one.status, "damaged", _NOTHING, _NOTHING]
-        when = moment(manifest.created_at) if self.whole_time else day(manifest.created_at)
+        when = moment(one.created_at) if self.whole_time else day(one.created_at)
         by = name_of(manifest.author)
         return [str(one.version), one.status, when, by, visible(manifest.pipeline.algorithm)]
 

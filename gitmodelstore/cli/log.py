@@ -51,6 +51,7 @@ def log(
 
 def _line(event: Event, paint: Paint) -> str:
     why = f" ({visible(event.why)})" if event.why else ""
+    why += f" (dated {day(event.clock)}, before its parent)" if event.clock else ""
     commit = paint.yellow(event.commit[:ABBREVIATED])
     return f"{commit} {day(event.when)} {event.model} {event.version} {_move(event, paint)}{why}"
 
@@ -63,6 +64,8 @@ def _blocks(events: Iterable[Event], paint: Paint) -> Iterator[str]:
         gap = True
         yield f"{paint.bold(f'{event.model} {event.version}')} {_move(event, paint)}"
         yield f"Date:   {moment(event.when)}"
+        if event.clock:
+            yield f"Dated:  {moment(event.clock)}, before its parent; counts as above"
         yield f"Author: {visible(event.who)}"
         yield f"Commit: {paint.yellow(event.commit)}"
         if event.replay:

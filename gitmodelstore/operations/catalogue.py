@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from gitmodelstore.errors import FormatError, GitFailed, StoreError
+from gitmodelstore.operations.history import registered_at
 from gitmodelstore.operations.listing import listed
 from gitmodelstore.operations.resolve import check_model
 from gitmodelstore.operations.snapshot import Snapshot
@@ -27,12 +28,14 @@ from gitmodelstore.values import sections
 from gitmodelstore.values.field_path import STATUS
 from gitmodelstore.values.layout import MANIFEST, folder
 from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.moment import format_moment, parse_moment
 from gitmodelstore.values.version import Version
 
 T = TypeVar("T")
 Line = dict[str, bytes]  # name of a column to JSON
 
 _OID, _COMMIT, _FAULT = "@blob", "@commit", "@fault"
+_CREATED_AT = "created_at"
 _VERSION = re.compile(rb'\n  "version": ("[0-9A-Za-z.-]{1,100}"),\n')
 
 
@@ -186,7 +189,18 @@ class Catalogue:
         assert entry is not None  # noqa: S101 - its manifest was read from there
         line = _line(Appearance(commit, model, entry.oid), manifest.render(), sections.Reader())
         assert line is not None  # noqa: S101 - what was parsed is laid out as a manifest
-        return line
+        return self._dated(line, commit)
+
+    def _dated(self, line: Line, commit: str) -> Line:
+        """Return a line that says of when its version counts, where a clock was wrong."""
+        if _CREATED_AT not in line:
+            return line
+        said = parse_moment(json.loads(line[_CREATED_AT]))
+        try:
+            counts = registered_at(self._repository, commit, said)
+        except StoreError:
+            return line
+        return line if counts == said else {**line, _CREATED_AT: _json(format_moment(counts))}
 
     # Reading on
 
@@ -203,7 +217,7 @@ class Catalogue:
             for oid, data in contents(self._common_dir, self._new(known, found)):
                 line = _line(found[oid], data, reader) if data is not None else None
                 if line is not None:
-                    lines.append(line)
+                    lines.append(self._dated(line, found[oid].commit))
         except GitFailed:
             is_complete = False
         self._add(lines)

@@ -21,6 +21,7 @@ from gitmodelstore.values.layout import REGISTRY
 
 # Refs that may go where they hold nothing: the branch, or a fetch, knows better.
 REMOVABLE = ("refs/tags/", "refs/remotes/")
+_MOST_NOTES = 10  # of commits, each in a line
 _REFETCH = "git fetch --refetch REMOTE, from a sound clone"
 
 
@@ -54,6 +55,7 @@ def examine(repository: Repository) -> Diagnosis:
     """
     faults = [*_refs(repository), *_unfinished(repository)]
     past: list[Fault] = []
+    notes: list[str] = []
     with CatFile(repository.common_dir, inherit=False) as objects:
         tip = _tip(repository, objects)
         damages = fsck.check(repository.common_dir)
@@ -62,7 +64,7 @@ def examine(repository: Repository) -> Diagnosis:
         if known is not None:
             told = {damage.oid for damage in damages if damage.oid}
             try:
-                found, past = _of_history(objects, known, told)
+                found, past, notes = _of_history(objects, known, told)
             except (MissingObject, IntegrityError) as error:  # the registry itself is unreadable
                 found = [] if told else [Fault("GMS071", "", str(error), mend=_REFETCH)]
             except GitFailed as error:  # of packed-refs `git fsck` speaks too
@@ -72,7 +74,6 @@ def examine(repository: Repository) -> Diagnosis:
     faults += _work_trees(repository)
     faults += _locks(repository)
     faults += _temporaries(repository)
-    notes: list[str] = []
     faults += _configuration(repository, notes)
     loose = leftovers.loose_objects(repository)
     if loose > leftovers.MANY_LOOSE:
@@ -121,8 +122,10 @@ def _unfinished(repository: Repository) -> Iterator[Fault]:
         yield Fault("GMS072", "gitmodelstore/pending.json", what, mend=FIX)
 
 
-def _of_history(objects: CatFile, past: Past, told: set[str]) -> tuple[list[Fault], list[Fault]]:
-    """Return what is wrong with commits and tags now, and what was put right since.
+def _of_history(
+    objects: CatFile, past: Past, told: set[str]
+) -> tuple[list[Fault], list[Fault], list[str]]:
+    """Return what is wrong with commits and tags now, what was put right since, and notes.
 
     Args:
         objects, past: the repository and its history.
@@ -134,6 +137,10 @@ def _of_history(objects: CatFile, past: Past, told: set[str]) -> tuple[list[Faul
         if "packed-refs" in str(error):
             raise
         found = [] if told else [Fault("GMS071", "", str(error), mend=_REFETCH)]
+    notes = [f"{(fault.commit or '')[:12]}: {fault}" for fault in found if fault.is_note]
+    if len(notes) > _MOST_NOTES:
+        notes[_MOST_NOTES:] = [f"and {len(notes) - _MOST_NOTES} more, which `gms validate` names"]
+    found = [fault for fault in found if not fault.is_note]
     standing = Standing(past)
     now: list[Fault] = []
     then: list[Fault] = []
@@ -143,7 +150,7 @@ def _of_history(objects: CatFile, past: Past, told: set[str]) -> tuple[list[Faul
         (now if standing.is_now(fault) else then).append(fault)
     now += _unsaid(past, now)
     beside = {stray.tag.name: stray for stray in strays(past, objects)}
-    return [with_next_step(fault, past, beside) for fault in now], then
+    return [with_next_step(fault, past, beside) for fault in now], then, notes
 
 
 def _unsaid(past: Past, now: list[Fault]) -> Iterator[Fault]:

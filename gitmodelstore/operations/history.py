@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import datetime
 
 from gitmodelstore.checks.annotations import Annotations
+from gitmodelstore.checks.history import clock_behind, effective_date
 from gitmodelstore.errors import FormatError
 from gitmodelstore.operations.annotations import annotation_events
 from gitmodelstore.operations.approvals import approval_event, says_approved
 from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.annotations import says_annotated
 from gitmodelstore.values.events import Event, events_of
 from gitmodelstore.values.layout import REGISTRY
@@ -30,9 +33,7 @@ def log(snapshot: Snapshot, model: str | None = None) -> Iterator[Event]:
     line = Annotations(snapshot.repository, snapshot.commit.oid)
     for commit, all_changes in _steps(snapshot):
         changes = [change for change in all_changes if model in (None, change.model)]
-        moves = events_of(
-            changes, commit.message, commit=commit.oid, when=commit.when, who=commit.author
-        )
+        moves = events_in(snapshot.repository, commit, changes)
         approval = None if all_changes else approval_event(snapshot.repository, commit)
         noted = tuple(annotation_events(line, commit, model))
         if approval is not None and model in (None, approval.model):
@@ -43,6 +44,30 @@ def log(snapshot: Snapshot, model: str | None = None) -> Iterator[Event]:
             yield from (event for event in moves if event.before is None)
         else:
             yield from moves
+
+
+def events_in(
+    repository: Repository, commit: Commit, changes: Iterable[Change]
+) -> tuple[Event, ...]:
+    """Return the events of one commit, of which `changes` are the changes of the registry."""
+    return events_of(
+        changes,
+        commit.message,
+        commit=commit.oid,
+        when=effective_date(repository, commit.oid),
+        who=commit.author,
+        clock=clock_behind(repository, commit),
+    )
+
+
+def registered_at(repository: Repository, oid: str, created_at: datetime) -> datetime:
+    """Return when a version was registered, as its manifest says.
+
+    Where the commit that introduced it is dated before its parent, its manifest may be too,
+    and what counts is the effective date of the commit.
+    """
+    counts = effective_date(repository, oid)
+    return max(created_at, counts) if repository.commit(oid).when < counts else created_at
 
 
 def holders(snapshot: Snapshot, model: str, status: str) -> Iterator[tuple[Version, Commit]]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from gitmodelstore.checks.history import effective_date
 from gitmodelstore.checks.judged import manifests, policies, registries
 from gitmodelstore.errors import (
     CorruptStore,
@@ -71,13 +72,13 @@ class Snapshot:
         return snapshot
 
     def at(self, moment: datetime) -> Snapshot:
-        """Return the store as it was at `moment`: committer dates along first parents.
+        """Return the store as it was at `moment`: effective dates along first parents.
 
         Raises:
             VersionNotFound: there was no store yet.
         """
         for commit in self.repository.first_parents(self.commit.oid):
-            if commit.when <= moment:
+            if effective_date(self.repository, commit.oid) <= moment:
                 return Snapshot(self.repository, commit)
         raise VersionNotFound(f"there was no store yet on {moment:%Y-%m-%d %H:%M} UTC")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from gitmodelstore.checks.fault import Fault, format_faults
+from gitmodelstore.checks.fault import Fault, Faults, format_faults
 from gitmodelstore.checks.folder import FileFacts, artifact_faults
 from gitmodelstore.errors import FormatError, NotAStore
 from gitmodelstore.operations.gate import range_faults, store_faults
@@ -15,8 +15,8 @@ from gitmodelstore.values.layout import FOLDER_FILES, MANIFEST, PIPELINE
 from gitmodelstore.values.manifest_rules import Outline
 
 
-def validate(repository: Repository, between: tuple[str, str] | None) -> tuple[Fault, ...]:
-    """Return everything that is wrong.
+def validate(repository: Repository, between: tuple[str, str] | None) -> Faults:
+    """Return everything that is wrong, and what is only to be known.
 
     Args:
         repository: the store.
@@ -27,7 +27,7 @@ def validate(repository: Repository, between: tuple[str, str] | None) -> tuple[F
         GitFailed: one of the two names no commit.
     """
     with CatFile(repository.work_tree or repository.common_dir, inherit=False) as objects:
-        return tuple(range_faults(objects, *between) if between else store_faults(objects))
+        return Faults.of(range_faults(objects, *between) if between else store_faults(objects))
 
 
 def validate_folder(folder: Path) -> tuple[Fault, ...]:

@@ -20,7 +20,7 @@ def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = 
     Args:
         snapshot: the store now.
         ref: as everywhere.
-        at: look at the store as it was then (committer dates along first parents);
+        at: look at the store as it was then (effective dates along first parents);
             a date inside `ref` comes first.
 
     Raises:
@@ -32,7 +32,9 @@ def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = 
     version = resolve(asked, ref)
     given = next(event for event in _of(asked, version) if event.after == version.status)
     until = None if asked is snapshot else _next(snapshot, version, given.commit)
-    return Holding(version, given.when, given.who, given.why, given.commit, until)
+    return Holding(
+        version, given.when, given.who, given.why, given.commit, until, clock=given.clock
+    )
 
 
 def _next(snapshot: Snapshot, version: ModelVersion, commit: str) -> datetime | None:

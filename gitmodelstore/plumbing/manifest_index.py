@@ -23,7 +23,7 @@ from gitmodelstore.plumbing.lock import OWN_FOLDER
 
 Buffer = bytes | memoryview
 
-FORMAT = 1
+FORMAT = 2
 ROWS_A_BLOCK = 500
 NULL = b"null"
 _NAME = "manifests"

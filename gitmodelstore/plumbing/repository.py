@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -31,6 +31,7 @@ from gitmodelstore.plumbing.access import limit, refusal
 from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.packs import Packs
 from gitmodelstore.values.layout import large_file_path
+from gitmodelstore.values.moment import from_seconds
 from gitmodelstore.values.objects import FOLDER, Commit, Entry, Tag
 from gitmodelstore.values.signed import with_signature
 
@@ -54,6 +55,7 @@ class Repository:
         common_dir: where objects and refs are.
         work_tree: None in a bare repository.
         branch: the full name of the store's branch.
+        dates: see `checks.objects.Objects`.
     """
 
     def __init__(self, handle: pygit2.Repository) -> None:
@@ -69,6 +71,7 @@ class Repository:
         self._written: dict[str, memoryview] = {}
         self._facts: dict[str, tuple[str, int]] = {}  # SHA-256 and size of files
         self._recent: dict[str, bytes] = {}
+        self.dates: dict[str, datetime] = {}
         self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
 
     @classmethod
@@ -293,8 +296,17 @@ class Repository:
             MissingObject, IntegrityError: one of them is not here, or damaged.
         """
         known = {old, *self._behind(old)}
-        found = [oid for oid in (new, *self._behind(new)) if oid not in known]
-        return sorted(found, key=lambda oid: self.commit(oid).when)
+        found: list[str] = []
+        ahead = [(new, False)]
+        while ahead:  # parents first, whatever the clocks said
+            oid, is_done = ahead.pop()
+            if is_done:
+                found.append(oid)
+            elif oid not in known:
+                known.add(oid)
+                parents = reversed(self.commit(oid).parents)
+                ahead += [(oid, True), *((parent, False) for parent in parents)]
+        return found
 
     def _behind(self, oid: str) -> list[str]:
         """Return the whole history of a commit, itself left out."""
@@ -576,7 +588,7 @@ def _open_error(path: Path, said: str) -> NotAStore | UnsupportedRepository:
 
 
 def _when(signature: pygit2.Signature) -> datetime:
-    return datetime.fromtimestamp(signature.time, timezone.utc)
+    return from_seconds(signature.time)
 
 
 def _who(signature: pygit2.Signature) -> str:

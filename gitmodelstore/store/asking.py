@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,22 @@ class Asking(Base):
         """
         snapshot = self._snapshot()
         return snapshot.manifest(self._resolve(snapshot, ref))
+
+    def registered_at(self, ref: str | ModelVersion) -> datetime:
+        """Return when a version was registered, UTC.
+
+        Its manifest says so. Where the commit is dated before its parent, that is no earlier than
+        the parent's date, which counts for both.
+
+        Raises:
+            IntegrityError, FormatError: its manifest is not the one that was released.
+        """
+        from gitmodelstore.operations.history import registered_at
+
+        snapshot = self._snapshot()
+        version = self._resolve(snapshot, ref)
+        created_at = snapshot.manifest(version).created_at
+        return registered_at(snapshot.repository, version.commit, created_at)
 
     def log(self, model: str | None = None) -> Iterator[Event]:
         """Yield what happened in the store, or to one model, newest first.

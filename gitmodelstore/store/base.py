@@ -222,7 +222,14 @@ class Base:
         durable = self._durable
         if durable is None:
             durable = self._repository.setting("store.durable") != "false"
-        writer = Writer(*self._identities, self._now(), self._notify, durable, self._wait_seconds)
+        writer = Writer(
+            *self._identities,
+            self._now(),
+            self._notify,
+            durable,
+            self._wait_seconds,
+            clock=self._now,
+        )
         return signing(writer, self._repository, sign)
 
 

@@ -232,6 +232,9 @@ class Trust(Base):
     def validate(self, between: tuple[str, str] | None = None) -> tuple[Fault, ...]:
         """Return what is wrong with the store, as the server's gate would say it.
 
+        Its `notes` are what is only to be known, such as commits that are dated before
+        their parents.
+
         Args:
             between: two commits, by any name that git knows: only what the second adds
                 to the first, judged on the merge of both; None for every commit of the

@@ -46,11 +46,12 @@ class Holding:
 
     Attributes:
         version: the version, with its status at that moment.
-        since: when it came to that status (committer date, UTC).
+        since: when it came to that status (effective date of that commit, UTC).
         who: the author of that commit, as "Name <email>".
         why: the reason given; None without one.
         commit: the commit that gave it the status.
         until: when it lost the status; None when it has not, or the question was about now.
+        clock: of that commit, as in `Event`: what the clock said, where `since` is later.
     """
 
     version: ModelVersion
@@ -59,6 +60,7 @@ class Holding:
     why: str | None
     commit: str
     until: datetime | None
+    clock: datetime | None = None
 
     def __str__(self) -> str:
         """Return one line, as `churn 1.2.0 in production since 2026-03-03T14:05:09Z`."""
