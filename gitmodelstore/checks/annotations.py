@@ -13,7 +13,7 @@ from functools import cached_property
 
 from gitmodelstore.checks.history import clock_behind, effective_date, first_parents
 from gitmodelstore.checks.objects import Objects
-from gitmodelstore.errors import FormatError
+from gitmodelstore.errors import FormatError, IntegrityError, MissingObject
 from gitmodelstore.values.annotations import Annotation, Said, read_annotations, says_annotated
 from gitmodelstore.values.events import Scalar
 from gitmodelstore.values.layout import REGISTRY
@@ -82,7 +82,7 @@ class Annotations:
             try:
                 data = self._objects.content(entry.oid, REGISTRY)
                 self._held[asked] = names_version(data, model, version)
-            except FormatError:
+            except (FormatError, IntegrityError, MissingObject):
                 self._held[asked] = False
         return self._held[asked]
 
@@ -126,7 +126,7 @@ def annotations_of(said: Said, maker: Commit, when: datetime) -> Iterator[Annota
     Args:
         said: the group.
         maker: the commit whose message holds it.
-        commit: the one that brought that to the branch: itself, or a merge.
+        when: the date of the one that brought that to the branch: of itself, or of a merge.
     """
     for key, value in said.values:
         yield Annotation(key, value, maker.oid, maker.author, when, said.why)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.search import Answer, Match
     from gitmodelstore.values.annotations import Annotation
     from gitmodelstore.values.events import Event
-    from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
+    from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion, Unread
     from gitmodelstore.values.severity import Difference
 
 
@@ -139,11 +139,15 @@ def answer_document(answer: Answer, matches: Iterable[Match]) -> dict[str, Any]:
             }
             for match in matches
         ],
-        "unread": [
-            {"model": one.model, "version": one.version, "status": one.status, "fault": one.fault}
-            for one in answer.unread
-        ],
+        "unread": unread_document(answer.unread),
     }
+
+
+def unread_document(unread: Iterable[Unread]) -> list[dict[str, Any]]:
+    return [
+        {"model": one.model, "version": one.version, "status": one.status, "fault": one.fault}
+        for one in unread
+    ]
 
 
 def change_document(change: FieldChange) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gitmodelstore.checks.approvals import Approval, Step, approval_of, standing
 from gitmodelstore.checks.history import clock_behind, effective_date
-from gitmodelstore.errors import FormatError, InvalidVersion
+from gitmodelstore.errors import FormatError, IntegrityError, InvalidVersion, MissingObject
 from gitmodelstore.operations.snapshot import Snapshot, registry_of
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import APPROVED, Event
@@ -122,13 +122,13 @@ def _withdraws(
     before = repository.entry(parent.tree, REGISTRY) if parent else None
     if after == before:
         return False
-    old, new = (
-        bytes(repository.read(entry.oid, REGISTRY)) if entry else _NOTHING
-        for entry in (before, after)
-    )
     try:
+        old, new = (
+            bytes(repository.read(entry.oid, REGISTRY)) if entry else _NOTHING
+            for entry in (before, after)
+        )
         changes = changes_between(old, new)
-    except FormatError:
+    except (FormatError, IntegrityError, MissingObject):
         return True
     return any(
         (change.model, change.version, change.after) == (asked.model, asked.version, WITHDRAWN)

@@ -118,7 +118,7 @@ class _Gathering:
 
     def __post_init__(self) -> None:
         self.signatures = SignatureResults(self.snapshot)
-        every = list(log(self.snapshot, self.model))
+        every = list(log(self.snapshot, self.model, self.faults))
         every.reverse()
         for event in every:
             self.annotations.setdefault(str(event.version), {}).update(event.annotations)

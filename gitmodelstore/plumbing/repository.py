@@ -8,6 +8,7 @@ models; how refs move is `refs`' business.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _MOST_REMEMBERED = 1 << 14
 _MOST_RECENT = 4
+_ID_AND_SPACE = 41  # before the name of a ref in packed-refs
 T = TypeVar("T")
 Sign = Callable[[bytes], bytes]  # the bytes of a commit or tag to their armored signature
 
@@ -194,6 +196,21 @@ class Repository:
                 path=name,
                 hint=f"remove the file '{path}', then fetch the ref from a sound clone",
             ) from error
+
+    def tag_names(self) -> set[str]:
+        """Return the names of all tags, without refs/tags/; none of them is opened."""
+        top = "refs/tags/"
+        names: set[str] = set()
+        with suppress(FileNotFoundError), open(self.common_dir / "packed-refs", "rb") as packed:
+            for line in packed.read().decode(errors="surrogateescape").split("\n"):
+                ref = line[_ID_AND_SPACE:]
+                if ref.startswith(top) and not line.startswith(("#", "^")):
+                    names.add(ref.removeprefix(top))
+        for folder, _, files in os.walk(self.common_dir / top):
+            below = os.path.relpath(folder, self.common_dir / top)
+            within = "" if below == os.curdir else f"{below}/"
+            names.update(within + name for name in files if not name.endswith(".lock"))
+        return names
 
     def tag(self, name: str) -> Tag | None:
         """Return an annotated tag that stands on a commit; None for no tag or any other kind."""

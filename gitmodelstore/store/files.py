@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.errors import InvalidReference
 from gitmodelstore.store.base import Base
+from gitmodelstore.values.reference import Reference
+from gitmodelstore.values.version import Version
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.lock import Locked
@@ -39,7 +42,7 @@ class Files(Base):
         """
         from gitmodelstore.operations.load import load
 
-        snapshot = self._snapshot()
+        snapshot = self._snapshot(warn=not _is_exact(ref))
         return load(
             snapshot,
             self._resolve(snapshot, ref),
@@ -59,7 +62,7 @@ class Files(Base):
         """
         from gitmodelstore.operations.load import load
 
-        snapshot = self._snapshot()
+        snapshot = self._snapshot(warn=not _is_exact(ref))
         return load(snapshot, self._resolve(snapshot, ref), self._notify, unsafe=True)
 
     def download(
@@ -79,7 +82,7 @@ class Files(Base):
         """
         from gitmodelstore.operations.download import download
 
-        snapshot = self._snapshot()
+        snapshot = self._snapshot(warn=not _is_exact(ref))
         version = self._resolve(snapshot, ref)
         folder = Path(target or f"{version.model}-{version.version}")
         return download(snapshot, version, folder, self._reader() if warm else None)
@@ -88,7 +91,7 @@ class Files(Base):
         """Return one file of a version, verified."""
         from gitmodelstore.operations.load import read_verified
 
-        snapshot = self._snapshot()
+        snapshot = self._snapshot(warn=not _is_exact(ref))
         return bytes(read_verified(snapshot, self._resolve(snapshot, ref), name))
 
     def export(self, ref: str | ModelVersion, *, provenance: bool = True) -> dict[str, Any]:
@@ -142,3 +145,13 @@ class Files(Base):
 
         folder = None if target is None else Path(target)
         return sync(self._repository, Path(lock_file), folder)
+
+
+def _is_exact(ref: str | ModelVersion) -> bool:
+    """Whether a reference names a version by its number, whose files are always the same."""
+    if not isinstance(ref, str):
+        return True
+    try:
+        return isinstance(Reference.parse(ref).selector, Version)
+    except InvalidReference:
+        return True

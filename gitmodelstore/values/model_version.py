@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self, TypeVar
 
 from gitmodelstore.values.layout import tag_name
 from gitmodelstore.values.moment import format_moment
 from gitmodelstore.values.version import Version
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +89,44 @@ class ModelSummary:
     versions: int
     highest: Version
     holders: dict[str, tuple[Version, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """One version that is missing from an answer, and why.
+
+    Attributes:
+        model, version: which.
+        status: its status now; None where registry.json does not have it.
+        fault: why it cannot be asked.
+    """
+
+    model: str
+    version: str
+    status: str | None
+    fault: str
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.version}: {self.fault}"
+
+
+class Found(tuple[T, ...]):
+    """What was asked for, and beside it what is missing because it cannot be read.
+
+    Attributes:
+        unread: the latter, one a version.
+    """
+
+    unread: tuple[Unread, ...] = ()
+
+    @classmethod
+    def of(cls, values: Iterable[T], unread: Iterable[Unread]) -> Self:
+        """Return values with what is missing among them."""
+        made = cls(values)
+        made.unread = tuple(unread)
+        return made
+
+    def __repr__(self) -> str:
+        """Return what a tuple would, and what is missing from it."""
+        missing = "".join(f"; unread: {one}" for one in self.unread)
+        return f"{tuple(self)!r}{missing}"
