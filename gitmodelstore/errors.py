@@ -308,6 +308,18 @@ class EnvironmentWarning(UserWarning):
     """What is installed here is not what a version was trained with; it was loaded all the same."""
 
 
+class ClockWarning(UserWarning):
+    """The clock lies before the store's last commit; what was written is dated as that one."""
+
+
+class BehindWarning(UserWarning):
+    """The branch lacks versions that tags name; what it has was answered all the same."""
+
+
+class UnreadWarning(UserWarning):
+    """Something could not be read, and is missing from an answer; the rest was answered."""
+
+
 # What is around the store
 
 

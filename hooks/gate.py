@@ -71,12 +71,18 @@ def _judge(objects: CatFile, ask: Callable[[], list]) -> int:
     except StoreError as error:
         _say(f"error: {error}", error.hint)
         return 1
+    faults = [fault for fault in found if not fault.is_note]
+    _tell("note", [fault for fault in found if fault.is_note])
+    _tell("error", faults)
+    return 1 if faults else 0
+
+
+def _tell(kind: str, found: list) -> None:
     for fault in found[:_MOST_TOLD]:
         commit = f"{fault.commit[:12]}: " if fault.commit else ""
-        _say(f"error: {commit}{fault}", fault.mend)
+        _say(f"{kind}: {commit}{fault}", fault.mend)
     if len(found) > _MOST_TOLD:
-        _say(f"error: and {len(found) - _MOST_TOLD} more", None)
-    return 1 if found else 0
+        _say(f"{kind}: and {len(found) - _MOST_TOLD} more", None)
 
 
 def _say(line: str, hint: str | None) -> None:

@@ -8,11 +8,12 @@ of a key the latest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from functools import cached_property
 
-from gitmodelstore.checks.history import first_parents
+from gitmodelstore.checks.history import clock_behind, effective_date, first_parents
 from gitmodelstore.checks.objects import Objects
-from gitmodelstore.errors import FormatError
+from gitmodelstore.errors import FormatError, IntegrityError, MissingObject
 from gitmodelstore.values.annotations import Annotation, Said, read_annotations, says_annotated
 from gitmodelstore.values.events import Scalar
 from gitmodelstore.values.layout import REGISTRY
@@ -50,11 +51,20 @@ class Annotations:
                 if (said.model, said.version) == (model, str(version)):
                     if not self.has(commit, model, version):
                         continue
-                    for one in reversed(list(annotations_of(said, maker, commit))):
+                    when = self.date(commit)
+                    for one in reversed(list(annotations_of(said, maker, when))):
                         latest.setdefault(one.key, one)
             if commit.oid == since:
                 break
         return {key: latest[key] for key in sorted(latest) if latest[key].value is not None}
+
+    def date(self, commit: Commit) -> datetime:
+        """Return the effective date of a commit."""
+        return effective_date(self._objects, commit.oid)
+
+    def clock(self, commit: Commit) -> datetime | None:
+        """Return what a clock that was behind said of a commit: see `clock_behind`."""
+        return clock_behind(self._objects, commit)
 
     def said_by(self, commit: Commit) -> Iterator[tuple[Commit, Said]]:
         """Yield what a commit of the line annotates, the earliest first, each with who says it."""
@@ -72,7 +82,7 @@ class Annotations:
             try:
                 data = self._objects.content(entry.oid, REGISTRY)
                 self._held[asked] = names_version(data, model, version)
-            except FormatError:
+            except (FormatError, IntegrityError, MissingObject):
                 self._held[asked] = False
         return self._held[asked]
 
@@ -110,16 +120,16 @@ class Annotations:
                 ahead += [(parent, False) for parent in reversed(self._objects.commit(oid).parents)]
 
 
-def annotations_of(said: Said, maker: Commit, commit: Commit) -> Iterator[Annotation]:
+def annotations_of(said: Said, maker: Commit, when: datetime) -> Iterator[Annotation]:
     """Yield what a group of trailers says, key by key.
 
     Args:
         said: the group.
         maker: the commit whose message holds it.
-        commit: the one that brought that to the branch: itself, or a merge.
+        when: the date of the one that brought that to the branch: of itself, or of a merge.
     """
     for key, value in said.values:
-        yield Annotation(key, value, maker.oid, maker.author, commit.when, said.why)
+        yield Annotation(key, value, maker.oid, maker.author, when, said.why)
 
 
 def values_of(

@@ -34,7 +34,7 @@ class Approval:
         manifest_sha256: of the manifest that was approved, 64 hexadecimal digits.
         commit: id of the commit that says so.
         who: the author of that commit, as "Name <email>"; who signed it is another matter.
-        when: the committer's date of that commit, UTC.
+        when: the committer's date of that commit, UTC; the effective one where readers are told.
         why: the reason given; None without one.
         signed: the commit, taken apart.
     """

@@ -6,7 +6,7 @@ a test compares that page with this table. A code that is no longer used stays r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gitmodelstore.errors import FormatError, place_in
@@ -36,6 +36,7 @@ CODES = {
     "GMS035": "parent is another",
     "GMS036": "history rewritten",
     "GMS037": "trailers contradict",
+    "GMS038": "date goes back",
     "GMS040": "unknown status",
     "GMS041": "two holders",
     "GMS042": "move not allowed",
@@ -69,13 +70,15 @@ CODES = {
     "GMS083": "features differ",
     "GMS090": "model without manifest",
 }
+# What is named and refuses nothing: no answer depends on it, and nobody can mend it.
+NOTES = frozenset({"GMS038"})
 
 GATE = "GMS043"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong.
+    """One thing that is wrong, or, where its code is one of `NOTES`, only to be known.
 
     Attributes:
         code: its kind, a key of `CODES`.
@@ -100,6 +103,11 @@ class Fault:
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.place, self.what) if part) + f" [{self.code}]"
+
+    @property
+    def is_note(self) -> bool:
+        """Whether it is only to be known, and refuses nothing."""
+        return self.code in NOTES
 
     @property
     def place(self) -> str:
@@ -135,6 +143,24 @@ class Judged:
     def of_gate(self) -> bool:
         """Whether an override passes it: neither a move, nor a signature, nor an approval."""
         return self.code == GATE
+
+
+class Faults(tuple[Fault, ...]):
+    """What is wrong, and beside it what is only to be known.
+
+    Attributes:
+        notes: the latter.
+    """
+
+    notes: tuple[Fault, ...] = ()
+
+    @classmethod
+    def of(cls, found: Iterable[Fault]) -> Faults:
+        """Return faults, of which notes are put aside."""
+        every = tuple(found)
+        made = cls(fault for fault in every if not fault.is_note)
+        made.notes = tuple(fault for fault in every if fault.is_note)
+        return made
 
 
 def format_faults(error: FormatError, code: str, path: str, mend: str = "") -> Iterator[Fault]:

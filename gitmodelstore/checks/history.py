@@ -1,12 +1,23 @@
-"""What the judge must know of the commits before the one that it judges."""
+"""What the judge must know of the commits before the one that it judges, and when each was made.
+
+Clocks differ, and a commit may bear any date. A commit counts at its committer's date, or at
+the effective date of its first parent where that is later: what is put on a commit is younger
+than it. So dates never go back along a line of first parents, and no commit that is added
+changes what the store was before the moment at which the one that it is put on counts.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
 
+from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.tree import folder_names
-from gitmodelstore.errors import FormatError
+from gitmodelstore.errors import FormatError, IntegrityError, InvalidReference, MissingObject
 from gitmodelstore.values.layout import REGISTRY
+from gitmodelstore.values.moment import format_moment, parse_moment
 from gitmodelstore.values.objects import Commit, Entry
 from gitmodelstore.values.registry import EMPTY
 from gitmodelstore.values.registry_text import changes_between
@@ -17,6 +28,101 @@ if TYPE_CHECKING:
     from gitmodelstore.checks.objects import Objects
 
 _NONE = EMPTY.render()
+_UNREADABLE = (MissingObject, IntegrityError)
+SKEW = timedelta(minutes=1)  # by so much clocks may differ before anybody is told
+_CLOCK = re.compile(r"(?:^|\n\n)Clock: ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z)(?=\n\n|\n*$)")
+
+
+def effective_date(objects: Objects, oid: str) -> datetime:
+    """Return the moment at which a commit counts: no earlier than its first parent does.
+
+    Raises:
+        MissingObject, IntegrityError: the commit itself cannot be read.
+    """
+    return earliest_after(objects, oid) or objects.commit(oid).when
+
+
+def earliest_after(objects: Objects, oid: str) -> datetime | None:
+    """Return the moment before which nothing counts that is put on a commit.
+
+    None where the store has no version yet: what makes a store, and its settings, date
+    nothing, so that a new one takes versions of the past. Where the line cannot be read to
+    its end (a shallow clone, damage) what can be counts.
+
+    Raises:
+        MissingObject, IntegrityError: the commit itself cannot be read.
+    """
+    dates = objects.dates
+    if oid in dates:
+        return dates[oid]
+    line = [objects.commit(oid)]
+    latest: datetime | None = None
+    while line[-1].parents:
+        following = line[-1].parents[0]
+        latest = dates.get(following)
+        if latest is not None:
+            break
+        try:
+            line.append(objects.commit(following))
+        except _UNREADABLE:
+            break
+    for commit in reversed(line):
+        if latest is None:
+            if not _has_versions(objects, commit):
+                continue
+            latest = commit.when
+        latest = max(latest, commit.when)
+        dates[commit.oid] = latest
+    return latest
+
+
+def _has_versions(objects: Objects, commit: Commit) -> bool:
+    """Whether a commit's registry holds anything; one that cannot be read may."""
+    try:
+        entry = objects.entries(commit.tree).get(REGISTRY)
+        return entry is not None and objects.content(entry.oid, REGISTRY) != _NONE
+    except _UNREADABLE:
+        return True
+
+
+def made_at(objects: Objects, oid: str) -> datetime:
+    """Return the moment by which a key that signs a commit must be valid.
+
+    That is when the commit counts, and no earlier than its first parent was made.
+    """
+    commit = objects.commit(oid)
+    counts = effective_date(objects, oid)
+    return max([counts, *(objects.commit(parent).when for parent in commit.parents[:1])])
+
+
+def clock_behind(objects: Objects, commit: Commit) -> datetime | None:
+    """Return by which date a commit says that it was made, where it counts later than that.
+
+    That is its committer's date, or the clock that its writer noted in the message instead of
+    dating it before its parent (`clock_note`). None where both agree but for `SKEW`.
+    """
+    said = commit.when
+    if noted := _CLOCK.search(commit.message):
+        with suppress(InvalidReference):  # anybody may write anything into a message
+            said = min(said, parse_moment(noted[1]))
+    return said if effective_date(objects, commit.oid) - said > SKEW else None
+
+
+def date_notes(objects: Objects, oid: str) -> Iterator[Fault]:
+    """Yield, of a commit that a clock dated before its parent, at which date it counts."""
+    try:
+        clock = clock_behind(objects, objects.commit(oid))
+    except _UNREADABLE:  # which is a fault of its own
+        return
+    if clock is not None:
+        counts = format_moment(effective_date(objects, oid))
+        what = f"dated {format_moment(clock)}, before its parent; counts as {counts}"
+        yield Fault("GMS038", "", what, commit=oid)
+
+
+def clock_note(clock: datetime) -> str:
+    """Return the paragraph of a message that tells `clock_behind` what a clock said."""
+    return f"Clock: {format_moment(clock)}"
 
 
 def ancestors(objects: Objects, *tips: str) -> Iterator[Commit]:

@@ -8,13 +8,21 @@ the quarantine of a push and the index of a commit in the making.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from gitmodelstore.values.objects import Commit, Entry, Tag
 
 
 class Objects(Protocol):
-    """A repository, read object by object."""
+    """A repository, read object by object.
+
+    Attributes:
+        dates: by id of a commit the date at which it counts, as far as that was asked
+            (`checks.history.effective_date`).
+    """
+
+    dates: dict[str, datetime]
 
     def commit(self, oid: str) -> Commit:
         """Return a commit.

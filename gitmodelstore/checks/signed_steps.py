@@ -15,7 +15,7 @@ from typing import Protocol
 from gitmodelstore.checks.approvals import Step as Said
 from gitmodelstore.checks.approvals import Tally, judge_approvals, standing, tally
 from gitmodelstore.checks.fault import Fault, Judged
-from gitmodelstore.checks.history import first_parents
+from gitmodelstore.checks.history import first_parents, made_at
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.registry import typed
 from gitmodelstore.checks.signatures import (
@@ -132,7 +132,8 @@ class SignatureJudge:
             oid: id of the tag object.
             commit: on which it stands.
         """
-        signed = tag_parts(self._objects.raw(oid)).not_before(commit.when)
+        made = made_at(self._objects, commit.oid)
+        signed = tag_parts(self._objects.raw(oid)).not_before(made)
         (outcome,) = self._verifier.outcomes([signed])
         yield from signature_faults(under_its_name(outcome, signed, name), path=f"refs/tags/{name}")
 
@@ -204,8 +205,7 @@ class SignatureJudge:
 
     def _outcome(self, commit: Commit) -> Outcome:
         if commit.oid not in self._outcomes:
-            parent = commit.parents[0] if commit.parents else None
-            made = self._objects.commit(parent).when if parent else None
+            made = made_at(self._objects, commit.oid)
             signed = commit_parts(self._objects.raw(commit.oid)).not_before(made)
             (self._outcomes[commit.oid],) = self._verifier.outcomes([signed])
         return self._outcomes[commit.oid]

@@ -176,7 +176,7 @@ def _facts(store: Store, version: ModelVersion) -> tuple[datetime, str, str | No
     except StoreError:  # its manifest is what is bad of it
         event = next(e for e in store.log(version.model) if e.commit == version.commit)
         return event.when, event.who, None
-    return manifest.created_at, manifest.author, manifest.message or None
+    return store.registered_at(version), manifest.author, manifest.message or None
 
 
 def _document(store: Store, found: Bisection, codes: dict[Version, int]) -> dict[str, Any]:

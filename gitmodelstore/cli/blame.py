@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.documents import change_document
+from gitmodelstore.cli.documents import change_document, unread_document
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import ABBREVIATED, cut, day, moment, number, visible
 from gitmodelstore.cli.session import Session
@@ -16,7 +16,7 @@ from gitmodelstore.cli.session import Session
 if TYPE_CHECKING:
     from gitmodelstore.operations.blame import FieldChange
 
-_NONE_FOUND = 1
+_NOT_ALL = 1
 _MOST = 60  # characters of a value
 _MOST_NAMED = 5  # of what a list got or lost
 
@@ -24,14 +24,17 @@ _MOST_NAMED = 5  # of what a list got or lost
 def show_changes(
     session: Session, field: str, model: str | None, count: int | None, *, oneline: bool
 ) -> None:
-    """Print the versions in which a field changed; exit with 1 where there are none."""
+    """Print the versions in which a field changed; exit with 1 where there are none, or damage."""
     from gitmodelstore.operations.search import told
 
     found = session.store().blame_with_unread(field, model)
     changes = found.changes[:count]
     paint = session.paint()
     if session.json:
-        session.document({"changes": [change_document(change) for change in changes]})
+        document: dict[str, Any] = {"changes": [change_document(change) for change in changes]}
+        if found.unread:
+            document["unread"] = unread_document(found.unread)
+        session.document(document)
     elif changes:
         session.pages(
             (_line(change, field, paint) for change in changes)
@@ -40,8 +43,8 @@ def show_changes(
         )
     for sentence in told(found.unread):
         session.warn(visible(sentence))
-    if not changes:
-        raise click.exceptions.Exit(_NONE_FOUND)
+    if not changes or any(one.status is not None for one in found.unread):
+        raise click.exceptions.Exit(_NOT_ALL)
 
 
 def _line(change: FieldChange, asked: str, paint: Paint) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Holding,
         ModelSummary,
         ModelVersion,
+        Unread,
         Withdrawal,
     )
     from gitmodelstore.values.severity import Difference
@@ -39,6 +40,7 @@ def version_document(version: ModelVersion) -> dict[str, Any]:
 def event_document(event: Event) -> dict[str, Any]:
     approved = {"approved_for": event.approved_for} if event.approved_for else {}
     noted = {"annotations": dict(event.annotations)} if event.annotations else {}
+    clock = {"clock": format_moment(event.clock)} if event.clock else {}
     return {
         "kind": event.kind,
         "model": event.model,
@@ -54,6 +56,7 @@ def event_document(event: Event) -> dict[str, Any]:
         **({"vacate": event.vacate} if event.vacate else {}),
         **approved,
         **noted,
+        **clock,
     }
 
 
@@ -94,6 +97,7 @@ def holding_document(holding: Holding) -> dict[str, Any]:
         "why": holding.why,
         "since_commit": holding.commit,
         **({"withdrawal": _withdrawal(holding.withdrawal)} if holding.withdrawal else {}),
+        **({"clock": format_moment(holding.clock)} if holding.clock else {}),
     }
 
 
@@ -137,7 +141,7 @@ def listed_document(listed: Listed) -> dict[str, Any]:
         "version": str(listed.version),
         "status": listed.status,
         "commit": listed.commit,
-        "created_at": _time(manifest.created_at) if manifest else None,
+        "created_at": _time(listed.created_at),
         "author": manifest.author if manifest else None,
         "algorithm": manifest.pipeline.algorithm if manifest else None,
         "metrics": dict(manifest.metrics) if manifest else None,
@@ -156,11 +160,15 @@ def answer_document(answer: Answer, matches: Iterable[Match]) -> dict[str, Any]:
             }
             for match in matches
         ],
-        "unread": [
-            {"model": one.model, "version": one.version, "status": one.status, "fault": one.fault}
-            for one in answer.unread
-        ],
+        "unread": unread_document(answer.unread),
     }
+
+
+def unread_document(unread: Iterable[Unread]) -> list[dict[str, Any]]:
+    return [
+        {"model": one.model, "version": one.version, "status": one.status, "fault": one.fault}
+        for one in unread
+    ]
 
 
 def change_document(change: FieldChange) -> dict[str, Any]:

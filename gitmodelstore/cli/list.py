@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from gitmodelstore.cli.documents import listed_document, summary_document
+from gitmodelstore.cli.documents import listed_document, summary_document, unread_document
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import (
     Column,
@@ -48,9 +48,13 @@ def list_(session: Session, name: str | None, count: int | None) -> None:
 
 
 def _models(session: Session, count: int | None) -> None:
-    summaries = session.store().models()[:count]
+    found = session.store().models()
+    summaries = found[:count]
     if session.json:
-        session.document({"models": [summary_document(summary) for summary in summaries]})
+        document: dict[str, Any] = {"models": [summary_document(one) for one in summaries]}
+        if found.unread:
+            document["unread"] = unread_document(found.unread)
+        session.document(document)
     elif summaries:
         session.pages(_table_of_models(summaries, session.paint()))
     else:
@@ -89,8 +93,7 @@ def _holders(versions: Sequence[Version]) -> str:
 def _versions(session: Session, name: str, count: int | None) -> None:
     listed = islice(session.store().listing(name), count)
     if session.json:
-        found = [listed_document(one) for one in listed]
-        session.document({"model": name, "versions": found})
+        session.document({"model": name, "versions": [listed_document(one) for one in listed]})
         return
     faults: list[str] = []
     session.pages(_table_of_versions(_watched(listed, faults), session.paint()))
@@ -101,7 +104,7 @@ def _versions(session: Session, name: str, count: int | None) -> None:
 def _watched(listed: Iterable[Listed], faults: list[str]) -> Iterator[Listed]:
     """Yield the versions on and keep what is wrong with those that cannot be read."""
     for one in listed:
-        if one.fault:
+        if one.fault and one.status:  # of what is lost whoever opened the store has told
             faults.append(f"{one.model} {one.version}: {visible(one.fault)}")
         yield one
 
@@ -142,11 +145,18 @@ class _Layout(NamedTuple):
 
     def facts(self, one: Listed) -> list[str]:
         manifest = one.manifest
-        if manifest is None:
-            return [str(one.version), one.status, "damaged", _NOTHING, _NOTHING]
-        when = moment(manifest.created_at) if self.whole_time else day(manifest.created_at)
+        if manifest is None or one.created_at is None:
+            fault = "damaged" if one.status else "lost"
+            return [str(one.version), one.status or _NOTHING, fault, _NOTHING, _NOTHING]
+        when = moment(one.created_at) if self.whole_time else day(one.created_at)
         by = name_of(manifest.author)
-        return [str(one.version), one.status, when, by, visible(manifest.pipeline.algorithm)]
+        return [
+            str(one.version),
+            one.status or _NOTHING,
+            when,
+            by,
+            visible(manifest.pipeline.algorithm),
+        ]
 
 
 _LAYOUTS = (_Layout(True, 24, 40), _Layout(False, 16, 20), _Layout(False, 8, 12))
@@ -193,5 +203,6 @@ def _metric_width(name: str, first: Sequence[Listed]) -> int:
 def _colored(line: str, one: Listed, start: int, paint: Paint) -> str:
     """Return a line of the table with the status in its colour."""
     at = start + 2
-    end = at + len(one.status)
-    return line[:at] + paint.status(one.status, line[at:end]) + line[end:]
+    status = one.status or _NOTHING
+    end = at + len(status)
+    return line[:at] + paint.status(status, line[at:end]) + line[end:]

@@ -17,6 +17,8 @@ from gitmodelstore.values.events import as_typed
 if TYPE_CHECKING:
     from gitmodelstore.values.events import Event
 
+_FAULTY = 1
+
 
 @click.command("log")
 @click.argument("name", required=False)
@@ -32,25 +34,33 @@ def log(
     Every event says when it was, who did it, from which status to which, why, and
     the commit that records it. With -G: in which versions a field of the manifest
     changed, or came to VALUE, who registered them and when; the last is the first
-    that had it.
+    that had it. The exit code is 1 when something could not be read.
     """
     if field is not None:
         from gitmodelstore.cli.blame import show_changes
 
         show_changes(session, field, name, count, oneline=oneline)
         return
-    events = islice(session.store().log(name), count)
+    told = session.store().log(name)
+    told.tell = lambda fault: session.warn(visible(fault))
+    events = islice(told, count)
     if session.json:
-        session.document(events_document(events))
+        document = events_document(events)
+        if told.faults:
+            document["faults"] = told.faults
+        session.document(document)
     elif oneline:
         paint = session.paint()
         session.pages(_line(event, paint) for event in events)
     else:
         session.pages(_blocks(events, session.paint()))
+    if told.faults:
+        raise click.exceptions.Exit(_FAULTY)
 
 
 def _line(event: Event, paint: Paint) -> str:
     why = f" ({visible(event.why)})" if event.why else ""
+    why += f" (dated {day(event.clock)}, before its parent)" if event.clock else ""
     commit = paint.yellow(event.commit[:ABBREVIATED])
     return f"{commit} {day(event.when)} {event.model} {event.version} {_move(event, paint)}{why}"
 
@@ -63,6 +73,8 @@ def _blocks(events: Iterable[Event], paint: Paint) -> Iterator[str]:
         gap = True
         yield f"{paint.bold(f'{event.model} {event.version}')} {_move(event, paint)}"
         yield f"Date:   {moment(event.when)}"
+        if event.clock:
+            yield f"Dated:  {moment(event.clock)}, before its parent; counts as above"
         yield f"Author: {visible(event.who)}"
         yield f"Commit: {paint.yellow(event.commit)}"
         if event.replay:

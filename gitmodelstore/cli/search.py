@@ -25,7 +25,7 @@ from gitmodelstore.cli.session import Session
 if TYPE_CHECKING:
     from gitmodelstore.operations.search import Match
 
-_NONE_FOUND = 1
+_NOT_ALL = 1
 _SHOWN_ANYWAY = ("model", "version", "status", "created_at", "author")
 _MOST = 32  # characters of a value
 
@@ -44,7 +44,7 @@ def search(
     It asks for status and manifest: metrics.test_auc > 0.9, status == "production",
     data.train.rows >= 1000, created_at >= 2026-03-01, "income" in features,
     message ~ "drift", params.clf__C in [0.1, 1]; joined by and, or, not and
-    parentheses. The exit code is 1 when it holds of none.
+    parentheses. The exit code is 1 when it holds of none, or a version is damaged.
     """
     from gitmodelstore.operations.search import told
 
@@ -58,8 +58,8 @@ def search(
         session.warn(visible(sentence))
     if answer.note:
         session.note(visible(answer.note))
-    if not matches:
-        raise click.exceptions.Exit(_NONE_FOUND)
+    if not matches or any(one.status is not None for one in answer.unread):
+        raise click.exceptions.Exit(_NOT_ALL)
 
 
 def _lines(matches: Sequence[Match], paint: Paint) -> Iterator[str]:

@@ -44,7 +44,9 @@ def show(session: Session, ref: str) -> None:
         session.document(document)
         return
     said = tuple(annotations.values())
-    session.pages(summary(holding, manifest, parent, session.paint(), approvals, said))
+    registered = store.registered_at(version)
+    paint = session.paint()
+    session.pages(summary(holding, manifest, registered, parent, paint, approvals, said))
 
 
 def _parent(session: Session, store: Store, manifest: Manifest) -> Manifest | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from gitmodelstore.checks.approvals import Approval
@@ -42,6 +43,7 @@ _WIDEST = 100  # columns; longer lines are hard to read
 def summary(
     holding: Holding,
     manifest: Manifest,
+    registered_at: datetime,
     parent: Manifest | None,
     paint: Paint,
     approvals: Sequence[Approval] = (),
@@ -52,6 +54,7 @@ def summary(
     Args:
         holding: the version, and how it came to its status.
         manifest: what it is made of.
+        registered_at: when it was registered.
         parent: its parent's manifest; None without one.
         paint: how to colour.
         approvals: who says that it may come to which status.
@@ -59,7 +62,7 @@ def summary(
     """
     room = min(columns_of_terminal() or _WIDEST, _WIDEST)
     sections = (
-        _identity(holding, manifest, paint, approvals),
+        _identity(holding, manifest, registered_at, paint, approvals),
         _message(manifest),
         _pipeline(manifest, room),
         _metrics(manifest, parent),
@@ -86,16 +89,22 @@ def _fact(label: str, text: str) -> str:
 
 
 def _identity(
-    holding: Holding, manifest: Manifest, paint: Paint, approvals: Sequence[Approval]
+    holding: Holding,
+    manifest: Manifest,
+    registered_at: datetime,
+    paint: Paint,
+    approvals: Sequence[Approval],
 ) -> Iterator[str]:
     version = holding.version
     status = paint.status(version.status, state(version.status))
     yield f"{paint.bold(str(version))} is {status} since {moment(holding.since)}"
+    if holding.clock:
+        yield _fact("dated", f"{moment(holding.clock)}, before its parent; counts as above")
     if holding.why:
         yield _fact("why", visible(holding.why))
     for said, text in withdrawn_and_back(holding):
         yield _fact(said, text)
-    yield _fact("registered", f"{moment(manifest.created_at)} by {visible(manifest.author)}")
+    yield _fact("registered", f"{moment(registered_at)} by {visible(manifest.author)}")
     for approval in approvals:
         who = f"{moment(approval.when)} by {visible(approval.who)}"
         yield _fact("approved", f"for {visible(approval.status)} {who}")

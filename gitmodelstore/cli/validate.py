@@ -12,7 +12,7 @@ from gitmodelstore.cli.render import counted, visible
 from gitmodelstore.cli.session import Session
 
 if TYPE_CHECKING:
-    from gitmodelstore.checks.fault import Fault
+    from gitmodelstore.checks.fault import Fault, Faults
 
 
 @click.command("validate")
@@ -36,9 +36,12 @@ def validate(session: Session, paths: Sequence[Path], range_: str | None) -> Non
         raise click.UsageError("--range needs BASE..HEAD", ctx=click.get_current_context())
     found = _found(session, paths, range_)
     if session.json:
-        session.document({"sound": not found, "faults": [document(fault) for fault in found]})
+        faults, notes = ([document(one) for one in every] for every in (found, found.notes))
+        session.document({"sound": not found, "faults": faults, "notes": notes})
     else:
         tell(session, found)
+        for note in found.notes:
+            session.note(visible(f"{(note.commit or '')[:12]}: {note}"))
         if found:
             session.note(counted(len(found), "fault"))
     if found:
@@ -66,13 +69,14 @@ def document(fault: Fault) -> dict[str, Any]:
     }
 
 
-def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Sequence[Fault]:
+def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Faults:
+    from gitmodelstore.checks.fault import Faults
     from gitmodelstore.operations.discover import find
     from gitmodelstore.operations.validate import validate as validate_repository
     from gitmodelstore.operations.validate import validate_folder
 
     if paths:
-        return [fault for path in paths for fault in validate_folder(path)]
+        return Faults.of(fault for path in paths for fault in validate_folder(path))
     base, _, head = (range_ or "").partition("..")
     repository = find(Path(session.place() or "."))
     return validate_repository(repository, (base, head) if range_ else None)

@@ -18,7 +18,7 @@ from gitmodelstore.cli.verify_data import verify_data
 from gitmodelstore.values.sample import DIFFERENT, WITHIN
 
 if TYPE_CHECKING:
-    from gitmodelstore.operations.verify import Verified
+    from gitmodelstore.operations.verify import Verification, Verified
     from gitmodelstore.pipelines.replay import Comparison, Replay
     from gitmodelstore.pipelines.retest import Retested
 
@@ -55,7 +55,7 @@ def verify(
     --replay and --test load the pipeline, unless its bytes are not the ones that were
     released. --signatures asks your own list of allowed signers, without REF of every
     version. The exit code is 1 when a version is faulty, or not validly signed, or its
-    answers or metrics are different.
+    answers or metrics are different, or the branch lacks versions that tags name.
 
     --data reads the file or folder PATH and says whether it is what REF was made with,
     or which columns differ; the exit code is then 1.
@@ -85,14 +85,19 @@ def verify(
     )
     if session.json:
         versions = [_document(version) for version in found.versions]
-        session.document({"sound": found.is_sound, "versions": versions})
+        document = {"sound": found.is_sound, "versions": versions}
+        if found.faults:
+            document["faults"] = list(found.faults)
+        session.document(document)
     else:
         paint = session.paint()
         for version in found.versions:
             for line in _lines(version, replay, paint):
                 session.out(line)
+        for fault in found.faults:
+            session.out(paint.red(visible(fault)))
         if all_of_them:
-            session.note(_summary(found.versions))
+            session.note(_summary(found))
     if not found.is_sound:
         raise click.exceptions.Exit(1)
 
@@ -160,10 +165,12 @@ def _metrics(metrics: tuple[Retested, ...], paint: Paint) -> Iterator[str]:
         yield f"  {metric.name}: recorded {number(metric.recorded)}, now {present}, {said}"
 
 
-def _summary(versions: tuple[Verified, ...]) -> str:
-    bad = sum(not version.is_sound for version in versions)
-    verified = f"{counted(len(versions), 'version')} verified"
-    return f"{verified}, {bad} faulty or different" if bad else f"{verified}, all sound"
+def _summary(found: Verification) -> str:
+    bad = sum(not version.is_sound for version in found.versions)
+    verified = f"{counted(len(found.versions), 'version')} verified"
+    if bad:
+        return f"{verified}, {bad} faulty or different"
+    return f"{verified}, the branch lacks others" if found.faults else f"{verified}, all sound"
 
 
 def _document(version: Verified) -> dict[str, Any]:

@@ -42,6 +42,8 @@ def _lines(holding: Holding, paint: Paint) -> Iterator[str]:
     status = holding.version.status
     yield paint.bold(str(holding.version))
     yield f"  {paint.status(status, state(status))} since {moment(holding.since)}"
+    if holding.clock:
+        yield f"  dated  {moment(holding.clock)}, before its parent; counts as above"
     if holding.until:
         yield f"  until  {moment(holding.until)}"
     yield f"  by     {visible(holding.who)}"

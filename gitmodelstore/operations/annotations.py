@@ -45,8 +45,9 @@ def annotation_events(
                 None,
                 None,
                 maker.oid,
-                commit.when,
+                line.date(commit),
                 maker.author,
                 said.why,
                 annotations=said.values,
+                clock=line.clock(commit),
             )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gitmodelstore.checks.approvals import Approval, Step, approval_of, standing
-from gitmodelstore.errors import FormatError, InvalidVersion
+from gitmodelstore.checks.history import clock_behind, effective_date
+from gitmodelstore.errors import FormatError, IntegrityError, InvalidVersion, MissingObject
 from gitmodelstore.operations.snapshot import Snapshot, registry_of
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import APPROVED, Event
@@ -30,7 +32,10 @@ def approvals(snapshot: Snapshot, version: ModelVersion) -> tuple[Approval, ...]
     if not any(says_approved(commit) for commit in _since(snapshot, version)):
         return ()
     steps = _steps(snapshot, version)
-    return tuple(standing(steps, version.model, str(version.version)))
+    return tuple(
+        replace(one, when=effective_date(snapshot.repository, one.commit))
+        for one in standing(steps, version.model, str(version.version))
+    )
 
 
 def says_approved(commit: Commit) -> bool:
@@ -57,10 +62,11 @@ def approval_event(repository: Repository, commit: Commit) -> Event | None:
         status,
         status,
         commit.oid,
-        commit.when,
+        effective_date(repository, commit.oid),
         commit.author,
         found.why,
         approved_for=found.status,
+        clock=clock_behind(repository, commit),
     )
 
 
@@ -116,13 +122,13 @@ def _withdraws(
     before = repository.entry(parent.tree, REGISTRY) if parent else None
     if after == before:
         return False
-    old, new = (
-        bytes(repository.read(entry.oid, REGISTRY)) if entry else _NOTHING
-        for entry in (before, after)
-    )
     try:
+        old, new = (
+            bytes(repository.read(entry.oid, REGISTRY)) if entry else _NOTHING
+            for entry in (before, after)
+        )
         changes = changes_between(old, new)
-    except FormatError:
+    except (FormatError, IntegrityError, MissingObject):
         return True
     return any(
         (change.model, change.version, change.after) == (asked.model, asked.version, WITHDRAWN)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gitmodelstore.checks.history import effective_date
 from gitmodelstore.errors import StoreError, VersionNotFound
 from gitmodelstore.operations.audit_signatures import SignatureResults
 from gitmodelstore.operations.history import log
@@ -117,7 +118,7 @@ class _Gathering:
 
     def __post_init__(self) -> None:
         self.signatures = SignatureResults(self.snapshot)
-        every = list(log(self.snapshot, self.model))
+        every = list(log(self.snapshot, self.model, self.faults))
         every.reverse()
         for event in every:
             self.annotations.setdefault(str(event.version), {}).update(event.annotations)
@@ -153,7 +154,6 @@ class _Gathering:
         yield "index.html", page(summary, self.events)
 
     def _event(self, event: Event, signature: dict[str, Any]) -> dict[str, Any]:
-        commit = self.snapshot.repository.commit(event.commit)
         return {
             "when": format_moment(event.when),
             "model": event.model,
@@ -161,6 +161,7 @@ class _Gathering:
             "kind": event.kind,
             "before": event.before,
             "after": event.after,
+            "clock": format_moment(event.clock) if event.clock else None,
             "who": event.who,
             "why": event.why,
             "replay": event.replay,
@@ -168,12 +169,19 @@ class _Gathering:
             "approved_for": event.approved_for,
             "annotations": dict(event.annotations),
             "commit": event.commit,
-            "policy": self._policy(self._parent(commit) or commit),
+            "policy": self._policy_before(event.commit),
             "signature": signature,
         }
 
-    def _parent(self, commit: Commit) -> Commit | None:
-        return self.snapshot.repository.commit(commit.parents[0]) if commit.parents else None
+    def _policy_before(self, oid: str) -> str | None:
+        """Return the file with the settings by which a commit was judged: of its parent."""
+        repository = self.snapshot.repository
+        commit = repository.commit(oid)
+        try:
+            return self._policy(repository.commit(commit.parents[0]) if commit.parents else commit)
+        except StoreError as error:
+            self._fault(f"{SETTINGS} before commit {oid}: {error}")
+            return None
 
     def _policy(self, commit: Commit) -> str | None:
         """Return the file with the settings that stand at a commit; None where there are none."""
@@ -208,7 +216,7 @@ class _Gathering:
             self._fault(f"{REGISTRY} of commit {commit.oid}: {error}")
         return {
             "commit": commit.oid,
-            "when": format_moment(commit.when),
+            "when": format_moment(effective_date(self.snapshot.repository, commit.oid)),
             "who": commit.author,
             "subject": commit.message.partition("\n")[0],
             "holders": {
@@ -239,7 +247,8 @@ class _Gathering:
             self._fault(f"{self.model} {number}: {error}")
             said["faults"] = self.faults[known:]
             return
-        said["registered_at"], said["who"] = format_moment(commit.when), commit.author
+        registered_at = effective_date(self.snapshot.repository, commit.oid)
+        said["registered_at"], said["who"] = format_moment(registered_at), commit.author
         said["commit"], said["tag"] = version.commit, version.tag
         is_sound = True
         try:

@@ -13,11 +13,13 @@ from gitmodelstore.errors import (
     InvalidInput,
     LoadError,
     MissingObject,
+    StoreError,
 )
 from gitmodelstore.operations.resolve import Named, check_model, resolve_of
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.policy import WITHDRAWN
+from gitmodelstore.values.version import Version
 
 GOOD, BAD, SKIPPED = "good", "bad", "skipped"
 Test = Callable[[ModelVersion], bool | None]
@@ -92,12 +94,13 @@ def bisect(
     """
     check_model(snapshot, model)
     ends = resolve_of(snapshot, model, good), resolve_of(snapshot, model, bad)
-    line = _line(snapshot, *ends)
+    line, faults = _line(snapshot, *ends)
     notify(_question(line))
     trials: list[Trial] = []
 
     def judge(version: ModelVersion) -> str:
-        trial = _trial(test, version)
+        fault = faults.get(version.version)
+        trial = Trial(version, SKIPPED, fault) if fault else _trial(test, version)
         trials.append(trial)
         if seen is not None:
             seen(trial)
@@ -111,8 +114,14 @@ def bisect(
     return Bisection(line[low], tuple(line[low + 1 : high + 1]), tuple(trials))
 
 
-def _line(snapshot: Snapshot, good: ModelVersion, bad: ModelVersion) -> list[ModelVersion]:
-    """Return the versions from the good one to the bad one, both of them too."""
+def _line(
+    snapshot: Snapshot, good: ModelVersion, bad: ModelVersion
+) -> tuple[list[ModelVersion], dict[Version, str]]:
+    """Return the versions from the good one to the bad one, both of them too.
+
+    One of which nobody can say which commit introduced it is among them, without that; why
+    is said beside them.
+    """
     if good.version >= bad.version:
         raise BisectionError(
             f"{good}, which is named good, is not below {bad}, which is named bad",
@@ -120,7 +129,15 @@ def _line(snapshot: Snapshot, good: ModelVersion, bad: ModelVersion) -> list[Mod
         )
     numbers = snapshot.registry.versions(good.model)
     between = [number for number in reversed(numbers) if good.version < number < bad.version]
-    return [good, *(snapshot.version(good.model, number) for number in between), bad]
+    line, faults = [good], {}
+    for number in between:
+        try:
+            line.append(snapshot.version(good.model, number))
+        except StoreError as error:
+            status = snapshot.registry.status(good.model, number) or ""
+            line.append(ModelVersion(good.model, number, status, ""))
+            faults[number] = str(error)
+    return [*line, bad], faults
 
 
 def _question(line: Sequence[ModelVersion]) -> str:

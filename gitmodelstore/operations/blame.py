@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from gitmodelstore.errors import InvalidInput
-from gitmodelstore.operations.catalogue import Catalogue, Row, Unread, ask
+from gitmodelstore.operations.catalogue import Catalogue, Row, ask
 from gitmodelstore.operations.search import named, split
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.field_path import STATUS, FieldPath
-from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.model_version import ModelVersion, Unread
 from gitmodelstore.values.moment import parse_moment
 from gitmodelstore.values.query import parse_field
 from gitmodelstore.values.query_values import Unfit, reader_of, same, wanted

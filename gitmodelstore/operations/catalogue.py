@@ -12,13 +12,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from gitmodelstore.errors import FormatError, GitFailed, StoreError
+from gitmodelstore.operations.history import registered_at
 from gitmodelstore.operations.listing import listed
 from gitmodelstore.operations.resolve import check_model
-from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.operations.snapshot import Snapshot, lost_versions
 from gitmodelstore.plumbing import manifest_index
 from gitmodelstore.plumbing.manifest_index import ROWS_A_BLOCK, Block, Damaged
 from gitmodelstore.plumbing.manifests import Appearance, appearances, contents, holds
@@ -27,12 +27,15 @@ from gitmodelstore.values import sections
 from gitmodelstore.values.field_path import STATUS
 from gitmodelstore.values.layout import MANIFEST, folder
 from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.model_version import Unread
+from gitmodelstore.values.moment import format_moment, parse_moment
 from gitmodelstore.values.version import Version
 
 T = TypeVar("T")
 Line = dict[str, bytes]  # name of a column to JSON
 
 _OID, _COMMIT, _FAULT = "@blob", "@commit", "@fault"
+_CREATED_AT = "created_at"
 _VERSION = re.compile(rb'\n  "version": ("[0-9A-Za-z.-]{1,100}"),\n')
 
 
@@ -64,19 +67,6 @@ class Row(NamedTuple):
         """Return what its manifest has at a key, from the manifest; None where that is lost."""
         block, at = self.place
         return self.whole_manifests.get(self, block.column(_OID)[at], key)
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """One version whose manifest cannot be read, and why."""
-
-    model: str
-    version: str
-    status: str
-    fault: str
-
-    def __str__(self) -> str:
-        return f"{self.model} {self.version}: {self.fault}"
 
 
 class WholeManifests:
@@ -141,7 +131,7 @@ class Catalogue:
                 manifest_index.write(self._common_dir, self._columns, tip, self._blocks)
 
     def rows(self, model: str | None = None) -> Iterator[Row | Unread]:
-        """Yield every version of a model, or of all: by model, highest first.
+        """Yield every version of a model, or of all: by model, highest first; then the lost.
 
         Raises:
             ModelNotFound: there is no such model.
@@ -152,6 +142,7 @@ class Catalogue:
         for name in models if model is None else (model,):
             for version, status in models[name].items():
                 yield self._row(name, version, status)
+        yield from lost_versions(self.snapshot, model)
 
     def without_lost(
         self, rows: Iterable[Row], unread: Iterable[Unread]
@@ -186,7 +177,18 @@ class Catalogue:
         assert entry is not None  # noqa: S101 - its manifest was read from there
         line = _line(Appearance(commit, model, entry.oid), manifest.render(), sections.Reader())
         assert line is not None  # noqa: S101 - what was parsed is laid out as a manifest
-        return line
+        return self._dated(line, commit)
+
+    def _dated(self, line: Line, commit: str) -> Line:
+        """Return a line that says of when its version counts, where a clock was wrong."""
+        if _CREATED_AT not in line:
+            return line
+        said = parse_moment(json.loads(line[_CREATED_AT]))
+        try:
+            counts = registered_at(self._repository, commit, said)
+        except StoreError:
+            return line
+        return line if counts == said else {**line, _CREATED_AT: _json(format_moment(counts))}
 
     # Reading on
 
@@ -203,7 +205,7 @@ class Catalogue:
             for oid, data in contents(self._common_dir, self._new(known, found)):
                 line = _line(found[oid], data, reader) if data is not None else None
                 if line is not None:
-                    lines.append(line)
+                    lines.append(self._dated(line, found[oid].commit))
         except GitFailed:
             is_complete = False
         self._add(lines)

@@ -39,6 +39,7 @@ from gitmodelstore.values.layout import LARGE_FILES, MODELS, REGISTRY
 T = TypeVar("T")
 # Refs that may go where they hold nothing: the branch, or a fetch, knows better.
 REMOVABLE = ("refs/tags/", "refs/remotes/")
+_MOST_NOTES = 10  # of commits, each in a line
 # What git must read before it can say anything of history.
 _NEEDED = ("HEAD", "config", "objects", "packed-refs", "refs")
 
@@ -235,7 +236,9 @@ class _Examination:
         lacking: Behind | None,
         held: Extent,
     ) -> Iterator[Fault]:
-        found = _judged(objects, known, told)
+        judged = _judged(objects, known, told)
+        self._note_commits([fault for fault in judged if fault.is_note])
+        found = [fault for fault in judged if not fault.is_note]
         try:
             faults, past = _standing(found, known, objects)
         except (MissingObject, IntegrityError) as error:  # the registry itself is unreadable
@@ -268,6 +271,13 @@ class _Examination:
                 f"{untagged} tags: this clone was told to fetch none; "
                 f"`git fetch --tags {held.remote}`"
             )
+
+    def _note_commits(self, notes: list[Fault]) -> None:
+        """Say what is only to be known of commits, the first of it."""
+        said = [f"{(note.commit or '')[:12]}: {note}" for note in notes]
+        if len(said) > _MOST_NOTES:
+            said[_MOST_NOTES:] = [f"and {len(said) - _MOST_NOTES} more, which `gms validate` names"]
+        self._notes += said
 
     def _configuration(self) -> Iterator[Fault]:
         repository = self._repository

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.lineage.version_table import COUNT, FLAG, NUMBER, TEXT, TIME, version_table
-from gitmodelstore.operations.catalogue import Catalogue, Row, Unread, ask
+from gitmodelstore.operations.catalogue import Catalogue, Row, ask
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.field_path import FieldPath
 from gitmodelstore.values.layout import PIPELINE
+from gitmodelstore.values.model_version import Unread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ _DATA: Columns = {
 }
 _CODE: Columns = {**dict.fromkeys(("url", "commit", "branch"), TEXT), "dirty": FLAG}
 _ENVIRONMENT: Columns = {"python": TEXT, "platform": TEXT}
-_LAST: Columns = {"size_bytes": COUNT, "commit": TEXT}
+_LAST: Columns = {"fault": TEXT, "size_bytes": COUNT, "commit": TEXT}
 _COPIED = ("created_at", "trained_at", "author", "message", "parent", "target")
 
 
@@ -38,7 +39,7 @@ def frame(
 ) -> tuple[pd.DataFrame, tuple[Unread, ...]]:
     """Return a table of the versions of a model, or of all, and those that cannot be read.
 
-    The latter have a row too, with their status alone. docs/search.md lists the columns.
+    The latter have a row too, with status and fault alone. docs/search.md lists the columns.
 
     Raises:
         ModelNotFound: there is no such model.
@@ -60,6 +61,7 @@ def _facts(catalogue: Catalogue, model: str | None) -> tuple[list[Facts], tuple[
             known.update(_of(row))
         else:
             unread.append(row)
+            known["fault"] = row.fault
         facts.append(known)
     return facts, tuple(unread)
 

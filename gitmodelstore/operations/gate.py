@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitmodelstore.checks.fault import Fault
+from gitmodelstore.checks.history import date_notes
 from gitmodelstore.checks.judge import Judge, Step
 from gitmodelstore.checks.tags import tag_faults, version_of
 from gitmodelstore.errors import (
@@ -224,6 +225,7 @@ def _judge_all(judge: Judge, commits: Iterable[str], found: list[Fault]) -> Intr
     for oid in commits:
         step = Step.of(judge.objects.commit(oid))
         found += judge.faults(step)
+        found += date_notes(judge.objects, oid)
         try:
             new = judge.introduced(step)
         except (MissingObject, IntegrityError):  # `faults` has said so

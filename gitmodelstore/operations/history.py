@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from datetime import datetime
 
 from gitmodelstore.checks.annotations import Annotations
-from gitmodelstore.errors import FormatError
+from gitmodelstore.checks.history import clock_behind, effective_date
+from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, StoreError
 from gitmodelstore.operations.annotations import annotation_events
 from gitmodelstore.operations.approvals import approval_event, says_approved
 from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.annotations import says_annotated
 from gitmodelstore.values.events import Event, events_of
 from gitmodelstore.values.layout import REGISTRY
@@ -18,23 +21,36 @@ from gitmodelstore.values.registry import EMPTY, Change, Registry
 from gitmodelstore.values.registry_text import changes_between
 from gitmodelstore.values.version import Version
 
+_UNREADABLE = (MissingObject, IntegrityError)
 NOTHING = EMPTY.render()  # what a commit without a registry.json counts as
 
 
-def log(snapshot: Snapshot, model: str | None = None) -> Iterator[Event]:
+def log(
+    snapshot: Snapshot, model: str | None = None, faults: list[str] | None = None
+) -> Iterator[Event]:
     """Yield the events of the store, or of one model, approvals and annotations too, newest first.
 
     Within a commit: by model, highest version first; where it also annotates, moves before
     that and registrations behind it.
+
+    Args:
+        snapshot: the store.
+        model: whose; None for those of every model.
+        faults: takes what cannot be read, a sentence each, and the log goes on without it;
+            None refuses to.
     """
     line = Annotations(snapshot.repository, snapshot.commit.oid)
-    for commit, all_changes in _steps(snapshot):
+    for commit, all_changes in _steps(snapshot, faults):
         changes = [change for change in all_changes if model in (None, change.model)]
-        moves = events_of(
-            changes, commit.message, commit=commit.oid, when=commit.when, who=commit.author
-        )
-        approval = None if all_changes else approval_event(snapshot.repository, commit)
-        noted = tuple(annotation_events(line, commit, model))
+        moves = events_in(snapshot.repository, commit, changes)
+        approval: Event | None = None
+        noted: tuple[Event, ...] = ()
+        try:
+            approval = None if all_changes else approval_event(snapshot.repository, commit)
+            noted = tuple(annotation_events(line, commit, model))
+        except _UNREADABLE as error:
+            what = f"approvals and annotations that merges bring cannot be read: {error}"
+            _tell_or_raise(faults, error, what)
         if approval is not None and model in (None, approval.model):
             yield approval
         if noted:
@@ -43,6 +59,30 @@ def log(snapshot: Snapshot, model: str | None = None) -> Iterator[Event]:
             yield from (event for event in moves if event.before is None)
         else:
             yield from moves
+
+
+def events_in(
+    repository: Repository, commit: Commit, changes: Iterable[Change]
+) -> tuple[Event, ...]:
+    """Return the events of one commit, of which `changes` are the changes of the registry."""
+    return events_of(
+        changes,
+        commit.message,
+        commit=commit.oid,
+        when=effective_date(repository, commit.oid),
+        who=commit.author,
+        clock=clock_behind(repository, commit),
+    )
+
+
+def registered_at(repository: Repository, oid: str, created_at: datetime) -> datetime:
+    """Return when a version was registered, as its manifest says.
+
+    Where the commit that introduced it is dated before its parent, its manifest may be too,
+    and what counts is the effective date of the commit.
+    """
+    counts = effective_date(repository, oid)
+    return max(created_at, counts) if repository.commit(oid).when < counts else created_at
 
 
 def holders(snapshot: Snapshot, model: str, status: str) -> Iterator[tuple[Version, Commit]]:
@@ -76,19 +116,57 @@ def has_held(snapshot: Snapshot, model: str, version: Version, status: str) -> b
     return False
 
 
-def _steps(snapshot: Snapshot) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
+class Log(Iterator[Event]):
+    """Events, newest first, and what could not be read among them.
+
+    Attributes:
+        faults: the latter, a sentence each, as far as the events have been taken.
+        tell: is told of each of them.
+    """
+
+    def __init__(self, snapshot: Snapshot, model: str | None, tell: Callable[[str], None]) -> None:
+        self.faults: list[str] = []
+        self.tell = tell
+        self._events = log(snapshot, model, self.faults)
+
+    def __next__(self) -> Event:
+        known = len(self.faults)
+        try:
+            return next(self._events)
+        finally:
+            for fault in self.faults[known:]:
+                self.tell(fault)
+
+
+def _steps(
+    snapshot: Snapshot, faults: list[str] | None = None
+) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
     """Yield each commit that changed registry.json, newest first, with what it changed.
 
     So is each that may approve or annotate something, which changes nothing.
-    Where somebody left a registry that is none, the one before it counts.
+    Where somebody left a registry that is none, the one before it counts; so where it cannot
+    be read and `faults` takes that.
     """
     repository = snapshot.repository
     later: tuple[Commit, bytes] | None = None  # the commit whose change is still to be told
     read: tuple[str, bytes] = "", b""  # the last blob: many a commit leaves the registry as it was
-    for commit in repository.first_parents(snapshot.commit.oid):
-        entry = repository.entry(commit.tree, REGISTRY)
-        if entry is not None and entry.oid != read[0]:
-            read = entry.oid, bytes(repository.read(entry.oid, REGISTRY))
+    line = repository.first_parents(snapshot.commit.oid)
+    while True:
+        try:
+            commit = next(line, None)
+        except _UNREADABLE as error:
+            _tell_or_raise(faults, error, f"what happened before cannot be read: {error}")
+            return  # what the last one changed is not known either
+        if commit is None:
+            break
+        try:
+            entry = repository.entry(commit.tree, REGISTRY)
+            if entry is not None and entry.oid != read[0]:
+                read = entry.oid, bytes(repository.read(entry.oid, REGISTRY))
+        except _UNREADABLE as error:
+            what = f"commit {commit.oid[:12]}: {error}; what it changed is told of the one after it"
+            _tell_or_raise(faults, error, what)
+            continue
         data = read[1] if entry else NOTHING
         if later is None:
             later = (commit, data)
@@ -104,6 +182,14 @@ def _steps(snapshot: Snapshot) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
     if later is not None:
         with suppress(FormatError):
             yield later[0], tuple(EMPTY.changes(Registry.parse_history(later[1])))
+
+
+def _tell_or_raise(faults: list[str] | None, error: StoreError, what: str) -> None:
+    """Note what cannot be read; raise it where nobody takes that."""
+    if faults is None:
+        raise error
+    if what not in faults:
+        faults.append(what)
 
 
 def _may_say_more(commit: Commit) -> bool:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from gitmodelstore.errors import InvalidInput, LifecycleError, VersionNotFound
 from gitmodelstore.operations.gates import Gatekeeper
+from gitmodelstore.operations.history import events_in
 from gitmodelstore.operations.publish import Draft, publish
 from gitmodelstore.operations.resolve import Named, resolve, resolve_of
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.events import Event, events_of, kind_of, write_trailers
+from gitmodelstore.values.events import Event, kind_of, write_trailers
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.policy import ARCHIVED, PRODUCTION, WITHDRAWN, Policy
@@ -251,14 +252,8 @@ def commit(
     published = publish(repository, writer, noted)
     if wanted is None or before is None:
         return published, ()
-    made = published.commit
-    return published, events_of(
-        before.registry.changes(published.registry),
-        made.message,
-        commit=made.oid,
-        when=made.when,
-        who=made.author,
-    )
+    changes = before.registry.changes(published.registry)
+    return published, events_in(repository, published.commit, changes)
 
 
 def _named(snapshot: Snapshot, ref: Ref, status: str) -> ModelVersion:

@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
 
 from gitmodelstore.errors import StoreError
+from gitmodelstore.operations.history import registered_at
 from gitmodelstore.operations.resolve import check_model
-from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.operations.snapshot import Snapshot, lost_versions
 from gitmodelstore.values.layout import tag_name
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion
@@ -26,29 +29,38 @@ class Listed:
     """One line of the list of versions.
 
     Attributes:
-        model, version, status: which version, and its status now.
+        model, version, status: which version, and its status now; None where registry.json
+            does not have it.
         commit: the commit that introduced it; None when it cannot be read.
         manifest: what it is made of; None when it cannot be read.
         fault: why not; None when it can.
+        created_at: when it was registered, UTC: as its manifest says, but no earlier than the
+            commit counts; None when it cannot be read.
     """
 
     model: str
     version: Version
-    status: str
+    status: str | None
     commit: str | None
     manifest: Manifest | None
     fault: str | None
+    created_at: datetime | None = None
 
 
 def listing(snapshot: Snapshot, model: str) -> Iterator[Listed]:
-    """Return the versions of a model, highest first, each read when it is asked for.
+    """Return the versions of a model, highest first, each read when it is asked for; then the lost.
 
     Raises:
         ModelNotFound: there is no such model.
     """
     check_model(snapshot, model)
     statuses = snapshot.registry.models[model]
-    return (listed(snapshot, model, Version.parse(v), status) for v, status in statuses.items())
+    held = (listed(snapshot, model, Version.parse(v), status) for v, status in statuses.items())
+    lost = (
+        Listed(model, Version.parse(one.version), None, None, None, one.fault)
+        for one in lost_versions(snapshot, model)
+    )
+    return chain(held, lost)
 
 
 def listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Listed:
@@ -57,9 +69,16 @@ def listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Lis
         tag = snapshot.repository.tag(tag_name(model, version))
         if tag is not None:
             named = ModelVersion(model, version, status, tag.commit)
-            return Listed(model, version, status, tag.commit, snapshot.manifest(named), None)
+            return _listed(snapshot, named)
     try:
-        found = snapshot.version(model, version)
-        return Listed(model, version, status, found.commit, snapshot.manifest(found), None)
+        return _listed(snapshot, snapshot.version(model, version))
     except StoreError as error:
         return Listed(model, version, status, None, None, str(error))
+
+
+def _listed(snapshot: Snapshot, version: ModelVersion) -> Listed:
+    manifest = snapshot.manifest(version)
+    when = registered_at(snapshot.repository, version.commit, manifest.created_at)
+    return Listed(
+        version.model, version.version, version.status, version.commit, manifest, None, when
+    )

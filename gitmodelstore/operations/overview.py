@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from gitmodelstore.errors import StoreError
 from gitmodelstore.operations.resolve import check_model
-from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.values.model_version import ModelSummary, ModelVersion
+from gitmodelstore.operations.snapshot import Snapshot, lost_versions
+from gitmodelstore.values.model_version import Found, ModelSummary, ModelVersion, Unread
 from gitmodelstore.values.policy import STAGING
 
 
-def models(snapshot: Snapshot) -> tuple[ModelSummary, ...]:
+def models(snapshot: Snapshot) -> Found[ModelSummary]:
     """Return every model, by name, with what its live versions are."""
     registry = snapshot.registry
     shown = (STAGING, *sorted(snapshot.policy.exclusive))
@@ -18,14 +19,21 @@ def models(snapshot: Snapshot) -> tuple[ModelSummary, ...]:
         if highest is not None:
             holders = {status: registry.holders(name, status) for status in shown}
             found.append(ModelSummary(name, len(statuses), highest, holders))
-    return tuple(found)
+    return Found.of(found, lost_versions(snapshot))
 
 
-def versions(snapshot: Snapshot, model: str) -> tuple[ModelVersion, ...]:
-    """Return every version of a model, highest first.
+def versions(snapshot: Snapshot, model: str) -> Found[ModelVersion]:
+    """Return every version of a model, highest first, and beside them what cannot be read.
 
     Raises:
         ModelNotFound: there is no such model.
     """
     check_model(snapshot, model)
-    return tuple(snapshot.version(model, version) for version in snapshot.registry.versions(model))
+    found, unread = [], []
+    for version in snapshot.registry.versions(model):
+        try:
+            found.append(snapshot.version(model, version))
+        except StoreError as error:
+            status = snapshot.registry.status(model, version)
+            unread.append(Unread(model, str(version), status, str(error)))
+    return Found.of(found, (*unread, *lost_versions(snapshot, model)))

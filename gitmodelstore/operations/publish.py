@@ -17,8 +17,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from gitmodelstore.checks.history import clock_note
 from gitmodelstore.checks.judge import Judge, Step
 from gitmodelstore.checks.judged import registries
 from gitmodelstore.checks.registry import LIFECYCLE
@@ -31,7 +33,7 @@ from gitmodelstore.errors import (
     StoreError,
 )
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.operations.writer import Writer
+from gitmodelstore.operations.writer import Writer, slow_clock, upon, warn_of_clock
 from gitmodelstore.plumbing import disk, follow, index_lock, journal, lock, refs, worktree
 from gitmodelstore.plumbing.handmade import Handmade, registry_alone
 from gitmodelstore.plumbing.repository import Repository, writing
@@ -101,9 +103,12 @@ def publish(
             lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held,
         ):
             recover(repository, writer.notify, held)
-            return _publish(repository, writer, draft, held, broken=broken)
+            published, clock = _publish(repository, writer, draft, held, broken=broken)
     finally:
         repository.forget_written()
+    if clock is not None:  # now that it is written: a warning may be an error to the caller
+        warn_of_clock(published, clock)
+    return published
 
 
 def _publish(
@@ -113,19 +118,22 @@ def _publish(
     held: int,
     *,
     broken: bool,
-) -> Snapshot:
+) -> tuple[Snapshot, datetime | None]:
+    """Return the store after it, and what the clock says where it is behind the store's."""
+    asked = writer
     for _ in range(_MOST_TRIES):
         snapshot = Snapshot.now(repository, broken=broken)
         wanted = draft(snapshot)
         if wanted is None:
-            return snapshot
+            return snapshot, None
         tree = _write_tree(snapshot, wanted)
         if wanted.conclude is None:
             _validate(snapshot, wanted, tree)
+        writer, clock = upon(asked, snapshot), slow_clock(asked, snapshot)
         commit = repository.write_commit(
             tree,
             (snapshot.commit.oid,),
-            wanted.message,
+            _with_clock(wanted.message, clock),
             author=writer.author,
             committer=writer.committer,
             when=writer.when,
@@ -136,7 +144,7 @@ def _publish(
         if wanted.conclude is not None:  # what was wrong is told together with the signatures
             _validate(snapshot, wanted, tree)
         if _swap(snapshot, commit, tags, wanted, writer, held):
-            return Snapshot(repository, repository.commit(commit))
+            return Snapshot(repository, repository.commit(commit)), clock
     raise StoreBusy(
         f"{repository.branch} moved {_MOST_TRIES} times while this was being written",
         hint="try again when the other git processes have finished",
@@ -171,6 +179,15 @@ def recover(
     else:
         _undo(repository, note, tip, held)
     journal.clear(repository.common_dir)
+
+
+def _with_clock(message: str, clock: datetime | None) -> str:
+    """Return a message that says what the clock said, before its last paragraph of trailers."""
+    if clock is None:
+        return message
+    said, gap, trailers = message.rstrip("\n").rpartition("\n\n")
+    parts = (said, clock_note(clock), trailers) if gap else (trailers, clock_note(clock))
+    return "\n\n".join(parts) + "\n"
 
 
 def _validate(snapshot: Snapshot, wanted: Draft, tree: str) -> None:

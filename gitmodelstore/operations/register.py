@@ -24,7 +24,7 @@ from gitmodelstore.operations.prepare import (
 )
 from gitmodelstore.operations.publish import Draft, publish
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.operations.writer import Writer
+from gitmodelstore.operations.writer import Writer, upon
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.annotations import read_annotations
 from gitmodelstore.values.card import render_card
@@ -81,7 +81,7 @@ def register(repository: Repository, writer: Writer, what: Submission) -> ModelV
         chosen.append(number.version)
         if number.why:
             writer.notify(f"{what.model} {number.version} ({number.why})")
-        return _draft(snapshot, writer, what, prepared, number)
+        return _draft(snapshot, upon(writer, snapshot), what, prepared, number)
 
     after = publish(repository, writer, draft)
     version = after.version(what.model, chosen[-1])

@@ -29,7 +29,7 @@ from gitmodelstore.operations.prepare_folder import (
 from gitmodelstore.operations.publish import Draft, publish
 from gitmodelstore.operations.register import draft_of
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.operations.writer import Writer
+from gitmodelstore.operations.writer import Writer, upon
 from gitmodelstore.plumbing import handmade, worktree
 from gitmodelstore.plumbing.handmade import Handmade
 from gitmodelstore.plumbing.repository import Repository
@@ -96,7 +96,7 @@ def register_folder(repository: Repository, writer: Writer, what: FolderSubmissi
         chosen.append(number.version)
         if number.why:
             writer.notify(f"{model} {number.version} ({number.why})")
-        manifest, rendered = _manifest(writer, ready, number)
+        manifest, rendered = _manifest(upon(writer, snapshot), ready, number)
         made = draft_of(snapshot, manifest, rendered, ready.files)
         return _with_handmade(repository, made, place, ready, model, entered)
 

@@ -6,7 +6,7 @@ from itertools import islice
 
 from gitmodelstore.errors import InvalidReference, ModelNotFound, VersionNotFound
 from gitmodelstore.operations.history import holders
-from gitmodelstore.operations.snapshot import Snapshot, registry_of
+from gitmodelstore.operations.snapshot import Snapshot, lost_versions, registry_of
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import did_you_mean
 from gitmodelstore.values.policy import WITHDRAWN
@@ -105,9 +105,10 @@ def _exact(asked: Snapshot, model: str, version: Version) -> Version:
     statuses = asked.registry.models.get(model, {})
     if str(version) in statuses:
         return version
+    lost = (one.fault for one in lost_versions(asked, model) if one.version == str(version))
     raise VersionNotFound(
         f"no version '{version}' of '{model}'",
-        hint=what_there_is(asked, model),
+        hint=next(lost, None) or what_there_is(asked, model),
     )
 
 

@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 from gitmodelstore.errors import InvalidQuery
-from gitmodelstore.operations.catalogue import Catalogue, Row, Unread, ask
+from gitmodelstore.operations.catalogue import Catalogue, Row, ask
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.field_path import STATUS, FieldPath
-from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.model_version import ModelVersion, Unread
 from gitmodelstore.values.moment import parse_moment
 from gitmodelstore.values.names import nearest, quoted
 from gitmodelstore.values.query import Query, parse_name
@@ -94,8 +94,11 @@ def search(
 
 
 def told(unread: Iterable[Unread]) -> Iterator[str]:
-    """Yield a sentence for each version that could not be asked, the last for all others."""
-    several = list(unread)
+    """Yield a sentence for each version that could not be asked, the last for all others.
+
+    Those that registry.json lacks are told of whenever the store is read.
+    """
+    several = [one for one in unread if one.status is not None]
     for one in several[:_MOST_TOLD]:
         yield f"not asked: {one}"
     if len(several) > _MOST_TOLD:

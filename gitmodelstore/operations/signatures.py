@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gitmodelstore.checks.approvals import Approval, Tally, tally
+from gitmodelstore.checks.history import made_at
 from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID, Outcome, people, under_its_name
 from gitmodelstore.errors import IntegrityError
 from gitmodelstore.operations.approvals import approvals, claimed, manifest_sha256
@@ -70,7 +71,7 @@ class Signatures:
             objects[move.commit] = self._commit(move.commit)
         objects |= {approval.commit: self._commit(approval.commit) for approval in found}
         if tag is not None:
-            made = repository.commit(tag.commit).when
+            made = made_at(repository, tag.commit)
             objects[tag.oid] = tag_parts(repository.raw(tag.oid)).not_before(made)
         self._verify(objects)
         named = _NO_TAG
@@ -148,9 +149,7 @@ class Signatures:
     def _commit(self, oid: str) -> Signed:
         """Return a commit taken apart, not older than the one that it is made upon."""
         repository = self._snapshot.repository
-        parents = repository.commit(oid).parents
-        made = repository.commit(parents[0]).when if parents else None
-        return commit_parts(repository.raw(oid)).not_before(made)
+        return commit_parts(repository.raw(oid)).not_before(made_at(repository, oid))
 
     def _verify(self, objects: dict[str, Signed]) -> None:
         new = {oid: signed for oid, signed in objects.items() if oid not in self._known}

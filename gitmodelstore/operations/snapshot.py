@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from gitmodelstore.checks.history import effective_date
 from gitmodelstore.checks.judged import manifests, policies, registries
+from gitmodelstore.checks.tags import version_of
 from gitmodelstore.errors import (
     CorruptStore,
     FormatError,
@@ -23,7 +26,7 @@ from gitmodelstore.values.layout import (
     folder,
     tag_name,
 )
-from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.model_version import ModelVersion, Unread
 from gitmodelstore.values.objects import Commit, Entry, named_manifest
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Registry, names_version
@@ -32,6 +35,8 @@ from gitmodelstore.values.version import Version
 if TYPE_CHECKING:
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.manifest_rules import Outline
+
+_MOST_LOST = 5  # versions that a warning names
 
 
 class Snapshot:
@@ -58,6 +63,13 @@ class Snapshot:
         tip = repository.head(repository.branch)
         name = repository.branch.removeprefix("refs/heads/")
         if tip is None:
+            tagged = sum(version_of(tag) is not None for tag in repository.tag_names())
+            if tagged:
+                raise NotAStore(
+                    f"'{_place(repository)}' has no branch '{name}', though "
+                    f"{tagged} of its tags name versions",
+                    hint="run `gms doctor`; or name its branch: git config store.branch NAME",
+                )
             raise NotAStore(
                 f"'{_place(repository)}' is no model store: it has no branch '{name}'",
                 hint="make one with `gms init`, or name its branch: git config store.branch NAME",
@@ -71,13 +83,13 @@ class Snapshot:
         return snapshot
 
     def at(self, moment: datetime) -> Snapshot:
-        """Return the store as it was at `moment`: committer dates along first parents.
+        """Return the store as it was at `moment`: effective dates along first parents.
 
         Raises:
             VersionNotFound: there was no store yet.
         """
         for commit in self.repository.first_parents(self.commit.oid):
-            if commit.when <= moment:
+            if effective_date(self.repository, commit.oid) <= moment:
                 return Snapshot(self.repository, commit)
         raise VersionNotFound(f"there was no store yet on {moment:%Y-%m-%d %H:%M} UTC")
 
@@ -215,6 +227,62 @@ class Snapshot:
         """Return the files of a version, by name."""
         tree = self.repository.commit(version.commit).tree
         return self.repository.entries(tree, folder(version.model))
+
+
+def lost_versions(snapshot: Snapshot, model: str | None = None) -> tuple[Unread, ...]:
+    """Return the versions that tags name and registry.json lacks: by model, highest first.
+
+    The branch was set back, or a line of its registry was lost. No commit is opened, so that
+    whoever reads can be told.
+
+    Args:
+        snapshot: the store now.
+        model: whose; None for those of all models.
+    """
+    repository = snapshot.repository
+    found = _not_in(snapshot.registry, repository.tag_names(), model)
+    if found and repository.head(repository.branch) != snapshot.commit.oid:
+        # A branch moves before its tags are set: somebody may have registered in between.
+        registry = Snapshot.now(repository).registry
+        found = [(name, version) for name, version in found if not registry.status(name, version)]
+    branch = repository.branch.removeprefix("refs/heads/")
+    fault = f"tag {{}} names it, but '{branch}' does not have it: run `gms doctor --fix`"
+    found.sort(key=lambda key: key[1], reverse=True)
+    found.sort(key=lambda key: key[0])
+    return tuple(
+        Unread(name, str(version), None, fault.format(tag_name(name, version)))
+        for name, version in found
+    )
+
+
+def behind_tags(snapshot: Snapshot) -> str | None:
+    """Return what to say where the branch lacks versions that tags name; None where it has all."""
+    lost = lost_versions(snapshot)
+    if not lost:
+        return None
+    named = ", ".join(f"{one.model} {one.version}" for one in lost[:_MOST_LOST])
+    named += ", …" if len(lost) > _MOST_LOST else ""
+    branch = snapshot.repository.branch.removeprefix("refs/heads/")
+    count = "a version" if len(lost) == 1 else f"{len(lost)} versions"
+    return (
+        f"'{branch}' lacks {count} that tags name: {named}; it may have been set back: "
+        "run `gms doctor --fix`, or `git pull` where you have only fetched"
+    )
+
+
+def _not_in(
+    registry: Registry, tags: Iterable[str], model: str | None
+) -> list[tuple[str, Version]]:
+    known = registry.models
+    found = []
+    for tag in tags:
+        name, _, version = tag.partition("@v")
+        if version in known.get(name, ()) or model not in (None, name):
+            continue
+        named = version_of(tag)
+        if named is not None:
+            found.append(named)
+    return found
 
 
 def registry_of(repository: Repository, commit: Commit) -> Registry:

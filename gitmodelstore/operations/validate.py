@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from gitmodelstore.checks.fault import Fault, format_faults
+from gitmodelstore.checks.fault import Fault, Faults, format_faults
 from gitmodelstore.checks.folder import FileFacts, artifact_faults
 from gitmodelstore.errors import FormatError, NotAStore
 from gitmodelstore.operations.gate import cannot_tell, range_faults, store_faults
@@ -16,8 +16,8 @@ from gitmodelstore.values.layout import FOLDER_FILES, MANIFEST, PIPELINE
 from gitmodelstore.values.manifest_rules import Outline
 
 
-def validate(repository: Repository, between: tuple[str, str] | None) -> tuple[Fault, ...]:
-    """Return everything that is wrong.
+def validate(repository: Repository, between: tuple[str, str] | None) -> Faults:
+    """Return everything that is wrong, and what is only to be known.
 
     Args:
         repository: the store.
@@ -30,7 +30,7 @@ def validate(repository: Repository, between: tuple[str, str] | None) -> tuple[F
     """
     with CatFile(repository.work_tree or repository.common_dir, inherit=False) as objects:
         if between is not None:
-            return tuple(range_faults(objects, *between))
+            return Faults.of(range_faults(objects, *between))
         held = extent(objects)
         if held.is_shallow:
             raise cannot_tell(held)
@@ -38,9 +38,9 @@ def validate(repository: Repository, between: tuple[str, str] | None) -> tuple[F
         lacking = ("GMS070", "GMS071") if held.is_partial else ("GMS050",)
         if held.lacks is not None and any(fault.code in lacking for fault in found):
             found = [fault for fault in found if fault.code not in lacking]
-            if not found:
+            if not any(not fault.is_note for fault in found):
                 raise cannot_tell(held)
-        return tuple(found)
+        return Faults.of(found)
 
 
 def refuse_part(repository: Repository) -> None:

@@ -22,7 +22,7 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.operations.load import load, read_verified, verified_parts
 from gitmodelstore.operations.resolve import resolve
-from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.operations.snapshot import Snapshot, behind_tags
 from gitmodelstore.operations.validate import refuse_part
 from gitmodelstore.plumbing import journal, lock
 from gitmodelstore.plumbing.repository import Repository
@@ -112,14 +112,17 @@ class Verification:
 
     Attributes:
         versions: in the order of the registry: by model, the highest version first.
+        faults: what is wrong with the store as a whole, each a sentence: its branch lacks
+            versions that tags name.
     """
 
     versions: tuple[Verified, ...]
+    faults: tuple[str, ...] = ()
 
     @property
     def is_sound(self) -> bool:
-        """Whether every version is."""
-        return all(version.is_sound for version in self.versions)
+        """Whether every version is, and the store has all that it should."""
+        return not self.faults and all(version.is_sound for version in self.versions)
 
 
 def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> Verification:
@@ -147,10 +150,15 @@ def _verified(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) 
     if ref is None:
         if asked.test is not None:
             raise InvalidInput("test data is of one version", hint="name the version")
-        return Verification(tuple(verify_all(snapshot, asked)))
+        return Verification(tuple(verify_all(snapshot, asked)), _of_store(snapshot))
     named = resolve(snapshot, ref)
     begun = _begin(snapshot, named.model, named.version, lambda work: work, set())
-    return Verification((_finish(snapshot, begun, asked),))
+    return Verification((_finish(snapshot, begun, asked),), _of_store(snapshot))
+
+
+def _of_store(snapshot: Snapshot) -> tuple[str, ...]:
+    behind = behind_tags(snapshot)
+    return (behind,) if behind else ()
 
 
 def verify_all(snapshot: Snapshot, asked: Asked) -> Iterator[Verified]:

@@ -21,7 +21,7 @@ def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = 
     Args:
         snapshot: the store now.
         ref: as everywhere.
-        at: look at the store as it was then (committer dates along first parents);
+        at: look at the store as it was then (effective dates along first parents);
             a date inside `ref` comes first.
 
     Raises:
@@ -35,7 +35,16 @@ def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = 
     given = next(event for event in moves if event.after == version.status)
     withdrawal = _withdrawal(given, moves)
     until = None if asked is snapshot else _next(snapshot, version, given.commit)
-    return Holding(version, given.when, given.who, given.why, given.commit, until, withdrawal)
+    return Holding(
+        version,
+        given.when,
+        given.who,
+        given.why,
+        given.commit,
+        until,
+        withdrawal,
+        clock=given.clock,
+    )
 
 
 def _withdrawal(given: Event, earlier: Iterator[Event]) -> Withdrawal | None:

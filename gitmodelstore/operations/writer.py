@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timezone
 
+from gitmodelstore.checks.history import SKEW, earliest_after, effective_date
+from gitmodelstore.errors import ClockWarning
+from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.repository import Repository, Sign
 
@@ -21,6 +25,7 @@ class Writer:
         durable: whether to return only when it is on disk.
         wait_seconds: how long to wait for another writer.
         sign_commit, sign_tag: make the signature of what is written; None for none.
+        clock: tells the time again; None where `when` is all that is known.
     """
 
     author: Identity
@@ -31,6 +36,47 @@ class Writer:
     wait_seconds: float = 30.0
     sign_commit: Sign | None = None
     sign_tag: Sign | None = None
+    clock: Callable[[], datetime] | None = None
+
+
+def upon(writer: Writer, snapshot: Snapshot) -> Writer:
+    """Return a writer whose commit does not count earlier than the one that it is put on.
+
+    Others may have written since it looked at the clock, and clocks differ.
+    """
+    tip = earliest_after(snapshot.repository, snapshot.commit.oid)
+    if tip is None or writer.when >= tip:
+        return writer
+    return replace(writer, when=tip.astimezone(writer.when.tzinfo))
+
+
+def slow_clock(writer: Writer, snapshot: Snapshot) -> datetime | None:
+    """Return what the writer's clock says, where the store's last commit is younger than that.
+
+    None where it is not, or by no more than `SKEW`.
+    """
+    tip = earliest_after(snapshot.repository, snapshot.commit.oid)
+    if tip is None or tip - writer.when <= SKEW:
+        return None
+    clock = writer.clock() if writer.clock else writer.when
+    return clock if tip - clock > SKEW else None
+
+
+def warn_of_clock(published: Snapshot, clock: datetime) -> None:
+    """Warn that what was written counts later than the clock says."""
+    repository, commit = published.repository, published.commit
+    before = repository.commit(commit.parents[0])
+    says, tip = (
+        f"{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+        for moment in (clock, effective_date(repository, before.oid))
+    )
+    warnings.warn(
+        f"the clock of this machine says {says}, but the commit before this one, "
+        f"{before.oid[:12]} by {before.author}, counts as of {tip}: this one is dated as that; "
+        "set the clock that is wrong",
+        ClockWarning,
+        stacklevel=3,
+    )
 
 
 def signing(writer: Writer, repository: Repository, wanted: bool | None) -> Writer:

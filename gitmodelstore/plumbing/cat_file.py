@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import cached_property
 
 from gitmodelstore.errors import GitFailed, IntegrityError, MissingObject
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.quick_git import Conversation, Git
 from gitmodelstore.values.layout import LARGE_FILES, large_file_path
+from gitmodelstore.values.moment import from_seconds
 from gitmodelstore.values.objects import Commit, Entry, Tag
 
 TYPE_CHECKING = False  # as in values/fields.py
@@ -29,7 +30,7 @@ _CHUNK = 1 << 20
 _OID_BYTES = 20
 _STREAMED = "core.bigFileThreshold=1m"  # larger files git hands out as it reads them
 _OID = re.compile(r"[0-9a-f]{40}")
-_SIGNATURE = re.compile(r"(.*>) (-?[0-9]{1,12}) [+-][0-9]{4}")
+_SIGNATURE = re.compile(r"(.*>) (-?[0-9]{1,20}) [+-][0-9]{4}")
 
 
 class CatFile:
@@ -46,6 +47,7 @@ class CatFile:
         self._git: Conversation | None = None
         self._listing: Git | None = None
         self._commits: dict[str, Commit] = {}
+        self.dates: dict[str, datetime] = {}
         self._trees: dict[str, Mapping[str, Entry]] = {}
         self._large: dict[str, int | None] = {}
         self.hashed: Callable[[str], str | None] | None = None  # knows the SHA-256 of some files
@@ -164,7 +166,7 @@ class CatFile:
         if fields.get("type") != "commit":
             return None
         said = _SIGNATURE.fullmatch(fields.get("tagger", ""))
-        when = datetime.fromtimestamp(int(said[2]), timezone.utc) if said else None
+        when = from_seconds(int(said[2])) if said else None
         name, commit = fields.get("tag", ""), fields.get("object", "")
         return Tag(name, oid, commit, when, message.decode(errors="replace"))
 
@@ -304,7 +306,7 @@ def _commit(oid: str, data: bytes) -> Commit:
         tuple(fields.get("parent", ())),
         author[1],
         committer[1],
-        datetime.fromtimestamp(int(committer[2]), timezone.utc),
+        from_seconds(int(committer[2])),
         message,
     )
 

@@ -24,7 +24,7 @@ from gitmodelstore.plumbing.user import may_write_as
 
 Buffer = bytes | memoryview
 
-FORMAT = 1
+FORMAT = 2
 ROWS_A_BLOCK = 500
 NULL = b"null"
 _NAME = "manifests"

@@ -77,7 +77,8 @@ def check_free(repository: Repository, name: str) -> None:
     if repository.ref(ref):
         raise VersionExists(
             f"tag '{name}' exists, but the branch holds no such version",
-            hint=f"see what it is with `git show {name}`; a version number is never used twice",
+            hint="the branch may have been set back: run `gms doctor --fix`; "
+            f"or see what the tag is with `git show {name}`",
         )
     if _stands_below(repository.common_dir, ref):
         raise VersionExists(

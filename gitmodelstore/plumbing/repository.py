@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
@@ -33,6 +33,7 @@ from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.mapped import Content, Stream
 from gitmodelstore.plumbing.packs import Packs
 from gitmodelstore.values.layout import large_file_path
+from gitmodelstore.values.moment import from_seconds
 from gitmodelstore.values.objects import FOLDER, Commit, Entry, Tag
 from gitmodelstore.values.signed import with_signature
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _MOST_REMEMBERED = 1 << 14
 _MOST_RECENT = 4
 _PIECE_BYTES = 1 << 20
+_ID_AND_SPACE = 41  # before the name of a ref in packed-refs
 T = TypeVar("T")
 Sign = Callable[[bytes], bytes]  # the bytes of a commit or tag to their armored signature
 
@@ -57,6 +59,7 @@ class Repository:
         common_dir: where objects and refs are.
         work_tree: None in a bare repository.
         branch: the full name of the store's branch.
+        dates: see `checks.objects.Objects`.
     """
 
     def __init__(self, handle: pygit2.Repository) -> None:
@@ -72,6 +75,7 @@ class Repository:
         self._written: dict[str, memoryview] = {}
         self._facts: dict[str, tuple[str, int]] = {}  # SHA-256 and size of files
         self._recent: dict[str, bytes] = {}
+        self.dates: dict[str, datetime] = {}
         self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
 
     @classmethod
@@ -195,6 +199,21 @@ class Repository:
                 hint=f"remove the file '{path}', then fetch the ref from a sound clone",
             ) from error
 
+    def tag_names(self) -> set[str]:
+        """Return the names of all tags, without refs/tags/; none of them is opened."""
+        top = "refs/tags/"
+        names: set[str] = set()
+        with suppress(FileNotFoundError), open(self.common_dir / "packed-refs", "rb") as packed:
+            for line in packed.read().decode(errors="surrogateescape").split("\n"):
+                ref = line[_ID_AND_SPACE:]
+                if ref.startswith(top) and not line.startswith(("#", "^")):
+                    names.add(ref.removeprefix(top))
+        for folder, _, files in os.walk(self.common_dir / top):
+            below = os.path.relpath(folder, self.common_dir / top)
+            within = "" if below == os.curdir else f"{below}/"
+            names.update(within + name for name in files if not name.endswith(".lock"))
+        return names
+
     def tag(self, name: str) -> Tag | None:
         """Return an annotated tag that stands on a commit; None for no tag or any other kind."""
         oid = self.ref(f"refs/tags/{name}")
@@ -296,8 +315,17 @@ class Repository:
             MissingObject, IntegrityError: one of them is not here, or damaged.
         """
         known = {old, *self._behind(old)}
-        found = [oid for oid in (new, *self._behind(new)) if oid not in known]
-        return sorted(found, key=lambda oid: self.commit(oid).when)
+        found: list[str] = []
+        ahead = [(new, False)]
+        while ahead:  # parents first, whatever the clocks said
+            oid, is_done = ahead.pop()
+            if is_done:
+                found.append(oid)
+            elif oid not in known:
+                known.add(oid)
+                parents = reversed(self.commit(oid).parents)
+                ahead += [(oid, True), *((parent, False) for parent in parents)]
+        return found
 
     def _behind(self, oid: str) -> list[str]:
         """Return the whole history of a commit, itself left out."""
@@ -659,7 +687,7 @@ def _open_error(path: Path, said: str) -> NotAStore | UnsupportedRepository:
 
 
 def _when(signature: pygit2.Signature) -> datetime:
-    return datetime.fromtimestamp(signature.time, timezone.utc)
+    return from_seconds(signature.time)
 
 
 def _who(signature: pygit2.Signature) -> str:

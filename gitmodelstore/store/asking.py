@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.store.base import Base, training_code
+from gitmodelstore.values.model_version import Found
 from gitmodelstore.values.moment import as_moment
 
 if TYPE_CHECKING:
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 
     from gitmodelstore.checks.approvals import Approval
     from gitmodelstore.operations.blame import Blame, FieldChange
+    from gitmodelstore.operations.history import Log
     from gitmodelstore.operations.listing import Listed
     from gitmodelstore.operations.search import Answer, Match
     from gitmodelstore.values.annotations import Annotation
     from gitmodelstore.values.diff import Diff
-    from gitmodelstore.values.events import Event
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
 
@@ -27,21 +28,26 @@ if TYPE_CHECKING:
 class Asking(Base):
     """What is asked of a store: its versions, their history, and what differs between them."""
 
-    def models(self) -> tuple[ModelSummary, ...]:
-        """Return every model of the store, by name."""
+    def models(self) -> Found[ModelSummary]:
+        """Return every model of the store, by name; its `unread` are as in `versions`."""
         from gitmodelstore.operations.overview import models
 
         return models(self._snapshot())
 
-    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+    def versions(self, model: str) -> Found[ModelVersion]:
         """Return every version of a model, highest first.
+
+        Its `unread` are those that cannot be read, told of as in `search`, and those that only a
+        tag names.
 
         Raises:
             ModelNotFound: there is no such model.
         """
         from gitmodelstore.operations.overview import versions
 
-        return versions(self._snapshot(), model)
+        found = versions(self._snapshot(), model)
+        self._tell_of(found.unread)
+        return found
 
     def listing(self, model: str) -> Iterator[Listed]:
         """Yield the versions of a model with their manifests, highest first.
@@ -72,19 +78,38 @@ class Asking(Base):
         snapshot = self._snapshot()
         return snapshot.manifest(self._resolve(snapshot, ref))
 
-    def log(self, model: str | None = None) -> Iterator[Event]:
-        """Yield what happened in the store, or to one model, newest first.
+    def registered_at(self, ref: str | ModelVersion) -> datetime:
+        """Return when a version was registered, UTC.
+
+        Its manifest says so. Where the commit is dated before its parent, that is no earlier than
+        the parent's date, which counts for both.
+
+        Raises:
+            IntegrityError, FormatError: its manifest is not the one that was released.
+        """
+        from gitmodelstore.operations.history import registered_at
+
+        snapshot = self._snapshot()
+        version = self._resolve(snapshot, ref)
+        created_at = snapshot.manifest(version).created_at
+        return registered_at(snapshot.repository, version.commit, created_at)
+
+    def log(self, model: str | None = None) -> Log:
+        """Return what happened in the store, or to one model, newest first, one by one.
+
+        Its `faults` are what could not be read, as far as the events have been taken, told of as
+        in `search`.
 
         Raises:
             ModelNotFound: there is no such model.
         """
-        from gitmodelstore.operations.history import log
+        from gitmodelstore.operations.history import Log
         from gitmodelstore.operations.resolve import check_model
 
         snapshot = self._snapshot()
         if model is not None:
             check_model(snapshot, model)
-        return log(snapshot, model)
+        return Log(snapshot, model, self._tell_unread)
 
     def which(self, ref: str | ModelVersion, *, at: str | date | None = None) -> Holding:
         """Return the version that `ref` names, since when, by whom and why.
@@ -120,8 +145,11 @@ class Asking(Base):
 
     def search(
         self, expression: str, model: str | None = None, *, sort: str | None = None
-    ) -> tuple[Match, ...]:
+    ) -> Found[Match]:
         """Return the versions that an expression holds of: by model, highest version first.
+
+        Its `unread` are the versions that could not be asked, and why; of damaged ones `notify`
+        is told, too, or, where nobody is notified, an `UnreadWarning`.
 
             store.search('metrics.test_auc > 0.9 and status == "production"')
 
@@ -135,12 +163,11 @@ class Asking(Base):
             InvalidQuery: it cannot be understood; the message points at the place.
             ModelNotFound: there is no such model.
         """
-        from gitmodelstore.operations.search import told
-
         answer = self.answer(expression, model, sort=sort)
-        for sentence in (*told(answer.unread), *filter(None, [answer.note])):
-            self._notify(sentence)
-        return answer.matches
+        self._tell_of(answer.unread)
+        if answer.note:
+            self._notify(answer.note)
+        return Found.of(answer.matches, answer.unread)
 
     def answer(
         self, expression: str, model: str | None = None, *, sort: str | None = None
@@ -154,21 +181,23 @@ class Asking(Base):
         """Return a table of the versions of a model, or of all, in the order of `search`.
 
         Its index is the reference of each version, `churn@1.4.0`; status, dates, metrics.*,
-        params.*, data.<role>.*, code.* and the like are its columns (docs/search.md).
+        params.*, data.<role>.*, code.* and the like are its columns (docs/search.md). A version
+        that cannot be read has a row, with why in the column "fault", and is told of as in
+        `search`.
 
         Raises:
             ModelNotFound: there is no such model.
         """
         from gitmodelstore.operations.frame import frame
-        from gitmodelstore.operations.search import told
 
         table, unread = frame(self._snapshot(), model, keep=self._cache)
-        for sentence in told(unread):
-            self._notify(sentence)
+        self._tell_of(unread)
         return table
 
-    def blame(self, field: str, model: str | None = None) -> tuple[FieldChange, ...]:
+    def blame(self, field: str, model: str | None = None) -> Found[FieldChange]:
         """Return each version in which a field of the manifest changed, newest first.
+
+        Its `unread` are as in `search`.
 
             store.blame("features=income", "churn")[-1].version  # which first used it
 
@@ -182,12 +211,9 @@ class Asking(Base):
             InvalidInput: the value could never be one of that field.
             ModelNotFound: there is no such model.
         """
-        from gitmodelstore.operations.search import told
-
         found = self.blame_with_unread(field, model)
-        for sentence in told(found.unread):
-            self._notify(sentence)
-        return found.changes
+        self._tell_of(found.unread)
+        return Found.of(found.changes, found.unread)
 
     def blame_with_unread(self, field: str, model: str | None = None) -> Blame:
         """Return what `blame` does, with the versions that could not be asked, and why."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from gitmodelstore.errors import NotAStore, visible
-from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.errors import BehindWarning, NotAStore, StoreError, UnreadWarning, visible
+from gitmodelstore.operations.snapshot import Snapshot, behind_tags
 from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import Repository
@@ -18,7 +19,7 @@ from gitmodelstore.plumbing.user import scratch_store
 if TYPE_CHECKING:
     from gitmodelstore.lineage.files import Hashing, Progress
     from gitmodelstore.pipelines.load import Reader
-    from gitmodelstore.values.model_version import ModelVersion
+    from gitmodelstore.values.model_version import ModelVersion, Unread
 
 Notify = Callable[[str], None]
 
@@ -60,6 +61,7 @@ class Base:
         self._progress = progress
         self._who_reads: Reader | None = None
         self._identities: tuple[Identity, Identity] | None = None
+        self._told_behind: str | None = None
 
     @classmethod
     def init(
@@ -198,8 +200,32 @@ class Base:
         """Whether `folder` is in the store, which is no code that trained anything."""
         return Path(folder).resolve().is_relative_to(self.path.resolve())
 
-    def _snapshot(self) -> Snapshot:
-        return Snapshot.now(self._repository)
+    def _snapshot(self, *, warn: bool = True) -> Snapshot:
+        """Return the store now; warn, once a state, where tags name versions that it lacks."""
+        snapshot = Snapshot.now(self._repository)
+        if not warn:
+            return snapshot
+        try:
+            lacks = behind_tags(snapshot)
+        except StoreError:  # of the registry, which whoever needs it is told
+            return snapshot
+        if lacks is not None and lacks != self._told_behind:
+            warnings.warn(lacks, BehindWarning, stacklevel=3)
+        self._told_behind = lacks
+        return snapshot
+
+    def _tell_unread(self, sentence: str) -> None:
+        """Say what is missing from an answer: where nobody is notified, in a warning."""
+        if self._notify is _silent:
+            warnings.warn(sentence, UnreadWarning, stacklevel=4)
+        else:
+            self._notify(sentence)
+
+    def _tell_of(self, unread: Iterable[Unread]) -> None:
+        from gitmodelstore.operations.search import told
+
+        for sentence in told(unread):
+            self._tell_unread(sentence)
 
     def _resolve(self, snapshot: Snapshot, ref: str | ModelVersion) -> ModelVersion:
         from gitmodelstore.operations.resolve import resolve
@@ -228,7 +254,14 @@ class Base:
         durable = self._durable
         if durable is None:
             durable = self._repository.setting("store.durable") != "false"
-        writer = Writer(*self._identities, self._now(), self._notify, durable, self._wait_seconds)
+        writer = Writer(
+            *self._identities,
+            self._now(),
+            self._notify,
+            durable,
+            self._wait_seconds,
+            clock=self._now,
+        )
         return signing(writer, self._repository, sign)
 
 

@@ -7,7 +7,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.errors import InvalidReference
 from gitmodelstore.store.base import Base
+from gitmodelstore.values.reference import Reference
+from gitmodelstore.values.version import Version
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.lock import Locked
@@ -40,7 +43,7 @@ class Files(Base):
         """
         from gitmodelstore.operations.load import load
 
-        snapshot = self._snapshot()
+        snapshot = self._snapshot(warn=not _is_exact(ref))
         return load(
             snapshot,
             self._resolve(snapshot, ref),
@@ -60,7 +63,7 @@ class Files(Base):
         """
         from gitmodelstore.operations.load import load
 
-        snapshot = self._snapshot()
+        snapshot = self._snapshot(warn=not _is_exact(ref))
         return load(snapshot, self._resolve(snapshot, ref), self._notify, unsafe=True)
 
     def download(
@@ -80,7 +83,7 @@ class Files(Base):
         """
         from gitmodelstore.operations.download import download
 
-        snapshot = self._snapshot()
+        snapshot = self._snapshot(warn=not _is_exact(ref))
         version = self._resolve(snapshot, ref)
         folder = Path(target or f"{version.model}-{version.version}")
         return download(snapshot, version, folder, self._reader() if warm else None)
@@ -103,7 +106,7 @@ class Files(Base):
         """
         from gitmodelstore.operations.load import verified_parts
 
-        snapshot = self._snapshot()
+        snapshot = self._snapshot(warn=not _is_exact(ref))
         return verified_parts(snapshot, self._resolve(snapshot, ref), name)
 
     def export(self, ref: str | ModelVersion, *, provenance: bool = True) -> dict[str, Any]:
@@ -157,3 +160,13 @@ class Files(Base):
 
         folder = None if target is None else Path(target)
         return sync(self._repository, Path(lock_file), folder)
+
+
+def _is_exact(ref: str | ModelVersion) -> bool:
+    """Whether a reference names a version by its number, whose files are always the same."""
+    if not isinstance(ref, str):
+        return True
+    try:
+        return isinstance(Reference.parse(ref).selector, Version)
+    except InvalidReference:
+        return True

@@ -11,7 +11,7 @@ from gitmodelstore.store.base import Base
 from gitmodelstore.values.moment import parse_since
 
 if TYPE_CHECKING:
-    from gitmodelstore.checks.fault import Fault
+    from gitmodelstore.checks.fault import Faults
     from gitmodelstore.operations.audit import Audit
     from gitmodelstore.operations.bisect import Bisection, Trial
     from gitmodelstore.operations.compare_environment import EnvironmentReport
@@ -54,7 +54,7 @@ class Trust(Base):
         """
         from gitmodelstore.operations.verify import Asked, verify
 
-        snapshot = self._snapshot()
+        snapshot = self._snapshot(warn=False)  # what it would say is a fault here
         signed = None
         if signatures:
             from gitmodelstore.operations.signatures import Signatures
@@ -229,8 +229,11 @@ class Trust(Base):
             replace=force,
         )
 
-    def validate(self, between: tuple[str, str] | None = None) -> tuple[Fault, ...]:
+    def validate(self, between: tuple[str, str] | None = None) -> Faults:
         """Return what is wrong with the store, as the server's gate would say it.
+
+        Its `notes` are what is only to be known, such as commits that are dated before
+        their parents.
 
         Args:
             between: two commits, by any name that git knows: only what the second adds

@@ -40,7 +40,7 @@ class Annotation:
         value: a number, true or false, or a text of one line; None where it was taken back.
         commit: id of the commit whose message says it.
         who: the author of that commit, as "Name <email>".
-        when: the committer's date of the commit that brought it to the branch, UTC; of a
+        when: the effective date of the commit that brought it to the branch, UTC; of a
             merge that is later than when it was said.
         why: the reason given; None without one.
     """

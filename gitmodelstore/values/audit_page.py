@@ -28,6 +28,7 @@ _COLUMNS = (
     "policy",
     "signature",
     "signers",
+    "clock",
 )
 _FORMULA = ("=", "+", "-", "@", "\t")  # what a spreadsheet would compute
 _STYLE = """
@@ -148,7 +149,7 @@ def _state(heading: str, state: Document | None) -> list[str]:
 
 def _event(event: Document) -> tuple[str, ...]:
     return (
-        event["when"],
+        _when(event),
         _text(event["version"]),
         _what(event),
         _text(event["who"]),
@@ -157,6 +158,13 @@ def _event(event: Document) -> tuple[str, ...]:
         _link(event["policy"]) if event["policy"] else "none",
         f"<code>{event['commit'][:12]}</code>",
     )
+
+
+def _when(event: Document) -> str:
+    if not event["clock"]:
+        return str(event["when"])
+    said = f"dated {event['clock']}, before its parent; counts as the date above"
+    return f'{event["when"]}<br><span class="bad">{said}</span>'
 
 
 def _what(event: Document) -> str:

@@ -46,7 +46,8 @@ class Event:
         after: its status from then on; None when it was removed by hand, and of an annotation.
         commit: the commit that made it so; of an annotation the one that says it, which a
             merge may have brought.
-        when: the committer's date of that commit, UTC; of what a merge brought that of the merge.
+        when: the effective date of that commit, UTC: its committer's, but no earlier than that of
+            the commit before it; of what a merge brought that of the merge.
         who: the author of that commit, as "Name <email>".
         why: the reason given; None without one.
         replay: what asking its sample again gave then: "identical", "within tolerance" or
@@ -57,6 +58,8 @@ class Event:
             may come to; None of everything else.
         annotations: keys and values of an annotation, which changes no status either; a
             value that was taken back is None.
+        clock: what the clock said that dated the commit, where that lies more than a minute
+            before the commit that it was put on, so that `when` is later; None elsewhere.
     """
 
     kind: str
@@ -73,6 +76,7 @@ class Event:
     vacate: str | None = None
     approved_for: str | None = None
     annotations: tuple[tuple[str, Scalar | None], ...] = ()
+    clock: datetime | None = None
 
     @property
     def is_move(self) -> bool:
@@ -140,14 +144,20 @@ def kind_of(change: Change) -> str:
 
 
 def events_of(
-    changes: Iterable[Change], message: str, *, commit: str, when: datetime, who: str
+    changes: Iterable[Change],
+    message: str,
+    *,
+    commit: str,
+    when: datetime,
+    who: str,
+    clock: datetime | None = None,
 ) -> tuple[Event, ...]:
     """Return the events of one commit.
 
     Args:
         changes: its first-parent difference of registry.json.
         message: its whole message.
-        commit, when, who: its id, committer date and author.
+        commit, when, who, clock: its id, effective date, author, and as in `Event`.
     """
     groups = list(_groups(message))
     explained = dict(groups)
@@ -171,6 +181,7 @@ def events_of(
                 noted.replay or None,
                 noted.override or None,
                 noted.vacate or None,
+                clock=clock,
             )
         )
     return tuple(found)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self, TypeVar
 
 from gitmodelstore.values.layout import tag_name
 from gitmodelstore.values.moment import format_moment
 from gitmodelstore.values.version import Version
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +70,14 @@ class Holding:
 
     Attributes:
         version: the version, with its status at that moment.
-        since: when it came to that status (committer date, UTC).
+        since: when it came to that status (effective date of that commit, UTC).
         who: the author of that commit, as "Name <email>".
         why: the reason given; None without one.
         commit: the commit that gave it the status.
         until: when it lost the status; None when it has not, or the question was about now.
         withdrawal: the last time that it had been withdrawn before it came to that status;
             None where it never had been.
+        clock: of that commit, as in `Event`: what the clock said, where `since` is later.
     """
 
     version: ModelVersion
@@ -82,6 +87,7 @@ class Holding:
     commit: str
     until: datetime | None
     withdrawal: Withdrawal | None = None
+    clock: datetime | None = None
 
     def __str__(self) -> str:
         """Return one line, as `churn 1.2.0 in production since 2026-03-03T14:05:09Z`."""
@@ -106,3 +112,44 @@ class ModelSummary:
     versions: int
     highest: Version
     holders: dict[str, tuple[Version, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """One version that is missing from an answer, and why.
+
+    Attributes:
+        model, version: which.
+        status: its status now; None where registry.json does not have it.
+        fault: why it cannot be asked.
+    """
+
+    model: str
+    version: str
+    status: str | None
+    fault: str
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.version}: {self.fault}"
+
+
+class Found(tuple[T, ...]):
+    """What was asked for, and beside it what is missing because it cannot be read.
+
+    Attributes:
+        unread: the latter, one a version.
+    """
+
+    unread: tuple[Unread, ...] = ()
+
+    @classmethod
+    def of(cls, values: Iterable[T], unread: Iterable[Unread]) -> Self:
+        """Return values with what is missing among them."""
+        made = cls(values)
+        made.unread = tuple(unread)
+        return made
+
+    def __repr__(self) -> str:
+        """Return what a tuple would, and what is missing from it."""
+        missing = "".join(f"; unread: {one}" for one in self.unread)
+        return f"{tuple(self)!r}{missing}"

@@ -8,6 +8,9 @@ from gitmodelstore.errors import InvalidReference
 from gitmodelstore.values.names import quoted
 
 _LAST_SECOND = time(23, 59, 59)
+# What a year of four digits can say in every zone; git takes any number for a date.
+_EARLIEST = int(datetime(1, 1, 2, tzinfo=timezone.utc).timestamp())
+_LATEST = int(datetime(9999, 12, 30, tzinfo=timezone.utc).timestamp())
 
 
 def parse_moment(text: str) -> datetime:
@@ -67,6 +70,17 @@ def _day(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
+
+
+def from_seconds(seconds: int) -> datetime:
+    """Return the moment that git writes as a number of seconds since 1970.
+
+    One that no calendar of four digits has counts as the nearest that it has.
+
+    >>> from_seconds(0).isoformat()
+    '1970-01-01T00:00:00+00:00'
+    """
+    return datetime.fromtimestamp(min(max(seconds, _EARLIEST), _LATEST), timezone.utc)
 
 
 def format_moment(moment: datetime) -> str:

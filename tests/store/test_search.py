@@ -249,7 +249,7 @@ class TestFrame:
             *("model", "version", "status", "created_at", "trained_at", "author", "message"),
             *("parent", "algorithm", "task", "target"),
         ]
-        assert list(types)[-2:] == ["size_bytes", "commit"]
+        assert list(types)[-3:] == ["fault", "size_bytes", "commit"]
         assert types["created_at"] == types["trained_at"] == "datetime64[us, UTC]"
         assert types["metrics.profit"] == types["metrics.accuracy"] == "float64"
         assert types["params.logisticregression__C"] == "float64"
@@ -320,7 +320,8 @@ class TestUnread:
         table = full.frame("churn")
 
         assert table.loc["churn@1.3.0", "status"] == "registered"
-        assert table.loc["churn@1.3.0"].isna().sum() == table.shape[1] - 3
+        assert table.loc["churn@1.3.0", "fault"] == self.LATER
+        assert table.loc["churn@1.3.0"].isna().sum() == table.shape[1] - 4
         assert said == [f"not asked: churn 1.3.0: {self.LATER}"]
 
     @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID
-from gitmodelstore.errors import SignatureError
+from gitmodelstore.errors import ClockWarning, SignatureError
 from gitmodelstore.plumbing.signatures import Verifier
 from gitmodelstore.values.signed import commit_parts, tag_parts
 from tests.keys import ssh_keygen
@@ -182,7 +182,8 @@ class TestNotValid:
         desk.allow(desk.mallory, options='valid-before="20260101"')
         desk.sit_down(desk.mallory)
         long_ago = datetime(2025, 12, 1, tzinfo=timezone.utc)
-        opened(place, when=long_ago).promote("churn@1.0.0", "production")
+        with pytest.warns(ClockWarning):
+            opened(place, when=long_ago).promote("churn@1.0.0", "production")
 
         assert said(registered)["promoted"] == (
             f"signed with the key {desk.mallory.fingerprint} of mallory@example.org, "
