@@ -169,7 +169,7 @@ class _Trial:
     def faults(self) -> Iterator[Fault]:
         before = [self._before] if self._before else []
         before += [root for root, _ in self._merged]
-        yield from tree.root_faults(self._objects, before, self._step.tree, self.policy.allow)
+        yield from tree.root_faults(self._objects, before, self._step.tree, self.policy)
         yield from self._settings_faults()
         after, unreadable = self._read_registry()
         yield from unreadable
