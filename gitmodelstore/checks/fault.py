@@ -42,6 +42,7 @@ CODES = {
     "GMS043": "gate not passed",
     "GMS044": "settings not alone",
     "GMS045": "override not allowed",
+    "GMS046": "merge contradicts its sides",
     "GMS050": "tag missing",
     "GMS051": "tag not annotated",
     "GMS052": "tag misplaced",

@@ -62,25 +62,29 @@ class SignatureJudge:
         self._verifier = verifier
         self._outcomes: dict[str, Outcome] = {}
 
-    def commit_faults(self, oid: str, policy: Policy, changes: Sequence[Change]) -> Iterator[Fault]:
+    def commit_faults(
+        self, oid: str, policy: Policy, changes: Sequence[Change], parent: str | None = None
+    ) -> Iterator[Fault]:
         """Yield what is wrong with the signature of a commit, and with the approvals of its moves.
 
         Args:
             oid: the commit.
-            policy: of its first parent.
+            policy: of the parent from which it is judged.
             changes: from the registry of that parent to its own.
+            parent: which one; None for the first.
 
         Raises:
             SignatureError: the program that verifies is not installed.
         """
         commit = self._objects.commit(oid)
+        line = (parent,) if parent else commit.parents[:1]
         found = list(signature_faults(self._outcome(commit), signed=policy.require_signed))
         yield from found
         for change in changes:
             gate = policy.gates.get(change.after or "")
             if gate is not None and _asks(gate):
                 # Unsigned or not valid is said once.
-                wrong = self._move_faults(commit, gate, change)
+                wrong = self._move_faults(commit, line, gate, change)
                 yield from (fault for fault in wrong if fault not in found)
 
     def tag_faults(self, name: str, oid: str, commit: Commit) -> Iterator[Fault]:
@@ -95,9 +99,11 @@ class SignatureJudge:
         (outcome,) = self._verifier.outcomes([signed])
         yield from signature_faults(under_its_name(outcome, signed, name), path=f"refs/tags/{name}")
 
-    def _move_faults(self, commit: Commit, gate: Gate, change: Change) -> Iterator[Fault]:
+    def _move_faults(
+        self, commit: Commit, line: tuple[str, ...], gate: Gate, change: Change
+    ) -> Iterator[Fault]:
         outcome = self._outcome(commit)
-        found = self._tally(commit, change, outcome) if gate.approvals else _NOBODY
+        found = self._tally(commit, line, change, outcome) if gate.approvals else _NOBODY
         return move_faults(
             outcome,
             found,
@@ -109,11 +115,13 @@ class SignatureJudge:
             status=change.after or "",
         )
 
-    def _tally(self, commit: Commit, change: Change, outcome: Outcome) -> Tally:
+    def _tally(
+        self, commit: Commit, parent: tuple[str, ...], change: Change, outcome: Outcome
+    ) -> Tally:
         """Say which approvals of a version count for the move that a commit makes."""
-        if change.before is None or not commit.parents:
+        if change.before is None or not parent:
             return _NOBODY  # nobody can have approved what was not there
-        line = self._since_registered(commit.parents[0], change)
+        line = self._since_registered(parent[0], change)
         registered = line[-1]
         model, version = change.model, str(change.version)
         held = folder_names(self._objects, registered.tree).get(model)
@@ -154,11 +162,18 @@ class SignatureJudge:
             says = f"\nEvent: {APPROVED}\n" in commit.message
             withdraws = any(
                 (one.model, one.version, one.after) == (change.model, change.version, WITHDRAWN)
-                for one in self._changes(commit)
+                for part in (commit, *self._merged(commit))
+                for one in self._changes(part)
             )
             raw = self._objects.raw(commit.oid) if says else b""
             parent = self._objects.commit(commit.parents[0]).tree if commit.parents else None
             yield Said(commit.oid, raw, parent, withdraws)
+
+    def _merged(self, commit: Commit) -> Iterator[Commit]:
+        """Yield the commits that a merge brings: it may have been the branch that came to us."""
+        for other in commit.parents[1:]:
+            for oid in self._objects.between(commit.parents[0], other):
+                yield self._objects.commit(oid)
 
     def _changes(self, commit: Commit) -> tuple[Change, ...]:
         """Return what a commit changes in the registry; nothing where one of the two is none."""
