@@ -39,7 +39,12 @@ if TYPE_CHECKING:
     from gitmodelstore.values.diff import Diff
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.manifest import Manifest
-    from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
+    from gitmodelstore.values.model_version import (
+        Holding,
+        ModelSummary,
+        ModelVersion,
+        Withdrawal,
+    )
     from gitmodelstore.values.version import Version
 
 __version__ = "0.1.0"
@@ -71,6 +76,7 @@ __all__ = [
     "StoreError",
     "Trial",
     "Version",
+    "Withdrawal",
     "load_model",
     "register_model",
     "version_of",
@@ -103,6 +109,7 @@ _HOMES = {
     "StoreError": "errors",
     "Trial": "operations.bisect",
     "Version": "values.version",
+    "Withdrawal": "values.model_version",
     "load_model": "shortcuts",
     "register_model": "shortcuts",
     "version_of": "shortcuts",

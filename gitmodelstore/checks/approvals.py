@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from gitmodelstore.checks.fault import Fault
-from gitmodelstore.checks.signatures import Outcome, overlap, people, signature_faults
+from gitmodelstore.checks.fault import Judged
+from gitmodelstore.checks.signatures import Outcome, overlap, people
 from gitmodelstore.values.events import APPROVED
+from gitmodelstore.values.policy import REGISTERED, WITHDRAWN
+from gitmodelstore.values.registry import Change
 from gitmodelstore.values.signed import Signed, commit_parts
 
 MISSING = "GMS063"
@@ -185,70 +187,31 @@ def tally(
     return Tally(tuple(counted), tuple(passed))
 
 
-def approval_faults(
-    needed: int,
-    found: Tally,
-    *,
-    model: str,
-    version: str,
-    status: str,
-    commit: str | None = None,
-) -> Iterator[Fault]:
-    """Yield what is missing where a move needs approvals.
+def judge_approvals(
+    needed: int, found: Tally, change: Change, way_back: str = REGISTERED
+) -> Judged:
+    """Return whether enough people have approved a move.
 
     Args:
-        needed: how many people must have approved; 0 asks for none.
+        needed: how many must have.
         found: which approvals count.
-        model, version, status: the move.
-        commit: id of the commit that makes it.
+        change: the move.
+        way_back: to which status a withdrawn version comes back before it is approved: only
+            what is said after its withdrawal counts.
     """
-    if len(found.counted) >= needed:
-        return
-    what = f"{len(found.counted)} of {needed} approvals of {model} {version} for {status}"
+    count, ref = len(found.counted), f"{change.model}@{change.version}"
+    value = f"{count} of {needed}"
+    what = f"{value} approvals of {change.model} {change.version} for {change.after}"
     if found.counted:
         what += f" (by {', '.join(_signer(outcome) for _, outcome in found.counted)})"
+    if count >= needed:
+        return Judged("approvals", value, str(needed), True, what, code=MISSING)
     for approval, why in found.passed_over:
         what += f"; {approval.commit[:7]} by {approval.who} does not count: {why}"
-    mend = f"somebody else types: gms approve {model}@{version} {status}"
-    yield Fault(MISSING, "", what, mend=mend, commit=commit)
-
-
-def move_faults(
-    outcome: Outcome | None,
-    found: Tally,
-    *,
-    signed: bool,
-    signers: tuple[str, ...],
-    approvals: int,
-    model: str,
-    version: str,
-    status: str,
-    commit: str | None = None,
-) -> Iterator[Fault]:
-    """Yield all that a gate's `signed`, `signers` and `approvals` have against a move.
-
-    Where approvals are asked for, the move must be signed too: else nobody knows who makes
-    it, and whether that person has approved it.
-
-    Args:
-        outcome: what became of the signature of the commit that makes the move; None
-            before there is one.
-        found: which approvals count.
-        signed, signers, approvals: as the gate says them.
-        model, version, status: the move.
-        commit: id of the commit.
-    """
-    if outcome is not None:
-        yield from signature_faults(
-            outcome,
-            signed=signed or approvals > 0,
-            signers=signers,
-            purpose=f"move a version to {status}",
-            commit=commit,
-        )
-    yield from approval_faults(
-        approvals, found, model=model, version=version, status=status, commit=commit
-    )
+    mend = f"somebody else types: gms approve {ref} {change.after}"
+    if change.before == WITHDRAWN:
+        mend = f"gms promote {ref} {way_back} --reason TEXT"
+    return Judged("approvals", value, str(needed), False, what, mend, MISSING)
 
 
 def _signer(outcome: Outcome) -> str:

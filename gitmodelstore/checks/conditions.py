@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from gitmodelstore.checks.fault import Judged
 from gitmodelstore.values.annotations import written
 from gitmodelstore.values.condition import Condition, exactly
 from gitmodelstore.values.events import Scalar
@@ -19,7 +19,7 @@ _MISSING = "not recorded"
 _UNREADABLE = "unknown, since the manifest cannot be read"
 _NONE: Mapping[str, Scalar] = {}
 _SAME = f"{IDENTICAL} or {WITHIN}"
-_AGAIN = "register it again with"
+AGAIN = "register it again with"  # so begins what no command does for this version
 _MENDS = {
     "data": "data={'train': …} (`gms register --data ROLE=PATH`)",
     "features": "X_test (`gms register --test FILE`), or fitted on a DataFrame",
@@ -35,29 +35,6 @@ _MENDS = {
     "sample": "X_test (`gms register --sample-from FILE`)",
     "custom": "custom={'…': …} (`gms register --custom FILE`)",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One condition, and whether it is met.
-
-    Attributes:
-        condition: as the settings spell it: `test_auc >= 0.75`, `require data`, `from`.
-        value: what was found.
-        bound: what it must be.
-        passed: whether it is that.
-        what: all of it in words, as `test_auc is 0.74, must be >= 0.75`.
-        mend: what to do where it is not; empty when there is nothing to type.
-        of_gate: whether it is a condition of a gate, which an override passes; else a move.
-    """
-
-    condition: str
-    value: str
-    bound: str
-    passed: bool
-    what: str
-    mend: str = ""
-    of_gate: bool = True
 
 
 def judge_metric(
@@ -91,7 +68,7 @@ def judge_metric(
         what = f"{metric} is {value}, and nobody is in {change.after}"
         return Judged(str(condition), value, asked, True, what)
     if candidate is None or number is None:
-        mend = f"{_AGAIN} metrics={{'{metric}': …}} (`gms register --metric {metric}=VALUE`)"
+        mend = f"{AGAIN} metrics={{'{metric}': …}} (`gms register --metric {metric}=VALUE`)"
         return _failed(condition, value, asked, "", mend if candidate else "")
     if not condition.is_relative:
         return _judge_number(condition, value, number, None, "")
@@ -102,7 +79,7 @@ def judge_metric(
         origin = f"{condition.right}, {holder.model} {holder.version} has {current!r}"
         return _judge_number(condition, value, number, current, f" ({origin})")
     mend = (
-        f"{_AGAIN} baseline=True (`gms register --baseline`), which scores "
+        f"{AGAIN} baseline=True (`gms register --baseline`), which scores "
         f"{holder.model} {holder.version} on the same rows"
     )
     return _failed(condition, value, asked, f"not comparable: {why}", mend)
@@ -142,12 +119,13 @@ def judge_required(
     return Judged(f"require {name}", value, bound, passed, what, mend)
 
 
-def judge_replay(recorded: str | None, candidate: Manifest | None) -> Judged:
+def judge_replay(recorded: str | None, candidate: Manifest | None, change: Change) -> Judged:
     """Return whether a version was asked its sample again, and answered as it did.
 
     Args:
         recorded: what the promoter recorded; None for nothing.
         candidate: its manifest, which says whether there is a sample.
+        change: what it is asked for.
     """
     has_sample = candidate is None or candidate.artifact(SAMPLE) is not None
     known = recorded in (IDENTICAL, WITHIN)
@@ -155,13 +133,14 @@ def judge_replay(recorded: str | None, candidate: Manifest | None) -> Judged:
     if known and has_sample:
         return Judged("replay", value, _SAME, True, f"replay is {value}")
     why = "" if has_sample else ": it has no sample to ask again"
-    mend = f"{_AGAIN} {_MENDS['sample']}"
-    if has_sample:
-        mend = "promote it with gms where it can be loaded: that asks its sample again"
-    if has_sample and candidate and recorded == DIFFERENT:
-        mend = f"see how with `gms verify {candidate.model}@{candidate.version} --replay`"
+    mend, flag = f"{AGAIN} {_MENDS['sample']}", ""
+    if has_sample and recorded == DIFFERENT:
+        mend = f"see how with `gms verify {change.model}@{change.version} --replay`"
+    elif has_sample:
+        flag = "--replay"
+        mend = f"gms promote {change.model}@{change.version} {change.after} {flag}"
     what = f"replay is {value}, must be {_SAME}{why}"
-    return Judged("replay", value, _SAME, False, what, mend)
+    return Judged("replay", value, _SAME, False, what, mend, flag=flag)
 
 
 def _judge_annotation(
@@ -282,4 +261,4 @@ def _is_said(value: Any) -> bool:
 
 def _mend(name: str) -> str:
     root = name.partition(".")[0]
-    return f"{_AGAIN} {_MENDS.get(name) or _MENDS[root]}"
+    return f"{AGAIN} {_MENDS.get(name) or _MENDS[root]}"

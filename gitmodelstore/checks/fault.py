@@ -43,6 +43,8 @@ CODES = {
     "GMS044": "settings not alone",
     "GMS045": "override not allowed",
     "GMS046": "merge contradicts its sides",
+    "GMS047": "status left empty",
+    "GMS048": "return without a reason",
     "GMS050": "tag missing",
     "GMS051": "tag not annotated",
     "GMS052": "tag misplaced",
@@ -67,6 +69,8 @@ CODES = {
     "GMS083": "features differ",
     "GMS090": "model without manifest",
 }
+
+GATE = "GMS043"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,36 @@ class Fault:
     def place(self) -> str:
         """Path and place in it, as one text."""
         return place_in(self.path, self.where)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One condition of a move, and whether it is met.
+
+    Attributes:
+        condition: as the settings spell it: `test_auc >= 0.75`, `require data`, `from`.
+        value: what was found.
+        bound: what it must be.
+        passed: whether it is that.
+        what: all of it in words, as `test_auc is 0.74, must be >= 0.75`.
+        mend: what to do where it is not; empty when there is nothing to type.
+        code: of the fault that it is where it is not met.
+        flag: the option with which the same command meets it, as `--sign`; empty without one.
+    """
+
+    condition: str
+    value: str
+    bound: str
+    passed: bool
+    what: str
+    mend: str = ""
+    code: str = GATE
+    flag: str = ""
+
+    @property
+    def of_gate(self) -> bool:
+        """Whether an override passes it: neither a move, nor a signature, nor an approval."""
+        return self.code == GATE
 
 
 def format_faults(error: FormatError, code: str, path: str, mend: str = "") -> Iterator[Fault]:

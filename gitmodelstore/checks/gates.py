@@ -12,19 +12,19 @@ exclusive status does not ask for leave.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gitmodelstore.checks.conditions import Judged, judge_metric, judge_replay, judge_required
-from gitmodelstore.checks.fault import Fault
+from gitmodelstore.checks.conditions import judge_metric, judge_replay, judge_required
+from gitmodelstore.checks.fault import Fault, Judged
+from gitmodelstore.checks.registry import MOVE, fault_of, typed, words_for
 from gitmodelstore.values.events import NOTHING, Recorded, Scalar
 from gitmodelstore.values.gates import Gate
-from gitmodelstore.values.json import join
-from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.policy import ARCHIVED, REGISTERED, WITHDRAWN, Policy
 from gitmodelstore.values.registry import Change, Registry
 from gitmodelstore.values.version import Version
 
+_BETTER = "register a version that meets it: gms register {} FILE"
 OVERRIDES = "modelstore.overrides"  # of git's configuration: false forbids them here
 
 
@@ -53,12 +53,14 @@ class Judgement:
         judged: every condition that it had to meet.
         overridden: whether it passes all the same, because somebody said so and may.
         barred: why an override that was asked for does not count; None elsewhere.
+        may_force: whether an override would count, or does.
     """
 
     change: Change
     judged: tuple[Judged, ...] = ()
     overridden: bool = False
     barred: str | None = None
+    may_force: bool = True
 
     @property
     def failed(self) -> tuple[Judged, ...]:
@@ -153,15 +155,16 @@ def judge(
     if gate is None:
         return Judgement(change, tuple(found))
     if not returned:
-        found += [_judge_source(gate.sources, change)] if gate.sources else []
+        found += [_judge_source(policy, gate.sources, change)] if gate.sources else []
         for condition in gate.metrics:
             found.append(judge_metric(condition, change, candidate, holder, is_unreadable, noted))
         found += [judge_required(name, change, candidate, noted) for name in gate.require]
-    found += [judge_replay(recorded.replay, candidate)] if gate.replay else []
+    found += [judge_replay(recorded.replay, candidate, change)] if gate.replay else []
+    may_force = gate.override and overrides
     if recorded.override is None or all(one.passed or not one.of_gate for one in found):
-        return Judgement(change, tuple(found))
+        return Judgement(change, tuple(found), may_force=may_force)
     barred = _bar(gate.override, overrides, recorded.override, change.after or "")
-    return Judgement(change, tuple(found), barred is None, barred)
+    return Judgement(change, tuple(found), barred is None, barred, may_force)
 
 
 def step_faults(
@@ -181,14 +184,13 @@ def step_faults(
 
 def faults_of(judgement: Judgement, commit: str | None = None) -> Iterator[Fault]:
     """Yield one fault for each condition that stands in the way, and for a barred override."""
-    change = judgement.change
-    where = join(f"models.{change.model}", str(change.version))
-    title = f"{change.model} {change.version} to {change.after}"
     for one in judgement.refused:
-        code = "GMS043" if one.of_gate else "GMS042"
-        yield Fault(code, REGISTRY, f"{title}: {one.what}", where, one.mend, commit)
+        fault = fault_of(judgement.change, one, commit)
+        is_stuck = one.of_gate and not (one.mend or judgement.may_force)
+        yield replace(fault, mend=_BETTER.format(judgement.change.model)) if is_stuck else fault
     if judgement.barred:
-        yield Fault("GMS045", REGISTRY, f"{title}: {judgement.barred}", where, "", commit)
+        barred = Judged("override", "", "", False, judgement.barred, code="GMS045")
+        yield fault_of(judgement.change, barred, commit)
 
 
 def gives_way(policy: Policy, change: Change, changes: Sequence[Change]) -> bool:
@@ -220,7 +222,6 @@ def _judge_move(policy: Policy, change: Change) -> Judged:
     before, after = change.before or REGISTERED, change.after or ""
     followers = policy.moves[before]
     may = f"only {_any_of(followers)} may follow" if followers else "nothing may follow"
-    step = followers[0] if followers else ""
     return Judged(
         condition="moves",
         value=f"{before} to {after}",
@@ -229,12 +230,38 @@ def _judge_move(policy: Policy, change: Change) -> Judged:
         what=f"may go from {before} to {after}"
         if policy.allows(before, after)
         else f"may not go from {before} to {after}, {may} {before}",
-        mend=f"gms promote {change.model}@{change.version} {step}" if step else "",
-        of_gate=False,
+        mend="" if policy.allows(before, after) else _next_step(policy, change),
+        code=MOVE,
     )
 
 
-def _judge_source(sources: tuple[str, ...], change: Change) -> Judged:
+def _next_step(policy: Policy, change: Change) -> str:
+    """Return the command for the first step of a way that moves and gates leave open; "" for none.
+
+    Whether the version passes the gates on that way is not asked.
+    """
+    start, goal = change.before or REGISTERED, change.after or ""
+    firsts = {start: ""}  # each status that can be reached, to the first step towards it
+    ahead = [start]
+    for status in ahead:
+        for after in policy.statuses:
+            is_detour = after == WITHDRAWN != goal
+            if after in firsts or is_detour or not _is_open(policy, status, after):
+                continue
+            firsts[after] = firsts[status] or after
+            ahead.append(after)
+    first = firsts.get(goal)
+    return f"{typed(change, first)}{words_for(policy, change)}" if first else ""
+
+
+def _is_open(policy: Policy, before: str, after: str) -> bool:
+    gate = policy.gates.get(after)
+    return policy.allows(before, after) and (
+        gate is None or not gate.sources or before in gate.sources
+    )
+
+
+def _judge_source(policy: Policy, sources: tuple[str, ...], change: Change) -> Judged:
     before = change.before or REGISTERED
     return Judged(
         condition="from",
@@ -244,7 +271,7 @@ def _judge_source(sources: tuple[str, ...], change: Change) -> Judged:
         what=f"comes from {before}"
         if before in sources
         else f"comes from {before}, must come from {_any_of(sources)}",
-        mend=f"gms promote {change.model}@{change.version} {sources[0]}",
+        mend="" if before in sources else _next_step(policy, change),
     )
 
 

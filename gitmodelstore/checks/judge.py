@@ -24,7 +24,7 @@ from gitmodelstore.checks.history import (
 )
 from gitmodelstore.checks.judged import policies, registries
 from gitmodelstore.checks.mending import mend_of
-from gitmodelstore.checks.registry import registry_faults
+from gitmodelstore.checks.registry import fault_of, registry_faults, word_needed
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
 from gitmodelstore.values.layout import FALSE, MANIFEST, REGISTRY, SETTINGS, folder, tag_name
 from gitmodelstore.values.objects import FOLDER, Commit, Entry
@@ -80,8 +80,8 @@ class Judge:
 
     Args:
         objects: the repository.
-        verifier: returns who is believed where signatures are asked for; it is not called
-            elsewhere. None leaves them unjudged.
+        verifier: returns who is believed; called for the first signature that something is
+            asked of. None leaves them unjudged.
         ancestry: of all the steps that will be judged; without it each merge looks for its own.
     """
 
@@ -101,14 +101,10 @@ class Judge:
 
     @cached_property
     def signatures(self) -> SignatureJudge | None:
-        """The judge of signatures; None where they are not judged.
-
-        Raises:
-            SignatureError: nobody is known who could be believed.
-        """
+        """The judge of signatures; None where they are not judged."""
         from gitmodelstore.checks.signed_steps import SignatureJudge
 
-        return SignatureJudge(self.objects, self._verifier()) if self._verifier else None
+        return SignatureJudge(self.objects, self._verifier) if self._verifier else None
 
     def faults(self, step: Step) -> list[Fault]:
         """Return everything that is wrong with a step."""
@@ -332,6 +328,7 @@ class _Trial:
                 yield fault
         yield from self._trailer_faults(self._changes)
         yield from self._model_faults(after, self._changes)
+        yield from self._word_faults()
         yield from (fault for _, fault in self.ruled())
         yield from self._brought_faults(_BESIDE.format(self._parent, self._name))
 
@@ -372,10 +369,7 @@ class _Trial:
 
         Of a merge these are the moves that it decides; what it brings is judged where it was made.
         """
-        changes = self._changes
-        if self._merging is not None:
-            decided = self._merging.decided
-            changes = tuple(one for one in changes if (one.model, one.version) in decided)
+        changes = self._decided
         if self.policy.gates or self.policy.moves:
             yield from self._gate_faults(changes)
         if self.policy.gates or self.policy.require_signed:
@@ -405,6 +399,14 @@ class _Trial:
         after, _ = self._after
         return () if after is None else tuple(self._registry_before.changes(after))
 
+    @property
+    def _decided(self) -> tuple[Change, ...]:
+        """The changes that the step makes itself: of a merge those that it decides."""
+        if self._merging is None:
+            return self._changes
+        decided = self._merging.decided
+        return tuple(one for one in self._changes if (one.model, one.version) in decided)
+
     @cached_property
     def _merging(self) -> Merging | None:
         """What became of a merge; None where the step is none, or leaves no registry."""
@@ -426,12 +428,29 @@ class _Trial:
     def _name(self) -> str:
         return f"the merge {self._step.oid[:12]}" if self._step.oid else "the merge"
 
+    def _word_faults(self) -> Iterator[Fault]:
+        """Yield the moves that somebody must mean, where the message does not say so."""
+        found = word_needed(
+            self.policy,
+            self._registry_before,
+            self._decided,
+            lambda change: self._said("vacates", change),
+            lambda change: self._said("returns", change),
+        )
+        yield from (fault_of(change, one) for change, one in found if not one.passed)
+
+    def _said(self, what: str, change: Change) -> str | None:
+        from gitmodelstore.values import events
+
+        said: str | None = getattr(events, what)(self._messages, change)
+        return said
+
     def _signature_faults(
         self, changes: tuple[Change, ...]
     ) -> Iterator[tuple[Moved | None, Fault]]:
         from gitmodelstore.checks.signed_steps import asks
 
-        if self._step.oid is None or not asks(self.policy):
+        if self._step.oid is None or not asks(self.policy, changes):
             return
         judge = self._judge.signatures
         if judge is None:

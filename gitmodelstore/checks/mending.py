@@ -28,7 +28,6 @@ _MENDS = {
     "GMS041": "gms promote MODEL@VERSION STATUS, for the one that is meant; the other is archived",
     "GMS043": "gms promote MODEL@VERSION STATUS --force --reason TEXT, if it must be",
     "GMS045": "ask whoever keeps the store, or meet the conditions",
-    "GMS061": "sign it with a key of the list of allowed signers, and commit again",
 }
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
-from gitmodelstore.checks.fault import Fault
+from gitmodelstore.checks.fault import Fault, Judged
+from gitmodelstore.values.json import join
 from gitmodelstore.values.layout import REGISTRY
-from gitmodelstore.values.policy import Policy
-from gitmodelstore.values.registry import Registry
+from gitmodelstore.values.policy import ARCHIVED, WITHDRAWN, Policy
+from gitmodelstore.values.registry import Change, Registry
 
-LIFECYCLE = frozenset({"GMS040", "GMS041", "GMS042", "GMS043", "GMS045"})  # faults of a move
+MOVE = "GMS042"
+VACANT = "GMS047"
+RETURN = "GMS048"
+LIFECYCLE = frozenset({"GMS040", "GMS041", MOVE, "GMS043", "GMS045", VACANT, RETURN})
+VACATE = "--vacate"
+REASON = "--reason TEXT"
+_VERBS = {ARCHIVED: "archive", WITHDRAWN: "withdraw"}
 
 
 def registry_faults(
@@ -41,3 +48,98 @@ def registry_faults(
                 found = ", ".join(map(str, holders))
                 what = f"{model} has {len(holders)} versions in {status}: {found}"
                 yield Fault("GMS041", REGISTRY, what)
+
+
+def word_needed(
+    policy: Policy,
+    before: Registry,
+    changes: Sequence[Change],
+    vacates: Callable[[Change], str | None],
+    returns: Callable[[Change], str | None],
+) -> Iterator[tuple[Change, Judged]]:
+    """Yield the changes that somebody must mean, and whether somebody says so.
+
+    They are those that leave an exclusive status without a holder, whatever the verb, and
+    those that bring a withdrawn version back.
+
+    Args:
+        policy: of the commit's first parent.
+        before: the registry of that parent.
+        changes: from it to the commit's own.
+        vacates: returns why a change may leave its status empty; None where nobody says.
+        returns: returns why a withdrawn version comes back; None where nobody says.
+    """
+    for change in changes:
+        if change.after is None:  # lost, which is another fault
+            continue
+        if change.before == WITHDRAWN:
+            yield change, _judge_return(change, returns(change))
+        elif _leaves_empty(policy, before, changes, change):
+            yield change, _judge_vacant(change, vacates(change))
+
+
+def typed(change: Change, status: str | None = None) -> str:
+    """Return the command that makes a change, or moves its version to `status` instead."""
+    ref, after = f"{change.model}@{change.version}", status or change.after or ""
+    verb = _VERBS.get(after)
+    return f"gms {verb} {ref}" if verb else f"gms promote {ref} {after}"
+
+
+def words_for(policy: Policy, change: Change) -> str:
+    """Return the options that a move of a version away from its status may need."""
+    if change.before == WITHDRAWN:
+        return f" {REASON}"
+    return f" {VACATE} {REASON}" if change.before in policy.exclusive else ""
+
+
+def fault_of(change: Change, judged: Judged, commit: str | None = None) -> Fault:
+    """Return the fault that a condition of a change is, where it is not met."""
+    where = join(f"models.{change.model}", str(change.version))
+    what = f"{change.model} {change.version} to {change.after}: {judged.what}"
+    return Fault(judged.code, REGISTRY, what, where, judged.mend, commit)
+
+
+def _leaves_empty(
+    policy: Policy, before: Registry, changes: Sequence[Change], change: Change
+) -> bool:
+    """Whether nobody has the exclusive status that a version leaves, once all have moved."""
+    left = change.before
+    if left not in policy.exclusive:
+        return False
+    of_model = [one for one in changes if one.model == change.model]
+    if any(one.after == left for one in of_model):
+        return False
+    leavers = {one.version for one in of_model if one.before == left}
+    return leavers >= set(before.holders(change.model, left or ""))
+
+
+def _judge_vacant(change: Change, why: str | None) -> Judged:
+    left, command = change.before, typed(change)
+    return Judged(
+        condition="vacate",
+        value=why or "not said",
+        bound="a reason",
+        passed=bool(why),
+        what=f"leaves {left} empty, as is meant"
+        if why
+        else f"is in {left}, which would have nobody then",
+        mend=f"name who takes over: {command} --successor VERSION, or leave {left} empty: "
+        f"{command} {VACATE} {REASON}",
+        code=VACANT,
+        flag=f"{VACATE} {REASON}",
+    )
+
+
+def _judge_return(change: Change, why: str | None) -> Judged:
+    return Judged(
+        condition="reason",
+        value=why or "not said",
+        bound="a reason",
+        passed=bool(why),
+        what="was withdrawn, and comes back with a reason"
+        if why
+        else "was withdrawn, and comes back only with a reason",
+        mend=f"{typed(change)} {REASON}",
+        code=RETURN,
+        flag=REASON,
+    )

@@ -9,13 +9,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from gitmodelstore.checks.fault import Fault
+from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.values.signed import Signed
 
 NOT_SIGNED = "GMS060"
 NOT_VALID = "GMS061"
 NOT_ALLOWED = "GMS062"
+SIGN = "--sign"
 _HOW_TO_SIGN = "sign it: --sign, or `git config commit.gpgsign true` and `tag.gpgsign true`"
+
+_OTHER_KEY = "sign it with a key of the list of allowed signers: git config user.signingkey FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +121,25 @@ def signature_faults(
     """
     if not signed and not signers:
         return
-    if not outcome.is_valid:
-        mend = _HOW_TO_SIGN if outcome.code == NOT_SIGNED else ""
-        yield Fault(outcome.code, path, outcome.why, mend=mend, commit=commit)
+    found = judge_signature(outcome, signers=signers, purpose=purpose)
+    if not found.passed:
+        yield Fault(found.code, path, found.what, mend=found.mend, commit=commit)
+
+
+def judge_signature(
+    outcome: Outcome, *, signers: Sequence[str] = (), purpose: str = "do this"
+) -> Judged:
+    """Return whether what must be signed is, by somebody who may; arguments as above."""
+    bound = f"signed by {listed(signers, 'or')}" if signers else "signed"
+    what, mend, code, flag = str(outcome), "", outcome.code, ""
+    if outcome.code == NOT_SIGNED:
+        mend, flag = _HOW_TO_SIGN, SIGN
+    elif outcome.code:
+        mend = _OTHER_KEY
     elif signers and not people(*outcome.signers) & people(*signers):
         what = f"{outcome}, and only {listed(signers)} may {purpose}"
-        yield Fault(NOT_ALLOWED, path, what, mend=f"ask {listed(signers, 'or')}", commit=commit)
+        mend, code = f"ask {listed(signers, 'or')}", NOT_ALLOWED
+    return Judged("signed", str(outcome), bound, not code, what, mend, code or NOT_SIGNED, flag)
 
 
 def listed(names: Sequence[str], word: str = "and") -> str:

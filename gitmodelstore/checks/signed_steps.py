@@ -7,27 +7,34 @@ principals only. An override of a gate lifts none of this: it says what was not 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import Protocol
 
 from gitmodelstore.checks.approvals import Step as Said
-from gitmodelstore.checks.approvals import Tally, move_faults, standing, tally
-from gitmodelstore.checks.fault import Fault
+from gitmodelstore.checks.approvals import Tally, judge_approvals, standing, tally
+from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.checks.history import first_parents
 from gitmodelstore.checks.objects import Objects
+from gitmodelstore.checks.registry import typed
 from gitmodelstore.checks.signatures import (
+    NOT_ALLOWED,
+    NOT_VALID,
+    SIGN,
     Outcome,
+    judge_signature,
+    listed,
     people,
     signature_faults,
     under_its_name,
 )
 from gitmodelstore.checks.tree import folder_names
-from gitmodelstore.errors import FormatError
+from gitmodelstore.errors import FormatError, SignatureError
 from gitmodelstore.values.events import APPROVED
-from gitmodelstore.values.gates import Gate
 from gitmodelstore.values.layout import MANIFEST, REGISTRY
 from gitmodelstore.values.objects import Commit
-from gitmodelstore.values.policy import WITHDRAWN, Policy
+from gitmodelstore.values.policy import REGISTERED, WITHDRAWN, Policy
 from gitmodelstore.values.registry import EMPTY, Change
 from gitmodelstore.values.registry_text import changes_between
 from gitmodelstore.values.signed import Signed, commit_parts, tag_parts
@@ -44,9 +51,9 @@ class Verifier(Protocol):
         ...
 
 
-def asks(policy: Policy) -> bool:
-    """Whether the settings of a store ask for any signature."""
-    return policy.require_signed or any(map(_asks, policy.gates.values()))
+def asks(policy: Policy, changes: Sequence[Change]) -> bool:
+    """Whether the settings of a store ask who signs a commit that makes these changes."""
+    return policy.require_signed or any(_asks(policy, change) for change in changes)
 
 
 class SignatureJudge:
@@ -54,13 +61,18 @@ class SignatureJudge:
 
     Args:
         objects: the repository.
-        verifier: who is believed.
+        verifier: returns who is believed; it is called for the first signature that
+            something is asked of, so that nobody needs a list of signers for other moves.
     """
 
-    def __init__(self, objects: Objects, verifier: Verifier) -> None:
+    def __init__(self, objects: Objects, verifier: Callable[[], Verifier]) -> None:
         self._objects = objects
-        self._verifier = verifier
+        self._make_verifier = verifier
         self._outcomes: dict[str, Outcome] = {}
+
+    @cached_property
+    def _verifier(self) -> Verifier:
+        return self._make_verifier()
 
     def commit_faults(
         self, oid: str, policy: Policy, changes: Sequence[Change], parent: str | None = None
@@ -74,18 +86,49 @@ class SignatureJudge:
             parent: which one; None for the first.
 
         Raises:
-            SignatureError: the program that verifies is not installed.
+            SignatureError: every commit must be signed, and nobody is known who could be
+                believed; or the program that verifies is not installed.
         """
-        commit = self._objects.commit(oid)
-        line = (parent,) if parent else commit.parents[:1]
-        found = list(signature_faults(self._outcome(commit), signed=policy.require_signed))
+        found: list[Fault] = []
+        if policy.require_signed:
+            found += signature_faults(self._outcome(self._objects.commit(oid)))
         yield from found
         for change in changes:
-            gate = policy.gates.get(change.after or "")
-            if gate is not None and _asks(gate):
-                # Unsigned or not valid is said once.
-                wrong = self._move_faults(commit, line, gate, change)
-                yield from (fault for fault in wrong if fault not in found)
+            for one in self.conditions(oid, policy, change, parent):
+                fault = Fault(one.code, "", one.what, mend=one.mend)
+                if not one.passed and fault not in found:  # unsigned or not valid is said once
+                    found.append(fault)
+                    yield fault
+
+    def conditions(
+        self, oid: str, policy: Policy, change: Change, parent: str | None = None
+    ) -> Iterator[Judged]:
+        """Yield what a gate asks of who makes a move and of who approves it, met or not.
+
+        Where approvals are asked for, the move must be signed too: otherwise nobody knows who
+        makes it, and whether that person has approved it.
+
+        Args:
+            oid: the commit that makes the move.
+            policy: of the parent from which it is judged.
+            change: the move.
+            parent: which one; None for the first.
+        """
+        gate = policy.gates.get(change.after or "")
+        if gate is None or not asks(policy, [change]):
+            return
+        commit, needed = self._objects.commit(oid), gate.approvals
+        try:
+            yield _judge_signer(self._outcome(commit), gate.signers, change)
+        except SignatureError as error:
+            yield _unknown("the signature cannot be verified", "signed", error)
+        if not needed:
+            return
+        try:
+            tally = self._tally(commit, (parent,) if parent else commit.parents[:1], change)
+            yield judge_approvals(needed, tally, change, _way_back(policy))
+        except SignatureError as error:
+            yield _unknown("the approvals cannot be counted", f"{needed} approvals", error)
 
     def tag_faults(self, name: str, oid: str, commit: Commit) -> Iterator[Fault]:
         """Yield what is wrong with the signature of a tag that must have one.
@@ -99,25 +142,7 @@ class SignatureJudge:
         (outcome,) = self._verifier.outcomes([signed])
         yield from signature_faults(under_its_name(outcome, signed, name), path=f"refs/tags/{name}")
 
-    def _move_faults(
-        self, commit: Commit, line: tuple[str, ...], gate: Gate, change: Change
-    ) -> Iterator[Fault]:
-        outcome = self._outcome(commit)
-        found = self._tally(commit, line, change, outcome) if gate.approvals else _NOBODY
-        return move_faults(
-            outcome,
-            found,
-            signed=gate.signed,
-            signers=gate.signers,
-            approvals=gate.approvals,
-            model=change.model,
-            version=str(change.version),
-            status=change.after or "",
-        )
-
-    def _tally(
-        self, commit: Commit, parent: tuple[str, ...], change: Change, outcome: Outcome
-    ) -> Tally:
+    def _tally(self, commit: Commit, parent: tuple[str, ...], change: Change) -> Tally:
         """Say which approvals of a version count for the move that a commit makes."""
         if change.before is None or not parent:
             return _NOBODY  # nobody can have approved what was not there
@@ -140,7 +165,7 @@ class SignatureJudge:
                 self._objects.content(manifest.oid, MANIFEST)
             ).hexdigest(),
             author=author | self._outcome(registered).names,
-            promoter=people(commit.author, commit.committer) | outcome.names,
+            promoter=people(commit.author, commit.committer) | self._outcome(commit).names,
         )
 
     def _since_registered(self, tip: str, change: Change) -> list[Commit]:
@@ -199,5 +224,27 @@ class SignatureJudge:
         return self._outcomes[commit.oid]
 
 
-def _asks(gate: Gate) -> bool:
-    return gate.signed or bool(gate.signers) or gate.approvals > 0
+def _asks(policy: Policy, change: Change) -> bool:
+    """Whether the gate that a change passes asks who makes it, or who approves it."""
+    gate = policy.gates.get(change.after or "")
+    return gate is not None and (gate.signed or bool(gate.signers) or gate.approvals > 0)
+
+
+def _way_back(policy: Policy) -> str:
+    """Return a status to which a withdrawn version may come without being approved."""
+    free = [one for one in policy.statuses if one not in policy.gates and one != WITHDRAWN]
+    return next((one for one in free if policy.allows(WITHDRAWN, one)), REGISTERED)
+
+
+def _judge_signer(outcome: Outcome, signers: Sequence[str], change: Change) -> Judged:
+    purpose = f"move a version to {change.after}"
+    found = judge_signature(outcome, signers=signers, purpose=purpose)
+    if found.code != NOT_ALLOWED:
+        return found
+    return replace(found, mend=f"{listed(signers, 'or')} types: {typed(change)} {SIGN}")
+
+
+def _unknown(what: str, bound: str, error: SignatureError) -> Judged:
+    """Return a condition of which nobody here can say whether it is met."""
+    mend = error.hint or ""
+    return Judged("signed", "unknown", bound, False, f"{what}: {error}", mend, NOT_VALID)

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.search import Answer, Match
     from gitmodelstore.values.annotations import Annotation
     from gitmodelstore.values.events import Event
-    from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
+    from gitmodelstore.values.model_version import (
+        Holding,
+        ModelSummary,
+        ModelVersion,
+        Withdrawal,
+    )
     from gitmodelstore.values.severity import Difference
 
 
@@ -46,6 +51,7 @@ def event_document(event: Event) -> dict[str, Any]:
         "replay": event.replay,
         "override": event.override,
         "commit": event.commit,
+        **({"vacate": event.vacate} if event.vacate else {}),
         **approved,
         **noted,
     }
@@ -87,6 +93,20 @@ def holding_document(holding: Holding) -> dict[str, Any]:
         "who": holding.who,
         "why": holding.why,
         "since_commit": holding.commit,
+        **({"withdrawal": _withdrawal(holding.withdrawal)} if holding.withdrawal else {}),
+    }
+
+
+def _withdrawal(withdrawal: Withdrawal) -> dict[str, Any]:
+    return {
+        "since": format_moment(withdrawal.since),
+        "who": withdrawal.who,
+        "why": withdrawal.why,
+        "commit": withdrawal.commit,
+        "until": format_moment(withdrawal.until),
+        "back_by": withdrawal.back_by,
+        "back_why": withdrawal.back_why,
+        "back_commit": withdrawal.back_commit,
     }
 
 

@@ -83,4 +83,5 @@ def _move(event: Event, paint: Paint) -> str:
         said += f" to {event.after}"
     before = f", was {state(event.before)}" if event.before else ""
     override = f", {paint.red('gate overridden')}" if event.override else ""
-    return paint.status(event.after or "", said) + before + override
+    vacated = f", {paint.red(f'nobody in {event.before} then')}" if event.vacate else ""
+    return paint.status(event.after or "", said) + before + override + vacated

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 from gitmodelstore.cli.documents import events_document
 from gitmodelstore.cli.render import OUT_OF_USE, state
 from gitmodelstore.cli.session import Session
@@ -12,6 +14,21 @@ from gitmodelstore.values.events import ROLLED_BACK
 
 if TYPE_CHECKING:
     from gitmodelstore.values.events import Event
+
+
+def check_words(reason: str | None, *, successor: str | None = None, **options: bool) -> None:
+    """Refuse options that need a reason which is not given, and ways that exclude each other.
+
+    Args:
+        reason: the reason that was given.
+        successor: whom --successor names.
+        options: name to whether the option was given.
+    """
+    for name, is_given in options.items():
+        if is_given and not (reason or "").strip():
+            raise click.UsageError(f"--{name.replace('_', '-')} needs a --reason")
+    if successor is not None and options.get("vacate"):
+        raise click.UsageError("--successor and --vacate exclude each other")
 
 
 def tell(session: Session, events: Sequence[Event], unchanged: Sequence[str] = ()) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gitmodelstore.cli.moves import tell
+from gitmodelstore.cli.moves import check_words, tell
 from gitmodelstore.cli.render import state
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import signed, trusting
@@ -14,6 +14,8 @@ from gitmodelstore.cli.usage import signed, trusting
 @trusting
 @click.command("promote")
 @click.argument("words", nargs=-1, required=True, metavar="REF... STATUS")
+@click.option("--successor", metavar="VERSION", help="who takes over what REF leaves")
+@click.option("--vacate", is_flag=True, help="leave that without a version; needs a --reason")
 @click.option("--reason", metavar="TEXT", help="why; the log tells it")
 @click.option("--force", is_flag=True, help="override the gate; needs a --reason, is recorded")
 @click.option(
@@ -25,6 +27,8 @@ from gitmodelstore.cli.usage import signed, trusting
 def promote(
     session: Session,
     words: tuple[str, ...],
+    successor: str | None,
+    vacate: bool,
     reason: str | None,
     force: bool,
     replay: bool | None,
@@ -37,14 +41,27 @@ def promote(
 
     Where modelstore.toml sets a gate before STATUS, its conditions are judged first,
     and all of them are printed where one is not met.
+
+    A version leaves production for another status only with a --successor, or with --vacate,
+    which leaves production empty. A version that was withdrawn comes back only with a --reason.
     """
-    if force and not (reason or "").strip():
-        raise click.UsageError("--force needs a --reason")
+    check_words(reason, successor=successor, vacate=vacate, force=force)
     *refs, status = words
     if not refs:
         raise click.UsageError(f"'{status}' alone: promote needs a version and a status")
+    if successor is not None and len(refs) > 1:
+        raise click.UsageError("--successor is of one version")
     store = session.store()
-    events = store.promote(refs, status, reason=reason, force=force, replay=replay, sign=sign)
+    events = store.promote(
+        refs,
+        status,
+        reason=reason,
+        successor=successor,
+        vacate=vacate,
+        force=force,
+        replay=replay,
+        sign=sign,
+    )
     moved = {(event.model, event.version) for event in events}
     versions = [store.version(ref) for ref in refs] if len(moved) < len(refs) else []
     unchanged = [

@@ -6,7 +6,10 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.model_version import Holding
 
 ABBREVIATED = 7  # characters of a commit's id, as git shows it
 OUT_OF_USE = ("registered", "archived", "withdrawn")  # a version *is* these, it is *in* any other
@@ -29,6 +32,19 @@ class Column(NamedTuple):
 def moment(when: datetime) -> str:
     """Return a time as people read it, as 2026-03-03 14:05 UTC."""
     return f"{when.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+
+
+def withdrawn_and_back(holding: Holding) -> Iterator[tuple[str, str]]:
+    """Yield when, by whom and why a version had been withdrawn, and how it came back."""
+    told = holding.withdrawal
+    if told is None:
+        return
+    for said, when, who, why in (
+        ("withdrawn", told.since, told.who, told.why),
+        ("came back", told.until, told.back_by, told.back_why),
+    ):
+        because = f" ({visible(why)})" if why else ""
+        yield said, f"{moment(when)} by {visible(who)}{because}"
 
 
 def day(when: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gitmodelstore.cli.moves import tell
+from gitmodelstore.cli.moves import check_words, tell
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import signed, trusting
 
@@ -16,6 +16,7 @@ from gitmodelstore.cli.usage import signed, trusting
 @click.option("--to", metavar="VERSION", help="this one; else the last good one before")
 @click.option("--keep", is_flag=True, help="archive the replaced version; else it is withdrawn")
 @click.option("--no-replay", is_flag=True, help="even if it answers differently here")
+@click.option("--vacate", is_flag=True, help="leave what it holds now empty; needs a --reason")
 @click.option("--reason", metavar="TEXT", help="why; the log tells it")
 @click.pass_obj
 def rollback(
@@ -24,6 +25,7 @@ def rollback(
     to: str | None,
     keep: bool,
     no_replay: bool,
+    vacate: bool,
     reason: str | None,
     sign: bool | None,
 ) -> None:
@@ -32,10 +34,12 @@ def rollback(
     Before anything is written, the bytes of the earlier version are verified and
     loaded here, and the rows of its sample are asked again: a version that answers
     differently here is refused. --no-replay, which needs a --reason, goes back to it
-    knowingly. History is not rewritten.
+    knowingly. A version that was withdrawn comes back only with --to and a --reason.
+    History is not rewritten.
     """
-    if no_replay and not (reason or "").strip():
-        raise click.UsageError("--no-replay needs a --reason")
+    check_words(reason, vacate=vacate, no_replay=no_replay)
     store = session.store()
-    events = store.rollback(name, to=to, keep=keep, replay=not no_replay, reason=reason, sign=sign)
+    events = store.rollback(
+        name, to=to, keep=keep, replay=not no_replay, reason=reason, vacate=vacate, sign=sign
+    )
     tell(session, events)

@@ -24,6 +24,7 @@ from gitmodelstore.cli.render import (
     table,
     visible,
     widths_of,
+    withdrawn_and_back,
     wrapped,
 )
 from gitmodelstore.values.annotations import Annotation
@@ -92,6 +93,8 @@ def _identity(
     yield f"{paint.bold(str(version))} is {status} since {moment(holding.since)}"
     if holding.why:
         yield _fact("why", visible(holding.why))
+    for said, text in withdrawn_and_back(holding):
+        yield _fact(said, text)
     yield _fact("registered", f"{moment(manifest.created_at)} by {visible(manifest.author)}")
     for approval in approvals:
         who = f"{moment(approval.when)} by {visible(approval.who)}"

@@ -9,7 +9,7 @@ import click
 
 from gitmodelstore.cli.documents import holding_document
 from gitmodelstore.cli.paint import Paint
-from gitmodelstore.cli.render import moment, state, visible
+from gitmodelstore.cli.render import moment, state, visible, withdrawn_and_back
 from gitmodelstore.cli.session import Session
 
 if TYPE_CHECKING:
@@ -48,3 +48,5 @@ def _lines(holding: Holding, paint: Paint) -> Iterator[str]:
     if holding.why:
         yield f"  why    {visible(holding.why)}"
     yield f"  commit {paint.yellow(holding.commit)}"
+    for said, text in withdrawn_and_back(holding):
+        yield f"  {said} {text}"

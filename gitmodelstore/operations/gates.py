@@ -6,11 +6,22 @@ what only this side can do: ask a version its sample again, and override.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.checks.registry import (
+    MOVE,
+    REASON,
+    RETURN,
+    VACANT,
+    VACATE,
+    typed,
+    word_needed,
+)
+from gitmodelstore.checks.signatures import SIGN
 from gitmodelstore.errors import GateNotPassed, InvalidInput, LifecycleError, StoreError
 from gitmodelstore.operations.history import has_held
 from gitmodelstore.operations.snapshot import Snapshot
@@ -18,17 +29,21 @@ from gitmodelstore.operations.writer import Writer
 from gitmodelstore.values.events import NOTHING, Recorded
 from gitmodelstore.values.layout import FALSE, PIPELINE
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.policy import Policy
+from gitmodelstore.values.policy import WITHDRAWN, Policy
 from gitmodelstore.values.registry import Change
 from gitmodelstore.values.version import Version
 
 if TYPE_CHECKING:
+    from gitmodelstore.checks.fault import Judged
     from gitmodelstore.checks.gates import Judgement
+    from gitmodelstore.checks.signed_steps import SignatureJudge
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.values.events import Scalar
     from gitmodelstore.values.manifest import Manifest
 
-_PROMOTE = "gms promote {ref} {status} --force --reason TEXT"
+_FORCE = "--force"
+_OF_NO_GATE = (MOVE, VACANT, RETURN)
+_OPTIONS = (_FORCE, "--replay", VACATE, SIGN, REASON)  # in the order in which they are typed
 
 
 class Gatekeeper:
@@ -37,14 +52,17 @@ class Gatekeeper:
     Args:
         writer: who writes; is told of replays, and what was overridden.
         force: whether conditions that are not met are to be overridden.
-        reason: why; needed with `force`.
+        vacate: whether an exclusive status may be left without a holder.
+        reason: why; needed with `force` and `vacate`.
         replay: whether to ask a version its sample again: None where its gate wants it, True
             in any case (it is refused as by a gate), False not even then.
         reader: returns who loads for that; None for one who trusts nobody.
-        override: how to type an override, with {ref}, {model}, {version} and {status}.
+        commands: status to the command that brings a version there, with {ref}, {model} and
+            {version}; others are typed as anywhere.
+        forcing: the option that overrides a gate in those commands.
 
     Raises:
-        InvalidInput: `force` without a reason.
+        InvalidInput: `force` or `vacate` without a reason.
     """
 
     def __init__(
@@ -52,21 +70,32 @@ class Gatekeeper:
         writer: Writer,
         *,
         force: bool = False,
+        vacate: bool = False,
         reason: str | None = None,
         replay: bool | None = None,
         reader: Callable[[], Reader] | None = None,
-        override: str = _PROMOTE,
+        commands: Mapping[str, str] | None = None,
+        forcing: str = _FORCE,
     ) -> None:
-        if force and not (reason or "").strip():
+        said = (reason or "").strip() or None
+        if force and said is None:
             raise InvalidInput("an override needs a reason", hint="say it with --reason TEXT")
+        if vacate and said is None:
+            raise InvalidInput(
+                "leaving a status empty needs a reason", hint="say it with --reason TEXT"
+            )
         self._writer = writer
+        self._reason = said
         self._override = reason if force else None
+        self._vacate = said if vacate else None
         self._replay = replay
         self._reader = reader
-        self._way = override
+        self._commands = commands or {}
+        self._forcing = forcing
         self._outcomes: dict[tuple[str, Version], str | None] = {}  # None: has no sample
         self._demanded: str | None = None
-        self._overridden: tuple[str, ...] = ()  # by the last call, since a draft may be made again
+        self._judgements: list[Judgement] = []  # of the last call: a draft may be made again
+        self._snapshot: Snapshot | None = None
 
     def look_ahead(
         self, snapshot: Snapshot, status: str, resolve: Callable[[], Iterable[ModelVersion]]
@@ -92,6 +121,8 @@ class Gatekeeper:
     def let_through(self, snapshot: Snapshot, changes: Sequence[Change]) -> dict[Change, Recorded]:
         """Return what the commit is to record of each change.
 
+        Where a gate asks who signs, what it refuses is told by `conclude`.
+
         Args:
             snapshot: the store before, whose policy counts.
             changes: all of the commit.
@@ -101,28 +132,71 @@ class Gatekeeper:
         """
         policy = self._policy(snapshot)
         recorded = {change: self._recorded(snapshot, policy, change) for change in changes}
-        judgements = list(_judged(snapshot, policy, changes, recorded))
-        if refused := [one for one in judgements if one.refused or one.barred]:
-            raise self._refusal(refused, snapshot)
-        overridden = [one for one in judgements if one.overridden]
-        self._overridden = tuple(
-            f"{_title(one)}: {condition.what}" for one in overridden for condition in one.failed
-        )
-        passed = {one.change for one in overridden}
+        self._snapshot = snapshot
+        self._judgements = list(self._judged(snapshot, policy, changes, recorded))
+        if not self.asks_signatures:
+            self._refuse(self._judgements)
         return {
-            change: said if change in passed else replace(said, override=None)
+            change: replace(
+                said,
+                override=said.override if change in self._overridden else None,
+                vacate=self._vacate if change in self._vacated else None,
+            )
             for change, said in recorded.items()
         }
 
+    @property
+    def asks_signatures(self) -> bool:
+        """Whether something that was judged also depends on who signs the commit."""
+        assert self._snapshot is not None  # noqa: S101 - asked after `let_through`
+        policy = self._snapshot.policy
+        gated = [one.change for one in self._judgements if one.change.after in policy.gates]
+        if not gated:
+            return False
+        from gitmodelstore.checks.signed_steps import asks
+
+        return asks(policy, gated)
+
+    def conclude(self, signatures: SignatureJudge, commit: str) -> None:
+        """Refuse what was let through until the commit is signed, with every condition.
+
+        Raises:
+            GateNotPassed, LifecycleError: a condition is not met, nor overridden.
+        """
+        assert self._snapshot is not None  # noqa: S101 - called after `let_through`
+        policy, whole = self._snapshot.policy, []
+        for one in self._judgements:
+            signed = signatures.conditions(commit, policy, one.change)
+            whole.append(replace(one, judged=(*one.judged, *signed)))
+        self._refuse(whole)
+
     def tell(self) -> None:
         """Say what was overridden, once it is written."""
-        for condition in self._overridden:
-            self._writer.notify(f"overridden: {condition}")
+        for one in self._judgements:
+            for condition in one.failed if one.overridden else ():
+                self._writer.notify(f"overridden: {_title(one)}: {condition.what}")
 
     @property
     def has_overridden(self) -> bool:
         """Whether the last commit that was let through needed its override."""
         return bool(self._overridden)
+
+    @property
+    def has_vacated(self) -> bool:
+        """Whether the last commit that was let through left a status empty."""
+        return bool(self._vacated)
+
+    @property
+    def _overridden(self) -> set[Change]:
+        return {one.change for one in self._judgements if one.overridden}
+
+    @property
+    def _vacated(self) -> set[Change]:
+        return {
+            one.change
+            for one in self._judgements
+            if any(condition.code == VACANT for condition in one.judged)
+        }
 
     def _policy(self, snapshot: Snapshot) -> Policy:
         """Return the policy of the store, with the replay that the caller demands."""
@@ -155,33 +229,88 @@ class Gatekeeper:
             self._outcomes[key] = found.outcome if found else None
         return self._outcomes[key]
 
-    def _refusal(self, refused: Sequence[Judgement], snapshot: Snapshot) -> LifecycleError:
-        first = refused[0]
-        (worst, *_) = first.refused
-        if len(refused) == 1 and [one.of_gate for one in first.judged] == [False]:
-            return LifecycleError(f"{_title(first)} {worst.what}", hint=_typed(worst.mend))
+    def _judged(
+        self,
+        snapshot: Snapshot,
+        policy: Policy,
+        changes: Sequence[Change],
+        recorded: Mapping[Change, Recorded],
+    ) -> Iterator[Judgement]:
+        needed: defaultdict[Change, list[Judged]] = defaultdict(list)
+        for change, one in word_needed(
+            policy, snapshot.registry, changes, lambda _: self._vacate, lambda _: self._reason
+        ):
+            needed[change].append(one)
+        if not (policy.gates or policy.moves or needed):
+            return
+        for judgement in _judged(snapshot, policy, changes, recorded):
+            yield replace(judgement, judged=(*needed[judgement.change], *judgement.judged))
+
+    def _refuse(self, judgements: Sequence[Judgement]) -> None:
+        refused = [one for one in judgements if one.refused or one.barred]
+        if not refused:
+            return
+        assert self._snapshot is not None  # noqa: S101 - called after `let_through`
+        first, gates = refused[0], self._policy(self._snapshot).gates
+        gated = next((one.change.after for one in refused if one.change.after in gates), None)
+        hint = self._hint(first)
         names = " and ".join(map(_title, refused))
+        told = first.judged if gated else first.refused
+        if len(refused) == 1 and len(told) == 1 and told[0].code in _OF_NO_GATE:
+            raise LifecycleError(f"{names} {told[0].what}", hint=hint)
         verb = "does" if len(refused) == 1 else "do"
-        summary = f"{names} {verb} not pass the gate of {first.change.after}"
+        summary = f"{names} {verb} not pass the gate of {gated}"
+        if gated is None:
+            summary = f"{names} may not come to {first.change.after}"
         lines = [line for one in refused for line in _lines(one, is_named=len(refused) > 1)]
         unmet = sum(len(one.refused) + bool(one.barred) for one in refused)
-        return GateNotPassed(summary, lines, unmet=unmet, hint=self._hint(first, snapshot))
+        raise GateNotPassed(summary, lines, unmet=unmet, hint=hint)
 
-    def _hint(self, refused: Judgement, snapshot: Snapshot) -> str | None:
-        """Return what to do about the first condition, and how to override where that counts."""
-        change, mend = refused.change, _typed(refused.refused[0].mend)
-        advice = [mend] if mend else []
-        gate = snapshot.policy.gates.get(change.after or "")
-        can = all(one.of_gate for one in refused.refused) and refused.barred is None
-        if can and (gate is None or gate.override) and may_override(snapshot):
-            way = self._way.format(
-                ref=f"{change.model}@{change.version}",
-                model=change.model,
-                version=change.version,
-                status=change.after,
-            )
-            advice.append(f"override it: {way}")
-        return ", or ".join(advice) or None
+    def _hint(self, refused: Judgement) -> str | None:
+        """Return what to type next, and how to override where that is all that it takes.
+
+        What no option of the same command meets comes first. Where only another version can
+        meet a condition that stands, nothing that is done to this one gets any further.
+        """
+        conditions, may_force = refused.refused, refused.may_force and refused.barred is None
+        if self._is_simply_vacant(refused):
+            return conditions[0].mend
+        open_ones = [one for one in conditions if not one.flag]
+        hopeless = [
+            one for one in open_ones if _needs_another(one) and not (may_force and one.of_gate)
+        ]
+        advice: list[str | None] = []
+        if open_ones:
+            mends = [one.mend for one in hopeless or open_ones if one.mend]
+            advice += map(_typed, mends[:1])
+        elif conditions:
+            advice.append(f"run `{self._command(refused, [one.flag for one in conditions])}`")
+        is_enough = all(one.of_gate or one.flag for one in conditions)
+        if may_force and is_enough and any(one.of_gate for one in conditions):
+            flags = [_FORCE if one.of_gate else one.flag for one in conditions]
+            advice.append(f"override it: {self._command(refused, flags)}")
+        return ", or ".join(filter(None, advice)) or None
+
+    def _is_simply_vacant(self, refused: Judgement) -> bool:
+        """Whether nothing but a successor lacks, and the command may name one."""
+        codes = [one.code for one in refused.refused]
+        return codes == [VACANT] and not refused.overridden and self._forcing == _FORCE
+
+    def _command(self, refused: Judgement, flags: Iterable[str]) -> str:
+        """Return the command that makes a change, with options that it was not typed with."""
+        assert self._snapshot is not None  # noqa: S101 - called after `let_through`
+        change, command = refused.change, self._commands.get(refused.change.after or "")
+        wanted = {*flags, VACATE if self._vacate else "", _FORCE if refused.overridden else ""}
+        if self._writer.sign_commit and not self._snapshot.repository.flag("commit.gpgsign"):
+            wanted.add(SIGN)
+        if wanted & {_FORCE, VACATE} or (self._reason and change.before == WITHDRAWN):
+            wanted.add(REASON)
+        options = [option for option in _OPTIONS if option in " ".join(wanted)]
+        if command is None:
+            return " ".join([typed(change), *options])
+        ref = f"{change.model}@{change.version}"
+        named = command.format(ref=ref, model=change.model, version=change.version)
+        return " ".join([named, *options]).replace(_FORCE, self._forcing)
 
 
 def may_override(snapshot: Snapshot) -> bool:
@@ -217,10 +346,8 @@ def _judged(
     snapshot: Snapshot,
     policy: Policy,
     changes: Sequence[Change],
-    recorded: dict[Change, Recorded],
+    recorded: Mapping[Change, Recorded],
 ) -> Iterator[Judgement]:
-    if not policy.gates and not policy.moves:
-        return
     from gitmodelstore.checks.gates import Look, judge_step
 
     def manifest(model: str, version: Version) -> Manifest | None:
@@ -255,6 +382,14 @@ def _lines(judgement: Judgement, *, is_named: bool) -> Iterator[str]:
         yield f"{'passed' if one.passed else 'failed'}: {name}{one.what}"
     if judgement.barred:
         yield f"failed: {name}{judgement.barred}"
+
+
+def _needs_another(condition: Judged) -> bool:
+    """Whether nothing that is done to this version meets a condition."""
+    from gitmodelstore.checks.conditions import AGAIN
+
+    is_replay = condition.condition == "replay"
+    return not condition.mend or condition.mend.startswith(AGAIN) or is_replay
 
 
 def _typed(mend: str) -> str | None:

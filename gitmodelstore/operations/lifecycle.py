@@ -33,6 +33,8 @@ def promote(
     status: str,
     *,
     reason: str | None,
+    successor: Named | None = None,
+    vacate: bool = False,
     force: bool = False,
     replay: bool | None = None,
     reader: Callable[[], Reader] | None = None,
@@ -41,7 +43,10 @@ def promote(
 
     Args:
         repository, writer, refs, status: the store, who writes, which versions, and where.
-        reason: why; needed with `force`.
+        reason: why; needed with `force` and `vacate`, and where a withdrawn version comes back.
+        successor: the version of the same model that takes over an exclusive status which
+            the only one of `refs` holds.
+        vacate: whether an exclusive status may be left without a holder.
         force, replay: as for `Gatekeeper`.
         reader: returns who loads a version whose sample is to be asked again.
 
@@ -50,12 +55,25 @@ def promote(
 
     Raises:
         GateNotPassed: a version does not meet what the status asks for.
-        InvalidInput: `force` without a reason.
-        LifecycleError: no such status, or a reference that names no version of its own; or
-            a version would leave an exclusive status for the archive.
-        StoreError: a reference that names nothing; nothing was written.
+        InvalidInput: `force` or `vacate` without a reason, `vacate` with a successor.
+        LifecycleError: no such status, or a move that the store does not allow; an exclusive
+            status would have nobody; a withdrawn version would come back without a reason.
+        StoreError: a reference that names nothing or no version of its own; nothing was
+            written.
     """
-    keeper = Gatekeeper(writer, force=force, reason=reason, replay=replay, reader=reader)
+    _check_successor(successor, refs, vacate=vacate)
+    command = f"gms promote {{ref}} {status}"
+    if successor is not None:
+        command += f" --successor {_number(successor)}"
+    keeper = Gatekeeper(
+        writer,
+        force=force,
+        vacate=vacate,
+        reason=reason,
+        replay=replay,
+        reader=reader,
+        commands={status: command},
+    )
     now = Snapshot.now(repository)
     now.policy.check_status(status)
     keeper.look_ahead(now, status, lambda: [_named(now, ref, status) for ref in refs])
@@ -66,17 +84,13 @@ def promote(
         _refuse_two_of_one_model(versions, status, snapshot.policy)
         after = snapshot.registry
         for version in versions:
-            if status in (ARCHIVED, WITHDRAWN) and _would_vacate(snapshot, version, status):
-                raise _vacant(version, status)
-            after = assigned(after, snapshot.policy, version.model, version.version, status)
+            after = _moved(snapshot, after, version, status, successor)
         subject = f"promote {', '.join(map(str, versions))} to {status}"
         return compose(snapshot, after, subject, reason, keeper)
 
-    published, events = commit(repository, writer, draft)
-    keeper.tell()
+    events = _commit_told(repository, writer, draft, keeper, vacate=vacate)
     if force and events and not keeper.has_overridden:
         writer.notify("every condition is met, so that nothing was overridden")
-    _tell_vacated(events, published, writer)
     return events
 
 
@@ -88,6 +102,7 @@ def retire(
     *,
     successor: Named | None,
     reason: str | None,
+    vacate: bool = False,
     reader: Callable[[], Reader] | None = None,
 ) -> tuple[Event, ...]:
     """Archive or withdraw a version.
@@ -97,15 +112,19 @@ def retire(
         status: "archived" or "withdrawn".
         successor: the version of the same model that takes over an exclusive status
             which this one holds.
-        reason: why.
+        reason: why; needed with `vacate`, and to archive a withdrawn version.
+        vacate: whether an exclusive status may be left without a holder.
         reader: as in `promote`; for a successor.
 
     Raises:
-        LifecycleError: it holds an exclusive status and no successor is named, or it
-            holds none and one is.
+        LifecycleError: it holds an exclusive status, and neither a successor is named nor
+            `vacate` given, or it holds none and a successor is named.
         GateNotPassed: the successor does not meet what that status asks for.
+        InvalidInput: `vacate` without a reason, or with a successor.
     """
-    keeper = Gatekeeper(writer, reader=reader)
+    _check_successor(successor, [ref], vacate=vacate)
+    verb = "archive" if status == ARCHIVED else "withdraw"
+    keeper = Gatekeeper(writer, vacate=vacate, reason=reason, reader=reader)
     if successor is not None:
         now = Snapshot.now(repository)
         left = resolve(now, ref)
@@ -113,17 +132,54 @@ def retire(
 
     def draft(snapshot: Snapshot) -> Draft | None:
         version = resolve(snapshot, ref)
-        after = snapshot.registry
-        if successor is None and _would_vacate(snapshot, version, status):
-            raise _vacant(version, status)
-        if successor is not None and version.status != status:
-            heir = _heir(snapshot, version, successor)
-            after = assigned(after, snapshot.policy, version.model, heir, version.status)
-        after = after.with_status(version.model, version.version, status)
-        verb = "archive" if status == ARCHIVED else "withdraw"
+        after = _moved(snapshot, snapshot.registry, version, status, successor)
         return compose(snapshot, after, f"{verb} {version}", reason, keeper)
 
-    return commit(repository, writer, draft)[1]
+    return _commit_told(repository, writer, draft, keeper, vacate=vacate)
+
+
+def _moved(
+    snapshot: Snapshot,
+    registry: Registry,
+    version: ModelVersion,
+    status: str,
+    successor: Named | None,
+) -> Registry:
+    """Return the registry after a version left its status to a successor and came to another."""
+    if successor is not None and version.status != status:
+        heir = _heir(snapshot, version, successor)
+        registry = assigned(registry, snapshot.policy, version.model, heir, version.status)
+    return assigned(registry, snapshot.policy, version.model, version.version, status)
+
+
+def _check_successor(successor: Named | None, refs: Sequence[Ref], *, vacate: bool) -> None:
+    if successor is None:
+        return
+    if vacate:
+        raise InvalidInput("a status that has a successor is not left empty", hint="name one way")
+    if len(refs) > 1:
+        raise InvalidInput("a successor is of one version", hint="move the others by themselves")
+
+
+def _number(named: Named) -> str:
+    return str(named.version if isinstance(named, ModelVersion) else named)
+
+
+def _commit_told(
+    repository: Repository,
+    writer: Writer,
+    draft: Callable[[Snapshot], Draft | None],
+    keeper: Gatekeeper,
+    *,
+    vacate: bool,
+) -> tuple[Event, ...]:
+    """Publish what `draft` makes of the store, and say what was overridden and left empty."""
+    published, events = commit(repository, writer, draft)
+    keeper.tell()
+    _tell_vacated(events, published, writer)
+    if vacate and events and not keeper.has_vacated:
+        writer.notify("no status is left empty, so that nothing was vacated")
+    return events
 
 
 def assigned(
@@ -171,7 +227,8 @@ def compose(
         return None
     recorded = keeper.let_through(snapshot, list(changes))
     message = f"{subject}\n\n{write_trailers(changes, reason, recorded)}\n"
-    return Draft(message, after, folders or {})
+    conclude = keeper.conclude if keeper.asks_signatures else None
+    return Draft(message, after, folders or {}, conclude=conclude)
 
 
 def commit(
@@ -229,25 +286,6 @@ def _refuse_two_of_one_model(versions: Sequence[ModelVersion], status: str, poli
         raise LifecycleError(f"only one version of '{twice}' can be in {status}")
 
 
-def _would_vacate(snapshot: Snapshot, version: ModelVersion, status: str) -> bool:
-    """Whether an exclusive status would have nobody if this version came to another one."""
-    holders = snapshot.registry.holders(version.model, version.status)
-    return (
-        version.status in snapshot.policy.exclusive
-        and status != version.status
-        and holders == (version.version,)
-    )
-
-
-def _vacant(version: ModelVersion, status: str) -> LifecycleError:
-    verb = "archive" if status == ARCHIVED else "withdraw"
-    return LifecycleError(
-        f"{version} is in {version.status}, which would have nobody then",
-        hint=f"name who takes over: gms {verb} {version.ref} --successor VERSION, or go back "
-        f"with `gms rollback {version.model}`",
-    )
-
-
 def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Version:
     """Return the version that takes over the status of another."""
     heir = resolve_of(snapshot, version.model, successor)
@@ -259,7 +297,10 @@ def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Versio
     if heir.version == version.version:
         raise LifecycleError(f"{version} cannot succeed itself")
     if heir.status == WITHDRAWN:
-        raise LifecycleError(f"{heir} is withdrawn and cannot take over")
+        raise LifecycleError(
+            f"{heir} is withdrawn and cannot take over",
+            hint=f"if it is good after all: gms promote {heir.ref} {version.status} --reason TEXT",
+        )
     return heir.version
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from gitmodelstore.checks.judge import Judge, Step
 from gitmodelstore.checks.judged import registries
@@ -29,7 +30,7 @@ from gitmodelstore.errors import (
     StoreBusy,
     StoreError,
 )
-from gitmodelstore.operations.snapshot import Snapshot, registry_of
+from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import disk, follow, index_lock, journal, lock, refs, worktree
 from gitmodelstore.plumbing.handmade import Handmade, registry_alone
@@ -37,6 +38,9 @@ from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import MODELS, REGISTRY
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
 from gitmodelstore.values.registry import Registry
+
+if TYPE_CHECKING:
+    from gitmodelstore.checks.signed_steps import SignatureJudge
 
 _MOST_TRIES = 20
 
@@ -50,6 +54,8 @@ class Draft:
         registry: the new registry.
         folders: model to the tree that replaces its folder.
         tags: name to message of the annotated tags to set on the commit.
+        conclude: judges who signed and approved what its gates ask that of, once the commit is
+            written, and raises with every condition of these gates; None where none asks.
         handmade: the folder of a work tree that becomes this version as it lies there, and
             the files of it that are made anew; None for what comes from elsewhere.
     """
@@ -58,6 +64,7 @@ class Draft:
     registry: Registry
     folders: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    conclude: Callable[[SignatureJudge, str], None] | None = None
     handmade: tuple[Handmade, Mapping[str, bytes | None]] | None = None
 
     @property
@@ -113,7 +120,8 @@ def _publish(
         if wanted is None:
             return snapshot
         tree = _write_tree(snapshot, wanted)
-        _validate(snapshot, wanted, tree)
+        if wanted.conclude is None:
+            _validate(snapshot, wanted, tree)
         commit = repository.write_commit(
             tree,
             (snapshot.commit.oid,),
@@ -125,6 +133,8 @@ def _publish(
         )
         tags = _write_tags(repository, commit, wanted, writer)
         _validate_signatures(snapshot, wanted, commit, tags)
+        if wanted.conclude is not None:  # what was wrong is told together with the signatures
+            _validate(snapshot, wanted, tree)
         if _swap(snapshot, commit, tags, wanted, writer, held):
             return Snapshot(repository, repository.commit(commit))
     raise StoreBusy(
@@ -177,25 +187,28 @@ def _validate(snapshot: Snapshot, wanted: Draft, tree: str) -> None:
 def _validate_signatures(
     snapshot: Snapshot, wanted: Draft, commit: str, tags: Mapping[str, str]
 ) -> None:
-    """Judge the signatures of what was written, where the store asks for any.
+    """Judge the signatures of what was written, where something is asked of them.
 
     Raises:
         GateNotPassed: one is missing or not good, or approvals are.
-        SignatureError: nobody is known who could be believed.
+        SignatureError: every commit must be signed, and nobody is known who could be believed.
     """
     if not (snapshot.policy.require_signed or snapshot.policy.gates):
         return
     from gitmodelstore.checks.signed_steps import SignatureJudge, asks
 
-    if not asks(snapshot.policy):
+    changes = tuple(snapshot.registry.changes(wanted.registry))
+    if not asks(snapshot.policy, changes):
         return
     from gitmodelstore.plumbing.signatures import Verifier
 
     repository = snapshot.repository
-    judge = SignatureJudge(repository, Verifier.of(repository.common_dir, repository.work_tree))
+    judge = SignatureJudge(
+        repository, lambda: Verifier.of(repository.common_dir, repository.work_tree)
+    )
     made = repository.commit(commit)
-    after = registry_of(repository, made)
-    changes = tuple(snapshot.registry.changes(after))
+    if wanted.conclude is not None:
+        wanted.conclude(judge, commit)
     found = list(judge.commit_faults(commit, snapshot.policy, changes))
     if snapshot.policy.require_signed:
         for name, oid in tags.items():

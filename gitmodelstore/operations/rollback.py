@@ -34,6 +34,7 @@ def rollback(
     keep: bool,
     replay: bool,
     reason: str | None,
+    vacate: bool = False,
     reader: Reader | None = None,
 ) -> tuple[Event, ...]:
     """Put an earlier version of a model back into production, in one commit.
@@ -49,12 +50,14 @@ def rollback(
             the present one nor withdrawn.
         keep: archive the replaced version instead of withdrawing it.
         replay: refuse a version that answers differently here than when it was registered.
-        reason: why; needed where `replay` is False.
+        reason: why; needed where `replay` is False, with `vacate`, and for a withdrawn version.
+        vacate: whether another exclusive status, which the earlier version has now, may be
+            left without a holder.
         reader: who loads it, as in `load`.
 
     Raises:
         RollbackError: there is nothing to go back to, or it cannot serve.
-        InvalidInput: without `replay` there must be a reason.
+        InvalidInput: without `replay`, or with `vacate`, there must be a reason.
         GateNotPassed: the gate of production asks for what the earlier version has not.
         IntegrityError, LoadError: the earlier version is damaged, or does not load here.
     """
@@ -62,15 +65,24 @@ def rollback(
         raise InvalidInput(
             "going back without a replay needs a reason", hint="say it with --reason TEXT"
         )
-    before = Snapshot.now(repository)
-    target = _target(before, model, to)
     keeper = Gatekeeper(
         writer,
         force=not replay,
+        vacate=vacate,
         reason=reason,
         replay=False,  # what it would find is noted here
-        override="gms rollback {model} --to {version} --no-replay --reason TEXT",
+        commands={PRODUCTION: f"gms rollback {{model}} --to {{version}}{' --keep' * keep}"},
+        forcing="--no-replay",
     )
+    before = Snapshot.now(repository)
+    target = _target(before, model, to)
+    if target.status == WITHDRAWN and not (reason or "").strip():
+        raise RollbackError(
+            f"{target} was withdrawn",
+            hint="if it is good after all: "
+            f"gms rollback {model} --to {target.version}{' --keep' * keep} --reason TEXT; "
+            f"`gms log {model}` says why it was withdrawn",
+        )
     pipeline = load_verified(before, target, writer, reader)
     if replay:
         keeper.note(target, _replay(before, target, pipeline, writer))
@@ -128,12 +140,6 @@ def _target(snapshot: Snapshot, model: str, to: Named | None) -> ModelVersion:
     target = resolve_of(snapshot, model, to)
     if target.version in present:
         raise RollbackError(f"{target} is in production already")
-    if target.status == WITHDRAWN:
-        raise RollbackError(
-            f"{target} was withdrawn",
-            hint=f"see why with `gms log {model}`; if it is good after all: "
-            f"gms promote {target.ref} production",
-        )
     return target
 
 

@@ -10,7 +10,8 @@ from gitmodelstore.operations.history import log
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.events import Event
-from gitmodelstore.values.model_version import Holding, ModelVersion
+from gitmodelstore.values.model_version import Holding, ModelVersion, Withdrawal
+from gitmodelstore.values.policy import WITHDRAWN
 from gitmodelstore.values.reference import Reference
 
 
@@ -30,9 +31,37 @@ def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = 
     moment = (reference.at if reference else None) or at
     asked = snapshot.at(moment) if moment else snapshot
     version = resolve(asked, ref)
-    given = next(event for event in _of(asked, version) if event.after == version.status)
+    moves = _of(asked, version)
+    given = next(event for event in moves if event.after == version.status)
+    withdrawal = _withdrawal(given, moves)
     until = None if asked is snapshot else _next(snapshot, version, given.commit)
-    return Holding(version, given.when, given.who, given.why, given.commit, until)
+    return Holding(version, given.when, given.who, given.why, given.commit, until, withdrawal)
+
+
+def _withdrawal(given: Event, earlier: Iterator[Event]) -> Withdrawal | None:
+    """Return the last withdrawal from which a version has come back.
+
+    Args:
+        given: how it came to its status.
+        earlier: its moves before that, newest first; read down to its registration.
+    """
+    back = given
+    for event in earlier:
+        if back.before == WITHDRAWN and event.after == WITHDRAWN:
+            return Withdrawal(
+                event.when,
+                event.who,
+                event.why,
+                event.commit,
+                back.when,
+                back.who,
+                back.why,
+                back.commit,
+            )
+        if event.before is None:
+            return None
+        back = event
+    return None
 
 
 def _next(snapshot: Snapshot, version: ModelVersion, commit: str) -> datetime | None:

@@ -22,6 +22,8 @@ class Lifecycle(Base):
         status: str,
         *,
         reason: str | None = None,
+        successor: str | Version | ModelVersion | None = None,
+        vacate: bool = False,
         force: bool = False,
         replay: bool | None = None,
         sign: bool | None = None,
@@ -34,7 +36,10 @@ class Lifecycle(Base):
         Args:
             ref: which version, or a list of them.
             status: as "staging" or "production".
-            reason: why; needed with `force`.
+            reason: why; needed with `force` and `vacate`, and for a version that was withdrawn.
+            successor: the version of the same model that takes over an exclusive status,
+                such as production, which `ref` leaves.
+            vacate: leave an exclusive status without a holder; otherwise that is refused.
             force: override the gate, which is recorded, where the gate and the repository
                 let anybody do so.
             replay: whether to load the version and ask it its sample again first: None when
@@ -46,8 +51,9 @@ class Lifecycle(Base):
 
         Raises:
             GateNotPassed: it does not meet the conditions of the gate; each is listed.
-            LifecycleError: no such status, or a move that the store does not allow.
-            InvalidInput: `force` without a reason.
+            LifecycleError: no such status, or a move that the store does not allow; nobody
+                would be left in an exclusive status; a withdrawn version without a reason.
+            InvalidInput: `force` or `vacate` without a reason, `vacate` with a successor.
             LoadError, IntegrityError: it is to be replayed, and cannot be loaded here.
             VersionNotFound, ModelNotFound: `ref` names nothing; nothing was written.
         """
@@ -60,6 +66,8 @@ class Lifecycle(Base):
             refs,
             status,
             reason=reason,
+            successor=successor,
+            vacate=vacate,
             force=force,
             replay=replay,
             reader=self._reader,
@@ -115,17 +123,19 @@ class Lifecycle(Base):
         *,
         successor: str | Version | ModelVersion | None = None,
         reason: str | None = None,
+        vacate: bool = False,
         sign: bool | None = None,
     ) -> tuple[Event, ...]:
-        """Retire a version; one in production only with the version that takes over.
+        """Retire a version; one in production with the version that takes over.
 
-        `sign` as for `register`.
+        `vacate` as for `promote`, `sign` as for `register`.
 
         Raises:
-            LifecycleError: it holds an exclusive status and no successor is named, or
-                it holds none and one is.
+            LifecycleError: it holds an exclusive status, and neither a successor is named
+                nor `vacate` given, or it holds none and a successor is named.
+            InvalidInput: `vacate` without a reason, or with a successor.
         """
-        return self._retire(ref, "archived", successor, reason, sign)
+        return self._retire(ref, "archived", successor, reason, vacate, sign)
 
     def withdraw(
         self,
@@ -133,17 +143,19 @@ class Lifecycle(Base):
         *,
         successor: str | Version | ModelVersion | None = None,
         reason: str | None = None,
+        vacate: bool = False,
         sign: bool | None = None,
     ) -> tuple[Event, ...]:
         """Mark a version as bad: from then on only its exact number finds it.
 
-        `sign` as for `register`.
+        `vacate` as for `promote`, `sign` as for `register`.
 
         Raises:
-            LifecycleError: it holds an exclusive status and no successor is named, or
-                it holds none and one is.
+            LifecycleError: it holds an exclusive status, and neither a successor is named
+                nor `vacate` given, or it holds none and a successor is named.
+            InvalidInput: `vacate` without a reason, or with a successor.
         """
-        return self._retire(ref, "withdrawn", successor, reason, sign)
+        return self._retire(ref, "withdrawn", successor, reason, vacate, sign)
 
     def rollback(
         self,
@@ -153,6 +165,7 @@ class Lifecycle(Base):
         keep: bool = False,
         replay: bool = True,
         reason: str | None = None,
+        vacate: bool = False,
         sign: bool | None = None,
     ) -> tuple[Event, ...]:
         """Put the production version before back, after verifying and replaying it here.
@@ -164,13 +177,15 @@ class Lifecycle(Base):
             keep: archive the replaced version; without it it is withdrawn.
             replay: refuse a version that answers differently here than when it was
                 registered; False goes back knowingly, and needs a reason.
-            reason: why.
+            reason: why; needed to go back to a version that was withdrawn.
+            vacate: leave another exclusive status, which that version has now, without a
+                holder; needs a reason.
             sign: as for `register`.
 
         Raises:
-            RollbackError: there is none, the one named is withdrawn, or it answers
-                differently here.
-            InvalidInput: `replay` is False, and there is no reason.
+            RollbackError: there is none, the one named was withdrawn and there is no reason,
+                or it answers differently here.
+            InvalidInput: `replay` is False, or `vacate` True, and there is no reason.
             IntegrityError, LoadError: it cannot be loaded here.
         """
         from gitmodelstore.operations.rollback import rollback
@@ -183,6 +198,7 @@ class Lifecycle(Base):
             keep=keep,
             replay=replay,
             reason=reason,
+            vacate=vacate,
             reader=self._reader(),
         )
 
@@ -192,6 +208,7 @@ class Lifecycle(Base):
         status: str,
         successor: str | Version | ModelVersion | None,
         reason: str | None,
+        vacate: bool,
         sign: bool | None,
     ) -> tuple[Event, ...]:
         from gitmodelstore.operations.lifecycle import retire
@@ -203,5 +220,6 @@ class Lifecycle(Base):
             status,
             successor=successor,
             reason=reason,
+            vacate=vacate,
             reader=self._reader,
         )

@@ -29,8 +29,10 @@ Scalar = str | int | float | bool  # what an annotation may say
 
 # An override may come without its reason, so that the checks can say so.
 _TRAILER = re.compile(
-    r"(?:(?P<key>Event|Model|Version|From|To|Reason|Replay): |(?P<override>Override):)(?P<text>.*)"
+    r"(?:(?P<key>Event|Model|Version|From|To|Reason|Replay|Vacate): |(?P<override>Override):)"
+    r"(?P<text>.*)"
 )
+_ANY_TRAILER = re.compile(r"\s*[A-Za-z][A-Za-z0-9-]*: .*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Event:
         replay: what asking its sample again gave then: "identical", "within tolerance" or
             "different"; None where that is not recorded.
         override: the reason for which it passed a gate that it did not meet; None elsewhere.
+        vacate: the reason for which it left an exclusive status without a holder; None elsewhere.
         approved_for: of an approval, which changes no status, the status that the version
             may come to; None of everything else.
         annotations: keys and values of an annotation, which changes no status either; a
@@ -67,6 +70,7 @@ class Event:
     why: str | None
     replay: str | None = None
     override: str | None = None
+    vacate: str | None = None
     approved_for: str | None = None
     annotations: tuple[tuple[str, Scalar | None], ...] = ()
 
@@ -96,20 +100,23 @@ class Explained:
     why: str | None
     replay: str | None = None
     override: str | None = None
+    vacate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What whoever moved a version recorded for its gate.
+    """What whoever moved a version recorded of the move.
 
     Attributes:
         replay: what asking its sample again gave, as the trailer says it; None without one.
         override: the reason for passing the gate all the same; None where nobody asked for
             that, empty where it was asked without a reason.
+        vacate: the reason for leaving an exclusive status without a holder; None elsewhere.
     """
 
     replay: str | None = None
     override: str | None = None
+    vacate: str | None = None
 
 
 NOTHING = Recorded()
@@ -160,9 +167,10 @@ def events_of(
                 commit,
                 when,
                 who,
-                said.why if said and agrees else None,
+                said.why if said and agrees else _why_by_hand(message, change, said),
                 noted.replay or None,
                 noted.override or None,
+                noted.vacate or None,
             )
         )
     return tuple(found)
@@ -190,6 +198,7 @@ def write_trailers(
         noted = (recorded or {}).get(change, NOTHING)
         lines += [f"Replay: {noted.replay}"] if noted.replay else []
         lines += [f"Override: {_one_line(noted.override)}"] if noted.override else []
+        lines += [f"Vacate: {_one_line(noted.vacate)}"] if noted.vacate else []
     if one_line := _one_line(reason):
         lines.append(f"Reason: {one_line}")
     return "\n".join(lines)
@@ -209,10 +218,70 @@ def recorded_of(message: str, change: Change) -> Recorded:
     return _noted(_groups(message), change)
 
 
+def vacates(message: str, change: Change) -> str | None:
+    """Return why a change may leave an exclusive status without a holder; None where nobody says.
+
+    Several steps may have become one change: what any of them says of the model and of
+    the status counts, and so does a line `Vacate: TEXT` in a paragraph of trailers by itself.
+    """
+    said = [
+        told.vacate
+        for (model, _), told in _groups(message)
+        if model == change.model and told.before in (change.before, None)
+    ]
+    return _first_said([*said, *_by_itself(message, "Vacate")])
+
+
+def returns(message: str, change: Change) -> str | None:
+    """Return why a version leaves its status; None where nobody says.
+
+    As for `vacates`; the line is `Reason: TEXT`.
+    """
+    wanted = change.model, str(change.version)
+    said = [
+        told.why
+        for named, told in _groups(message)
+        if named == wanted and told.before in (change.before, None)
+    ]
+    return _first_said([*said, *_by_itself(message, "Reason")])
+
+
+def _why_by_hand(message: str, change: Change, said: Explained | None) -> str | None:
+    """Return the reason of a change that no group of trailers explains."""
+    if change.before == WITHDRAWN:
+        return returns(message, change)
+    if said is not None:
+        return None
+    return _first_said([*_by_itself(message, "Reason"), *_by_itself(message, "Vacate")])
+
+
+def _by_itself(message: str, key: str) -> Iterator[str]:
+    """Yield what a key says in paragraphs that hold trailers alone, and no event of ours."""
+    for paragraph in re.split(r"\n\s*\n", message):
+        lines = paragraph.strip().splitlines()
+        if not all(_ANY_TRAILER.fullmatch(line) for line in lines):
+            continue
+        pairs = [line.strip().partition(": ") for line in lines]
+        if not any(name == "Event" for name, _, _ in pairs):
+            yield from (text.strip() for name, _, text in pairs if name == key)
+
+
+def _first_said(texts: Iterable[str | None]) -> str | None:
+    """Return the first text in which there is something to read."""
+    return next((text for text in texts if text and not _is_blank(text)), None)
+
+
+def _is_blank(text: str) -> bool:
+    """Return whether a reader would see nothing of a text."""
+    return not any(character.isprintable() and not character.isspace() for character in text)
+
+
 def _noted(groups: Iterable[tuple[tuple[str, str], Explained]], change: Change) -> Recorded:
     wanted = (change.model, str(change.version)), change.after
     said = [told for named, told in groups if (named, told.after) == wanted]
-    return Recorded(said[-1].replay, said[-1].override) if said else NOTHING
+    if not said:
+        return NOTHING
+    return Recorded(said[-1].replay, said[-1].override, said[-1].vacate)
 
 
 def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
@@ -243,6 +312,7 @@ def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
                     group.get("Reason", reason),
                     group.get("Replay"),
                     group.get("Override"),
+                    group.get("Vacate"),
                 ),
             )
 

@@ -41,6 +41,26 @@ class ModelVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """That a version had been withdrawn, and how it came back.
+
+    Attributes:
+        since, who, why, commit: when it was withdrawn, by whom, the reason, the commit.
+        until, back_by, back_why, back_commit: likewise of its return. A reason is None where
+            none was given.
+    """
+
+    since: datetime
+    who: str
+    why: str | None
+    commit: str
+    until: datetime
+    back_by: str
+    back_why: str | None
+    back_commit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Holding:
     """Which version had a status at some moment, and how it came to it.
 
@@ -51,6 +71,8 @@ class Holding:
         why: the reason given; None without one.
         commit: the commit that gave it the status.
         until: when it lost the status; None when it has not, or the question was about now.
+        withdrawal: the last time that it had been withdrawn before it came to that status;
+            None where it never had been.
     """
 
     version: ModelVersion
@@ -59,6 +81,7 @@ class Holding:
     why: str | None
     commit: str
     until: datetime | None
+    withdrawal: Withdrawal | None = None
 
     def __str__(self) -> str:
         """Return one line, as `churn 1.2.0 in production since 2026-03-03T14:05:09Z`."""

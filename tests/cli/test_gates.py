@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.keys import Desk
 
 Git = Callable[..., str]
 SETTINGS = """\
@@ -112,17 +116,296 @@ def test_a_replay_can_be_asked_for(gms):
     )
 
 
-# register --test, --baseline
+# All conditions at once, and hints that get on
+
+EVERYTHING = """\
+[lifecycle.moves]
+registered = ["archived", "staging"]
+
+[gates.production]
+from = ["staging"]
+metrics = ["accuracy >= 0.7", "annotations.auc >= 0.8"]
+require = ["card.intended_use"]
+signed = true
+approvals = 1
+"""
 
 
 @pytest.fixture
-def rows(place: Path) -> str:
+def at_desk(desk, place: Path) -> Desk:
+    """Ada and Grace are believed; Ada sits there, and signs only when she is told to."""
+    desk.allow(desk.ada, desk.grace)
+    desk.sit_down(desk.ada, sign=False)
+    return desk
+
+
+@pytest.fixture
+def setting(place: Path, gms, git: Git) -> Callable[[str], None]:
+    """Register churn 1.2.0, and commit these settings."""
+
+    def commit(text: str) -> None:
+        (place / "models" / "modelstore.toml").write_text(f'schema = "1.0"\n\n{text}')
+        git("commit", "--quiet", "--all", "--message", "Set rules")
+
+    done = gms(
+        *("register", "churn", "first.joblib", "--no-code", "--version", "1.2.0", "--test"),
+        *(rows_file(place), "--target", "left", "--metric", "accuracy=0.7"),
+        *("--intended-use", "calls"),
+    )
+    assert done.code == 0, done.stderr
+    return commit
+
+
+def typed_by_hint(stderr: str) -> str:
+    """The first command of a hint, as somebody types it."""
+    (hint,) = re.findall(r"^hint: (.*)$", stderr, re.MULTILINE)
+    (command, *_) = re.findall(r"(?:gms|git config) [^`,;]+", hint)
+    return command.replace("TEXT", "'it is meant'").replace("KEY=VALUE", "KEY=1")
+
+
+def follow(gms, desk: Desk, *command: str) -> list[str]:
+    """Type a command, and what each refusal hints at, until it passes; return what was typed."""
+    typed: list[str] = []
+    done = gms(*command)
+    while done.code:
+        assert len(typed) < 8, typed
+        said = done.stderr
+        typed.append(typed_by_hint(said).replace("=VALUE", "=0.9"))
+        words = shlex.split(typed[-1])[1:]
+        if "somebody else types" in said or "grace@example.org types" in said:
+            desk.sit_down(desk.grace, sign=False)
+        if typed[-1].startswith("git"):
+            desk.allow(desk.ada, desk.grace)
+        else:
+            done = gms(*words)
+            assert done.code == 0 or failed(done.stderr) < failed(said), done.stderr
+        desk.sit_down(desk.ada, sign=False)
+        if words[: len(command[:3])] != list(command[:3]):  # a step on the way
+            done = gms(*command)
+    return typed
+
+
+def failed(stderr: str) -> int:
+    return stderr.count("       failed: ") or 1
+
+
+def test_every_condition_is_in_one_list_with_signature_and_approvals(gms, at_desk, setting):
+    setting(EVERYTHING)
+
+    assert gms("promote", "churn@1.2.0", "production") == (
+        "",
+        "error: churn 1.2.0 does not pass the gate of production\n"
+        "       failed: may not go from registered to production, only archived or staging may "
+        "follow registered\n"
+        "       failed: comes from registered, must come from staging\n"
+        "       passed: accuracy is 0.7, >= 0.7\n"
+        "       failed: annotations.auc is not recorded, must be >= 0.8\n"
+        "       passed: card.intended_use is recorded\n"
+        "       failed: not signed\n"
+        "       failed: 0 of 1 approvals of churn 1.2.0 for production\n"
+        "hint: run `gms promote churn@1.2.0 staging`\n",
+        1,
+    )
+
+
+def test_the_hints_lead_through_all_of_it(gms, at_desk, setting):
+    setting(EVERYTHING)
+
+    assert follow(gms, at_desk, "promote", "churn@1.2.0", "production") == [
+        "gms promote churn@1.2.0 staging",
+        "gms annotate churn@1.2.0 auc=0.9",
+        "gms approve churn@1.2.0 production",
+        "gms promote churn@1.2.0 production --sign",
+    ]
+
+
+SHADOW = '[lifecycle]\nstatuses = ["shadow"]\nexclusive = ["shadow"]\n\n'
+
+
+@pytest.mark.parametrize(
+    ("rules", "before", "command", "expected"),
+    [
+        (
+            f'{SHADOW}[gates.production]\nfrom = ["shadow"]\n',
+            [],
+            ["promote", "churn@1.2.0", "production"],
+            [
+                "gms promote churn@1.2.0 shadow",
+                "gms promote churn@1.2.0 production --successor VERSION",
+            ],
+        ),
+        (
+            '[gates.production]\nsigners = ["grace@example.org"]\n',
+            [],
+            ["promote", "churn@1.2.0", "production", "--sign"],
+            ["gms promote churn@1.2.0 production --sign"],
+        ),
+        (
+            "[gates.production]\napprovals = 1\n",
+            [["withdraw", "churn@1.2.0"]],
+            ["promote", "churn@1.2.0", "production", "--sign", "--reason", "good"],
+            [
+                "gms promote churn@1.2.0 registered --reason 'it is meant'",
+                "gms approve churn@1.2.0 production",
+            ],
+        ),
+        (
+            '[gates.production]\nmetrics = ["accuracy >= 0.9"]\napprovals = 1\n',
+            [],
+            ["promote", "churn@1.2.0", "production"],
+            [
+                "gms approve churn@1.2.0 production",
+                "gms promote churn@1.2.0 production --force --sign --reason 'it is meant'",
+            ],
+        ),
+        (
+            '[gates.production]\nfrom = ["staging"]\noverride = false\n',
+            [["withdraw", "churn@1.2.0"]],
+            ["promote", "churn@1.2.0", "production"],
+            ["gms promote churn@1.2.0 staging --reason 'it is meant'"],
+        ),
+        (
+            "[gates.production]\nreplay = true\n",
+            [],
+            ["promote", "churn@1.2.0", "production", "--no-replay"],
+            ["gms promote churn@1.2.0 production --replay"],
+        ),
+        (
+            '[gates.staging]\nmetrics = ["accuracy >= 0.9"]\n',
+            [["promote", "churn@1.2.0", "production"]],
+            ["promote", "churn@1.2.0", "staging"],
+            [
+                "gms promote churn@1.2.0 staging --force --vacate --reason 'it is meant'",
+            ],
+        ),
+        (
+            "",
+            [["withdraw", "churn@1.0.0"]],
+            ["rollback", "churn", "--to", "1.0.0"],
+            ["gms rollback churn --to 1.0.0 --reason 'it is meant'"],
+        ),
+        (
+            "",
+            [["withdraw", "churn@1.0.0"]],
+            ["archive", "churn@1.0.0"],
+            [
+                "gms archive churn@1.0.0 --reason 'it is meant'",
+            ],
+        ),
+    ],
+)
+def test_each_hint_gets_on(gms, at_desk, setting, rules, before, command, expected):
+    setting(rules)
+    for one in before:
+        assert gms(*one).code == 0
+
+    if "VERSION" in expected[-1]:
+        assert gms(*shlex.split(expected[0])[1:]).code == 0
+        stderr = gms(*command).stderr
+        assert stderr.endswith(f"{expected[1].split(' --')[0]} --vacate --reason TEXT\n")
+        assert gms(*command, "--vacate", "--reason", "it is meant").code == 0
+    else:
+        assert follow(gms, at_desk, *command) == expected
+
+
+def test_a_machine_without_a_list_is_told_how_to_have_one(gms, desk, setting):
+    desk.sit_down(desk.ada, sign=False)
+    setting("[gates.production]\napprovals = 1\n")
+    missing = "nobody is known whose signatures count: gpg.ssh.allowedSignersFile is not set"
+
+    assert gms("promote", "churn@1.2.0", "production") == (
+        "",
+        "error: churn 1.2.0 does not pass the gate of production\n"
+        f"       failed: the signature cannot be verified: {missing}\n"
+        f"       failed: the approvals cannot be counted: {missing}\n"
+        "hint: write a line `ada@example.org ssh-ed25519 AAAA…` for each person, then: git config "
+        "--global gpg.ssh.allowedSignersFile FILE\n",
+        1,
+    )
+    assert follow(gms, desk, "promote", "churn@1.2.0", "production") == [
+        "git config --global gpg.ssh.allowedSignersFile FILE",
+        "gms approve churn@1.2.0 production",
+        "gms promote churn@1.2.0 production --sign",
+    ]
+
+
+# Nobody in production, and back from withdrawal
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["promote", "churn@1.1.0", "staging", "--vacate"], "--vacate needs a --reason"),
+        (["archive", "churn@1.1.0", "--vacate", "--reason", " "], "--vacate needs a --reason"),
+        (["withdraw", "churn@1.1.0", "--vacate"], "--vacate needs a --reason"),
+        (["rollback", "churn", "--vacate"], "--vacate needs a --reason"),
+        (
+            ["archive", "churn@1.1.0", "--vacate", "--reason", "x", "--successor", "1.0.0"],
+            "--successor and --vacate exclude each other",
+        ),
+        (
+            ["promote", "churn@1.1.0", "fraud@1.0.0", "staging", "--successor", "1.0.0"],
+            "--successor is of one version",
+        ),
+    ],
+)
+def test_words_that_do_not_go_together(gms, unchanged, args, message):
+    done = gms(*args)
+
+    assert (done.stdout, done.code) == ("", 2)
+    assert done.stderr.startswith(f"error: {message}\n")
+
+
+def test_production_is_left_empty_only_on_purpose(gms, git: Git):
+    assert gms("promote", "churn@1.1.0", "staging") == (
+        "",
+        "error: churn 1.1.0 is in production, which would have nobody then\n"
+        "hint: name who takes over: gms promote churn@1.1.0 staging --successor VERSION, or leave "
+        "production empty: gms promote churn@1.1.0 staging --vacate --reason TEXT\n",
+        1,
+    )
+
+    done = gms("promote", "churn@1.1.0", "staging", "--vacate", "--reason", "over", "--json")
+
+    (event,) = json.loads(done.stdout)["events"]
+    assert (event["after"], event["vacate"], event["why"]) == ("staging", "over", "over")
+    assert gms("log", "churn", "-n1").stdout.startswith(
+        "churn 1.1.0 promoted to staging, was in production, nobody in production then\n"
+    )
+
+
+def test_show_and_which_say_that_a_version_had_been_withdrawn(gms):
+    gms("withdraw", "churn@1.0.0", "--reason", "leaked labels")
+    assert "withdrawal" not in json.loads(gms("which", "churn@1.0.0", "--json").stdout)
+    gms("promote", "churn@1.0.0", "registered", "--reason", "no leak after all")
+    gms("promote", "churn@1.0.0", "production", "--reason", "better")
+
+    for command in (["which", "churn"], ["show", "churn"]):
+        lines = [" ".join(line.split()) for line in gms(*command).stdout.splitlines()]
+        (at,) = (place for place, line in enumerate(lines) if line.startswith("withdrawn "))
+        assert re.sub("20[-0-9: ]{14} UTC", "DATE", "\n".join(lines[at : at + 2])) == (
+            "withdrawn DATE by Ada Lovelace <ada@example.org> (leaked labels)\n"
+            "came back DATE by Ada Lovelace <ada@example.org> (no leak after all)"
+        )
+        told = json.loads(gms(*command, "--json").stdout)["withdrawal"]
+        assert (told["why"], told["back_why"]) == ("leaked labels", "no leak after all")
+
+
+# register --test, --baseline
+
+
+def rows_file(place: Path) -> str:
     lines = [
         "a,b,left",
         *(f"{n % 4}.0,{(n * 3) % 7}.0,{'yes' if n % 2 else 'no'}" for n in range(40)),
     ]
     (place / "rows.csv").write_text("\n".join(lines) + "\n")
     return "rows.csv"
+
+
+@pytest.fixture
+def rows(place: Path) -> str:
+    return rows_file(place)
 
 
 def test_rows_and_a_baseline_are_recorded(gms, rows):

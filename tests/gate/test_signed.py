@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,8 +121,8 @@ class TestWhoMayMove:
         with pytest.raises(GateNotPassed) as caught:
             opened(signing).promote("churn@1.2.0", "production")
         assert caught.value.conditions == (
-            "signed by ada@example.org, and only grace@example.org may move a version to "
-            "production [GMS062]",
+            "failed: signed by ada@example.org, and only grace@example.org may move a version to "
+            "production",
         )
 
         desk.sit_down(desk.grace)
@@ -161,7 +163,8 @@ class TestApprovals:
         with pytest.raises(GateNotPassed) as caught:
             opened(signing).promote("churn@1.3.0", "production")
         assert caught.value.conditions == (
-            "0 of 1 approvals of churn 1.3.0 for production [GMS063]",
+            "passed: signed by ada@example.org",
+            "failed: 0 of 1 approvals of churn 1.3.0 for production",
         )
 
         desk.sit_down(desk.grace)
@@ -191,6 +194,113 @@ class TestApprovals:
         signing.git("commit", "--quiet", "-m", "go live")
 
         assert everywhere(signing) == [("GMS063", "")]
+
+
+NO_LIST = "nobody is known whose signatures count: gpg.ssh.allowedSignersFile is not set"
+HOW_TO_LIST = (
+    "write a line `ada@example.org ssh-ed25519 AAAA…` for each person, then: "
+    "git config --global gpg.ssh.allowedSignersFile FILE"
+)
+
+
+@pytest.fixture(params=["approvals = 1", "signed = true", 'signers = ["grace@example.org"]'])
+def listless(request: pytest.FixtureRequest, place: Place, isolated: Path) -> Place:
+    """A store whose gate asks who signs, on a machine that signs nothing and knows nobody."""
+    rule(place, f'schema = "1.0"\n\n[gates.production]\n{request.param}\n')
+    return place
+
+
+class TestWithoutAList:
+    """Only the move through such a gate asks for a list of allowed signers."""
+
+    def test_everything_else_works(self, listless: Place, tmp_path: Path) -> None:
+        store = opened(listless)
+        listless.register()  # churn 1.3.0
+        store.annotate("churn@1.3.0", {"auc": 0.9})
+        store.promote("churn@1.2.0", "staging")
+        store.promote(["churn@1.3.0", "risk@1.0.0"], "staging")
+        store.archive("churn@1.2.0")
+        store.withdraw("churn@1.0.0", reason="leaked labels")
+        store.promote("churn@1.0.0", "registered", reason="no leak after all")
+        store.archive("churn@1.1.0", vacate=True, reason="the campaign is over")
+        assert listless.by_pre_commit() == []
+
+        assert store.verify().is_sound
+        assert {fault.code for fault in store.doctor().faults} <= {"GMS076"}  # a plain clone
+        assert listless.by_command("validate") == listless.by_range("origin/main") == []
+        refs = ("main", "churn@v1.3.0")
+        assert listless.by_pre_push(*refs) == listless.by_pre_receive(*refs) == []
+        for asked in (
+            ["log"],
+            ["show", "churn@1.3.0"],
+            ["list"],
+            ["audit", "churn", "-o", "a.zip"],
+        ):
+            done = gms(tmp_path, "-C", str(listless.path), *asked)
+            assert done.returncode == 0, done.stderr
+
+    def test_from_a_folder(self, listless: Place) -> None:
+        card = listless.file("models/churn/README.md")
+        card.write_text(card.read_text() + "\nedited\n")
+
+        made = opened(listless).register_folder(listless.path / "models" / "churn")
+
+        assert str(made.version) == "1.2.1"
+
+    def test_the_settings_can_be_changed(self, listless: Place) -> None:
+        rule(listless, 'schema = "1.0"\n')
+        rule(listless, REQUIRED.replace("true", "false") + "[gates.production]\nsigned = true\n")
+
+        assert listless.by_range("HEAD~2") == []
+
+    def test_the_move_says_what_is_missing_and_what_to_type(self, listless: Place) -> None:
+        for move in (
+            lambda: opened(listless).promote("churn@1.2.0", "production"),
+            lambda: opened(listless).archive("churn@1.1.0", successor="1.2.0"),
+            lambda: opened(listless).promote("churn@1.1.0", "staging", successor="1.2.0"),
+            lambda: opened(listless).promote(
+                "churn@1.2.0", "production", force=True, reason="we must"
+            ),
+        ):
+            with pytest.raises(GateNotPassed) as caught:
+                move()
+            assert caught.value.conditions[0] == (
+                f"failed: the signature cannot be verified: {NO_LIST}"
+            )
+            assert caught.value.hint == HOW_TO_LIST
+
+    def test_a_rollback_is_such_a_move(self, listless: Place) -> None:
+        rule(listless, 'schema = "1.0"\n')
+        opened(listless).promote("churn@1.2.0", "production")
+        rule(listless, SIGNERS)
+
+        with pytest.raises(GateNotPassed) as caught:
+            opened(listless).rollback("churn", keep=True)
+
+        assert caught.value.hint == HOW_TO_LIST
+
+    def test_a_server_refuses_the_move_alone(self, listless: Place) -> None:
+        listless.register()
+
+        def promote(held: dict) -> None:
+            held["models"]["churn"]["1.2.0"]["status"] = "production"
+            held["models"]["churn"]["1.1.0"]["status"] = "archived"
+
+        listless.edit("registry.json", promote)
+        listless.commit("go live")
+
+        found = listless.by_pre_receive("main", "churn@v1.3.0")
+        assert set(found) == {("GMS061", "")}
+        assert listless.by_pre_receive("HEAD~1:refs/heads/main", "churn@v1.3.0") == []
+
+
+def gms(place: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gitmodelstore.cli.main", *args],
+        cwd=place,
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_a_store_that_asks_for_nothing_starts_no_program(

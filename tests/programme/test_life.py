@@ -90,7 +90,10 @@ class Life(RuleBasedStateMachine):
     def promote(self, draw: Draw) -> None:
         model, version = self.any_version(draw)
         status = draw(st.sampled_from(["staging", PRODUCTION]))
-        self.store.promote(f"{model}@{version}", status)
+        word = self.word_for(model, version, status, draw)
+        if word is None:
+            return
+        self.store.promote(f"{model}@{version}", status, **word)
         changes = {version: status}
         if status == PRODUCTION:
             changes |= {held: ARCHIVED for held in self.present(model) if held != version}
@@ -100,13 +103,24 @@ class Life(RuleBasedStateMachine):
         model, version = self.any_version(draw)
         status = draw(st.sampled_from([ARCHIVED, WITHDRAWN]))
         retire = self.store.archive if status == ARCHIVED else self.store.withdraw
-        if self.statuses[model][version] == PRODUCTION:
-            with pytest.raises(LifecycleError, match="which would have nobody then"):
-                retire(f"{model}@{version}")
-            self.counts["refused"] += 1
+        word = self.word_for(model, version, status, draw)
+        if word is None:
             return
-        retire(f"{model}@{version}")
+        retire(f"{model}@{version}", **word)
         self.happened({version: status}, model)
+
+    def word_for(self, model: str, version: str, status: str, draw: Draw) -> dict | None:
+        """What somebody must say of a move; None where it was tried without, and refused."""
+        held = self.statuses[model][version]
+        if held not in (PRODUCTION, WITHDRAWN) or held == status:
+            return {}
+        if draw(st.booleans()):
+            return {"vacate": held == PRODUCTION, "reason": "it is meant"}
+        needed = "which would have nobody then" if held == PRODUCTION else "only with a reason"
+        with pytest.raises(LifecycleError, match=needed):
+            self.store.promote(f"{model}@{version}", status)
+        self.counts["refused"] += 1
+        return None
 
     def rollback(self, draw: Draw) -> None:
         model, keep = draw(st.sampled_from(sorted(self.statuses))), draw(st.booleans())

@@ -58,7 +58,7 @@ class Beside:
                 made = self.store.register(pipeline, "churn", code=None)
                 self.statuses[str(made.version)] = "registered"
             elif what == "promote":
-                self.store.promote(f"churn@{version}", "production")
+                self.store.promote(f"churn@{version}", "production", reason="again")
                 for other, status in self.statuses.items():
                     if status == "production":
                         self.statuses[other] = "archived"

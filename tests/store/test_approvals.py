@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.checks.approvals import approval_faults, move_faults, tally
-from gitmodelstore.checks.signatures import UNSIGNED, Outcome, people
+from gitmodelstore.checks.approvals import Tally, judge_approvals, tally
+from gitmodelstore.checks.signatures import UNSIGNED, Outcome, judge_signature, people
 from gitmodelstore.errors import InvalidInput, LifecycleError, SignatureError, VersionNotFound
 from gitmodelstore.operations.signatures import Signatures
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing import refs
+from gitmodelstore.values.registry import Change
+from gitmodelstore.values.version import Version
 from tests.keys import Person
 from tests.store.test_signatures import hash_object, raw_of
 
@@ -304,7 +306,7 @@ class TestWhatCounts:
     def test_from_before_a_withdrawal(self, house, desk):
         house.approve(desk.grace)
         house.store(desk.ada).withdraw("churn@1.0.0")
-        house.store(desk.ada).promote("churn@1.0.0", "registered")
+        house.store(desk.ada).promote("churn@1.0.0", "registered", reason="fine after all")
 
         assert house.tally() == ([], [])
         assert house.store().approvals("churn@1.0.0") == ()
@@ -316,7 +318,7 @@ class TestWhatCounts:
         """A cherry-pick is another commit, which Grace has not signed."""
         signed = house.approve(desk.grace)
         house.store(desk.ada).withdraw("churn@1.0.0")
-        house.store(desk.ada).promote("churn@1.0.0", "registered")
+        house.store(desk.ada).promote("churn@1.0.0", "registered", reason="fine after all")
         desk.sit_down(desk.mallory, sign=False)
         git(house.place, "cherry-pick", "--allow-empty", signed)
 
@@ -325,7 +327,7 @@ class TestWhatCounts:
     def test_from_before_a_withdrawal_copied_with_its_signature(self, house, desk, git):
         signed = raw_of(house.place, "commit", house.approve(desk.grace))
         house.store(desk.ada).withdraw("churn@1.0.0")
-        house.store(desk.ada).promote("churn@1.0.0", "registered")
+        house.store(desk.ada).promote("churn@1.0.0", "registered", reason="fine after all")
         tip = raw_of(house.place, "commit", "main")
         head = git(house.place, "rev-parse", "main").strip().encode()
         tree = tip.partition(b"\n")[0]
@@ -403,73 +405,74 @@ def test_verify_lists_approvals_and_does_not_ask_for_them(house, desk):
 class TestGate:
     """What a gate's `signed`, `signers` and `approvals` say of a move."""
 
-    MOVE = {"model": "churn", "version": "1.0.0", "status": "production"}  # noqa: RUF012
+    MOVE = Change("churn", Version(1, 0, 0), "registered", "production")
     GRACE = Outcome(("grace@example.org", "lead@example.org"), "SHA256:abc")
 
-    def faults(self, house, outcome, *, promoter="Sam <sam@example.org>", **gate):
-        rule = {"signed": False, "signers": (), "approvals": 0, **gate}
+    def approvals(self, house, needed: int, promoter: str = "Sam <sam@example.org>"):
         store = house.store()
         found = Signatures(Snapshot.now(store._repository)).tally(
             store.version("churn@1.0.0"), "production", promoter
         )
-        return [(one.code, one.what) for one in move_faults(outcome, found, **rule, **self.MOVE)]
+        one = judge_approvals(needed, found, self.MOVE)
+        return one.code, one.passed, one.what
 
-    def test_nothing_asked(self, house):
-        assert self.faults(house, UNSIGNED) == []
+    def signed(self, outcome, *signers: str):
+        one = judge_signature(outcome, signers=signers, purpose="move a version to production")
+        return one.code, one.passed, one.what
 
-    def test_signed(self, house):
-        assert self.faults(house, UNSIGNED, signed=True) == [("GMS060", "not signed")]
-        assert self.faults(house, self.GRACE, signed=True) == []
+    def test_signed(self):
+        assert self.signed(UNSIGNED) == ("GMS060", False, "not signed")
+        assert self.signed(self.GRACE)[1:] == (
+            True,
+            "signed by grace@example.org, lead@example.org",
+        )
 
-    def test_not_valid(self, house):
+    def test_not_valid(self):
         altered = Outcome(code="GMS061", why="altered: …")
-        assert self.faults(house, altered, signed=True) == [("GMS061", "altered: …")]
+        assert self.signed(altered) == ("GMS061", False, "altered: …")
 
-    def test_signers(self, house):
-        assert self.faults(house, self.GRACE, signers=("Lead@example.org",)) == []
-        assert self.faults(house, self.GRACE, signers=("a@x", "b@x")) == [
-            (
-                "GMS062",
-                "signed by grace@example.org, lead@example.org, "
-                "and only a@x and b@x may move a version to production",
-            )
-        ]
-        assert self.faults(house, UNSIGNED, signers=("a@x",)) == [("GMS060", "not signed")]
+    def test_signers(self):
+        assert self.signed(self.GRACE, "Lead@example.org")[1]
+        assert self.signed(self.GRACE, "a@x", "b@x") == (
+            "GMS062",
+            False,
+            "signed by grace@example.org, lead@example.org, "
+            "and only a@x and b@x may move a version to production",
+        )
+        assert self.signed(UNSIGNED, "a@x") == ("GMS060", False, "not signed")
 
     def test_approvals_missing(self, house, desk):
         mine = house.approve(desk.linus)
         house.approve(desk.grace)
 
-        assert self.faults(house, self.GRACE, approvals=2, promoter=str(desk.linus)) == [
-            (
-                "GMS063",
-                "1 of 2 approvals of churn 1.0.0 for production (by grace@example.org); "
-                f"{mine[:7]} by Linus Pauling <linus@example.org> does not count: "
-                "who moves the version does not count",
-            )
-        ]
+        assert self.approvals(house, 2, str(desk.linus)) == (
+            "GMS063",
+            False,
+            "1 of 2 approvals of churn 1.0.0 for production (by grace@example.org); "
+            f"{mine[:7]} by Linus Pauling <linus@example.org> does not count: "
+            "who moves the version does not count",
+        )
 
     def test_approvals_there(self, house, desk):
         house.approve(desk.linus)
         house.approve(desk.grace)
 
-        assert self.faults(house, Outcome(("sam@example.org",), "SHA256:s"), approvals=2) == []
-
-    def test_where_approvals_are_asked_for_the_move_must_be_signed(self, house, desk):
-        house.approve(desk.grace)
-
-        assert self.faults(house, UNSIGNED, approvals=1) == [("GMS060", "not signed")]
-        assert self.faults(house, None, approvals=1) == []  # before there is a commit
-
-    def test_what_to_type(self, house):
-        store = house.store()
-        found = Signatures(Snapshot.now(store._repository)).tally(
-            store.version("churn@1.0.0"), "production", "Sam <sam@example.org>"
+        assert self.approvals(house, 2) == (
+            "GMS063",
+            True,
+            "2 of 2 approvals of churn 1.0.0 for production (by grace@example.org, "
+            "linus@example.org)",
         )
-        (fault,) = approval_faults(1, found, **self.MOVE, commit="c" * 40)
 
-        assert (fault.what, fault.mend, fault.commit) == (
-            "0 of 1 approvals of churn 1.0.0 for production",
-            "somebody else types: gms approve churn@1.0.0 production",
-            "c" * 40,
-        )
+    def test_what_to_type(self):
+        one = judge_approvals(1, Tally((), ()), self.MOVE)
+
+        assert one.what == "0 of 1 approvals of churn 1.0.0 for production"
+        assert one.mend == "somebody else types: gms approve churn@1.0.0 production"
+
+    def test_a_withdrawn_version_comes_back_before_it_is_approved(self):
+        move = Change("churn", Version(1, 0, 0), "withdrawn", "production")
+
+        one = judge_approvals(1, Tally((), ()), move, "staging")
+
+        assert one.mend == "gms promote churn@1.0.0 staging --reason TEXT"

@@ -516,7 +516,7 @@ class TestAgainByHand:
             churn.promote(ref, "staging")
             churn.promote(ref, "production")
         churn.rollback("churn")
-        churn.promote("churn@1.1.0", "staging")
+        churn.promote("churn@1.1.0", "staging", reason="the data were to blame")
         churn.promote("churn@1.1.0", "production", reason="better after all")
 
         assert list(judged_again(churn)) == []

@@ -146,19 +146,10 @@ class TestPromote:
             ("promoted", "churn 1.0.0", "registered", "production")
         ]
 
-    def test_leaving_production_empty_is_told(self, three):
-        said: list[str] = []
-        store = Store.open(three.path, notify=said.append)
-        store.promote("churn@1.0.0", "production")
-
-        store.promote("churn@1.0.0", "staging")
-
-        assert said == ["no version of 'churn' is in production now"]
-
     def test_a_withdrawn_version_can_be_rehabilitated(self, three):
         three.withdraw("churn@1.0.0")
 
-        assert told(three.promote("churn@1.0.0", "production")) == [
+        assert told(three.promote("churn@1.0.0", "production", reason="fine after all")) == [
             ("promoted", "churn 1.0.0", "withdrawn", "production")
         ]
 
@@ -234,8 +225,8 @@ class TestPromote:
 
 VACANT = (
     "churn 1.2.0 is in production, which would have nobody then",
-    "name who takes over: gms {verb} churn@1.2.0 --successor VERSION, or go back with "
-    "`gms rollback churn`",
+    "name who takes over: gms {verb} churn@1.2.0 --successor VERSION, or leave production empty: "
+    "gms {verb} churn@1.2.0 --vacate --reason TEXT",
 )
 
 
@@ -317,6 +308,196 @@ class TestRetire:
         )
 
 
+SHADOW = 'schema = "1.0"\n\n[lifecycle]\nstatuses = ["shadow"]\nexclusive = ["shadow"]\n'
+MEANT = {"vacate": True, "reason": "the campaign is over"}
+EMPTYING = {
+    "staging": lambda store, **word: store.promote("churn@1.2.0", "staging", **word),
+    "registered": lambda store, **word: store.promote("churn@production", "registered", **word),
+    "archived": lambda store, **word: store.archive("churn@1.2.0", **word),
+    "withdrawn": lambda store, **word: store.withdraw("churn@1.2.0", **word),
+    "archived by promote": lambda store, **word: store.promote("churn@1.2.0", "archived", **word),
+    "two at once": lambda store, **word: store.promote(
+        ["churn@1.1.0", "churn@1.2.0"], "staging", **word
+    ),
+    "a holder elsewhere": lambda store, **word: store.promote(
+        ["churn@1.2.0", "fraud@1.0.0"], "staging", **word
+    ),
+}
+
+
+class TestLeavingNobody:
+    """What would leave an exclusive status without a holder, whatever the verb."""
+
+    @pytest.fixture(params=EMPTYING.values(), ids=EMPTYING)
+    def emptying(self, request, live, fitted):
+        live.register(fitted, "fraud", code=None)
+        return lambda **word: request.param(live, **word)
+
+    def test_it_is_refused(self, live, refused, emptying):
+        message, hint = refused(live, LifecycleError, emptying)
+
+        assert message == VACANT[0]
+        assert hint.startswith("name who takes over: gms ")
+        assert hint.endswith(" --vacate --reason TEXT")
+
+    def test_unless_it_is_meant(self, live, emptying):
+        events = emptying(**MEANT)
+
+        (left,) = (event for event in events if event.before == "production")
+        assert (left.vacate, left.why) == ("the campaign is over", "the campaign is over")
+        assert {event.vacate for event in events if event != left} <= {None}
+        assert "production" not in statuses(live).values()
+        trailer = git(live.path, "log", "-1", "--format=%(trailers:key=Vacate)", "main")
+        assert trailer.strip() == "Vacate: the campaign is over"
+
+    @pytest.mark.parametrize("reason", [None, "", " \n"])
+    def test_which_needs_a_reason(self, live, refused, emptying, reason):
+        found = refused(live, InvalidInput, emptying, vacate=True, reason=reason)
+
+        assert found == ("leaving a status empty needs a reason", "say it with --reason TEXT")
+
+    def test_an_override_is_not_that(self, live, refused):
+        found = refused(
+            live, LifecycleError, live.promote, "churn@1.2.0", "staging", force=True, reason="now"
+        )
+
+        assert found == (
+            VACANT[0],
+            "name who takes over: gms promote churn@1.2.0 staging --successor VERSION, or leave "
+            "production empty: gms promote churn@1.2.0 staging --vacate --reason TEXT",
+        )
+
+    def test_it_is_told(self, live):
+        said: list[str] = []
+        store = Store.open(live.path, notify=said.append)
+
+        store.promote("churn@1.2.0", "staging", **MEANT)
+        store.promote("churn@1.1.0", "staging", **MEANT)
+
+        assert said == [
+            "no version of 'churn' is in production now",
+            "no status is left empty, so that nothing was vacated",
+        ]
+
+    def test_a_successor_takes_over_by_promote_too(self, live):
+        events = live.promote("churn@1.2.0", "staging", successor="1.1.0")
+
+        assert told(events) == [
+            ("promoted", "churn 1.2.0", "production", "staging"),
+            ("promoted", "churn 1.1.0", "archived", "production"),
+        ]
+
+    def test_a_successor_and_nobody_exclude_each_other(self, live, refused):
+        for call in (
+            live.archive,
+            live.withdraw,
+            lambda ref, **w: live.promote(ref, "staging", **w),
+        ):
+            message, _ = refused(
+                live, InvalidInput, call, "churn@1.2.0", successor="1.1.0", **MEANT
+            )
+            assert message == "a status that has a successor is not left empty"
+
+    def test_an_exclusive_status_of_the_team_counts_as_much(self, live, refused):
+        commit_by_hand(live.path, "modelstore.toml", SHADOW)
+        live.promote("churn@1.1.0", "shadow")
+
+        for call in (
+            lambda **word: live.promote("churn@1.1.0", "production", **word),
+            lambda **word: live.promote("churn@1.1.0", "registered", **word),
+            lambda **word: live.rollback("churn", **word),
+            lambda **word: live.rollback("churn", to="1.1.0", keep=True, **word),
+        ):
+            message, hint = refused(live, LifecycleError, call)
+            assert message == "churn 1.1.0 is in shadow, which would have nobody then"
+        assert hint == "run `gms rollback churn --to 1.1.0 --keep --vacate --reason TEXT`"
+        live.rollback("churn", to="1.1.0", keep=True, **MEANT)
+        assert statuses(live) == {"1.2.0": "archived", "1.1.0": "production", "1.0.0": "archived"}
+
+    def test_a_status_that_many_have_may_be_left(self, three):
+        three.promote("churn@1.0.0", "staging")
+
+        assert told(three.promote("churn@1.0.0", "registered")) == [
+            ("promoted", "churn 1.0.0", "staging", "registered")
+        ]
+
+
+COMING_BACK = {
+    **{
+        status: lambda store, status=status, **word: store.promote("churn@1.0.0", status, **word)
+        for status in ("registered", "staging", "production", "archived")
+    },
+    "archive": lambda store, **word: store.archive("churn@1.0.0", **word),
+    "with others": lambda store, **word: store.promote(
+        ["churn@1.1.0", "churn@1.0.0"], "staging", **word
+    ),
+}
+
+
+class TestComingBack:
+    """A version that was withdrawn comes back only with a reason."""
+
+    @pytest.fixture
+    def bad(self, live) -> Store:
+        live.withdraw("churn@1.0.0", reason="leaked labels")
+        return live
+
+    @pytest.mark.parametrize("back", COMING_BACK.values(), ids=COMING_BACK)
+    @pytest.mark.parametrize("reason", [None, "", " \n"])
+    def test_not_without_one(self, bad, refused, back, reason):
+        message, hint = refused(bad, LifecycleError, back, bad, reason=reason)
+
+        assert message == "churn 1.0.0 was withdrawn, and comes back only with a reason"
+        assert hint.startswith("run `gms ")
+        assert hint.endswith(" --reason TEXT`")
+
+    @pytest.mark.parametrize("back", COMING_BACK.values(), ids=COMING_BACK)
+    def test_with_one(self, bad, back):
+        events = back(bad, reason="there was no leak")
+
+        (event,) = (event for event in events if event.before == "withdrawn")
+        assert (str(event.version), event.why) == ("1.0.0", "there was no leak")
+
+    def test_by_rollback(self, bad, refused):
+        assert refused(bad, RollbackError, bad.rollback, "churn", to="1.0.0", keep=True) == (
+            "churn 1.0.0 was withdrawn",
+            "if it is good after all: gms rollback churn --to 1.0.0 --keep --reason TEXT; "
+            "`gms log churn` says why it was withdrawn",
+        )
+
+        bad.rollback("churn", to="1.0.0", keep=True, reason="there was no leak")
+
+        assert statuses(bad) == {"1.2.0": "archived", "1.1.0": "archived", "1.0.0": "production"}
+
+    def test_withdrawing_it_again_writes_nothing(self, bad):
+        before = look(bad.path)
+
+        assert bad.withdraw("churn@1.0.0") == ()
+        assert look(bad.path) == before
+
+    def test_it_is_no_successor(self, bad, refused):
+        assert refused(bad, LifecycleError, bad.archive, "churn@1.2.0", successor="1.0.0") == (
+            "churn 1.0.0 is withdrawn and cannot take over",
+            "if it is good after all: gms promote churn@1.0.0 production --reason TEXT",
+        )
+
+    def test_which_says_that_it_had_been_withdrawn(self, bad):
+        assert bad.which("churn@1.0.0").withdrawal is None  # it is withdrawn
+        bad.promote("churn@1.0.0", "registered", reason="there was no leak")
+        back = git(bad.path, "rev-parse", "main").strip()
+        bad.promote("churn@1.0.0", "production", reason="better")
+
+        holding = bad.which("churn")
+
+        assert holding.why == "better"
+        told = holding.withdrawal
+        assert told is not None
+        assert (told.why, told.back_why) == ("leaked labels", "there was no leak")
+        assert told.back_commit == back
+        assert told.commit == git(bad.path, "rev-parse", "main~2").strip()
+        assert bad.which("churn@1.1.0").withdrawal is None
+
+
 class TestRollback:
     def test_the_holder_before_comes_back_and_the_bad_one_is_withdrawn(self, live):
         events = live.rollback("churn", reason="drift in income")
@@ -372,7 +553,7 @@ class TestRollback:
         assert git(live.path, "for-each-ref", "refs/tags") == tags
 
     def test_an_empty_production_is_filled_with_its_last_holder(self, live):
-        live.promote("churn@1.2.0", "staging")
+        live.promote("churn@1.2.0", "staging", vacate=True, reason="a pause")
 
         assert told(live.rollback("churn")) == [
             ("rolled-back", "churn 1.2.0", "staging", "production")
@@ -418,8 +599,8 @@ class TestRollback:
                 "1.0.0",
                 RollbackError,
                 "churn 1.0.0 was withdrawn",
-                "see why with `gms log churn`; if it is good after all: "
-                "gms promote churn@1.0.0 production",
+                "if it is good after all: gms rollback churn --to 1.0.0 --reason TEXT; "
+                "`gms log churn` says why it was withdrawn",
             ),
             (
                 "3.0.0",

@@ -58,7 +58,7 @@ class TestAsConfigured:
         store.archive("churn@1.1.0", successor="1.0.0")
         store.promote("churn@1.1.0", "production")
         store.rollback("churn", reason="drift", replay=False)
-        store.promote("churn@1.1.0", "staging")
+        store.promote("churn@1.1.0", "staging", reason="for study")
         store.withdraw("churn@1.1.0")
 
         for commit in git(place, "rev-list", "main", "--max-count=9").split():

@@ -402,7 +402,7 @@ class TestByHand:
         assert two.version("upsell").status == "production"
         assert two.version("upsell").commit != git(two.path, "rev-parse", "HEAD").strip()
         assert two.load("upsell") is not None
-        two.promote("churn@1.0.0", "staging")
+        two.promote("churn@1.0.0", "staging", vacate=True, reason="over")
         assert_followed(two.path, git)
 
     def test_a_squash_brings_them_too(self, two, git):
