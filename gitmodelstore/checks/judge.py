@@ -334,21 +334,24 @@ class _Trial:
 
     def faults_by_settings(self, *, is_after: bool) -> Iterator[Fault]:
         """Yield what other settings than its own have against the step, and what it brings."""
-        step = self._step
-        as_it_is = step.oid is not None and self._objects.commit(step.oid).parents == step.parents
-        if self.is_judged_by_its_own and as_it_is:  # `faults` says it all
+        assert self._step.oid is not None  # noqa: S101 - what is pushed is committed
+        step = Step.of(self._objects.commit(self._step.oid))
+        if self.is_judged_by_its_own and step == self._step:  # `faults` says it all
             return
-        if not self.is_judged_by_its_own:
-            own = {fault.what for _, fault in _Trial(self._judge, self._step).ruled()}
-            mend = _REBASE
-            if is_after:
-                mend = (
-                    f"push what is before it by itself first: git push REMOTE {self._parent}:BRANCH"
-                )
-            found = [fault for _, fault in self.ruled() if fault.what not in own]
-            for fault in (*self._holder_faults(), *found):
+        as_it_is = _Trial(self._judge, step)
+        said = {fault.what for fault in as_it_is.rule_faults()}
+        mend = _REBASE
+        if is_after:
+            mend = f"push what is before it by itself first: git push REMOTE {self._parent}:BRANCH"
+        for fault in self.rule_faults():
+            if fault.what not in said:
                 yield replace(fault, what=fault.what + _BEFORE, mend=mend)
         yield from self._brought_faults(_BEFORE)
+
+    def rule_faults(self) -> Iterator[Fault]:
+        """Yield what the settings have against the step itself, and who has a status after it."""
+        yield from self._holder_faults()
+        yield from (fault for _, fault in self.ruled())
 
     def faults_of_changed_settings(self) -> Iterator[Fault]:
         """Yield the same where the parent's side has changed its settings itself."""

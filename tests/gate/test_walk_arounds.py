@@ -363,6 +363,32 @@ class TestAMergeThatDecidesByItself:
 
         assert ("GMS046", "registry.json") in pushed(place, "churn@v1.3.0")
 
+    def test_between_two_promotions_that_the_gate_lets_through_one_by_one(
+        self, place: Place
+    ) -> None:
+        """What a merge decides is a move from the branch, whose holder the gate compares with."""
+
+        def live(version: str, **others: str) -> None:
+            def edit(held: dict) -> None:
+                for name, status in {version: "production", **others}.items():
+                    held["models"]["risk"][name]["status"] = status
+
+            place.edit("registry.json", edit)
+
+        settle(place, FREE + '[gates.production]\nmetrics = ["auc >= current"]\n')
+        place.register("risk", metrics={"auc": 0.9})
+        live("1.1.0")
+        place.commit("nobody was in production")
+        place.git("push", "--quiet", "--no-verify", "--atomic", "origin", "main", "risk@v1.1.0")
+        fork(place, "side", "main~1")
+        live("1.0.0")
+        place.commit("nobody is in production here")
+        place.git("merge", "--quiet", "--no-commit", "main")
+        live("1.0.0", **{"1.1.0": "archived"})
+        place.commit("merge")
+
+        assert pushed(place) == place.by_pre_push("HEAD:main") == NOT_MET
+
 
 class TestAPush:
     def test_that_weakens_the_rules_and_moves_at_once(self, place: Place) -> None:
@@ -597,19 +623,6 @@ class TestHonest:
         put(place, v1_2_0="archived", v1_0_0="production", v1_1_0="archived")
 
         self.taken(place)
-
-    def test_two_promotions_of_which_the_merge_keeps_one_that_meets_no_gate(
-        self, place: Place
-    ) -> None:
-        """What a merge decides is a move from either side."""
-        settle(place, FREE + '[gates.production]\nmetrics = ["auc >= current"]\n')
-        self.base = place.git("rev-parse", "HEAD").strip()
-        self.elsewhere(place, lambda p: put(p, v1_1_0="archived"))
-        place.git("reset", "--quiet", "--hard", f"{self.base}~1")
-        go_live(place, "v1_0_0")
-        place.try_git("merge", "--quiet", "--no-edit", "--no-ff", self.theirs)
-
-        assert pushed(place) == NOT_MET
 
     def test_a_new_status_and_a_move_to_it(self, place: Place) -> None:
         place.file("modelstore.toml").write_text(FREE + '\n[lifecycle]\nstatuses = ["shadow"]\n')
