@@ -43,6 +43,7 @@ CODES = {
     "GMS043": "gate not passed",
     "GMS044": "settings not alone",
     "GMS045": "override not allowed",
+    "GMS046": "merge contradicts its sides",
     "GMS047": "status left empty",
     "GMS048": "return without a reason",
     "GMS050": "tag missing",

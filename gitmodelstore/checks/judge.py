@@ -1,20 +1,27 @@
 """The judge: whether a step from one commit to the next leaves a sound store.
 
 Library, commands, client hooks and the server's hook ask the same judge, and differ
-only in how they read the repository. A step is judged against its first parent,
-by the settings that stand there; all faults are found, not only the first.
+only in how they read the repository. A step is judged against its first parent, by the
+settings that stand there, and so is what a merge brings to it; a merge from its other
+parents too, for what it takes from them. All faults are found, not only the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gitmodelstore.checks import tree
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.checks.folder import FolderJudge
-from gitmodelstore.checks.history import ancestors, first_parents, folder_before, has_held
+from gitmodelstore.checks.history import (
+    Ancestry,
+    ancestors,
+    first_parents,
+    folder_before,
+    has_held,
+)
 from gitmodelstore.checks.judged import policies, registries
 from gitmodelstore.checks.mending import mend_of
 from gitmodelstore.checks.registry import fault_of, registry_faults, word_needed
@@ -27,12 +34,17 @@ from gitmodelstore.values.version import Version
 
 TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
+    from gitmodelstore.checks.merges import Merging
     from gitmodelstore.checks.objects import Objects
     from gitmodelstore.checks.signed_steps import SignatureJudge, Verifier
     from gitmodelstore.values.events import Scalar
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.manifest_rules import Outline
 
+Moved = tuple[str, Version]  # model and version
+_BEFORE = ", by the settings that the branch had before"
+_BESIDE = ", by the settings of {}, to which {} brings it"
+_REBASE = "git pull --rebase, so that it comes behind these settings, and meet them"
 _MOST_REGISTRIES = 256  # in memory: a store has one for each version, each as long as its history
 
 
@@ -57,6 +69,11 @@ class Step:
         """Return the step that a commit is."""
         return cls(commit.tree, commit.parents, commit.message, commit.oid)
 
+    def seen_from(self, parent: str) -> Step:
+        """Return the step as it is from another parent."""
+        others = tuple(oid for oid in self.parents if oid != parent)
+        return replace(self, parents=(parent, *others))
+
 
 class Judge:
     """Judges steps of one repository; what it has seen once it does not look at again.
@@ -65,13 +82,22 @@ class Judge:
         objects: the repository.
         verifier: returns who is believed; called for the first signature that something is
             asked of. None leaves them unjudged.
+        ancestry: of all the steps that will be judged; without it each merge looks for its own.
     """
 
-    def __init__(self, objects: Objects, verifier: Callable[[], Verifier] | None = None) -> None:
+    def __init__(
+        self,
+        objects: Objects,
+        verifier: Callable[[], Verifier] | None = None,
+        ancestry: Ancestry | None = None,
+    ) -> None:
         self.objects = objects
+        self.ancestry = ancestry
         self._verifier = verifier
         self._folders = FolderJudge(objects)
         self._registries: dict[str, Registry | None] = {}  # None: unreadable
+        self._mergings: dict[Step, Merging] = {}  # parents in the order of their ids
+        self._ruled: dict[tuple[str, str | None], list[tuple[Moved | None, Fault]]] = {}
 
     @cached_property
     def signatures(self) -> SignatureJudge | None:
@@ -82,16 +108,124 @@ class Judge:
 
     def faults(self, step: Step) -> list[Fault]:
         """Return everything that is wrong with a step."""
+        return self._told(step, lambda: _Trial(self, step).faults())
+
+    def faults_from_others(self, step: Step) -> list[Fault]:
+        """Return what is wrong with a merge by settings that another parent's side has changed.
+
+        Where it is not known which parent was the branch, each may have been.
+        """
+        found: list[Fault] = []
+        for parent in step.parents[1:]:
+            trial = _Trial(self, step.seen_from(parent))
+            found += self._told(step, trial.faults_of_changed_settings)
+        return found
+
+    def faults_as_whole(self, step: Step, tip: str, *, is_after: bool) -> list[Fault]:
+        """Return what is wrong with a step by the settings that the branch had before a push.
+
+        Args:
+            step: one of the push.
+            tip: the commit on which the branch stands before it.
+            is_after: whether that commit is behind the first parent of the step, or is it.
+        """
+        settings = self.settings_of(self.objects.commit(tip).tree)
+        trial = _Trial(self, step, settings, since=tip)
+        return self._told(step, lambda: trial.faults_by_settings(is_after=is_after))
+
+    def _told(self, step: Step, find: Callable[[], Iterable[Fault]]) -> list[Fault]:
+        """Return the faults that something finds, with what cannot be read among them."""
         found: list[Fault] = []
         try:
-            found.extend(_Trial(self, step).faults())
+            found.extend(find())
         except MissingObject as error:
             found.append(Fault("GMS070", "", str(error), mend=error.hint or ""))
         except IntegrityError as error:
             found.append(Fault("GMS071", error.path, str(error), mend=error.hint or ""))
         except SignatureError as error:
             found.append(Fault("GMS061", "", str(error), mend=error.hint or ""))
-        return [replace(fault, mend=mend_of(fault), commit=step.oid) for fault in found]
+        return [
+            replace(fault, mend=mend_of(fault), commit=fault.commit or step.oid) for fault in found
+        ]
+
+    def ancestry_of(self, step: Step) -> Ancestry:
+        """Return an ancestry that knows the parents of a merge."""
+        if self.ancestry is None or not self.ancestry.knows(*step.parents):
+            self.ancestry = Ancestry(self.objects.graph(*step.parents), step.parents)
+        return self.ancestry
+
+    def merging(self, step: Step, after: Registry) -> Merging:
+        """Return what became of a merge, whichever of its parents is the first.
+
+        Args:
+            step: the merge.
+            after: its registry.
+        """
+        from gitmodelstore.checks.merges import Sides
+
+        key = replace(step, parents=tuple(sorted(step.parents)))
+        if key not in self._mergings:
+            roots = [self.objects.commit(oid).tree for oid in step.parents]
+            exclusive = frozenset[str]().union(
+                *(self.policy_of(self.settings_of(root)).exclusive for root in roots)
+            )
+            sides = Sides(
+                self.objects, step.parents, self.ancestry_of(step), self.registry_at, exclusive
+            )
+            self._mergings[key] = sides.judge(step.tree, after)
+        return self._mergings[key]
+
+    def brought_faults(
+        self, step: Step, settings: str | None, since: str | None, moved: Collection[Moved]
+    ) -> Iterator[Fault]:
+        """Yield what settings have against the commits that a merge brings to its first parent.
+
+        Args:
+            step: the merge.
+            settings: the id of their blob; None for those of a store without any.
+            since: a commit that is behind the merge; what is behind that is not brought.
+            moved: the versions whose status the merge changes; moves of others it does not bring.
+        """
+        ancestry = self.ancestry_of(step)
+        brought = ancestry.brought(step.parents[0], step.parents[1:])
+        if since is not None and ancestry.knows(since):
+            brought &= ancestry.brought(since, step.parents)
+        for oid, alone in ancestry.oids(brought & ~ancestry.sound.get(settings, 0)):
+            ruled = self._ruled_by(oid, settings)
+            if not ruled:
+                ancestry.sound[settings] = ancestry.sound.get(settings, 0) | alone
+            for key, fault in ruled:
+                if key is None or key in moved:
+                    yield replace(fault, commit=oid)
+
+    def _ruled_by(self, oid: str, settings: str | None) -> list[tuple[Moved | None, Fault]]:
+        """Return what settings have against the moves and signatures of a commit.
+
+        Nothing where they are the settings by which it is judged anyway.
+        """
+        if (oid, settings) not in self._ruled:
+            trial = _Trial(self, Step.of(self.objects.commit(oid)), settings)
+            same = trial.is_judged_by_its_own
+            self._ruled[oid, settings] = [] if same else list(trial.ruled())
+        return self._ruled[oid, settings]
+
+    def settings_of(self, root: str) -> str | None:
+        """Return the id of the settings in a root tree; None without any."""
+        entry = self.objects.entries(root).get(SETTINGS)
+        return entry.oid if entry else None
+
+    def policy_of(self, settings: str | None) -> Policy:
+        """Return what settings say; the defaults of none, and of what cannot be read."""
+        if settings is None:
+            return Policy()
+        known: Policy | None = policies.get(settings)
+        if known is None:
+            try:
+                known = Policy.parse(self.objects.content(settings, SETTINGS))
+            except FormatError:  # a fault of the commit that brought it
+                return Policy()
+            policies.put(settings, known)
+        return known
 
     def registry(self, root: str) -> Registry:
         """Return the registry of a root tree without judging its form; an empty one without it."""
@@ -154,39 +288,155 @@ class Judge:
 
 
 class _Trial:
-    """One step before the judge."""
+    """One step before the judge.
 
-    def __init__(self, judge: Judge, step: Step) -> None:
+    Args:
+        judge: of the repository.
+        step: the step, from the parent that counts as the first.
+        settings: by which it is judged; left out, those of that parent.
+        since: a commit; a merge brings nothing that is behind it. None for no such commit.
+    """
+
+    def __init__(
+        self, judge: Judge, step: Step, *settings: str | None, since: str | None = None
+    ) -> None:
         self._judge = judge
         self._objects = judge.objects
         self._step = step
+        self._since = since
         self._before = self._objects.commit(step.parents[0]).tree if step.parents else None
+        self._own = judge.settings_of(self._before or step.tree)
+        (self._settings,) = settings or (self._own,)
 
     def faults(self) -> Iterator[Fault]:
         before = [self._before] if self._before else []
         before += [root for root, _ in self._merged]
-        yield from tree.root_faults(self._objects, before, self._step.tree, self.policy.allow)
+        yield from tree.root_faults(self._objects, before, self._step.tree, self.policy)
         yield from self._settings_faults()
-        after, unreadable = self._read_registry()
+        after, unreadable = self._after
         yield from unreadable
         if after is None:
             return
-        yield from registry_faults(self._registry_before, after, self.policy)
-        changes = tuple(self._registry_before.changes(after))
-        yield from self._trailer_faults(changes)
-        yield from self._model_faults(after, changes)
-        yield from self._word_faults(changes)
+        known = self.policy.statuses
+        if self._merged:  # a status that the other side has added
+            known += self._judge.policy_of(self._judge.settings_of(self._step.tree)).statuses
+        lost = [] if self._merging is None else self._merging.faults
+        yield from lost
+        said = {(fault.code, fault.what) for fault in lost}
+        for fault in registry_faults(self._registry_before, after, self.policy, known):
+            if (fault.code, fault.what) not in said:
+                yield fault
+        yield from self._trailer_faults(self._changes)
+        yield from self._model_faults(after, self._changes)
+        yield from self._word_faults()
+        yield from (fault for _, fault in self.ruled())
+        yield from self._brought_faults(_BESIDE.format(self._parent, self._name))
+
+    def faults_by_settings(self, *, is_after: bool) -> Iterator[Fault]:
+        """Yield what other settings than its own have against the step, and what it brings."""
+        assert self._step.oid is not None  # noqa: S101 - what is pushed is committed
+        step = Step.of(self._objects.commit(self._step.oid))
+        if self.is_judged_by_its_own and step == self._step:  # `faults` says it all
+            return
+        as_it_is = _Trial(self._judge, step)
+        said = {fault.what for fault in as_it_is.rule_faults()}
+        mend = _REBASE
+        if is_after:
+            mend = f"push what is before it by itself first: git push REMOTE {self._parent}:BRANCH"
+        for fault in self.rule_faults():
+            if fault.what not in said:
+                yield replace(fault, what=fault.what + _BEFORE, mend=mend)
+        yield from self._brought_faults(_BEFORE)
+
+    def rule_faults(self) -> Iterator[Fault]:
+        """Yield what the settings have against the step itself, and who has a status after it."""
+        yield from self._holder_faults()
+        yield from (fault for _, fault in self.ruled())
+
+    def faults_of_changed_settings(self) -> Iterator[Fault]:
+        """Yield the same where the parent's side has changed its settings itself."""
+        roots = [self._objects.commit(oid).tree for oid in self._bases]
+        if all(self._judge.settings_of(root) == self._settings for root in roots):
+            return
+        for _, fault in self.ruled():
+            yield replace(fault, what=f"{fault.what}, by the settings of {self._parent}")
+        yield from self._brought_faults(_BESIDE.format(self._parent, self._name))
+
+    @property
+    def is_judged_by_its_own(self) -> bool:
+        """Whether the settings are those of the parent, by which the step is judged anyway."""
+        return self._settings == self._own
+
+    def ruled(self) -> Iterator[tuple[Moved | None, Fault]]:
+        """Yield what the settings have against moves and signatures, each with what is moved.
+
+        Of a merge these are the moves that it decides; what it brings is judged where it was made.
+        """
+        changes = self._decided
         if self.policy.gates or self.policy.moves:
             yield from self._gate_faults(changes)
         if self.policy.gates or self.policy.require_signed:
             yield from self._signature_faults(changes)
 
-    def _word_faults(self, changes: tuple[Change, ...]) -> Iterator[Fault]:
+    def _holder_faults(self) -> Iterator[Fault]:
+        after, _ = self._after
+        if after is not None:
+            found = registry_faults(self._registry_before, after, self.policy)
+            yield from (fault for fault in found if fault.code == "GMS041")
+
+    def _brought_faults(self, where: str) -> Iterator[Fault]:
+        """Yield what the settings have against what a merge brings; `where` is added to each."""
+        rules = self.policy.gates or self.policy.moves or self.policy.require_signed
+        if not (self._merged and rules):
+            return
+        moved = {(change.model, change.version) for change in self._changes}
+        for fault in self._judge.brought_faults(self._step, self._settings, self._since, moved):
+            yield replace(fault, what=fault.what + where, mend=_REBASE)
+
+    @cached_property
+    def _after(self) -> tuple[Registry | None, list[Fault]]:
+        return self._read_registry()
+
+    @cached_property
+    def _changes(self) -> tuple[Change, ...]:
+        after, _ = self._after
+        return () if after is None else tuple(self._registry_before.changes(after))
+
+    @property
+    def _decided(self) -> tuple[Change, ...]:
+        """The changes that the step makes itself: of a merge those that it decides."""
+        if self._merging is None:
+            return self._changes
+        decided = self._merging.decided
+        return tuple(one for one in self._changes if (one.model, one.version) in decided)
+
+    @cached_property
+    def _merging(self) -> Merging | None:
+        """What became of a merge; None where the step is none, or leaves no registry."""
+        after, _ = self._after
+        return self._judge.merging(self._step, after) if self._merged and after else None
+
+    @property
+    def _bases(self) -> list[str]:
+        """The common ancestors of the first parent and the others."""
+        first, *others = self._step.parents
+        ancestry = self._judge.ancestry_of(self._step)
+        return [base for other in others for base in ancestry.bases(first, other)]
+
+    @property
+    def _parent(self) -> str:
+        return self._step.parents[0][:12] if self._step.parents else "nothing"
+
+    @property
+    def _name(self) -> str:
+        return f"the merge {self._step.oid[:12]}" if self._step.oid else "the merge"
+
+    def _word_faults(self) -> Iterator[Fault]:
         """Yield the moves that somebody must mean, where the message does not say so."""
         found = word_needed(
             self.policy,
             self._registry_before,
-            changes,
+            self._decided,
             lambda change: self._said("vacates", change),
             lambda change: self._said("returns", change),
         )
@@ -198,21 +448,40 @@ class _Trial:
         said: str | None = getattr(events, what)(self._messages, change)
         return said
 
-    def _signature_faults(self, changes: tuple[Change, ...]) -> Iterator[Fault]:
+    def _signature_faults(
+        self, changes: tuple[Change, ...]
+    ) -> Iterator[tuple[Moved | None, Fault]]:
         from gitmodelstore.checks.signed_steps import asks
 
         if self._step.oid is None or not asks(self.policy, changes):
             return
         judge = self._judge.signatures
-        if judge is not None:
-            yield from judge.commit_faults(self._step.oid, self.policy, changes)
+        if judge is None:
+            return
+        parent = self._step.parents[0] if self._step.parents else None
+        whole = list(judge.commit_faults(self._step.oid, self.policy, (), parent))
+        yield from ((None, fault) for fault in whole)
+        for change in changes:
+            for fault in judge.commit_faults(self._step.oid, self.policy, (change,), parent):
+                if fault not in whole:
+                    yield (change.model, change.version), fault
+        if self.policy.require_signed and not self.is_judged_by_its_own:
+            yield from ((None, fault) for fault in self._tag_faults())
 
-    def _gate_faults(self, changes: tuple[Change, ...]) -> Iterator[Fault]:
-        from gitmodelstore.checks.gates import OVERRIDES, Look, step_faults
+    def _tag_faults(self) -> Iterator[Fault]:
+        """Yield what is wrong with the signatures of the tags on the step."""
+        for model, version in sorted(self._judge.introduced(self._step)):
+            tag = self._objects.tag(tag_name(model, version))
+            if tag is not None and tag.commit == self._step.oid and self._judge.signatures:
+                commit = self._objects.commit(tag.commit)
+                yield from self._judge.signatures.tag_faults(tag.name, tag.oid, commit)
+
+    def _gate_faults(self, changes: tuple[Change, ...]) -> Iterator[tuple[Moved | None, Fault]]:
+        from gitmodelstore.checks.gates import OVERRIDES, Look, faults_of, judge_step
         from gitmodelstore.values.events import recorded_of
 
         said = self._objects.setting(OVERRIDES) or "true"
-        yield from step_faults(
+        judgements = judge_step(
             self.policy,
             self._registry_before,
             changes,
@@ -220,6 +489,9 @@ class _Trial:
             Look(self._manifest_of, self._has_held, self._annotations_of),
             overrides=said.lower() not in FALSE,
         )
+        for judgement in judgements:
+            moved = judgement.change.model, judgement.change.version
+            yield from ((moved, fault) for fault in faults_of(judgement))
 
     @cached_property
     def _messages(self) -> str:
@@ -262,20 +534,10 @@ class _Trial:
         until = Annotations(self._objects, line[0]).of(model, version) if line else {}
         return values_of(until, self._messages, model, version)
 
-    @cached_property
+    @property
     def policy(self) -> Policy:
-        """The settings of the first parent; of the step itself where that is the first."""
-        entry = self._objects.entries(self._before or self._step.tree).get(SETTINGS)
-        if entry is None:
-            return Policy()
-        known: Policy | None = policies.get(entry.oid)
-        if known is None:
-            try:
-                known = Policy.parse(self._objects.content(entry.oid, SETTINGS))
-            except FormatError:  # a fault of the commit that brought it
-                return Policy()
-            policies.put(entry.oid, known)
-        return known
+        """What the settings say."""
+        return self._judge.policy_of(self._settings)
 
     @cached_property
     def _registry_before(self) -> Registry:

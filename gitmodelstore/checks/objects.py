@@ -80,6 +80,17 @@ class Objects(Protocol):
         """
         ...
 
+    def graph(self, *tips: str) -> Sequence[tuple[str, Sequence[str]]]:
+        """Return commits with their parents, parents before children.
+
+        Those behind the tips, down to a commit that is behind all of them; all where there
+        is none such.
+
+        Raises:
+            MissingObject, IntegrityError: as in `commit`.
+        """
+        ...
+
     def setting(self, name: str) -> str | None:
         """Return a value of git's configuration, None when it is not set."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.values.json import join
@@ -19,19 +19,26 @@ REASON = "--reason TEXT"
 _VERBS = {ARCHIVED: "archive", WITHDRAWN: "withdraw"}
 
 
-def registry_faults(before: Registry, after: Registry, policy: Policy) -> Iterator[Fault]:
+def registry_faults(
+    before: Registry, after: Registry, policy: Policy, statuses: Collection[str] | None = None
+) -> Iterator[Fault]:
     """Yield what is wrong with the step from one registry to the next.
 
     A version may not be lost, a status must be one of the store's, and an exclusive
     status has one holder a model. Only models that the step touches are judged: one
     broken model must not stop the others.
+
+    Args:
+        before, after: the registries.
+        policy: the rules of the store.
+        statuses: those that a version may have; None for those of the policy.
     """
-    touched = set()
+    touched, known = set(), policy.statuses if statuses is None else statuses
     for change in before.changes(after):
         touched.add(change.model)
         if change.after is None:
             yield Fault("GMS030", REGISTRY, f"{change.model} {change.version} is lost")
-        elif change.after not in policy.statuses:
+        elif change.after not in known:
             what = f"{change.model} {change.version} has the unknown status '{change.after}'"
             yield Fault("GMS040", REGISTRY, what)
     for model in sorted(touched):

@@ -74,13 +74,16 @@ class SignatureJudge:
     def _verifier(self) -> Verifier:
         return self._make_verifier()
 
-    def commit_faults(self, oid: str, policy: Policy, changes: Sequence[Change]) -> Iterator[Fault]:
+    def commit_faults(
+        self, oid: str, policy: Policy, changes: Sequence[Change], parent: str | None = None
+    ) -> Iterator[Fault]:
         """Yield what is wrong with the signature of a commit, and with the approvals of its moves.
 
         Args:
             oid: the commit.
-            policy: of its first parent.
+            policy: of the parent from which it is judged.
             changes: from the registry of that parent to its own.
+            parent: which one; None for the first.
 
         Raises:
             SignatureError: every commit must be signed, and nobody is known who could be
@@ -91,13 +94,15 @@ class SignatureJudge:
             found += signature_faults(self._outcome(self._objects.commit(oid)))
         yield from found
         for change in changes:
-            for one in self.conditions(oid, policy, change):
+            for one in self.conditions(oid, policy, change, parent):
                 fault = Fault(one.code, "", one.what, mend=one.mend)
                 if not one.passed and fault not in found:  # unsigned or not valid is said once
                     found.append(fault)
                     yield fault
 
-    def conditions(self, oid: str, policy: Policy, change: Change) -> Iterator[Judged]:
+    def conditions(
+        self, oid: str, policy: Policy, change: Change, parent: str | None = None
+    ) -> Iterator[Judged]:
         """Yield what a gate asks of who makes a move and of who approves it, met or not.
 
         Where approvals are asked for, the move must be signed too: otherwise nobody knows who
@@ -105,8 +110,9 @@ class SignatureJudge:
 
         Args:
             oid: the commit that makes the move.
-            policy: of its first parent.
+            policy: of the parent from which it is judged.
             change: the move.
+            parent: which one; None for the first.
         """
         gate = policy.gates.get(change.after or "")
         if gate is None or not asks(policy, [change]):
@@ -119,7 +125,7 @@ class SignatureJudge:
         if not needed:
             return
         try:
-            tally = self._tally(commit, change)
+            tally = self._tally(commit, (parent,) if parent else commit.parents[:1], change)
             yield judge_approvals(needed, tally, change, _way_back(policy))
         except SignatureError as error:
             yield _unknown("the approvals cannot be counted", f"{needed} approvals", error)
@@ -137,11 +143,11 @@ class SignatureJudge:
         (outcome,) = self._verifier.outcomes([signed])
         yield from signature_faults(under_its_name(outcome, signed, name), path=f"refs/tags/{name}")
 
-    def _tally(self, commit: Commit, change: Change) -> Tally:
+    def _tally(self, commit: Commit, parent: tuple[str, ...], change: Change) -> Tally:
         """Say which approvals of a version count for the move that a commit makes."""
-        if change.before is None or not commit.parents:
+        if change.before is None or not parent:
             return _NOBODY  # nobody can have approved what was not there
-        line = self._since_registered(commit.parents[0], change)
+        line = self._since_registered(parent[0], change)
         registered = line[-1]
         model, version = change.model, str(change.version)
         held = folder_names(self._objects, registered.tree).get(model)
@@ -182,11 +188,18 @@ class SignatureJudge:
             says = f"\nEvent: {APPROVED}\n" in commit.message
             withdraws = any(
                 (one.model, one.version, one.after) == (change.model, change.version, WITHDRAWN)
-                for one in self._changes(commit)
+                for part in (commit, *self._merged(commit))
+                for one in self._changes(part)
             )
             raw = self._objects.raw(commit.oid) if says else b""
             parent = self._objects.commit(commit.parents[0]).tree if commit.parents else None
             yield Said(commit.oid, raw, parent, withdraws)
+
+    def _merged(self, commit: Commit) -> Iterator[Commit]:
+        """Yield the commits that a merge brings: it may have been the branch that came to us."""
+        for other in commit.parents[1:]:
+            for oid in self._objects.between(commit.parents[0], other):
+                yield self._objects.commit(oid)
 
     def _changes(self, commit: Commit) -> tuple[Change, ...]:
         """Return what a commit changes in the registry; nothing where one of the two is none."""

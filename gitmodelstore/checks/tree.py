@@ -24,6 +24,7 @@ from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
 TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
     from gitmodelstore.checks.objects import Objects
+    from gitmodelstore.values.policy import Policy
 
 # What teams and git hosts keep in every repository.
 ALLOWED = (
@@ -38,6 +39,8 @@ ALLOWED = (
     ".forgejo/**",
 )
 MOST_FILES = 10_000  # beside the models
+MOST_SETTINGS_BYTES = 2**20
+_MODELS = (".joblib", ".pkl", ".pickle")  # text too, where an old protocol wrote it
 _OWN = (MODELS, REGISTRY, SETTINGS, ATTRIBUTES)
 # git obeys these wherever they stand, and so do the file systems that fold their names.
 _OBEYED = re.compile(r"\.git.*|git~[0-9]+", re.IGNORECASE)
@@ -47,7 +50,7 @@ _RESTORE = "git restore --source=HEAD --staged --worktree -- "
 
 
 def root_faults(
-    objects: Objects, before: Sequence[str], after: str, allow: tuple[str, ...]
+    objects: Objects, before: Sequence[str], after: str, policy: Policy
 ) -> Iterator[Fault]:
     """Yield what is wrong beside the models, where no tree before stands for it.
 
@@ -55,7 +58,7 @@ def root_faults(
         objects: the repository.
         before: ids of the root trees of the parents, which were judged themselves.
         after: id of the root tree.
-        allow: patterns of further paths that may stand there.
+        policy: says which further files may stand there, and what they may be.
     """
     were, becomes = [objects.entries(tree) for tree in before], objects.entries(after)
     for name in (REGISTRY, ATTRIBUTES):
@@ -70,7 +73,9 @@ def root_faults(
         elif name in _OWN:
             yield from _own_faults(objects, name, entry)
         else:
-            yield from _foreign_faults(objects, name, entry, (*ALLOWED, *allow))
+            yield from _foreign_faults(
+                objects, name, entry, [was.get(name) for was in were], policy
+            )
 
 
 def folder_names(objects: Objects, tree: str) -> Mapping[str, Entry]:
@@ -117,34 +122,69 @@ def _own_faults(objects: Objects, name: str, entry: Entry) -> Iterator[Fault]:
     elif name == ATTRIBUTES and objects.content(entry.oid, name) != STORE_ATTRIBUTES:
         what = "not the content that it has in every store"
         yield Fault("GMS004", name, what, mend=f"{_RESTORE}{name}")
+    elif name == SETTINGS and (size := objects.size(entry.oid, name)) > MOST_SETTINGS_BYTES:
+        yield Fault("GMS005", name, f"{size:,} bytes, more than {MOST_SETTINGS_BYTES:,}")
 
 
 def _foreign_faults(
-    objects: Objects, name: str, entry: Entry, allow: tuple[str, ...]
+    objects: Objects, name: str, entry: Entry, before: Sequence[Entry | None], policy: Policy
 ) -> Iterator[Fault]:
-    for number, (path, found) in enumerate(_files(objects, name, entry)):
+    """Yield what is wrong with the files below a name; those that stood there are not judged."""
+    for number, (path, found, is_new) in enumerate(_files(objects, name, entry, before)):
         if number >= MOST_FILES:
             yield Fault("GMS005", name, f"more than {MOST_FILES:,} files")
             return
-        shown = _shown(path)
-        parts = path.split("/")
-        if any(_OBEYED.fullmatch(part) and part not in _ALLOWED_DOT_GIT for part in parts):
-            yield Fault("GMS001", shown, "git itself would obey it", mend=unstage(shown))
-        elif not any(fnmatchcase(path, pattern) for pattern in allow):
-            mend = f'take it out, or name it in {SETTINGS}: [store] allow = ["{shown}"]'
-            yield Fault("GMS001", shown, "not a file of a model store", mend=mend)
-        elif found.mode != PLAIN_FILE:
-            yield _not(PLAIN_FILE, shown, found.mode)
-        elif hidden := hidden_character(path):
-            yield Fault("GMS003", shown, f"its name holds the hidden character {hidden}")
+        if is_new:
+            yield from _file_faults(objects, path, found, policy)
 
 
-def _files(objects: Objects, path: str, entry: Entry) -> Iterator[tuple[str, Entry]]:
+def _file_faults(objects: Objects, path: str, entry: Entry, policy: Policy) -> Iterator[Fault]:
+    shown = _shown(path)
+    parts = path.split("/")
+    if any(_OBEYED.fullmatch(part) and part not in _ALLOWED_DOT_GIT for part in parts):
+        yield Fault("GMS001", shown, "git itself would obey it", mend=unstage(shown))
+    elif not _fits(path, (*ALLOWED, *policy.allow)):
+        mend = f'take it out, or name it in {SETTINGS}: [store] allow = ["{shown}"]'
+        yield Fault("GMS001", shown, "not a file of a model store", mend=mend)
+    elif entry.mode != PLAIN_FILE:
+        yield _not(PLAIN_FILE, shown, entry.mode)
+    elif hidden := hidden_character(path):
+        yield Fault("GMS003", shown, f"its name holds the hidden character {hidden}")
+    elif (size := objects.size(entry.oid, shown)) > policy.allow_bytes:
+        mend = f'take it out, or raise the bound in {SETTINGS}: [store] allow_size = "10 MiB"'
+        yield Fault("GMS005", shown, f"{size:,} bytes, more than {policy.allow_bytes:,}", mend=mend)
+    elif not _fits(path, policy.allow_binary) and (
+        path.lower().endswith(_MODELS) or not is_text(objects.content(entry.oid, shown))
+    ):
+        mend = f'take it out, or name it in {SETTINGS}: [store] allow_binary = ["{shown}"]'
+        yield Fault("GMS001", shown, "not text; what is no model is text here", mend=mend)
+
+
+def is_text(data: bytes) -> bool:
+    """Whether the content of a file is text: UTF-8 without a NUL."""
+    if b"\0" in data:
+        return False
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _fits(path: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def _files(
+    objects: Objects, path: str, entry: Entry, before: Sequence[Entry | None]
+) -> Iterator[tuple[str, Entry, bool]]:
+    """Yield each file below a path, and whether it stood there in no tree before."""
     if entry.mode != FOLDER:
-        yield path, entry
+        yield path, entry, entry not in before
         return
+    were = [objects.entries(was.oid) for was in before if was and was.mode == FOLDER]
     for name, below in objects.entries(entry.oid).items():
-        yield from _files(objects, f"{path}/{name}", below)
+        yield from _files(objects, f"{path}/{name}", below, [was.get(name) for was in were])
 
 
 def _not(wanted: int, path: str, mode: int) -> Fault:

@@ -7,13 +7,14 @@ runs where the package is not installed. Nothing is unpickled here, ever.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from gitmodelstore.checks.fault import Fault
-from gitmodelstore.checks.history import date_notes
+from gitmodelstore.checks.history import Ancestry, date_notes
 from gitmodelstore.checks.judge import Judge, Step
 from gitmodelstore.checks.tags import tag_faults, version_of
+from gitmodelstore.checks.tree import folder_names
 from gitmodelstore.errors import (
     CannotWork,
     GitFailed,
@@ -23,7 +24,8 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.extent import Extent, border, extent
-from gitmodelstore.values.layout import tag_name
+from gitmodelstore.values.layout import folder, tag_name
+from gitmodelstore.values.objects import FOLDER
 from gitmodelstore.values.version import Version
 
 TYPE_CHECKING = False  # as in values/fields.py
@@ -36,7 +38,8 @@ MOST_COMMITS = 10_000  # in one push, unless modelstore.maxCommits says otherwis
 _HEADS = "refs/heads/"
 _TAGS = "refs/tags/"
 _SET_BACK = "gms doctor says where the branch stood, and --fix moves it forward if that is no guess"
-Introduced = dict[tuple[str, Version], str]  # model and version to the commit that brings it
+Graph = dict[str, list[str]]  # commit to its parents, parents before children
+Introduced = dict[tuple[str, Version], list[str]]  # model and version to the commits that bring it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,14 @@ def staged_faults(objects: CatFile, tree: str) -> list[Fault]:
 
 
 def _parents_to_be(objects: CatFile) -> Iterator[str]:
-    """Yield HEAD and what is being merged into it."""
-    for name in ("HEAD", "MERGE_HEAD"):
-        oid = objects.resolve(name)
-        if oid is None:  # no commit yet, or no merge
-            return
-        yield oid
+    """Yield HEAD and what is being merged into it, several at once perhaps."""
+    head = objects.resolve("HEAD")
+    if head is None:  # no commit yet
+        return
+    yield head
+    if objects.resolve("MERGE_HEAD") is not None:
+        with open(f"{objects.git_dir}/MERGE_HEAD") as file:
+            yield from file.read().split()
 
 
 def sent_faults(objects: CatFile, updates: Sequence[Update], remote: str) -> list[Fault]:
@@ -90,7 +95,17 @@ def sent_faults(objects: CatFile, updates: Sequence[Update], remote: str) -> lis
 def received_faults(objects: CatFile, updates: Sequence[Update]) -> list[Fault]:
     """Return what is wrong with a push on the server that receives it."""
     stands = _tip(objects, store_branch(objects))
-    return _push_faults(objects, updates, ["--not", "--all"], objects.tags, stands)
+    branch = store_branch(objects)
+    meant = [update if update.ref == branch else _followed(objects, update) for update in updates]
+    return _push_faults(objects, meant, ["--not", "--all"], objects.tags, stands)
+
+
+def _followed(objects: CatFile, update: Update) -> Update:
+    """Return an update as that of the branch for which its ref is only another name."""
+    if not update.ref.startswith(_HEADS) or update.old == NOTHING:
+        return update
+    names = objects.run("rev-parse", "--symbolic-full-name", update.ref)
+    return replace(update, ref=names.strip() or update.ref)
 
 
 def _push_faults(
@@ -119,41 +134,98 @@ def _push_faults(
     objects.pushed_tags.update(
         {update.ref.removeprefix(_TAGS): update.new for update in updates if _is_tag(update)}
     )
-    judge = _judge(objects, is_advice=is_advice)
-    new = [update.new for update in updates if update.new != NOTHING]
-    commits = _listed(objects, new, known)
+    moved = next((update for update in updates if update.ref == branch), None)
+    old = moved.old if moved and moved.old != NOTHING else None
+    # What other branches hold has never been judged as this one, nor with its tags.
+    graph = dict(objects.commits(moved.new, *_without(old))) if moved else {}
+    others = [update.new for update in updates if update.new != NOTHING and update != moved]
+    beside = {} if not others else dict(objects.commits(*others, *known))
+    commits = graph | beside
     said = objects.setting("modelstore.maxCommits") or ""
     most = int(said) if said.isdigit() else MOST_COMMITS
     if len(commits) > most:
         mend = "push it in parts, or let the server's owner set modelstore.maxCommits"
         what = f"{len(commits):,} commits in one push, at most {most:,}"
         return [Fault("GMS005", "", what, mend=mend)]
+    heads = [*others, *([moved.new] if moved else [])]
+    judge = _judge(objects, _ancestry(objects, commits, heads, old), is_advice=is_advice)
     introduced = _judge_all(judge, commits, found)
-    tip = next((update.new for update in updates if update.ref == branch), None)
+    if moved and old:
+        found += _whole_faults(judge, graph, moved.new, old)
+    tip = moved.new if moved else None
     found += _tags_faults(judge, [u for u in updates if _is_tag(u)], tip or stands)
     if tip is not None:
-        on_branch = {key: oid for key, oid in introduced.items() if oid in set(commits)}
-        found += _untagged_faults(on_branch, {**held, **objects.pushed_tags})
+        on_branch = {key: [oid for oid in oids if oid in graph] for key, oids in introduced.items()}
+        tags = {**held, **objects.pushed_tags}
+        found += _untagged_faults(judge, on_branch, tags, {fault.path for fault in found})
+    return _without_repeats(found)
+
+
+def _without(old: str | None) -> list[str]:
+    return [f"^{old}"] if old else []
+
+
+def _ancestry(
+    objects: CatFile, commits: Graph, heads: Sequence[str], old: str | None
+) -> Ancestry | None:
+    """Return who is behind whom among the commits of a push; None where it merges nothing.
+
+    Those that its merges join with are there too, down to one that is behind all of them.
+    """
+    if all(len(parents) < 2 for parents in commits.values()):
+        return None
+    outside = {oid for parents in commits.values() for oid in parents if oid not in commits}
+    outside.update([old] if old else [])
+    known = objects.not_before(*outside) if outside else []
+    return Ancestry(objects.commits(*heads, *known), outside)
+
+
+def _whole_faults(judge: Judge, graph: Graph, new: str, old: str) -> list[Fault]:
+    """Return what is wrong with what a push does to the branch, by the settings it had before.
+
+    Judged are the commits that come to lie on the branch: on the way from its old commit to the
+    new one, and along first parents, where later ones look for what there has been.
+
+    Args:
+        judge: of the repository.
+        graph: the commits that the branch gets.
+        new, old: on which it will stand, and stands.
+    """
+    found: list[Fault] = []
+    ahead, met = [(new, True)], set()  # whether the old commit is behind it
+    while ahead:
+        oid, is_after = ahead.pop()
+        if oid not in graph or oid in met:
+            continue
+        met.add(oid)
+        step, first, way = Step.of(judge.objects.commit(oid)), graph[oid][:1], graph[oid][:1]
+        if len(graph[oid]) > 1 and is_after and judge.ancestry is not None:
+            way = [one for one in graph[oid] if judge.ancestry.is_behind(old, one)][:1]
+            step = step.seen_from(*way)
+        found += judge.faults_as_whole(step, old, is_after=is_after)
+        ahead += [(one, is_after and one in way) for one in {*first, *way}]
     return found
 
 
 def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
     """Return what is wrong with what `head` adds to `base`, judged on the merge of both.
 
-    Each commit is judged against its own parent, then the merge against `base`.
+    Each commit is judged against its own parent and by the settings of `base`, then the merge.
 
     Raises:
         GitFailed: one of them names no commit.
         CannotWork: a shallow clone does not hold what is between them.
     """
     old, new = (_commit_named(objects, name) for name in (base, head))
-    commits = _listed(objects, [new], [f"^{old}"])
+    graph = dict(objects.commits(new, f"^{old}"))
     held = extent(objects)
-    if held.is_shallow and not border(objects).isdisjoint(commits):
+    if held.is_shallow and not border(objects).isdisjoint(graph):
         raise cannot_tell(held)
-    judge = _judge(objects)
+    judge = _judge(objects, _ancestry(objects, graph, [new], old))
     found: list[Fault] = []
-    _judge_all(judge, commits, found)
+    _judge_all(judge, graph, found)
+    if _is_ancestor(objects, old, new):
+        return _without_repeats([*found, *_whole_faults(judge, graph, new, old)])
     tree = _merged_tree(objects, old, new)
     if tree is None:
         what = f"{head} does not merge into {base} without conflict"
@@ -181,13 +253,18 @@ def store_faults(objects: CatFile, commits: Sequence[str] = ()) -> list[Fault]:
     if tip is None:
         what = "the store has no such branch"
         return [Fault("GMS020", branch, what, mend=no_branch(objects, branch))]
-    judge = _judge(objects)
+    if commits:
+        graph = [(oid, list(objects.commit(oid).parents)) for oid in commits]
+    else:
+        graph = objects.commits(tip)
+    merges = any(len(parents) > 1 for _, parents in graph)
+    judge = _judge(objects, Ancestry(graph) if merges and not commits else None)
     found: list[Fault] = []
-    introduced = _judge_all(judge, commits or _listed(objects, [tip], []), found)
+    introduced = _judge_all(judge, dict(graph), found, from_others=not commits)
     tags = [Update(_TAGS + name, NOTHING, oid) for name, oid in objects.tags.items()]
     found += _tags_faults(judge, tags, tip, mend=_SET_BACK, has_gap=bool(commits))
-    found += _untagged_faults(introduced, objects.tags)
-    return found
+    found += _untagged_faults(judge, introduced, objects.tags, {fault.path for fault in found})
+    return _without_repeats(found)
 
 
 def no_branch(objects: CatFile, branch: str) -> str:
@@ -204,7 +281,7 @@ def no_branch(objects: CatFile, branch: str) -> str:
     return "gms init"
 
 
-def _judge(objects: CatFile, *, is_advice: bool = False) -> Judge:
+def _judge(objects: CatFile, ancestry: Ancestry | None = None, *, is_advice: bool = False) -> Judge:
     """Return a judge who believes whom git's configuration here names; never the store's files."""
 
     def verifier() -> Verifier:
@@ -216,22 +293,34 @@ def _judge(objects: CatFile, *, is_advice: bool = False) -> Judge:
         return Configured.of(Path(objects.git_dir), Path(top) if top else None)
 
     if is_advice and objects.setting(ALLOWED) is None:
-        return Judge(objects)
-    return Judge(objects, verifier)
+        return Judge(objects, ancestry=ancestry)
+    return Judge(objects, verifier, ancestry)
 
 
-def _judge_all(judge: Judge, commits: Iterable[str], found: list[Fault]) -> Introduced:
+def _judge_all(
+    judge: Judge, commits: Iterable[str], found: list[Fault], *, from_others: bool = False
+) -> Introduced:
+    """Judge commits, parents before children, and return what they introduce.
+
+    Args:
+        judge: of the repository.
+        commits: their ids.
+        found: where the faults go.
+        from_others: whether of merges it is not known which parent was the branch.
+    """
     introduced: Introduced = {}
     for oid in commits:
         step = Step.of(judge.objects.commit(oid))
         found += judge.faults(step)
         found += date_notes(judge.objects, oid)
+        if from_others:
+            found += judge.faults_from_others(step)
         try:
             new = judge.introduced(step)
         except (MissingObject, IntegrityError):  # `faults` has said so
             continue
         for key in new:
-            introduced.setdefault(key, oid)
+            introduced.setdefault(key, []).append(oid)
     return introduced
 
 
@@ -303,14 +392,51 @@ def _tags_faults(
     return found
 
 
-def _untagged_faults(introduced: Introduced, tags: Mapping[str, str]) -> Iterator[Fault]:
-    """Yield the versions that the branch gets, or has, without a tag."""
-    for (model, version), commit in introduced.items():
+def _untagged_faults(
+    judge: Judge, introduced: Introduced, tags: Mapping[str, str], told: Collection[str]
+) -> Iterator[Fault]:
+    """Yield the versions that the branch gets, or has, without a tag, or under a number in use.
+
+    Args:
+        judge: of the repository.
+        introduced: by the commits of the branch.
+        tags: name to id.
+        told: paths of what is wrong already, tags among them.
+    """
+    for (model, version), commits in introduced.items():
         name = tag_name(model, version)
         if name not in tags:
             mend = f"push it too: git push --atomic REMOTE BRANCH {name}; gms doctor --fix makes it"
             what = f"is missing: {model} {version} has no tag"
-            yield Fault("GMS050", _TAGS + name, what, mend=mend, commit=commit)
+            for commit in commits[:1]:
+                yield Fault("GMS050", _TAGS + name, what, mend=mend, commit=commit)
+            continue
+        tag = None if _TAGS + name in told else judge.objects.tag(name)
+        for commit in commits:
+            if (
+                tag
+                and commit != tag.commit
+                and _is_other(judge, model, version, commit, tag.commit)
+            ):
+                what = f"{model} {version} is not what was released under that number"
+                mend = f"register it as a version of its own: gms register {model} FILE"
+                yield Fault("GMS033", folder(model), what, mend=mend, commit=commit)
+
+
+def _is_other(judge: Judge, model: str, version: Version, commit: str, tagged: str) -> bool:
+    """Whether a commit introduces a version with another folder than a tagged one has.
+
+    A registry that had lost versions gets them back without their folders.
+    """
+    try:
+        roots = [judge.objects.commit(oid).tree for oid in (commit, tagged)]
+        entry, released = (folder_names(judge.objects, root).get(model) for root in roots)
+        if entry is None or entry == released or entry.mode != FOLDER:
+            return False
+        manifest = judge.outline(model, judge.objects.entries(entry.oid))
+    except (MissingObject, IntegrityError):  # which is said
+        return False
+    return manifest is not None and manifest.version == version
 
 
 def _merged_tree(objects: CatFile, old: str, new: str) -> str | None:
@@ -323,6 +449,11 @@ def _merged_tree(objects: CatFile, old: str, new: str) -> str | None:
         if error.stderr:
             raise
         return None
+
+
+def _without_repeats(found: Sequence[Fault]) -> list[Fault]:
+    """Return the faults, each once: several ways may lead to it."""
+    return list(dict.fromkeys(found))
 
 
 def _without_twins(found: Sequence[Fault]) -> list[Fault]:

@@ -207,8 +207,8 @@ class Past:
     def _vanished(self) -> Iterator[tuple[Key, str]]:
         """Yield what vanished from the branch's registries, the newest first, with its last status.
 
-        Of a merge whose registry is none (left in conflict, perhaps) all that the sides
-        hold counts.
+        Of a merge what its sides hold, and it does not, counts too; all of it where its own
+        registry is none (left in conflict, perhaps).
         """
         newer: bytes | None = None  # of the registries that can be read, the last one met
         following: str | None = self.tip.oid
@@ -217,6 +217,8 @@ class Past:
                 commit = self.objects.commit(following)
                 data = self._registry_data(commit)
                 following = commit.parents[0] if commit.parents else None
+                if len(commit.parents) > 1:
+                    yield from self._of_sides(commit)
                 if data == newer:
                     continue
                 try:
@@ -227,12 +229,17 @@ class Past:
                             yield (change.model, change.version), change.before
                     newer = data
                 except FormatError:
-                    yield from self._of_sides(commit)
+                    continue
             except _UNREADABLE:
                 return
 
     def _of_sides(self, commit: Commit) -> Iterator[tuple[Key, str]]:
+        data = self._registry_data(commit)
         for side in commit.parents[1:]:
-            for model, statuses in self.judge.registry_at(side).models.items():
-                for text, status in statuses.items():
-                    yield (model, Version.parse(text)), status
+            try:
+                changes = changes_between(self._registry_data(self.objects.commit(side)), data)
+            except FormatError:
+                changes = tuple(self.judge.registry_at(side).changes(EMPTY))
+            for change in changes:
+                if change.after is None and change.before is not None:
+                    yield (change.model, change.version), change.before

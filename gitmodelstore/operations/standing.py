@@ -14,6 +14,7 @@ from gitmodelstore.operations.past import Past
 from gitmodelstore.operations.retag import is_sound
 from gitmodelstore.values.layout import MODELS, REGISTRY
 from gitmodelstore.values.policy import WITHDRAWN
+from gitmodelstore.values.version import Version
 
 # About the commit as a deed, which says nothing of the store as it is.
 _HARMLESS_DEEDS = ("GMS037", "GMS044")
@@ -41,6 +42,8 @@ class Standing:
             return True
         if fault.code in _HARMLESS_DEEDS:
             return fault.commit == self._past.tip.oid
+        if fault.code == "GMS046":
+            return self._is_as_merged(fault)
         if fault.path == REGISTRY:
             return self._is_registry_now(fault)
         if fault.path.startswith(f"{MODELS}/"):
@@ -55,6 +58,15 @@ class Standing:
         if known is None or is_sound(self._past, known):
             return True
         return self._past.registry.status(known.model, known.version) != WITHDRAWN
+
+    def _is_as_merged(self, fault: Fault) -> bool:
+        """Whether what a merge took back, or made up, is still so: nobody has changed it since."""
+        if fault.path != REGISTRY:
+            return self._is_unchanged(fault.commit or "", fault.path)
+        model, version = fault.what.split(" ")[:2]
+        key = model, Version.parse(version)
+        then = self._past.judge.registry_at(fault.commit or "")
+        return then.status(*key) == self._past.registry.status(*key)
 
     def _is_registry_now(self, fault: Fault) -> bool:
         if fault.code in _OF_REGISTRY:

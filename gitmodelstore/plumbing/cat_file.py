@@ -127,6 +127,23 @@ class CatFile:
         """Return the commits that `new` adds to `old`: see `checks.objects.Objects`."""
         return self.run("rev-list", "--reverse", "--topo-order", new, f"^{old}", "--").split()
 
+    def graph(self, *tips: str) -> list[tuple[str, list[str]]]:
+        """Return the commits behind tips with their parents: see `checks.objects.Objects`."""
+        return self.commits(*tips, *self.not_before(*tips))
+
+    def commits(self, *revisions: str) -> list[tuple[str, list[str]]]:
+        """Return commits with their parents, parents before children, as `git rev-list` picks."""
+        order = ("rev-list", "--reverse", "--topo-order", "--parents")
+        lines = self.run(*order, *revisions, "--").splitlines()
+        return [(oid, parents) for oid, *parents in map(str.split, lines)]
+
+    def not_before(self, *oids: str) -> list[str]:
+        """Return arguments of `git rev-list` that end at a commit which is behind all of some."""
+        try:
+            return [f"^{self.run('merge-base', '--octopus', *oids).strip()}^@"]
+        except GitFailed:  # they have nothing in common
+            return []
+
     def has(self, oid: str) -> bool:
         """Whether an object is here."""
         return self.resolve(oid) is not None

@@ -327,6 +327,20 @@ class Repository:
                 ahead += [(oid, True), *((parent, False) for parent in parents)]
         return found
 
+    def graph(self, *tips: str) -> list[tuple[str, tuple[str, ...]]]:
+        """Return all commits behind some, with their parents: see `checks.objects.Objects`."""
+        found: dict[str, tuple[str, ...]] = {}
+        ahead, met = [(oid, False) for oid in reversed(tips)], set()
+        while ahead:
+            oid, is_done = ahead.pop()
+            if is_done:
+                found[oid] = self.commit(oid).parents
+            elif oid not in met:
+                met.add(oid)
+                ahead.append((oid, True))
+                ahead += [(parent, False) for parent in reversed(self.commit(oid).parents)]
+        return list(found.items())
+
     def _behind(self, oid: str) -> list[str]:
         """Return the whole history of a commit, itself left out."""
         found: dict[str, None] = {}

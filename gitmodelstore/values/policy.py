@@ -28,7 +28,7 @@ _SHARED = {REGISTERED, ARCHIVED, WITHDRAWN}  # where versions begin and end
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _KEYS = {
     "schema": None,
-    "store": ("allow",),
+    "store": ("allow", "allow_size", "allow_binary"),
     "storage": ("lfs_threshold",),
     "lifecycle": ("statuses", "exclusive", "moves"),
     "gates": None,
@@ -45,6 +45,8 @@ class Policy:
         exclusive: those that one version of a model holds at a time.
         lfs_threshold_bytes: pipelines from this size on are Git LFS objects.
         allow: further paths that may stand in the repository, as glob patterns.
+        allow_bytes: how large a file beside the models may be.
+        allow_binary: those of them that need not be text, as glob patterns.
         moves: status to those that may follow it; any may where it has none here.
         gates: status to what must hold before a version comes to it.
         require_signed: whether every commit and every tag must be signed.
@@ -54,6 +56,8 @@ class Policy:
     exclusive: frozenset[str] = frozenset({PRODUCTION})
     lfs_threshold_bytes: int = 50 * 2**20
     allow: tuple[str, ...] = ()
+    allow_bytes: int = 2**20
+    allow_binary: tuple[str, ...] = ()
     moves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     gates: Mapping[str, Gate] = field(default_factory=dict)
     require_signed: bool = False
@@ -86,11 +90,16 @@ class Policy:
         if shared := sorted(exclusive & _SHARED):
             raise _fault(f"lifecycle.exclusive: many versions are '{shared[0]}' at a time")
         statuses, exclusive = tuple(dict.fromkeys(statuses)), exclusive | {PRODUCTION}
+        store = value.get("store", {})
         return cls(
             statuses=statuses,
             exclusive=exclusive,
-            lfs_threshold_bytes=_size(value.get("storage", {}).get("lfs_threshold", "50 MiB")),
-            allow=_texts(value.get("store", {}), "allow"),
+            lfs_threshold_bytes=_size(
+                value.get("storage", {}), "storage", "lfs_threshold", "50 MiB"
+            ),
+            allow=_texts(store, "allow"),
+            allow_bytes=_size(store, "store", "allow_size", "1 MiB"),
+            allow_binary=_texts(store, "allow_binary"),
             **_rules(value, statuses, exclusive),
         )
 
@@ -193,11 +202,12 @@ def _status(name: str) -> str:
     return status_name(name)
 
 
-def _size(value: Any) -> int:
+def _size(table: dict[str, Any], section: str, key: str, default: str) -> int:
     """Return the bytes that "50 MiB", or a plain number, means."""
+    value = table.get(key, default)
     found = re.fullmatch(r"([0-9]{1,12}) ?(B|KiB|MiB|GiB)?", str(value))
     if isinstance(value, bool) or not found or int(found[1]) == 0:
-        raise _fault(f"storage.lfs_threshold: expected a size such as '50 MiB', found {value!r}")
+        raise _fault(f"{section}.{key}: expected a size such as '50 MiB', found {value!r}")
     return int(found[1]) * _UNITS[found[2] or "B"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from collections.abc import Callable
 from typing import NamedTuple
@@ -35,6 +36,10 @@ class Case(NamedTuple):
 
 def _write(name: str, text: str) -> Callable[[Place], object]:
     return lambda place: place.file(name).write_text(text)
+
+
+def _pickle(name: str, protocol: int) -> Callable[[Place], object]:
+    return lambda place: place.file(name).write_bytes(pickle.dumps(["a model"], protocol))
 
 
 def _replace(name: str, old: str, new: str) -> Callable[[Place], object]:
@@ -166,6 +171,12 @@ CASES = [
          [("GMS004", ".gitattributes")]),
     Case("other attributes of a model", _write(f"{CHURN}/.gitattributes", "* filter=evil\n"),
          [("GMS004", f"{CHURN}/.gitattributes"), ("GMS022", f"{CHURN}/.gitattributes"), IN_PLACE]),
+    Case("a large text beside the models", _write("README.md", "x" * 2**20 + "x"),
+         [("GMS005", "README.md")]),
+    Case("a pickle in a host's folder", _pickle(".github/model", 5),
+         [("GMS001", ".github/model")]),
+    Case("a pickle that is text", _pickle(".github/model.pkl", 0),
+         [("GMS001", ".github/model.pkl")]),
     Case("a large card", _write(f"{CHURN}/README.md", "x" * 2**20 + "x"),
          [("GMS005", f"{CHURN}/README.md"), IN_PLACE]),
     # Documents

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from gitmodelstore import Store
@@ -64,6 +66,36 @@ def test_settings_alone_and_files_that_they_allow(place: Place) -> None:
 
     assert place.by_range("HEAD~2") == CLEAN
     send(place)
+
+
+def test_files_that_are_large_or_no_text_where_the_settings_say_so(place: Place) -> None:
+    place.file("modelstore.toml").write_text(
+        'schema = "1.0"\n[store]\nallow = ["docs/**"]\nallow_size = "2 MiB"\n'
+        'allow_binary = ["docs/*.png"]\n'
+    )
+    place.commit("allow pictures")
+    place.file("docs/plot.png").write_bytes(b"\x89PNG\r\n\x1a\n\0")
+    place.file("README.md").write_text("x" * 2**20 + "x")
+    place.git("add", "--all")
+
+    assert place.by_pre_commit() == CLEAN
+    assert place.by_range("HEAD~2") == CLEAN
+    send(place)
+
+
+def test_a_large_file_that_stands_there_already(place: Place) -> None:
+    """A bound holds for what comes; a store may have had it before there was one."""
+    place.file(".github/data.bin").write_bytes(b"\0")
+    place.commit("from before")
+    subprocess.run(
+        ["git", "-C", str(place.shared), "fetch", "--quiet", str(place.path), "main:main"],
+        check=True,
+    )
+    place.file(".github/notes.md").write_text("x")
+    place.commit("a note beside it")
+
+    assert place.by_range() == CLEAN
+    assert place.by_pre_receive() == CLEAN
 
 
 def test_a_folder_restored_by_hand(place: Place) -> None:

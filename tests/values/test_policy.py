@@ -72,6 +72,13 @@ def test_further_paths_are_patterns():
     assert policy('[store]\nallow = ["docs/**", "Makefile"]').allow == ("docs/**", "Makefile")
 
 
+def test_what_stands_beside_the_models_is_text_of_a_megabyte_unless_said_otherwise():
+    free = policy('[store]\nallow_size = "3 MiB"\nallow_binary = ["docs/*.png"]')
+
+    assert (Policy().allow_bytes, Policy().allow_binary) == (1_048_576, ())
+    assert (free.allow_bytes, free.allow_binary) == (3_145_728, ("docs/*.png",))
+
+
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
@@ -104,6 +111,11 @@ def test_further_paths_are_patterns():
             "did you mean 'storage.lfs_threshold'?",
         ),
         ("store = 1", "'store': expected a table", None),
+        (
+            '[store]\nallow_size = "3 MB"',
+            "store.allow_size: expected a size such as '50 MiB', found '3 MB'",
+            None,
+        ),
         ("[store]\nallow = [1]", "'allow': expected a list of strings", None),
         ('[lifecycle]\nstatuses = "x"', "'statuses': expected a list of strings", None),
         (
