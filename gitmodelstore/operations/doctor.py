@@ -23,6 +23,7 @@ from gitmodelstore.operations.rebuild import rebuild
 from gitmodelstore.operations.retag import retag
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import hooks, journal, lagging, leftovers, lock, worktree
+from gitmodelstore.plumbing.lock import Held
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.layout import REGISTRY
 
@@ -89,7 +90,10 @@ def _repair(repository: Repository, writer: Writer) -> tuple[list[str], list[str
             notes.append(f"{what}: {error}{hint}")
 
     quiet = replace(writer, notify=notes.append)
-    with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held:
+    repository.restore()
+    with lock.exclusive(
+        repository.common_dir, wait_seconds=writer.wait_seconds, sharing=repository.sharing
+    ) as held:
         attempt("locks were not removed", lambda: _remove_locks(repository))
         attempt("refs were not restored", lambda: _restore_refs(repository))
         attempt("empty refs were not removed", lambda: _remove_refs(repository))
@@ -157,7 +161,7 @@ def _remove_refs(repository: Repository) -> Iterable[str]:
             yield f"removed {ref}, which held nothing"
 
 
-def _recover(repository: Repository, held: int) -> Iterable[str]:
+def _recover(repository: Repository, held: Held) -> Iterable[str]:
     note = journal.read(repository.common_dir)
     if note is None:
         return []
@@ -170,7 +174,7 @@ def _recover(repository: Repository, held: int) -> Iterable[str]:
     return [f"{verb} the write of {note.new[:12]}, whose writer had died", *done]
 
 
-def _follow(repository: Repository, held: int) -> Iterable[str]:
+def _follow(repository: Repository, held: Held) -> Iterable[str]:
     tip = repository.head(repository.branch)
     for lag in lagging.lags(repository):
         if tip is not None and lag.commit is not None:

@@ -33,6 +33,7 @@ from gitmodelstore.operations.snapshot import Snapshot, registry_of
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import disk, follow, index_lock, journal, lock, refs, worktree
 from gitmodelstore.plumbing.handmade import Handmade, registry_alone
+from gitmodelstore.plumbing.lock import Held
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import MODELS, REGISTRY
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
@@ -90,11 +91,18 @@ def publish(
     """
     try:
         with (
+            lock.exclusive(
+                repository.common_dir,
+                wait_seconds=writer.wait_seconds,
+                sharing=repository.sharing,
+            ) as held,
             writing(repository.common_dir),  # whatever the system refuses, and wherever
-            lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held,
         ):
+            repository.tend()
             recover(repository, writer.notify, held)
-            return _publish(repository, writer, draft, held, broken=broken)
+            after = _publish(repository, writer, draft, held, broken=broken)
+        repository.settle(held.until)
+        return after
     finally:
         repository.forget_written()
 
@@ -103,7 +111,7 @@ def _publish(
     repository: Repository,
     writer: Writer,
     draft: Callable[[Snapshot], Draft | None],
-    held: int,
+    held: Held,
     *,
     broken: bool,
 ) -> Snapshot:
@@ -113,7 +121,7 @@ def _publish(
         if wanted is None:
             return snapshot
         tree = _write_tree(snapshot, wanted)
-        _validate(snapshot, wanted, tree)
+        _validate(snapshot, wanted, tree, held)
         commit = repository.write_commit(
             tree,
             (snapshot.commit.oid,),
@@ -125,6 +133,7 @@ def _publish(
         )
         tags = _write_tags(repository, commit, wanted, writer)
         _validate_signatures(snapshot, wanted, commit, tags)
+        repository.secure([*repository.changed(snapshot.commit.tree, tree), commit, *tags.values()])
         if _swap(snapshot, commit, tags, wanted, writer, held):
             return Snapshot(repository, repository.commit(commit))
     raise StoreBusy(
@@ -134,7 +143,7 @@ def _publish(
 
 
 def recover(
-    repository: Repository, notify: Callable[[str], None], held: int, *, died: bool = True
+    repository: Repository, notify: Callable[[str], None], held: Held, *, died: bool = True
 ) -> None:
     """Finish or undo what a writer began: a dead one, or, unless `died`, this one.
 
@@ -147,6 +156,7 @@ def recover(
     note = journal.read(repository.common_dir)
     if note is None:
         return
+    repository.restore()
     refs.remove_own(repository, note.new, note.tags, died=died)
     for tree in _noted(repository, note):
         index_lock.remove_own(tree.git_dir)
@@ -157,13 +167,14 @@ def recover(
     elif repository.is_ancestor(new, tip):
         if tip == new:
             _follow(repository, note, held)
-        _set_tags(repository, note.tags, notify, "which an interrupted write had left out")
+        why = "which an interrupted write had left out"
+        _set_tags(repository, note.tags, notify, held, why)
     else:
         _undo(repository, note, tip, held)
     journal.clear(repository.common_dir)
 
 
-def _validate(snapshot: Snapshot, wanted: Draft, tree: str) -> None:
+def _validate(snapshot: Snapshot, wanted: Draft, tree: str, held: Held) -> None:
     """Judge our own work as a hook would: libgit2 runs no hooks."""
     step = Step(tree, (snapshot.commit.oid,), wanted.message)
     found = Judge(snapshot.repository).faults(step)
@@ -171,7 +182,7 @@ def _validate(snapshot: Snapshot, wanted: Draft, tree: str) -> None:
         kind = LifecycleError if found[0].code in LIFECYCLE else FormatError
         raise kind(str(found[0]), hint=found[0].mend or None)
     for name in wanted.tags:
-        refs.check_free(snapshot.repository, name)
+        refs.check_free(snapshot.repository, name, until=held.until)
 
 
 def _validate_signatures(
@@ -250,27 +261,34 @@ def _swap(
     tags: dict[str, str],
     wanted: Draft,
     writer: Writer,
-    held: int,
+    held: Held,
 ) -> bool:
-    """Make a written commit the store's; return False, all undone, when the branch had moved."""
+    """Make a written commit the store's.
+
+    Returns:
+        False, all undone, when the branch had moved, or git did not find what a prune had taken.
+    """
     repository = snapshot.repository
     trees = worktree.on_branch(repository)
     worktree.check(trees)
     folders = tuple(str(tree.folder) for tree in trees)
     aside = wanted.handmade[0].path if wanted.handmade else ""
     note = journal.Note(snapshot.commit.oid, commit, tags, folders, aside)
-    journal.write(repository.common_dir, note)
+    journal.write(repository.common_dir, note, repository.sharing)
     try:
         moved = _follow_and_advance(repository, trees, note, wanted, writer, held)
-    except BaseException:  # Ctrl-C too is undone
+    except BaseException as error:
+        was_pruned = repository.revive() and isinstance(error, StoreError)
         with suppress(StoreError):  # the note stays for the next writer
             recover(repository, writer.notify, held, died=False)
-        raise
+        if not was_pruned:
+            raise
+        return False
     if not moved:
         recover(repository, writer.notify, held, died=False)
         return False
     _adopt(wanted, writer)
-    if _set_tags(repository, tags, writer.notify):
+    if _set_tags(repository, tags, writer.notify, held):
         journal.clear(repository.common_dir)
     if repository.work_tree and not trees:
         name = repository.branch.removeprefix("refs/heads/")
@@ -284,7 +302,7 @@ def _follow_and_advance(
     note: journal.Note,
     wanted: Draft,
     writer: Writer,
-    held: int,
+    held: Held,
 ) -> bool:
     """Make what was written durable, move the work trees, then the branch."""
     if writer.durable:
@@ -297,7 +315,7 @@ def _follow_and_advance(
             target = note.new
             if wanted.handmade and tree == wanted.handmade[0].tree:
                 target = registry_alone(repository, note.old, note.new)
-            elif follow.move(repository, tree, note.old, note.new):
+            elif follow.move(repository, tree, note.old, note.new, until=held.until):
                 continue
             try:
                 process = worktree.start(tree, note.old, target, lock=held)
@@ -323,6 +341,7 @@ def _follow_and_advance(
         when=writer.when,
         what=wanted.title,
         durable=writer.durable,
+        until=held.until,
     )
 
 
@@ -338,7 +357,7 @@ def _adopt(wanted: Draft, writer: Writer) -> None:
 
 
 def _outcome(
-    tree: worktree.WorkTree, process: worktree.Process, old: str, new: str, held: int
+    tree: worktree.WorkTree, process: worktree.Process, old: str, new: str, held: Held
 ) -> StoreError | None:
     try:
         worktree.finish(tree, process, old, new, lock=held)
@@ -348,7 +367,11 @@ def _outcome(
 
 
 def _set_tags(
-    repository: Repository, tags: Mapping[str, str], notify: Callable[[str], None], why: str = ""
+    repository: Repository,
+    tags: Mapping[str, str],
+    notify: Callable[[str], None],
+    held: Held,
+    why: str = "",
 ) -> bool:
     """Set tags on what the branch holds; return False when one could not be.
 
@@ -357,7 +380,7 @@ def _set_tags(
     done = True
     for name, oid in tags.items():
         try:
-            if refs.create_tag(repository, name, oid) and why:
+            if refs.create_tag(repository, name, oid, until=held.until) and why:
                 notify(f"set tag {name}, {why}")
         except StoreError as error:
             notify(f"tag {name} could not be set: {error}")
@@ -370,16 +393,16 @@ def _noted(repository: Repository, note: journal.Note) -> list[worktree.WorkTree
     return [tree for tree in worktree.on_branch(repository) if str(tree.folder) in note.folders]
 
 
-def _follow(repository: Repository, note: journal.Note, held: int) -> None:
+def _follow(repository: Repository, note: journal.Note, held: Held) -> None:
     for tree in _noted(repository, note):
         if note.handmade:  # its files are left as they lie, beside the version that is staged
             worktree.move(tree, note.old, registry_alone(repository, note.old, note.new), lock=held)
-            Handmade(tree, note.handmade, {}).unstage()
+            Handmade(tree, note.handmade, {}, held.until).unstage()
         else:
             worktree.move(tree, note.old, note.new, lock=held)
 
 
-def _undo(repository: Repository, note: journal.Note, tip: str, held: int) -> None:
+def _undo(repository: Repository, note: journal.Note, tip: str, held: Held) -> None:
     """Take back what is staged in the noted work trees, or half written there.
 
     Every write changes the registry, and the index is written in one go, so that it
@@ -396,7 +419,7 @@ def _undo(repository: Repository, note: journal.Note, tip: str, held: int) -> No
     for tree in _noted(repository, note):
         if worktree.staged(tree, REGISTRY) == new:
             # In this process where that will do: a git may be what could not be started.
-            if not follow.move(repository, tree, note.new, tip):
+            if not follow.move(repository, tree, note.new, tip, until=held.until):
                 worktree.move(tree, note.new, tip, lock=held)
         elif now == old:
             worktree.mend(repository, tree, note.old, note.new, lock=held, leave=note.handmade)

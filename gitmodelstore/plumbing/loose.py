@@ -10,6 +10,7 @@ Source of the formats: git's Documentation/gitformat-loose and gitformat-commit.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import struct
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from gitmodelstore.plumbing.mapped import private_memory
+from gitmodelstore.plumbing.shared import UNSHARED, Sharing
 
 Buffer = bytes | memoryview
 Kind = Literal["blob", "tree", "commit", "tag"]
@@ -37,6 +39,7 @@ _STORED_HEAD = b"\x78\x01"  # of a zlib stream: deflate, a window of 32 KB, the 
 _MOST_STORED = 0xFFFF  # bytes that a stored block holds
 _BLOCK_HEAD = struct.Struct("<BHH")  # whether it is the last, its size, and that inverted
 _MOST_WHOLE_BYTES = 4 << 20
+_MOST_TRIES = 50  # against a `git prune` that removes temporary files, however young
 _MOST_PARTS = 1000  # in one call of writev; Linux takes 1,024
 
 
@@ -44,7 +47,13 @@ class Damaged(Exception):
     """An object's file that does not hold what its name says."""
 
 
-def write(objects: Path, kind: Kind, data: bytes | memoryview, level: int) -> str:
+def write(
+    objects: Path,
+    kind: Kind,
+    data: bytes | memoryview,
+    level: int,
+    sharing: Sharing = UNSHARED,
+) -> str:
     """Store an object under `objects`, a git directory's folder of that name; return its id.
 
     Raises:
@@ -57,17 +66,27 @@ def write(objects: Path, kind: Kind, data: bytes | memoryview, level: int) -> st
     oid = digest.hexdigest()
     path = f"{objects}/{oid[:2]}/{oid[2:]}"
     if not _is_kept(path):
-        # git's own gc removes what is called tmp_obj_… and was left by a dead writer.
-        temporary = os.path.join(objects, f"tmp_obj_{os.urandom(8).hex()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
-        try:
-            _fill(descriptor, header, view, level)
-            _rename(temporary, path)
-        except BaseException:  # Ctrl-C too must leave nothing
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+        for _ in range(_MOST_TRIES):
+            if _make(objects, path, header, view, level, sharing):
+                return oid
+        raise FileNotFoundError(errno.ENOENT, "what was written is taken away at once", path)
     return oid
+
+
+def _make(
+    objects: Path, path: str, header: bytes, data: memoryview, level: int, sharing: Sharing
+) -> bool:
+    """Write the file of an object; return False where a `git prune` took it half written."""
+    # git's own gc removes what is called tmp_obj_… and was left by a dead writer.
+    temporary = os.path.join(objects, f"tmp_obj_{os.urandom(8).hex()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+    try:
+        _fill(descriptor, header, data, level, sharing)
+        return _rename(temporary, path, sharing)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
 
 
 def _is_kept(path: str) -> bool:
@@ -75,9 +94,8 @@ def _is_kept(path: str) -> bool:
     try:
         if os.stat(path).st_size == 0:  # what a power cut leaves
             return False
-        with suppress(PermissionError):  # somebody else's, in a shared repository
-            os.utime(path)
-    except FileNotFoundError:
+        os.utime(path)
+    except (FileNotFoundError, PermissionError):  # somebody else's is made anew
         return False
     return True
 
@@ -178,9 +196,10 @@ def tree_data(entries: Iterable[tuple[str, int, str]]) -> bytes:
     return b"".join(parts)
 
 
-def _fill(descriptor: int, header: bytes, data: memoryview, level: int) -> None:
+def _fill(descriptor: int, header: bytes, data: memoryview, level: int, sharing: Sharing) -> None:
     """Write an object into an open file, and close it."""
     try:
+        sharing.adjust(descriptor)
         for parts in _stored(header, data) if level == STORED else _deflated(header, data, level):
             _write(descriptor, parts)
     finally:
@@ -232,12 +251,19 @@ def _write(descriptor: int, parts: list[Buffer]) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _rename(temporary: str, path: str) -> None:
-    """Give an object its name; a gc may take the folder away again between the two steps."""
+def _rename(temporary: str, path: str, sharing: Sharing) -> bool:
+    """Give an object its name; return False where a `git prune` has taken it.
+
+    A gc may take the folder away again between the two steps.
+    """
     for _ in range(100):
         try:
             os.rename(temporary, path)
-            return
+            return True
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            if not os.path.lexists(temporary):
+                return False
+            with suppress(FileNotFoundError):
+                sharing.make_folder(os.path.dirname(path))
     os.rename(temporary, path)
+    return True
