@@ -43,6 +43,14 @@ class StoreError(Exception):
         if hint:
             self.add_note(f"hint: {hint}")  # seen in notebooks too
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return what makes it again in another process, whatever its class is made of."""
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[StoreError], args: tuple[object, ...]) -> StoreError:
+    return kind.__new__(kind, *args)
+
 
 class CannotWork(StoreError):
     """The store itself cannot be used: absent, unreadable, or of an unknown format."""

@@ -22,6 +22,7 @@ from gitmodelstore.operations.past import Past
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import leftovers, refs, worktree
 from gitmodelstore.plumbing.cat_file import CatFile
+from gitmodelstore.plumbing.lock import Held
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.objects import FOLDER
 
@@ -243,7 +244,7 @@ def is_whole(objects: CatFile, oid: str) -> bool:
     return True
 
 
-def move_forward(repository: Repository, writer: Writer, held: int) -> Iterator[str]:
+def move_forward(repository: Repository, writer: Writer, held: Held) -> Iterator[str]:
     """Move the branch to where its reflog or its tags know that it stood, with its work trees.
 
     Call it under the writer lock, `held`.

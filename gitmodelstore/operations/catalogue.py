@@ -128,7 +128,9 @@ class Catalogue:
         if before != tip:
             is_complete = self._read_on(before)
             if keep and is_complete:
-                manifest_index.write(self._common_dir, self._columns, tip, self._blocks)
+                manifest_index.write(
+                    self._common_dir, self._columns, tip, self._blocks, self._repository.sharing
+                )
 
     def rows(self, model: str | None = None) -> Iterator[Row | Unread]:
         """Yield every version of a model, or of all: by model, highest first; then the lost.

@@ -36,6 +36,7 @@ from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing import git_dir, hooks, journal, lagging, leftovers, lock, worktree
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.extent import Extent, extent
+from gitmodelstore.plumbing.lock import Held
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.layout import REGISTRY
 
@@ -181,7 +182,10 @@ def _repair(repository: Repository, writer: Writer) -> _Findings:
         _attempt(what, step, done, notes)
 
     quiet = replace(writer, notify=notes.append)
-    with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held:
+    repository.restore()
+    with lock.exclusive(
+        repository.common_dir, wait_seconds=writer.wait_seconds, sharing=repository.sharing
+    ) as held:
         attempt("locks were not removed", lambda: _remove_locks(repository))
         attempt("refs were not restored", lambda: _restore_refs(repository))
         attempt("empty refs were not removed", lambda: _remove_refs(repository))
@@ -272,7 +276,7 @@ def _remove_refs(repository: Repository) -> Iterable[str]:
             yield f"removed {ref}, which held nothing"
 
 
-def _recover(repository: Repository, held: int) -> Iterable[str]:
+def _recover(repository: Repository, held: Held) -> Iterable[str]:
     note = journal.read(repository.common_dir)
     if note is None:
         return []
@@ -285,7 +289,7 @@ def _recover(repository: Repository, held: int) -> Iterable[str]:
     return [f"{verb} the write of {note.new[:12]}, whose writer had died", *done]
 
 
-def _follow(repository: Repository, held: int) -> Iterable[str]:
+def _follow(repository: Repository, held: Held) -> Iterable[str]:
     tip = repository.head(repository.branch)
     for lag in lagging.lags(repository):
         if tip is not None and lag.commit is not None:

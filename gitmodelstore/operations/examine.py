@@ -500,7 +500,7 @@ def may_be_head(repository: Repository) -> bool:
         return False
     if repository.work_tree is None or not (repository.common_dir / git_dir.INDEX).exists():
         return True
-    tree = worktree.WorkTree(repository.work_tree, repository.common_dir)
+    tree = worktree.WorkTree(repository.work_tree, repository.common_dir, repository.sharing)
     return lagging.is_at(tree, tip)
 
 
@@ -521,7 +521,9 @@ def trees_without_index(repository: Repository, folder: Path) -> Iterator[worktr
     """
     trees = list(worktree.linked(repository))
     if repository.work_tree is not None:
-        trees.insert(0, worktree.WorkTree(repository.work_tree, repository.common_dir))
+        trees.insert(
+            0, worktree.WorkTree(repository.work_tree, repository.common_dir, repository.sharing)
+        )
     for tree in trees:
         is_seen = tree.git_dir == repository.common_dir and folder != repository.common_dir
         top = folder.parent if is_seen else tree.folder

@@ -45,7 +45,7 @@ DRIVERS = {
 _OURS = {
     *(".git", ATTRIBUTES, REGISTRY, SETTINGS),
     *("HEAD", "config", "description", "hooks", "info", "objects", "refs", "gitmodelstore"),
-    "branches",
+    *("branches", "gitmodelstore-spares"),
 }
 
 
@@ -161,9 +161,12 @@ def _first_commit(repository: Repository, writer: Writer, further: Mapping[str, 
         ATTRIBUTES: STORE_ATTRIBUTES,
         **further,
     }
-    with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds):
+    with lock.exclusive(
+        repository.common_dir, wait_seconds=writer.wait_seconds, sharing=repository.sharing
+    ) as held:
+        root = _write_files(repository, files)
         commit = repository.write_commit(
-            _write_files(repository, files),
+            root,
             (),
             _MESSAGE,
             author=writer.author,
@@ -171,6 +174,7 @@ def _first_commit(repository: Repository, writer: Writer, further: Mapping[str, 
             when=writer.when,
             sign=signing(writer, repository, None).sign_commit,
         )
+        repository.secure([*repository.changed(None, root), commit])
         # As in `publish`: files first, so that a death in between leaves nothing to revert.
         for tree in worktree.on_branch(repository):
             worktree.populate(tree, commit)
@@ -186,6 +190,8 @@ def _first_commit(repository: Repository, writer: Writer, further: Mapping[str, 
             what=_MESSAGE.strip(),
             durable=writer.durable,
         )
+    repository.settle(held.until)
+    repository.forget_written()
 
 
 def _write_files(repository: Repository, files: Mapping[str, bytes]) -> str:

@@ -36,6 +36,7 @@ from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer, slow_clock, upon, warn_of_clock
 from gitmodelstore.plumbing import disk, follow, index_lock, journal, lock, refs, worktree
 from gitmodelstore.plumbing.handmade import Handmade, registry_alone
+from gitmodelstore.plumbing.lock import Held
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import MODELS, REGISTRY
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
@@ -99,11 +100,17 @@ def publish(
     """
     try:
         with (
+            lock.exclusive(
+                repository.common_dir,
+                wait_seconds=writer.wait_seconds,
+                sharing=repository.sharing,
+            ) as held,
             writing(repository.common_dir),  # whatever the system refuses, and wherever
-            lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds) as held,
         ):
+            repository.tend()
             recover(repository, writer.notify, held)
             published, clock = _publish(repository, writer, draft, held, broken=broken)
+        repository.settle(held.until)
     finally:
         repository.forget_written()
     if clock is not None:  # now that it is written: a warning may be an error to the caller
@@ -115,7 +122,7 @@ def _publish(
     repository: Repository,
     writer: Writer,
     draft: Callable[[Snapshot], Draft | None],
-    held: int,
+    held: Held,
     *,
     broken: bool,
 ) -> tuple[Snapshot, datetime | None]:
@@ -128,7 +135,7 @@ def _publish(
             return snapshot, None
         tree = _write_tree(snapshot, wanted)
         if wanted.conclude is None:
-            _validate(snapshot, wanted, tree)
+            _validate(snapshot, wanted, tree, held)
         writer, clock = upon(asked, snapshot), slow_clock(asked, snapshot)
         commit = repository.write_commit(
             tree,
@@ -142,7 +149,8 @@ def _publish(
         tags = _write_tags(repository, commit, wanted, writer)
         _validate_signatures(snapshot, wanted, commit, tags)
         if wanted.conclude is not None:  # what was wrong is told together with the signatures
-            _validate(snapshot, wanted, tree)
+            _validate(snapshot, wanted, tree, held)
+        repository.secure([*repository.changed(snapshot.commit.tree, tree), commit, *tags.values()])
         if _swap(snapshot, commit, tags, wanted, writer, held):
             return Snapshot(repository, repository.commit(commit)), clock
     raise StoreBusy(
@@ -152,7 +160,7 @@ def _publish(
 
 
 def recover(
-    repository: Repository, notify: Callable[[str], None], held: int, *, died: bool = True
+    repository: Repository, notify: Callable[[str], None], held: Held, *, died: bool = True
 ) -> None:
     """Finish or undo what a writer began: a dead one, or, unless `died`, this one.
 
@@ -165,6 +173,7 @@ def recover(
     note = journal.read(repository.common_dir)
     if note is None:
         return
+    repository.restore()
     refs.remove_own(repository, note.new, note.tags, died=died)
     for tree in _noted(repository, note):
         index_lock.remove_own(tree.git_dir)
@@ -175,7 +184,8 @@ def recover(
     elif repository.is_ancestor(new, tip):
         if tip == new:
             _follow(repository, note, held)
-        _set_tags(repository, note.tags, notify, "which an interrupted write had left out")
+        why = "which an interrupted write had left out"
+        _set_tags(repository, note.tags, notify, held, why)
     else:
         _undo(repository, note, tip, held)
     journal.clear(repository.common_dir)
@@ -190,7 +200,7 @@ def _with_clock(message: str, clock: datetime | None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _validate(snapshot: Snapshot, wanted: Draft, tree: str) -> None:
+def _validate(snapshot: Snapshot, wanted: Draft, tree: str, held: Held) -> None:
     """Judge our own work as a hook would: libgit2 runs no hooks."""
     step = Step(tree, (snapshot.commit.oid,), wanted.message)
     found = Judge(snapshot.repository).faults(step)
@@ -198,7 +208,7 @@ def _validate(snapshot: Snapshot, wanted: Draft, tree: str) -> None:
         kind = LifecycleError if found[0].code in LIFECYCLE else FormatError
         raise kind(str(found[0]), hint=found[0].mend or None)
     for name in wanted.tags:
-        refs.check_free(snapshot.repository, name)
+        refs.check_free(snapshot.repository, name, until=held.until)
 
 
 def _validate_signatures(
@@ -280,27 +290,34 @@ def _swap(
     tags: dict[str, str],
     wanted: Draft,
     writer: Writer,
-    held: int,
+    held: Held,
 ) -> bool:
-    """Make a written commit the store's; return False, all undone, when the branch had moved."""
+    """Make a written commit the store's.
+
+    Returns:
+        False, all undone, when the branch had moved, or git did not find what a prune had taken.
+    """
     repository = snapshot.repository
     trees = worktree.on_branch(repository)
     worktree.check(trees)
     folders = tuple(str(tree.folder) for tree in trees)
     aside = wanted.handmade[0].path if wanted.handmade else ""
     note = journal.Note(snapshot.commit.oid, commit, tags, folders, aside)
-    journal.write(repository.common_dir, note)
+    journal.write(repository.common_dir, note, repository.sharing)
     try:
         moved = _follow_and_advance(repository, trees, note, wanted, writer, held)
-    except BaseException:  # Ctrl-C too is undone
+    except BaseException as error:
+        was_pruned = repository.revive() and isinstance(error, StoreError)
         with suppress(StoreError):  # the note stays for the next writer
             recover(repository, writer.notify, held, died=False)
-        raise
+        if not was_pruned:
+            raise
+        return False
     if not moved:
         recover(repository, writer.notify, held, died=False)
         return False
     _adopt(wanted, writer)
-    if _set_tags(repository, tags, writer.notify):
+    if _set_tags(repository, tags, writer.notify, held):
         journal.clear(repository.common_dir)
     if repository.work_tree and not trees:
         name = repository.branch.removeprefix("refs/heads/")
@@ -314,7 +331,7 @@ def _follow_and_advance(
     note: journal.Note,
     wanted: Draft,
     writer: Writer,
-    held: int,
+    held: Held,
 ) -> bool:
     """Make what was written durable, move the work trees, then the branch."""
     if writer.durable:
@@ -327,7 +344,7 @@ def _follow_and_advance(
             target = note.new
             if wanted.handmade and tree == wanted.handmade[0].tree:
                 target = registry_alone(repository, note.old, note.new)
-            elif follow.move(repository, tree, note.old, note.new):
+            elif follow.move(repository, tree, note.old, note.new, until=held.until):
                 continue
             try:
                 process = worktree.start(tree, note.old, target, lock=held)
@@ -353,6 +370,7 @@ def _follow_and_advance(
         when=writer.when,
         what=wanted.title,
         durable=writer.durable,
+        until=held.until,
     )
 
 
@@ -368,7 +386,7 @@ def _adopt(wanted: Draft, writer: Writer) -> None:
 
 
 def _outcome(
-    tree: worktree.WorkTree, process: worktree.Process, old: str, new: str, held: int
+    tree: worktree.WorkTree, process: worktree.Process, old: str, new: str, held: Held
 ) -> StoreError | None:
     try:
         worktree.finish(tree, process, old, new, lock=held)
@@ -378,7 +396,11 @@ def _outcome(
 
 
 def _set_tags(
-    repository: Repository, tags: Mapping[str, str], notify: Callable[[str], None], why: str = ""
+    repository: Repository,
+    tags: Mapping[str, str],
+    notify: Callable[[str], None],
+    held: Held,
+    why: str = "",
 ) -> bool:
     """Set tags on what the branch holds; return False when one could not be.
 
@@ -387,7 +409,7 @@ def _set_tags(
     done = True
     for name, oid in tags.items():
         try:
-            if refs.create_tag(repository, name, oid) and why:
+            if refs.create_tag(repository, name, oid, until=held.until) and why:
                 notify(f"set tag {name}, {why}")
         except StoreError as error:
             notify(f"tag {name} could not be set: {error}")
@@ -400,16 +422,16 @@ def _noted(repository: Repository, note: journal.Note) -> list[worktree.WorkTree
     return [tree for tree in worktree.on_branch(repository) if str(tree.folder) in note.folders]
 
 
-def _follow(repository: Repository, note: journal.Note, held: int) -> None:
+def _follow(repository: Repository, note: journal.Note, held: Held) -> None:
     for tree in _noted(repository, note):
         if note.handmade:  # its files are left as they lie, beside the version that is staged
             worktree.move(tree, note.old, registry_alone(repository, note.old, note.new), lock=held)
-            Handmade(tree, note.handmade, {}).unstage()
+            Handmade(tree, note.handmade, {}, held.until).unstage()
         else:
             worktree.move(tree, note.old, note.new, lock=held)
 
 
-def _undo(repository: Repository, note: journal.Note, tip: str, held: int) -> None:
+def _undo(repository: Repository, note: journal.Note, tip: str, held: Held) -> None:
     """Take back what is staged in the noted work trees, or half written there.
 
     Every write changes the registry, and the index is written in one go, so that it
@@ -426,7 +448,7 @@ def _undo(repository: Repository, note: journal.Note, tip: str, held: int) -> No
     for tree in _noted(repository, note):
         if worktree.staged(tree, REGISTRY) == new:
             # In this process where that will do: a git may be what could not be started.
-            if not follow.move(repository, tree, note.new, tip):
+            if not follow.move(repository, tree, note.new, tip, until=held.until):
                 worktree.move(tree, note.new, tip, lock=held)
         elif now == old:
             worktree.mend(repository, tree, note.old, note.new, lock=held, leave=note.handmade)

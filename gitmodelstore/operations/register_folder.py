@@ -7,6 +7,7 @@ is made anew. Nothing is unpickled unless asked: what a file is, a dry walk says
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timezone
@@ -98,8 +99,9 @@ def register_folder(repository: Repository, writer: Writer, what: FolderSubmissi
             writer.notify(f"{model} {number.version} ({number.why})")
         manifest, rendered = _manifest(upon(writer, snapshot), ready, number)
         made = draft_of(snapshot, manifest, rendered, ready.files)
-        return _with_handmade(repository, made, place, ready, model, entered)
+        return _with_handmade(repository, made, place, ready, model, entered, until)
 
+    until = time.monotonic() + writer.wait_seconds
     with _Entry(place, entered):
         published = publish(repository, writer, draft)
     version = published.version(model, chosen[-1])
@@ -261,12 +263,13 @@ def _with_handmade(
     ready: Ready,
     model: str,
     entered: tuple[Version, bytes] | None,
+    until: float,
 ) -> Draft:
     """Return the draft that lets the folder in the work tree be, as far as it is that."""
     if place is None:
         return made
     tree, path = place
-    held = Handmade(tree, path, ready.read)
+    held = Handmade(tree, path, ready.read, until)
     worktree.check((tree,))  # what is staged in the middle of a merge is left alone
     held.unstage()
     if entered is not None:

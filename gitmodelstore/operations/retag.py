@@ -139,6 +139,7 @@ def retag(repository: Repository, writer: Writer) -> tuple[str, ...]:
         kept = _dangling(objects) if missing or hollow else {}
         for known in missing:
             oid = kept.get((known.tag, known.commit)) or _made(repository, writer, known)
+            repository.secure([oid])
             _sync(repository, writer)
             if refs.create_tag(repository, known.tag, oid):
                 done.append(f"set tag {known.tag} on {known.commit[:12]}, which introduced it")
@@ -151,6 +152,7 @@ def retag(repository: Repository, writer: Writer) -> tuple[str, ...]:
         for stray in list(strays(past, objects)):
             if stray.is_same and is_sound(past, stray.known):
                 oid = _made(repository, writer, stray.known, stray.tag.message)
+                repository.secure([oid])
                 _sync(repository, writer)
                 if refs.replace_tag(repository, stray.tag.name, stray.tag.oid, oid):
                     commits = {"new": stray.known.commit[:12], "old": stray.tag.commit[:12]}

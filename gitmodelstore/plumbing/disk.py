@@ -14,6 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from gitmodelstore.plumbing import interrupts
+from gitmodelstore.plumbing.shared import UNSHARED, Sharing
+
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -45,22 +48,30 @@ def sync_folder(folder: Path) -> None:
         _fsync(folder)
 
 
-def put(path: Path, parts: Iterable[bytes | memoryview], *, mode: int = 0o666) -> None:
+def put(
+    path: Path,
+    parts: Iterable[bytes | memoryview],
+    *,
+    mode: int = 0o666,
+    sharing: Sharing = UNSHARED,
+) -> None:
     """Write a file, or another in its place, in one step; where that fails nothing is left.
 
     A process that is killed meanwhile leaves a file of that name and a suffix. Who may read
-    it is said by `mode`, less what the user's umask takes from it.
+    it is said by `mode`, less what the user's umask takes from it, and by `sharing`.
 
     Raises:
         OSError: the disk does not take it.
     """
     partial = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        with open(os.open(partial, _NEW_FILE, mode), "wb") as file:
-            file.writelines(parts)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with interrupts.held():
+        try:
+            with open(os.open(partial, _NEW_FILE, mode), "wb") as file:
+                sharing.adjust(file.fileno())
+                file.writelines(parts)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def _fsync(path: Path) -> None:

@@ -13,10 +13,13 @@ def exclude(repository: Repository, line: str) -> bool:
     """
     path = repository.common_dir / "info" / "exclude"
     with writing(path.parent):
-        path.parent.mkdir(exist_ok=True)
+        repository.sharing.make_folder(path.parent)
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         if line in text.splitlines():
             return False
         gap = "" if not text or text.endswith("\n") else "\n"
+        was_there = path.exists()
         path.write_text(f"{text}{gap}{line}\n", encoding="utf-8")
+        if not was_there:
+            repository.sharing.adjust(path)
     return True

@@ -20,6 +20,7 @@ from pathlib import Path
 from gitmodelstore.errors import StoreError
 from gitmodelstore.plumbing import index, index_lock, mapped
 from gitmodelstore.plumbing.repository import Repository, writing
+from gitmodelstore.plumbing.shared import Sharing
 from gitmodelstore.plumbing.worktree import WorkTree
 from gitmodelstore.values.objects import PLAIN_FILE
 
@@ -48,8 +49,12 @@ class _AskGit(Exception):
     """Something is not as it must be here; nothing was changed."""
 
 
-def move(repository: Repository, tree: WorkTree, old: str, new: str) -> bool:
+def move(repository: Repository, tree: WorkTree, old: str, new: str, *, until: float = 0.0) -> bool:
     """Bring index and files of a work tree from commit `old` to commit `new`.
+
+    Args:
+        repository, tree, old, new: what, from where, to where.
+        until: how long to wait for a git that holds the index.
 
     Returns:
         False when git has to be asked: nothing was changed.
@@ -62,14 +67,14 @@ def move(repository: Repository, tree: WorkTree, old: str, new: str) -> bool:
         if os.name != "posix" or (tree.git_dir / "info" / "sparse-checkout").exists():
             raise _AskGit
         changes = list(_changes(repository, old, new))
-        lock = index_lock.take(tree.git_dir)
+        lock = index_lock.take(tree.git_dir, until=until, sharing=tree.sharing)
     except (_AskGit, OSError, StoreError):
         return False
     try:
         entries = _entries(tree, changes)
         with writing(tree.folder):
             for change in changes:
-                _write(repository, tree.folder, change, entries)
+                _write(repository, tree, change, entries)
             _replace(tree.git_dir, lock, index.render(entries))
     except _AskGit:
         return False
@@ -187,9 +192,9 @@ def _oid(content: bytes) -> str:
 
 
 def _write(
-    repository: Repository, folder: Path, change: _Change, entries: dict[str, index.Staged]
+    repository: Repository, tree: WorkTree, change: _Change, entries: dict[str, index.Staged]
 ) -> None:
-    file = f"{folder}/{change.path}"
+    file = f"{tree.folder}/{change.path}"
     if change.before is not None:
         os.unlink(file)
     if change.after is None:
@@ -197,11 +202,12 @@ def _write(
         with suppress(OSError):  # somebody keeps other things there
             os.removedirs(os.path.dirname(file))
         return
-    descriptor = _create(file)
+    descriptor = _create(file, tree.sharing)
     try:
         for rest in _content(repository, change):
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
+        tree.sharing.adjust(descriptor)
         entries[change.path] = index.staged(change.path, change.after, os.fstat(descriptor))
     finally:
         os.close(descriptor)
@@ -215,10 +221,10 @@ def _content(repository: Repository, change: _Change) -> Iterator[memoryview]:
             yield from mapped.parts(stream)
 
 
-def _create(file: str) -> int:
+def _create(file: str, sharing: Sharing) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
         return os.open(file, flags, 0o666)
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(file))
+        sharing.make_folder(os.path.dirname(file))
         return os.open(file, flags, 0o666)

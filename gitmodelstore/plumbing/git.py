@@ -106,6 +106,7 @@ def start(
     index: Path | None = None,
     inherit: bool = False,
     training: bool = False,
+    umask: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `git ARGS` in `cwd` and return the running process.
 
@@ -118,26 +119,31 @@ def start(
         inherit: keep what names a repository in the environment: that of a hook is meant.
         training: it is the repository of the code that trains, which its user runs anyway:
             its filters run, since without them other files would seem changed than are.
+        umask: for the files that it writes; None for this process's.
 
     Raises:
         GitFailed: git is not installed, or cannot be started.
     """
     import subprocess  # it takes half as long to import as Python takes to start
 
+    from gitmodelstore.plumbing import forks
+
     extra = {"GIT_INDEX_FILE": str(index)} if index else {}
     if not training and not inherit:
         extra |= NO_FETCH if _verb(args) in _LOOKS_AT_NONE else closed(cwd)
     try:
-        return subprocess.Popen(
-            command(*args),
-            cwd=cwd,
-            env=environment(extra, inherit=inherit),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=holding,
-            process_group=0 if to_the_end else None,
-        )
+        with forks.guard:  # a fork meanwhile would copy the pipes, and keep us waiting for its end
+            return subprocess.Popen(
+                command(*args),
+                cwd=cwd,
+                env=environment(extra, inherit=inherit),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=holding,
+                process_group=0 if to_the_end else None,
+                umask=-1 if umask is None else umask,
+            )
     except FileNotFoundError as error:
         raise _not_started(cwd) from error
     except OSError as error:
@@ -147,13 +153,19 @@ def start(
         ) from error
 
 
-def run(*args: str, cwd: Path, inherit: bool = False) -> bytes:
-    """Run `git ARGS` in `cwd` and return what it printed; `inherit` as in `start`.
+def run(
+    *args: str,
+    cwd: Path,
+    inherit: bool = False,
+    to_the_end: bool = False,
+    umask: int | None = None,
+) -> bytes:
+    """Run `git ARGS` in `cwd` and return what it printed; the rest is as in `start`.
 
     Raises:
         GitFailed: git cannot be started, or it exited with another status than 0.
     """
-    process = start(args, cwd, inherit=inherit)
+    process = start(args, cwd, inherit=inherit, to_the_end=to_the_end, umask=umask)
     stdout, stderr = process.communicate()
     if process.returncode:
         said = stderr.decode(errors="replace").strip()

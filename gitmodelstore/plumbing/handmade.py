@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitmodelstore.plumbing import git, worktree
+from gitmodelstore.errors import GitFailed
+from gitmodelstore.plumbing import git, interrupts, worktree
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.worktree import WorkTree
 from gitmodelstore.values.layout import REGISTRY
@@ -27,11 +29,13 @@ class Handmade:
         path: of the folder in it, as "models/churn".
         before: name to the SHA-256 of what was read; a file that holds something else by then
             stays.
+        until: how long to wait for a git that holds the index, as `time.monotonic` has it.
     """
 
     tree: WorkTree
     path: str
     before: Mapping[str, str]
+    until: float = 0.0
 
     def unstage(self) -> None:
         """Take back what is staged of the folder; its files stay as they are.
@@ -39,7 +43,7 @@ class Handmade:
         Raises:
             GitFailed: git cannot write the index.
         """
-        git.run("reset", "--quiet", "--", self.path, cwd=self.tree.folder)
+        self._git("reset", "--quiet", "--", self.path)
 
     def restore(self, path: str) -> None:
         """Let another file of the work tree be what its branch has.
@@ -47,7 +51,7 @@ class Handmade:
         Raises:
             GitFailed: git cannot write it.
         """
-        git.run("checkout", "--quiet", "HEAD", "--", path, cwd=self.tree.folder)
+        self._git("checkout", "--quiet", "HEAD", "--", path)
 
     def adopt(self, after: Mapping[str, bytes | None]) -> None:
         """Stage the folder as the branch has it now, and write what was made anew.
@@ -59,7 +63,7 @@ class Handmade:
         Raises:
             GitFailed, CannotWrite: it could not be; the version is there.
         """
-        git.run("reset", "--quiet", "--", self.path, cwd=self.tree.folder)
+        self._git("reset", "--quiet", "--", self.path)
         for name, data in after.items():
             file = self.tree.folder / self.path / name
             found = _sha256(file) if file.is_file() else None
@@ -70,7 +74,26 @@ class Handmade:
                         file.unlink()
                     else:
                         file.write_bytes(data)
-        git.run("update-index", "-q", "--refresh", cwd=self.tree.folder)
+                        with suppress(PermissionError):  # another user's
+                            self.tree.sharing.adjust(file)
+        self._git("update-index", "-q", "--refresh")
+
+    def _git(self, *args: str) -> None:
+        """Run a git that writes the index, to its end, when no other git has it."""
+        for _ in interrupts.tries(self.until):
+            try:
+                git.run(*args, cwd=self.tree.folder, to_the_end=True, umask=self._umask)
+            except GitFailed as error:
+                refused = error
+                if "index.lock': File exists" not in error.stderr:
+                    raise
+            else:
+                return
+        raise refused
+
+    @property
+    def _umask(self) -> int | None:
+        return self.tree.sharing.umask()
 
 
 def _sha256(path: Path) -> str:

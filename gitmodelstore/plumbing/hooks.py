@@ -84,7 +84,7 @@ def install(repository: Repository) -> tuple[str, ...]:
     """
     folder, new = hooks_folder(repository), []
     with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        repository.sharing.make_folder(folder)
         for name in CLIENT_HOOKS if repository.work_tree else SERVER_HOOKS:
             path, text = folder / name, _script(name)
             if is_ours(path):
@@ -94,7 +94,7 @@ def install(repository: Repository) -> tuple[str, ...]:
                 path.rename(_kept(path))
             fresh = path.with_name(f"{name}.gitmodelstore")
             fresh.write_text(text)
-            fresh.chmod(0o755)
+            fresh.chmod(repository.sharing.mode(0o755))
             fresh.replace(path)
             new.append(name)
     return tuple(new)
@@ -140,7 +140,10 @@ def _works(path: Path) -> bool:
     if not is_ours(path) or not os.access(path, os.X_OK):
         return False
     found = _PROGRAM.search(path.read_text(errors="replace"))
-    return found is not None and all(Path(*shlex.split(held)).exists() for held in found.groups())
+    if found is None:
+        return False
+    # Not what another user's home hides, either.
+    return all(os.path.exists(Path(*shlex.split(held))) for held in found.groups())
 
 
 def _kept(path: Path) -> Path:

@@ -16,20 +16,35 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from gitmodelstore.plumbing import interrupts
+from gitmodelstore.plumbing.shared import UNSHARED, Sharing
+
 _MARK = "index.gitmodelstore"  # another name of our index.lock, which git's has not
 _ASIDE = "index.gitmodelstore-aside"  # the index on which a git of ours works
 
 
-def take(git_dir: Path) -> Path:
+def take(git_dir: Path, *, until: float = 0.0, sharing: Sharing = UNSHARED) -> Path:
     """Lock the index as git does, and return the lock, an empty file.
+
+    Args:
+        git_dir: of the work tree.
+        until: how long to wait for a git that holds it, as `time.monotonic` has it.
+        sharing: who else uses the repository.
 
     Raises:
         FileExistsError: a process of git holds it.
         OSError: it cannot be made.
     """
+    for _ in interrupts.tries(until):
+        with suppress(FileExistsError):
+            return _take(git_dir, sharing)
+    return _take(git_dir, sharing)
+
+
+def _take(git_dir: Path, sharing: Sharing) -> Path:
     lock, mark = git_dir / "index.lock", git_dir / _MARK
     mark.unlink(missing_ok=True)
-    _create(mark)
+    _create(mark, sharing)
     try:
         os.link(mark, lock)
     except FileExistsError:
@@ -37,7 +52,7 @@ def take(git_dir: Path) -> Path:
         raise
     except OSError:  # a file system without a second name for a file: then it is as git's
         mark.unlink()
-        _create(lock)
+        _create(lock, sharing)
     return lock
 
 
@@ -87,8 +102,9 @@ def remove_own(git_dir: Path) -> None:
         mark.unlink()
 
 
-def _create(path: Path) -> None:
+def _create(path: Path, sharing: Sharing) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    sharing.adjust(path)
 
 
 def _clear_aside(git_dir: Path) -> None:

@@ -10,11 +10,13 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from gitmodelstore.plumbing.access import reading
 from gitmodelstore.plumbing.lock import OWN_FOLDER
 from gitmodelstore.plumbing.repository import writing
+from gitmodelstore.plumbing.shared import UNSHARED, Sharing
 
 _LEAST_BYTES = 1024
 
@@ -39,7 +41,7 @@ class Note:
     handmade: str = ""
 
 
-def write(common_dir: Path, note: Note) -> None:
+def write(common_dir: Path, note: Note, sharing: Sharing = UNSHARED) -> None:
     """Leave a note; the caller holds the writer lock and syncs.
 
     It is written over the last one, in one call and in place: a new file for each
@@ -59,6 +61,7 @@ def write(common_dir: Path, note: Note) -> None:
                 "handmade": note.handmade,
             }
         ),
+        sharing,
     )
 
 
@@ -95,14 +98,26 @@ def read(common_dir: Path) -> Note | None:
 
 def clear(common_dir: Path) -> None:
     """Take the note away: everything that it announced has happened, or never will."""
-    _overwrite(common_dir, "")
+    _overwrite(common_dir, "", UNSHARED)
 
 
-def _overwrite(common_dir: Path, text: str) -> None:
+def _overwrite(common_dir: Path, text: str, sharing: Sharing) -> None:
     path = _path(common_dir)
-    with writing(path), path.open("r+b" if path.exists() else "w+b", buffering=0) as file:
+    with writing(path), _open(path) as file:
         size = os.fstat(file.fileno()).st_size
         file.write(text.encode().ljust(max(size, _LEAST_BYTES)))
+        if not size:
+            sharing.adjust(file.fileno())
+
+
+def _open(path: Path) -> FileIO:
+    try:
+        return path.open("r+b", buffering=0)
+    except PermissionError:  # another user's, who may have written before this was shared
+        path.unlink()
+    except FileNotFoundError:
+        pass
+    return path.open("w+b", buffering=0)
 
 
 def _path(common_dir: Path) -> Path:

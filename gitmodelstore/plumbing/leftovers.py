@@ -19,6 +19,7 @@ from pathlib import Path
 from gitmodelstore.plumbing.disk import sync_folder
 from gitmodelstore.plumbing.refs import CORPSE_SECONDS, make_lock, make_way
 from gitmodelstore.plumbing.repository import Repository, writing
+from gitmodelstore.plumbing.spares import SIGN
 
 OLD_SECONDS = 24 * 60 * 60
 MANY_LOOSE = 6_700  # where git's own automatic gc would begin
@@ -66,6 +67,7 @@ def temporaries(repository: Repository) -> list[Path]:
     """Return files and folders of unfinished writes that nobody has touched for a day."""
     folder = repository.common_dir
     found = {path for pattern in _TEMPORARY for path in folder.glob(pattern)}
+    found.discard(folder / SIGN)
     return [path for path in sorted(found) if (_age(path) or 0) >= OLD_SECONDS]
 
 
@@ -138,7 +140,7 @@ def restore_ref(
     path = repository.common_dir / ref
     lock = path.with_name(f"{path.name}.lock")
     with writing(path.parent):
-        descriptor = make_lock(lock, ref)
+        descriptor = make_lock(repository, ref)
         try:
             with open(descriptor, "wb", buffering=0) as file:
                 if oid is not None:

@@ -18,6 +18,7 @@ from gitmodelstore.errors import MissingObject
 from gitmodelstore.plumbing import mapped
 from gitmodelstore.plumbing.access import reading
 from gitmodelstore.plumbing.mapped import Content, Stream
+from gitmodelstore.plumbing.shared import UNSHARED, Sharing
 from gitmodelstore.plumbing.verdicts import Verdicts
 from gitmodelstore.values.layout import large_file_path
 from gitmodelstore.values.pointer import Pointer
@@ -28,21 +29,22 @@ def object_path(common_dir: Path, sha256: str) -> Path:
     return common_dir / large_file_path(sha256)
 
 
-def temporary_folder(common_dir: Path) -> Path:
+def temporary_folder(common_dir: Path, sharing: Sharing = UNSHARED) -> Path:
     """Return the folder, made if need be, in which git-lfs builds its objects."""
     folder = common_dir / "lfs" / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
+    sharing.make_folder(folder)
     return folder
 
 
-def keep(common_dir: Path, temporary: Path, sha256: str) -> Path:
+def keep(common_dir: Path, temporary: Path, sha256: str, sharing: Sharing = UNSHARED) -> Path:
     """Put a finished temporary file in its place and return it; an equal one stays.
 
     One of another size, which a disk that was full or lost its power leaves, goes.
     """
     path = object_path(common_dir, sha256)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.chmod(0o444)  # never written again: a local push makes hard links of it
+    sharing.make_folder(path.parent)
+    # Never written again: a local push makes hard links of it.
+    temporary.chmod(sharing.mode(temporary.stat().st_mode & 0o444))
     if path.exists() and path.stat().st_size == temporary.stat().st_size:
         temporary.unlink()
     else:

@@ -3,73 +3,114 @@
 from __future__ import annotations
 
 import os
-import random
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.errors import StoreBusy
+from gitmodelstore.plumbing import forks, interrupts
 from gitmodelstore.plumbing.repository import writing
+from gitmodelstore.plumbing.shared import UNSHARED, Sharing
 
 OWN_FOLDER = "gitmodelstore"  # in the git directory; nothing in it is a source of truth
 
 
-@contextmanager
-def exclusive(common_dir: Path, *, wait_seconds: float) -> Iterator[int]:
-    """Hold the store's writer lock.
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The writer lock, held.
 
-    Yields its file descriptor: a process of git that inherits it keeps the lock until
-    it has finished, even when the writer that started it dies before.
+    Attributes:
+        descriptor: of its file: a process of git that inherits it keeps the lock until it
+            has finished, even when the writer that started it dies before.
+        until: when to stop waiting for whatever else is in the way, as `time.monotonic`
+            has it.
+    """
+
+    descriptor: int
+    until: float
+
+
+@contextmanager
+def exclusive(
+    common_dir: Path, *, wait_seconds: float, sharing: Sharing = UNSHARED
+) -> Iterator[Held]:
+    """Hold the store's writer lock. Signals wait meanwhile: see `interrupts`.
 
     Args:
         common_dir: the repository's git directory, on a local file system: network
             file systems do not keep this lock.
         wait_seconds: how long to wait for another writer.
+        sharing: who else writes there.
 
     Raises:
         StoreBusy: another process held it all that time; the message names it.
     """
-    with writing(common_dir):
-        folder = common_dir / OWN_FOLDER
-        folder.mkdir(exist_ok=True)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        _acquire(descriptor, time.monotonic() + wait_seconds, wait_seconds)
-        # Padded, not truncated first: some file systems flush a file that is cut short.
-        with suppress(OSError):  # a full disk does not take the name; the lock holds without
-            os.pwrite(descriptor, f"process {os.getpid()}".ljust(40).encode(), 0)
-        yield descriptor
-    finally:
-        os.close(descriptor)  # which releases it
+    until = time.monotonic() + wait_seconds
+    with interrupts.held():
+        with writing(common_dir):
+            descriptor = _open(common_dir / OWN_FOLDER / "lock", sharing)
+        try:
+            _acquire(descriptor, until, wait_seconds)
+            # Padded, not truncated first: some file systems flush a file that is cut short.
+            with suppress(OSError):  # a full disk does not take the name; the lock holds without
+                os.pwrite(descriptor, f"process {os.getpid()}".ljust(40).encode(), 0)
+            yield Held(descriptor, until)
+        finally:
+            _release(descriptor)
 
 
 def is_held(common_dir: Path) -> bool:
     """Return whether a writer, or a git that one started, is at work at this moment."""
-    try:
-        descriptor = os.open(common_dir / OWN_FOLDER / "lock", _LOOKING)
-    except OSError:
-        return False
-    try:
-        return not _try(descriptor)
-    finally:
+    with interrupts.held():
+        try:
+            with forks.guard:
+                descriptor = os.open(common_dir / OWN_FOLDER / "lock", _LOOKING)
+                forks.own.add(descriptor)
+        except OSError:
+            return False
+        try:
+            return not _try(descriptor)
+        finally:
+            _release(descriptor)
+
+
+def _open(path: Path, sharing: Sharing) -> int:
+    flags = os.O_RDWR | os.O_CREAT
+    with forks.guard:
+        try:
+            descriptor = os.open(path, flags, 0o666)
+        except FileNotFoundError:
+            sharing.make_folder(path.parent)
+            descriptor = os.open(path, flags, 0o666)
+        except PermissionError:  # of another user; who may read it may lock it
+            descriptor = os.open(path, _LOOKING)
+        forks.own.add(descriptor)
+    with suppress(OSError):  # it is another user's
+        sharing.adjust(descriptor)
+    return descriptor
+
+
+def _release(descriptor: int) -> None:
+    """Unlock and close; in a process that was forked meanwhile that has happened."""
+    if descriptor in forks.own:
+        forks.own.discard(descriptor)
+        # Unlocked, not just closed: a copy that somebody else has open would keep the lock.
+        _unlock(descriptor)
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, deadline: float, waited: float) -> None:
-    pause = 0.001
-    while not _try(descriptor):
-        if time.monotonic() >= deadline:
-            holder = (
-                os.pread(descriptor, 40, 0).decode(errors="replace").strip() or "another process"
-            )
-            raise StoreBusy(
-                f"the store is busy: {holder} has been writing for {waited:g} seconds",
-                hint="try again when it has finished",
-            )
-        time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, no secret
-        pause = min(pause * 2, 0.05)
+def _acquire(descriptor: int, until: float, waited: float) -> None:
+    for _ in interrupts.tries(until):
+        if _try(descriptor):
+            return
+    holder = os.pread(descriptor, 40, 0).decode(errors="replace").strip() or "another process"
+    raise StoreBusy(
+        f"the store is busy: {holder} has been writing for {waited:g} seconds",
+        hint="try again when it has finished",
+    )
 
 
 if sys.platform == "win32":
@@ -86,6 +127,11 @@ if sys.platform == "win32":
             return False
         return True
 
+    def _unlock(descriptor: int) -> None:
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)
+        with suppress(OSError):  # it was not locked
+            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
 else:
     import fcntl
 
@@ -97,3 +143,6 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -10,6 +10,7 @@ Source of the formats: git's Documentation/gitformat-loose and gitformat-commit.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import struct
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from gitmodelstore.plumbing.mapped import Stream, private_memory
+from gitmodelstore.plumbing.shared import UNSHARED, Sharing
 
 Buffer = bytes | memoryview
 Kind = Literal["blob", "tree", "commit", "tag"]
@@ -37,6 +39,7 @@ _SMALL_BYTES = 1 << 13  # a window of 13 bits sees all of it
 _STORED_HEAD = b"\x78\x01"  # of a zlib stream: deflate, a window of 32 KB, the fastest level
 _MOST_STORED = 0xFFFF  # bytes that a stored block holds
 _BLOCK_HEAD = struct.Struct("<BHH")  # whether it is the last, its size, and that inverted
+_MOST_TRIES = 50  # against a `git prune` that removes temporary files, however young
 _MOST_PARTS = 1000  # in one call of writev; Linux takes 1,024
 _FEW_PARTS = 3  # which are the head
 _GIVEN = 1 << 16  # to zlib at a time: it copies what it did not take
@@ -62,7 +65,13 @@ class Pieces:
     again: Callable[[], Iterable[Buffer]]
 
 
-def write(objects: Path, kind: Kind, data: Buffer | Pieces, level: int) -> str:
+def write(
+    objects: Path,
+    kind: Kind,
+    data: Buffer | Pieces,
+    level: int,
+    sharing: Sharing = UNSHARED,
+) -> str:
     """Store an object under `objects`, a git directory's folder of that name; return its id.
 
     What is deflated is in memory.
@@ -78,17 +87,32 @@ def write(objects: Path, kind: Kind, data: Buffer | Pieces, level: int) -> str:
     oid = digest.hexdigest()
     path = f"{objects}/{oid[:2]}/{oid[2:]}"
     if not _is_kept(path):
-        # git's own gc removes what is called tmp_obj_… and was left by a dead writer.
-        temporary = os.path.join(objects, f"tmp_obj_{os.urandom(8).hex()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
-        try:
-            _fill(descriptor, header, view, level)
-            _rename(temporary, path)
-        except BaseException:  # Ctrl-C too must leave nothing
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+        for _ in range(_MOST_TRIES):
+            if _make(objects, path, header, view, level, sharing):
+                return oid
+        raise FileNotFoundError(errno.ENOENT, "what was written is taken away at once", path)
     return oid
+
+
+def _make(
+    objects: Path,
+    path: str,
+    header: bytes,
+    data: memoryview | Pieces,
+    level: int,
+    sharing: Sharing,
+) -> bool:
+    """Write the file of an object; return False where a `git prune` took it half written."""
+    # git's own gc removes what is called tmp_obj_… and was left by a dead writer.
+    temporary = os.path.join(objects, f"tmp_obj_{os.urandom(8).hex()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+    try:
+        _fill(descriptor, header, data, level, sharing)
+        return _rename(temporary, path, sharing)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
 
 
 def _is_kept(path: str) -> bool:
@@ -96,9 +120,8 @@ def _is_kept(path: str) -> bool:
     try:
         if os.stat(path).st_size == 0:  # what a power cut leaves
             return False
-        with suppress(PermissionError):  # somebody else's, in a shared repository
-            os.utime(path)
-    except FileNotFoundError:
+        os.utime(path)
+    except (FileNotFoundError, PermissionError):  # somebody else's is made anew
         return False
     return True
 
@@ -352,9 +375,12 @@ def _pieces(data: memoryview | Pieces) -> Iterable[Buffer]:
     return data.again() if isinstance(data, Pieces) else (data,)
 
 
-def _fill(descriptor: int, header: bytes, data: memoryview | Pieces, level: int) -> None:
+def _fill(
+    descriptor: int, header: bytes, data: memoryview | Pieces, level: int, sharing: Sharing
+) -> None:
     """Write an object into an open file, and close it."""
     try:
+        sharing.adjust(descriptor)
         if level == STORED or isinstance(data, Pieces):
             written = _stored(header, data)
         else:
@@ -416,12 +442,19 @@ def _write(descriptor: int, parts: list[Buffer]) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _rename(temporary: str, path: str) -> None:
-    """Give an object its name; a gc may take the folder away again between the two steps."""
+def _rename(temporary: str, path: str, sharing: Sharing) -> bool:
+    """Give an object its name; return False where a `git prune` has taken it.
+
+    A gc may take the folder away again between the two steps.
+    """
     for _ in range(100):
         try:
             os.rename(temporary, path)
-            return
+            return True
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            if not os.path.lexists(temporary):
+                return False
+            with suppress(FileNotFoundError):
+                sharing.make_folder(os.path.dirname(path))
     os.rename(temporary, path)
+    return True

@@ -20,6 +20,7 @@ from typing import Any
 
 from gitmodelstore.plumbing import disk
 from gitmodelstore.plumbing.lock import OWN_FOLDER
+from gitmodelstore.plumbing.shared import UNSHARED, Sharing
 from gitmodelstore.plumbing.user import may_write_as
 
 Buffer = bytes | memoryview
@@ -119,7 +120,13 @@ def read(common_dir: Path, names: Sequence[str]) -> tuple[str, list[Block]] | No
         return None
 
 
-def write(common_dir: Path, names: Sequence[str], tip: str, blocks: Sequence[Block]) -> None:
+def write(
+    common_dir: Path,
+    names: Sequence[str],
+    tip: str,
+    blocks: Sequence[Block],
+    sharing: Sharing = UNSHARED,
+) -> None:
     """Put a new file in the place of the old one, if that is possible."""
     told = []
     for block in blocks:
@@ -131,9 +138,10 @@ def write(common_dir: Path, names: Sequence[str], tip: str, blocks: Sequence[Blo
     folder = common_dir / OWN_FOLDER
     columns = (block.data[name] for block in blocks for name in names)
     with suppress(OSError):
-        folder.mkdir(exist_ok=True)
+        sharing.make_folder(folder)
         _tidy(folder)
-        disk.put(folder / _NAME, (b"%b %b\n" % (_digest(line).encode(), line), *columns))
+        head_line = b"%b %b\n" % (_digest(line).encode(), line)
+        disk.put(folder / _NAME, (head_line, *columns), sharing=sharing)
 
 
 def _tidy(folder: Path) -> None:

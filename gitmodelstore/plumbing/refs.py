@@ -17,11 +17,14 @@ from datetime import datetime
 from pathlib import Path
 
 from gitmodelstore.errors import StoreBusy, VersionExists
+from gitmodelstore.plumbing import interrupts
 from gitmodelstore.plumbing.disk import sync_folder
 from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.repository import Repository, writing
+from gitmodelstore.plumbing.shared import Sharing
 
 CORPSE_SECONDS = 60  # no living git holds a ref lock for so long
+_GIT_SECONDS = 0.5  # nor longer than this, where nobody said how long to wait
 _NO_COMMIT = "0" * 40
 
 
@@ -34,10 +37,11 @@ def advance(
     when: datetime,
     what: str,
     durable: bool,
+    until: float | None = None,
 ) -> bool:
     """Move the store's branch from `old` to `new`; return False when it stands elsewhere.
 
-    Call it under the writer lock. `what` goes into the reflog.
+    Call it under the writer lock. `what` goes into the reflog; `until` as in `make_lock`.
 
     Raises:
         StoreBusy: a process of git holds the ref.
@@ -46,7 +50,7 @@ def advance(
     path = repository.common_dir / repository.branch
     lock = path.with_name(path.name + ".lock")
     with writing(path.parent):
-        descriptor = make_lock(lock, repository.branch)
+        descriptor = make_lock(repository, repository.branch, until)
         try:
             with open(descriptor, "wb", buffering=0) as file:
                 file.write(f"{new}\n".encode())  # first of all: it says whose lock it is
@@ -66,7 +70,7 @@ def advance(
     return True
 
 
-def check_free(repository: Repository, name: str) -> None:
+def check_free(repository: Repository, name: str, *, until: float | None = None) -> None:
     """Refuse a tag that could not be created. Call it under the writer lock.
 
     Raises:
@@ -87,11 +91,11 @@ def check_free(repository: Repository, name: str) -> None:
         )
     lock = repository.common_dir / f"{ref}.lock"
     if lock.exists():
-        os.close(make_lock(lock, ref))
+        os.close(make_lock(repository, ref, until))
         lock.unlink()
 
 
-def create_tag(repository: Repository, name: str, oid: str) -> bool:
+def create_tag(repository: Repository, name: str, oid: str, *, until: float | None = None) -> bool:
     """Set a tag that must not exist; return False when it does. Call it under the writer lock.
 
     Raises:
@@ -102,7 +106,7 @@ def create_tag(repository: Repository, name: str, oid: str) -> bool:
     path = repository.common_dir / ref
     lock = path.with_name(f"{path.name}.lock")
     with writing(repository.common_dir):
-        descriptor = make_lock(lock, ref)
+        descriptor = make_lock(repository, ref, until)
         try:
             with open(descriptor, "wb", buffering=0) as file:
                 file.write(f"{oid}\n".encode())  # first of all: it says whose lock it is
@@ -131,7 +135,7 @@ def replace_tag(repository: Repository, name: str, old: str, new: str) -> bool:
     path = repository.common_dir / ref
     lock = path.with_name(f"{path.name}.lock")
     with writing(repository.common_dir):
-        descriptor = make_lock(lock, ref)
+        descriptor = make_lock(repository, ref)
         try:
             with open(descriptor, "wb", buffering=0) as file:
                 file.write(f"{new}\n".encode())
@@ -204,24 +208,38 @@ def make_way(path: Path) -> None:
         path.unlink()
 
 
-def make_lock(lock: Path, ref: str) -> int:
+def make_lock(repository: Repository, ref: str, until: float | None = None) -> int:
     """Make the lock of a ref, as git does, and return its file descriptor.
+
+    Args:
+        repository, ref: which.
+        until: how long to wait for a git that holds it, as `time.monotonic` has it; None for
+            half a second.
 
     Raises:
         StoreBusy: a process of git holds it.
     """
-    for _ in range(50):
+    lock = repository.common_dir / f"{ref}.lock"
+    for _ in interrupts.tries(time.monotonic() + _GIT_SECONDS if until is None else until):
         try:
-            return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        except FileNotFoundError:  # git removes folders of refs that it has packed
-            lock.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = _create(lock, repository.sharing)
+            repository.sharing.adjust(descriptor)
+            return descriptor
         except FileExistsError:
             remove_corpse(lock)
-            time.sleep(0.01)
     raise StoreBusy(
         f"{ref} is locked by a process of git",
         hint=f"if no git is running, remove '{lock}'",
     )
+
+
+def _create(lock: Path, sharing: Sharing) -> int:
+    for _ in range(100):  # git removes folders of refs that it has packed
+        with suppress(FileNotFoundError):
+            return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with suppress(FileNotFoundError):
+            sharing.make_folder(lock.parent)
+    return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
 
 def _log(
@@ -239,6 +257,8 @@ def _log(
         flags = os.O_WRONLY | os.O_APPEND
         if kept.lower() in ("true", "always"):
             flags |= os.O_CREAT
-            path.parent.mkdir(parents=True, exist_ok=True)
+            repository.sharing.make_folder(path.parent)
         with suppress(FileNotFoundError), open(os.open(path, flags, 0o666), "wb", 0) as log:
             log.write(line)
+            with suppress(PermissionError):  # another user's
+                repository.sharing.adjust(log.fileno())

@@ -8,12 +8,14 @@ models; how refs move is `refs`' business.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import pygit2
 from pygit2.enums import RepositoryOpenFlag
@@ -27,11 +29,12 @@ from gitmodelstore.errors import (
     NotAStore,
     UnsupportedRepository,
 )
-from gitmodelstore.plumbing import loose, mapped
+from gitmodelstore.plumbing import forks, interrupts, lfs, loose, mapped, spares
 from gitmodelstore.plumbing.access import limit, refusal
 from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.mapped import Content, Stream
 from gitmodelstore.plumbing.packs import Packs
+from gitmodelstore.plumbing.shared import Sharing
 from gitmodelstore.values.layout import large_file_path
 from gitmodelstore.values.moment import from_seconds
 from gitmodelstore.values.objects import FOLDER, Commit, Entry, Tag
@@ -44,6 +47,8 @@ _MOST_REMEMBERED = 1 << 14
 _MOST_RECENT = 4
 _PIECE_BYTES = 1 << 20
 _ID_AND_SPACE = 41  # before the name of a ref in packed-refs
+_MOST_TRIES = 50  # against prunes that follow one another
+_OID_DIGITS = 40
 T = TypeVar("T")
 Sign = Callable[[bytes], bytes]  # the bytes of a commit or tag to their armored signature
 
@@ -51,8 +56,26 @@ Sign = Callable[[bytes], bytes]  # the bytes of a commit or tag to their armored
 _DAMAGE = (loose.Damaged, pygit2.GitError, ValueError, OSError, MemoryError)
 
 
+@dataclass(slots=True)
+class _Written:
+    """What one thread has written since it last let go of it.
+
+    Attributes:
+        objects: id to what each was made of.
+        large: SHA-256 of Git LFS objects.
+        secured: what must be there when the write is done.
+    """
+
+    objects: dict[str, tuple[loose.Kind, memoryview, int]] = field(default_factory=dict)
+    large: list[str] = field(default_factory=list)
+    secured: list[str] = field(default_factory=list)
+
+
+_left_behind: list[object] = []  # what belongs to the process that this one was forked from
+
+
 class Repository:
-    """An open repository.
+    """An open repository. A copy of it, in another process too, opens itself when it is used.
 
     Attributes:
         git_dir: of this work tree; for a linked one not the same as `common_dir`.
@@ -60,23 +83,55 @@ class Repository:
         work_tree: None in a bare repository.
         branch: the full name of the store's branch.
         dates: see `checks.objects.Objects`.
+        sharing: who else may use what is written there.
     """
 
     def __init__(self, handle: pygit2.Repository) -> None:
-        self._handle = handle
+        self._begin(handle)
         self.git_dir = Path(handle.path)
         self.common_dir = common_dir(self.git_dir)
         self._objects = str(self.common_dir / "objects")
         self._packs = Packs(self.common_dir / "objects")
         self.work_tree = Path(handle.workdir) if handle.workdir else None
+        self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
+        self.sharing = Sharing.of(self.setting("core.sharedRepository"))
+
+    def _begin(self, handle: pygit2.Repository | None) -> None:
+        """Begin to remember; without a handle it is opened when it is asked for."""
+        self._opened = handle
+        self._forks = forks.count()
         self._commits: dict[str, Commit] = {}  # by id, so never out of date
         self._trees: dict[str, Mapping[str, Entry]] = {}
         self._tags: dict[str, Tag | None] = {}
-        self._written: dict[str, memoryview] = {}
+        self._written: dict[int, _Written] = {}  # by thread
+        self._tended = 0
         self._facts: dict[str, tuple[str, int]] = {}  # SHA-256 and size of files
         self._recent: dict[str, bytes] = {}
         self.dates: dict[str, datetime] = {}
-        self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
+
+    @property
+    def _handle(self) -> pygit2.Repository:
+        """libgit2's repository, opened in this process.
+
+        Raises:
+            NotAStore, UnsupportedRepository: as in `open`.
+        """
+        if self._opened is None or self._forks != forks.count():
+            _left_behind.append(self._opened)  # to free it may wait for a thread that is not here
+            self._opened = _open(self.work_tree or self.git_dir, RepositoryOpenFlag.NO_SEARCH)
+            self._forks = forks.count()
+            self._written = {}
+        return self._opened
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return where it is: what is remembered of it is found out again."""
+        names = ("git_dir", "common_dir", "_objects", "work_tree", "branch", "sharing")
+        return {name: getattr(self, name) for name in names}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._packs = Packs(self.common_dir / "objects")
+        self._begin(None)
 
     @classmethod
     def open(cls, path: Path) -> Repository:
@@ -86,10 +141,7 @@ class Repository:
             NotAStore: there is none, or it belongs to somebody else.
             UnsupportedRepository: its ids or refs are of a kind that libgit2 does not read.
         """
-        try:
-            return cls(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH))
-        except (pygit2.GitError, OSError) as error:
-            raise refusal(error, f"'{path}'") or _open_error(path, str(error)) from error
+        return cls(_open(path, RepositoryOpenFlag.NO_SEARCH))
 
     @classmethod
     def discover(cls, path: Path) -> Repository:
@@ -99,10 +151,7 @@ class Repository:
             NotAStore: neither `path` nor a folder above it is in one.
             UnsupportedRepository: as in `open`.
         """
-        try:
-            return cls(pygit2.Repository(str(path), RepositoryOpenFlag.DEFAULT))
-        except (pygit2.GitError, OSError) as error:
-            raise refusal(error, f"'{path}'") or _open_error(path, str(error)) from error
+        return cls(_open(path, RepositoryOpenFlag.DEFAULT))
 
     @classmethod
     def init(cls, path: Path, *, bare: bool, branch: str) -> Repository:
@@ -119,7 +168,17 @@ class Repository:
             except pygit2.GitError:
                 handle = pygit2.init_repository(str(path), bare=bare, initial_head=branch)
             handle.set_head(f"refs/heads/{branch}")
-        return cls(handle)
+        made = cls(handle)
+        made._share_all()
+        return made
+
+    def _share_all(self) -> None:
+        """Give what libgit2 made the permissions that a shared repository has."""
+        if self.sharing.bits:
+            with writing(self.git_dir):
+                for place in (self.git_dir, *self.git_dir.rglob("*")):
+                    with suppress(PermissionError):  # another user's
+                        self.sharing.adjust(place)
 
     @property
     def is_empty(self) -> bool:
@@ -150,6 +209,8 @@ class Repository:
         config = self._handle.config
         for name, value in settings.items():
             config[name] = value
+        with suppress(PermissionError):  # another user's
+            self.sharing.adjust(self.common_dir / "config")
 
     # Refs
 
@@ -399,8 +460,9 @@ class Repository:
 
         Of a loose one the memory is writable, and the caller's.
         """
-        if oid in self._written:
-            return self._written[oid]
+        own = self._kept(oid)
+        if own is not None:
+            return own
         with _reading(path):
             with suppress(FileNotFoundError), open(self._loose_path(oid), "rb", 0) as file:
                 return loose.read_blob(file, oid)
@@ -408,6 +470,11 @@ class Repository:
             if not isinstance(held, pygit2.Blob):
                 raise IntegrityError(f"{path}: not a file", path=path)
             return memoryview(held)
+
+    def _kept(self, oid: str) -> memoryview | None:
+        """Return what this thread has just written; None for anything else."""
+        own = self._written.get(threading.get_ident())
+        return own.objects[oid][1] if own is not None and oid in own.objects else None
 
     def take(self, oid: str, path: str) -> Content:
         """Return the bytes of a blob for whoever knows their SHA-256: git's id is not checked.
@@ -417,8 +484,9 @@ class Repository:
 
         Raises: as `read`, but of a large blob that has another id.
         """
-        if oid in self._written:
-            return Content(self._written[oid], None)
+        own = self._kept(oid)
+        if own is not None:
+            return Content(own, None)
         with _reading(path):
             opened = self._open(oid, checked=False)
             if opened is not None:
@@ -437,7 +505,7 @@ class Repository:
         Raises: as `read`, within the block too: git's own check comes at the end.
         """
         with _reading(path):
-            opened = None if oid in self._written else self._open(oid, checked=True)
+            opened = None if self._kept(oid) is not None else self._open(oid, checked=True)
             if opened is not None:
                 file, stream = opened
                 with file:
@@ -522,7 +590,12 @@ class Repository:
             loose.check(raw, oid)
         else:
             self._packs.check()
-        return self._handle[oid]
+        try:
+            return self._handle[oid]
+        except KeyError:
+            if spares.restore_pruned(self.common_dir, self.sharing):
+                return self._handle[oid]
+            raise
 
     def _loose(self, oid: str) -> bytes | None:
         """Return the file of a loose object, as it is on the disk; None when there is none."""
@@ -544,9 +617,25 @@ class Repository:
             data: the bytes, kept for `read` until `forget_written`.
             stored: uncompressed, since that loads fast: for pipelines.
         """
-        oid = self._write("blob", data, loose.STORED if stored else loose.FAST)
-        self._written[oid] = memoryview(data)
-        return oid
+        return self._write("blob", data, loose.STORED if stored else loose.FAST)
+
+    def keep_large_file(self, temporary: Path, sha256: str) -> None:
+        """Make a Git LFS object of a file, and see that a prune leaves it.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        lfs.keep(self.common_dir, temporary, sha256, self.sharing)
+        self._own.large.append(sha256)
+        spares.keep(self.common_dir, sha256, self.sharing)
+
+    @property
+    def _own(self) -> _Written:
+        thread = threading.get_ident()
+        own = self._written.get(thread)
+        if own is None:
+            own = self._written[thread] = _Written()
+        return own
 
     def write_file(self, path: Path, size_bytes: int) -> str:
         """Store the bytes of a file as they are, without having it in memory; return their id.
@@ -558,8 +647,84 @@ class Repository:
         return self._write("blob", pieces, loose.STORED)
 
     def forget_written(self) -> None:
-        """Let go of the bytes of what was written."""
-        self._written.clear()
+        """Let go of the bytes of what this thread has written."""
+        self._written.pop(threading.get_ident(), None)
+
+    def changed(self, old: str | None, new: str) -> Iterator[str]:
+        """Yield a tree, and all below it that the tree `old` has not in the same place."""
+        if old == new:
+            return
+        yield new
+        before = self._entries(old, "tree") if old else {}
+        for name, entry in self._entries(new, "tree").items():
+            was = before.get(name)
+            if entry == was:
+                continue
+            if entry.mode == FOLDER:
+                yield from self.changed(was.oid if was and was.mode == FOLDER else None, entry.oid)
+            else:
+                yield entry.oid
+
+    def secure(self, oids: Iterable[str]) -> None:
+        """See that objects are here, and that no prune takes them: before they are named.
+
+        What one has taken since this thread wrote it is written again.
+
+        Raises:
+            MissingObject: something is not here.
+            CannotWrite: the disk does not take it.
+        """
+        self._own.secured = [*oids, *self._own.large]
+        for name in self._own.secured:
+            if not self._secure(name):
+                raise MissingObject(
+                    f"object {name} was removed while the commit that needs it was being made",
+                    hint="try again when no `git gc` or `git lfs prune` is running",
+                )
+
+    def settle(self, until: float) -> None:
+        """See that what was secured is here now that it has been named.
+
+        Args:
+            until: how long to wait for a prune that may have looked before that.
+        """
+        spares.wait_for_prune(self.common_dir, until)
+        for _ in interrupts.tries(until):
+            if not self.revive():
+                break
+
+    def revive(self) -> bool:
+        """Bring back what was secured and is gone; return whether anything was."""
+        gone = [name for name in self._own.secured if not self._is_here(name)]
+        return sum(self._bring_back(name) for name in gone) > 0
+
+    def restore(self) -> None:
+        """Bring back what a prune has taken of what anybody wrote within the last minutes."""
+        spares.restore_pruned(self.common_dir, self.sharing)
+
+    def tend(self) -> None:
+        """Drop the second names of what was written some minutes ago, under the writer lock."""
+        self._tended = spares.tend(self.common_dir, self.sharing, self._is_packed, self._tended)
+
+    def _secure(self, name: str) -> bool:
+        for _ in range(_MOST_TRIES):
+            if spares.keep(self.common_dir, name, self.sharing) or self._is_packed(name):
+                return True
+            if not self._bring_back(name):
+                break
+        return False
+
+    def _bring_back(self, name: str) -> bool:
+        if name in self._own.objects:
+            return bool(self._write(*self._own.objects[name]))
+        return spares.restore(self.common_dir, self.sharing)
+
+    def _is_here(self, name: str) -> bool:
+        return os.path.exists(spares.place(self.common_dir, name)) or self._is_packed(name)
+
+    def _is_packed(self, name: str) -> bool:
+        """Whether a pack holds it: what libgit2 has read it takes for there ever after."""
+        return len(name) == _OID_DIGITS and name in pygit2.Odb(self._objects)
 
     def write_tree(self, base: str | None, changes: Mapping[str, Entry | None]) -> str:
         """Store a tree and return its id.
@@ -617,8 +782,20 @@ class Repository:
     def _write(
         self, kind: loose.Kind, data: loose.Buffer | loose.Pieces, level: int = loose.FAST
     ) -> str:
-        with writing(self.common_dir):
-            return loose.write(self.common_dir / "objects", kind, data, level)
+        with interrupts.held(), writing(self.common_dir):
+            oid = loose.write(self.common_dir / "objects", kind, data, level, self.sharing)
+        if isinstance(data, loose.Pieces):  # whose file goes: a second name keeps it meanwhile
+            spares.keep(self.common_dir, oid, self.sharing)
+        else:
+            self._own.objects[oid] = (kind, memoryview(data), level)
+        return oid
+
+
+def _open(path: Path, flag: RepositoryOpenFlag) -> pygit2.Repository:
+    try:
+        return pygit2.Repository(str(path), flag)
+    except (pygit2.GitError, OSError) as error:
+        raise refusal(error, f"'{path}'") or _open_error(path, str(error)) from error
 
 
 def _pieces_of(path: Path) -> Iterator[bytes]:

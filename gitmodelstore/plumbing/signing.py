@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gitmodelstore.errors import SignatureError
-from gitmodelstore.plumbing import git
+from gitmodelstore.plumbing import forks, git
 from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.signing_settings import Settings
 
@@ -51,13 +51,14 @@ def run(args: Sequence[str], data: bytes | None = None) -> subprocess.CompletedP
         SignatureError: it is not installed; the hint names the package.
     """
     try:
-        process = subprocess.Popen(
-            args,
-            env=git.environment(),
-            stdin=subprocess.DEVNULL if data is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        with forks.guard:  # as in `git.start`
+            process = subprocess.Popen(
+                args,
+                env=git.environment(),
+                stdin=subprocess.DEVNULL if data is None else subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
     except OSError as error:
         package = _PACKAGES.get(args[0])
         raise SignatureError(

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from gitmodelstore.plumbing import lfs
+from gitmodelstore.plumbing import interrupts, lfs
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.pointer import Pointer
+
+
+class _Temporary:
+    """A file that goes when this object does, unless it has been `kept` until then."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.kept = False
+        self._process = os.getpid()
+
+    def __del__(self) -> None:
+        if not self.kept and self._process == os.getpid():  # no copy, in a process forked meanwhile
+            with interrupts.held():
+                self.path.unlink(missing_ok=True)
 
 
 class Sink:
@@ -39,7 +51,7 @@ class Sink:
         self._most_in_memory = min(threshold_bytes, most_in_memory or threshold_bytes)
         self._memory = BytesIO()
         self._file: BinaryIO | None = None
-        self._path: Path | None = None
+        self._temporary: _Temporary | None = None
         self._digest = hashlib.sha256()
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
@@ -59,7 +71,7 @@ class Sink:
 
         That blob is the content itself, or the pointer to an LFS object.
         """
-        if self._file is None or self._path is None:
+        if self._file is None or self._temporary is None:
             data = self._memory.getbuffer()
             sha256 = hashlib.sha256(data).hexdigest()
             blob = self._repository.write_blob(data, stored=True)
@@ -69,13 +81,13 @@ class Sink:
         if not self.is_large:
             with writing(self._repository.common_dir):
                 self._file.flush()
-            blob = self._repository.write_file(self._path, self.size_bytes)
+            blob = self._repository.write_file(self._temporary.path, self.size_bytes)
             self._repository.know(blob, sha256, self.size_bytes)
             return sha256, blob
-        with writing(self._repository.common_dir):
+        with interrupts.held(), writing(self._repository.common_dir):
             self._file.close()
-            lfs.keep(self._repository.common_dir, self._path, sha256)
-        self._path = None
+            self._repository.keep_large_file(self._temporary.path, sha256)
+            self._temporary.kept = True
         pointer = Pointer(sha256, self.size_bytes)
         return sha256, self._repository.write_blob(pointer.render())
 
@@ -90,16 +102,14 @@ class Sink:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
-        if self._path is not None:
-            with suppress(FileNotFoundError):
-                self._path.unlink()
+        self._temporary = None
 
     def _spill(self) -> None:
         """Move on to a file in git-lfs's own folder: from here a rename makes it an object."""
-        with writing(self._repository.common_dir):
-            folder = lfs.temporary_folder(self._repository.common_dir)
-            descriptor, name = tempfile.mkstemp(dir=folder)
-            self._path = Path(name)
+        with interrupts.held(), writing(self._repository.common_dir):
+            folder = lfs.temporary_folder(self._repository.common_dir, self._repository.sharing)
+            self._temporary = _Temporary(folder / f"tmp{os.urandom(8).hex()}")
+            descriptor = os.open(self._temporary.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
             self._file = os.fdopen(descriptor, "wb", buffering=1 << 20)
             self._file.write(self._memory.getbuffer())
         self._digest.update(self._memory.getbuffer())

@@ -20,7 +20,9 @@ from pathlib import Path
 from gitmodelstore.errors import CannotWrite, GitFailed, LocalChanges
 from gitmodelstore.plumbing import git, index, index_lock
 from gitmodelstore.plumbing.disk import put
+from gitmodelstore.plumbing.lock import Held
 from gitmodelstore.plumbing.repository import Repository, writing
+from gitmodelstore.plumbing.shared import UNSHARED, Sharing
 
 Process = subprocess.Popen[bytes]
 
@@ -50,10 +52,16 @@ _IN_THE_WAY = ("would be overwritten", "would be removed", "would lose untracked
 
 @dataclass(frozen=True, slots=True)
 class WorkTree:
-    """A folder with files, and the git directory that holds its index."""
+    """A folder with files, and the git directory that holds its index.
+
+    Attributes:
+        folder, git_dir: the two.
+        sharing: who else uses them.
+    """
 
     folder: Path
     git_dir: Path
+    sharing: Sharing = UNSHARED
 
 
 def on_branch(repository: Repository) -> tuple[WorkTree, ...]:
@@ -76,7 +84,7 @@ def check(trees: tuple[WorkTree, ...]) -> None:
                 )
 
 
-def start(tree: WorkTree, old: str, new: str, *, lock: int) -> Process:
+def start(tree: WorkTree, old: str, new: str, *, lock: Held) -> Process:
     """Start to bring index and files of a work tree from commit `old` to commit `new`.
 
     It leaves alone what differs in neither; where it has already happened it changes
@@ -88,17 +96,18 @@ def start(tree: WorkTree, old: str, new: str, *, lock: int) -> Process:
         lock: of the writer, which is held until this has finished, come what may.
 
     Raises:
-        LocalChanges: a process of git holds the index; nothing was changed.
+        LocalChanges: a process of git held the index all the time that there is to wait;
+            nothing was changed.
         CannotWrite: the index cannot be locked.
     """
     return _start(tree, (*_pointers(), "read-tree", "-m", "-u", old, new), lock)
 
 
-def _start(tree: WorkTree, command: tuple[str, ...], lock: int) -> Process:
+def _start(tree: WorkTree, command: tuple[str, ...], lock: Held) -> Process:
     """Lock the index of a work tree, and start a git that works on it; `_wait` ends it."""
     try:
         with writing(tree.folder):
-            index_lock.take(tree.git_dir)
+            index_lock.take(tree.git_dir, until=lock.until, sharing=tree.sharing)
             aside = index_lock.set_aside(tree.git_dir)
     except CannotWrite as error:
         if isinstance(error.__cause__, FileExistsError):
@@ -108,7 +117,14 @@ def _start(tree: WorkTree, command: tuple[str, ...], lock: int) -> Process:
             ) from error
         raise
     try:
-        return git.start(command, tree.folder, to_the_end=True, holding=(lock,), index=aside)
+        return git.start(
+            command,
+            tree.folder,
+            to_the_end=True,
+            holding=(lock.descriptor,),
+            index=aside,
+            umask=tree.sharing.umask(),
+        )
     except BaseException:  # Ctrl-C too must leave no lock
         index_lock.release(tree.git_dir)
         raise
@@ -116,7 +132,12 @@ def _start(tree: WorkTree, command: tuple[str, ...], lock: int) -> Process:
 
 def populate(tree: WorkTree, commit: str) -> None:
     """Write the files of a commit into an empty work tree, and stage them."""
-    git.run("read-tree", "-m", "-u", commit, cwd=tree.folder)
+    git.run(
+        *("read-tree", "-m", "-u", commit),
+        cwd=tree.folder,
+        to_the_end=True,
+        umask=tree.sharing.umask(),
+    )
 
 
 def point_head(repository: Repository) -> None:
@@ -145,7 +166,7 @@ def stage_head(tree: WorkTree) -> None:
         git.run("update-index", "-q", "--refresh", cwd=tree.folder)
 
 
-def move(tree: WorkTree, old: str, new: str, *, lock: int) -> None:
+def move(tree: WorkTree, old: str, new: str, *, lock: Held) -> None:
     """Start, and finish: bring a work tree from commit `old` to commit `new`.
 
     Raises:
@@ -154,7 +175,7 @@ def move(tree: WorkTree, old: str, new: str, *, lock: int) -> None:
     finish(tree, start(tree, old, new, lock=lock), old, new, lock=lock)
 
 
-def finish(tree: WorkTree, process: Process, old: str, new: str, *, lock: int) -> None:
+def finish(tree: WorkTree, process: Process, old: str, new: str, *, lock: Held) -> None:
     """Wait for what `start` began with the same arguments.
 
     A file that was touched, or copied with its folder, looks changed by its times
@@ -240,7 +261,7 @@ def staged(tree: WorkTree, path: str) -> str | None:
 
 
 def mend(
-    repository: Repository, tree: WorkTree, old: str, new: str, *, lock: int, leave: str = ""
+    repository: Repository, tree: WorkTree, old: str, new: str, *, lock: Held, leave: str = ""
 ) -> None:
     """Take back the files of `new` that a `start` from `old`, stopped halfway, has written.
 
@@ -295,7 +316,7 @@ def linked(repository: Repository) -> Iterator[WorkTree]:
     for git_dir in sorted(folders.iterdir()) if folders.is_dir() else ():
         folder = linked_folder(git_dir)
         if folder is not None:
-            yield WorkTree(folder, git_dir)
+            yield WorkTree(folder, git_dir, repository.sharing)
 
 
 def linked_folder(git_dir: Path) -> Path | None:
@@ -315,9 +336,9 @@ def linked_folder(git_dir: Path) -> Path | None:
 def _all(repository: Repository) -> Iterator[WorkTree]:
     common = repository.common_dir
     if common.name == ".git" and repository.setting("core.bare") != "true":
-        yield WorkTree(common.parent, common)
+        yield WorkTree(common.parent, common, repository.sharing)
     elif repository.work_tree and repository.git_dir == common:
-        yield WorkTree(repository.work_tree, common)
+        yield WorkTree(repository.work_tree, common, repository.sharing)
     yield from linked(repository)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from copy import copy
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,11 @@ def _silent(_: str) -> None:
 
 
 class Base:
-    """What the parts of `Store` have in common; its docstring says what each argument means."""
+    """What the parts of `Store` have in common; its docstring says what each argument means.
+
+    A copy, as joblib and multiprocessing make one for a worker, holds the path and the settings,
+    and opens the store again when it is used.
+    """
 
     def __init__(
         self,
@@ -56,7 +61,7 @@ class Base:
         self._now = now or _clock
         self._durable = durable
         self._wait_seconds = wait_seconds
-        self._trusted = trusted
+        self._trusted = trusted if isinstance(trusted, str) else tuple(trusted)
         self._cache = cache
         self._progress = progress
         self._who_reads: Reader | None = None
@@ -192,6 +197,24 @@ class Base:
     def setting(self, name: str) -> str | None:
         """Return a value of git's configuration as this store sees it; None when it is not set."""
         return self._repository.setting(name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_who_reads": None, "_identities": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        scratch = scratch_store()
+        if scratch and scratch.resolve() != self.path.resolve():
+            self._repository = Repository.open(scratch)
+            self.path = self._repository.work_tree or self._repository.common_dir
+
+    def __copy__(self) -> Self:
+        made = object.__new__(type(self))
+        made.__setstate__(self.__getstate__() | {"_repository": copy(self._repository)})
+        return made
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self.__copy__()
 
     def __repr__(self) -> str:
         return f"Store('{self.path}')"

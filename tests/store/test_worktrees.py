@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import GitFailed, LocalChanges
 from gitmodelstore.plumbing import git as plumbing
+from tests.store import children
 
 CARD = "models/churn/README.md"
 
@@ -336,8 +338,9 @@ class TestInTheWay:
 
     def test_a_lock_of_git_on_the_index(self, churn, git, refitted):
         (churn.path / ".git" / "index.lock").write_text("")
+        impatient = Store.open(churn.path, durable=False, wait_seconds=0.2)
 
-        error = refused(churn, lambda: churn.register(refitted, "churn", code=None))
+        error = refused(churn, lambda: impatient.register(refitted, "churn", code=None))
 
         place = str(churn.path).rstrip("/")
         assert str(error) == f"another git process is at work in '{place}'"
@@ -345,6 +348,39 @@ class TestInTheWay:
         (churn.path / ".git" / "index.lock").unlink()
         churn.register(refitted, "churn", code=None)
         assert_followed(churn.path, git)
+
+
+class TestBesideGit:
+    def test_a_lock_on_the_index_is_waited_for(self, churn, git, refitted):
+        lock = churn.path / ".git" / "index.lock"
+        lock.write_text("")
+        threading.Timer(0.5, lock.unlink).start()
+
+        Store.open(churn.path, durable=False, wait_seconds=20).register(
+            refitted, "churn", code=None
+        )
+
+        assert_followed(churn.path, git)
+
+    def test_a_busy_git_status_refuses_nothing(self, churn, git, fitted):
+        done = churn.path / ".git" / "done"
+
+        def look() -> None:
+            while not done.exists():
+                os.utime(churn.path / "modelstore.toml")  # which git refreshes in the index
+                git(churn.path, "status", "--porcelain")
+
+        pids = [children.start(look) for _ in range(2)]
+        try:
+            for _ in range(15):
+                churn.register(fitted, "churn", code=None)
+        finally:
+            done.write_text("")
+            statuses = [children.wait(pid) for pid in pids]
+
+        assert len(churn.versions("churn")) == 16
+        assert_followed(churn.path, git)
+        assert statuses == [0, 0]
 
 
 class TestInProgress:

@@ -19,6 +19,7 @@ from gitmodelstore.errors import (
     VersionExists,
 )
 from gitmodelstore.operations import publish as publishing
+from gitmodelstore.plumbing import lock as writer_lock
 from gitmodelstore.plumbing import refs, worktree
 from gitmodelstore.values.registry import Registry
 from gitmodelstore.values.version import Version
@@ -137,11 +138,11 @@ class TestPlainGitInBetween:
         commit = self.hand(store, git, "NOTES")
         times: list[int] = []
 
-        def meddling(snapshot, wanted, tree) -> None:
+        def meddling(snapshot, wanted, tree, held) -> None:
             if not times:
                 commit()
             times.append(1)
-            validate(snapshot, wanted, tree)
+            validate(snapshot, wanted, tree, held)
 
         validate = publishing._validate
         monkeypatch.setattr(publishing, "_validate", meddling)
@@ -216,7 +217,7 @@ class TestPlainGitInBetween:
     def test_a_branch_that_never_stands_still_is_given_up(self, bare_store, git, fitted):
         place = bare_store.path
 
-        def meddling(snapshot, wanted, tree) -> None:
+        def meddling(snapshot, wanted, tree, held) -> None:
             tip = snapshot.commit.oid
             new = git(place, "commit-tree", "-p", tip, "-m", "x", f"{tip}^{{tree}}").strip()
             git(place, "update-ref", "refs/heads/main", new)
@@ -236,9 +237,10 @@ class TestLocksOfGit:
         lock = store.path / ".git" / f"{ref}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
         lock.write_text("")
+        impatient = Store.open(store.path, durable=False, wait_seconds=0.2)
 
         with pytest.raises(StoreBusy) as caught:
-            store.register(fitted, "churn", code=None)
+            impatient.register(fitted, "churn", code=None)
 
         assert str(caught.value) == f"{ref} is locked by a process of git"
         assert caught.value.hint == f"if no git is running, remove '{lock}'"
@@ -474,9 +476,9 @@ class TestWorkTreesThatStay:
     def test_the_terminal_does_not_interrupt_git_in_the_middle(self, churn, monkeypatch):
         tip = churn.version("churn@latest").commit
         (tree,) = worktree.on_branch(churn._repository)
-        with (churn.path / ".git" / "gitmodelstore" / "lock").open("rb") as lock:
-            process = worktree.start(tree, tip, tip, lock=lock.fileno())
+        with writer_lock.exclusive(churn.path / ".git", wait_seconds=0) as held:
+            process = worktree.start(tree, tip, tip, lock=held)
             group = os.getpgid(process.pid)
-            worktree.finish(tree, process, tip, tip, lock=lock.fileno())
+            worktree.finish(tree, process, tip, tip, lock=held)
 
         assert group == process.pid

@@ -1,0 +1,161 @@
+"""Workers are forked while threads register: none keeps the lock, and none is kept waiting."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import threading
+import time
+
+import pytest
+
+from gitmodelstore import Store
+from tests.store import children
+from tests.store.writers import assert_whole, inside, versions
+
+PATIENCE_SECONDS = 10
+
+
+def sleep_until_told(reading: int, writing: int) -> None:
+    """Stay until nobody can write any more: each process closes that end of its own."""
+    os.close(writing)
+    os.read(reading, 1)
+
+
+class TestBesideThreadsThatRegister:
+    def programme(self, store, git, fitted, tell, seed: int, *, times: int) -> None:
+        """One thread registers, through git too, and others fork workers that stay."""
+        chance = random.Random(seed)  # noqa: S311 - no secret
+        reading, writing = os.pipe()
+        told: list[str] = []
+        failed: list[BaseException] = []
+        mine = Store.open(store.path, durable=False, wait_seconds=PATIENCE_SECONDS)
+        longest = [0.0]
+
+        def register() -> None:
+            try:
+                for number in range(times):
+                    begun = time.monotonic()
+                    told.append(str(mine.register(fitted, "churn", code=None).version))
+                    longest[0] = max(longest[0], time.monotonic() - begun)
+                    if number % 3 == 0 and store.path != inside(store):
+                        (store.path / "registry.json").touch()  # git has to be asked
+            except BaseException as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=register)
+        thread.start()
+        pids = []
+        while thread.is_alive():
+            if len(pids) < 60:
+                pids.append(children.start(lambda: sleep_until_told(reading, writing)))
+            time.sleep(chance.uniform(0, 0.02))
+        thread.join()
+        try:
+            assert failed == [], f"seed {seed}"
+            again = Store.open(store.path, wait_seconds=1)
+            told.append(str(again.register(fitted, "churn", code=None).version))
+        finally:
+            os.close(writing)
+            statuses = [children.wait(pid) for pid in pids]
+            os.close(reading)
+        assert set(statuses) == {0}
+        assert_whole(store, git, told)
+        tell(registered=len(told), forked=len(pids), longest_ms=int(longest[0] * 1000))
+
+    def test_none_keeps_the_lock(self, any_store, git, fitted, tell, seed):
+        self.programme(any_store, git, fitted, tell, seed, times=40)
+
+    @pytest.mark.long
+    def test_nor_in_many_rounds(self, any_store, git, fitted, tell, seed):
+        self.programme(any_store, git, fitted, tell, seed, times=1000)
+
+    def test_the_workers_register_too(self, any_store, git, fitted, tell):
+        store = Store.open(any_store.path, durable=False, wait_seconds=60)
+        told: list[str] = []
+
+        def register() -> None:
+            for _ in range(10):
+                told.append(str(store.register(fitted, "churn", code=None).version))
+
+        with children.acknowledging() as said:
+
+            def work() -> None:
+                for _ in range(5):
+                    said.say(str(store.register(fitted, "churn", code=None).version))
+
+            thread = threading.Thread(target=register)
+            thread.start()
+            pids = [children.start(work) for _ in range(4)]
+            statuses = [children.wait(pid) for pid in pids]
+            thread.join()
+            heard = said.heard()
+
+        assert statuses == [0] * 4
+        tell(registered=len(told) + len(heard))
+        assert_whole(any_store, git, told + heard)
+
+
+class TestProgramsThatStay:
+    def test_one_that_inherits_what_is_open_keeps_no_lock(self, any_store, fitted):
+        stop = threading.Event()
+        mine = Store.open(any_store.path, durable=False, wait_seconds=PATIENCE_SECONDS)
+        started = []
+
+        def start() -> None:
+            while not stop.is_set():
+                started.append(subprocess.Popen(["sleep", "30"], close_fds=False))
+                time.sleep(0.02)
+
+        thread = threading.Thread(target=start)
+        thread.start()
+        try:
+            for _ in range(20):
+                mine.register(fitted, "churn", code=None)
+        finally:
+            stop.set()
+            thread.join()
+            Store.open(any_store.path, wait_seconds=1).register(fitted, "churn", code=None)
+            for process in started:
+                process.kill()
+                process.wait()
+        assert len(versions(any_store)) == 21
+
+
+class TestInTheChild:
+    def test_a_lock_that_was_held_at_the_fork_is_the_parents(self, any_store, fitted):
+        from gitmodelstore.plumbing import lock
+
+        place = inside(any_store)
+        with lock.exclusive(place, wait_seconds=0):
+            reading, writing = os.pipe()
+            pid = children.start(lambda: sleep_until_told(reading, writing))
+            assert lock.is_held(place)
+        assert not lock.is_held(place)
+        os.close(writing)
+        assert children.wait(pid) == 0
+        with lock.exclusive(place, wait_seconds=0):
+            assert children.run(lambda: None) == 0
+            assert lock.is_held(place)  # a child that ends gives nothing back
+        os.close(reading)
+
+    def test_one_forked_while_another_thread_writes_obeys_ctrl_c(self, any_store):
+        import signal
+
+        from gitmodelstore.plumbing import lock
+
+        found: list[int] = []
+
+        def fork() -> None:
+            found.append(
+                children.run(lambda: os._exit(signal.getsignal(signal.SIGINT) is not before))
+            )
+
+        before = signal.getsignal(signal.SIGINT)
+        with lock.exclusive(inside(any_store), wait_seconds=0):
+            assert signal.getsignal(signal.SIGINT) is not before
+            thread = threading.Thread(target=fork)
+            thread.start()
+            thread.join()
+        assert found == [0]

@@ -1,0 +1,250 @@
+"""Ctrl-C at any instant: nothing is left locked or open, and the next command just works."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from gitmodelstore import Store
+from gitmodelstore.plumbing import git as program
+from tests.programme.test_killed import assert_whole
+from tests.store import children
+from tests.store.writers import inside
+
+Write = Callable[[Store], object]
+LONGEST_SECONDS = 0.06  # of a write that is to be interrupted
+
+
+@pytest.fixture(params=["work tree", "bare"])
+def churn(request: pytest.FixtureRequest, tmp_path: Path, fitted, refitted) -> Store:
+    """A durable store that holds churn 1.0.0 and 1.1.0."""
+    store = Store.init(tmp_path / "store", bare=request.param == "bare")
+    store = Store.open(store.path, wait_seconds=10)
+    store.register(fitted, "churn", code=None)
+    store.register(refitted, "churn", code=None)
+    return store
+
+
+def writes(fitted: object) -> list[Write]:
+    """Return writes that can follow one another for ever."""
+
+    def promote(store: Store) -> object:
+        first = str(store.versions("churn")[-1].status) == "production"
+        return store.promote("churn@1.1.0" if first else "churn@1.0.0", "production")
+
+    def annotate(store: Store) -> object:
+        return store.annotate("churn@1.0.0", {"seen": time.time_ns() % 1000})
+
+    return [lambda store: store.register(fitted, "churn", code=None), promote, annotate]
+
+
+def descriptors() -> dict[str, str]:
+    """Return what this process has open, but for what the tests themselves read with."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            found[name] = os.readlink(f"/proc/self/fd/{name}")
+    return {name: what for name, what in found.items() if not what.startswith("/proc")}
+
+
+def assert_let_go(store: Store, before: dict[str, str]) -> None:
+    """Nothing is locked, nothing stays open, no handler of a signal is changed."""
+    place = inside(store)
+    assert [*place.glob("*.lock"), *(place / "refs").rglob("*.lock")] == []
+    assert [*place.glob("index.*"), *(place / "objects").glob("tmp_obj_*")] == []
+    assert {k: v for k, v in descriptors().items() if before.get(k) != v} == {}
+    assert signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_IGN)
+
+
+@contextmanager
+def struck_at(line: int) -> Iterator[list[int]]:
+    """Send SIGINT to this process at a line that Python comes to, counted from now on."""
+    seen = [0]
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if event == "line":
+            seen[0] += 1
+            if seen[0] == line:
+                sys.settrace(None)
+                signal.raise_signal(signal.SIGINT)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        yield seen
+    finally:
+        sys.settrace(None)
+
+
+def lines_of(write: Write, store: Store) -> int:
+    with struck_at(-1) as seen:
+        write(store)
+    return seen[0]
+
+
+class TestAtEachLine:
+    """The signal comes before a line of Python, of ours or of what we call."""
+
+    def programme(self, churn, git, fitted, tell, seed: int, *, rounds: int) -> None:
+        chance = random.Random(seed)  # noqa: S311 - no secret
+        interrupted = 0
+        kinds = writes(fitted)
+        lengths = [lines_of(write, churn) for write in kinds]
+        before = descriptors()
+        for number in range(rounds):
+            kind = number % len(kinds)
+            line = chance.randrange(1, lengths[kind])
+            tip = git(churn.path, "rev-parse", "main")
+            try:
+                with struck_at(line):
+                    kinds[kind](churn)
+            except KeyboardInterrupt:
+                interrupted += 1
+
+            where = f"seed {seed}, round {number}, line {line} of {lengths[kind]}"
+            try:
+                assert_let_go(churn, before)
+                commits = git(churn.path, "rev-list", f"{tip.strip()}..main").split()
+                assert len(commits) <= 1
+                Store.open(churn.path, wait_seconds=1).annotate("churn@1.0.0", {"n": number})
+            except BaseException as error:
+                error.add_note(where)
+                raise
+        assert_whole(Store.open(churn.path), git)
+        assert interrupted > rounds // 2
+        tell(interrupted=interrupted, rounds=rounds)
+
+    def test_a_sample(self, churn, git, fitted, tell, seed):
+        self.programme(churn, git, fitted, tell, seed, rounds=40)
+
+    @pytest.mark.long
+    def test_many(self, churn, git, fitted, tell, seed):
+        self.programme(churn, git, fitted, tell, seed, rounds=1500)
+
+
+class TestAtRandomMoments:
+    """The signal comes from another process, once to three times, wherever this one is."""
+
+    def life(self, store: Store, fitted: object, said: children.Acknowledged, rounds: int) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        kinds, before, interrupted = writes(fitted), descriptors(), 0
+        for number in range(rounds):
+            said.say("ready")
+            try:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                for write in kinds:
+                    write(store)
+            except KeyboardInterrupt:
+                interrupted += 1
+            while signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+                with suppress(KeyboardInterrupt):  # the second or third
+                    signal.signal(signal.SIGINT, signal.SIG_IGN)
+            assert_let_go(store, before)
+            Store.open(store.path, wait_seconds=5).annotate("churn@1.0.0", {"n": number})
+        said.say(f"interrupted {interrupted}")
+
+    def programme(self, churn, git, fitted, tell, seed: int, *, rounds: int) -> None:
+        chance = random.Random(seed)  # noqa: S311 - no secret
+        with children.acknowledging() as said:
+            pid = children.start(lambda: self.life(churn, fitted, said, rounds))
+            lines: list[str] = []
+            while os.waitpid(pid, os.WNOHANG) == (0, 0):
+                heard = said.heard()
+                lines += heard
+                if "ready" in heard:
+                    for _ in range(chance.choice((1, 1, 1, 2, 3))):
+                        time.sleep(chance.uniform(0, LONGEST_SECONDS))
+                        with suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGINT)
+                time.sleep(0.001)
+            lines += said.heard()
+        assert lines[-1].startswith("interrupted "), f"seed {seed}"
+        tell(rounds=rounds, interrupted=int(lines[-1].split()[1]))
+        assert_whole(Store.open(churn.path), git)
+
+    def test_a_sample(self, churn, git, fitted, tell, seed):
+        self.programme(churn, git, fitted, tell, seed, rounds=40)
+
+    @pytest.mark.long
+    def test_many(self, churn, git, fitted, tell, seed):
+        self.programme(churn, git, fitted, tell, seed, rounds=1100)
+
+
+class TestInTheMiddleOfGit:
+    def test_what_git_does_for_a_write_is_done_to_the_end(
+        self, tmp_path, git, fitted, refitted, monkeypatch
+    ):
+        store = Store.init(tmp_path / "store", durable=False)
+        store.register(fitted, "churn", code=None)
+        (store.path / "registry.json").touch()  # git has to be asked
+        (store.path / ".git/info").mkdir(exist_ok=True)
+        (store.path / ".git/info/attributes").write_text("*.joblib filter=slow\n")
+        git(store.path, "config", "filter.slow.smudge", "sleep 0.3; cat")
+        start = program.start
+
+        def starting(args: Any, *rest: Any, **options: Any) -> Any:
+            if args[-4:-3] == ("-m",) or "read-tree" in args:
+                threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+            return start(args, *rest, **options)
+
+        monkeypatch.setattr(program, "start", starting)
+        before = descriptors()
+        monkeypatch.setattr("gitmodelstore.plumbing.follow.move", lambda *_, **__: False)
+
+        with pytest.raises(KeyboardInterrupt):
+            store.register(refitted, "churn", code=None)
+
+        monkeypatch.undo()
+        assert_let_go(store, before)
+        assert [str(found.version) for found in store.versions("churn")] == ["1.1.0", "1.0.0"]
+        assert_whole(store, git)
+
+
+class TestOtherSignals:
+    def test_a_handler_that_raises_waits_as_well(self, churn, git, fitted):
+        def late(*_: object) -> None:
+            raise TimeoutError
+
+        churn.promote("churn@1.0.0", "staging")  # which imports what it needs
+        before = signal.signal(signal.SIGALRM, late)
+        open_before = descriptors()
+        try:
+            for microseconds in range(1000, 9000, 1000):
+                signal.setitimer(signal.ITIMER_REAL, microseconds / 1e6)
+                with suppress(TimeoutError):
+                    churn.promote("churn@1.0.0", "archived")
+                    churn.promote("churn@1.0.0", "staging")
+                    time.sleep(0.02)
+                assert_let_go(churn, open_before)
+                assert signal.getsignal(signal.SIGALRM) is late
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        assert_whole(churn, git)
+
+    def test_who_waits_for_another_writer_need_not_wait_for_ctrl_c(self, churn, fitted):
+        from gitmodelstore.plumbing import lock
+
+        with lock.exclusive(inside(churn), wait_seconds=0):
+            pid = children.start(lambda: self.interrupted(churn, fitted))
+            time.sleep(1.0)
+            os.kill(pid, signal.SIGINT)
+            begun = time.monotonic()
+            assert children.wait(pid) == 0
+        assert time.monotonic() - begun < 5
+
+    def interrupted(self, churn: Store, fitted: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with pytest.raises(KeyboardInterrupt):
+            Store.open(churn.path, wait_seconds=60).register(fitted, "churn", code=None)
