@@ -226,11 +226,13 @@ def _asked(source: _Source | None, what: Submission, writer: Writer, snapshot: S
     from gitmodelstore.pipelines.fitted import check_fitted
     from gitmodelstore.pipelines.load import describing
     from gitmodelstore.pipelines.scores import check_metrics
+    from gitmodelstore.pipelines.unportable import refuse_caches
 
     given = check_metrics(what.metrics)
     pipeline = source.pipeline if source else what.pipeline
     with _of_file(source, what) if source else describing(pipeline):
         check_fitted(pipeline)
+        refuse_caches(pipeline)
         if what.X_test is not None:
             check_features(pipeline, what.X_test)
         features = _features(pipeline, what.X_test)

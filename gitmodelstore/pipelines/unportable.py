@@ -12,6 +12,7 @@ import pickle
 import re
 import types
 from collections.abc import Iterable, Iterator
+from os import PathLike
 from typing import Any, NamedTuple
 
 from gitmodelstore.errors import UnportablePipeline
@@ -75,6 +76,27 @@ def refuse_script_names(names: Iterable[str]) -> None:
     if found:
         hint = _MOVE.format(it="it" if len(found) == 1 else "them")
         raise UnportablePipeline(_script_message(found), found, hint=hint)
+
+
+def refuse_caches(pipeline: Any) -> None:
+    """Refuse a folder in which steps are remembered: `fit` unpickles what lies there, readers' too.
+
+    Raises:
+        UnportablePipeline: `memory` of the pipeline, or of a part of it, names one.
+    """
+    waiting = [("", pipeline)]
+    while waiting:
+        where, held = waiting.pop()
+        if not is_estimator(held):
+            continue
+        memory = getattr(held, "memory", None)
+        if isinstance(memory, (str, PathLike)) or getattr(memory, "location", None) is not None:
+            raise UnportablePipeline(
+                f"'{where}memory' names a folder, whose pickles `fit` would load",
+                (f"{where}memory",),
+                hint=f"take it out before you register: pipeline.set_params({where}memory=None)",
+            )
+        waiting += [(f"{where}{part.name}__", part.estimator) for part in parts(held)]
 
 
 def refusal(pipeline: Any, error: Exception, names: Iterable[str]) -> UnportablePipeline:

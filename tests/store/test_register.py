@@ -686,6 +686,15 @@ class TestRefusals:
             "use a named function of a module that readers can import, such as features.py",
         )
 
+    def test_steps_that_are_remembered_in_a_folder(self, refused, X_train, y_train, elsewhere):
+        inner = make_pipeline(StandardScaler(), StandardScaler(), memory=str(elsewhere / "cache"))
+        pipeline = make_pipeline(inner, LogisticRegression(max_iter=9999)).fit(X_train, y_train)
+
+        assert refused(UnportablePipeline, pipeline) == (
+            "'pipeline__memory' names a folder, whose pickles `fit` would load",
+            "take it out before you register: pipeline.set_params(pipeline__memory=None)",
+        )
+
     def test_a_file_that_is_not_joblibs(self, refused, elsewhere):
         (elsewhere / "p.txt").write_text("hello")
 
