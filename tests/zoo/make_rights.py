@@ -155,10 +155,6 @@ def families() -> Iterator[tuple[str, str, str]]:
     for cls in _distributions():
         yield cls.__module__, cls.__qualname__, NEW
         yield cls.__module__, cls.__qualname__, STATE
-    for name in ("bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list"):
-        yield "builtins", name, VALUE
-    for name in ("object", "set", "str", "tuple", "abs"):
-        yield "builtins", name, VALUE
     for name in vars(interp1d):
         if name.startswith("_call_"):
             yield interp1d.__module__, f"interp1d.{name}", VALUE
