@@ -93,4 +93,12 @@ def _inner(held: Any) -> list[Any]:
     elif has_params(held) and kind is not type:
         state = getattr(held, "__dict__", {})  # `_scorer` of histogram boosting holds its owner
         values = [value for name, value in state.items() if name[:1] != "_"]
-    return [value for value in values if type(value) not in _LEAVES]
+    return [value for value in values if type(value) not in _LEAVES and _may_hold(value)]
+
+
+def _may_hold(value: Any) -> bool:
+    """Whether something can lie in an object on which the way goes on."""
+    kind = type(value)
+    if kind is np.ndarray:
+        return bool(value.dtype == object)
+    return isinstance(value, (dict, *_CONTAINERS, partial, MethodType)) or has_params(value)

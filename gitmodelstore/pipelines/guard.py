@@ -285,7 +285,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
     def must_be_alone(self, *arrays: Any) -> None:
         """Take note of arrays that are looked at, so that nothing else may write to them."""
         self.alone += arrays
-        if any(id(array) in self.shared for array in arrays):
+        if self.shared and any(id(array) in self.shared for array in arrays):
             self.refuse("something else holds an array that native code follows")
 
     def of(self, value: Any) -> Named | None:

@@ -20,7 +20,7 @@ class Links:
     def __init__(self) -> None:
         self._nodes_bytes = 0
         self._are_sound = True
-        self._trees: list[Any] = []
+        self._trees: list[tuple[Any, Any, Any]] = []  # left, right and feature of each node
         self._features: list[int] = []
         self._depths: list[int] = []
         self._predictors: list[Any] = []
@@ -28,7 +28,10 @@ class Links:
 
     def add_tree(self, nodes: Any, features: int, depth: int) -> None:
         """Take the nodes of a `Tree` that splits so many features, and says how deep it is."""
-        self._trees.append(nodes)
+        left, right, feature = (
+            np.ascontiguousarray(nodes[field]) for field in ("left_child", "right_child", "feature")
+        )
+        self._trees.append((left, right, feature))
         self._features.append(features)
         self._depths.append(depth)
         self._add(nodes)
@@ -59,58 +62,61 @@ class Links:
     def _trees_are_sound(self) -> bool:
         if not self._trees:
             return True
-        nodes, places, counts = _joined(self._trees)
-        left, right, feature = nodes["left_child"], nodes["right_child"], nodes["feature"]
-        features = np.repeat(self._features, [len(tree) for tree in self._trees])
-        inner = left != _LEAF
+        left, right, feature = map(np.concatenate, zip(*self._trees, strict=True))
+        sizes = np.array([len(links) for links, _, _ in self._trees])
+        places, counts = _places(sizes)
+        inner = np.flatnonzero(left != _LEAF)
+        feature, features = feature[inner], np.repeat(self._features, sizes)[inner]
         return (
-            _lead_forward(left, right, inner, places, counts)
-            and bool(((feature >= 0) & (feature < features))[inner].all())
-            and self._are_as_deep(left, right, inner, places)
+            _lead_forward(left[inner], right[inner], places[inner], counts[inner])
+            and bool(((feature >= 0) & (feature < features)).all())
+            and self._are_as_deep(left, right, inner, places, sizes)
         )
 
-    def _are_as_deep(self, left: Any, right: Any, inner: Any, places: Any) -> bool:
+    def _are_as_deep(self, left: Any, right: Any, inner: Any, places: Any, sizes: Any) -> bool:
         """Whether each tree is as deep as it says: paths are written to arrays of that size.
 
         Links lead forward, and no node has two above it, so that each is met once.
         """
-        sizes = np.array([len(tree) for tree in self._trees])
-        starts = np.cumsum(sizes) - sizes
-        tree_of = np.repeat(np.arange(len(sizes)), sizes)
-        first = np.arange(len(places)) - places  # where the tree of a node begins
-        children = np.concatenate(
-            [left[inner] + first[inner], right[inner] + first[inner]], dtype=np.int64
-        )
+        first = inner - places[inner]  # where the tree of a node begins
+        left, right = left.copy(), right.copy()
+        left[inner] += first
+        right[inner] += first
+        children = np.concatenate((left[inner], right[inner]))
         if len(children) and np.bincount(children).max() > 1:
             return False
-        depths, level, depth = np.zeros(len(sizes), dtype=np.int64), starts[sizes > 0], 0
+        is_inner = np.zeros(len(places), dtype=bool)
+        is_inner[inner] = True
+        tree_of = np.repeat(np.arange(len(sizes)), sizes)
+        depths, depth = np.zeros(len(sizes), dtype=np.int64), 0
+        level = np.flatnonzero(places == 0)
         while len(level):
-            depths[tree_of[level]] = depth
-            level, depth = level[inner[level]], depth + 1
-            level = np.concatenate([left[level] + first[level], right[level] + first[level]])
+            depths[tree_of.take(level)] = depth
+            level, depth = level[is_inner.take(level)], depth + 1
+            level = np.concatenate((left.take(level), right.take(level)))
         return bool((depths == self._depths).all())
 
     def _predictors_are_sound(self) -> bool:
         if not self._predictors:
             return True
-        nodes, places, counts = _joined(self._predictors)
-        left, right = nodes["left"].astype(np.int64), nodes["right"].astype(np.int64)
-        sets = np.repeat(self._sets, [len(tree) for tree in self._predictors])
+        nodes = np.concatenate(self._predictors)
+        sizes = np.array([len(tree) for tree in self._predictors])
+        places, counts = _places(sizes)
+        sets = np.repeat(self._sets, sizes)
         inner = nodes["is_leaf"] == 0
         of_sets = inner & (nodes["is_categorical"] != 0)
-        return _lead_forward(left, right, inner, places, counts) and bool(
+        left, right = (nodes[side][inner].astype(np.int64) for side in ("left", "right"))
+        return _lead_forward(left, right, places[inner], counts[inner]) and bool(
             (nodes["feature_idx"][inner] >= 0).all()
             and (nodes["bitset_idx"][of_sets] < sets[of_sets]).all()
         )
 
 
-def _joined(trees: list[Any]) -> tuple[Any, Any, Any]:
-    """Return all nodes, and of each its place in its tree and how many nodes that has."""
-    sizes = np.array([len(tree) for tree in trees])
+def _places(sizes: Any) -> tuple[Any, Any]:
+    """Return of each node its place in its tree, and how many nodes that has."""
     starts = np.cumsum(sizes) - sizes
-    places = np.arange(sizes.sum()) - np.repeat(starts, sizes)
-    return np.concatenate(trees), places, np.repeat(sizes, sizes)
+    return np.arange(sizes.sum()) - np.repeat(starts, sizes), np.repeat(sizes, sizes)
 
 
-def _lead_forward(left: Any, right: Any, inner: Any, places: Any, counts: Any) -> bool:
-    return all(bool(((child > places) & (child < counts))[inner].all()) for child in (left, right))
+def _lead_forward(left: Any, right: Any, places: Any, counts: Any) -> bool:
+    return all(bool(((child > places) & (child < counts)).all()) for child in (left, right))

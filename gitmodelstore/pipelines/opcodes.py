@@ -264,22 +264,27 @@ def _load_frozenset(guard: Guard) -> None:
 
 
 def _load_binget(guard: Guard) -> None:
-    _get(guard, guard.read(1)[0])
+    held = guard.memo[guard.read(1)[0]]
+    if type(held) in _SHARED or guard.unfinished:
+        _share(guard, held)
+    guard.append(held)
 
 
 def _load_long_binget(guard: Guard) -> None:
-    _get(guard, int.from_bytes(guard.take(4), "little"))
+    held = guard.memo[int.from_bytes(guard.take(4), "little")]
+    if type(held) in _SHARED or guard.unfinished:
+        _share(guard, held)
+    guard.append(held)
 
 
-def _get(guard: Guard, place: int) -> None:
-    held = guard.memo[place]
-    if guard.unfinished and id(held) in guard.unfinished:
+def _share(guard: Guard, held: Any) -> None:
+    """Take note of what a second one comes to hold."""
+    if id(held) in guard.unfinished:
         guard.refuse(f"it uses {in_words(held)} that has no state yet")
     if type(held) in _SHARED:
         if id(held) in guard.states:
             guard.refuse(f"it uses {in_words(held)} again that was a state")
         guard.shared[id(held)] = held
-    guard.append(held)
 
 
 FUNCTIONS[pickle.BINGET[0]] = _load_binget  # thousands in a forest, so not `_judged`

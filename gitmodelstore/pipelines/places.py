@@ -14,6 +14,7 @@ import re
 import string
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from gitmodelstore.pipelines.rights import words_of
@@ -317,28 +318,56 @@ def _faults(
     owner: Any, held: Mapping[str, Any], view: View, seen: set[tuple[str, int]]
 ) -> Iterator[tuple[str, str]]:
     """Yield the names of attributes of one object, and what is wrong with each."""
-    for name in held:
-        if not name.isidentifier() or _NEVER.fullmatch(name):
-            yield name, "is a name that scikit-learn never writes"
-    if not held.keys().isdisjoint(_NEVER_OF_ESTIMATORS) and view.is_estimator(owner):
-        for name in sorted(held.keys() & _NEVER_OF_ESTIMATORS):
+    asked = _asked(view.class_name(owner), frozenset(held))
+    for name in asked.foreign:
+        yield name, "is a name that scikit-learn never writes"
+    if asked.own and view.is_estimator(owner):
+        for name in asked.own:
             yield name, "would take the place of its own"
-    for name in sorted(held.keys() & _RULES.keys()):
-        rule = _RULES[name]
+    for name, rule in asked.rules:
         if not all(rule.is_met(view, leaf) for leaf in _leaves(held[name], view, seen, name)):
             yield name, rule.fault
-    for name in sorted(held.keys() & _KEYWORDS):
+    for name in asked.keywords:
         if not FOREIGN_KEYWORDS.isdisjoint(view.keys(held[name])):
             yield name, "names an array to write to, 'out'"
     if not {"n_splits"}.issuperset(view.keys(held.get("cvargs"))):
         yield "cvargs", "holds more than a number of splits"
     if not is_version(held.get("_sklearn_version", "")):
         yield "_sklearn_version", _NEVER_WRITTEN
-    words = words_of(view.class_name(owner))
-    for name in sorted(held.keys() & words.keys()):
+    for name, words in asked.words:
         text = held[name]
-        if type(text) is str and text not in words[name] and not view.takes(owner, name, text):
+        if type(text) is str and text not in words and not view.takes(owner, name, text):
             yield name, f"is {_shown(text)!a}, which scikit-learn never takes"
+
+
+class _Asked(NamedTuple):
+    """Which attributes of an object are looked at: the same for all that have the same names.
+
+    Attributes:
+        foreign: names that are never written.
+        own: names of what estimators define.
+        rules, keywords: those whose values have a rule, or are keywords of what is called.
+        words: those of parameters that take certain texts, and which.
+    """
+
+    foreign: tuple[str, ...]
+    own: tuple[str, ...]
+    rules: tuple[tuple[str, _Rule], ...]
+    keywords: tuple[str, ...]
+    words: tuple[tuple[str, frozenset[str]], ...]
+
+
+@lru_cache(maxsize=1024)
+def _asked(kind: str, names: frozenset[str]) -> _Asked:
+    words = words_of(kind)
+    foreign = (name for name in names if not name.isidentifier() or _NEVER.fullmatch(name))
+    return _Asked(
+        tuple(sorted(foreign)),
+        tuple(sorted(names & _NEVER_OF_ESTIMATORS)),
+        tuple((name, _RULES[name]) for name in sorted(names & _RULES.keys())),
+        tuple(sorted(names & _KEYWORDS)),
+        tuple((name, words[name]) for name in sorted(names & words.keys())),
+    )
 
 
 def _leaves(value: Any, view: View, seen: set[tuple[str, int]], name: str) -> Iterator[Any]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 _NOTHING: Mapping[str, Any] = {}
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType)
-_CALLED = ("effective_metric_", "func", "inverse_func", "kernel", "metric", "weights")
+_CALLED = frozenset({"effective_metric_", "func", "inverse_func", "kernel", "metric", "weights"})
 _METHODS_OF_TEXT: Any = type(str.lower)
 # Classes of scikit-learn from which a team's own derive without taking over what they do.
 _BASES = ("sklearn.base", "sklearn.utils.")
@@ -51,7 +51,7 @@ def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
         held = view.attributes(value)
         for name, wanted in disagreements(value) if held else ():
             guard.refuse(f"'{name}' of {_named(value)} does not fit: it must be {wanted}")
-        if any(callable(held.get(name)) for name in _CALLED):
+        if any(callable(held[name]) for name in held.keys() & _CALLED):
             guard.must_be_alone(*_arrays_in(held))
     for found in misplaced(guard.stated.values(), pipeline, view):
         guard.refuse(found.fault, hint=found.hint)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
-
-import lz4.frame
 
 from .values import Effect, Hostile, Keep, Name, call, files
 from .writer import Writer, pickled
@@ -45,10 +44,18 @@ def _programs() -> dict[str, bytes]:
         "a number of a megabyte": lambda: Writer(4).long4(900_000, b"\x7f" * 900_000).stop(),
         "sets, compressed": lambda: zlib.compress(b"\x80\x04" + b"\x8f" * (30 * _SIZE), 1),
         "lists, compressed": lambda: zlib.compress(b"\x80\x04" + b"]" * (30 * _SIZE), 1),
-        "bytes, compressed by lz4": lambda: lz4.frame.compress(_bytes(180 * _SIZE)),
         "bytes, compressed": lambda: zlib.compress(_bytes(180 * _SIZE), 1),
     }
+    if find_spec("lz4"):
+        programs["bytes, compressed by lz4"] = _by_lz4
     return {name: make() for name, make in programs.items()}
+
+
+def _by_lz4() -> bytes:
+    import lz4.frame
+
+    compressed: bytes = lz4.frame.compress(_bytes(180 * _SIZE))
+    return compressed
 
 
 def _value(value: Any) -> bytes:

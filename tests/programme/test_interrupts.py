@@ -190,7 +190,7 @@ class TestInTheMiddleOfGit:
         (store.path / "registry.json").touch()  # git has to be asked
         (store.path / ".git/info").mkdir(exist_ok=True)
         (store.path / ".git/info/attributes").write_text("*.joblib filter=slow\n")
-        git(store.path, "config", "filter.slow.smudge", "sleep 0.3; cat")
+        git(store.path, "config", "--global", "filter.slow.smudge", "sleep 0.3; cat")
         start = program.start
 
         def starting(args: Any, *rest: Any, **options: Any) -> Any:
