@@ -129,31 +129,40 @@ def _is_of_text(view: View, leaf: Any) -> bool:
 # What is text
 
 
+def _text(is_known: Callable[[str], bool]) -> _Rule:
+    """Return the rule for text that is used as a name: nothing else that is text will do.
+
+    numpy's text, arrays and series of it would be used in the same way.
+    """
+
+    def is_met(view: View, leaf: Any) -> bool:
+        if type(leaf) is str:
+            return is_known(leaf)
+        return view.is_plain(leaf) and not isinstance(leaf, (str, bytes))
+
+    return _Rule(is_met, _NEVER_WRITTEN)
+
+
 def _words(*words: str) -> _Rule:
-    known = frozenset(words)
-    return _Rule(lambda _, leaf: type(leaf) is not str or leaf in known, _NEVER_WRITTEN)
+    return _text(frozenset(words).__contains__)
 
 
 def _form(pattern: str) -> _Rule:
     known = re.compile(pattern)
-    return _Rule(
-        lambda _, leaf: type(leaf) is not str or bool(known.fullmatch(leaf)), _NEVER_WRITTEN
-    )
+    return _text(lambda text: known.fullmatch(text) is not None)
 
 
-def _is_plain_format(view: View, leaf: Any) -> bool:
+def _is_plain_format(text: str) -> bool:
     """Whether a format names nothing but the two names that scikit-learn hands to it."""
-    if type(leaf) is not str:
-        return _is_not_called(view, leaf)
     with suppress(ValueError):
         return all(
             field in (None, "transformer_name", "feature_name") and not (form or conversion)
-            for _, field, form, conversion in string.Formatter().parse(leaf)
+            for _, field, form, conversion in string.Formatter().parse(text)
         )
     return False
 
 
-_NEVER_WRITTEN = "is a text that scikit-learn never writes there"
+_NEVER_WRITTEN = "is not a text that scikit-learn writes there"
 _FOLDS = {("sklearn.model_selection._split", name) for name in ("KFold", "StratifiedKFold")}
 _ESTIMATORS = _Rule(_is_estimator, "holds something that is not an estimator")
 _PARTS = _Rule(_is_part, "holds something that is not a part of scikit-learn")
@@ -165,6 +174,14 @@ _METHODS = _words(
     *("auto", "decision_function", "predict", "predict_log_proba", "predict_proba"),
     *("score_samples", "transform"),
 )
+
+# Attributes with the name of a method, or a list of them.
+_OF_METHODS = (
+    *("_response_method", "chain_method", "chain_method_", "response_method", "response_methods"),
+    *("stack_method", "stack_method_"),
+)
+# Attributes that scikit-learn goes through: of a mapping that would be its keys.
+_ITERATED = frozenset((*_OF_METHODS, "estimator_params", "estimators_", "steps", "transformers_"))
 
 _RULES: Mapping[str, _Rule] = {
     **dict.fromkeys(
@@ -217,16 +234,13 @@ _RULES: Mapping[str, _Rule] = {
         _NOT_CALLED,
     ),
     "dtype": _Rule(_is_class_of_numbers, "is a function, to be called"),
-    **dict.fromkeys(
-        ("_response_method", "response_method", "chain_method", "chain_method_"), _METHODS
-    ),
-    **dict.fromkeys(("response_methods", "stack_method", "stack_method_"), _METHODS),
+    **dict.fromkeys(_OF_METHODS, _METHODS),
     "_sklearn_output_config": _words("default", "pandas", "polars"),
     "encoding": _form(r"[A-Za-z0-9_.\-]{1,40}"),
     "estimator_params": _form(r"[A-Za-z][A-Za-z0-9_]*"),
     "importance_getter": _form(r"(?!_)\w+(\.(?!_)\w+)*"),
     "pre_dispatch": _form(r"all|[0-9n_jobs*+\-/ ().]{1,40}"),
-    "verbose_feature_names_out": _Rule(_is_plain_format, "is not a plain form of names"),
+    "verbose_feature_names_out": _text(_is_plain_format),
 }
 # Where in a tuple that these hold the estimator stands: names, columns and such stand beside it.
 _AT = {
@@ -297,7 +311,8 @@ def misplaced(objects: Iterable[Any], root: Any, view: View) -> Iterator[Misplac
         if held:
             for name, why in _faults(value, held, view, seen):
                 yield _misplaced(name, view.class_name(value), why)
-        if held.get(_READS_FILES, "content") != "content":
+        source = held.get(_READS_FILES, "content")
+        if type(source) is not str or source != "content":
             readers.append(value)
     given = {id(value) for value in _given_the_rows(root, view)} if readers else set()
     for value in readers:
@@ -330,13 +345,16 @@ def _faults(
     for name in asked.keywords:
         if not FOREIGN_KEYWORDS.isdisjoint(view.keys(held[name])):
             yield name, "names an array to write to, 'out'"
+    for name in asked.iterated:
+        if view.keys(held[name]):  # it would be used by its keys
+            yield name, "is a mapping"
     if not {"n_splits"}.issuperset(view.keys(held.get("cvargs"))):
         yield "cvargs", "holds more than a number of splits"
     if not is_version(held.get("_sklearn_version", "")):
         yield "_sklearn_version", _NEVER_WRITTEN
     for name, words in asked.words:
         text = held[name]
-        if type(text) is str and text not in words and not view.takes(owner, name, text):
+        if isinstance(text, str) and text not in words and not view.takes(owner, name, text):
             yield name, f"is {_shown(text)!a}, which scikit-learn never takes"
 
 
@@ -347,6 +365,7 @@ class _Asked(NamedTuple):
         foreign: names that are never written.
         own: names of what estimators define.
         rules, keywords: those whose values have a rule, or are keywords of what is called.
+        iterated: those that scikit-learn goes through.
         words: those of parameters that take certain texts, and which.
     """
 
@@ -354,6 +373,7 @@ class _Asked(NamedTuple):
     own: tuple[str, ...]
     rules: tuple[tuple[str, _Rule], ...]
     keywords: tuple[str, ...]
+    iterated: tuple[str, ...]
     words: tuple[tuple[str, frozenset[str]], ...]
 
 
@@ -366,6 +386,7 @@ def _asked(kind: str, names: frozenset[str]) -> _Asked:
         tuple(sorted(names & _NEVER_OF_ESTIMATORS)),
         tuple((name, _RULES[name]) for name in sorted(names & _RULES.keys())),
         tuple(sorted(names & _KEYWORDS)),
+        tuple(sorted(names & _ITERATED)),
         tuple((name, words[name]) for name in sorted(names & words.keys())),
     )
 

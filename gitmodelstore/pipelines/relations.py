@@ -327,7 +327,8 @@ def _histogram_boosting(held: Held) -> Iterator[Claim]:
         if chosen
     )
     yield "_bin_mapper", is_so, "categories from 0 to 255"
-    nodes = [predictor.__dict__["nodes"] for row in rows for predictor in row]
+    predictors = {id(predictor): predictor for row in rows for predictor in row}
+    nodes = [predictor.__dict__["nodes"] for predictor in predictors.values()]
     if nodes:
         inner: Any = np.concatenate(nodes)
         inner = inner[inner["is_leaf"] == 0]
@@ -769,6 +770,9 @@ def _components(held: Held) -> Iterator[Claim]:
     if parts is not None and held.features is not None:
         is_so = len(parts.shape) == 2 and parts.shape[1] == held.features
         yield "components_", is_so, "as wide as n_features_in_"
+        rows = held.get("n_components_")
+        if isinstance(rows, (int, np.integer)):
+            yield "n_components_", rows == parts.shape[0], "the rows of components_"
 
 
 @_of("LocallyLinearEmbedding")

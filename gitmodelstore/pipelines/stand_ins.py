@@ -418,6 +418,12 @@ def _new_index(guard: Guard, named: Named, arguments: Arguments) -> Any:
         if isinstance(size, int):  # each value may become an object
             guard.spend(64 * size)
             guard.work(size >> 4)
+    codes = given.get("codes")
+    if codes is not None:  # of levels, which pandas believes
+        guard.must_be_alone(*codes)
+        made = named.held(cls, given)
+        made._verify_integrity()
+        return made
     return named.held(cls, given)
 
 

@@ -214,6 +214,7 @@ def _partial(guard: Guard, held: Any, state: Any) -> bool:
     function, arguments, keywords, attributes = state
     if type(arguments) is tuple and type(keywords) in (dict, type(None)):
         given = (*arguments, *(keywords or {}).values())
+        guard.work(len(given) >> 3)
         guard.must_be_alone(*(each for each in given if isinstance(each, np.ndarray)))
     return (
         function is held.func
@@ -342,12 +343,14 @@ def _lists(guard: Guard, held: Any, state: Any) -> bool:
         return False
     if not places.shape == values.shape == shape[:1]:
         return False
+    rows = places.tolist()
+    guard.work(sum(len(columns) for columns in rows if type(columns) is list) >> 3)
     return all(
         type(columns) is list
         and type(found) is list
         and len(columns) == len(found)
         and all(isinstance(n, (int, np.integer)) and 0 <= n < shape[1] for n in columns)
-        for columns, found in zip(places.tolist(), values.tolist(), strict=True)
+        for columns, found in zip(rows, values.tolist(), strict=True)
     )
 
 
@@ -443,11 +446,13 @@ def _neighbours(guard: Guard, held: Any, state: Any) -> bool:
     """Whether a tree of neighbours names rows that it has, and ends with leaves."""
     if type(state) is not tuple or len(state) < 12:
         return False
-    data, places, nodes, bounds, _, levels, count = state[:7]
+    data, places, nodes, bounds, leaf_size, levels, count = state[:7]
     if not all(isinstance(array, np.ndarray) for array in (data, places, nodes, bounds)):
         return False
     guard.must_be_alone(data, places, nodes, bounds)
     if nodes.dtype.names is None or nodes.ndim != 1 or bounds.ndim != 3 or data.ndim != 2:
+        return False
+    if not isinstance(leaf_size, (int, np.integer)) or leaf_size < 1:  # it divides by it
         return False
     if places.shape != (len(data),) or not len(nodes) == count == 2**levels - 1 > 0:
         return False
@@ -479,7 +484,7 @@ def _is_metric_of(metric: Any, features: int) -> bool:
     if name.startswith("Mahalanobis"):
         return bool(np.shape(matrix) == (features, features))
     if name.startswith("Minkowski"):
-        return np.shape(vector) in ((0,), (1,), (features,))
+        return np.shape(vector) in ((0,), (features,))
     return not name.startswith("Haversine") or features == 2
 
 

@@ -49,6 +49,9 @@ def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
             ):
                 guard.refuse(f"it sets '{name}' of {_named(value)}, which its class defines")
         held = view.attributes(value)
+        if guard.shared:  # what nobody else holds costs what the file itself is long
+            for part in held.values():
+                _weigh(guard, part)
         for name, wanted in disagreements(value) if held else ():
             guard.refuse(f"'{name}' of {_named(value)} does not fit: it must be {wanted}")
         if any(callable(held[name]) for name in held.keys() & _CALLED):
@@ -59,6 +62,29 @@ def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
 
 def _class_of(value: Any) -> Any:
     return type(value)
+
+
+def _weigh(guard: Guard, value: Any) -> None:
+    """Take note of the time to compare what an attribute holds: many objects can share it."""
+    parts: Collection[Any]
+    if isinstance(value, np.ndarray):
+        guard.work(1 + (value.nbytes >> 10))
+        parts = value.ravel().tolist() if value.dtype.hasobject else ()
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        parts = value
+    elif isinstance(value, dict):
+        parts = value.values()
+    else:
+        return
+    if not parts:
+        return
+    if isinstance(next(iter(parts)), _PLAIN):
+        guard.work(len(parts) >> 2)
+        return
+    guard.work(10 * len(parts))
+    for part in parts:
+        if isinstance(part, (list, np.ndarray)):
+            _weigh(guard, part)
 
 
 def _arrays_in(held: Mapping[str, Any]) -> list[Any]:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import pickle
 import zlib
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import Ridge
+from sklearn.metrics import accuracy_score, make_scorer
 
 from .values import Effect, Hostile, Keep, Name, call, files
 from .writer import Writer, pickled
@@ -41,6 +50,7 @@ def _programs() -> dict[str, bytes]:
             call("collections:defaultdict", None, {_tower(): 1})
         ),
         "an index of a vast range": _vast_index,
+        **{name: functools.partial(_shared, make) for name, make in _SHARED.items()},
         "a number of a megabyte": lambda: Writer(4).long4(900_000, b"\x7f" * 900_000).stop(),
         "sets, compressed": lambda: zlib.compress(b"\x80\x04" + b"\x8f" * (30 * _SIZE), 1),
         "lists, compressed": lambda: zlib.compress(b"\x80\x04" + b"]" * (30 * _SIZE), 1),
@@ -125,3 +135,57 @@ _CALLS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "types of text": ("pandas:StringDtype", ("python",)),
 }
 _OPCODES = {"sets": b"\x8f", "frozen sets": b"(\x91", "lists": b"]", "memos": b"N\x94"}
+
+
+def _shared(make: Callable[[], Any]) -> bytes:
+    """Many objects, or one with many places, that hold the same again and again."""
+    ridge = Ridge().fit(_ROWS, _KINDS)
+    ridge.notes_ = make()
+    return pickle.dumps(ridge, 4)
+
+
+def _copies(model: Any, count: int, **attributes: Any) -> list[Any]:
+    made = [copy.copy(model) for _ in range(count)]
+    for each in made:
+        vars(each).update(attributes)
+    return made
+
+
+def _words() -> list[Any]:
+    words = {f"{number:x}": number for number in range(10_000)}
+    return _copies(CountVectorizer(), 5_000, vocabulary_=words)
+
+
+def _forests() -> list[Any]:
+    forest = RandomForestClassifier(1, max_depth=1).fit(_ROWS, _KINDS)
+    return _copies(forest, 10, estimators_=forest.estimators_ * 50_000)
+
+
+def _histograms() -> Any:
+    boosted = HistGradientBoostingClassifier(max_iter=1, min_samples_leaf=2).fit(_ROWS, _KINDS)
+    boosted._predictors = boosted._predictors * 200_000
+    return boosted
+
+
+def _scorers() -> list[Any]:
+    scorer = make_scorer(accuracy_score)
+    return _copies(scorer, 5_000, _kwargs={f"{number:x}": 1 for number in range(20_000)})
+
+
+def _lists() -> Any:
+    rows = np.empty(9_000, dtype=object)
+    rows.fill(list(range(9_000)))
+    lists = sp.lil_matrix((1, 1))
+    vars(lists).update(_shape=(9_000, 9_000), rows=rows, data=rows.copy())
+    return lists
+
+
+_ROWS = np.arange(24.0).reshape(8, 3)
+_KINDS = np.arange(8) % 2
+_SHARED = {
+    "words of many": _words,
+    "forests of one tree": _forests,
+    "histograms of one tree": _histograms,
+    "scorers of the same keywords": _scorers,
+    "rows of one list": _lists,
+}

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from scipy.interpolate import BSpline
 from sklearn.cluster import HDBSCAN, Birch, BisectingKMeans, KMeans, MiniBatchKMeans
 from sklearn.covariance import EllipticEnvelope
-from sklearn.decomposition import LatentDirichletAllocation
+from sklearn.decomposition import LatentDirichletAllocation, SparseCoder
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -29,6 +29,7 @@ from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import Ridge, SGDClassifier, SGDRegressor
 from sklearn.manifold import LocallyLinearEmbedding
+from sklearn.metrics import DistanceMetric
 from sklearn.neighbors import KernelDensity, KNeighborsClassifier, KNeighborsRegressor
 from sklearn.preprocessing import (
     KBinsDiscretizer,
@@ -182,6 +183,7 @@ def _neighbours() -> dict[str, Any]:
         1, algorithm="brute", metric="mahalanobis", metric_params={"VI": np.eye(3)}
     ).fit(_ROWS, _TARGETS)
     density = KernelDensity().fit(_ROWS)
+    weighed_once = DistanceMetric.get_metric("minkowski", p=3, w=np.ones(1))
     return {
         "neighbours of other rows": _with(near, _fit_X=_ROWS[:5].copy()),
         "neighbours, another tree": _with(near, _tree=other._tree),
@@ -191,9 +193,18 @@ def _neighbours() -> dict[str, Any]:
         "neighbours, other classes": _with(near, _y=np.full(40, 1000)),
         "neighbours, a small metric": _with(weighed, effective_metric_params_={"VI": np.eye(1)}),
         "neighbours, an unknown keyword": _with(weighed, effective_metric_params_={"x": 1}),
+        "a tree with leaves of no rows": _with(near, _tree=_tree_with(near._tree, 4, 0)),
+        "a tree of one weight": _with(near, _tree=_tree_with(near._tree, 11, weighed_once)),
         "a tree where there is none": _with(near, _fit_method="brute"),
         "density of other features": _with(density, n_features_in_=1),
     }
+
+
+def _tree_with(tree: Any, place: int, value: Any) -> Any:
+    made, arguments, state = tree.__reduce__()
+    again = made(*arguments)
+    again.__setstate__((*state[:place], value, *state[place + 1 :]))
+    return again
 
 
 def _clusters() -> dict[str, Any]:
@@ -299,6 +310,7 @@ def _others() -> dict[str, Any]:
     steps = SGDRegressor(max_iter=5, tol=None).fit(_ROWS, _TARGETS)
     kinds = SGDClassifier(max_iter=5, tol=None).fit(_ROWS, _KINDS)
     tree = DecisionTreeRegressor().fit(_ROWS, _TARGETS)
+    codes = SparseCoder(np.eye(3)).fit(_ROWS)
     local = LocallyLinearEmbedding(n_neighbors=3, n_components=1, eigen_solver="dense").fit(_ROWS)
     return {
         "powers of another degree": _with(powers, _max_degree=40),
@@ -309,6 +321,7 @@ def _others() -> dict[str, Any]:
         "topics without an end": _with(topics, exp_dirichlet_component_=np.full((2, 3), np.nan)),
         "fewer steps": _with(steps, coef_=steps.coef_[:1].copy()),
         "fewer classes": _with(kinds, coef_=kinds.coef_[:1].copy()),
+        "more codes than rows": _with(codes, n_components_=1 << 40),
         "more dimensions": _with(local, n_components=100),
         "a vast number of columns": _with(StandardScaler().fit(_ROWS), n_features_in_=1 << 40),
         "jobs": _with(RandomForestClassifier(1).fit(_ROWS, _KINDS), n_jobs=1 << 30),
@@ -328,6 +341,8 @@ def _values() -> dict[str, Any]:
     curve = BSpline(np.arange(8.0), np.ones(4), 3)
     kinds = pd.Categorical(["a", "b"])
     kinds._ndarray[:] = 100
+    levels = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])
+    levels._codes = (np.array([100, 0], dtype=np.int8), levels._codes[1])
     model = Ridge().fit(_ROWS, _TARGETS)
     values = {
         "columns beyond the shape": _with(rows, indices=rows.indices + 100),
@@ -345,6 +360,7 @@ def _values() -> dict[str, Any]:
         "fewer knots": _with(curve, **{_knots(curve): np.arange(5.0)}),
         "knots that fall": _with(curve, **{_knots(curve): np.arange(8.0)[::-1].copy()}),
         "codes beyond the categories": kinds,
+        "codes beyond the levels": levels,
     }
     return {f"noted, {name}": _with(model, notes_=value) for name, value in values.items()}
 

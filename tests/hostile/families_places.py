@@ -10,6 +10,7 @@ import copy
 import functools
 import io
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from pathlib import PosixPath
 from typing import Any
@@ -132,6 +133,7 @@ def _methods() -> dict[str, Any]:
         "a stack's method, before it is fitted": StackingClassifier(
             [("a", LogisticRegression())], stack_method="set_params"
         ),
+        **_other_text(),
         "a chain's method": _with(chain, chain_method_="set_params"),
         "a scorer's method": _with(search, scorer_=_with(scorer, _response_method="fit")),
         "a scorer's methods": _with(search, scorer_=_with(scorer, _response_method=["fit"])),
@@ -140,6 +142,35 @@ def _methods() -> dict[str, Any]:
         "an importance getter, a private part": _with(chosen, importance_getter="coef_._x"),
         "a forest's parameters": _with(
             RandomForestClassifier(2).fit(_ROWS, _CLASSES), estimator_params=("__dict__",)
+        ),
+    }
+
+
+def _other_text() -> dict[str, Any]:
+    """The name of a method in what is used as text, but is none of Python's."""
+    stack = _stack("predict", LogisticRegression().fit(_ROWS, _CLASSES))
+    chosen = SelectFromModel(Ridge()).fit(_ROWS, _CLASSES)
+    scaled = StandardScaler().fit(_ROWS)
+    others = {
+        "numpy's text": [np.str_("fit")],
+        "an array": np.array(["fit"]),
+        "a series": pd.Series(["fit"]),
+        "a queue": deque(["fit"]),
+        "the keys of a mapping": {"fit": "predict"},
+    }
+    return {
+        **{
+            f"a stack's method, in {name}": _with(stack, stack_method_=held)
+            for name, held in others.items()
+        },
+        "an importance getter, a function": _with(chosen, importance_getter=np.log1p),
+        "an importance getter in numpy's text": _with(chosen, importance_getter=np.str_("__x__")),
+        "an output in numpy's text": _with(
+            scaled, _sklearn_output_config={"transform": np.str_("os")}
+        ),
+        "a solver in numpy's text": _with(Ridge().fit(_ROWS, _CLASSES), solver=np.str_("system")),
+        "steps in the keys of a mapping": _with(
+            make_pipeline(StandardScaler(), Ridge()), steps={("a", PosixPath): "b"}
         ),
     }
 
@@ -227,8 +258,9 @@ def _forms() -> dict[str, Any]:
     """Text that is a form with places to fill."""
     columns = ColumnTransformer([("a", StandardScaler(), [0])]).fit(_ROWS)
     forms = ("{feature_name.__class__}", "{feature_name:>9999999}", "{0}", "{feature_name!a}", "{")
+    forms = (*forms, np.str_("{feature_name:>9999999}"))
     return {
-        f"names of columns, {form}": _with(
+        f"names of columns, {form!r}": _with(
             columns.__class__(columns.transformers).fit(_ROWS), verbose_feature_names_out=form
         )
         for form in forms

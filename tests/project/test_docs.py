@@ -12,7 +12,7 @@ import pytest
 
 from gitmodelstore.cli.commands import COMMANDS
 from gitmodelstore.operations.environment import CARES
-from gitmodelstore.pipelines import states
+from gitmodelstore.pipelines import places, relations, states
 from tests.project.test_readme import ROOT, steps
 
 PAGES = sorted(
@@ -112,14 +112,55 @@ NAMES_IN_THE_PAGE = {
     "rv_generic": "scipy's distributions",
     "_cs_matrix": "CSR, CSC, BSR",
     "_coo_base": "COO",
+    "_dia_base": "DIA",
+    "_lil_base": "LIL",
     "Tree": "decision trees",
     "TreePredictor": "trees of histogram boosting",
     "BinaryTree64": "`KDTree`, `BallTree`",
 }
+# The same of classes whose numbers must agree.
+BASES_IN_THE_PAGE = {
+    "BaseEstimator": "every estimator",
+    "BaseDecisionTree": "decision trees",
+    "BaseForest": "forests",
+    "BaseBagging": "bagging",
+    "BaseGradientBoosting": "gradient boosting",
+    "BaseHistGradientBoosting": "histogram boosting",
+    "NeighborsBase": "nearest neighbours",
+    "_BaseKMeans": "`KMeans` and its kin",
+    "BaseLibSVM": "support vector machines",
+    "_BaseEncoder": "encoders",
+    "EmpiricalCovariance": "covariances",
+    "BaseSGD": "stochastic gradient descent",
+    "_BaseNMF": "`NMF`",
+    "_BasePCA": "PCA",
+    "_BaseSparsePCA": "PCA",
+    "_BaseSparseCoding": "sparse coding",
+    "BaseRandomProjection": "random projections",
+    "BaseMultilayerPerceptron": "neural networks",
+}
+
+
+def section(heading: str) -> str:
+    return SECURITY.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
 def test_the_page_about_security_names_every_state_that_is_looked_at() -> None:
-    table = SECURITY.partition("## States that are looked at")[2].partition("## ")[0]
+    table = section("States that are looked at")
 
     for _, name in states._CHECKS:
         assert NAMES_IN_THE_PAGE.get(name, f"`{name}`") in table, name
+
+
+def test_the_page_about_security_names_every_attribute_that_is_judged() -> None:
+    table = section("Where a value of a file goes")
+
+    for name in places._RULES:
+        assert f"`{name}`" in table, name
+
+
+def test_the_page_about_security_names_every_class_whose_numbers_must_agree() -> None:
+    table = section("Numbers that must agree")
+
+    for name in relations._RULES:
+        assert BASES_IN_THE_PAGE.get(name, f"`{name}`") in table, name
