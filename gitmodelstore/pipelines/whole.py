@@ -193,13 +193,13 @@ def _is_estimator(cls: Any) -> bool:
 
 @lru_cache(maxsize=1024)
 def _defined_by(cls: Any) -> frozenset[str]:
-    """Return what classes of scikit-learn define, but for public values that are no code."""
+    """Return what classes of scikit-learn define, but for public numbers and texts."""
     return frozenset(
         name
         for base in cls.__mro__
         if base.__module__.startswith(("sklearn.", "scipy.sparse."))
         for name, held in vars(base).items()
-        if name[0] == "_" or callable(held) or hasattr(type(held), "__get__")
+        if name[0] == "_" or not isinstance(held, _PLAIN)
     )
 
 

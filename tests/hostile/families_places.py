@@ -36,7 +36,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.feature_selection import SelectFromModel
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.impute import IterativeImputer, SimpleImputer
-from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge, SGDClassifier
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -297,6 +297,9 @@ def _called() -> dict[str, Any]:
         "a combiner of names": _with(encoder, feature_name_combiner=np.add),
         "a type that is called": _with(DictVectorizer().fit([{"a": 1}]), dtype=np.log1p),
         "an analyzer of numbers": CountVectorizer(analyzer=np.log1p),
+        "losses by name": _with(
+            SGDClassifier().fit(_ROWS, _CLASSES), loss_functions={"hinge": (np.log1p, 1.0)}
+        ),
         "an optimizer": GaussianProcessRegressor(optimizer=np.log1p),
     }
 

@@ -102,6 +102,8 @@ def put_item(holder: Any, key: Any, new: Any) -> None:
 
 def put_in_state(made: Any, put: Callable[[Any], Any], name: Any, new: Any) -> None:
     cls, arguments, state = made
+    if new is DELETED:
+        raise ValueError("a native object wants its whole state")
     if isinstance(state, dict):
         state = {**state, name: new}
     else:
@@ -251,7 +253,7 @@ def change(model: Any, chance: random.Random) -> str | None:
     try:
         how, new = changed(place.held, chance)
         place.put(new)
-    except (ArithmeticError, KeyError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return None
     return f"{place.name}: {how}"
 
