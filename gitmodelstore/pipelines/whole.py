@@ -41,12 +41,10 @@ def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
     """
     view = _Objects(guard.trust)
     for value in guard.stated.values():
-        own = getattr(value, "__dict__", _NOTHING).keys() & _defined_by(_class_of(value))
-        for name in sorted(own):
-            if (
-                name not in _KEPT_METHODS
-                or getattr(vars(value)[name], "__self__", None) is not value
-            ):
+        defined = _defined_by(_class_of(value))
+        own = getattr(value, "__dict__", _NOTHING) if defined else _NOTHING  # a partial makes one
+        for name in sorted(own.keys() & defined):
+            if name not in _KEPT_METHODS or getattr(own[name], "__self__", None) is not value:
                 guard.refuse(f"it sets '{name}' of {_named(value)}, which its class defines")
         held = view.attributes(value)
         if guard.shared:  # what nobody else holds costs what the file itself is long
@@ -108,8 +106,9 @@ class _Objects:
         return type(value).__name__
 
     def attributes(self, value: Any) -> Mapping[str, Any]:
-        held = getattr(value, "__dict__", None)
-        return held if held and _acts_as_scikit_learn(_class_of(value)) else _NOTHING
+        if not _acts_as_scikit_learn(_class_of(value)):
+            return _NOTHING
+        return getattr(value, "__dict__", None) or _NOTHING
 
     def parts(self, value: Any) -> Sequence[Any] | None:
         if isinstance(value, (list, tuple)):

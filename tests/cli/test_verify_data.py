@@ -15,6 +15,7 @@ import pytest
 from sklearn.datasets import load_wine
 
 from gitmodelstore.cli.meter import Meter
+from gitmodelstore.cli.paint import Screen
 from gitmodelstore.cli.session import Session
 
 NAMES = ["alcohol", "malic_acid", "target"]
@@ -171,7 +172,7 @@ class TestMeter:
         stream = os.fdopen(slave, "w")
 
         def read() -> str:
-            monkeypatch.setattr(sys, "stderr", stream)
+            monkeypatch.setattr(sys, "stderr", Screen(stream))
             stream.flush()
             said = b""
             while select.select([master], [], [], 0.1)[0]:  # the kernel passes it on in pieces

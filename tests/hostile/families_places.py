@@ -112,7 +112,7 @@ def _stacks(effect: Effect) -> dict[str, Any]:
             [
                 ("text", _constant(effect.path)),
                 ("max", FunctionTransformer(max)),
-                ("stack", _stack("tofile", np.arange(3.0))),
+                ("stack", _stack("tofile", np.arange(1.0))),
             ]
         ),
     }

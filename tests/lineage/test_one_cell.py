@@ -61,7 +61,12 @@ def column(kind: str, values: list[Any]) -> pd.Series:
 
 
 def as_written(value: Any) -> str:
-    """What tells two cells apart: 0.0 from -0.0, True from 1; decimals are numbers."""
+    """What tells two cells apart: 0.0 from -0.0, True from 1; decimals are numbers.
+
+    Which of two equal readings of a clock is meant, `fold`, says nothing without a zone.
+    """
+    if hasattr(value, "fold"):
+        value = value.replace(fold=0)
     return repr(value.normalize() if hasattr(value, "normalize") else value)
 
 

@@ -108,7 +108,7 @@ def _keeps_oddities() -> Any:
         "dates": np.array(["2026-01-01", "NaT"], dtype="datetime64[ns]"),
         "structured": np.zeros(2, dtype=[("a", "i4"), ("b", "f8")]),
         "big_endian": np.arange(3, dtype=">i4"),
-        "objects": np.array([np.log1p, len, b"bytes", pd.NA, {1, 2}, np.float32(1)], dtype=object),
+        "objects": np.array([np.log1p, abs, b"bytes", pd.NA, {1, 2}, np.float32(1)], dtype=object),
         "partial": functools.partial(np.clip, a_min=0),
         "twice": [column, column],
         "frame": people(),

@@ -59,9 +59,9 @@ def walks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     walk = load._walk
 
-    def counted(data, name, trust):
+    def counted(data, name, *rest):
         seen.append(name)
-        return walk(data, name, trust)
+        return walk(data, name, *rest)
 
     monkeypatch.setattr(load, "_walk", counted)
     return seen
