@@ -64,6 +64,8 @@ _LOOKS_AT_NONE = (
     *("merge-base", "remote", "rev-list", "rev-parse", "var", "version"),
 )
 _OURS = ("system", "global")  # the scopes that no repository brings with it
+# What looks at a commit on its way to the branch.
+_MOVES = frozenset({"checkout-index", "diff-index", "diff-tree", "read-tree", "update-index"})
 NO_FETCH = {"GIT_NO_LAZY_FETCH": "1"}  # what a partial clone lacks stays lacking
 
 
@@ -126,9 +128,12 @@ def start(
     """
     import subprocess  # it takes half as long to import as Python takes to start
 
-    from gitmodelstore.plumbing import forks
+    from gitmodelstore.plumbing import forks, spares
 
     extra = {"GIT_INDEX_FILE": str(index)} if index else {}
+    if not inherit and _verb(args) in _MOVES:  # a prune may have taken what is not named yet
+        held = spares.beside(cwd / ".git") or spares.beside(cwd)
+        extra |= {"GIT_ALTERNATE_OBJECT_DIRECTORIES": held} if held else {}
     if not training and not inherit:
         extra |= NO_FETCH if _verb(args) in _LOOKS_AT_NONE else closed(cwd)
     try:

@@ -698,9 +698,13 @@ class Repository:
         gone = [name for name in self._own.secured if not self._is_here(name)]
         return sum(self._bring_back(name) for name in gone) > 0
 
-    def restore(self) -> None:
-        """Bring back what a prune has taken of what anybody wrote within the last minutes."""
-        spares.restore_pruned(self.common_dir, self.sharing)
+    def restore(self) -> bool:
+        """Bring back what a prune has taken of what anybody wrote within the last minutes.
+
+        Returns:
+            Whether one has come by.
+        """
+        return spares.restore_pruned(self.common_dir, self.sharing)
 
     def tend(self) -> None:
         """Drop the second names of what was written some minutes ago, under the writer lock."""

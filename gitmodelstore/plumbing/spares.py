@@ -28,6 +28,7 @@ _FOLDER = "gitmodelstore-spares"  # a folder below it for each minute
 _MINUTE_SECONDS = 60
 _KEPT_MINUTES = 2  # longer than a prune takes from its look at the refs to its last removal
 _OID_DIGITS = 40
+_PREFIX = 2  # digits of an id that name a folder
 SIGN = "objects/tmp_gitmodelstore"  # gone as soon as a prune of young objects is through
 _PRUNE_SECONDS = 5.0
 
@@ -41,10 +42,10 @@ def keep(common_dir: Path, name: str, sharing: Sharing) -> bool:
         sharing: who else uses the repository.
     """
     first = place(common_dir, name)
-    folder = f"{common_dir}/{_FOLDER}/{_minute()}"
+    second = _second(f"{common_dir}/{_FOLDER}/{_minute()}", name)
     for _ in range(2):
         try:
-            os.link(first, f"{folder}/{name}")
+            os.link(first, second)
         except FileExistsError:  # what it would be a name for is looked up before
             pass
         except FileNotFoundError:
@@ -53,12 +54,20 @@ def keep(common_dir: Path, name: str, sharing: Sharing) -> bool:
             if not os.path.isdir(f"{common_dir}/{_FOLDER}"):
                 _put_sign(common_dir, sharing)
             with suppress(OSError):
-                sharing.make_folder(folder)
+                sharing.make_folder(os.path.dirname(second))
             continue
         except OSError:  # a file system without second names, or another user's file
             return os.path.exists(first)
         return True
     return os.path.exists(first)
+
+
+def beside(git_dir: Path) -> str:
+    """Return the folders of second names, as git takes them for further ones of objects."""
+    with suppress(OSError):
+        folders = [f"{git_dir}/{_FOLDER}/{minute}" for minute in os.listdir(git_dir / _FOLDER)]
+        return os.pathsep.join(folder for folder in folders if os.pathsep not in folder)
+    return ""
 
 
 def restore_pruned(common_dir: Path, sharing: Sharing) -> bool:
@@ -78,7 +87,8 @@ def restore_pruned(common_dir: Path, sharing: Sharing) -> bool:
 
 def restore(common_dir: Path, sharing: Sharing) -> bool:
     """Give all that has a second name its first one back; return whether one was missing."""
-    return sum(_restore(common_dir, spare, sharing) for spare in list(_spares(common_dir))) > 0
+    spares = list(_spares(common_dir))
+    return sum(_restore(common_dir, name, spare, sharing) for name, spare in spares) > 0
 
 
 def tend(common_dir: Path, sharing: Sharing, is_packed: Callable[[str], bool], last: int) -> int:
@@ -102,11 +112,12 @@ def tend(common_dir: Path, sharing: Sharing, is_packed: Callable[[str], bool], l
             if minute.isdigit() and abs(now - int(minute)) <= _KEPT_MINUTES:
                 continue
             folder = Path(common_dir, _FOLDER, minute)
-            for spare in folder.iterdir():
-                if not os.path.exists(place(common_dir, spare.name)) and not is_packed(spare.name):
-                    _restore(common_dir, spare, sharing)
+            for name, spare in _of_minute(folder):
+                if not os.path.exists(place(common_dir, name)) and not is_packed(name):
+                    _restore(common_dir, name, spare, sharing)
                 spare.unlink(missing_ok=True)
-            folder.rmdir()
+            for below in (*folder.iterdir(), folder):
+                below.rmdir()
     return now
 
 
@@ -151,14 +162,30 @@ def _put_sign(common_dir: Path, sharing: Sharing) -> None:
         sharing.adjust(f"{common_dir}/{SIGN}")
 
 
-def _spares(common_dir: Path) -> Iterator[Path]:
+def _spares(common_dir: Path) -> Iterator[tuple[str, Path]]:
+    """Yield names, as `keep` takes them, and where the second one is."""
     with suppress(OSError):
         for folder in Path(common_dir, _FOLDER).iterdir():
-            yield from folder.iterdir()
+            yield from _of_minute(folder)
 
 
-def _restore(common_dir: Path, spare: Path, sharing: Sharing) -> bool:
-    first = place(common_dir, spare.name)
+def _of_minute(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in folder.iterdir():
+        if len(path.name) == _PREFIX:
+            yield from ((path.name + spare.name, spare) for spare in path.iterdir())
+        else:
+            yield path.name, path
+
+
+def _second(folder: str, name: str) -> str:
+    """Return where the second name of an object is: as git lays out a folder of objects."""
+    if len(name) == _OID_DIGITS:
+        return f"{folder}/{name[:_PREFIX]}/{name[_PREFIX:]}"
+    return f"{folder}/{name}"
+
+
+def _restore(common_dir: Path, name: str, spare: Path, sharing: Sharing) -> bool:
+    first = place(common_dir, name)
     for _ in range(100):  # a prune takes folders away that are empty
         try:
             os.link(spare, first)
