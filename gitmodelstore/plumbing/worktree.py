@@ -108,7 +108,11 @@ def _start(tree: WorkTree, command: tuple[str, ...], lock: Held) -> Process:
     try:
         with writing(tree.folder):
             index_lock.take(tree.git_dir, until=lock.until, sharing=tree.sharing)
-            aside = index_lock.set_aside(tree.git_dir)
+            try:
+                aside = index_lock.set_aside(tree.git_dir)
+            except BaseException:  # a full disk too must leave no lock
+                index_lock.release(tree.git_dir)
+                raise
     except CannotWrite as error:
         if isinstance(error.__cause__, FileExistsError):
             raise LocalChanges(

@@ -22,6 +22,10 @@ from tests.programme.test_killed import assert_whole
 from tests.store import children
 from tests.store.writers import inside
 
+# A file that is just opened when the signal comes is closed as the frame goes, which Python tells.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 Write = Callable[[Store], object]
 LONGEST_SECONDS = 0.06  # of a write that is to be interrupted
 
