@@ -193,10 +193,9 @@ def asking(name: str, fault: str = "does not hold a whole pipeline") -> Iterator
     except (StoreError, Warning):
         raise
     except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
         cause = None if hidden_character(str(error)) else error
         raise LoadError(
-            f"'{name}' {fault}: {said[:_MOST_SAID]}",
+            f"'{name}' {fault}: {_said(error)}",
             hint=f"{_REQUIREMENTS}; if they are installed, the file is damaged",
         ) from cause
 
@@ -213,9 +212,8 @@ def describing(pipeline: Any) -> Iterator[None]:
     except (StoreError, Warning):
         raise
     except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
         raise NotAPipeline(
-            f"this {type(pipeline).__name__} cannot be described: {said[:_MOST_SAID]}",
+            f"this {type(pipeline).__name__} cannot be described: {_said(error)}",
             hint="give the object that `fit` was called on, whole",
         ) from error
 
@@ -494,3 +492,9 @@ def _refuse_other_objects(pipeline: Any, name: str) -> None:
             f"'{name}' holds {type_in_words(pipeline)}, not a fitted estimator",
             hint="dump the object that `fit` was called on",
         )
+
+
+def _said(error: Exception) -> str:
+    """Return the kind of an error and the beginning of what it says, on one line."""
+    said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    return said[:_MOST_SAID]
