@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 import operator
 import os
 import pickle
@@ -34,6 +33,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from .families_containers import without_frames
+from .fitted import dumped
 from .values import Build, Effect, Hostile, Name, New, call, files
 from .writer import Writer, pickled
 
@@ -63,16 +63,10 @@ def acting_later(effect: Effect) -> Iterator[Hostile]:
     }
     for ask, group in groups.items():
         for name, model in group(effect).items():
-            yield Hostile(FAMILY, name, _dumped(model), "at predict", ask=ask)
+            yield Hostile(FAMILY, name, dumped(model), "at predict", ask=ask)
     for name, data in _changed_modules(effect).items():
         yield Hostile(FAMILY, name, data, "at predict")
     yield from files(FAMILY, _asked_for_something_else(effect), "never")
-
-
-def _dumped(model: Any) -> bytes:
-    buffer = io.BytesIO()
-    joblib.dump(model, buffer)
-    return buffer.getvalue()
 
 
 def _changed(model: Any, **attributes: Any) -> Any:

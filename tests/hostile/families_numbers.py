@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import copy
 import functools
-import io
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -45,6 +43,7 @@ from sklearn.svm import SVC, SVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.tree._tree import Tree
 
+from .fitted import changed, dumped
 from .values import Effect, Hostile, files
 
 FAMILY = "numbers that do not agree"
@@ -65,27 +64,15 @@ def _programs() -> dict[str, bytes]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tiny data
         for group in (_trees, _boosting, _neighbours, _clusters, _vectors, _encoders, _others):
-            programs |= {name: _dumped(model) for name, model in group().items()}
-        programs |= {name: _dumped(model) for name, model in _values().items()}
+            programs |= {name: dumped(model) for name, model in group().items()}
+        programs |= {name: dumped(model) for name, model in _values().items()}
     return programs
 
 
-def _dumped(model: Any) -> bytes:
-    buffer = io.BytesIO()
-    joblib.dump(model, buffer)
-    return buffer.getvalue()
-
-
-def _with(model: Any, **attributes: Any) -> Any:
-    changed = copy.deepcopy(model)
-    vars(changed).update(attributes)
-    return changed
-
-
 def _without(model: Any, name: str) -> Any:
-    changed = copy.deepcopy(model)
-    del vars(changed)[name]
-    return changed
+    copied = copy.deepcopy(model)
+    del vars(copied)[name]
+    return copied
 
 
 def _grown(model: Any, features: int | None = None, **state: Any) -> Any:
@@ -93,7 +80,7 @@ def _grown(model: Any, features: int | None = None, **state: Any) -> Any:
     _, (own, classes, outputs), given = model.tree_.__reduce__()
     tree = Tree(features or own, classes, outputs)
     tree.__setstate__({**given, **state})
-    return _with(model, tree_=tree)
+    return changed(model, tree_=tree)
 
 
 def _nodes(model: Any, change: Callable[[Any], None]) -> Any:
@@ -124,15 +111,15 @@ def _trees() -> dict[str, Any]:
         "a tree that is deeper than it says": _grown(tree, max_depth=0),
         "a tree that is less deep": _grown(tree, max_depth=1 << 40),
         "two links to one node": _grown(tree, nodes=_nodes(tree, twice)),
-        "a tree of other classes": _with(tree, n_classes_=7),
-        "a forest of other features": _with(forest, estimators_=wide),
+        "a tree of other classes": changed(tree, n_classes_=7),
+        "a forest of other features": changed(forest, estimators_=wide),
         "a forest without a width": _without(forest, "n_features_in_"),
-        "a forest of other outputs": _with(forest, n_outputs_=1 << 40),
-        "a forest of other classes": _with(forest, n_classes_=1 << 20),
-        "an isolation forest of other features": _with(
+        "a forest of other outputs": changed(forest, n_outputs_=1 << 40),
+        "a forest of other classes": changed(forest, n_classes_=1 << 20),
+        "an isolation forest of other features": changed(
             alone, estimators_=[_wide(each) for each in alone.estimators_]
         ),
-        "paths of other trees": _with(
+        "paths of other trees": changed(
             alone, _decision_path_lengths=[part[:1] for part in alone._decision_path_lengths]
         ),
     }
@@ -143,7 +130,7 @@ def _boosting() -> dict[str, Any]:
     values = GradientBoostingRegressor(n_estimators=2, max_depth=2).fit(_ROWS, _TARGETS)
     bins = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2).fit(_ROWS, _KINDS)
     first = kinds.init_
-    narrow = _with(
+    narrow = changed(
         first, class_prior_=first.class_prior_[:1], classes_=first.classes_[:1], n_classes_=1
     )
     cut = copy.deepcopy(bins)
@@ -155,22 +142,22 @@ def _boosting() -> dict[str, Any]:
     fewer = copy.deepcopy(bins._bin_mapper)
     vars(fewer).update(is_categorical_=fewer.is_categorical_[:1])
     return {
-        "boosted trees, twice as wide": _with(
+        "boosted trees, twice as wide": changed(
             values, estimators_=np.hstack([values.estimators_] * 2)
         ),
-        "boosted trees, turned": _with(
+        "boosted trees, turned": changed(
             kinds, estimators_=np.ascontiguousarray(kinds.estimators_.T)
         ),
-        "boosted trees in a list": _with(values, estimators_=values.estimators_.tolist()),
-        "boosted trees of other features": _with(
+        "boosted trees in a list": changed(values, estimators_=values.estimators_.tolist()),
+        "boosted trees of other features": changed(
             values,
             estimators_=np.array([[_wide(each)] for each in values.estimators_.ravel()], object),
         ),
-        "a first guess of fewer classes": _with(kinds, init_=narrow),
-        "fewer classes than trees": _with(kinds, n_classes_=2),
+        "a first guess of fewer classes": changed(kinds, init_=narrow),
+        "fewer classes than trees": changed(kinds, n_classes_=2),
         "histograms of features there are not": cut,
-        "histograms, rows of other trees": _with(bins, n_trees_per_iteration_=1 << 30),
-        "histograms, fewer kinds": _with(bins, _bin_mapper=fewer),
+        "histograms, rows of other trees": changed(bins, n_trees_per_iteration_=1 << 30),
+        "histograms, fewer kinds": changed(bins, _bin_mapper=fewer),
         "histograms without a width": _without(regression, "n_features_in_"),
     }
 
@@ -185,18 +172,18 @@ def _neighbours() -> dict[str, Any]:
     density = KernelDensity().fit(_ROWS)
     weighed_once = DistanceMetric.get_metric("minkowski", p=3, w=np.ones(1))
     return {
-        "neighbours of other rows": _with(near, _fit_X=_ROWS[:5].copy()),
-        "neighbours, another tree": _with(near, _tree=other._tree),
-        "neighbours, fewer samples": _with(near, n_samples_fit_=5),
-        "neighbours, narrower rows": _with(brute, _fit_X=_ROWS[:, :1].copy()),
+        "neighbours of other rows": changed(near, _fit_X=_ROWS[:5].copy()),
+        "neighbours, another tree": changed(near, _tree=other._tree),
+        "neighbours, fewer samples": changed(near, n_samples_fit_=5),
+        "neighbours, narrower rows": changed(brute, _fit_X=_ROWS[:, :1].copy()),
         "neighbours without a width": _without(brute, "n_features_in_"),
-        "neighbours, other classes": _with(near, _y=np.full(40, 1000)),
-        "neighbours, a small metric": _with(weighed, effective_metric_params_={"VI": np.eye(1)}),
-        "neighbours, an unknown keyword": _with(weighed, effective_metric_params_={"x": 1}),
-        "a tree with leaves of no rows": _with(near, _tree=_tree_with(near._tree, 4, 0)),
-        "a tree of one weight": _with(near, _tree=_tree_with(near._tree, 11, weighed_once)),
-        "a tree where there is none": _with(near, _fit_method="brute"),
-        "density of other features": _with(density, n_features_in_=1),
+        "neighbours, other classes": changed(near, _y=np.full(40, 1000)),
+        "neighbours, a small metric": changed(weighed, effective_metric_params_={"VI": np.eye(1)}),
+        "neighbours, an unknown keyword": changed(weighed, effective_metric_params_={"x": 1}),
+        "a tree with leaves of no rows": changed(near, _tree=_tree_with(near._tree, 4, 0)),
+        "a tree of one weight": changed(near, _tree=_tree_with(near._tree, 11, weighed_once)),
+        "a tree where there is none": changed(near, _fit_method="brute"),
+        "density of other features": changed(density, n_features_in_=1),
     }
 
 
@@ -218,18 +205,18 @@ def _clusters() -> dict[str, Any]:
     loop = copy.deepcopy(halves)
     loop._bisecting_tree.left = loop._bisecting_tree
     return {
-        "centres, narrower": _with(means, cluster_centers_=means.cluster_centers_[:, :1].copy()),
-        "centres, turned": _with(means, cluster_centers_=means.cluster_centers_.T.copy()),
-        "centres, none": _with(means, cluster_centers_=means.cluster_centers_[:0].copy()),
-        "centres in columns": _with(
+        "centres, narrower": changed(means, cluster_centers_=means.cluster_centers_[:, :1].copy()),
+        "centres, turned": changed(means, cluster_centers_=means.cluster_centers_.T.copy()),
+        "centres, none": changed(means, cluster_centers_=means.cluster_centers_[:0].copy()),
+        "centres in columns": changed(
             means, cluster_centers_=np.asfortranarray(means.cluster_centers_)
         ),
         "centres without a width": _without(means, "n_features_in_"),
-        "threads": _with(means, _n_threads=1_000_000),
-        "counts of other centres": _with(batches, _counts=batches._counts[:1].copy()),
+        "threads": changed(means, _n_threads=1_000_000),
+        "counts of other centres": changed(batches, _counts=batches._counts[:1].copy()),
         "halves in a circle": loop,
-        "norms of other centres": _with(birch, _subcluster_norms=np.ones(99)),
-        "links beyond the rows": _with(scan, _single_linkage_tree_=joined),
+        "norms of other centres": changed(birch, _subcluster_norms=np.ones(99)),
+        "links beyond the rows": changed(scan, _single_linkage_tree_=joined),
     }
 
 
@@ -242,24 +229,26 @@ def _vectors() -> dict[str, Any]:
     short.data, short.indices = short.data[:3], short.indices[:3]
     short.indptr = np.array([0, 2, 3], dtype=short.indptr.dtype)
     return {
-        "support, fewer numbers": _with(kinds, _dual_coef_=kinds._dual_coef_[:1].copy()),
-        "support, other counts": _with(kinds, _n_support=np.array([40, 40, 40], dtype=np.int32)),
-        "support, negative counts": _with(
+        "support, fewer numbers": changed(kinds, _dual_coef_=kinds._dual_coef_[:1].copy()),
+        "support, other counts": changed(kinds, _n_support=np.array([40, 40, 40], dtype=np.int32)),
+        "support, negative counts": changed(
             kinds, _n_support=np.array([len(kinds.support_) + 5, -5, 0], dtype=np.int32)
         ),
-        "support, fewer constants": _with(kinds, _intercept_=kinds._intercept_[:1].copy()),
-        "support, no vectors": _with(kinds, support_vectors_=kinds.support_vectors_[:0].copy()),
-        "support, narrower vectors": _with(
+        "support, fewer constants": changed(kinds, _intercept_=kinds._intercept_[:1].copy()),
+        "support, no vectors": changed(kinds, support_vectors_=kinds.support_vectors_[:0].copy()),
+        "support, narrower vectors": changed(
             kinds, support_vectors_=kinds.support_vectors_[:, :1].copy()
         ),
-        "support, fewer chances": _with(kinds, _probA=np.ones(1), _probB=np.ones(1)),
-        "support, another kernel": _with(given, kernel="rbf"),
-        "support, rows there are not": _with(given, support_=np.full_like(given.support_, 1 << 20)),
-        "support, a short sparse one": _with(sparse, _dual_coef_=short),
-        "support, not sparse": _with(sparse, _sparse=False),
-        "support of a regression": _with(values, _n_support=np.ones(7, dtype=np.int32)),
-        "support of one class": _with(one, _dual_coef_=one._dual_coef_[:, :1].copy()),
-        "a huge degree": _with(kinds, degree=1 << 30),
+        "support, fewer chances": changed(kinds, _probA=np.ones(1), _probB=np.ones(1)),
+        "support, another kernel": changed(given, kernel="rbf"),
+        "support, rows there are not": changed(
+            given, support_=np.full_like(given.support_, 1 << 20)
+        ),
+        "support, a short sparse one": changed(sparse, _dual_coef_=short),
+        "support, not sparse": changed(sparse, _sparse=False),
+        "support of a regression": changed(values, _n_support=np.ones(7, dtype=np.int32)),
+        "support of one class": changed(one, _dual_coef_=one._dual_coef_[:, :1].copy()),
+        "a huge degree": changed(kinds, degree=1 << 30),
     }
 
 
@@ -275,28 +264,28 @@ def _encoders() -> dict[str, Any]:
     records = DictVectorizer().fit([{"a": 1, "b": 2}])
     targets = TargetEncoder(cv=2).fit(letters.repeat(4, 0), np.arange(12) % 2)
     return {
-        "words beyond the vocabulary": _with(count, vocabulary_={"word": 1 << 30}),
-        "words below zero": _with(count, vocabulary_={"word": -(1 << 30)}),
-        "words with fewer weights": _with(weighed, vocabulary_={"word": 0, "two": 1}),
-        "records beyond the names": _with(records, vocabulary_={"a": 0, "b": 1 << 30}),
-        "no hashes": _with(FeatureHasher(4), n_features=0),
-        "no hashes of words": _with(HashingVectorizer(n_features=4), n_features=0),
-        "labels twice": _with(labels, classes_=np.array(["a"] * 50, dtype=object)),
-        "labels there are not": _with(labels, _cached_dict={"a": 1 << 30, "b": 1, "c": 2}),
-        "columns below zero": _with(hot, _n_features_outs=[-1, 2]),
-        "fewer columns than categories": _with(hot, _n_features_outs=[1, 2]),
-        "more categories than columns": _with(
+        "words beyond the vocabulary": changed(count, vocabulary_={"word": 1 << 30}),
+        "words below zero": changed(count, vocabulary_={"word": -(1 << 30)}),
+        "words with fewer weights": changed(weighed, vocabulary_={"word": 0, "two": 1}),
+        "records beyond the names": changed(records, vocabulary_={"a": 0, "b": 1 << 30}),
+        "no hashes": changed(FeatureHasher(4), n_features=0),
+        "no hashes of words": changed(HashingVectorizer(n_features=4), n_features=0),
+        "labels twice": changed(labels, classes_=np.array(["a"] * 50, dtype=object)),
+        "labels there are not": changed(labels, _cached_dict={"a": 1 << 30, "b": 1, "c": 2}),
+        "columns below zero": changed(hot, _n_features_outs=[-1, 2]),
+        "fewer columns than categories": changed(hot, _n_features_outs=[1, 2]),
+        "more categories than columns": changed(
             hot, categories_=[hot.categories_[0].repeat(50), hot.categories_[1]]
         ),
-        "categories of fewer columns": _with(hot, categories_=hot.categories_[:1]),
-        "ordinals of fewer columns": _with(
+        "categories of fewer columns": changed(hot, categories_=hot.categories_[:1]),
+        "ordinals of fewer columns": changed(
             OrdinalEncoder().fit(letters), categories_=hot.categories_[:1]
         ),
-        "rare ones there are not": _with(
+        "rare ones there are not": changed(
             rare, _default_to_infrequent_mappings=[np.array([9, 9, 9]), np.array([0, 1])]
         ),
-        "bins of other edges": _with(bins, n_bins_=np.array([3, 3, 9])),
-        "targets of fewer categories": _with(
+        "bins of other edges": changed(bins, n_bins_=np.array([3, 3, 9])),
+        "targets of fewer categories": changed(
             targets, encodings_=[part[:1] for part in targets.encodings_]
         ),
     }
@@ -313,19 +302,19 @@ def _others() -> dict[str, Any]:
     codes = SparseCoder(np.eye(3)).fit(_ROWS)
     local = LocallyLinearEmbedding(n_neighbors=3, n_components=1, eigen_solver="dense").fit(_ROWS)
     return {
-        "powers of another degree": _with(powers, _max_degree=40),
-        "more powers than there are": _with(powers, _n_out_full=1000, n_output_features_=1000),
-        "curves of another degree": _with(curves, degree=1),
-        "curves of fewer columns": _with(curves, bsplines_=curves.bsplines_[:1]),
-        "a small precision": _with(spread, precision_=spread.precision_[:1, :1].copy()),
-        "topics without an end": _with(topics, exp_dirichlet_component_=np.full((2, 3), np.nan)),
-        "fewer steps": _with(steps, coef_=steps.coef_[:1].copy()),
-        "fewer classes": _with(kinds, coef_=kinds.coef_[:1].copy()),
-        "more codes than rows": _with(codes, n_components_=1 << 40),
-        "more dimensions": _with(local, n_components=100),
-        "a vast number of columns": _with(StandardScaler().fit(_ROWS), n_features_in_=1 << 40),
-        "jobs": _with(RandomForestClassifier(1).fit(_ROWS, _KINDS), n_jobs=1 << 30),
-        "a tree's other outputs": _with(tree, n_outputs_=1 << 30),
+        "powers of another degree": changed(powers, _max_degree=40),
+        "more powers than there are": changed(powers, _n_out_full=1000, n_output_features_=1000),
+        "curves of another degree": changed(curves, degree=1),
+        "curves of fewer columns": changed(curves, bsplines_=curves.bsplines_[:1]),
+        "a small precision": changed(spread, precision_=spread.precision_[:1, :1].copy()),
+        "topics without an end": changed(topics, exp_dirichlet_component_=np.full((2, 3), np.nan)),
+        "fewer steps": changed(steps, coef_=steps.coef_[:1].copy()),
+        "fewer classes": changed(kinds, coef_=kinds.coef_[:1].copy()),
+        "more codes than rows": changed(codes, n_components_=1 << 40),
+        "more dimensions": changed(local, n_components=100),
+        "a vast number of columns": changed(StandardScaler().fit(_ROWS), n_features_in_=1 << 40),
+        "jobs": changed(RandomForestClassifier(1).fit(_ROWS, _KINDS), n_jobs=1 << 30),
+        "a tree's other outputs": changed(tree, n_outputs_=1 << 30),
     }
 
 
@@ -345,24 +334,24 @@ def _values() -> dict[str, Any]:
     levels._codes = (np.array([100, 0], dtype=np.int8), levels._codes[1])
     model = Ridge().fit(_ROWS, _TARGETS)
     values = {
-        "columns beyond the shape": _with(rows, indices=rows.indices + 100),
-        "starts that fall": _with(rows, indptr=rows.indptr[::-1].copy()),
-        "data in two dimensions": _with(rows, data=np.ones((4, 4))),
-        "data of objects": _with(rows, data=np.ones(4, dtype=object)),
-        "another format": _with(rows, _format="csc"),
-        "places of another type": _with(rows, indptr=rows.indptr.astype(np.int64)),
-        "blocks that do not fit": _with(blocks, _shape=(3, 4)),
-        "fewer data than places": _with(points, data=np.ones(2)),
-        "places beyond the shape": _with(points, _shape=(2, 2)),
-        "fewer data than diagonals": _with(lines, offsets=np.arange(4)),
+        "columns beyond the shape": changed(rows, indices=rows.indices + 100),
+        "starts that fall": changed(rows, indptr=rows.indptr[::-1].copy()),
+        "data in two dimensions": changed(rows, data=np.ones((4, 4))),
+        "data of objects": changed(rows, data=np.ones(4, dtype=object)),
+        "another format": changed(rows, _format="csc"),
+        "places of another type": changed(rows, indptr=rows.indptr.astype(np.int64)),
+        "blocks that do not fit": changed(blocks, _shape=(3, 4)),
+        "fewer data than places": changed(points, data=np.ones(2)),
+        "places beyond the shape": changed(points, _shape=(2, 2)),
+        "fewer data than diagonals": changed(lines, offsets=np.arange(4)),
         "lists beyond the shape": far,
-        "lists of other lengths": _with(lists, data=lists.data[::-1][:2]),
-        "fewer knots": _with(curve, **{_knots(curve): np.arange(5.0)}),
-        "knots that fall": _with(curve, **{_knots(curve): np.arange(8.0)[::-1].copy()}),
+        "lists of other lengths": changed(lists, data=lists.data[::-1][:2]),
+        "fewer knots": changed(curve, **{_knots(curve): np.arange(5.0)}),
+        "knots that fall": changed(curve, **{_knots(curve): np.arange(8.0)[::-1].copy()}),
         "codes beyond the categories": kinds,
         "codes beyond the levels": levels,
     }
-    return {f"noted, {name}": _with(model, notes_=value) for name, value in values.items()}
+    return {f"noted, {name}": changed(model, notes_=value) for name, value in values.items()}
 
 
 def _knots(curve: Any) -> str:

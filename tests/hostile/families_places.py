@@ -6,16 +6,13 @@ and arrays that change what was looked at.
 
 from __future__ import annotations
 
-import copy
 import functools
-import io
 import warnings
 from collections import deque
 from collections.abc import Iterator
 from pathlib import PosixPath
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 from sklearn.calibration import CalibratedClassifierCV
@@ -49,6 +46,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils import Bunch
 
+from .fitted import changed, dumped
 from .values import Build, Effect, Hostile, Name, New, files
 from .writer import pickled
 
@@ -63,7 +61,7 @@ _TEXTS = ["one word", "two words", "three", "four", "five words", "six"]
 def taken_at_their_word(effect: Effect) -> Iterator[Hostile]:
     yield from files(FAMILY, _programs(), "never")
     for name, model in _stacks(effect).items():
-        yield Hostile(FAMILY, name, _dumped(model), "at predict")
+        yield Hostile(FAMILY, name, dumped(model), "at predict")
 
 
 @functools.cache
@@ -72,20 +70,8 @@ def _programs() -> dict[str, bytes]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tiny data
         for group in (_methods, _not_estimators, _words, _paths, _forms, _called, _shadows):
-            programs |= {name: _dumped(model) for name, model in group().items()}
+            programs |= {name: dumped(model) for name, model in group().items()}
     return programs
-
-
-def _dumped(model: Any) -> bytes:
-    buffer = io.BytesIO()
-    joblib.dump(model, buffer)
-    return buffer.getvalue()
-
-
-def _with(model: Any, **attributes: Any) -> Any:
-    changed = copy.deepcopy(model)
-    vars(changed).update(attributes)
-    return changed
 
 
 def _constant(text: str) -> FunctionTransformer:
@@ -95,7 +81,7 @@ def _constant(text: str) -> FunctionTransformer:
 
 def _stack(method: str, *estimators: Any) -> StackingClassifier:
     stack = StackingClassifier([("a", LogisticRegression())], cv=2).fit(_ROWS, _CLASSES)
-    return _with(stack, estimators_=list(estimators), stack_method_=[method for _ in estimators])
+    return changed(stack, estimators_=list(estimators), stack_method_=[method for _ in estimators])
 
 
 def _stacks(effect: Effect) -> dict[str, Any]:
@@ -134,13 +120,13 @@ def _methods() -> dict[str, Any]:
             [("a", LogisticRegression())], stack_method="set_params"
         ),
         **_other_text(),
-        "a chain's method": _with(chain, chain_method_="set_params"),
-        "a scorer's method": _with(search, scorer_=_with(scorer, _response_method="fit")),
-        "a scorer's methods": _with(search, scorer_=_with(scorer, _response_method=["fit"])),
-        "a threshold's method": _with(threshold, response_method="fit"),
-        "an importance getter, private": _with(chosen, importance_getter="__class__.fit"),
-        "an importance getter, a private part": _with(chosen, importance_getter="coef_._x"),
-        "a forest's parameters": _with(
+        "a chain's method": changed(chain, chain_method_="set_params"),
+        "a scorer's method": changed(search, scorer_=changed(scorer, _response_method="fit")),
+        "a scorer's methods": changed(search, scorer_=changed(scorer, _response_method=["fit"])),
+        "a threshold's method": changed(threshold, response_method="fit"),
+        "an importance getter, private": changed(chosen, importance_getter="__class__.fit"),
+        "an importance getter, a private part": changed(chosen, importance_getter="coef_._x"),
+        "a forest's parameters": changed(
             RandomForestClassifier(2).fit(_ROWS, _CLASSES), estimator_params=("__dict__",)
         ),
     }
@@ -160,16 +146,16 @@ def _other_text() -> dict[str, Any]:
     }
     return {
         **{
-            f"a stack's method, in {name}": _with(stack, stack_method_=held)
+            f"a stack's method, in {name}": changed(stack, stack_method_=held)
             for name, held in others.items()
         },
-        "an importance getter, a function": _with(chosen, importance_getter=np.log1p),
-        "an importance getter in numpy's text": _with(chosen, importance_getter=np.str_("__x__")),
-        "an output in numpy's text": _with(
+        "an importance getter, a function": changed(chosen, importance_getter=np.log1p),
+        "an importance getter in numpy's text": changed(chosen, importance_getter=np.str_("__x__")),
+        "an output in numpy's text": changed(
             scaled, _sklearn_output_config={"transform": np.str_("os")}
         ),
-        "a solver in numpy's text": _with(Ridge().fit(_ROWS, _CLASSES), solver=np.str_("system")),
-        "steps in the keys of a mapping": _with(
+        "a solver in numpy's text": changed(Ridge().fit(_ROWS, _CLASSES), solver=np.str_("system")),
+        "steps in the keys of a mapping": changed(
             make_pipeline(StandardScaler(), Ridge()), steps={("a", PosixPath): "b"}
         ),
     }
@@ -199,35 +185,37 @@ def _not_estimators() -> dict[str, Any]:
         "a step is a bunch": Pipeline([("a", bunch), ("b", ridge)]),
         "the last step is a frame": Pipeline([("a", StandardScaler().fit(_ROWS)), ("b", frame)]),
         "a branch is a frame": FeatureUnion([("a", frame)]),
-        "a column's transformer is a frame": _with(columns, transformers_=[("a", frame, [0])]),
-        "a bagged estimator is a path": _with(bagged, estimators_=[path]),
-        "a bagged estimator is an array": _with(bagged, estimators_=[np.arange(3.0)]),
+        "a column's transformer is a frame": changed(columns, transformers_=[("a", frame, [0])]),
+        "a bagged estimator is a path": changed(bagged, estimators_=[path]),
+        "a bagged estimator is an array": changed(bagged, estimators_=[np.arange(3.0)]),
         "a stacked one in an array of objects": _stack("predict", kind).__class__(
             [("a", kind)], final_estimator=bunch
         ),
-        "the final estimator of a stack": _with(_stack("predict", kind), final_estimator_=frame),
-        "a boosted first guess": _with(boosted, init_=bunch),
-        "a boosted loss": _with(boosted, _loss=bunch),
-        "a tree of neighbours": _with(near, _tree=frame),
-        "a kernel": _with(process, kernel_=np.log1p),
-        "a base loss": _with(poisson, _base_loss=bunch),
-        "a binning": _with(binned, _bin_mapper=bunch),
-        "an imputer's estimator": _with(imputer, initial_imputer_=frame),
-        "a calibrated one": _with(calibrated, calibrated_classifiers_=[bunch]),
-        "the best estimator": _with(search, best_estimator_=frame),
-        "a scorer": _with(search, scorer_=np.log1p),
-        "a voter in a mapping": _with(voting, named_estimators_=Bunch(a=path)),
-        "the class that splits": _with(repeated, cv=StandardScaler),
-        "the arguments of a splitter": _with(repeated, cvargs={"n_splits": 2, "shuffle": "x"}),
+        "the final estimator of a stack": changed(_stack("predict", kind), final_estimator_=frame),
+        "a boosted first guess": changed(boosted, init_=bunch),
+        "a boosted loss": changed(boosted, _loss=bunch),
+        "a tree of neighbours": changed(near, _tree=frame),
+        "a kernel": changed(process, kernel_=np.log1p),
+        "a base loss": changed(poisson, _base_loss=bunch),
+        "a binning": changed(binned, _bin_mapper=bunch),
+        "an imputer's estimator": changed(imputer, initial_imputer_=frame),
+        "a calibrated one": changed(calibrated, calibrated_classifiers_=[bunch]),
+        "the best estimator": changed(search, best_estimator_=frame),
+        "a scorer": changed(search, scorer_=np.log1p),
+        "a voter in a mapping": changed(voting, named_estimators_=Bunch(a=path)),
+        "the class that splits": changed(repeated, cv=StandardScaler),
+        "the arguments of a splitter": changed(repeated, cvargs={"n_splits": 2, "shuffle": "x"}),
     }
 
 
 def _words() -> dict[str, Any]:
     """Text that no release of scikit-learn takes for a parameter."""
     return {
-        "a solver": _with(Ridge().fit(_ROWS, _CLASSES), solver="system"),
-        "a strategy": _with(SimpleImputer().fit(_ROWS), strategy="eval"),
-        "an output": _with(StandardScaler().fit(_ROWS), _sklearn_output_config={"transform": "os"}),
+        "a solver": changed(Ridge().fit(_ROWS, _CLASSES), solver="system"),
+        "a strategy": changed(SimpleImputer().fit(_ROWS), strategy="eval"),
+        "an output": changed(
+            StandardScaler().fit(_ROWS), _sklearn_output_config={"transform": "os"}
+        ),
     }
 
 
@@ -240,14 +228,14 @@ def _paths() -> dict[str, Any]:
         "a pipeline's memory, a path": Pipeline(
             [("a", StandardScaler()), ("b", Ridge())], memory=PosixPath(folder)
         ),
-        "a clustering's memory": _with(agglomerated, memory=folder),
+        "a clustering's memory": changed(agglomerated, memory=folder),
         "a vectorizer that reads what a step names": make_pipeline(
             FunctionTransformer(), reading, LogisticRegression()
         ),
         "a vectorizer that reads open files": make_pipeline(
             FunctionTransformer(), CountVectorizer(input="file"), LogisticRegression()
         ),
-        "a stack's last, that reads": _with(
+        "a stack's last, that reads": changed(
             _stack("predict", LogisticRegression().fit(_ROWS, _CLASSES)),
             final_estimator_=make_pipeline(reading, LogisticRegression()),
         ),
@@ -260,12 +248,12 @@ def _forms() -> dict[str, Any]:
     forms = ("{feature_name.__class__}", "{feature_name:>9999999}", "{0}", "{feature_name!a}", "{")
     forms = (*forms, np.str_("{feature_name:>9999999}"))
     return {
-        f"names of columns, {form!r}": _with(
+        f"names of columns, {form!r}": changed(
             columns.__class__(columns.transformers).fit(_ROWS), verbose_feature_names_out=form
         )
         for form in forms
     } | {
-        "how many jobs at once": _with(
+        "how many jobs at once": changed(
             GridSearchCV(Ridge(), {}, cv=2), pre_dispatch="__import__('os')"
         ),
         "an encoding": CountVectorizer(encoding="../evil"),
@@ -289,15 +277,15 @@ def _called() -> dict[str, Any]:
         "an array to write to, of a partial": FunctionTransformer(
             functools.partial(np.negative, out=target)
         ),
-        "a metric with an array to write to": _with(
+        "a metric with an array to write to": changed(
             KNeighborsClassifier(1, algorithm="brute").fit(_ROWS, _CLASSES),
             effective_metric_params_={"out": target},
         ),
         "names of features": FunctionTransformer(np.log1p, feature_names_out=np.log1p),
-        "a combiner of names": _with(encoder, feature_name_combiner=np.add),
-        "a type that is called": _with(DictVectorizer().fit([{"a": 1}]), dtype=np.log1p),
+        "a combiner of names": changed(encoder, feature_name_combiner=np.add),
+        "a type that is called": changed(DictVectorizer().fit([{"a": 1}]), dtype=np.log1p),
         "an analyzer of numbers": CountVectorizer(analyzer=np.log1p),
-        "losses by name": _with(
+        "losses by name": changed(
             SGDClassifier().fit(_ROWS, _CLASSES), loss_functions={"hinge": (np.log1p, 1.0)}
         ),
         "an optimizer": GaussianProcessRegressor(optimizer=np.log1p),
@@ -333,6 +321,6 @@ def _shadows() -> dict[str, Any]:
         "not an identifier": 1,
     }
     return {
-        f"'{name}' of an estimator": _with(PCA(1).fit(_ROWS), **{name: value})
+        f"'{name}' of an estimator": changed(PCA(1).fit(_ROWS), **{name: value})
         for name, value in names.items()
     }

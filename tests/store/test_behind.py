@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 import time
 import warnings
 
@@ -15,6 +13,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import BehindWarning, NotAStore, VersionNotFound
 from gitmodelstore.operations.snapshot import Snapshot, behind_tags
+from tests.store.commands import gms
 
 BEHIND = (
     "'main' lacks 2 versions that tags name: churn 1.2.0, churn 1.1.0; it may have been set back: "
@@ -40,16 +39,6 @@ def behind(request, churn, git) -> Store:
     else:
         git(churn.path, "update-ref", "refs/heads/main", "HEAD~2")
     return Store.open(churn.path, durable=False)
-
-
-def gms(store: Store, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gitmodelstore.cli.main", *args],
-        cwd=store.path,
-        capture_output=True,
-        text=True,
-        env=dict(os.environ),
-    )
 
 
 READS = {

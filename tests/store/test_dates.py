@@ -10,7 +10,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import time
 import zipfile
 from datetime import datetime, timedelta, timezone
@@ -22,6 +21,7 @@ from gitmodelstore.checks.history import effective_date
 from gitmodelstore.errors import ClockWarning, VersionNotFound
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository
+from tests.store.commands import gms
 
 NOVEMBER = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
 SLOW = timedelta(weeks=5)
@@ -56,16 +56,6 @@ def churn(store, clock, fit) -> Store:
 
 def live(store: Store, day: int) -> str:
     return str(store.which("churn", at=f"2026-11-{day:02d}").version.version)
-
-
-def gms(store: Store, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gitmodelstore.cli.main", *args],
-        cwd=store.path,
-        capture_output=True,
-        text=True,
-        env=dict(os.environ),
-    )
 
 
 def _live_at(store: Store, moment: datetime) -> str:

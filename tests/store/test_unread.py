@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -15,6 +12,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import IntegrityError, MissingObject, UnreadWarning
+from tests.store.commands import gms
 
 MIDDLE = "churn@v1.1.0"
 
@@ -101,16 +99,6 @@ def asked(request, churn, git) -> Callable[[Callable], Store]:
         return Store.open(churn.path, durable=False)
 
     return damage
-
-
-def gms(store: Store, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gitmodelstore.cli.main", *args],
-        cwd=store.path,
-        capture_output=True,
-        text=True,
-        env=dict(os.environ),
-    )
 
 
 def told(ask: Callable[[], object]) -> tuple[object, list[str]]:
