@@ -594,24 +594,23 @@ class TestHonest:
 
         self.taken(place)
 
-    def test_an_octopus(self, place: Place) -> None:
+    def two_branches(self, place: Place) -> None:
+        """Move a version on each of two branches, beside a main that has a commit of its own."""
         for name, status in (("one", "staging"), ("two", "archived")):
             fork(place, name, self.base)
             put(place, **{"v1_0_0" if name == "one" else "v1_2_0": status})
         place.git("switch", "--quiet", "main")
         place.commit("nothing")
         place.git("config", "merge.gitmodelstore.driver", "git merge-file %A %O %B")
+
+    def test_an_octopus(self, place: Place) -> None:
+        self.two_branches(place)
         merge(place, "one", "two")
 
         self.taken(place)
 
     def test_an_octopus_that_a_hook_judges(self, place: Place) -> None:
-        for name, status in (("one", "staging"), ("two", "archived")):
-            fork(place, name, self.base)
-            put(place, **{"v1_0_0" if name == "one" else "v1_2_0": status})
-        place.git("switch", "--quiet", "main")
-        place.commit("nothing")
-        place.git("config", "merge.gitmodelstore.driver", "git merge-file %A %O %B")
+        self.two_branches(place)
         place.git("merge", "--quiet", "--no-commit", "one", "two")
 
         assert place.by_pre_commit() == []
