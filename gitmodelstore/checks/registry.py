@@ -122,7 +122,7 @@ def _judge_vacant(change: Change, why: str | None) -> Judged:
         passed=bool(why),
         what=f"leaves {left} empty, as is meant"
         if why
-        else f"is in {left}, which would have nobody then",
+        else f"is in {left}, which would then be empty",
         mend=f"name who takes over: {command} --successor VERSION, or leave {left} empty: "
         f"{command} {VACATE} {REASON}",
         code=VACANT,

@@ -359,7 +359,7 @@ def test_words_that_do_not_go_together(gms, unchanged, args, message):
 def test_production_is_left_empty_only_on_purpose(gms, git: Git):
     assert gms("promote", "churn@1.1.0", "staging") == (
         "",
-        "error: churn 1.1.0 is in production, which would have nobody then\n"
+        "error: churn 1.1.0 is in production, which would then be empty\n"
         "hint: name who takes over: gms promote churn@1.1.0 staging --successor VERSION, or leave "
         "production empty: gms promote churn@1.1.0 staging --vacate --reason TEXT\n",
         1,

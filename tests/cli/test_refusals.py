@@ -177,7 +177,7 @@ def test_a_registry_that_was_badly_edited(gms, git: Git):
         ),
         (
             ["archive", "churn@1.1.0"],
-            "churn 1.1.0 is in production, which would have nobody then",
+            "churn 1.1.0 is in production, which would then be empty",
             "name who takes over: gms archive churn@1.1.0 --successor VERSION, or leave "
             "production empty: gms archive churn@1.1.0 --vacate --reason TEXT",
         ),

@@ -116,7 +116,7 @@ class Life(RuleBasedStateMachine):
             return {}
         if draw(st.booleans()):
             return {"vacate": held == PRODUCTION, "reason": "it is meant"}
-        needed = "which would have nobody then" if held == PRODUCTION else "only with a reason"
+        needed = "which would then be empty" if held == PRODUCTION else "only with a reason"
         with pytest.raises(LifecycleError, match=needed):
             self.store.promote(f"{model}@{version}", status)
         self.counts["refused"] += 1

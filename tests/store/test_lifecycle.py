@@ -224,7 +224,7 @@ class TestPromote:
 
 
 VACANT = (
-    "churn 1.2.0 is in production, which would have nobody then",
+    "churn 1.2.0 is in production, which would then be empty",
     "name who takes over: gms {verb} churn@1.2.0 --successor VERSION, or leave production empty: "
     "gms {verb} churn@1.2.0 --vacate --reason TEXT",
 )
@@ -409,7 +409,7 @@ class TestLeavingNobody:
             lambda **word: live.rollback("churn", to="1.1.0", keep=True, **word),
         ):
             message, hint = refused(live, LifecycleError, call)
-            assert message == "churn 1.1.0 is in shadow, which would have nobody then"
+            assert message == "churn 1.1.0 is in shadow, which would then be empty"
         assert hint == "run `gms rollback churn --to 1.1.0 --keep --vacate --reason TEXT`"
         live.rollback("churn", to="1.1.0", keep=True, **MEANT)
         assert statuses(live) == {"1.2.0": "archived", "1.1.0": "production", "1.0.0": "archived"}
@@ -658,7 +658,7 @@ class TestSettings:
         assert str(three.version("churn@shadow")) == "churn 1.1.0"
         with pytest.raises(LifecycleError) as caught:
             three.archive("churn@shadow")
-        assert str(caught.value) == "churn 1.1.0 is in shadow, which would have nobody then"
+        assert str(caught.value) == "churn 1.1.0 is in shadow, which would then be empty"
 
     def test_uncommitted_settings_do_not_count(self, three):
         (three.path / "modelstore.toml").write_text(SETTINGS)
