@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Protocol
 
 from gitmodelstore.checks.approvals import Step as Said
@@ -31,6 +30,7 @@ from gitmodelstore.checks.signatures import (
 )
 from gitmodelstore.checks.tree import folder_names
 from gitmodelstore.errors import FormatError, SignatureError
+from gitmodelstore.values.cached import cached_property
 from gitmodelstore.values.events import APPROVED
 from gitmodelstore.values.layout import MANIFEST, REGISTRY
 from gitmodelstore.values.objects import Commit

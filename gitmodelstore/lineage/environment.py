@@ -12,9 +12,10 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
+from gitmodelstore.values.cached import cached_property
 from gitmodelstore.values.digest import Digest
 from gitmodelstore.values.manifest import Environment
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gitmodelstore.checks.history import effective_date
@@ -19,6 +18,7 @@ from gitmodelstore.errors import (
     VersionNotFound,
 )
 from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.values.cached import cached_property
 from gitmodelstore.values.layout import (
     MANIFEST,
     REGISTRY,

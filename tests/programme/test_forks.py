@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -15,6 +17,31 @@ from tests.store import children
 from tests.store.writers import assert_whole, inside, versions
 
 PATIENCE_SECONDS = 10
+
+# What a program does whose threads have registered nothing before: its first call imports.
+FIRST_CALLS = """
+import os, sys, threading, warnings
+
+warnings.simplefilter("ignore")
+from sklearn.linear_model import LinearRegression
+
+from gitmodelstore import Store
+
+fitted = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
+store = Store.open(sys.argv[1], durable=False)
+register = lambda: store.register(fitted, "churn", code=None)
+thread = threading.Thread(target=register)
+thread.start()
+workers = []
+for _ in range(4):
+    worker = os.fork()
+    if not worker:
+        register()
+        os._exit(0)
+    workers.append(worker)
+thread.join()
+sys.exit(any(os.waitpid(worker, 0)[1] for worker in workers))
+"""
 
 
 def sleep_until_told(reading: int, writing: int) -> None:
@@ -96,6 +123,16 @@ class TestBesideThreadsThatRegister:
         tell(registered=len(told) + len(heard))
         assert_whole(any_store, git, told + heard)
 
+    def test_the_first_to_register_are_forked_at_once(self, any_store):
+        done = subprocess.run(
+            [sys.executable, "-c", FIRST_CALLS, str(any_store.path)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(versions(any_store)) == 5
+
 
 class TestProgramsThatStay:
     def test_one_that_inherits_what_is_open_keeps_no_lock(self, any_store, fitted):
@@ -124,6 +161,35 @@ class TestProgramsThatStay:
 
 
 class TestInTheChild:
+    def test_what_another_thread_computes_is_computed_anew(self):
+        from gitmodelstore.values.cached import cached_property
+
+        computing, go_on = threading.Event(), threading.Event()
+
+        class Slow:
+            @cached_property
+            def answer(self) -> int:
+                if threading.current_thread() is thread:
+                    computing.set()
+                    go_on.wait()
+                return 42
+
+        slow = Slow()
+        thread = threading.Thread(target=lambda: slow.answer)
+        thread.start()
+        computing.wait()
+        pid = children.start(lambda: os._exit(slow.answer))
+        try:
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < deadline:
+                time.sleep(0.01)
+        finally:
+            go_on.set()
+            thread.join()
+            if not ended[0]:
+                os.kill(pid, signal.SIGKILL)
+        assert ended == (pid, 42 << 8)
+
     def test_a_lock_that_was_held_at_the_fork_is_the_parents(self, any_store, fitted):
         from gitmodelstore.plumbing import lock
 
@@ -141,8 +207,6 @@ class TestInTheChild:
         os.close(reading)
 
     def test_one_forked_while_another_thread_writes_obeys_ctrl_c(self, any_store):
-        import signal
-
         from gitmodelstore.plumbing import lock
 
         found: list[int] = []
