@@ -265,14 +265,14 @@ def _load_frozenset(guard: Guard) -> None:
 
 def _load_binget(guard: Guard) -> None:
     held = guard.memo[guard.read(1)[0]]
-    if type(held) in _SHARED or guard.unfinished:
+    if type(held) is not str and (type(held) in _SHARED or guard.unfinished):
         _share(guard, held)
     guard.append(held)
 
 
 def _load_long_binget(guard: Guard) -> None:
     held = guard.memo[int.from_bytes(guard.take(4), "little")]
-    if type(held) in _SHARED or guard.unfinished:
+    if type(held) is not str and (type(held) in _SHARED or guard.unfinished):
         _share(guard, held)
     guard.append(held)
 
