@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.history import clock_behind, effective_date, first_parents
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject
 from gitmodelstore.values.annotations import Annotation, Said, read_annotations, says_annotated
-from gitmodelstore.values.cached import cached_property
 from gitmodelstore.values.events import Scalar
 from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.objects import Commit

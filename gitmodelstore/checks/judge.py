@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from gitmodelstore.cached import cached_property
 from gitmodelstore.checks import tree
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.checks.folder import FolderJudge
@@ -25,7 +26,6 @@ from gitmodelstore.checks.judged import policies, registries
 from gitmodelstore.checks.mending import mend_of
 from gitmodelstore.checks.registry import fault_of, registry_faults, word_needed
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
-from gitmodelstore.values.cached import cached_property
 from gitmodelstore.values.layout import FALSE, MANIFEST, REGISTRY, SETTINGS, folder, tag_name
 from gitmodelstore.values.objects import FOLDER, Commit, Entry
 from gitmodelstore.values.policy import Policy

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.approvals import Step as Said
 from gitmodelstore.checks.approvals import Tally, judge_approvals, standing, tally
 from gitmodelstore.checks.fault import Fault, Judged
@@ -30,7 +31,6 @@ from gitmodelstore.checks.signatures import (
 )
 from gitmodelstore.checks.tree import folder_names
 from gitmodelstore.errors import FormatError, SignatureError
-from gitmodelstore.values.cached import cached_property
 from gitmodelstore.values.events import APPROVED
 from gitmodelstore.values.layout import MANIFEST, REGISTRY
 from gitmodelstore.values.objects import Commit

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from gitmodelstore.values.cached import cached_property
+from gitmodelstore.cached import cached_property
 from gitmodelstore.values.digest import Digest
 from gitmodelstore.values.manifest import Environment
 

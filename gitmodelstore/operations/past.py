@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.judge import Judge, Step
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.tree import folder_names
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject
-from gitmodelstore.values.cached import cached_property
 from gitmodelstore.values.layout import MANIFEST, REGISTRY, SETTINGS, tag_name
 from gitmodelstore.values.objects import FOLDER, Commit, Entry
 from gitmodelstore.values.policy import ARCHIVED, Policy

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.approvals import Approval, Tally, tally
 from gitmodelstore.checks.history import made_at
 from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID, Outcome, people, under_its_name
@@ -13,7 +14,6 @@ from gitmodelstore.operations.approvals import approvals, claimed, manifest_sha2
 from gitmodelstore.operations.history import log
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing.signatures import Verifier
-from gitmodelstore.values.cached import cached_property
 from gitmodelstore.values.events import APPROVED, REGISTERED, Event
 from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.model_version import ModelVersion

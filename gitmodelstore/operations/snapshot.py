@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.history import effective_date
 from gitmodelstore.checks.judged import manifests, policies, registries
 from gitmodelstore.checks.tags import version_of
@@ -18,7 +19,6 @@ from gitmodelstore.errors import (
     VersionNotFound,
 )
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.cached import cached_property
 from gitmodelstore.values.layout import (
     MANIFEST,
     REGISTRY,

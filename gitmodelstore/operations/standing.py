@@ -6,11 +6,11 @@ to those who use the store is what it says now.
 
 from __future__ import annotations
 
+from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.errors import IntegrityError, MissingObject
 from gitmodelstore.operations.past import Past
 from gitmodelstore.operations.retag import is_sound
-from gitmodelstore.values.cached import cached_property
 from gitmodelstore.values.layout import MODELS, REGISTRY
 from gitmodelstore.values.policy import WITHDRAWN
 from gitmodelstore.values.version import Version

@@ -13,10 +13,10 @@ import os
 import re
 from datetime import datetime
 
+from gitmodelstore.cached import cached_property
 from gitmodelstore.errors import GitFailed, IntegrityError, MissingObject
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.quick_git import Conversation, Git
-from gitmodelstore.values.cached import cached_property
 from gitmodelstore.values.layout import LARGE_FILES, large_file_path
 from gitmodelstore.values.moment import from_seconds
 from gitmodelstore.values.objects import Commit, Entry, Tag

@@ -17,11 +17,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
 
+from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.signatures import NOT_VALID, UNSIGNED, Outcome
 from gitmodelstore.errors import SignatureError
 from gitmodelstore.plumbing.signing import SSH_KEYGEN, run
 from gitmodelstore.plumbing.signing_settings import ALLOWED, REVOKED, Settings
-from gitmodelstore.values.cached import cached_property
 from gitmodelstore.values.signed import Key, NotSshSignature, Signed
 from gitmodelstore.values.signers import AllowedSigner, allowed_signers
 

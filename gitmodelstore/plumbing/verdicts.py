@@ -12,8 +12,8 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from gitmodelstore.cached import cached_property
 from gitmodelstore.plumbing.user import make_private, others_of, written_by_others
-from gitmodelstore.values.cached import cached_property
 
 _KEY = re.compile(rb"^[0-9a-f]{64}$", re.MULTILINE)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import sys
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as in typing, which takes 7 ms to import: hooks would feel it
 if TYPE_CHECKING or sys.version_info >= (3, 12):
     from functools import cached_property as cached_property
 else:
@@ -13,7 +13,7 @@ else:
     class cached_property(functools.cached_property):  # noqa: N801 - as functools calls it
         """As it is from Python 3.12 on: 3.11 has a lock, which a forked process may wait for."""
 
-        def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        def __get__(self, instance, owner=None):
             if instance is None:
                 return self
             value = instance.__dict__[self.attrname] = self.func(instance)
