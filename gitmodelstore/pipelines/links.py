@@ -20,7 +20,7 @@ class Links:
     def __init__(self) -> None:
         self._nodes_bytes = 0
         self._are_sound = True
-        self._trees: list[Any] = []
+        self._trees: list[tuple[Any, Any, Any]] = []  # left, right and feature of each node
         self._features: list[int] = []
         self._depths: list[int] = []
         self._predictors: list[Any] = []
@@ -28,7 +28,10 @@ class Links:
 
     def add_tree(self, nodes: Any, features: int, depth: int) -> None:
         """Take the nodes of a `Tree` that splits so many features, and says how deep it is."""
-        self._trees.append(nodes)
+        left, right, feature = (
+            np.ascontiguousarray(nodes[field]) for field in ("left_child", "right_child", "feature")
+        )
+        self._trees.append((left, right, feature))
         self._features.append(features)
         self._depths.append(depth)
         self._add(nodes)
@@ -59,11 +62,8 @@ class Links:
     def _trees_are_sound(self) -> bool:
         if not self._trees:
             return True
-        left, right, feature = (
-            np.concatenate([nodes[field] for nodes in self._trees])
-            for field in ("left_child", "right_child", "feature")
-        )
-        sizes = np.array([len(nodes) for nodes in self._trees])
+        left, right, feature = map(np.concatenate, zip(*self._trees, strict=True))
+        sizes = np.array([len(links) for links, _, _ in self._trees])
         places, counts = _places(sizes)
         inner = np.flatnonzero(left != _LEAF)
         feature, features = feature[inner], np.repeat(self._features, sizes)[inner]

@@ -42,9 +42,11 @@ def _finish_imports() -> None:
 
 
 def _before() -> None:
-    if threading.active_count() > 1:
-        _finish_imports()
-    guard.acquire()
+    try:
+        if threading.active_count() > 1:
+            _finish_imports()
+    finally:  # whatever an import raises: what is released after the fork is held
+        guard.acquire()
 
 
 def _in_child() -> None:
