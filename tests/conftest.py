@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+import zlib
 from pathlib import Path
 
 import pygit2
@@ -44,17 +46,39 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     return home
 
 
+SEED = "TESTS_SEED"  # of the sample; set it to draw the same one, or to run what another run left
+SHARE = 10  # one in so many of a corpus is tried by default
+
 LONG = ("interop", "project", "programme", "demo")  # folders of tests with files that take minutes
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let xdist keep the order of `pytest_collection_modifyitems`, not begin with many tests."""
+    """Draw a seed for all workers, and let xdist keep our order, not begin with many tests."""
+    os.environ.setdefault(SEED, str(time.time_ns() % 10**6))
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that no worker is left alone with it at the end."""
+def pytest_report_header() -> str:
+    return f"sample of the corpora: {SEED}={os.environ[SEED]}"
+
+
+def is_drawn(item: pytest.Item) -> bool:
+    """Say whether the case of a corpus is in this run's sample: the same in each of its tests."""
+    case = getattr(item, "callspec", None)
+    return case is None or zlib.crc32(f"{os.environ[SEED]}:{case.id}".encode()) % SHARE == 0
+
+
+@pytest.hookimpl(tryfirst=True)  # before cases are chosen by -m
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave most of a corpus to `-m long`, and begin with what takes long.
+
+    So the default run answers soon, and no worker is left alone at the end. A test that is named
+    on the command line is run whatever the sample is.
+    """
+    for item in items if not any("::" in name for name in config.args) else ():
+        if item.get_closest_marker("corpus") and not is_drawn(item):
+            item.add_marker("long")
     items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "gitmodelstore"
@@ -44,6 +43,12 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
+@functools.cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Every node of a module but those for type checkers only."""
+    return list(walk_without_type_checking(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def layer(path: Path) -> str:
     """The first part of the module's path within the package."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
@@ -52,8 +57,7 @@ def layer(path: Path) -> str:
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
     """Every module that `path` imports, at any depth, with its line; not for type checkers only."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in walk_without_type_checking(tree):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node.lineno
@@ -70,12 +74,11 @@ def walk_without_type_checking(tree: ast.AST) -> Iterator[ast.AST]:
         yield from walk_without_type_checking(child)
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_imports_only_lower_layers(path: Path) -> None:
-    if layer(path) == "__init__":
-        return  # the package itself only names where its public names live
+def test_a_module_imports_only_lower_layers() -> None:
     upward = [
-        f"line {line}: {name}"
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in modules()
+        if layer(path) != "__init__"  # the package itself only names where its public names live
         for name, line in imports(path)
         if name.startswith("gitmodelstore.")
         and HEIGHT[name.split(".")[1]] >= HEIGHT[layer(path)]
@@ -84,10 +87,10 @@ def test_a_module_imports_only_lower_layers(path: Path) -> None:
     assert upward == []
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_package_is_imported_only_where_it_belongs(path: Path) -> None:
+def test_a_package_is_imported_only_where_it_belongs() -> None:
     misplaced = [
-        f"line {line}: {name}"
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in modules()
         for name, line in imports(path)
         if layer(path) not in ONLY_IN.get(name.split(".")[0], {layer(path)})
     ]
@@ -114,7 +117,7 @@ def test_only_commands_read_the_environment() -> None:
         str(path.relative_to(PACKAGE))
         for path in modules()
         if layer(path) not in FACES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "sys.argv")
     }
     assert readers == {"plumbing/git.py", "plumbing/quick_git.py", "plumbing/user.py"}
@@ -125,7 +128,7 @@ def test_only_commands_print() -> None:
         f"{path.relative_to(PACKAGE)}:{node.lineno}"
         for path in modules()
         if layer(path) not in FACES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "sys.exit")
     }
     assert printers == set()

@@ -19,7 +19,7 @@ from tests.zoo import DEPRECATED, answers, difference, encodings, specimens
 from tests.zoo.make_rights import TABLE, needs_of
 from tests.zoo.specimen import dumped
 
-pytestmark = pytest.mark.filterwarnings(DEPRECATED)
+pytestmark = [pytest.mark.filterwarnings(DEPRECATED), pytest.mark.corpus]
 
 ZOO = {specimen.name: specimen for specimen in specimens()}
 ENCODINGS = dict(encodings())

@@ -31,7 +31,7 @@ from tests.zoo import (
 from tests.zoo.estimators import UNFITTED
 from tests.zoo.specimen import dumped
 
-pytestmark = pytest.mark.filterwarnings(DEPRECATED)
+pytestmark = [pytest.mark.filterwarnings(DEPRECATED), pytest.mark.corpus]
 
 ZOO = {specimen.name: specimen for specimen in specimens()}
 ENCODINGS = dict(encodings())
