@@ -128,13 +128,6 @@ COMMANDS = (
     Entry("lock", FILES, "pin versions for code", "gms lock churn@1.2.0", everyday=False),
     Entry("sync", FILES, "what is locked, as plain files", "gms sync", everyday=False),
     Entry(
-        "export",
-        FILES,
-        "what made a version, for other tools",
-        "gms export churn@1.2.0 --provenance -o churn.intoto.json",
-        everyday=False,
-    ),
-    Entry(
         "verify",
         TRUST,
         "whether a version is what was released",
@@ -220,7 +213,7 @@ ELSEWHERE = {
     "deploy": ("promote",),
     "accept": ("approve",),
     "sign": ("approve", "promote"),
-    "attest": ("export",),
+    "attest": ("approve",),
     "release": ("promote",),
     "set": ("promote",),
     "stage": ("promote",),

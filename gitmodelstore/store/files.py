@@ -109,26 +109,6 @@ class Files(Base):
         snapshot = self._snapshot(warn=not _is_exact(ref))
         return verified_parts(snapshot, self._resolve(snapshot, ref), name)
 
-    def export(self, ref: str | ModelVersion, *, provenance: bool = True) -> dict[str, Any]:
-        """Return what other tools can read of a version.
-
-        Args:
-            ref: as everywhere.
-            provenance: an in-toto Statement v1 with SLSA provenance v1 (docs/signing.md):
-                there is nothing else yet.
-
-        Raises:
-            InvalidInput: `provenance` is False.
-            IntegrityError, FormatError: the manifest is not the one that was released.
-        """
-        from gitmodelstore.errors import InvalidInput
-        from gitmodelstore.operations.export import provenance_of
-
-        if not provenance:
-            raise InvalidInput("there is nothing else to export", hint="leave provenance=True")
-        snapshot = self._snapshot()
-        return provenance_of(snapshot, self._resolve(snapshot, ref))
-
     def lock(self, refs: Iterable[str | ModelVersion], folder: str | Path | None = None) -> Locked:
         """Pin versions in the modelstore.lock.json of the repository that uses them.
 

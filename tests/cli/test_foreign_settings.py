@@ -225,7 +225,6 @@ COMMAND_LINES = {
     "env": ["-C", "models", "env", "churn@1.1.0"],
     "lock": ["lock", "churn@1.1.0", "--store", "models"],
     "sync": ["sync", "--store", "models"],
-    "export": ["-C", "models", "export", "churn@1.1.0", "--provenance"],
     "verify": ["-C", "models", "verify", "--all", "--replay"],
     "reproduce": ["-C", "models", "reproduce", "churn@1.1.0", "--", "true"],
     "bisect": ["-C", "models", "bisect", "churn", "--good", "1.0.0", "--bad", "1.1.0", "true"],

@@ -1,9 +1,8 @@
-"""`--sign`, `gms approve`, `gms verify --signatures`, `gms export`."""
+"""`--sign`, `gms approve`; `gms verify --signatures`."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -198,54 +197,3 @@ class TestApprove:
             "`git config --global user.signingkey ~/.ssh/id_ed25519.pub`\n",
             128,
         )
-
-
-class TestExport:
-    def test_it_is_printed(self, gms):
-        found = gms("export", "churn@1.0.0", "--provenance")
-
-        statement = json.loads(found.stdout)
-        assert (found.stderr, found.code) == ("", 0)
-        assert statement["_type"] == "https://in-toto.io/Statement/v1"
-        assert [one["name"] for one in statement["subject"]] == [
-            ".gitattributes",
-            "environment.txt",
-            "manifest.json",
-            "pipeline.joblib",
-            "requirements.txt",
-        ]
-        assert gms("export", "churn@1.0.0", "--provenance", "--json") == found
-
-    def test_each_digest_is_that_of_the_file(self, gms, place):
-        from hashlib import sha256
-
-        gms("get", "churn@1.0.0", "-o", "files")
-        subject = json.loads(gms("export", "churn@1.0.0", "--provenance").stdout)["subject"]
-
-        for one in subject:
-            data = (place / "files" / one["name"]).read_bytes()
-            assert one["digest"] == {"sha256": sha256(data).hexdigest()}
-
-    def test_into_a_file(self, gms, place):
-        printed = gms("export", "churn@1.0.0", "--provenance").stdout
-
-        assert gms("export", "churn@1.0.0", "--provenance", "-o", "a.json") == ("a.json\n", "", 0)
-        assert (place / "a.json").read_text() == printed
-        document = json.loads(
-            gms("export", "churn", "--provenance", "--output", "b.json", "--json").stdout
-        )
-        assert document == {"path": str(Path(place, "b.json"))}
-
-    def test_where_it_cannot_be_written(self, gms):
-        assert gms("export", "churn", "--provenance", "-o", "no/a.json") == (
-            "",
-            "error: cannot write 'no/a.json': no such file or directory\n"
-            "hint: check the path; it is relative to the working directory\n",
-            1,
-        )
-
-    def test_something_must_be_named(self, gms):
-        found = gms("export", "churn")
-
-        assert (found.stdout, found.code) == ("", 2)
-        assert found.stderr.startswith("error: say what to export: --provenance\n")
