@@ -13,7 +13,7 @@ from datetime import datetime
 from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.history import clock_behind, effective_date, first_parents
 from gitmodelstore.checks.objects import Objects
-from gitmodelstore.errors import FormatError, IntegrityError, MissingObject
+from gitmodelstore.errors import FormatError, IntegrityError, InvalidVersion, MissingObject
 from gitmodelstore.values.annotations import Annotation, Said, read_annotations, says_annotated
 from gitmodelstore.values.events import Scalar
 from gitmodelstore.values.layout import REGISTRY
@@ -57,6 +57,24 @@ class Annotations:
             if commit.oid == since:
                 break
         return {key: latest[key] for key in sorted(latest) if latest[key].value is not None}
+
+    def of_all(self) -> dict[tuple[str, str], dict[str, Scalar]]:
+        """Return key to value of what counts of each model and version that is annotated."""
+        latest: dict[tuple[str, str], dict[str, Scalar | None]] = {}
+        for commit in first_parents(self._objects, self._tip):
+            for _, said in reversed(list(self.said_by(commit))):
+                try:
+                    is_there = self.has(commit, said.model, Version.parse(said.version))
+                except InvalidVersion:
+                    continue
+                if is_there:
+                    known = latest.setdefault((said.model, said.version), {})
+                    for key, value in reversed(said.values):
+                        known.setdefault(key, value)
+        return {
+            version: {key: value for key, value in sorted(known.items()) if value is not None}
+            for version, known in latest.items()
+        }
 
     def date(self, commit: Commit) -> datetime:
         """Return the effective date of a commit."""

@@ -14,7 +14,7 @@ from gitmodelstore.errors import InvalidInput
 from gitmodelstore.operations.catalogue import Catalogue, Row, ask
 from gitmodelstore.operations.search import named, split
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.values.field_path import STATUS, FieldPath
+from gitmodelstore.values.field_path import ANNOTATIONS, STATUS, FieldPath
 from gitmodelstore.values.model_version import ModelVersion, Unread
 from gitmodelstore.values.moment import parse_moment
 from gitmodelstore.values.query import parse_field
@@ -66,14 +66,14 @@ def blame(snapshot: Snapshot, field: str, model: str | None, *, keep: bool) -> B
 
     Raises:
         InvalidQuery: that is no field.
-        InvalidInput: the field is the status, which manifests do not hold; or the value
-            could never be one of it.
+        InvalidInput: the field is the status or an annotation, which manifests do not hold; or
+            the value could never be one of it.
         ModelNotFound: there is no such model.
     """
     path, value = parse_field(field)
-    if path.parts[0] == STATUS:
+    if path.parts[0] in (STATUS, ANNOTATIONS):
         raise InvalidInput(
-            "the status of a version is no field of its manifest", hint="see `gms log`"
+            f"'{path.parts[0]}' is not a field of the manifest", hint="see `gms log`"
         )
     if value is not None:
         try:

@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from gitmodelstore.cached import cached_property
+from gitmodelstore.checks.annotations import Annotations
 from gitmodelstore.errors import FormatError, GitFailed, StoreError
 from gitmodelstore.operations.history import registered_at
 from gitmodelstore.operations.listing import listed
@@ -22,9 +24,9 @@ from gitmodelstore.operations.snapshot import Snapshot, lost_versions
 from gitmodelstore.plumbing import manifest_index
 from gitmodelstore.plumbing.manifest_index import ROWS_A_BLOCK, Block, Damaged
 from gitmodelstore.plumbing.manifests import Appearance, appearances, contents, holds
-from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values import sections
-from gitmodelstore.values.field_path import STATUS
+from gitmodelstore.values.events import Scalar
+from gitmodelstore.values.field_path import ANNOTATIONS, STATUS
 from gitmodelstore.values.layout import MANIFEST, folder
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import Unread
@@ -46,7 +48,7 @@ class Row(NamedTuple):
         model, version, status: which, and its status now.
         commit: the commit that introduced it.
         place: its block, and its position there.
-        whole_manifests: where the manifest itself is read.
+        beside: where is read what the index does not hold.
     """
 
     model: str
@@ -54,40 +56,47 @@ class Row(NamedTuple):
     status: str
     commit: str
     place: tuple[Block, int]
-    whole_manifests: WholeManifests
+    beside: Beside
 
     def get(self, key: str) -> Any:
-        """Return its status, or what the index has of its manifest at a key."""
+        """Return its status, its annotations, or what the index has of its manifest at a key."""
         if key == STATUS:
             return self.status
+        if key == ANNOTATIONS:
+            return self.beside.annotations.get((self.model, self.version))
         block, at = self.place
         return block.column(key)[at]
 
     def whole(self, key: str) -> Any:
         """Return what its manifest has at a key, from the manifest; None where that is lost."""
         block, at = self.place
-        return self.whole_manifests.get(self, block.column(_OID)[at], key)
+        return self.beside.get(self, block.column(_OID)[at], key)
 
 
-class WholeManifests:
-    """Reads what the index does not hold.
+class Beside:
+    """Reads what the index does not hold: whole manifests, annotations.
 
     Attributes:
         lost: by model and version, those that could not be read.
     """
 
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
         self.lost: dict[tuple[str, str], Unread] = {}
 
     def get(self, row: Row, oid: str, key: str) -> Any:
         """Return what the manifest in a blob has at a key; None where it cannot be read."""
         try:
-            data = self._repository.content(oid, f"{folder(row.model)}/{MANIFEST}")
+            data = self._snapshot.repository.content(oid, f"{folder(row.model)}/{MANIFEST}")
             return json.loads(data)[key]
         except StoreError as error:
             self.lost[row.model, row.version] = Unread(*row[:3], str(error))
             return None
+
+    @cached_property
+    def annotations(self) -> dict[tuple[str, str], dict[str, Scalar]]:
+        """What is annotated of each version, key to value; of others there is nothing."""
+        return Annotations(self._snapshot.repository, self._snapshot.commit.oid).of_all()
 
 
 def ask(snapshot: Snapshot, question: Callable[[Catalogue], T], *, keep: bool) -> T:
@@ -117,7 +126,7 @@ class Catalogue:
         self.snapshot = snapshot
         self._repository = snapshot.repository
         self._common_dir = snapshot.repository.common_dir
-        self.whole_manifests = WholeManifests(snapshot.repository)
+        self._beside = Beside(snapshot)
         self._columns = (*sections.keys(), _OID, _COMMIT, _FAULT)
         tip = snapshot.commit.oid
         known = manifest_index.read(self._common_dir, self._columns) if keep and not anew else None
@@ -146,11 +155,19 @@ class Catalogue:
                 yield self._row(name, version, status)
         yield from lost_versions(self.snapshot, model)
 
+    def annotations(self) -> dict[tuple[str, str], dict[str, Scalar]]:
+        """Return key to value of what is annotated of each model and version.
+
+        Raises:
+            MissingObject, IntegrityError: the history cannot be read.
+        """
+        return self._beside.annotations
+
     def without_lost(
         self, rows: Iterable[Row], unread: Iterable[Unread]
     ) -> tuple[list[Row], tuple[Unread, ...]]:
         """Return the rows that were asked but for those that turned out to be lost; the unread."""
-        lost = self.whole_manifests.lost
+        lost = self._beside.lost
         kept = [row for row in rows if row[:2] not in lost]
         return kept, (*unread, *lost.values())
 
@@ -163,7 +180,7 @@ class Catalogue:
         if fault is not None:
             return Unread(model, version, status, fault)
         commit = block.column(_COMMIT)[at]
-        return Row(model, version, status, commit, (block, at), self.whole_manifests)
+        return Row(model, version, status, commit, (block, at), self._beside)
 
     def _looked_up(self, model: str, version: str, status: str) -> Row | Unread:
         found = listed(self.snapshot, model, Version.parse(version), status)
@@ -171,7 +188,7 @@ class Catalogue:
             return Unread(model, version, status, found.fault or "cannot be read")
         line = self._line_of(model, found.commit, found.manifest)
         place = (Block.of([line], self._columns), 0)
-        return Row(model, version, status, found.commit, place, self.whole_manifests)
+        return Row(model, version, status, found.commit, place, self._beside)
 
     def _line_of(self, model: str, commit: str, manifest: Manifest) -> Line:
         tree = self._repository.commit(commit).tree

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
 from gitmodelstore.lineage.version_table import COUNT, FLAG, NUMBER, TEXT, TIME, version_table
 from gitmodelstore.operations.catalogue import Catalogue, Row, ask
 from gitmodelstore.operations.snapshot import Snapshot
@@ -31,25 +32,37 @@ _DATA: Columns = {
 _CODE: Columns = {**dict.fromkeys(("url", "commit", "branch"), TEXT), "dirty": FLAG}
 _ENVIRONMENT: Columns = {"python": TEXT, "platform": TEXT}
 _LAST: Columns = {"fault": TEXT, "size_bytes": COUNT, "commit": TEXT}
+_FREE = ("metrics", "params", "baseline.metrics", "environment.pins", "custom")
 _COPIED = ("created_at", "trained_at", "author", "message", "parent", "target")
 
 
 def frame(
-    snapshot: Snapshot, model: str | None, *, keep: bool
+    snapshot: Snapshot, model: str | None, tell: Callable[[str], None], *, keep: bool
 ) -> tuple[pd.DataFrame, tuple[Unread, ...]]:
     """Return a table of the versions of a model, or of all, and those that cannot be read.
 
-    The latter have a row too, with status and fault alone. docs/search.md lists the columns.
+    The latter have a row too, with status and fault alone. Where the history of annotations
+    cannot be read, `tell` is told so, and none has any. docs/search.md lists the columns.
 
     Raises:
         ModelNotFound: there is no such model.
     """
-    facts, unread = ask(snapshot, lambda catalogue: _facts(catalogue, model), keep=keep)
+    facts, unread, fault = ask(snapshot, lambda catalogue: _facts(catalogue, model), keep=keep)
+    if fault is not None:
+        tell(f"annotations cannot be read: {fault}")
     return version_table(facts, _columns(facts)), unread
 
 
-def _facts(catalogue: Catalogue, model: str | None) -> tuple[list[Facts], tuple[Unread, ...]]:
+def _facts(
+    catalogue: Catalogue, model: str | None
+) -> tuple[list[Facts], tuple[Unread, ...], StoreError | None]:
     facts, unread = [], []
+    annotated: Mapping[tuple[str, str], Facts] = {}
+    fault: StoreError | None = None
+    try:
+        annotated = catalogue.annotations()
+    except (MissingObject, IntegrityError) as error:
+        fault = error
     for row in catalogue.rows(model):
         known = {
             "ref": f"{row.model}@{row.version}",
@@ -59,11 +72,12 @@ def _facts(catalogue: Catalogue, model: str | None) -> tuple[list[Facts], tuple[
         }
         if isinstance(row, Row):
             known.update(_of(row))
+            known.update(_under("annotations", annotated.get(row[:2])))
         else:
             unread.append(row)
             known["fault"] = row.fault
         facts.append(known)
-    return facts, tuple(unread)
+    return facts, tuple(unread), fault
 
 
 def _of(row: Row) -> Facts:
@@ -71,7 +85,7 @@ def _of(row: Row) -> Facts:
     facts = {name: row.get(name) for name in _COPIED}
     facts |= {name: pipeline.get(name) for name in ("algorithm", "task")}
     facts["n_features"] = None if features is None else len(features)
-    for group in ("metrics", "params", "baseline.metrics", "environment.pins", "custom"):
+    for group in _FREE:
         facts |= _under(group, FieldPath.of(group, tuple(group.split("."))).value(row))
     facts |= _under("code", row.get("code"), _CODE)
     facts |= _under("environment", row.get("environment"), _ENVIRONMENT)
@@ -108,5 +122,6 @@ def _columns(facts: list[Facts]) -> Columns:
         **{f"environment.{name}": kind for name, kind in _ENVIRONMENT.items()},
         **free("environment.pins", TEXT),
         **free("custom"),
+        **free("annotations"),
         **_LAST,
     }

@@ -190,7 +190,7 @@ class Asking(Base):
         """
         from gitmodelstore.operations.frame import frame
 
-        table, unread = frame(self._snapshot(), model, keep=self._cache)
+        table, unread = frame(self._snapshot(), model, self._tell_unread, keep=self._cache)
         self._tell_of(unread)
         return table
 

@@ -1,8 +1,8 @@
 """Names of what a version is made of, as `metrics.test_auc`: which there are, and their values.
 
 A name follows the keys of manifest.json; its JSON Schema says which there are where the
-format does not leave them free. `status` is a name too, and `params` is short for
-`pipeline.params`. A list of records is asked by what tells them apart: `data.train.rows`,
+format does not leave them free. `status` and `annotations` are names too, and `params` is
+short for `pipeline.params`. A list of records is asked by what tells them apart: `data.train.rows`,
 `features.income.dtype`, and as a whole is the list of those names.
 
 Null and missing are the same: None.
@@ -20,6 +20,7 @@ from gitmodelstore.values.manifest import manifest_schema
 from gitmodelstore.values.names import did_you_mean, quoted
 
 STATUS = "status"
+ANNOTATIONS = "annotations"  # what is said of a version after it was registered, by key
 SHORT = {"params": ("pipeline", "params")}
 # Which key tells the records of a list apart, by the key under which the list stands.
 _TOLD_APART_BY = {
@@ -40,13 +41,14 @@ class Kind(Enum):
     VERSION = "SemVer order"
     RELEASE = "releases of packages, of Python, of data sets"
     MOMENT = "moments"
+    PERSON = "the name, the address, or both as `Name <address>`"
 
 
 class Record(Protocol):
     """One version, as it is asked."""
 
     def get(self, key: str) -> Any:
-        """Return its status, or what its manifest has at a key, without what is LEFT_OUT."""
+        """Return its status, its annotations, or what its manifest has, without LEFT_OUT."""
 
     def whole(self, key: str) -> Any:
         """Return what its manifest has at a key."""
@@ -68,7 +70,7 @@ class UnknownName(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldPath:
-    """A name that a manifest may have, or "status".
+    """A name that a manifest may have, "status", or an annotation.
 
     Attributes:
         text: as it was written.
@@ -127,6 +129,8 @@ def _kind(parts: tuple[str, ...]) -> Kind:
         return Kind.VERSION
     if parts in (("created_at",), ("trained_at",)):
         return Kind.MOMENT
+    if parts == ("author",):
+        return Kind.PERSON
     is_release = parts == ("environment", "python") or parts[:2] == ("environment", "pins")
     return Kind.RELEASE if is_release or parts[::2] == ("data", "version") else Kind.PLAIN
 
@@ -141,7 +145,7 @@ def _schema() -> dict[str, Any]:
 
 def top_names() -> list[str]:
     """Return what a name can begin with."""
-    return [STATUS, *SHORT, *_schema()["properties"]]
+    return [STATUS, *SHORT, *_schema()["properties"], ANNOTATIONS]
 
 
 def _check(parts: tuple[str, ...], added: int) -> None:
@@ -150,6 +154,8 @@ def _check(parts: tuple[str, ...], added: int) -> None:
         if parts[1:]:
             raise UnknownName("'status' has no parts", index=1, hint="write status alone")
         return
+    if parts[0] == ANNOTATIONS:
+        return  # the keys are free, and may hold dots
     schema = _schema()["properties"].get(parts[0])
     if schema is None:
         known = top_names()

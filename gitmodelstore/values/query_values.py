@@ -1,8 +1,8 @@
 """How a value of a version compares with what somebody asks for.
 
 Values of JSON compare with values of their own kind alone: a number is never equal to
-a text, nor true to 1. Versions, releases and moments are text in a manifest, and
-compare by what they mean.
+a text, nor true to 1. Versions, releases, moments and people are text in a manifest,
+and compare by what they mean.
 """
 
 from __future__ import annotations
@@ -34,6 +34,17 @@ class Span:
     last: str
 
 
+class Person(str):
+    """Who a manifest names, "Name <address>"; also equal to either of the two alone."""
+
+    __slots__ = ()
+
+    def is_called(self, asked: str) -> bool:
+        """Return whether a text names this person."""
+        name, _, address = self.partition(" <")
+        return asked in (str(self), name, address.removesuffix(">"))
+
+
 class Unfit(Exception):
     """A literal that cannot be compared with values of a kind: says why, and the hint."""
 
@@ -48,7 +59,7 @@ def wanted(literal: Literal, kind: Kind) -> Any:
     Raises:
         Unfit: it is no version, or no moment.
     """
-    if literal.value is None or kind is Kind.PLAIN:
+    if literal.value is None or kind in (Kind.PLAIN, Kind.PERSON):
         return literal.value
     try:
         if kind is Kind.VERSION:
@@ -68,6 +79,7 @@ def reader_of(kind: Kind) -> Callable[[Any], Any]:
         Kind.VERSION: _version,
         Kind.RELEASE: _release_or_text,
         Kind.MOMENT: _as_it_is,
+        Kind.PERSON: _person,
     }[kind]
 
 
@@ -88,6 +100,9 @@ def same(found: Any, asked: Any) -> bool:
     """Return whether a value is what is asked for."""
     if isinstance(asked, Span):
         return isinstance(found, str) and asked.first <= found <= asked.last
+    for one, other in ((found, asked), (asked, found)):  # a field may stand on either side
+        if isinstance(one, Person):
+            return isinstance(other, str) and one.is_called(other)
     if isinstance(found, list) and isinstance(asked, list):
         return len(found) == len(asked) and all(map(same, found, asked))
     if isinstance(found, dict) and isinstance(asked, dict):
@@ -133,7 +148,13 @@ def _sort(value: Any) -> type:
     """What may be compared with one another: all numbers, but true and false are none."""
     if isinstance(value, bool):
         return bool
-    return float if isinstance(value, (int, float)) else type(value)
+    if isinstance(value, (int, float)):
+        return float
+    return str if isinstance(value, str) else type(value)
+
+
+def _person(value: Any) -> Any:
+    return Person(value) if isinstance(value, str) else value
 
 
 def _as_it_is(value: Any) -> Any:

@@ -45,6 +45,48 @@ def test_search_shows_text_lists_and_what_is_missing(gms):
     )
 
 
+def versions(outcome):
+    return ["@".join(line.split()[:2]) for line in outcome.stdout.splitlines()[1:]]
+
+
+@pytest.mark.parametrize(
+    "who", ["Ada Lovelace", "ada@example.org", "Ada Lovelace <ada@example.org>"]
+)
+def test_search_for_a_person_by_name_or_address(gms, who):
+    everything = ["churn@1.1.0", "churn@1.0.0", "fraud@1.0.0"]
+
+    assert versions(gms("search", f'author == "{who}"')) == everything
+    assert versions(gms("search", f'author in ["Bo", "{who}"]')) == everything
+    assert versions(gms("search", f'"{who}" == author and author ~ "LOVE"')) == everything
+    assert gms("search", f'author != "{who}"').code == 1
+    assert gms("search", 'author == "Ada" or author == "example.org" or author == 1').code == 1
+
+
+def test_search_for_what_was_annotated(gms):
+    gms("annotate", "churn@1.0.0", "validation_auc=0.83", "approval=A-17", "stale=true")
+    gms("annotate", "churn@1.0.0", "validation_auc=0.85", "stale=")
+    gms("annotate", "fraud@1.0.0", "validation_auc=0.5")
+
+    assert gms("search", "annotations.validation_auc >= 0.6").stdout == (
+        "MODEL  VERSION  STATUS    REGISTERED  BY            annotations.validation_auc\n"
+        "churn  1.0.0    archived  2026-03-03  Ada Lovelace                        0.85\n"
+    )
+    assert versions(gms("search", '"approval" in annotations')) == ["churn@1.0.0"]
+    assert versions(gms("search", "annotations == null")) == ["churn@1.1.0"]
+    assert versions(gms("search", "annotations != null", "--sort", "annotations.validation_auc"))[
+        0
+    ].startswith("fraud")
+    assert gms("search", "annotations.stale").stderr == (
+        "note: no version has 'annotations.stale'\n"
+    )
+    assert gms("search", "annotations.aproval == 'A-17'").stderr == (
+        "note: no version has 'annotations.aproval': did you mean 'annotations.approval'?\n"
+    )
+    assert gms("log", "-G", "annotations.approval").stderr == (
+        "error: 'annotations' is not a field of the manifest\nhint: see `gms log`\n"
+    )
+
+
 def test_search_fits_the_terminal(gms, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     assert gms("search", "metrics.test_auc > 0.82").stdout == (
@@ -248,7 +290,7 @@ def test_log_of_a_value_that_no_version_had(gms):
     [
         (
             "status",
-            "error: the status of a version is no field of its manifest\nhint: see `gms log`\n",
+            "error: 'status' is not a field of the manifest\nhint: see `gms log`\n",
             1,
         ),
         (

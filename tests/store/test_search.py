@@ -209,7 +209,7 @@ class TestBlame:
         with pytest.raises(InvalidInput) as caught:
             full.blame("status=production")
 
-        assert str(caught.value) == "the status of a version is no field of its manifest"
+        assert str(caught.value) == "'status' is not a field of the manifest"
         assert caught.value.hint == "see `gms log`"
 
     @pytest.mark.parametrize(
@@ -261,6 +261,16 @@ class TestFrame:
         assert types["code.url"] == types["baseline.version"] == "string"
         assert "metrics.recall" not in types  # only fraud has it
         assert list(full.frame("churn").columns) == list(types)
+
+    def test_what_was_annotated_is_a_column(self, full):
+        full.annotate("churn@1.1.0", {"auc": 0.8, "approval": "A-17"})
+        full.annotate("churn@1.1.0", {"auc": 0.9})
+        table = full.frame("churn")
+
+        assert table["annotations.auc"].tolist()[1] == 0.9
+        assert table["annotations.approval"].tolist() == [pd.NA, "A-17", pd.NA]
+        assert str(table["annotations.approval"].dtype) == "string"
+        assert "annotations.auc" not in full.frame("fraud")
 
     def test_values_of_several_kinds_stay_as_they_are(self, store, fitted):
         for value in (1, "a", [1, 2], None, 2**70 - 2**70 + 2**53 - 1):
