@@ -6,17 +6,19 @@ looked for and digested. Only git knows them; it is asked through its own progra
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import shutil
 import sys
 import sysconfig
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from gitmodelstore.errors import GitFailed
-from gitmodelstore.lineage import visible
-from gitmodelstore.lineage.patch import EMPTY_TREE, diff_command, new_file
-from gitmodelstore.lineage.remote import address, settings_of
+from gitmodelstore.errors import GitFailed, InvalidInput
+from gitmodelstore.lineage import visible, without_credentials
 from gitmodelstore.plumbing import checkout, git
 from gitmodelstore.plumbing.checkout import Checkout
 from gitmodelstore.plumbing.linked import has_commit
@@ -24,6 +26,8 @@ from gitmodelstore.values.digest import Digest
 from gitmodelstore.values.manifest import Code
 
 _SOURCE_ENDINGS = (b".py", b".ipynb")
+_NETWORK_URL = re.compile(r"(?:https?|ssh|git|git\+ssh|ssh\+git|ftps?)://.+", re.IGNORECASE)
+_SCP_URL = re.compile(r"(?:[^/@:\s]+@)?[^/@:\s]{2,}:(?!//).+")
 
 _STATUS = (
     "--no-optional-locks",  # a recording must not disturb a commit that is being made
@@ -35,6 +39,34 @@ _STATUS = (
     "--no-renames",
     "--ignore-submodules=none",  # whatever the settings say, changes in them are changes
 )
+# Of `git diff`, which nobody's settings may change, since the patch is digested.
+_DIFF_OPTIONS = (
+    "--binary",
+    "--full-index",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "--no-renames",
+    "--no-relative",
+    "--no-indent-heuristic",
+    "--diff-algorithm=myers",
+    "--unified=3",
+    "--inter-hunk-context=0",
+    "--submodule=short",
+    "--ignore-submodules=dirty",  # what changed inside of one follows as files
+    "-O/dev/null",
+)
+_DIFF_SETTINGS = (
+    "core.quotePath=true",
+    "core.compression=1",
+    "core.looseCompression=1",  # which git takes for binary patches too
+    "diff.suppressBlankEmpty=false",
+)
+# The tree without files, which git knows without holding it: what a first commit is compared to.
+_EMPTY_TREE = {
+    "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
 
 
 class _Status(NamedTuple):
@@ -71,8 +103,8 @@ def capture(folder: Path, entry_point: Path | None = None) -> Code | None:
     files, such as what training writes, do not count.
 
     `diff` is the SHA-256 of the patch that makes the work tree of the commit: `git diff`
-    of the tracked files, then of each changed submodule, then each such untracked file as
-    a new one. It is what `code.diff` holds where that is kept.
+    of the tracked files and of each such untracked file as a new one, then of each changed
+    submodule. It is what `code.diff` holds where that is kept.
 
     Files that somebody told git to overlook (`update-index --assume-unchanged`) are
     overlooked here too.
@@ -121,7 +153,7 @@ class Look:
         if self._checkout is not None:
             # Most often something has changed, so that git need not wait to be asked what.
             top = self._checkout.top
-            self._asked = [_Question(top, _STATUS), _Question(top, diff_command("HEAD"))]
+            self._asked = [_Question(top, _STATUS), _Question(top, _diff_command("HEAD"))]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -143,16 +175,16 @@ class Look:
     def _find_out(self, found: Checkout, script: str | None) -> Code:
         about_status, about_diff = self._asked
         status = _parse_status(about_status.answer())
-        config = settings_of(found)
-        algorithm = config.get("extensions.objectformat", "sha1")
-        differ = about_diff.answer
+        config = _settings_of(found)
+        against, differ = "HEAD", about_diff.answer
         if status.commit is None:
-            differ = _Question.later(found.top, diff_command(EMPTY_TREE[algorithm]))
+            against = _empty_tree(config)
+            differ = _Question.later(found.top, _diff_command(against))
         missing = script if script is not None and not _is_tracked(found, script) else None
-        dirty, patch = _changes(found.top, status, differ, algorithm, missing_script=missing)
+        dirty, patch = _changes(found, status, differ, against, missing_script=missing)
         self.patch = patch if dirty else None
         return Code(
-            url=address(config, status.branch),
+            url=_address(config, status.branch),
             commit=status.commit,
             branch=None if status.branch is None else visible(status.branch),
             dirty=dirty,
@@ -187,9 +219,11 @@ def entry_point() -> Path | None:
 class _Question:
     """One process of git that runs, and what it prints."""
 
-    def __init__(self, top: Path, args: tuple[str, ...]) -> None:
+    def __init__(
+        self, top: Path, args: tuple[str, ...], extra: Mapping[str, str] | None = None
+    ) -> None:
         self._args = args
-        self._process = git.start(args, top, training=True)
+        self._process = git.start(args, top, extra=extra, training=True)
 
     @classmethod
     def later(cls, top: Path, args: tuple[str, ...]) -> Callable[[], bytes]:
@@ -246,52 +280,96 @@ def _parse_status(output: bytes) -> _Status:
 
 
 def _changes(
-    top: Path,
+    found: Checkout,
     status: _Status,
     differ: Callable[[], bytes],
-    algorithm: str,
+    against: str,
     prefix: bytes = b"",
     missing_script: str | None = None,
 ) -> _Changes:
     """Return what is not committed in a work tree, and in the submodules that it has.
 
     Args:
-        top, status: the work tree, and what git says of it.
-        differ: returns how tracked files differ; asked where they do.
-        algorithm: by which its objects are named.
+        found, status: the work tree, and what git says of it.
+        differ: returns how tracked files differ; asked where no source is new.
+        against: the commit or tree that the work tree is compared with.
         prefix: its path in the repository that is recorded, with a slash; empty for that one.
         missing_script: the entry point, where the commit lacks it.
     """
-    parts = [differ()] if status.has_changes else []
-    inside = [
-        _changes_inside(top, path, before, algorithm, prefix) for path, before in status.submodules
-    ]
     sources = _uncommitted_sources(status, missing_script)
+    if sources:
+        parts = [_with_new_files(found, sources, _diff_command(against, os.fsdecode(prefix)))]
+    else:
+        parts = [differ()] if status.has_changes else []
+    inside = [_changes_inside(found.top, *changed, prefix) for changed in status.submodules]
     parts += [changes.patch for changes in inside]
-    parts += [new_file(top, path, algorithm, prefix) for path in sources]
     dirty = status.has_changes or bool(sources) or any(changes.dirty for changes in inside)
     return _Changes(dirty, b"".join(parts))
 
 
-def _changes_inside(
-    top: Path, path: bytes, before: str | None, algorithm: str, prefix: bytes
-) -> _Changes:
+def _with_new_files(found: Checkout, sources: list[bytes], command: tuple[str, ...]) -> bytes:
+    """Return what `git diff` prints where untracked sources are files that somebody means to add.
+
+    They are added to a copy of the index, by name alone: nothing is written in the repository.
+
+    Raises:
+        InvalidInput: one cannot be read.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        names, index = Path(folder, "names"), Path(folder, "index")
+        names.write_bytes(b"\0".join(sources))
+        with contextlib.suppress(FileNotFoundError):  # before the first `git add`
+            shutil.copyfile(found.git_dir / "index", index)
+        there = str(found.common_dir / "objects").replace("\\", r"\\").replace('"', r"\"")
+        aside = {
+            "GIT_INDEX_FILE": str(index),
+            "GIT_OBJECT_DIRECTORY": folder,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{there}"',  # quoted: a colon ends a name
+        }
+        intend = ("--literal-pathspecs", "add", "--intent-to-add", "--force")
+        listed = (f"--pathspec-from-file={names}", "--pathspec-file-nul")
+        try:
+            _Question(found.top, (*intend, *listed), aside).answer()
+            return _Question(found.top, command, aside).answer()
+        except GitFailed as error:
+            reason = error.stderr.splitlines()[:1] or [str(error)]
+            raise InvalidInput(
+                f"cannot read the untracked sources: {reason[0].partition(': ')[2] or reason[0]}",
+                hint="commit them, or name them in .gitignore if they took no part",
+            ) from error
+
+
+def _changes_inside(top: Path, path: bytes, before: str | None, prefix: bytes) -> _Changes:
     """Return what the files of a submodule differ by from those of the commit `before`.
 
     Where the submodule lacks that commit, as a shallow one may, from its own commit: that it is
     another one is known from the repository around it.
     """
     folder, prefix = top / os.fsdecode(path), prefix + path + b"/"
-    if not (folder / ".git").exists():  # not checked out, or taken away
+    found = checkout.find(folder)
+    if found is None or found.top != Path(os.path.realpath(folder)):  # not checked out, or gone
         return _Changes(dirty=False, patch=b"")
     status = _parse_status(_Question(folder, _STATUS).answer())
     if before != status.commit:
         status = status._replace(has_changes=True)
-    against = before or EMPTY_TREE[algorithm]
+    against = before or _empty_tree(_settings_of(found))
     if before not in (None, status.commit) and not has_commit(folder, before):
         against = "HEAD"
-    args = diff_command(against, os.fsdecode(prefix))
-    return _changes(folder, status, _Question.later(folder, args), algorithm, prefix)
+    args = _diff_command(against, os.fsdecode(prefix))
+    return _changes(found, status, _Question.later(folder, args), against, prefix)
+
+
+def _diff_command(against: str, prefix: str = "") -> tuple[str, ...]:
+    """Return the arguments of git that print how the work tree differs from a commit.
+
+    Args:
+        against: the commit, or a tree.
+        prefix: put before each path, as `lib/` for those of the submodule `lib`.
+    """
+    settings = (argument for setting in _DIFF_SETTINGS for argument in ("-c", setting))
+    prefixes = (f"--src-prefix=a/{prefix}", f"--dst-prefix=b/{prefix}")
+    # A recording must not disturb a commit that is being made.
+    return (*settings, "--no-optional-locks", "diff", *_DIFF_OPTIONS, *prefixes, against, "--")
 
 
 def _is_tracked(found: Checkout, script: str) -> bool:
@@ -322,3 +400,32 @@ def _shown(entry_point: Path | None, script: str | None) -> str | None:
     if entry_point is None:
         return None
     return visible(script if script is not None else entry_point.name)
+
+
+def _settings_of(found: Checkout) -> dict[str, str]:
+    """Return the repository's own configuration, as git reads it."""
+    config: dict[str, str] = {}
+    for key, value in checkout.settings(found):
+        # The first url of a remote is the one that git fetches from; of the rest the last counts.
+        if not (key.startswith("remote.") and key in config):
+            config[key] = value
+    return config
+
+
+def _empty_tree(config: dict[str, str]) -> str:
+    return _EMPTY_TREE[config.get("extensions.objectformat", "sha1")]
+
+
+def _address(config: dict[str, str], branch: str | None) -> str | None:
+    """Return the address of origin, of the branch's remote, of any: the first others can reach."""
+    wanted = ["remote.origin.url", f"remote.{config.get(f'branch.{branch}.remote')}.url"]
+    wanted += [key for key in config if re.fullmatch(r"remote\..*\.url", key)]
+    urls = (config[key] for key in wanted if key in config)
+    return next((url for url in map(_recorded_url, urls) if url), None)
+
+
+def _recorded_url(url: str) -> str | None:
+    """Return `url` as it may be recorded; None for a folder of this machine."""
+    if _NETWORK_URL.fullmatch(url):
+        return visible(without_credentials(url).partition("?")[0].partition("#")[0])
+    return visible(url) if _SCP_URL.fullmatch(url) and "::" not in url else None

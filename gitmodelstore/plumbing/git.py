@@ -106,6 +106,7 @@ def start(
     to_the_end: bool = False,
     holding: tuple[int, ...] = (),
     index: Path | None = None,
+    extra: Mapping[str, str] | None = None,
     inherit: bool = False,
     training: bool = False,
     umask: int | None = None,
@@ -118,6 +119,7 @@ def start(
             milliseconds and must not be left half done.
         holding: file descriptors that it keeps open as long as it lives.
         index: the file that it is to take for the index; None for that of the work tree.
+        extra: further variables of its environment; None for none.
         inherit: keep what names a repository in the environment: that of a hook is meant.
         training: it is the repository of the code that trains, which its user runs anyway:
             its filters run, since without them other files would seem changed than are.
@@ -130,7 +132,7 @@ def start(
 
     from gitmodelstore.plumbing import forks, spares
 
-    extra = {"GIT_INDEX_FILE": str(index)} if index else {}
+    extra = {**(extra or {}), **({"GIT_INDEX_FILE": str(index)} if index else {})}
     if not inherit and _verb(args) in _MOVES:  # a prune may have taken what is not named yet
         held = spares.beside(cwd / ".git") or spares.beside(cwd)
         extra |= {"GIT_ALTERNATE_OBJECT_DIRECTORIES": held} if held else {}

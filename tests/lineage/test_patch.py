@@ -133,8 +133,12 @@ def test_the_patch_is_what_git_itself_would_write_of_new_files(project):
     (project / "run.py").chmod(0o755)
     git(project, "checkout", "-q", "HEAD", "gone.py")
 
+    before = {path: path.read_bytes() for path in (project / ".git").rglob("*") if path.is_file()}
     ours = patch_of(project)
 
+    assert before == {
+        path: path.read_bytes() for path in (project / ".git").rglob("*") if path.is_file()
+    }
     git(project, "add", "-A")
     theirs = subprocess.run(
         ["git", "diff", "--cached", "--binary", "--full-index"],
@@ -183,8 +187,8 @@ def test_settings_of_git_change_neither_the_patch_nor_what_it_rebuilds(project, 
     assert rebuilt(project, before, tmp_path / "again") == expected
 
 
-def test_a_repository_with_sha256_ids_is_rebuilt(tmp_path):
-    project = commit(tmp_path / "project", {"train.py": b"print(1)\n"}, "sha256")
+def test_a_repository_with_sha256_ids_in_a_folder_of_an_odd_name_is_rebuilt(tmp_path):
+    project = commit(tmp_path / 'a:b "c" \\é', {"train.py": b"print(1)\n"}, "sha256")
     (project / "binary.py").write_bytes(b"\0" + BINARY)
     (project / "train.py").write_bytes(b"print(2)\n")
     expected = files_of(project)
@@ -301,6 +305,6 @@ def test_a_source_that_cannot_be_read_says_what_to_do(project):
             look.result()
 
     assert str(caught.value) == (
-        f"cannot read the untracked source '{project / 'secret.py'}': no such file or directory"
+        "cannot read the untracked sources: pathspec 'secret.py' did not match any files"
     )
-    assert caught.value.hint == "commit it, or name it in .gitignore if it took no part"
+    assert caught.value.hint == "commit them, or name them in .gitignore if they took no part"
