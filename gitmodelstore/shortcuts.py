@@ -3,17 +3,47 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.values.arguments import expect, expect_given
 from gitmodelstore.values.model_version import ModelVersion
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.version import Version
 
 _OF_MLFLOW = "models:"  # the spelling of another tool, see values/reference.py
 
 
 def register_model(
-    pipeline: Any, model: str, *, store: str | Path | None = None, **details: Any
+    pipeline: Any,
+    model: str,
+    *,
+    store: str | PathLike[str] | None = None,
+    X_test: Any = None,
+    y_test: Any = None,
+    test: Any = None,
+    baseline: bool = False,
+    sample: str | None = "synthetic",
+    sample_from: Any = None,
+    data: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    target: str | None = None,
+    card: Mapping[str, str] | None = None,
+    message: str = "",
+    version: str | Version | None = None,
+    bump: str = "auto",
+    allow_backport: bool = False,
+    if_changed: bool = False,
+    code: str | PathLike[str] | None = "auto",
+    keep_diff: bool = False,
+    trained_at: datetime | None = None,
+    custom: Mapping[str, Any] | None = None,
+    run: bool = True,
+    sign: bool | None = None,
 ) -> ModelVersion:
     """Keep a fitted pipeline as a new version of a model; see `Store.register`.
 
@@ -21,17 +51,45 @@ def register_model(
         pipeline: a fitted scikit-learn estimator, or the path of a joblib file.
         model: the model's name.
         store: the store's path; None for the one that `Store.open` finds.
-        details: what else `Store.register` takes.
+        X_test, y_test, test, baseline, sample, sample_from, data, metrics, target,
+            card, message, version, bump, allow_backport, if_changed, code, keep_diff,
+            trained_at, custom, run, sign: as for `Store.register`.
+
+    Raises: as `Store.register`, and as `Store.open`.
     """
     from gitmodelstore.store import Store
 
-    return Store.open(store).register(pipeline, model, **details)
+    return Store.open(store).register(
+        pipeline,
+        model,
+        X_test=X_test,
+        y_test=y_test,
+        test=test,
+        baseline=baseline,
+        sample=sample,
+        sample_from=sample_from,
+        data=data,
+        metrics=metrics,
+        target=target,
+        card=card,
+        message=message,
+        version=version,
+        bump=bump,
+        allow_backport=allow_backport,
+        if_changed=if_changed,
+        code=code,
+        keep_diff=keep_diff,
+        trained_at=trained_at,
+        custom=custom,
+        run=run,
+        sign=sign,
+    )
 
 
 def load_model(
-    ref: str | Path | ModelVersion,
+    ref: str | PathLike[str] | ModelVersion,
     *,
-    store: str | Path | None = None,
+    store: str | PathLike[str] | None = None,
     trusted: Iterable[str] = (),
     digest: str | None = None,
     environment: str = "warn",
@@ -59,6 +117,10 @@ def load_model(
         locked LockError, where the store has no such version.
     """
     folder = _folder(ref)
+    if folder is None:
+        expect(ref=ref)
+    expect(environment=environment)
+    expect_given(path=store, digest=digest)
     if folder is None and _names_model(ref):
         from gitmodelstore.operations.locked import load_locked, locked_in
 
@@ -88,8 +150,8 @@ def load_model(
 
 def _folder(ref: object) -> Path | None:
     """Return the folder that `ref` means; None when it names a version in a store."""
-    if isinstance(ref, Path):
-        return ref
+    if isinstance(ref, PathLike):
+        return Path(ref)
     if isinstance(ref, str) and (os.sep in ref or "/" in ref) and not ref.startswith(_OF_MLFLOW):
         return Path(ref)
     return None

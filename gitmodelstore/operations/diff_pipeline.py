@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,11 +86,11 @@ class _Hashed:
 
 
 def _read(what: Any, question: Question) -> PipelineFile | None:
-    if not isinstance(what, Path):
+    if not isinstance(what, PathLike):
         return None
     from gitmodelstore.pipelines.load import load_file
 
-    return load_file(what, question.reader())
+    return load_file(Path(what), question.reader())
 
 
 def _inputs(pipeline: Any, X: Any) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -196,13 +197,13 @@ def prepare(
 def _sink(repository: Repository, snapshot: Snapshot, what: Submission) -> Sink:
     """Return where the pipeline goes: one of a file onto the disk, since it is in memory once."""
     threshold = snapshot.policy.lfs_threshold_bytes
-    is_file = isinstance(what.pipeline, (str, Path))
+    is_file = isinstance(what.pipeline, (str, PathLike))
     return Sink(repository, threshold, most_in_memory=MOST_TWICE if is_file else None)
 
 
 def _read_file(what: Submission, sink: Sink) -> _Source | None:
     """Return what a path names, whose bytes go into the sink; None for a pipeline in memory."""
-    if not isinstance(what.pipeline, (str, Path)):
+    if not isinstance(what.pipeline, (str, PathLike)):
         if not what.run:
             raise InvalidInput("run=False is for files; a pipeline in memory is there already")
         return None
@@ -356,11 +357,6 @@ def _data(what: Submission, writer: Writer) -> tuple[Dataset, ...]:
     from gitmodelstore.lineage.data import describe
     from gitmodelstore.lineage.files import PLAIN
 
-    if not isinstance(what.data, Mapping):
-        raise InvalidInput(
-            f"data: expected a mapping of roles, found {type(what.data).__name__}",
-            hint='write data={"train": "data/train.csv", "test": (X_test, y_test)}',
-        )
     how = what.hashing or PLAIN
     found = [
         describe(role, source, hashing=how, notify=writer.notify)
@@ -416,7 +412,7 @@ def _name_of(y_test: Any) -> str | None:
 
 def _modified_at(pipeline: Any) -> datetime | None:
     """When the file of a pipeline was last written, which is when training ended; None without."""
-    if not isinstance(pipeline, (str, Path)):
+    if not isinstance(pipeline, (str, PathLike)):
         return None
     return datetime.fromtimestamp(Path(pipeline).stat().st_mtime, timezone.utc)
 

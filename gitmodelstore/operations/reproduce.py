@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from os import PathLike
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ class Again:
     when: datetime
     notify: Callable[[str], None]
     code: Path | None = None
-    copy: Sequence[str | Path] = ()
+    copy: Sequence[str | PathLike[str]] = ()
     with_uv: bool = True
     keep: bool = False
     trusted: tuple[str, ...] = ()

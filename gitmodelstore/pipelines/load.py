@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache, partial
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -226,7 +227,7 @@ def version_warning() -> Any:
 
 
 def load_file(
-    path: str | Path, reader: Reader | None = None, keep: Keep | None = None
+    path: str | PathLike[str], reader: Reader | None = None, keep: Keep | None = None
 ) -> PipelineFile:
     """Return the estimator that the file at `path` holds, and what there is to say of the file.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.store.base import Base, training_code
+from gitmodelstore.values.arguments import expect, expect_given
 from gitmodelstore.values.model_version import Found
 from gitmodelstore.values.moment import as_moment
 
@@ -43,6 +45,7 @@ class Asking(Base):
         Raises:
             ModelNotFound: there is no such model.
         """
+        expect(model=model)
         from gitmodelstore.operations.overview import versions
 
         found = versions(self._snapshot(), model)
@@ -57,6 +60,7 @@ class Asking(Base):
         Raises:
             ModelNotFound: there is no such model.
         """
+        expect(model=model)
         from gitmodelstore.operations.listing import listing
 
         return listing(self._snapshot(), model)
@@ -67,6 +71,7 @@ class Asking(Base):
         Raises:
             VersionNotFound, ModelNotFound, InvalidReference: it names nothing.
         """
+        expect(ref=ref)
         return self._resolve(self._snapshot(), ref)
 
     def show(self, ref: str | ModelVersion) -> Manifest:
@@ -75,6 +80,7 @@ class Asking(Base):
         Raises:
             IntegrityError, FormatError: it is not the one that was released.
         """
+        expect(ref=ref)
         snapshot = self._snapshot()
         return snapshot.manifest(self._resolve(snapshot, ref))
 
@@ -87,6 +93,7 @@ class Asking(Base):
         Raises:
             IntegrityError, FormatError: its manifest is not the one that was released.
         """
+        expect(ref=ref)
         from gitmodelstore.operations.history import registered_at
 
         snapshot = self._snapshot()
@@ -103,6 +110,7 @@ class Asking(Base):
         Raises:
             ModelNotFound: there is no such model.
         """
+        expect_given(model=model)
         from gitmodelstore.operations.history import Log
         from gitmodelstore.operations.resolve import check_model
 
@@ -119,6 +127,8 @@ class Asking(Base):
             at: ask as of this moment: text, a date or a datetime; a day means its end, a
                 time without a zone is UTC.
         """
+        expect(ref=ref)
+        expect_given(moment=at)
         from gitmodelstore.operations.which import which
 
         moment = None if at is None else as_moment(at)
@@ -130,6 +140,7 @@ class Asking(Base):
         Those before its last withdrawal are left out. What their signatures are worth, and
         so whether they count, says `verify(ref, signatures=True)`.
         """
+        expect(ref=ref)
         from gitmodelstore.operations.approvals import approvals
 
         snapshot = self._snapshot()
@@ -138,6 +149,7 @@ class Asking(Base):
 
     def annotations(self, ref: str | ModelVersion) -> dict[str, Annotation]:
         """Return what is annotated of a version by key: of each the latest, unless taken back."""
+        expect(ref=ref)
         from gitmodelstore.operations.annotations import annotated
 
         snapshot = self._snapshot()
@@ -173,6 +185,8 @@ class Asking(Base):
         self, expression: str, model: str | None = None, *, sort: str | None = None
     ) -> Answer:
         """Return what `search` does, with the versions that could not be asked, and why."""
+        expect(expression=expression)
+        expect_given(model=model, sort=sort)
         from gitmodelstore.operations.search import search
 
         return search(self._snapshot(), expression, model, sort=sort, keep=self._cache)
@@ -188,6 +202,7 @@ class Asking(Base):
         Raises:
             ModelNotFound: there is no such model.
         """
+        expect_given(model=model)
         from gitmodelstore.operations.frame import frame
 
         table, unread = frame(self._snapshot(), model, self._tell_unread, keep=self._cache)
@@ -217,6 +232,8 @@ class Asking(Base):
 
     def blame_with_unread(self, field: str, model: str | None = None) -> Blame:
         """Return what `blame` does, with the versions that could not be asked, and why."""
+        expect(field=field)
+        expect_given(model=model)
         from gitmodelstore.operations.blame import blame
 
         return blame(self._snapshot(), field, model, keep=self._cache)
@@ -231,7 +248,7 @@ class Asking(Base):
         test: Any = None,
         target: str | None = None,
         answers: bool | None = None,
-        code: str | Path | None = "auto",
+        code: str | PathLike[str] | None = "auto",
     ) -> Diff:
         """Return what differs between two versions, or a version and a pipeline; write nothing.
 
@@ -259,6 +276,8 @@ class Asking(Base):
                 be read.
             IntegrityError, FormatError: a manifest is not the one that was released.
         """
+        expect(ref=a)
+        expect_given(column=target, path=code)
         from gitmodelstore.operations.diff import Question, diff
 
         folder, script = training_code("auto")

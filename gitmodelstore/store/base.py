@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from datetime import datetime, timezone
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +17,7 @@ from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.user import scratch_store
+from gitmodelstore.values.arguments import as_texts, expect, expect_given
 
 if TYPE_CHECKING:
     from gitmodelstore.lineage.files import Hashing, Progress
@@ -61,7 +63,8 @@ class Base:
         self._now = now or _clock
         self._durable = durable
         self._wait_seconds = wait_seconds
-        self._trusted = trusted if isinstance(trusted, str) else tuple(trusted)
+        named = (trusted,) if isinstance(trusted, str) else trusted
+        self._trusted = as_texts(named, "names to trust", "mypackage")
         self._cache = cache
         self._progress = progress
         self._who_reads: Reader | None = None
@@ -71,14 +74,19 @@ class Base:
     @classmethod
     def init(
         cls,
-        path: str | Path = ".",
+        path: str | PathLike[str] = ".",
         *,
         bare: bool = False,
         place_inside: bool = False,
         host: str | None = None,
         owner: str | None = None,
         notify: Notify | None = None,
-        **settings: Any,
+        now: Callable[[], datetime] | None = None,
+        durable: bool | None = None,
+        wait_seconds: float = 30.0,
+        trusted: Iterable[str] = (),
+        cache: bool = True,
+        progress: Progress | None = None,
     ) -> Self:
         """Make a store, or open the one that is there.
 
@@ -95,7 +103,7 @@ class Base:
                 be set by hand. None writes neither.
             owner: who approves there, as the host knows them, such as "@acme/leads"; None
                 for your own e-mail address.
-            notify, settings: as for the class.
+            notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
 
         Raises:
             NotAStore: the folder holds other things.
@@ -103,8 +111,19 @@ class Base:
         """
         from gitmodelstore.operations.init import init
 
+        expect(path=path)
+        expect_given(host=host, owner=owner)
+        settings: dict[str, Any] = {
+            "notify": notify,
+            "now": now,
+            "durable": durable,
+            "wait_seconds": wait_seconds,
+            "trusted": trusted,
+            "cache": cache,
+            "progress": progress,
+        }
         if scratch := scratch_store():
-            return cls.open(scratch, notify=notify, **settings)
+            return cls.open(scratch, **settings)
         made = init(
             Path(path),
             bare=bare,
@@ -115,7 +134,7 @@ class Base:
         )
         for note in made.notes:
             (notify or _silent)(visible(note))
-        store = cls(made.repository, notify=notify, **settings)
+        store = cls(made.repository, **settings)
         store.created = made.created
         store.host_rules = made.rules
         return store
@@ -124,11 +143,16 @@ class Base:
     def clone(
         cls,
         url: str,
-        path: str | Path,
+        path: str | PathLike[str],
         *,
         meter: bool = False,
         notify: Notify | None = None,
-        **settings: Any,
+        now: Callable[[], datetime] | None = None,
+        durable: bool | None = None,
+        wait_seconds: float = 30.0,
+        trusted: Iterable[str] = (),
+        cache: bool = True,
+        progress: Progress | None = None,
     ) -> Self:
         """Clone a shared store, with git's drivers and hooks as `init` sets them up.
 
@@ -136,7 +160,7 @@ class Base:
             url: where it is, as git takes it.
             path: where to; a new folder, or an empty one.
             meter: whether git shows on the standard error how far it is.
-            notify, settings: as for the class.
+            notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
 
         Raises:
             InvalidInput: the url is none, or `path` holds something.
@@ -145,20 +169,41 @@ class Base:
         """
         from gitmodelstore.operations.clone import clone
 
+        expect(url=url, path=path)
+        settings: dict[str, Any] = {
+            "notify": notify,
+            "now": now,
+            "durable": durable,
+            "wait_seconds": wait_seconds,
+            "trusted": trusted,
+            "cache": cache,
+            "progress": progress,
+        }
         if scratch := scratch_store():
-            return cls.open(scratch, notify=notify, **settings)
+            return cls.open(scratch, **settings)
         repository = clone(url, Path(path), notify or _silent, meter=meter)
-        return cls(repository, notify=notify, **settings)
+        return cls(repository, **settings)
 
     @classmethod
-    def open(cls, path: str | Path | None = None, **settings: Any) -> Self:
+    def open(
+        cls,
+        path: str | PathLike[str] | None = None,
+        *,
+        notify: Notify | None = None,
+        now: Callable[[], datetime] | None = None,
+        durable: bool | None = None,
+        wait_seconds: float = 30.0,
+        trusted: Iterable[str] = (),
+        cache: bool = True,
+        progress: Progress | None = None,
+    ) -> Self:
         """Open a store; in a command that `gms reproduce` runs, the one that stands in for all.
 
         Args:
             path: the store; None for the one that `[tool.gitmodelstore] store` of a
                 pyproject.toml above the working directory names, else the repository
                 around the working directory, or the store in its `models/`.
-            settings: as for the class.
+            notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
 
         Raises:
             NotAStore: there is none.
@@ -166,36 +211,69 @@ class Base:
         """
         from gitmodelstore.operations.discover import discover
 
+        expect_given(path=path)
         path = scratch_store() or path
         repository = discover(Path()) if path is None else Repository.open(Path(path))
         Snapshot.now(repository)
-        return cls(repository, **settings)
+        return cls(
+            repository,
+            notify=notify,
+            now=now,
+            durable=durable,
+            wait_seconds=wait_seconds,
+            trusted=trusted,
+            cache=cache,
+            progress=progress,
+        )
 
     @classmethod
-    def find(cls, folder: str | Path, **settings: Any) -> Self:
+    def find(
+        cls,
+        folder: str | PathLike[str],
+        *,
+        notify: Notify | None = None,
+        now: Callable[[], datetime] | None = None,
+        durable: bool | None = None,
+        wait_seconds: float = 30.0,
+        trusted: Iterable[str] = (),
+        cache: bool = True,
+        progress: Progress | None = None,
+    ) -> Self:
         """Open the store that `folder` is or, if it is none, the one that it belongs to.
 
         Args:
             folder: a store, or a folder from which it is looked for as `open` does from
                 the working directory.
-            settings: as for the class.
+            notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
 
         Raises:
             NotAStore, UnsupportedRepository: as in `open`.
         """
         from gitmodelstore.operations.discover import discover
 
+        expect(path=folder)
         if not Path(folder).is_dir() and not scratch_store():
             raise NotAStore(f"there is no folder '{folder}'")
         try:
-            return cls.open(folder, **settings)
+            repository = Repository.open(scratch_store() or Path(folder))
+            Snapshot.now(repository)
         except NotAStore:
             repository = discover(Path(folder))
-        Snapshot.now(repository)
-        return cls(repository, **settings)
+            Snapshot.now(repository)
+        return cls(
+            repository,
+            notify=notify,
+            now=now,
+            durable=durable,
+            wait_seconds=wait_seconds,
+            trusted=trusted,
+            cache=cache,
+            progress=progress,
+        )
 
     def setting(self, name: str) -> str | None:
         """Return a value of git's configuration as this store sees it; None when it is not set."""
+        expect(setting=name)
         return self._repository.setting(name)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -219,7 +297,7 @@ class Base:
     def __repr__(self) -> str:
         return f"Store('{self.path}')"
 
-    def _holds(self, folder: str | Path) -> bool:
+    def _holds(self, folder: str | PathLike[str]) -> bool:
         """Whether `folder` is in the store, which is no code that trained anything."""
         return Path(folder).resolve().is_relative_to(self.path.resolve())
 
@@ -299,7 +377,7 @@ def _writer(folder: Path, notify: Notify | None) -> Writer:
     return Writer(author, committer, when, notify or _silent)
 
 
-def training_code(code: str | Path | None) -> tuple[Path | None, Path | None]:
+def training_code(code: str | PathLike[str] | None) -> tuple[Path | None, Path | None]:
     """Return the folder and the script that `register` is to record, None for unknown."""
     if code is None:
         return None, None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from io import BytesIO
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import InvalidReference
 from gitmodelstore.store.base import Base
+from gitmodelstore.values.arguments import as_refs, expect, expect_given
 from gitmodelstore.values.reference import Reference
 from gitmodelstore.values.version import Version
 
@@ -41,6 +43,7 @@ class Files(Base):
             RefusedPickle: they would do more than the parts of a pipeline may.
             LoadError: they cannot be unpickled here.
         """
+        expect(ref=ref, environment=environment)
         from gitmodelstore.operations.load import load
 
         snapshot = self._snapshot(warn=not _is_exact(ref))
@@ -61,13 +64,18 @@ class Files(Base):
         Raises:
             as `load`, but RefusedPickle.
         """
+        expect(ref=ref)
         from gitmodelstore.operations.load import load
 
         snapshot = self._snapshot(warn=not _is_exact(ref))
         return load(snapshot, self._resolve(snapshot, ref), self._notify, unsafe=True)
 
     def download(
-        self, ref: str | ModelVersion, target: str | Path | None = None, *, warm: bool = False
+        self,
+        ref: str | ModelVersion,
+        target: str | PathLike[str] | None = None,
+        *,
+        warm: bool = False,
     ) -> Path:
         """Write the files of a version, verified, into a new folder and return it.
 
@@ -81,6 +89,8 @@ class Files(Base):
         Raises:
             RefusedPickle, LoadError: `warm`, and it cannot be loaded; nothing is left.
         """
+        expect(ref=ref)
+        expect_given(path=target)
         from gitmodelstore.operations.download import download
 
         snapshot = self._snapshot(warn=not _is_exact(ref))
@@ -104,12 +114,15 @@ class Files(Base):
         Raises:
             IntegrityError: it is not, after the last part.
         """
+        expect(ref=ref, file=name)
         from gitmodelstore.operations.load import verified_parts
 
         snapshot = self._snapshot(warn=not _is_exact(ref))
         return verified_parts(snapshot, self._resolve(snapshot, ref), name)
 
-    def lock(self, refs: Iterable[str | ModelVersion], folder: str | Path | None = None) -> Locked:
+    def lock(
+        self, refs: Iterable[str | ModelVersion], folder: str | PathLike[str] | None = None
+    ) -> Locked:
         """Pin versions in the modelstore.lock.json of the repository that uses them.
 
         Args:
@@ -121,11 +134,16 @@ class Files(Base):
             LockError: a version is withdrawn, or there is no such repository.
             FormatError: the file that is there cannot be understood.
         """
+        expect_given(path=folder)
         from gitmodelstore.operations.lock import lock, top_of
 
-        return lock(self._repository, refs, top_of(Path()) if folder is None else Path(folder))
+        return lock(
+            self._repository, as_refs(refs), top_of(Path()) if folder is None else Path(folder)
+        )
 
-    def sync(self, lock_file: str | Path, target: str | Path | None = None) -> tuple[Synced, ...]:
+    def sync(
+        self, lock_file: str | PathLike[str], target: str | PathLike[str] | None = None
+    ) -> tuple[Synced, ...]:
         """Put what a lock file pins, verified, into folders `<model>-<version>`.
 
         Args:
@@ -136,6 +154,8 @@ class Files(Base):
             LockError: the file, or a version that it pins, is not there.
             IntegrityError: the store has another version under that number.
         """
+        expect(path=lock_file)
+        expect_given(path=target)
         from gitmodelstore.operations.sync import sync
 
         folder = None if target is None else Path(target)

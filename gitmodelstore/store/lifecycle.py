@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.store.base import Base
+from gitmodelstore.values.arguments import expect, expect_given
 
 if TYPE_CHECKING:
     from gitmodelstore.values.events import Event
@@ -18,7 +19,7 @@ class Lifecycle(Base):
 
     def promote(
         self,
-        ref: str | ModelVersion | Sequence[str | ModelVersion],
+        ref: str | ModelVersion | Iterable[str | ModelVersion],
         status: str,
         *,
         reason: str | None = None,
@@ -57,9 +58,13 @@ class Lifecycle(Base):
             LoadError, IntegrityError: it is to be replayed, and cannot be loaded here.
             VersionNotFound, ModelNotFound: `ref` names nothing; nothing was written.
         """
+        expect(status=status)
+        expect_given(reason=reason, successor=successor)
         from gitmodelstore.operations.lifecycle import promote
 
-        refs = [ref] if isinstance(ref, str) or not isinstance(ref, Sequence) else list(ref)
+        refs = [ref] if isinstance(ref, str) or not isinstance(ref, Iterable) else list(ref)
+        for one in refs:
+            expect(ref=one)
         return promote(
             self._repository,
             self._writer(sign),
@@ -84,6 +89,8 @@ class Lifecycle(Base):
             SignatureError: it cannot be signed; nothing was written.
             VersionNotFound, ModelNotFound: `ref` names nothing.
         """
+        expect(ref=ref, status=status)
+        expect_given(reason=reason)
         from gitmodelstore.operations.approve import approve
 
         return approve(self._repository, self._writer(True), ref, status, reason=reason)
@@ -113,6 +120,8 @@ class Lifecycle(Base):
                 the version does not have; nothing was written.
             VersionNotFound, ModelNotFound: `ref` names nothing.
         """
+        expect(ref=ref, values=values)
+        expect_given(reason=reason)
         from gitmodelstore.operations.annotate import annotate
 
         return annotate(self._repository, self._writer(sign), ref, values, reason=reason)
@@ -188,6 +197,8 @@ class Lifecycle(Base):
             InvalidInput: `replay` is False, or `vacate` True, and there is no reason.
             IntegrityError, LoadError: it cannot be loaded here.
         """
+        expect(model=model)
+        expect_given(version=to, reason=reason)
         from gitmodelstore.operations.rollback import rollback
 
         return rollback(
@@ -211,6 +222,8 @@ class Lifecycle(Base):
         vacate: bool,
         sign: bool | None,
     ) -> tuple[Event, ...]:
+        expect(ref=ref)
+        expect_given(successor=successor, reason=reason)
         from gitmodelstore.operations.lifecycle import retire
 
         return retire(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.store.base import Base, training_code
+from gitmodelstore.values.arguments import expect, expect_given
 from gitmodelstore.values.moment import as_moment
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Registering(Base):
         bump: str = "auto",
         allow_backport: bool = False,
         if_changed: bool = False,
-        code: str | Path | None = "auto",
+        code: str | PathLike[str] | None = "auto",
         keep_diff: bool = False,
         trained_at: datetime | None = None,
         custom: Mapping[str, Any] | None = None,
@@ -102,6 +104,9 @@ class Registering(Base):
                 as a baseline.
             StoreBusy, LocalChanges, CannotWrite: the store could not take it.
         """
+        expect(model=model, message=message, bump=bump)
+        expect_given(sample=sample, version=version, column=target, path=code, moment=trained_at)
+        expect_given(data=data, metrics=metrics, card=card, custom=custom)
         from gitmodelstore.operations.numbering import Wish
         from gitmodelstore.operations.prepare import Submission
         from gitmodelstore.operations.register import register
@@ -128,7 +133,7 @@ class Registering(Base):
             keep_diff=keep_diff,
             trained_at=as_moment(trained_at) if trained_at else None,
             custom=custom or {},
-            reader=self._reader() if baseline or isinstance(pipeline, (str, Path)) else None,
+            reader=self._reader() if baseline or isinstance(pipeline, (str, PathLike)) else None,
             run=run,
             hashing=self._hashing(),
         )
@@ -136,7 +141,7 @@ class Registering(Base):
 
     def register_folder(
         self,
-        folder: str | Path,
+        folder: str | PathLike[str],
         model: str | None = None,
         *,
         version: str | Version | None = None,
@@ -177,6 +182,8 @@ class Registering(Base):
                 refused, and nothing was written.
             StoreBusy, LocalChanges, CannotWrite: the store could not take it.
         """
+        expect(path=folder)
+        expect_given(model=model, version=version, bump=bump, message=message)
         from gitmodelstore.operations.numbering import Wish
         from gitmodelstore.operations.prepare_folder import FolderSubmission
         from gitmodelstore.operations.register_folder import register_folder

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.store.base import Base
+from gitmodelstore.values.arguments import as_paths, as_texts, expect, expect_given
 from gitmodelstore.values.moment import parse_since
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class Trust(Base):
             VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
             InvalidInput, FeatureMismatch: `test` is no such table, or `ref` is None.
         """
+        expect_given(ref=ref, column=target)
         from gitmodelstore.operations.verify import Asked, verify
 
         snapshot = self._snapshot(warn=False)  # what it would say is a fault here
@@ -81,6 +84,8 @@ class Trust(Base):
                 than what was recorded.
             VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
         """
+        expect(ref=ref)
+        expect_given(role=role)
         from gitmodelstore.operations.verify_data import verify_data
 
         return verify_data(self._snapshot(), ref, source, role, self._progress)
@@ -94,6 +99,7 @@ class Trust(Base):
         Raises:
             IntegrityError, FormatError: the version is not the one that was released.
         """
+        expect(ref=ref)
         from gitmodelstore.operations.compare_environment import environment_of
 
         snapshot = self._snapshot()
@@ -104,8 +110,8 @@ class Trust(Base):
         ref: str | ModelVersion,
         command: Sequence[str],
         *,
-        code: str | Path | None = None,
-        copy: Iterable[str | Path] = (),
+        code: str | PathLike[str] | None = None,
+        copy: Iterable[str | PathLike[str]] = (),
         uv: bool = True,
         keep: bool = False,
     ) -> Reproduction:
@@ -137,15 +143,17 @@ class Trust(Base):
             GitFailed: git could not check the code out, or the kept changes do not fit.
             IntegrityError, FormatError, MissingObject: the version is not the released one.
         """
+        expect(ref=ref)
+        expect_given(path=code)
         from gitmodelstore.operations.reproduce import Again, reproduce
 
         again = Again(
-            tuple(command),
+            as_texts(command, "words of a command", "python"),
             Path.cwd(),
             self._now(),
             self._notify,
             None if code is None else Path(code),
-            tuple(copy),
+            as_paths(copy),
             uv,
             keep,
             tuple(self._trusted),
@@ -182,6 +190,7 @@ class Trust(Base):
             InvalidInput: the test answers neither True, False nor None.
             ModelNotFound, VersionNotFound, InvalidReference: one of the names names nothing.
         """
+        expect(model=model, good=good, bad=bad)
         from gitmodelstore.operations.bisect import bisect
 
         return bisect(
@@ -193,7 +202,7 @@ class Trust(Base):
         model: str,
         *,
         since: str | date | None = None,
-        to: str | Path | None = None,
+        to: str | PathLike[str] | None = None,
         artifacts: bool = False,
         force: bool = False,
     ) -> Audit:
@@ -217,6 +226,8 @@ class Trust(Base):
             InvalidReference: `since` is no date.
             CannotWrite: the file exists, or cannot be written; nothing is left.
         """
+        expect(model=model)
+        expect_given(moment=since, path=to)
         from gitmodelstore.operations.audit import audit
 
         text = since.isoformat() if isinstance(since, date) else since
@@ -243,6 +254,8 @@ class Trust(Base):
         Raises:
             GitFailed: one of the two names no commit.
         """
+        if between is not None:
+            as_texts(between, "two commits", "HEAD~1")
         from gitmodelstore.operations.validate import validate
 
         return validate(self._repository, between)

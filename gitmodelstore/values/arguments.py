@@ -6,11 +6,91 @@ judged by the module that reads it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any, NamedTuple
 
-from gitmodelstore.errors import InvalidInput, StoreError
+from gitmodelstore.errors import InvalidInput, InvalidName, InvalidReference, StoreError
+from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.version import Version
 
 _SHORT = 40  # characters of a value that a message repeats
+
+
+class _Kind(NamedTuple):
+    """What a parameter takes: in words, by example, by type."""
+
+    what: str
+    such_as: str
+    types: tuple[type, ...] = (str,)
+    error: type[StoreError] = InvalidInput
+
+
+_REF = (str, ModelVersion)
+_NUMBER = (str, Version, ModelVersion)
+_PATH = (str, os.PathLike)
+_MOMENT = (str, date)
+# By the word that the parameter has in every call, or by what it is where that has two meanings.
+_KINDS = {
+    "bad": _Kind("a version", "'1.4.0'", _NUMBER),
+    "bump": _Kind("a part of the version as text", "'minor'"),
+    "card": _Kind("a dictionary of headings and texts", "{'limitations': '…'}", (Mapping,)),
+    "column": _Kind("the name of a column as text", "'churned'"),
+    "commit": _Kind("a commit as text", "'HEAD~1'"),
+    "custom": _Kind("a dictionary", "{'ticket': 'A-17'}", (Mapping,)),
+    "data": _Kind(
+        "a dictionary of data sets", "{'train': 'train.csv', 'test': (X_test, y_test)}", (Mapping,)
+    ),
+    "digest": _Kind("a SHA-256 as text", "'sha256:9f86…'"),
+    "environment": _Kind("what to do where packages differ", "'warn', 'exact' or 'ignore'"),
+    "expression": _Kind("an expression as text", "'metrics.test_auc > 0.9'"),
+    "field": _Kind("a field as text", "'metrics.test_auc'"),
+    "file": _Kind("the name of a file as text", "'README.md'"),
+    "good": _Kind("a version", "'1.0.0'", _NUMBER),
+    "host": _Kind("the kind of host as text", "'github'"),
+    "message": _Kind("a message as text", "'retrained on May'"),
+    "metrics": _Kind("a dictionary of numbers", "{'test_auc': 0.91}", (Mapping,)),
+    "model": _Kind("the name of a model as text", "'churn'", error=InvalidName),
+    "moment": _Kind("a moment", "'2026-03-03' or a datetime", _MOMENT, InvalidReference),
+    "owner": _Kind("an owner as text", "'@acme/leads'"),
+    "path": _Kind("a path", "'models/churn'", _PATH),
+    "reason": _Kind("a reason as text", "'drift in income'"),
+    "ref": _Kind("a reference", "'churn@production'", _REF, InvalidReference),
+    "role": _Kind("the role of a data set as text", "'train'"),
+    "sample": _Kind("the kind of sample as text", "'synthetic' or 'rows'"),
+    "setting": _Kind("the name of a setting as text", "'user.name'"),
+    "sort": _Kind("a field to sort by as text", "'-metrics.test_auc'"),
+    "status": _Kind("a status as text", "'staging'", error=InvalidName),
+    "successor": _Kind("a version", "'1.4.0'", _NUMBER),
+    "url": _Kind("the address of a store as text", "'git@example.org:acme/models.git'"),
+    "values": _Kind("a dictionary of annotations", "{'approval': 'A-17'}", (Mapping,)),
+    "version": _Kind("a version", "'1.4.0'", _NUMBER),
+}
+
+
+def expect(**given: object) -> None:
+    """Refuse what is not of the kind that its word names; see `_KINDS` for the words.
+
+    >>> expect(model="churn", status=None)
+    Traceback (most recent call last):
+    gitmodelstore.errors.InvalidName: expected a status as text, found None
+    hint: such as 'staging'
+
+    Raises:
+        InvalidName, InvalidReference, InvalidInput: something is of another kind.
+    """
+    for word, value in given.items():
+        kind = _KINDS[word]
+        if not isinstance(value, kind.types):
+            raise kind.error(
+                f"expected {kind.what}, found {shown(value)}", hint=f"such as {kind.such_as}"
+            )
+
+
+def expect_given(**given: object) -> None:
+    """Do what `expect` does for what was given: None is what it is where nothing is."""
+    expect(**{word: value for word, value in given.items() if value is not None})
 
 
 def as_text(value: object, what: str, such_as: str, error: type[StoreError] = InvalidInput) -> str:
@@ -58,10 +138,34 @@ def as_texts(
     Raises:
         InvalidInput, or `error`: it is no list, or lists something else than texts.
     """
+    return _listed(value, what, such_as, (str,), error)
+
+
+def as_refs(value: object) -> tuple[str | ModelVersion, ...]:
+    """Return the references that `value` lists; one alone is no list.
+
+    Raises:
+        InvalidReference: it is no list, or lists something else.
+    """
+    return _listed(value, "references", "churn@production", _REF, InvalidReference)
+
+
+def as_paths(value: object) -> tuple[str | os.PathLike[str], ...]:
+    """Return the paths that `value` lists; one alone is no list.
+
+    Raises:
+        InvalidInput: it is no list, or lists something else.
+    """
+    return _listed(value, "paths", "data/train.csv", _PATH, InvalidInput)
+
+
+def _listed(
+    value: object, what: str, such_as: str, types: tuple[type, ...], error: type[StoreError]
+) -> tuple[Any, ...]:
     listed = None if isinstance(value, (str, bytes)) else value
-    texts = tuple(listed) if isinstance(listed, Iterable) else (None,)
-    if all(isinstance(text, str) for text in texts):
-        return texts
+    items = tuple(listed) if isinstance(listed, Iterable) else (None,)
+    if all(isinstance(item, types) for item in items):
+        return items
     raise error(
         f"expected a list of {what}, found {shown(value)}",
         hint=f"such as {[value if isinstance(value, str) else such_as]}",

@@ -741,7 +741,7 @@ class TestRefusals:
                 {"target": "a\u202eb"},
                 "cannot be recorded: target: holds the hidden character U+202E",
             ),
-            ({"data": ["train.csv"]}, "data: expected a mapping of roles, found list"),
+            ({"data": ["train.csv"]}, "expected a dictionary of data sets, found ['train.csv']"),
         ],
     )
     def test_what_cannot_be_written_down(self, refused, details, message):
