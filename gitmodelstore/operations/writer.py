@@ -86,25 +86,16 @@ def signing(writer: Writer, repository: Repository, wanted: bool | None) -> Writ
         writer: who writes.
         repository: whose configuration counts.
         wanted: whether to sign; None where git is configured to, by `commit.gpgsign`,
-            `tag.gpgsign` or `tag.forceSignAnnotated`. Without that no process is started.
+            `tag.gpgsign` or `tag.forceSignAnnotated`.
     """
-    commits = _says(repository, "commit.gpgsign") if wanted is None else wanted
+    commits = repository.flag("commit.gpgsign") if wanted is None else wanted
     tags = wanted
     if tags is None:
-        tags = _says(repository, "tag.gpgsign") or _says(repository, "tag.forcesignannotated")
+        tags = repository.flag("tag.gpgsign") or repository.flag("tag.forcesignannotated")
     if not (commits or tags):
         return writer
     sign = _signer(writer, repository)
     return replace(writer, sign_commit=sign if commits else None, sign_tag=sign if tags else None)
-
-
-def _says(repository: Repository, name: str) -> bool:
-    """Return whether git is configured so; git itself is asked only where it seems to be."""
-    if not repository.flag(name):
-        return False
-    from gitmodelstore.plumbing import git
-
-    return git.says(name, repository.common_dir)
 
 
 def _signer(writer: Writer, repository: Repository) -> Sign:

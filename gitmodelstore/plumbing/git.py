@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path  # with what it imports, a third of what a hook has time for
 
 # What `git rev-parse --local-env-vars` lists: inside a hook these point at the repository
-# that runs it, not at the one that is meant.
+# that runs it, not at the one that is meant. GIT_CONFIG_COUNT and GIT_CONFIG_PARAMETERS,
+# which that lists too, are settings of the user's, by `git -c` or by hand, and stay.
 _LOCAL = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",
-    "GIT_CONFIG_COUNT",
-    "GIT_CONFIG_PARAMETERS",
     "GIT_DIR",
     "GIT_GRAFT_FILE",
     "GIT_IMPLICIT_WORK_TREE",
@@ -38,8 +37,6 @@ _LOCAL = (
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 )
-
-_CONFIGURED = ("GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS")  # of those
 
 # What is said in place of a setting that names a program where only the repository's own
 # configuration says it. Source: git help config, every variable that is run; those that only
@@ -63,7 +60,11 @@ _LOOKS_AT_NONE = (
     *("cat-file", "config", "diff-tree", "for-each-ref", "fsck", "log", "ls-files", "ls-tree"),
     *("merge-base", "remote", "rev-list", "rev-parse", "var", "version"),
 )
-_OURS = ("system", "global")  # the scopes that no repository brings with it
+_OURS = ("system", "global", "command")  # the scopes that no repository brings with it
+# In a git directory git would pass over its configuration where a user has it trust bare
+# repositories only by name.
+TRUSTING = ("-c", "safe.bareRepository=all")
+_ADDED = frozenset(said.lower() for said in (*HARMLESS, *TRUSTING))  # by us, not by the user
 # What looks at a commit on its way to the branch.
 _MOVES = frozenset({"checkout-index", "diff-index", "diff-tree", "read-tree", "update-index"})
 NO_FETCH = {"GIT_NO_LAZY_FETCH": "1"}  # what a partial clone lacks stays lacking
@@ -74,14 +75,9 @@ def command(*args: str) -> list[str]:
     return ["git", *HARMLESS, *args]
 
 
-def environment(
-    extra: Mapping[str, str] | None = None, *, inherit: bool = False, configured: bool = False
-) -> dict[str, str]:
-    """Return this process's environment, unless `inherit` without what names a repository.
-
-    With `configured` the settings stay that `git -c` and GIT_CONFIG_COUNT hand on.
-    """
-    kept = dict(os.environ) if inherit else surroundings(configured=configured)
+def environment(extra: Mapping[str, str] | None = None, *, inherit: bool = False) -> dict[str, str]:
+    """Return this process's environment, unless `inherit` without what names a repository."""
+    kept = dict(os.environ) if inherit else surroundings()
     if not inherit:  # what a store holds is in its objects, not in what stands in for some here
         kept.update(GIT_NO_REPLACE_OBJECTS="1", GIT_GRAFT_FILE=os.path.join(os.devnull, "none"))
     kept.update(
@@ -93,10 +89,9 @@ def environment(
     return kept
 
 
-def surroundings(*, configured: bool = False) -> dict[str, str]:
-    """Return this process's environment without what names a repository; `configured` as above."""
-    dropped = set(_LOCAL) - set(_CONFIGURED if configured else ())
-    return {name: value for name, value in os.environ.items() if name not in dropped}
+def surroundings() -> dict[str, str]:
+    """Return this process's environment without what names a repository."""
+    return {name: value for name, value in os.environ.items() if name not in _LOCAL}
 
 
 def start(
@@ -187,19 +182,17 @@ def run(
 def scoped(folder: Path) -> Iterator[tuple[bool, str, str | None]]:
     """Yield whether it is the user's or the machine's, name and value of each setting, in order.
 
-    The name is in lower case but for the part in the middle; a value of None means true.
+    What the environment says, as `git -c` does, is the user's. The name is in lower case but for
+    the part in the middle; a value of None means true.
 
     Raises:
         GitFailed: git is not installed, or does not work there.
     """
-    # In a git directory git would pass over its configuration where a user has it trust bare
-    # repositories only by name.
-    trusting = ("-c", "safe.bareRepository=all")
-    said = run(*trusting, "config", "--list", "--null", "--show-scope", cwd=folder)
+    said = run(*TRUSTING, "config", "--list", "--null", "--show-scope", cwd=folder)
     entries = iter(said.decode(errors="surrogateescape").split("\0")[:-1])
     for scope, entry in zip(entries, entries, strict=True):
-        if scope != "command":
-            name, has_value, value = entry.partition("\n")
+        name, has_value, value = entry.partition("\n")
+        if scope != "command" or f"{name}={value}" not in _ADDED:
             yield scope in _OURS, name, value if has_value else None
 
 
@@ -231,10 +224,12 @@ def closed(folder: Path) -> dict[str, str]:
     ]
     if _HELPER in theirs.values():
         pairs += [("credential.helper", ""), *helpers]
-    said = {"GIT_CONFIG_COUNT": str(len(pairs)), **NO_FETCH}
+    first = os.environ.get("GIT_CONFIG_COUNT", "")  # behind what the user says there
+    start_at = int(first) if first.isdecimal() else 0
+    said = {"GIT_CONFIG_COUNT": str(start_at + len(pairs)), **NO_FETCH}
     if "core.gitproxy" in theirs:
         said["GIT_PROXY_COMMAND"] = os.environ.get("GIT_PROXY_COMMAND", "")
-    for number, (name, value) in enumerate(pairs):
+    for number, (name, value) in enumerate(pairs, start_at):
         said |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
     return said
 
@@ -268,22 +263,25 @@ def _verb(args: Sequence[str]) -> str:
     return ""
 
 
-def says(name: str, folder: Path) -> bool:
-    """Return whether a setting is true there, those of `git -c` and the environment included.
+def setting(name: str, folder: Path, *, kind: str = "") -> str | None:
+    """Return a value of git's configuration there, None when it is not set.
 
-    libgit2 does not see the latter.
+    Args:
+        name, folder: of the setting, and in which repository.
+        kind: "bool" for true or false; empty for the text as it stands.
+
+    Raises:
+        GitFailed: git is not installed, or does not take what is set for that kind.
     """
     import subprocess
 
-    done = subprocess.run(
-        command("config", "--type=bool", "--get", name),
-        cwd=folder,
-        env=environment(configured=True),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-    return done.stdout.strip() == b"true"
+    options = (f"--type={kind}",) if kind else ()
+    asked = ("git", *TRUSTING, "config", *options, "--get", name)  # HARMLESS would be the answer
+    done = subprocess.run(asked, cwd=folder, env=environment(), capture_output=True, check=False)
+    if done.returncode > 1:
+        said = done.stderr.decode(errors="replace").strip()
+        raise GitFailed(f"`git config` failed: {said}", command=" ".join(asked), stderr=said)
+    return None if done.returncode else done.stdout.decode(errors="surrogateescape")[:-1]
 
 
 def _not_started(cwd: Path) -> GitFailed:

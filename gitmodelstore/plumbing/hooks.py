@@ -62,6 +62,8 @@ def hooks_folder(repository: Repository) -> Path:
         InvalidInput: core.hooksPath names one outside of it, which other repositories may share.
     """
     named = repository.setting("core.hooksPath")
+    if named == os.devnull:  # no hook is to run for this process, which says nothing of others
+        named = repository.kept_setting("core.hooksPath")
     if named is None:
         return repository.common_dir / "hooks"
     top = repository.work_tree or repository.common_dir

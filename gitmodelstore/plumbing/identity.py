@@ -46,10 +46,7 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
     from gitmodelstore.plumbing import git  # reading starts no process
 
     try:
-        # In a git directory; git would pass over its configuration where a user has it trust
-        # bare repositories only by name.
-        trusting = ("-c", "safe.bareRepository=all")
-        said = git.run(*trusting, "var", f"GIT_{role}_IDENT", cwd=folder)
+        said = git.run(*git.TRUSTING, "var", f"GIT_{role}_IDENT", cwd=folder)
     except GitFailed as error:
         if not error.stderr:
             raise

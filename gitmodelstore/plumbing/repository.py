@@ -29,7 +29,7 @@ from gitmodelstore.errors import (
     NotAStore,
     UnsupportedRepository,
 )
-from gitmodelstore.plumbing import forks, interrupts, lfs, loose, mapped, spares
+from gitmodelstore.plumbing import forks, git, interrupts, lfs, loose, mapped, spares
 from gitmodelstore.plumbing.access import limit, refusal
 from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.mapped import Content, Stream
@@ -186,7 +186,16 @@ class Repository:
         return not list(self._handle.references)
 
     def setting(self, name: str) -> str | None:
-        """Return a value of git's configuration, None when it is not set."""
+        """Return a value of git's configuration, None when it is not set.
+
+        What the environment says counts as for git, which libgit2 knows nothing of.
+        """
+        if _is_elsewhere(name):
+            return git.setting(name, self.common_dir)
+        return self.kept_setting(name)
+
+    def kept_setting(self, name: str) -> str | None:
+        """Return the same without what the environment of this process says."""
         config = self._handle.config
         return str(config[name]) if name in config else None
 
@@ -198,8 +207,10 @@ class Repository:
         """
         config = self._handle.config
         try:
+            if _is_elsewhere(name):
+                return git.setting(name, self.common_dir, kind="bool") == "true"
             return name in config and config.get_bool(name)
-        except (pygit2.GitError, ValueError) as error:
+        except (pygit2.GitError, GitFailed, ValueError) as error:
             raise GitFailed(
                 f"git's setting {name} is neither true nor false", hint=f"git config {name} true"
             ) from error
@@ -887,3 +898,21 @@ def _when(signature: pygit2.Signature) -> datetime:
 
 def _who(signature: pygit2.Signature) -> str:
     return f"{signature.name} <{signature.email}>"
+
+
+def _is_elsewhere(name: str) -> bool:
+    """Whether the environment may say something of a setting that libgit2 does not see.
+
+    That is by `git -c`, GIT_CONFIG_COUNT, or another file than the usual for a user or a machine.
+    """
+    if any(variable in os.environ for variable in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM")):
+        return True
+    if "GIT_CONFIG_NOSYSTEM" in os.environ:
+        with suppress(OSError):  # there is none
+            pygit2.Config.get_system_config()
+            return True
+    return any(
+        name.lower() in value.lower()
+        for variable, value in os.environ.items()
+        if variable.startswith(("GIT_CONFIG_KEY_", "GIT_CONFIG_PARAMETERS"))
+    )

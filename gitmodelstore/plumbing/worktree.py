@@ -164,7 +164,7 @@ def stage_head(tree: WorkTree) -> None:
         GitFailed: nothing is checked out, or git cannot write it.
     """
     git.run("read-tree", "--reset", "HEAD", cwd=tree.folder)
-    if git.says("core.sparseCheckout", tree.folder):
+    if git.setting("core.sparseCheckout", tree.folder, kind="bool") == "true":
         git.run("sparse-checkout", "reapply", cwd=tree.folder)
     with suppress(GitFailed):  # where files differ, it says so by its status
         git.run("update-index", "-q", "--refresh", cwd=tree.folder)

@@ -573,7 +573,9 @@ class TestEnvironment:
             monkeypatch.setenv(name, "x")
 
         found = plumbing.environment()
-        assert [name for name in names if found.get(name) == "x"] == []
+        assert [name for name in names if found.get(name) == "x"] == [
+            *("GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT")  # the user's settings, of no repository
+        ]
 
     def test_chatter_of_git_is_not_taken_for_an_answer(self, churn, monkeypatch, refitted):
         monkeypatch.setenv("GIT_TRACE", "1")

@@ -1,0 +1,121 @@
+"""Git's settings count wherever git itself takes them from: `git -c`, the environment, files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from gitmodelstore import Store
+from tests.conftest import WITHOUT_HOOKS
+
+WAYS = ("git -c", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL")
+
+
+def variables(way: str, settings: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return the environment in which git takes these settings."""
+    if way == "git -c":  # as git hands it on; a program that it starts sees the same
+        said = [part for pair in settings.items() for part in ("-c", "=".join(pair))]
+        alias = "alias.say=!printenv GIT_CONFIG_PARAMETERS"
+        done = subprocess.run(
+            ["git", *said, "-c", alias, "say"], capture_output=True, text=True, check=True
+        )
+        return {"GIT_CONFIG_PARAMETERS": done.stdout.strip()}
+    if way == "GIT_CONFIG_PARAMETERS":  # as an older git wrote it
+        return {way: " ".join(f"'{'='.join(pair)}'" for pair in settings.items())}
+    if way == "GIT_CONFIG_COUNT":
+        found = dict(WITHOUT_HOOKS)
+        for number, (name, value) in enumerate(settings.items(), 1):
+            found |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+        return {**found, way: str(len(settings) + 1)}
+    for name, value in settings.items():
+        git = ["git", "config", "--file", str(folder / "else.gitconfig"), name, value]
+        subprocess.run(git, check=True)
+    return {way: str(folder / "else.gitconfig")}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_who_writes_signs_and_is_believed_and_on_which_branch(place, program, desk, git, way):
+    """The store's own configuration says nothing of any of these, and libgit2 sees none."""
+    git("branch", "--copy", "main", "other")
+    before = git("rev-parse", "main")
+    allowed = place / "allowed"
+    allowed.write_text(f"{desk.grace.email} {desk.grace.public}\n")
+    said = {
+        "store.branch": "other",
+        "user.name": desk.grace.name,
+        "user.email": desk.grace.email,
+        "gpg.format": "ssh",
+        "user.signingkey": str(desk.grace.key),
+        "commit.gpgsign": "true",
+        "tag.gpgSign": "yes",
+        "gpg.ssh.allowedSignersFile": str(allowed),
+    }
+    handed = variables(way, said, place)
+
+    done = program("-C", "models", "register", "leave", "first.joblib", "--no-code", **handed)
+
+    assert done.code == 0, done.stderr
+    assert git("log", "-1", "--format=%an <%ae>", "other") == str(desk.grace)
+    assert git("rev-parse", "main") == before
+    verified = program("-C", "models", "verify", "leave@1.0.0", "--signatures", **handed)
+    assert verified.stdout.count("signed by grace@example.org") == 2
+    assert verified.code == 0
+    assert program("-C", "models", "show", "leave").code == 1  # another branch, without them
+
+
+def test_what_the_environment_says_wins_over_the_repository(place, program, git):
+    git("config", "commit.gpgsign", "true")  # with which nobody could write here
+    git("config", "user.name", "Nobody")
+    handed = variables("git -c", {"commit.gpgsign": "false", "user.name": "Eve"}, place)
+
+    done = program("-C", "models", "archive", "churn@1.0.0", "--reason", "old", **handed)
+    done = program("-C", "models", "promote", "churn@1.0.0", "staging", **handed)
+
+    assert (done.stderr, done.code) == ("", 0)
+    assert git("log", "-1", "--format=%an %cn %G?") == "Eve Eve N"
+
+
+def test_a_value_that_is_not_true_or_false_is_named(place, program):
+    handed = variables("GIT_CONFIG_COUNT", {"commit.gpgsign": "maybe"}, place)
+
+    assert program("-C", "models", "promote", "churn@1.0.0", "staging", **handed) == (
+        "",
+        "error: git's setting commit.gpgsign is neither true nor false\n"
+        "hint: git config commit.gpgsign true\n",
+        128,
+    )
+
+
+def test_git_names_the_author_and_the_committer(place, program, git):
+    program(
+        *("-C", "models", "promote", "churn@1.0.0", "staging"),
+        GIT_AUTHOR_NAME="Eve",
+        GIT_AUTHOR_EMAIL="eve@example.org",
+        GIT_COMMITTER_NAME="Bot",
+        GIT_COMMITTER_EMAIL="bot@example.org",
+    )
+
+    assert git("log", "-1", "--format=%an %ae %cn %ce") == "Eve eve@example.org Bot bot@example.org"
+
+
+def test_hooks_go_where_git_looks_for_them(place, program, git):
+    handed = variables("git -c", {"core.hooksPath": "own/hooks"}, place)
+
+    done = program("-C", "models", "hook", "install", **{**handed, "GIT_CONFIG_COUNT": "0"})
+
+    assert (done.stderr, done.code) == ("", 0)
+    assert os.access(place / "models/own/hooks/pre-push", os.X_OK)
+
+
+def test_the_library_takes_them_too(place, monkeypatch, git):
+    git("branch", "--copy", "main", "other")
+    for name, value in variables("GIT_CONFIG_COUNT", {"store.branch": "other"}, place).items():
+        monkeypatch.setenv(name, value)
+
+    (event,) = Store.open("models").promote("churn@1.0.0", "staging")
+
+    assert git("rev-parse", "other") == event.commit != git("rev-parse", "main")
