@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -57,15 +56,16 @@ def _diagnosis(session: Session, *, fix: bool) -> Diagnosis:
     """Ask the store, which may be too broken to be opened as one, or at all."""
     from dataclasses import replace
 
-    from gitmodelstore.operations.discover import find
+    from gitmodelstore.operations.discover import locate
     from gitmodelstore.operations.doctor import revive
+    from gitmodelstore.plumbing.repository import Repository
     from gitmodelstore.store import Store
 
-    place = Path(session.place() or ".")
+    place = locate(session.path)
     revived = revive(place, fix=fix)
     if revived is not None and (revived.faults or revived.unexamined):
         return revived
-    found = Store(find(place), notify=session.note).doctor(fix=fix)
+    found = Store(Repository.open(place), notify=session.note).doctor(fix=fix)
     if revived is None:
         return found
     repaired, notes = (*revived.repaired, *found.repaired), (*revived.notes, *found.notes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
@@ -33,7 +32,7 @@ def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -
         raise click.UsageError("run takes the name of a hook, install and uninstall take none")
     if name is not None:
         raise click.exceptions.Exit(_run(name, args))
-    repository = find(Path(session.place() or "."))
+    repository = find(session.path)
     done = (install if action == "install" else uninstall)(repository)
     folder = hooks_folder(repository)
     if session.json:

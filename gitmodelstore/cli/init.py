@@ -26,10 +26,12 @@ def init(
     folder models/ at its top, which that repository is told to ignore. --host also
     writes the pipeline that validates proposals, and says what to set on the host.
     """
+    from gitmodelstore.plumbing.user import named_store
     from gitmodelstore.store import Store
 
     notes: list[str] = []
-    place = Path(session.place() or ".", path or "")
+    here = session.path or (None if path else named_store())
+    place = Path(here or ".", path or "")
     if owner and not host:
         raise click.UsageError("--owner needs --host")
     store = Store.init(

@@ -71,12 +71,11 @@ def _notes(pin: Pinned) -> list[str]:
 def _check(session: Session, fetch: bool) -> None:
     from gitmodelstore.operations.lock import check_lock
     from gitmodelstore.plumbing import lockfile
+    from gitmodelstore.plumbing.user import named_store
 
     path = lockfile.find(Path()) or Path().absolute() / FILE
-    place = session.place()
-    if place is not None:
-        place = str(session.store().path)
-    found = check_lock(path, Path(place) if place else None, fetch=fetch)
+    named = session.path or named_store()
+    found = check_lock(path, session.store().path if named else None, fetch=fetch)
     if session.json:
         session.document({"sound": not found, "path": str(path), "faults": _documents(found)})
     else:
@@ -105,7 +104,9 @@ def _documents(found: tuple[Fault, ...]) -> list[dict[str, Any]]:
 
 def find_store(session: Session, top: Path) -> None:
     """Have the session open the store that a lock file in `top` is about, if nobody names one."""
-    if session.place() is None:
+    from gitmodelstore.plumbing.user import named_store
+
+    if not (session.path or named_store()):
         from gitmodelstore.plumbing import lockfile
         from gitmodelstore.plumbing.fetched import locate
 

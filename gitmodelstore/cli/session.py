@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.cli.meter import Meter
 from gitmodelstore.cli.paint import Paint, wants_color
-from gitmodelstore.errors import NotAStore
 
 if TYPE_CHECKING:
     from gitmodelstore.store import Store
 
-VARIABLE = "GITMODELSTORE"
 NO_CACHE = "GITMODELSTORE_NO_CACHE"
 
 
@@ -56,10 +54,6 @@ class Session:
             self._store = self._open()
         return self._store
 
-    def place(self) -> str | None:
-        """Return the path that -C or the environment names, None when neither does."""
-        return self.path or os.environ.get(VARIABLE) or None
-
     def _open(self) -> Store:
         from gitmodelstore.store import Store
 
@@ -70,17 +64,7 @@ class Session:
             "cache": not (self.no_cache or os.environ.get(NO_CACHE)),
             "progress": self.meter,
         }
-        place = self.place()
-        if place is None:
-            return Store.open(**settings)
-        try:
-            return Store.find(place, **settings)
-        except NotAStore as error:
-            if self.path:
-                raise
-            raise NotAStore(
-                str(error), hint=f"${VARIABLE} names it: unset it, or name a store with -C"
-            ) from error
+        return Store.open(self.path, **settings)
 
     def _moment(self) -> Callable[[], datetime] | None:
         """Return what tells the moment of a commit when git was told one; else None."""

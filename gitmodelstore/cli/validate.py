@@ -78,5 +78,4 @@ def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Fault
     if paths:
         return Faults.of(fault for path in paths for fault in validate_folder(path))
     base, _, head = (range_ or "").partition("..")
-    repository = find(Path(session.place() or "."))
-    return validate_repository(repository, (base, head) if range_ else None)
+    return validate_repository(find(session.path), (base, head) if range_ else None)

@@ -1,48 +1,58 @@
-"""Which store is meant when nobody names one."""
+"""Which store is meant: one answer for every command and every call.
+
+In this order: what the caller or -C names; $GITMODELSTORE; `[tool.gitmodelstore] store` of
+the pyproject.toml above; the repository around, or the store in its `models/`. What git
+tells its hooks (GIT_DIR) is not asked: a hook of an ML repository would be led astray.
+"""
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 
-from gitmodelstore.errors import NotAStore
-from gitmodelstore.plumbing import project
+from gitmodelstore.checks.tags import version_of
+from gitmodelstore.errors import NotAStore, StoreError
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing import git_dir, lock, project, user
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.layout import MODELS, REGISTRY
+from gitmodelstore.values.layout import REGISTRY
+from gitmodelstore.values.objects import named_manifest
+
+_DRIVER = "merge.gitmodelstore.driver"
+_MOST_ASKED = 20
 
 
-def discover(folder: Path) -> Repository:
-    """Return the store that `folder` belongs to.
+def find(named: str | os.PathLike[str] | None = None) -> Repository:
+    """Return the repository of the store that is meant.
 
-    It is what `[tool.gitmodelstore] store` says in the nearest pyproject.toml of
-    `folder` or above that says it, else the repository around `folder`, or the store
-    that `init` put into the `models/` of that repository.
+    Args:
+        named: the store, or a folder from which to look for it; None for the working directory.
 
     Raises:
-        NotAStore: there is neither, or the one named is not there.
+        NotAStore: there is none, or the one named is not there.
+        UnsupportedRepository: a repository with sha256 ids or reftable refs.
     """
-    folder = folder.absolute()
-    named = _named(folder)
+    return Repository.open(locate(named))
+
+
+def locate(named: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder of the store that is meant, which may be too damaged to be opened.
+
+    Raises:
+        NotAStore: as in `find`.
+    """
+    named = user.scratch_store() or named
     if named is not None:
-        return Repository.open(named)
-    around = Repository.discover(folder)
-    inside = around.work_tree / MODELS if around.work_tree else None
-    if inside and (inside / ".git").exists() and not is_store(around):
-        return Repository.open(inside)
-    return around
-
-
-def find(folder: Path) -> Repository:
-    """Return the repository that `folder` is or, if it is none, the store it belongs to.
-
-    Raises:
-        NotAStore: there is no such folder, or no store.
-    """
-    if not folder.is_dir():
-        raise NotAStore(f"there is no folder '{folder}'")
+        return _named(_absolute(named))
+    variable = user.named_store()
+    if variable is None:
+        return _from(_absolute("."))
     try:
-        return Repository.open(folder)
-    except NotAStore:
-        return discover(folder)
+        return _named(_absolute(variable))
+    except NotAStore as error:
+        hint = "$GITMODELSTORE names it: unset it, or name a store with -C"
+        raise NotAStore(str(error), hint=hint) from error
 
 
 def is_store(repository: Repository) -> bool:
@@ -51,16 +61,103 @@ def is_store(repository: Repository) -> bool:
     return tip is not None and bool(repository.entry(repository.commit(tip).tree, REGISTRY))
 
 
-def _named(folder: Path) -> Path | None:
-    """Return the store that a pyproject.toml names, None when none does."""
-    for settings, place in project.settings(folder):
-        named = settings.get("store")
-        if named is None:
-            continue
-        if not isinstance(named, str):
-            raise NotAStore(
-                f"'{place / project.FILE}': [tool.gitmodelstore] store must be a path, "
-                f"found {named!r}"
-            )
-        return place / named
-    return None
+def was_store(repository: Repository) -> bool:
+    """Whether a repository was one once: we wrote there, it has our drivers, or a tag of ours.
+
+    A tag's name says nothing: repositories of code have such tags too (GTO).
+    """
+    if os.path.lexists(repository.common_dir / lock.OWN_FOLDER) or repository.setting(_DRIVER):
+        return True
+    names = [name for name in repository.tag_names() if version_of(name)]
+    tags = (repository.tag(name) for name in sorted(names)[:_MOST_ASKED])
+    return any(tag is not None and named_manifest(tag.message) for tag in tags)
+
+
+def _absolute(folder: str | os.PathLike[str]) -> Path:
+    try:
+        path = Path(folder).absolute()
+    except FileNotFoundError as error:
+        raise NotAStore(
+            "the working directory is not there any more", hint="go to another with `cd`"
+        ) from error
+    return path.resolve() if os.pardir in path.parts else path
+
+
+def _named(folder: Path) -> Path:
+    """Return the store that a folder is, or is in; else the one that is found from there."""
+    if not folder.is_dir():
+        is_file = folder.exists()
+        what = f"'{folder}' is not a folder" if is_file else f"there is no folder '{folder}'"
+        hint = "name the folder of the store" if is_file else f"check the path; {_make(folder)}"
+        raise NotAStore(what, hint=hint)
+    top = git_dir.top_of(folder)
+    return top if top is not None and _is_known(top) else _from(folder)
+
+
+def _from(folder: Path) -> Path:
+    """Return the store that a folder belongs to.
+
+    Raises:
+        NotAStore: it belongs to none.
+    """
+    named = project.named_store(folder)
+    if named is not None:
+        return _of_project(*named)
+    top = git_dir.top_of(folder)
+    if top is None:
+        raise NotAStore(
+            f"no git repository at '{folder}'",
+            hint="make a store with `gms init`, or name one with -C or $GITMODELSTORE",
+        )
+    if _is_sound(top):
+        return top
+    inside = project.store_inside(top)
+    if inside is not None and _may_be_store(inside):
+        return inside
+    if not _may_be_store(top):
+        Snapshot.now(Repository.open(top))  # which says what it lacks
+    return top
+
+
+def _of_project(store: Path, file: Path) -> Path:
+    """Return the store that a pyproject.toml names, if there is one."""
+    store = store.parent if store.name == ".git" else store
+    if git_dir.top_of(store) == store and _may_be_store(store):
+        return store
+    what = "is not a model store" if store.is_dir() else "is not there"
+    raise NotAStore(
+        f"'{store}' {what}, though '{file}' names it",
+        hint=f"clone the store: `gms clone URL {shlex.quote(str(store))}`; {_make(store)}",
+    )
+
+
+def _make(folder: Path) -> str:
+    return f"`gms init {shlex.quote(str(folder))}` makes a new one there"
+
+
+def _is_sound(top: Path) -> bool:
+    try:
+        return is_store(Repository.open(top))
+    except StoreError:
+        return False
+
+
+def _is_known(top: Path) -> bool:
+    """Whether a repository is a store, or one of which we wrote something, however damaged."""
+    folder = git_dir.locate(top)
+    return (folder is not None and os.path.lexists(folder / lock.OWN_FOLDER)) or _is_sound(top)
+
+
+def _may_be_store(top: Path) -> bool:
+    """Whether a repository is a store, was one, or is too damaged to tell: the doctor looks at it.
+
+    So is a bare repository that is empty: the store is about to be pushed there.
+    """
+    if _is_known(top):
+        return True
+    try:
+        repository = Repository.open(top)
+        is_empty = repository.work_tree is None and repository.is_empty
+        return is_empty or is_store(repository) or was_store(repository)
+    except StoreError:
+        return True

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gitmodelstore.errors import CannotWork, CannotWrite, NotAStore, StoreError
 from gitmodelstore.operations.behind import is_whole, move_forward
+from gitmodelstore.operations.discover import was_store
 from gitmodelstore.operations.examine import (
     REMOVABLE,
     Diagnosis,
@@ -152,12 +153,10 @@ def _refuse_other_repository(repository: Repository) -> None:
     Raises:
         NotAStore: no commit of the branch holds a registry, nor did we ever write there.
     """
-    if (repository.common_dir / lock.OWN_FOLDER).is_dir():
-        return
-    if len(missing_drivers(repository)) < len(DRIVERS) or _has_registry(repository):
+    if was_store(repository) or _has_registry(repository):
         return
     raise NotAStore(
-        f"'{repository.work_tree or repository.common_dir}' is no model store, and never was one",
+        f"'{repository.work_tree or repository.common_dir}' is not a model store, and never was",
         hint="name the store with -C, or make one with `gms init`",
     )
 

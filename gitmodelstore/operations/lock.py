@@ -13,7 +13,7 @@ from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.lock import lock_faults, read_lock
 from gitmodelstore.errors import FormatError, IntegrityError, LockError, NotAStore, StoreError
 from gitmodelstore.lineage import is_url, without_credentials
-from gitmodelstore.operations.discover import is_store
+from gitmodelstore.operations.discover import find, is_store
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing import lockfile
@@ -88,7 +88,7 @@ def store_for(place: Path) -> Repository:
     """
     path = lockfile.find(place)
     found = path.parent if path else place
-    return Repository.open(locate(found, lockfile.read(path) if path else None))
+    return find(locate(found, lockfile.read(path) if path else None))
 
 
 def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) -> Locked:

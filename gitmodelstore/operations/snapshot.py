@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gitmodelstore.values.manifest_rules import Outline
 
 _MOST_LOST = 5  # versions that a warning names
+_NONE = "make one with `gms init`, or name yours with -C or $GITMODELSTORE"
 
 
 class Snapshot:
@@ -70,15 +71,20 @@ class Snapshot:
                     f"{tagged} of its tags name versions",
                     hint="run `gms doctor`; or name its branch: git config store.branch NAME",
                 )
+            if repository.work_tree is None and repository.is_empty:
+                raise NotAStore(
+                    f"'{_place(repository)}' is empty: no store has been pushed to it yet",
+                    hint=f"in the store that it is for: git push {_place(repository)} {name}",
+                )
             raise NotAStore(
-                f"'{_place(repository)}' is no model store: it has no branch '{name}'",
-                hint="make one with `gms init`, or name its branch: git config store.branch NAME",
+                f"'{_place(repository)}' is not a model store: it has no branch '{name}'",
+                hint=_NONE,
             )
         snapshot = cls(repository, repository.commit(tip))
         if not broken and repository.entry(snapshot.commit.tree, REGISTRY) is None:
             raise NotAStore(
-                f"'{_place(repository)}' is no model store: no {REGISTRY} on branch '{name}'",
-                hint="make one with `gms init`",
+                f"'{_place(repository)}' is not a model store: no {REGISTRY} on branch '{name}'",
+                hint=_NONE,
             )
         return snapshot
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from gitmodelstore.checks.lock import Held
 from gitmodelstore.errors import CorruptStore, FormatError, GitFailed, NotAStore
-from gitmodelstore.plumbing import git, project
-from gitmodelstore.values.layout import MANIFEST, MODELS, REGISTRY, folder
+from gitmodelstore.plumbing import git, project, user
+from gitmodelstore.values.layout import MANIFEST, REGISTRY, folder
 from gitmodelstore.values.lock import Lock, LockedModel
 from gitmodelstore.values.objects import named_manifest
 from gitmodelstore.values.policy import WITHDRAWN
@@ -30,20 +30,22 @@ Object = tuple[str, bytes]  # kind of object, and its content
 def locate(place: Path, lock: Lock | None) -> Path:
     """Return where the clone of the store is that a lock file in `place` speaks of.
 
-    It is what `[tool.gitmodelstore] store` of a pyproject.toml in `place` or above says,
-    else the store in `models/` of `place`, else the path that the lock holds.
+    It is found as by `operations.discover`; the repository around is not the store here, but
+    its lock may hold the store's path.
 
     Raises:
         NotAStore: none of them is there.
     """
-    for settings, above in project.settings(place):
-        named = settings.get("store")
-        if isinstance(named, str):
-            return (above / named).resolve()
-    if (place / MODELS / ".git").exists():
-        return (place / MODELS).resolve()
+    variable, named = user.named_store(), project.named_store(place)
+    if variable is not None:
+        return Path(variable).absolute()
+    if named is not None:
+        return named[0]
+    inside = project.store_inside(place)
+    if inside is not None:
+        return inside
     if lock is not None and not _URL.match(lock.store):
-        return (place / lock.store).resolve()
+        return project.beside(place, lock.store)
     of = f" of {lock.store}" if lock is not None else ""
     raise NotAStore(
         f"no clone{of} is known here",

@@ -84,9 +84,32 @@ def locate(place: Path) -> Path | None:
         with suppress(OSError, UnicodeDecodeError):
             if mark.is_file() and (said := mark.read_text().strip()).startswith("gitdir: "):
                 return _common((folder / said.removeprefix("gitdir: ")).resolve())
-        if sum((folder / name).exists() for name in ("HEAD", "config", *_NEEDED)) > 2:
+        if len(_held(folder)) > 2:
             return folder
     return None
+
+
+def top_of(place: Path) -> Path | None:
+    """Return the work tree, or else the git directory, that `place` is or lies in; None for none.
+
+    However damaged it is; git itself says nothing of such a one.
+    """
+    for folder in (place, *place.parents):
+        mark = folder / ".git"
+        if os.path.isfile(mark) or (os.path.isdir(mark) and (_held(mark) or _is_closed(mark))):
+            return folder
+        if len(_held(folder)) > 2:
+            return folder.parent if folder.name == ".git" else folder
+    return None
+
+
+def _held(folder: Path) -> list[str]:
+    """Return which files and folders of a git directory are there."""
+    return [name for name in ("HEAD", "config", *_NEEDED) if os.path.lexists(folder / name)]
+
+
+def _is_closed(folder: Path) -> bool:
+    return not os.access(folder, os.X_OK)
 
 
 def _common(git_dir: Path) -> Path:

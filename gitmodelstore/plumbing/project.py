@@ -1,4 +1,9 @@
-"""What a project says of its model store: `[tool.gitmodelstore]` of its pyproject.toml."""
+"""What a project says of its model store: `[tool.gitmodelstore]` of its pyproject.toml, `models/`.
+
+Files alone are looked at, so that hooks find the store as commands do. A linked work tree
+(`git worktree add`) brings no store with it: what is not there is looked for at the same
+place of the main work tree.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from typing import Any
 
 from gitmodelstore.errors import NotAStore
 from gitmodelstore.plumbing.access import text_of
+from gitmodelstore.values.layout import MODELS
 
 FILE = "pyproject.toml"
 
@@ -31,3 +37,54 @@ def settings(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
         found = tool.get("gitmodelstore") if isinstance(tool, dict) else None
         if isinstance(found, dict):
             yield found, above
+
+
+def named_store(folder: Path) -> tuple[Path, Path] | None:
+    """Return the store that the nearest pyproject.toml names which names one, and that file.
+
+    Raises:
+        NotAStore: one cannot be understood, or names no path.
+    """
+    for said, place in settings(folder):
+        named = said.get("store")
+        if named is None:
+            continue
+        if not isinstance(named, str):
+            raise NotAStore(
+                f"'{place / FILE}': [tool.gitmodelstore] store must be a path, found {named!r}",
+                hint='write it as store = "models", relative to that file',
+            )
+        return beside(place, named), place / FILE
+    return None
+
+
+def beside(place: Path, path: str) -> Path:
+    """Return what a path means in a folder, or in the same one of the main work tree."""
+    here = (place / path).resolve()
+    main = _in_main(place)
+    there = here if main is None else (main / path).resolve()
+    return there if _is_repository(there) and not _is_repository(here) else here
+
+
+def store_inside(top: Path) -> Path | None:
+    """Return the repository that is the `models/` of a code repository; None without one."""
+    found = beside(top, MODELS)
+    return found if (found / ".git").exists() else None
+
+
+def _is_repository(folder: Path) -> bool:
+    return (folder / ".git").exists() or (folder / "HEAD").exists()
+
+
+def _in_main(folder: Path) -> Path | None:
+    """Return the folder of the main work tree that answers to one of a linked one; else None."""
+    for above in (folder, *folder.parents):
+        mark = above / ".git"
+        if mark.is_file():
+            said = (text_of(mark) or "").strip().removeprefix("gitdir: ")
+            shared = (above / said).resolve().parent
+            if shared.name == "worktrees" and shared.parent.name == ".git":
+                return shared.parent.parent / folder.relative_to(above)
+        if mark.exists():
+            return None
+    return None

@@ -8,6 +8,8 @@ models; how refs move is `refs`' business.
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -875,9 +877,11 @@ def _open_error(path: Path, said: str) -> NotAStore | UnsupportedRepository:
                 hint="make a store with `gms init`, which chooses both",
             )
     if "not owned" in said:
+        named = re.search(r"'(.+)'", said)  # the one around, where a folder inside was asked for
+        owned = os.path.realpath(named[1] if named else path)
         return NotAStore(
-            f"'{path}' belongs to another user",
-            hint=f"if you trust it: git config --global --add safe.directory {path}",
+            f"'{owned}' belongs to another user",
+            hint=f"if you trust it: git config --global --add safe.directory {shlex.quote(owned)}",
         )
     if os.path.isfile(path / ".git"):
         return NotAStore(

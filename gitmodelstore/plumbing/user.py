@@ -134,6 +134,11 @@ def trusted_variable(environment: Mapping[str, str] = os.environ) -> str:
     return environment.get("GITMODELSTORE_TRUSTED", "")
 
 
+def named_store(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return the store that GITMODELSTORE names for all that this user, or service, does."""
+    return environment.get("GITMODELSTORE") or None
+
+
 SCRATCH = "GMS_REPRODUCE_STORE"
 
 

@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from gitmodelstore.errors import BehindWarning, NotAStore, StoreError, UnreadWarning, visible
+from gitmodelstore.errors import BehindWarning, StoreError, UnreadWarning, visible
 from gitmodelstore.operations.snapshot import Snapshot, behind_tags
 from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing.identity import Identity, read_identity
@@ -200,7 +200,8 @@ class Base:
         """Open a store; in a command that `gms reproduce` runs, the one that stands in for all.
 
         Args:
-            path: the store; None for the one that `[tool.gitmodelstore] store` of a
+            path: the store, or a folder from which it is looked for; None for the one that
+                $GITMODELSTORE names, else the one that `[tool.gitmodelstore] store` of a
                 pyproject.toml above the working directory names, else the repository
                 around the working directory, or the store in its `models/`.
             notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
@@ -209,57 +210,11 @@ class Base:
             NotAStore: there is none.
             UnsupportedRepository: a repository with sha256 ids or reftable refs.
         """
-        from gitmodelstore.operations.discover import discover
+        from gitmodelstore.operations.discover import find
 
         expect_given(path=path)
-        path = scratch_store() or path
-        repository = discover(Path()) if path is None else Repository.open(Path(path))
+        repository = find(path)
         Snapshot.now(repository)
-        return cls(
-            repository,
-            notify=notify,
-            now=now,
-            durable=durable,
-            wait_seconds=wait_seconds,
-            trusted=trusted,
-            cache=cache,
-            progress=progress,
-        )
-
-    @classmethod
-    def find(
-        cls,
-        folder: str | PathLike[str],
-        *,
-        notify: Notify | None = None,
-        now: Callable[[], datetime] | None = None,
-        durable: bool | None = None,
-        wait_seconds: float = 30.0,
-        trusted: Iterable[str] = (),
-        cache: bool = True,
-        progress: Progress | None = None,
-    ) -> Self:
-        """Open the store that `folder` is or, if it is none, the one that it belongs to.
-
-        Args:
-            folder: a store, or a folder from which it is looked for as `open` does from
-                the working directory.
-            notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
-
-        Raises:
-            NotAStore, UnsupportedRepository: as in `open`.
-        """
-        from gitmodelstore.operations.discover import discover
-
-        expect(path=folder)
-        if not Path(folder).is_dir() and not scratch_store():
-            raise NotAStore(f"there is no folder '{folder}'")
-        try:
-            repository = Repository.open(scratch_store() or Path(folder))
-            Snapshot.now(repository)
-        except NotAStore:
-            repository = discover(Path(folder))
-            Snapshot.now(repository)
         return cls(
             repository,
             notify=notify,

@@ -34,14 +34,20 @@ def run_here(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[str, int]:
 
 def test_no_store_around(place, capsys):
     assert run_here(capsys, "list") == (
-        refused(f"no git repository at '{place}'", "make a store with `gms init`"),
+        refused(
+            f"no git repository at '{place}'",
+            "make a store with `gms init`, or name one with -C or $GITMODELSTORE",
+        ),
         128,
     )
 
 
 def test_no_folder_of_that_name(place, capsys):
     assert run_here(capsys, "-C", "nowhere", "list") == (
-        refused("there is no folder 'nowhere'"),
+        refused(
+            f"there is no folder '{place}/nowhere'",
+            f"check the path; `gms init {place}/nowhere` makes a new one there",
+        ),
         128,
     )
 
@@ -63,8 +69,8 @@ def test_a_repository_of_something_else(place, capsys):
 
     assert run_here(capsys, "-C", "code", "list") == (
         refused(
-            f"'{place}/code' is no model store: it has no branch 'main'",
-            "make one with `gms init`, or name its branch: git config store.branch NAME",
+            f"'{place}/code' is not a model store: it has no branch 'main'",
+            "make one with `gms init`, or name yours with -C or $GITMODELSTORE",
         ),
         128,
     )
@@ -76,7 +82,8 @@ def test_a_repository_with_other_ids(place, capsys):
     stderr, code = run_here(capsys, "-C", "other", "list")
 
     assert stderr == refused(
-        "'other' cannot be a store: its object ids are not sha1 (unknown object format 'sha256')",
+        f"'{place}/other' cannot be a store: its object ids are not sha1 "
+        "(unknown object format 'sha256')",
         "make a store with `gms init`, which chooses both",
     )
     assert code == 128

@@ -1107,7 +1107,7 @@ class TestSurroundings:
         before = image(tmp_path / "code")
         with pytest.raises(NotAStore) as caught:
             _unopened(tmp_path / "code").doctor(fix=True)
-        assert str(caught.value) == (f"'{tmp_path / 'code'}' is no model store, and never was one")
+        assert str(caught.value) == (f"'{tmp_path / 'code'}' is not a model store, and never was")
         assert image(tmp_path / "code") == before
 
     def test_many_loose_objects(self, place: Place, monkeypatch) -> None:

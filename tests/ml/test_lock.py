@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+import gitmodelstore as gms
 from gitmodelstore import Store
 from gitmodelstore.errors import LockError, NotAStore, VersionNotFound
 from gitmodelstore.operations.lock import check_lock
@@ -277,6 +278,30 @@ def test_the_store_that_pyproject_names_comes_first(store, locked, tmp_path):
     (locked.path / "pyproject.toml").write_text("[tool.gitmodelstore]\nstore = '../clone ü'\n")
 
     assert found(locked) == [f"{FILE}: models.churn.version: churn 1.0.0 was withdrawn [GMS082]"]
+
+
+def test_in_a_linked_work_tree_the_store_of_the_main_one_is_meant(locked, tmp_path, monkeypatch):
+    locked.git("commit", "--quiet", "-m", "locked")
+    locked.git("worktree", "add", "--quiet", str(tmp_path / "far" / "linked"))
+    linked = Repository(tmp_path / "far" / "linked")
+
+    assert linked.hook("lock", FILE) == ("", 0)
+    assert check_lock(linked.path / FILE) == ()
+    monkeypatch.chdir(linked.path)
+    assert str(gms.version_of(gms.load_model("churn"))) == "churn 1.0.0"
+
+
+def test_the_store_that_the_variable_names_comes_first(store, locked, tmp_path, monkeypatch):
+    shutil.copytree(store.path, tmp_path / "clone")
+    store.path.rename(tmp_path / "away")
+    monkeypatch.chdir(locked.path)
+    with pytest.raises(NotAStore):
+        gms.load_model("churn")
+
+    monkeypatch.setenv("GITMODELSTORE", "../clone")
+
+    assert str(gms.version_of(gms.load_model("churn"))) == "churn 1.0.0"
+    assert locked.hook("lock", FILE) == ("", 0)
 
 
 @pytest.mark.parametrize("bare", [False, True], ids=["work tree", "bare"])

@@ -36,7 +36,7 @@ NEEDED: dict[str, Any] = {
     "values": {"auc": 0.9},
 }
 FUNCTIONS = ["load_model", "register_model"]
-OPENING = ("clone", "find", "init", "open")
+OPENING = ("clone", "init", "open")
 METHODS = [name for name in dir(Store) if name[0] != "_" and callable(getattr(Store, name))]
 
 

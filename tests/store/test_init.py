@@ -220,7 +220,7 @@ class TestInsideACodeRepository:
 
         assert (project / "pyproject.toml").read_text() == after
         assert notes[1:] == ['pyproject.toml names it: [tool.gitmodelstore] store = "models"']
-        assert Store.find(project).path == project / "models"
+        assert Store.open(project).path == project / "models"
 
     @pytest.mark.parametrize(
         "text",
@@ -315,13 +315,15 @@ class TestRefused:
             Store.open(tmp_path)
 
         assert str(caught.value) == f"no git repository at '{tmp_path}'"
-        assert caught.value.hint == "make a store with `gms init`"
+        assert caught.value.hint == (
+            "make a store with `gms init`, or name one with -C or $GITMODELSTORE"
+        )
 
     def test_a_repository_without_the_branch(self, project):
         with pytest.raises(NotAStore) as caught:
             Store.open(project)
 
-        assert str(caught.value) == f"'{project}' is no model store: it has no branch 'main'"
+        assert str(caught.value) == f"'{project}' is not a model store: it has no branch 'main'"
 
     def test_a_repository_without_a_registry(self, project, git):
         git(project, "branch", "--move", "main")
@@ -330,9 +332,11 @@ class TestRefused:
             Store.open(project)
 
         assert str(caught.value) == (
-            f"'{project}' is no model store: no registry.json on branch 'main'"
+            f"'{project}' is not a model store: no registry.json on branch 'main'"
         )
-        assert caught.value.hint == "make one with `gms init`"
+        assert caught.value.hint == (
+            "make one with `gms init`, or name yours with -C or $GITMODELSTORE"
+        )
 
     def test_a_folder_that_cannot_be_written(self, tmp_path):
         (tmp_path / "closed").mkdir(mode=0o555)

@@ -177,7 +177,7 @@ SIDE_EFFECTS = """
 import subprocess
 store = gms.Store.open(STORE)
 store.promote(version, "production", reason="not really")
-assert [str(held) for held in gms.Store.find(STORE).versions("cancer")] == ["cancer 1.0.0"]
+assert [str(held) for held in gms.Store.open(STORE).versions("cancer")] == ["cancer 1.0.0"]
 command = [sys.executable, "-m", "gitmodelstore.cli.main", "-C", STORE, "list"]
 listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 assert "1.0.0    1.0.0       -" in listed, listed

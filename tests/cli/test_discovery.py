@@ -1,0 +1,322 @@
+"""Which store a command or a call means: by place, and by who names it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gitmodelstore as gms
+from gitmodelstore.cli.main import main
+from gitmodelstore.errors import NotAStore
+from gitmodelstore.store import Store
+
+from .conftest import make_pipeline_file
+
+ROOT = Path(gms.__file__).parents[1]
+NAMED = '[tool.gitmodelstore]\nstore = "models"\n'
+
+# Place to the store that is around it, both in the folder that `world` makes.
+AROUND = {
+    "ml": "ml/models",
+    "ml/src": "ml/models",
+    "ml/.git": "ml/models",
+    "ml/.git/refs/heads": "ml/models",
+    "ml/models": "ml/models",
+    "ml/models/models/churn": "ml/models",
+    "ml/models/.git": "ml/models",
+    "linked": "ml/models",
+    "linked/src": "ml/models",
+    "bare.git": "bare.git",
+    "bare.git/objects": "bare.git",
+    "elsewhere/notes": None,
+}
+
+
+def git(folder: Path, *args: str) -> str:
+    done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def make_code(folder: Path, *, pyproject: str = "") -> Path:
+    """Make an ML repository with a commit."""
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "train.py").write_text("print('training')\n")
+    if pyproject:
+        (folder / "pyproject.toml").write_text(pyproject)
+    git(folder, "init", "--quiet", "-b", "main")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "code")
+    return folder
+
+
+def make_store(folder: Path, *, model: str = "churn") -> Store:
+    """Make a store with one model in production."""
+    Store.init(folder)
+    store = Store.open(folder, durable=False)
+    file = make_pipeline_file(folder.parent / f"{model}.joblib")
+    store.register(file, model, code=None)
+    store.promote(f"{model}@1.0.0", "production")
+    file.unlink()
+    return store
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the two worlds lie once a test has made them."""
+    return tmp_path_factory.mktemp("worlds")
+
+
+def world(worlds: Path, *, pyproject: str = "") -> Path:
+    """An ML repository with a store in models/ and a linked work tree; a bare copy of the store."""
+    made = worlds / ("named" if pyproject else "plain")
+    if not made.exists():
+        ml = make_code(made / "ml", pyproject=pyproject)
+        make_store(ml / "models")
+        git(ml, "worktree", "add", "--quiet", "../linked", "-b", "side")
+        git(made, "clone", "--quiet", "--bare", "ml/models", "bare.git")
+        (made / "elsewhere" / "notes").mkdir(parents=True)
+    return made
+
+
+def taken(capsys: pytest.CaptureFixture[str], *args: str) -> str:
+    """Return the store that every command takes."""
+
+    def told(*command: str) -> dict:
+        capsys.readouterr()
+        code = main([*args, "--json", *command])
+        stdout, stderr = capsys.readouterr()
+        assert code == 0, stderr
+        return json.loads(stdout)
+
+    assert [one["model"] for one in told("list")["models"]] == ["churn"]
+    assert told("validate")["sound"]
+    assert told("doctor", "--fix")["sound"]  # no repository of code is
+    return str(Path(told("hook", "install")["folder"]).parent).removesuffix("/.git")
+
+
+@pytest.mark.parametrize("place", AROUND)
+@pytest.mark.parametrize("pyproject", ["", NAMED], ids=["around", "pyproject"])
+def test_the_store_around(worlds, monkeypatch, capsys, place, pyproject):
+    here = world(worlds, pyproject=pyproject)
+    monkeypatch.chdir(here / place)
+    store = AROUND[place]
+
+    if store is None:
+        for command in ("list", "validate", "doctor", "log"):
+            assert main([command]) == 128
+        for call in (Store.open, lambda: gms.load_model("churn")):
+            with pytest.raises(NotAStore):
+                call()
+        assert capsys.readouterr().err.count("error: no git repository at ") == 4
+        return
+    assert taken(capsys) == str(here / store)
+    assert Store.open().path == Store.open(".").path == here / store
+    assert gms.version_of(gms.load_model("churn")).model == "churn"
+    monkeypatch.chdir(here / "elsewhere")
+    assert Store.open(f"../{place}").path == here / store
+    hooks = (here / "ml" / ".git" / "hooks").iterdir()
+    assert not [path.name for path in hooks if path.suffix != ".sample"]
+
+
+@pytest.mark.parametrize("place", ["ml/src", "ml/models", "elsewhere/notes"])
+def test_the_variable_comes_before_what_is_around_and_c_before_that(
+    worlds, monkeypatch, capsys, place
+):
+    here = world(worlds, pyproject=NAMED)
+    monkeypatch.chdir(here / place)
+    monkeypatch.setenv("GITMODELSTORE", str(here / "bare.git"))
+
+    assert taken(capsys) == str(here / "bare.git")
+    assert Store.open().path == here / "bare.git"
+    assert gms.version_of(gms.load_model("churn")).model == "churn"
+    assert taken(capsys, "-C", str(here / "linked" / "src")) == str(here / "ml" / "models")
+    assert Store.open(here / "ml").path == here / "ml" / "models"
+
+
+def test_a_call_registers_where_the_variable_says(tmp_path, monkeypatch):
+    make_code(tmp_path / "ml")
+    Store.init(tmp_path / "ml" / "models")
+    store = make_store(tmp_path / "shared")
+    monkeypatch.chdir(tmp_path / "ml")
+    monkeypatch.setenv("GITMODELSTORE", "../shared")
+
+    gms.register_model(make_pipeline_file(tmp_path / "new.joblib", 2.0), "churn", code=None)
+
+    assert [str(one.version) for one in store.versions("churn")] == ["1.1.0", "1.0.0"]
+
+
+class TestInACodeRepositoryWithoutAStore:
+    @pytest.mark.parametrize("tagged", [False, True], ids=["plain", "with GTO's tags"])
+    def test_no_command_takes_it_for_one(self, tmp_path, monkeypatch, capsys, tagged):
+        ml = make_code(tmp_path / "ml")
+        if tagged:
+            git(ml, "tag", "-a", "churn@v1.0.0", "-m", "churn 1.0.0")
+        monkeypatch.chdir(ml / "src")
+        before = sorted((ml / ".git" / "hooks").iterdir())
+
+        for command in (["hook", "install"], ["doctor", "--fix"], ["validate"], ["list"]):
+            assert main(command) == 128
+            assert capsys.readouterr().err == (
+                f"error: '{ml}' is not a model store: no registry.json on branch 'main'\n"
+                "hint: make one with `gms init`, or name yours with -C or $GITMODELSTORE\n"
+            )
+        assert sorted((ml / ".git" / "hooks").iterdir()) == before
+
+    def test_what_the_hint_says_leads_out(self, tmp_path, monkeypatch, capsys):
+        ml = make_code(tmp_path / "ml")
+        monkeypatch.chdir(ml)
+
+        assert main(["init"]) == 0
+        capsys.readouterr()
+        assert main(["hook", "install"]) == 0
+
+        assert capsys.readouterr().out == f"nothing to install in {ml}/models/.git/hooks\n"
+
+    def test_a_repository_that_is_called_models_is_not_taken_for_a_store(
+        self, tmp_path, monkeypatch, capsys
+    ):
+        ml = make_code(tmp_path / "ml")
+        make_code(ml / "models")
+        monkeypatch.chdir(ml)
+
+        assert main(["list"]) == 128
+        assert capsys.readouterr().err.startswith(f"error: '{ml}' is not a model store: ")
+
+
+def test_git_tells_its_hooks_of_the_code_and_that_leads_nobody_astray(
+    tmp_path, monkeypatch, capsys
+):
+    """A hook of the ML repository that calls us, in the main work tree and in a linked one."""
+    monkeypatch.delenv("GIT_CONFIG_COUNT")
+    ml = make_code(tmp_path / "ml")
+    make_store(ml / "models")
+    git(ml, "worktree", "add", "--quiet", "../linked", "-b", "side")
+    gms_ = f"PYTHONPATH='{ROOT}' '{sys.executable}' -m gitmodelstore.cli.main"
+    hook = ml / ".git" / "hooks" / "pre-commit"
+    hook.write_text(
+        "#!/bin/sh\nset -e\n"
+        f"{gms_} list churn >&2\n{gms_} validate\n{gms_} doctor\n{gms_} hook install\n"
+        f"{gms_} annotate churn@1.0.0 seen=yes || {gms_} show churn@1.0.0\n"
+    )
+    hook.chmod(0o755)
+
+    for folder in (ml, tmp_path / "linked"):
+        git(folder, "commit", "--quiet", "--allow-empty", "-m", "more code")
+
+    assert git(ml / "models", "status", "--porcelain") == ""
+    assert "annotate" in git(ml / "models", "log", "-1", "--format=%s")
+    assert git(ml, "ls-files").split() == ["src/train.py"]
+
+
+class TestAFolderCalledLikeTheModel:
+    def test_is_not_loaded(self, worlds, tmp_path, monkeypatch, capsys):
+        here = world(worlds)
+        (tmp_path / "churn").mkdir()
+        (tmp_path / "churn" / "notes.txt").write_text("mine")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("GITMODELSTORE", str(here / "ml"))
+
+        assert gms.version_of(gms.load_model("churn")).model == "churn"
+        for command in (["show", "churn"], ["inspect", "churn"], ["verify", "churn"]):
+            assert main(command) == 0
+        assert main(["get", "churn", "-q"]) == 0
+        assert capsys.readouterr().out.endswith("churn-1.0.0\n")
+
+    @pytest.mark.parametrize("kind", ["plain", "repository"])
+    def test_is_not_taken_for_a_store(self, tmp_path, monkeypatch, kind):
+        ml = make_code(tmp_path / "ml")
+        make_store(ml / "models")
+        (ml / "churn").mkdir()
+        if kind == "repository":
+            make_code(ml / "churn" / "code")
+            (ml / "churn" / "code").rename(tmp_path / "code")
+            (ml / "churn").rmdir()
+            (tmp_path / "code").rename(ml / "churn")
+        monkeypatch.chdir(ml)
+
+        assert gms.version_of(gms.load_model("churn")).model == "churn"
+        assert Store.open().path == ml / "models"
+        if kind == "plain":
+            assert Store.open("churn").path == ml / "models"
+        else:
+            with pytest.raises(NotAStore, match=f"'{ml}/churn' is not a model store"):
+                Store.open("churn")
+
+
+class TestWhatIsNamedAndNotThere:
+    def test_by_the_library_the_variable_and_pyproject(self, tmp_path, monkeypatch):
+        ml = make_code(tmp_path / "ml", pyproject=NAMED)
+        monkeypatch.chdir(ml)
+        there = f"{ml}/models"
+        makes = f"`gms init {there}` makes a new one there"
+
+        with pytest.raises(NotAStore) as caught:
+            Store.open()
+        assert str(caught.value) == f"'{there}' is not there, though '{ml}/pyproject.toml' names it"
+        assert caught.value.hint == f"clone the store: `gms clone URL {there}`; {makes}"
+
+        with pytest.raises(NotAStore) as caught:
+            gms.load_model("churn", store="models")
+        assert str(caught.value) == f"there is no folder '{there}'"
+        assert caught.value.hint == f"check the path; {makes}"
+
+        monkeypatch.setenv("GITMODELSTORE", "src/../models")
+        with pytest.raises(NotAStore) as caught:
+            gms.load_model("churn")
+        assert str(caught.value) == f"there is no folder '{there}'"
+        assert caught.value.hint == ("$GITMODELSTORE names it: unset it, or name a store with -C")
+
+    def test_the_hint_leads_out(self, worlds, tmp_path, monkeypatch, capsys):
+        ml = make_code(tmp_path / "ml", pyproject=NAMED)
+        monkeypatch.chdir(ml)
+
+        assert main(["clone", str(world(worlds) / "bare.git"), f"{ml}/models"]) == 0
+        capsys.readouterr()
+
+        assert taken(capsys) == f"{ml}/models"
+
+    def test_a_file(self, tmp_path, monkeypatch, capsys):
+        (tmp_path / "file").write_text("")
+        monkeypatch.chdir(tmp_path)
+
+        assert main(["-C", "file", "list"]) == 128
+        assert capsys.readouterr().err == (
+            f"error: '{tmp_path}/file' is not a folder\nhint: name the folder of the store\n"
+        )
+
+
+def test_a_store_of_somebody_else_is_named_by_an_absolute_path(tmp_path, monkeypatch, capsys):
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder to somebody else")
+    store = make_store(tmp_path / "their store")
+    for path in (store.path, *store.path.rglob("*")):
+        os.chown(path, 4711, 4711, follow_symlinks=False)
+    monkeypatch.chdir(store.path / "models")
+    top = str(store.path).rstrip("/")
+
+    assert main(["list"]) == 128
+    said = capsys.readouterr().err
+    assert said == (
+        f"error: '{top}' belongs to another user\n"
+        f"hint: if you trust it: git config --global --add safe.directory '{top}'\n"
+    )
+    subprocess.run(said.partition("trust it: ")[2], shell=True, check=True)  # noqa: S602
+    assert main(["list"]) == 0
+
+
+def test_the_doctor_finds_a_damaged_store_from_the_code_around_it(tmp_path, monkeypatch, capsys):
+    ml = make_code(tmp_path / "ml", pyproject=NAMED)
+    make_store(ml / "models")
+    (ml / "models" / ".git" / "HEAD").unlink()
+    monkeypatch.chdir(ml / "src")
+
+    assert main(["list"]) == 128
+    assert "`gms doctor`" in capsys.readouterr().err
+    assert main(["doctor", "--fix"]) == 0
+    assert main(["list"]) == 0
