@@ -115,6 +115,10 @@ class InvalidInput(StoreError):
     """An argument that cannot be recorded as it is (data, card, custom fields)."""
 
 
+class PipelineRaised(InvalidInput):
+    """What a pipeline raised when it was asked rows; the error itself is the cause."""
+
+
 class UnfittedPipeline(StoreError):
     """The estimator has not been fitted, so there is nothing to keep."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -26,6 +26,7 @@ def register_model(
     X_test: Any = None,
     y_test: Any = None,
     test: Any = None,
+    parse_dates: Sequence[str] = (),
     baseline: bool = False,
     sample: str | None = "synthetic",
     sample_from: Any = None,
@@ -51,7 +52,7 @@ def register_model(
         pipeline: a fitted scikit-learn estimator, or the path of a joblib file.
         model: the model's name.
         store: the store's path; None for the one that `Store.open` finds.
-        X_test, y_test, test, baseline, sample, sample_from, data, metrics, target,
+        X_test, y_test, test, parse_dates, baseline, sample, sample_from, data, metrics, target,
             card, message, version, bump, allow_backport, if_changed, code, keep_diff,
             trained_at, custom, run, sign: as for `Store.register`.
 
@@ -65,6 +66,7 @@ def register_model(
         X_test=X_test,
         y_test=y_test,
         test=test,
+        parse_dates=parse_dates,
         baseline=baseline,
         sample=sample,
         sample_from=sample_from,

@@ -24,7 +24,14 @@ from gitmodelstore.cli.commands import BY_NAME, CALLED_BY_GIT, COMMANDS, suggest
 from gitmodelstore.cli.paint import on_screen
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import as_error, with_global_options
-from gitmodelstore.errors import CannotWork, FormatError, GateNotPassed, InvalidQuery, StoreError
+from gitmodelstore.errors import (
+    CannotWork,
+    FormatError,
+    GateNotPassed,
+    InvalidQuery,
+    PipelineRaised,
+    StoreError,
+)
 
 REFUSED, USAGE, CANNOT_WORK, INTERRUPTED, CLOSED_PIPE = 1, 2, 128, 130, 141
 
@@ -109,6 +116,12 @@ def _run(args: Sequence[str]) -> int:
     except GateNotPassed as error:
         _complain(session, error.summary, error.hint, error.conditions)
         return REFUSED
+    except PipelineRaised as error:
+        if session.verbose and error.__cause__:
+            _print_traceback(error.__cause__)
+        further = "" if session.verbose else "; -v shows where it was raised"
+        _complain(session, str(error), f"{error.hint}{further}")
+        return REFUSED
     except StoreError as error:
         _complain(session, str(error), error.hint)
         return CANNOT_WORK if isinstance(error, CannotWork) else REFUSED
@@ -123,8 +136,12 @@ def _run(args: Sequence[str]) -> int:
     except MemoryError:
         _complain(session, "out of memory", None)
         return CANNOT_WORK
-    except Exception as error:  # whatever else reaches this place is a fault of ours
-        return _own_fault(session, error)
+    except SystemExit as error:
+        if _place_of_theirs(error) is None:
+            raise
+        return _unexpected(session, error)
+    except Exception as error:
+        return _unexpected(session, error)
 
 
 def _invoke(args: Sequence[str], session: Session) -> int:
@@ -185,19 +202,50 @@ def _complain(
         print(f"{paint.cyan('hint:')} {visible(hint)}", file=stream)
 
 
-def _own_fault(session: Session, error: Exception) -> int:
+def _unexpected(session: Session, error: BaseException) -> int:
+    """Say what nobody has put into words: whose it is goes by where it was raised."""
     if session.verbose:
-        import traceback
-
-        traceback.print_exc()
+        _print_traceback(error)
     said = " ".join(str(error).split())
+    said = f"{type(error).__name__}{f': {said}' if said else ''}"
+    if isinstance(error, Warning):
+        hint = "unset PYTHONWARNINGS, which makes errors of warnings"
+        _complain(session, f"a warning was made an error: {said}", hint)
+        return REFUSED
+    if place := _place_of_theirs(error):
+        hint = "mend it there" + ("" if session.verbose else "; -v shows how it came to that")
+        _complain(session, f"{place} raised {said}", hint)
+        return REFUSED
     _complain(
         session,
-        f"gitmodelstore has a fault: {type(error).__name__}{f': {said}' if said else ''}",
+        f"gitmodelstore has a fault: {said}",
         "please report it with what you typed"
         + (" and the lines above" if session.verbose else "; -v shows where it happened"),
     )
     return CANNOT_WORK
+
+
+def _place_of_theirs(error: BaseException) -> str | None:
+    """Return file and line of the user's own code that an error has come through, or None.
+
+    His own is what neither this package, nor Python, nor what is installed beside them holds.
+    """
+    import sysconfig
+    import traceback
+
+    folders = [os.path.dirname(os.path.dirname(__file__))]
+    folders += [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        own = frame.filename.startswith("<")
+        if not own and not frame.filename.startswith(tuple(f"{one}{os.sep}" for one in folders)):
+            return f"'{frame.filename}', line {frame.lineno},"
+    return None
+
+
+def _print_traceback(error: BaseException) -> None:
+    import traceback
+
+    traceback.print_exception(error)
 
 
 def _of_system(error: OSError) -> str:

@@ -66,6 +66,9 @@ def _number(name: str, text: str) -> float | int:
     "--data", metavar="ROLE=PATH", multiple=True, callback=_pairs, help="a data set; repeatable"
 )
 @click.option("--test", metavar="FILE", help="rows to test on, with the target: CSV or Parquet")
+@click.option(
+    "--parse-dates", metavar="COL", multiple=True, help="a column of these rows; repeatable"
+)
 @click.option("--baseline", is_flag=True, help="score the version in production on them too")
 @click.option("--sample-from", metavar="FILE", help="input rows, CSV or Parquet, to make a sample")
 @click.option(
@@ -116,6 +119,8 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
         raise click.UsageError("--sample rows needs --sample-from FILE")
     if options["test"] and not options["target"]:
         raise click.UsageError("--test needs --target NAME")
+    if options["parse_dates"] and not (options["test"] or options["sample_from"]):
+        raise click.UsageError("--parse-dates needs --test FILE")
     if options["baseline"] and not options["test"]:
         raise click.UsageError("--baseline needs --test FILE")
     if options["code"] and options["no_code"]:
@@ -127,6 +132,7 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
         "metrics": {**_metrics_of(options["metrics"]), **options["metric"]},
         "data": options["data"],
         "test": _path(options["test"]),
+        "parse_dates": options["parse_dates"],
         "baseline": options["baseline"],
         "sample": None if options["sample"] == "none" else options["sample"],
         "sample_from": _path(options["sample_from"]),

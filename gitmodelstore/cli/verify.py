@@ -34,6 +34,7 @@ _MOST_ANSWER = 40  # characters
 @click.option("--replay", is_flag=True, help="ask the pipeline its sample again, and compare")
 @click.option("--test", metavar="FILE", help="compute its metrics again: CSV or Parquet")
 @click.option("--target", metavar="NAME", help="column of FILE with the true answers")
+@click.option("--parse-dates", metavar="COL", multiple=True, help="a column of FILE; repeatable")
 @click.option("--signatures", is_flag=True, help="verify who has signed it")
 @click.option("--data", is_flag=True, help="verify instead the data set at PATH")
 @click.option("--role", metavar="ROLE", help="which data set PATH should be: train, test, …")
@@ -46,6 +47,7 @@ def verify(
     replay: bool,
     test: str | None,
     target: str | None,
+    parse_dates: tuple[str, ...],
     signatures: bool,
     data: bool,
     role: str | None,
@@ -76,12 +78,15 @@ def verify(
         raise click.UsageError("--test is of one version, and --all of all")
     if target and not test:
         raise click.UsageError("--target needs --test FILE")
+    if parse_dates and not test:
+        raise click.UsageError("--parse-dates needs --test FILE")
     found = session.store().verify(
         ref,
         replay=replay,
         test=Path(test) if test else None,
         target=target,
         signatures=signatures,
+        parse_dates=parse_dates,
     )
     if session.json:
         versions = [_document(version) for version in found.versions]

@@ -222,11 +222,25 @@ def _without_suffixes(file_name: str) -> str:
 
 def _describe_memory(role: str, source: Any, asked: _Asked) -> Dataset:
     from gitmodelstore.lineage import frames
+    from gitmodelstore.lineage.rows import in_pandas
 
     if source is None:
         raise InvalidInput("expected a path or a table, found None")
-    digest, size_bytes = frames.measure(source)
-    facts = tables.facts(source, profiled=asked.profiled)
+    if isinstance(source, tuple):
+        source = tuple(map(in_pandas, source, ("X", "y", *map(str, range(2, len(source))))))
+    else:
+        source = in_pandas(source, "the table")
+    try:
+        digest, size_bytes = frames.measure(source)
+        facts = tables.facts(source, profiled=asked.profiled)
+    except (InvalidInput, Warning):
+        raise
+    except Exception as error:  # an array or a dtype of anybody's making
+        said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        raise InvalidInput(
+            f"reading the {type(source).__name__} raised {said:.200}",
+            hint="give a DataFrame of pandas, or the path of a file",
+        ) from error
     return Dataset(
         role=role,
         uri=None,

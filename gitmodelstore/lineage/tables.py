@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +67,11 @@ def is_table_file(path: Path) -> bool:
     return path.suffix.lower() in (*_CSV, *_PARQUET)
 
 
+def is_parquet(path: Path) -> bool:
+    """Whether a file's name says that it is a Parquet file; any other is read as CSV."""
+    return path.suffix.lower() in _PARQUET
+
+
 def facts_of_file(path: Path, data: bytes | None, *, profiled: bool = True) -> Facts:
     """Return rows and columns of a CSV or Parquet file.
 
@@ -76,7 +82,7 @@ def facts_of_file(path: Path, data: bytes | None, *, profiled: bool = True) -> F
         profiled: whether columns have a profile.
     """
     try:
-        if path.suffix.lower() in _PARQUET:
+        if is_parquet(path):
             return _of_parquet(path, data, profiled)
         return NOTHING if data is None else _of_csv(path, data, profiled)
     except InvalidInput as error:
@@ -99,23 +105,29 @@ def _of_csv(path: Path, data: bytes, profiled: bool) -> Facts:
     return facts(table, profiled=profiled)
 
 
-def read(path: Path, data: bytes) -> Any:
-    """Return the DataFrame in the bytes of a CSV or Parquet file.
+def read(path: Path, data: bytes | None = None, *, as_text: Iterable[str] = ()) -> Any:
+    """Return the DataFrame in a CSV or Parquet file.
+
+    Args:
+        path: the file, whose name says what it is.
+        data: its bytes; None where they are to be read now.
+        as_text: columns of a CSV file that hold text, whatever it looks like.
 
     Raises:
         InvalidInput: there is none, or pyarrow is missing.
     """
     import pandas as pd
 
-    file = io.BytesIO(data)
+    file: Any = path if data is None else io.BytesIO(data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if path.suffix.lower() in _PARQUET:
+            if is_parquet(path):
                 _parquet()
                 return pd.read_parquet(file)
+            types: Any = dict.fromkeys(as_text, str)
             # In pieces, columns of a large file would be of one type here and of another there.
-            return pd.read_csv(file, sep=_separator(path), low_memory=False)
+            return pd.read_csv(file, sep=_separator(path), low_memory=False, dtype=types)
     except InvalidInput:
         raise
     except MemoryError as error:

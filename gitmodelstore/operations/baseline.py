@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import FeatureMismatch, InvalidInput, LoadError, RefusedPickle, StoreError
 from gitmodelstore.operations.load import load
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.values.manifest import Baseline
-from gitmodelstore.values.names import did_you_mean
+from gitmodelstore.values.manifest import Baseline, Manifest
 from gitmodelstore.values.policy import PRODUCTION
 
 if TYPE_CHECKING:
@@ -19,26 +18,39 @@ if TYPE_CHECKING:
 _ROWS_MISSING = "register with X_test and y_test, or with test= and target= (--test, --target)"
 
 
-def with_test_rows(what: Submission, pipeline: Any) -> Submission:
+def with_test_rows(
+    what: Submission, pipeline: Any, before: Callable[[], Manifest | None]
+) -> Submission:
     """Return a submission whose test table has become X_test, y_test and the data set "test".
 
     Args:
         what: as it was submitted.
         pipeline: which says the columns that it takes.
+        before: returns the manifest of the highest version, with whose types a file is read.
 
     Raises:
         InvalidInput: there are test rows twice, the target is not named or not in the
             table, or the table cannot be read.
     """
-    if what.test is None:
-        return what
+    from gitmodelstore.lineage.rows import in_pandas, types_of, with_dates
     from gitmodelstore.pipelines.retest import inputs_of
 
+    if what.test is not None or what.sample_from is not None:
+        last = before()
+        features = (last.features if last else None) or ()
+        types = types_of(features, what.target, getattr(pipeline, "classes_", None))
+        what = replace(what, types=with_dates(types, what.parse_dates))
+    if what.test is None:
+        return replace(
+            what,
+            X_test=in_pandas(what.X_test, "X_test"),
+            y_test=in_pandas(what.y_test, "y_test"),
+        )
     if what.X_test is not None or what.y_test is not None:
         raise InvalidInput(
             "test rows were given twice", hint="give X_test and y_test, or a table as test"
         )
-    target, table = table_with(what.test, what.target)
+    target, table = table_with(what.test, what.target, what.types, what.parse_dates)
     return replace(
         what,
         X_test=inputs_of(pipeline, table, target),
@@ -47,29 +59,28 @@ def with_test_rows(what: Submission, pipeline: Any) -> Submission:
     )
 
 
-def table_with(test: Any, target: str | None) -> tuple[str, Any]:
+def table_with(
+    test: Any, target: str | None, types: Mapping[str, str], named: Iterable[str] = ()
+) -> tuple[str, Any]:
     """Return the name of the target, and the table of test rows, which has a column of it.
 
     Args:
         test: a table, or the path of a CSV or Parquet file.
         target: the name; None is an error.
+        types: of its columns, as `read_table` takes them.
+        named: columns that it must have besides.
 
     Raises:
         InvalidInput: the target is not named or not in the table, or it cannot be read.
     """
-    from gitmodelstore.pipelines.retest import read_table
+    from gitmodelstore.lineage.rows import check_columns, read_table
 
     if target is None:
         raise InvalidInput(
             "the test data has no target", hint="name its column with target= (--target NAME)"
         )
-    table = read_table(test)
-    names = [str(name) for name in getattr(table, "columns", ())]
-    if target not in names:
-        raise InvalidInput(
-            f"the test data has no column '{target}'",
-            hint=did_you_mean(target, names) or f"it has {', '.join(names[:5]) or 'none'}",
-        )
+    table = read_table(test, types)
+    check_columns(table, [target, *named])
     return target, table
 
 

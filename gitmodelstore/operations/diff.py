@@ -85,20 +85,25 @@ def _with_test_rows(question: Question, a: Side) -> Question:
     Raises:
         InvalidInput: rows are given twice, or answers without rows; the table cannot be read.
     """
+    from gitmodelstore.lineage.rows import in_pandas, types_of
+
     if question.y_test is not None and question.X_test is None:
         raise InvalidInput("y_test without X_test", hint="pass the rows that y_test belongs to")
     if question.test is None:
-        return question
+        return replace(
+            question,
+            X_test=in_pandas(question.X_test, "X_test"),
+            y_test=in_pandas(question.y_test, "y_test"),
+        )
     if question.X_test is not None:
         raise InvalidInput(
             "test rows were given twice", hint="give X_test and y_test, or a table as test"
         )
     from gitmodelstore.operations.baseline import table_with
-    from gitmodelstore.pipelines.retest import as_recorded
 
-    target, table = table_with(question.test, question.target)
-    X_test = as_recorded(table.drop(columns=[target]), a.features or ())
-    return replace(question, X_test=X_test, y_test=table[target])
+    types = types_of(a.features or (), question.target, a.pipeline.classes)
+    target, table = table_with(question.test, question.target, types)
+    return replace(question, X_test=table.drop(columns=[target]), y_test=table[target])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ training code, storing the pipeline.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from gitmodelstore.checks.judged import samples
 from gitmodelstore.errors import InvalidInput, StoreError
 from gitmodelstore.operations.baseline import baseline_of, with_test_rows
-from gitmodelstore.operations.numbering import Wish
+from gitmodelstore.operations.numbering import Wish, parent_manifest
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
 from gitmodelstore.plumbing.repository import Repository
@@ -41,6 +42,7 @@ from gitmodelstore.values.manifest import (
     Dataset,
     Environment,
     Feature,
+    Manifest,
     PipelineFacts,
 )
 from gitmodelstore.values.sample import ROWS, SYNTHETIC
@@ -63,6 +65,8 @@ class Submission:
     X_test: Any = None
     y_test: Any = None
     test: Any = None
+    parse_dates: Sequence[str] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
     baseline: bool = False
     sample: str | None = SYNTHETIC
     sample_from: Any = None
@@ -149,8 +153,9 @@ def prepare(
         sink = stack.enter_context(_sink(repository, snapshot, what))
         source = _read_file(what, sink)
         if what.run:
-            with _of_file(source, what):
-                what = with_test_rows(what, source.pipeline if source else what.pipeline)
+            pipeline = source.pipeline if source else what.pipeline
+            with _in_words(pipeline, source, what):
+                what = with_test_rows(what, pipeline, partial(_highest, snapshot, what.model))
         # git looks at the training repository while Python scores and pickles.
         look = stack.enter_context(Look(what.code, what.entry_point)) if what.code else None
         patch = kept_patch(look, writer) if what.keep_diff else None
@@ -225,13 +230,14 @@ def _asked(source: _Source | None, what: Submission, writer: Writer, snapshot: S
     from gitmodelstore.pipelines.describe import describe
     from gitmodelstore.pipelines.features import check_features
     from gitmodelstore.pipelines.fitted import check_fitted
-    from gitmodelstore.pipelines.load import describing
+    from gitmodelstore.pipelines.replay import asked
+    from gitmodelstore.pipelines.retest import dates_as_text
     from gitmodelstore.pipelines.scores import check_metrics
     from gitmodelstore.pipelines.unportable import refuse_caches
 
     given = check_metrics(what.metrics)
     pipeline = source.pipeline if source else what.pipeline
-    with _of_file(source, what) if source else describing(pipeline):
+    with _in_words(pipeline, source, what):
         check_fitted(pipeline)
         refuse_caches(pipeline)
         if what.X_test is not None:
@@ -239,8 +245,8 @@ def _asked(source: _Source | None, what: Submission, writer: Writer, snapshot: S
         features = _features(pipeline, what.X_test)
         facts = describe(pipeline)
     baseline = baseline_of(snapshot, what, writer.notify)
-    with _of_file(source, what, "cannot answer to the test data"):
-        sample = _sample(pipeline, what, writer)  # before estimators with copy=False predict
+    sample = _sample(pipeline, what, writer)  # before estimators with copy=False predict
+    with asked("the test rows", partial(dates_as_text, what.X_test)):
         scores = _scores(pipeline, what)
     return _Seen(
         features=features,
@@ -252,13 +258,11 @@ def _asked(source: _Source | None, what: Submission, writer: Writer, snapshot: S
     )
 
 
-def _of_file(source: _Source | None, what: Submission, *fault: str) -> AbstractContextManager[None]:
-    """Return what says in our words what the objects of a file raise; others speak themselves."""
-    if source is None:
-        return nullcontext()
-    from gitmodelstore.pipelines.load import asking
+def _in_words(pipeline: Any, source: _Source | None, what: Submission) -> Any:
+    """Return what says in our words what a pipeline raises when it is looked at."""
+    from gitmodelstore.pipelines.load import asking, describing
 
-    return asking(Path(what.pipeline).name, *fault)
+    return asking(Path(what.pipeline).name) if source else describing(pipeline)
 
 
 def _told(source: _Source, what: Submission) -> _Seen:
@@ -312,6 +316,10 @@ def store_file(
     blob = (kept or {}).get(sha256) or repository.write_blob(data)
     repository.know(blob, sha256, len(data))
     return StoredFile(blob, sha256, len(data))
+
+
+def _highest(snapshot: Snapshot, model: str) -> Manifest | None:
+    return parent_manifest(snapshot, model, snapshot.registry.highest(model))
 
 
 def _kept_files(snapshot: Snapshot, model: str) -> dict[str, str]:
@@ -380,13 +388,15 @@ def _sample(pipeline: Any, what: Submission, writer: Writer) -> bytes | None:
     """Return the bytes of sample.json; None without rows, or where there can be none."""
     if what.sample is None or (what.sample_from is None and what.X_test is None):
         return None
+    from gitmodelstore.lineage.rows import read_table
     from gitmodelstore.pipelines.features import check_features
-    from gitmodelstore.pipelines.retest import inputs_of, read_table
+    from gitmodelstore.pipelines.retest import inputs_of
     from gitmodelstore.pipelines.sampling import NoSample, make_sample
 
     X = what.X_test
     if what.sample_from is not None:
-        X = inputs_of(pipeline, read_table(what.sample_from), what.target)
+        table = read_table(what.sample_from, what.types, name="sample_from")
+        X = inputs_of(pipeline, table, what.target)
         check_features(pipeline, X, name="sample_from")
     try:
         return make_sample(pipeline, X, what.sample).render()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -61,6 +61,7 @@ class Asked:
     target: str | None = None
     reader: Reader | None = None
     signatures: Signatures | None = None
+    parse_dates: Sequence[str] = ()
 
     @property
     def loads(self) -> bool:
@@ -338,7 +339,8 @@ def _ask(
 
 
 def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested, ...]:
-    from gitmodelstore.pipelines.retest import read_table, retest
+    from gitmodelstore.lineage.rows import check_columns, read_table, recorded_types, with_dates
+    from gitmodelstore.pipelines.retest import retest
 
     target = asked.target or manifest.target
     if target is None:
@@ -346,5 +348,7 @@ def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested,
             "the version does not say what it predicts",
             hint="name the column that holds the true answers with --target",
         )
-    table = read_table(asked.test)
-    return retest(pipeline, table, target, manifest.metrics, manifest.features)
+    types = with_dates(recorded_types(manifest, target), asked.parse_dates)
+    table = read_table(asked.test, types)
+    check_columns(table, asked.parse_dates)
+    return retest(pipeline, table, target, manifest.metrics)

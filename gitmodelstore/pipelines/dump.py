@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from joblib.numpy_pickle import NumpyArrayWrapper, NumpyPickler
 
+from gitmodelstore.errors import StoreError
 from gitmodelstore.pipelines.fast_dump import fast_dump
 from gitmodelstore.pipelines.fitted import check_fitted
 from gitmodelstore.pipelines.recording import RecordingPickler, dotted
@@ -69,6 +70,8 @@ def _write(pipeline: Any, pickler: _JoblibPickler) -> None:
     try:
         if not fast_dump(pipeline, pickler):
             pickler.dump(pipeline)
+    except (StoreError, OSError, MemoryError):
+        raise  # of the sink, or of the machine
     except PICKLING_ERRORS as error:
         raise refusal(pipeline, error, pickler.names) from error
 

@@ -193,12 +193,13 @@ def asking(name: str, fault: str = "does not hold a whole pipeline") -> Iterator
         yield
     except (StoreError, Warning):
         raise
-    except Exception as error:
-        cause = None if hidden_character(str(error)) else error
+    except (Exception, SystemExit) as error:
+        said = _said(error)
         raise LoadError(
-            f"'{name}' {fault}: {_said(error)}",
-            hint=f"{_REQUIREMENTS}; if they are installed, the file is damaged",
-        ) from cause
+            f"'{name}' {fault}: {said}",
+            hint=f"{_REQUIREMENTS}; if they are installed, the file is damaged, or a class of "
+            "yours raises this",
+        ) from (None if hidden_character(said) else error)
 
 
 @contextmanager
@@ -212,10 +213,11 @@ def describing(pipeline: Any) -> Iterator[None]:
         yield
     except (StoreError, Warning):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NotAPipeline(
             f"this {type(pipeline).__name__} cannot be described: {_said(error)}",
-            hint="give the object that `fit` was called on, whole",
+            hint="give the object that `fit` was called on, whole; if a class of yours raises "
+            "this, mend it there",
         ) from error
 
 
@@ -495,7 +497,11 @@ def _refuse_other_objects(pipeline: Any, name: str) -> None:
         )
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     """Return the kind of an error and the beginning of what it says, on one line."""
-    said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    try:
+        text = str(error)
+    except Exception:  # which is anybody's, too
+        text = ""
+    said = " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
     return said[:_MOST_SAID]

@@ -160,7 +160,7 @@ def _shown(value: Any) -> str:
     """What `repr` says, on one line, without addresses, cut."""
     try:
         text = repr(value)
-    except Exception:  # a __repr__ of anybody's making; the param is still worth a line
+    except (Exception, SystemExit):  # a __repr__ of anybody's making: the param is worth a line
         text = f"<{type(value).__name__}>"
     text = _ADDRESS.sub("", " ".join(text.split()))
     return plain_text(text if len(text) <= _MOST_REPR else f"{text[: _MOST_REPR - 1]}…")

@@ -8,16 +8,18 @@ less than anybody would act on. Labels and whole numbers must be equal.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from gitmodelstore.errors import PipelineRaised, StoreError
 from gitmodelstore.pipelines.blocks import array_of, block_of, is_sparse
 from gitmodelstore.pipelines.columns import NoSample
 from gitmodelstore.pipelines.sample import table_of
+from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.sample import (
     ABSOLUTE,
     DIFFERENT,
@@ -30,6 +32,9 @@ from gitmodelstore.values.sample import (
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform")
 _SAID_TWICE = {"decision_function": "predict_proba"}  # which is made of it
+
+# What code of anybody's making raises; Ctrl-C is ours.
+THEIRS = (Exception, SystemExit)
 
 _MOST_SAID = 200  # characters of an error
 
@@ -157,14 +162,42 @@ def replay(pipeline: Any, sample: Sample) -> Replay:
     methods = dict.fromkeys(answer.method.partition("[")[0] for answer in sample.answers)
     try:
         found = answers(pipeline, table_of(sample), methods)
-    except Exception as error:  # anything that a pipeline of anybody's making raises
+    except THEIRS as error:
         return Replay(sample.rows, why=in_words(error))
     return compare(sample.answers, found, sample.rows)
 
 
-def in_words(error: Exception) -> str:
+@contextmanager
+def asked(rows: str, hint: str | Callable[[], str | None] | None = None) -> Iterator[None]:
+    """Say as theirs what a pipeline raises when it is asked rows.
+
+    Args:
+        rows: which, such as "the test rows".
+        hint: what to do about it, or what finds it out; None for a look at types.
+
+    Raises:
+        PipelineRaised: for anything but an error of ours, or a warning made one.
+    """
+    try:
+        yield
+    except (StoreError, Warning):
+        raise
+    except THEIRS as error:
+        kind, _, said = in_words(error).partition(": ")
+        found = hint() if callable(hint) else hint
+        raise PipelineRaised(
+            f"the pipeline raised {kind} on {rows}{f': {said}' if said else ''}",
+            hint=found or f"give {rows} the columns and types that the pipeline was fitted on",
+        ) from (None if hidden_character(said) else error)
+
+
+def in_words(error: BaseException) -> str:
     """Return an error on one line, short."""
-    said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    try:
+        text = str(error)
+    except Exception:  # which is anybody's, too
+        text = ""
+    said = " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
     return said if len(said) <= _MOST_SAID else f"{said[: _MOST_SAID - 1]}…"
 
 

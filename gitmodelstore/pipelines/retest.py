@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from gitmodelstore.errors import InvalidInput, StoreError
+from gitmodelstore.errors import InvalidInput
 from gitmodelstore.pipelines.features import check_features, feature_count, feature_names
-from gitmodelstore.pipelines.replay import in_words, quiet
+from gitmodelstore.pipelines.replay import asked, quiet
 from gitmodelstore.pipelines.scores import standard_metrics
-from gitmodelstore.values.manifest import Feature
 from gitmodelstore.values.names import did_you_mean
 from gitmodelstore.values.sample import ABSOLUTE, RELATIVE
+
+_DATE = re.compile(
+    r"\d{4}-\d\d?-\d\d?(?:[T ]|\Z)|\d{4}/\d\d?/\d\d?|\d\d?[./]\d\d?[./]\d{2,4}(?: |\Z)"
+)
+_MOST_LOOKED_AT = 20  # values of a column that may be dates
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,6 @@ def retest(
     table: pd.DataFrame,
     target: str,
     recorded: Mapping[str, float],
-    features: Sequence[Feature] | None = None,
 ) -> tuple[Retested, ...]:
     """Compute the standard metrics on `table` and set them beside the recorded ones.
 
@@ -56,11 +58,10 @@ def retest(
         table: inputs and target as columns.
         target: name of the target's column.
         recorded: the metrics of the manifest; those that are not standard are left out.
-        features: the inputs as recorded, whose times and categories a CSV file has lost.
 
     Raises:
-        InvalidInput: there is no such column, its values cannot be compared, or the
-            pipeline fails on these rows.
+        InvalidInput: there is no such column, or its values cannot be compared.
+        PipelineRaised: the pipeline fails on these rows.
         FeatureMismatch: the inputs are not those that the pipeline was fitted on.
     """
     if target not in table.columns:
@@ -69,8 +70,8 @@ def retest(
             hint=did_you_mean(target, [str(name) for name in table.columns])
             or "name the column that holds the true answers with --target",
         )
-    with _in_our_words():
-        X = inputs_of(pipeline, as_recorded(table, features or ()), target)
+    with asked("the test rows"):
+        X = inputs_of(pipeline, table, target)
         check_features(pipeline, X, name="the test data")
     found = _metrics(pipeline, X, table[target], f"column '{target}'")
     if not found:
@@ -93,51 +94,18 @@ def scored(pipeline: Any, X: Any, y: Any) -> dict[str, float]:
 
     Raises:
         FeatureMismatch: a column that it takes is not there.
-        InvalidInput: the answers cannot be compared, or the pipeline fails on these rows.
+        InvalidInput: the answers cannot be compared.
+        PipelineRaised: the pipeline fails on these rows.
     """
-    with _in_our_words():
+    with asked("the test rows"):
         rows = inputs_of(pipeline, X, None)
         check_features(pipeline, rows)
     return _metrics(pipeline, rows.copy() if hasattr(rows, "copy") else rows, y, "y_test")
 
 
 def _metrics(pipeline: Any, X: Any, y: Any, name: str) -> dict[str, float]:
-    with _in_our_words(), quiet():
+    with asked("the test rows", partial(dates_as_text, X)), quiet():
         return standard_metrics(pipeline, X, y, name=name)
-
-
-@contextmanager
-def _in_our_words() -> Iterator[None]:
-    try:
-        yield
-    except StoreError:
-        raise
-    except Exception as error:  # anything that a pipeline of anybody's making raises
-        raise InvalidInput(
-            f"the pipeline cannot answer to the test data: {in_words(error)}"
-        ) from error
-
-
-def read_table(source: Any) -> Any:
-    """Return the table in a CSV or Parquet file; what is no path comes back as it is.
-
-    Raises:
-        InvalidInput: it cannot be read.
-    """
-    if not isinstance(source, (str, os.PathLike)):
-        return source
-    path = Path(source)
-    is_parquet = path.suffix.lower() in (".parquet", ".pq")
-    try:
-        path.stat()  # whose error is clearer than pyarrow's
-        return pd.read_parquet(path) if is_parquet else pd.read_csv(path)
-    except ImportError as error:
-        raise InvalidInput(
-            f"'{path}' needs pyarrow to be read", hint="run `pip install pyarrow`"
-        ) from error
-    except (OSError, ValueError) as error:  # pandas and pyarrow say both of a broken file
-        said = getattr(error, "strerror", None) or str(error)
-        raise InvalidInput(f"cannot read '{path}': {' '.join(said.split()).lower()}") from error
 
 
 def inputs_of(pipeline: Any, table: Any, target: str | None) -> Any:
@@ -157,15 +125,24 @@ def inputs_of(pipeline: Any, table: Any, target: str | None) -> Any:
     return rest.to_numpy()
 
 
-def as_recorded(table: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
-    """Return `table` with times and categories where they were recorded and it has text."""
-    table = table.copy(deep=False)
-    for feature in features:
-        if feature.name is None or feature.name not in table.columns:
-            continue
-        dtype, column = feature.dtype or "", table[feature.name]
-        if dtype.startswith("datetime64") and not hasattr(column, "dt"):
-            table[feature.name] = pd.to_datetime(column, utc="[" in dtype)
-        elif dtype.startswith("category") and not hasattr(column, "cat"):
-            table[feature.name] = column.astype("category")
-    return table
+def dates_as_text(X: Any) -> str | None:
+    """Return what to do about columns of a table that hold dates as text; None without any."""
+    names = [name for name, column in X.items() if _are_dates(column)] if _is_frame(X) else []
+    if not names:
+        return None
+    listed = ", ".join(f"'{name}'" for name in names)
+    flags = " ".join(f"--parse-dates {name}" for name in names)
+    verb = "columns {} hold" if len(names) > 1 else "column {} holds"
+    return f"{verb.format(listed)} dates as text: `{flags}` reads them as dates"
+
+
+def _is_frame(X: Any) -> bool:
+    return isinstance(X, pd.DataFrame)
+
+
+def _are_dates(column: pd.Series) -> bool:
+    """Whether the first values of a column are dates that are written out."""
+    if not (pd.api.types.is_string_dtype(column.dtype) or column.dtype == object):
+        return False
+    first = column.dropna().head(_MOST_LOOKED_AT).tolist()
+    return bool(first) and all(isinstance(one, str) and _DATE.match(one) for one in first)

@@ -9,7 +9,7 @@ import numpy as np
 
 from gitmodelstore.pipelines.blocks import block_of, is_sparse
 from gitmodelstore.pipelines.columns import NoSample
-from gitmodelstore.pipelines.replay import answers, in_words, methods_of
+from gitmodelstore.pipelines.replay import THEIRS, answers, in_words, methods_of
 from gitmodelstore.pipelines.sample import choose, keep, len_of, table_of, take
 from gitmodelstore.values.sample import MOST_BYTES, SYNTHETIC, Answer, Sample
 
@@ -36,7 +36,7 @@ def make_sample(pipeline: Any, X: Any, made: str = SYNTHETIC) -> Sample:
         return _make(pipeline, X, made)
     except NoSample:
         raise
-    except Exception as error:  # a table of anybody's making; the version is kept without one
+    except THEIRS as error:  # the version is kept without one
         raise NoSample(in_words(error)) from error
 
 
@@ -46,10 +46,14 @@ def _make(pipeline: Any, X: Any, made: str) -> Sample:
     for _ in range(_MOST_TRIES):
         # Asked of what will be read again, so that not even the layout in memory is another.
         table = table_of(rows)
-        good, found = _answers_and_rows(pipeline, table, methods)
+        raised: list[BaseException] = []
+        good, found = _answers_and_rows(pipeline, table, methods, raised)
         methods = tuple(found)
         if not good.any():
-            raise NoSample("the pipeline answers to none of its rows")
+            why = f" ({in_words(raised[0])})" if raised else ""
+            raise NoSample(f"the pipeline answers to none of its rows{why}") from next(
+                iter(raised), None
+            )
         if not good.all():
             rows = keep(take(table, np.flatnonzero(good)))
             continue
@@ -73,37 +77,43 @@ def _kept(found: dict[str, dict[str, Any]]) -> tuple[Answer, ...]:
 
 
 def _answers_and_rows(
-    pipeline: Any, table: Any, methods: Sequence[str]
+    pipeline: Any, table: Any, methods: Sequence[str], raised: list[BaseException]
 ) -> tuple[Any, dict[str, dict[str, Any]]]:
-    """Return which rows all methods answer to, and the answers of those that answer to any."""
+    """Return which rows all methods answer to, and the answers of those that answer to any.
+
+    What they raise is added to `raised`.
+    """
     good = np.ones(len_of(table), dtype=bool)
     found = {}
     for method in methods:
-        answered, answer = _ask(pipeline, table, method)
+        answered, answer = _ask(pipeline, table, method, raised)
         if answered.any():
             found[method] = answer
             good &= answered
     return good & bool(found), found
 
 
-def _ask(pipeline: Any, table: Any, method: str) -> tuple[Any, dict[str, Any]]:
+def _ask(
+    pipeline: Any, table: Any, method: str, raised: list[BaseException]
+) -> tuple[Any, dict[str, Any]]:
     """Return where `method` answers with a value, and the answers if it does so everywhere."""
     try:
         found = answers(pipeline, table, [method])
-    except Exception:  # anything that a pipeline of anybody's making raises
-        return _ask_singly(pipeline, table, method), {}
+    except THEIRS as error:
+        raised.append(error)
+        return _ask_singly(pipeline, table, method, raised), {}
     good = np.ones(len_of(table), dtype=bool)
     for answer in found.values():
         good &= ~_has_nan(answer)
     return good, found
 
 
-def _ask_singly(pipeline: Any, table: Any, method: str) -> Any:
+def _ask_singly(pipeline: Any, table: Any, method: str, raised: list[BaseException]) -> Any:
     """Return which rows `method` answers to when it is asked one by one."""
     if len_of(table) == 1:
         return np.zeros(1, dtype=bool)
     rows = (take(table, [row]) for row in range(len_of(table)))
-    return np.array([_ask(pipeline, row, method)[0][0] for row in rows], dtype=bool)
+    return np.array([_ask(pipeline, row, method, raised)[0][0] for row in rows], dtype=bool)
 
 
 def _has_nan(answer: Any) -> Any:

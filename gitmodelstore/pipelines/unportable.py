@@ -19,17 +19,8 @@ from gitmodelstore.errors import UnportablePipeline
 from gitmodelstore.pipelines.structure import is_estimator, is_named_list, own_params, parts
 from gitmodelstore.values.json import hidden_character
 
-# What pickle, and the `__reduce__` and `__getstate__` of other people's objects, raise; errors
-# of the disk and of memory are not among them.
-PICKLING_ERRORS = (
-    pickle.PicklingError,
-    AttributeError,
-    LookupError,
-    NotImplementedError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
+# What pickle, and the `__reduce__` and `__getstate__` of other people's objects, raise.
+PICKLING_ERRORS = (Exception, SystemExit)
 
 _SCRIPT = ("__main__", "__mp_main__")
 _ATTRIBUTE = "attribute"
@@ -99,7 +90,7 @@ def refuse_caches(pipeline: Any) -> None:
         waiting += [(f"{where}{part.name}__", part.estimator) for part in parts(held)]
 
 
-def refusal(pipeline: Any, error: Exception, names: Iterable[str]) -> UnportablePipeline:
+def refusal(pipeline: Any, error: BaseException, names: Iterable[str]) -> UnportablePipeline:
     """Return the error that says what in `pipeline` cannot be pickled, and where it stands.
 
     Args:
@@ -132,7 +123,7 @@ def _found_in(pipeline: Any) -> list[_Found]:
     ]
 
 
-def _unexplained(error: Exception, script: list[str]) -> UnportablePipeline:
+def _unexplained(error: BaseException, script: list[str]) -> UnportablePipeline:
     if isinstance(error, RecursionError):
         return UnportablePipeline("the pipeline is nested too deeply to be pickled", script)
     text = re.sub(" at 0x[0-9a-fA-F]+", "", str(error))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.store.base import Base, training_code
-from gitmodelstore.values.arguments import expect, expect_given
+from gitmodelstore.values.arguments import as_texts, expect, expect_given
 from gitmodelstore.values.moment import as_moment
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Registering(Base):
         X_test: Any = None,
         y_test: Any = None,
         test: Any = None,
+        parse_dates: Sequence[str] = (),
         baseline: bool = False,
         sample: str | None = "synthetic",
         sample_from: Any = None,
@@ -59,7 +60,9 @@ class Registering(Base):
                 metrics are added (classifier: accuracy, f1_macro, roc_auc where it is
                 defined; regressor: r2, mae, rmse).
             test: instead of these two a table, or a CSV or Parquet file, with the inputs and
-                the target as columns; it is recorded as the data set "test".
+                the target as columns; it is recorded as the data set "test". A file is read
+                with the types of the inputs of the highest version.
+            parse_dates: columns of `test` and `sample_from` that hold dates.
             baseline: also score the present production version on the test rows, and record
                 its metrics beside those of this one, so that a gate can compare them. It is
                 loaded as `load` does.
@@ -100,6 +103,7 @@ class Registering(Base):
             UnfittedPipeline, NotAPipeline, UnportablePipeline, FeatureMismatch,
             InvalidMetric, InvalidInput, InvalidName, InvalidVersion, VersionExists:
                 it is refused, and nothing was written.
+            PipelineRaised: the pipeline fails on the test rows.
             FeatureMismatch, LoadError, InvalidInput: the production version cannot be scored
                 as a baseline.
             StoreBusy, LocalChanges, CannotWrite: the store could not take it.
@@ -119,6 +123,7 @@ class Registering(Base):
             X_test=X_test,
             y_test=y_test,
             test=test,
+            parse_dates=as_texts(parse_dates, "columns of dates", "opened_on"),
             baseline=baseline,
             sample=sample,
             sample_from=sample_from,

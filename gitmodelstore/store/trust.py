@@ -36,6 +36,7 @@ class Trust(Base):
         test: Any = None,
         target: str | None = None,
         signatures: bool = False,
+        parse_dates: Sequence[str] = (),
     ) -> Verification:
         """Say whether versions are what was released; what is wrong is in what it returns.
 
@@ -46,6 +47,8 @@ class Trust(Base):
             test: also load the pipeline and compute the standard metrics on this table,
                 or CSV or Parquet file, with the inputs and the target as columns.
             target: name of the target's column; None for the recorded one.
+            parse_dates: columns of `test` that hold dates, besides those that the version
+                recorded as such.
             signatures: also verify who has signed tag, registration and last move of status,
                 by the list of allowed signers of git's configuration here.
 
@@ -53,8 +56,10 @@ class Trust(Base):
             SignatureError: there is no such list, or no ssh-keygen.
             VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
             InvalidInput, FeatureMismatch: `test` is no such table, or `ref` is None.
+            PipelineRaised: the pipeline fails on the rows of `test`.
         """
         expect_given(ref=ref, column=target)
+        dates = as_texts(parse_dates, "columns of dates", "opened_on")
         from gitmodelstore.operations.verify import Asked, verify
 
         snapshot = self._snapshot(warn=False)  # what it would say is a fault here
@@ -63,7 +68,7 @@ class Trust(Base):
             from gitmodelstore.operations.signatures import Signatures
 
             signed = Signatures(snapshot)
-        return verify(snapshot, ref, Asked(replay, test, target, self._reader(), signed))
+        return verify(snapshot, ref, Asked(replay, test, target, self._reader(), signed, dates))
 
     def verify_data(
         self, ref: str | ModelVersion, source: Any, *, role: str | None = None

@@ -15,7 +15,13 @@ from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 from gitmodelstore.cli.main import main
-from gitmodelstore.errors import LoadError, NotAPipeline, RefusedPickle, StoreError
+from gitmodelstore.errors import (
+    LoadError,
+    NotAPipeline,
+    PipelineRaised,
+    RefusedPickle,
+    StoreError,
+)
 from gitmodelstore.pipelines.depth import MOST_LEVELS, is_too_deep
 from gitmodelstore.pipelines.dry import walk
 from gitmodelstore.pipelines.load import load, load_file
@@ -178,8 +184,8 @@ def test_the_words(tmp_path):
         "'LogisticRegression' object has no attribute 'C'"
     )
     joblib.dump(LogisticRegression().fit(X, y), file)
-    with pytest.raises(LoadError) as caught:
+    with pytest.raises(PipelineRaised) as caught:
         store.register(file, "churn", X_test=X.assign(a="x"), y_test=y, code=None)
     assert str(caught.value).startswith(
-        "'part.joblib' cannot answer to the test data: ValueError: could not convert"
+        "the pipeline raised ValueError on the test rows: could not convert"
     )

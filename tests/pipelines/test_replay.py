@@ -18,10 +18,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from gitmodelstore.errors import FeatureMismatch, InvalidInput
+from gitmodelstore.errors import FeatureMismatch, InvalidInput, PipelineRaised
+from gitmodelstore.lineage.rows import read_table, types_of
 from gitmodelstore.pipelines.blocks import block_of
 from gitmodelstore.pipelines.replay import DifferentRow, answers, compare, methods_of, replay
-from gitmodelstore.pipelines.retest import Retested, inputs_of, read_table, retest
+from gitmodelstore.pipelines.retest import Retested, inputs_of, retest
 from gitmodelstore.pipelines.sampling import make_sample
 from gitmodelstore.values.manifest import Feature
 from gitmodelstore.values.sample import Answer
@@ -269,7 +270,8 @@ class TestRetest:
                 return np.ones(len(X), dtype=int)
 
         features = [Feature("day", "datetime64"), Feature("plan", "category[str]")]
-        retest(Model(), read_table(tmp_path / "test.csv"), "y", {"accuracy": 1.0}, features)
+        table = read_table(tmp_path / "test.csv", types_of(features))
+        retest(Model(), table, "y", {"accuracy": 1.0})
 
         assert seen[0]["day"].dtype.kind == "M"
         assert isinstance(seen[0]["plan"].dtype, pd.CategoricalDtype)
@@ -288,13 +290,14 @@ class TestRetest:
         assert str(caught.value) == "the test data misses column 'b'"
 
     def test_rows_on_which_the_pipeline_fails_are_refused(self):
-        with pytest.raises(InvalidInput) as caught:
+        with pytest.raises(PipelineRaised) as caught:
             retest(classifier(), rows().assign(a="one", left="yes"), "left", {"accuracy": 1.0})
 
         assert str(caught.value) == (
-            "the pipeline cannot answer to the test data: "
-            "ValueError: could not convert string to float: 'one'"
+            "the pipeline raised ValueError on the test rows: "
+            "could not convert string to float: 'one'"
         )
+        assert isinstance(caught.value.__cause__, ValueError)
 
     def test_a_kind_without_standard_metrics_is_refused(self):
         with pytest.raises(InvalidInput) as caught:

@@ -336,6 +336,6 @@ def test_a_holder_that_fails_on_the_rows_is_named(store, refitted, X_test, y_tes
     )
 
     assert message == (
-        "churn 1.0.0, which is in production, cannot be scored on these rows: the pipeline cannot "
-        "answer to the test data: RuntimeError: not today"
+        "churn 1.0.0, which is in production, cannot be scored on these rows: the pipeline "
+        "raised RuntimeError on the test rows: not today"
     )

@@ -481,7 +481,10 @@ class TestUnregistered:
         expected = live.diff("churn", refitted, X_test, y_test, code=None)
         assert found.b.name == "new.joblib"
         assert found.metrics == expected.metrics
-        assert [one.methods for one in found.answers] == [one.methods for one in expected.answers]
+        for one, other in zip(found.answers, expected.answers, strict=True):
+            for asked, again in zip(one.methods, other.methods, strict=True):
+                # pandas lays a table of a file out in memory as it likes, and sums go by that.
+                assert asked == replace(again, largest=pytest.approx(again.largest))
 
     def test_a_csv_file_has_lost_times(self, any_store, rows, tmp_path):
         days = pd.DataFrame({"day": pd.date_range("2026-01-01", periods=60)})

@@ -1,0 +1,354 @@
+"""What the user's own pipeline or data raises is told as theirs, with what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from gitmodelstore.cli.main import main
+from gitmodelstore.errors import InvalidInput, PipelineRaised, StoreError
+from gitmodelstore.store import Store
+
+N = 60
+X = pd.DataFrame(
+    {
+        "opened": pd.date_range("2024-01-01", periods=N),
+        "zip": [f"0{n % 3}234" for n in range(N)],
+        "visits": np.arange(N) % 7,
+    }
+)
+y = pd.Series(np.where(X["visits"] > 3, "1", "0"), name="left")  # text that looks like numbers
+ME = __name__
+
+
+class Inputs(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Takes dates, and postal codes as text; says so as pandas does where they are not."""
+
+    def fit(self, X: Any, y: Any = None) -> Inputs:
+        self.feature_names_in_ = np.array(X.columns, dtype=object)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: Any) -> Any:
+        codes = X["zip"].str.len()
+        return np.column_stack([X["opened"].dt.day_of_year, codes, X["visits"]]).astype(float)
+
+
+class Raising(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Raises what it is told to, where it is told to."""
+
+    def __init__(self, error: str = "ValueError", where: str = "predict") -> None:
+        self.error = error
+        self.where = where
+
+    def fit(self, X: Any, y: Any = None) -> Raising:
+        self.classes_ = np.unique(y)
+        return self
+
+    def _raise(self, where: str) -> None:
+        if self.__dict__.get("where") == where and "classes_" in self.__dict__:
+            raise ERRORS[self.__dict__["error"]]
+
+    def predict(self, X: Any) -> Any:
+        self._raise("predict")
+        return np.full(len(X), self.classes_[0])
+
+    def get_params(self, deep: bool = True) -> Any:
+        self._raise("get_params")
+        return super().get_params(deep)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        self._raise("fitted")
+        return True
+
+    def __repr__(self) -> str:
+        self._raise("repr")
+        return "Raising()"
+
+    @property
+    def feature_names_in_(self) -> Any:
+        self._raise("names")
+        raise AttributeError("feature_names_in_")
+
+    def __getstate__(self) -> Any:
+        self._raise("getstate")
+        return self.__dict__
+
+
+class Mute(ValueError):
+    """An error that cannot even say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+ERRORS: dict[str, BaseException] = {
+    "ValueError": ValueError("too\nhot"),
+    "SystemExit": SystemExit(0),
+    "KeyError": KeyError("a"),
+    "Mute": Mute(),
+    "KeyboardInterrupt": KeyboardInterrupt(),
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.init(tmp_path / "store", durable=False, trusted=[ME])
+
+
+@pytest.fixture
+def gms(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., tuple[int, str, str]]]:
+    monkeypatch.chdir(store.path.parent)
+
+    def run(*args: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(["-C", str(store.path), *map(str, args)])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def fitted() -> Any:
+    return make_pipeline(Inputs(), LogisticRegression(max_iter=1000)).fit(X, y)
+
+
+class TestAnErrorOfThePipeline:
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [("ValueError", ": too hot"), ("SystemExit", ": 0"), ("KeyError", ": 'a'"), ("Mute", "")],
+    )
+    def test_on_the_test_rows_is_theirs(self, store, error, said):
+        with pytest.raises(PipelineRaised) as caught:
+            store.register(Raising(error).fit(X, y), "churn", X_test=X, y_test=y, code=None)
+
+        assert str(caught.value) == f"the pipeline raised {error} on the test rows{said}"
+        assert caught.value.hint is not None
+        assert caught.value.__cause__ is ERRORS[error]  # whose traceback is the user's own
+        assert store.models() == ()
+
+    def test_by_a_command_it_is_a_refusal_in_two_lines(self, gms, tmp_path):
+        joblib.dump(Raising("ValueError").fit(X, y), tmp_path / "churn.joblib")
+        X.assign(left=y).to_csv(tmp_path / "test.csv", index=False)
+        said = (
+            "error: the pipeline raised ValueError on the test rows: too hot\n"
+            "hint: give the test rows the columns and types that the pipeline was fitted on; "
+            "-v shows where it was raised\n"
+        )
+        register = ("register", "churn", "churn.joblib", "--trust", ME, "--test", "test.csv")
+
+        code, out, err = gms(*register, "--target", "left")
+        assert (code, out) == (1, "")
+        assert err.endswith(said)
+        code, _, err = gms("-v", *register, "--target", "left")
+        assert code == 1
+        assert "Traceback" in err
+        assert f'{Path(__file__).name}", line' in err
+
+    def test_ctrl_c_stays_what_it_is(self, gms, tmp_path):
+        joblib.dump(Raising("KeyboardInterrupt").fit(X, y), tmp_path / "churn.joblib")
+        X.assign(left=y).to_csv(tmp_path / "test.csv", index=False)
+
+        code, _, err = gms(
+            *("register", "churn", "churn.joblib", "--trust", ME),
+            *("--test", "test.csv", "--target", "left"),
+        )
+        assert (code, err) == (130, "interrupted\n")
+
+    def test_at_replay_it_is_the_answer(self, store, monkeypatch):
+        pipeline = Raising("SystemExit", "later").fit(X, y)
+        store.register(pipeline, "churn", X_test=X, code=None)
+
+        monkeypatch.setattr(Raising, "predict", lambda *_: sys.exit(0))
+        (found,) = store.verify("churn@1.0.0", replay=True).versions
+
+        assert found.faults == ()
+        assert found.replay.why == "SystemExit: 0"
+
+    @pytest.mark.parametrize("where", ["get_params", "fitted", "names", "repr", "getstate"])
+    @pytest.mark.parametrize("error", ["ValueError", "SystemExit"])
+    @pytest.mark.parametrize("kind", ["memory", "file"])
+    def test_of_its_own_class_is_theirs(self, store, tmp_path, monkeypatch, where, error, kind):
+        pipeline = Raising(error, where).fit(X, y)
+        what: Any = pipeline
+        if kind == "file":
+            what = tmp_path / "churn.joblib"
+            with monkeypatch.context() as calm:
+                calm.setattr(Raising, "_raise", lambda *_: None)
+                joblib.dump(pipeline, what)
+        if where == "repr":  # which is worth a line in the manifest, and no refusal
+            store.register(what, "churn", X_test=X, y_test=y, code=None)
+            return
+        with pytest.raises(StoreError) as caught:
+            store.register(what, "churn", X_test=X, y_test=y, code=None)
+        assert error in str(caught.value)
+        assert caught.value.hint
+
+    def test_why_there_is_no_sample_is_said(self, tmp_path):
+        notes: list[str] = []
+        store = Store.init(tmp_path / "store", durable=False, notify=notes.append)
+
+        store.register(Raising("ValueError").fit(X, y), "churn", X_test=X, code=None)
+
+        assert notes[0] == (
+            "no sample is kept to replay: the pipeline answers to none of its rows "
+            "(ValueError: too hot)"
+        )
+
+
+class TestAFileOfText:
+    """CSV holds text: columns get the types that were recorded, or that the caller names."""
+
+    @pytest.fixture
+    def test_file(self, tmp_path: Path) -> Path:
+        X.assign(left=y, plan="free").to_csv(tmp_path / "test.csv", index=False)
+        return tmp_path / "test.csv"
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        joblib.dump(fitted(), tmp_path / "churn.joblib")
+        return tmp_path / "churn.joblib"
+
+    def test_dates_and_text_are_read_as_the_version_recorded_them(self, store, gms, test_file):
+        store.register(fitted(), "churn", X_test=X, y_test=y, code=None)
+
+        code, out, _ = gms("verify", "churn@1.0.0", "--trust", ME, "--test", test_file)
+
+        assert code == 0
+        assert "accuracy" in out
+
+    def test_a_first_version_is_told_which_columns_hold_dates(self, gms, file, test_file):
+        register = ("register", "churn", file, "--trust", ME, "--test", test_file)
+
+        code, _, err = gms(*register, "--target", "left")
+        assert code == 1
+        assert "hint: column 'opened' holds dates as text: `--parse-dates opened`" in err
+        frame = pd.read_csv(test_file, dtype={"zip": str})
+        frame.to_csv(test_file, index=False)
+        code, _, err = gms(*register, "--target", "left", "--parse-dates", "opened")
+        assert "Can only use .str accessor" in err  # nobody knows yet that zip is text
+        frame.assign(zip="A" + frame["zip"]).to_csv(test_file, index=False)
+        code, out, err = gms(*register, "--target", "left", "--parse-dates", "opened")
+        assert (code, out.split()[:2]) == (0, ["churn", "1.0.0"]), err
+
+    def test_the_next_version_reads_them_as_the_last_one(self, store, gms, file, test_file):
+        store.register(fitted(), "churn", X_test=X, y_test=y, code=None)
+
+        code, _, err = gms(
+            *("register", "churn", file, "--trust", ME, "--test", test_file, "--target", "left"),
+        )
+
+        assert code == 0, err
+        first, second = (store.show(f"churn@1.0.{n}") for n in (0, 1))
+        assert first.features == second.features
+        assert first.metrics == second.metrics
+
+    @pytest.mark.parametrize(
+        ("named", "message"),
+        [
+            ("opend", "the test data has no column 'opend'"),
+            ("plan", "the test data: column 'plan' does not hold dates: "),
+        ],
+    )
+    def test_a_column_that_is_none_is_refused(self, gms, file, test_file, named, message):
+        code, _, err = gms(
+            *("register", "churn", file, "--trust", ME, "--test", test_file),
+            *("--target", "left", "--parse-dates", named),
+        )
+
+        assert code == 1
+        assert err.startswith(f"error: {message}")
+        assert "\nhint: " in err
+
+    @pytest.mark.parametrize("content", [b"\x93NUMPY\x01\xff\xfe", b"", b'a,b\n"1'])
+    def test_what_is_no_table_is_refused(self, store, gms, test_file, content):
+        store.register(fitted(), "churn", X_test=X, y_test=y, code=None)
+        test_file.write_bytes(content)
+
+        code, _, err = gms("verify", "churn@1.0.0", "--trust", ME, "--test", test_file)
+
+        assert code == 1
+        assert err.startswith(("error: cannot read '", "error: the test data has no column 'left'"))
+
+
+class TestDataOfAnybodysMaking:
+    @pytest.mark.parametrize(
+        ("given", "message", "hint"),
+        [
+            ({"a": [1]}, "X_test is a dict, which is not taken", "give `pandas.DataFrame(X_test)`"),
+            (iter([1]), "X_test is a list_iterator, which is not taken", "give `list(X_test)`"),
+            (
+                "test.csv",
+                "X_test is 'test.csv', not a table",
+                "a file with the target is given as test=",
+            ),
+        ],
+    )
+    def test_what_is_not_taken_is_named(self, store, given, message, hint):
+        with pytest.raises(InvalidInput) as caught:
+            store.register(fitted(), "churn", X_test=given, code=None)
+
+        assert (str(caught.value), caught.value.hint) == (message, hint)
+
+    @pytest.mark.parametrize(
+        ("module", "kind", "call"),
+        [
+            ("polars.lazyframe.frame", "LazyFrame", "X_test.collect()"),
+            ("dask.dataframe.core", "DataFrame", "X_test.compute()"),
+            ("modin.pandas.dataframe", "DataFrame", "X_test.modin.to_pandas()"),
+            ("pyspark.sql.dataframe", "DataFrame", "X_test.toPandas()"),
+            ("duckdb", "DuckDBPyRelation", "X_test.df()"),
+            ("torch", "Tensor", "X_test.numpy()"),
+        ],
+    )
+    def test_tables_of_other_libraries_are_refused_by_name(self, store, module, kind, call):
+        X_test = type(kind, (), {"__module__": module, "shape": (1, 1)})()
+
+        with pytest.raises(InvalidInput) as caught:
+            store.register(fitted(), "churn", X_test=X_test, code=None)
+
+        library = module.partition(".")[0]
+        assert str(caught.value) == f"X_test is a {kind} of {library}, which is not taken"
+        assert caught.value.hint == f"give `{call}`"
+
+    def test_what_reading_it_raises_is_said(self, store):
+        class Odd:
+            shape = (3,)
+            dtype = np.dtype(float)
+
+            @property
+            def columns(self) -> Any:
+                raise RuntimeError("the connection was lost")
+
+        with pytest.raises(InvalidInput) as caught:
+            store.register(fitted(), "churn", data={"train": Odd()}, code=None)
+
+        assert str(caught.value).startswith("data set 'train': ")
+
+    def test_a_table_of_arrow_is_taken(self, store):
+        pyarrow = pytest.importorskip("pyarrow")
+        table = pyarrow.Table.from_pandas(X)
+
+        one = store.register(
+            fitted(), "churn", X_test=table, y_test=y, data={"train": (table, y)}, code=None
+        )
+        two = store.register(
+            fitted(), "churn", X_test=X, y_test=y, data={"train": (X, y)}, code=None
+        )
+
+        assert store.show(one).features == store.show(two).features
+        assert store.show(one).metrics == store.show(two).metrics
+        assert [held.digest for held in store.show(one).data] == [
+            held.digest for held in store.show(two).data
+        ]
