@@ -6,8 +6,12 @@ shell (its exit status) is decided in `gitmodelstore.cli.main` alone.
 
 from __future__ import annotations
 
+import os
+import sys
+import warnings
 from collections.abc import Iterable
 
+_PACKAGE = os.path.dirname(__file__) + os.sep
 _COPY_AGAIN = "copy the file again, or write it again with `joblib.dump`"
 
 
@@ -316,19 +320,38 @@ class EnvironmentDiffers(LoadError):
     """What is installed here is not what a version was trained with, and it had to be."""
 
 
-class EnvironmentWarning(UserWarning):
+class StoreWarning(UserWarning):
+    """What was asked is done, but something needs you; notes that do not are logged.
+
+    Every warning of this package is one: `warnings.simplefilter("error", StoreWarning)`.
+    """
+
+
+def warn_user(warning: StoreWarning) -> None:
+    """Show a warning at the line outside this package that led to it."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(warning, stacklevel=level)
+
+
+class WithdrawnWarning(StoreWarning):
+    """The version that was loaded was withdrawn: somebody found it to be bad."""
+
+
+class EnvironmentWarning(StoreWarning):
     """What is installed here is not what a version was trained with; it was loaded all the same."""
 
 
-class ClockWarning(UserWarning):
+class ClockWarning(StoreWarning):
     """The clock lies before the store's last commit; what was written is dated as that one."""
 
 
-class BehindWarning(UserWarning):
+class BehindWarning(StoreWarning):
     """The branch lacks versions that tags name; what it has was answered all the same."""
 
 
-class UnreadWarning(UserWarning):
+class UnreadWarning(StoreWarning):
     """Something could not be read, and is missing from an answer; the rest was answered."""
 
 

@@ -115,7 +115,7 @@ def baseline_of(
     name = f"{what.model} {holders[0]}, which is in production,"
     leave_out = "register without a baseline, and compare the two in another way"
     try:
-        holder = load(snapshot, snapshot.version(what.model, holders[0]), notify, what.reader)
+        holder = load(snapshot, snapshot.version(what.model, holders[0]), what.reader)
     except RefusedPickle as error:
         raise RefusedPickle(
             f"{name} cannot be scored: {error}",

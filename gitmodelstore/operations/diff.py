@@ -127,7 +127,7 @@ class _Pair:
             with warnings.catch_warnings():
                 # That other versions are installed is what asking it answers.
                 warnings.simplefilter("ignore")
-                loaded = load(self.snapshot, side.version, lambda _: None, self.reader())
+                loaded = load(self.snapshot, side.version, self.reader())
             self.known[key] = loaded
         return self.known[key]
 

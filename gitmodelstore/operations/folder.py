@@ -9,11 +9,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
-from gitmodelstore.errors import EnvironmentWarning, IntegrityError, InvalidDigest, NotAStore
+from gitmodelstore.errors import (
+    EnvironmentWarning,
+    IntegrityError,
+    InvalidDigest,
+    NotAStore,
+    warn_user,
+)
 from gitmodelstore.operations.environment import difference_of, one_warning
 from gitmodelstore.operations.loaded import remember
 from gitmodelstore.pipelines.load import Reader, load, verdict_of
@@ -64,7 +69,7 @@ def load_folder(
     with one_warning(manifest.environment):
         pipeline = load(data, name=str(folder / PIPELINE), reader=reader, sha256=sha256)
     if said:
-        warnings.warn(EnvironmentWarning(said), stacklevel=3)
+        warn_user(EnvironmentWarning(said))
     remember(pipeline, version)
     return pipeline
 

@@ -330,7 +330,7 @@ def load_verified(
     """
     from gitmodelstore.operations.load import load, read_verified
 
-    pipeline = load(snapshot, version, writer.notify, reader)
+    pipeline = load(snapshot, version, reader)
     for name in snapshot.files(version):
         if name != PIPELINE:
             read_verified(snapshot, version, name)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.errors import EnvironmentWarning, IntegrityError, StoreError
+from gitmodelstore.errors import (
+    EnvironmentWarning,
+    IntegrityError,
+    StoreError,
+    WithdrawnWarning,
+    warn_user,
+)
 from gitmodelstore.operations.environment import difference_of, one_warning
 from gitmodelstore.operations.loaded import remember
 from gitmodelstore.operations.snapshot import Snapshot
@@ -30,7 +35,6 @@ if TYPE_CHECKING:
 def load(
     snapshot: Snapshot,
     version: ModelVersion,
-    notify: Callable[[str], None],
     reader: Reader | None = None,
     *,
     environment: str = "ignore",
@@ -44,7 +48,6 @@ def load(
 
     Args:
         snapshot, version: which one.
-        notify: is told of a withdrawn one.
         reader: who reads; None for one who trusts nobody and notes nothing.
         environment: what to do where other versions are installed than at training:
             "warn", "exact" (refuse) or "ignore".
@@ -60,8 +63,6 @@ def load(
     from gitmodelstore.pipelines.load import load as unpickle
     from gitmodelstore.pipelines.load import load_unsafe
 
-    if version.status == WITHDRAWN:
-        notify(f"{version} was withdrawn; see why with `gms log {version.model}`")
     manifest = snapshot.manifest(version)
     remembered = reader.verdicts if reader else None
     data = read_verified(snapshot, version, PIPELINE, manifest, remembered)
@@ -75,9 +76,16 @@ def load(
             sha256 = entry.sha256 if entry else None
             pipeline = unpickle(data, name=name, reader=reader, sha256=sha256)
     if said:
-        warnings.warn(EnvironmentWarning(said), stacklevel=3)
+        warn_user(EnvironmentWarning(said))
     remember(pipeline, version)
     return pipeline
+
+
+def warn_if_withdrawn(version: ModelVersion) -> None:
+    """Warn whoever is about to use a version that somebody has found to be bad."""
+    if version.status == WITHDRAWN:
+        said = f"{version} was withdrawn; see why with `gms log {version.model}`"
+        warn_user(WithdrawnWarning(said))
 
 
 def read_verified(

@@ -64,13 +64,14 @@ def load_locked(
     synced = folder_of(path.parent / SYNCED, model, locked)
     if store is None and synced.is_dir():
         return _from_folder(synced, locked, reader, environment)
-    from gitmodelstore.operations.load import load
+    from gitmodelstore.operations.load import load, warn_if_withdrawn
     from gitmodelstore.operations.lock import pinned_version, store_for
     from gitmodelstore.plumbing.repository import Repository
 
     repository = store_for(path.parent) if store is None else Repository.open(store)
     snapshot, version = pinned_version(repository, model, locked)
-    return load(snapshot, version, lambda _: None, reader, environment=environment)
+    warn_if_withdrawn(version)
+    return load(snapshot, version, reader, environment=environment)
 
 
 def _from_folder(folder: Path, locked: LockedModel, reader: Reader, environment: str) -> Any:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-from gitmodelstore.errors import InvalidInput
+from gitmodelstore.errors import InvalidInput, StoreWarning, warn_user
 from gitmodelstore.operations.trusted_place import names_at
 from gitmodelstore.pipelines.rights import GENERAL
 from gitmodelstore.plumbing import disk, project, user
@@ -61,7 +60,7 @@ def configured() -> tuple[str, ...]:
     if path is None:
         return ()
     if why := _doubt(path):
-        warnings.warn(why, stacklevel=2)
+        warn_user(StoreWarning(why))
         return ()
     try:
         settings = tomllib.loads(text_of(path) or "")
@@ -112,7 +111,7 @@ def _of_project(folder: Path) -> tuple[str, ...]:
         if _is_of_a_store(file):
             continue
         if why := user.is_a_strangers(file, folder):
-            warnings.warn(f"whom '{file}' trusts is not believed: {why}", stacklevel=2)
+            warn_user(StoreWarning(f"whom '{file}' trusts is not believed: {why}"))
             return ()
         return _listed(settings[_KEY], str(file))
     return ()

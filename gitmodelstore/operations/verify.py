@@ -331,7 +331,7 @@ def _ask(
     with warnings.catch_warnings():
         # That other versions are installed is what asking again turns into an answer.
         warnings.simplefilter("ignore")
-        pipeline = load(snapshot, version, lambda _: None, asked.reader)
+        pipeline = load(snapshot, version, asked.reader)
     replayed = replay_of(snapshot, version, pipeline) if asked.replay else None
     if asked.test is None:
         return replayed, None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from gitmodelstore.checks.history import SKEW, earliest_after, effective_date
-from gitmodelstore.errors import ClockWarning
+from gitmodelstore.errors import ClockWarning, warn_user
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.repository import Repository, Sign
@@ -70,13 +69,12 @@ def warn_of_clock(published: Snapshot, clock: datetime) -> None:
         f"{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
         for moment in (clock, effective_date(repository, before.oid))
     )
-    warnings.warn(
+    told = (
         f"the clock of this machine says {says}, but the commit before this one, "
         f"{before.oid[:12]} by {before.author}, counts as of {tip}: this one is dated as that; "
-        "set the clock that is wrong",
-        ClockWarning,
-        stacklevel=3,
+        "set the clock that is wrong"
     )
+    warn_user(ClockWarning(told))
 
 
 def signing(writer: Writer, repository: Repository, wanted: bool | None) -> Writer:

@@ -18,8 +18,9 @@ class Store(Registering, Lifecycle, Asking, Files, Trust):
 
     Args:
         repository: the open repository.
-        notify: takes the sentences that a command would print on stderr, such as
-            why a version got its number; None drops them.
+        notify: takes the notes that a command would print on stderr, such as why a version
+            got its number; None leaves them to `logging`, as INFO of "gitmodelstore".
+            What needs you is a `StoreWarning`.
         now: returns the moment that a commit bears; None is the clock.
         durable: whether a write returns only when it is on disk; None is git's
             setting `store.durable`, true unless set.

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.store.base import Base, training_code
+from gitmodelstore.store.base import Base, training_code, warn_unread
 from gitmodelstore.values.arguments import expect, expect_given
 from gitmodelstore.values.model_version import Found
 from gitmodelstore.values.moment import as_moment
@@ -117,7 +117,7 @@ class Asking(Base):
         snapshot = self._snapshot()
         if model is not None:
             check_model(snapshot, model)
-        return Log(snapshot, model, self._tell_unread)
+        return Log(snapshot, model, warn_unread)
 
     def which(self, ref: str | ModelVersion, *, at: str | date | None = None) -> Holding:
         """Return the version that `ref` names, since when, by whom and why.
@@ -160,8 +160,8 @@ class Asking(Base):
     ) -> Found[Match]:
         """Return the versions that an expression holds of: by model, highest version first.
 
-        Its `unread` are the versions that could not be asked, and why; of damaged ones `notify`
-        is told, too, or, where nobody is notified, an `UnreadWarning`.
+        Its `unread` are the versions that could not be asked, and why; of damaged ones an
+        `UnreadWarning` tells, too.
 
             store.search('metrics.test_auc > 0.9 and status == "production"')
 
@@ -205,7 +205,7 @@ class Asking(Base):
         expect_given(model=model)
         from gitmodelstore.operations.frame import frame
 
-        table, unread = frame(self._snapshot(), model, self._tell_unread, keep=self._cache)
+        table, unread = frame(self._snapshot(), model, warn_unread, keep=self._cache)
         self._tell_of(unread)
         return table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from copy import copy
 from datetime import datetime, timezone
@@ -11,7 +10,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from gitmodelstore.errors import BehindWarning, StoreError, UnreadWarning, visible
+from gitmodelstore.errors import (
+    BehindWarning,
+    StoreError,
+    UnreadWarning,
+    visible,
+    warn_user,
+)
 from gitmodelstore.operations.snapshot import Snapshot, behind_tags
 from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing.identity import Identity, read_identity
@@ -32,8 +37,14 @@ def _tell(notify: Notify, text: str) -> None:
     notify(visible(text))
 
 
-def _silent(_: str) -> None:
-    """The library prints nothing; pass `notify=print` to see what a command would say."""
+def _log(note: str) -> None:
+    """Leave a note for whoever has asked for the log of this package."""
+    import logging  # which takes longer than `gms` has for it, and commands show their notes
+
+    logger = logging.getLogger("gitmodelstore")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    logger.info("%s", note)
 
 
 class Base:
@@ -59,7 +70,7 @@ class Base:
         self.created = False
         self.host_rules: tuple[str, ...] = ()
         self._repository = repository
-        self._notify = partial(_tell, notify) if notify else _silent
+        self._notify = partial(_tell, notify or _log)
         self._now = now or _clock
         self._durable = durable
         self._wait_seconds = wait_seconds
@@ -133,7 +144,7 @@ class Base:
             owner=owner,
         )
         for note in made.notes:
-            (notify or _silent)(visible(note))
+            _tell(notify or _log, note)
         store = cls(made.repository, **settings)
         store.created = made.created
         store.host_rules = made.rules
@@ -181,7 +192,7 @@ class Base:
         }
         if scratch := scratch_store():
             return cls.open(scratch, **settings)
-        repository = clone(url, Path(path), notify or _silent, meter=meter)
+        repository = clone(url, Path(path), notify or _log, meter=meter)
         return cls(repository, **settings)
 
     @classmethod
@@ -266,22 +277,16 @@ class Base:
         except StoreError:  # of the registry, which whoever needs it is told
             return snapshot
         if lacks is not None and lacks != self._told_behind:
-            warnings.warn(lacks, BehindWarning, stacklevel=3)
+            warn_user(BehindWarning(lacks))
         self._told_behind = lacks
         return snapshot
 
-    def _tell_unread(self, sentence: str) -> None:
-        """Say what is missing from an answer: where nobody is notified, in a warning."""
-        if self._notify is _silent:
-            warnings.warn(sentence, UnreadWarning, stacklevel=4)
-        else:
-            self._notify(sentence)
-
     def _tell_of(self, unread: Iterable[Unread]) -> None:
+        """Warn of what is missing from an answer."""
         from gitmodelstore.operations.search import told
 
         for sentence in told(unread):
-            self._tell_unread(sentence)
+            warn_unread(sentence)
 
     def _resolve(self, snapshot: Snapshot, ref: str | ModelVersion) -> ModelVersion:
         from gitmodelstore.operations.resolve import resolve
@@ -321,6 +326,11 @@ class Base:
         return signing(writer, self._repository, sign)
 
 
+def warn_unread(sentence: str) -> None:
+    """Warn that something is missing from an answer."""
+    warn_user(UnreadWarning(sentence))
+
+
 def _clock() -> datetime:
     return datetime.now(timezone.utc).astimezone()
 
@@ -329,7 +339,7 @@ def _writer(folder: Path, notify: Notify | None) -> Writer:
     """Return who makes a store in `folder`, before there is one."""
     author, _ = read_identity(folder, "AUTHOR")
     committer, when = read_identity(folder, "COMMITTER")
-    return Writer(author, committer, when, notify or _silent)
+    return Writer(author, committer, when, notify or _log)
 
 
 def training_code(code: str | PathLike[str] | None) -> tuple[Path | None, Path | None]:

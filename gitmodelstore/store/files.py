@@ -44,16 +44,12 @@ class Files(Base):
             LoadError: they cannot be unpickled here.
         """
         expect(ref=ref, environment=environment)
-        from gitmodelstore.operations.load import load
+        from gitmodelstore.operations.load import load, warn_if_withdrawn
 
         snapshot = self._snapshot(warn=not _is_exact(ref))
-        return load(
-            snapshot,
-            self._resolve(snapshot, ref),
-            self._notify,
-            self._reader(),
-            environment=environment,
-        )
+        version = self._resolve(snapshot, ref)
+        warn_if_withdrawn(version)
+        return load(snapshot, version, self._reader(), environment=environment)
 
     def load_unsafe(self, ref: str | ModelVersion) -> Any:
         """Return the pipeline that `ref` names, verified, and RUN WHATEVER ITS FILE SAYS.
@@ -65,10 +61,12 @@ class Files(Base):
             as `load`, but RefusedPickle.
         """
         expect(ref=ref)
-        from gitmodelstore.operations.load import load
+        from gitmodelstore.operations.load import load, warn_if_withdrawn
 
         snapshot = self._snapshot(warn=not _is_exact(ref))
-        return load(snapshot, self._resolve(snapshot, ref), self._notify, unsafe=True)
+        version = self._resolve(snapshot, ref)
+        warn_if_withdrawn(version)
+        return load(snapshot, version, unsafe=True)
 
     def download(
         self,

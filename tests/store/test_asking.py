@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
@@ -15,6 +16,7 @@ from gitmodelstore.errors import (
     ModelNotFound,
     StoreError,
     VersionNotFound,
+    WithdrawnWarning,
 )
 from gitmodelstore.operations import loaded as load_module
 from gitmodelstore.values.version import Version
@@ -440,14 +442,13 @@ class TestLoad:
         assert len(load_module._loaded) == before
 
     def test_a_withdrawn_version_is_loaded_with_a_notice(self, story):
-        said: list[str] = []
-        store = Store.open(story.path, notify=said.append)
+        store = Store.open(story.path)
+        said = "churn 1.1.0 was withdrawn; see why with `gms log churn`"
 
-        store.load("churn@1.1.0")
-        assert said == ["churn 1.1.0 was withdrawn; see why with `gms log churn`"]
-
-        store.load("churn@production@{2026-06-04}")  # in production then, withdrawn since
-        assert len(said) == 2
+        with pytest.warns(WithdrawnWarning, match=re.escape(said)):
+            store.load("churn@1.1.0")
+        with pytest.warns(WithdrawnWarning):
+            store.load("churn@production@{2026-06-04}")  # in production then, withdrawn since
 
     def test_the_shortcuts_take_a_store(self, story, fitted, X_test):
         version = gms.register_model(fitted, "new", store=story.path, code=None)

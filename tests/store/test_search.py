@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
@@ -18,16 +19,20 @@ import pytest
 
 import gitmodelstore as gms
 from gitmodelstore import InvalidQuery, Match, Store, StoreError, Version
-from gitmodelstore.errors import InvalidInput, ModelNotFound
+from gitmodelstore.errors import InvalidInput, ModelNotFound, UnreadWarning
 from gitmodelstore.values.registry import Registry
 
 DAY = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
 
 @pytest.fixture
-def said() -> list[str]:
-    """What the store of the test has said."""
-    return []
+def said() -> Iterator[list[str]]:
+    """What the store of the test has said, in notes and in warnings."""
+    heard: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UnreadWarning)
+        warnings.showwarning = lambda told, *_, **__: heard.append(str(told))
+        yield heard
 
 
 @pytest.fixture
@@ -426,7 +431,9 @@ def in_a_process_of_its_own(store: Store) -> subprocess.CompletedProcess[str]:
     """Search there for every version: this process has the manifests that it wrote in memory."""
     program = (
         "import sys; from gitmodelstore import Store\n"
-        "store = Store.open(sys.argv[1], notify=lambda line: print(line, file=sys.stderr))\n"
+        "import warnings\n"
+        "warnings.showwarning = lambda told, *_, **__: print(told, file=sys.stderr)\n"
+        "store = Store.open(sys.argv[1])\n"
         "print(*(match.ref for match in store.search('version >= 1.0.0')))"
     )
     return subprocess.run(
