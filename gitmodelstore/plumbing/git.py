@@ -7,7 +7,7 @@ names; what it is called for is the caller's business.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gitmodelstore.errors import GitFailed
 from gitmodelstore.plumbing.quick_git import HARMLESS
@@ -282,6 +282,22 @@ def setting(name: str, folder: Path, *, kind: str = "") -> str | None:
         said = done.stderr.decode(errors="replace").strip()
         raise GitFailed(f"`git config` failed: {said}", command=" ".join(asked), stderr=said)
     return None if done.returncode else done.stdout.decode(errors="surrogateescape")[:-1]
+
+
+def is_elsewhere(name: str, has_machine_settings: Callable[[], bool]) -> bool:
+    """Whether the environment may say something of a setting that libgit2 does not see.
+
+    That is by `git -c`, GIT_CONFIG_COUNT, or another file than the usual for a user or a machine.
+    """
+    if any(variable in os.environ for variable in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM")):
+        return True
+    if "GIT_CONFIG_NOSYSTEM" in os.environ and has_machine_settings():
+        return True
+    return any(
+        name.lower() in value.lower()
+        for variable, value in os.environ.items()
+        if variable.startswith(("GIT_CONFIG_KEY_", "GIT_CONFIG_PARAMETERS"))
+    )
 
 
 def _not_started(cwd: Path) -> GitFailed:

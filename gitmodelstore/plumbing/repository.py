@@ -905,18 +905,12 @@ def _who(signature: pygit2.Signature) -> str:
 
 
 def _is_elsewhere(name: str) -> bool:
-    """Whether the environment may say something of a setting that libgit2 does not see.
+    return git.is_elsewhere(name, _has_machine_settings)
 
-    That is by `git -c`, GIT_CONFIG_COUNT, or another file than the usual for a user or a machine.
-    """
-    if any(variable in os.environ for variable in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM")):
-        return True
-    if "GIT_CONFIG_NOSYSTEM" in os.environ:
-        with suppress(OSError):  # there is none
-            pygit2.Config.get_system_config()
-            return True
-    return any(
-        name.lower() in value.lower()
-        for variable, value in os.environ.items()
-        if variable.startswith(("GIT_CONFIG_KEY_", "GIT_CONFIG_PARAMETERS"))
-    )
+
+def _has_machine_settings() -> bool:
+    try:
+        pygit2.Config.get_system_config()
+    except OSError:
+        return False
+    return True
