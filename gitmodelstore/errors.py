@@ -38,7 +38,14 @@ class StoreError(Exception):
 
     Attributes:
         hint: what to type or do next; None when the message says it all.
+        code: of the class, for machines: its name as `version-not-found`.
     """
+
+    code = "store-error"
+
+    def __init_subclass__(cls) -> None:
+        name = "".join(f"-{c.lower()}" if c.isupper() else c for c in cls.__name__)
+        cls.code = name.removeprefix("-")
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(visible(message))
@@ -54,6 +61,26 @@ class StoreError(Exception):
 
 def _again(kind: type[StoreError], args: tuple[object, ...]) -> StoreError:
     return kind.__new__(kind, *args)
+
+
+class Sentence(str):
+    """What is wrong, in words, with what a machine asks of it beside them.
+
+    Attributes:
+        code: of the fault, as in `checks.fault`, or of the error that said so.
+        hint: what to do about it; None where there is nothing to type.
+    """
+
+    code: str
+    hint: str | None
+
+    @classmethod
+    def of(cls, wrong: StoreError | str, code: str = "", hint: str | None = None) -> Sentence:
+        """Return the message of an error, or words under a code of their own."""
+        said = cls(wrong)
+        said.code = code or getattr(wrong, "code", "")
+        said.hint = hint or getattr(wrong, "hint", None)
+        return said
 
 
 class CannotWork(StoreError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from gitmodelstore.cli.documents import events_document
 from gitmodelstore.cli.render import ABBREVIATED, visible
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import signed
@@ -31,7 +30,7 @@ def annotate(
     """
     event = session.store().annotate(ref, _values(pairs), reason=reason, sign=sign)
     if session.json:
-        session.document(events_document([event] if event else []))
+        session.document(events=[event] if event else [])
     elif event is not None:
         said = visible(as_typed(event.annotations))
         session.out(

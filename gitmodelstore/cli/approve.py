@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from gitmodelstore.cli.documents import events_document
 from gitmodelstore.cli.render import ABBREVIATED
 from gitmodelstore.cli.session import Session
 
@@ -22,7 +21,7 @@ def approve(session: Session, ref: str, status: str, reason: str | None) -> None
     """
     event = session.store().approve(ref, status, reason=reason)
     if session.json:
-        session.document(events_document([event]))
+        session.document(events=[event])
         return
     session.out(
         f"{event.model} {event.version} is approved for {event.approved_for}"

@@ -31,18 +31,7 @@ def audit(
     """
     made = session.store().audit(name, since=since, to=target, artifacts=artifacts, force=force)
     if session.json:
-        session.document(
-            {
-                "model": name,
-                "path": str(made.path.absolute()),
-                "sha256": made.sha256,
-                "head": made.head,
-                "events": made.events,
-                "versions": made.versions,
-                "faults": list(made.faults),
-                "signatures_unverified": made.unverified,
-            }
-        )
+        session.document(made, model=name, path=made.path.absolute())
         return
     for fault in made.faults:
         session.warn(fault)

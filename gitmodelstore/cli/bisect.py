@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.documents import version_document
+from gitmodelstore.cli.documents import document, person
 from gitmodelstore.cli.main import REFUSED
 from gitmodelstore.cli.render import moment, state, visible
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import BisectionError, InvalidInput, StoreError
-from gitmodelstore.values.moment import format_moment
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,7 +70,7 @@ def bisect(
     with _ending_properly():
         found = store.bisect(name, good, bad, runner, check=not no_check, seen=seen)
     if session.json:
-        session.document(_document(store, found, runner.codes))
+        session.document(found, **_document(store, found, runner.codes))
     else:
         for line in _answer(store, found):
             session.out(line)
@@ -183,20 +182,13 @@ def _document(store: Store, found: Bisection, codes: dict[Version, int]) -> dict
     bad = None
     if found.first_bad is not None:
         when, who, message = _facts(store, found.first_bad)
-        said = {"registered_at": format_moment(when), "who": who, "message": message}
-        bad = {**version_document(found.first_bad), **said}
+        said = {"created_at": when, "author": person(who), "message": message}
+        bad = {**document(found.first_bad), **said}
     return {
         "model": found.good.model,
         "first_bad": bad,
-        "suspects": [version_document(version) for version in found.suspects],
-        "last_good": version_document(found.good),
         "trials": [
-            {
-                "version": str(trial.version.version),
-                "verdict": trial.verdict,
-                "exit_code": codes.get(trial.version.version),
-                "why": trial.why,
-            }
+            {**document(trial), "exit_code": codes.get(trial.version.version)}
             for trial in found.trials
         ],
     }

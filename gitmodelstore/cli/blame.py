@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.documents import change_document, unread_document
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import ABBREVIATED, cut, day, moment, number, visible
 from gitmodelstore.cli.session import Session
@@ -31,10 +30,7 @@ def show_changes(
     changes = found.changes[:count]
     paint = session.paint()
     if session.json:
-        document: dict[str, Any] = {"changes": [change_document(change) for change in changes]}
-        if found.unread:
-            document["unread"] = unread_document(found.unread)
-        session.document(document)
+        session.document(changes=changes, unread=found.unread)
     elif changes:
         session.pages(
             (_line(change, field, paint) for change in changes)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 from typing import Any
 
 import click
 
-from gitmodelstore.cli.documents import version_document
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import StoreError
 
@@ -31,7 +31,8 @@ def cat(session: Session, what: str) -> None:
     version = store.version(found["ref"])
     if session.json:
         data = store.read(version, found["file"])
-        session.document({**version_document(version), "file": found["file"], **_content(data)})
+        sha256 = hashlib.sha256(data).hexdigest()
+        session.document(version, path=found["file"], sha256=sha256, **_content(data))
         return
     # All of it is verified before anything is printed, and again as it is.
     is_binary = False

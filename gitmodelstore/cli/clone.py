@@ -28,7 +28,6 @@ def clone(session: Session, url: str, path: str | None) -> None:
     if session.json:
         models = store.models()
         versions = sum(summary.versions for summary in models)
-        document = {"path": str(store.path), "models": len(models), "versions": versions}
-        session.document(document)
+        session.document(path=store.path, model_count=len(models), version_count=versions)
         return
     session.out(str(store.path))

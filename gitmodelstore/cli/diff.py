@@ -49,9 +49,9 @@ def diff(
         code="auto" if code is None else code,
     )
     if session.json:
-        from gitmodelstore.cli.diff_document import document
+        from gitmodelstore.cli.diff_document import more_of
 
-        session.document(document(found))
+        session.document(found, **more_of(found))
     else:
         from gitmodelstore.cli.diff_page import page
 

@@ -8,7 +8,7 @@ import click
 
 from gitmodelstore.cli.render import counted, visible
 from gitmodelstore.cli.session import Session
-from gitmodelstore.cli.validate import document, tell
+from gitmodelstore.cli.validate import tell
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.examine import Diagnosis
@@ -30,16 +30,7 @@ def doctor(session: Session, fix: bool) -> None:
     """
     found = _diagnosis(session, fix=fix)
     if session.json:
-        session.document(
-            {
-                "sound": found.is_sound,
-                "faults": [document(fault) for fault in found.faults],
-                "past": [document(fault) for fault in found.past],
-                "repaired": list(found.repaired),
-                "notes": list(found.notes),
-                "unexamined": list(found.unexamined),
-            }
-        )
+        session.document(found)
     else:
         for line in found.repaired:
             session.out(visible(line))

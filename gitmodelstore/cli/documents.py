@@ -1,188 +1,187 @@
-"""What `--json` prints of our values: the keys are a promise, described in docs/commands.md."""
+"""What `--json` prints of our values: one encoder, and the names that differ from ours.
+
+A dataclass becomes an object of its attributes. The tables say which of them a document calls
+otherwise, leaves out, or adds; docs/json.md describes every key, and they are a promise.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import fields as attributes_of
+from dataclasses import is_dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from gitmodelstore.errors import Sentence
+from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.moment import format_moment
+from gitmodelstore.values.version import Version
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+UNREADABLE = "unreadable"  # the code of what only a sentence is known of
+_AS_TEXT = (Version, Digest, Path)
+_PERSONS = ("author", "who", "back_by")
+_FAULTS = ("fault", "faults")  # a sentence or None; sentences, or faults of a check
 
-    from gitmodelstore.checks.approvals import Approval
-    from gitmodelstore.operations.blame import FieldChange
-    from gitmodelstore.operations.listing import Listed
-    from gitmodelstore.operations.search import Answer, Match
-    from gitmodelstore.values.annotations import Annotation
-    from gitmodelstore.values.events import Event
-    from gitmodelstore.values.model_version import (
-        Holding,
-        ModelSummary,
-        ModelVersion,
-        Unread,
-        Withdrawal,
-    )
-    from gitmodelstore.values.severity import Difference
+_NULL_WHEN_EMPTY = ("code", "message")
+OF_A_VERSION = ("model", "version", "status", "ref", "tag", "commit")
 
+# What documents call an attribute, whatever it is of.
+_EVERYWHERE = {
+    "who": "by",
+    "when": "at",
+    "clock": "dated_at",
+    "fault": "faults",
+}
+# The same of one class. None leaves an attribute out, "" puts its own keys in its place, and a
+# property is added.
+_OF_CLASS: dict[str, dict[str, str | None]] = {
+    "ModelVersion": {"ref": "ref", "tag": "tag"},
+    "Match": {"ref": "ref", "tag": "tag"},
+    "Event": {"why": "reason"},
+    "Approval": {"why": "reason", "model": None, "version": None, "signed": None},
+    "Annotation": {"why": "reason", "key": None},
+    "Holding": {"why": "reason", "commit": "since_commit"},
+    "Withdrawal": {"why": "reason", "back_why": "back_reason"},
+    "ModelSummary": {"versions": "version_count"},
+    "Listed": {"manifest": None},
+    "FieldChange": {"when": "created_at", "who": "author"},
+    "Fault": {"what": "message", "mend": "hint"},
+    "Dataset": {"version": "dataset_version", "role": None, "columns": None},
+    "Difference": {"package": "name"},
+    "Synced": {"what": "outcome"},
+    "Verified": {"files": "file_count", "is_sound": "sound"},
+    "Verification": {"is_sound": "sound"},
+    "Signature": {"outcome": ""},
+    "Outcome": {"is_valid": "valid", "why": "message"},
+    "Replay": {
+        "comparisons": "methods",
+        "outcome": "outcome",
+        "largest_absolute": "largest_absolute",
+        "largest_relative": "largest_relative",
+    },
+    "Comparison": {"rows": "differences"},
+    "Retested": {"is_same": "same"},
+    "DataVerified": {"role": "role", "is_same": "same", "why": "why"},
+    "Reproduction": {
+        "ran": None,
+        "answers": "replay",
+        "is_reproduced": "reproduced",
+        "reasons": "sections",
+    },
+    "MetricResult": {"delta": "delta"},
+    "Side": {
+        **dict.fromkeys(("pipeline", "features", "target", "metrics", "baseline", "data")),
+        **dict.fromkeys(("code", "environment", "files")),
+    },
+    "EnvironmentReport": {"recorded": None, "matches": "matches"},
+    "Diff": {"unasked": "answers_why", "differs": "differs", "sections": "sections"},
+    "MetricChange": {"delta": "delta"},
+    "AnswerChange": {"rows": "different_rows", "largest": "largest_absolute"},
+    "CodeChange": {"files": "sources"},
+    "Bisection": {"good": "last_good"},
+    "Audit": {
+        "head": "commit",
+        "events": "event_count",
+        "versions": "version_count",
+        "unverified": "signatures_unverified",
+    },
+    "Diagnosis": {"is_sound": "sound"},
+    "Refusal": {"reason": "message", "name": "global"},
+    "Part": {"class_name": "class"},
+    "GlobalUse": {"rights": "may"},
+    "Array": {"fortran": None, "content": None, "code": None, "data": None},
+}
 
-def version_document(version: ModelVersion) -> dict[str, Any]:
-    return {
-        "model": version.model,
-        "version": str(version.version),
-        "status": version.status,
-        "ref": version.ref,
-        "tag": version.tag,
-        "commit": version.commit,
-    }
-
-
-def event_document(event: Event) -> dict[str, Any]:
-    approved = {"approved_for": event.approved_for} if event.approved_for else {}
-    noted = {"annotations": dict(event.annotations)} if event.annotations else {}
-    clock = {"clock": format_moment(event.clock)} if event.clock else {}
-    return {
-        "kind": event.kind,
-        "model": event.model,
-        "version": str(event.version),
-        "before": event.before,
-        "after": event.after,
-        "when": format_moment(event.when),
-        "who": event.who,
-        "why": event.why,
-        "replay": event.replay,
-        "override": event.override,
-        "commit": event.commit,
-        **({"vacate": event.vacate} if event.vacate else {}),
-        **approved,
-        **noted,
-        **clock,
-    }
-
-
-def approval_document(approval: Approval) -> dict[str, Any]:
-    return {
-        "status": approval.status,
-        "manifest_sha256": approval.manifest_sha256,
-        "when": format_moment(approval.when),
-        "who": approval.who,
-        "why": approval.why,
-        "commit": approval.commit,
-    }
-
-
-def annotations_document(annotations: Mapping[str, Annotation]) -> dict[str, Any]:
-    return {
-        key: {
-            "value": one.value,
-            "when": format_moment(one.when),
-            "who": one.who,
-            "why": one.why,
-            "commit": one.commit,
-        }
-        for key, one in annotations.items()
-    }
-
-
-def events_document(events: Iterable[Event]) -> dict[str, Any]:
-    return {"events": [event_document(event) for event in events]}
+_PLANS: dict[Any, tuple[tuple[str, str], ...]] = {}  # by class
 
 
-def holding_document(holding: Holding) -> dict[str, Any]:
-    return {
-        **version_document(holding.version),
-        "since": format_moment(holding.since),
-        "until": _time(holding.until),
-        "who": holding.who,
-        "why": holding.why,
-        "since_commit": holding.commit,
-        **({"withdrawal": _withdrawal(holding.withdrawal)} if holding.withdrawal else {}),
-        **({"clock": format_moment(holding.clock)} if holding.clock else {}),
-    }
+def document(value: Any) -> Any:
+    """Return a value of ours as plain JSON; "nan" and "inf" are text there."""
+    if isinstance(value, Sentence):
+        return _fault(value)
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, datetime):
+        return format_moment(value)
+    if isinstance(value, _AS_TEXT):
+        return str(value)
+    if isinstance(value, Mapping):
+        made = {str(key): document(held) for key, held in value.items()}
+        if isinstance(value.get("version"), ModelVersion):
+            made |= made["version"]
+        return made
+    if not is_dataclass(value):
+        return [document(held) for held in value]
+    name = type(value).__name__
+    if name == "Fault":
+        return _fault(value)
+    if hasattr(value, "FIELDS") and name not in _OF_CLASS:  # as the store's own files have it
+        from gitmodelstore.values.fields import write
+
+        declared: Any = value
+        return write(declared)
+    return _object(value)
 
 
-def _withdrawal(withdrawal: Withdrawal) -> dict[str, Any]:
-    return {
-        "since": format_moment(withdrawal.since),
-        "who": withdrawal.who,
-        "why": withdrawal.why,
-        "commit": withdrawal.commit,
-        "until": format_moment(withdrawal.until),
-        "back_by": withdrawal.back_by,
-        "back_why": withdrawal.back_why,
-        "back_commit": withdrawal.back_commit,
-    }
+def _object(value: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for attribute, key in _plan(type(value)):
+        held = getattr(value, attribute)
+        if key == "version" and (held is None or isinstance(held, ModelVersion)):
+            made |= dict.fromkeys(OF_A_VERSION) if held is None else document(held)
+        elif not key:
+            made |= document(held)
+        elif attribute in _PERSONS and isinstance(held, str):
+            made[key] = person(held)
+        elif attribute in _FAULTS:
+            made[key] = faults(held)
+        elif attribute == "annotations":
+            made[key] = dict(held)
+        else:
+            made[key] = None if held == "" and key in _NULL_WHEN_EMPTY else document(held)
+    return made
 
 
-def summary_document(summary: ModelSummary) -> dict[str, Any]:
-    return {
-        "model": summary.model,
-        "versions": summary.versions,
-        "highest": str(summary.highest),
-        "holders": {
-            status: [str(version) for version in versions]
-            for status, versions in summary.holders.items()
-        },
-    }
+def _plan(kind: Any) -> tuple[tuple[str, str], ...]:
+    """Return the attributes of a class that its document has, each with its key."""
+    if kind not in _PLANS:
+        own = _OF_CLASS.get(kind.__name__, {})
+        names = [*(one.name for one in attributes_of(kind)), *own]
+        keys = {name: own.get(name, _EVERYWHERE.get(name, name)) for name in names}
+        _PLANS[kind] = tuple((name, key) for name, key in keys.items() if key is not None)
+    return _PLANS[kind]
 
 
-def difference_document(difference: Difference) -> dict[str, Any]:
-    return {
-        "package": difference.package,
-        "recorded": difference.recorded,
-        "present": difference.present,
-        "counts": difference.counts,
-    }
+def person(who: str | None) -> dict[str, str | None] | None:
+    """Return who "Name <email>" is; None is nobody, and what it lacks is null.
+
+    >>> person("Ada Lovelace <ada@example.org>")
+    {'name': 'Ada Lovelace', 'email': 'ada@example.org'}
+    """
+    if who is None:
+        return None
+    name, _, address = who.rpartition("<") if who.endswith(">") else (who, "", "")
+    return {"name": name.strip() or None, "email": address.removesuffix(">") or None}
 
 
-def listed_document(listed: Listed) -> dict[str, Any]:
-    manifest = listed.manifest
-    return {
-        "version": str(listed.version),
-        "status": listed.status,
-        "commit": listed.commit,
-        "created_at": _time(listed.created_at),
-        "author": manifest.author if manifest else None,
-        "algorithm": manifest.pipeline.algorithm if manifest else None,
-        "metrics": dict(manifest.metrics) if manifest else None,
-        "fault": listed.fault,
-    }
+def faults(wrong: Any) -> list[dict[str, Any]]:
+    """Return what is wrong: sentences, faults of a check, a single one; nothing for None."""
+    if wrong is None:
+        return []
+    return [_fault(one) for one in ([wrong] if isinstance(wrong, str) else wrong)]
 
 
-def answer_document(answer: Answer, matches: Iterable[Match]) -> dict[str, Any]:
-    return {
-        "versions": [
-            {
-                **version_document(match),
-                "created_at": format_moment(match.created_at),
-                "author": match.author,
-                "values": match.values,
-            }
-            for match in matches
-        ],
-        "unread": unread_document(answer.unread),
-    }
-
-
-def unread_document(unread: Iterable[Unread]) -> list[dict[str, Any]]:
-    return [
-        {"model": one.model, "version": one.version, "status": one.status, "fault": one.fault}
-        for one in unread
-    ]
-
-
-def change_document(change: FieldChange) -> dict[str, Any]:
-    return {
-        **version_document(change.version),
-        "parent": change.parent,
-        "field": change.field,
-        "before": change.before,
-        "after": change.after,
-        "when": format_moment(change.when),
-        "who": change.who,
-        "message": change.message,
-    }
-
-
-def _time(moment: datetime | None) -> str | None:
-    return format_moment(moment) if moment else None
+def _fault(wrong: Any) -> dict[str, Any]:
+    if isinstance(wrong, str):
+        code, hint = getattr(wrong, "code", UNREADABLE), getattr(wrong, "hint", None)
+        message = str(wrong).removesuffix(f" [{code}]")
+        wrong = {"code": code, "message": message, "hint": hint or None}
+    else:
+        wrong = {key: value or None for key, value in _object(wrong).items()}
+    keys = ("code", "message", "path", "where", "commit", "hint")
+    return {key: wrong.get(key) for key in keys}

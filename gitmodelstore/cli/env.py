@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.documents import difference_document, version_document
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import Column, counted, table, visible, widths_of
 from gitmodelstore.cli.session import Session
@@ -34,7 +33,10 @@ def env(session: Session, ref: str, check: bool, python: bool) -> None:
         raise click.UsageError("--check and --python exclude each other")
     report = session.store().environment(ref)
     if session.json:
-        session.document(_document(report))
+        recorded = report.recorded
+        session.document(
+            report, python=recorded.python, platform=recorded.platform, pins=recorded.pins
+        )
     elif python:
         session.out(visible(report.recorded.python))
     elif check:
@@ -72,15 +74,3 @@ def _lines(report: EnvironmentReport, paint: Paint) -> Iterator[str]:
     for one, row in zip(report.differences, rows, strict=True):
         line = f"  {table(_COLUMNS, widths, row)}"
         yield line if one.counts else paint.dim(line)
-
-
-def _document(report: EnvironmentReport) -> dict[str, Any]:
-    return {
-        **version_document(report.version),
-        "python": report.recorded.python,
-        "platform": report.recorded.platform,
-        "pins": dict(report.recorded.pins),
-        "requirements": report.requirements,
-        "matches": report.matches,
-        "differences": [difference_document(one) for one in report.differences],
-    }

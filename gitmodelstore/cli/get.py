@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import click
 
-from gitmodelstore.cli.documents import version_document
 from gitmodelstore.cli.render import counted, size
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import trusting
@@ -30,24 +30,25 @@ def get(session: Session, ref: str, folder: str | None, warm: bool) -> None:
     store = session.store()
     version = store.version(ref)
     target = store.download(version, folder, warm=warm)
-    files = {path.name: path.stat().st_size for path in sorted(target.iterdir()) if path.is_file()}
+    paths = [path for path in sorted(target.iterdir()) if path.is_file()]
     if session.json:
-        session.document(
-            {
-                **version_document(version),
-                "path": str(target.absolute()),
-                "manifest_sha256": _digest(target),
-                "files": [{"path": name, "size_bytes": count} for name, count in files.items()],
-            }
-        )
+        files = [_document(path) for path in paths]
+        digest = _digest(target / MANIFEST)
+        session.document(version, path=target.absolute(), manifest_sha256=digest, files=files)
         return
     if version.status == "withdrawn":
         session.warn(f"{version} was withdrawn; see why with `gms log {version.model}`")
-    session.note(f"{version}: {counted(len(files), 'file')}, {size(sum(files.values()))}")
+    total = sum(path.stat().st_size for path in paths)
+    session.note(f"{version}: {counted(len(paths), 'file')}, {size(total)}")
     if warm:
-        session.note(f"pin it: digest='sha256:{_digest(target)}'")
+        session.note(f"pin it: digest='sha256:{_digest(target / MANIFEST)}'")
     session.out(str(target))
 
 
-def _digest(target: Path) -> str:
-    return hashlib.sha256((target / MANIFEST).read_bytes()).hexdigest()
+def _document(path: Path) -> dict[str, Any]:
+    return {"path": path.name, "sha256": _digest(path), "size_bytes": path.stat().st_size}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -28,6 +28,11 @@ _OPTIONS = (
 def help_(context: click.Context, name: str | None, all_of_them: bool) -> None:
     """Show the commands of every day, all of them, or how to use COMMAND."""
     session: Session = context.obj
+    if name is None and session.json:
+        session.document(
+            commands=[_document(one) for one in COMMANDS if one.everyday or all_of_them]
+        )
+        return
     if name is None:
         print(overview(session, all_of_them=all_of_them))
         return
@@ -38,7 +43,16 @@ def help_(context: click.Context, name: str | None, all_of_them: bool) -> None:
     assert command is not None  # noqa: S101 - an unknown one was refused
     shown = BY_NAME[name].name
     with click.Context(command, info_name=shown, parent=context.parent) as asked:
-        print(command.get_help(asked))
+        text = command.get_help(asked)
+    if session.json:
+        session.document(commands=[_document(BY_NAME[name], text)])
+    else:
+        print(text)
+
+
+def _document(entry: Entry, text: str | None = None) -> dict[str, str | None]:
+    said = {key: getattr(entry, key) for key in ("name", "alias", "group", "summary", "example")}
+    return {**said, "help": text}
 
 
 def overview(session: Session, *, all_of_them: bool = False) -> str:

@@ -12,6 +12,8 @@ from gitmodelstore.cli.session import Session
 from gitmodelstore.values.layout import CLIENT_HOOKS as CLIENT
 from gitmodelstore.values.layout import SERVER_HOOKS as SERVER
 
+_STDERR = 2
+
 
 @click.command("hook", context_settings={"ignore_unknown_options": True})
 @click.argument("action", type=click.Choice(["install", "uninstall", "run"]))
@@ -31,20 +33,24 @@ def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -
     if (action == "run") != (name is not None):
         raise click.UsageError("run takes the name of a hook, install and uninstall take none")
     if name is not None:
-        raise click.exceptions.Exit(_run(name, args))
+        raise click.exceptions.Exit(_run(session, name, args))
     repository = find(session.path)
     done = (install if action == "install" else uninstall)(repository)
     folder = hooks_folder(repository)
     if session.json:
-        session.document({"action": action, "hooks": list(done), "folder": str(folder)})
+        session.document(action=action, path=folder, hooks=done, exit_code=None)
     elif done:
         session.out(f"{action}ed {', '.join(done)} in {folder}")
     else:
         session.out(f"nothing to {action} in {folder}")
 
 
-def _run(name: str, args: Sequence[str]) -> int:
+def _run(session: Session, name: str, args: Sequence[str]) -> int:
     from gitmodelstore.plumbing.hooks import scripts_folder
 
-    script = [sys.executable, "-E", "-s", "-S", str(scripts_folder() / name)]
-    return subprocess.run([*script, *args], check=False).returncode
+    script = scripts_folder() / name
+    call = [sys.executable, "-E", "-s", "-S", str(script), *args]
+    code = subprocess.run(call, stdout=_STDERR if session.json else None, check=False).returncode
+    if session.json:
+        session.document(action="run", path=script, hooks=[name], exit_code=code)
+    return code

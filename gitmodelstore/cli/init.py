@@ -49,8 +49,7 @@ def init(
         notes.append("it was a model store already; nothing was changed")
     rules = list(store.host_rules)
     if session.json:
-        document = {"path": where, "created": store.created, "notes": notes, "rules": rules}
-        session.document(document)
+        session.document(path=where, created=store.created, notes=notes, rules=rules)
         return
     for text in notes:
         session.note(text)

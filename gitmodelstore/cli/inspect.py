@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gitmodelstore.cli.documents import version_document
+from gitmodelstore.cli.documents import OF_A_VERSION, document
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import Column, counted, size, table, visible, widths_of
 from gitmodelstore.cli.session import Session
@@ -20,7 +20,7 @@ from gitmodelstore.operations.trust import trusted_names
 from gitmodelstore.pipelines.dry import Dry, GlobalUse, walk
 from gitmodelstore.pipelines.dry_symbols import Array
 from gitmodelstore.pipelines.rights import Trust
-from gitmodelstore.pipelines.summary import Part, summarize, written_by
+from gitmodelstore.pipelines.summary import summarize, written_by
 from gitmodelstore.values.layout import PIPELINE
 from gitmodelstore.values.model_version import ModelVersion
 
@@ -181,8 +181,8 @@ def _table(columns: list[Column], rows: list[list[str]], paint: Paint) -> Iterat
 def _document(inspected: Inspected) -> dict[str, Any]:
     version, dry = inspected.version, inspected.dry
     return {
-        "file": None if version else inspected.name,
-        "version": version_document(version) if version else None,
+        "path": None if version else inspected.name,
+        **(document(version) if version else dict.fromkeys(OF_A_VERSION)),
         "size_bytes": len(inspected.data),
         "sha256": hashlib.sha256(inspected.data).hexdigest(),
         "refused": inspected.is_refused,
@@ -190,9 +190,9 @@ def _document(inspected: Inspected) -> dict[str, Any]:
         "protocol": dry.protocol if dry else None,
         "compression": dry.compression if dry else None,
         "scikit_learn": written_by(dry.root) if dry else None,
-        "pipeline": _part(summarize(dry.root)) if dry else None,
+        "pipeline": summarize(dry.root) if dry else None,
         "globals": [_global_document(use) for use in dry.globals] if dry else None,
-        "arrays": [_array_document(array) for array in dry.arrays] if dry else None,
+        "arrays": dry.arrays if dry else None,
     }
 
 
@@ -201,7 +201,7 @@ def _refusals(inspected: Inspected) -> list[dict[str, Any]]:
     for refusal in inspected.dry.refusals if inspected.dry else ():
         found.append(
             {
-                "reason": refusal.reason,
+                "message": refusal.reason,
                 "global": refusal.name,
                 "opcode": refusal.opcode,
                 "offset": refusal.offset,
@@ -215,19 +215,7 @@ def _refusals(inspected: Inspected) -> list[dict[str, Any]]:
 
 
 def _bare(reason: str, offset: int | None) -> dict[str, Any]:
-    return {"reason": reason, "global": None, "opcode": None, "offset": offset}
-
-
-def _part(part: Part) -> dict[str, Any]:
-    return {
-        "name": part.name,
-        "class": part.class_name,
-        "columns": part.columns,
-        "params": dict(part.params),
-        "fitted": dict(part.fitted),
-        "parts": [_part(inner) for inner in part.parts],
-        "note": part.note,
-    }
+    return {"message": reason, "global": None, "opcode": None, "offset": offset}
 
 
 def _global_document(use: GlobalUse) -> dict[str, Any]:
@@ -237,13 +225,4 @@ def _global_document(use: GlobalUse) -> dict[str, Any]:
         "may": str(use.rights).split(", ") if use.rights else [],
         "verdict": "refused" if use.is_refused else use.verdict,
         "offset": use.offset,
-    }
-
-
-def _array_document(array: Array) -> dict[str, Any]:
-    return {
-        "dtype": array.dtype,
-        "shape": list(array.shape),
-        "size_bytes": array.size_bytes,
-        "offset": array.offset,
     }

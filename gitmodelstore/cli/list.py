@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from gitmodelstore.cli.documents import listed_document, summary_document, unread_document
+from gitmodelstore.cli.documents import document, person
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import (
     Column,
@@ -22,6 +22,7 @@ from gitmodelstore.cli.render import (
     widths_of,
 )
 from gitmodelstore.cli.session import Session
+from gitmodelstore.values.model_version import ModelVersion
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.listing import Listed
@@ -51,10 +52,7 @@ def _models(session: Session, count: int | None) -> None:
     found = session.store().models()
     summaries = found[:count]
     if session.json:
-        document: dict[str, Any] = {"models": [summary_document(one) for one in summaries]}
-        if found.unread:
-            document["unread"] = unread_document(found.unread)
-        session.document(document)
+        session.document(models=summaries, unread=found.unread)
     elif summaries:
         session.pages(_table_of_models(summaries, session.paint()))
     else:
@@ -93,12 +91,23 @@ def _holders(versions: Sequence[Version]) -> str:
 def _versions(session: Session, name: str, count: int | None) -> None:
     listed = islice(session.store().listing(name), count)
     if session.json:
-        session.document({"model": name, "versions": [listed_document(one) for one in listed]})
+        session.document(model=name, versions=[_document(one) for one in listed])
         return
     faults: list[str] = []
     session.pages(_table_of_versions(_watched(listed, faults), session.paint()))
     for fault in faults:
         session.warn(fault)
+
+
+def _document(one: Listed) -> dict[str, Any]:
+    version, manifest = ModelVersion(one.model, one.version, "", ""), one.manifest
+    return {
+        **document(version),
+        **document(one),
+        "author": person(manifest.author) if manifest else None,
+        "algorithm": manifest.pipeline.algorithm if manifest else None,
+        "metrics": manifest.metrics if manifest else None,
+    }
 
 
 def _watched(listed: Iterable[Listed], faults: list[str]) -> Iterator[Listed]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.documents import version_document
 from gitmodelstore.cli.render import counted
 from gitmodelstore.cli.session import Session
 from gitmodelstore.values.lock import FILE
 
 if TYPE_CHECKING:
-    from gitmodelstore.checks.fault import Fault
     from gitmodelstore.operations.lock import Pinned
 
 
@@ -50,8 +48,7 @@ def _lock(session: Session, refs: tuple[str, ...]) -> None:
     find_store(session, top)
     done = session.store().lock(refs, top)
     if session.json:
-        versions = [{**version_document(pin.version), "before": pin.before} for pin in done.pinned]
-        session.document({"path": str(done.path), "changed": done.changed, "versions": versions})
+        session.document(path=done.path, changed=done.changed, versions=done.pinned)
         return
     for pin in done.pinned:
         for note in _notes(pin):
@@ -77,7 +74,7 @@ def _check(session: Session, fetch: bool) -> None:
     named = session.path or named_store()
     found = check_lock(path, session.store().path if named else None, fetch=fetch)
     if session.json:
-        session.document({"sound": not found, "path": str(path), "faults": _documents(found)})
+        session.document(sound=not found, path=path, faults=found)
     else:
         for fault in found:
             session.out(str(fault))
@@ -87,19 +84,6 @@ def _check(session: Session, fetch: bool) -> None:
             session.note(f"{counted(len(lockfile.read(path).models), 'version')} locked, all there")
     if found:
         raise click.exceptions.Exit(1)
-
-
-def _documents(found: tuple[Fault, ...]) -> list[dict[str, Any]]:
-    return [
-        {
-            "code": fault.code,
-            "path": fault.path,
-            "where": fault.where,
-            "what": fault.what,
-            "mend": fault.mend,
-        }
-        for fault in found
-    ]
 
 
 def find_store(session: Session, top: Path) -> None:

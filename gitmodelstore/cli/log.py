@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.documents import events_document
+from gitmodelstore.cli.documents import faults
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import ABBREVIATED, day, moment, state, visible
 from gitmodelstore.cli.session import Session
@@ -45,10 +45,7 @@ def log(
     told.tell = lambda fault: session.warn(visible(fault))
     events = islice(told, count)
     if session.json:
-        document = events_document(events)
-        if told.faults:
-            document["faults"] = told.faults
-        session.document(document)
+        session.document(events=list(events), faults=faults(told.faults))
     elif oneline:
         paint = session.paint()
         session.pages(_line(event, paint) for event in events)

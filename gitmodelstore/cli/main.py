@@ -16,6 +16,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import takewhile
 from typing import Any
 
 import click
@@ -101,40 +102,45 @@ def main(args: Sequence[str]) -> int:
 
 def _run(args: Sequence[str]) -> int:
     session = Session()
+    words = tuple(takewhile(lambda word: word != "--", args))
+    session.json = "--json" in words  # whatever is wrong with the others
+    if session.json and not {"-h", "--help"}.isdisjoint(words):
+        args = ["--json", "help", *(word for word in words if word in BY_NAME)][:3]
     try:
         return _invoke(args, session)
     except click.UsageError as error:
         message, hint = as_error(error, session.command)
-        _complain(session, message, hint)
+        _complain(session, "usage-error", message, hint)
         return USAGE
     except FormatError as error:
-        _complain(session, str(error), error.hint, error.faults[1:])
+        _complain(session, error.code, str(error), error.hint, error.faults[1:])
         return REFUSED
     except InvalidQuery as error:  # a word of the command line, as an unknown option is
-        _complain(session, error.summary, error.hint, error.excerpt)
+        _complain(session, error.code, error.summary, error.hint, error.excerpt)
         return USAGE
     except GateNotPassed as error:
-        _complain(session, error.summary, error.hint, error.conditions)
+        _complain(session, error.code, error.summary, error.hint, error.conditions)
         return REFUSED
     except PipelineRaised as error:
         if session.verbose and error.__cause__:
             _print_traceback(error.__cause__)
         further = "" if session.verbose else "; -v shows where it was raised"
-        _complain(session, str(error), f"{error.hint}{further}")
+        _complain(session, error.code, str(error), f"{error.hint}{further}")
         return REFUSED
     except StoreError as error:
-        _complain(session, str(error), error.hint)
+        _complain(session, error.code, str(error), error.hint)
         return CANNOT_WORK if isinstance(error, CannotWork) else REFUSED
     except (KeyboardInterrupt, click.Abort):
         print("interrupted", file=sys.stderr)
+        _answer(session, "interrupted", "interrupted")
         return INTERRUPTED
     except BrokenPipeError as error:
         return _lost_output(error)
     except OSError as error:
-        _complain(session, _of_system(error), None)
+        _complain(session, "system-error", _of_system(error), None)
         return CANNOT_WORK
     except MemoryError:
-        _complain(session, "out of memory", None)
+        _complain(session, "out-of-memory", "out of memory", None)
         return CANNOT_WORK
     except SystemExit as error:
         if _place_of_theirs(error) is None:
@@ -159,6 +165,7 @@ def _invoke(args: Sequence[str], session: Session) -> int:
         from gitmodelstore.cli.help import overview
 
         print(overview(session), file=sys.stderr)
+        _answer(session, "usage-error", "missing command", "see `gms help`")
         return USAGE
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
@@ -180,7 +187,10 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
     if wanted:
         from gitmodelstore import __version__
 
-        print(f"gitmodelstore {__version__}")
+        if context.obj.json:
+            context.obj.document(gitmodelstore=__version__)
+        else:
+            print(f"gitmodelstore {__version__}")
         context.exit()
 
 
@@ -188,7 +198,7 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 
 
 def _complain(
-    session: Session, message: str, hint: str | None, further: Sequence[str] = ()
+    session: Session, code: str, message: str, hint: str | None, further: Sequence[str] = ()
 ) -> None:
     from gitmodelstore.cli.paint import Paint
     from gitmodelstore.cli.render import visible
@@ -200,6 +210,20 @@ def _complain(
         print(f"       {visible(fault)}", file=stream)
     if hint:
         print(f"{paint.cyan('hint:')} {visible(hint)}", file=stream)
+    _answer(session, code, message, hint, further)
+
+
+def _answer(
+    session: Session,
+    code: str,
+    message: str,
+    hint: str | None = None,
+    details: Sequence[str] = (),
+) -> None:
+    """Print the document of an error, if one is wanted and no other stands there."""
+    if session.json and not session.answered:
+        said = {"code": code, "message": message, "details": details, "hint": hint}
+        session.document(error=said)
 
 
 def _unexpected(session: Session, error: BaseException) -> int:
@@ -210,14 +234,15 @@ def _unexpected(session: Session, error: BaseException) -> int:
     said = f"{type(error).__name__}{f': {said}' if said else ''}"
     if isinstance(error, Warning):
         hint = "unset PYTHONWARNINGS, which makes errors of warnings"
-        _complain(session, f"a warning was made an error: {said}", hint)
+        _complain(session, "warning", f"a warning was made an error: {said}", hint)
         return REFUSED
     if place := _place_of_theirs(error):
         hint = "mend it there" + ("" if session.verbose else "; -v shows how it came to that")
-        _complain(session, f"{place} raised {said}", hint)
+        _complain(session, "raised-elsewhere", f"{place} raised {said}", hint)
         return REFUSED
     _complain(
         session,
+        "own-fault",
         f"gitmodelstore has a fault: {said}",
         "please report it with what you typed"
         + (" and the lines above" if session.verbose else "; -v shows where it happened"),

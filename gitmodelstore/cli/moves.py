@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.documents import events_document
 from gitmodelstore.cli.render import OUT_OF_USE, state
 from gitmodelstore.cli.session import Session
 from gitmodelstore.values.events import ROLLED_BACK
@@ -40,7 +39,7 @@ def tell(session: Session, events: Sequence[Event], unchanged: Sequence[str] = (
         unchanged: sentences about the versions that had the status already.
     """
     if session.json:
-        session.document(events_document(events))
+        session.document(events=events)
         return
     for sentence in [*sentences(events), *unchanged]:
         session.out(sentence)

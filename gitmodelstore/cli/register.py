@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.documents import version_document
 from gitmodelstore.cli.render import ABBREVIATED
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import signed, trusting
@@ -197,7 +196,7 @@ def _path(named: str | None) -> Path | None:
 def _tell(session: Session, version: ModelVersion, *, is_new: bool) -> None:
     folder = f"models/{version.model}"
     if session.json:
-        session.document({**version_document(version), "path": folder, "registered": is_new})
+        session.document(version, path=folder, created=is_new)
         return
     if not is_new:
         session.note(f"nothing has changed since {version}, so nothing was written")

@@ -6,16 +6,15 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.documents import difference_document, version_document
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import ABBREVIATED, counted, cut, difference, number, visible
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import trusting
-from gitmodelstore.cli.verify import differences, replay_document, verdict
+from gitmodelstore.cli.verify import differences, verdict
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.reproduced import MetricResult, Reproduction
@@ -57,7 +56,15 @@ def reproduce(
             ref, command, code=code, copy=copy, uv=not no_uv, keep=keep
         )
     if session.json:
-        session.document(_document(found))
+        ran = found.ran
+        session.document(
+            found,
+            code={"commit": ran.commit, "with_changes": ran.with_changes},
+            command=ran.command,
+            environment=ran.environment,
+            differences=ran.differences,
+            kept=ran.kept,
+        )
     else:
         for line in _lines(found, session.paint()):
             session.out(line)
@@ -138,43 +145,3 @@ def _metric(metric: MetricResult, paint: Paint) -> str:
     is_wrong = metric.outcome in ("different", "missing")
     said = paint.red(metric.outcome) if is_wrong else metric.outcome
     return f"{visible(metric.name)} {number(metric.recorded)}{now}, {said}"
-
-
-def _document(found: Reproduction) -> dict[str, Any]:
-    ran = found.ran
-    return {
-        **version_document(found.version),
-        "reproduced": found.is_reproduced,
-        "reasons": list(found.reasons),
-        "code": {"commit": ran.commit, "with_changes": ran.with_changes},
-        "command": list(ran.command),
-        "environment": ran.environment,
-        "differences": [difference_document(one) for one in ran.differences],
-        "data": [
-            {
-                "role": one.role,
-                "recorded": one.recorded,
-                "present": one.present,
-                "outcome": one.outcome,
-            }
-            for one in found.data
-        ],
-        "steps_same": found.steps_same,
-        "params": [
-            {"name": one.name, "recorded": one.recorded, "present": one.present}
-            for one in found.params
-        ],
-        "replay": None if found.answers is None else replay_document(found.answers),
-        "metrics": [
-            {
-                "name": one.name,
-                "recorded": one.recorded,
-                "present": one.present,
-                "delta": one.delta,
-                "outcome": one.outcome,
-            }
-            for one in found.metrics
-        ],
-        "same_bytes": found.same_bytes,
-        "kept": None if ran.kept is None else str(ran.kept),
-    }

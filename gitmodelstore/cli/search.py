@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.documents import answer_document
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import (
     Column,
@@ -51,7 +50,7 @@ def search(
     answer = session.store().answer(expression, model, sort=sort)
     matches = answer.matches[:count]
     if session.json:
-        session.document(answer_document(answer, matches))
+        session.document(versions=matches, unread=answer.unread)
     elif matches:
         session.pages(_lines(matches, session.paint()))
     for sentence in told(answer.unread):

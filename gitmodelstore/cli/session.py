@@ -23,6 +23,7 @@ class Session:
     Attributes:
         path: what -C named; None without it.
         json: whether to print one JSON document instead of text.
+        answered: whether that has been printed.
         plain: whether --no-color was given.
         quiet: whether to leave out notes.
         verbose: whether to show the traceback of a fault of our own.
@@ -35,6 +36,7 @@ class Session:
     def __init__(self) -> None:
         self.path: str | None = None
         self.json = False
+        self.answered = False
         self.plain = False
         self.quiet = False
         self.verbose = False
@@ -80,14 +82,18 @@ class Session:
         """Print one line of data."""
         print(text)
 
-    def document(self, value: dict[str, Any]) -> None:
-        """Print the JSON document that a command answers with."""
+    def document(self, value: Any = None, **more: Any) -> None:
+        """Print the one JSON document that a command answers with: a value of ours, and more."""
         import json
+
+        from gitmodelstore.cli.documents import document
 
         def escaped(line: str) -> str:
             return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
-        lines = json.dumps(value, indent=2, ensure_ascii=False).split("\n")
+        whole = {**(document(value) or {}), **document(more)}
+        self.answered = True
+        lines = json.dumps(whole, indent=2, ensure_ascii=False).split("\n")
         print("\n".join(line if line.isprintable() else escaped(line) for line in lines))
 
     def note(self, text: str) -> None:

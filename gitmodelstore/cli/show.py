@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.documents import (
-    annotations_document,
-    approval_document,
-    holding_document,
-)
+from gitmodelstore.cli.documents import person
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import StoreError
 
 if TYPE_CHECKING:
     from gitmodelstore.store import Store
     from gitmodelstore.values.manifest import Manifest
-    from gitmodelstore.values.model_version import Holding
 
 
 @click.command("show")
@@ -37,14 +32,19 @@ def show(session: Session, ref: str) -> None:
     parent = _parent(session, store, manifest)
     approvals = store.approvals(version)
     annotations = store.annotations(version)
+    registered = store.registered_at(version)
     if session.json:
-        document = _document(holding, manifest, parent)
-        document["approvals"] = [approval_document(approval) for approval in approvals]
-        document["annotations"] = annotations_document(annotations)
-        session.document(document)
+        session.document(
+            holding,
+            created_at=registered,
+            author=person(manifest.author),
+            parent_metrics=parent.metrics if parent else None,
+            manifest=manifest,
+            approvals=approvals,
+            annotations=annotations,
+        )
         return
     said = tuple(annotations.values())
-    registered = store.registered_at(version)
     paint = session.paint()
     session.pages(summary(holding, manifest, registered, parent, paint, approvals, said))
 
@@ -58,13 +58,3 @@ def _parent(session: Session, store: Store, manifest: Manifest) -> Manifest | No
     except StoreError as error:
         session.warn(f"metrics of {manifest.model} {manifest.parent}: {error}")
         return None
-
-
-def _document(holding: Holding, manifest: Manifest, parent: Manifest | None) -> dict[str, Any]:
-    from gitmodelstore.values import fields
-
-    return {
-        **holding_document(holding),
-        "parent_metrics": dict(parent.metrics) if parent else None,
-        "manifest": fields.write(manifest),
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import ABBREVIATED, visible
@@ -23,19 +23,6 @@ def signature_lines(signatures: Sequence[Signature], paint: Paint) -> Iterator[s
             yield f"  {_what(one)}: {paint.red(said)} [{one.outcome.code}]"
         else:
             yield f"  {_what(one)}: does not count: {said} [{one.outcome.code}]"
-
-
-def signature_document(one: Signature) -> dict[str, Any]:
-    return {
-        "kind": one.kind,
-        "name": one.name,
-        "status": one.status,
-        "valid": one.outcome.is_valid,
-        "signers": list(one.outcome.signers),
-        "key": one.outcome.key,
-        "code": one.outcome.code or None,
-        "why": one.outcome.why or None,
-    }
 
 
 def _what(one: Signature) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from gitmodelstore.cli.documents import version_document
 from gitmodelstore.cli.lock import find_store
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import LockError
@@ -33,11 +32,7 @@ def sync(session: Session, folder: str | None, store: str | None) -> None:
     find_store(session, path.parent)
     done = session.store().sync(path, folder)
     if session.json:
-        versions = [
-            {**version_document(one.version), "path": str(one.path), "what": one.what}
-            for one in done
-        ]
-        session.document({"path": str(path), "versions": versions})
+        session.document(path=path, versions=done)
         return
     for one in done:
         if one.version.status == "withdrawn":

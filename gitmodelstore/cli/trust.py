@@ -36,8 +36,7 @@ def trust(session: Session, action: str, names: tuple[str, ...]) -> None:
             session.note(word)
         session.note(f"kept in '{configure(after)}'")
     if session.json:
-        file = config_file()
-        session.document({"trusted": list(after), "path": str(file) if file else None})
+        session.document(trusted=after, path=config_file())
         return
     for name in after:
         session.out(name)

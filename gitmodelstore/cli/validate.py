@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -36,8 +36,7 @@ def validate(session: Session, paths: Sequence[Path], range_: str | None) -> Non
         raise click.UsageError("--range needs BASE..HEAD", ctx=click.get_current_context())
     found = _found(session, paths, range_)
     if session.json:
-        faults, notes = ([document(one) for one in every] for every in (found, found.notes))
-        session.document({"sound": not found, "faults": faults, "notes": notes})
+        session.document(sound=not found, faults=found, tolerated=found.notes)
     else:
         tell(session, found)
         for note in found.notes:
@@ -55,18 +54,6 @@ def tell(session: Session, found: Sequence[Fault]) -> None:
         session.out(visible(f"{commit}{fault}"))
         if fault.mend:
             session.out(visible(f"    {fault.mend}"))
-
-
-def document(fault: Fault) -> dict[str, Any]:
-    """Return what `--json` says of a fault."""
-    return {
-        "code": fault.code,
-        "path": fault.path,
-        "where": fault.where or None,
-        "what": fault.what,
-        "mend": fault.mend or None,
-        "commit": fault.commit,
-    }
 
 
 def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Faults:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import click
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import counted, cut, number, visible
 from gitmodelstore.cli.session import Session
-from gitmodelstore.cli.signatures import signature_document, signature_lines
+from gitmodelstore.cli.signatures import signature_lines
 from gitmodelstore.cli.usage import trusting
 from gitmodelstore.cli.verify_data import verify_data
 from gitmodelstore.values.sample import DIFFERENT, WITHIN
@@ -89,11 +88,7 @@ def verify(
         parse_dates=parse_dates,
     )
     if session.json:
-        versions = [_document(version) for version in found.versions]
-        document = {"sound": found.is_sound, "versions": versions}
-        if found.faults:
-            document["faults"] = list(found.faults)
-        session.document(document)
+        session.document(found)
     else:
         paint = session.paint()
         for version in found.versions:
@@ -176,66 +171,3 @@ def _summary(found: Verification) -> str:
     if bad:
         return f"{verified}, {bad} faulty or different"
     return f"{verified}, the branch lacks others" if found.faults else f"{verified}, all sound"
-
-
-def _document(version: Verified) -> dict[str, Any]:
-    return {
-        "model": version.model,
-        "version": str(version.version),
-        "status": version.status,
-        "sound": version.is_sound,
-        "files": version.files,
-        "faults": list(version.faults),
-        "replay": None if version.replay is None else replay_document(version.replay),
-        "metrics": None
-        if version.metrics is None
-        else [
-            {
-                "name": metric.name,
-                "recorded": metric.recorded,
-                "present": metric.present,
-                "same": metric.is_same,
-            }
-            for metric in version.metrics
-        ],
-        "signatures": None
-        if version.signatures is None
-        else [signature_document(signature) for signature in version.signatures],
-    }
-
-
-def replay_document(replay: Replay) -> dict[str, Any]:
-    return {
-        "outcome": replay.outcome,
-        "rows": replay.rows,
-        "largest_absolute": _json(replay.largest_absolute),
-        "largest_relative": _json(replay.largest_relative),
-        "why": replay.why,
-        "methods": [
-            {
-                "method": one.method,
-                "outcome": one.outcome,
-                "largest_absolute": _json(one.largest_absolute),
-                "largest_relative": _json(one.largest_relative),
-                "why": one.why,
-                "different": [
-                    {
-                        "row": row.row,
-                        "recorded": _json(row.recorded),
-                        "present": _json(row.present),
-                    }
-                    for row in one.rows
-                ],
-            }
-            for one in replay.comparisons
-        ],
-    }
-
-
-def _json(value: Any) -> Any:
-    """Return a value as JSON holds it; "inf" and "nan" are text there."""
-    if isinstance(value, list):
-        return [_json(held) for held in value]
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    return value if isinstance(value, float) and math.isfinite(value) else str(value)

@@ -27,7 +27,7 @@ def verify_data(session: Session, ref: str, path: str, role: str | None) -> None
     """Compare what lies at `path` with a data set of `ref`, and print what was found."""
     found = session.store().verify_data(ref, path, role=role)
     if session.json:
-        session.document(_document(found))
+        session.document(found)
     else:
         paint = session.paint()
         said = "same" if found.is_same else paint.red("different")
@@ -86,34 +86,3 @@ def _shown(value: Any) -> str:
     if value is None:
         return "none"
     return number(value) if isinstance(value, float) else visible(str(value))
-
-
-def _document(found: DataVerified) -> dict[str, Any]:
-    return {
-        "model": found.version.model,
-        "version": str(found.version.version),
-        "role": found.role,
-        "same": found.is_same,
-        "recorded": _of(found.recorded),
-        "present": _of(found.present),
-        "why": found.why,
-        "differences": [
-            {
-                "what": one.what,
-                "column": one.column,
-                "key": one.key,
-                "recorded": one.recorded,
-                "present": one.present,
-            }
-            for one in found.differences
-        ],
-    }
-
-
-def _of(data: Dataset) -> dict[str, Any]:
-    return {
-        "uri": data.uri,
-        "digest": str(data.digest),
-        "size_bytes": data.size_bytes,
-        "rows": data.rows,
-    }

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.documents import holding_document
 from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import moment, state, visible, withdrawn_and_back
 from gitmodelstore.cli.session import Session
@@ -32,7 +31,7 @@ def which(session: Session, ref: str, at: str | None) -> None:
     """
     holding = session.store().which(ref, at=at)
     if session.json:
-        session.document(holding_document(holding))
+        session.document(holding)
         return
     for line in _lines(holding, session.paint()):
         session.out(line)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from gitmodelstore.demo.stage import DEMO_USER, Stage
 from gitmodelstore.demo.story import MODEL, asked_on
 from gitmodelstore.values.events import ROLLED_BACK
-from gitmodelstore.values.moment import format_moment
 from gitmodelstore.values.policy import WITHDRAWN
 
 if TYPE_CHECKING:
@@ -17,19 +16,20 @@ if TYPE_CHECKING:
 
 
 def facts(stage: Stage, today: date) -> dict[str, Any]:
-    """Return the facts of a story that was performed, as JSON-safe values.
+    """Return the facts of a story that was performed.
 
-    Keys: `folder`, `store` (paths); `demo_user` (who writes where git knew nobody,
-    else null); `versions` (per version: model, version, tag, status, commit,
-    code_commit, metrics); `agreement` (AUC of `credit@production` as trained and as
-    loaded); `fresh_auc` (version to AUC on the fresh loans); `rollback` (from, to,
-    reason, commit); `production_at` (date, version, since, until).
+    Keys: `path`, `store` (paths); `demo_user` (who writes where git knew nobody,
+    else None); `versions` (each with `code_commit` and `metrics`); `agreement` (AUC
+    of `credit@production` as trained and as loaded); `fresh_auc` (version to AUC on
+    the fresh loans); `rollback` (from, to, reason, commit); `production_at` (date,
+    version, since, until).
     """
     store: Store = stage.names["store"]
+    demo_user = {"name": DEMO_USER.name, "email": DEMO_USER.email}
     return {
-        "folder": str(stage.folder),
-        "store": str(store.path),
-        "demo_user": str(DEMO_USER) if stage.is_demo_user else None,
+        "path": stage.folder,
+        "store": store.path,
+        "demo_user": demo_user if stage.is_demo_user else None,
         "versions": [
             _version(store, version)
             for summary in store.models()
@@ -44,11 +44,7 @@ def facts(stage: Stage, today: date) -> dict[str, Any]:
 def _version(store: Store, version: ModelVersion) -> dict[str, Any]:
     manifest = store.show(version)
     return {
-        "model": version.model,
-        "version": str(version.version),
-        "tag": version.tag,
-        "status": version.status,
-        "commit": version.commit,
+        "version": version,
         "code_commit": manifest.code.commit if manifest.code else None,
         "metrics": dict(manifest.metrics),
     }
@@ -57,7 +53,7 @@ def _version(store: Store, version: ModelVersion) -> dict[str, Any]:
 def _agreement(names: dict[str, Any]) -> dict[str, Any]:
     trained, loaded = names["trained_auc"], names["loaded_auc"]
     return {
-        "version": str(names["loaded_version"].version),
+        "version": names["loaded_version"],
         "trained_auc": trained,
         "loaded_auc": loaded,
         "identical": trained == loaded,
@@ -86,7 +82,7 @@ def _production(store: Store, on: date) -> dict[str, Any]:
     held = store.which(f"{MODEL}@production", at=on.isoformat())
     return {
         "date": on.isoformat(),
-        "version": str(held.version.version),
-        "since": format_moment(held.since),
-        "until": format_moment(held.until) if held.until else None,
+        "version": held.version,
+        "since": held.since,
+        "until": held.until,
     }

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gitmodelstore.checks.history import effective_date
-from gitmodelstore.errors import StoreError, VersionNotFound
+from gitmodelstore.errors import Sentence, StoreError, VersionNotFound
 from gitmodelstore.operations.audit_signatures import SignatureResults
 from gitmodelstore.operations.history import log
 from gitmodelstore.operations.load import read_verified
@@ -180,7 +180,7 @@ class _Gathering:
         try:
             return self._policy(repository.commit(commit.parents[0]) if commit.parents else commit)
         except StoreError as error:
-            self._fault(f"{SETTINGS} before commit {oid}: {error}")
+            self._fault(f"{SETTINGS} before commit {oid}: {error}", error)
             return None
 
     def _policy(self, commit: Commit) -> str | None:
@@ -194,7 +194,7 @@ class _Gathering:
             try:
                 self.policies[name] = repository.content(entry.oid, SETTINGS)
             except StoreError as error:
-                self._fault(f"{name}: {error}")
+                self._fault(f"{name}: {error}", error)
         return name
 
     def _before(self) -> dict[str, Any] | None:
@@ -213,7 +213,7 @@ class _Gathering:
             registry = registry_of(snapshot.repository, commit)
             statuses = dict(registry.models.get(self.model, {}))
         except StoreError as error:
-            self._fault(f"{REGISTRY} of commit {commit.oid}: {error}")
+            self._fault(f"{REGISTRY} of commit {commit.oid}: {error}", error)
         return {
             "commit": commit.oid,
             "when": format_moment(effective_date(self.snapshot.repository, commit.oid)),
@@ -232,7 +232,7 @@ class _Gathering:
         try:
             return snapshot.policy.exclusive
         except StoreError as error:
-            self._fault(f"{SETTINGS} of commit {snapshot.commit.oid}: {error}")
+            self._fault(f"{SETTINGS} of commit {snapshot.commit.oid}: {error}", error)
             return Policy().exclusive
 
     def _version(self, number: Version, *, artifacts: bool) -> Iterator[Member]:
@@ -244,7 +244,7 @@ class _Gathering:
             version = self.snapshot.version(self.model, number)
             commit = self.snapshot.repository.commit(version.commit)
         except StoreError as error:
-            self._fault(f"{self.model} {number}: {error}")
+            self._fault(f"{self.model} {number}: {error}", error)
             said["faults"] = self.faults[known:]
             return
         registered_at = effective_date(self.snapshot.repository, commit.oid)
@@ -256,7 +256,7 @@ class _Gathering:
             said["pipeline_sha256"] = entry.sha256 if entry else None
         except StoreError as error:
             is_sound = False
-            self._fault(f"{version}: {error}")
+            self._fault(f"{version}: {error}", error)
         for name in self._names(version, artifacts=artifacts):
             data = self._read(version, name, is_sound=is_sound)
             if data is not None:
@@ -299,16 +299,16 @@ class _Gathering:
                 return read_verified(self.snapshot, version, name)
             return self.snapshot.read(version, name) if name in (MANIFEST, CARD) else None
         except StoreError as error:
-            self._fault(f"{version}: {error}")
+            self._fault(f"{version}: {error}", error)
             return None
 
     def _signatures(self, version: ModelVersion) -> list[dict[str, Any]]:
         try:
             return self.signatures.of_version(version)
         except StoreError as error:
-            self._fault(f"{version}: its signatures: {error}")
+            self._fault(f"{version}: its signatures: {error}", error)
             return []
 
-    def _fault(self, what: str) -> None:
+    def _fault(self, what: str, error: StoreError) -> None:
         if what not in self.faults:
-            self.faults.append(what)
+            self.faults.append(Sentence.of(what, error.code, error.hint))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.annotations import Annotations
-from gitmodelstore.errors import FormatError, GitFailed, StoreError
+from gitmodelstore.errors import FormatError, GitFailed, Sentence, StoreError
 from gitmodelstore.operations.history import registered_at
 from gitmodelstore.operations.listing import listed
 from gitmodelstore.operations.resolve import check_model
@@ -90,7 +90,7 @@ class Beside:
             data = self._snapshot.repository.content(oid, f"{folder(row.model)}/{MANIFEST}")
             return json.loads(data)[key]
         except StoreError as error:
-            self.lost[row.model, row.version] = Unread(*row[:3], str(error))
+            self.lost[row.model, row.version] = Unread(*row[:3], Sentence.of(error))
             return None
 
     @cached_property

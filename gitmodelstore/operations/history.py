@@ -8,7 +8,7 @@ from datetime import datetime
 
 from gitmodelstore.checks.annotations import Annotations
 from gitmodelstore.checks.history import clock_behind, effective_date
-from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, StoreError
+from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, Sentence, StoreError
 from gitmodelstore.operations.annotations import annotation_events
 from gitmodelstore.operations.approvals import approval_event, says_approved
 from gitmodelstore.operations.snapshot import Snapshot
@@ -189,7 +189,7 @@ def _tell_or_raise(faults: list[str] | None, error: StoreError, what: str) -> No
     if faults is None:
         raise error
     if what not in faults:
-        faults.append(what)
+        faults.append(Sentence.of(what, error.code, error.hint))
 
 
 def _may_say_more(commit: Commit) -> bool:

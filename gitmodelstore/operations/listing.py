@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
-from gitmodelstore.errors import StoreError
+from gitmodelstore.errors import Sentence, StoreError
 from gitmodelstore.operations.history import registered_at
 from gitmodelstore.operations.resolve import check_model
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions
@@ -73,7 +73,7 @@ def listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Lis
     try:
         return _listed(snapshot, snapshot.version(model, version))
     except StoreError as error:
-        return Listed(model, version, status, None, None, str(error))
+        return Listed(model, version, status, None, None, Sentence.of(error))
 
 
 def _listed(snapshot: Snapshot, version: ModelVersion) -> Listed:

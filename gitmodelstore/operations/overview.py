@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitmodelstore.errors import StoreError
+from gitmodelstore.errors import Sentence, StoreError
 from gitmodelstore.operations.resolve import check_model
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions
 from gitmodelstore.values.model_version import Found, ModelSummary, ModelVersion, Unread
@@ -35,5 +35,5 @@ def versions(snapshot: Snapshot, model: str) -> Found[ModelVersion]:
             found.append(snapshot.version(model, version))
         except StoreError as error:
             status = snapshot.registry.status(model, version)
-            unread.append(Unread(model, str(version), status, str(error)))
+            unread.append(Unread(model, str(version), status, Sentence.of(error)))
     return Found.of(found, (*unread, *lost_versions(snapshot, model)))

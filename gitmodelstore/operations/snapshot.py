@@ -16,6 +16,7 @@ from gitmodelstore.errors import (
     FormatError,
     IntegrityError,
     NotAStore,
+    Sentence,
     VersionNotFound,
 )
 from gitmodelstore.plumbing.repository import Repository
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _MOST_LOST = 5  # versions that a warning names
 _NONE = "make one with `gms init`, or name yours with -C or $GITMODELSTORE"
+LOST = "GMS030"  # code of the fault
 
 
 class Snapshot:
@@ -256,7 +258,7 @@ def lost_versions(snapshot: Snapshot, model: str | None = None) -> tuple[Unread,
     found.sort(key=lambda key: key[1], reverse=True)
     found.sort(key=lambda key: key[0])
     return tuple(
-        Unread(name, str(version), None, fault.format(tag_name(name, version)))
+        Unread(name, str(version), None, Sentence.of(fault.format(tag_name(name, version)), LOST))
         for name, version in found
     )
 

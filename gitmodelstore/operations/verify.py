@@ -18,11 +18,12 @@ from gitmodelstore.errors import (
     IntegrityError,
     InvalidInput,
     MissingObject,
+    Sentence,
     StoreError,
 )
 from gitmodelstore.operations.load import load, read_verified, verified_parts
 from gitmodelstore.operations.resolve import resolve
-from gitmodelstore.operations.snapshot import Snapshot, behind_tags
+from gitmodelstore.operations.snapshot import LOST, Snapshot, behind_tags
 from gitmodelstore.operations.validate import refuse_part
 from gitmodelstore.plumbing import journal, lock
 from gitmodelstore.plumbing.repository import Repository
@@ -159,7 +160,7 @@ def _verified(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) 
 
 def _of_store(snapshot: Snapshot) -> tuple[str, ...]:
     behind = behind_tags(snapshot)
-    return (behind,) if behind else ()
+    return (Sentence.of(behind, LOST),) if behind else ()
 
 
 def verify_all(snapshot: Snapshot, asked: Asked) -> Iterator[Verified]:
@@ -281,17 +282,17 @@ def _finish(snapshot: Snapshot, begun: _Begun, asked: Asked) -> Verified:
         try:
             signed = asked.signatures.of(begun.found)
         except (IntegrityError, MissingObject) as error:
-            faults.append(str(error))
+            faults.append(Sentence.of(error))
     return Verified(
         begun.model, begun.version, begun.status, sound, tuple(faults), replayed, metrics, signed
     )
 
 
-def _told(error: StoreError) -> str:
+def _told(error: StoreError) -> Sentence:
     """Return what a fault says; what may not be read here is none, and is raised."""
     if isinstance(error, CannotRead):
         raise error
-    return str(error)
+    return Sentence.of(error)
 
 
 def _tag_faults(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
@@ -299,7 +300,8 @@ def _tag_faults(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
     if repository.tag(version.tag) or _is_being_set(repository, version.tag):
         return
     if repository.tag(version.tag) is None:  # by now: a writer may have finished in between
-        yield f"tag {version.tag} is missing: plain git does not find the version"
+        what = f"tag {version.tag} is missing: plain git does not find the version"
+        yield Sentence.of(what, "GMS050")
 
 
 def _is_being_set(repository: Repository, tag: str) -> bool:
@@ -321,7 +323,8 @@ def _structure_faults(
         if ATTRIBUTES in held:
             path = f"{folder(version.model)}/{ATTRIBUTES}"
             attributes = snapshot.repository.read_again(held[ATTRIBUTES].oid, path)
-    yield from map(str, folder_faults(version.model, version.version, files, manifest, attributes))
+    for fault in folder_faults(version.model, version.version, files, manifest, attributes):
+        yield Sentence.of(str(fault), fault.code, fault.mend)
 
 
 def _ask(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 import gitmodelstore
 from gitmodelstore.cli.main import main
 from gitmodelstore.store import Store
+from tests import json_documents
 
 FIRST_DAY = datetime(2026, 3, 3, 14, 5, tzinfo=timezone.utc)
 
@@ -112,7 +114,10 @@ def gms(place: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*args: str) -> Outcome:
         capsys.readouterr()
         code = main(["-C", "models", *args])
-        return Outcome(*capsys.readouterr(), code)
+        stdout, stderr = capsys.readouterr()
+        if "--json" in itertools.takewhile(lambda word: word != "--", args):
+            json_documents.check(args, stdout)
+        return Outcome(stdout, stderr, code)
 
     return run
 

@@ -8,6 +8,7 @@ import pytest
 
 MOMENT = "2026-04-01T09:30:00Z"
 ADA = "Ada Lovelace <ada@example.org>"
+PERSON = {"name": "Ada Lovelace", "email": "ada@example.org"}
 
 
 @pytest.fixture
@@ -43,9 +44,9 @@ def test_show_as_json(gms, annotated, git):
     assert list(found) == ["approval", "final", "validation_auc"]
     assert found["validation_auc"] == {
         "value": 0.83,
-        "when": MOMENT,
-        "who": ADA,
-        "why": "June is in",
+        "at": MOMENT,
+        "by": PERSON,
+        "reason": "June is in",
         "commit": git("rev-parse", "main"),
     }
     assert json.loads(gms("show", "fraud@1.0.0", "--json").stdout)["annotations"] == {}
@@ -72,11 +73,14 @@ def test_log_as_json(gms, annotated, git):
         "version": "1.1.0",
         "before": None,
         "after": None,
-        "when": MOMENT,
-        "who": ADA,
-        "why": "June is in",
+        "at": MOMENT,
+        "by": PERSON,
+        "reason": "June is in",
         "replay": None,
         "override": None,
+        "vacate": None,
+        "approved_for": None,
+        "dated_at": None,
         "commit": git("rev-parse", "main"),
         "annotations": {"validation_auc": 0.83, "approval": "A-17", "final": True},
     }

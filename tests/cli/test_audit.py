@@ -45,9 +45,9 @@ def test_json(gms, place, git):
         "model": "churn",
         "path": str(place / "churn-audit.zip"),
         "sha256": digest(place / "churn-audit.zip"),
-        "head": git("rev-parse", "main"),
-        "events": 2,
-        "versions": 2,
+        "commit": git("rev-parse", "main"),
+        "event_count": 2,
+        "version_count": 2,
         "faults": [],
         "signatures_unverified": UNVERIFIED,
     }

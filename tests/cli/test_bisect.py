@@ -208,14 +208,15 @@ def test_json_is_one_document_whatever_the_command_prints(bisect):
     assert document["model"] == "churn"
     assert document["first_bad"] == {
         **document["suspects"][0],
-        "registered_at": "2026-03-05T14:05:00Z",
-        "who": "Ada Lovelace <ada@example.org>",
+        "created_at": "2026-03-05T14:05:00Z",
+        "author": {"name": "Ada Lovelace", "email": "ada@example.org"},
         "message": None,
     }
     assert document["first_bad"]["ref"] == "churn@1.1.0"
     assert document["last_good"]["ref"] == "churn@1.0.0"
-    assert document["trials"] == [
-        {"version": version, "verdict": verdict, "exit_code": code, "why": None}
+    keys = ("version", "verdict", "exit_code", "why")
+    assert [tuple(one[key] for key in keys) for one in document["trials"]] == [
+        (version, verdict, code, None)
         for version, verdict, code in (
             ("1.0.0", "good", 0),
             ("1.4.0", "bad", 1),

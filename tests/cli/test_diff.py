@@ -161,7 +161,7 @@ def test_json(gms, git, leave):
     found = json.loads(stdout)
     assert found["differs"] is True
     assert found["sections"] == ["params", "files", "answers"]
-    assert found["a"]["version"]["commit"] == git("rev-parse", "leave@v1.0.0^{commit}")
+    assert found["a"]["commit"] == git("rev-parse", "leave@v1.0.0^{commit}")
     assert (found["a"]["name"], found["b"]["name"]) == ("leave 1.0.0", "leave 1.1.0")
     assert found["params"] == [
         {"what": "changed", "name": "logisticregression__C", "before": 1.0, "after": 3.0}

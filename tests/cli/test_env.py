@@ -60,9 +60,9 @@ def test_the_document(gms):
     document = json.loads(found.stdout)
 
     assert (found.code, document["matches"]) == (1, False)
-    assert [one["package"] for one in document["differences"]] == ["numpy", "scipy"]
+    assert [one["name"] for one in document["differences"]] == ["numpy", "scipy"]
     assert document["differences"][0] == {
-        "package": "numpy",
+        "name": "numpy",
         "recorded": document["pins"]["numpy"],
         "present": "1.0.1",
         "counts": True,

@@ -368,7 +368,7 @@ def test_production_is_left_empty_only_on_purpose(gms, git: Git):
     done = gms("promote", "churn@1.1.0", "staging", "--vacate", "--reason", "over", "--json")
 
     (event,) = json.loads(done.stdout)["events"]
-    assert (event["after"], event["vacate"], event["why"]) == ("staging", "over", "over")
+    assert (event["after"], event["vacate"], event["reason"]) == ("staging", "over", "over")
     assert gms("log", "churn", "-n1").stdout.startswith(
         "churn 1.1.0 promoted to staging, was in production, nobody in production then\n"
     )
@@ -376,7 +376,7 @@ def test_production_is_left_empty_only_on_purpose(gms, git: Git):
 
 def test_show_and_which_say_that_a_version_had_been_withdrawn(gms):
     gms("withdraw", "churn@1.0.0", "--reason", "leaked labels")
-    assert "withdrawal" not in json.loads(gms("which", "churn@1.0.0", "--json").stdout)
+    assert json.loads(gms("which", "churn@1.0.0", "--json").stdout)["withdrawal"] is None
     gms("promote", "churn@1.0.0", "registered", "--reason", "no leak after all")
     gms("promote", "churn@1.0.0", "production", "--reason", "better")
 
@@ -388,7 +388,7 @@ def test_show_and_which_say_that_a_version_had_been_withdrawn(gms):
             "came back DATE by Ada Lovelace <ada@example.org> (no leak after all)"
         )
         told = json.loads(gms(*command, "--json").stdout)["withdrawal"]
-        assert (told["why"], told["back_why"]) == ("leaked labels", "no leak after all")
+        assert (told["reason"], told["back_reason"]) == ("leaked labels", "no leak after all")
 
 
 # register --test, --baseline

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -125,45 +124,3 @@ def test_the_page_names_each_command_and_option(entry):
     for parameter in command.params:
         if isinstance(parameter, click.Option) and not parameter.hidden:
             assert f"`{parameter.opts[-1]}" in text
-
-
-@pytest.mark.parametrize(
-    "args",
-    [
-        ["init"],
-        ["list"],
-        ["list", "churn"],
-        ["show", "churn"],
-        ["diff", "churn@1.0.0", "churn@1.1.0"],
-        ["diff", "churn@1.0.0", "fraud@1.0.0"],
-        ["log"],
-        ["which", "churn"],
-        ["promote", "churn@1.0.0", "production"],
-        ["get", "churn"],
-        ["cat", "churn:README.md"],
-        ["env", "churn"],
-        ["verify", "churn", "--replay"],
-        ["register", "fraud", "first.joblib", "--no-code", "--if-changed"],
-        ["audit", "churn"],
-        ["bisect", "churn", "--good", "1.0.0", "--bad", "1.1.0", "--no-check", "--", "true"],
-    ],
-    ids=" ".join,
-)
-def test_the_page_names_each_key_of_the_documents(gms, args):
-    document = json.loads(gms("--json", *args).stdout)
-    document.pop("manifest", None)  # is described where the format is
-    text = sections()[args[0]]
-
-    assert not [key for key in keys_of(document) if f"`{key}`" not in text]
-
-
-def keys_of(value: object) -> set[str]:
-    """Return the keys of a document's objects, but those that are a team's own names."""
-    if isinstance(value, list):
-        return set().union(*map(keys_of, value))
-    if not isinstance(value, dict):
-        return set()
-    below = {
-        k: v for k, v in value.items() if k not in ("metrics", "parent_metrics", "holders", "pins")
-    }
-    return set(value).union(*map(keys_of, below.values()))

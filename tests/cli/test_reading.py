@@ -12,6 +12,8 @@ from gitmodelstore.store import Store
 
 Git = Callable[..., str]
 
+ADA = {"name": "Ada Lovelace", "email": "ada@example.org"}
+
 
 @pytest.fixture(autouse=True)
 def _store_is_left_alone(unchanged: None) -> None:
@@ -40,17 +42,18 @@ def test_list_as_json(gms):
         "models": [
             {
                 "model": "churn",
-                "versions": 2,
+                "version_count": 2,
                 "highest": "1.1.0",
                 "holders": {"production": ["1.1.0"], "staging": []},
             },
             {
                 "model": "fraud",
-                "versions": 1,
+                "version_count": 1,
                 "highest": "1.0.0",
                 "holders": {"production": [], "staging": ["1.0.0"]},
             },
-        ]
+        ],
+        "unread": [],
     }
 
 
@@ -90,14 +93,17 @@ def test_list_of_a_model_as_json(gms, git: Git):
 
     assert document["model"] == "churn"
     assert document["versions"][1] == {
+        "model": "churn",
         "version": "1.0.0",
         "status": "archived",
+        "ref": "churn@1.0.0",
+        "tag": "churn@v1.0.0",
         "commit": git("rev-parse", "churn@v1.0.0^{commit}"),
         "created_at": "2026-03-03T14:05:00Z",
-        "author": "Ada Lovelace <ada@example.org>",
+        "author": ADA,
         "algorithm": "LogisticRegression",
         "metrics": {"accuracy": 0.75, "test_auc": 0.81},
-        "fault": None,
+        "faults": [],
     }
 
 
@@ -203,14 +209,19 @@ def test_log_as_json(gms, git: Git):
                 "version": "1.0.0",
                 "before": "registered",
                 "after": "staging",
-                "when": "2026-03-08T14:05:00Z",
-                "who": "Ada Lovelace <ada@example.org>",
-                "why": None,
+                "at": "2026-03-08T14:05:00Z",
+                "by": ADA,
+                "reason": None,
                 "replay": None,
                 "override": None,
+                "vacate": None,
+                "approved_for": None,
+                "annotations": {},
+                "dated_at": None,
                 "commit": git("rev-parse", "HEAD"),
             }
-        ]
+        ],
+        "faults": [],
     }
 
 
@@ -248,9 +259,11 @@ def test_which_as_json(gms, git: Git):
         "commit": git("rev-parse", "churn@v1.0.0^{commit}"),
         "since": "2026-03-04T14:05:00Z",
         "until": "2026-03-06T14:05:00Z",
-        "who": "Ada Lovelace <ada@example.org>",
-        "why": "the first",
+        "by": ADA,
+        "reason": "the first",
         "since_commit": git("log", "-1", "--format=%H", "--grep=promote churn 1.0.0"),
+        "dated_at": None,
+        "withdrawal": None,
     }
 
 
@@ -272,7 +285,7 @@ def test_cat_as_json(gms):
     document = json.loads(gms("cat", "churn:requirements.txt", "--json").stdout)
 
     text = Path("models/models/churn/requirements.txt").read_text()
-    assert (document["file"], document["text"], document["base64"]) == (
+    assert (document["path"], document["text"], document["base64"]) == (
         "requirements.txt",
         text,
         None,
@@ -310,7 +323,8 @@ def test_an_empty_store_is_said_to_be_empty(gms, tmp_path):
         "note: the store is empty; `gms register NAME FILE` adds a model\n",
         0,
     )
-    assert gms("-C", str(empty), "list", "--json") == ('{\n  "models": []\n}\n', "", 0)
+    document = '{\n  "models": [],\n  "unread": []\n}\n'
+    assert gms("-C", str(empty), "list", "--json") == (document, "", 0)
     assert gms("-C", str(empty), "log") == ("", "", 0)
 
 

@@ -199,15 +199,6 @@ def test_reading_and_moving(gms, args, message, hint):
     assert gms(*args) == ("", refused(message, hint), 1)
 
 
-@pytest.mark.usefixtures("unchanged")
-def test_errors_with_json_leave_stdout_empty(gms):
-    assert gms("show", "nothing", "--json") == (
-        "",
-        refused("no model 'nothing'", "it has churn, fraud"),
-        1,
-    )
-
-
 # What is to be registered
 
 

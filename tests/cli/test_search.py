@@ -117,7 +117,7 @@ def test_search_as_json(gms):
                 "ref": "churn@1.1.0",
                 "tag": "churn@v1.1.0",
                 "created_at": "2026-03-05T14:05:00Z",
-                "author": "Ada Lovelace <ada@example.org>",
+                "author": {"name": "Ada Lovelace", "email": "ada@example.org"},
                 "values": {"metrics.test_auc": 0.83},
             }
         ],
@@ -273,11 +273,12 @@ def test_log_of_a_field_as_json(gms):
                 "field": "metrics.test_auc",
                 "before": 0.81,
                 "after": 0.83,
-                "when": "2026-03-05T14:05:00Z",
-                "who": "Ada Lovelace <ada@example.org>",
-                "message": "",
+                "created_at": "2026-03-05T14:05:00Z",
+                "author": {"name": "Ada Lovelace", "email": "ada@example.org"},
+                "message": None,
             }
-        ]
+        ],
+        "unread": [],
     }
 
 

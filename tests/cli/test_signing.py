@@ -52,7 +52,7 @@ def test_json_of_signatures(desk, signed, gms, git):
             "signers": ["ada@example.org"],
             "key": desk.ada.fingerprint,
             "code": None,
-            "why": None,
+            "message": None,
         },
         {
             "kind": "promoted",
@@ -62,7 +62,7 @@ def test_json_of_signatures(desk, signed, gms, git):
             "signers": [],
             "key": desk.grace.fingerprint,
             "code": "GMS061",
-            "why": f"signed with the unknown key {desk.grace.fingerprint}",
+            "message": f"signed with the unknown key {desk.grace.fingerprint}",
         },
     ]
 
@@ -151,11 +151,14 @@ class TestApprove:
             "version": "1.0.0",
             "before": "staging",
             "after": "staging",
-            "when": "2026-04-01T09:30:00Z",
-            "who": "Grace Hopper <grace@example.org>",
-            "why": None,
+            "at": "2026-04-01T09:30:00Z",
+            "by": {"name": "Grace Hopper", "email": "grace@example.org"},
+            "reason": None,
             "replay": None,
             "override": None,
+            "vacate": None,
+            "annotations": {},
+            "dated_at": None,
         }
 
         said = json.loads(gms("approve", "leave@1.0.0", "production", "--json").stdout)
@@ -168,9 +171,9 @@ class TestApprove:
             {
                 "status": "production",
                 "manifest_sha256": digest,
-                "when": event["when"],
-                "who": event["who"],
-                "why": None,
+                "at": event["at"],
+                "by": event["by"],
+                "reason": None,
                 "commit": commit,
             }
         ]

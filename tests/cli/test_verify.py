@@ -72,13 +72,14 @@ class TestVerify:
 
         assert found == {
             "sound": True,
+            "faults": [],
             "versions": [
                 {
                     "model": "churn",
                     "version": "1.1.0",
                     "status": "production",
                     "sound": True,
-                    "files": 5,
+                    "file_count": 5,
                     "faults": [],
                     "replay": None,
                     "metrics": None,
@@ -162,8 +163,8 @@ class TestReplay:
         replay = found["versions"][0]["replay"]
         assert (replay["outcome"], replay["rows"], replay["why"]) == ("different", 50, None)
         labels, chances = replay["methods"]
-        assert (labels["outcome"], labels["different"]) == ("identical", [])
-        first = chances["different"][0]
+        assert (labels["outcome"], labels["differences"]) == ("identical", [])
+        first = chances["differences"][0]
         assert first["present"] == pytest.approx([value / 2 for value in first["recorded"]])
 
     def test_a_pipeline_that_fails_here(self, gms, monkeypatch):

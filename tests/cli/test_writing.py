@@ -112,7 +112,7 @@ def test_register_as_json(gms, git: Git):
         "tag": "churn@v2.0.0",
         "commit": git("rev-parse", "HEAD"),
         "path": "models/churn",
-        "registered": True,
+        "created": True,
     }
 
 

@@ -92,7 +92,7 @@ class TestFacts:
         assert demo.run("git", "config", "--local", "user.name", cwd=demo.folder, code=1)
 
     def test_the_paths_are_those_of_the_project_and_its_store(self, demo):
-        assert Path(demo.facts["folder"]) == demo.folder
+        assert Path(demo.facts["path"]) == demo.folder
         assert Path(demo.facts["store"]) == demo.folder / "models"
 
 

@@ -1216,7 +1216,7 @@ class TestCommand:
             done = self.gms(place, "--json", *args)
             document = json.loads(done.stdout)
             assert (done.returncode, document["repaired"]) == (1, [])
-            assert [(f["code"], f["path"], f["what"]) for f in document["faults"]] == [
+            assert [(f["code"], f["path"], f["message"]) for f in document["faults"]] == [
                 (
                     "GMS078",
                     "config",

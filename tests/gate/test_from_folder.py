@@ -556,7 +556,7 @@ class TestCommand:
         assert done.stderr == ""
         assert status(place) == ""
         again = self.gms(place, "--json", "register", "--from-folder", CHURN, "--if-changed")
-        assert json.loads(again.stdout)["registered"] is False
+        assert json.loads(again.stdout)["created"] is False
 
     @pytest.mark.parametrize(
         ("args", "message"),

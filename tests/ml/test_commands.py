@@ -60,6 +60,7 @@ def test_the_json_says_what_was_locked(gms, store, ml):
                 "tag": "churn@v1.0.0",
                 "commit": commit_of(store, "churn@v1.0.0"),
                 "before": "1.0.0",
+                "new_inputs": False,
             }
         ],
     }
@@ -101,8 +102,9 @@ def test_a_check_says_every_difference(gms, store, ml):
                 "code": "GMS082",
                 "path": FILE,
                 "where": "models.churn.version",
-                "what": "churn 1.0.0 was withdrawn",
-                "mend": "lock a version that is there: `gms lock churn@VERSION`",
+                "commit": None,
+                "message": "churn 1.0.0 was withdrawn",
+                "hint": "lock a version that is there: `gms lock churn@VERSION`",
             }
         ],
     }
@@ -132,7 +134,7 @@ def test_sync_puts_what_is_locked_into_a_folder(gms, store, ml):
     )
     said = json.loads(gms("sync", "--json").said)
     assert said["path"] == str(ml.path / FILE)
-    assert [(one["ref"], one["path"], one["what"]) for one in said["versions"]] == [
+    assert [(one["ref"], one["path"], one["outcome"]) for one in said["versions"]] == [
         ("churn@1.0.0", str(folder), "present")
     ]
 

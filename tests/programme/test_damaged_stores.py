@@ -95,7 +95,7 @@ def told(code: int, text: str) -> dict[str, Any]:
     faults, unexamined = document["faults"], document["unexamined"]
     assert code == (1 if faults else 128 if unexamined else 0)
     assert document["sound"] == (code == 0)
-    assert all(fault["mend"] and "tag -d" not in fault["mend"] for fault in faults)
+    assert all(fault["hint"] and "tag -d" not in fault["hint"] for fault in faults)
     return document
 
 

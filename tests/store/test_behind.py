@@ -112,12 +112,9 @@ class TestReads:
         assert [one.fault for one in behind.listing("churn")][:2] == [None, fault]
         for command in (["list"], ["search", "version == 1.0.0"], ["log", "-G", "params"]):
             unread = json.loads(gms(behind, *command, "--json").stdout)["unread"]
-            assert unread[0] == {
-                "model": "churn",
-                "version": "1.2.0",
-                "status": None,
-                "fault": fault,
-            }
+            (said,) = unread[0].pop("faults")
+            assert (said["code"], said["message"]) == ("GMS030", fault)
+            assert unread[0] == {"model": "churn", "version": "1.2.0", "status": None}
 
     @pytest.mark.filterwarnings("ignore::gitmodelstore.errors.BehindWarning")
     def test_a_lost_version_asked_for_says_what_to_type(self, behind):
@@ -218,7 +215,8 @@ class TestVerify:
             "",
             "note: 1 version verified, the branch lacks others\n",
         )
-        assert (document["sound"], document["faults"]) == (False, [BEHIND])
+        (fault,) = document["faults"]
+        assert (document["sound"], fault["code"], fault["message"]) == (False, "GMS030", BEHIND)
 
     def test_it_is_sound_again_when_the_branch_is(self, behind, git):
         git(behind.path, "reset", "-q", "--hard", "churn@v1.2.0")

@@ -113,7 +113,7 @@ class TestACommitThatIsDatedBeforeItsParent:
         assert f"\n  dated  {line}\n" in gms(slow, "which", "churn").stdout
         assert f"\n  dated        {line}\n" in gms(slow, "show", "churn").stdout
         (promoted, *_) = json.loads(gms(slow, "log", "--json").stdout)["events"]
-        assert (promoted["when"], promoted["clock"]) == (
+        assert (promoted["at"], promoted["dated_at"]) == (
             "2026-11-13T12:00:00Z",
             "2026-10-12T12:00:00Z",
         )
@@ -132,7 +132,7 @@ class TestACommitThatIsDatedBeforeItsParent:
         ]
         assert (done.returncode, done.stdout) == (0, "")
         assert done.stderr == f"note: {oid[:12]}: {what} [GMS038]\n"
-        assert (told["sound"], [note["code"] for note in told["notes"]]) == (True, ["GMS038"])
+        assert (told["sound"], [note["code"] for note in told["tolerated"]]) == (True, ["GMS038"])
         assert f"{oid[:12]}: {what} [GMS038]" in slow.doctor().notes
 
     def test_an_audit_names_it(self, slow, tmp_path):

@@ -130,7 +130,7 @@ class TestNothingIsLeftOutWithoutAWord:
         """In a process of its own, which has judged nothing of it before the damage."""
         done = gms(damaged, "list", "churn")
         told = gms(damaged, "list", "churn", "--json")
-        faulty = [one for one in json.loads(told.stdout)["versions"] if one["fault"]]
+        faulty = [one for one in json.loads(told.stdout)["versions"] if one["faults"]]
 
         assert done.returncode == told.returncode == 0
         assert done.stderr.count("warning: churn 1.") == len(faulty)
@@ -169,9 +169,7 @@ class TestNothingIsLeftOutWithoutAWord:
         blame = gms(damaged, "log", "-G", "metrics.auc", "churn")
         assert blame.returncode == bool(unread)
         blamed = json.loads(gms(damaged, "log", "-G", "metrics.auc", "churn", "--json").stdout)
-        assert [one["version"] for one in blamed.get("unread", [])] == [
-            one["version"] for one in unread
-        ]
+        assert [one["version"] for one in blamed["unread"]] == [one["version"] for one in unread]
 
     def test_of_the_log(self, damaged):
         """Its events are all there, unless it says what could not be read."""
@@ -186,7 +184,7 @@ class TestNothingIsLeftOutWithoutAWord:
         assert done.returncode == bool(log.faults)
         assert done.stderr.count("warning: ") == len(log.faults)
         document = json.loads(gms(damaged, "log", "churn", "--json").stdout)
-        assert document.get("faults", []) == log.faults
+        assert [fault["message"] for fault in document["faults"]] == log.faults
         assert len(document["events"]) == len(events)
 
     @pytest.mark.parametrize("how", ["commit lost", "commit cut"])
