@@ -185,7 +185,11 @@ class VersionNotFound(StoreError):
     """No version that the reference fits."""
 
 
-class VersionExists(StoreError):
+class AlreadyExists(StoreError):
+    """Something stands where something new was to be; it was left as it is."""
+
+
+class VersionExists(AlreadyExists):
     """A version number that was used before, or lies below the highest."""
 
 

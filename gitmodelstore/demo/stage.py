@@ -23,8 +23,9 @@ import gitmodelstore
 from gitmodelstore.demo.loans import write_loans
 from gitmodelstore.demo.script import Command, Edit, Identify, Python, Say, Scene, Step, command
 from gitmodelstore.demo.story import IGNORED, PYPROJECT
-from gitmodelstore.errors import CannotWrite, NoIdentity, StoreError
+from gitmodelstore.errors import NoIdentity, StoreError
 from gitmodelstore.plumbing import git
+from gitmodelstore.plumbing.disk import check_absent
 from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import writing
 
@@ -88,15 +89,11 @@ class Stage:
         """Write what the story finds in its folder.
 
         Raises:
-            CannotWrite: the folder exists and holds something; nothing was touched.
+            AlreadyExists: the folder does, and holds something; nothing was touched.
             GitFailed: git is not installed; nothing was touched.
         """
         git.run("version", cwd=Path())
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
-            raise CannotWrite(
-                f"'{self._given}' exists and is not empty",
-                hint="name another folder: gms demo DIR",
-            )
+        check_absent(self._given, "name another folder: `gms demo DIR`")
         project = files("gitmodelstore.demo") / "project"
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -81,7 +81,8 @@ def audit(
 
     Raises:
         ModelNotFound: there is no such model.
-        CannotWrite: the zip exists, or cannot be written.
+        AlreadyExists: the zip does.
+        CannotWrite: it cannot be written.
     """
     check_model(snapshot, model)
     check_free(target, replace=replace)

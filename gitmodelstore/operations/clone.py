@@ -10,6 +10,7 @@ from gitmodelstore.errors import InvalidInput, NotAStore
 from gitmodelstore.operations.discover import is_store
 from gitmodelstore.operations.init import DRIVERS
 from gitmodelstore.plumbing import hooks, remotes
+from gitmodelstore.plumbing.disk import check_absent
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.layout import REGISTRY
 
@@ -24,14 +25,12 @@ def clone(url: str, path: Path, notify: Callable[[str], None], *, meter: bool) -
         meter: whether git shows how far it is.
 
     Raises:
-        InvalidInput: the url is none, or `path` holds something.
+        AlreadyExists: `path` holds something.
+        InvalidInput: the url is none.
         GitFailed: git could not clone it.
         NotAStore: it is a repository of something else; nothing is left.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise InvalidInput(
-            f"'{path}' is there already", hint="name a new folder: gms clone URL PATH"
-        )
+    check_absent(path, "name a new folder: `gms clone URL PATH`")
     was_there = path.exists()
     remotes.clone(url, path, meter=meter)
     repository = _on_its_branch(Repository.open(path))

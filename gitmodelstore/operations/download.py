@@ -7,9 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitmodelstore.errors import CannotWrite, StoreError
+from gitmodelstore.errors import StoreError
 from gitmodelstore.operations.load import verified_parts
 from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing.disk import check_absent
 from gitmodelstore.plumbing.repository import writing
 from gitmodelstore.values.layout import PIPELINE, folder
 from gitmodelstore.values.model_version import ModelVersion
@@ -30,14 +31,12 @@ def download(
             for nobody.
 
     Raises:
-        CannotWrite: it exists and holds something, or the disk does not take it.
+        AlreadyExists: it does, and holds something.
+        CannotWrite: the disk does not take it.
         IntegrityError, MissingObject: a file is not the one that was released; nothing is left.
         RefusedPickle, LoadError: the pipeline cannot be loaded; nothing is left.
     """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise CannotWrite(
-            f"'{target}' exists and is not empty", hint="name another folder with -o DIR"
-        )
+    check_absent(target, "name another folder with -o DIR")
     manifest = snapshot.manifest(version)
     with writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)

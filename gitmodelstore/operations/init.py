@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitmodelstore.errors import CannotWork, InvalidInput, NotAStore, StoreError
+from gitmodelstore.errors import AlreadyExists, CannotWork, InvalidInput, NotAStore, StoreError
 from gitmodelstore.operations.discover import is_store
 from gitmodelstore.operations.hosts import Host
 from gitmodelstore.operations.hosts import host as host_named
@@ -90,7 +90,7 @@ def init(
         place_inside: put the store into `models/` when `path` is itself such a work tree.
 
     Raises:
-        NotAStore: the folder holds other things.
+        AlreadyExists: the folder holds other things.
         NoIdentity, CannotWrite: nothing was made.
     """
     path = path.absolute()
@@ -216,9 +216,9 @@ def _refuse_other_repository(path: Path) -> None:
     except NotAStore:
         return
     if not repository.is_empty:
-        raise NotAStore(
-            f"'{path}' is a git repository of something else",
-            hint="name a folder of its own for the store: gms init models",
+        raise AlreadyExists(
+            f"'{path}' already exists as a git repository of something else",
+            hint="name a folder of its own for the store: `gms init models`",
         )
 
 
@@ -246,17 +246,18 @@ def _nearest_folder(path: Path) -> Path:
 def _refuse_occupied(path: Path) -> None:
     nearest = next(above for above in (path, *path.parents) if above.exists())
     if not nearest.is_dir():
-        raise NotAStore(
-            f"'{nearest}' is a file", hint="name a folder for the store: gms init models"
+        raise AlreadyExists(
+            f"'{nearest}' already exists and is a file",
+            hint="name a folder for the store: `gms init models`",
         )
     if nearest != path:
         return
     with writing(path):
         found = sorted(entry.name for entry in path.iterdir() if entry.name not in _OURS)
     if found:
-        raise NotAStore(
-            f"'{path}' is not empty: it holds '{found[0]}'",
-            hint="name a new folder for the store: gms init models",
+        raise AlreadyExists(
+            f"'{path}' already exists and is not empty: it holds '{found[0]}'",
+            hint="name a new folder for the store: `gms init models`",
         )
 
 

@@ -55,7 +55,7 @@ _SETTINGS = {
 }
 _TREE = "code"  # of the folders in the temporary one, that with the work tree
 _AWAY = "`git worktree remove -f {tree}` takes the work tree away"
-_COMMANDS = "gitmodelstore.cli.main"
+_COMMANDS = "gitmodelstore"
 _ASK = "gitmodelstore.cli.asked_again"
 
 

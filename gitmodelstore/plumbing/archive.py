@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gitmodelstore.errors import CannotWrite
+from gitmodelstore.plumbing.disk import check_absent
 from gitmodelstore.plumbing.repository import writing
 
 SUMS = "SHA256SUMS"
@@ -21,17 +22,15 @@ def check_free(target: Path, *, replace: bool) -> None:
     """Refuse a place where no new file can be.
 
     Raises:
-        CannotWrite: it is a folder, its own folder is not there, or it is a file that is not
-            to be replaced.
+        CannotWrite: it is a folder, or its own folder is not there.
+        AlreadyExists: it is a file that is not to be replaced.
     """
     if target.is_dir():
         raise CannotWrite(f"'{target}' is a folder", hint="name a file with -o FILE.zip")
     if not target.parent.is_dir():
         raise CannotWrite(f"there is no folder '{target.parent}'", hint="make it, or name another")
-    if target.exists() and not replace:
-        raise CannotWrite(
-            f"'{target}' exists", hint="name another file with -o FILE.zip, or give --force"
-        )
+    if not replace:
+        check_absent(target, "name another file with -o FILE.zip, or give --force")
 
 
 def write_zip(

@@ -14,10 +14,27 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from gitmodelstore.errors import AlreadyExists
 from gitmodelstore.plumbing import interrupts
 from gitmodelstore.plumbing.shared import UNSHARED, Sharing
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def check_absent(path: Path, hint: str) -> None:
+    """Refuse a place where a file is, or a folder that holds something.
+
+    Args:
+        path: where something new is to be.
+        hint: what to type instead.
+
+    Raises:
+        AlreadyExists: one is there.
+    """
+    if path.is_dir() and any(path.iterdir()):
+        raise AlreadyExists(f"'{path}' already exists and is not empty", hint=hint)
+    if os.path.lexists(path) and not path.is_dir():
+        raise AlreadyExists(f"'{path}' already exists", hint=hint)
 
 
 def sync(folder: Path) -> None:

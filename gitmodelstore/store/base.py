@@ -117,7 +117,7 @@ class Base:
             notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
 
         Raises:
-            NotAStore: the folder holds other things.
+            AlreadyExists: the folder holds other things.
             NoIdentity: git does not know who you are.
         """
         from gitmodelstore.operations.init import init

@@ -129,7 +129,7 @@ def program(place: Path) -> Run:
 
     def run(*args: str, cwd: Path = place, **variables: str) -> Outcome:
         process = subprocess.run(
-            [sys.executable, "-m", "gitmodelstore.cli.main", *args],
+            [sys.executable, "-m", "gitmodelstore", *args],
             cwd=cwd,
             env={**os.environ, "PYTHONPATH": root, **variables},
             capture_output=True,

@@ -22,6 +22,79 @@ def refused(message: str, hint: str | None = None) -> str:
     return f"error: {message}\n" + (f"hint: {hint}\n" if hint else "")
 
 
+# Where something stands already
+
+
+@pytest.mark.parametrize(
+    ("args", "what", "hint"),
+    [
+        (
+            ("register", "churn", "first.joblib", "--version", "1.0.0"),
+            "version '1.0.0' of 'churn' already exists",
+            "leave the version out for the next number, or take 1.1.1",
+        ),
+        (
+            ("get", "churn@1.0.0", "-o", "taken"),
+            "'taken' already exists and is not empty",
+            "name another folder with -o DIR",
+        ),
+        (
+            ("get", "churn@1.0.0", "-o", "train.csv"),
+            "'train.csv' already exists",
+            "name another folder with -o DIR",
+        ),
+        (
+            ("audit", "churn", "-o", "train.csv"),
+            "'train.csv' already exists",
+            "name another file with -o FILE.zip, or give --force",
+        ),
+        (
+            ("clone", "models", "taken"),
+            "'taken' already exists and is not empty",
+            "name a new folder: `gms clone URL PATH`",
+        ),
+        (
+            ("demo", "taken"),
+            "'taken' already exists and is not empty",
+            "name another folder: `gms demo DIR`",
+        ),
+        (
+            ("init", "taken"),
+            "'{place}/taken' already exists and is not empty: it holds 'mine'",
+            "name a new folder for the store: `gms init models`",
+        ),
+        (
+            ("init", "other"),
+            "'{place}/other' already exists as a git repository of something else",
+            "name a folder of its own for the store: `gms init models`",
+        ),
+        (
+            ("init", "train.csv"),
+            "'{place}/train.csv' already exists and is a file",
+            "name a folder for the store: `gms init models`",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("unchanged")
+def test_what_already_exists_stays_and_the_code_is_1(place, capsys, monkeypatch, args, what, hint):
+    (place / "taken").mkdir()
+    (place / "taken" / "mine").write_text("mine")
+    for command in (("init",), ("commit", "--allow-empty", "-m", "work")):
+        subprocess.run(
+            ["git", *command], cwd=_made(place / "other"), check=True, capture_output=True
+        )
+    capsys.readouterr()
+    monkeypatch.setenv("GITMODELSTORE", "models")
+
+    assert run_here(capsys, *args) == (refused(what.format(place=place), hint), 1)
+    assert (place / "taken" / "mine").read_text() == "mine"
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 # Where there is no store to work on
 
 

@@ -172,7 +172,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(stranger: Run, tmp_path):
 
     assert done.stdout == ""
     assert done.stderr == (
-        "error: 'mine' exists and is not empty\nhint: name another folder: gms demo DIR\n"
+        "error: 'mine' already exists and is not empty\nhint: name another folder: `gms demo DIR`\n"
     )
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 

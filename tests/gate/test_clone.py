@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.errors import GitFailed, InvalidInput, NotAStore
+from gitmodelstore.errors import AlreadyExists, GitFailed, InvalidInput, NotAStore
 
 from .conftest import Place
 
@@ -85,8 +85,8 @@ def test_a_folder_that_holds_something_is_left_alone(place: Place, tmp_path: Pat
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy" / "mine").write_text("x")
 
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(AlreadyExists) as caught:
         Store.clone(str(place.shared), tmp_path / "copy")
 
-    assert str(caught.value) == f"'{tmp_path}/copy' is there already"
+    assert str(caught.value) == f"'{tmp_path}/copy' already exists and is not empty"
     assert [path.name for path in (tmp_path / "copy").iterdir()] == ["mine"]

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.errors import CannotWrite, InvalidReference, ModelNotFound
+from gitmodelstore.errors import AlreadyExists, CannotWrite, InvalidReference, ModelNotFound
 
 from .looks import commit_by_hand, git, git_bytes, look
 
@@ -283,10 +283,10 @@ class TestPlace:
         target = tmp_path / "a.zip"
         target.write_text("mine")
 
-        with pytest.raises(CannotWrite) as caught:
+        with pytest.raises(AlreadyExists) as caught:
             churn.audit("churn", to=target)
 
-        assert str(caught.value) == f"'{target}' exists"
+        assert str(caught.value) == f"'{target}' already exists"
         assert caught.value.hint == "name another file with -o FILE.zip, or give --force"
         assert target.read_text() == "mine"
         assert churn.audit("churn", to=target, force=True).path == target

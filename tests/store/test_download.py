@@ -10,7 +10,7 @@ import joblib
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.errors import CannotWrite, IntegrityError, StoreError, VersionNotFound
+from gitmodelstore.errors import AlreadyExists, IntegrityError, StoreError, VersionNotFound
 
 from .looks import git, git_bytes
 
@@ -69,10 +69,10 @@ def test_an_empty_folder_is_filled(two, elsewhere):
 def test_what_is_there_is_not_overwritten(two, elsewhere, make):
     make(elsewhere / "out")
 
-    with pytest.raises(CannotWrite) as caught:
+    with pytest.raises(AlreadyExists) as caught:
         two.download("churn@1.0.0", "out")
 
-    assert str(caught.value) == "'out' exists and is not empty"
+    assert str(caught.value) == "'out' already exists and is not empty"
     assert caught.value.hint == "name another folder with -o DIR"
 
 

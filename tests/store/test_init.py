@@ -10,6 +10,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import (
+    AlreadyExists,
     CannotWrite,
     CorruptStore,
     NoIdentity,
@@ -256,37 +257,41 @@ class TestRefused:
     def test_a_folder_that_holds_other_things(self, tmp_path):
         (tmp_path / "notes.txt").write_text("mine")
 
-        with pytest.raises(NotAStore) as caught:
+        with pytest.raises(AlreadyExists) as caught:
             Store.init(tmp_path)
 
-        assert str(caught.value) == f"'{tmp_path}' is not empty: it holds 'notes.txt'"
-        assert caught.value.hint == "name a new folder for the store: gms init models"
+        assert str(caught.value) == (
+            f"'{tmp_path}' already exists and is not empty: it holds 'notes.txt'"
+        )
+        assert caught.value.hint == "name a new folder for the store: `gms init models`"
         assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
     def test_a_repository_of_something_else(self, project, git):
         before = git(project, "rev-parse", "HEAD")
 
-        with pytest.raises(NotAStore) as caught:
+        with pytest.raises(AlreadyExists) as caught:
             Store.init(project)
 
-        assert str(caught.value) == f"'{project}' is a git repository of something else"
+        assert str(caught.value) == (
+            f"'{project}' already exists as a git repository of something else"
+        )
         assert git(project, "rev-parse", "HEAD") == before
 
     def test_a_file_in_the_way(self, tmp_path):
         (tmp_path / "store").write_text("mine")
 
-        with pytest.raises(NotAStore) as caught:
+        with pytest.raises(AlreadyExists) as caught:
             Store.init(tmp_path / "store")
 
-        assert str(caught.value) == f"'{tmp_path / 'store'}' is a file"
+        assert str(caught.value) == f"'{tmp_path / 'store'}' already exists and is a file"
 
     def test_a_file_among_the_folders_above(self, tmp_path):
         (tmp_path / "file").write_text("mine")
 
-        with pytest.raises(NotAStore) as caught:
+        with pytest.raises(AlreadyExists) as caught:
             Store.init(tmp_path / "file" / "store")
 
-        assert str(caught.value) == f"'{tmp_path / 'file'}' is a file"
+        assert str(caught.value) == f"'{tmp_path / 'file'}' already exists and is a file"
 
     @pytest.mark.parametrize("bare", [False, True])
     def test_sha256_ids(self, tmp_path, git, bare):

@@ -1,0 +1,5 @@
+"""`python -m gitmodelstore`: the command `gms`, where its script is not on the path."""
+
+from gitmodelstore.cli.main import run
+
+run()
