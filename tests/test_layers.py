@@ -24,6 +24,7 @@ ROWS = [
     {"shortcuts"},
     {"demo"},
     {"cli"},
+    {"__main__"},
 ]
 HEIGHT = {layer: height for height, row in enumerate(ROWS) for layer in row}
 
