@@ -127,7 +127,7 @@ class _Runner:
             raise InvalidInput(
                 f"'{args[0]}' cannot be started: {(error.strerror or str(error)).lower()}",
                 hint="a line of shell is typed as: -- sh -c 'LINE'",
-            ) from error
+            ) from None
         # A signal's number is added to 128, as shells do.
         return done.returncode if done.returncode >= 0 else 128 - done.returncode
 

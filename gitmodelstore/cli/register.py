@@ -221,7 +221,7 @@ def _metrics_of(path: str | None) -> dict[str, Any]:
         return _object_of(path)
     except InvalidInput as error:
         hint = error.hint or 'write it as {"test_auc": 0.91}'
-        raise InvalidMetric(str(error), hint=hint) from error
+        raise InvalidMetric(str(error), hint=hint) from None
 
 
 def _card_of(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -246,9 +246,9 @@ def _object_of(path: str | None) -> dict[str, Any]:
         raise InvalidInput(
             f"cannot read '{path}': {(error.strerror or str(error)).lower()}",
             hint="check the path; it is relative to the working directory",
-        ) from error
+        ) from None
     except FormatError as error:
-        raise InvalidInput(str(error)) from error
+        raise InvalidInput(str(error)) from None
     if not isinstance(value, dict):
         raise InvalidInput(f"{path}: expected a JSON object, found {type(value).__name__}")
     return value

@@ -60,7 +60,7 @@ def cells(values: Iterable[Any]) -> Iterator[bytes]:
         try:
             yield cell(value)
         except InvalidInput as error:
-            raise InvalidInput(f"row {row}: {error}", hint=error.hint) from error
+            raise InvalidInput(f"row {row}: {error}", hint=error.hint) from None
 
 
 def is_pandas(value: Any, name: str) -> bool:

@@ -336,7 +336,7 @@ def _with_new_files(found: Checkout, sources: list[bytes], command: tuple[str, .
             raise InvalidInput(
                 f"cannot read the untracked sources: {reason[0].partition(': ')[2] or reason[0]}",
                 hint="commit them, or name them in .gitignore if they took no part",
-            ) from error
+            ) from None
 
 
 def _changes_inside(top: Path, path: bytes, before: str | None, prefix: bytes) -> _Changes:

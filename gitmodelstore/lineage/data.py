@@ -65,7 +65,7 @@ def describe(
     try:
         return _describe(role, source, _Asked(base, hashing, notify or (lambda _: None)))
     except InvalidInput as error:
-        raise InvalidInput(f"data set '{role}': {error}", hint=error.hint) from error
+        raise InvalidInput(f"data set '{role}': {error}", hint=error.hint) from error.__cause__
 
 
 def name_and_version(file_name: str) -> tuple[str, str | None]:

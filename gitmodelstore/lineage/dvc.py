@@ -78,8 +78,8 @@ def digest_of_folder(folder: Path, how: Hashing = PLAIN) -> tuple[Digest, int]:
             for name, digest, _ in found
             if name.rpartition(b"/")[2] != b".dvcignore"
         ]
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"'{visible(str(folder))}' holds a name that is not UTF-8") from error
+    except UnicodeDecodeError:
+        raise InvalidInput(f"'{visible(str(folder))}' holds a name that is not UTF-8") from None
     entries.sort(key=lambda entry: entry["relpath"])
     listed = json.dumps(entries, sort_keys=True).encode("utf-8")
     digest = hashlib.md5(listed, usedforsecurity=False).hexdigest()

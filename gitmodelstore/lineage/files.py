@@ -176,7 +176,7 @@ class _Reading:
                 _wait_a_tick(before)
                 found, size_bytes = self._read(file, before.st_size, keep)
         except OSError as error:
-            raise unreadable(path, error) from error
+            raise unreadable(path, error) from None
         if _identity_of(path) != _identity(before) or size_bytes != before.st_size:
             raise changed(path)
         if self._memo:
@@ -293,7 +293,7 @@ def _status(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise unreadable(path, error) from None
 
 
 def _files(folder: Path) -> Iterator[bytes]:
@@ -311,7 +311,7 @@ def _files(folder: Path) -> Iterator[bytes]:
             prefix = "" if within == "." else f"{within}/"
             yield from (f"{prefix}{name}".encode("utf-8", "surrogateescape") for name in files)
     except OSError as error:
-        raise unreadable(folder, error) from error
+        raise unreadable(folder, error) from None
 
 
 def _path(name: bytes) -> str:

@@ -225,7 +225,7 @@ def _write_frame(stream: _Stream, frame: Any) -> None:
             _write_column(stream, encode(column))
         except InvalidInput as error:
             message = f"column '{label_text(label)}': {error}"
-            raise InvalidInput(message, hint=error.hint) from error
+            raise InvalidInput(message, hint=error.hint) from None
 
 
 def _write_array(stream: _Stream, array: Any) -> None:
@@ -317,10 +317,10 @@ def _list_as_array(data: list[Any]) -> Any:
         return object_array(data)
     try:
         array = np.asarray(data)
-    except ValueError as error:
+    except ValueError:
         raise InvalidInput(
             "a list of rows of different lengths is no table", hint="give a DataFrame"
-        ) from error
+        ) from None
     if array.dtype.kind in "US":
         return np.asarray(data, dtype=object)
     return array

@@ -119,10 +119,10 @@ def _read(path: Path, types: Mapping[str, str]) -> Any:
         return tables.read(path, as_text=as_text)
     except OSError as error:
         said = (error.strerror or str(error)).lower()
-        raise InvalidInput(f"cannot read '{path}': {said}") from error
+        raise InvalidInput(f"cannot read '{path}': {said}") from None
     except InvalidInput as error:
         hint = error.hint or "give a CSV or Parquet file, with the names of the columns"
-        raise InvalidInput(f"cannot read '{path}': {error}", hint=hint) from error
+        raise InvalidInput(f"cannot read '{path}': {error}", hint=hint) from None
 
 
 def _typed(table: Any, types: Mapping[str, str], name: str, *, is_text: bool) -> Any:
@@ -177,7 +177,7 @@ def _times(column: Any, dtype: str, where: str) -> Any:
         raise InvalidInput(
             f"{where} does not hold dates: {said}",
             hint="write dates as 2026-11-29, or give the rows as Parquet, which keeps their types",
-        ) from error
+        ) from None
 
 
 # Other libraries

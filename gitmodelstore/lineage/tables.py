@@ -130,10 +130,10 @@ def read(path: Path, data: bytes | None = None, *, as_text: Iterable[str] = ()) 
             return pd.read_csv(file, sep=_separator(path), low_memory=False, dtype=types)
     except InvalidInput:
         raise
-    except MemoryError as error:
-        raise InvalidInput("it does not fit into memory") from error
+    except MemoryError:
+        raise InvalidInput("it does not fit into memory") from None
     except (ValueError, OSError, OverflowError, NotImplementedError, KeyError) as error:
-        raise InvalidInput(f"pandas cannot read it: {_in_words(error)}") from error
+        raise InvalidInput(f"pandas cannot read it: {_in_words(error)}") from None
 
 
 def _separator(path: Path) -> str:
@@ -146,7 +146,7 @@ def _size_of_parquet(source: Any) -> tuple[int, int]:
         with _parquet().ParquetFile(source) as file:
             return int(file.metadata.num_rows), int(file.metadata.num_columns)
     except (ValueError, OSError) as error:
-        raise InvalidInput(f"pyarrow cannot read it: {_in_words(error)}") from error
+        raise InvalidInput(f"pyarrow cannot read it: {_in_words(error)}") from None
 
 
 def _parquet() -> Any:

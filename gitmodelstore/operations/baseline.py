@@ -123,22 +123,22 @@ def baseline_of(
             opcode=error.opcode,
             offset=error.offset,
             hint=error.hint or leave_out,
-        ) from error
+        ) from error.__cause__
     except StoreError as error:
         raise LoadError(
             f"{name} cannot be loaded to score it: {error}", hint=error.hint or leave_out
-        ) from error
+        ) from error.__cause__
     try:
         metrics = scored(holder, what.X_test, what.y_test)
     except FeatureMismatch as error:
         raise FeatureMismatch(
             f"{name} takes other columns: {error}",
             hint=f"add what it takes to the test rows, or {leave_out}",
-        ) from error
+        ) from error.__cause__
     except StoreError as error:
         raise InvalidInput(
             f"{name} cannot be scored on these rows: {error}", hint=leave_out
-        ) from error
+        ) from error.__cause__
     if not metrics:
         notify(f"{name} is of a kind without standard metrics, so there is no baseline")
         return None

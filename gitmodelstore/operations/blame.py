@@ -79,7 +79,7 @@ def blame(snapshot: Snapshot, field: str, model: str | None, *, keep: bool) -> B
         try:
             wanted(value, path.kind)
         except Unfit as error:
-            raise InvalidInput(str(error), hint=error.hint) from error
+            raise InvalidInput(str(error), hint=error.hint) from None
     return ask(snapshot, lambda catalogue: _blame(catalogue, path, value, model), keep=keep)
 
 

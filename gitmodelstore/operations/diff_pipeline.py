@@ -110,7 +110,7 @@ def _inputs(pipeline: Any, X: Any) -> Any:
     except FeatureMismatch as error:
         raise FeatureMismatch(
             str(error), hint="give rows with what both take; each is asked with its own columns"
-        ) from error
+        ) from error.__cause__
     return inputs
 
 

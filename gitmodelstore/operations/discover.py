@@ -52,7 +52,7 @@ def locate(named: str | os.PathLike[str] | None = None) -> Path:
         return _named(_absolute(variable))
     except NotAStore as error:
         hint = "$GITMODELSTORE names it: unset it, or name a store with -C"
-        raise NotAStore(str(error), hint=hint) from error
+        raise NotAStore(str(error), hint=hint) from None
 
 
 def is_store(repository: Repository) -> bool:
@@ -76,10 +76,10 @@ def was_store(repository: Repository) -> bool:
 def _absolute(folder: str | os.PathLike[str]) -> Path:
     try:
         path = Path(folder).absolute()
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         raise NotAStore(
             "the working directory is not there any more", hint="go to another with `cd`"
-        ) from error
+        ) from None
     return path.resolve() if os.pardir in path.parts else path
 
 

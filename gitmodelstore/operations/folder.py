@@ -110,7 +110,7 @@ def _read(path: Path) -> bytes:
             f"'{path.parent}' holds no version: {path.name} cannot be read "
             f"({(error.strerror or str(error)).lower()})",
             hint="write one there with `gms get REF -o DIR`",
-        ) from error
+        ) from None
 
 
 def _pipeline(folder: Path, manifest: Manifest) -> tuple[str, memoryview]:
@@ -124,7 +124,7 @@ def _pipeline(folder: Path, manifest: Manifest) -> tuple[str, memoryview]:
     except OSError as error:
         raise IntegrityError(
             f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}", path=str(path)
-        ) from error
+        ) from None
     found, size_bytes = content.sha256 or "", content.data.nbytes
     if entry is None or (found, size_bytes) != (entry.sha256, entry.size_bytes):
         raise IntegrityError(

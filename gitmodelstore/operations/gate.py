@@ -498,7 +498,7 @@ def _commit_named(objects: CatFile, name: str) -> str:
             command=error.command,
             stderr=error.stderr,
             hint=_how_to_get(objects, name),
-        ) from error
+        ) from None
 
 
 def _how_to_get(objects: CatFile, name: str) -> str:

@@ -66,11 +66,11 @@ def top_of(place: Path) -> Path:
     """
     try:
         around = Repository.discover(place)
-    except NotAStore as error:
+    except NotAStore:
         raise LockError(
             f"'{place.absolute()}' is in no git repository",
             hint="lock versions in the repository whose code uses them; `git init` makes one",
-        ) from error
+        ) from None
     if around.work_tree is None or is_store(around):
         raise LockError(
             f"'{around.work_tree or around.common_dir}' is the store itself",
@@ -161,10 +161,10 @@ def check_lock(path: Path, clone: Path | None = None, *, fetch: bool = False) ->
     """
     try:
         data = path.read_bytes()
-    except OSError as error:
+    except OSError:
         raise LockError(
             f"there is no {FILE} in '{path.parent}'", hint="write one with `gms lock REF`"
-        ) from error
+        ) from None
     pinned, faults = read_lock(data, FILE)
     if pinned is None:
         return faults
@@ -210,7 +210,7 @@ def _refuse_other(snapshot: Snapshot, version: ModelVersion, locked: LockedModel
         try:
             entry = Manifest.parse(data, path).artifact(PIPELINE)
         except FormatError as error:
-            raise IntegrityError(str(error), path=path, hint=error.hint) from error
+            raise IntegrityError(str(error), path=path, hint=error.hint) from None
     pinned = locked.pipeline
     if entry is None or (entry.sha256, entry.size_bytes) != (pinned.sha256, pinned.size_bytes):
         raise IntegrityError(
@@ -230,6 +230,6 @@ def store_name(repository: Repository, top: Path) -> str:
     place = repository.work_tree or repository.common_dir
     try:
         relative = os.path.relpath(place.resolve(), top.resolve())
-    except ValueError as error:  # on another drive
-        raise StoreError(f"'{place}' cannot be reached from '{top}' by a relative path") from error
+    except ValueError:  # on another drive
+        raise StoreError(f"'{place}' cannot be reached from '{top}' by a relative path") from None
     return Path(relative).as_posix()

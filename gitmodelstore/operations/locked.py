@@ -80,7 +80,7 @@ def _from_folder(folder: Path, locked: LockedModel, reader: Reader, environment:
         digest = f"sha256:{locked.manifest_sha256}"
         return load_folder(folder, reader, digest=digest, environment=environment)
     except IntegrityError as error:
-        raise IntegrityError(str(error), path=error.path, hint=_SYNC) from error
+        raise IntegrityError(str(error), path=error.path, hint=_SYNC) from None
 
 
 def _refuse_other(folder: Path, locked: LockedModel) -> None:
@@ -89,8 +89,8 @@ def _refuse_other(folder: Path, locked: LockedModel) -> None:
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise IntegrityError(f"'{path}' cannot be read", path=str(path)) from error
+    except OSError:
+        raise IntegrityError(f"'{path}' cannot be read", path=str(path)) from None
     found = hashlib.sha256(data).hexdigest()
     entry = None
     if found == locked.manifest_sha256:

@@ -156,7 +156,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     try:
         return {path.name: path.read_bytes() for path in found if path.name != PIPELINE}
     except OSError as error:
-        raise InvalidInput(f"'{folder}' cannot be read: {error.strerror}") from error
+        raise InvalidInput(f"'{folder}' cannot be read: {error.strerror}") from None
 
 
 def prepare_folder(
@@ -325,7 +325,7 @@ def _sample(data: bytes) -> Sample:
     try:
         return Sample.parse(data, SAMPLE)
     except FormatError as error:
-        raise InvalidInput(str(error), hint=f"take {SAMPLE} out of the folder") from error
+        raise InvalidInput(str(error), hint=f"take {SAMPLE} out of the folder") from None
 
 
 def _environment(

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gitmodelstore.checks.judged import manifests
-from gitmodelstore.errors import FormatError, InvalidInput
+from gitmodelstore.errors import FormatError, InvalidInput, StoreError
 from gitmodelstore.operations.lacking import tell_what_lacks
 from gitmodelstore.operations.numbering import Numbered, check_free, choose, parent_manifest
 from gitmodelstore.operations.prepare import (
@@ -64,7 +64,10 @@ def register(repository: Repository, writer: Writer, what: Submission) -> ModelV
     model_name(what.model)
     now = Snapshot.now(repository)
     check_free(now, what.model, what.wish)
-    prepared = prepare(repository, now, writer, what)
+    try:
+        prepared = prepare(repository, now, writer, what)
+    except StoreError as error:  # of frames that say nothing to whoever is refused
+        raise error.with_traceback(None) from error.__cause__
     chosen: list[Version] = []  # by the last call of `draft`, which may be called again
 
     def draft(snapshot: Snapshot) -> Draft | None:
@@ -183,7 +186,7 @@ def _manifest(
         )
         return manifest, manifest.render()
     except FormatError as error:
-        raise InvalidInput(f"cannot be recorded: {error.faults[0]}", hint=error.hint) from error
+        raise InvalidInput(f"cannot be recorded: {error.faults[0]}", hint=error.hint) from None
 
 
 def _unchanged(

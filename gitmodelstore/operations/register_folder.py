@@ -128,7 +128,7 @@ def _model(what: FolderSubmission, claims: Claims, own: str | None, writer: Writ
     try:
         model_name(model)
     except InvalidName as error:
-        raise InvalidName(str(error), hint="name the model before --from-folder") from error
+        raise InvalidName(str(error), hint="name the model before --from-folder") from None
     if claimed not in (None, model):
         writer.notify(f"its manifest is of '{claimed}'; it becomes a version of '{model}'")
     return model
@@ -188,7 +188,7 @@ def _manifest(writer: Writer, ready: Ready, number: Numbered) -> tuple[Manifest,
         )
         return manifest, manifest.render()
     except FormatError as error:
-        raise InvalidInput(f"cannot be recorded: {error.faults[0]}", hint=error.hint) from error
+        raise InvalidInput(f"cannot be recorded: {error.faults[0]}", hint=error.hint) from None
 
 
 def _unchanged(snapshot: Snapshot, writer: Writer, ready: Ready) -> Version | None:

@@ -87,7 +87,7 @@ def search(
         hint = f"did you mean '{near}'?"
         raise InvalidQuery(
             error.summary, error.excerpt, column=error.column, unknown=name, hint=hint
-        ) from error
+        ) from None
     by = None if sort is None else parse_name(sort.removeprefix("-"))
     order = Order(by, descending=sort.startswith("-")) if sort and by else None
     return ask(snapshot, lambda catalogue: _answer(catalogue, query, model, order), keep=keep)

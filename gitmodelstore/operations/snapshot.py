@@ -134,7 +134,7 @@ class Snapshot:
                     str(error),
                     hint=f"see who changed it: git log -p -3 -- {REGISTRY}; then "
                     f"`git restore --source=COMMIT -- {REGISTRY}` and commit",
-                ) from error
+                ) from None
             registries.put(entry.oid, known)
         return known
 
@@ -153,7 +153,7 @@ class Snapshot:
             try:
                 known = Policy.parse(bytes(self.repository.read(entry.oid, SETTINGS)))
             except FormatError as error:
-                raise CorruptStore(str(error), hint=error.hint) from error
+                raise CorruptStore(str(error), hint=error.hint) from None
             policies.put(entry.oid, known)
         return known
 

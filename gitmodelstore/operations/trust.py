@@ -65,7 +65,7 @@ def configured() -> tuple[str, ...]:
     try:
         settings = tomllib.loads(text_of(path) or "")
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput(f"'{path}' is not TOML: {error}", hint="mend it or remove it") from error
+        raise InvalidInput(f"'{path}' is not TOML: {error}", hint="mend it or remove it") from None
     return _listed(settings.get(_KEY, []), str(path))
 
 

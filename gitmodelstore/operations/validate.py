@@ -69,7 +69,7 @@ def validate_folder(folder: Path) -> tuple[Fault, ...]:
             f"'{folder}' is no folder of a model: {MANIFEST} cannot be read "
             f"({(error.strerror or str(error)).lower()})",
             hint="name a folder such as models/churn, or what `gms get` wrote",
-        ) from error
+        ) from None
     try:
         manifest = Outline.parse(data, str(path))
     except FormatError as error:

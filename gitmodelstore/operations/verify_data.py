@@ -205,7 +205,7 @@ class _Asked:
             data, _ = files.read_whole(path, files.Hashing(progress=self.progress))
             table = tables.read(path, data)
         except InvalidInput as error:
-            raise InvalidInput(f"cannot compare '{path}': {error}", hint=error.hint) from error
+            raise InvalidInput(f"cannot compare '{path}': {error}", hint=error.hint) from None
         yield table
         target = recorded.columns[-1].name if recorded.columns else self.manifest.target
         if target in table.columns:

@@ -31,8 +31,8 @@ def read(guard: Guard, state: Any) -> Any:
         if form.is_of_objects:
             return form.finished(guard.nested())
         array, end = form.read(guard.source.view, guard.source.tell(), private=guard.private)
-    except pickle.UnpicklingError as error:
-        raise EOFError from error
+    except pickle.UnpicklingError:
+        raise EOFError from None
     guard.source.seek(end)
     return array
 

@@ -58,7 +58,7 @@ def _ask(pipeline: Any, X: Any, common: set[str]) -> dict[str, Any]:
         check_features(pipeline, inputs, name="the table")
         return answers(pipeline, inputs, [name for name in methods_of(pipeline) if name in common])
     except FeatureMismatch as error:
-        raise _NoAnswer(str(error)) from error
+        raise _NoAnswer(str(error)) from error.__cause__
     except THEIRS as error:
         raise _NoAnswer(in_words(error)) from error
 

@@ -167,11 +167,11 @@ def _run(machine: Machine, held: bytes) -> tuple[Symbol, int]:
     """Run the machine; what does not even begin as a pickle is no damaged one."""
     try:
         return machine.run(0)
-    except BrokenPipelineFile as error:
+    except BrokenPipelineFile:
         if held[:1] == b"\x80":
             raise
         reason = f"'{machine.walk.name}' is not a file that joblib wrote"
-        raise NotAPipeline(reason, hint=_WRITE_AGAIN) from error
+        raise NotAPipeline(reason, hint=_WRITE_AGAIN) from None
 
 
 def _uses(rules: Rules) -> Iterator[GlobalUse]:

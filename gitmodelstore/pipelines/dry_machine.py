@@ -203,7 +203,7 @@ class Machine(Containers):
         try:
             wrapped = read_wrapper(state, self.walk.fields)
         except Malformed as error:
-            raise Fault(str(error)) from error
+            raise Fault(str(error)) from None
         array, end = (
             self._objects(wrapped, at) if wrapped.dtype.has_objects else self._raw(wrapped, at)
         )

@@ -7,6 +7,7 @@ whose `check_fitted` is offered here beside `dump`, for which it clears the way.
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -73,7 +74,10 @@ def _write(pipeline: Any, pickler: _JoblibPickler) -> None:
     except (StoreError, OSError, MemoryError):
         raise  # of the sink, or of the machine
     except PICKLING_ERRORS as error:
-        raise refusal(pipeline, error, pickler.names) from error
+        # What no pickle takes needs no page of its frames; a class of one's own does.
+        plain = (pickle.PicklingError, TypeError, AttributeError, RecursionError)
+        cause = None if isinstance(error, plain) else error
+        raise refusal(pipeline, error, pickler.names) from cause
 
 
 def globals_of(pipeline: Any) -> tuple[str, ...]:

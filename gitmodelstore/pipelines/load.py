@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import pickle
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -145,7 +146,10 @@ def load(
     _refuse_other_files(data, name)
     compressor = compressor_of(bytes(data[:64]))
     plain = _decompressed(data, compressor, name) if compressor else data
-    pipeline = _unpickle(data, plain, name, reader or Reader(), sha256)
+    try:
+        pipeline = _unpickle(data, plain, name, reader or Reader(), sha256)
+    except LoadError as error:  # of the frames of the walk, which say nothing to anybody
+        raise error.with_traceback(None) from error.__cause__
     with asking(name):
         _refuse_other_objects(pipeline, name)
     return pipeline
@@ -271,14 +275,14 @@ def read_file(path: Path, keep: Keep | None = None) -> FileBytes:
                     f"'{path}' changed while it was read",
                     hint="try again when nothing writes to it",
                 )
-    except FileNotFoundError as error:
-        raise NotAPipeline(f"there is no file '{path}'") from error
-    except IsADirectoryError as error:
+    except FileNotFoundError:
+        raise NotAPipeline(f"there is no file '{path}'") from None
+    except IsADirectoryError:
         raise NotAPipeline(
             f"'{path}' is a folder, not a file", hint="name the file that joblib wrote"
-        ) from error
+        ) from None
     except OSError as error:
-        raise LoadError(f"'{path}' cannot be read: {error.strerror}") from error
+        raise LoadError(f"'{path}' cannot be read: {error.strerror}") from None
     modified_at = datetime.fromtimestamp(before.st_mtime, timezone.utc)
     return FileBytes(content.data, content.sha256 or "", modified_at)
 
@@ -331,8 +335,8 @@ def _from_lz4(data: bytes, name: str) -> bytearray:
     most = MOST_RATIO * len(data) + ALWAYS_BYTES
     try:
         return bytearray(LZ4FrameDecompressor().decompress(data, max_length=most))
-    except (RuntimeError, EOFError) as error:
-        raise BrokenPipelineFile(name, "it cannot be decompressed", offset=0) from error
+    except (RuntimeError, EOFError):
+        raise BrokenPipelineFile(name, "it cannot be decompressed", offset=0) from None
 
 
 def _unpickle(
@@ -352,8 +356,9 @@ def _unpickle(
     except (Warning, LoadError):
         raise  # a warning that the caller turned into an error stays what it is
     except Exception as error:  # classes of libraries take their state, and can raise anything
-        # What a terminal would act on is in no traceback either.
-        cause = None if hidden_character(str(error)) else error
+        # What a terminal would act on is in no traceback either; a broken file says it all.
+        is_broken = isinstance(error, (pickle.UnpicklingError, EOFError))
+        cause = None if is_broken or hidden_character(str(error)) else error
         raise _explained(error, data, name) from cause
     reader.verdicts.note(key)
     return pipeline

@@ -191,8 +191,8 @@ def _as_block(table: Any) -> Any:
         return array
     try:
         return np.asarray(table)
-    except ValueError as error:
-        raise NoSample("rows of different lengths") from error
+    except ValueError:
+        raise NoSample("rows of different lengths") from None
 
 
 def _form_of(table: Any) -> str:

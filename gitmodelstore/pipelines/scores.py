@@ -44,7 +44,7 @@ def standard_metrics(pipeline: Any, X: Any, y: Any, *, name: str = "y_test") -> 
     except _NotComparable as error:
         raise InvalidInput(
             f"{name} cannot be compared with the answers of the pipeline: {error}"
-        ) from error
+        ) from None
     return {key: float(value) for key, value in found.items() if math.isfinite(value)}
 
 
@@ -102,8 +102,8 @@ def _truth(y: Any, name: str) -> Any:
 
     try:
         truth = np.asarray(y)
-    except ValueError as error:
-        raise InvalidInput(f"{name} is not a table: its rows differ in length") from error
+    except ValueError:
+        raise InvalidInput(f"{name} is not a table: its rows differ in length") from None
     missing = int(np.count_nonzero(pd.isna(truth)))
     if missing:
         raise InvalidInput(f"{name} has {missing} missing value{'s' * (missing > 1)}")
@@ -135,7 +135,7 @@ def _of_classifier(pipeline: Any, X: Any, truth: Any) -> dict[str, float]:
             "f1_macro": f1_score(truth, answers, average="macro", zero_division=0),
         }
     except (TypeError, ValueError) as error:
-        raise _NotComparable(str(error)) from error
+        raise _NotComparable(str(error)) from None
     area = _roc_auc(pipeline, X, truth) if truth.ndim == 1 else None
     return found if area is None else {**found, "roc_auc": area}
 
@@ -189,5 +189,5 @@ def _of_regressor(pipeline: Any, X: Any, truth: Any) -> dict[str, float]:
             "rmse": math.sqrt(mean_squared_error(truth, answers)),
         }
     except (TypeError, ValueError) as error:
-        raise _NotComparable(str(error)) from error
+        raise _NotComparable(str(error)) from None
     return found if len(truth) < 2 else {"r2": r2_score(truth, answers), **found}

@@ -49,7 +49,7 @@ def text_of(path: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     except OSError as error:
-        raise refusal(error, f"'{path}'") or error from error
+        raise refusal(error, f"'{path}'") or error from None
 
 
 @contextmanager
@@ -62,4 +62,4 @@ def reading(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise refusal(error, what) or error from error
+        raise refusal(error, what) or error from None

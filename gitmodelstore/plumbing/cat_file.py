@@ -268,8 +268,8 @@ class CatFile:
         conversation = self._converse()
         try:
             conversation.questions.write(f"{question}\n".encode())
-        except BrokenPipeError as error:
-            raise self._broken(oid, path) from error
+        except BrokenPipeError:
+            raise self._broken(oid, path) from None
         head = conversation.answers.readline().decode(errors="replace").split()
         if len(head) != len(("id", "kind", "size")) and head[-1:] != ["missing"]:
             raise self._broken(oid, path)

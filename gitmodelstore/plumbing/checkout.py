@@ -119,7 +119,7 @@ def settings(checkout: Checkout) -> Iterator[tuple[str, str]]:
         for entry in pygit2.Config(str(path)):
             yield entry.name, entry.value or ""
     except (pygit2.GitError, OSError, ValueError) as error:
-        raise GitFailed(f"'{path}' cannot be read: {error}") from error
+        raise GitFailed(f"'{path}' cannot be read: {error}") from None
 
 
 def is_tracked(checkout: Checkout, path: str) -> bool | None:

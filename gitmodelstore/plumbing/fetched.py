@@ -82,7 +82,7 @@ class Clone:
         except GitFailed as error:
             if not error.stderr:
                 raise
-            raise NotAStore(f"'{path}' is no git repository", hint=_GIT_LOST) from error
+            raise NotAStore(f"'{path}' is no git repository", hint=_GIT_LOST) from None
         if inside[0] and inside[1] == "false":
             raise NotAStore(f"'{path}' is no git repository", hint=_GIT_LOST)
         return cls(path, branch)
@@ -189,7 +189,7 @@ def _registry(found: Object | None, path: Path) -> Registry:
     try:
         return Registry.parse(found[1])
     except FormatError as error:
-        raise CorruptStore(str(error), hint=f"mend it in '{path}'") from error
+        raise CorruptStore(str(error), hint=f"mend it in '{path}'") from None
 
 
 def _objects(path: Path, names: Iterable[str]) -> dict[str, Object]:

@@ -147,8 +147,8 @@ def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, index.Staged]:
             _starts_there(tree.folder, change, entries, int(written.st_mtime)) for change in changes
         ):
             raise _AskGit
-    except OSError as error:
-        raise _AskGit from error
+    except OSError:
+        raise _AskGit from None
     return entries
 
 

@@ -146,13 +146,13 @@ def start(
                 process_group=0 if to_the_end else None,
                 umask=-1 if umask is None else umask,
             )
-    except FileNotFoundError as error:
-        raise _not_started(cwd) from error
+    except FileNotFoundError:
+        raise _not_started(cwd) from None
     except OSError as error:
         raise GitFailed(
             f"git cannot be started: {error.strerror}",
             hint="see what the system allows this process with `ulimit -a`",
-        ) from error
+        ) from None
 
 
 def run(

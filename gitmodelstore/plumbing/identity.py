@@ -52,12 +52,12 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
             raise
         if "invalid date" in error.stderr:
             said_of_date = error.stderr.removeprefix("fatal: ")
-            raise GitFailed(f"git cannot read GIT_{role}_DATE: {said_of_date}") from error
+            raise GitFailed(f"git cannot read GIT_{role}_DATE: {said_of_date}") from None
         raise NoIdentity(
             "git does not know who you are",
             hint="run `git config --global user.name 'Your Name'` and "
             "`git config --global user.email you@example.org`",
-        ) from error
+        ) from None
     line = said.decode(errors="replace").strip()
     found = _IDENT.fullmatch(line)
     if found is None or not found["name"]:

@@ -83,8 +83,8 @@ def _finding(pointer: Pointer, path: str) -> Iterator[None]:
     try:
         with reading(path):
             yield
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         raise MissingObject(
             f"{path}: its Git LFS object {pointer.sha256[:12]} is not on this machine",
             hint="fetch it with `git lfs pull` in the store (package 'git-lfs')",
-        ) from error
+        ) from None

@@ -127,7 +127,7 @@ def _run(args: tuple[str, ...], cwd: Path, given: bytes | None = None) -> None:
             process_group=0,  # Ctrl-C is ours to hand on: git tidies up when it is asked to end
         )
     except OSError as error:
-        raise GitFailed(f"git cannot be started: {error.strerror}") from error
+        raise GitFailed(f"git cannot be started: {error.strerror}") from None
     try:
         _, stderr = process.communicate(given)
     except BaseException:  # Ctrl-C: git is asked to end, and takes back what it has begun

@@ -39,7 +39,7 @@ def read(path: Path) -> Lock:
         raise LockError(
             f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}",
             hint="write one with `gms lock REF`",
-        ) from error
+        ) from None
     return Lock.parse(data, str(path))
 
 
@@ -58,7 +58,7 @@ def write(path: Path, lock: Lock) -> bool:
         raise CannotWrite(
             f"cannot write '{path}': {(error.strerror or str(error)).lower()}",
             hint="check the free space and the permissions of that folder",
-        ) from error
+        ) from None
     return True
 
 

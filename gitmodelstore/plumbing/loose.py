@@ -136,7 +136,7 @@ def check(raw: bytes, oid: str) -> None:
     try:
         unpacker.decompress(raw)
     except zlib.error as error:
-        raise Damaged(f"{oid}: {error}") from error
+        raise Damaged(f"{oid}: {error}") from None
     if not unpacker.eof:
         raise Damaged(f"{oid}: the object was cut short")
 
@@ -259,7 +259,7 @@ class Inflated:
             try:
                 part = self._unpacker.decompress(given, min(len(target) - filled, _CHUNK))
             except zlib.error as error:
-                raise Damaged(f"{self._oid}: {error}") from error
+                raise Damaged(f"{self._oid}: {error}") from None
             if not (given or part or self._unpacker.eof):
                 raise Damaged(f"{self._oid}: the object was cut short")
             self._given = self._unpacker.unconsumed_tail

@@ -160,7 +160,7 @@ def _start(
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-    except OSError as error:
+    except OSError:
         raise GitFailed(
             "git cannot be started", hint="install the package 'git', 2.39 or newer"
-        ) from error
+        ) from None

@@ -32,7 +32,7 @@ def settings(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
             raise NotAStore(
                 f"'{above / FILE}' is not TOML: {error}",
                 hint="mend it, or name the store with -C",
-            ) from error
+            ) from None
         tool = whole.get("tool", {})
         found = tool.get("gitmodelstore") if isinstance(tool, dict) else None
         if isinstance(found, dict):

@@ -146,8 +146,8 @@ def _start(
             there.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
         pid = os.posix_spawnp(command[0], command, environment, file_actions=there)
         return lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    except FileNotFoundError as error:
-        raise failure("git is not installed", "install the package 'git'") from error
+    except FileNotFoundError:
+        raise failure("git is not installed", "install the package 'git'") from None
 
 
 def _widen(pipe: int) -> None:

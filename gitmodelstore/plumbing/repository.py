@@ -212,10 +212,10 @@ class Repository:
             if _is_elsewhere(name):
                 return git.setting(name, self.common_dir, kind="bool") == "true"
             return name in config and config.get_bool(name)
-        except (pygit2.GitError, GitFailed, ValueError) as error:
+        except (pygit2.GitError, GitFailed, ValueError):
             raise GitFailed(
                 f"git's setting {name} is neither true nor false", hint=f"git config {name} true"
-            ) from error
+            ) from None
 
     def configure(self, settings: Mapping[str, str]) -> None:
         """Set values in the repository's own configuration."""
@@ -241,12 +241,12 @@ class Repository:
             return None
         except (pygit2.GitError, ValueError, OSError) as error:
             if refused := refusal(error, ref):
-                raise refused from error
+                raise refused from None
             raise CorruptStore(
                 f"{ref} cannot be read: {error}",
                 hint=f"`git reflog show {ref.removeprefix('refs/heads/')}` knows where it stood; "
                 f"or fetch it from a sound clone",
-            ) from error
+            ) from None
         return self.commit(target).oid
 
     def ref(self, name: str) -> str | None:
@@ -263,7 +263,7 @@ class Repository:
             return None
         except (pygit2.GitError, ValueError, OSError) as error:
             if refused := refusal(error, name):
-                raise refused from error
+                raise refused from None
             path = self.common_dir / name
             if path.is_file() and path.stat().st_size == 0:
                 return None
@@ -271,7 +271,7 @@ class Repository:
                 f"{name} cannot be read: it holds no id",
                 path=name,
                 hint=f"remove the file '{path}', then fetch the ref from a sound clone",
-            ) from error
+            ) from None
 
     def tag_names(self) -> set[str]:
         """Return the names of all tags, without refs/tags/; none of them is opened."""
@@ -355,7 +355,7 @@ class Repository:
             held = self._handle.revparse_single(prefix)
         except (KeyError, IntegrityError, *_DAMAGE) as error:
             if refused := refusal(error, f"commit {prefix}"):
-                raise refused from error
+                raise refused from None
             return None
         return str(held.id) if isinstance(held, pygit2.Commit) else None
 
@@ -812,7 +812,7 @@ def _open(path: Path, flag: RepositoryOpenFlag) -> pygit2.Repository:
     try:
         return pygit2.Repository(str(path), flag)
     except (pygit2.GitError, OSError) as error:
-        raise refusal(error, f"'{path}'") or _open_error(path, str(error)) from error
+        raise refusal(error, f"'{path}'") or _open_error(path, str(error)) from None
 
 
 def _pieces_of(path: Path) -> Iterator[bytes]:
@@ -841,15 +841,15 @@ def _reading(path: str) -> Iterator[None]:
         raise MissingObject(
             f"{path}: object {error.args[0]} is not in this repository",
             hint="run `git fsck` to see what is missing, and fetch from a complete clone",
-        ) from error
+        ) from None
     except _DAMAGE as error:
         if refused := refusal(error, path):
-            raise refused from error
+            raise refused from None
         raise IntegrityError(
             f"{path}: damaged: {error}",
             path=path,
             hint="run `git fsck` to see what is damaged, and fetch from a sound clone",
-        ) from error
+        ) from None
 
 
 def _reason(error: Exception, path: Path) -> str:

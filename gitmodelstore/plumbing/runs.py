@@ -89,7 +89,7 @@ def _start(
         raise CannotReproduce(
             f"'{command[0]}' cannot be started: {(error.strerror or str(error)).lower()}",
             hint="write the command after --, as in: -- python train.py",
-        ) from error
+        ) from None
 
 
 def _program(name: str, path: str) -> str:

@@ -68,7 +68,7 @@ def run(args: Sequence[str], data: bytes | None = None) -> subprocess.CompletedP
             hint=f"install the package '{package}'"
             if package
             else "git's configuration names it: see `git config --list --show-origin`",
-        ) from error
+        ) from None
     with process:
         said, complained = process.communicate(data)
     return subprocess.CompletedProcess(args, process.returncode, said, complained)
@@ -129,7 +129,7 @@ def _by_gpg(payload: bytes, settings: Settings, kind: str, committer: str) -> by
     try:
         done = run([program, "--status-fd=2", "-bsau", key], payload)
     except SignatureError as error:
-        raise SignatureError(str(error), hint=f"{error.hint}; or {_HOW}") from error
+        raise SignatureError(str(error), hint=f"{error.hint}; or {_HOW}") from None
     if done.returncode or _CREATED not in b"\n" + done.stderr:
         said = [line for line in done.stderr.splitlines() if not line.startswith(b"[GNUPG:]")]
         reason = _last_line(b"\n".join(said))

@@ -64,7 +64,7 @@ def _run(command: list[str], folder: Path) -> None:
             check=False,
         )
     except OSError as error:
-        raise UvFailed(error.strerror or str(error)) from error
+        raise UvFailed(error.strerror or str(error)) from None
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         said = next((line.strip() for line in lines if line.strip(" ×│╰─▶")), "")

@@ -118,7 +118,7 @@ def _start(tree: WorkTree, command: tuple[str, ...], lock: Held) -> Process:
             raise LocalChanges(
                 f"another git process is at work in '{tree.folder}'",
                 hint=f"wait for it; if there is none, remove '{tree.git_dir / 'index.lock'}'",
-            ) from error
+            ) from None
         raise
     try:
         return git.start(

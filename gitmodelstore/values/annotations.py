@@ -185,10 +185,10 @@ def _typed(key: str, text: str) -> Any:
     if not text or text in ("true", "false") or _NUMBER.fullmatch(text) or text.startswith('"'):
         try:
             return json.loads(text) if text else None
-        except ValueError as error:
+        except ValueError:
             raise InvalidInput(
                 f"'{key}' is {cut(text)}, which is not JSON", hint="write both double quotes"
-            ) from error
+            ) from None
     if text[0] in "[{":
         raise InvalidInput(
             f"'{key}' is neither a number, true, false nor text",

@@ -71,15 +71,15 @@ def parse(data: bytes, path: str, *, most_bytes: int) -> Any:
         if numbers.barred or "\\ud" in text or "\\uD" in text:
             _refuse_barred(value)
     except UnicodeDecodeError as error:
-        raise FormatError(f"not UTF-8 at byte {error.start}", path=path) from error
+        raise FormatError(f"not UTF-8 at byte {error.start}", path=path) from None
     except json.JSONDecodeError as error:
         where = f"{error.lineno}:{error.colno}"
         what = f"not JSON: {error.msg.lower()}"
-        raise FormatError(what, path=path, where=where) from error
-    except RecursionError as error:
-        raise FormatError(_TOO_DEEP, path=path) from error
+        raise FormatError(what, path=path, where=where) from None
+    except RecursionError:
+        raise FormatError(_TOO_DEEP, path=path) from None
     except _Barred as error:
-        raise FormatError(str(error), path=path, where=error.where) from error
+        raise FormatError(str(error), path=path, where=error.where) from None
     return value
 
 

@@ -34,10 +34,10 @@ def parse_moment(text: str) -> datetime:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
         return moment.astimezone(timezone.utc)
-    except (ValueError, OverflowError) as error:  # in UTC it can lie before year 1
+    except (ValueError, OverflowError):  # in UTC it can lie before year 1
         raise InvalidReference(
             f"{quoted(text)} is not a date", hint="write it as 2026-03-03 or 2026-03-03T14:00"
-        ) from error
+        ) from None
 
 
 def parse_since(text: str) -> datetime:

@@ -77,9 +77,9 @@ class Policy:
         try:
             value = tomllib.loads(data.decode("utf-8"))
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise _fault(f"not TOML: {error}") from error
-        except RecursionError as error:
-            raise _fault("nested too deep") from error
+            raise _fault(f"not TOML: {error}") from None
+        except RecursionError:
+            raise _fault("nested too deep") from None
         _refuse_other_schema(value)
         _refuse_unknown(value)
         lifecycle = value.get("lifecycle", {})
@@ -193,7 +193,7 @@ def _names(table: dict[str, Any], key: str, default: tuple[str, ...]) -> tuple[s
     except FormatError:
         raise
     except StoreError as error:
-        raise _fault(f"lifecycle.{key}: {error}") from error
+        raise _fault(f"lifecycle.{key}: {error}") from None
 
 
 def _status(name: str) -> str:

@@ -72,7 +72,10 @@ class Query:
             InvalidQuery: it cannot be understood, or names what no manifest can have.
         """
         reader = _Reader(text)
-        condition = reader.whole()
+        try:
+            condition = reader.whole()
+        except InvalidQuery as error:  # of a frame for each level of it
+            raise error.with_traceback(None) from None
         return cls(text, tuple(reader.names.values()), condition, tuple(reader.equals))
 
     def matches(self, record: Record) -> bool:
@@ -241,7 +244,7 @@ class _Reader:
             unknown = part if error.index == 0 and not asked else None
             raise wrong(
                 self._source, token.at + offset, str(error), hint, unknown=unknown
-            ) from error
+            ) from None
         return self.names.setdefault(path.parts, path)
 
     def _side(self, at: Token, value: Value, kind: Kind) -> Side:
@@ -253,7 +256,7 @@ class _Reader:
                 return Side(None, [wanted(one, kind) for one in value], read)
             return Side(None, wanted(value, kind), read)
         except Unfit as error:
-            raise self._wrong(at, str(error), error.hint) from error
+            raise self._wrong(at, str(error), error.hint) from None
 
     def _a_name(self, start: Token, left: Value, right: Value) -> FieldPath:
         for value in (left, right):

@@ -67,7 +67,7 @@ def wanted(literal: Literal, kind: Kind) -> Any:
         if kind is Kind.MOMENT:
             return span(literal.text)
     except (InvalidVersion, InvalidReference) as error:
-        raise Unfit(str(error), error.hint) from error
+        raise Unfit(str(error), error.hint) from None
     key = _release(literal.text)
     return literal.text if key is None else key
 

@@ -62,7 +62,7 @@ class Reference:
         Version('1.4.0')
 
         Raises:
-            InvalidReference: `text` follows no line of the grammar; the cause says which part.
+            InvalidReference: `text` follows no line of the grammar; the message says which part.
         """
         if not isinstance(text, str) or not text:
             raise InvalidReference(
@@ -76,7 +76,7 @@ class Reference:
                 return cls(text, model, DEFAULT_STATUS, commit=commit)
             selector, back, at = _read_selector(rest)
         except StoreError as error:
-            raise InvalidReference(f"{quoted(text)}: {error}", hint=error.hint) from error
+            raise InvalidReference(f"{quoted(text)}: {error}", hint=error.hint) from None
         return cls(text, model, selector, back, at)
 
     @property

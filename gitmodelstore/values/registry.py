@@ -85,8 +85,8 @@ class Registry:
         """
         try:
             models = _models(json.loads(data))
-        except (ValueError, RecursionError) as error:
-            raise FormatError("not JSON", path=REGISTRY) from error
+        except (ValueError, RecursionError):
+            raise FormatError("not JSON", path=REGISTRY) from None
         return cls(
             {model: _readable(held) for model, held in models.items() if _fits(model_name, model)}
         )
@@ -228,7 +228,7 @@ def _check_model(model: str, statuses: Statuses) -> None:
                 where = json_rules.join(where, version)
                 status_name(status)
     except StoreError as error:
-        raise _fault(f"'{where}': {error}") from error
+        raise _fault(f"'{where}': {error}") from None
     if not versions:
         raise _fault(f"'{where}': a model without versions")
     for higher, lower in pairwise(versions):

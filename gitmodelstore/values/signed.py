@@ -183,7 +183,7 @@ class Key:
         except (binascii.Error, ValueError) as error:
             raise NotSshSignature(
                 str(error) if isinstance(error, NotSshSignature) else "the signature is broken"
-            ) from error
+            ) from None
         if namespace != _NAMESPACE:
             said = namespace.decode(errors="replace")
             raise NotSshSignature(f"the signature is made for {said!a}, not for git")
