@@ -5,7 +5,6 @@ Both outlive the fixture that isolates single tests, so they bring surroundings 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from tests import json_documents
 
 ROOT = Path(__file__).parents[2]
 GMS = (sys.executable, "-c", "from gitmodelstore.cli.main import run; run()")
@@ -116,7 +117,7 @@ def demo(ada: Run, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     place = tmp_path_factory.mktemp("demo")
     done = ada("gms", "--json", "demo", cwd=place)
     assert done.stderr == ""
-    return Demo(place / "gitmodelstore-demo", json.loads(done.stdout), ada)
+    return Demo(place / "gitmodelstore-demo", json_documents.checked("gms demo", done.stdout), ada)
 
 
 @pytest.fixture(scope="session")
