@@ -178,7 +178,7 @@ class Catalogue:
         block, at = places[0]
         fault = block.column(_FAULT)[at]
         if fault is not None:
-            return Unread(model, version, status, fault)
+            return Unread(model, version, status, Sentence.of(fault, FormatError.code))
         commit = block.column(_COMMIT)[at]
         return Row(model, version, status, commit, (block, at), self._beside)
 
