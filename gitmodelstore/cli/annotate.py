@@ -33,7 +33,7 @@ def annotate(
         session.document(events=[event] if event else [])
     elif event is not None:
         said = visible(as_typed(event.annotations))
-        session.out(
+        session.tell(
             f"{event.model} {event.version} is annotated: {said}  {event.commit[:ABBREVIATED]}"
         )
 

@@ -23,7 +23,7 @@ def approve(session: Session, ref: str, status: str, reason: str | None) -> None
     if session.json:
         session.document(events=[event])
         return
-    session.out(
+    session.tell(
         f"{event.model} {event.version} is approved for {event.approved_for}"
         f"  {event.commit[:ABBREVIATED]}"
     )

@@ -64,7 +64,7 @@ def bisect(
 
     def seen(trial: Trial) -> None:
         if not session.json:
-            session.out(_line(trial))
+            session.tell(_line(trial))
             sys.stdout.flush()  # between what CMD prints
 
     with _ending_properly():
@@ -73,7 +73,7 @@ def bisect(
         session.document(found, **_document(store, found, runner.codes))
     else:
         for line in _answer(store, found):
-            session.out(line)
+            session.tell(line)
     context.exit(0 if found.first_bad else REFUSED)
 
 

@@ -33,7 +33,7 @@ def doctor(session: Session, fix: bool) -> None:
         session.document(found)
     else:
         for line in found.repaired:
-            session.out(visible(line))
+            session.tell(visible(line))
         tell(session, found.faults)
         for line in found.unexamined:
             session.warn(visible(f"not examined: {line}"))

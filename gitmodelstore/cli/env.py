@@ -41,7 +41,7 @@ def env(session: Session, ref: str, check: bool, python: bool) -> None:
         session.out(visible(report.recorded.python))
     elif check:
         for line in _lines(report, session.paint()):
-            session.out(line)
+            session.tell(line)
     else:
         for line in report.requirements.splitlines():
             session.out(visible(line))

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import click
 
 from gitmodelstore.cli.commands import BY_NAME, COMMANDS, GROUPS, Entry
-from gitmodelstore.cli.paint import Paint
+from gitmodelstore.cli.paint import Paint, folded
+from gitmodelstore.cli.render import columns_of_terminal
 from gitmodelstore.cli.session import Session
 
 _OPTIONS = (
@@ -42,7 +43,7 @@ def help_(context: click.Context, name: str | None, all_of_them: bool) -> None:
     _, command, _ = group.resolve_command(context.parent, [name])
     assert command is not None  # noqa: S101 - an unknown one was refused
     shown = BY_NAME[name].name
-    with click.Context(command, info_name=shown, parent=context.parent) as asked:
+    with command.context_class(command, info_name=shown, parent=context.parent) as asked:
         text = command.get_help(asked)
     if session.json:
         session.document(commands=[_document(BY_NAME[name], text)])
@@ -69,7 +70,8 @@ def overview(session: Session, *, all_of_them: bool = False) -> str:
         "`gms help COMMAND` says more of one"
         + ("." if all_of_them else ", `gms help --all` lists them all."),
     ]
-    return "\n".join(lines)
+    room = columns_of_terminal()
+    return "\n".join(part for line in lines for part in folded(line, room))
 
 
 def _everyday(paint: Paint) -> Iterator[str]:

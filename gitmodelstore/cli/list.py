@@ -14,6 +14,7 @@ from gitmodelstore.cli.render import (
     Column,
     aligned,
     columns_of_terminal,
+    counted,
     day,
     moment,
     name_of,
@@ -35,10 +36,10 @@ _LOOKED_AT = 50  # versions that decide how wide the columns are; the others fol
 
 @click.command("list")
 @click.argument("name", required=False)
-@click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="at most N versions")
+@click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="at most N of them")
 @click.pass_obj
 def list_(session: Session, name: str | None, count: int | None) -> None:
-    """List the models of the store, or the versions of the model NAME, newest first."""
+    """List the models of the store by name, or the versions of the model NAME, highest first."""
     if name is None:
         _models(session, count)
     else:
@@ -51,10 +52,12 @@ def list_(session: Session, name: str | None, count: int | None) -> None:
 def _models(session: Session, count: int | None) -> None:
     found = session.store().models()
     summaries = found[:count]
+    left_out = len(found) - len(summaries)
     if session.json:
         session.document(models=summaries, unread=found.unread)
     elif summaries:
         session.pages(_table_of_models(summaries, session.paint()))
+        _note_left_out(session, left_out, "model")
     else:
         session.note("the store is empty; `gms register NAME FILE` adds a model")
 
@@ -89,7 +92,8 @@ def _holders(versions: Sequence[Version]) -> str:
 
 
 def _versions(session: Session, name: str, count: int | None) -> None:
-    listed = islice(session.store().listing(name), count)
+    store = session.store()
+    listed = islice(store.listing(name), count)
     if session.json:
         session.document(model=name, versions=[_document(one) for one in listed])
         return
@@ -97,6 +101,14 @@ def _versions(session: Session, name: str, count: int | None) -> None:
     session.pages(_table_of_versions(_watched(listed, faults), session.paint()))
     for fault in faults:
         session.warn(fault)
+    if count is not None:
+        there_are = sum(one.versions for one in store.models() if one.model == name)
+        _note_left_out(session, there_are - count, "version")
+
+
+def _note_left_out(session: Session, left_out: int, noun: str) -> None:
+    if left_out > 0:
+        session.note(f"{counted(left_out, f'more {noun}')}: leave out -n to see all")
 
 
 def _document(one: Listed) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 
 from gitmodelstore.cli.documents import faults
 from gitmodelstore.cli.paint import Paint
-from gitmodelstore.cli.render import ABBREVIATED, day, moment, state, visible
+from gitmodelstore.cli.render import ABBREVIATED, day, fitting_id, moment, state, visible
 from gitmodelstore.cli.session import Session
 from gitmodelstore.values.events import as_typed
 
@@ -73,7 +73,7 @@ def _blocks(events: Iterable[Event], paint: Paint) -> Iterator[str]:
         if event.clock:
             yield f"Dated:  {moment(event.clock)}, before its parent; counts as above"
         yield f"Author: {visible(event.who)}"
-        yield f"Commit: {paint.yellow(event.commit)}"
+        yield f"Commit: {paint.yellow(fitting_id(event.commit, 8))}"
         if event.replay:
             yield f"Replay: {visible(event.replay)}"
         if event.why:

@@ -42,7 +42,7 @@ def tell(session: Session, events: Sequence[Event], unchanged: Sequence[str] = (
         session.document(events=events)
         return
     for sentence in [*sentences(events), *unchanged]:
-        session.out(sentence)
+        session.tell(sentence)
 
 
 def sentences(events: Sequence[Event]) -> Iterator[str]:

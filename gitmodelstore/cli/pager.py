@@ -7,11 +7,17 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 
-from gitmodelstore.cli.paint import shown
+from gitmodelstore.cli.paint import folded, shown
+from gitmodelstore.cli.render import columns_of_terminal
 
 
 def show(lines: Iterable[str]) -> None:
-    """Print lines, each as it comes, so that the first are seen while the rest is read."""
+    """Print lines, each as it comes, so that the first are seen while the rest is read.
+
+    Those that are wider than the terminal are folded.
+    """
+    room = columns_of_terminal()
+    lines = (part for line in lines for part in folded(line, room))
     pager = _pager()
     if pager is None:
         for line in lines:

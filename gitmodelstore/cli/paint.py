@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from gitmodelstore.cli.render import width
 from gitmodelstore.errors import visible
 
 _NEVER = ("false", "never", "no", "off", "0")
@@ -105,6 +106,41 @@ def on_screen() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+def folded(line: str, room: int | None) -> Iterator[str]:
+    """Yield a line as lines that fit into `room` columns, broken between words where it can be.
+
+    Those behind the first are indented further than it; None has room for all.
+    """
+    plain = _OURS.sub("", line)
+    if room is None or width(plain) <= room:
+        yield line
+        return
+    own = len(plain) - len(plain.lstrip(" "))
+    indent = " " * min(own + 2, room // 2)
+    fresh = ""
+    for word in re.findall(r" *[^ ]+", line):
+        if fresh.strip() and width(_OURS.sub("", fresh + word)) > room:
+            yield fresh
+            fresh, word = indent, word.lstrip(" ")
+        fresh += word
+        while width(_OURS.sub("", fresh)) > room:  # one word, wider than the terminal
+            head = _head(fresh, room)
+            yield head
+            fresh = indent + fresh[len(head) :]
+    yield fresh
+
+
+def _head(text: str, room: int) -> str:
+    """Return as much of the beginning as fits into `room` columns, at least one character."""
+    taken, end = 0, 0
+    for found in re.finditer(rf"{_OURS.pattern}|.", text, re.DOTALL):
+        taken += 0 if found[0].startswith(_MARK) else width(found[0])
+        if taken > room and end:
+            break
+        end = found.end()
+    return text[:end]
 
 
 def wants_color(stream: Any, setting: Callable[[str], str | None] | None) -> bool:

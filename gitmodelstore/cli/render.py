@@ -143,6 +143,12 @@ def pad(text: str, to: int, *, right: bool = False) -> str:
     return gap + text if right else text + gap
 
 
+def fitting_id(commit: str, taken: int) -> str:
+    """Return the id of a commit, or as much of it as fits behind `taken` columns."""
+    room = columns_of_terminal()
+    return commit if room is None else commit[: max(ABBREVIATED, room - taken)]
+
+
 def cut(text: str, most: int) -> str:
     """Return `text`, or as much of it as fits into `most` columns with an ellipsis."""
     if width(text) <= most:

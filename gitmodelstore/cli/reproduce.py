@@ -67,7 +67,7 @@ def reproduce(
         )
     else:
         for line in _lines(found, session.paint()):
-            session.out(line)
+            session.tell(line)
     if not found.is_reproduced:
         raise click.exceptions.Exit(1)
 

@@ -12,6 +12,7 @@ from gitmodelstore.cli.paint import Paint
 from gitmodelstore.cli.render import (
     Column,
     columns_of_terminal,
+    counted,
     day,
     name_of,
     number,
@@ -53,6 +54,8 @@ def search(
         session.document(versions=matches, unread=answer.unread)
     elif matches:
         session.pages(_lines(matches, session.paint()))
+        if left_out := len(answer.matches) - len(matches):
+            session.note(f"{counted(left_out, 'more version')}: leave out -n to see all")
     for sentence in told(answer.unread):
         session.warn(visible(sentence))
     if answer.note:

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.cli.meter import Meter
-from gitmodelstore.cli.paint import Paint, wants_color
+from gitmodelstore.cli.paint import Paint, folded, wants_color
+from gitmodelstore.cli.render import columns_of_terminal
 
 if TYPE_CHECKING:
     from gitmodelstore.store import Store
@@ -79,8 +80,13 @@ class Session:
     # Output
 
     def out(self, text: str) -> None:
-        """Print one line of data."""
+        """Print one line of data as it is: a path, a name."""
         print(text)
+
+    def tell(self, text: str) -> None:
+        """Print one line for people, folded where the terminal is narrower."""
+        for line in folded(text, columns_of_terminal()):
+            print(line)
 
     def document(self, value: Any = None, **more: Any) -> None:
         """Print the one JSON document that a command answers with: a value of ours, and more."""

@@ -16,6 +16,7 @@ from gitmodelstore.cli.render import (
     cut,
     day,
     difference,
+    fitting_id,
     moment,
     name_of,
     number,
@@ -110,7 +111,7 @@ def _identity(
         yield _fact("approved", f"for {visible(approval.status)} {who}")
     yield _fact("trained", moment(manifest.trained_at))
     yield _fact("parent", str(manifest.parent or "none: the first version"))
-    yield _fact("commit", paint.yellow(version.commit))
+    yield _fact("commit", paint.yellow(fitting_id(version.commit, _LABEL + 2)))
 
 
 def _message(manifest: Manifest) -> Iterator[str]:

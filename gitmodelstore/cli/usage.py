@@ -7,6 +7,24 @@ from typing import Any
 import click
 
 from gitmodelstore.cli.commands import BY_NAME, Entry
+from gitmodelstore.cli.paint import folded
+from gitmodelstore.cli.render import columns_of_terminal
+
+_CLICKS_WIDTH = 80  # columns, beyond which help does not go
+
+
+class _Formatter(click.HelpFormatter):
+    """Help that fits the terminal, where click itself wants fifty columns."""
+
+    def getvalue(self) -> str:
+        text = super().getvalue()
+        return "\n".join(part for line in text.split("\n") for part in folded(line, self.width))
+
+
+class _Context(click.Context):
+    def make_formatter(self) -> click.HelpFormatter:
+        room = columns_of_terminal()
+        return _Formatter(width=room if room and room < _CLICKS_WIDTH else None)
 
 
 def with_global_options(command: click.Command, entry: Entry | None = None) -> click.Command:
@@ -19,6 +37,7 @@ def with_global_options(command: click.Command, entry: Entry | None = None) -> c
     """
     if any(parameter.name == "global_path" for parameter in command.params):
         return command
+    command.context_class = _Context
     command.params += _global_options(hidden=entry is not None)
     if entry is not None:
         command.short_help = entry.summary

@@ -51,9 +51,9 @@ def tell(session: Session, found: Sequence[Fault]) -> None:
     """Print faults, each with what mends it."""
     for fault in found:
         commit = f"{fault.commit[:12]}: " if fault.commit else ""
-        session.out(visible(f"{commit}{fault}"))
+        session.tell(visible(f"{commit}{fault}"))
         if fault.mend:
-            session.out(visible(f"    {fault.mend}"))
+            session.tell(visible(f"    {fault.mend}"))
 
 
 def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Faults:

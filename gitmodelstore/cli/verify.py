@@ -93,9 +93,9 @@ def verify(
         paint = session.paint()
         for version in found.versions:
             for line in _lines(version, replay, paint):
-                session.out(line)
+                session.tell(line)
         for fault in found.faults:
-            session.out(paint.red(visible(fault)))
+            session.tell(paint.red(visible(fault)))
         if all_of_them:
             session.note(_summary(found))
     if not found.is_sound:

@@ -31,9 +31,9 @@ def verify_data(session: Session, ref: str, path: str, role: str | None) -> None
     else:
         paint = session.paint()
         said = "same" if found.is_same else paint.red("different")
-        session.out(f"{paint.bold(str(found.version))}  {found.role} data {said}")
+        session.tell(f"{paint.bold(str(found.version))}  {found.role} data {said}")
         for line in _lines(found):
-            session.out(f"  {line}")
+            session.tell(f"  {line}")
     if not found.is_same:
         raise click.exceptions.Exit(1)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitmodelstore.cli.paint import Paint
-from gitmodelstore.cli.render import moment, state, visible, withdrawn_and_back
+from gitmodelstore.cli.render import fitting_id, moment, state, visible, withdrawn_and_back
 from gitmodelstore.cli.session import Session
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def which(session: Session, ref: str, at: str | None) -> None:
         session.document(holding)
         return
     for line in _lines(holding, session.paint()):
-        session.out(line)
+        session.tell(line)
 
 
 def _lines(holding: Holding, paint: Paint) -> Iterator[str]:
@@ -48,6 +48,6 @@ def _lines(holding: Holding, paint: Paint) -> Iterator[str]:
     yield f"  by     {visible(holding.who)}"
     if holding.why:
         yield f"  why    {visible(holding.why)}"
-    yield f"  commit {paint.yellow(holding.commit)}"
+    yield f"  commit {paint.yellow(fitting_id(holding.commit, 9))}"
     for said, text in withdrawn_and_back(holding):
         yield f"  {said} {text}"

@@ -79,6 +79,15 @@ def test_list_fits_the_terminal(gms, monkeypatch):
     )
 
 
+def test_list_says_when_it_is_cut(gms):
+    assert gms("list", "churn", "-n", "1").stderr == (
+        "note: 1 more version: leave out -n to see all\n"
+    )
+    assert gms("list", "-n", "1").stderr == "note: 1 more model: leave out -n to see all\n"
+    assert gms("list", "-n", "2").stderr == gms("list", "churn", "-n", "2").stderr == ""
+    assert gms("list", "-n", "1", "--quiet").stderr == ""
+
+
 def test_list_says_how_many_metrics_do_not_fit(gms, monkeypatch):
     monkeypatch.setenv("COLUMNS", "70")
 
