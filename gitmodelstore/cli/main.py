@@ -22,6 +22,7 @@ from typing import Any
 import click
 
 from gitmodelstore.cli.commands import BY_NAME, CALLED_BY_GIT, COMMANDS, suggestion
+from gitmodelstore.cli.own_code import OwnCode
 from gitmodelstore.cli.paint import on_screen
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import as_error, with_global_options
@@ -159,7 +160,11 @@ def _invoke(args: Sequence[str], session: Session) -> int:
         )
     )
     try:
-        with session.meter, group.make_context("gms", list(args), obj=session) as context:
+        with (
+            session.meter,
+            OwnCode(session),
+            group.make_context("gms", list(args), obj=session) as context,
+        ):
             group.invoke(context)
     except click.exceptions.NoArgsIsHelpError:
         from gitmodelstore.cli.help import overview

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import click
 
 from gitmodelstore.cli.session import Session
@@ -34,12 +37,29 @@ def trust(session: Session, action: str, names: tuple[str, ...]) -> None:
         after = _added(before, names) if action == "add" else _removed(before, names)
         for word in filter(None, words):
             session.note(word)
-        session.note(f"kept in '{configure(after)}'")
+        projects = _projects(session, after, names if action == "add" else ())
+        session.note(f"kept in '{configure(after, projects)}'")
     if session.json:
         session.document(trusted=after, path=config_file())
         return
     for name in after:
         session.out(name)
+
+
+def _projects(session: Session, trusted: Iterable[str], added: Iterable[str]) -> list[str]:
+    """Return the projects that define a trusted name, with this one where it defines a new one."""
+    from gitmodelstore.operations.own_code import find, project_around
+    from gitmodelstore.operations.trust import configured_projects
+
+    def defines(folder: Path, names: Iterable[str]) -> list[str]:
+        return sorted({top for name in names if find(top := name.partition(".")[0], folder)})
+
+    projects = [held for held in configured_projects() if defines(Path(held), trusted)]
+    here = str(project_around(Path()))
+    if found := defines(Path(), added):
+        session.note(f"commands that run in '{here}' import {', '.join(map(repr, found))} from it")
+        projects.append(here)
+    return projects
 
 
 def _added(before: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:

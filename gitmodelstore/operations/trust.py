@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from gitmodelstore.errors import InvalidInput, StoreWarning, warn_user
 from gitmodelstore.operations.trusted_place import names_at
@@ -15,7 +17,7 @@ from gitmodelstore.plumbing import disk, project, user
 from gitmodelstore.plumbing.access import text_of
 from gitmodelstore.values.layout import MANIFEST, PIPELINE, REGISTRY
 
-_KEY = "trusted"
+_KEY, _PROJECTS = "trusted", "projects"
 # Of what no index need be asked: tools that run, compile, load or fetch what they are told to.
 _TOOLS = frozenset(
     (
@@ -62,15 +64,36 @@ def configured() -> tuple[str, ...]:
     if why := _doubt(path):
         warn_user(StoreWarning(why))
         return ()
+    return _listed(_settings(path).get(_KEY, []), str(path))
+
+
+def configured_projects() -> tuple[str, ...]:
+    """Return the folders of the user's own code in which names were trusted, in their order.
+
+    Nothing where others could have written the user's configuration file.
+    """
+    path = config_file()
+    if path is None or _doubt(path):
+        return ()
+    held = _settings(path).get(_PROJECTS, [])
+    if not isinstance(held, list) or not all(isinstance(folder, str) for folder in held):
+        raise InvalidInput(f"{path}: {_PROJECTS} must be a list of folders")
+    return tuple(held)
+
+
+def _settings(path: Path) -> dict[str, Any]:
     try:
-        settings = tomllib.loads(text_of(path) or "")
+        return tomllib.loads(text_of(path) or "")
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidInput(f"'{path}' is not TOML: {error}", hint="mend it or remove it") from None
-    return _listed(settings.get(_KEY, []), str(path))
 
 
-def configure(names: Iterable[str]) -> Path:
+def configure(names: Iterable[str], projects: Iterable[str] = ()) -> Path:
     """Write the user's configuration file anew, and return its path.
+
+    Args:
+        names: whom the user trusts.
+        projects: folders of code in which some of these names are defined.
 
     Raises:
         InvalidInput: one is no name, the user has no home, or others could have written the
@@ -85,9 +108,16 @@ def configure(names: Iterable[str]) -> Path:
     if why := _doubt(path):
         raise InvalidInput(why)
     user.make_private(path.parent)
-    lines = "".join(f'    "{name}",\n' for name in listed)
-    disk.put(path, (f"{_KEY} = [\n{lines}]\n".encode(),), mode=0o644)
+    text = _toml_list(_KEY, listed)
+    folders = list(dict.fromkeys(projects))
+    text += _toml_list(_PROJECTS, folders) if folders else ""
+    disk.put(path, (text.encode(),), mode=0o644)
     return path
+
+
+def _toml_list(key: str, texts: Iterable[str]) -> str:
+    lines = "".join(f"    {json.dumps(text, ensure_ascii=False)},\n" for text in texts)
+    return f"{key} = [\n{lines}]\n"
 
 
 def _doubt(path: Path) -> str | None:
@@ -108,7 +138,7 @@ def _of_project(folder: Path) -> tuple[str, ...]:
             continue
         if _KEY not in settings:
             return ()
-        if _is_of_a_store(file):
+        if is_of_a_store(file):
             continue
         if why := user.is_a_strangers(file, folder):
             warn_user(StoreWarning(f"whom '{file}' trusts is not believed: {why}"))
@@ -117,7 +147,7 @@ def _of_project(folder: Path) -> tuple[str, ...]:
     return ()
 
 
-def _is_of_a_store(file: Path) -> bool:
+def is_of_a_store(file: Path) -> bool:
     """Whether a file lies in a store, or among the files of a version, or is a link to such."""
     from gitmodelstore.plumbing.checkout import brings  # only who lists something pays for it
 

@@ -457,7 +457,8 @@ def _missing_module(module: str, name: str) -> LoadError:
         )
     return LoadError(
         f"'{name}' needs module '{module}', which is not installed here",
-        hint=f"install it, or start Python where '{package}' can be imported",
+        hint=f"install it, or start Python where '{package}' can be imported; commands import it "
+        "from a project of yours in which you ran `gms trust add NAME`",
     )
 
 

@@ -135,7 +135,8 @@ def test_a_missing_module_is_named():
 
     assert refused(data, LoadError, "features") == (
         "'churn.joblib' needs module 'features', which is not installed here",
-        "install it, or start Python where 'features' can be imported",
+        "install it, or start Python where 'features' can be imported; commands import it "
+        "from a project of yours in which you ran `gms trust add NAME`",
     )
 
 

@@ -1,0 +1,198 @@
+"""Commands find a class of the user's project where Python does, and nobody else's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.cli.test_process import scripts
+
+FEATURES = """
+import os
+from pathlib import Path
+
+from sklearn.base import BaseEstimator, TransformerMixin
+
+import wording  # beside it
+
+Path(os.environ["MARK"]).touch()
+
+
+class Scaler(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        import lazily
+
+        return X * lazily.TWO
+"""
+TRAIN = """
+import numpy as np, joblib
+from features import Scaler
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+import gitmodelstore as gms
+
+X = np.arange(40.0).reshape(20, 2)
+for strength in (1.0, 2.0):
+    pipeline = make_pipeline(Scaler(), LogisticRegression(C=strength)).fit(X, [0, 1] * 10)
+    store = gms.Store.open("models", trusted=["features"])
+    version = store.register(pipeline, "churn", X_test=X, code=None)
+    store.promote(version, "production")
+"""
+
+
+class Project(NamedTuple):
+    """A folder of code with a class of its own, a store in `models`, and a mark.
+
+    The mark is made when the module of the class is imported.
+    """
+
+    folder: Path
+    mark: Path
+
+    def run(self, *args: str, cwd: Path | None = None, **environment: str) -> tuple[int, str]:
+        """Run the installed command, whose folder is not the project's."""
+        done = subprocess.run(
+            [scripts() / "gms", "-C", self.folder / "models", *args],
+            cwd=cwd or self.folder,
+            env={**os.environ, "MARK": str(self.mark), **environment},
+            capture_output=True,
+            text=True,
+        )
+        return done.returncode, done.stderr
+
+    def was_imported(self) -> bool:
+        there = self.mark.exists()
+        self.mark.unlink(missing_ok=True)
+        return there
+
+
+def lay_out(folder: Path) -> None:
+    """Write the modules of a project into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "features.py").write_text(FEATURES)
+    (folder / "wording.py").write_text("")
+    (folder / "lazily.py").write_text("TWO = 2\n")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a store lies, once a test has made it, with two versions, the second in production."""
+    return tmp_path_factory.mktemp("trained")
+
+
+@pytest.fixture(params=["beside", "src"])
+def project(trained: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Project:
+    folder = tmp_path / "code"
+    if not (trained / "models").exists():  # inside a test, where the environment is isolated
+        lay_out(trained)
+        (trained / "train.py").write_text(TRAIN)
+        subprocess.run([scripts() / "gms", "init", "models"], cwd=trained, check=True)
+        environment = {**os.environ, "MARK": str(trained / "mark")}
+        subprocess.run([sys.executable, "train.py"], cwd=trained, check=True, env=environment)
+    shutil.copytree(trained / "models", folder / "models")
+    lay_out(folder / "src" if request.param == "src" else folder)
+    (folder / "pyproject.toml").write_text('[project]\nname = "churn"\nversion = "0.1"\n')
+    return Project(folder, tmp_path / "imported")
+
+
+def test_a_project_is_asked_where_its_names_were_trusted(project, tmp_path, isolated):
+    code, said = project.run("rollback", "churn", "--reason", "drift")
+    assert code == 1
+    assert not project.was_imported()
+
+    code, said = project.run("trust", "add", "features.Scaler")
+    assert f"note: commands that run in '{project.folder}' import 'features' from it\n" in said
+    assert not project.was_imported()
+    code, said = project.run(
+        "rollback", "churn", "--reason", "drift", cwd=project.folder / "models"
+    )
+    assert code == 1  # not from within the store
+    assert not project.was_imported()
+    code, said = project.run("rollback", "churn", "--reason", "drift")
+    assert code == 0, said
+    assert project.was_imported()
+    below = project.folder / "notebooks"
+    below.mkdir()
+    code, said = project.run("verify", "churn@1.0.0", "--replay", cwd=below)
+    assert code == 0, said
+    assert project.was_imported()
+    project.run("trust", "remove", "features.Scaler")
+    config = isolated / ".config" / "gitmodelstore" / "config.toml"
+    assert config.read_text() == "trusted = [\n]\n"
+
+
+@pytest.mark.parametrize("how", ["--trust", "GITMODELSTORE_TRUSTED"])
+def test_what_is_trusted_for_one_run_is_found_in_it(project, how):
+    named = ("--trust", "features.Scaler") if how == "--trust" else ()
+    environment = {} if named else {how: "features.Scaler"}
+
+    code, said = project.run("verify", "churn@1.0.0", "--replay", *named, **environment)
+
+    assert (code, project.was_imported()) == (0, True), said
+
+
+@pytest.mark.parametrize("project", ["beside"], indirect=True)
+class TestCodeOfOthers:
+    """A folder that was not the user's when names were trusted gives its modules to nobody."""
+
+    @pytest.fixture
+    def replay_in(self, project: Project) -> Callable[[Path], tuple[int, str]]:
+        assert project.run("trust", "add", "features.Scaler")[0] == 0
+
+        def run(folder: Path) -> tuple[int, str]:
+            return project.run("verify", "churn@1.0.0", "--replay", cwd=folder)
+
+        return run
+
+    def test_a_clone_of_foreign_code(self, project, replay_in, tmp_path):
+        foreign = tmp_path / "foreign"
+        lay_out(foreign)
+        (foreign / ".git").mkdir()
+        (foreign / "pyproject.toml").write_text(
+            '[tool.gitmodelstore]\ntrusted = ["features", "features.Scaler"]\n'
+        )
+
+        assert replay_in(foreign)[0] == 1
+        assert not project.was_imported()
+
+    def test_a_work_tree_of_a_store(self, project, replay_in):
+        lay_out(project.folder / "models")
+
+        assert replay_in(project.folder / "models")[0] == 1
+        assert replay_in(project.folder / "models" / "models" / "churn")[0] == 1
+        assert project.run("trust", "add", "features", cwd=project.folder / "models")[0] == 0
+        assert replay_in(project.folder / "models")[0] == 1
+        assert not project.was_imported()
+
+    def test_a_link_into_a_store(self, project, replay_in):
+        lay_out(project.folder / "models")
+        (project.folder / "features.py").unlink()
+        (project.folder / "features.py").symlink_to("models/features.py")
+
+        assert replay_in(project.folder)[0] == 1
+        assert not project.was_imported()
+
+    def test_a_file_that_others_may_write(self, project, replay_in):
+        (project.folder / "features.py").chmod(0o666)
+
+        assert replay_in(project.folder)[0] == 1
+        assert not project.was_imported()
+
+    def test_what_is_installed_comes_first(self, project, replay_in):
+        for name in ("sklearn", "json", "numpy", "joblib", "lz4", "zstandard"):
+            (project.folder / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
+
+        code, said = replay_in(project.folder)
+
+        assert code == 0, said
