@@ -245,7 +245,9 @@ def _asked(source: _Source | None, what: Submission, writer: Writer, snapshot: S
         features = _features(pipeline, what.X_test)
         facts = describe(pipeline)
     baseline = baseline_of(snapshot, what, writer.notify)
-    sample = _sample(pipeline, what, writer)  # before estimators with copy=False predict
+    sample = _sample(
+        pipeline, facts.algorithm, what, writer
+    )  # before estimators with copy=False predict
     with asked("the test rows", partial(dates_as_text, what.X_test)):
         scores = _scores(pipeline, what)
     return _Seen(
@@ -384,9 +386,17 @@ def _refuse_other_sample(sample: object) -> None:
         )
 
 
-def _sample(pipeline: Any, what: Submission, writer: Writer) -> bytes | None:
+def _sample(pipeline: Any, algorithm: str, what: Submission, writer: Writer) -> bytes | None:
     """Return the bytes of sample.json; None without rows, or where there can be none."""
-    if what.sample is None or (what.sample_from is None and what.X_test is None):
+    if what.sample is None:
+        return None
+    from gitmodelstore.pipelines.replay import methods_of
+
+    if not methods_of(pipeline):
+        why = f"{algorithm} has neither predict nor transform"
+        writer.notify(f"no sample is kept to replay: {why}")
+        return None
+    if what.sample_from is None and what.X_test is None:
         return None
     from gitmodelstore.lineage.rows import read_table
     from gitmodelstore.pipelines.features import check_features
