@@ -160,6 +160,11 @@ class Look:
         for question in self._asked:
             question.abandon()
 
+    @property
+    def top(self) -> Path | None:
+        """The top of the work tree; None where there is no repository."""
+        return self._checkout.top if self._checkout else None
+
     def result(self) -> Code | None:
         """Return what `capture` returns, found out once; `patch` is known from then on.
 

@@ -6,6 +6,7 @@ those of distributions that the pipeline leads to are opened.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -14,15 +15,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import unquote
 
 from gitmodelstore.cached import cached_property
 from gitmodelstore.values.digest import Digest
-from gitmodelstore.values.manifest import Environment
+from gitmodelstore.values.manifest import Code, Environment
 
 # Where the guess "named as its module" fails, for the module that every pipeline has.
 _FAMILIAR = {"sklearn": "scikit-learn"}
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _EXTRA = re.compile(r"\bextra\s*[=!<>~]")
+_SCRIPT = ("__main__", "__mp_main__")  # whose names are refused elsewhere
 _PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 
 
@@ -32,8 +35,8 @@ class Captured:
 
     Attributes:
         environment: for the manifest.
-        requirements: requirements.txt: `name==version` of what the pipeline needs,
-            sorted, one a line.
+        requirements: requirements.txt: a comment line for each module and package of the
+            user's own, then `name==version` of what else the pipeline needs, sorted.
         installed: environment.txt: two comment lines, `# python 3.11.7` and
             `# platform linux-x86_64`, then `name==version` of everything, sorted.
     """
@@ -43,7 +46,13 @@ class Captured:
     installed: bytes
 
 
-def capture(globals_: Iterable[str], *, with_pandas: bool) -> Captured:
+def capture(
+    globals_: Iterable[str],
+    *,
+    with_pandas: bool,
+    code: Code | None = None,
+    top: Path | None = None,
+) -> Captured:
     """Return what is installed, and which of it the pipeline needs.
 
     Needed are the distributions that ship the modules of `globals_`, pandas where
@@ -56,17 +65,26 @@ def capture(globals_: Iterable[str], *, with_pandas: bool) -> Captured:
     Args:
         globals_: dotted names, such as "sklearn.linear_model._logistic.LogisticRegression".
         with_pandas: whether the pipeline was fitted on columns with names.
+        code, top: the training code, and the top of its work tree; None where unknown. What is
+            installed from there, or is only a file, no index has: comments say where it is.
     """
     installed = _installed()
-    needed = _closure(_roots(installed, globals_, with_pandas=with_pandas), installed)
+    roots, files = _roots(installed, globals_, with_pandas=with_pandas)
+    needed = _closure(roots, installed)
     pins = {name: installed[name].version for name in sorted(needed)}
+    own = {name: place for name in pins if (place := installed[name].project) is not None}
+    comments = [
+        *(f"# {name}: {_where(file, code, top)}\n" for name, file in files.items()),
+        *(f"# {name}=={pins[name]}: {_where(place, code, top)}\n" for name, place in own.items()),
+    ]
     python, system = sys.version.split()[0], platform_name()
     head = f"# python {python}\n# platform {system}\n"
     everything = {name: installed[name].version for name in sorted(installed)}
     archived = head.encode("utf-8") + _lines(everything)
     return Captured(
         Environment(python=python, platform=system, pins=pins, digest=Digest.of(archived)),
-        requirements=_lines(pins),
+        requirements="".join(sorted(comments)).encode("utf-8")
+        + _lines({name: version for name, version in pins.items() if name not in own}),
         installed=archived,
     )
 
@@ -127,6 +145,21 @@ class _Distribution:
             for requirement in found
             if (match := _NAME.match(requirement)) and not _is_extra(requirement)
         )
+
+    @cached_property
+    def project(self) -> Path | None:
+        """The folder of a project that it was installed from, editable or not; None of others.
+
+        Source: PEP 610; a source tree of its own has its `.egg-info` beside setup.py.
+        """
+        if self.path.suffix == ".egg-info":
+            return self.path.parent if (self.path.parent / "setup.py").is_file() else None
+        try:
+            said = json.loads(_text(self.path / "direct_url.json") or "{}")
+            url = str(said["url"]) if "dir_info" in said else ""
+        except (ValueError, TypeError, KeyError):
+            return None
+        return Path(unquote(url[len("file://") :])) if url.startswith("file://") else None
 
     @cached_property
     def _top_level(self) -> frozenset[str]:
@@ -239,15 +272,44 @@ def _text(path: Path) -> str:
 # What is needed
 
 
+def _where(place: Path | None, code: Code | None, top: Path | None) -> str:
+    """Return where to have code from that no index has."""
+    if place is None or code is None or top is None or not _is_within(place, top):
+        return "not on an index, but in the project that trained"
+    state = ", with changes that were not committed" if code.dirty else ""
+    url = f" of {' '.join(code.url.split())}" if code.url else ""
+    return f"from the code repository at {code.commit or 'its beginning'}{url}{state}"
+
+
+def _is_within(place: Path, top: Path) -> bool:
+    return place.resolve().is_relative_to(top.resolve())
+
+
 def _roots(
     installed: Mapping[str, _Distribution], globals_: Iterable[str], *, with_pandas: bool
-) -> set[str]:
+) -> tuple[set[str], dict[str, Path | None]]:
+    """Return the distributions that ship modules; and modules that none does, with their files."""
     modules = {name.rpartition(".")[0] or name for name in globals_}
     foreign = {name for name in modules if name.partition(".")[0] not in sys.stdlib_module_names}
-    found = {provider for name in foreign if (provider := _provider(installed, name)) is not None}
+    providers = {name: _provider(installed, name) for name in sorted(foreign)}
+    files = {
+        top: _file_of(top)
+        for name, provider in providers.items()
+        if provider is None
+        and (top := name.partition(".")[0]) not in _SCRIPT
+        and top.isidentifier()  # a file can hold any text as a name, pip's options too
+    }
+    found = {provider for provider in providers.values() if provider is not None}
     if with_pandas and "pandas" in installed:
         found.add("pandas")
-    return found
+    return found, files
+
+
+def _file_of(module: str) -> Path | None:
+    """Return the file of a module, or the folder of a package, that is in use."""
+    held = sys.modules.get(module)
+    places = [getattr(held, "__file__", None), *getattr(held, "__path__", ())]
+    return next((Path(place) for place in places if isinstance(place, str)), None)
 
 
 def _provider(installed: Mapping[str, _Distribution], module: str) -> str | None:

@@ -169,7 +169,9 @@ def prepare(
         _tell_whom_to_trust(names, writer)
         attributes = FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
         code = look.result() if look else None
-    captured = capture_environment(names, with_pandas=seen.is_named)
+    captured = capture_environment(
+        names, with_pandas=seen.is_named, code=code, top=look.top if look else None
+    )
     kept = _kept_files(snapshot, what.model)
     files = {
         PIPELINE: stored,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gitmodelstore.lineage.environment import capture, normalized
 from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.manifest import Code
 
 
 @pytest.fixture
@@ -156,6 +159,59 @@ def test_distributions_that_share_a_package_are_told_apart(site, monkeypatch):
 
 def test_the_standard_library_and_the_teams_files_need_nothing(site):
     assert pins("builtins.int", "collections.OrderedDict", "__main__.Scaler", "mine.Scaler") == {}
+
+
+class TestCodeOfOnesOwn:
+    """What no index has is a comment, which says where it is: pip would fetch a stranger's."""
+
+    CODE = Code("https://example.org/ada/churn.git", "3f2a" * 10, "main", False, None, None)
+
+    def lines(self, *names: str, top: Path | None, code: Code | None = CODE) -> list[str]:
+        found = capture(names, with_pandas=False, code=code, top=top)
+        return found.requirements.decode().splitlines()
+
+    def test_a_module_of_the_project(self, site, tmp_path, monkeypatch):
+        module = types.ModuleType("features")
+        module.__file__ = str(tmp_path / "code" / "features.py")
+        monkeypatch.setitem(sys.modules, "features", module)
+        names = ("features.Scaler", "features.twice", "__main__.No", "x\n--index-url y.Z")
+
+        place = f"from the code repository at {'3f2a' * 10} of https://example.org/ada/churn.git"
+        assert self.lines(*names, top=tmp_path / "code") == [f"# features: {place}"]
+        changed = replace(self.CODE, dirty=True, diff=Digest.of(b""), url=None)
+        assert self.lines(*names, top=tmp_path / "code", code=changed) == [
+            f"# features: from the code repository at {'3f2a' * 10}, "
+            "with changes that were not committed"
+        ]
+        elsewhere = "# features: not on an index, but in the project that trained"
+        assert self.lines(*names, top=tmp_path / "other") == [elsewhere]
+        assert self.lines(*names, top=None, code=None) == [elsewhere]
+
+    @pytest.mark.parametrize("editable", [True, False])
+    def test_a_package_of_the_project(self, site, tmp_path, editable):
+        project = tmp_path / "my code"
+        info = install(site, "my_team", record=("my_team/__init__.py",), requires=("dep",))
+        install(site, "dep", "2.0")
+        url = f"file://{str(project).replace(' ', '%20')}"
+        (info / "direct_url.json").write_text(
+            json.dumps({"url": url, "dir_info": {"editable": editable}})
+        )
+
+        found = capture(["my_team.Scaler"], with_pandas=False, code=self.CODE, top=project)
+
+        assert found.environment.pins == {"my-team": "1.0", "dep": "2.0"}
+        assert found.requirements.decode().splitlines() == [
+            f"# my-team==1.0: from the code repository at {'3f2a' * 10} "
+            "of https://example.org/ada/churn.git",
+            "dep==2.0",
+        ]
+
+    @pytest.mark.parametrize("said", ["{", "[]", '{"url": 1, "dir_info": {}}', "{}"])
+    def test_what_an_installer_says_may_be_anything(self, site, said):
+        info = install(site, "my_team", record=("my_team/__init__.py",))
+        (info / "direct_url.json").write_text(said)
+
+        assert self.lines("my_team.Scaler", top=None) == ["my-team==1.0"]
 
 
 def test_broken_distributions_are_not_there(site):
