@@ -41,7 +41,7 @@ class GlobalUse:
         name: as "sklearn.pipeline.Pipeline".
         used: rights that it uses, of "value", "call", "new" and "state", in that order.
         rights: what may be done with it; None when it may not be used at all.
-        verdict: "listed", "scikit-learn" (by its spelling), "trusted" or "refused".
+        verdict: "listed"; by its spelling "data" or "scikit-learn"; "trusted"; "refused".
         offset: of the opcode that named it first.
     """
 

@@ -17,6 +17,7 @@ from gitmodelstore.pipelines.rights import (
     CALL,
     FUNCTION,
     METHODS,
+    OF_DATA,
     OF_SCIKIT_LEARN,
     OF_TRUSTED,
     STATE,
@@ -26,6 +27,8 @@ from gitmodelstore.pipelines.rights import (
     Trust,
     listed,
     may_be_of_scikit_learn,
+    may_be_renamed,
+    spelled,
 )
 
 MOST_REFUSALS = 200  # of one file: a hostile one can give a reason every few bytes
@@ -127,6 +130,9 @@ class Rules:
             return OF_TRUSTED, "trusted"
         if may_be_of_scikit_learn(module, name):
             return OF_SCIKIT_LEARN, "scikit-learn"
+        if may_be_renamed(module, name):
+            moved = listed(*spelled(module, name))
+            return (moved, "listed") if moved else (OF_DATA, "data")
         return None, "refused"
 
     def use(self, symbol: Symbol, right: str, opcode: str, offset: int) -> None:
@@ -197,7 +203,10 @@ class Rules:
     def _judge_attributes(
         self, flat: Sequence[Symbol], cls: Symbol, opcode: str, offset: int
     ) -> None:
+        is_data = type(cls) is Global and cls.verdict == "data"
         for name, value in zip(flat[::2], flat[1::2], strict=True):
+            if is_data and type(value) is Global:
+                self.refuse("data that is called", opcode, offset, _shown(cls))
             if type(name) is not str:
                 continue
             if name.startswith("__") and name.endswith("__") and name not in _KNOWN_DUNDERS:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitmodelstore.pipelines.rights import Rights, canonical
+from gitmodelstore.pipelines.rights import Rights, spelled
 
 Symbol = Any
 
@@ -24,7 +24,7 @@ class Global:
         module, name: as Python 3 spells them.
         place: where the table lists them, whichever release wrote them.
         rights: what may be done with it; None when it is refused.
-        verdict: "listed", "scikit-learn", "trusted" or "refused".
+        verdict: "listed", "data", "scikit-learn", "trusted" or "refused".
         offset: of the opcode that named it first.
         used: right to the offset of its first use.
     """
@@ -35,7 +35,7 @@ class Global:
         self, module: str, name: str, rights: Rights | None, verdict: str, offset: int
     ) -> None:
         self.module, self.name = module, name
-        self.place = canonical(module, name)
+        self.place = spelled(module, name)
         self.rights, self.verdict = rights, verdict
         self.offset = offset
         self.used: dict[str, int] = {}

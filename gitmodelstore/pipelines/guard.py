@@ -18,6 +18,7 @@ import sys
 import weakref
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache
 from types import ModuleType
@@ -28,6 +29,7 @@ import numpy as np
 from gitmodelstore.errors import RefusedPickle
 from gitmodelstore.pipelines import rights as rules
 from gitmodelstore.pipelines.joblib_arrays import Dtypes
+from gitmodelstore.pipelines.kin import Kin, kin_of
 from gitmodelstore.pipelines.links import Links
 from gitmodelstore.pipelines.rights import STATE, VALUE, Rights, Trust
 from gitmodelstore.pipelines.source import Source
@@ -297,6 +299,9 @@ class Guard(_Unpickler):  # type: ignore[misc]
         listed = rules.listed(cls.__module__, cls.__qualname__)
         if listed is not None and STATE in listed.allowed:
             return True
+        kin = None if listed else kin_of_class(cls)
+        if kin is not None and STATE in kin.rights.allowed:
+            return True
         return any(
             named.held is cls and STATE in named.rights.allowed for named in self.named.values()
         )
@@ -323,6 +328,9 @@ class Guard(_Unpickler):  # type: ignore[misc]
             listed = rules.OF_TRUSTED
         if listed is None and rules.may_be_of_scikit_learn(module, name):
             listed = rules.OF_SCIKIT_LEARN
+        kin = None if listed else kin_of(module, name, _find)
+        if kin is not None:
+            return Named(*kin.place, kin.rights, kin.held)
         if listed is None or (self._outer is not None and (module, name) == WRAPPER):
             self.refuse(f"it uses '{label}', which is no part of a pipeline", label)
         if (module, name) == WRAPPER:
@@ -398,7 +406,18 @@ def find_known(module: str, name: str, trust: Trust = rules.NOBODY) -> Any:
         held = _find(module, name)
         if _is_defined_in(held, module) if is_trusted else _is_of_scikit_learn(held):
             return held
+    kin = kin_of(module, name, _find)
+    if kin is not None:
+        return kin.held
     raise RefusedPickle(f"'{module}.{name}' is no part of a pipeline", name=f"{module}.{name}")
+
+
+def kin_of_class(cls: type) -> Kin | None:
+    """Return what a class is that the table does not have; None where nobody can say."""
+    with suppress(ImportError, AttributeError):
+        kin = kin_of(cls.__module__, cls.__qualname__, _find)
+        return kin if kin is not None and kin.held is cls else None
+    return None
 
 
 def _find(module: str, name: str) -> Any:

@@ -21,7 +21,7 @@ import numpy as np
 
 from gitmodelstore.pipelines.arrays import read
 from gitmodelstore.pipelines.guard import Wrapper, in_words
-from gitmodelstore.pipelines.rights import CALL, NEW
+from gitmodelstore.pipelines.rights import CALL, NEW, OF_DATA
 from gitmodelstore.pipelines.stand_ins import call
 from gitmodelstore.pipelines.states import give
 
@@ -172,6 +172,8 @@ def _load_newobj(guard: Guard) -> None:
     if type(arguments) is not tuple or (arguments and not issubclass(cls, tuple)):
         guard.refuse(f"it makes a '{named}' of arguments", named)
     stack[-1] = cls.__new__(cls, *arguments)
+    if named.rights is OF_DATA:
+        guard.unfinished[id(stack[-1])] = stack[-1]  # it is judged by what it is given
     if cls is Wrapper:
         guard.wrappers.append(ref(stack[-1]))
 

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from gitmodelstore.pipelines.states import spline_of
+
 Claim = tuple[str, bool, str]
 
 _MOST_FEATURES = 1 << 24
@@ -691,10 +693,8 @@ def _combinations(held: Held, least: int, most: int) -> int:
 def _splines(held: Held) -> Iterator[Claim]:
     curves = held.get("bsplines_")
     if curves is not None:
-        is_so = len(curves) == held.features and all(
-            type(curve).__name__ == "BSpline" and curve.__dict__["k"] == held["degree"]
-            for curve in curves
-        )
+        degrees = [spline_of(curve).get("k") for curve in curves]
+        is_so = len(curves) == held.features and all(k == held["degree"] for k in degrees)
         yield "bsplines_", is_so, "a curve of its degree for each column"
 
 

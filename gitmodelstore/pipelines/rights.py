@@ -35,7 +35,7 @@ _TABLE = Path(__file__).with_name("rights.json")
 _RULES = (
     *("rights.py", "guard.py", "opcodes.py", "stand_ins.py", "states.py", "links.py"),
     *("arrays.py", "depth.py", "joblib_arrays.py", "fast_load.py", "places.py", "relations.py"),
-    "whole.py",
+    *("kin.py", "whole.py"),
 )
 
 # Parts of module paths in which nothing is a part of a pipeline.
@@ -54,6 +54,13 @@ _BARRED = frozenset(
         "experimental",
     }
 )
+
+# Where numpy, scipy and pandas keep what is private to a release, of which pipelines hold some.
+_PRIVATE = (
+    *("numpy._core.", "numpy.ma.", "numpy.random.", "pandas._libs.", "pandas.core."),
+    *("scipy.interpolate.", "scipy.sparse.", "scipy.special.", "scipy.stats."),
+)
+_BARRED_THERE = frozenset({"computation", "test", "testing", "tests", "testutils"})
 
 # What a vectorizer takes as a preprocessor, a tokenizer or an analyzer: a method of str, which
 # pickle writes as a call of getattr.
@@ -76,6 +83,7 @@ _MOVED_MODULES = {
     "numpy.core.multiarray": "numpy._core.multiarray",
     "numpy.core.numeric": "numpy._core.numeric",
     "_loss": "sklearn._loss._loss",
+    "pathlib._local": "pathlib",
     "pandas.core.frame": "pandas",
     "pandas.core.series": "pandas",
     "pandas.core.arrays.categorical": "pandas",
@@ -110,6 +118,7 @@ class Rights:
 
 
 OF_SCIKIT_LEARN = Rights(CLASS, frozenset({VALUE, NEW, STATE}))
+OF_DATA = Rights(CLASS, frozenset({NEW, STATE}))
 OF_TRUSTED = Rights(CLASS, frozenset({VALUE, CALL, NEW, STATE}))
 
 
@@ -175,12 +184,42 @@ def may_be_of_scikit_learn(module: str, name: str) -> bool:
     )
 
 
+def may_be_renamed(module: str, name: str) -> bool:
+    """Whether a name can be of a part of numpy, scipy or pandas that releases rename.
+
+    As far as its spelling tells: the guard looks at what it is, see `kin`.
+    """
+    parts = module.split(".")
+    return (
+        module.startswith(_PRIVATE)
+        and _BARRED_THERE.isdisjoint(parts)
+        and not any(part.startswith("__") for part in parts)
+        and name.isidentifier()
+    )
+
+
+def namesakes(module: str, name: str) -> tuple[tuple[str, str], ...]:
+    """Return where the table lists something of the same library by the same last name."""
+    return _namesakes().get((module.partition(".")[0], name), ())
+
+
+def spelled(module: str, name: str) -> tuple[str, str]:
+    """Return where the table lists a name, or its namesake, as far as its spelling tells."""
+    place = canonical(module, name)
+    if place in _table() or not may_be_renamed(module, name):
+        return place
+    return next(iter(namesakes(module, name)), place)
+
+
 @lru_cache(maxsize=4096)
 def wants_trust(dotted: str) -> bool:
     """Whether readers will have to trust a global, such as "mypackage.features.LogScaler"."""
     parts = dotted.split(".")
     splits = ((".".join(parts[:n]), ".".join(parts[n:])) for n in range(1, len(parts)))
-    return not any(listed(*split) or may_be_of_scikit_learn(*split) for split in splits)
+    return not any(
+        listed(*split) or may_be_of_scikit_learn(*split) or may_be_renamed(*split)
+        for split in splits
+    )
 
 
 @lru_cache(maxsize=1)
@@ -226,3 +265,12 @@ def _table() -> dict[tuple[str, str], Rights]:
         for module, names in _file()["names"].items()
         for name, (kind, *allowed) in ((name, text.split()) for name, text in names.items())
     }
+
+
+@lru_cache(maxsize=1)
+def _namesakes() -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
+    found: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+    for module, name in _table():
+        key = module.partition(".")[0], name
+        found[key] = (*found.get(key, ()), (module, name))
+    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,11 @@ from gitmodelstore.pipelines.stand_ins import is_callable_value
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.guard import Guard
+    from gitmodelstore.pipelines.kin import Kin
 
 _HARMLESS_DUNDERS = frozenset({"__doc__", "__name__"})  # of numpy.vectorize, and of nobody's making
 _STATES = (tuple, list, str, bytes, int, float, bool, type(None), np.ndarray)
+_MOST_LEVELS = 5  # of containers within what objects of data hold
 _Check = Callable[["Guard", Any, Any], bool]
 
 
@@ -65,10 +67,21 @@ def _taker(guard: Guard, cls: type) -> tuple[_Check | None, Any]:
     """Return what is to be looked at in the state of a class, and what takes it."""
     if not guard.allows_state(cls):
         guard.refuse(f"it gives a {cls.__name__} a state, which takes none", _label(cls))
-    names = (rules.canonical(base.__module__, base.__qualname__) for base in cls.__mro__)
-    return next((_CHECKS[name] for name in names if name in _CHECKS), None), getattr(
-        cls, "__setstate__", None
-    )
+    check = next((_CHECKS[name] for name in map(_place, cls.__mro__) if name in _CHECKS), None)
+    is_shaped = cls.__module__.startswith(("scipy.interpolate.", "scipy.stats."))
+    is_trusted = guard.trust.covers(cls.__module__, cls.__qualname__)
+    if check is None and not is_trusted and (is_shaped or _wants_shape(cls)):
+        check = _by_what_it_holds
+    return check, getattr(cls, "__setstate__", None)
+
+
+def _place(cls: type) -> tuple[str, str]:
+    """Return where the table, and the checks, list a class."""
+    place = rules.canonical(cls.__module__, cls.__qualname__)
+    if place in _CHECKS or rules.listed(*place) is not None:
+        return place
+    kin = _kin_of(cls)
+    return place if kin is None else kin.place
 
 
 def _parts(state: dict[Any, Any], *names: str) -> tuple[Any, ...]:
@@ -373,17 +386,21 @@ def _codes_of(state: Any) -> tuple[Any, Any]:
 
 
 def _spline(guard: Guard, held: Any, state: Any) -> bool:
-    """Whether there are as many coefficients as the knots want."""
+    """Whether there are as many coefficients as the knots want.
+
+    From scipy 1.18 on a spline keeps all of it in another object, and is given that one with an
+    empty array.
+    """
+    if hasattr(type(held), "__setstate__"):
+        inner, empty = state if type(state) is tuple and len(state) == 2 else (None, None)
+        is_empty = isinstance(empty, np.ndarray) and empty.size == 0 and empty.dtype.kind == "f"
+        return is_empty and id(inner) in guard.stated and bool(spline_of(inner))
     if type(state) is not dict:
         return False
-    knots, coefficients = (
-        state.get(f"_{name}", part)
-        for name, part in zip("tc", _parts(state, "t", "c"), strict=True)
-    )
-    (degree,) = _parts(state, "k")
+    knots, coefficients = (state.get(f"_{name}", state.get(name)) for name in "tc")
+    degree, axis = state.get("k"), state.get("axis", 0)
     if not isinstance(knots, np.ndarray) or not isinstance(coefficients, np.ndarray):
         return False
-    axis = state.get("axis", 0)
     return bool(
         isinstance(degree, (int, np.integer))
         and 0 <= degree <= 100
@@ -396,6 +413,109 @@ def _spline(guard: Guard, held: Any, state: Any) -> bool:
         and coefficients.dtype.kind in "fc"
         and (np.diff(knots) >= 0).all()
     )
+
+
+def spline_of(curve: Any) -> Mapping[str, Any]:
+    """Return knots `t`, coefficients `c` and degree `k` of a spline; nothing of any other object.
+
+    It goes by where its class is defined and what it holds: releases of scipy differ in both.
+    """
+    if not type(curve).__module__.startswith("scipy.interpolate."):
+        return {}
+    held: Mapping[str, Any] = getattr(curve, "__dict__", {})
+    if held.get("_delegate_to") is not None:
+        return spline_of(held["_delegate_to"])
+    found = {name: held.get(f"_{name}", held.get(name)) for name in ("t", "c", "k")}
+    return {} if any(part is None for part in found.values()) else found
+
+
+def _pieces(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether each piece of a polynomial in pieces lies between two breaks."""
+    breaks, coefficients = _parts(state, "x", "c")
+    return (
+        isinstance(breaks, np.ndarray)
+        and isinstance(coefficients, np.ndarray)
+        and breaks.ndim == 1
+        and coefficients.ndim > 1
+        and coefficients.shape[1] == len(breaks) - 1 > 0
+        and breaks.dtype.kind == "f"
+        and coefficients.dtype.kind in "fc"
+    )
+
+
+def _frozen(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether it keeps a distribution that was looked at, and the numbers that it is given."""
+    from scipy.stats import rv_continuous, rv_discrete
+
+    dist, given, keywords = _parts(state, "dist", "args", "kwds")
+    return (
+        isinstance(dist, (rv_continuous, rv_discrete))
+        and id(dist) in guard.stated
+        and type(given) is tuple
+        and type(keywords) is dict
+    )
+
+
+def _masked(guard: Guard, held: Any, state: Any) -> bool:
+    data, mask = _parts(state, "_data", "_mask")
+    return (
+        isinstance(data, np.ndarray)
+        and isinstance(mask, np.ndarray)
+        and mask.dtype == bool
+        and data.shape == mask.shape
+        and data.dtype.kind in "biuf"
+    )
+
+
+def _by_what_it_holds(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether a class that no check names holds what one of them knows, and nothing but data.
+
+    So a class of a later release than ours goes by what its objects are, and one that is listed
+    here does not lose its check where the release names its bases anew.
+    """
+    cls = type(held)
+    if type(state) is not dict:
+        return not _wants_shape(cls)
+    module = cls.__module__
+    found = [
+        check
+        for place, names, check in _SHAPES
+        if module.startswith(place) and names <= state.keys()
+    ]
+    if not found:
+        return not _wants_shape(cls)
+    return all(check(guard, held, state) for check in found) and all(
+        _is_data(guard, value, _MOST_LEVELS) for value in state.values()
+    )
+
+
+def _wants_shape(cls: type) -> bool:
+    """Whether objects of a class hold one of the known shapes, or are refused."""
+    if rules.listed(cls.__module__, cls.__qualname__) is not None:
+        return cls.__module__.startswith("scipy.sparse.") and cls.__qualname__[:3] != "dok"
+    kin = _kin_of(cls)
+    return kin is not None and kin.rights is rules.OF_DATA
+
+
+def _kin_of(cls: type) -> Kin | None:
+    from gitmodelstore.pipelines.guard import kin_of_class
+
+    return kin_of_class(cls)
+
+
+def _is_data(guard: Guard, value: Any, levels: int) -> bool:
+    """Whether it is numbers, text, or an object of these libraries that was looked at."""
+    if isinstance(value, (list, tuple, dict)) and levels:
+        inside = value.values() if isinstance(value, dict) else value
+        guard.work(len(inside) >> 3)
+        return all(_is_data(guard, each, levels - 1) for each in inside)
+    if isinstance(value, np.ndarray):
+        inside = value.ravel().tolist() if value.dtype.hasobject else ()
+        return not inside or _is_data(guard, inside, levels)
+    if isinstance(value, (*_STATES, complex, np.generic, np.dtype)):
+        return not isinstance(value, (list, tuple))
+    cls = type(value)
+    return id(value) in guard.stated and rules.may_be_renamed(cls.__module__, cls.__qualname__)
 
 
 # scikit-learn
@@ -511,3 +631,17 @@ _CHECKS: dict[tuple[str, str], _Check] = {
     ("sklearn.neighbors._ball_tree", "BinaryTree64"): _neighbours,
     ("sklearn.neighbors._kd_tree", "BinaryTree64"): _neighbours,
 }
+# What objects of data hold, for classes that no check names: where they are defined, the names of
+# attributes, and what looks at these.
+_SHAPES: tuple[tuple[str, frozenset[str], _Check], ...] = (
+    ("scipy.interpolate.", frozenset({"t", "c", "k"}), _spline),
+    ("scipy.interpolate.", frozenset({"x", "c"}), _pieces),
+    ("scipy.sparse.", frozenset({"data", "indices", "indptr"}), _sparse),
+    ("scipy.sparse.", frozenset({"data", "offsets"}), _diagonals),
+    ("scipy.sparse.", frozenset({"data", "rows"}), _lists),
+    ("scipy.sparse.", frozenset({"data", "coords"}), _coordinates),
+    ("scipy.sparse.", frozenset({"data", "row", "col"}), _coordinates),
+    ("scipy.stats.", frozenset({"_parse_arg_template"}), _distribution),
+    ("scipy.stats.", frozenset({"dist", "args", "kwds"}), _frozen),
+    ("pandas.core.arrays.", frozenset({"_data", "_mask"}), _masked),
+)

@@ -43,7 +43,7 @@ from sklearn.svm import SVC, SVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.tree._tree import Tree
 
-from .fitted import changed, dumped
+from .fitted import changed, changed_curve, dumped
 from .values import Effect, Hostile, files
 
 FAMILY = "numbers that do not agree"
@@ -346,13 +346,9 @@ def _values() -> dict[str, Any]:
         "fewer data than diagonals": changed(lines, offsets=np.arange(4)),
         "lists beyond the shape": far,
         "lists of other lengths": changed(lists, data=lists.data[::-1][:2]),
-        "fewer knots": changed(curve, **{_knots(curve): np.arange(5.0)}),
-        "knots that fall": changed(curve, **{_knots(curve): np.arange(8.0)[::-1].copy()}),
+        "fewer knots": changed_curve(curve, t=np.arange(5.0)),
+        "knots that fall": changed_curve(curve, t=np.arange(8.0)[::-1].copy()),
         "codes beyond the categories": kinds,
         "codes beyond the levels": levels,
     }
     return {f"noted, {name}": changed(model, notes_=value) for name, value in values.items()}
-
-
-def _knots(curve: Any) -> str:
-    return "_t" if "_t" in vars(curve) else "t"

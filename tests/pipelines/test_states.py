@@ -22,6 +22,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from gitmodelstore.errors import LoadError, NotAPipeline, RefusedPickle
 from gitmodelstore.pipelines.load import load
+from tests.hostile.fitted import changed_curve
 from tests.hostile.values import Build, Call, Fill, Keep, Kept, Name, New, call
 from tests.hostile.writer import pickled
 
@@ -71,12 +72,25 @@ def matrix(make: Callable[[Any], Any], change: Callable[[Any], None]) -> Any:
     return keeping(made)
 
 
+class Reduced:
+    """What pickle is told to write, in the place of an object."""
+
+    def __init__(self, *reduced: Any) -> None:
+        self.reduced = reduced
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.reduced
+
+
 def twister(position: int) -> Any:
-    state = np.random.RandomState(1)
-    inner = state._bit_generator.state
-    inner["state"]["pos"] = position
-    state._bit_generator.state = inner
-    return keeping(state)
+    """A generator whose state says so, though newer releases of numpy would not take it."""
+    make, (inner, *others), outer = np.random.RandomState(1).__reduce__()
+    outer["state"]["pos"] = position
+    if not isinstance(inner, str):  # numpy 2 hands the inner generator over, older ones its name
+        make_inner, arguments, state = inner.__reduce__()
+        state[0]["state"]["pos"] = position
+        inner = Reduced(make_inner, arguments, state)
+    return keeping(Reduced(make, (inner, *others), outer))
 
 
 def distribution(template: str) -> Any:
@@ -89,8 +103,7 @@ def distribution(template: str) -> Any:
 def spline(coefficients: int) -> Any:
     made = BSpline(np.arange(11.0), np.ones(7), 3)
     short = np.ones(coefficients)
-    vars(made)["_c" if "_c" in vars(made) else "c"] = short
-    return keeping(made)
+    return keeping(changed_curve(made, c=short))
 
 
 def put(place: Any, value: Any) -> Callable[[Any], None]:

@@ -3,6 +3,7 @@
     python -m tests.zoo.make_rights            # show what would change
     python -m tests.zoo.make_rights --write    # and write it
     python -m tests.zoo.make_rights --also F   # with what another release needs, from its --needs
+    python -m tests.zoo.make_rights --anew     # without what only earlier releases needed
     python -m tests.zoo.make_rights --needs F  # write what this release needs into F
 
 "words" are the texts that scikit-learn's own constraints allow for parameters, in any release.
@@ -46,6 +47,7 @@ from gitmodelstore.pipelines.source import Source
 TABLE = Path(rights.__file__).with_name("rights.json")
 ABOUT = "what honest pipelines need; made by tests/zoo/make_rights.py"
 Needs = dict[tuple[str, str], set[str]]
+Table = dict[str, dict[str, str]]
 Words = dict[str, dict[str, set[str] | None]]
 
 # A cache directory is a second source of pickles; a Memory without one is harmless.
@@ -244,7 +246,7 @@ def kind(held: Any) -> str:
     return rights.FUNCTION if callable(held) else rights.OBJECT
 
 
-def table(needs: Needs, kinds: Mapping[tuple[str, str], str]) -> dict[str, dict[str, str]]:
+def table(needs: Needs, kinds: Mapping[tuple[str, str], str]) -> Table:
     """Return the table: module to name to its kind and rights."""
     made: dict[str, dict[str, str]] = {}
     for (module, name), held in sorted(needs.items()):
@@ -264,32 +266,53 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--write", action="store_true", help="write the table")
     parser.add_argument("--also", type=Path, action="append", default=[], help="needs to add")
+    parser.add_argument("--anew", action="store_true", help="forget what is not needed here")
     parser.add_argument("--needs", type=Path, help="write only what this release needs")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    needs = needs_of_zoo()
-    for module, name, right in families():
-        needs.setdefault(rights.canonical(module, name), set()).add(right)
-    texts = words()
+    needs, texts = needs_here(), words()
     if options.needs:
         listed = [[*key, kind(find(*key)), *sorted(held)] for key, held in sorted(needs.items())]
         options.needs.write_text(json.dumps([listed, texts], default=sorted))
         return
+    held = json.loads(TABLE.read_text())
     kinds: dict[tuple[str, str], str] = {}
     for path in options.also:
         listed, others = json.loads(path.read_text())
-        for module, name, what, *held in listed:
-            needs.setdefault((module, name), set()).update(held)
+        for module, name, what, *rights_there in listed:
+            needs.setdefault((module, name), set()).update(rights_there)
             kinds[module, name] = what
         for cls, params in others.items():
             for param, taken in params.items():
                 add_words(texts, cls, param, taken)
-    before = json.loads(TABLE.read_text())["names"] if TABLE.exists() else {}
-    after = table(needs, kinds)
+    before = held["names"]
+    after = table(needs, kinds) if options.anew else merged(before, table(needs, kinds))
     show(before, after)
     if options.write:
-        held = {"about": ABOUT, "newest": sklearn.__version__, "names": after}
-        TABLE.write_text(json.dumps(held | {"words": closed(texts)}, indent=1) + "\n")
+        held |= {"about": ABOUT, "newest": sklearn.__version__, "names": after}
+        if options.anew:
+            held["words"] = closed(texts)
+        TABLE.write_text(json.dumps(held, indent=1) + "\n")
+
+
+def needs_here() -> Needs:
+    """Return what pipelines need of what is installed here."""
+    needs = needs_of_zoo()
+    for module, name, right in families():
+        needs.setdefault(rights.canonical(module, name), set()).add(right)
+    return needs
+
+
+def merged(before: Table, more: Table) -> Table:
+    """Return a table with all that either has: releases that are not installed here need it."""
+    made = {module: dict(names) for module, names in before.items()}
+    for module, names in more.items():
+        known = made.setdefault(module, {})
+        for name, text in names.items():
+            what, *held = text.split()
+            had = known.get(name, "").split()[1:]
+            known[name] = " ".join([what, *(it for it in RIGHTS if it in {*held, *had})])
+    return {module: dict(sorted(names.items())) for module, names in sorted(made.items())}
 
 
 def closed(texts: Words) -> dict[str, dict[str, str]]:
