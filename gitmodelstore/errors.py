@@ -330,6 +330,7 @@ class RefusedPickle(LoadError):
         name: the global that it wanted, such as "os.system"; None when it is not about one.
         opcode: the opcode at which it was stopped; None when it is about the whole.
         offset: where in the (decompressed) file that is, in bytes; None likewise.
+        needs_trust: the names that the reader would have to trust; empty where that is no help.
     """
 
     def __init__(
@@ -340,11 +341,13 @@ class RefusedPickle(LoadError):
         opcode: str | None = None,
         offset: int | None = None,
         hint: str | None = None,
+        needs_trust: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint)
         self.name = name
         self.opcode = opcode
         self.offset = offset
+        self.needs_trust = needs_trust
 
 
 class EnvironmentDiffers(LoadError):

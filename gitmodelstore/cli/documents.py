@@ -38,8 +38,8 @@ _EVERYWHERE = {
 # The same of one class. None leaves an attribute out, "" puts its own keys in its place, and a
 # property is added.
 _OF_CLASS: dict[str, dict[str, str | None]] = {
-    "ModelVersion": {"ref": "ref", "tag": "tag"},
-    "Match": {"ref": "ref", "tag": "tag"},
+    "ModelVersion": {"ref": "ref", "tag": "tag", "needs_trust": None},
+    "Match": {"ref": "ref", "tag": "tag", "needs_trust": None},
     "Event": {"why": "reason"},
     "Approval": {"why": "reason", "model": None, "version": None, "signed": None},
     "Annotation": {"why": "reason", "key": None},

@@ -19,7 +19,8 @@ from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.operations.trust import trusted_names
 from gitmodelstore.pipelines.dry import Dry, GlobalUse, walk
 from gitmodelstore.pipelines.dry_symbols import Array
-from gitmodelstore.pipelines.rights import Trust
+from gitmodelstore.pipelines.loadable import absent
+from gitmodelstore.pipelines.rights import Trust, needs_trust
 from gitmodelstore.pipelines.summary import summarize, written_by
 from gitmodelstore.values.layout import PIPELINE
 from gitmodelstore.values.model_version import ModelVersion
@@ -38,18 +39,25 @@ class Inspected:
         version: that version; None for a file.
         data: its bytes.
         dry: what was found; None when it cannot be read to its end.
-        broken: why not; None when it can.
+        absent: what the reader trusts and is not here.
+        broken: why it cannot be read to its end; None when it can.
     """
 
     name: str
     version: ModelVersion | None
     data: bytes
     dry: Dry | None = None
+    absent: tuple[str, ...] = ()
     broken: BrokenPipelineFile | None = None
 
     @property
     def is_refused(self) -> bool:
-        return self.dry is None or bool(self.dry.refusals)
+        return self.dry is None or bool(self.dry.refusals) or bool(self.absent)
+
+    @property
+    def needs_trust(self) -> tuple[str, ...]:
+        """The names that readers must trust, whether this one does or not."""
+        return needs_trust(use.name for use in self.dry.globals) if self.dry else ()
 
 
 @trusting
@@ -86,7 +94,8 @@ def _read(session: Session, what: str) -> tuple[str, ModelVersion | None, bytes]
 
 def _inspect(name: str, version: ModelVersion | None, data: bytes, trust: Trust) -> Inspected:
     try:
-        return Inspected(name, version, data, dry=walk(data, name=name, trust=trust))
+        dry = walk(data, name=name, trust=trust)
+        return Inspected(name, version, data, dry=dry, absent=tuple(absent(dry)))
     except BrokenPipelineFile as error:
         return Inspected(name, version, data, broken=error)
 
@@ -107,6 +116,7 @@ def _lines(inspected: Inspected, paint: Paint) -> Iterator[str]:
         yield "Nothing is known that speaks against loading it"
     if dry is None:
         return
+    yield from _whom_to_trust(inspected, dry)
     yield ""
     yield from map(visible, summarize(dry.root).lines())
     yield ""
@@ -114,6 +124,17 @@ def _lines(inspected: Inspected, paint: Paint) -> Iterator[str]:
     if dry.arrays:
         yield ""
         yield from _arrays(dry, paint)
+
+
+def _whom_to_trust(inspected: Inspected, dry: Dry) -> Iterator[str]:
+    """Yield whom readers must trust, and what this one types for those that he does not."""
+    needed = inspected.needs_trust
+    if needed:
+        yield visible(f"Readers must trust: {', '.join(needed)}")
+    refused = {use.name for use in dry.globals if use.is_refused}
+    lacking = [name for name in needed if name in refused]
+    if lacking:
+        yield visible(f"  if you do: gms trust add {' '.join(lacking)}")
 
 
 def _facts(inspected: Inspected) -> str:
@@ -130,6 +151,7 @@ def _facts(inspected: Inspected) -> str:
 def _reasons(inspected: Inspected) -> Iterator[str]:
     if inspected.dry:
         yield from map(str, inspected.dry.refusals)
+    yield from inspected.absent
     if inspected.broken:
         yield from inspected.broken.refusals
         yield f"{inspected.broken.reason} (at {inspected.broken.offset})"
@@ -187,6 +209,7 @@ def _document(inspected: Inspected) -> dict[str, Any]:
         "sha256": hashlib.sha256(inspected.data).hexdigest(),
         "refused": inspected.is_refused,
         "refusals": _refusals(inspected),
+        "needs_trust": list(inspected.needs_trust) if dry else None,
         "protocol": dry.protocol if dry else None,
         "compression": dry.compression if dry else None,
         "scikit_learn": written_by(dry.root) if dry else None,
@@ -207,6 +230,7 @@ def _refusals(inspected: Inspected) -> list[dict[str, Any]]:
                 "offset": refusal.offset,
             }
         )
+    found += [_bare(reason, None) for reason in inspected.absent]
     if inspected.broken:
         broken = inspected.broken
         found += [_bare(reason, None) for reason in broken.refusals]

@@ -99,7 +99,7 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
     """Keep the fitted pipeline in FILE, as joblib.dump wrote it, as a version of model NAME.
 
     FILE is loaded once, and kept byte for byte. What is no part of a pipeline is refused
-    before it acts; --trust names classes of your own.
+    before it acts; --trust names classes and functions of your own.
 
     With --from-folder DIR, keep a folder with pipeline.joblib and manifest.json, such as
     models/churn after an edit by hand, or what `gms get` wrote. What its manifest says is
@@ -196,7 +196,8 @@ def _path(named: str | None) -> Path | None:
 def _tell(session: Session, version: ModelVersion, *, is_new: bool) -> None:
     folder = f"models/{version.model}"
     if session.json:
-        session.document(version, path=folder, created=is_new)
+        needs = version.needs_trust or ()
+        session.document(version, path=folder, created=is_new, needs_trust=needs)
         return
     if not is_new:
         session.note(f"nothing has changed since {version}, so nothing was written")

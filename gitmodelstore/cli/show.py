@@ -30,6 +30,7 @@ def show(session: Session, ref: str) -> None:
     manifest = store.show(version)
     holding = store.which(version)
     parent = _parent(session, store, manifest)
+    needs = store.needs_trust(version)
     approvals = store.approvals(version)
     annotations = store.annotations(version)
     registered = store.registered_at(version)
@@ -40,13 +41,14 @@ def show(session: Session, ref: str) -> None:
             author=person(manifest.author),
             parent_metrics=parent.metrics if parent else None,
             manifest=manifest,
+            needs_trust=needs,
             approvals=approvals,
             annotations=annotations,
         )
         return
     said = tuple(annotations.values())
     paint = session.paint()
-    session.pages(summary(holding, manifest, registered, parent, paint, approvals, said))
+    session.pages(summary(holding, manifest, registered, parent, paint, approvals, said, needs))
 
 
 def _parent(session: Session, store: Store, manifest: Manifest) -> Manifest | None:

@@ -49,6 +49,7 @@ def summary(
     paint: Paint,
     approvals: Sequence[Approval] = (),
     annotations: Sequence[Annotation] = (),
+    needs_trust: Sequence[str] = (),
 ) -> Iterator[str]:
     """Yield the lines of `gms show`.
 
@@ -60,12 +61,13 @@ def summary(
         paint: how to colour.
         approvals: who says that it may come to which status.
         annotations: what was said of it afterwards.
+        needs_trust: the names that readers must trust.
     """
     room = min(columns_of_terminal() or _WIDEST, _WIDEST)
     sections = (
         _identity(holding, manifest, registered_at, paint, approvals),
         _message(manifest),
-        _pipeline(manifest, room),
+        _pipeline(manifest, room, needs_trust),
         _metrics(manifest, parent),
         _annotations(annotations, room),
         _features(manifest, room),
@@ -119,7 +121,7 @@ def _message(manifest: Manifest) -> Iterator[str]:
         yield f"    {visible(line)}"
 
 
-def _pipeline(manifest: Manifest, room: int) -> Iterator[str]:
+def _pipeline(manifest: Manifest, room: int, needs_trust: Sequence[str]) -> Iterator[str]:
     facts = manifest.pipeline
     task = f" for {facts.task}" if facts.task else ""
     yield f"Pipeline: {visible(facts.algorithm)}{task}"
@@ -128,6 +130,8 @@ def _pipeline(manifest: Manifest, room: int) -> Iterator[str]:
     if facts.tuned:
         settings = [f"{name}={_value(facts.params.get(name))}" for name in facts.tuned]
         yield from _listed("set", settings, room)
+    if needs_trust:
+        yield from _listed("needs trust", [visible(name) for name in needs_trust], room)
     if manifest.target:
         yield _fact("target", visible(manifest.target))
     if facts.classes:

@@ -1,4 +1,4 @@
-"""`gms trust`: whose classes this user loads besides scikit-learn's."""
+"""`gms trust`: whose classes and functions this user loads besides scikit-learn's."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from gitmodelstore.values.names import did_you_mean
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.pass_obj
 def trust(session: Session, action: str, names: tuple[str, ...]) -> None:
-    """List, add or remove packages and classes of your own that pipelines may hold.
+    """List, add or remove packages, classes and functions of your own that pipelines may hold.
 
-    A package ("mypackage") stands for the classes defined in it, never its functions; a
-    class is named exactly ("mypackage.features.LogScaler"). They are kept in your own
-    configuration file. What a store says of trust is never asked.
+    A package ("mypackage") stands for the classes defined in it, never its functions. A
+    class or a function is named exactly ("mypackage.features.LogScaler",
+    "mypackage.features.twice"); `gms show` says which names a version needs. They are kept
+    in your own configuration file. What a store says of trust is never asked.
     """
     from gitmodelstore.operations.trust import check_added, config_file, configure, configured
 

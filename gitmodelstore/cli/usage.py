@@ -75,7 +75,7 @@ def trusting(command: click.Command) -> click.Command:
             hidden=False,
             metavar="NAME",
             multiple=True,
-            help="a class or package of yours; repeatable",
+            help="a class, function or package of yours; repeatable",
         )
     )
     return command

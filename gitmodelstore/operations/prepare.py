@@ -166,7 +166,6 @@ def prepare(
             seen = _asked(source, what, writer, snapshot)
         names = _fill(sink, what.pipeline, source, writer)
         stored = StoredFile(*_keep(sink), sink.size_bytes)
-        _tell_whom_to_trust(names, writer)
         attributes = FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
         code = look.result() if look else None
     captured = capture_environment(
@@ -287,24 +286,19 @@ def _told(source: _Source, what: Submission) -> _Seen:
 def _fill(sink: Sink, pipeline: Any, source: _Source | None, writer: Writer) -> tuple[str, ...]:
     """Have the pipeline in the sink and return the names that loading it looks up."""
     from gitmodelstore.pipelines.dump import dump, globals_of
+    from gitmodelstore.pipelines.loadable import refuse_unloadable
     from gitmodelstore.pipelines.unportable import refuse_script_names
 
     if source is None:
         names = dump(pipeline, sink).globals
+        refuse_script_names(names)
+        refuse_unloadable(sink.content(), pipeline, names)
     else:
         names = source.unrun.globals if source.unrun else globals_of(source.pipeline)
-    refuse_script_names(names)
+        refuse_script_names(names)
     if source and source.is_compressed:
         writer.notify("the file is compressed: git cannot share bytes between versions of it")
     return names
-
-
-def _tell_whom_to_trust(names: tuple[str, ...], writer: Writer) -> None:
-    from gitmodelstore.pipelines.rights import wants_trust
-
-    wanted = [name for name in names if wants_trust(name)]
-    if wanted:
-        writer.notify(f"readers will have to trust {', '.join(wanted)}")
 
 
 def _keep(sink: Sink) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from gitmodelstore.operations.prepare import (
     store_file,
 )
 from gitmodelstore.operations.publish import Draft, publish
+from gitmodelstore.operations.reading import with_needs
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer, upon
 from gitmodelstore.plumbing.repository import Repository
@@ -89,7 +90,7 @@ def register(repository: Repository, writer: Writer, what: Submission) -> ModelV
     after = publish(repository, writer, draft)
     version = after.version(what.model, chosen[-1])
     tell_what_lacks(after, version, writer)
-    return version
+    return with_needs(version, prepared.globals, writer)
 
 
 def _draft(

@@ -28,6 +28,7 @@ from gitmodelstore.operations.prepare_folder import (
     read_folder,
 )
 from gitmodelstore.operations.publish import Draft, publish
+from gitmodelstore.operations.reading import with_needs
 from gitmodelstore.operations.register import draft_of
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer, upon
@@ -106,7 +107,7 @@ def register_folder(repository: Repository, writer: Writer, what: FolderSubmissi
         published = publish(repository, writer, draft)
     version = published.version(model, chosen[-1])
     tell_what_lacks(published, version, writer)
-    return version
+    return with_needs(version, ready.pipeline.globals, writer)
 
 
 def _model(what: FolderSubmission, claims: Claims, own: str | None, writer: Writer) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gitmodelstore.errors import InvalidInput, StoreWarning, warn_user
-from gitmodelstore.operations.trusted_place import names_at
-from gitmodelstore.pipelines.rights import GENERAL
+from gitmodelstore.pipelines.rights import GENERAL, acts, is_like_a_class
+from gitmodelstore.pipelines.trusted_place import names_at
 from gitmodelstore.plumbing import disk, project, user
 from gitmodelstore.plumbing.access import text_of
 from gitmodelstore.values.layout import MANIFEST, PIPELINE, REGISTRY
@@ -35,7 +35,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 def trusted_names(given: Iterable[str], folder: Path) -> frozenset[str]:
-    """Return all packages and classes that the reader trusts.
+    """Return all packages, classes and functions that the reader trusts.
 
     They come from the caller, from the variable GITMODELSTORE_TRUSTED (names between
     commas), from the user's configuration file, and from `[tool.gitmodelstore] trusted`
@@ -175,16 +175,24 @@ def check_name(name: object) -> None:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidInput(
-            f"{name!a} is no package and no class",
-            hint="name a package ('mypackage') or a class ('mypackage.features.LogScaler')",
+            f"{name!a} is not the name of a package, a class or a function",
+            hint="name a package ('mypackage'), a class ('mypackage.features.LogScaler') or a "
+            "function ('mypackage.features.twice')",
         )
     package, _, inside = name.partition(".")
     if package in GENERAL or package in sys.stdlib_module_names:
-        raise InvalidInput(
-            f"'{package}' is nobody's own: all of it would be at the service of every file",
-            hint="what honest pipelines need of it is allowed already",
-        )
-    if package in _TOOLS and not _is_like_a_class(inside):
+        if not inside or not names_at(name).inside:
+            raise InvalidInput(
+                f"'{package}' is nobody's own: all of it would be at the service of every file",
+                hint="what honest pipelines need of it is allowed already; what else they hold "
+                "is trusted by its exact name, as `gms inspect` lists it",
+            )
+        if acts(name):
+            raise InvalidInput(
+                f"'{name}' may do more than a pipeline needs, and cannot be trusted",
+                hint="call what you need of it in a function of your own module, and trust that",
+            )
+    if package in _TOOLS and not is_like_a_class(inside):
         raise _not_as_a_whole(name)
 
 
@@ -195,7 +203,7 @@ def check_added(name: str) -> str | None:
     and its kin, is such: a tool, whose every class would be at the service of every file.
 
     Returns:
-        What there is to say of a name that is taken; None for a class that is there.
+        What there is to say of a name that is taken; None for what is there.
 
     Raises:
         InvalidInput: it is one of them.
@@ -214,11 +222,6 @@ def _not_as_a_whole(name: str) -> InvalidInput:
         hint="name the very class that your pipelines hold, as `gms inspect` lists it: "
         f"{name}.….Class",
     )
-
-
-def _is_like_a_class(inside: str) -> bool:
-    """Whether the last part of a name is written as those of classes are."""
-    return inside.rpartition(".")[2].lstrip("_")[:1].isupper()
 
 
 def _holds_parts(module: str) -> bool:

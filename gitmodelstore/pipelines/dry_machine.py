@@ -21,6 +21,7 @@ from gitmodelstore.pipelines.dry_symbols import (
     CALLED,
     NEW,
     Array,
+    Global,
     Made,
     Pairs,
     Symbol,
@@ -169,8 +170,9 @@ class Machine(Containers):
     def on_newobj_ex(self, at: int) -> int:
         named = self.stack.pop()
         arguments = self.stack.pop()
-        if type(named) is not Pairs:
-            self.refuse(at, "named arguments that are no dict")
+        of = self.stack[-1]
+        if type(named) is not Pairs or type(of) is not Global or of.verdict != "trusted":
+            self.refuse(at, "arguments with names")
         self._make(NEW, self.stack.pop(), arguments, at)
         return at
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from gitmodelstore.pipelines.dry_arrays import array_of
 from gitmodelstore.pipelines.dry_rules import class_of, is_one_of, is_partial
 from gitmodelstore.pipelines.dry_symbols import NEW, Global, Items, Made, Pairs, Symbol
-from gitmodelstore.pipelines.rights import CLASS, newest_release
+from gitmodelstore.pipelines.rights import CLASS, FUNCTION, newest_release
 
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 _SCALAR = {("numpy._core.multiarray", "scalar")}
@@ -81,6 +81,12 @@ class Symbols:
             return None
         of, name = leaf.arguments
         return (".".join(of.place) if _is_global(of) else "", str(name))
+
+    def is_trusted_function(self, leaf: Symbol) -> bool:
+        while is_partial(leaf) and type(leaf.arguments) is tuple and leaf.arguments:
+            leaf = leaf.arguments[0]
+        rights = leaf.rights if _is_global(leaf) and leaf.verdict == "trusted" else None
+        return rights is not None and rights.kind == FUNCTION
 
     def is_class(self, leaf: Symbol) -> bool:
         return _is_global(leaf) and leaf.rights is not None and leaf.rights.kind == CLASS

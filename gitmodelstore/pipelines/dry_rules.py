@@ -19,12 +19,12 @@ from gitmodelstore.pipelines.rights import (
     METHODS,
     OF_DATA,
     OF_SCIKIT_LEARN,
-    OF_TRUSTED,
     STATE,
     TEXT_METHODS,
     VALUE,
     Rights,
     Trust,
+    is_like_a_class,
     listed,
     may_be_of_scikit_learn,
     may_be_renamed,
@@ -126,14 +126,25 @@ class Rules:
         rights = listed(module, name)
         if rights is not None:
             return rights, "listed"
-        if "." not in name and self._trust.covers(module, name):
-            return OF_TRUSTED, "trusted"
+        rights = self._trust.rights(module, name)
+        if rights is not None and not self._is_uncovered_function(module, name):
+            return rights, "trusted"
         if may_be_of_scikit_learn(module, name):
             return OF_SCIKIT_LEARN, "scikit-learn"
         if may_be_renamed(module, name):
             moved = listed(*spelled(module, name))
             return (moved, "listed") if moved else (OF_DATA, "data")
         return None, "refused"
+
+    def _is_uncovered_function(self, module: str, name: str) -> bool:
+        """Whether a name is of a trusted package, which does not cover its functions."""
+        if self._trust.names_exactly(module, name):
+            return False
+        if "." in name and not is_like_a_class(name):
+            return True  # a function of a class
+        from gitmodelstore.pipelines.trusted_place import names_at  # nobody else needs `ast`
+
+        return names_at(f"{module}.{name}").is_function
 
     def use(self, symbol: Symbol, right: str, opcode: str, offset: int) -> None:
         """Note that `symbol` is called, instantiated or given a state; it should be a name."""
@@ -307,7 +318,9 @@ def _is_simple(key: Symbol) -> bool:
 
 
 def _is_scalar(key: Symbol) -> bool:
-    return type(key) in _SIMPLE_KEYS or (type(key) is Made and key.way != NEW)
+    if type(key) is not Made:
+        return type(key) in _SIMPLE_KEYS
+    return key.way != NEW or _is_trusted(key.of)
 
 
 def _is_bound_method(given: tuple[Symbol, ...]) -> bool:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import importlib
 import io
 import pickle
-import sys
 import weakref
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Sequence
@@ -31,6 +30,7 @@ from gitmodelstore.pipelines import rights as rules
 from gitmodelstore.pipelines.joblib_arrays import Dtypes
 from gitmodelstore.pipelines.kin import Kin, kin_of
 from gitmodelstore.pipelines.links import Links
+from gitmodelstore.pipelines.loadable import way_to_trust
 from gitmodelstore.pipelines.rights import STATE, VALUE, Rights, Trust
 from gitmodelstore.pipelines.source import Source
 from gitmodelstore.pipelines.whole import refuse_what_does_not_fit
@@ -231,7 +231,12 @@ class Guard(_Unpickler):  # type: ignore[misc]
         return position - 1 if self.walking else position
 
     def refuse(
-        self, why: str, named: Named | str | None = None, *, hint: str | None = None
+        self,
+        why: str,
+        named: Named | str | None = None,
+        *,
+        hint: str | None = None,
+        needs_trust: tuple[str, ...] = (),
     ) -> NoReturn:
         """Raise the refusal of what is being done just now."""
         name = str(named) if named else None
@@ -241,7 +246,8 @@ class Guard(_Unpickler):  # type: ignore[misc]
             name=name,
             opcode=self.walking or None,
             offset=self._position(),
-            hint=hint or _way_out(name),
+            hint=hint or (way_to_trust(needs_trust) if needs_trust else _LOOK),
+            needs_trust=needs_trust,
         )
 
     def nested(self) -> Any:
@@ -254,7 +260,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         Different keys of one hash are counted too: a table compares each with all others.
         """
         for key in keys:
-            if not _is_key(key, _MOST_KEY_LEVELS):
+            if not _is_key(key, _MOST_KEY_LEVELS) and not self.is_own(type(key)):
                 self.refuse(f"it uses {in_words(key)} as a key")
             if type(key) is tuple:
                 self.work(len(key) // 8)
@@ -324,25 +330,62 @@ class Guard(_Unpickler):  # type: ignore[misc]
     def _resolve(self, module: str, name: str) -> Named:
         label = f"{module}.{name}"
         listed = rules.listed(module, name)
-        if listed is None and self.trust.covers(module, name):
-            listed = rules.OF_TRUSTED
+        if listed is None and self.trust.rights(module, name) is not None:
+            return self._trusted(module, name)
         if listed is None and rules.may_be_of_scikit_learn(module, name):
             listed = rules.OF_SCIKIT_LEARN
         kin = None if listed else kin_of(module, name, _find)
         if kin is not None:
             return Named(*kin.place, kin.rights, kin.held)
         if listed is None or (self._outer is not None and (module, name) == WRAPPER):
-            self.refuse(f"it uses '{label}', which is no part of a pipeline", label)
+            self._refuse_foreign(label)
         if (module, name) == WRAPPER:
             return Named(module, name, listed, Wrapper)
         held = _find(module, name)
-        if listed is rules.OF_TRUSTED and not _is_defined_in(held, module):
-            self.refuse(f"'{label}' is not a class that is defined there", label)
         if isinstance(held, ModuleType) or isinstance(held, type) != (listed.kind == rules.CLASS):
             self.refuse(f"'{label}' is not the {listed.kind} that it should be", label)
         if listed is rules.OF_SCIKIT_LEARN and not _is_of_scikit_learn(held):
-            self.refuse(f"it uses '{label}', which is no part of a pipeline", label)
+            self._refuse_foreign(label)
         return Named(module, name, listed, held)
+
+    def _trusted(self, module: str, name: str) -> Named:
+        """Return a name that the reader trusts, if it is what that trust is for."""
+        held = _find(module, name)
+        rights = _rights_of_trusted(held, module, name, self.trust)
+        if rights is None:
+            self._refuse_trusted(held, module, name)
+        return Named(module, name, rights, held)
+
+    def _refuse_foreign(self, label: str) -> NoReturn:
+        is_of_script = label.partition(".")[0] == "__main__"
+        self.refuse(
+            f"it uses '{label}', which is no part of a pipeline",
+            label,
+            hint="move it into a module that readers can import, and write the file again"
+            if is_of_script
+            else None,
+            needs_trust=() if rules.acts(label) else (label,),
+        )
+
+    def _refuse_trusted(self, held: Any, module: str, name: str) -> NoReturn:
+        """Say why trust does not cover what a name stands for."""
+        label, place = f"{module}.{name}", getattr(held, "__module__", None)
+        if not isinstance(held, type) and not self.trust.names_exactly(module, name):
+            why = f"'{label}' is not a class, and a trusted package covers its classes alone"
+            self.refuse(why, label, needs_trust=(label,))
+        if isinstance(held, _NEVER_HELD) or not isinstance(place, str):
+            self.refuse(f"'{label}' is not a class or a function", label)
+        self.refuse(
+            f"'{label}' is defined elsewhere, as '{place}.{getattr(held, '__qualname__', name)}'",
+            label,
+            hint="write the file again here, so that it names what is meant",
+        )
+
+    def is_own(self, cls: type) -> bool:
+        """Whether a class is one that the reader trusts, which may run its own code."""
+        return any(
+            named.held is cls and named.rights is rules.OF_TRUSTED for named in self.named.values()
+        )
 
     def with_right(self, value: Any, right: str, verb: str) -> Named:
         named = self.of(value)
@@ -401,10 +444,14 @@ def find_known(module: str, name: str, trust: Trust = rules.NOBODY) -> Any:
     """
     if rules.listed(module, name) is not None:
         return _find(module, name)
-    is_trusted = trust.covers(module, name)
+    is_trusted = trust.rights(module, name) is not None
     if is_trusted or rules.may_be_of_scikit_learn(module, name):
         held = _find(module, name)
-        if _is_defined_in(held, module) if is_trusted else _is_of_scikit_learn(held):
+        if (
+            _rights_of_trusted(held, module, name, trust) is not None
+            if is_trusted
+            else _is_of_scikit_learn(held)
+        ):
             return held
     kin = kin_of(module, name, _find)
     if kin is not None:
@@ -467,20 +514,27 @@ _BASES = {
 }
 
 
-def _is_defined_in(cls: type, module: str) -> bool:
-    return isinstance(cls, type) and cls.__module__ == module
+def _rights_of_trusted(held: Any, module: str, name: str, trust: Trust) -> Rights | None:
+    """Return what a trusted name may be used for, by what it is; None where that is no help.
+
+    A package covers the classes that are defined in it. A function, or any other object but a
+    module or a container, is covered by its exact name.
+    """
+    if isinstance(held, type):
+        return rules.OF_TRUSTED if held.__module__ == module else None
+    if not trust.names_exactly(module, name) or isinstance(held, _NEVER_HELD):
+        return None
+    if not callable(held):
+        return rules.OF_TRUSTED_OBJECT
+    is_from_there = getattr(held, "__module__", None) in (None, module)
+    is_from_there |= isinstance(held, np.ufunc)
+    return rules.OF_TRUSTED_FUNCTION if is_from_there else None
 
 
-def _way_out(name: str | None) -> str:
-    package = (name or "").partition(".")[0]
-    if package == "__main__":
-        return "move it into a module that readers can import, and write the file again"
-    if not package or package in rules.GENERAL or package in sys.stdlib_module_names:
-        return "no honest pipeline needs that: look at it with `gms inspect`, which runs nothing"
-    return (
-        f"if you trust it: trusted=['{package}'] in Python, or `gms trust add {package}`; "
-        "`gms inspect` shows the file without running it"
-    )
+_NEVER_HELD = (ModuleType, dict, list, set, bytearray, np.ndarray)
+
+
+_LOOK = "no honest pipeline needs that: look at it with `gms inspect`, which runs nothing"
 
 
 def in_words(value: Any) -> str:

@@ -37,6 +37,7 @@ from gitmodelstore.pipelines.compression import (
     decompress,
 )
 from gitmodelstore.pipelines.dry import refuse_other_files
+from gitmodelstore.pipelines.loadable import told_whole
 from gitmodelstore.pipelines.rights import NOBODY, Trust
 from gitmodelstore.pipelines.source import Source
 from gitmodelstore.plumbing import mapped
@@ -371,7 +372,10 @@ def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_by
 
     source = Source(data)
     guard = Guard(source, name, trust, private=_is_private(data), size_bytes=size_bytes)
-    pipeline = guard.load()
+    try:
+        pipeline = guard.load()
+    except RefusedPickle as refused:
+        raise told_whole(refused, data, name, trust) from None
     if source.left_bytes():
         raise RefusedPickle(
             f"'{name}' is refused: {source.left_bytes()} bytes follow its end", hint=_COPY_AGAIN

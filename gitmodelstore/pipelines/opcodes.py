@@ -4,7 +4,7 @@ Each function is handed the guard whose stack it works on; `FUNCTIONS` lists the
 the byte that calls for them. What the picklers of protocols 2 to 5 write is here.
 Left out are the opcodes of older protocols (INST, OBJ, GET, PUT, INT, LONG, FLOAT,
 STRING, UNICODE, DICT, LIST), those that call upon the reader (PERSID, BINPERSID, EXT1
-to EXT4, NEXT_BUFFER, READONLY_BUFFER), DUP, and NEWOBJ_EX, which nothing here needs.
+to EXT4, NEXT_BUFFER, READONLY_BUFFER), and DUP, which nothing here needs.
 
 Source of the opcodes: Python's Lib/pickletools.py.
 """
@@ -169,13 +169,35 @@ def _load_newobj(guard: Guard) -> None:
     arguments = stack.pop()
     named = guard.with_right(stack[-1], NEW, "makes an object of")
     cls = named.held
-    if type(arguments) is not tuple or (arguments and not issubclass(cls, tuple)):
+    if type(arguments) is not tuple or (arguments and not _takes_arguments(guard, cls)):
         guard.refuse(f"it makes a '{named}' of arguments", named)
     stack[-1] = cls.__new__(cls, *arguments)
     if named.rights is OF_DATA:
         guard.unfinished[id(stack[-1])] = stack[-1]  # it is judged by what it is given
     if cls is Wrapper:
         guard.wrappers.append(ref(stack[-1]))
+
+
+def _takes_arguments(guard: Guard, cls: type) -> bool:
+    """Whether objects are made of arguments: tuples with names, and what a class of yours takes.
+
+    Not arrays, which would be made of memory that nobody has filled, nor classes.
+    """
+    return issubclass(cls, tuple) or (guard.is_own(cls) and not issubclass(cls, (np.ndarray, type)))
+
+
+@_judged(pickle.NEWOBJ_EX)
+def _load_newobj_ex(guard: Guard) -> None:
+    stack = guard.stack
+    keywords = stack.pop()
+    arguments = stack.pop()
+    named = guard.with_right(stack[-1], NEW, "makes an object of")
+    cls = named.held
+    if type(arguments) is not tuple or type(keywords) is not dict or not guard.is_own(cls):
+        guard.refuse(f"it makes a '{named}' of arguments with names", named)
+    if not _takes_arguments(guard, cls) or not all(type(key) is str for key in keywords):
+        guard.refuse(f"it makes a '{named}' of arguments with names", named)
+    stack[-1] = cls.__new__(cls, *arguments, **keywords)
 
 
 @_judged(pickle.BUILD)
@@ -206,7 +228,7 @@ def _load_appends(guard: Guard) -> None:
 
 def _plain_list(guard: Guard) -> list[Any] | deque[Any]:
     held: list[Any] | deque[Any] = guard.stack[-1]
-    if type(held) not in (list, deque):
+    if type(held) not in (list, deque) and not guard.is_own(type(held)):
         guard.refuse(f"it appends to {in_words(held)}")
     return held
 
@@ -225,7 +247,7 @@ def _load_setitems(guard: Guard) -> None:
 
 def _set_items(guard: Guard, items: list[Any]) -> None:
     held = guard.stack[-1]
-    if not _is_plain_dict(type(held)):
+    if not _is_plain_dict(type(held)) and not guard.is_own(type(held)):
         guard.refuse(f"it sets items of {in_words(held)}")
     keys = items[::2]
     if set(map(type, keys)) != {str}:  # nearly always they are

@@ -53,6 +53,9 @@ class View(Protocol):
     def named(self, leaf: Any) -> tuple[str, str] | None:
         """Return module and name of a function or a class; None for any other value."""
 
+    def is_trusted_function(self, leaf: Any) -> bool:
+        """Whether it is a function that the reader trusts by name, which may stand anywhere."""
+
     def is_class(self, leaf: Any) -> bool:
         """Whether it is a class."""
 
@@ -340,7 +343,8 @@ def _faults(
         for name in asked.own:
             yield name, "would take the place of its own"
     for name, rule in asked.rules:
-        if not all(rule.is_met(view, leaf) for leaf in _leaves(held[name], view, seen, name)):
+        leaves = _leaves(held[name], view, seen, name)
+        if not all(rule.is_met(view, leaf) or view.is_trusted_function(leaf) for leaf in leaves):
             yield name, rule.fault
     for name in asked.keywords:
         if not FOREIGN_KEYWORDS.isdisjoint(view.keys(held[name])):

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -36,6 +38,28 @@ _RULES = (
     *("rights.py", "guard.py", "opcodes.py", "stand_ins.py", "states.py", "links.py"),
     *("arrays.py", "depth.py", "joblib_arrays.py", "fast_load.py", "places.py", "relations.py"),
     *("kin.py", "whole.py"),
+)
+
+# What of Python's own may be trusted by name: modules that calculate, and what pickles of a
+# pattern and of a key call.
+_CALCULATING = frozenset(
+    {"_decimal", "_pydecimal", "cmath", "datetime", "decimal", "fractions", "ipaddress", "math"}
+    | {"numbers", "statistics", "unicodedata", "uuid"}
+)
+_HARMLESS = frozenset({"operator.itemgetter", "re._compile"})
+# Parts of general packages, and names in them, that read, write, start, import or compile what
+# they are told to.
+_ACTING_PARTS = frozenset(
+    {"_ccallback", "_compiler", "_datasource", "_lib", "_npyio_impl", "_testing", "_utils_impl"}
+    | {"compat", "computation", "config_init", "ctypeslib", "datasets", "distutils"}
+    | {"externals", "f2py", "format", "io", "memmap", "misc", "npyio", "parallel", "parsers"}
+    | {"plotting", "testing", "tests", "util", "weave"}
+)
+_ACTING_NAME = re.compile(
+    r"_*(dump|eval$|exec|fetch|from(file|regex|string)|genfromtxt|import|info$|load|lookfor|memmap"
+    r"|mmap|open|popen|read|run$|save|show|source$|spawn|system|test$|tofile"
+    r"|to_(csv|pickle|parquet|hdf|json|sql|excel|feather|orc|xml|stata|gbq|clipboard)|write).*",
+    re.IGNORECASE,
 )
 
 # Parts of module paths in which nothing is a part of a pipeline.
@@ -120,6 +144,10 @@ class Rights:
 OF_SCIKIT_LEARN = Rights(CLASS, frozenset({VALUE, NEW, STATE}))
 OF_DATA = Rights(CLASS, frozenset({NEW, STATE}))
 OF_TRUSTED = Rights(CLASS, frozenset({VALUE, CALL, NEW, STATE}))
+OF_TRUSTED_FUNCTION = Rights(FUNCTION, frozenset({VALUE, CALL}))
+OF_TRUSTED_OBJECT = Rights(OBJECT, frozenset({VALUE}))
+# Of an exact name that is written as functions are, where nobody looks what it is.
+_OF_EITHER = Rights(FUNCTION, OF_TRUSTED.allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +156,7 @@ class Trust:
 
     Attributes:
         names: packages ("mypackage": the classes defined in it, never functions) and
-            exact names ("other.features.LogScaler").
+            exact names of classes and functions ("other.features.LogScaler").
     """
 
     names: frozenset[str] = frozenset()
@@ -139,12 +167,31 @@ class Trust:
 
     def covers(self, module: str, name: str) -> bool:
         """Whether a class of that name is trusted."""
-        parts = module.split(".")
-        packages = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
-        return f"{module}.{name}" in self.names or not self.names.isdisjoint(packages)
+        return self.names_exactly(module, name) or any(
+            package in self.names for package in _packages(module)
+        )
+
+    def names_exactly(self, module: str, name: str) -> bool:
+        """Whether that very name is trusted, be it a class or a function."""
+        label = f"{module}.{name}"
+        return label in self.names and not acts(label)
+
+    def rights(self, module: str, name: str) -> Rights | None:
+        """Return what a trusted name may be used for, as far as its spelling tells; else None."""
+        if not self.names or not self.covers(module, name):
+            return None
+        is_function = self.names_exactly(module, name) and not is_like_a_class(name)
+        return _OF_EITHER if is_function else OF_TRUSTED
 
 
 NOBODY = Trust()
+
+
+def _packages(module: str) -> Iterator[str]:
+    """Yield a module and the packages that it is in, general ones left out."""
+    parts = module.split(".")
+    if parts[0] not in GENERAL and parts[0] not in sys.stdlib_module_names:
+        yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
 def canonical(module: str, name: str) -> tuple[str, str]:
@@ -180,6 +227,7 @@ def may_be_of_scikit_learn(module: str, name: str) -> bool:
         parts[0] == "sklearn"
         and _BARRED.isdisjoint(parts)
         and name.isidentifier()
+        and is_like_a_class(name)
         and not name.startswith("__")
     )
 
@@ -211,15 +259,61 @@ def spelled(module: str, name: str) -> tuple[str, str]:
     return next(iter(namesakes(module, name)), place)
 
 
+def is_like_a_class(name: str) -> bool:
+    """Whether the last part of a name is written as those of classes are."""
+    return name.rpartition(".")[2].lstrip("_")[:1].isupper()
+
+
+def needs_trust(names: Iterable[str]) -> tuple[str, ...]:
+    """Return which of the names that a file uses its readers must trust, sorted.
+
+    >>> needs_trust(["sklearn.pipeline.Pipeline", "features.LogScaler", "builtins.max"])
+    ('features.LogScaler',)
+    """
+    return tuple(sorted(name for name in names if _is_foreign(name) and not acts(name)))
+
+
+def never_loads(names: Iterable[str]) -> tuple[str, ...]:
+    """Return which of the names that a file uses nobody can trust, sorted."""
+    return tuple(sorted(name for name in names if _is_foreign(name) and acts(name)))
+
+
 @lru_cache(maxsize=4096)
-def wants_trust(dotted: str) -> bool:
-    """Whether readers will have to trust a global, such as "mypackage.features.LogScaler"."""
+def _is_foreign(dotted: str) -> bool:
+    """Whether the table does not say what a name may be used for, nor the rule for scikit-learn."""
     parts = dotted.split(".")
     splits = ((".".join(parts[:n]), ".".join(parts[n:])) for n in range(1, len(parts)))
     return not any(
-        listed(*split) or may_be_of_scikit_learn(*split) or may_be_renamed(*split)
+        listed(*split) or may_be_of_scikit_learn(*split) or _may_go_unlisted(*split)
         for split in splits
     )
+
+
+def _may_go_unlisted(module: str, name: str) -> bool:
+    """Whether a private name of these libraries may go without the table, as it is spelled."""
+    return may_be_renamed(module, name) and (is_like_a_class(name) or bool(namesakes(module, name)))
+
+
+@lru_cache(maxsize=4096)
+def acts(dotted: str) -> bool:
+    """Whether nobody can trust a name: it may act, and is of Python or of a general package.
+
+    >>> acts("posix.system"), acts("pandas.io.parsers.readers.read_csv"), acts("math.log1p")
+    (True, True, False)
+    >>> acts("scipy.interpolate._bsplines._BSpline"), acts("mypackage.features.twice")
+    (False, False)
+    """
+    package, *parts = dotted.split(".")
+    if package == "__main__" or not parts:
+        return True
+    if package in sys.stdlib_module_names:
+        return dotted not in _HARMLESS and package not in _CALCULATING
+    if package not in GENERAL:
+        return False
+    if package in ("joblib", "pyarrow"):
+        return True
+    is_method = len(parts) > 1 and is_like_a_class(parts[-2])
+    return is_method or not _ACTING_PARTS.isdisjoint(parts) or bool(_ACTING_NAME.match(parts[-1]))
 
 
 @lru_cache(maxsize=1)

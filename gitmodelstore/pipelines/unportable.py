@@ -11,11 +11,12 @@ import io
 import pickle
 import re
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from typing import Any, NamedTuple
 
 from gitmodelstore.errors import UnportablePipeline
+from gitmodelstore.pipelines.rights import never_loads
 from gitmodelstore.pipelines.structure import is_estimator, is_named_list, own_params, parts
 from gitmodelstore.values.json import hidden_character
 
@@ -32,6 +33,12 @@ _MOVE = (
     "import {it} from there and fit again"
 )
 _NAME_IT = "use a named function of a module that readers can import, such as features.py"
+_CALL_IT = (
+    "call it in a function of a module that readers can import, such as features.py, and give "
+    "that function"
+)
+_METHODS = (types.MethodType, types.BuiltinMethodType)
+_NAMED = (types.FunctionType, types.BuiltinFunctionType, type)
 _LEAVE_OUT = "leave it out of the pipeline, or drop it in `__getstate__` of the class that keeps it"
 
 
@@ -52,6 +59,9 @@ class Culprit(NamedTuple):
 class _Found(NamedTuple):
     where: str
     culprit: Culprit
+
+
+_Look = Callable[[Any, set[int]], Iterator[tuple[str, Culprit]]]
 
 
 def refuse_script_names(names: Iterable[str]) -> None:
@@ -90,6 +100,29 @@ def refuse_caches(pipeline: Any) -> None:
         waiting += [(f"{where}{part.name}__", part.estimator) for part in parts(held)]
 
 
+def refuse_what_nobody_loads(
+    pipeline: Any, names: Sequence[str], *, only_found: bool = False
+) -> None:
+    """Refuse methods of objects, and functions that nobody can trust, with where they stand.
+
+    Args:
+        pipeline: what was written.
+        names: that loading it looks up and nobody can trust; nothing is refused without any.
+        only_found: refuse only what is found in the pipeline.
+
+    Raises:
+        UnportablePipeline: there are such.
+    """
+    found = _found_in(pipeline, _nobody_loads) if names else []
+    if found:
+        raise _told(found, [])
+    if names and not only_found:
+        said = ", ".join(f"'{name}'" for name in names[:_MOST_NAMED])
+        raise UnportablePipeline(
+            f"loading it would use {said}, which no reader can trust", names, hint=_CALL_IT
+        )
+
+
 def refusal(pipeline: Any, error: BaseException, names: Iterable[str]) -> UnportablePipeline:
     """Return the error that says what in `pipeline` cannot be pickled, and where it stands.
 
@@ -102,6 +135,10 @@ def refusal(pipeline: Any, error: BaseException, names: Iterable[str]) -> Unport
     found = [] if isinstance(error, RecursionError) else _found_in(pipeline)
     if not found:
         return _unexplained(error, script)
+    return _told(found, script)
+
+
+def _told(found: list[_Found], script: list[str]) -> UnportablePipeline:
     said = [f"{where} {culprit.what}" for where, culprit in found[:_MOST_NAMED]]
     if len(found) > _MOST_NAMED:
         said.append(f"{len(found) - _MOST_NAMED} more")
@@ -112,9 +149,9 @@ def refusal(pipeline: Any, error: BaseException, names: Iterable[str]) -> Unport
     return UnportablePipeline("; ".join(said), names, hint="; ".join(hints))
 
 
-def _found_in(pipeline: Any) -> list[_Found]:
-    """What cannot be pickled; what fit made of a param is told by the param alone."""
-    found = list(dict.fromkeys(_in_estimator(pipeline, "", set(), 0)))
+def _found_in(pipeline: Any, look: _Look | None = None) -> list[_Found]:
+    """What cannot be pickled, or what `look` finds; what fit made of a param is told by that."""
+    found = list(dict.fromkeys(_in_estimator(pipeline, "", set(), 0, look)))
     told = {held.culprit.name for held in found if not held.where.startswith(_ATTRIBUTE)}
     return [
         held
@@ -147,23 +184,28 @@ def _script_message(names: list[str]) -> str:
     return f"{listed} {verb} defined in the training script, where no reader can import {them}"
 
 
-def _in_estimator(estimator: Any, path: str, seen: set[int], level: int) -> Iterator[_Found]:
-    """Yield what cannot be pickled in an estimator, in its parts first."""
-    if id(estimator) in seen or level > _MOST_LEVELS or _can_be_pickled(estimator):
+def _in_estimator(
+    estimator: Any, path: str, seen: set[int], level: int, look: _Look | None
+) -> Iterator[_Found]:
+    """Yield what cannot be pickled in an estimator, or what `look` finds, in its parts first."""
+    if id(estimator) in seen or level > _MOST_LEVELS:
         return
+    if look is None and _can_be_pickled(estimator):
+        return
+    search = look or _in_value
     place = f"step '{path}'" if path else type(estimator).__name__
     if not is_estimator(estimator):
-        yield from (_Found(f"{place} {verb}", c) for verb, c in _in_value(estimator, seen))
+        yield from (_Found(f"{place} {verb}", c) for verb, c in search(estimator, seen))
         return
     seen.add(id(estimator))
     if not _can_be_pickled(type(estimator)):
         yield _Found(f"{place} is", _object_of(type(estimator)))
     for part in parts(estimator):
         yield from _in_estimator(
-            part.estimator, f"{path}__{part.name}" if path else part.name, seen, level + 1
+            part.estimator, f"{path}__{part.name}" if path else part.name, seen, level + 1, look
         )
     for kind, name, value in _own_values(estimator):
-        for verb, culprit in _in_value(value, seen):
+        for verb, culprit in search(value, seen):
             yield _Found(f"{kind} '{name}' of {place} {verb}", culprit)
 
 
@@ -192,6 +234,30 @@ def _in_value(value: Any, seen: set[int], level: int = 0) -> Iterator[tuple[str,
             yield "holds", culprit
     if not deeper and not any(id(held) in seen for held in _held_by(value)):
         yield "is", _culprit(value)
+
+
+def _nobody_loads(value: Any, seen: set[int], level: int = 0) -> Iterator[tuple[str, Culprit]]:
+    """Yield the methods and functions in a value that nobody can load, with "is" or "holds"."""
+    if level > _MOST_LEVELS or id(value) in seen:
+        return
+    verb = "holds" if level else "is"
+    if isinstance(value, _METHODS) and not isinstance(
+        getattr(value, "__self__", None), (type(None), types.ModuleType)
+    ):
+        owner = _dotted(type(value.__self__))
+        what = f"the method '{value.__name__}' of an object of class '{owner}'"
+        yield verb, Culprit(what, owner, _NAME_IT)
+        return
+    if isinstance(value, _NAMED):
+        if never_loads([_dotted(value)]):
+            what = f"'{_dotted(value)}', which no reader can trust"
+            yield verb, Culprit(what, _dotted(value), _CALL_IT)
+        return
+    if isinstance(value, (str, bytes, int, float, type(None))):
+        return
+    seen.add(id(value))
+    for held in _held_by(value):
+        yield from (("holds", culprit) for _, culprit in _nobody_loads(held, seen, level + 1))
 
 
 def _held_by(value: Any) -> list[Any]:

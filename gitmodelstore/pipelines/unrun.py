@@ -6,14 +6,13 @@ them. What makes it suspicious besides its unknown classes is refused here too.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.errors import RefusedPickle
 from gitmodelstore.pipelines.dry import walk
-from gitmodelstore.pipelines.rights import GENERAL, Trust
+from gitmodelstore.pipelines.rights import Trust, needs_trust
 from gitmodelstore.pipelines.summary import Part, summarize
 from gitmodelstore.values.manifest import PipelineFacts, Step
 
@@ -46,9 +45,7 @@ def look_at(path: Path, data: bytes | memoryview) -> UnrunFile:
         LoadError: it cannot be read to its end.
     """
     names = tuple(sorted(use.name for use in walk(data, name=path.name).globals))
-    packages = {name.partition(".")[0] for name in names}
-    unknown = packages - GENERAL - sys.stdlib_module_names - {"__main__"}
-    dry = walk(data, name=path.name, trust=Trust(frozenset(unknown)))
+    dry = walk(data, name=path.name, trust=Trust.of(needs_trust(names)))
     if dry.refusals:
         first = dry.refusals[0]
         raise RefusedPickle(

@@ -164,6 +164,16 @@ class _Objects:
             constraint.is_satisfied_by(text) for constraint in _constraints(_class_of(value), param)
         )
 
+    def is_trusted_function(self, leaf: Any) -> bool:
+        while isinstance(leaf, partial):
+            leaf = leaf.func
+        if not self._trust.names or isinstance(leaf, type):
+            return False
+        module, name = getattr(leaf, "__module__", None), getattr(leaf, "__qualname__", None)
+        if not isinstance(module, str) or not isinstance(name, str):
+            return False
+        return self._trust.names_exactly(module, name)
+
     def _is_trusted(self, value: Any) -> bool:
         cls = type(value)
         return bool(self._trust.names) and self._trust.covers(cls.__module__, cls.__qualname__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 from io import BytesIO
 from pathlib import Path
@@ -65,6 +66,14 @@ class Sink:
         self._digest.update(data)
         with writing(self._repository.common_dir):
             return self._file.write(data)
+
+    def content(self) -> memoryview:
+        """Return what came, read-only; nothing may come afterwards."""
+        if self._file is None:
+            return self._memory.getbuffer().toreadonly()
+        with writing(self._repository.common_dir):
+            self._file.flush()
+        return memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
 
     def keep(self) -> tuple[str, str]:
         """Store what came and return its SHA-256 and the id of the blob for the tree.

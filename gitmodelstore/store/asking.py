@@ -84,6 +84,18 @@ class Asking(Base):
         snapshot = self._snapshot()
         return snapshot.manifest(self._resolve(snapshot, ref))
 
+    def needs_trust(self, ref: str | ModelVersion) -> tuple[str, ...]:
+        """Return the names of classes and functions that readers of a version must trust.
+
+        Empty for none: scikit-learn's world needs no trust. Nothing is loaded.
+
+        Raises:
+            IntegrityError, FormatError: its manifest is not the one that was released.
+        """
+        from gitmodelstore.operations.reading import needs_of
+
+        return needs_of(self.show(ref))
+
     def registered_at(self, ref: str | ModelVersion) -> datetime:
         """Return when a version was registered, UTC.
 

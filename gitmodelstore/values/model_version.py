@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self, TypeVar
 
@@ -23,12 +23,17 @@ class ModelVersion:
         version: the version's number.
         status: its lifecycle status when this value was made.
         commit: id of the commit that introduced it.
+        needs_trust: of what `register` returned, the names of classes and functions that readers
+            must trust to load it, empty for none; None elsewhere, where `Store.needs_trust` says.
     """
 
     model: str
     version: Version
     status: str
     commit: str
+    needs_trust: tuple[str, ...] | None = field(
+        default=None, compare=False, repr=False, kw_only=True
+    )
 
     @property
     def tag(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import pickle
@@ -100,9 +101,20 @@ def test_own_classes_are_trusted_by_name(gms, place):
     name = b"sklearn.preprocessing._data"
     (place / "own.joblib").write_bytes(data.replace(name, b"teampack.preprocessing.data"))
 
-    assert gms("inspect", "own.joblib").code == 1
+    name = "teampack.preprocessing.data.StandardScaler"
+    stdout, _, code = gms("inspect", "own.joblib")
+    assert code == 1
+    assert f"Readers must trust: {name}\n  if you do: gms trust add {name}\n" in stdout
+    stdout, _, code = gms("inspect", "own.joblib", "--trust", "teampack")
+    assert code == 1
+    assert "Loading it would be refused\n  'teampack' is not installed here\n" in stdout
+    (place / "teampack" / "preprocessing").mkdir(parents=True)
+    source = "class StandardScaler:\n    pass\n"
+    (place / "teampack" / "preprocessing" / "data.py").write_text(source)
+    importlib.invalidate_caches()
     stdout, _, code = gms("inspect", "own.joblib", "--trust", "teampack")
     assert code == 0
+    assert f"Readers must trust: {name}\n\n" in stdout
     assert re.search(r"^teampack\.preprocessing\.data\.StandardScaler .* trusted$", stdout, re.M)
 
 

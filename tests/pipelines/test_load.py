@@ -176,9 +176,9 @@ def test_a_class_of_the_script_that_wrote_it_is_named():
 
 
 def test_a_class_of_the_team_is_refused_until_it_is_trusted():
+    name = f"{Moody.__module__}.Moody"
     assert refused(dumped(Moody()), RefusedPickle)[1] == (
-        f"if you trust it: trusted=['{Moody.__module__.partition('.')[0]}'] in Python, "
-        f"or `gms trust add {Moody.__module__.partition('.')[0]}`; "
+        f"if you trust it: trusted=['{name}'] in Python, or `gms trust add {name}`; "
         "`gms inspect` shows the file without running it"
     )
 

@@ -204,7 +204,7 @@ class TestUnrun:
         assert manifest.pipeline.params["logisticregression__C"] == "0.5"
         assert manifest.metrics == {"auc": 0.9}
         assert telling.read(version, "pipeline.joblib") == foreign.read_bytes()
-        assert "readers will have to trust elsewhere.Doubler" in told
+        assert "readers must trust: elsewhere.Doubler (`gms trust add elsewhere.Doubler`)" in told
         assert git(store.path, "status", "--porcelain") == ""
         digest = hashlib.sha256(foreign.read_bytes()).hexdigest()
         assert manifest.artifact("pipeline.joblib").sha256 == digest

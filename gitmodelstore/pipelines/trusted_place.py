@@ -13,6 +13,9 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
+_FUNCTION = "function"
+_ANY_NAME = ("*", "__getattr__")  # of a module that binds them any name may be had
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -29,20 +32,38 @@ class Place:
     source: Path | None = None
 
     def word(self, name: str) -> str | None:
-        """Return what there is to say of the name; None of a class that is defined there."""
+        """Return what there is to say of the name; None of what is defined there."""
+        if not self.inside and self.module:
+            return f"'{name}' stands for every class that is defined in it"
+        said = self._said()
+        return self.lack(name) or (f"'{name}' {said}" if said and said != _FUNCTION else None)
+
+    def lack(self, name: str) -> str | None:
+        """Return what is not here of the name; None of what is, as far as that can be told."""
         if not self.module:
             package = name.partition(".")[0]
+            if package in sys.modules:
+                return None
             return f"'{package}' is not installed here{_near(package, _installed())}"
-        if not self.inside:
-            return f"'{name}' stands for every class that is defined in it"
         first = self.inside.partition(".")[0]
-        bound = _bound(self.source, self.module) if self.source else {}
-        if not bound or "__getattr__" in bound:  # nobody knows without importing it
+        bound = self._bound()
+        if hasattr(sys.modules.get(self.module), first):
             return None
-        if first not in bound:
-            return f"'{self.module}' has no '{first}'{_near(first, bound)}"
-        said = bound[first]
-        return f"'{name}' {said}" if said else None
+        if not first or first in bound or not bound.keys().isdisjoint(_ANY_NAME):
+            return None
+        return f"'{self.module}' has no '{first}'{_near(first, bound)}"
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it is a function, as far as the source of its module tells."""
+        return self._said() == _FUNCTION
+
+    def _said(self) -> str | None:
+        return self._bound().get(self.inside.partition(".")[0])
+
+    def _bound(self) -> dict[str, str]:
+        """Return what the module binds; `_ANY_NAME` where nobody knows without importing it."""
+        return _bound(self.source, self.module) if self.source else dict.fromkeys(_ANY_NAME, "")
 
 
 def names_at(name: str) -> Place:
@@ -63,7 +84,9 @@ def names_at(name: str) -> Place:
 def _spec(name: str, within: ModuleSpec | None) -> ModuleSpec | None:
     if within is not None:
         places = within.submodule_search_locations
-        return PathFinder.find_spec(name, places) if places is not None else None
+        # By its last part: of a package without __init__.py the whole name asks for its parent.
+        tail = name.rpartition(".")[2]
+        return PathFinder.find_spec(tail, list(places)) if places is not None else None
     try:
         return PathFinder.find_spec(name, [os.getcwd()]) or find_spec(name)
     except ValueError:  # `__main__` has none
@@ -82,11 +105,11 @@ def _near(word: str, known: Iterable[str]) -> str:
 
 
 def _bound(source: Path, module: str) -> dict[str, str]:
-    """Return what a module binds, and what there is to say of it where it is no class."""
+    """Return what a module binds, and what there is to say of it where it is not a class."""
     try:
         tree = ast.parse(source.read_bytes())
     except (OSError, SyntaxError, ValueError):
-        return {}
+        return dict.fromkeys(_ANY_NAME, "")
     package = module if source.name == "__init__.py" else module.rpartition(".")[0]
     said: dict[str, str] = {}
     for node in ast.walk(tree):
@@ -100,7 +123,7 @@ def _bound_by(node: ast.AST, package: str) -> Iterator[tuple[str, str]]:
         case ast.ClassDef():
             yield node.name, ""
         case ast.FunctionDef() | ast.AsyncFunctionDef():
-            yield node.name, "is a function, and only classes can be trusted"
+            yield node.name, _FUNCTION
         case ast.Assign():
             yield from ((held.id, "") for held in node.targets if isinstance(held, ast.Name))
         case ast.ImportFrom():

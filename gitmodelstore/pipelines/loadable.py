@@ -1,0 +1,144 @@
+"""Whether a reader can load a pipeline, and whom he must trust for it: one rule for all who ask.
+
+Registering, promoting, `inspect`, `show` and a refused load agree because they ask here. The
+reader is thought of as one who trusts exactly what the file names: what even he could not load
+is refused before it is kept. What the names are worth is told by `rights`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from gitmodelstore.errors import LoadError, RefusedPickle, StoreError, UnportablePipeline
+from gitmodelstore.pipelines import rights
+from gitmodelstore.pipelines.dry import Dry, walk
+from gitmodelstore.pipelines.rights import Trust, needs_trust, never_loads
+from gitmodelstore.pipelines.trusted_place import names_at
+
+# Names by which a file says more than the table can: whom it calls with what.
+_SAY_MORE = frozenset({"builtins.getattr", "functools.partial", "numpy.vectorize"})
+_UNTIL_NOW = "'pipeline.joblib' is refused: "
+
+
+def needs_here(names: Iterable[str]) -> tuple[str, ...]:
+    """Return which of the names that a file uses readers must trust, in this installation.
+
+    That is what `rights.needs_trust` says, and private classes of numpy, scipy and pandas that only
+    their release can tell of.
+    """
+    known = set(names)
+    private = {name for name in known if rights.may_be_renamed(*name.rsplit(".", 1))}
+    found = set(rights.needs_trust(known))
+    for name in private - found:
+        place, last = name.rsplit(".", 1)
+        if rights.listed(place, last) is None and not _has_kin(place, last):
+            found.add(name)
+    return tuple(sorted(found))
+
+
+def _has_kin(module: str, name: str) -> bool:
+    from gitmodelstore.pipelines.guard import find_known
+
+    try:
+        find_known(module, name)
+    except (RefusedPickle, ImportError, AttributeError):
+        return False
+    return True
+
+
+def way_to_trust(names: Iterable[str], known: Iterable[str] = ()) -> str:
+    """Return what a reader types who trusts names.
+
+    Args:
+        names: those that he does not trust yet.
+        known: those that he does, which a call must go on to name.
+    """
+    added = list(names)
+    them = "it" if len(added) == 1 else "them"
+    whole = ", ".join(f"'{name}'" for name in (*known, *added))
+    return (
+        f"if you trust {them}: trusted=[{whole}] in Python, or "
+        f"`gms trust add {' '.join(added)}`; `gms inspect` shows the file without running it"
+    )
+
+
+def told_whole(refused: RefusedPickle, data: Any, name: str, trust: Trust) -> RefusedPickle:
+    """Return a refusal that names all that the reader would have to trust, not the first of it.
+
+    Args:
+        refused: what stopped the guarded walk.
+        data, name, trust: as it was handed them.
+    """
+    if not refused.needs_trust:
+        return refused
+    try:
+        dry = walk(data, name=name, trust=trust)
+    except StoreError:
+        return refused
+    wanted = (use.name for use in dry.globals if use.verdict == "refused")
+    names = tuple(dict.fromkeys((*refused.needs_trust, *needs_trust(wanted))))
+    known = sorted(
+        held for held in trust.names if any(_is_of(use.name, held) for use in dry.globals)
+    )
+    return RefusedPickle(
+        str(refused),
+        name=refused.name,
+        opcode=refused.opcode,
+        offset=refused.offset,
+        hint=way_to_trust(names, known),
+        needs_trust=names,
+    )
+
+
+def _is_of(name: str, trusted: str) -> bool:
+    return name == trusted or name.startswith(f"{trusted}.")
+
+
+def absent(dry: Dry) -> Iterator[str]:
+    """Yield what is not here of what a file names and its reader trusts; nothing is imported."""
+    for use in dry.globals:
+        if use.verdict == "trusted" and (why := names_at(use.name).lack(use.name)):
+            yield why
+
+
+def refuse_unloadable(data: bytes | memoryview, pipeline: Any, names: Iterable[str]) -> None:
+    """Refuse a pipeline that no reader could load, whomever he trusts.
+
+    Only what is ordinary is not tried: names of the table alone, and none by which a file calls
+    what it likes.
+
+    Args:
+        data: the file that is to be kept.
+        pipeline: what was written into it.
+        names: that loading it looks up.
+
+    Raises:
+        UnportablePipeline: says which part it is, and what to change.
+        LoadError: a class of its own raised something when it was read again.
+    """
+    from gitmodelstore.pipelines.unportable import refuse_what_nobody_loads
+
+    known = tuple(names)
+    refuse_what_nobody_loads(pipeline, never_loads(known))
+    wanted = needs_here(known)
+    if not wanted and _SAY_MORE.isdisjoint(known):
+        return
+    from gitmodelstore.pipelines.load import Reader, load
+
+    try:
+        load(data, name="pipeline.joblib", reader=Reader(Trust.of(wanted)))
+    except RefusedPickle as refused:
+        refuse_what_nobody_loads(pipeline, known, only_found=True)
+        why = str(refused).removeprefix(_UNTIL_NOW)
+        raise UnportablePipeline(
+            f"nobody could load this pipeline: {why}",
+            [refused.name] if refused.name else [],
+            hint="keep such things out of it, or in a class of a module of yours, which readers "
+            "can trust",
+        ) from None
+    except LoadError as error:
+        raise LoadError(
+            f"this pipeline cannot be loaded again: {error}".replace("'pipeline.joblib' ", ""),
+            hint="mend how its classes are pickled; `joblib.load` of the same file fails alike",
+        ) from error.__cause__

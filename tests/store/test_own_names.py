@@ -1,0 +1,365 @@
+"""What is registered can be loaded: by whoever trusts exactly what the version says."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import math
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from gitmodelstore import Store
+from gitmodelstore.errors import LoadError, RefusedPickle, UnportablePipeline
+from gitmodelstore.pipelines.dry import walk
+from gitmodelstore.pipelines.load import Reader, load
+from gitmodelstore.pipelines.loadable import absent
+from gitmodelstore.pipelines.rights import Trust
+
+OWN = """
+import re
+from collections import namedtuple
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.preprocessing import StandardScaler
+
+def twice(X):
+    return np.asarray(X) * 2
+
+def scaled(X, factor=1):
+    return np.asarray(X) * factor
+
+def names(transformer, columns):
+    return [f"x{index}" for index in range(len(columns))]
+
+def words(text):
+    return text.split("-")
+
+def outer():
+    def inner(X):
+        return X
+    return inner
+
+class Rates:
+    def apply(self, X):
+        return X
+
+    @staticmethod
+    def halved(X):
+        return np.asarray(X) / 2
+
+class Holder(TransformerMixin, BaseEstimator):
+    def __init__(self, value=None):
+        self.value = value
+
+    def fit(self, X, y=None):
+        self.done_ = True
+        return self
+
+    def transform(self, X):
+        return X
+
+class Scaler(StandardScaler):
+    pass
+
+class Colour(Enum):
+    RED = 1
+
+Point = namedtuple("Point", "x y")
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    low: int
+
+class Slots:
+    __slots__ = ("a",)
+    def __init__(self):
+        self.a = 1
+
+def rebuilt(n):
+    return Reduced(n)
+
+class Reduced:
+    def __init__(self, n):
+        self.n = n
+    def __reduce__(self):
+        return rebuilt, (self.n,)
+
+class Named:
+    def __new__(cls, *, a):
+        made = object.__new__(cls)
+        made.a = a
+        return made
+    def __getnewargs_ex__(self):
+        return (), {"a": self.a}
+
+class Many(list):
+    pass
+
+class Table(dict):
+    def __setitem__(self, key, value):
+        super().__setitem__(key, value)
+
+class Euros(float):
+    pass
+
+class Outer:
+    class Inner:
+        pass
+
+class Odd:
+    def __getstate__(self):
+        return {1, 2}
+    def __setstate__(self, state):
+        self.state = state
+
+class Licensed:
+    def __getstate__(self):
+        return {"key": 1}
+    def __setstate__(self, state):
+        raise RuntimeError("no licence for this machine")
+"""
+
+X = np.arange(1.0, 17.0).reshape(8, 2)
+y = np.array([0, 1] * 4)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A module of a team's, on the disk as theirs is."""
+    folder = tmp_path_factory.mktemp("team")
+    (folder / "ownnames.py").write_text(OWN)
+    sys.path.insert(0, str(folder))
+    yield importlib.import_module("ownnames")
+    sys.path.remove(str(folder))
+    del sys.modules["ownnames"]
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shelf") / "models"
+
+
+@pytest.fixture
+def store(shelf: Path) -> Store:
+    Store.init(shelf)
+    return Store.open(shelf, durable=False, cache=False)
+
+
+def fitted(step: Any) -> Any:
+    return make_pipeline(step, LogisticRegression()).fit(X, y)
+
+
+def file_of(pipeline: Any, folder: Path) -> bytes:
+    joblib.dump(pipeline, folder / "file.joblib")
+    return (folder / "file.joblib").read_bytes()
+
+
+def verdicts(data: bytes, *trusted: str) -> tuple[bool, bool]:
+    """Return whether `gms inspect` and `load` take a file of one who trusts these names."""
+    trust = Trust.of(trusted)
+    dry = walk(data, trust=trust)
+    seen = not dry.refusals and not list(absent(dry))
+    try:
+        load(data, name="file.joblib", reader=Reader(trust))
+    except LoadError:
+        return seen, False
+    return seen, True
+
+
+# What a pipeline holds, and the names of the module that its readers must trust.
+KINDS = {
+    "a function": (lambda own: FunctionTransformer(own.twice), ["twice"]),
+    "functions in two places": (
+        lambda own: FunctionTransformer(own.twice, feature_names_out=own.names),
+        ["names", "twice"],
+    ),
+    "a partial": (
+        lambda own: FunctionTransformer(functools.partial(own.scaled, factor=2)),
+        ["scaled"],
+    ),
+    "keywords": (
+        lambda own: FunctionTransformer(own.scaled, kw_args={"factor": 2}),
+        ["scaled"],
+    ),
+    "a static method": (lambda own: FunctionTransformer(own.Rates.halved), ["Rates.halved"]),
+    "a class": (lambda own: own.Scaler(), ["Scaler"]),
+    "both": (
+        lambda own: make_pipeline(own.Holder(), FunctionTransformer(own.twice)),
+        ["Holder", "twice"],
+    ),
+    "a class as a value": (lambda own: own.Holder(own.Rates), ["Holder", "Rates"]),
+    "functions in a mapping": (lambda own: own.Holder({"a": own.twice}), ["Holder", "twice"]),
+    "a function that makes it": (
+        lambda own: own.Holder(own.Reduced(2)),
+        ["Holder", "rebuilt"],
+    ),
+    **{
+        name: (lambda own, made=made: own.Holder(made(own)), ["Holder", name])
+        for name, made in {
+            "Colour": lambda own: {own.Colour.RED: [own.Colour.RED]},
+            "Point": lambda own: own.Point(1, 2),
+            "Range": lambda own: {own.Range(1): 2},
+            "Slots": lambda own: own.Slots(),
+            "Named": lambda own: own.Named(a=1),
+            "Many": lambda own: own.Many([1, 2]),
+            "Table": lambda own: own.Table({"a": 1}),
+            "Euros": lambda own: own.Euros(2),
+            "Outer.Inner": lambda own: own.Outer.Inner(),
+            "Odd": lambda own: own.Odd(),
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_registered_loads_for_one_who_trusts_what_it_says(store, own, tmp_path, kind):
+    make, needed = KINDS[kind]
+    names = tuple(f"ownnames.{name}" for name in needed)
+    pipeline = fitted(make(own))
+
+    version = store.register(pipeline, "churn", code=None)
+
+    assert set(version.needs_trust) >= set(names)
+    assert store.needs_trust(version.ref) == version.needs_trust
+    reading = Store.open(store.path, trusted=version.needs_trust)
+    for _ in ("guarded", "by the verdict"):
+        assert (reading.load(version).predict(X) == pipeline.predict(X)).all()
+    with pytest.raises(RefusedPickle) as caught:
+        store.load(version)
+    assert set(caught.value.needs_trust) == set(version.needs_trust)
+    assert f"`gms trust add {' '.join(caught.value.needs_trust)}`" in caught.value.hint
+    data = file_of(pipeline, tmp_path)
+    for trusted in ([], ["ownnames"], list(version.needs_trust)):
+        seen, loaded = verdicts(data, *trusted)
+        assert seen == loaded, trusted
+    assert loaded
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        lambda own: CountVectorizer(analyzer=own.words).fit(["a-b", "c-d"]),
+        lambda own: CountVectorizer(tokenizer=functools.partial(own.words), token_pattern=None).fit(
+            ["a-b", "c-d"]
+        ),
+        lambda own: KNeighborsClassifier(weights=own.twice).fit(X, y),
+    ],
+)
+def test_a_trusted_function_may_stand_wherever_scikit_learn_calls_one(store, own, pipeline):
+    version = store.register(pipeline(own), "words", code=None)
+
+    assert len(version.needs_trust) == 1
+    assert Store.open(store.path, trusted=version.needs_trust).load(version) is not None
+
+
+def test_a_package_never_stands_for_its_functions(store, own):
+    version = store.register(fitted(FunctionTransformer(own.twice)), "churn", code=None)
+
+    with pytest.raises(RefusedPickle) as caught:
+        Store.open(store.path, trusted=["ownnames"]).load(version)
+
+    assert "'ownnames.twice' is not a class, and a trusted package covers its classes alone" in str(
+        caught.value
+    )
+    assert caught.value.hint == (
+        "if you trust it: trusted=['ownnames', 'ownnames.twice'] in Python, or "
+        "`gms trust add ownnames.twice`; `gms inspect` shows the file without running it"
+    )
+
+
+def test_what_needs_nobodys_trust_says_so(store):
+    version = store.register(fitted(FunctionTransformer(np.log1p)), "churn", code=None)
+
+    assert version.needs_trust == store.needs_trust(version) == ()
+
+
+NAME_IT = "use a named function of a module that readers can import, such as features.py"
+CALL_IT = (
+    "call it in a function of a module that readers can import, such as features.py, and give "
+    "that function"
+)
+STEP = "param 'func' of step 'functiontransformer'"
+
+
+@pytest.mark.parametrize(
+    ("step", "said", "hint"),
+    [
+        (lambda own: FunctionTransformer(lambda X: X), f"{STEP} is a lambda", NAME_IT),
+        (
+            lambda own: FunctionTransformer(own.outer()),
+            f"{STEP} is the local function 'ownnames.outer.<locals>.inner'",
+            NAME_IT,
+        ),
+        (
+            lambda own: FunctionTransformer(own.Rates().apply),
+            f"{STEP} is the method 'apply' of an object of class 'ownnames.Rates'",
+            NAME_IT,
+        ),
+        (
+            lambda own: own.Holder(functools.partial(max)),
+            "param 'value' of step 'holder' holds 'builtins.max', which no reader can trust",
+            CALL_IT,
+        ),
+        (
+            lambda own: own.Holder(pd.read_csv),
+            "param 'value' of step 'holder' is 'pandas.read_csv', which no reader can trust",
+            CALL_IT,
+        ),
+        (
+            lambda own: own.Holder([os.system]),
+            "param 'value' of step 'holder' holds 'posix.system', which no reader can trust",
+            CALL_IT,
+        ),
+    ],
+)
+def test_what_nobody_could_load_is_refused_before_it_is_kept(store, own, step, said, hint):
+    pipeline = fitted(step(own))
+    with pytest.raises(UnportablePipeline) as caught:
+        store.register(pipeline, "refused", code=None)
+
+    assert (str(caught.value), caught.value.hint) == (said, hint)
+    assert "refused" not in [model.model for model in store.models()]
+
+
+def test_what_a_class_raises_when_it_is_read_again_is_said_as_its_own(store, own):
+    with pytest.raises(LoadError, match="RuntimeError: no licence for this machine") as caught:
+        store.register(fitted(own.Holder(own.Licensed())), "churn", code=None)
+
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def test_functions_of_general_packages_are_trusted_one_by_one(store, own):
+    version = store.register(fitted(own.Holder([np.sort, math.log1p])), "churn", code=None)
+
+    assert version.needs_trust == ("math.log1p", "numpy.sort", "ownnames.Holder")
+    assert Store.open(store.path, trusted=version.needs_trust).load(version) is not None
+
+
+def test_a_name_that_is_something_else_here_is_refused(own, tmp_path):
+    data = file_of(fitted(FunctionTransformer(own.twice)), tmp_path)
+    stranger = ModuleType("stranger")
+    stranger.twice, stranger.path = own.twice, os  # type: ignore[attr-defined]
+    sys.modules["stranger"] = stranger
+    renamed = data.replace(b"ownnames", b"stranger")
+
+    with pytest.raises(RefusedPickle, match=r"is defined elsewhere, as 'ownnames\.twice'"):
+        load(renamed, name="f", reader=Reader(Trust.of(["stranger.twice"])))
+    with pytest.raises(RefusedPickle, match=r"'stranger\.path' is not a class or a function"):
+        load(b"\x80\x04cstranger\npath\n.", name="f", reader=Reader(Trust.of(["stranger.path"])))
+    del sys.modules["stranger"]
