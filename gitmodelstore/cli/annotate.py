@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from gitmodelstore.cli.render import ABBREVIATED, visible
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import signed
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.values.annotations import parse_pair
 from gitmodelstore.values.events import Scalar, as_typed
+from gitmodelstore.values.render import ABBREVIATED, visible
 
 
 @signed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from gitmodelstore.cli.render import ABBREVIATED
 from gitmodelstore.cli.session import Session
+from gitmodelstore.values.render import ABBREVIATED
 
 
 @click.command("approve")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from gitmodelstore.cli.render import counted
 from gitmodelstore.cli.session import Session
+from gitmodelstore.values.render import counted
 
 
 @click.command("audit")

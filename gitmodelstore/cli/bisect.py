@@ -17,9 +17,9 @@ import click
 
 from gitmodelstore.cli.documents import document, person
 from gitmodelstore.cli.main import REFUSED
-from gitmodelstore.cli.render import moment, state, visible
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import BisectionError, InvalidInput, StoreError
+from gitmodelstore.values.render import moment, state, visible
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.paint import Paint
-from gitmodelstore.cli.render import ABBREVIATED, cut, day, moment, number, visible
 from gitmodelstore.cli.session import Session
+from gitmodelstore.values.render import ABBREVIATED, Paint, cut, day, moment, number, visible
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.blame import FieldChange

@@ -53,7 +53,7 @@ def diff(
 
         session.document(found, **more_of(found))
     else:
-        from gitmodelstore.cli.diff_page import page
+        from gitmodelstore.values.diff_page import page
 
         session.pages(page(found, session.paint()))
         if found.unasked:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.render import counted, visible
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.validate import tell
+from gitmodelstore.values.render import counted, visible
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.examine import Diagnosis

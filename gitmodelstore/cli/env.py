@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.paint import Paint
-from gitmodelstore.cli.render import Column, counted, table, visible, widths_of
 from gitmodelstore.cli.session import Session
+from gitmodelstore.values.render import Column, Paint, counted, table, visible, widths_of
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.compare_environment import EnvironmentReport

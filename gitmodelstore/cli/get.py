@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from gitmodelstore.cli.render import counted, size
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import trusting
 from gitmodelstore.values.layout import MANIFEST
+from gitmodelstore.values.render import counted, size
 
 
 @trusting

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import click
 
 from gitmodelstore.cli.commands import BY_NAME, COMMANDS, GROUPS, Entry
-from gitmodelstore.cli.paint import Paint, folded
-from gitmodelstore.cli.render import columns_of_terminal
+from gitmodelstore.cli.paint import columns_of_terminal, folded
 from gitmodelstore.cli.session import Session
+from gitmodelstore.values.render import Paint
 
 _OPTIONS = (
     ("-C PATH", "the store, or a folder inside a repository that has one"),

@@ -11,8 +11,6 @@ from typing import Any
 import click
 
 from gitmodelstore.cli.documents import OF_A_VERSION, document
-from gitmodelstore.cli.paint import Paint
-from gitmodelstore.cli.render import Column, counted, size, table, visible, widths_of
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import trusting
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
@@ -24,6 +22,7 @@ from gitmodelstore.pipelines.rights import Trust, needs_trust
 from gitmodelstore.pipelines.summary import summarize, written_by
 from gitmodelstore.values.layout import PIPELINE
 from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.render import Column, Paint, counted, size, table, visible, widths_of
 
 _SUFFIXES = (".joblib", ".pkl", ".pickle")
 _MOST_ROWS = 30  # of a table on a screen; --json has them all

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.render import counted
 from gitmodelstore.cli.session import Session
 from gitmodelstore.values.lock import FILE
+from gitmodelstore.values.render import counted
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.lock import Pinned

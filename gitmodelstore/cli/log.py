@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
 from gitmodelstore.cli.documents import faults
-from gitmodelstore.cli.paint import Paint
-from gitmodelstore.cli.render import ABBREVIATED, day, fitting_id, moment, state, visible
 from gitmodelstore.cli.session import Session
-from gitmodelstore.values.events import as_typed
+from gitmodelstore.values.log_page import blocks, line
+from gitmodelstore.values.render import visible
 
 if TYPE_CHECKING:
-    from gitmodelstore.values.events import Event
+    pass
 
 _FAULTY = 1
 
@@ -48,49 +46,8 @@ def log(
         session.document(events=list(events), faults=faults(told.faults))
     elif oneline:
         paint = session.paint()
-        session.pages(_line(event, paint) for event in events)
+        session.pages(line(event, paint) for event in events)
     else:
-        session.pages(_blocks(events, session.paint()))
+        session.pages(blocks(events, session.paint()))
     if told.faults:
         raise click.exceptions.Exit(_FAULTY)
-
-
-def _line(event: Event, paint: Paint) -> str:
-    why = f" ({visible(event.why)})" if event.why else ""
-    why += f" (dated {day(event.clock)}, before its parent)" if event.clock else ""
-    commit = paint.yellow(event.commit[:ABBREVIATED])
-    return f"{commit} {day(event.when)} {event.model} {event.version} {_move(event, paint)}{why}"
-
-
-def _blocks(events: Iterable[Event], paint: Paint) -> Iterator[str]:
-    gap = False
-    for event in events:
-        if gap:
-            yield ""
-        gap = True
-        yield f"{paint.bold(f'{event.model} {event.version}')} {_move(event, paint)}"
-        yield f"Date:   {moment(event.when)}"
-        if event.clock:
-            yield f"Dated:  {moment(event.clock)}, before its parent; counts as above"
-        yield f"Author: {visible(event.who)}"
-        yield f"Commit: {paint.yellow(fitting_id(event.commit, 8))}"
-        if event.replay:
-            yield f"Replay: {visible(event.replay)}"
-        if event.why:
-            yield ""
-            yield f"    {visible(event.why)}"
-
-
-def _move(event: Event, paint: Paint) -> str:
-    """What happened, with the status that it led to and the one before."""
-    if event.approved_for is not None:
-        return paint.status(event.approved_for, f"{event.kind} for {event.approved_for}")
-    if event.annotations:
-        return f"{event.kind}: {visible(as_typed(event.annotations))}"
-    said = event.kind.replace("-", " ")
-    if event.after not in (None, event.kind):
-        said += f" to {event.after}"
-    before = f", was {state(event.before)}" if event.before else ""
-    override = f", {paint.red('gate overridden')}" if event.override else ""
-    vacated = f", {paint.red(f'nobody in {event.before} then')}" if event.vacate else ""
-    return paint.status(event.after or "", said) + before + override + vacated

@@ -205,8 +205,7 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 def _complain(
     session: Session, code: str, message: str, hint: str | None, further: Sequence[str] = ()
 ) -> None:
-    from gitmodelstore.cli.paint import Paint
-    from gitmodelstore.cli.render import visible
+    from gitmodelstore.values.render import Paint, visible
 
     stream: Any = sys.stderr
     paint = Paint(stream is not None and stream.isatty() and session.colored(stream))

@@ -56,7 +56,7 @@ class Meter:
 
     def _show(self, done_bytes: int, total_bytes: int, now: float, ending: str) -> None:
         from gitmodelstore.cli.paint import RETURN
-        from gitmodelstore.cli.render import cut, size, visible  # most commands show nothing
+        from gitmodelstore.values.render import cut, size, visible  # most commands show nothing
 
         name = cut(visible(self._what or ""), _MOST_NAME)
         share = 100 * done_bytes // max(total_bytes, 1)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.render import OUT_OF_USE, state
 from gitmodelstore.cli.session import Session
 from gitmodelstore.values.events import ROLLED_BACK
+from gitmodelstore.values.render import OUT_OF_USE, state
 
 if TYPE_CHECKING:
     from gitmodelstore.values.events import Event

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 
-from gitmodelstore.cli.paint import folded, shown
-from gitmodelstore.cli.render import columns_of_terminal
+from gitmodelstore.cli.paint import columns_of_terminal, folded, shown
 
 
 def show(lines: Iterable[str]) -> None:

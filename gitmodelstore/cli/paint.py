@@ -8,58 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gitmodelstore.cli.render import width
 from gitmodelstore.errors import visible
+from gitmodelstore.values.render import MARK, width
 
 _NEVER = ("false", "never", "no", "off", "0")
-_MARK = f"\x1b{secrets.token_hex(8)}"
-RETURN = f"{_MARK}r"  # to the beginning of the line, for what is written over
-_OURS = re.compile(rf"{_MARK}(?:(r)|\[([0-9;]*)m)")
-_STATUS = {"production": "32", "staging": "33", "withdrawn": "31", "archived": "2"}
-
-
-class Paint:
-    """Puts colour into text.
-
-    Args:
-        on: whether it does; without, every method returns its text as it is.
-    """
-
-    def __init__(self, on: bool) -> None:
-        self.on = on
-
-    def bold(self, text: str) -> str:
-        return self._with("1", text)
-
-    def dim(self, text: str) -> str:
-        return self._with("2", text)
-
-    def red(self, text: str) -> str:
-        return self._with("1;31", text)
-
-    def green(self, text: str) -> str:
-        return self._with("32", text)
-
-    def yellow(self, text: str) -> str:
-        return self._with("33", text)
-
-    def cyan(self, text: str) -> str:
-        return self._with("36", text)
-
-    def status(self, status: str, text: str | None = None) -> str:
-        """Return `text`, the status itself unless given, in the colour of that status."""
-        shown = status if text is None else text
-        code = _STATUS.get(status)
-        return self._with(code, shown) if code else shown
-
-    def _with(self, code: str, text: str) -> str:
-        return f"{_MARK}[{code}m{text}{_MARK}[m" if self.on and text.strip() else text
+RETURN = f"{MARK}r"  # to the beginning of the line, for what is written over
+_OURS = re.compile(rf"{MARK}(?:(r)|\[([0-9;]*)m)")
 
 
 def shown(text: str) -> str:
@@ -136,7 +95,7 @@ def _head(text: str, room: int) -> str:
     """Return as much of the beginning as fits into `room` columns, at least one character."""
     taken, end = 0, 0
     for found in re.finditer(rf"{_OURS.pattern}|.", text, re.DOTALL):
-        taken += 0 if found[0].startswith(_MARK) else width(found[0])
+        taken += 0 if found[0].startswith(MARK) else width(found[0])
         if taken > room and end:
             break
         end = found.end()
@@ -173,3 +132,13 @@ def _asked_of_git() -> str | None:
         return git.run("config", "--get", "color.ui", cwd=Path()).decode().strip()
     except GitFailed:  # not set
         return None
+
+
+def columns_of_terminal() -> int | None:
+    """Return how wide the terminal is; None when stdout is none, so nothing needs to fit."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said) > 0:
+        return int(said)
+    if sys.stdout is None or not sys.stdout.isatty():
+        return None
+    return os.get_terminal_size(sys.stdout.fileno()).columns or None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from gitmodelstore.cli.moves import check_words, tell
-from gitmodelstore.cli.render import state
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import signed, trusting
+from gitmodelstore.values.render import state
 
 
 @signed

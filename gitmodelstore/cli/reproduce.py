@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.paint import Paint
-from gitmodelstore.cli.render import ABBREVIATED, counted, cut, difference, number, visible
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import trusting
-from gitmodelstore.cli.verify import differences, verdict
+from gitmodelstore.values.render import (
+    ABBREVIATED,
+    Paint,
+    counted,
+    cut,
+    difference,
+    number,
+    visible,
+)
+from gitmodelstore.values.verify_page import differences, verdict
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.reproduced import MetricResult, Reproduction

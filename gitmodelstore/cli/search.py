@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.paint import Paint
-from gitmodelstore.cli.render import (
-    Column,
-    columns_of_terminal,
-    counted,
-    day,
-    name_of,
-    number,
-    table,
-    visible,
-    widths_of,
-)
 from gitmodelstore.cli.session import Session
+from gitmodelstore.values import tables
+from gitmodelstore.values.render import counted, visible
 
 if TYPE_CHECKING:
-    from gitmodelstore.operations.search import Match
+    pass
 
 _NOT_ALL = 1
-_SHOWN_ANYWAY = ("model", "version", "status", "created_at", "author")
-_MOST = 32  # characters of a value
 
 
 @click.command("search")
@@ -53,7 +39,7 @@ def search(
     if session.json:
         session.document(versions=matches, unread=answer.unread)
     elif matches:
-        session.pages(_lines(matches, session.paint()))
+        session.pages(tables.matches(matches, session.paint()))
         if left_out := len(answer.matches) - len(matches):
             session.note(f"{counted(left_out, 'more version')}: leave out -n to see all")
     for sentence in told(answer.unread):
@@ -62,47 +48,3 @@ def search(
         session.note(visible(answer.note))
     if not matches or any(one.status is not None for one in answer.unread):
         raise click.exceptions.Exit(_NOT_ALL)
-
-
-def _lines(matches: Sequence[Match], paint: Paint) -> Iterator[str]:
-    names = [name for name in matches[0].values if name not in _SHOWN_ANYWAY]
-    columns = [
-        *(Column(head) for head in ("MODEL", "VERSION", "STATUS", "REGISTERED")),
-        Column("BY", most=24),
-        *(Column(visible(name), right=_is_number(matches, name), most=_MOST) for name in names),
-    ]
-    rows = [
-        [
-            *(match.model, str(match.version), match.status, day(match.created_at)),
-            name_of(match.author),
-            *(_value(match.values[name]) for name in names),
-        ]
-        for match in matches
-    ]
-    widths = widths_of(columns, rows)
-    room = columns_of_terminal()
-    for last in (4, 3):  # where there is no room, who registered it goes first, then when
-        if room is not None and sum(widths) + 2 * len(widths) - 2 > room:
-            del columns[last], widths[last]
-            for row in rows:
-                del row[last]
-    yield paint.dim(table(columns, widths, [column.head for column in columns]))
-    start = widths[0] + widths[1] + 4
-    for match, row in zip(matches, rows, strict=True):
-        line = table(columns, widths, row)
-        end = start + len(match.status)
-        yield line[:start] + paint.status(match.status, line[start:end]) + line[end:]
-
-
-def _is_number(matches: Sequence[Match], name: str) -> bool:
-    return all(type(match.values[name]) in (int, float, type(None)) for match in matches)
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, str):
-        return visible(value)
-    if isinstance(value, float):
-        return number(value)
-    return visible(json.dumps(value, ensure_ascii=False))

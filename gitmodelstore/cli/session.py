@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.cli.meter import Meter
-from gitmodelstore.cli.paint import Paint, folded, wants_color
-from gitmodelstore.cli.render import columns_of_terminal
+from gitmodelstore.cli.paint import columns_of_terminal, folded, wants_color
+from gitmodelstore.values.render import Paint
 
 if TYPE_CHECKING:
     from gitmodelstore.store import Store
@@ -116,7 +116,7 @@ class Session:
 
     def paint(self) -> Paint:
         """Return how to colour what goes to stdout."""
-        return Paint(self.colored(sys.stdout))
+        return Paint(self.colored(sys.stdout), columns_of_terminal())
 
     def colored(self, stream: Any) -> bool:
         """Say whether text on `stream` is coloured."""

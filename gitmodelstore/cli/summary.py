@@ -7,16 +7,19 @@ from datetime import datetime
 from typing import Any
 
 from gitmodelstore.checks.approvals import Approval
-from gitmodelstore.cli.paint import Paint
-from gitmodelstore.cli.render import (
+from gitmodelstore.cli.paint import columns_of_terminal
+from gitmodelstore.values.annotations import Annotation
+from gitmodelstore.values.events import as_typed
+from gitmodelstore.values.manifest import Artifact, Code, Dataset, Manifest, Step
+from gitmodelstore.values.model_version import Holding
+from gitmodelstore.values.render import (
     ABBREVIATED,
     Column,
-    columns_of_terminal,
+    Paint,
     counted,
     cut,
     day,
     difference,
-    fitting_id,
     moment,
     name_of,
     number,
@@ -29,10 +32,6 @@ from gitmodelstore.cli.render import (
     withdrawn_and_back,
     wrapped,
 )
-from gitmodelstore.values.annotations import Annotation
-from gitmodelstore.values.events import as_typed
-from gitmodelstore.values.manifest import Artifact, Code, Dataset, Manifest, Step
-from gitmodelstore.values.model_version import Holding
 
 _LABEL = 13  # columns of the facts' names
 _MOST_FEATURES = 60
@@ -113,7 +112,7 @@ def _identity(
         yield _fact("approved", f"for {visible(approval.status)} {who}")
     yield _fact("trained", moment(manifest.trained_at))
     yield _fact("parent", str(manifest.parent or "none: the first version"))
-    yield _fact("commit", paint.yellow(fitting_id(version.commit, _LABEL + 2)))
+    yield _fact("commit", paint.commit(version.commit, _LABEL + 2))
 
 
 def _message(manifest: Manifest) -> Iterator[str]:

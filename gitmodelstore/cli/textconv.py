@@ -13,10 +13,10 @@ from pathlib import Path
 
 import click
 
-from gitmodelstore.cli.render import visible
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.pipelines.dry import Dry, walk
 from gitmodelstore.pipelines.summary import summarize, written_by
+from gitmodelstore.values.render import visible
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 _MOST_POINTER_BYTES = 1024

@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 from gitmodelstore.cli.commands import BY_NAME, Entry
-from gitmodelstore.cli.paint import folded
-from gitmodelstore.cli.render import columns_of_terminal
+from gitmodelstore.cli.paint import columns_of_terminal, folded
 
 _CLICKS_WIDTH = 80  # columns, beyond which help does not go
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.render import counted, visible
 from gitmodelstore.cli.session import Session
+from gitmodelstore.values.render import counted, visible
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.fault import Fault, Faults

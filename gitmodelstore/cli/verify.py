@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from gitmodelstore.cli.paint import Paint
-from gitmodelstore.cli.render import counted, cut, number, visible
 from gitmodelstore.cli.session import Session
-from gitmodelstore.cli.signatures import signature_lines
 from gitmodelstore.cli.usage import trusting
 from gitmodelstore.cli.verify_data import verify_data
-from gitmodelstore.values.sample import DIFFERENT, WITHIN
+from gitmodelstore.values.render import counted
+from gitmodelstore.values.verify_page import page
 
 if TYPE_CHECKING:
-    from gitmodelstore.operations.verify import Verification, Verified
-    from gitmodelstore.pipelines.replay import Comparison, Replay
-    from gitmodelstore.pipelines.retest import Retested
-
-_MOST_ROWS = 5  # shown of a method; --json has them all
-_MOST_ANSWER = 40  # characters
+    from gitmodelstore.operations.verify import Verification
 
 
 @trusting
@@ -90,79 +82,12 @@ def verify(
     if session.json:
         session.document(found)
     else:
-        paint = session.paint()
-        for version in found.versions:
-            for line in _lines(version, replay, paint):
-                session.tell(line)
-        for fault in found.faults:
-            session.tell(paint.red(visible(fault)))
+        for line in page(found, session.paint(), replayed=replay):
+            session.tell(line)
         if all_of_them:
             session.note(_summary(found))
     if not found.is_sound:
         raise click.exceptions.Exit(1)
-
-
-def _lines(version: Verified, replayed: bool, paint: Paint) -> Iterator[str]:
-    said = [f"{counted(version.files, 'file')} verified"]
-    if version.faults:
-        said = [paint.red(counted(len(version.faults), "fault"))]
-    elif version.replay is not None:
-        said.append(verdict(version.replay, paint))
-    elif replayed:
-        said.append("no sample to replay")
-    yield f"{paint.bold(str(version))}  {', '.join(said)}"
-    yield from (f"  {visible(fault)}" for fault in version.faults)
-    if version.replay is not None:
-        yield from differences(version.replay)
-    yield from _metrics(version.metrics or (), paint)
-    yield from signature_lines(version.signatures or (), paint)
-
-
-def verdict(replay: Replay, paint: Paint) -> str:
-    if replay.outcome == DIFFERENT:
-        return paint.red("answers different")
-    if replay.outcome == WITHIN:
-        return f"answers within tolerance (largest difference {_largest(replay)})"
-    return "answers identical"
-
-
-def _largest(of: Replay | Comparison) -> str:
-    absolute, relative = number(of.largest_absolute, 3), number(of.largest_relative, 3)
-    return f"{absolute}, relative {relative}"
-
-
-def differences(replay: Replay) -> Iterator[str]:
-    if replay.why:
-        yield f"  it cannot answer here: {visible(replay.why)}"
-    for one in replay.comparisons:
-        if one.why:
-            yield f"  {one.method}: {visible(one.why)}"
-        elif one.outcome == DIFFERENT:
-            rows = f"{len(one.rows)} of {counted(replay.rows, 'row')}"
-            largest = f", largest difference {_largest(one)}" if one.largest_absolute else ""
-            yield f"  {one.method}: {rows}{largest}"
-            yield from _rows(one)
-
-
-def _rows(one: Comparison) -> Iterator[str]:
-    for row in one.rows[:_MOST_ROWS]:
-        recorded, present = _answer(row.recorded), _answer(row.present)
-        yield f"    row {row.row}: recorded {recorded}, now {present}"
-    if len(one.rows) > _MOST_ROWS:
-        yield f"    … and {len(one.rows) - _MOST_ROWS} more"
-
-
-def _answer(value: Any) -> str:
-    if isinstance(value, list):
-        return cut(f"[{', '.join(map(_answer, value))}]", _MOST_ANSWER)
-    return number(value) if isinstance(value, float) else cut(visible(str(value)), _MOST_ANSWER)
-
-
-def _metrics(metrics: tuple[Retested, ...], paint: Paint) -> Iterator[str]:
-    for metric in metrics:
-        present = "not defined" if metric.present is None else number(metric.present)
-        said = "same" if metric.is_same else paint.red("different")
-        yield f"  {metric.name}: recorded {number(metric.recorded)}, now {present}, {said}"
 
 
 def _summary(found: Verification) -> str:

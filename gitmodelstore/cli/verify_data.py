@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.render import cut, number, visible
 from gitmodelstore.cli.session import Session
 from gitmodelstore.values.data_differences import ADDED, ORDER, REMOVED, ROWS, TYPE
+from gitmodelstore.values.render import cut, number, visible
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.verify_data import DataVerified

@@ -16,7 +16,9 @@ from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.annotations import says_annotated
 from gitmodelstore.values.events import Event, events_of
 from gitmodelstore.values.layout import REGISTRY
+from gitmodelstore.values.log_page import blocks
 from gitmodelstore.values.objects import Commit
+from gitmodelstore.values.reading import Reading
 from gitmodelstore.values.registry import EMPTY, Change, Registry
 from gitmodelstore.values.registry_text import changes_between
 from gitmodelstore.values.version import Version
@@ -116,8 +118,10 @@ def has_held(snapshot: Snapshot, model: str, version: Version, status: str) -> b
     return False
 
 
-class Log(Iterator[Event]):
-    """Events, newest first, and what could not be read among them.
+class Log(Reading[Event]):
+    """Events, newest first, as a sequence; and what could not be read among them.
+
+    It prints as `gms log` does. What nobody asks for is not read: `log[0]` is quick.
 
     Attributes:
         faults: the latter, a sentence each, as far as the events have been taken.
@@ -127,15 +131,18 @@ class Log(Iterator[Event]):
     def __init__(self, snapshot: Snapshot, model: str | None, tell: Callable[[str], None]) -> None:
         self.faults: list[str] = []
         self.tell = tell
-        self._events = log(snapshot, model, self.faults)
+        super().__init__(self._events(snapshot, model), "event", blocks)
 
-    def __next__(self) -> Event:
-        known = len(self.faults)
-        try:
-            return next(self._events)
-        finally:
+    def _events(self, snapshot: Snapshot, model: str | None) -> Iterator[Event]:
+        events, known = log(snapshot, model, self.faults), 0
+        while True:
+            event = next(events, None)
             for fault in self.faults[known:]:
+                known += 1
                 self.tell(fault)
+            if event is None:
+                return
+            yield event
 
 
 def _steps(

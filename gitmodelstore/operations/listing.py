@@ -8,7 +8,6 @@ read does not stop the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,9 +17,11 @@ from gitmodelstore.errors import Sentence, StoreError
 from gitmodelstore.operations.history import registered_at
 from gitmodelstore.operations.resolve import check_model
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions
+from gitmodelstore.values import tables
 from gitmodelstore.values.layout import tag_name
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.reading import Reading
 from gitmodelstore.values.version import Version
 
 
@@ -47,7 +48,7 @@ class Listed:
     created_at: datetime | None = None
 
 
-def listing(snapshot: Snapshot, model: str) -> Iterator[Listed]:
+def listing(snapshot: Snapshot, model: str) -> Reading[Listed]:
     """Return the versions of a model, highest first, each read when it is asked for; then the lost.
 
     Raises:
@@ -60,7 +61,7 @@ def listing(snapshot: Snapshot, model: str) -> Iterator[Listed]:
         Listed(model, Version.parse(one.version), None, None, None, one.fault)
         for one in lost_versions(snapshot, model)
     )
-    return chain(held, lost)
+    return Reading(chain(held, lost), "version", tables.versions)
 
 
 def listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Listed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gitmodelstore.errors import Sentence, StoreError
 from gitmodelstore.operations.resolve import check_model
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions
+from gitmodelstore.values import tables
 from gitmodelstore.values.model_version import Found, ModelSummary, ModelVersion, Unread
 from gitmodelstore.values.policy import STAGING
 
@@ -19,7 +20,7 @@ def models(snapshot: Snapshot) -> Found[ModelSummary]:
         if highest is not None:
             holders = {status: registry.holders(name, status) for status in shown}
             found.append(ModelSummary(name, len(statuses), highest, holders))
-    return Found.of(found, lost_versions(snapshot))
+    return Found.of(found, lost_versions(snapshot), tables.models)
 
 
 def versions(snapshot: Snapshot, model: str) -> Found[ModelVersion]:

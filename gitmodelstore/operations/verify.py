@@ -31,6 +31,7 @@ from gitmodelstore.values.layout import ATTRIBUTES, SAMPLE, folder
 from gitmodelstore.values.manifest_rules import Outline
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.objects import Entry
+from gitmodelstore.values.render import Paint, counted
 from gitmodelstore.values.sample import DIFFERENT, Sample
 from gitmodelstore.values.version import Version
 
@@ -108,7 +109,7 @@ class Verified:
         return f"{self.model} {self.version}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verification:
     """What was found of each version that was verified.
 
@@ -125,6 +126,16 @@ class Verification:
     def is_sound(self) -> bool:
         """Whether every version is, and the store has all that it should."""
         return not self.faults and all(version.is_sound for version in self.versions)
+
+    def __str__(self) -> str:
+        """Return what `gms verify` prints."""
+        from gitmodelstore.values.verify_page import page
+
+        return "\n".join(page(self, Paint(False)))
+
+    def __repr__(self) -> str:
+        bad = sum(not version.is_sound for version in self.versions)
+        return f"<Verification: {counted(len(self.versions), 'version')}, {bad or 'none'} faulty>"
 
 
 def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> Verification:

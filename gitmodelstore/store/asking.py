@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, datetime
 from os import PathLike
 from pathlib import Path
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from gitmodelstore.values.diff import Diff
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
+    from gitmodelstore.values.reading import Reading
 
 
 class Asking(Base):
@@ -52,10 +52,11 @@ class Asking(Base):
         self._tell_of(found.unread)
         return found
 
-    def listing(self, model: str) -> Iterator[Listed]:
-        """Yield the versions of a model with their manifests, highest first.
+    def listing(self, model: str) -> Reading[Listed]:
+        """Return the versions of a model with their manifests, highest first.
 
-        One that cannot be read says why instead.
+        Each is read when it is asked for; one that cannot be says why instead. It prints as
+        `gms list NAME` does.
 
         Raises:
             ModelNotFound: there is no such model.
@@ -114,7 +115,9 @@ class Asking(Base):
         return registered_at(snapshot.repository, version.commit, created_at)
 
     def log(self, model: str | None = None) -> Log:
-        """Return what happened in the store, or to one model, newest first, one by one.
+        """Return what happened in the store, or to one model, newest first.
+
+        It is a sequence that prints as `gms log` does.
 
         Its `faults` are what could not be read, as far as the events have been taken, told of as
         in `search`.
@@ -187,11 +190,13 @@ class Asking(Base):
             InvalidQuery: it cannot be understood; the message points at the place.
             ModelNotFound: there is no such model.
         """
+        from gitmodelstore.values import tables
+
         answer = self.answer(expression, model, sort=sort)
         self._tell_of(answer.unread)
         if answer.note:
             self._notify(answer.note)
-        return Found.of(answer.matches, answer.unread)
+        return Found.of(answer.matches, answer.unread, tables.matches)
 
     def answer(
         self, expression: str, model: str | None = None, *, sort: str | None = None

@@ -130,7 +130,15 @@ class Diff:
         return bool(self.sections)
 
     def __str__(self) -> str:
-        """Return what differs in a sentence.
+        """Return what `gms diff` prints."""
+        from gitmodelstore.values.diff_page import page
+        from gitmodelstore.values.render import Paint
+
+        return "\n".join(page(self, Paint(False)))
+
+    @property
+    def sentence(self) -> str:
+        """What differs, in a sentence.
 
         As `churn 1.0.0 -> 1.1.0: metrics (1 better), 2 params and train data differ`.
         """
@@ -142,7 +150,7 @@ class Diff:
         return f"{names}: {words} differ"
 
     def __repr__(self) -> str:
-        return f"<Diff {self}>"
+        return f"<Diff {self.sentence}>"
 
     @property
     def names(self) -> tuple[str, str]:

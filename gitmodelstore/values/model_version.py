@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from gitmodelstore.values.layout import tag_name
 from gitmodelstore.values.moment import format_moment
 from gitmodelstore.values.version import Version
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.reading import Page
 
 T = TypeVar("T")
 
@@ -69,7 +72,7 @@ class Withdrawal:
     back_commit: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Holding:
     """Which version had a status at some moment, and how it came to it.
 
@@ -95,10 +98,17 @@ class Holding:
     clock: datetime | None = None
 
     def __str__(self) -> str:
-        """Return one line, as `churn 1.2.0 in production since 2026-03-03T14:05:09Z`."""
+        """Return what `gms which` prints."""
+        from gitmodelstore.values.log_page import holding_lines
+        from gitmodelstore.values.render import Paint
+
+        return "\n".join(holding_lines(self, Paint(False)))
+
+    def __repr__(self) -> str:
+        """Return one line, as `<Holding churn 1.2.0 in production since 2026-03-03T14:05:09Z>`."""
         until = f" until {format_moment(self.until)}" if self.until else ""
         since = format_moment(self.since)
-        return f"{self.version} in {self.version.status} since {since}{until}"
+        return f"<Holding {self.version} in {self.version.status} since {since}{until}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +156,22 @@ class Found(tuple[T, ...]):
     """
 
     unread: tuple[Unread, ...] = ()
+    _page: Page[T] | None = None
 
     @classmethod
-    def of(cls, values: Iterable[T], unread: Iterable[Unread]) -> Self:
-        """Return values with what is missing among them."""
+    def of(cls, values: Iterable[T], unread: Iterable[Unread], page: Page[T] | None = None) -> Self:
+        """Return values with what is missing among them, and how they are printed."""
         made = cls(values)
         made.unread = tuple(unread)
+        made._page = page
         return made
+
+    def __str__(self) -> str:
+        """Return what the command prints that shows them; a line each where there is none."""
+        from gitmodelstore.values.render import Paint
+
+        lines = map(str, self) if self._page is None else self._page(self, Paint(False))
+        return "\n".join([*lines, *(f"unread: {one}" for one in self.unread)])
 
     def __repr__(self) -> str:
         """Return what a tuple would, and what is missing from it."""

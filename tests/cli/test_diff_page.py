@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from gitmodelstore.cli.diff_page import page
-from gitmodelstore.cli.paint import Paint
 from gitmodelstore.values.compare import compare
 from gitmodelstore.values.diff import Diff
+from gitmodelstore.values.diff_page import page
 from gitmodelstore.values.diff_parts import (
     AnswerChange,
     Answers,
@@ -20,6 +19,7 @@ from gitmodelstore.values.diff_parts import (
 )
 from gitmodelstore.values.digest import Digest
 from gitmodelstore.values.manifest import Baseline, Column, Dataset, Environment, Feature
+from gitmodelstore.values.render import Paint
 from gitmodelstore.values.version import Version
 from tests.values.test_compare import CLF, CODE, FACTS, FEATURES, LATER, NUM, PREP, side
 
@@ -42,12 +42,12 @@ def test_nothing_differs():
 def test_a_diff_is_its_first_line():
     found = compare(side(), side("1.1.0", target="gone", metrics={"auc": 0.5}))
 
-    assert str(found) == lines(found)[0] == "churn 1.0.0 -> 1.1.0: metrics and target differ"
-    assert repr(found) == f"<Diff {found}>"
+    assert found.sentence == lines(found)[0] == "churn 1.0.0 -> 1.1.0: metrics and target differ"
+    assert repr(found) == f"<Diff {found.sentence}>"
 
 
 def test_one_thing_differs():
-    assert str(compare(side(), side("1.1.0", files={}))) == "churn 1.0.0 -> 1.1.0: files differ"
+    assert compare(side(), side("1.1.0", files={})).sentence == "churn 1.0.0 -> 1.1.0: files differ"
 
 
 def test_metrics_on_other_data_beside_the_baseline():

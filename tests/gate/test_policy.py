@@ -186,7 +186,7 @@ def test_the_log_tells_what_a_message_by_hand_says(place: Place) -> None:
     move(place, v1_1_0="staging")
     place.commit("stop it\n\nVacate: the campaign is over\n")
 
-    event = next(Store.open(place.path).log("churn"))
+    event = Store.open(place.path).log("churn")[0]
     assert (event.after, event.why) == ("staging", "the campaign is over")
 
 

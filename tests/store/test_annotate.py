@@ -121,7 +121,7 @@ class TestAnnotate:
         churn.annotate("churn@1.0.0", {"a": None}, reason="a slip")
 
         assert values(churn) == {"b": 2}
-        assert str(next(churn.log("churn"))) == "churn 1.0.0 annotated: a= (a slip)"
+        assert str(churn.log("churn")[0]) == "churn 1.0.0 annotated: a= (a slip)"
         churn.annotate("churn@1.0.0", {"a": 3})
         assert values(churn) == {"a": 3, "b": 2}
 

@@ -699,7 +699,7 @@ class TestByHand:
             "Put the first one live\n\nAgreed in the meeting.",
         )
 
-        event = next(three.log())
+        event = three.log()[0]
         assert told([event]) == [("promoted", "churn 1.0.0", "registered", "production")]
         assert (event.commit, event.why) == (oid, None)
         assert three.which("churn").commit == oid
@@ -713,7 +713,7 @@ class TestByHand:
             "To: archived\nReason: lies",
         )
 
-        event = next(three.log())
+        event = three.log()[0]
         assert (event.kind, event.after, event.why) == ("promoted", "production", None)
 
     def _branch(self, store: Store) -> None:
@@ -762,7 +762,7 @@ class TestByHand:
         store = Store.open(three.path)
         loaded = store.load("churn@2.0.0")
         assert (loaded.predict_proba(X_test) == refitted.predict_proba(X_test)).all()
-        assert told([next(store.log())]) == [("registered", "churn 2.0.0", None, "registered")]
+        assert told([store.log()[0]]) == [("registered", "churn 2.0.0", None, "registered")]
 
     def test_two_holders_after_a_merge_are_told_and_settled(self, three):
         text = registry_with(three, v1_0_0="production", v1_1_0="production")

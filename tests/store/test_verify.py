@@ -389,7 +389,7 @@ class TestRollback:
         noting.rollback("churn", replay=False, reason="no other machine left")
 
         assert str(noting.version("churn").version) == "1.0.0"
-        assert next(noting.log("churn")).why == "no other machine left"
+        assert noting.log("churn")[0].why == "no other machine left"
 
     @pytest.mark.parametrize("reason", [None, "", " "])
     def test_without_a_reason_it_cannot(self, noting, reason):

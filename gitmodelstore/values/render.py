@@ -1,9 +1,11 @@
-"""How values look on a screen: times, people, numbers, tables, wrapped text."""
+"""How values look when printed: times, people, numbers, tables, wrapped text, colours.
+
+What a terminal does with the colours, and how wide it is, the commands know (cli/paint.py).
+"""
 
 from __future__ import annotations
 
-import os
-import sys
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +15,54 @@ if TYPE_CHECKING:
 
 ABBREVIATED = 7  # characters of a commit's id, as git shows it
 OUT_OF_USE = ("registered", "archived", "withdrawn")  # a version *is* these, it is *in* any other
+
+
+MARK = f"\x1b{secrets.token_hex(8)}"  # of our own colours, which no file can know
+_STATUS = {"production": "32", "staging": "33", "withdrawn": "31", "archived": "2"}
+
+
+class Paint:
+    """Puts colour into text.
+
+    Args:
+        on: whether it does; without, every method returns its text as it is.
+        room: how many columns the terminal has; None has room for all.
+    """
+
+    def __init__(self, on: bool, room: int | None = None) -> None:
+        self.on = on
+        self.room = room
+
+    def bold(self, text: str) -> str:
+        return self._with("1", text)
+
+    def dim(self, text: str) -> str:
+        return self._with("2", text)
+
+    def red(self, text: str) -> str:
+        return self._with("1;31", text)
+
+    def green(self, text: str) -> str:
+        return self._with("32", text)
+
+    def yellow(self, text: str) -> str:
+        return self._with("33", text)
+
+    def cyan(self, text: str) -> str:
+        return self._with("36", text)
+
+    def status(self, status: str, text: str | None = None) -> str:
+        """Return `text`, the status itself unless given, in the colour of that status."""
+        shown = status if text is None else text
+        code = _STATUS.get(status)
+        return self._with(code, shown) if code else shown
+
+    def commit(self, oid: str, taken: int) -> str:
+        """Return the id of a commit, or as much of it as fits behind `taken` columns."""
+        return self.yellow(oid if self.room is None else oid[: max(ABBREVIATED, self.room - taken)])
+
+    def _with(self, code: str, text: str) -> str:
+        return f"{MARK}[{code}m{text}{MARK}[m" if self.on and text.strip() else text
 
 
 class Column(NamedTuple):
@@ -99,16 +149,6 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
-def columns_of_terminal() -> int | None:
-    """Return how wide the terminal is; None when stdout is none, so nothing needs to fit."""
-    said = os.environ.get("COLUMNS", "")
-    if said.isdecimal() and int(said) > 0:
-        return int(said)
-    if sys.stdout is None or not sys.stdout.isatty():
-        return None
-    return os.get_terminal_size(sys.stdout.fileno()).columns or None
-
-
 def table(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[str]) -> str:
     """Return one line of a table, its cells padded to the widths of their columns."""
     padded = (
@@ -141,12 +181,6 @@ def width(text: str) -> int:
 def pad(text: str, to: int, *, right: bool = False) -> str:
     gap = " " * max(0, to - width(text))
     return gap + text if right else text + gap
-
-
-def fitting_id(commit: str, taken: int) -> str:
-    """Return the id of a commit, or as much of it as fits behind `taken` columns."""
-    room = columns_of_terminal()
-    return commit if room is None else commit[: max(ABBREVIATED, room - taken)]
 
 
 def cut(text: str, most: int) -> str:

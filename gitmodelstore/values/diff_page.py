@@ -6,20 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from gitmodelstore.cli.paint import Paint
-from gitmodelstore.cli.render import (
-    ABBREVIATED,
-    Column,
-    counted,
-    cut,
-    difference,
-    number,
-    pad,
-    size,
-    table,
-    visible,
-    widths_of,
-)
 from gitmodelstore.values.diff import Diff
 from gitmodelstore.values.diff_parts import (
     ADDED,
@@ -42,6 +28,20 @@ from gitmodelstore.values.diff_parts import (
     SourceChange,
 )
 from gitmodelstore.values.manifest import Code, Dataset
+from gitmodelstore.values.render import (
+    ABBREVIATED,
+    Column,
+    Paint,
+    counted,
+    cut,
+    difference,
+    number,
+    pad,
+    size,
+    table,
+    visible,
+    widths_of,
+)
 from gitmodelstore.values.sample import DIFFERENT, WITHIN
 
 _MOST_LINES = 20  # of a section; --json has them all
@@ -56,7 +56,7 @@ def page(found: Diff, paint: Paint) -> Iterator[str]:
         found: what differs.
         paint: how to colour.
     """
-    yield paint.bold(visible(str(found)))
+    yield paint.bold(visible(found.sentence))
     for head, lines in _sections(found, paint):
         held = list(lines)
         if held:
