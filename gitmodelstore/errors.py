@@ -44,8 +44,9 @@ class StoreError(Exception):
     code = "store-error"
 
     def __init_subclass__(cls) -> None:
-        name = "".join(f"-{c.lower()}" if c.isupper() else c for c in cls.__name__)
-        cls.code = name.removeprefix("-")
+        if not cls.__name__.startswith("_"):  # a private one is told as the class that it is of
+            name = "".join(f"-{c.lower()}" if c.isupper() else c for c in cls.__name__)
+            cls.code = name.removeprefix("-")
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(visible(message))

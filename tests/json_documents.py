@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
 
 from gitmodelstore.cli.commands import BY_NAME
 from gitmodelstore.errors import CannotWork, InvalidQuery, StoreError
@@ -20,13 +19,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "json.md"
 SCHEMA: dict[str, Any] = json.loads((DOCS / "json.schema.json").read_text(encoding="utf-8"))
 DEFINITIONS: dict[str, dict[str, Any]] = SCHEMA["$defs"]
-_MANIFEST = json.loads((DOCS / "manifest.schema.json").read_text(encoding="utf-8"))
-_FILES = Registry().with_resources(
-    [
-        ("json.schema.json", Resource.from_contents(SCHEMA)),
-        ("manifest.schema.json", Resource.from_contents(_MANIFEST)),
-    ]
-)
+_MANIFEST = Draft202012Validator(json.loads((DOCS / "manifest.schema.json").read_text()))
 # Errors that are none of our classes: code, exit code, what they are.
 OTHERS = (
     ("raised-elsewhere", 1, "Code of somebody else raised something."),
@@ -40,26 +33,26 @@ OTHERS = (
 
 
 def validator(name: str) -> Draft202012Validator:
-    schema = {"$ref": f"json.schema.json#/$defs/{name.replace(' ', '%20')}"}
-    return Draft202012Validator(schema, registry=_FILES)
+    return Draft202012Validator({"$defs": DEFINITIONS, "$ref": f"#/$defs/{name}"})
 
 
 def checked(name: str, stdout: str) -> dict[str, Any]:
     """Return the one document that a command printed, if it is what the schema says."""
     document: dict[str, Any] = json.loads(stdout)
-    faults = [
-        f"{fault.json_path}: {fault.message}" for fault in validator(name).iter_errors(document)
-    ]
-    assert not faults, (name, faults)
+    faults = validator(name).iter_errors(document)
+    found = [f"{fault.json_path}: {fault.message}" for fault in faults]
+    if name == "gms-show":
+        found += [fault.message for fault in _MANIFEST.iter_errors(document["manifest"])]
+    assert not found, (name, found)
     return document
 
 
 def check(args: Sequence[str], stdout: str) -> None:
     """Check the document of whichever form of a command a test has typed."""
     document = json.loads(stdout)
-    command = next((BY_NAME[word].name for word in args if word in BY_NAME), "--version")
+    command = next((BY_NAME[word].name for word in args if word in BY_NAME), "version")
     command = "help" if "--help" in args else command
-    forms = [name for name in DEFINITIONS if name.split()[:2] == ["gms", command]]
+    forms = [name for name in DEFINITIONS if name.split("-")[:2] == ["gms", command]]
     name = "error" if "error" in document else max(forms, key=lambda form: _fits(form, document))
     checked(name, stdout)
 
@@ -93,15 +86,15 @@ def errors() -> list[tuple[str, int, str]]:
 
 def tables() -> str:
     """Return the part of the page that is made."""
-    commands = [name for name in DEFINITIONS if name.startswith("gms ")]
-    objects = [name for name in DEFINITIONS if name not in (*commands, "error", "error facts")]
+    commands = [name for name in DEFINITIONS if name.startswith("gms-")]
+    objects = [name for name in DEFINITIONS if name not in (*commands, "error", "error-facts")]
     lines = ["## Commands", ""]
     for name in commands:
-        lines += [f"### {name}", "", *_table(DEFINITIONS[name])]
+        lines += [f"### {_title(name)}", "", *_table(DEFINITIONS[name])]
     lines += ["## Objects", ""]
     for name in sorted(objects):
         lines += [
-            f"### {name}",
+            f"### {_title(name)}",
             "",
             DEFINITIONS[name]["description"],
             "",
@@ -109,7 +102,7 @@ def tables() -> str:
         ]
     lines += ["## Errors", "", DEFINITIONS["error"]["description"], ""]
     lines += ["It is an object with the key `error`, which holds:", ""]
-    lines += [*_table(DEFINITIONS["error facts"])]
+    lines += [*_table(DEFINITIONS["error-facts"])]
     lines += ["| code | exit | means |", "|---|---|---|"]
     lines += [f"| `{code}` | {status} | {what} |" for code, status, what in errors()]
     return "\n".join(lines) + "\n"
@@ -129,8 +122,13 @@ def _table(definition: dict[str, Any]) -> Iterator[str]:
 
 
 def _named(kind: dict[str, Any]) -> str:
-    name = kind["$ref"].rpartition("/")[2]
-    return f"[{name}](#{name.replace(' ', '-')})" if "#" in kind["$ref"] else f"[{name}]({name})"
+    title = _title(kind["$ref"].rpartition("/")[2])
+    return f"[{title}](#{title.replace(' ', '-')})"
+
+
+def _title(name: str) -> str:
+    title: str = DEFINITIONS[name].get("title", name)
+    return title
 
 
 def _kind(kind: dict[str, Any]) -> str:

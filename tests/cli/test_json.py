@@ -13,59 +13,60 @@ import tests.json_documents as documents
 from gitmodelstore.cli import main as program
 from gitmodelstore.cli.commands import COMMANDS
 from gitmodelstore.cli.documents import document, person
+from gitmodelstore.errors import StoreError
 from gitmodelstore.values.version import Version
 
 # The document of a form of a command, what is typed for it, and the exit code.
 FORMS = [
-    ("gms init", "init", 0),
-    ("gms init", "-C new init --host github --owner @acme/leads", 0),
-    ("gms clone", "clone models copy", 0),
-    ("gms register", "register fraud second.joblib --no-code --metric auc=0.5", 0),
-    ("gms register", "register fraud first.joblib --no-code --if-changed", 0),
-    ("gms list", "list", 0),
-    ("gms list NAME", "list churn", 0),
-    ("gms show", "show churn", 0),
-    ("gms diff", "diff churn@1.0.0 churn@1.1.0", 1),
-    ("gms diff", "diff churn@1.1.0 first.joblib", 1),
-    ("gms diff", "diff churn@1.0.0 fraud@1.0.0", 1),
-    ("gms search", "search metrics.accuracy>0.7", 0),
-    ("gms search", "search metrics.accuracy>7", 1),
-    ("gms log", "log", 0),
-    ("gms log -G", "log churn -G metrics.accuracy", 0),
-    ("gms which", "which churn --at 2026-03-05", 0),
-    ("gms promote", "promote churn@1.0.0 production --reason better", 0),
-    ("gms promote", "promote churn@1.1.0 production", 0),
-    ("gms rollback", "rollback churn --reason drift", 0),
-    ("gms annotate", "annotate churn@1.1.0 auc=0.5 ticket=A-1", 0),
-    ("gms archive", "archive fraud@1.0.0", 0),
-    ("gms withdraw", "withdraw churn@1.1.0 --vacate --reason leak", 0),
-    ("gms get", "get churn -o out", 0),
-    ("gms cat", "cat churn:README.md", 0),
-    ("gms cat", "cat churn:pipeline.joblib", 0),
-    ("gms env", "env churn --check", 0),
-    ("gms lock", "-C ../models lock churn@1.0.0", 0),
-    ("gms sync", "-C ../models sync", 0),
-    ("gms lock --check", "-C ../models lock --check", 0),
-    ("gms verify", "verify churn", 0),
-    ("gms verify", "verify --all --replay", 0),
-    ("gms verify --data", "verify --data churn@1.0.0 train.csv", 0),
-    ("gms verify --data", "verify --data churn@1.0.0 test.csv", 1),
-    ("gms bisect", "bisect churn --good 1.0.0 --bad 1.1.0 --no-check -- true", 0),
-    ("gms audit", "audit churn", 0),
-    ("gms validate", "validate", 0),
-    ("gms validate", "validate broken", 1),
-    ("gms doctor", "doctor", 0),
-    ("gms hook", "hook install", 0),
-    ("gms hook", "hook run pre-commit", 0),
-    ("gms inspect", "inspect churn", 0),
-    ("gms inspect", "inspect hostile.joblib", 1),
-    ("gms inspect", "inspect cut.joblib", 1),
-    ("gms trust", "trust add mypackage", 0),
-    ("gms trust", "trust", 0),
-    ("gms help", "help", 0),
-    ("gms help", "help --all", 0),
-    ("gms help", "promote --help", 0),
-    ("gms --version", "--version", 0),
+    ("gms-init", "init", 0),
+    ("gms-init", "-C new init --host github --owner @acme/leads", 0),
+    ("gms-clone", "clone models copy", 0),
+    ("gms-register", "register fraud second.joblib --no-code --metric auc=0.5", 0),
+    ("gms-register", "register fraud first.joblib --no-code --if-changed", 0),
+    ("gms-list", "list", 0),
+    ("gms-list-NAME", "list churn", 0),
+    ("gms-show", "show churn", 0),
+    ("gms-diff", "diff churn@1.0.0 churn@1.1.0", 1),
+    ("gms-diff", "diff churn@1.1.0 first.joblib", 1),
+    ("gms-diff", "diff churn@1.0.0 fraud@1.0.0", 1),
+    ("gms-search", "search metrics.accuracy>0.7", 0),
+    ("gms-search", "search metrics.accuracy>7", 1),
+    ("gms-log", "log", 0),
+    ("gms-log-G", "log churn -G metrics.accuracy", 0),
+    ("gms-which", "which churn --at 2026-03-05", 0),
+    ("gms-promote", "promote churn@1.0.0 production --reason better", 0),
+    ("gms-promote", "promote churn@1.1.0 production", 0),
+    ("gms-rollback", "rollback churn --reason drift", 0),
+    ("gms-annotate", "annotate churn@1.1.0 auc=0.5 ticket=A-1", 0),
+    ("gms-archive", "archive fraud@1.0.0", 0),
+    ("gms-withdraw", "withdraw churn@1.1.0 --vacate --reason leak", 0),
+    ("gms-get", "get churn -o out", 0),
+    ("gms-cat", "cat churn:README.md", 0),
+    ("gms-cat", "cat churn:pipeline.joblib", 0),
+    ("gms-env", "env churn --check", 0),
+    ("gms-lock", "-C ../models lock churn@1.0.0", 0),
+    ("gms-sync", "-C ../models sync", 0),
+    ("gms-lock-check", "-C ../models lock --check", 0),
+    ("gms-verify", "verify churn", 0),
+    ("gms-verify", "verify --all --replay", 0),
+    ("gms-verify-data", "verify --data churn@1.0.0 train.csv", 0),
+    ("gms-verify-data", "verify --data churn@1.0.0 test.csv", 1),
+    ("gms-bisect", "bisect churn --good 1.0.0 --bad 1.1.0 --no-check -- true", 0),
+    ("gms-audit", "audit churn", 0),
+    ("gms-validate", "validate", 0),
+    ("gms-validate", "validate broken", 1),
+    ("gms-doctor", "doctor", 0),
+    ("gms-hook", "hook install", 0),
+    ("gms-hook", "hook run pre-commit", 0),
+    ("gms-inspect", "inspect churn", 0),
+    ("gms-inspect", "inspect hostile.joblib", 1),
+    ("gms-inspect", "inspect cut.joblib", 1),
+    ("gms-trust", "trust add mypackage", 0),
+    ("gms-trust", "trust", 0),
+    ("gms-help", "help", 0),
+    ("gms-help", "help --all", 0),
+    ("gms-help", "promote --help", 0),
+    ("gms-version", "--version", 0),
 ]
 # The code of an error, what is typed for it, and the exit code.
 FAILURES = [
@@ -160,13 +161,13 @@ def test_what_cannot_be_read_is_a_fault_in_every_document(place, gms, git):
     git("reset", "-q", "--hard", "main~2")  # before fraud was registered
 
     for name, *args in (
-        ("gms list NAME", "list", "churn"),
-        ("gms search", "search", "metrics.auc>0"),
-        ("gms list", "list"),
-        ("gms log -G", "log", "-G", "metrics.auc"),
-        ("gms verify", "verify", "--all"),
-        ("gms audit", "audit", "churn"),
-        ("gms doctor", "doctor"),
+        ("gms-list-NAME", "list", "churn"),
+        ("gms-search", "search", "metrics.auc>0"),
+        ("gms-list", "list"),
+        ("gms-log-G", "log", "-G", "metrics.auc"),
+        ("gms-verify", "verify", "--all"),
+        ("gms-audit", "audit", "churn"),
+        ("gms-doctor", "doctor"),
     ):
         found = documents.checked(name, gms("--json", *args).stdout)
         faults = list(_faults(found))
@@ -183,12 +184,12 @@ def _faults(found):
 
 
 def test_the_tables_have_every_command():
-    typed = {name.split()[1] for name, *_ in FORMS}
+    typed = {name.split("-")[1] for name, *_ in FORMS}
     elsewhere = {"demo", "reproduce", "approve"}  # tests/demo, test_reproduce.py, test_signing.py
 
-    assert {entry.name for entry in COMMANDS} == (typed | elsewhere) - {"--version"}
-    defined = {name for name in documents.DEFINITIONS if name.startswith("gms ")}
-    assert defined - {name for name, *_ in FORMS} == {f"gms {name}" for name in elsewhere}
+    assert {entry.name for entry in COMMANDS} == (typed | elsewhere) - {"version"}
+    defined = {name for name in documents.DEFINITIONS if name.startswith("gms-")}
+    assert defined - {name for name, *_ in FORMS} == {f"gms-{name}" for name in elsewhere}
 
 
 def test_the_schema_is_one_and_closed():
@@ -198,6 +199,29 @@ def test_the_schema_is_one_and_closed():
             assert definition["required"] == list(definition["properties"]), name
             closed = {"additionalProperties", "unevaluatedProperties"} & set(definition)
             assert len(closed) == (name not in ("version", "holding")), name
+
+
+def test_the_page_shows_an_error_as_it_is_printed(gms):
+    done = gms("show", "chrun", "--json")
+
+    shown = "".join(f"    {line}\n" for line in done.stdout.splitlines())
+    assert f"    $ gms show chrun --json 2>/dev/null\n{shown}\n" in documents.PAGE.read_text()
+
+
+def test_each_error_has_the_code_and_the_exit_code_that_the_page_says(gms, monkeypatch):
+    said = {code: status for code, status, _ in documents.errors()}
+    for kind in documents.classes():
+        error = kind.__new__(kind)
+        StoreError.__init__(error, "no")
+        error.summary, error.excerpt, error.conditions, error.found = "no", (), (), ()
+
+        def fails(*_, error=error):
+            raise error
+
+        monkeypatch.setattr(program, "_invoke", fails)
+        done = gms("list", "--json")
+        found = documents.checked("error", done.stdout)["error"]["code"]
+        assert (found, done.code) == (kind.code, said[kind.code])
 
 
 def test_the_page_is_made_of_the_schema():

@@ -117,7 +117,7 @@ def demo(ada: Run, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     place = tmp_path_factory.mktemp("demo")
     done = ada("gms", "--json", "demo", cwd=place)
     assert done.stderr == ""
-    return Demo(place / "gitmodelstore-demo", json_documents.checked("gms demo", done.stdout), ada)
+    return Demo(place / "gitmodelstore-demo", json_documents.checked("gms-demo", done.stdout), ada)
 
 
 @pytest.fixture(scope="session")
