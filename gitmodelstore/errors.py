@@ -351,6 +351,18 @@ class RefusedPickle(LoadError):
         self.needs_trust = needs_trust
 
 
+class OtherVersionsNeeded(LoadError):
+    """Sound bytes that what is installed here cannot read: they were written with other versions.
+
+    Attributes:
+        differences: what differs, each as "numpy 2.4.6, here 1.26.4".
+    """
+
+    def __init__(self, message: str, *, hint: str, differences: Iterable[str]) -> None:
+        super().__init__(message, hint=hint)
+        self.differences = tuple(differences)
+
+
 class EnvironmentDiffers(LoadError):
     """What is installed here is not what a version was trained with, and it had to be."""
 

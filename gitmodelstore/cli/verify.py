@@ -16,6 +16,8 @@ from gitmodelstore.values.verify_page import page
 if TYPE_CHECKING:
     from gitmodelstore.operations.verify import Verification
 
+CANNOT_TELL = 128  # as in cli/main.py
+
 
 @trusting
 @click.command("verify")
@@ -48,7 +50,8 @@ def verify(
     --replay and --test load the pipeline, unless its bytes are not the ones that were
     released. --signatures asks your own list of allowed signers, without REF of every
     version. The exit code is 1 when a version is faulty, or not validly signed, or its
-    answers or metrics are different, or the branch lacks versions that tags name.
+    answers or metrics are different, or the branch lacks versions that tags name; it is 128
+    when all is sound, but a version that was to be asked cannot be loaded here.
 
     --data reads the file or folder PATH and says whether it is what REF was made with,
     or which columns differ; the exit code is then 1.
@@ -88,6 +91,8 @@ def verify(
             session.note(_summary(found))
     if not found.is_sound:
         raise click.exceptions.Exit(1)
+    if found.unloaded:
+        raise click.exceptions.Exit(CANNOT_TELL)
 
 
 def _summary(found: Verification) -> str:
@@ -95,4 +100,6 @@ def _summary(found: Verification) -> str:
     verified = f"{counted(len(found.versions), 'version')} verified"
     if bad:
         return f"{verified}, {bad} faulty or different"
+    if found.unloaded:
+        return f"{verified}, {len(found.unloaded)} cannot be loaded here"
     return f"{verified}, the branch lacks others" if found.faults else f"{verified}, all sound"

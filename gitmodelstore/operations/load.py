@@ -8,8 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import (
+    BrokenPipelineFile,
     EnvironmentWarning,
     IntegrityError,
+    LoadError,
+    OtherVersionsNeeded,
+    RefusedPickle,
     StoreError,
     WithdrawnWarning,
     warn_user,
@@ -58,6 +62,7 @@ def load(
         IntegrityError: they are not.
         MissingObject: they are not on this machine.
         RefusedPickle: they would do more than the parts of a pipeline may.
+        OtherVersionsNeeded: they cannot be unpickled here, where other versions are installed.
         LoadError: they cannot be unpickled here.
     """
     from gitmodelstore.pipelines.load import load as unpickle
@@ -68,7 +73,7 @@ def load(
     data = read_verified(snapshot, version, PIPELINE, manifest, remembered)
     said = difference_of(version, manifest.environment, environment)
     name = f"{folder(version.model)}/{PIPELINE} of {version}"
-    with one_warning(manifest.environment):
+    with one_warning(manifest.environment), _here(version, manifest):
         if unsafe:
             pipeline = load_unsafe(data, name=name)
         else:
@@ -86,6 +91,31 @@ def warn_if_withdrawn(version: ModelVersion) -> None:
     if version.status == WITHDRAWN:
         said = f"{version} was withdrawn; see why with `gms log {version.model}`"
         warn_user(WithdrawnWarning(said))
+
+
+@contextmanager
+def _here(version: ModelVersion, manifest: Manifest) -> Iterator[None]:
+    """Say with what a version was trained, and what is here, where it does not load."""
+    try:
+        yield
+    except (RefusedPickle, BrokenPipelineFile):
+        raise
+    except LoadError as error:
+        from gitmodelstore.operations.compare_environment import PLATFORM, differences
+
+        recorded = manifest.environment
+        found = [str(one) for one in differences(recorded) if one.package != PLATFORM]
+        if not found:
+            raise
+        series = ".".join(recorded.python.split(".")[:2])
+        raise OtherVersionsNeeded(
+            f"{error}; it was trained with {'; '.join(found)}",
+            hint=f"make its environment: `gms env {version.ref} > requirements.txt`, then "
+            f"`uv venv --python {series} {version.model}-env && uv pip install --python "
+            f"{version.model}-env -r requirements.txt`, or `pip install -r requirements.txt` where "
+            f"Python is {series}",
+            differences=found,
+        ) from error.__cause__
 
 
 def read_verified(

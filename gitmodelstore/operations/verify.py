@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.folder import FileFacts, folder_faults
 from gitmodelstore.errors import (
+    BrokenPipelineFile,
     CannotRead,
     FeatureMismatch,
     FormatError,
     IntegrityError,
     InvalidInput,
+    LoadError,
     MissingObject,
+    RefusedPickle,
     Sentence,
     StoreError,
 )
@@ -84,6 +87,8 @@ class Verified:
         metrics: those recorded and computed again; None when that was not asked, or it
             could not be loaded.
         signatures: who has signed it; None when that was not asked, or it cannot be read.
+        unloaded: why what is installed here cannot load it, though it was asked to answer
+            again; the bytes are sound. None when it was loaded, or was not to be.
     """
 
     model: str
@@ -94,6 +99,7 @@ class Verified:
     replay: Replay | None = None
     metrics: tuple[Retested, ...] | None = None
     signatures: tuple[Signature, ...] | None = None
+    unloaded: Sentence | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -136,6 +142,11 @@ class Verification:
     def __repr__(self) -> str:
         bad = sum(not version.is_sound for version in self.versions)
         return f"<Verification: {counted(len(self.versions), 'version')}, {bad or 'none'} faulty>"
+
+    @property
+    def unloaded(self) -> tuple[Verified, ...]:
+        """Those that were to be loaded, and cannot be here."""
+        return tuple(version for version in self.versions if version.unloaded is not None)
 
 
 def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> Verification:
@@ -279,13 +290,17 @@ def _contents(
 def _finish(snapshot: Snapshot, begun: _Begun, asked: Asked) -> Verified:
     sound, wrong = begun.contents()
     faults = [*begun.faults, *wrong]
-    replayed = metrics = None
+    replayed = metrics = unloaded = None
     # Bytes that are not the released ones are never unpickled.
     if asked.loads and begun.found and not faults:
         try:
             replayed, metrics = _ask(snapshot, begun.found, asked)
         except (InvalidInput, FeatureMismatch):
             raise  # of the test data, not of the version
+        except (RefusedPickle, BrokenPipelineFile) as error:
+            faults.append(_told(error))
+        except LoadError as error:  # of what is installed here: these are the released bytes
+            unloaded = _told(error)
         except StoreError as error:
             faults.append(_told(error))
     signed = None
@@ -295,7 +310,8 @@ def _finish(snapshot: Snapshot, begun: _Begun, asked: Asked) -> Verified:
         except (IntegrityError, MissingObject) as error:
             faults.append(Sentence.of(error))
     return Verified(
-        begun.model, begun.version, begun.status, sound, tuple(faults), replayed, metrics, signed
+        *(begun.model, begun.version, begun.status, sound, tuple(faults)),
+        *(replayed, metrics, signed, unloaded),
     )
 
 

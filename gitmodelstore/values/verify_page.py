@@ -36,12 +36,17 @@ def _lines(version: Verified, replayed: bool, paint: Paint) -> Iterator[str]:
     said = [f"{counted(version.files, 'file')} verified"]
     if version.faults:
         said = [paint.red(counted(len(version.faults), "fault"))]
+    elif version.unloaded is not None:
+        said.append(paint.yellow("cannot be loaded here"))
     elif version.replay is not None:
         said.append(verdict(version.replay, paint))
     elif replayed:
         said.append("no sample to replay")
     yield f"{paint.bold(str(version))}  {', '.join(said)}"
     yield from (f"  {visible(fault)}" for fault in version.faults)
+    if version.unloaded is not None:
+        yield f"  {visible(version.unloaded)}"
+        yield f"  hint: {visible(version.unloaded.hint or '')}"
     if version.replay is not None:
         yield from differences(version.replay)
     yield from _metrics(version.metrics or (), paint)

@@ -84,6 +84,7 @@ class TestVerify:
                     "replay": None,
                     "metrics": None,
                     "signatures": None,
+                    "unloaded": None,
                 }
             ],
         }
@@ -238,3 +239,59 @@ def test_verifying_without_a_replay_starts_no_heavy_package(place):
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "0 []"
+
+
+@pytest.fixture
+def gone(monkeypatch):
+    """What the pipelines name is not in the releases that are installed here."""
+    from gitmodelstore.operations import compare_environment
+    from gitmodelstore.pipelines.guard import find_known
+
+    found = compare_environment.installed()
+    monkeypatch.setattr(
+        compare_environment, "installed", lambda: {**found, "scikit-learn": "99.0.1"}
+    )
+    monkeypatch.delattr("sklearn.linear_model._logistic.LogisticRegression")
+    find_known.cache_clear()
+    yield found["scikit-learn"]
+    find_known.cache_clear()
+
+
+@pytest.mark.usefixtures("sampled")
+class TestWhatCannotBeLoadedHere:
+    SERIES = "{}.{}".format(*sys.version_info)
+
+    def test_it_is_not_faulty_and_says_how_to_load_it(self, gms, gone):
+        said = gms("verify", "leave@1.1.0", "--replay")
+
+        assert said.code == 128
+        assert said.stdout == (
+            "leave 1.1.0  6 files verified, cannot be loaded here\n"
+            "  'models/leave/pipeline.joblib of leave 1.1.0' needs "
+            "'sklearn.linear_model._logistic.LogisticRegression', which the installed "
+            "'sklearn.linear_model._logistic' does not have; it was trained with "
+            f"scikit-learn {gone}, here 99.0.1\n"
+            "  hint: make its environment: `gms env leave@1.1.0 > requirements.txt`, then "
+            f"`uv venv --python {self.SERIES} leave-env && uv pip install --python leave-env "
+            "-r requirements.txt`, or `pip install -r requirements.txt` where Python is "
+            f"{self.SERIES}\n"
+        )
+
+    def test_json_says_so_beside_the_faults(self, gms, gone):
+        said = gms("--json", "verify", "leave@1.1.0", "--replay")
+        document = json.loads(said.stdout)
+
+        (version,) = document["versions"]
+        assert (said.code, document["sound"], version["faults"]) == (128, True, [])
+        assert version["unloaded"]["code"] == "other-versions-needed"
+        assert version["unloaded"]["message"].endswith(f"scikit-learn {gone}, here 99.0.1")
+        assert version["replay"] is None
+
+    def test_all_else_goes_on_without_loading(self, gms, gone):
+        assert gms("verify", "--all").code == 0
+        assert gms("verify", "--all", "--replay").stderr.endswith("cannot be loaded here\n")
+        assert gms("list", "leave").code == 0
+        assert gms("show", "leave@1.0.0").code == 0
+        assert gms("diff", "leave@1.0.0", "leave@1.1.0").code == 1
+        assert gms("promote", "leave@1.0.0", "staging").code == 0
+        assert gms("env", "leave@1.0.0").stdout
