@@ -46,7 +46,8 @@ def _lines(version: Verified, replayed: bool, paint: Paint) -> Iterator[str]:
     yield from (f"  {visible(fault)}" for fault in version.faults)
     if version.unloaded is not None:
         yield f"  {visible(version.unloaded)}"
-        yield f"  hint: {visible(version.unloaded.hint or '')}"
+        if version.unloaded.hint:
+            yield f"  hint: {visible(version.unloaded.hint)}"
     if version.replay is not None:
         yield from differences(version.replay)
     yield from _metrics(version.metrics or (), paint)
