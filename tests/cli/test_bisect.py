@@ -15,6 +15,7 @@ import pytest
 
 import gitmodelstore
 from gitmodelstore.store import Store
+from tests import json_documents
 
 from .conftest import Run, make_pipeline_file
 
@@ -234,12 +235,13 @@ def test_json_is_one_document_whatever_the_command_prints(bisect):
 def test_what_ends_it_leaves_no_folder(line, place, number, code):
     started = place / "started"
     root = str(Path(gitmodelstore.__file__).parents[1])
-    args = ["-C", "models", "bisect", "churn", "--good", "1.0.0", "--bad", "1.4.0", "--"]
+    args = ["-C", "models", "--json", "bisect", "churn", "--good", "1.0.0", "--bad", "1.4.0", "--"]
     args += ["sh", "-c", f"touch {started}; exec sleep 60"]
     process = subprocess.Popen(
         [sys.executable, "-m", "gitmodelstore.cli.main", *args],
         cwd=place,
         env={**os.environ, "PYTHONPATH": root},
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -254,7 +256,9 @@ def test_what_ends_it_leaves_no_folder(line, place, number, code):
     else:
         process.send_signal(number)
 
-    _, stderr = process.communicate(timeout=30)
+    stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == code
+    if number == signal.SIGINT:
+        assert json_documents.checked("error", stdout)["error"]["code"] == "interrupted"
     assert stderr == NOTE + ("interrupted\n" if number == signal.SIGINT else "")
     assert list(line.iterdir()) == []
