@@ -8,6 +8,7 @@ is refused before it is kept. What the names are worth is told by `rights`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from gitmodelstore.errors import LoadError, RefusedPickle, StoreError, UnportablePipeline
@@ -58,9 +59,23 @@ def way_to_trust(names: Iterable[str], known: Iterable[str] = ()) -> str:
     them = "it" if len(added) == 1 else "them"
     whole = ", ".join(f"'{name}'" for name in (*known, *added))
     return (
-        f"if you trust {them}: trusted=[{whole}] in Python, or "
+        f"{_too_old(added)}if you trust {them}: trusted=[{whole}] in Python, or "
         f"`gms trust add {' '.join(added)}`; `gms inspect` shows the file without running it"
     )
+
+
+def _too_old(names: Iterable[str]) -> str:
+    """Say that names of the libraries may be newer than our table; nothing of a team's names."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for library in sorted({name.partition(".")[0] for name in names} & rights.GENERAL):
+        package = "scikit-learn" if library == "sklearn" else library
+        with suppress(PackageNotFoundError):
+            found.append(f"{package} {version(package)}")
+    if not found:
+        return ""
+    return f"this release of gitmodelstore may be too old for {' and '.join(found)}; meanwhile, "
 
 
 def told_whole(refused: RefusedPickle, data: Any, name: str, trust: Trust) -> RefusedPickle:

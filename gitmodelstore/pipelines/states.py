@@ -56,7 +56,10 @@ def give(guard: Guard, held: Any, state: Any) -> None:
         if isinstance(part, dict):
             _refuse_dunders(guard, part)
     if check is not None and not check(guard, held, state):
-        guard.refuse(f"it gives a {cls.__name__} a state that is none", _label(cls))
+        unknown = (_label(cls),) if check is _by_what_it_holds and _wants_shape(cls) else ()
+        guard.refuse(
+            f"it gives a {cls.__name__} a state that is none", _label(cls), needs_trust=unknown
+        )
     if setstate is not None:
         setstate(held, state)
     else:

@@ -12,6 +12,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+import scipy
 import scipy.interpolate
 import scipy.sparse
 import scipy.stats
@@ -208,11 +209,18 @@ def test_a_name_is_looked_for_only_where_the_libraries_keep_what_is_private():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_exactly_this_class_can_be_trusted(monkeypatch):
+def test_the_refusal_says_that_this_release_may_be_too_old_and_how_to_trust_the_class(
+    monkeypatch,
+):
     as_of(Unknown, "scipy.stats._newest", monkeypatch)
-    data = keeping(Unknown())
+    data, name = keeping(Unknown()), "scipy.stats._newest.Unknown"
 
-    with pytest.raises(RefusedPickle):
+    with pytest.raises(RefusedPickle) as caught:
         load(data, name="a.joblib")
-    reader = Reader(Trust.of(["scipy.stats._newest.Unknown"]))
+    assert caught.value.hint == (
+        f"this release of gitmodelstore may be too old for scipy {scipy.__version__}; meanwhile, "
+        f"if you trust it: trusted=['{name}'] in Python, or `gms trust add {name}`; "
+        "`gms inspect` shows the file without running it"
+    )
+    reader = Reader(Trust.of([name]))
     assert load(data, name="a.joblib", reader=reader).kept_.weights.size == 300
