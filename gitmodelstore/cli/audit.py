@@ -31,7 +31,8 @@ def audit(
     """
     made = session.store().audit(name, since=since, to=target, artifacts=artifacts, force=force)
     if session.json:
-        session.document(made, model=name, path=made.path.absolute())
+        size_bytes = made.path.stat().st_size
+        session.document(made, model=name, path=made.path.absolute(), size_bytes=size_bytes)
         return
     for fault in made.faults:
         session.warn(fault)

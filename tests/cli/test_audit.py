@@ -45,6 +45,7 @@ def test_json(gms, place, git):
         "model": "churn",
         "path": str(place / "churn-audit.zip"),
         "sha256": digest(place / "churn-audit.zip"),
+        "size_bytes": (place / "churn-audit.zip").stat().st_size,
         "commit": git("rev-parse", "main"),
         "event_count": 2,
         "version_count": 2,
