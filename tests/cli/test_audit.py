@@ -84,9 +84,9 @@ def test_a_broken_manifest_is_warned_of_and_stops_nothing(program, place, git):
         ),
         (
             ("churn", "-o", "train.csv"),
-            "'train.csv' exists",
+            "'train.csv' already exists",
             "name another file with -o FILE.zip, or give --force",
-            128,
+            1,
         ),
         (("churn", "-o", "models"), "'models' is a folder", "name a file with -o FILE.zip", 128),
         (("churn", "-o", "no/a.zip"), "there is no folder 'no'", "make it, or name another", 128),
