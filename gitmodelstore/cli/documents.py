@@ -80,6 +80,7 @@ _OF_CLASS: dict[str, dict[str, str | None]] = {
     "Diff": {"unasked": "answers_why", "differs": "differs", "sections": "sections"},
     "MetricChange": {"delta": "delta"},
     "AnswerChange": {"rows": "different_rows", "largest": "largest_absolute"},
+    "Answers": {"recorded": "as_recorded"},
     "CodeChange": {"files": "sources"},
     "Bisection": {"good": "last_good"},
     "Audit": {

@@ -169,7 +169,7 @@ def test_json(gms, git, leave):
     assert found["metrics"]["measured_on"] == "same data"
     assert set(found["metrics"]["changes"][0]) == {"name", "before", "after", "delta", "verdict"}
     (answers,) = found["answers"]
-    assert (answers["asked"], answers["recorded"]) == ("leave 1.0.0 and leave 1.1.0", True)
+    assert (answers["asked"], answers["as_recorded"]) == ("leave 1.0.0 and leave 1.1.0", True)
     assert [one["method"] for one in answers["methods"]] == ["predict", "predict_proba"]
     assert [found[name] for name in ("code", "data", "environment", "answers_why")] == [
         None,
