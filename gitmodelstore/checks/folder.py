@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 # Files whose size their format does not bound; beyond it a host's page would not show them.
 MOST_BYTES = {CARD: 2**20, REQUIREMENTS: 2**20, INSTALLED: 2**20, CODE_DIFF: 2**24}
 UNLIMITED = 2**63
+_SEND = "send it first, with the package 'git-lfs': git lfs push --all REMOTE"
 _ALWAYS = frozenset({MANIFEST, PIPELINE, CARD, ATTRIBUTES})
 
 
@@ -260,7 +261,7 @@ class FolderJudge:
             kept = self._objects.large_file(pointer.sha256)
             if kept is None and self._objects.keeps_large_files:
                 what = f"its Git LFS object {pointer.sha256[:12]} is not here"
-                lost.append(Fault("GMS024", path, what, mend="git lfs push --all REMOTE, first"))
+                lost.append(Fault("GMS024", path, what, mend=_SEND))
             elif kept not in (None, pointer.size_bytes):
                 what = f"its Git LFS object has {kept} bytes, the pointer says {pointer.size_bytes}"
                 lost.append(Fault("GMS022", path, what))

@@ -28,6 +28,7 @@ def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -
     `run NAME` is for hooks of your own that call ours.
     """
     from gitmodelstore.operations.discover import find
+    from gitmodelstore.operations.init import set_up
     from gitmodelstore.plumbing.hooks import hooks_folder, install, uninstall
 
     if (action == "run") != (name is not None):
@@ -36,6 +37,8 @@ def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -
         raise click.exceptions.Exit(_run(session, name, args))
     repository = find(session.path)
     done = (install if action == "install" else uninstall)(repository)
+    if action == "install":
+        set_up(repository)
     folder = hooks_folder(repository)
     if session.json:
         session.document(action=action, path=folder, hooks=done, exit_code=None)

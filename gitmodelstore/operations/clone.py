@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from gitmodelstore.errors import InvalidInput, NotAStore
 from gitmodelstore.operations.discover import is_store
-from gitmodelstore.operations.init import DRIVERS
+from gitmodelstore.operations.init import BRANCH, set_up
 from gitmodelstore.plumbing import hooks, remotes
 from gitmodelstore.plumbing.disk import check_absent
 from gitmodelstore.plumbing.repository import Repository
@@ -33,20 +34,44 @@ def clone(url: str, path: Path, notify: Callable[[str], None], *, meter: bool) -
     check_absent(path, "name a new folder: `gms clone URL PATH`")
     was_there = path.exists()
     remotes.clone(url, path, meter=meter)
-    repository = _on_its_branch(Repository.open(path))
+    repository = _on_its_branch(_checked_out(Repository.open(path)))
     if not is_store(repository):
+        is_empty = repository.is_empty
         shutil.rmtree(path)
         if was_there:
             path.mkdir()
-        raise NotAStore(
-            f"'{url}' is no model store: no {REGISTRY} on its branch",
-            hint="clone other repositories with `git clone`",
-        )
-    repository.configure(DRIVERS)
+        raise _not_a_store(url, is_empty=is_empty)
+    set_up(repository)
     try:
         hooks.install(repository)
     except InvalidInput as error:
         notify(f"its hooks were not installed: {error}")
+    return repository
+
+
+def _not_a_store(url: str, *, is_empty: bool) -> NotAStore:
+    if is_empty:
+        return NotAStore(
+            f"'{url}' is empty: no store has been pushed to it yet",
+            hint=f"in the store that it is for: git push {shlex.quote(url)} {BRANCH}",
+        )
+    return NotAStore(
+        f"'{url}' is not a model store: no {REGISTRY} on its branch",
+        hint="clone other repositories with `git clone`",
+    )
+
+
+def _checked_out(repository: Repository) -> Repository:
+    """Return a clone with a branch checked out, also where the remote's HEAD names none.
+
+    So it is after `git init --bare` and a push of a branch that is called otherwise.
+    """
+    there = remotes.branches(repository.git_dir)
+    named = BRANCH if BRANCH in there else there[0] if len(there) == 1 else None
+    said = (repository.git_dir / "HEAD").read_text().strip().removeprefix("ref: ")
+    if named is not None and said.startswith("refs/heads/") and not repository.ref(said):
+        remotes.check_out(repository.work_tree or repository.git_dir, named)
+        return Repository.open(repository.work_tree or repository.git_dir)
     return repository
 
 

@@ -26,10 +26,9 @@ from gitmodelstore.operations.examine import (
     known_values,
     lost_head,
     may_be_head,
-    missing_drivers,
     trees_without_index,
 )
-from gitmodelstore.operations.init import DRIVERS
+from gitmodelstore.operations.init import CONFIGURED, unconfigured
 from gitmodelstore.operations.publish import recover
 from gitmodelstore.operations.rebuild import rebuild
 from gitmodelstore.operations.retag import retag
@@ -203,7 +202,7 @@ def _repair(repository: Repository, writer: Writer) -> _Findings:
         with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds):
             attempt("tags were not set", lambda: retag(repository, quiet))
     attempt("temporary files were not removed", lambda: _remove_temporaries(repository))
-    attempt("drivers were not configured", lambda: _configure(repository))
+    attempt("git was not configured", lambda: _configure(repository))
     attempt("hooks were not installed", lambda: _install_hooks(repository))
     return done, notes
 
@@ -305,9 +304,9 @@ def _remove_temporaries(repository: Repository) -> Iterable[str]:
 def _configure(repository: Repository) -> Iterable[str]:
     if _extent(repository).is_mirror:
         return
-    lacking = missing_drivers(repository)
+    lacking = unconfigured(repository)
     if lacking:
-        repository.configure({name: DRIVERS[name] for name in lacking})
+        repository.configure({name: CONFIGURED[name] for name in lacking})
         yield f"told git {', '.join(lacking)}"
 
 

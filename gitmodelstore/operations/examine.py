@@ -16,7 +16,7 @@ from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
 from gitmodelstore.operations.behind import Behind, behind
 from gitmodelstore.operations.gate import no_branch, store_faults
-from gitmodelstore.operations.init import DRIVERS
+from gitmodelstore.operations.init import unconfigured
 from gitmodelstore.operations.next_step import FIX, REFETCH, with_next_step
 from gitmodelstore.operations.past import Past
 from gitmodelstore.operations.retag import strays
@@ -283,7 +283,7 @@ class _Examination:
         repository = self._repository
         with CatFile(repository.common_dir, inherit=False) as objects:
             is_copy = extent(objects).is_copy
-        lacking = missing_drivers(repository)
+        lacking = unconfigured(repository)
         try:
             absent = hooks.absent(repository)
         except StoreError as error:
@@ -571,8 +571,3 @@ def _temporaries(repository: Repository) -> Iterator[Fault]:
 
 def _place(repository: Repository, path: Path) -> str:
     return path.relative_to(repository.common_dir).as_posix()
-
-
-def missing_drivers(repository: Repository) -> list[str]:
-    """Return the names of the settings by which git finds our drivers that are not set."""
-    return [name for name in DRIVERS if repository.setting(name) is None]

@@ -7,7 +7,7 @@ runs where the package is not installed. Nothing is unpickled here, ever.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gitmodelstore.checks.fault import Fault
@@ -24,8 +24,17 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.extent import Extent, border, extent
-from gitmodelstore.values.layout import folder, tag_name
+from gitmodelstore.values.layout import (
+    ATTRIBUTES,
+    NEW_SETTINGS,
+    REGISTRY,
+    SETTINGS,
+    STORE_ATTRIBUTES,
+    folder,
+    tag_name,
+)
 from gitmodelstore.values.objects import FOLDER
+from gitmodelstore.values.registry import EMPTY
 from gitmodelstore.values.version import Version
 
 TYPE_CHECKING = False  # as in values/fields.py
@@ -54,6 +63,83 @@ class Update:
     ref: str
     old: str
     new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to type about a push that is refused.
+
+    Attributes:
+        objects: the repository that pushes; None on the side that receives, which knows
+            neither what was done there nor how it is called there.
+        updates: the refs that the push changes.
+        remote: the name of where it goes to.
+        stands: the commit on which the branch stands there, as far as is known here.
+        is_known: whether anything of the other side is known here.
+    """
+
+    objects: CatFile | None = None
+    updates: Sequence[Update] = ()
+    remote: str = "REMOTE"
+    stands: str | None = None
+    is_known: bool = True
+
+    def behind(self) -> str:
+        """About a branch of which somebody was first to push."""
+        if self.objects is None:
+            return "git pull --rebase, gms doctor --fix, then push again; never with --force"
+        if not self.is_known:
+            return f"fetch what is there, git fetch {self._there}, and push again"
+        # A pull of a branch by name would bring no tags, and the doctor would make them anew.
+        onto = f"{self._there}/{_short(store_branch(self.objects))}"
+        return f"git fetch {self._there}, git rebase {onto}, gms doctor --fix, and push again"
+
+    def beside(self, name: str, commit: str) -> str:
+        """About a tag on a commit that the branch there does not hold, nor gets."""
+        if self.objects is None:
+            return "push the branch with it: git push --follow-tags"
+        branch = store_branch(self.objects)
+        heads = [one.ref for one in self.updates if one.ref.startswith(_HEADS)]
+        if heads and branch not in heads:
+            how = f"git push --no-follow-tags {self._there} BRANCH:{_short(heads[0])}"
+            return f"push a proposal without its tags: {how}"
+        if not _is_ancestor(self.objects, commit, branch):
+            return "gms doctor --fix sets it on the commit that the branch has; then push again"
+        if self.stands is None or _is_ancestor(self.objects, self.stands, branch):
+            how = f"git push --follow-tags {self._there} {_short(branch)}"
+            return f"push the branch with it: {how}"
+        if _is_start(self.objects, self.stands):
+            how = f"git push --force --follow-tags {self._there} {_short(branch)}"
+            return f"the store there holds nothing yet, so that this may take its place: {how}"
+        return self.behind()
+
+    def untagged(self, name: str) -> str:
+        """About a version without its tag."""
+        objects = self.objects
+        if objects is None or name not in objects.tags:
+            return "gms doctor --fix, where it is missing here; then git push --follow-tags"
+        branch = store_branch(objects)
+        if not _is_ancestor(objects, f"{_TAGS}{name}^{{commit}}", branch):
+            return "gms doctor --fix sets it on the commit that the branch has; then push again"
+        return f"push it too: git push --follow-tags {self._there} {_short(branch)}"
+
+    def moved(self, name: str | None) -> str:
+        """About a tag that is there already; None where it would be deleted."""
+        once = "a version number is used once"
+        if name is None:
+            return f"leave it there: {once}"
+        return f"{once}: git fetch --force {self._there} tag {name}, and register another"
+
+    @property
+    def _there(self) -> str:
+        from shlex import quote  # only who is refused pays for it
+
+        is_secret = "@" in self.remote and "://" in self.remote
+        return "REMOTE" if is_secret else quote(self.remote)
+
+
+def _short(ref: str) -> str:
+    return ref.removeprefix(_HEADS)
 
 
 def store_branch(objects: CatFile) -> str:
@@ -89,7 +175,8 @@ def sent_faults(objects: CatFile, updates: Sequence[Update], remote: str) -> lis
     listed = objects.run("for-each-ref", "--format=^%(objectname)", f"refs/remotes/{remote}/")
     branch = store_branch(objects).removeprefix(_HEADS)
     stands = _tip(objects, f"refs/remotes/{remote}/{branch}")
-    return _push_faults(objects, updates, [*has, *listed.split()], {}, stands, is_advice=True)
+    advice = Advice(objects, updates, remote, stands, is_known=bool(has or listed))
+    return _push_faults(objects, updates, [*has, *listed.split()], {}, stands, advice)
 
 
 def received_faults(objects: CatFile, updates: Sequence[Update]) -> list[Fault]:
@@ -97,7 +184,7 @@ def received_faults(objects: CatFile, updates: Sequence[Update]) -> list[Fault]:
     stands = _tip(objects, store_branch(objects))
     branch = store_branch(objects)
     meant = [update if update.ref == branch else _followed(objects, update) for update in updates]
-    return _push_faults(objects, meant, ["--not", "--all"], objects.tags, stands)
+    return _push_faults(objects, meant, ["--not", "--all"], objects.tags, stands, Advice())
 
 
 def _followed(objects: CatFile, update: Update) -> Update:
@@ -114,8 +201,7 @@ def _push_faults(
     known: Sequence[str],
     held: Mapping[str, str],
     stands: str | None,
-    *,
-    is_advice: bool = False,
+    advice: Advice,
 ) -> list[Fault]:
     """Return what is wrong with a push, seen from either side.
 
@@ -125,10 +211,12 @@ def _push_faults(
         known: arguments of `git rev-list` that leave out what the receiving side has.
         held: the tags that it has.
         stands: the commit on which its store's branch stands; None without one.
-        is_advice: whether signatures go unjudged where nobody is known who is believed.
+        advice: what to do about it; a client's leaves signatures unjudged where nobody is known
+            who is believed.
     """
     branch = store_branch(objects)
-    found = [fault for update in updates for fault in _ref_faults(objects, update, branch)]
+    updates = [_from_start(objects, update, branch) for update in updates]
+    found = [fault for update in updates for fault in _ref_faults(objects, update, branch, advice)]
     if found:
         return found
     objects.pushed_tags.update(
@@ -148,17 +236,42 @@ def _push_faults(
         what = f"{len(commits):,} commits in one push, at most {most:,}"
         return [Fault("GMS005", "", what, mend=mend)]
     heads = [*others, *([moved.new] if moved else [])]
-    judge = _judge(objects, _ancestry(objects, commits, heads, old), is_advice=is_advice)
+    ancestry = _ancestry(objects, commits, heads, old)
+    judge = _judge(objects, ancestry, is_advice=advice.objects is not None)
     introduced = _judge_all(judge, commits, found)
     if moved and old:
         found += _whole_faults(judge, graph, moved.new, old)
     tip = moved.new if moved else None
-    found += _tags_faults(judge, [u for u in updates if _is_tag(u)], tip or stands)
+    found += _tags_faults(judge, [u for u in updates if _is_tag(u)], tip or stands, advice.beside)
     if tip is not None:
         on_branch = {key: [oid for oid in oids if oid in graph] for key, oids in introduced.items()}
         tags = {**held, **objects.pushed_tags}
-        found += _untagged_faults(judge, on_branch, tags, {fault.path for fault in found})
+        told = {fault.path for fault in found}
+        found += _untagged_faults(judge, on_branch, tags, told, advice.untagged)
     return _without_repeats(found)
+
+
+def _from_start(objects: CatFile, update: Update, branch: str) -> Update:
+    """Return the update of a branch on which only `init` has written as one that makes it anew.
+
+    So a store that exists can be pushed to one that was begun empty: nothing is lost with that.
+    """
+    if update.ref == branch and not _goes_on(objects, update) and _is_start(objects, update.old):
+        return replace(update, old=NOTHING)
+    return update
+
+
+def _is_start(objects: CatFile, oid: str) -> bool:
+    """Whether a commit is the first of a store, as `init` writes it, without a model or a rule."""
+    if not objects.has(oid):
+        return False
+    commit = objects.commit(oid)
+    begun = {REGISTRY: EMPTY.render(), SETTINGS: NEW_SETTINGS, ATTRIBUTES: STORE_ATTRIBUTES}
+    held = objects.entries(commit.tree)
+    return not commit.parents and all(
+        name in held and objects.content(held[name].oid, name) == data
+        for name, data in begun.items()
+    )
 
 
 def _without(old: str | None) -> list[str]:
@@ -262,8 +375,9 @@ def store_faults(objects: CatFile, commits: Sequence[str] = ()) -> list[Fault]:
     found: list[Fault] = []
     introduced = _judge_all(judge, dict(graph), found, from_others=not commits)
     tags = [Update(_TAGS + name, NOTHING, oid) for name, oid in objects.tags.items()]
-    found += _tags_faults(judge, tags, tip, mend=_SET_BACK, has_gap=bool(commits))
-    found += _untagged_faults(judge, introduced, objects.tags, {fault.path for fault in found})
+    found += _tags_faults(judge, tags, tip, lambda *_: _SET_BACK, has_gap=bool(commits))
+    told, mend = {fault.path for fault in found}, Advice().untagged
+    found += _untagged_faults(judge, introduced, objects.tags, told, mend)
     return _without_repeats(found)
 
 
@@ -324,13 +438,14 @@ def _judge_all(
     return introduced
 
 
-def _ref_faults(objects: CatFile, update: Update, branch: str) -> Iterator[Fault]:
+def _ref_faults(objects: CatFile, update: Update, branch: str, advice: Advice) -> Iterator[Fault]:
     ref = update.ref
     if ref.startswith(_TAGS):
         if update.old != NOTHING:
             verb = "deleted" if update.new == NOTHING else "moved"
-            mend = "a version number is used once: register another"
-            yield Fault("GMS053", ref, f"would be {verb}; tags of a store stay", mend=mend)
+            what = f"would be {verb}; tags of a store stay"
+            name = None if update.new == NOTHING else ref.removeprefix(_TAGS)
+            yield Fault("GMS053", ref, what, mend=advice.moved(name))
         elif version_of(ref.removeprefix(_TAGS)) is None:
             what = "is no tag of a version, as churn@v1.4.0; other tags a store does not have"
             yield Fault("GMS055", ref, what, mend="push the tags of versions alone")
@@ -340,8 +455,8 @@ def _ref_faults(objects: CatFile, update: Update, branch: str) -> Iterator[Fault
     elif ref == branch and update.new == NOTHING:
         yield Fault("GMS036", ref, "would be deleted; it is the store", mend="leave it")
     elif ref == branch and not _goes_on(objects, update):
-        mend = "git pull --rebase, then push again; never with --force"
-        yield Fault("GMS036", ref, "would lose commits: no fast-forward", mend=mend)
+        what = "would lose commits: not a fast-forward"
+        yield Fault("GMS036", ref, what, mend=advice.behind())
 
 
 def _goes_on(objects: CatFile, update: Update) -> bool:
@@ -352,15 +467,15 @@ def _tags_faults(
     judge: Judge,
     updates: Sequence[Update],
     tip: str | None,
+    beside: Callable[[str, str], str],
     *,
-    mend: str = "push the branch with it: git push --atomic REMOTE BRANCH {name}",
     has_gap: bool = False,
 ) -> list[Fault]:
     """Return what is wrong with tags.
 
     Args:
         judge, updates, tip: who judges, the tags, and the commit on which the branch stands.
-        mend: what to do about one whose commit the branch does not hold.
+        beside: says what to do about one, given by name and commit, that the branch does not hold.
         has_gap: whether nobody can tell what the branch holds, since a commit is missing.
     """
     objects = judge.objects
@@ -388,12 +503,16 @@ def _tags_faults(
     for name, commit in standing.items():
         if commit in outside:
             what = f"stands on {commit[:12]}, which the store's branch does not hold"
-            found.append(Fault("GMS052", _TAGS + name, what, mend=mend.format(name=name)))
+            found.append(Fault("GMS052", _TAGS + name, what, mend=beside(name, commit)))
     return found
 
 
 def _untagged_faults(
-    judge: Judge, introduced: Introduced, tags: Mapping[str, str], told: Collection[str]
+    judge: Judge,
+    introduced: Introduced,
+    tags: Mapping[str, str],
+    told: Collection[str],
+    mend: Callable[[str], str],
 ) -> Iterator[Fault]:
     """Yield the versions that the branch gets, or has, without a tag, or under a number in use.
 
@@ -402,14 +521,14 @@ def _untagged_faults(
         introduced: by the commits of the branch.
         tags: name to id.
         told: paths of what is wrong already, tags among them.
+        mend: says what to do about a tag, given by name, that is missing.
     """
     for (model, version), commits in introduced.items():
         name = tag_name(model, version)
         if name not in tags:
-            mend = f"push it too: git push --atomic REMOTE BRANCH {name}; gms doctor --fix makes it"
             what = f"is missing: {model} {version} has no tag"
             for commit in commits[:1]:
-                yield Fault("GMS050", _TAGS + name, what, mend=mend, commit=commit)
+                yield Fault("GMS050", _TAGS + name, what, mend=mend(name), commit=commit)
             continue
         tag = None if _TAGS + name in told else judge.objects.tag(name)
         for commit in commits:
@@ -419,8 +538,8 @@ def _untagged_faults(
                 and _is_other(judge, model, version, commit, tag.commit)
             ):
                 what = f"{model} {version} is not what was released under that number"
-                mend = f"register it as a version of its own: gms register {model} FILE"
-                yield Fault("GMS033", folder(model), what, mend=mend, commit=commit)
+                again = f"register it as a version of its own: gms register {model} FILE"
+                yield Fault("GMS033", folder(model), what, mend=again, commit=commit)
 
 
 def _is_other(judge: Judge, model: str, version: Version, commit: str, tagged: str) -> bool:

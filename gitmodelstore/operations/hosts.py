@@ -106,13 +106,11 @@ _GITEA_RULES = (
     "protect the tags '*@v*'",
 )
 _SSH_RULES = (
-    "on the server: gms init --bare /srv/models.git, which installs the pre-receive hook",
-    "git -C /srv/models.git config receive.fsckObjects true",
-    "git -C /srv/models.git config receive.denyNonFastForwards true",
-    "git -C /srv/models.git config receive.denyDeletes true",
+    "on the server: git init --bare -b {branch} /srv/models.git",
+    "on the server: gms -C /srv/models.git hook install, for the gate",
     "git -C /srv/models.git config modelstore.overrides false, if nobody may force a gate",
-    "here: git remote add origin SERVER:/srv/models.git, then "
-    "git push --atomic origin {branch} 'refs/tags/*'",
+    "here: git remote add origin SERVER:/srv/models.git",
+    "here: git push -u origin {branch}",
 )
 
 

@@ -30,17 +30,24 @@ from gitmodelstore.values.registry import EMPTY
 
 BRANCH = "main"
 _MESSAGE = "Start a model store\n"
-# How git merges registry.json, and how it shows a pipeline. Where gms is not on the path it merges
-# lines, as it always does, and shows the digest; a command that failed would end the whole diff.
+# What git is told in a store, unless its user has told it otherwise. First how it merges
+# registry.json, and how it shows a pipeline. Where gms is not on the path it merges lines, as it
+# always does, and shows the digest; a command that failed would end the whole diff.
 # What git was told once is not cached (cachetextconv): reading would write refs into the store.
-DRIVERS = {
+CONFIGURED = {
     "merge.gitmodelstore.name": "registry.json by meaning",
     "merge.gitmodelstore.driver": "command -v gms >/dev/null 2>&1 || "
     "exec git merge-file %A %O %B; exec gms merge-driver %O %A %B",
     "diff.gitmodelstore.textconv": "command -v gms >/dev/null 2>&1 || "
     'exec git hash-object --no-filters "$1"; exec gms textconv',
     "diff.gitmodelstore.xfuncname": "^ *[^ :=]+: [A-Z][A-Za-z0-9_]+",
+    # A plain `git push` brings the tags of its versions, and a plain `git pull` keeps each event
+    # in a commit of its own.
+    "push.followTags": "true",
+    "pull.rebase": "true",
+    "receive.fsckObjects": "true",
 }
+_WITH_WORK_TREE, _BARE = ("push.", "pull."), ("receive.",)
 # What `git init --bare` and an `init` that was interrupted leave.
 _OURS = {
     *(".git", ATTRIBUTES, REGISTRY, SETTINGS),
@@ -106,7 +113,7 @@ def init(
         code = _code_repository(path.parent)
     writer = identify(_nearest_folder(path))
     repository = Repository.init(path, bare=bare, branch=BRANCH)
-    repository.configure(DRIVERS)
+    set_up(repository)
     wanted = _host(repository, writer, host, owner)
     _first_commit(repository, writer, wanted.files)
     notes = [] if code is None or bare else list(_introduce(code, path))
@@ -115,6 +122,24 @@ def init(
     except InvalidInput as error:
         notes.append(f"its hooks were not installed: {error}")
     return Initialized(repository, True, tuple(notes), wanted.rules)
+
+
+def unconfigured(repository: Repository) -> list[str]:
+    """Return the names of the settings that git lacks in a store of this kind."""
+    others = _BARE if repository.work_tree else _WITH_WORK_TREE
+    names = [name for name in CONFIGURED if not name.startswith(others)]
+    return [name for name in names if repository.setting(name) is None]
+
+
+def set_up(repository: Repository) -> None:
+    """Tell git what it must know of a store; one that is about to be pushed is cloned by its HEAD.
+
+    Raises:
+        CannotWrite: the disk does not take it.
+    """
+    repository.configure({name: CONFIGURED[name] for name in unconfigured(repository)})
+    if repository.work_tree is None and repository.is_empty:
+        worktree.point_head(repository)
 
 
 def _host(repository: Repository, writer: Writer, name: str | None, owner: str | None) -> Host:

@@ -60,3 +60,19 @@ def clone(url: str, path: Path, *, meter: bool) -> None:
             stderr="\n".join(said),
             hint="check the place, and your right to read it, with `git ls-remote`",
         )
+
+
+def branches(git_dir: Path) -> list[str]:
+    """Return the names of the branches that a fresh clone has of its remote."""
+    asked = ("for-each-ref", "--format=%(refname)%(symref)", "refs/remotes/origin/")
+    said = git.run(*asked, cwd=git_dir).decode(errors="surrogateescape").split("\n")
+    return [line.removeprefix("refs/remotes/origin/") for line in said if line.count("refs/") == 1]
+
+
+def check_out(work_tree: Path, branch: str) -> None:
+    """Check out a branch that only the remote has, and follow it.
+
+    Raises:
+        GitFailed: git could not.
+    """
+    git.run("checkout", "--quiet", branch, "--", cwd=work_tree)

@@ -97,7 +97,7 @@ def taken(capsys: pytest.CaptureFixture[str], *args: str) -> str:
     assert [one["model"] for one in told("list")["models"]] == ["churn"]
     assert told("validate")["sound"]
     assert told("doctor", "--fix")["sound"]  # no repository of code is
-    return str(Path(told("hook", "install")["folder"]).parent).removesuffix("/.git")
+    return str(Path(told("hook", "install")["path"]).parent).removesuffix("/.git")
 
 
 @pytest.mark.parametrize("place", AROUND)

@@ -9,7 +9,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.operations.examine import Diagnosis
-from gitmodelstore.operations.init import DRIVERS
+from gitmodelstore.operations.init import set_up
 from gitmodelstore.plumbing.repository import Repository
 
 from .conftest import Place
@@ -21,7 +21,7 @@ ON_PURPOSE = "if it was set back on purpose, `gms withdraw {}`: a number is neve
 @pytest.fixture
 def place(place: Place) -> Place:
     """A clone in which nothing is wrong, and a version on it that is nowhere else."""
-    Store.open(place.path)._repository.configure(DRIVERS)
+    set_up(Store.open(place.path)._repository)
     place.register("risk", custom={"n": 1})
     return place
 

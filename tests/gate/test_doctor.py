@@ -19,7 +19,7 @@ import pytest
 from gitmodelstore import Store, StoreError
 from gitmodelstore.errors import NotAStore, StoreBusy
 from gitmodelstore.operations.examine import Diagnosis
-from gitmodelstore.operations.init import DRIVERS
+from gitmodelstore.operations.init import set_up
 from gitmodelstore.plumbing import journal, leftovers, lock
 from gitmodelstore.plumbing.repository import Repository
 from tests.store import children
@@ -34,7 +34,7 @@ OLD = time.time() - 2 * 24 * 60 * 60
 @pytest.fixture
 def place(place: Place) -> Place:
     """A clone in which nothing is wrong: `git clone` alone configures no drivers."""
-    Store.open(place.path)._repository.configure(DRIVERS)
+    set_up(Store.open(place.path)._repository)
     return place
 
 

@@ -27,7 +27,7 @@ from gitmodelstore.errors import (
     VersionExists,
 )
 from gitmodelstore.operations import publish as publishing
-from gitmodelstore.operations.init import DRIVERS
+from gitmodelstore.operations.init import set_up
 from gitmodelstore.plumbing import refs, worktree
 from gitmodelstore.plumbing.handmade import Handmade
 
@@ -40,7 +40,7 @@ CHURN = "models/churn"
 @pytest.fixture
 def place(place: Place) -> Place:
     """A clone in which nothing is wrong: `git clone` alone configures no drivers."""
-    Store.open(place.path)._repository.configure(DRIVERS)
+    set_up(Store.open(place.path)._repository)
     return place
 
 

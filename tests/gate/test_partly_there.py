@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.operations.init import DRIVERS
+from gitmodelstore.operations.init import set_up
 
 from .conftest import Place
 
@@ -97,7 +97,7 @@ def test_a_partial_one_whose_remote_is_away_is_not_called_faulty(
 
 def test_one_without_tags_gets_none_made_here(place: Place) -> None:
     there = clone(place, "--no-tags")
-    Store.open(there)._repository.configure(DRIVERS)
+    set_up(Store.open(there)._repository)
 
     code, out, err = gms(there, "doctor", "--fix")
 
