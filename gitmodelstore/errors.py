@@ -33,6 +33,19 @@ def _spelled(line: str) -> str:
     return "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in line)
 
 
+def is_theirs(error: BaseException) -> bool:
+    """Whether code of anybody's may have raised it: `sys.exit` and panics too, Ctrl-C not."""
+    return not isinstance(error, (KeyboardInterrupt, GeneratorExit))
+
+
+def words_of(error: BaseException) -> str:
+    """Return what an error says; nothing where it cannot even say that."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 class StoreError(Exception):
     """Something the caller can act on. Neither message nor hint holds control characters.
 

@@ -33,6 +33,7 @@ from gitmodelstore.errors import (
     InvalidQuery,
     PipelineRaised,
     StoreError,
+    words_of,
 )
 
 REFUSED, USAGE, CANNOT_WORK, INTERRUPTED, CLOSED_PIPE = 1, 2, 128, 130, 141
@@ -143,11 +144,9 @@ def _run(args: Sequence[str]) -> int:
     except MemoryError:
         _complain(session, "out-of-memory", "out of memory", None)
         return CANNOT_WORK
-    except SystemExit as error:
-        if _place_of_theirs(error) is None:
+    except BaseException as error:
+        if not isinstance(error, Exception) and _place_of_theirs(error) is None:
             raise
-        return _unexpected(session, error)
-    except Exception as error:
         return _unexpected(session, error)
 
 
@@ -234,9 +233,9 @@ def _unexpected(session: Session, error: BaseException) -> int:
     """Say what nobody has put into words: whose it is goes by where it was raised."""
     if session.verbose:
         _print_traceback(error)
-    said = " ".join(str(error).split())
+    said = " ".join(words_of(error).split())
     said = f"{type(error).__name__}{f': {said}' if said else ''}"
-    if isinstance(error, Warning):
+    if isinstance(error, Warning) and sys.warnoptions:
         hint = "unset PYTHONWARNINGS, which makes errors of warnings"
         _complain(session, "warning", f"a warning was made an error: {said}", hint)
         return REFUSED

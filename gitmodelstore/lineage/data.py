@@ -105,7 +105,7 @@ def _check_role(role: object) -> None:
 
 
 def _describe(role: str, source: object, asked: _Asked) -> Dataset:
-    if isinstance(source, Mapping):
+    if isinstance(source, Mapping) and not hasattr(source, "shape"):  # as a sparse matrix has
         return _overridden(role, source, asked)
     if isinstance(source, (str, os.PathLike)):
         return _describe_path(role, path_of(source), asked)

@@ -198,19 +198,26 @@ def in_pandas(value: Any, name: str) -> Any:
     given = name if name.isidentifier() else ""
     if call is not None:
         raise _not_taken(f"{name} is a {kind} of {library}", f"{given}.{call}")
-    if library in _TAKEN and hasattr(value, "to_pandas"):
+    if library in _TAKEN and _has(value, "to_pandas"):
         return _converted(value, f"{name} is a {kind} of {library}")
     if isinstance(value, (str, bytes, os.PathLike)):
         raise InvalidInput(
             f"{name} is {value!r:.60}, not a table", hint="a file with the target is given as test="
         )
-    if isinstance(value, (dict, set, frozenset)):
+    if isinstance(value, (dict, set, frozenset)) and not _has(value, "shape"):  # some are sparse
         raise _not_taken(f"{name} is a {kind}", f"pandas.DataFrame({given or '…'})")
-    if hasattr(value, "__next__"):
+    if _has(value, "__next__"):
         raise _not_taken(f"{name} is a {kind}", f"list({given or '…'})")
-    if hasattr(value, "to_pandas"):  # of a library that nobody here has heard of
+    if _has(value, "to_pandas"):  # of a library that nobody here has heard of
         raise _not_taken(f"{name} is a {kind} of {library}", f"{given}.to_pandas()")
     return value
+
+
+def _has(value: Any, name: str) -> bool:
+    try:
+        return hasattr(value, name)
+    except Exception:  # of anybody's making
+        return False
 
 
 def _not_taken(what: str, instead: str) -> InvalidInput:

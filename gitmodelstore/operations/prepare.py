@@ -396,14 +396,16 @@ def _sample(pipeline: Any, algorithm: str, what: Submission, writer: Writer) -> 
         return None
     from gitmodelstore.lineage.rows import read_table
     from gitmodelstore.pipelines.features import check_features
+    from gitmodelstore.pipelines.replay import asked
     from gitmodelstore.pipelines.retest import inputs_of
     from gitmodelstore.pipelines.sampling import NoSample, make_sample
 
     X = what.X_test
     if what.sample_from is not None:
-        table = read_table(what.sample_from, what.types, name="sample_from")
-        X = inputs_of(pipeline, table, what.target)
-        check_features(pipeline, X, name="sample_from")
+        with asked("sample_from"):
+            table = read_table(what.sample_from, what.types, name="sample_from")
+            X = inputs_of(pipeline, table, what.target)
+            check_features(pipeline, X, name="sample_from")
     try:
         return make_sample(pipeline, X, what.sample).render()
     except NoSample as error:

@@ -124,8 +124,9 @@ def _replay(snapshot: Snapshot, target: ModelVersion, pipeline: Any, writer: Wri
     elif found.outcome == WITHIN:
         writer.notify(within_tolerance(target, found.largest_absolute))
     elif found.outcome == DIFFERENT:
+        differs = "answers differently here than when it was registered"
         raise RollbackError(
-            f"{target} answers differently here than when it was registered",
+            f"{target} cannot answer here: {found.why}" if found.why else f"{target} {differs}",
             hint=f"see how with `gms verify {target.ref} --replay`; name another version with "
             "--to VERSION, or go back knowingly with --no-replay --reason TEXT",
         )

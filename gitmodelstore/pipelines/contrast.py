@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitmodelstore.errors import FeatureMismatch
+from gitmodelstore.errors import FeatureMismatch, is_theirs
 from gitmodelstore.pipelines.features import check_features
-from gitmodelstore.pipelines.replay import THEIRS, answers, compare_arrays, in_words, methods_of
+from gitmodelstore.pipelines.replay import answers, compare_arrays, in_words, methods_of
 from gitmodelstore.pipelines.retest import inputs_of
 from gitmodelstore.pipelines.sample import len_of
 from gitmodelstore.values.diff_parts import AnswerChange, Answers
@@ -59,7 +59,9 @@ def _ask(pipeline: Any, X: Any, common: set[str]) -> dict[str, Any]:
         return answers(pipeline, inputs, [name for name in methods_of(pipeline) if name in common])
     except FeatureMismatch as error:
         raise _NoAnswer(str(error)) from error.__cause__
-    except THEIRS as error:
+    except BaseException as error:
+        if not is_theirs(error):
+            raise
         raise _NoAnswer(in_words(error)) from error
 
 

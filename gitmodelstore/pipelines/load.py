@@ -28,6 +28,8 @@ from gitmodelstore.errors import (
     NotAPipeline,
     RefusedPickle,
     StoreError,
+    is_theirs,
+    words_of,
 )
 from gitmodelstore.pipelines import rights
 from gitmodelstore.pipelines.compression import (
@@ -67,6 +69,7 @@ _MOST_SAID = 200  # characters of what an object of a file raised
 _MOST_BYTES = 1 << 36  # of what is decompressed, which is bound by its ratio before
 
 _REQUIREMENTS = "install the versions that its requirements.txt names"
+_OTHERWISE = f"{_REQUIREMENTS}; otherwise the file is damaged, or code of yours raises this"
 _WRITE_AGAIN = "write it again with `joblib.dump(pipeline, file)`"
 _COPY_AGAIN = "copy the file again, or write it again with `joblib.dump`"
 
@@ -174,7 +177,9 @@ def load_unsafe(data: bytes | bytearray | memoryview, *, name: str) -> Any:
         pipeline = joblib.load(io.BytesIO(data))
     except Warning:
         raise  # a warning that the caller turned into an error stays what it is
-    except Exception as error:  # unpickling calls what the bytes name, which can raise anything
+    except BaseException as error:  # unpickling calls what the bytes name: it can raise anything
+        if not is_theirs(error):
+            raise
         raise _explained(error, data, name) from error
     _refuse_other_objects(pipeline, name)
     return pipeline
@@ -198,12 +203,13 @@ def asking(name: str, fault: str = "does not hold a whole pipeline") -> Iterator
         yield
     except (StoreError, Warning):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if not is_theirs(error):
+            raise
         said = _said(error)
         raise LoadError(
             f"'{name}' {fault}: {said}",
-            hint=f"{_REQUIREMENTS}; if they are installed, the file is damaged, or a class of "
-            "yours raises this",
+            hint=_OTHERWISE,
         ) from (None if hidden_character(said) else error)
 
 
@@ -218,7 +224,9 @@ def describing(pipeline: Any) -> Iterator[None]:
         yield
     except (StoreError, Warning):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if not is_theirs(error):
+            raise
         raise NotAPipeline(
             f"this {type(pipeline).__name__} cannot be described: {_said(error)}",
             hint="give the object that `fit` was called on, whole; if a class of yours raises "
@@ -356,10 +364,12 @@ def _unpickle(
         pipeline = _walk(plain, name, reader.trust, len(data))
     except (Warning, LoadError):
         raise  # a warning that the caller turned into an error stays what it is
-    except Exception as error:  # classes of libraries take their state, and can raise anything
+    except BaseException as error:  # classes take their state, and can raise anything
+        if not is_theirs(error):
+            raise
         # What a terminal would act on is in no traceback either; a broken file says it all.
         is_broken = isinstance(error, (pickle.UnpicklingError, EOFError))
-        cause = None if is_broken or hidden_character(str(error)) else error
+        cause = None if is_broken or hidden_character(words_of(error)) else error
         raise _explained(error, data, name) from cause
     reader.verdicts.note(key)
     return pipeline
@@ -426,12 +436,12 @@ def _versions() -> tuple[str, ...]:
 
 
 def _explained(
-    error: Exception, data: bytes | bytearray | memoryview, name: str
+    error: BaseException, data: bytes | bytearray | memoryview, name: str
 ) -> LoadError | NotAPipeline:
     """Return the error that says what stopped `data` from loading."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _missing_module(error.name, name)
-    text = str(error)
+    text = words_of(error)
     missing = re.match(r"Can't get attribute '([^']+)' on <module '([^']+)'", text)
     if missing:
         return _missing_attribute(missing[2], missing[1], name)
@@ -443,11 +453,11 @@ def _explained(
     said = ascii(text) if hidden_character(text) else text
     return LoadError(
         f"'{name}' cannot be loaded here: {type(error).__name__}: {said}".removesuffix(": "),
-        hint=f"{_REQUIREMENTS}; if they are installed, the file is damaged",
+        hint=_OTHERWISE,
     )
 
 
-def _is_cut_off(error: Exception, data: bytes | bytearray | memoryview) -> bool:
+def _is_cut_off(error: BaseException, data: bytes | bytearray | memoryview) -> bool:
     """Whether the end is missing: a whole pickle ends with the opcode STOP, a full stop."""
     return isinstance(error, EOFError) or (not is_compressed(data) and bytes(data[-1:]) != b".")
 
@@ -509,9 +519,5 @@ def _refuse_other_objects(pipeline: Any, name: str) -> None:
 
 def _said(error: BaseException) -> str:
     """Return the kind of an error and the beginning of what it says, on one line."""
-    try:
-        text = str(error)
-    except Exception:  # which is anybody's, too
-        text = ""
-    said = " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
+    said = " ".join(f"{type(error).__name__}: {words_of(error)}".split()).removesuffix(":")
     return said[:_MOST_SAID]

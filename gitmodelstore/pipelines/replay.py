@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gitmodelstore.errors import PipelineRaised, StoreError
+from gitmodelstore.errors import PipelineRaised, StoreError, is_theirs, words_of
 from gitmodelstore.pipelines.blocks import array_of, block_of, is_sparse
 from gitmodelstore.pipelines.columns import NoSample
 from gitmodelstore.pipelines.sample import table_of
@@ -32,9 +32,6 @@ from gitmodelstore.values.sample import (
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform")
 _SAID_TWICE = {"decision_function": "predict_proba"}  # which is made of it
-
-# What code of anybody's making raises; Ctrl-C is ours.
-THEIRS = (Exception, SystemExit)
 
 _MOST_SAID = 200  # characters of an error
 
@@ -162,7 +159,9 @@ def replay(pipeline: Any, sample: Sample) -> Replay:
     methods = dict.fromkeys(answer.method.partition("[")[0] for answer in sample.answers)
     try:
         found = answers(pipeline, table_of(sample), methods)
-    except THEIRS as error:
+    except BaseException as error:
+        if not is_theirs(error):
+            raise
         return Replay(sample.rows, why=in_words(error))
     return compare(sample.answers, found, sample.rows)
 
@@ -182,7 +181,9 @@ def asked(rows: str, hint: str | Callable[[], str | None] | None = None) -> Iter
         yield
     except (StoreError, Warning):
         raise
-    except THEIRS as error:
+    except BaseException as error:
+        if not is_theirs(error):
+            raise
         kind, _, said = in_words(error).partition(": ")
         found = hint() if callable(hint) else hint
         raise PipelineRaised(
@@ -193,11 +194,7 @@ def asked(rows: str, hint: str | Callable[[], str | None] | None = None) -> Iter
 
 def in_words(error: BaseException) -> str:
     """Return an error on one line, short."""
-    try:
-        text = str(error)
-    except Exception:  # which is anybody's, too
-        text = ""
-    said = " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
+    said = " ".join(f"{type(error).__name__}: {words_of(error)}".split()).removesuffix(":")
     return said if len(said) <= _MOST_SAID else f"{said[: _MOST_SAID - 1]}…"
 
 

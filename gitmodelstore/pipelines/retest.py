@@ -119,7 +119,8 @@ def inputs_of(pipeline: Any, table: Any, target: str | None) -> Any:
     names = feature_names(pipeline)
     if names is not None:
         return table[[name for name in names if name in table.columns]]
-    rest = table.drop(columns=[target] if target in table.columns else [])
+    is_there = target is not None and target in table.columns
+    rest = table.drop(columns=[target] if is_there else [])
     if rest.shape[1] == 1 and feature_count(pipeline) is None:
         return rest.iloc[:, 0]
     return rest.to_numpy()

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from gitmodelstore.errors import is_theirs
 from gitmodelstore.pipelines.blocks import block_of, is_sparse
 from gitmodelstore.pipelines.columns import NoSample
-from gitmodelstore.pipelines.replay import THEIRS, answers, in_words, methods_of
+from gitmodelstore.pipelines.replay import answers, in_words, methods_of
 from gitmodelstore.pipelines.sample import choose, keep, len_of, table_of, take
 from gitmodelstore.values.sample import MOST_BYTES, SYNTHETIC, Answer, Sample
 
@@ -36,7 +37,9 @@ def make_sample(pipeline: Any, X: Any, made: str = SYNTHETIC) -> Sample:
         return _make(pipeline, X, made)
     except NoSample:
         raise
-    except THEIRS as error:  # the version is kept without one
+    except BaseException as error:  # the version is kept without one
+        if not is_theirs(error):
+            raise
         raise NoSample(in_words(error)) from error
 
 
@@ -99,7 +102,9 @@ def _ask(
     """Return where `method` answers with a value, and the answers if it does so everywhere."""
     try:
         found = answers(pipeline, table, [method])
-    except THEIRS as error:
+    except BaseException as error:
+        if not is_theirs(error):
+            raise
         raised.append(error)
         return _ask_singly(pipeline, table, method, raised), {}
     good = np.ones(len_of(table), dtype=bool)

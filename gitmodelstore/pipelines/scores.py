@@ -43,7 +43,8 @@ def standard_metrics(pipeline: Any, X: Any, y: Any, *, name: str = "y_test") -> 
         found = compute(pipeline, X, truth)
     except _NotComparable as error:
         raise InvalidInput(
-            f"{name} cannot be compared with the answers of the pipeline: {error}"
+            f"{name} cannot be compared with the answers of the pipeline: {error}",
+            hint=f"give answers as the pipeline gives them{_such_as(pipeline)}",
         ) from None
     return {key: float(value) for key, value in found.items() if math.isfinite(value)}
 
@@ -69,6 +70,12 @@ def check_metrics(metrics: Mapping[str, Any]) -> dict[str, float | int]:
 
 class _NotComparable(Exception):
     """scikit-learn refused truth and answers as a pair."""
+
+
+def _such_as(pipeline: Any) -> str:
+    classes: Any = getattr(pipeline, "classes_", None)
+    listed = classes.tolist() if hasattr(classes, "tolist") else []
+    return f", such as {listed[0]!r:.40}" if listed else ": numbers"
 
 
 def _number(name: str, value: Any) -> float | int:
@@ -101,7 +108,7 @@ def _truth(y: Any, name: str) -> Any:
     import pandas as pd
 
     try:
-        truth = np.asarray(y)
+        truth = _dense(y)
     except ValueError:
         raise InvalidInput(f"{name} is not a table: its rows differ in length") from None
     missing = int(np.count_nonzero(pd.isna(truth)))
@@ -115,6 +122,13 @@ def _truth(y: Any, name: str) -> Any:
     return truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth
 
 
+def _dense(answers: Any) -> Any:
+    """Return answers as an array: those with many labels may be sparse."""
+    import numpy as np
+
+    return answers.toarray() if hasattr(answers, "toarray") else np.asarray(answers)
+
+
 def _check_lengths(X: Any, truth: Any, name: str) -> None:
     shape = getattr(X, "shape", None)
     rows = int(shape[0]) if shape else len(X)
@@ -123,10 +137,9 @@ def _check_lengths(X: Any, truth: Any, name: str) -> None:
 
 
 def _of_classifier(pipeline: Any, X: Any, truth: Any) -> dict[str, float]:
-    import numpy as np
     from sklearn.metrics import accuracy_score, f1_score
 
-    answers = np.asarray(pipeline.predict(X))
+    answers = _dense(pipeline.predict(X))
     if truth.ndim == 2 and not _is_indicator(truth):
         return {}  # scikit-learn defines no metric of several outputs with several classes
     try:
@@ -177,10 +190,9 @@ def _scores(pipeline: Any, X: Any, *, binary: bool) -> Any:
 
 
 def _of_regressor(pipeline: Any, X: Any, truth: Any) -> dict[str, float]:
-    import numpy as np
     from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
-    answers = np.asarray(pipeline.predict(X))
+    answers = _dense(pipeline.predict(X))
     if answers.ndim == 2 and answers.shape[1] == 1:
         answers = answers[:, 0]
     try:

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from gitmodelstore.cli.main import main
-from gitmodelstore.errors import InvalidInput, PipelineRaised, StoreError
+from gitmodelstore.errors import InvalidInput, LoadError, PipelineRaised, StoreError
 from gitmodelstore.store import Store
 
 N = 60
@@ -92,7 +92,12 @@ class Mute(ValueError):
         raise RuntimeError("no words")
 
 
+class Panic(BaseException):
+    """As the one of pyo3, which is no Exception either."""
+
+
 ERRORS: dict[str, BaseException] = {
+    "Panic": Panic("unwrap"),
     "ValueError": ValueError("too\nhot"),
     "SystemExit": SystemExit(0),
     "KeyError": KeyError("a"),
@@ -127,7 +132,10 @@ def fitted() -> Any:
 class TestAnErrorOfThePipeline:
     @pytest.mark.parametrize(
         ("error", "said"),
-        [("ValueError", ": too hot"), ("SystemExit", ": 0"), ("KeyError", ": 'a'"), ("Mute", "")],
+        [
+            *[("ValueError", ": too hot"), ("SystemExit", ": 0"), ("KeyError", ": 'a'")],
+            *[("Mute", ""), ("Panic", ": unwrap")],
+        ],
     )
     def test_on_the_test_rows_is_theirs(self, store, error, said):
         with pytest.raises(PipelineRaised) as caught:
@@ -194,6 +202,27 @@ class TestAnErrorOfThePipeline:
             store.register(what, "churn", X_test=X, y_test=y, code=None)
         assert error in str(caught.value)
         assert caught.value.hint
+
+    @pytest.mark.parametrize("error", ["ValueError", "SystemExit", "Mute", "Panic"])
+    def test_at_load_it_is_theirs(self, store, gms, error, monkeypatch):
+        def fails(self: Any, given: Any) -> None:
+            raise ERRORS[error]
+
+        store.register(Raising("ValueError", "later").fit(X, y), "churn", X_test=X, code=None)
+        store.promote("churn@1.0.0", "production")
+        store.register(Raising("KeyError", "later").fit(X, y), "churn", X_test=X, code=None)
+        store.promote("churn@1.1.0", "production")
+        monkeypatch.setattr(Raising, "__setstate__", fails, raising=False)
+
+        with pytest.raises(LoadError) as caught:
+            store.load("churn@1.0.0")
+        assert f"cannot be loaded here: {error}" in str(caught.value)
+        assert "or code of yours raises this" in caught.value.hint
+        monkeypatch.delattr(Raising, "__setstate__")
+        monkeypatch.setattr(Raising, "predict", fails)
+        code, _, err = gms("rollback", "churn", "--trust", ME, "--reason", "drift")
+        assert code == 1
+        assert err.startswith(f"error: churn 1.0.0 cannot answer here: {error}")
 
     def test_why_there_is_no_sample_is_said(self, tmp_path):
         notes: list[str] = []
