@@ -23,6 +23,8 @@ from gitmodelstore.values.manifest import Code, Environment
 
 # Where the guess "named as its module" fails, for the module that every pipeline has.
 _FAMILIAR = {"sklearn": "scikit-learn"}
+# Of every pipeline: those of xgboost and catboost alone name nothing of scikit-learn's.
+EVERY_PIPELINE = "sklearn.base"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _EXTRA = re.compile(r"\bextra\s*[=!<>~]")
 _SCRIPT = ("__main__", "__mp_main__")  # whose names are refused elsewhere

@@ -38,7 +38,7 @@ def side_of(what: Any, question: Question) -> tuple[Side, Any]:
 
 
 def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Question) -> Side:
-    from gitmodelstore.lineage.environment import capture
+    from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
     from gitmodelstore.pipelines.describe import describe
     from gitmodelstore.pipelines.dump import dump, globals_of
     from gitmodelstore.pipelines.features import feature_names
@@ -61,7 +61,7 @@ def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Questio
         baseline=None,
         data=_data(question),
         code=_code(question),
-        environment=capture(needed, with_pandas=is_named).environment,
+        environment=capture((EVERY_PIPELINE, *needed), with_pandas=is_named).environment,
         files={
             PIPELINE: (file.size_bytes, file.sha256)
             if file

@@ -143,6 +143,7 @@ def prepare(
     repository: Repository, snapshot: Snapshot, writer: Writer, what: Submission
 ) -> Prepared:
     from gitmodelstore.lineage.code import Look
+    from gitmodelstore.lineage.environment import EVERY_PIPELINE
     from gitmodelstore.lineage.environment import capture as capture_environment
     from gitmodelstore.operations.kept_diff import kept_patch
 
@@ -169,7 +170,10 @@ def prepare(
         attributes = FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
         code = look.result() if look else None
     captured = capture_environment(
-        names, with_pandas=seen.is_named, code=code, top=look.top if look else None
+        (EVERY_PIPELINE, *names),
+        with_pandas=seen.is_named,
+        code=code,
+        top=look.top if look else None,
     )
     kept = _kept_files(snapshot, what.model)
     files = {

@@ -335,10 +335,10 @@ def _environment(
     claimed: Environment | None = claims.get("environment")
     added: dict[str, bytes] = {}
     if claimed is None:
-        from gitmodelstore.lineage.environment import capture
+        from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
 
         named = any(feature.name is not None for feature in pipeline.features or ())
-        captured = capture(pipeline.globals, with_pandas=named)
+        captured = capture((EVERY_PIPELINE, *pipeline.globals), with_pandas=named)
         writer.notify("no manifest says what was installed: the environment is that of here")
         claimed = captured.environment
         added = {REQUIREMENTS: captured.requirements, INSTALLED: captured.installed}

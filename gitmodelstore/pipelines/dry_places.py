@@ -8,7 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from gitmodelstore.pipelines.dry_arrays import array_of
 from gitmodelstore.pipelines.dry_rules import class_of, is_one_of, is_partial
 from gitmodelstore.pipelines.dry_symbols import NEW, Global, Items, Made, Pairs, Symbol
-from gitmodelstore.pipelines.rights import CLASS, FUNCTION, newest_release
+from gitmodelstore.pipelines.rights import (
+    CLASS,
+    FUNCTION,
+    is_estimator_of_package,
+    newest_release,
+    packages,
+)
 
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 _SCALAR = {("numpy._core.multiarray", "scalar")}
@@ -26,11 +32,16 @@ class Symbols:
     """The view of a dry walk."""
 
     def class_name(self, value: Symbol) -> str:
-        cls = class_of(value)
+        cls = class_of(value) if type(value) is Made else None
         return cls.name.rpartition(".")[2] if type(cls) is Global else "object"
 
+    def package(self, value: Symbol) -> str:
+        cls = class_of(value) if type(value) is Made else None
+        package = str(cls.place[0]).partition(".")[0] if type(cls) is Global else ""
+        return package if package in packages() else ""
+
     def attributes(self, value: Symbol) -> Mapping[str, Symbol]:
-        if not self._is_of(value, "sklearn"):
+        if not self._is_of(value, "sklearn") and not self.package(value):
             return {}
         state = value.state[0] if type(value.state) is tuple and value.state else value.state
         if type(state) is not Pairs:
@@ -66,6 +77,8 @@ class Symbols:
         return array is not None and array.content is None
 
     def is_estimator(self, value: Symbol) -> bool:
+        if self.package(value):
+            return is_estimator_of_package(*class_of(value).place)
         if not self._is_of(value, "sklearn") or self.class_name(value) in _NOT_ESTIMATORS:
             return False
         return not class_of(value).module.startswith(_NO_ESTIMATORS)
@@ -80,6 +93,8 @@ class Symbols:
         if not is_method or type(leaf.arguments) is not tuple or len(leaf.arguments) != 2:
             return None
         of, name = leaf.arguments
+        if type(of) is str:
+            return "builtins.str", str(name)
         return (".".join(of.place) if _is_global(of) else "", str(name))
 
     def is_trusted_function(self, leaf: Symbol) -> bool:
@@ -87,6 +102,11 @@ class Symbols:
             leaf = leaf.arguments[0]
         rights = leaf.rights if _is_global(leaf) and leaf.verdict == "trusted" else None
         return rights is not None and rights.kind == FUNCTION
+
+    def called(self, leaf: Symbol) -> tuple[str, str] | None:
+        while type(leaf) is Made and is_partial(leaf) and leaf.arguments:
+            leaf = leaf.arguments[0]
+        return self.named(leaf)
 
     def is_class(self, leaf: Symbol) -> bool:
         return _is_global(leaf) and leaf.rights is not None and leaf.rights.kind == CLASS

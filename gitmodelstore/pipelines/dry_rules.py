@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from gitmodelstore.pipelines.dry_symbols import NEW, Global, Made, Pairs, Symbol
-from gitmodelstore.pipelines.places import FOREIGN_KEYWORDS
+from gitmodelstore.pipelines.places import FOREIGN_KEYWORDS, is_type_of_values
 from gitmodelstore.pipelines.rights import (
     ARGUMENT,
     CALL,
@@ -25,6 +25,7 @@ from gitmodelstore.pipelines.rights import (
     Rights,
     Trust,
     is_like_a_class,
+    is_suffix,
     listed,
     may_be_of_scikit_learn,
     may_be_renamed,
@@ -48,6 +49,10 @@ _CALLED_LATER = _PARTIAL | {("numpy", "vectorize")}
 _SIMPLE_KEYS = frozenset({str, int, float, bool, bytes, type(None), Global})
 # What functools.update_wrapper leaves on numpy.vectorize, and scipy on its distributions.
 _KNOWN_DUNDERS = ("__name__", "__doc__")
+# What native code reads a model from, and what else it would take for an address.
+_BOOSTERS = {("lightgbm.basic", "Booster"), ("xgboost.core", "Booster")}
+_BYTES = {("builtins", "bytearray")}
+_HANDLES = ("_handle", "handle")
 # Of objects, as `rights` lists them, and of scipy's interp1d, as protocol 2 writes them.
 _BOUND_METHODS = {name for _, name in METHODS} | {"_call_linear", "_call_linear_np"}
 _SLOTS = {("scipy.interpolate._interpolate", "interp1d")}
@@ -225,6 +230,8 @@ class Rules:
                 self.refuse(reason, opcode, offset, _shown(cls))
             elif name == "_parse_arg_template" and not _is_template(value):
                 self.refuse("a template that is not scipy's", opcode, offset, _shown(cls))
+            elif name in _HANDLES and is_one_of(cls, _BOOSTERS) and not _is_model(value):
+                self.refuse("a model that is neither text nor bytes", opcode, offset, _shown(cls))
 
     def ended(self, root: Symbol, opcode: str, offset: int) -> None:
         """Judge what the whole file holds; a class of the reader's own may be made in any way."""
@@ -327,6 +334,8 @@ def _is_bound_method(given: tuple[Symbol, ...]) -> bool:
     """Whether the arguments of getattr ask for one of the methods that honest pipelines keep."""
     if len(given) != 2 or type(given[1]) is not str:
         return False
+    if type(given[0]) is str:
+        return is_suffix(given[0], given[1])
     of_text = is_one_of(given[0], {("builtins", "str")})
     return given[1] in (TEXT_METHODS if of_text else _BOUND_METHODS)
 
@@ -334,6 +343,10 @@ def _is_bound_method(given: tuple[Symbol, ...]) -> bool:
 def _is_template(value: Symbol) -> bool:
     """Whether a text, which scipy executes, defines what scipy's does and calls nothing else."""
     return type(value) is str and _TEMPLATE.fullmatch(value) is not None
+
+
+def _is_model(value: Symbol) -> bool:
+    return type(value) is str or (type(value) is Made and is_one_of(value.of, _BYTES))
 
 
 def _unfit_arguments(made: Made) -> str | None:
@@ -353,10 +366,18 @@ def _is_state_of_partial(state: Symbol) -> bool:
         return False
     keywords = state[2].flat if type(state[2]) is Pairs else ()
     given = (*state[1], *keywords[1::2])
-    is_called = any(type(held) is Global or is_partial(held) for held in given)
+    is_called = any(
+        type(held) is Global or is_partial(held) or is_type_of_values(held, _class_name(held))
+        for held in given
+    )
     return not is_called and not any(
         type(key) is str and key in FOREIGN_KEYWORDS for key in keywords[::2]
     )
+
+
+def _class_name(symbol: Symbol) -> str:
+    cls = class_of(symbol) if type(symbol) is Made else None
+    return cls.name if type(cls) is Global else ""
 
 
 def is_partial(symbol: Symbol) -> bool:

@@ -89,7 +89,7 @@ def _steps(estimator: Any) -> list[tuple[str, Any]] | None:
     """The steps that data goes through; None where the estimator must be looked at itself."""
     if is_pipeline(estimator):
         return [(step[0], step[1]) for step in estimator.steps]
-    if "transformers_" in vars(estimator):
+    if isinstance(vars(estimator).get("transformers_"), list):  # skrub's is a mapping of columns
         return [(branch[0], branch[1]) for branch in estimator.transformers_]
     if hasattr(estimator, "transformer_list"):
         return [(branch[0], branch[1]) for branch in estimator.transformer_list]
@@ -99,6 +99,9 @@ def _steps(estimator: Any) -> list[tuple[str, Any]] | None:
 def _is_fitted(estimator: Any, *, inner: bool) -> bool:
     if (inner and not _can_tell(type(estimator))) or _is_stateless(estimator):
         return True
+    said = vars(estimator).get("_is_fitted")
+    if isinstance(said, bool):  # as optbinning does
+        return said
     try:
         check_is_fitted(estimator)
     except NotFittedError:

@@ -357,13 +357,15 @@ class Guard(_Unpickler):  # type: ignore[misc]
         return Named(module, name, rights, held)
 
     def _refuse_foreign(self, label: str) -> NoReturn:
-        is_of_script = label.partition(".")[0] == "__main__"
+        hint = None
+        if label.partition(".")[0] == "__main__":
+            hint = "move it into a module that readers can import, and write the file again"
+        elif label.startswith("joblib._store_backends."):
+            hint = "take the cache out before you fit: pipeline.set_params(memory=None)"
         self.refuse(
             f"it uses '{label}', which is no part of a pipeline",
             label,
-            hint="move it into a module that readers can import, and write the file again"
-            if is_of_script
-            else None,
+            hint=hint,
             needs_trust=() if rules.acts(label) else (label,),
         )
 
@@ -473,12 +475,17 @@ def _find(module: str, name: str) -> Any:
     Raises:
         ModuleNotFoundError, AttributeError: nothing.
     """
-    held: Any
     try:
-        held = importlib.import_module(module)
-    except ModuleNotFoundError:
-        module, name = rules.canonical(module, name)
-        held = importlib.import_module(module)
+        return _attribute(module, name)
+    except (ModuleNotFoundError, AttributeError):
+        elsewhere = rules.canonical(module, name)
+        if elsewhere == (module, name):
+            raise
+        return _attribute(*elsewhere)
+
+
+def _attribute(module: str, name: str) -> Any:
+    held: Any = importlib.import_module(module)
     for part in name.split("."):
         held = getattr(held, part)
     return held

@@ -427,7 +427,8 @@ def _versions() -> tuple[str, ...]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = [sys.version]
-    for package in ("joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy"):
+    packages = ("joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "xgboost-cpu")
+    for package in (*packages, *sorted(rights.distributions())):
         try:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:
@@ -464,6 +465,13 @@ def _is_cut_off(error: BaseException, data: bytes | bytearray | memoryview) -> b
 
 def _missing_module(module: str, name: str) -> LoadError:
     package = module.partition(".")[0]
+    known = rights.to_install(package)
+    if known and not _is_importable(package):
+        return LoadError(
+            f"'{name}' needs '{package}', which is not installed here",
+            hint=f"run `pip install {known}`, "
+            "or install the release that its requirements.txt names",
+        )
     if package != module and _is_importable(package):
         return LoadError(
             f"'{name}' needs module '{module}', which the installed '{package}' does not have",

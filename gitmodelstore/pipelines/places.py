@@ -24,10 +24,16 @@ class View(Protocol):
     """How a walk looks at what it made. A leaf is what is not a container of other things."""
 
     def class_name(self, value: Any) -> str:
-        """Return the name of the class of an object, without its module."""
+        """Return the name of the class of an object, without its module; any text for others."""
+
+    def package(self, value: Any) -> str:
+        """Return the one of `rights.packages` that defines the class; "" for any other."""
 
     def attributes(self, value: Any) -> Mapping[str, Any]:
-        """Return what an object of scikit-learn's holds by name; nothing for any other value."""
+        """Return what an object of scikit-learn's, or of `rights.packages`, holds by name.
+
+        Nothing for any other value.
+        """
 
     def parts(self, value: Any) -> Sequence[Any] | None:
         """Return what a list, dictionary, set or array of objects holds, of a tuple a tuple.
@@ -46,6 +52,9 @@ class View(Protocol):
 
     def is_estimator(self, leaf: Any) -> bool:
         """Whether it is an object of an estimator's class, or of one that the reader trusts."""
+
+    def called(self, leaf: Any) -> tuple[str, str] | None:
+        """Return module and name of a function, or of what a partial calls; None otherwise."""
 
     def is_part(self, leaf: Any, package: str) -> bool:
         """Whether its class is defined in a package, or trusted by the reader."""
@@ -115,6 +124,17 @@ def _is_not_called(view: View, leaf: Any) -> bool:
     return view.named(leaf) is None and not view.is_partial(leaf)
 
 
+def _is_given(view: View, leaf: Any) -> bool:
+    return _is_not_called(view, leaf) and not is_type_of_values(leaf, view.class_name(leaf))
+
+
+def is_type_of_values(value: Any, class_name: str) -> bool:
+    """Whether it could be a type of numpy's that makes each value very wide, "U100000000"."""
+    if type(value) is str:
+        return _WIDE.fullmatch(value) is not None
+    return class_name.lower().endswith("dtype")
+
+
 def _is_function(view: View, leaf: Any) -> bool:
     """Whether it is not a class of Python's own: `list` of text makes a constant of the file."""
     return not view.is_class(leaf) or (view.named(leaf) or ("", ""))[0] != "builtins"
@@ -127,6 +147,31 @@ def _is_class_of_numbers(view: View, leaf: Any) -> bool:
 def _is_of_text(view: View, leaf: Any) -> bool:
     named = view.named(leaf)
     return not view.is_partial(leaf) and (named is None or named[0] in ("", "builtins.str"))
+
+
+# What objects of the packages hold
+
+
+def _is_data(view: View, leaf: Any) -> bool:
+    return view.named(leaf) is None and not view.is_partial(leaf)
+
+
+def _is_data_or_class(view: View, leaf: Any) -> bool:
+    return _is_data(view, leaf) or view.is_class(leaf)
+
+
+def _is_data_or_function(view: View, leaf: Any) -> bool:
+    return not view.is_class(leaf) and (view.named(leaf) or ("", ""))[0] != "builtins"
+
+
+def _is_part_of_packages(view: View, leaf: Any) -> bool:
+    if view.is_plain(leaf) or view.is_estimator(leaf) or view.is_part(leaf, "sklearn"):
+        return True
+    return view.package(leaf) != ""
+
+
+def _is_suffix(view: View, leaf: Any) -> bool:
+    return view.is_plain(leaf) or view.named(leaf) == ("builtins.str", "format")
 
 
 # What is text
@@ -170,6 +215,8 @@ _FOLDS = {("sklearn.model_selection._split", name) for name in ("KFold", "Strati
 _ESTIMATORS = _Rule(_is_estimator, "holds something that is not an estimator")
 _PARTS = _Rule(_is_part, "holds something that is not a part of scikit-learn")
 _CURVES = _Rule(_is_curve, "holds something that is not a curve of scipy's")
+_WIDE = re.compile(r"[|<>=]?[aSUV]\d{4,}")
+_GIVEN = _Rule(_is_given, "holds something to be called, or a type of very wide values")
 _NOT_CALLED = _Rule(_is_not_called, "holds something to be called")
 _FUNCTIONS = _Rule(_is_function, "is a class of Python's own, to be called")
 _OF_TEXT = _Rule(_is_of_text, "is not a method of text")
@@ -234,7 +281,7 @@ _RULES: Mapping[str, _Rule] = {
             *("_kwargs", "effective_metric_params_", "fun_args", "inv_kw_args", "kernel_params"),
             *("kw_args", "metric_params", "pairwise_kernels_kwargs"),
         ),
-        _NOT_CALLED,
+        _GIVEN,
     ),
     "dtype": _Rule(_is_class_of_numbers, "is a function, to be called"),
     **dict.fromkeys(_OF_METHODS, _METHODS),
@@ -245,6 +292,82 @@ _RULES: Mapping[str, _Rule] = {
     "pre_dispatch": _form(r"all|[0-9n_jobs*+\-/ ().]{1,40}"),
     "verbose_feature_names_out": _text(_is_plain_format),
 }
+# Objects of the packages: what they hold is data, or the parts that are named here.
+_PART_NAMES = frozenset(
+    {"_Booster", "_binned_variables", "_binning_table", "_encoders", "_le", "_main_check_input"}
+    | {"_matching", "_named_encoders", "_periodic_encoders", "_pipeline", "_postprocessors"}
+    | {"_preprocessors", "_specific_transformers", "_wrapped_transformer", "all_processing_steps_"}
+    | {"base_encoder_", "base_sampler_", "binner_dict_", "binning_process", "binning_process_"}
+    | {"callbacks", "categorical_encoder", "categorical_encoder_", "classifier", "classifier_"}
+    | {"datetime", "edited_nearest_neighbours_", "encoder_list", "enn", "enn_", "estimator"}
+    | {"estimator_", "estimators", "estimators_", "feature_encoder", "high_cardinality"}
+    | {"kmeans_estimator", "kmeans_estimator_", "label_encoder", "low_cardinality"}
+    | {"minmax_scaler_", "n_neighbors", "n_neighbors_ver3", "neighbors_", "ngrams_count_", "nn_"}
+    | {"nn_k_", "nn_m_", "nn_ver3_", "numeric", "ordinal_encoder", "pipelines_", "regressor"}
+    | {"regressor_", "robust_scaler_", "sampler", "sampler_", "samplers_", "smote", "smote_"}
+    | {"specific_transformers", "steps", "string_encoder", "svm_estimator", "svm_estimator_"}
+    | {"to_str", "tomek", "tomek_", "transformer", "transformer_", "transformers"}
+    | {"transformers_", "tsvd_", "vectorizer", "vectorizer_", "vectorizers_"}
+)
+_OF_PACKAGES = _Rule(_is_data, "holds something to be called")
+_PARTS_OF_PACKAGES = _Rule(_is_part_of_packages, "holds something that is not a part of a pipeline")
+_FUNCTIONS_OF_PACKAGES = _Rule(_is_data_or_function, _FUNCTIONS.fault)
+_CLASSES_OF_PACKAGES = _Rule(_is_data_or_class, _OF_PACKAGES.fault)
+# Names of what pandas does with groups of rows: it would call any method of that name.
+_AGGREGATIONS = _words(
+    *("add", "all", "any", "count", "div", "first", "floordiv", "kurt", "last", "max", "mean"),
+    *("median", "min", "mod", "mode", "mul", "nunique", "pow", "prod", "sem", "size", "skew"),
+    *("std", "sub", "sum", "truediv", "var"),
+)
+
+
+def _is_aggregation(view: View, leaf: Any) -> bool:
+    is_function = view.named(leaf) is not None and _is_data_or_function(view, leaf)
+    return is_function or _AGGREGATIONS.is_met(view, leaf)
+
+
+_HASHES = _words(
+    *("blake2b", "blake2s", "md5", "sha1", "sha224", "sha256", "sha384", "sha3_224", "sha3_256"),
+    *("sha3_384", "sha3_512", "sha512"),
+)
+_BELOW_HERE = _form(r"(?!.*\.\.)[A-Za-z0-9_][\w./ -]{0,200}")
+_RULES_OF_PACKAGES: Mapping[tuple[str, str], _Rule] = {
+    ("catboost", "input_borders"): _BELOW_HERE,
+    ("catboost", "output_borders"): _BELOW_HERE,
+    ("catboost", "snapshot_file"): _BELOW_HERE,
+    ("catboost", "train_dir"): _BELOW_HERE,
+    ("category_encoders", "hash_method"): _HASHES,
+    ("feature_engine", "func"): _Rule(_is_aggregation, _NEVER_WRITTEN),
+    ("feature_engine", "functions"): _AGGREGATIONS,
+    ("skrub", "_operations"): _AGGREGATIONS,
+    ("skrub", "operations"): _AGGREGATIONS,
+    ("skrub", "_right_cols_renaming"): _Rule(_is_suffix, _NEVER_WRITTEN),
+}
+# Rules of scikit-learn's attributes that say nothing of those of the packages.
+_ABOUT_PARTS = (
+    *(_ESTIMATORS, _RULES["init"], _PARTS, _CURVES, _FUNCTIONS, _NOT_CALLED, _RULES["dtype"]),
+)
+# Attributes by which the packages call a function with the rows, or with what they are to predict.
+_CALLED_BY_PACKAGES = frozenset(
+    {"eval_metric", "func", "loss_function", "metric", "objective", "_objective", "predicate"}
+    | {"scoring", "_fobj", "_logger"}
+)
+# Parameters that have native code read or write a file, or speak to other machines, in `fit`.
+_FILES = {
+    "lightgbm": re.compile(
+        "(?!_).*(file|machine|model_|_model|input_|output|config|snapshot|save|init_score|valid_data"
+        "|train_data|test_data|parser).*|model|data|input|valid|test|train|task|tree_learner"
+    ),
+}
+_PARAMS = ("params", "_other_params", "kwargs")
+# Packages whose models take text for the name of a file with rows.
+_OPENS_TEXT = frozenset({"catboost", "lightgbm", "xgboost"})
+_ONE_OF_MANY = frozenset(
+    {"all", "amax", "amin", "any", "average", "iqr", "logsumexp", "matmul", "matvec", "max", "mean"}
+    | {"median", "min", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod"}
+    | {"nanquantile", "nansum", "percentile", "prod", "ptp", "quantile", "sum", "trim_mean"}
+    | {"vecdot", "vecmat"}
+)
 # Where in a tuple that these hold the estimator stands: names, columns and such stand beside it.
 _AT = {
     **dict.fromkeys(("steps", "transformer_list", "transformers", "transformers_"), 1),
@@ -308,15 +431,26 @@ def misplaced(objects: Iterable[Any], root: Any, view: View) -> Iterator[Misplac
         view: how to look at them.
     """
     readers = []
+    one_of_many = None
+    opens_text = False
     seen: set[tuple[str, int]] = set()
     for value in objects:
         held = view.attributes(value)
         if held:
             for name, why in _faults(value, held, view, seen):
                 yield _misplaced(name, view.class_name(value), why)
+        opens_text |= view.package(value) in _OPENS_TEXT
+        if (view.called(held.get("func")) or ("", ""))[1] in _ONE_OF_MANY:
+            one_of_many = one_of_many or value
         source = held.get(_READS_FILES, "content")
         if type(source) is not str or source != "content":
             readers.append(value)
+    if opens_text and one_of_many is not None and view.package(one_of_many) == "":
+        yield _misplaced(
+            "func",
+            view.class_name(one_of_many),
+            "makes one value of the rows, which a model would take for the name of a file",
+        )
     given = {id(value) for value in _given_the_rows(root, view)} if readers else set()
     for value in readers:
         if id(value) not in given:
@@ -336,7 +470,7 @@ def _faults(
     owner: Any, held: Mapping[str, Any], view: View, seen: set[tuple[str, int]]
 ) -> Iterator[tuple[str, str]]:
     """Yield the names of attributes of one object, and what is wrong with each."""
-    asked = _asked(view.class_name(owner), frozenset(held))
+    asked = _asked(view.class_name(owner), view.package(owner), frozenset(held))
     for name in asked.foreign:
         yield name, "is a name that scikit-learn never writes"
     if asked.own and view.is_estimator(owner):
@@ -346,6 +480,12 @@ def _faults(
         leaves = _leaves(held[name], view, seen, name)
         if not all(rule.is_met(view, leaf) or view.is_trusted_function(leaf) for leaf in leaves):
             yield name, rule.fault
+    for name in asked.files:
+        if held[name] is not None:
+            yield name, "names a file or a machine, for native code to use in `fit`"
+    for name in asked.params:
+        if any(_is_of_files(view.package(owner), key) for key in view.keys(held[name])):
+            yield name, "names a file or a machine, for native code to use in `fit`"
     for name in asked.keywords:
         if not FOREIGN_KEYWORDS.isdisjoint(view.keys(held[name])):
             yield name, "names an array to write to, 'out'"
@@ -371,6 +511,7 @@ class _Asked(NamedTuple):
         rules, keywords: those whose values have a rule, or are keywords of what is called.
         iterated: those that scikit-learn goes through.
         words: those of parameters that take certain texts, and which.
+        files, params: those that name files to native code, and those with such params.
     """
 
     foreign: tuple[str, ...]
@@ -379,20 +520,48 @@ class _Asked(NamedTuple):
     keywords: tuple[str, ...]
     iterated: tuple[str, ...]
     words: tuple[tuple[str, frozenset[str]], ...]
+    files: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1024)
-def _asked(kind: str, names: frozenset[str]) -> _Asked:
-    words = words_of(kind)
+def _asked(kind: str, package: str, names: frozenset[str]) -> _Asked:
+    words = {} if package else words_of(kind)
     foreign = (name for name in names if not name.isidentifier() or _NEVER.fullmatch(name))
     return _Asked(
         tuple(sorted(foreign)),
         tuple(sorted(names & _NEVER_OF_ESTIMATORS)),
-        tuple((name, _RULES[name]) for name in sorted(names & _RULES.keys())),
+        tuple((name, rule) for name in sorted(names) for rule in _rules_of(package, name)),
         tuple(sorted(names & _KEYWORDS)),
-        tuple(sorted(names & _ITERATED)),
+        tuple(sorted(names & _ITERATED)) if package in ("", "imblearn") else (),
         tuple((name, words[name]) for name in sorted(names & words.keys())),
+        tuple(name for name in sorted(names) if _is_of_files(package, name)),
+        tuple(name for name in _PARAMS if package and name in names),
     )
+
+
+def _rules_of(package: str, name: str) -> Iterator[_Rule]:
+    """Yield what the leaves of an attribute must be, in scikit-learn or in one of the packages."""
+    common = _RULES.get(name)
+    if not package:
+        yield from (common,) if common else ()
+        return
+    if common and common not in _ABOUT_PARTS:
+        yield common
+    own = _RULES_OF_PACKAGES.get((package, name))
+    if own:
+        yield own
+    elif name in _CALLED_BY_PACKAGES:
+        yield _FUNCTIONS_OF_PACKAGES
+    elif "dtype" in name or name == "args":
+        yield _CLASSES_OF_PACKAGES
+    else:
+        yield _PARTS_OF_PACKAGES if name in _PART_NAMES else _OF_PACKAGES
+
+
+def _is_of_files(package: str, param: Any) -> bool:
+    known = _FILES.get(package)
+    return known is not None and type(param) is str and known.fullmatch(param) is not None
 
 
 def _leaves(value: Any, view: View, seen: set[tuple[str, int]], name: str) -> Iterator[Any]:

@@ -281,7 +281,10 @@ def _equal(recorded: Any, present: Any) -> Any:
     if "O" not in (recorded.dtype.kind, present.dtype.kind):
         kinds = {"i": "n", "u": "n", "f": "n", "U": "t"}
         one, other = (kinds.get(held.dtype.kind, held.dtype.kind) for held in (recorded, present))
-        return recorded == present if one == other else np.zeros(recorded.shape, dtype=bool)
+        if one != other:
+            return np.zeros(recorded.shape, dtype=bool)
+        is_equal = recorded == present
+        return is_equal | (np.isnat(recorded) & np.isnat(present)) if one in "mM" else is_equal
     pairs = zip(recorded.ravel().tolist(), present.ravel().tolist(), strict=True)
     found = [_same(one, other) for one, other in pairs]
     return np.array(found, dtype=bool).reshape(recorded.shape)

@@ -3,7 +3,8 @@
 Owns the question "may this file use that name, and how", without importing anything
 but the standard library, so that hooks can ask it too. What a name resolves to is
 the guard's business. The table is `rights.json`, made by `tests/zoo/make_rights.py`
-from the pickles of honest pipelines.
+from the pickles of honest pipelines; `packages.json` adds the packages that tabular
+models are made of (`tests/packages/make_table.py`), whose classes are judged likewise.
 
 The rights:
 
@@ -34,6 +35,7 @@ CLASS, FUNCTION, OBJECT = "class", "function", "object"
 GENERAL = frozenset({"joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn"})
 
 _TABLE = Path(__file__).with_name("rights.json")
+_PACKAGES = Path(__file__).with_name("packages.json")
 _RULES = (
     *("rights.py", "guard.py", "opcodes.py", "stand_ins.py", "states.py", "links.py"),
     *("arrays.py", "depth.py", "joblib_arrays.py", "fast_load.py", "places.py", "relations.py"),
@@ -101,6 +103,8 @@ METHODS = frozenset(
     }
 )
 
+_SUFFIX = re.compile(r"\{\}[^{}]{0,200}")
+
 # Where names stood in other releases: module to module, then single names.
 _MOVED_MODULES = {
     "numpy.core": "numpy._core",
@@ -122,6 +126,13 @@ _MOVED_MODULES = {
     "pandas.core.arrays.period": "pandas.arrays",
     "pandas.core.arrays.interval": "pandas.arrays",
     "pandas.core.arrays.string_": "pandas.arrays",
+    "pandas.core.dtypes.missing": "pandas",
+    "pandas.core.reshape.encoding": "pandas",
+    "pandas.core.tools.datetimes": "pandas",
+    "pandas.core.tools.numeric": "pandas",
+    "pandas.core.tools.timedeltas": "pandas",
+    "scipy.stats._stats_py": "scipy.stats",
+    "scipy.stats.stats": "scipy.stats",
 }
 
 
@@ -143,6 +154,7 @@ class Rights:
 
 OF_SCIKIT_LEARN = Rights(CLASS, frozenset({VALUE, NEW, STATE}))
 OF_DATA = Rights(CLASS, frozenset({NEW, STATE}))
+OF_PACKAGES = Rights(CLASS, frozenset({NEW, STATE, ARGUMENT}))
 OF_TRUSTED = Rights(CLASS, frozenset({VALUE, CALL, NEW, STATE}))
 OF_TRUSTED_FUNCTION = Rights(FUNCTION, frozenset({VALUE, CALL}))
 OF_TRUSTED_OBJECT = Rights(OBJECT, frozenset({VALUE}))
@@ -206,6 +218,8 @@ def canonical(module: str, name: str) -> tuple[str, str]:
         return "pandas", name
     if module == "numpy.ma.core" and not name.startswith("_"):
         return "numpy.ma", name
+    if module.startswith("scipy.special._"):
+        return "scipy.special", name
     if module == "numpy.rec":
         return "numpy", name
     return _MOVED_MODULES.get(module, module), name
@@ -214,6 +228,11 @@ def canonical(module: str, name: str) -> tuple[str, str]:
 def listed(module: str, name: str) -> Rights | None:
     """Return the rights of a name that the table lists; None for any other."""
     return _table().get(canonical(module, name))
+
+
+def is_suffix(text: str, method: str) -> bool:
+    """Whether it is how skrub's joiners name columns: the method `format` of a plain "{} right"."""
+    return method == "format" and _SUFFIX.fullmatch(text) is not None
 
 
 def may_be_of_scikit_learn(module: str, name: str) -> bool:
@@ -320,9 +339,50 @@ def acts(dotted: str) -> bool:
 def rules_digest() -> str:
     """Return what names this set of rules: a verdict of another set says nothing."""
     total = hashlib.sha256()
-    for name in (_TABLE.name, *_RULES):
+    for name in (_TABLE.name, _PACKAGES.name, *_RULES):
         total.update(hashlib.sha256(_TABLE.with_name(name).read_bytes()).digest())
     return total.hexdigest()[:16]
+
+
+def packages() -> frozenset[str]:
+    """Return the packages besides scikit-learn's whose classes are known, as they are imported."""
+    return frozenset(_known_packages())
+
+
+def to_install(package: str) -> str | None:
+    """Return what `pip install` takes for one of `packages`; None for any other package.
+
+    The release is the one that the table was made with.
+    """
+    known = _known_packages().get(package)
+    return f"{known['index']}=={known['version']}" if known else None
+
+
+def distributions() -> frozenset[str]:
+    """Return the names of `packages` in the package index."""
+    return frozenset(known["index"] for known in _known_packages().values())
+
+
+def is_estimator_of_package(module: str, name: str) -> bool:
+    """Whether the table of packages lists a class as an estimator's."""
+    return (module, name) in _estimators()
+
+
+@lru_cache(maxsize=1)
+def _known_packages() -> dict[str, Any]:
+    held: dict[str, Any] = json.loads(_PACKAGES.read_bytes())
+    return dict(held["packages"])
+
+
+@lru_cache(maxsize=1)
+def _estimators() -> frozenset[tuple[str, str]]:
+    return frozenset(_names_of_packages("estimators"))
+
+
+def _names_of_packages(kind: str) -> Iterator[tuple[str, str]]:
+    for package in _known_packages().values():
+        for module, names in package[kind].items():
+            yield from ((module, name) for name in names.split())
 
 
 def newest_release() -> str:
@@ -354,11 +414,15 @@ def _file() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _table() -> dict[tuple[str, str], Rights]:
-    return {
+    table = {
         (module, name): Rights(kind, frozenset(allowed))
         for module, names in _file()["names"].items()
         for name, (kind, *allowed) in ((name, text.split()) for name, text in names.items())
     }
+    for kind in ("estimators", "parts"):
+        table |= dict.fromkeys(_names_of_packages(kind), OF_PACKAGES)
+    functions = Rights(FUNCTION, frozenset({VALUE}))
+    return table | dict.fromkeys(_names_of_packages("functions"), functions)
 
 
 @lru_cache(maxsize=1)

@@ -24,6 +24,7 @@ from gitmodelstore.pipelines.rights import (
     TEXT_METHODS,
     VALUE,
     canonical,
+    is_suffix,
     listed,
 )
 
@@ -138,6 +139,8 @@ def _getattr(guard: Guard, named: Named, arguments: Arguments) -> Any:
     held, name = arguments
     if held is str and name in TEXT_METHODS:
         return getattr(str, name)
+    if type(held) is str and is_suffix(held, name):
+        return held.format
     of = guard.of(held)
     if of is not None and listed(of.module, f"{of.name}.{name}") is not None:
         return getattr(of.held, name)
@@ -227,6 +230,8 @@ def _default(guard: Guard, named: Named, arguments: Arguments) -> Any:
     factory = guard.of(arguments[0]) if arguments else None
     if len(arguments) > 1 or (arguments and factory is None and arguments[0] is not None):
         _refuse(guard, named, "something else than a class")
+    if factory is not None and (factory.module, factory.name) == ("collections", "OrderedDict"):
+        return named.held(factory.held)  # what lightgbm's scores are kept in
     _refuse_tokens(guard, named, arguments)
     return named.held(*arguments)
 

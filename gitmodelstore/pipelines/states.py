@@ -18,7 +18,7 @@ import numpy as np
 
 from gitmodelstore.pipelines import rights as rules
 from gitmodelstore.pipelines.arrays import is_shape
-from gitmodelstore.pipelines.places import FOREIGN_KEYWORDS, is_version
+from gitmodelstore.pipelines.places import FOREIGN_KEYWORDS, is_type_of_values, is_version
 from gitmodelstore.pipelines.stand_ins import is_callable_value
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gitmodelstore.pipelines.kin import Kin
 
 _HARMLESS_DUNDERS = frozenset({"__doc__", "__name__"})  # of numpy.vectorize, and of nobody's making
+_DUNDERS_OF = {"catboost.core": frozenset({"__model"})}  # which its `__setstate__` takes
 _STATES = (tuple, list, str, bytes, int, float, bool, type(None), np.ndarray)
 _MOST_LEVELS = 5  # of containers within what objects of data hold
 _Check = Callable[["Guard", Any, Any], bool]
@@ -54,7 +55,7 @@ def give(guard: Guard, held: Any, state: Any) -> None:
     check, setstate = guard.takers[cls]
     for part in state if type(state) is tuple and len(state) == 2 else (state,):
         if isinstance(part, dict):
-            _refuse_dunders(guard, part)
+            _refuse_dunders(guard, part, _DUNDERS_OF.get(cls.__module__, _HARMLESS_DUNDERS))
     if check is not None and not check(guard, held, state):
         unknown = (_label(cls),) if check is _by_what_it_holds and _wants_shape(cls) else ()
         guard.refuse(
@@ -99,14 +100,14 @@ def _label(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _refuse_dunders(guard: Guard, state: dict[Any, Any]) -> None:
+def _refuse_dunders(guard: Guard, state: dict[Any, Any], harmless: frozenset[str]) -> None:
     """Refuse attributes by which an object would answer to Python or to numpy itself."""
     if type(state) is not dict:
         guard.refuse("it gives attributes in something else than a dictionary")
     for key in state:
         if type(key) is not str:
             guard.refuse("it gives attributes whose names are not text")
-        if key[:2] == "__" and key not in _HARMLESS_DUNDERS:
+        if key[:2] == "__" and key not in harmless:
             guard.refuse(f"it sets '{key}' of an object")
     if not is_version(state.get("_sklearn_version", "")):
         guard.refuse("it gives something else than a number as the release of scikit-learn")
@@ -240,9 +241,8 @@ def _partial(guard: Guard, held: Any, state: Any) -> bool:
         function is held.func
         and is_callable_value(guard, function)
         and type(arguments) is tuple
-        and type(keywords) in (dict, type(None))
-        and FOREIGN_KEYWORDS.isdisjoint(keywords or ())
-        and not any(map(callable, (*arguments, *(keywords or {}).values())))
+        and _are_keywords({} if keywords is None else keywords)
+        and not any(map(_is_called_or_wide, arguments))
         and not attributes
     )
 
@@ -600,6 +600,27 @@ def _neighbours(guard: Guard, held: Any, state: Any) -> bool:
     )
 
 
+def _distance(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether a distance that calls a function calls a listed one, with keywords of its own."""
+    if type(state) is not tuple or len(state) != 5:
+        return False
+    function, keywords = state[3:]
+    return is_callable_value(guard, function) and _are_keywords(keywords)
+
+
+def _are_keywords(given: Any) -> bool:
+    """Whether a function may be called with them besides the rows."""
+    return (
+        type(given) is dict
+        and FOREIGN_KEYWORDS.isdisjoint(given)
+        and not any(_is_called_or_wide(value) for value in given.values())
+    )
+
+
+def _is_called_or_wide(value: Any) -> bool:
+    return callable(value) or is_type_of_values(value, type(value).__name__)
+
+
 def _is_metric_of(metric: Any, features: int) -> bool:
     """Whether what a distance weighs by has a number for each feature."""
     name = type(metric).__name__
@@ -613,6 +634,33 @@ def _is_metric_of(metric: Any, features: int) -> bool:
     if name.startswith("Minkowski"):
         return np.shape(vector) in ((0,), (features,))
     return not name.startswith("Haversine") or features == 2
+
+
+# Models of the packages, which native code reads: see docs/security.md for what that is worth
+
+
+def _lightgbm(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether it holds the text of a model: anything else would be taken for an address."""
+    if type(state) is not dict or not {"handle", "_handle"} & state.keys():
+        return False
+    texts = [state[name] for name in ("handle", "_handle") if name in state]
+    guard.work(sum(len(text) >> 4 for text in texts if type(text) is str))
+    return len(texts) == 1 and type(texts[0]) is str
+
+
+def _xgboost(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether it holds the bytes of a model, and nothing that would be taken for an address."""
+    if type(state) is not dict or type(state.get("handle")) is not bytearray:
+        return False
+    guard.work(len(state["handle"]) >> 4)
+    return True
+
+
+def _catboost(guard: Guard, held: Any, state: Any) -> bool:
+    if type(state) is not dict or type(state.get("__model", b"")) is not bytes:
+        return False
+    guard.work(len(state.get("__model", b"")) >> 4)
+    return True
 
 
 _CHECKS: dict[tuple[str, str], _Check] = {
@@ -633,8 +681,12 @@ _CHECKS: dict[tuple[str, str], _Check] = {
     ("scipy.sparse._lil", "_lil_base"): _lists,
     ("pandas", "Categorical"): _categories,
     ("scipy.interpolate._bsplines", "BSpline"): _spline,
+    ("catboost.core", "_CatBoostBase"): _catboost,
+    ("lightgbm.basic", "Booster"): _lightgbm,
+    ("xgboost.core", "Booster"): _xgboost,
     ("sklearn.tree._tree", "Tree"): _tree,
     ("sklearn.ensemble._hist_gradient_boosting.predictor", "TreePredictor"): _predictor,
+    ("sklearn.metrics._dist_metrics", "PyFuncDistance64"): _distance,
     ("sklearn.neighbors._ball_tree", "BinaryTree64"): _neighbours,
     ("sklearn.neighbors._kd_tree", "BinaryTree64"): _neighbours,
 }

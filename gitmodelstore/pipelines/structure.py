@@ -83,6 +83,10 @@ def own_params(estimator: Any) -> Mapping[str, Any]:
     method that would be called, the names are remembered by class, six times faster.
     """
     cls: Any = type(estimator)  # mypy takes no class for hashable
+    if cls.__module__.startswith("xgboost."):  # its own draws a number from a RandomState
+        given = getattr(estimator, "kwargs", None) or {}
+        held = {**vars(estimator), **given}
+        return {name: held[name] for name in {**_defaults(cls), **given} if name in held}
     if not cls.get_params.__module__.startswith("sklearn."):
         return dict(estimator.get_params(deep=False))
     names = _param_names(cls)
@@ -106,15 +110,18 @@ def defaults(estimator: Any) -> Mapping[str, Any]:
 
 @lru_cache(maxsize=512)
 def _defaults(cls: Any) -> Mapping[str, Any]:
-    try:
-        signature = inspect.signature(cls)
-    except (TypeError, ValueError):  # a constructor written in C
-        return {}
-    return {
-        param.name: param.default
-        for param in signature.parameters.values()
-        if param.default is not param.empty
-    }
+    found: dict[str, Any] = {}
+    for base in (cls, *(base for base in cls.__mro__[1:-1] if "__init__" in vars(base))):
+        try:
+            params = inspect.signature(base).parameters.values()
+        except (TypeError, ValueError):  # a constructor written in C
+            break
+        for param in params:
+            if param.default is not param.empty:
+                found.setdefault(param.name, param.default)
+        if not any(param.kind is param.VAR_KEYWORD for param in params):
+            break  # it hands nothing on to the next one, as xgboost's do
+    return found
 
 
 def given_parts(estimator: Any) -> dict[str, Any]:

@@ -17,7 +17,14 @@ from typing import Any, NamedTuple
 
 from gitmodelstore.errors import UnportablePipeline
 from gitmodelstore.pipelines.rights import never_loads
-from gitmodelstore.pipelines.structure import is_estimator, is_named_list, own_params, parts
+from gitmodelstore.pipelines.structure import (
+    given_parts,
+    is_estimator,
+    is_named_list,
+    is_pipeline,
+    own_params,
+    parts,
+)
 from gitmodelstore.values.json import hidden_character
 
 # What pickle, and the `__reduce__` and `__getstate__` of other people's objects, raise.
@@ -83,21 +90,38 @@ def refuse_caches(pipeline: Any) -> None:
     """Refuse a folder in which steps are remembered: `fit` unpickles what lies there, readers' too.
 
     Raises:
-        UnportablePipeline: `memory` of the pipeline, or of a part of it, names one.
+        UnportablePipeline: `memory` of the pipeline, or of a part of it, names one; all such
+            params are listed.
     """
-    waiting = [("", pipeline)]
-    while waiting:
-        where, held = waiting.pop()
-        if not is_estimator(held):
-            continue
-        memory = getattr(held, "memory", None)
-        if isinstance(memory, (str, PathLike)) or getattr(memory, "location", None) is not None:
-            raise UnportablePipeline(
-                f"'{where}memory' names a folder, whose pickles `fit` would load",
-                (f"{where}memory",),
-                hint=f"take it out before you register: pipeline.set_params({where}memory=None)",
-            )
-        waiting += [(f"{where}{part.name}__", part.estimator) for part in parts(held)]
+    found = list(_caches(pipeline, "", in_place=True))
+    if not found:
+        return
+    names = tuple(dict.fromkeys(name for name, _ in found))
+    listed = " and ".join(f"'{name}'" for name in names)
+    verb, it = ("names", "it") if len(names) == 1 else ("name", "them")
+    if all(map(str.isidentifier, names)):
+        given = ", ".join(f"{name}=None" for name in names)
+    else:  # as `make_union` names its parts: "pipeline-1"
+        given = "**{" + ", ".join(f'"{name}": None' for name in names) + "}"
+    again = "" if all(in_place for _, in_place in found) else ", and fit again"
+    raise UnportablePipeline(
+        f"{listed} {verb} a folder, whose pickles `fit` would load",
+        names,
+        hint=f"take {it} out before you register: pipeline.set_params({given}){again}",
+    )
+
+
+def _caches(estimator: Any, path: str, *, in_place: bool) -> Iterator[tuple[str, bool]]:
+    """Yield params that name a folder, and whether to change them changes what was fitted."""
+    if not is_estimator(estimator):
+        return
+    fits_its_parts = is_pipeline(estimator) or hasattr(estimator, "transformer_list")
+    for name, value in (*own_params(estimator).items(), *given_parts(estimator).items()):
+        if name != "memory":
+            inside = f"{path}{name}__"
+            yield from _caches(value, inside, in_place=in_place and fits_its_parts)
+        elif isinstance(value, (str, PathLike)) or getattr(value, "location", None) is not None:
+            yield f"{path}{name}", in_place
 
 
 def refuse_what_nobody_loads(

@@ -17,7 +17,7 @@ import numpy as np
 
 from gitmodelstore.pipelines.places import misplaced
 from gitmodelstore.pipelines.relations import disagreements
-from gitmodelstore.pipelines.rights import Trust, canonical
+from gitmodelstore.pipelines.rights import Trust, canonical, is_estimator_of_package, packages
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.guard import Guard
@@ -50,7 +50,8 @@ def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
         if guard.shared:  # what nobody else holds costs what the file itself is long
             for part in held.values():
                 _weigh(guard, part)
-        for name, wanted in disagreements(value) if held else ():
+        of_scikit_learn = held and _acts_as_scikit_learn(_class_of(value))
+        for name, wanted in disagreements(value) if of_scikit_learn else ():
             guard.refuse(f"'{name}' of {_named(value)} does not fit: it must be {wanted}")
         if any(callable(held[name]) for name in held.keys() & _CALLED):
             guard.must_be_alone(*_arrays_in(held))
@@ -105,10 +106,15 @@ class _Objects:
     def class_name(self, value: Any) -> str:
         return type(value).__name__
 
+    def package(self, value: Any) -> str:
+        return _known_package_of(_class_of(value))
+
     def attributes(self, value: Any) -> Mapping[str, Any]:
-        if not _acts_as_scikit_learn(_class_of(value)):
+        cls = _class_of(value)
+        if not _acts_as_scikit_learn(cls) and not _known_package_of(cls):
             return _NOTHING
-        return getattr(value, "__dict__", None) or _NOTHING
+        held = getattr(value, "__dict__", None) or _NOTHING
+        return held.get("_init_params", held) if cls.__module__ == "catboost.core" else held
 
     def parts(self, value: Any) -> Sequence[Any] | None:
         if isinstance(value, (list, tuple)):
@@ -143,12 +149,19 @@ class _Objects:
         if isinstance(leaf, _METHODS_OF_TEXT):
             method: Any = leaf
             return f"builtins.{method.__objclass__.__name__}", method.__name__
+        if isinstance(leaf, BuiltinFunctionType) and type(leaf.__self__) is str:
+            return "builtins.str", leaf.__name__
         if (
             isinstance(leaf, (*_FUNCTIONS, np.ufunc))
             or type(leaf).__name__ == "_ArrayFunctionDispatcher"
         ):
             return getattr(leaf, "__module__", None) or "numpy", leaf.__name__
         return None
+
+    def called(self, leaf: Any) -> tuple[str, str] | None:
+        while isinstance(leaf, partial):
+            leaf = leaf.func
+        return self.named(leaf)
 
     def is_class(self, leaf: Any) -> bool:
         return isinstance(leaf, type)
@@ -194,21 +207,30 @@ def _package_of(cls: Any) -> str:
 
 
 @lru_cache(maxsize=1024)
+def _known_package_of(cls: Any) -> str:
+    package: str = cls.__module__.partition(".")[0]
+    return package if package in packages() else ""
+
+
+@lru_cache(maxsize=1024)
 def _is_estimator(cls: Any) -> bool:
     from sklearn.base import BaseEstimator
 
+    if _known_package_of(cls):
+        return is_estimator_of_package(cls.__module__, cls.__qualname__)
     return issubclass(cls, BaseEstimator) and cls.__module__.startswith("sklearn.")
 
 
 @lru_cache(maxsize=1024)
 def _defined_by(cls: Any) -> frozenset[str]:
-    """Return what classes of scikit-learn define, but for public numbers and texts."""
+    """Return what classes of scikit-learn and of the packages define, but for public values."""
     return frozenset(
         name
         for base in cls.__mro__
-        if base.__module__.startswith(("sklearn.", "scipy.sparse."))
+        if base.__module__.startswith(("sklearn.", "scipy.sparse.")) or _known_package_of(base)
         for name, held in vars(base).items()
-        if name[0] == "_" or not isinstance(held, _PLAIN)
+        if hasattr(held, "__get__")
+        or (not _known_package_of(base) and (name[0] == "_" or not isinstance(held, _PLAIN)))
     )
 
 

@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, r2_score, roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 import gitmodelstore as gms
 from gitmodelstore.errors import (
@@ -693,6 +694,31 @@ class TestRefusals:
         assert refused(UnportablePipeline, pipeline) == (
             "'pipeline__memory' names a folder, whose pickles `fit` would load",
             "take it out before you register: pipeline.set_params(pipeline__memory=None)",
+        )
+
+    def test_a_cache_without_a_folder_is_taken(self, store, X_train, y_train):
+        pipeline = make_pipeline(StandardScaler(), LogisticRegression(), memory=joblib.Memory(None))
+
+        store.register(pipeline.fit(X_train, y_train), "churn", code=None)
+
+        assert store.load("churn@latest").memory.location is None
+
+    def test_caches_wherever_they_stand(self, refused, X_train, y_train, elsewhere):
+        memory = joblib.Memory(elsewhere / "cache", verbose=0)
+        union = make_union(make_pipeline(StandardScaler(), MinMaxScaler(), memory=memory))
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=9999), memory=memory)
+        search = GridSearchCV(model, {"logisticregression__C": [1.0]}, cv=2)
+
+        pipeline = make_pipeline(union, LogisticRegression(max_iter=9999)).fit(X_train, y_train)
+        assert refused(UnportablePipeline, pipeline) == (
+            "'featureunion__pipeline__memory' names a folder, whose pickles `fit` would load",
+            "take it out before you register: "
+            "pipeline.set_params(featureunion__pipeline__memory=None)",
+        )
+        assert refused(UnportablePipeline, search.fit(X_train, y_train)) == (
+            "'estimator__memory' names a folder, whose pickles `fit` would load",
+            "take it out before you register: "
+            "pipeline.set_params(estimator__memory=None), and fit again",
         )
 
     def test_a_file_that_is_not_joblibs(self, refused, elsewhere):

@@ -31,6 +31,9 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
+import scipy.spatial.distance
+import scipy.special
 import scipy.stats
 import sklearn
 import sklearn.feature_selection
@@ -52,6 +55,36 @@ Words = dict[str, dict[str, set[str] | None]]
 
 # A cache directory is a second source of pickles; a Memory without one is harmless.
 REFUSED = {("joblib._store_backends", "FileSystemStoreBackend")}
+
+# What people hand to FunctionTransformer, as weights, distances and statistics: each makes of its
+# arguments new values of about their size, and touches nothing else. Left out is what writes to an
+# argument (put), opens a file (load), calls what it is given (apply_along_axis), or makes much of
+# a number (repeat, tile, cut).
+NUMPY = (
+    *("abs", "all", "amax", "amin", "angle", "any", "argmax", "argmin", "argsort", "around"),
+    *("array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray", "atleast_1d"),
+    *("atleast_2d", "average", "clip", "column_stack", "concatenate", "copy", "count_nonzero"),
+    *("cumprod", "cumsum", "digitize", "expand_dims", "fix", "flip", "fliplr", "flipud", "hstack"),
+    *("i0", "imag", "interp", "isclose", "isin", "isneginf", "isposinf", "isreal", "max", "mean"),
+    *("median", "min", "nan_to_num", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile"),
+    *("nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "percentile", "prod", "ptp"),
+    *("quantile", "ravel", "real", "reshape", "round", "searchsorted", "sinc", "sort", "squeeze"),
+    *("std", "sum", "transpose", "var", "vstack", "where"),
+)
+SPECIAL = (
+    *("beta", "betaln", "boxcox", "boxcox1p", "cbrt", "digamma", "entr", "erf", "erfc", "erfcinv"),
+    *("erfcx", "erfinv", "exp10", "exp2", "expit", "expm1", "exprel", "gamma", "gammaln", "huber"),
+    *("i0", "i0e", "i1", "i1e", "inv_boxcox", "inv_boxcox1p", "j0", "j1", "kl_div", "log1p"),
+    *("log_expit", "log_ndtr", "log_softmax", "loggamma", "logit", "logsumexp", "ndtr", "ndtri"),
+    *("pseudo_huber", "psi", "rel_entr", "rgamma", "softmax", "xlog1py", "xlogy"),
+)
+DISTANCES = (
+    *("braycurtis", "canberra", "chebyshev", "cityblock", "correlation", "cosine", "dice"),
+    *("euclidean", "hamming", "jaccard", "jensenshannon", "minkowski", "rogerstanimoto"),
+    *("russellrao", "sokalsneath", "sqeuclidean", "yule"),
+)
+STATISTICS = ("gmean", "hmean", "iqr", "kurtosis", "rankdata", "skew", "trim_mean", "zscore")
+PANDAS = ("get_dummies", "isna", "notna", "to_datetime", "to_numeric", "to_timedelta")
 
 # Handed to a stand-in and to nobody else, though they would resolve to something callable.
 ONLY_ARGUMENTS = {
@@ -148,10 +181,9 @@ def families() -> Iterator[tuple[str, str, str]]:
         is_type = isinstance(held, type) and issubclass(held, np.generic)
         if is_type or (isinstance(held, np.ufunc) and held.__name__ == name):
             yield "numpy", held.__name__, VALUE
-    for name in ("abs", "around", "clip", "max", "mean", "median", "min", "nan_to_num", "prod"):
-        yield "numpy", getattr(np, name).__name__, VALUE
-    for name in ("round", "std", "sum", "var"):
-        yield "numpy", getattr(np, name).__name__, VALUE
+    for place, held in functions():
+        module = getattr(held, "__module__", None) or place.__name__
+        yield *rights.canonical(module, held.__name__), VALUE
     for held in (*_scores(), *_measures()):
         yield held.__module__, held.__name__, VALUE
     for cls in _distributions():
@@ -164,10 +196,25 @@ def families() -> Iterator[tuple[str, str, str]]:
     for name in ("bytes", "frozenset", "set"):
         yield "builtins", name, CALL
     yield interp1d.__module__, "interp1d", ARGUMENT
+    yield "collections", "OrderedDict", ARGUMENT  # what a defaultdict of lightgbm makes
+    distance = "sklearn.metrics._dist_metrics", "PyFuncDistance64"  # of a function, in a tree
+    yield from ((*distance, STATE), (*distance, ARGUMENT))
     yield "datetime", "time", CALL
     yield "collections", "deque", CALL
     yield "numpy", "memmap", ARGUMENT
     yield "_codecs", "encode", CALL
+
+
+def functions() -> Iterator[tuple[Any, Any]]:
+    """Yield functions that are harmless whatever they are given, each with where people find it."""
+    for place, names in (
+        (np, NUMPY),
+        (scipy.special, SPECIAL),
+        (scipy.spatial.distance, DISTANCES),
+        (scipy.stats, STATISTICS),
+        (pd, PANDAS),
+    ):
+        yield from ((place, getattr(place, name)) for name in names if hasattr(place, name))
 
 
 def _scores() -> Iterator[Any]:
