@@ -49,6 +49,12 @@ def words_of(error: BaseException) -> str:
 class StoreError(Exception):
     """Something the caller can act on. Neither message nor hint holds control characters.
 
+    >>> try:
+    ...     store.load("churm")
+    ... except gms.StoreError as error:
+    ...     print(f"{error}; {error.hint}")
+    no model 'churm'; did you mean 'churn'?
+
     Attributes:
         hint: what to type or do next; None when the message says it all.
         code: of the class, for machines: its name as `version-not-found`.
@@ -132,6 +138,12 @@ class InvalidMetric(StoreError):
 class InvalidQuery(StoreError):
     """An expression of `search` that cannot be understood.
 
+    >>> try:
+    ...     store.search("metrics.profit >")
+    ... except gms.InvalidQuery as error:
+    ...     print(error.summary)
+    column 17: expected a field or a value, found the end
+
     Attributes:
         summary: what is wrong, and in which column.
         excerpt: the expression, or the part around the place, and a line with a caret below
@@ -161,7 +173,14 @@ class InvalidInput(StoreError):
 
 
 class PipelineRaised(InvalidInput):
-    """What a pipeline raised when it was asked rows; the error itself is the cause."""
+    """What a pipeline raised when it was asked rows; the error itself is the cause.
+
+    >>> try:
+    ...     store.register(pipeline, "churn", X_test=X_test.astype("str") + "?", y_test=y_test)
+    ... except gms.StoreError as error:
+    ...     print(type(error).__name__)
+    PipelineRaised
+    """
 
 
 class UnfittedPipeline(StoreError):
@@ -214,6 +233,12 @@ class LifecycleError(StoreError):
 class GateNotPassed(LifecycleError):
     """A version that does not meet what a status asks for.
 
+    >>> try:  # doctest: +SKIP
+    ...     store.promote("churn@1.2.0", "production")
+    ... except gms.GateNotPassed as error:
+    ...     print(*error.conditions)
+    not met: metrics.test_auc >= 0.85 (it is 0.83)
+
     Attributes:
         summary: which version, and which gate.
         conditions: every condition, met or not, each a line with its value and its bound.
@@ -258,7 +283,14 @@ class MergeConflict(StoreError):
 
 
 class CannotReproduce(StoreError):
-    """A version that cannot be trained again here: no code at hand, or a command that failed."""
+    """A version that cannot be trained again here: no code at hand, or a command that failed.
+
+    >>> try:
+    ...     store.reproduce("churn", ("python", "train.py"))
+    ... except gms.CannotReproduce as error:
+    ...     print(error)
+    churn 1.1.0 records no training repository
+    """
 
 
 # What is on disk
@@ -298,6 +330,14 @@ class FormatError(StoreError):
 class IntegrityError(StoreError):
     """Bytes that are not the ones that were released.
 
+    >>> folder = store.download("churn@1.1.0")
+    >>> written = (folder / "pipeline.joblib").write_bytes(b"something else")
+    >>> try:
+    ...     gms.load_model(folder)
+    ... except gms.IntegrityError as error:
+    ...     print(error)
+    'churn-1.1.0/pipeline.joblib' is not the file that was released
+
     Attributes:
         path: the file that differs, as `models/churn/pipeline.joblib`.
     """
@@ -308,7 +348,14 @@ class IntegrityError(StoreError):
 
 
 class LockError(StoreError):
-    """A lock file that is missing, or pins something else than the store has."""
+    """A lock file that is missing, or pins something else than the store has.
+
+    >>> try:
+    ...     store.sync("modelstore.lock.json")
+    ... except gms.LockError as error:
+    ...     print(error)
+    'modelstore.lock.json' cannot be read: no such file or directory
+    """
 
 
 class MissingObject(StoreError):
@@ -339,6 +386,14 @@ class BrokenPipelineFile(LoadError):
 
 class RefusedPickle(LoadError):
     """A pickle that would do more than the parts of a pipeline may; nothing of it was done.
+
+    >>> joblib.dump(make_pipeline(print), "stolen.joblib")[0]
+    'stolen.joblib'
+    >>> try:
+    ...     store.register("stolen.joblib", "churn")
+    ... except gms.RefusedPickle as error:
+    ...     print(error.name)
+    builtins.print
 
     Attributes:
         name: the global that it wanted, such as "os.system"; None when it is not about one.
@@ -384,6 +439,9 @@ class StoreWarning(UserWarning):
     """What was asked is done, but something needs you; notes that do not are logged.
 
     Every warning of this package is one: `warnings.simplefilter("error", StoreWarning)`.
+
+    >>> import warnings
+    >>> warnings.simplefilter("error", gms.StoreWarning)
     """
 
 
@@ -400,7 +458,11 @@ class WithdrawnWarning(StoreWarning):
 
 
 class EnvironmentWarning(StoreWarning):
-    """What is installed here is not what a version was trained with; it was loaded all the same."""
+    """What is installed here is not what a version was trained with; it was loaded all the same.
+
+    >>> import warnings
+    >>> warnings.simplefilter("error", gms.EnvironmentWarning)  # or load(…, environment="exact")
+    """
 
 
 class ClockWarning(StoreWarning):
@@ -435,7 +497,14 @@ class NoIdentity(CannotWork):
 
 
 class SignatureError(CannotWork):
-    """A signature that could not be made; or what is needed to verify any is missing."""
+    """A signature that could not be made; or what is needed to verify any is missing.
+
+    >>> try:
+    ...     store.verify(signatures=True)
+    ... except gms.SignatureError as error:
+    ...     print(error)
+    nobody is known whose signatures count: gpg.ssh.allowedSignersFile is not set
+    """
 
 
 class GitFailed(CannotWork):

@@ -48,6 +48,9 @@ def register_model(
 ) -> ModelVersion:
     """Keep a fitted pipeline as a new version of a model; see `Store.register`.
 
+    >>> print(gms.register_model(pipeline, "churn", store="models", X_test=X_test))
+    churn 1.3.0
+
     Args:
         pipeline: a fitted scikit-learn estimator, or the path of a joblib file.
         model: the model's name.
@@ -55,6 +58,9 @@ def register_model(
         X_test, y_test, test, parse_dates, baseline, sample, sample_from, data, metrics, target,
             card, message, version, bump, allow_backport, if_changed, code, keep_diff,
             trained_at, custom, run, sign: as for `Store.register`.
+
+    Returns:
+        The version; see `Store.register`.
 
     Raises: as `Store.register`, and as `Store.open`.
     """
@@ -105,6 +111,10 @@ def load_model(
     Inside a repository with a modelstore.lock.json that pins a model, the name of the model
     alone means the version that is locked there, and no other; every other reference means
     what it says.
+
+    >>> model = gms.load_model("churn@production", store="models")
+    >>> len(model.predict(X_test))
+    40
 
     Args:
         ref: such as "churn@production", or "churn" for what is locked; or a folder that
@@ -166,6 +176,12 @@ def _names_model(ref: object) -> bool:
 
 def version_of(pipeline: Any) -> ModelVersion:
     """Return the version that a loaded pipeline is.
+
+    >>> print(gms.version_of(gms.load_model("churn@production", store="models")))
+    churn 1.1.0
+
+    Args:
+        pipeline: what `load_model` or `Store.load` has returned.
 
     Raises:
         StoreError: this object was not loaded from a store in this process.

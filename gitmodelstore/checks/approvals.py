@@ -28,6 +28,9 @@ _KEYS = ("Event", "Model", "Version", "Status", "Manifest-SHA256")
 class Approval:
     """What a commit says, true or not, of who approves what.
 
+    >>> [approval.who for approval in store.approvals("churn@1.1.0")]
+    []
+
     Attributes:
         model, version: which version.
         status: the status that it may come to.

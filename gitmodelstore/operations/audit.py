@@ -39,6 +39,10 @@ Member = tuple[str, bytes | memoryview]
 class Audit:
     """What was written.
 
+    >>> audit = store.audit("churn")
+    >>> audit.faults
+    ()
+
     Attributes:
         path: the zip.
         sha256: its digest, 64 hexadecimal digits.

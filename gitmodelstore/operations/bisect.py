@@ -30,6 +30,10 @@ _UNTESTABLE = (IntegrityError, MissingObject, FormatError, LoadError)
 class Trial:
     """What became of one version.
 
+    >>> found = store.bisect("churn", "1.0.0", "1.2.0", lambda version: version.ref < "churn@1.2.0")
+    >>> [(str(trial.version), trial.verdict) for trial in found.trials][:1]
+    [('churn 1.0.0', 'good')]
+
     Attributes:
         version: which.
         verdict: GOOD, BAD or SKIPPED.
@@ -44,6 +48,10 @@ class Trial:
 @dataclass(frozen=True, slots=True)
 class Bisection:
     """What a search has found.
+
+    >>> found = store.bisect("churn", "1.0.0", "1.2.0", lambda version: version.ref < "churn@1.2.0")
+    >>> print(found.first_bad)
+    churn 1.2.0
 
     Attributes:
         good: the highest version that is known, or named, as good.

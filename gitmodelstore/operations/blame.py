@@ -26,6 +26,10 @@ from gitmodelstore.values.query_words import Literal
 class FieldChange:
     """A version in which a field is another than in the version before.
 
+    >>> change = store.blame("metrics.profit", "churn")[0]
+    >>> change.before, change.after
+    (3.75, 4.5)
+
     Attributes:
         version: which.
         parent: the number of the version that it is compared with; None for the first.

@@ -26,6 +26,10 @@ PYTHON, PLATFORM = "python", "platform"
 class EnvironmentReport:
     """What a version needs, and what of it differs here.
 
+    >>> report = store.environment("churn")
+    >>> report.matches, report.differences
+    (True, ())
+
     Attributes:
         version: which.
         recorded: python, platform and the packages that the pipeline needs.

@@ -85,6 +85,10 @@ class MetricResult:
 class Reproduction:
     """What became of a version when it was trained again.
 
+    >>> found = store.reproduce("churn", ("python", "train.py"))  # doctest: +SKIP
+    >>> found.is_reproduced, found.reasons  # doctest: +SKIP
+    (True, ())
+
     Attributes:
         version: which.
         ran: how.

@@ -26,6 +26,10 @@ _MOST_TOLD = 10  # versions that cannot be read, each in a sentence of its own
 class Match(ModelVersion):
     """A version that an expression holds of; taken wherever a reference is.
 
+    >>> match = store.search("metrics.profit > 3.5")[0]
+    >>> match.ref, match.values
+    ('churn@1.2.0', {'metrics.profit': 4.5})
+
     Attributes:
         created_at: when it was registered, UTC.
         author: by whom, as "Name <email>".

@@ -16,6 +16,12 @@ from gitmodelstore.store.trust import Trust
 class Store(Registering, Lifecycle, Asking, Files, Trust):
     """One artifacts repository.
 
+    >>> store = gms.Store.open("models")
+    >>> print(store.register(pipeline, "churn", X_test=X_test, y_test=y_test))
+    churn 1.3.0
+    >>> event, *others = store.promote("churn@latest", "staging")
+    >>> model = store.load("churn@staging")
+
     Args:
         repository: the open repository.
         notify: takes the notes that a command would print on stderr, such as why a version

@@ -31,7 +31,12 @@ class Asking(Base):
     """What is asked of a store: its versions, their history, and what differs between them."""
 
     def models(self) -> Found[ModelSummary]:
-        """Return every model of the store, by name; its `unread` are as in `versions`."""
+        """Return every model of the store, by name; its `unread` are as in `versions`.
+
+        >>> print(store.models())
+        MODEL  VERSIONS  HIGHEST  PRODUCTION  STAGING
+        churn         3  1.2.0    1.1.0       -
+        """
         from gitmodelstore.operations.overview import models
 
         return models(self._snapshot())
@@ -41,6 +46,14 @@ class Asking(Base):
 
         Its `unread` are those that cannot be read, told of as in `search`, and those that only a
         tag names.
+
+        >>> print(store.versions("churn"))
+        churn 1.2.0
+        churn 1.1.0
+        churn 1.0.0
+
+        Args:
+            model: its name.
 
         Raises:
             ModelNotFound: there is no such model.
@@ -58,6 +71,12 @@ class Asking(Base):
         Each is read when it is asked for; one that cannot be says why instead. It prints as
         `gms list NAME` does.
 
+        >>> [str(one.version) for one in store.listing("churn")[:2]]
+        ['1.2.0', '1.1.0']
+
+        Args:
+            model: its name.
+
         Raises:
             ModelNotFound: there is no such model.
         """
@@ -69,6 +88,12 @@ class Asking(Base):
     def version(self, ref: str | ModelVersion) -> ModelVersion:
         """Return the version that `ref` names.
 
+        >>> print(store.version("churn@production"))
+        churn 1.1.0
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+
         Raises:
             VersionNotFound, ModelNotFound, InvalidReference: it names nothing.
         """
@@ -77,6 +102,12 @@ class Asking(Base):
 
     def show(self, ref: str | ModelVersion) -> Manifest:
         """Return the manifest of the version that `ref` names.
+
+        >>> store.show("churn@1.0.0").metrics["profit"]
+        3.0
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
 
         Raises:
             IntegrityError, FormatError: it is not the one that was released.
@@ -90,6 +121,12 @@ class Asking(Base):
 
         Empty for none: scikit-learn's world needs no trust. Nothing is loaded.
 
+        >>> store.needs_trust("churn@1.1.0")
+        ()
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+
         Raises:
             IntegrityError, FormatError: its manifest is not the one that was released.
         """
@@ -102,6 +139,12 @@ class Asking(Base):
 
         Its manifest says so. Where the commit is dated before its parent, that is no earlier than
         the parent's date, which counts for both.
+
+        >>> store.registered_at("churn@1.0.0") <= store.registered_at("churn@1.2.0")
+        True
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
 
         Raises:
             IntegrityError, FormatError: its manifest is not the one that was released.
@@ -122,6 +165,14 @@ class Asking(Base):
         Its `faults` are what could not be read, as far as the events have been taken, told of as
         in `search`.
 
+        >>> print(store.log("churn")[0])
+        churn 1.1.0 promoted: registered -> production (more profit)
+        >>> len(store.log("churn"))
+        6
+
+        Args:
+            model: whose; None for all of them.
+
         Raises:
             ModelNotFound: there is no such model.
         """
@@ -137,10 +188,23 @@ class Asking(Base):
     def which(self, ref: str | ModelVersion, *, at: str | date | None = None) -> Holding:
         """Return the version that `ref` names, since when, by whom and why.
 
+        >>> store.which("churn").version.ref
+        'churn@1.1.0'
+        >>> print(store.which("churn"))
+        churn 1.1.0
+          in production since 2...
+          by     Ada Lovelace <ada@example.org>
+          why    more profit
+          commit ...
+
         Args:
             ref: as everywhere.
             at: ask as of this moment: text, a date or a datetime; a day means its end, a
                 time without a zone is UTC.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+            VersionNotFound: nobody held that status at that moment.
         """
         expect(ref=ref)
         expect_given(moment=at)
@@ -154,6 +218,15 @@ class Asking(Base):
 
         Those before its last withdrawal are left out. What their signatures are worth, and
         so whether they count, says `verify(ref, signatures=True)`.
+
+        >>> store.approvals("churn@1.1.0")
+        ()
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
         """
         expect(ref=ref)
         from gitmodelstore.operations.approvals import approvals
@@ -163,7 +236,18 @@ class Asking(Base):
         return tuple(one for one in found if one.signed.signature is not None)
 
     def annotations(self, ref: str | ModelVersion) -> dict[str, Annotation]:
-        """Return what is annotated of a version by key: of each the latest, unless taken back."""
+        """Return what is annotated of a version by key: of each the latest, unless taken back.
+
+        >>> event = store.annotate("churn@1.1.0", {"ticket": "A-17"})
+        >>> store.annotations("churn@1.1.0")["ticket"].value
+        'A-17'
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+        """
         expect(ref=ref)
         from gitmodelstore.operations.annotations import annotated
 
@@ -178,7 +262,9 @@ class Asking(Base):
         Its `unread` are the versions that could not be asked, and why; of damaged ones an
         `UnreadWarning` tells, too.
 
-            store.search('metrics.test_auc > 0.9 and status == "production"')
+        >>> print(store.search('metrics.profit > 3.5 and status == "production"'))
+        MODEL  VERSION  STATUS      REGISTERED  BY            metrics.profit
+        churn  1.1.0    production  2...        Ada Lovelace            3.75
 
         Args:
             expression: over manifest and status (docs/search.md).
@@ -201,7 +287,16 @@ class Asking(Base):
     def answer(
         self, expression: str, model: str | None = None, *, sort: str | None = None
     ) -> Answer:
-        """Return what `search` does, with the versions that could not be asked, and why."""
+        """Return what `search` does, with the versions that could not be asked, and why.
+
+        >>> len(store.answer("metrics.profit > 3.5").matches)
+        2
+
+        Args:
+            expression, model, sort: as for `search`.
+
+        Raises: as `search`.
+        """
         expect(expression=expression)
         expect_given(model=model, sort=sort)
         from gitmodelstore.operations.search import search
@@ -215,6 +310,16 @@ class Asking(Base):
         params.*, data.<role>.*, code.* and the like are its columns (docs/search.md). A version
         that cannot be read has a row, with why in the column "fault", and is told of as in
         `search`.
+
+        >>> store.frame("churn")["metrics.profit"]
+        ref
+        churn@1.2.0    4.50
+        churn@1.1.0    3.75
+        churn@1.0.0    3.00
+        Name: metrics.profit, dtype: float64
+
+        Args:
+            model: whose versions; None for all models.
 
         Raises:
             ModelNotFound: there is no such model.
@@ -231,7 +336,8 @@ class Asking(Base):
 
         Its `unread` are as in `search`.
 
-            store.blame("features=income", "churn")[-1].version  # which first used it
+        >>> print(store.blame("metrics.profit", "churn")[-1].version)  # which first had it
+        churn 1.0.0
 
         Args:
             field: its name, as in `search`; with `=VALUE` the versions alone in which it
@@ -248,7 +354,16 @@ class Asking(Base):
         return Found.of(found.changes, found.unread)
 
     def blame_with_unread(self, field: str, model: str | None = None) -> Blame:
-        """Return what `blame` does, with the versions that could not be asked, and why."""
+        """Return what `blame` does, with the versions that could not be asked, and why.
+
+        >>> len(store.blame_with_unread("metrics.profit", "churn").changes)
+        3
+
+        Args:
+            field, model: as for `blame`.
+
+        Raises: as `blame`.
+        """
         expect(field=field)
         expect_given(model=model)
         from gitmodelstore.operations.blame import blame
@@ -268,6 +383,16 @@ class Asking(Base):
         code: str | PathLike[str] | None = "auto",
     ) -> Diff:
         """Return what differs between two versions, or a version and a pipeline; write nothing.
+
+        >>> print(store.diff("churn@1.0.0", "churn@1.1.0"))
+        churn 1.0.0 -> 1.1.0: metrics ... differ
+        <BLANKLINE>
+        Metrics, on the same test data
+        ...
+        Params
+          logisticregression
+            ~ C  1.0 -> 3.0
+        ...
 
         Args:
             a: a version, as everywhere.

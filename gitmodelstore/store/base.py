@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from gitmodelstore.errors import (
     BehindWarning,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from gitmodelstore.values.model_version import ModelVersion, Unread
 
 Notify = Callable[[str], None]
+# Of the class methods: from `Self` jedi, which many editors ask, does not see what comes back.
+S = TypeVar("S", bound="Base")
 
 
 def _tell(notify: Notify, text: str) -> None:
@@ -84,7 +86,7 @@ class Base:
 
     @classmethod
     def init(
-        cls,
+        cls: type[S],
         path: str | PathLike[str] = ".",
         *,
         bare: bool = False,
@@ -98,11 +100,14 @@ class Base:
         trusted: Iterable[str] = (),
         cache: bool = True,
         progress: Progress | None = None,
-    ) -> Self:
+    ) -> S:
         """Make a store, or open the one that is there.
 
         Inside the work tree of a code repository the store becomes a repository of
         its own, which the code repository then ignores.
+
+        >>> gms.Store.init("new").created
+        True
 
         Args:
             path: its folder; made if need be.
@@ -115,6 +120,9 @@ class Base:
             owner: who approves there, as the host knows them, such as "@acme/leads"; None
                 for your own e-mail address.
             notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
+
+        Returns:
+            The store, whose `created` says whether it was just made.
 
         Raises:
             AlreadyExists: the folder holds other things.
@@ -152,7 +160,7 @@ class Base:
 
     @classmethod
     def clone(
-        cls,
+        cls: type[S],
         url: str,
         path: str | PathLike[str],
         *,
@@ -164,14 +172,20 @@ class Base:
         trusted: Iterable[str] = (),
         cache: bool = True,
         progress: Progress | None = None,
-    ) -> Self:
+    ) -> S:
         """Clone a shared store, with git's drivers and hooks as `init` sets them up.
+
+        >>> print(gms.Store.clone("models", "copy").version("churn"))
+        churn 1.1.0
 
         Args:
             url: where it is, as git takes it.
             path: where to; a new folder, or an empty one.
             meter: whether git shows on the standard error how far it is.
             notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
+
+        Returns:
+            The store that was cloned.
 
         Raises:
             InvalidInput: the url is none, or `path` holds something.
@@ -197,7 +211,7 @@ class Base:
 
     @classmethod
     def open(
-        cls,
+        cls: type[S],
         path: str | PathLike[str] | None = None,
         *,
         notify: Notify | None = None,
@@ -207,8 +221,12 @@ class Base:
         trusted: Iterable[str] = (),
         cache: bool = True,
         progress: Progress | None = None,
-    ) -> Self:
+    ) -> S:
         """Open a store; in a command that `gms reproduce` runs, the one that stands in for all.
+
+        >>> store = gms.Store.open("models")
+        >>> print(store.version("churn"))
+        churn 1.1.0
 
         Args:
             path: the store, or a folder from which it is looked for; None for the one that
@@ -216,6 +234,9 @@ class Base:
                 pyproject.toml above the working directory names, else the repository
                 around the working directory, or the store in its `models/`.
             notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
+
+        Returns:
+            The store.
 
         Raises:
             NotAStore: there is none.
@@ -238,7 +259,17 @@ class Base:
         )
 
     def setting(self, name: str) -> str | None:
-        """Return a value of git's configuration as this store sees it; None when it is not set."""
+        """Return a value of git's configuration as this store sees it; None when it is not set.
+
+        >>> store.setting("user.name")
+        'Ada Lovelace'
+
+        Args:
+            name: of a setting, as git spells it.
+
+        Raises:
+            GitFailed: git's configuration cannot be read.
+        """
         expect(setting=name)
         return self._repository.setting(name)
 

@@ -29,6 +29,10 @@ class Files(Base):
         What is no part of a pipeline is refused before it acts. That is no sandbox: load
         models of people you trust (docs/security.md).
 
+        >>> model = store.load("churn@production")
+        >>> len(model.predict(X_test))
+        40
+
         Args:
             ref: as everywhere.
             environment: what to do where another scikit-learn, numpy, pandas or Python is
@@ -57,6 +61,12 @@ class Files(Base):
         For what `load` refuses, of people whom you trust with this machine. Trusting
         their package (`trusted=`) is the better way.
 
+        >>> len(store.load_unsafe("churn@production").predict(X_test))
+        40
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+
         Raises:
             as `load`, but RefusedPickle.
         """
@@ -77,12 +87,21 @@ class Files(Base):
     ) -> Path:
         """Write the files of a version, verified, into a new folder and return it.
 
+        >>> folder = store.download("churn@1.1.0")
+        >>> folder.name
+        'churn-1.1.0'
+        >>> len(gms.load_model(folder).predict(X_test))
+        40
+
         Args:
             ref: as everywhere.
             target: the folder; None for `<model>-<version>` in the working directory.
             warm: also load the pipeline once, and note beside the files that it was found
                 harmless, for `load_model(folder, digest=…)` on a machine that has seen it
                 never before.
+
+        Returns:
+            The folder.
 
         Raises:
             RefusedPickle, LoadError: `warm`, and it cannot be loaded; nothing is left.
@@ -97,7 +116,20 @@ class Files(Base):
         return download(snapshot, version, folder, self._reader() if warm else None)
 
     def read(self, ref: str | ModelVersion, name: str) -> bytes:
-        """Return one file of a version, verified."""
+        """Return one file of a version, verified.
+
+        >>> b'"model": "churn"' in store.read("churn@1.1.0", "manifest.json")
+        True
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+            name: of the file, such as "manifest.json".
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+            StoreError: the version has no such file.
+            IntegrityError: it is not the one that was released.
+        """
         data = BytesIO()  # hands out what it holds without a copy
         for part in self.read_parts(ref, name):
             data.write(part)
@@ -108,6 +140,13 @@ class Files(Base):
 
         Whether it is the one that was released is known at the end alone. A part is gone when
         the next is asked for.
+
+        >>> sum(len(part) for part in store.read_parts("churn@1.1.0", "pipeline.joblib")) > 0
+        True
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+            name: of the file, such as "pipeline.joblib".
 
         Raises:
             IntegrityError: it is not, after the last part.
@@ -123,10 +162,16 @@ class Files(Base):
     ) -> Locked:
         """Pin versions in the modelstore.lock.json of the repository that uses them.
 
+        >>> print(store.lock(["churn@production"], folder=".").path.name)
+        modelstore.lock.json
+
         Args:
             refs: which versions; what else the file pins stays.
             folder: of the file; None for the top of the repository around the working
                 directory.
+
+        Returns:
+            What is pinned now, and what is new of it.
 
         Raises:
             LockError: a version is withdrawn, or there is no such repository.
@@ -144,9 +189,16 @@ class Files(Base):
     ) -> tuple[Synced, ...]:
         """Put what a lock file pins, verified, into folders `<model>-<version>`.
 
+        >>> locked = store.lock(["churn@production"], folder=".")
+        >>> [one.path.name for one in store.sync(locked.path)]
+        ['churn-1.1.0']
+
         Args:
             lock_file: its path.
             target: where the folders go; None for `.models` beside the file.
+
+        Returns:
+            What is in the folders now, one a pinned model.
 
         Raises:
             LockError: the file, or a version that it pins, is not there.

@@ -34,6 +34,11 @@ class Lifecycle(Base):
         The present holder of an exclusive status is archived. The gate that modelstore.toml
         sets before the status is judged first (docs/policy.md).
 
+        >>> for event in store.promote("churn@1.2.0", "production", reason="more profit"):
+        ...     print(event)
+        churn 1.2.0 promoted: registered -> production (more profit)
+        churn 1.1.0 archived: production -> archived (more profit)
+
         Args:
             ref: which version, or a list of them.
             status: as "staging" or "production".
@@ -81,6 +86,14 @@ class Lifecycle(Base):
     def approve(self, ref: str | ModelVersion, status: str, *, reason: str | None = None) -> Event:
         """Say that a version may come to a status, in a signed commit that moves nothing.
 
+        >>> store.approve("churn@1.2.0", "production", reason="reviewed")  # doctest: +SKIP
+        ...
+
+        Args:
+            ref: which version.
+            status: as "production".
+            reason: why.
+
         Returns:
             The approval; the earlier one where you have approved it already.
 
@@ -104,6 +117,9 @@ class Lifecycle(Base):
         sign: bool | None = None,
     ) -> Event | None:
         """Say something of a version after it was registered, in a commit that changes no file.
+
+        >>> print(store.annotate("churn@1.1.0", {"validation_auc": 0.83, "approval": "A-17"}))
+        churn 1.1.0 annotated: validation_auc=0.83 approval="A-17"
 
         Args:
             ref: which version.
@@ -139,6 +155,20 @@ class Lifecycle(Base):
 
         `vacate` as for `promote`, `sign` as for `register`.
 
+        >>> for event in store.archive("churn@1.2.0", reason="of no use"):
+        ...     print(event)
+        churn 1.2.0 archived: registered -> archived (of no use)
+
+        Args:
+            ref: which version.
+            successor: the version that takes over an exclusive status; None where it holds none.
+            reason: why.
+            vacate: as for `promote`.
+            sign: as for `register`.
+
+        Returns:
+            What happened; nothing when it was archived already.
+
         Raises:
             LifecycleError: it holds an exclusive status, and neither a successor is named
                 nor `vacate` given, or it holds none and a successor is named.
@@ -158,6 +188,21 @@ class Lifecycle(Base):
         """Mark a version as bad: from then on only its exact number finds it.
 
         `vacate` as for `promote`, `sign` as for `register`.
+
+        >>> for event in store.withdraw("churn@1.1.0", successor="1.0.0", reason="bad data"):
+        ...     print(event)
+        churn 1.1.0 withdrawn: production -> withdrawn (bad data)
+        churn 1.0.0 promoted: archived -> production (bad data)
+
+        Args:
+            ref: which version.
+            successor: the version that takes over an exclusive status; None where it holds none.
+            reason: why.
+            vacate: as for `promote`.
+            sign: as for `register`.
+
+        Returns:
+            What happened; nothing when it was withdrawn already.
 
         Raises:
             LifecycleError: it holds an exclusive status, and neither a successor is named
@@ -179,6 +224,11 @@ class Lifecycle(Base):
     ) -> tuple[Event, ...]:
         """Put the production version before back, after verifying and replaying it here.
 
+        >>> for event in store.rollback("churn", reason="more complaints"):
+        ...     print(event)
+        churn 1.1.0 withdrawn: production -> withdrawn (more complaints)
+        churn 1.0.0 rolled-back: archived -> production (more complaints)
+
         Args:
             model: its name.
             to: which version; None for the most recent earlier holder that is
@@ -190,6 +240,9 @@ class Lifecycle(Base):
             vacate: leave another exclusive status, which that version has now, without a
                 holder; needs a reason.
             sign: as for `register`.
+
+        Returns:
+            What happened.
 
         Raises:
             RollbackError: there is none, the one named was withdrawn and there is no reason,

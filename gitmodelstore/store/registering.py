@@ -50,6 +50,13 @@ class Registering(Base):
     ) -> ModelVersion:
         """Keep a fitted pipeline as a new version of a model.
 
+        >>> print(store.register(pipeline, "churn", X_test=X_test, y_test=y_test))
+        churn 1.3.0
+        >>> store.register(pipeline, "churn", version="1.0.0")
+        Traceback (most recent call last):
+        gitmodelstore.errors.VersionExists: version '1.0.0' of 'churn' already exists
+        hint: ...
+
         Args:
             pipeline: a fitted scikit-learn estimator, or the path of a file that
                 joblib wrote, which is loaded once and kept byte for byte.
@@ -98,6 +105,9 @@ class Registering(Base):
                 here nor trusted; the manifest then has what the file says of itself.
             sign: whether to sign commit and tag, with git's own settings (docs/signing.md);
                 None where git is configured to.
+
+        Returns:
+            The version; with `if_changed` the highest one, where nothing differs from it.
 
         Raises:
             UnfittedPipeline, NotAPipeline, UnportablePipeline, FeatureMismatch,
@@ -164,6 +174,10 @@ class Registering(Base):
         anew. A `models/<model>` of this store's own work tree is registered as it lies
         there, staged or not, and is clean afterwards.
 
+        >>> folder = store.download("churn@1.2.0")
+        >>> print(store.register_folder(folder, "leavers"))
+        leavers 1.0.0
+
         Args:
             folder: with pipeline.joblib, and the other files of a version.
             model: its name; None takes it from the store's own folder, the manifest, or the
@@ -179,6 +193,9 @@ class Registering(Base):
                 times, the author and the message would differ.
             run: load the pipeline, to describe it and to ask it its sample; without it
                 nothing is unpickled, and what the manifest does not tell, a dry walk does.
+
+        Returns:
+            The version; with `if_changed` the highest one, where nothing differs from it.
 
         Raises:
             NotAStore: there is no such folder, or no pipeline in it.

@@ -40,6 +40,11 @@ class Trust(Base):
     ) -> Verification:
         """Say whether versions are what was released; what is wrong is in what it returns.
 
+        >>> store.verify().is_sound
+        True
+        >>> print(store.verify("churn@production", replay=True))
+        churn 1.1.0  6 files verified, answers identical
+
         Args:
             ref: which version; None for every version of every model.
             replay: also load the pipeline, ask it the rows of its sample, and compare
@@ -51,6 +56,9 @@ class Trust(Base):
                 recorded as such.
             signatures: also verify who has signed tag, registration and last move of status,
                 by the list of allowed signers of git's configuration here.
+
+        Returns:
+            What was found of each; it prints as `gms verify` does.
 
         Raises:
             SignatureError: there is no such list, or no ssh-keygen.
@@ -77,11 +85,17 @@ class Trust(Base):
 
         It is read whole, whatever is remembered of it.
 
+        >>> store.verify_data("churn@1.0.0", "train.csv").is_same
+        True
+
         Args:
             ref: which version.
             source: a file, a folder, a `.dvc` file, or a table in memory, as `register` takes
                 it; of a version that was given a table, also a CSV or Parquet file of it.
             role: "train", "test", …; None for the one of this digest, or the only one.
+
+        Returns:
+            What is the same, and what differs.
 
         Raises:
             InvalidInput: the version records no such data set, or several and `role` does not
@@ -97,6 +111,9 @@ class Trust(Base):
 
     def environment(self, ref: str | ModelVersion) -> EnvironmentReport:
         """Return what a version was trained with, and what of it differs here.
+
+        >>> store.environment("churn").matches
+        True
 
         Args:
             ref: as everywhere.
@@ -129,6 +146,9 @@ class Trust(Base):
         $GMS_REPRODUCE_OUT names. Afterwards all of it is gone. This runs the code of that
         commit, and of code.diff: do it with versions of people you trust.
 
+        >>> store.reproduce("churn", ("python", "train.py")).is_reproduced  # doctest: +SKIP
+        True
+
         Args:
             ref: as everywhere.
             command: the program and its arguments, such as ("python", "train.py"). It starts in
@@ -141,6 +161,9 @@ class Trust(Base):
             uv: whether to let uv make the recorded environment, where the present one is
                 another and uv is installed.
             keep: whether to leave the work tree and the store for you to look at.
+
+        Returns:
+            What is the same of the two, and what is not.
 
         Raises:
             CannotReproduce: the code is not at hand, or the command failed or left no pipeline.
@@ -178,7 +201,10 @@ class Trust(Base):
     ) -> Bisection:
         """Find the first bad version of a model, testing as few as possible of those between.
 
-            store.bisect("churn", "1.0.0", "1.4.0", lambda v: store.load(v).score(X, y) > 0.9)
+        >>> def is_good(version):
+        ...     return store.show(version).metrics["profit"] < 4
+        >>> print(store.bisect("churn", "1.0.0", "1.2.0", is_good).first_bad)
+        churn 1.2.0
 
         Withdrawn versions are tested too. One that is damaged or cannot be loaded is skipped.
 
@@ -188,6 +214,9 @@ class Trust(Base):
             test: returns whether a version is good; None where that cannot be said.
             check: whether to test first that the two are what they are named.
             seen: is told of each trial as it is made; None for nobody.
+
+        Returns:
+            The first bad version, or which ones it can be, and the trials.
 
         Raises:
             BisectionError: the good one is not below the bad one, or not good, or the bad one
@@ -218,6 +247,9 @@ class Trust(Base):
         in it and in what is returned. The same commit of the store, arguments and list of
         allowed signers give the same bytes.
 
+        >>> store.audit("churn").path.name
+        'churn-audit.zip'
+
         Args:
             model: its name.
             since: leave out the events before this moment: text, a date or a datetime; a day
@@ -225,6 +257,9 @@ class Trust(Base):
             to: the zip; None for `<model>-audit.zip` in the working directory.
             artifacts: whether to add pipelines and the other files of the versions.
             force: whether to write over a file of that name.
+
+        Returns:
+            What is in it, and what could not be read.
 
         Raises:
             ModelNotFound: there is no such model.
@@ -251,6 +286,9 @@ class Trust(Base):
         Its `notes` are what is only to be known, such as commits that are dated before
         their parents.
 
+        >>> store.validate()
+        ()
+
         Args:
             between: two commits, by any name that git knows: only what the second adds
                 to the first, judged on the merge of both; None for every commit of the
@@ -267,6 +305,9 @@ class Trust(Base):
 
     def doctor(self, *, fix: bool = False) -> Diagnosis:
         """Return what is wrong with the repository: branch, tags, registry, objects, leftovers.
+
+        >>> store.doctor().faults
+        ()
 
         Args:
             fix: repair first what can be repaired without guessing; else nothing is written.

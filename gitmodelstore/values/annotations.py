@@ -35,6 +35,10 @@ _TRAILER = re.compile(r"(Event|Model|Version|Key|Value|Reason): (.*)")
 class Annotation:
     """What one commit says of one key of a version.
 
+    >>> event = store.annotate("churn@1.1.0", {"ticket": "A-17"})
+    >>> store.annotations("churn@1.1.0")["ticket"].value
+    'A-17'
+
     Attributes:
         key: as "validation_auc".
         value: a number, true or false, or a text of one line; None where it was taken back.

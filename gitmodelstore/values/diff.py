@@ -77,6 +77,12 @@ class Side:
 class Diff:
     """What differs between two versions, or between a version and a pipeline.
 
+    >>> diff = store.diff("churn@1.0.0", "churn@1.1.0")
+    >>> diff.differs, diff.params[0].after
+    (True, 3.0)
+    >>> diff
+    <Diff churn 1.0.0 -> 1.1.0: metrics (3 better), 1 param, files and answers differ>
+
     Attributes:
         a, b: the two.
         metrics: of both, with better or worse.

@@ -39,6 +39,10 @@ _ANY_TRAILER = re.compile(r"\s*[A-Za-z][A-Za-z0-9-]*: .*")
 class Event:
     """One change of one version's status, or an approval or annotation of one.
 
+    >>> event = store.log("churn")[-1]
+    >>> event.kind, event.model, str(event.version), event.after
+    ('registered', 'churn', '1.0.0', 'registered')
+
     Attributes:
         kind: one of KINDS, or APPROVED, or ANNOTATED.
         model, version: which version.

@@ -255,6 +255,10 @@ class Artifact:
 class Manifest:
     """What one version is made of; immutable, and canonical as bytes.
 
+    >>> manifest = store.show("churn@production")
+    >>> manifest.model, str(manifest.parent), manifest.pipeline.task
+    ('churn', '1.0.0', 'classification')
+
     Attributes:
         model, version: which version this is.
         parent: the highest version below it when it was registered; None for the first.

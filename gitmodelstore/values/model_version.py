@@ -21,6 +21,10 @@ T = TypeVar("T")
 class ModelVersion:
     """A version that the store holds; taken wherever a reference is.
 
+    >>> version = store.version("churn@production")
+    >>> version.ref, version.status, version.tag
+    ('churn@1.1.0', 'production', 'churn@v1.1.0')
+
     Attributes:
         model: the model's name.
         version: the version's number.
@@ -56,6 +60,11 @@ class ModelVersion:
 class Withdrawal:
     """That a version had been withdrawn, and how it came back.
 
+    >>> events = store.withdraw("churn@1.2.0", reason="a slip")
+    >>> events = store.promote("churn@1.2.0", "production", reason="no slip")
+    >>> store.which("churn").withdrawal.why
+    'a slip'
+
     Attributes:
         since, who, why, commit: when it was withdrawn, by whom, the reason, the commit.
         until, back_by, back_why, back_commit: likewise of its return. A reason is None where
@@ -75,6 +84,10 @@ class Withdrawal:
 @dataclass(frozen=True, slots=True, repr=False)
 class Holding:
     """Which version had a status at some moment, and how it came to it.
+
+    >>> holding = store.which("churn")
+    >>> str(holding.version), holding.why
+    ('churn 1.1.0', 'more profit')
 
     Attributes:
         version: the version, with its status at that moment.
@@ -114,6 +127,10 @@ class Holding:
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
     """One line of the list of models.
+
+    >>> summary = store.models()[0]
+    >>> summary.model, summary.versions, str(summary.highest)
+    ('churn', 3, '1.2.0')
 
     Attributes:
         model: its name.

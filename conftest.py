@@ -1,0 +1,88 @@
+"""What the examples in the docstrings of public names have at hand: a small store of their own.
+
+`store` is the folder "models" of the working directory, with churn 1.0.0, 1.1.0 (in production)
+and 1.2.0; `pipeline` is another fitted one, `X_test` and `y_test` are rows to test it on.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.doctest import DoctestItem
+
+from tests.conftest import isolated
+
+__all__ = ["isolated"]
+
+NAMES = ("store", "gms", "pipeline", "X_test")  # an example that has one of these gets them all
+
+
+@pytest.fixture(scope="session")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], dict[str, Any]]:
+    """Write what the examples read into a folder, and return the names that they use."""
+    import joblib
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    import gitmodelstore as gms
+
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    X, y = X.iloc[:100, :3], y.iloc[:100]
+
+    def fit(C: float) -> Any:
+        return make_pipeline(StandardScaler(), LogisticRegression(C=C)).fit(X[:60], y[:60])
+
+    template = tmp_path_factory.mktemp("examples")
+
+    def make() -> None:
+        store = gms.Store.init(template / "models", durable=False)
+        X.to_csv(template / "train.csv", index=False)
+        for C, profit in ((1.0, 3.0), (3.0, 3.75), (0.1, 4.5)):
+            store.register(
+                fit(C),
+                "churn",
+                X_test=X[60:],
+                y_test=y[60:],
+                metrics={"profit": profit},
+                data={"train": template / "train.csv"},
+                code=None,
+            )
+        store.promote("churn@1.0.0", "production", reason="the first")
+        store.promote("churn@1.1.0", "production", reason="more profit")
+
+    def place(folder: Path) -> dict[str, Any]:
+        if not (template / "models").exists():
+            make()
+        shutil.copytree(template, folder, dirs_exist_ok=True)
+        return {
+            "gms": gms,
+            "store": gms.Store.open(folder / "models", durable=False),
+            "pipeline": fit(10.0),
+            "X_test": X[60:],
+            "y_test": y[60:],
+            "joblib": joblib,
+            "make_pipeline": make_pipeline,
+        }
+
+    return place
+
+
+@pytest.fixture(autouse=True)
+def example(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
+    """Give an example that asks for a store one of its own, as the working directory."""
+    item = request.node
+    if not isinstance(item, DoctestItem) or item.dtest is None:
+        return
+    if not any(name in one.source for one in item.dtest.examples for name in NAMES):
+        return
+    request.getfixturevalue("isolated")
+    folder = request.getfixturevalue("tmp_path")
+    request.getfixturevalue("monkeypatch").chdir(folder)
+    names = request.getfixturevalue("examples")(folder)
+    item.dtest.globs.update(names)
