@@ -17,7 +17,7 @@ _OPTIONS = (
     ("--no-color", "print without colour"),
     ("--no-cache", "judge each pipeline anew, and note nothing"),
     ("-q, --quiet", "leave out notes"),
-    ("-v, --verbose", "show where a fault of gitmodelstore happened"),
+    ("-v, --verbose", "show where an error was raised"),
     ("--version", "print the version of gitmodelstore"),
 )
 

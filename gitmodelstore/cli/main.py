@@ -124,12 +124,12 @@ def _run(args: Sequence[str]) -> int:
         _complain(session, error.code, error.summary, error.hint, error.conditions)
         return REFUSED
     except PipelineRaised as error:
-        if session.verbose and error.__cause__:
-            _print_traceback(error.__cause__)
+        _show_cause(session, error)
         further = "" if session.verbose else "; -v shows where it was raised"
         _complain(session, error.code, str(error), f"{error.hint}{further}")
         return REFUSED
     except StoreError as error:
+        _show_cause(session, error)
         _complain(session, error.code, str(error), error.hint)
         return CANNOT_WORK if isinstance(error, CannotWork) else REFUSED
     except (KeyboardInterrupt, click.Abort):
@@ -227,6 +227,12 @@ def _answer(
     if session.json and not session.answered:
         said = {"code": code, "message": message, "details": details, "hint": hint}
         session.document(error=said)
+
+
+def _show_cause(session: Session, error: StoreError) -> None:
+    """Show the traceback of what code of the user's, or another program, raised before."""
+    if session.verbose and error.__cause__:
+        _print_traceback(error.__cause__)
 
 
 def _unexpected(session: Session, error: BaseException) -> int:

@@ -27,7 +27,7 @@ class Session:
         answered: whether that has been printed.
         plain: whether --no-color was given.
         quiet: whether to leave out notes.
-        verbose: whether to show the traceback of a fault of our own.
+        verbose: whether to show the traceback of what was raised below an error.
         no_cache: whether to keep out of the user's cache: every load is judged anew.
         trusted: what --trust named.
         command: the name of the command that runs; None before one is found.

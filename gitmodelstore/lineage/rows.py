@@ -94,9 +94,9 @@ def read_table(
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         is_text = not tables.is_parquet(path)
-        return _typed(_read(path, types or {}), types or {}, name, is_text=is_text)
+        return with_types(_read(path, types or {}), types or {}, name, is_text=is_text)
     table = in_pandas(source, name)
-    return _typed(table, types, name, is_text=False) if types else table
+    return with_types(table, types, name, is_text=False) if types else table
 
 
 def check_columns(table: Any, named: Iterable[str], *, name: str = "the test data") -> None:
@@ -113,10 +113,9 @@ def check_columns(table: Any, named: Iterable[str], *, name: str = "the test dat
 
 
 def _read(path: Path, types: Mapping[str, str]) -> Any:
-    as_text = [name for name, dtype in types.items() if _AS_TEXT.match(dtype)]
     try:
         path.stat()  # whose error is clearer than pandas'
-        return tables.read(path, as_text=as_text)
+        return tables.read(path, as_text=text_columns(types))
     except OSError as error:
         said = (error.strerror or str(error)).lower()
         raise InvalidInput(f"cannot read '{path}': {said}") from None
@@ -125,8 +124,23 @@ def _read(path: Path, types: Mapping[str, str]) -> Any:
         raise InvalidInput(f"cannot read '{path}': {error}", hint=hint) from None
 
 
-def _typed(table: Any, types: Mapping[str, str], name: str, *, is_text: bool) -> Any:
-    """Return `table` with columns of these types, where theirs are others that spell the same."""
+def text_columns(types: Mapping[str, str]) -> list[str]:
+    """Return the columns that a CSV file must be read as text for, to be given these types."""
+    return [name for name, dtype in types.items() if _AS_TEXT.match(dtype)]
+
+
+def with_types(table: Any, types: Mapping[str, str], name: str, *, is_text: bool) -> Any:
+    """Return `table` with columns of these types, where theirs are others that spell the same.
+
+    Args:
+        table: of pandas; anything else comes back as it is.
+        types: name to logical type.
+        name: what to call it in errors.
+        is_text: whether it comes from a file that holds text alone, numbers too.
+
+    Raises:
+        InvalidInput: a column that is to hold times holds something else.
+    """
     if not hasattr(table, "columns"):
         return table
     table = table.copy(deep=False)

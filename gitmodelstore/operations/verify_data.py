@@ -203,13 +203,31 @@ class _Asked:
             raise _other_kind(recorded, f"'{path}'")
         try:
             data, _ = files.read_whole(path, files.Hashing(progress=self.progress))
-            table = tables.read(path, data)
+            table = _typed(recorded, path, data)
+            table = tables.read(path, data) if table is None else table
         except InvalidInput as error:
             raise InvalidInput(f"cannot compare '{path}': {error}", hint=error.hint) from None
         yield table
         target = recorded.columns[-1].name if recorded.columns else self.manifest.target
         if target in table.columns:
             yield table.drop(columns=[target]), table[target]
+
+
+def _typed(recorded: Dataset, path: Path, data: bytes) -> Any:
+    """Return the table in a CSV file with the types that were recorded; None where it has others.
+
+    A file holds text alone: what was a table in memory had dates, and codes with leading zeros.
+    """
+    from gitmodelstore.lineage import rows, tables
+
+    if tables.is_parquet(path) or recorded.columns is None:
+        return None
+    types = {column.name: column.dtype for column in recorded.columns}
+    try:
+        table = tables.read(path, data, as_text=rows.text_columns(types))
+        return rows.with_types(table, types, f"'{path}'", is_text=True)
+    except InvalidInput:
+        return None
 
 
 def _is_path(source: object) -> bool:

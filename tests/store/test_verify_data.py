@@ -36,6 +36,15 @@ def record(store: Store, fitted: Pipeline):
     return record
 
 
+def tables_without(file: Path, column: str) -> Path:
+    lines = (line.split(",") for line in file.read_text().splitlines())
+    kept = [[*line[:6], *line[7:]] for line in lines]
+    assert column not in kept[0]
+    other = file.with_name("other.csv")
+    other.write_text("".join(f"{','.join(line)}\n" for line in kept))
+    return other
+
+
 def told(found: Any) -> list[tuple[Any, ...]]:
     return [(d.what, d.column, d.key, d.recorded, d.present) for d in found.differences]
 
@@ -165,6 +174,41 @@ class TestATableInMemory:
             None,
         )
         assert refusal(verify, 7)[0] == "data set 'train': expected a table, found int"
+
+    def test_a_csv_file_of_it_has_the_types_that_were_recorded(self, record, tmp_path):
+        table = pd.DataFrame(
+            {
+                "day": pd.date_range("2024-01-01", periods=4, tz="Europe/Oslo"),
+                "zip": ["01234", "00012", None, "12345"],
+                "plan": pd.Categorical(["a", "b", "a", "b"]),
+                "level": pd.Categorical([1, 2, 1, 2], ordered=True),
+                "left": [True, False, True, False],
+                "small": pd.array([0.1, 2, 3, 4], dtype="float32"),
+                "count": pd.array([1, None, 3, 4], dtype="Int64"),
+                "took": pd.to_timedelta([1, 2, 3, 4], unit="h"),
+                "target": [0, 1, 0, 1],
+            }
+        )
+        file = tmp_path / "train.csv"
+        table.to_csv(file, index=False)
+
+        found = record(train=table)(file)
+
+        types = {column.name: column.dtype for column in found.present.columns}
+        assert types == {column.name: column.dtype for column in found.recorded.columns} | {
+            "count": "float64"  # of a column that misses one, a file cannot tell
+        }
+        assert record(train=table.drop(columns="count"))(tables_without(file, "count")).is_same
+
+    def test_dates_that_are_none_differ(self, record, tmp_path):
+        table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=2), "target": [0, 1]})
+        file = tmp_path / "train.csv"
+        table.assign(day="soon").to_csv(file, index=False)
+
+        found = record(train=table)(file)
+
+        assert not found.is_same
+        assert next(one[3:] for one in told(found) if one[1] == "day") == ("datetime64", "str")
 
 
 class TestFoldersAndDvc:
