@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
 from itertools import takewhile
 from typing import Any
@@ -36,6 +37,7 @@ from gitmodelstore.errors import (
     words_of,
 )
 
+_SPELLED_OUT = "backslashreplace"
 REFUSED, USAGE, CANNOT_WORK, INTERRUPTED, CLOSED_PIPE = 1, 2, 128, 130, 141
 
 
@@ -99,15 +101,23 @@ def run() -> None:
 def main(args: Sequence[str]) -> int:
     """Run one command line, without the program's name, and return its exit code."""
     with on_screen():
-        return _run(args)
+        session = Session()
+        words = _ours(args)
+        session.json = "--json" in words  # whatever is wrong with the others
+        if not session.json:
+            return _run(args, session)
+        if not {"-h", "--help"}.isdisjoint(words):
+            args = ["--json", "help", *(word for word in words if word in BY_NAME)][:3]
+        with redirect_stdout(sys.stderr):  # what a pipeline prints is no part of the document
+            return _run(args, session)
 
 
-def _run(args: Sequence[str]) -> int:
-    session = Session()
-    words = tuple(takewhile(lambda word: word != "--", args))
-    session.json = "--json" in words  # whatever is wrong with the others
-    if session.json and not {"-h", "--help"}.isdisjoint(words):
-        args = ["--json", "help", *(word for word in words if word in BY_NAME)][:3]
+def _ours(args: Sequence[str]) -> tuple[str, ...]:
+    """Return the words before those of a command that is to be run."""
+    return tuple(takewhile(lambda word: word != "--", args))
+
+
+def _run(args: Sequence[str], session: Session) -> int:
     try:
         return _invoke(args, session)
     except click.UsageError as error:
@@ -301,8 +311,14 @@ def _prepare_streams() -> None:
 
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+            stream.reconfigure(errors=_SPELLED_OUT)  # type: ignore[union-attr]
     warnings.showwarning = _show_warning
+    if sys.stdout is not None and sys.stderr is not None and "--json" in _ours(sys.argv):
+        # Native code prints to the descriptor itself, so the document gets another one.
+        number = sys.stdout.fileno()
+        own = os.fdopen(os.dup(number), "w", encoding=sys.stdout.encoding, errors=_SPELLED_OUT)
+        os.dup2(sys.stderr.fileno(), number)
+        sys.stdout = own
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -38,6 +38,7 @@ class Session:
         self.path: str | None = None
         self.json = False
         self.answered = False
+        self._stdout = sys.stdout  # in which a document stands alone
         self.plain = False
         self.quiet = False
         self.verbose = False
@@ -100,7 +101,9 @@ class Session:
         whole = {**(document(value) or {}), **document(more)}
         self.answered = True
         lines = json.dumps(whole, indent=2, ensure_ascii=False).split("\n")
-        print("\n".join(line if line.isprintable() else escaped(line) for line in lines))
+        if self._stdout is not None:
+            shown = (line if line.isprintable() else escaped(line) for line in lines)
+            print("\n".join(shown), file=self._stdout)
 
     def note(self, text: str) -> None:
         """Say something besides the result, unless -q was given."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,47 @@ def test_an_option_of_another_command_is_none_of_ours(gms):
         gms("bisect", "churn", "--good", "9.0.0", "--bad", "1.1.0", "--", "x", "--json").stdout
         == ""
     )
+
+
+NOISY = """\
+import os
+from sklearn.linear_model import LogisticRegression
+
+def noise():
+    print("printed")
+    os.write(1, b"written\\n")
+
+noise()
+
+class Noisy(LogisticRegression):
+    def predict(self, X):
+        noise()
+        return super().predict(X)
+"""
+
+
+def test_what_a_pipeline_prints_stays_out_of_the_document(program, place):
+    (place / "noisy.py").write_text(NOISY)
+    python = os.pathsep.join([str(Path(__file__).parents[2]), str(place)])
+    made = (
+        "import joblib; from noisy import Noisy; import pandas as pd; "
+        "X = pd.DataFrame({'a': [0.0, 1.0, 2.0, 3.0]}); "
+        "joblib.dump(Noisy().fit(X, [0, 0, 1, 1]), 'noisy.joblib'); "
+        "X.assign(left=[0, 0, 1, 1]).to_csv('rows.csv', index=False)"
+    )
+    subprocess.run([sys.executable, "-c", made], check=True, capture_output=True)
+    register = ("register", "noisy", "noisy.joblib", "--test", "rows.csv", "--target", "left")
+
+    for name, args in (
+        ("gms-register", (*register, "--no-code")),
+        ("gms-verify", ("verify", "noisy@1.0.0", "--replay")),
+    ):
+        done = program("--json", "-C", "models", *args, "--trust", "noisy", PYTHONPATH=python)
+
+        assert done.code == 0, done.stderr
+        documents.checked(name, done.stdout)
+        assert "printed\n" in done.stderr
+        assert "written\n" in done.stderr
 
 
 def test_an_interrupted_command_and_a_fault_of_ours_say_so(gms, monkeypatch):
