@@ -113,6 +113,7 @@ def test_register_as_json(gms, git: Git):
         "commit": git("rev-parse", "HEAD"),
         "path": "models/churn",
         "created": True,
+        "needs_trust": [],
     }
 
 
