@@ -22,7 +22,15 @@ from gitmodelstore.checks.registry import (
     word_needed,
 )
 from gitmodelstore.checks.signatures import SIGN
-from gitmodelstore.errors import GateNotPassed, InvalidInput, LifecycleError, StoreError
+from gitmodelstore.errors import (
+    GateNotPassed,
+    InvalidInput,
+    LifecycleError,
+    LoadError,
+    MissingObject,
+    NotAPipeline,
+    StoreError,
+)
 from gitmodelstore.operations.history import has_held
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.operations.writer import Writer
@@ -56,7 +64,8 @@ class Gatekeeper:
         reason: why; needed with `force` and `vacate`.
         replay: whether to ask a version its sample again: None where its gate wants it, True
             in any case (it is refused as by a gate), False not even then.
-        reader: returns who loads for that; None for one who trusts nobody.
+        reader: returns who loads for that, and for what comes to an exclusive status, which must
+            load here; None for one who trusts nobody, and where it was loaded already.
         commands: status to the command that brings a version there, with {ref}, {model} and
             {version}; others are typed as anywhere.
         forcing: the option that overrides a gate in those commands.
@@ -93,6 +102,7 @@ class Gatekeeper:
         self._commands = commands or {}
         self._forcing = forcing
         self._outcomes: dict[tuple[str, Version], str | None] = {}  # None: has no sample
+        self._unloaded: dict[tuple[str, Version], StoreError | None] = {}  # None: it loads
         self._demanded: str | None = None
         self._judgements: list[Judgement] = []  # of the last call: a draft may be made again
         self._snapshot: Snapshot | None = None
@@ -100,7 +110,7 @@ class Gatekeeper:
     def look_ahead(
         self, snapshot: Snapshot, status: str, resolve: Callable[[], Iterable[ModelVersion]]
     ) -> None:
-        """Replay what will have to be, before the writer lock is taken.
+        """Load and replay what will have to be, before the writer lock is taken.
 
         Args:
             snapshot: the store as it stands.
@@ -109,10 +119,15 @@ class Gatekeeper:
         """
         self._demanded = status if self._replay else None
         gate = self._policy(snapshot).gates.get(status)
-        if gate is not None and gate.replay and self._replay is not False:
-            for version in resolve():
-                if version.status != status:
-                    self._outcome(snapshot, version)
+        is_replayed = gate is not None and gate.replay and self._replay is not False
+        must_load = self._reader is not None and status in snapshot.policy.exclusive
+        for version in resolve() if is_replayed or must_load else ():
+            if version.status == status:
+                continue
+            if must_load:
+                self._why_unloaded(snapshot, version)
+            if is_replayed:
+                self._outcome(snapshot, version)
 
     def note(self, version: ModelVersion, outcome: str | None) -> None:
         """Take note of a replay that was run already; None where there is no sample."""
@@ -221,6 +236,8 @@ class Gatekeeper:
             from gitmodelstore.operations.verify import replay_of
             from gitmodelstore.values.sample import WITHIN
 
+            if self._override is not None and self._unloaded.get(key):
+                return None  # nobody can ask it, and that is to be overridden
             reader = self._reader() if self._reader else None
             pipeline = load_verified(snapshot, version, self._writer, reader)
             found = replay_of(snapshot, version, pipeline)
@@ -228,6 +245,31 @@ class Gatekeeper:
                 self._writer.notify(within_tolerance(version, found.largest_absolute))
             self._outcomes[key] = found.outcome if found else None
         return self._outcomes[key]
+
+    def _why_unloaded(self, snapshot: Snapshot, version: ModelVersion) -> StoreError | None:
+        """Return why a version does not load here; None where it does."""
+        key = (version.model, version.version)
+        if key not in self._unloaded and self._reader is not None:
+            from gitmodelstore.operations.load import check_loads
+
+            self._unloaded[key] = None
+            try:
+                check_loads(snapshot, version, self._reader(), self._writer.notify)
+            except (LoadError, NotAPipeline, MissingObject) as error:
+                self._unloaded[key] = error
+        return self._unloaded.get(key)
+
+    def _judged_load(self, snapshot: Snapshot, change: Change) -> Judged | None:
+        """Return the condition that what comes to an exclusive status loads here, if not met."""
+        if change.after not in snapshot.policy.exclusive:
+            return None
+        why = self._why_unloaded(snapshot, snapshot.version(change.model, change.version))
+        if why is None:
+            return None
+        from gitmodelstore.checks.fault import Judged
+
+        what = f"does not load here: {why}"
+        return Judged("load", "refused", "loads here", False, what, mend=why.hint or "")
 
     def _judged(
         self,
@@ -241,10 +283,22 @@ class Gatekeeper:
             policy, snapshot.registry, changes, lambda _: self._vacate, lambda _: self._reason
         ):
             needed[change].append(one)
+        unloaded = {}
+        for change in changes:
+            if judged := self._judged_load(snapshot, change):
+                needed[change].append(judged)
+                unloaded[change] = self._override is not None and may_override(snapshot)
         if not (policy.gates or policy.moves or needed):
             return
         for judgement in _judged(snapshot, policy, changes, recorded):
-            yield replace(judgement, judged=(*needed[judgement.change], *judgement.judged))
+            is_overridden = judgement.overridden or (
+                unloaded.get(judgement.change, False) and judgement.may_force
+            )
+            yield replace(
+                judgement,
+                judged=(*needed[judgement.change], *judgement.judged),
+                overridden=is_overridden,
+            )
 
     def _refuse(self, judgements: Sequence[Judgement]) -> None:
         refused = [one for one in judgements if one.refused or one.barred]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +116,48 @@ def _here(version: ModelVersion, manifest: Manifest) -> Iterator[None]:
             f"Python is {series}",
             differences=found,
         ) from error.__cause__
+
+
+def check_loads(
+    snapshot: Snapshot, version: ModelVersion, reader: Reader, notify: Callable[[str], None]
+) -> None:
+    """Make sure that a version loads here for a reader, as cheaply as that can be known.
+
+    It has been loaded here before; or its names are those of the table alone and the releases
+    those of the training, so that a dry walk tells, which imports nothing; or it is loaded.
+    Where other releases are installed, what fails on their account is only said.
+
+    Args:
+        snapshot, version: which one.
+        reader: who would load it.
+        notify: is told of a version that does not load here because of other releases.
+
+    Raises:
+        LoadError, NotAPipeline, IntegrityError, MissingObject: as in `load`.
+    """
+    from gitmodelstore.pipelines.load import DRY, verdict_of
+    from gitmodelstore.pipelines.loadable import lacks, walk_dry
+    from gitmodelstore.pipelines.rights import needs_trust
+
+    manifest, name = snapshot.manifest(version), f"{folder(version.model)}/{PIPELINE} of {version}"
+    entry = manifest.artifact(PIPELINE)
+    own = needs_trust((entry.globals if entry else None) or ())
+    keys = [verdict_of(entry.sha256 if entry else "", reader.trust, how) for how in ("", DRY)]
+    if reader.verdicts and any(map(reader.verdicts.holds, keys)) and not any(map(lacks, own)):
+        return
+    is_elsewhere = difference_of(version, manifest.environment, "warn") is not None
+    if own or is_elsewhere:
+        try:
+            load(snapshot, version, reader)
+        except OtherVersionsNeeded as error:
+            if any(map(lacks, own)):
+                raise
+            notify(f"nobody knows whether {version} loads where it serves: {error}")
+        return
+    data = read_verified(snapshot, version, PIPELINE, manifest, reader.verdicts)
+    walk_dry(data, name, reader.trust)
+    if reader.verdicts:
+        reader.verdicts.note(keys[1])
 
 
 def read_verified(

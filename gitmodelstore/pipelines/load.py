@@ -64,6 +64,7 @@ __all__ = [
 
 Keep = Callable[[memoryview], object]
 
+DRY = " dry"
 _HIGHEST_PROTOCOL = 5
 _MOST_SAID = 200  # characters of what an object of a file raised
 _MOST_BYTES = 1 << 36  # of what is decompressed, which is bound by its ratio before
@@ -416,9 +417,15 @@ def _is_private(data: bytes | bytearray | memoryview) -> bool:
     return not memoryview(data).readonly
 
 
-def verdict_of(sha256: str, trust: Trust) -> str:
-    """Return the key of a verdict: these bytes, by these rules, in these libraries."""
-    said = "\n".join((sha256, rights.rules_digest(), *sorted(trust.names), *_versions()))
+def verdict_of(sha256: str, trust: Trust, how: str = "") -> str:
+    """Return the key of a verdict: these bytes, by these rules, in these libraries.
+
+    Args:
+        sha256: of the bytes.
+        trust: of the reader.
+        how: DRY of the verdict of a dry walk, which no load relies on.
+    """
+    said = "\n".join((sha256 + how, rights.rules_digest(), *sorted(trust.names), *_versions()))
     return hashlib.sha256(said.encode()).hexdigest()
 
 

@@ -113,8 +113,39 @@ def _is_of(name: str, trusted: str) -> bool:
 def absent(dry: Dry) -> Iterator[str]:
     """Yield what is not here of what a file names and its reader trusts; nothing is imported."""
     for use in dry.globals:
-        if use.verdict == "trusted" and (why := names_at(use.name).lack(use.name)):
+        if use.verdict == "trusted" and (why := lacks(use.name)):
             yield why
+
+
+def lacks(name: str) -> str | None:
+    """Return what is not here of a name, None of what is; nothing is imported."""
+    return names_at(name).lack(name)
+
+
+def walk_dry(data: bytes | memoryview, name: str, trust: Trust) -> Dry:
+    """Return what a dry walk finds in a file against which nothing speaks.
+
+    Args:
+        data: the file.
+        name: what to call it in errors.
+        trust: of the reader.
+
+    Raises:
+        RefusedPickle, LoadError, NotAPipeline: the guarded walk would refuse it.
+    """
+    dry = walk(data, name=name, trust=trust)
+    if not dry.refusals:
+        return dry
+    first = dry.refusals[0]
+    refused = RefusedPickle(
+        f"'{name}' is refused: {first}",
+        name=first.name,
+        opcode=first.opcode,
+        offset=first.offset,
+        hint="look at it with `gms inspect`, which runs nothing",
+        needs_trust=() if first.name is None else needs_trust([first.name]),
+    )
+    raise told_whole(refused, data, name, trust)
 
 
 def refuse_unloadable(data: bytes | memoryview, pipeline: Any, names: Iterable[str]) -> None:

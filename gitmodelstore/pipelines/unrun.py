@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitmodelstore.errors import RefusedPickle
 from gitmodelstore.pipelines.dry import walk
+from gitmodelstore.pipelines.loadable import walk_dry
 from gitmodelstore.pipelines.rights import Trust, needs_trust
 from gitmodelstore.pipelines.summary import Part, summarize
 from gitmodelstore.values.manifest import PipelineFacts, Step
@@ -45,16 +45,7 @@ def look_at(path: Path, data: bytes | memoryview) -> UnrunFile:
         LoadError: it cannot be read to its end.
     """
     names = tuple(sorted(use.name for use in walk(data, name=path.name).globals))
-    dry = walk(data, name=path.name, trust=Trust.of(needs_trust(names)))
-    if dry.refusals:
-        first = dry.refusals[0]
-        raise RefusedPickle(
-            f"'{path.name}' is refused: {first}",
-            name=first.name,
-            opcode=first.opcode,
-            offset=first.offset,
-            hint="look at it with `gms inspect`, which runs nothing",
-        )
+    dry = walk_dry(data, path.name, Trust.of(needs_trust(names)))
     return UnrunFile(_facts(summarize(dry.root)), names)
 
 

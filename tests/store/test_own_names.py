@@ -6,6 +6,7 @@ import functools
 import importlib
 import math
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -22,8 +23,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from gitmodelstore import Store
-from gitmodelstore.errors import LoadError, RefusedPickle, UnportablePipeline
+from gitmodelstore.errors import GateNotPassed, LoadError, RefusedPickle, UnportablePipeline
+from gitmodelstore.operations import load as loading
 from gitmodelstore.pipelines.dry import walk
+from gitmodelstore.pipelines.guard import find_known
 from gitmodelstore.pipelines.load import Reader, load
 from gitmodelstore.pipelines.loadable import absent
 from gitmodelstore.pipelines.rights import Trust
@@ -363,3 +366,194 @@ def test_a_name_that_is_something_else_here_is_refused(own, tmp_path):
     with pytest.raises(RefusedPickle, match=r"'stranger\.path' is not a class or a function"):
         load(b"\x80\x04cstranger\npath\n.", name="f", reader=Reader(Trust.of(["stranger.path"])))
     del sys.modules["stranger"]
+
+
+class TestProduction:
+    """Nothing comes to an exclusive status that does not load where it is promoted."""
+
+    @pytest.fixture
+    def twice(self, tmp_path, own) -> Store:
+        store = Store.init(tmp_path / "models")
+        version = store.register(fitted(FunctionTransformer(own.twice)), "churn", code=None)
+        assert version.needs_trust == ("ownnames.twice",)
+        return store
+
+    def test_what_is_not_trusted_here_does_not_come_there(self, twice):
+        with pytest.raises(GateNotPassed) as caught:
+            twice.promote("churn@1.0.0", "production")
+
+        assert caught.value.summary == "churn 1.0.0 may not come to production"
+        (line,) = caught.value.conditions
+        assert line.startswith(
+            "failed: does not load here: 'models/churn/pipeline.joblib of churn 1.0.0' is refused: "
+            "it uses 'ownnames.twice', which is no part of a pipeline"
+        )
+        assert caught.value.hint == (
+            "if you trust it: trusted=['ownnames.twice'] in Python, or "
+            "`gms trust add ownnames.twice`; `gms inspect` shows the file without running it, or "
+            "override it: gms promote churn@1.0.0 production --force --reason TEXT"
+        )
+        assert twice.version("churn@1.0.0").status == "registered"
+
+    def test_other_statuses_ask_for_no_load(self, twice):
+        (event,) = twice.promote("churn@1.0.0", "staging")
+
+        assert event.after == "staging"
+
+    def test_an_override_is_recorded(self, twice):
+        told: list[str] = []
+        telling = Store.open(twice.path, notify=told.append)
+
+        (event,) = telling.promote("churn@1.0.0", "production", force=True, reason="serves there")
+
+        assert event.override == "serves there"
+        assert told[0].startswith("overridden: churn 1.0.0: does not load here: ")
+        assert not twice.validate()
+
+    def test_an_override_that_nobody_needed_is_none(self, twice):
+        trusting = Store.open(twice.path, trusted=["ownnames.twice"])
+
+        (event,) = trusting.promote("churn@1.0.0", "production", force=True, reason="who knows")
+
+        assert event.override is None
+
+    def test_a_gate_that_lets_nobody_override_holds_here_too(self, twice, git):
+        (twice.path / "modelstore.toml").write_text(
+            'schema = "1.0"\n[gates.production]\nfrom = ["registered"]\noverride = false\n'
+        )
+        git(twice.path, "commit", "-qam", "settings")
+
+        with pytest.raises(GateNotPassed, match="does not pass the gate of production"):
+            twice.promote("churn@1.0.0", "production", force=True, reason="serves there")
+
+    def test_what_is_trusted_comes_there_loads_and_comes_back(self, twice, own):
+        trusting = Store.open(twice.path, trusted=["ownnames.twice"])
+        trusting.register(fitted(own.Scaler()), "churn", code=None)
+        trusting.promote("churn@1.0.0", "production")
+        with pytest.raises(GateNotPassed):  # it needs another name
+            trusting.promote("churn@1.1.0", "production")
+        both = Store.open(twice.path, trusted=["ownnames.twice", "ownnames.Scaler"])
+        both.promote("churn@1.1.0", "production")
+
+        events = both.rollback("churn", reason="drift")
+
+        assert {str(one.version): one.after for one in events} == {
+            "1.0.0": "production",
+            "1.1.0": "withdrawn",
+        }
+        assert both.load("churn@production").predict(X).shape == (8,)
+
+    def test_a_module_that_is_not_here_is_named(self, twice, own, monkeypatch):
+        trusting = Store.open(twice.path, trusted=["ownnames.twice"])
+        trusting.load("churn@1.0.0")  # so that a verdict is there
+        monkeypatch.delitem(sys.modules, "ownnames")
+        monkeypatch.setattr(sys, "path", [p for p in sys.path if "team" not in p])
+        find_known.cache_clear()
+
+        with pytest.raises(GateNotPassed, match="needs module 'ownnames', which is not installed"):
+            Store.open(twice.path, trusted=["ownnames.twice"]).promote("churn@1.0.0", "production")
+
+    def test_one_that_was_seen_before_is_not_read_again(self, tmp_path, monkeypatch):
+        store = Store.init(tmp_path / "models")
+        for _ in range(2):
+            store.register(fitted(FunctionTransformer(np.log1p)), "churn", code=None)
+        for number in ("1.0.0", "1.0.1"):
+            store.promote(f"churn@{number}", "production")
+        read: list[str] = []
+        monkeypatch.setattr(loading, "read_verified", lambda *asked: read.append(asked[2]))
+
+        Store.open(store.path).promote("churn@1.0.0", "production")
+
+        assert read == []
+
+
+LIFE = """
+import joblib, numpy as np, pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from feats import LogScaler, twice
+
+X = pd.DataFrame(np.arange(1.0, 41.0).reshape(20, 2), columns=["p", "q"])
+for name, strength in (("a", 1.0), ("b", 2.0)):
+    steps = LogScaler(), FunctionTransformer(twice), LogisticRegression(C=strength)
+    joblib.dump(make_pipeline(*steps).fit(X, [0, 1] * 10), f"{name}.joblib")
+X.to_csv("rows.csv", index=False)
+"""
+FEATS = """
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+class LogScaler(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.largest_ = np.log1p(np.asarray(X)).max(axis=0)
+        return self
+
+    def transform(self, X):
+        return np.log1p(np.asarray(X)) / self.largest_
+
+def twice(X):
+    return 2 * np.asarray(X)
+"""
+
+
+@pytest.mark.long
+def test_the_whole_life_of_a_function_by_commands(tmp_path):
+    (tmp_path / "feats.py").write_text(FEATS)
+    (tmp_path / "train.py").write_text(LIFE)
+    run = functools.partial(subprocess.run, cwd=tmp_path, capture_output=True, text=True)
+    assert run([sys.executable, "train.py"]).returncode == 0
+    names = "feats.LogScaler feats.twice"
+
+    def gms(*words: str) -> tuple[int, str]:
+        done = run([sys.executable, "-m", "gitmodelstore", *words])
+        return done.returncode, done.stdout + done.stderr
+
+    assert gms("init", "models")[0] == 0
+    code, said = gms("-C", "models", "register", "churn", "a.joblib", "--no-code")
+    assert code == 1
+    assert f"`gms trust add {names}`" in said
+    assert gms("trust", "add", "feats")[0] == 0  # the classes, never the function
+    code, said = gms("-C", "models", "register", "churn", "a.joblib", "--no-code")
+    assert code == 1
+    assert "trusted package covers its classes alone" in said
+    assert "`gms trust add feats.twice`" in said
+    code, said = gms("inspect", "a.joblib")
+    assert code == 1
+    assert "gms trust add feats.twice\n" in said
+    assert gms("trust", "add", "feats.twice")[0] == 0
+    assert gms("inspect", "a.joblib")[0] == 0
+    rows = ("--sample-from", "rows.csv", "--no-code")
+    for file in ("a.joblib", "b.joblib"):
+        code, said = gms("-C", "models", "register", "churn", file, *rows)
+        assert code == 0, said
+        assert "readers must trust: feats.LogScaler, feats.twice" in said
+    assert (
+        "needs trust  feats.LogScaler, feats.twice" in gms("-C", "models", "show", "churn@1.0.0")[1]
+    )
+    assert gms("trust", "remove", "feats.twice")[0] == 0
+    code, said = gms("-C", "models", "promote", "churn@1.0.0", "production")
+    assert code == 1
+    assert "`gms trust add feats.twice`" in said
+    assert gms("trust", "add", "feats.twice")[0] == 0
+    for number in ("1.0.0", "1.1.0"):
+        assert gms("-C", "models", "promote", f"churn@{number}", "production")[0] == 0
+    code, said = gms("-C", "models", "verify", "churn@production", "--replay")
+    assert code == 0, said
+    assert "answers identical" in said
+    code, said = gms("-C", "models", "rollback", "churn", "--reason", "drift")
+    assert code == 0, said
+
+
+def test_promoting_what_needs_no_trust_imports_no_scikit_learn(tmp_path):
+    store = Store.init(tmp_path / "models")
+    store.register(fitted(FunctionTransformer(np.log1p)), "churn", code=None)
+    program = (
+        "import sys\nfrom gitmodelstore import Store\n"
+        f"Store.open({str(store.path)!r}).promote('churn@1.0.0', 'production')\n"
+        "print({'sklearn', 'numpy', 'joblib'} & set(sys.modules))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("set()\n", "")
