@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.errors import InvalidName
 from gitmodelstore.store.base import Base
-from gitmodelstore.values.arguments import expect, expect_given
+from gitmodelstore.values.arguments import as_text, expect, expect_given
 
 if TYPE_CHECKING:
     from gitmodelstore.values.events import Event
@@ -63,7 +64,7 @@ class Lifecycle(Base):
             LoadError, IntegrityError: it is to be replayed, and cannot be loaded here.
             VersionNotFound, ModelNotFound: `ref` names nothing; nothing was written.
         """
-        expect(status=status)
+        status = as_text(status, "a status", "staging", InvalidName)
         expect_given(reason=reason, successor=successor)
         from gitmodelstore.operations.lifecycle import promote
 
@@ -102,7 +103,8 @@ class Lifecycle(Base):
             SignatureError: it cannot be signed; nothing was written.
             VersionNotFound, ModelNotFound: `ref` names nothing.
         """
-        expect(ref=ref, status=status)
+        expect(ref=ref)
+        status = as_text(status, "a status", "staging", InvalidName)
         expect_given(reason=reason)
         from gitmodelstore.operations.approve import approve
 

@@ -8,8 +8,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.errors import InvalidName
 from gitmodelstore.store.base import Base, training_code
-from gitmodelstore.values.arguments import as_texts, expect, expect_given
+from gitmodelstore.values.arguments import as_text, as_texts, expect, expect_given
 from gitmodelstore.values.moment import as_moment
 
 if TYPE_CHECKING:
@@ -118,8 +119,9 @@ class Registering(Base):
                 as a baseline.
             StoreBusy, LocalChanges, CannotWrite: the store could not take it.
         """
-        expect(model=model, message=message, bump=bump)
-        expect_given(sample=sample, version=version, column=target, path=code, moment=trained_at)
+        model = as_text(model, "the name of a model", "churn", InvalidName)
+        expect(message=message, bump=bump)
+        expect_given(sample=sample, number=version, column=target, path=code, moment=trained_at)
         expect_given(data=data, metrics=metrics, card=card, custom=custom)
         from gitmodelstore.operations.numbering import Wish
         from gitmodelstore.operations.prepare import Submission
@@ -205,7 +207,7 @@ class Registering(Base):
             StoreBusy, LocalChanges, CannotWrite: the store could not take it.
         """
         expect(path=folder)
-        expect_given(model=model, version=version, bump=bump, message=message)
+        expect_given(model=model, number=version, bump=bump, message=message)
         from gitmodelstore.operations.numbering import Wish
         from gitmodelstore.operations.prepare_folder import FolderSubmission
         from gitmodelstore.operations.register_folder import register_folder

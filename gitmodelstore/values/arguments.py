@@ -53,6 +53,7 @@ _KINDS = {
     "metrics": _Kind("a dictionary of numbers", "{'test_auc': 0.91}", (Mapping,)),
     "model": _Kind("the name of a model as text", "'churn'", error=InvalidName),
     "moment": _Kind("a moment", "'2026-03-03' or a datetime", _MOMENT, InvalidReference),
+    "number": _Kind("a version number", "'1.4.0'", (str, Version)),
     "owner": _Kind("an owner as text", "'@acme/leads'"),
     "path": _Kind("a path", "'models/churn'", _PATH),
     "reason": _Kind("a reason as text", "'drift in income'"),
@@ -94,7 +95,7 @@ def expect_given(**given: object) -> None:
 
 
 def as_text(value: object, what: str, such_as: str, error: type[StoreError] = InvalidInput) -> str:
-    """Return `value` if it is text.
+    """Return `value` as plain text, if it is text of whatever class.
 
     >>> as_text("churn", "the name of a model", "churn")
     'churn'
@@ -113,7 +114,7 @@ def as_text(value: object, what: str, such_as: str, error: type[StoreError] = In
         InvalidInput, or `error`: it is something else.
     """
     if isinstance(value, str):
-        return value
+        return str.__str__(value)  # of an Enum what it stands for, and not its name
     raise error(f"expected {what} as text, found {shown(value)}", hint=f"such as '{such_as}'")
 
 
