@@ -489,7 +489,20 @@ class UnsupportedRepository(CannotWork):
 
 
 class CorruptStore(CannotWork):
-    """registry.json, modelstore.toml or the branch itself cannot be read."""
+    """registry.json, modelstore.toml or the branch itself cannot be read.
+
+    Attributes:
+        faults: everything that is wrong with the file, as in FormatError; empty for others.
+    """
+
+    faults: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, error: FormatError, hint: str | None) -> CorruptStore:
+        """Return the error for a store of which a file does not follow its format."""
+        made = cls(str(error), hint=hint)
+        made.faults = error.faults
+        return made
 
 
 class NoIdentity(CannotWork):

@@ -29,6 +29,7 @@ from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import as_error, with_global_options
 from gitmodelstore.errors import (
     CannotWork,
+    CorruptStore,
     FormatError,
     GateNotPassed,
     InvalidQuery,
@@ -140,7 +141,8 @@ def _run(args: Sequence[str], session: Session) -> int:
         return REFUSED
     except StoreError as error:
         _show_cause(session, error)
-        _complain(session, error.code, str(error), error.hint)
+        others = error.faults[1:] if isinstance(error, CorruptStore) else ()
+        _complain(session, error.code, str(error), error.hint, others)
         return CANNOT_WORK if isinstance(error, CannotWork) else REFUSED
     except (KeyboardInterrupt, click.Abort):
         print("interrupted", file=sys.stderr)

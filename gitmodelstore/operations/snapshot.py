@@ -130,8 +130,8 @@ class Snapshot:
             try:
                 known = Registry.parse(data)
             except FormatError as error:
-                raise CorruptStore(
-                    str(error),
+                raise CorruptStore.of(
+                    error,
                     hint=f"see who changed it: git log -p -3 -- {REGISTRY}; then "
                     f"`git restore --source=COMMIT -- {REGISTRY}` and commit",
                 ) from None
@@ -153,7 +153,7 @@ class Snapshot:
             try:
                 known = Policy.parse(bytes(self.repository.read(entry.oid, SETTINGS)))
             except FormatError as error:
-                raise CorruptStore(str(error), hint=error.hint) from None
+                raise CorruptStore.of(error, error.hint) from None
             policies.put(entry.oid, known)
         return known
 

@@ -15,8 +15,8 @@ from gitmodelstore.errors import FormatError
 from gitmodelstore.values.annotations import KEY_PATTERN
 from gitmodelstore.values.condition import Condition
 from gitmodelstore.values.json import cut, hidden_character, join
-from gitmodelstore.values.layout import SETTINGS
 from gitmodelstore.values.names import METRIC_PATTERN, did_you_mean, quoted
+from gitmodelstore.values.policy import Faults, texts
 
 KEYS = ("from", "metrics", "require", "replay", "signed", "signers", "approvals", "override")
 
@@ -81,7 +81,7 @@ def parse_gates(
     Raises:
         FormatError: with every fault of every gate.
     """
-    faults = _Faults()
+    faults = Faults()
     gates = {}
     with faults:
         for status, table in _table(value, "gates").items():
@@ -102,7 +102,7 @@ def parse_moves(value: Any, statuses: Collection[str]) -> dict[str, tuple[str, .
         FormatError: with every fault of the table.
     """
     where = "lifecycle.moves"
-    faults = _Faults()
+    faults = Faults()
     moves: dict[str, tuple[str, ...]] = {}
     with faults:
         for status, followers in _table(value, where).items():
@@ -113,34 +113,12 @@ def parse_moves(value: Any, statuses: Collection[str]) -> dict[str, tuple[str, .
     return moves
 
 
-class _Faults:
-    """A `with` block keeps what is wrong in it, so that the rest is looked at too."""
-
-    def __init__(self) -> None:
-        self.found: list[tuple[str, str]] = []
-        self.hint: str | None = None
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: object, error: object, __: object) -> bool:
-        if not isinstance(error, FormatError):
-            return False
-        self.hint = self.hint if self.found else error.hint  # that of the first fault
-        self.found += error.found
-        return True
-
-    def throw(self) -> None:
-        if self.found:
-            raise FormatError(path=SETTINGS, found=self.found, hint=self.hint)
-
-
 def _gate(
     table: Mapping[str, Any],
     where: str,
     statuses: Collection[str],
     is_exclusive: bool,
-    faults: _Faults,
+    faults: Faults,
 ) -> Gate:
     read: dict[str, Callable[[Any, str], Any]] = {
         "from": lambda held, place: _sources(held, place, statuses),
@@ -197,14 +175,13 @@ def _table(value: Any, where: str) -> Mapping[str, Any]:
 
 
 def _texts(value: Any, where: str) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(held, str) for held in value):
-        raise FormatError("expected a list of strings", where=where)
-    if len(value) > _MOST_LISTED:
-        raise FormatError(f"{len(value)} entries, more than {_MOST_LISTED}", where=where)
-    return value
+    listed = texts(value, where)
+    if len(listed) > _MOST_LISTED:
+        raise FormatError(f"{len(listed)} entries, more than {_MOST_LISTED}", where=where)
+    return listed
 
 
-def _each(value: Any, where: str, read: Callable[[str, str], T], faults: _Faults) -> tuple[T, ...]:
+def _each(value: Any, where: str, read: Callable[[str, str], T], faults: Faults) -> tuple[T, ...]:
     found = []
     for index, text in enumerate(_texts(value, where)):
         with faults:
@@ -226,7 +203,7 @@ def _sources(value: Any, where: str, statuses: Collection[str]) -> tuple[str, ..
 
 
 def _conditions(
-    value: Any, where: str, is_exclusive: bool, faults: _Faults
+    value: Any, where: str, is_exclusive: bool, faults: Faults
 ) -> tuple[Condition, ...]:
     def read(text: str, place: str) -> Condition:
         condition = Condition.parse(text, place)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gitmodelstore.errors import FormatError, InvalidName, LifecycleError, StoreError
+from gitmodelstore.values.json import cut
 from gitmodelstore.values.layout import NEW_SETTINGS, SETTINGS
 from gitmodelstore.values.names import did_you_mean, nearest, quoted, status_name
 
@@ -67,8 +68,8 @@ class Policy:
         """Return what the bytes of modelstore.toml say.
 
         Raises:
-            FormatError: not TOML, of another schema, an unknown key or a bad value. A rule that
-                this release does not know is refused, never passed over.
+            FormatError: not TOML, of another schema, or with every unknown key and bad value.
+                A rule that this release does not know is refused, never passed over.
         """
         if data == NEW_SETTINGS:  # what `init` writes, and most stores keep: the defaults
             return cls()
@@ -81,27 +82,10 @@ class Policy:
         except RecursionError:
             raise _fault("nested too deep") from None
         _refuse_other_schema(value)
-        _refuse_unknown(value)
-        lifecycle = value.get("lifecycle", {})
-        statuses = STATUSES + _names(lifecycle, "statuses", ())
-        exclusive = frozenset(_names(lifecycle, "exclusive", (PRODUCTION,)))
-        if unknown := sorted(exclusive - set(statuses)):
-            raise _fault(f"lifecycle.exclusive: '{unknown[0]}' is not a status")
-        if shared := sorted(exclusive & _SHARED):
-            raise _fault(f"lifecycle.exclusive: many versions are '{shared[0]}' at a time")
-        statuses, exclusive = tuple(dict.fromkeys(statuses)), exclusive | {PRODUCTION}
-        store = value.get("store", {})
-        return cls(
-            statuses=statuses,
-            exclusive=exclusive,
-            lfs_threshold_bytes=_size(
-                value.get("storage", {}), "storage", "lfs_threshold", "50 MiB"
-            ),
-            allow=_texts(store, "allow"),
-            allow_bytes=_size(store, "store", "allow_size", "1 MiB"),
-            allow_binary=_texts(store, "allow_binary"),
-            **_rules(value, statuses, exclusive),
-        )
+        faults = Faults()
+        found = _settings(value, faults)
+        faults.throw()
+        return cls(**found)
 
     def allows(self, before: str, after: str) -> bool:
         """Return whether a version in status `before` may move to `after`, gates apart."""
@@ -121,23 +105,77 @@ class Policy:
         )
 
 
-def _rules(
-    value: dict[str, Any], statuses: tuple[str, ...], exclusive: frozenset[str]
-) -> dict[str, Any]:
-    """Return moves, gates and demands on signatures; most stores have none."""
-    signed = value.get("policy", {}).get("require_signed", False)
-    if not isinstance(signed, bool):
-        raise _fault(f"policy.require_signed: expected true or false, found {signed!a}")
-    moves, gates = value.get("lifecycle", {}).get("moves"), value.get("gates")
-    if moves is None and gates is None:
-        return {"require_signed": signed}
-    from gitmodelstore.values.gates import parse_gates, parse_moves
+class Faults:
+    """A `with` block keeps what is wrong in it, so that the rest is looked at too."""
 
-    return {
-        "moves": parse_moves({} if moves is None else moves, statuses),
-        "gates": parse_gates({} if gates is None else gates, statuses, exclusive, _SHARED),
-        "require_signed": signed,
-    }
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+        self.hint: str | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: object, __: object) -> bool:
+        if not isinstance(error, FormatError):
+            return False
+        self.hint = self.hint if self.found else error.hint  # that of the first fault
+        self.found += error.found
+        return True
+
+    def throw(self) -> None:
+        """Raise a FormatError of all that was wrong, if anything was."""
+        if self.found:
+            raise FormatError(path=SETTINGS, found=self.found, hint=self.hint)
+
+
+def _settings(value: dict[str, Any], faults: Faults) -> dict[str, Any]:
+    """Return the attributes that differ from the defaults; what is wrong is left out."""
+    found: dict[str, Any] = {}
+    tables = {name: _section(value, name, faults) for name in _KEYS if name != "schema"}
+    with faults:
+        _refuse_unknown("", value, _KEYS)
+    store, lifecycle = tables["store"], tables["lifecycle"]
+    with faults:
+        found["allow"] = tuple(texts(store.get("allow", []), "store.allow"))
+    with faults:
+        found["allow_binary"] = tuple(texts(store.get("allow_binary", []), "store.allow_binary"))
+    with faults:
+        found["allow_bytes"] = _size(store, "store", "allow_size", "1 MiB")
+    with faults:
+        found["lfs_threshold_bytes"] = _size(
+            tables["storage"], "storage", "lfs_threshold", "50 MiB"
+        )
+    with faults:
+        found["require_signed"] = _flag(tables["policy"], "policy", "require_signed")
+    named = _names(lifecycle, "statuses", (), faults)
+    statuses = tuple(dict.fromkeys(STATUSES + named))
+    exclusive = frozenset(_names(lifecycle, "exclusive", (), faults))
+    with faults:
+        if unknown := sorted(exclusive - set(statuses)):
+            raise FormatError(f"'{unknown[0]}' is not a status", where="lifecycle.exclusive")
+        if shared := sorted(exclusive & _SHARED):
+            what = f"many versions are '{shared[0]}' at a time"
+            raise FormatError(what, where="lifecycle.exclusive")
+    exclusive |= {PRODUCTION}
+    if value.get("gates") is not None or lifecycle.get("moves") is not None:  # most have none
+        from gitmodelstore.values.gates import parse_gates, parse_moves
+
+        with faults:
+            found["moves"] = parse_moves(lifecycle.get("moves", {}), statuses)
+        with faults:
+            found["gates"] = parse_gates(value.get("gates", {}), statuses, exclusive, _SHARED)
+    return {**found, "statuses": statuses, "exclusive": exclusive}
+
+
+def _section(value: dict[str, Any], name: str, faults: Faults) -> dict[str, Any]:
+    """Return a table of the settings in which only known keys stand; an empty one for none."""
+    held, keys = value.get(name, {}), _KEYS[name]
+    with faults:
+        if keys is not None and not isinstance(held, dict):
+            raise FormatError("expected a table", where=name)
+        if keys is not None:
+            _refuse_unknown(f"{name}.", held, keys)
+    return held if isinstance(held, dict) else {}
 
 
 def _refuse_other_schema(value: dict[str, Any]) -> None:
@@ -152,48 +190,58 @@ def _refuse_other_schema(value: dict[str, Any]) -> None:
         )
 
 
-def _refuse_unknown(value: dict[str, Any]) -> None:
-    for section, held in value.items():
-        if section not in _KEYS:
-            raise _unknown("", section, _KEYS)
-        keys = _KEYS[section]
-        if keys is None:
-            continue
-        if not isinstance(held, dict):
-            raise _fault(f"'{section}': expected a table")
-        for key in held:
-            if key not in keys:
-                raise _unknown(f"{section}.", key, keys)
-
-
-def _unknown(section: str, key: str, known: Iterable[str]) -> FormatError:
-    near = nearest(key, known)
+def _refuse_unknown(section: str, held: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse keys that this release does not know, all of them; the hint is of the first."""
+    unknown = [key for key in held if key not in known]
+    if not unknown:
+        return
+    near = nearest(unknown[0], known)
     all_known = ", ".join(f"{section}{name}" for name in known)
-    return FormatError(
-        f"unknown key {quoted(f'{section}{key}')}",
+    raise FormatError(
         path=SETTINGS,
+        found=[("", f"unknown key {quoted(f'{section}{key}')}") for key in unknown],
         hint=f"did you mean '{section}{near}'?"
         if near
         else f"this gitmodelstore knows {all_known}; a newer one may know more",
     )
 
 
-def _texts(table: dict[str, Any], key: str) -> tuple[str, ...]:
-    value = table.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(held, str) for held in value):
-        raise _fault(f"'{key}': expected a list of strings")
-    return tuple(value)
+def texts(value: Any, where: str) -> list[str]:
+    """Return the texts that a setting lists; a text alone is no list of its characters.
+
+    Raises:
+        FormatError: it is no list, or lists something else than texts.
+    """
+    if isinstance(value, list) and all(isinstance(held, str) for held in value):
+        return value
+    found = cut(ascii(value))
+    hint = f'write it in brackets: ["{cut(value)}"]' if isinstance(value, str) else None
+    raise FormatError(f"expected a list of strings, found {found}", where=where, hint=hint)
 
 
-def _names(table: dict[str, Any], key: str, default: tuple[str, ...]) -> tuple[str, ...]:
-    if key not in table:
-        return default
-    try:
-        return tuple(_status(name) for name in _texts(table, key))
-    except FormatError:
-        raise
-    except StoreError as error:
-        raise _fault(f"lifecycle.{key}: {error}") from None
+def _names(
+    table: dict[str, Any], key: str, default: tuple[str, ...], faults: Faults
+) -> tuple[str, ...]:
+    """Return the statuses that a setting names, those too that cannot be ones."""
+    where = f"lifecycle.{key}"
+    listed: list[str] = []
+    with faults:
+        listed = texts(table.get(key, list(default)), where)
+    for name in listed:
+        with faults:
+            try:
+                _status(name)
+            except StoreError as error:
+                raise FormatError(str(error), where=where, hint=error.hint) from None
+    return tuple(listed)
+
+
+def _flag(table: dict[str, Any], section: str, key: str) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        what = f"expected true or false, found {cut(ascii(value))}"
+        raise FormatError(what, where=f"{section}.{key}")
+    return value
 
 
 def _status(name: str) -> str:
@@ -207,7 +255,9 @@ def _size(table: dict[str, Any], section: str, key: str, default: str) -> int:
     value = table.get(key, default)
     found = re.fullmatch(r"([0-9]{1,12}) ?(B|KiB|MiB|GiB)?", str(value))
     if isinstance(value, bool) or not found or int(found[1]) == 0:
-        raise _fault(f"{section}.{key}: expected a size such as '50 MiB', found {value!r}")
+        found_there = cut(ascii(value))
+        what = f"expected a size such as '50 MiB', found {found_there}"
+        raise FormatError(what, where=f"{section}.{key}")
     return int(found[1]) * _UNITS[found[2] or "B"]
 
 

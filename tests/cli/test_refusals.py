@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -196,6 +197,21 @@ def test_a_date_that_git_does_not_understand(place, capsys, monkeypatch):
         refused("git cannot read GIT_COMMITTER_DATE: invalid date format: nonsense"),
         128,
     )
+
+
+def test_settings_with_several_faults_are_told_of_all(gms, git: Git):
+    path = Path("models/modelstore.toml")
+    path.write_text(path.read_text() + '[storrage]\n[lifecycle]\nexclusive = "staging"\n')
+    git("commit", "-qam", "edit by hand")
+
+    said = (
+        "error: modelstore.toml: unknown key 'storrage' (and 1 more)\n"
+        "       lifecycle.exclusive: expected a list of strings, found 'staging'\n"
+        "hint: did you mean 'storage'?\n"
+    )
+    assert gms("promote", "churn@1.0.0", "staging") == ("", said, 128)
+    error = json.loads(gms("promote", "churn@1.0.0", "staging", "--json").stdout)["error"]
+    assert error["details"] == ["lifecycle.exclusive: expected a list of strings, found 'staging'"]
 
 
 def test_a_registry_that_was_badly_edited(gms, git: Git):

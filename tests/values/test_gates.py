@@ -239,10 +239,14 @@ class TestGate:
                 "a gate knows from, metrics, require, replay, signed, signers, approvals, "
                 "override; a newer gitmodelstore may know more",
             ),
-            ('from = "staging"', "from: expected a list of strings", None),
+            (
+                'from = "staging"',
+                "from: expected a list of strings, found 'staging'",
+                'write it in brackets: ["staging"]',
+            ),
             ("from = []", "from: names no status; leave it out for any", None),
             ('from = ["stagin"]', "from[0]: 'stagin' is not a status", "did you mean 'staging'?"),
-            ("metrics = [1]", "metrics: expected a list of strings", None),
+            ("metrics = [1]", "metrics: expected a list of strings, found [1]", None),
             (
                 'metrics = ["a > 1", "a >> 1"]',
                 "metrics[1]: column 4: expected a number or 'current', found '> 1'",
@@ -370,7 +374,7 @@ class TestMoves:
             ("lifecycle.moves = 1", "lifecycle.moves: expected a table"),
             (
                 "lifecycle.moves.staging = 'x'",
-                "lifecycle.moves.staging: expected a list of strings",
+                "lifecycle.moves.staging: expected a list of strings, found 'x'",
             ),
             ("lifecycle.moves.stage = []", "lifecycle.moves.stage: 'stage' is not a status"),
             (

@@ -110,28 +110,32 @@ def test_what_stands_beside_the_models_is_text_of_a_megabyte_unless_said_otherwi
             "unknown key 'storage.lfs_treshold'",
             "did you mean 'storage.lfs_threshold'?",
         ),
-        ("store = 1", "'store': expected a table", None),
+        ("store = 1", "store: expected a table", None),
         (
             '[store]\nallow_size = "3 MB"',
             "store.allow_size: expected a size such as '50 MiB', found '3 MB'",
             None,
         ),
-        ("[store]\nallow = [1]", "'allow': expected a list of strings", None),
-        ('[lifecycle]\nstatuses = "x"', "'statuses': expected a list of strings", None),
+        ("[store]\nallow = [1]", "store.allow: expected a list of strings, found [1]", None),
+        (
+            '[lifecycle]\nstatuses = "x"',
+            "lifecycle.statuses: expected a list of strings, found 'x'",
+            'write it in brackets: ["x"]',
+        ),
         (
             '[lifecycle]\nstatuses = ["Shadow"]',
             "lifecycle.statuses: 'Shadow' is not a status name",
-            None,
+            "use lower-case letters, digits and hyphens, such as 'shadow' or 'pre-production'",
         ),
         (
             '[lifecycle]\nstatuses = ["latest"]',
             "lifecycle.statuses: 'latest' is not a status name",
-            None,
+            "use lower-case letters, digits and hyphens, such as 'shadow' or 'pre-production'",
         ),
         (
             '[lifecycle]\nstatuses = ["v2-canary"]',
             "lifecycle.statuses: 'v2-canary' reads as a version",
-            None,
+            "begin it with a word",
         ),
         (
             '[lifecycle]\nexclusive = ["shadow"]',
@@ -147,6 +151,43 @@ def test_what_stands_beside_the_models_is_text_of_a_megabyte_unless_said_otherwi
 )
 def test_what_is_not_understood_is_refused(text, message, hint):
     assert refusal(f'schema = "1.0"\n{text}\n'.encode()) == (message, hint)
+
+
+def test_every_fault_is_said_at_once_with_its_key():
+    text = b"""\
+schema = "1.0"
+storrage = 1
+[store]
+allow = "docs/**"
+allow_size = "3 MB"
+colour = 1
+[lifecycle]
+statuses = ["Shadow", "canary"]
+exclusive = ["canery"]
+moves = { canary = "production" }
+[gates.production]
+metrics = ["auc > 1", "auc >> 1"]
+signers = "ada@example.org"
+[policy]
+require_signed = "yes"
+"""
+
+    with pytest.raises(FormatError) as caught:
+        Policy.parse(text)
+
+    assert set(caught.value.faults) == {
+        "unknown key 'storrage'",
+        "unknown key 'store.colour'",
+        "store.allow: expected a list of strings, found 'docs/**'",
+        "store.allow_size: expected a size such as '50 MiB', found '3 MB'",
+        "lifecycle.statuses: 'Shadow' is not a status name",
+        "lifecycle.exclusive: 'canery' is not a status",
+        "lifecycle.moves.canary: expected a list of strings, found 'production'",
+        "gates.production.metrics[1]: column 6: expected a number or 'current', found '> 1'",
+        "gates.production.signers: expected a list of strings, found 'ada@example.org'",
+        "policy.require_signed: expected true or false, found 'yes'",
+    }
+    assert str(caught.value).endswith(" (and 9 more)")
 
 
 def test_another_schema_is_refused_by_name():
