@@ -105,7 +105,8 @@ class _Runner:
         if code > _MOST_BAD:
             raise BisectionError(
                 f"`{shlex.join(self._command)}` exited with {code} for {version}, "
-                "which ends the search"
+                "which ends the search",
+                hint="an exit code of 0 is good, 125 cannot be tested, any other up to 127 is bad",
             )
         return None if code == _SKIP else code == 0
 

@@ -85,7 +85,10 @@ def _read(session: Session, what: str) -> tuple[str, ModelVersion | None, bytes]
     if path.is_file():
         return what, None, path.read_bytes()
     if path.suffix in _SUFFIXES:
-        raise NotAPipeline(f"there is no file '{what}'")
+        raise NotAPipeline(
+            f"there is no file '{what}'",
+            hint="check the path; it is relative to the working directory",
+        )
     store = session.store()
     version = store.version(what)
     return str(version), version, store.read(version, PIPELINE)

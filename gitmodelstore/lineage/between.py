@@ -61,7 +61,10 @@ def between(folder: Path, first: str, second: str) -> Between:
     """
     found = checkout.find(folder)
     if found is None:
-        raise GitFailed(f"there is no repository around '{folder}'")
+        raise GitFailed(
+            f"there is no repository around '{folder}'",
+            hint="name the training repository: --code DIR",
+        )
     return Between(
         _commits(found.top, first, second),
         _commits(found.top, second, first),

@@ -123,7 +123,10 @@ def _overridden(role: str, given: Mapping[str, Any], asked: _Asked) -> Dataset:
         raise InvalidInput("no 'source'", hint="give {'source': a path or a table, 'uri': …}")
     profiled = given.get("profile", True)
     if not isinstance(profiled, bool):
-        raise InvalidInput(f"expected True or False as 'profile', found {profiled!a}")
+        raise InvalidInput(
+            f"expected True or False as 'profile', found {profiled!a}",
+            hint="leave it out to record the profile of each column",
+        )
     asked = replace(asked, profiled=asked.profiled and profiled)
     found = _describe(role, given["source"], asked)
     uri, name, version = (_fact(given, key) for key in ("uri", "name", "version"))
@@ -138,7 +141,10 @@ def _overridden(role: str, given: Mapping[str, Any], asked: _Asked) -> Dataset:
 def _fact(given: Mapping[str, Any], key: str) -> str | None:
     fact = given.get(key)
     if fact is not None and not isinstance(fact, str):
-        raise InvalidInput(f"expected text as '{key}', found {type(fact).__name__}")
+        raise InvalidInput(
+            f"expected text as '{key}', found {type(fact).__name__}",
+            hint=f"write {{'source': …, '{key}': 'text'}}",
+        )
     return None if fact is None else visible(fact)
 
 
@@ -159,7 +165,9 @@ def path_of(given: str | os.PathLike[Any]) -> Path:
             "{'source': …, 'uri': …} records where it came from",
         )
     if not text or "\0" in text:
-        raise InvalidInput(f"{text!a} is not a path")
+        raise InvalidInput(
+            f"{text!a} is not a path", hint="give the path of a file or a folder, or a DataFrame"
+        )
     return Path(text)
 
 
@@ -225,7 +233,10 @@ def _describe_memory(role: str, source: Any, asked: _Asked) -> Dataset:
     from gitmodelstore.lineage.rows import in_pandas
 
     if source is None:
-        raise InvalidInput("expected a path or a table, found None")
+        raise InvalidInput(
+            "expected a path or a table, found None",
+            hint="such as 'train.csv', a DataFrame, or (X, y)",
+        )
     if isinstance(source, tuple):
         source = tuple(map(in_pandas, source, ("X", "y", *map(str, range(2, len(source))))))
     else:

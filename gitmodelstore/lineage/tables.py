@@ -131,7 +131,10 @@ def read(path: Path, data: bytes | None = None, *, as_text: Iterable[str] = ()) 
     except InvalidInput:
         raise
     except MemoryError:
-        raise InvalidInput("it does not fit into memory") from None
+        raise InvalidInput(
+            "it does not fit into memory",
+            hint="give fewer rows",
+        ) from None
     except (ValueError, OSError, OverflowError, NotImplementedError, KeyError) as error:
         raise InvalidInput(f"pandas cannot read it: {_in_words(error)}") from None
 
@@ -203,7 +206,10 @@ def _rows(parts: tuple[Any, ...]) -> int:
     given = [part for part in parts if part is not None]
     lengths = [part.shape[0] if hasattr(part, "shape") else len(part) for part in given]
     if len(set(lengths)) > 1:
-        raise InvalidInput(f"X has {lengths[0]} rows, y has {lengths[1]}")
+        raise InvalidInput(
+            f"X has {lengths[0]} rows, y has {lengths[1]}",
+            hint="give the rows and the answers of the same cases, in one order",
+        )
     return int(lengths[0]) if lengths else 0
 
 

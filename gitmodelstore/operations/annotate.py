@@ -55,7 +55,10 @@ def annotate(
     """
     said = _checked(values)
     if found := hidden_character(" ".join((reason or "").split())):
-        raise InvalidInput(f"the reason holds the hidden character {found}")
+        raise InvalidInput(
+            f"the reason holds the hidden character {found}",
+            hint="type the reason again instead of pasting it",
+        )
     wanted: Draft | None = None
     meant = ""
 
@@ -84,7 +87,10 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Scalar | None]:
             "nothing is annotated", hint="name a key and its value, as in validation_auc=0.83"
         )
     if len(values) > MOST_KEYS:
-        raise InvalidInput(f"{len(values)} keys, more than {MOST_KEYS} at once")
+        raise InvalidInput(
+            f"{len(values)} keys, more than {MOST_KEYS} at once",
+            hint="annotate them in several steps",
+        )
     # numpy's numbers know themselves as Python's
     plain = {
         key: value.item() if hasattr(value, "item") else value for key, value in values.items()

@@ -44,7 +44,10 @@ def approve(
         SignatureError: it cannot be signed; nothing was written.
     """
     if found := hidden_character(" ".join((reason or "").split())):
-        raise InvalidInput(f"the reason holds the hidden character {found}")
+        raise InvalidInput(
+            f"the reason holds the hidden character {found}",
+            hint="type the reason again instead of pasting it",
+        )
     known: list[Approval] = []
 
     def draft(snapshot: Snapshot) -> Draft | None:

@@ -188,7 +188,8 @@ def _trial(test: Test, version: ModelVersion) -> Trial:
     if not isinstance(plain, bool):
         raise InvalidInput(
             f"the test of {version} answers {answer!a}, not True (good), False (bad) or "
-            "None (cannot be said)"
+            "None (cannot be said)",
+            hint="return True, False or None from the function",
         )
     return Trial(version, GOOD if plain else BAD)
 

@@ -219,7 +219,10 @@ def compose(
         GateNotPassed, LifecycleError: the policy of the store does not allow it.
     """
     if found := hidden_character(" ".join((reason or "").split())):
-        raise InvalidInput(f"the reason holds the hidden character {found}")
+        raise InvalidInput(
+            f"the reason holds the hidden character {found}",
+            hint="type the reason again instead of pasting it",
+        )
     changes = {
         change: (kinds or {}).get(change.version) or kind_of(change)
         for change in snapshot.registry.changes(after)
@@ -278,7 +281,10 @@ def _refuse_two_of_one_model(versions: Sequence[ModelVersion], status: str, poli
     models = [version.model for version in versions]
     twice = next((model for model in models if models.count(model) > 1), None)
     if twice and status in policy.exclusive:
-        raise LifecycleError(f"only one version of '{twice}' can be in {status}")
+        raise LifecycleError(
+            f"only one version of '{twice}' can be in {status}",
+            hint="name one version of each model",
+        )
 
 
 def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Version:
@@ -290,7 +296,10 @@ def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Versio
             hint=f"leave the successor out; to promote it: gms promote {heir.ref} {PRODUCTION}",
         )
     if heir.version == version.version:
-        raise LifecycleError(f"{version} cannot succeed itself")
+        raise LifecycleError(
+            f"{version} cannot succeed itself",
+            hint=f"name another version: see them with `gms list {version.model}`",
+        )
     if heir.status == WITHDRAWN:
         raise LifecycleError(
             f"{heir} is withdrawn and cannot take over",

@@ -90,11 +90,15 @@ def _refuse_other(folder: Path, locked: LockedModel) -> None:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError:
-        raise IntegrityError(f"'{path}' cannot be read", path=str(path)) from None
+        raise IntegrityError(
+            f"'{path}' cannot be read", path=str(path), hint="fetch it anew: `gms sync`"
+        ) from None
     found = hashlib.sha256(data).hexdigest()
     entry = None
     if found == locked.manifest_sha256:
         entry = Manifest.parse(data, str(path)).artifact(PIPELINE)
     pinned = locked.pipeline
     if entry is None or (entry.sha256, entry.size_bytes) != (pinned.sha256, pinned.size_bytes):
-        raise IntegrityError(f"'{folder}' is not what {FILE} pins", path=str(path))
+        raise IntegrityError(
+            f"'{folder}' is not what {FILE} pins", path=str(path), hint="fetch it anew: `gms sync`"
+        )

@@ -215,7 +215,10 @@ def _read_file(what: Submission, sink: Sink) -> _Source | None:
     """Return what a path names, whose bytes go into the sink; None for a pipeline in memory."""
     if not isinstance(what.pipeline, (str, PathLike)):
         if not what.run:
-            raise InvalidInput("run=False is for files; a pipeline in memory is there already")
+            raise InvalidInput(
+                "run=False is for files; a pipeline in memory is there already",
+                hint="leave run=False out",
+            )
         return None
     if what.run:
         from gitmodelstore.pipelines.load import load_file
@@ -448,5 +451,4 @@ def _card(given: Mapping[str, str]) -> Card:
 def _refuse_unwritable(kind: MapOf, value: Any, name: str) -> None:
     found = list(kind.faults(dict(value) if isinstance(value, Mapping) else value, name))
     if found:
-        where, what = found[0]
-        raise InvalidInput(f"{where}: {what}")
+        raise InvalidInput("; ".join(f"{where}: {what}" for where, what in found))

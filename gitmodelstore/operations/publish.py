@@ -259,7 +259,7 @@ def _write_tree(snapshot: Snapshot, wanted: Draft) -> str:
     if wanted.folders:
         models = repository.entry(root, MODELS)
         if models is not None and models.mode != FOLDER:
-            raise FormatError("not a folder", path=MODELS)
+            raise FormatError("not a folder", path=MODELS, hint="run `gms doctor`")
         folders = {model: Entry(FOLDER, tree) for model, tree in wanted.folders.items()}
         tree = repository.write_tree(models.oid if models else None, folders)
         changes[MODELS] = Entry(FOLDER, tree)

@@ -50,7 +50,9 @@ def resolve_of(snapshot: Snapshot, model: str, named: Named) -> ModelVersion:
     else:
         found = resolve(snapshot, str(named) if "@" in str(named) else f"{model}@{named}")
     if found.model != model:
-        raise InvalidReference(f"'{found}' is no version of '{model}'")
+        raise InvalidReference(
+            f"'{found}' is no version of '{model}'", hint=f"see them with `gms list {model}`"
+        )
     return found
 
 

@@ -140,7 +140,10 @@ def _target(snapshot: Snapshot, model: str, to: Named | None) -> ModelVersion:
         return _holder_before(snapshot, model, present)
     target = resolve_of(snapshot, model, to)
     if target.version in present:
-        raise RollbackError(f"{target} is in production already")
+        raise RollbackError(
+            f"{target} is in production already",
+            hint=f"name another version: see them with `gms list {target.model}`",
+        )
     return target
 
 

@@ -99,7 +99,10 @@ class Snapshot:
         for commit in self.repository.first_parents(self.commit.oid):
             if effective_date(self.repository, commit.oid) <= moment:
                 return Snapshot(self.repository, commit)
-        raise VersionNotFound(f"there was no store yet on {moment:%Y-%m-%d %H:%M} UTC")
+        raise VersionNotFound(
+            f"there was no store yet on {moment:%Y-%m-%d %H:%M} UTC",
+            hint="see when it began with `gms log`",
+        )
 
     def holds(self, oid: str) -> bool:
         """Return whether a commit is in the history of the branch.
@@ -123,7 +126,9 @@ class Snapshot:
         """
         entry = self.repository.entry(self.commit.tree, REGISTRY)
         if entry is None:
-            raise CorruptStore(f"{REGISTRY} is missing from commit {self.commit.oid[:12]}")
+            raise CorruptStore(
+                f"{REGISTRY} is missing from commit {self.commit.oid[:12]}", hint="run `gms doctor`"
+            )
         known: Registry | None = registries.get(entry.oid)
         if known is None:
             data = bytes(self.repository.read(entry.oid, REGISTRY))
@@ -153,7 +158,11 @@ class Snapshot:
             try:
                 known = Policy.parse(bytes(self.repository.read(entry.oid, SETTINGS)))
             except FormatError as error:
-                raise CorruptStore.of(error, error.hint) from None
+                hint = error.hint or (
+                    f"docs/policy.md says what may stand there; who changed it: "
+                    f"`git log -p -3 -- {SETTINGS}`"
+                )
+                raise CorruptStore.of(error, hint) from None
             policies.put(entry.oid, known)
         return known
 
@@ -166,7 +175,9 @@ class Snapshot:
         """
         status = self.registry.status(model, version)
         if status is None:
-            raise VersionNotFound(f"no version '{version}' of '{model}'")
+            raise VersionNotFound(
+                f"no version '{version}' of '{model}'", hint=f"see them with `gms list {model}`"
+            )
         return ModelVersion(model, version, status, introduced_by(self, model, version))
 
     def manifest(self, version: ModelVersion) -> Manifest:
@@ -206,11 +217,15 @@ class Snapshot:
         said = named_manifest(tag.message) if tag else None
         if said and digest != said:
             raise IntegrityError(
-                f"{path} of {version} is not the one that tag {version.tag} names", path=path
+                f"{path} of {version} is not the one that tag {version.tag} names",
+                path=path,
+                hint="run `gms doctor`, or compare with another clone",
             )
         if (manifest.model, manifest.version) != (version.model, version.version):
             raise IntegrityError(
-                f"{path} of {version} is of {manifest.model} {manifest.version}", path=path
+                f"{path} of {version} is of {manifest.model} {manifest.version}",
+                path=path,
+                hint="run `gms doctor`, or compare with another clone",
             )
 
     def read(self, version: ModelVersion, name: str) -> memoryview:
@@ -228,7 +243,11 @@ class Snapshot:
         path = f"{folder(version.model)}/{name}"
         entry = self.repository.entry(self.repository.commit(version.commit).tree, path)
         if entry is None:
-            raise IntegrityError(f"{path} of {version} is missing", path=path)
+            raise IntegrityError(
+                f"{path} of {version} is missing",
+                path=path,
+                hint="run `gms doctor`, or compare with another clone",
+            )
         return entry
 
     def files(self, version: ModelVersion) -> dict[str, Entry]:

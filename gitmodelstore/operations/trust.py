@@ -77,7 +77,10 @@ def configured_projects() -> tuple[str, ...]:
         return ()
     held = _settings(path).get(_PROJECTS, [])
     if not isinstance(held, list) or not all(isinstance(folder, str) for folder in held):
-        raise InvalidInput(f"{path}: {_PROJECTS} must be a list of folders")
+        raise InvalidInput(
+            f"{path}: {_PROJECTS} must be a list of folders",
+            hint=f'write {_PROJECTS} = ["/home/me/project"]',
+        )
     return tuple(held)
 
 
@@ -104,7 +107,10 @@ def configure(names: Iterable[str], projects: Iterable[str] = ()) -> Path:
         check_name(name)
     path = config_file()
     if path is None:
-        raise InvalidInput("there is no home folder to keep the configuration in")
+        raise InvalidInput(
+            "there is no home folder to keep the configuration in",
+            hint="set HOME, or name them each time: --trust NAME",
+        )
     if why := _doubt(path):
         raise InvalidInput(why)
     user.make_private(path.parent)
@@ -246,7 +252,9 @@ def _is_needed_by_parts(requirement: str) -> bool:
 
 def _listed(held: object, place: str) -> tuple[str, ...]:
     if not isinstance(held, list):
-        raise InvalidInput(f"{place}: {_KEY} must be a list of names")
+        raise InvalidInput(
+            f"{place}: {_KEY} must be a list of names", hint=f'write {_KEY} = ["mypackage"]'
+        )
     for name in held:
         check_name(name)
     return tuple(held)

@@ -97,7 +97,10 @@ def verify_data(
     if role is not None or len(manifest.data) == 1:
         return asked.best(_of_role(version, manifest, role))
     if not manifest.data:
-        raise InvalidInput(f"{version} records no data")
+        raise InvalidInput(
+            f"{version} records no data",
+            hint="data is recorded by `gms register … --data train=FILE`",
+        )
     # Whichever of them it is; where it is none, nobody knows which of them it should have been.
     for recorded in manifest.data:
         try:
@@ -239,7 +242,10 @@ def _of_role(version: ModelVersion, manifest: Manifest, role: str | None) -> Dat
         if role in (None, recorded.role):
             return recorded
     if not manifest.data:
-        raise InvalidInput(f"{version} records no data")
+        raise InvalidInput(
+            f"{version} records no data",
+            hint="data is recorded by `gms register … --data train=FILE`",
+        )
     raise InvalidInput(
         f"{version} records no data set '{role}'",
         hint=did_you_mean(role or "", [one.role for one in manifest.data])

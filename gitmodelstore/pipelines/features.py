@@ -50,7 +50,8 @@ def check_features(pipeline: Any, X: Any, *, name: str = "X_test") -> None:
         _compare_names(expected, given, name)
     elif count is not None and given_count is not None and given_count != count:
         raise FeatureMismatch(
-            f"{name} has {_columns(given_count)}, the pipeline was fitted on {count}"
+            f"{name} has {_columns(given_count)}, the pipeline was fitted on {count}",
+            hint="give the columns that it was fitted on, without the target",
         )
     elif expected is not None:
         raise FeatureMismatch(

@@ -286,13 +286,18 @@ def read_file(path: Path, keep: Keep | None = None) -> FileBytes:
                     hint="try again when nothing writes to it",
                 )
     except FileNotFoundError:
-        raise NotAPipeline(f"there is no file '{path}'") from None
+        raise NotAPipeline(
+            f"there is no file '{path}'",
+            hint="check the path; it is relative to the working directory",
+        ) from None
     except IsADirectoryError:
         raise NotAPipeline(
             f"'{path}' is a folder, not a file", hint="name the file that joblib wrote"
         ) from None
     except OSError as error:
-        raise LoadError(f"'{path}' cannot be read: {error.strerror}") from None
+        raise LoadError(
+            f"'{path}' cannot be read: {error.strerror}", hint="check the path, and who may read it"
+        ) from None
     modified_at = datetime.fromtimestamp(before.st_mtime, timezone.utc)
     return FileBytes(content.data, content.sha256 or "", modified_at)
 

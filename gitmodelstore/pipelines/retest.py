@@ -75,7 +75,10 @@ def retest(
         check_features(pipeline, X, name="the test data")
     found = _metrics(pipeline, X, table[target], f"column '{target}'")
     if not found:
-        raise InvalidInput("there are no standard metrics of this kind of pipeline")
+        raise InvalidInput(
+            "there are no standard metrics of this kind of pipeline",
+            hint="ask it its sample instead: --replay (replay=True)",
+        )
     return tuple(
         Retested(name, recorded[name], found.get(name))
         for name in sorted(recorded)

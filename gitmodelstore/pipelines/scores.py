@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from gitmodelstore.errors import InvalidInput, InvalidMetric
+from gitmodelstore.errors import InvalidInput, InvalidMetric, InvalidName
 from gitmodelstore.values.json import GREATEST_INTEGER
 from gitmodelstore.values.names import metric_name
 
@@ -65,7 +65,18 @@ def check_metrics(metrics: Mapping[str, Any]) -> dict[str, float | int]:
             f"expected metrics as a mapping of name to number, found {type(metrics).__name__}",
             hint="write metrics={'test_auc': 0.91}",
         )
-    return {metric_name(name): _number(name, value) for name, value in metrics.items()}
+    found, refused = {}, []
+    for name, value in metrics.items():
+        try:
+            found[metric_name(name)] = _number(name, value)
+        except (InvalidName, InvalidMetric) as error:
+            refused.append(error)
+    if len(refused) > 1:  # all at once
+        hint = next((error.hint for error in refused if error.hint), None)
+        raise type(refused[0])("; ".join(map(str, refused)), hint=hint)
+    if refused:
+        raise refused[0]
+    return found
 
 
 class _NotComparable(Exception):
@@ -82,10 +93,16 @@ def _number(name: str, value: Any) -> float | int:
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InvalidMetric(f"metric '{name}' is {_in_words(value)}, not a finite number")
+        raise InvalidMetric(
+            f"metric '{name}' is {_in_words(value)}, not a finite number",
+            hint="leave it out, or give a number",
+        )
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidMetric(f"metric '{name}' is {value}, not a finite number")
+            raise InvalidMetric(
+                f"metric '{name}' is {value}, not a finite number",
+                hint="leave it out, or give a number",
+            )
         return float(value)
     if abs(value) > GREATEST_INTEGER:
         raise InvalidMetric(
@@ -110,12 +127,19 @@ def _truth(y: Any, name: str) -> Any:
     try:
         truth = _dense(y)
     except ValueError:
-        raise InvalidInput(f"{name} is not a table: its rows differ in length") from None
+        raise InvalidInput(
+            f"{name} is not a table: its rows differ in length",
+            hint="give one answer, or as many outputs, for each row",
+        ) from None
     missing = int(np.count_nonzero(pd.isna(truth)))
     if missing:
-        raise InvalidInput(f"{name} has {missing} missing value{'s' * (missing > 1)}")
+        raise InvalidInput(
+            f"{name} has {missing} missing value{'s' * (missing > 1)}", hint="leave those rows out"
+        )
     if truth.ndim == 0 or truth.size == 0:
-        raise InvalidInput(f"{name} has no rows")
+        raise InvalidInput(
+            f"{name} has no rows", hint="give the answers to the rows of the test data"
+        )
     if truth.dtype == object and len(set(map(type, truth.ravel().tolist()))) == 1:
         # Nullable columns of pandas before 3.0; scikit-learn does not look into the objects.
         truth = np.array(truth.tolist())
@@ -133,7 +157,10 @@ def _check_lengths(X: Any, truth: Any, name: str) -> None:
     shape = getattr(X, "shape", None)
     rows = int(shape[0]) if shape else len(X)
     if rows != len(truth):
-        raise InvalidInput(f"{name} has {len(truth)} rows, the features have {rows}")
+        raise InvalidInput(
+            f"{name} has {len(truth)} rows, the features have {rows}",
+            hint="give the rows and the answers of the same cases, in one order",
+        )
 
 
 def _of_classifier(pipeline: Any, X: Any, truth: Any) -> dict[str, float]:

@@ -185,7 +185,10 @@ def _registers(registry: Object | None, model: str, locked: LockedModel) -> bool
 
 def _registry(found: Object | None, path: Path) -> Registry:
     if found is None:
-        raise NotAStore(f"'{path}' is no model store: no {REGISTRY} on its branch")
+        raise NotAStore(
+            f"'{path}' is no model store: no {REGISTRY} on its branch",
+            hint="name the url of a store; or its branch there: git config store.branch NAME",
+        )
     try:
         return Registry.parse(found[1])
     except FormatError as error:

@@ -52,7 +52,10 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
             raise
         if "invalid date" in error.stderr:
             said_of_date = error.stderr.removeprefix("fatal: ")
-            raise GitFailed(f"git cannot read GIT_{role}_DATE: {said_of_date}") from None
+            raise GitFailed(
+                f"git cannot read GIT_{role}_DATE: {said_of_date}",
+                hint=f"unset GIT_{role}_DATE, or write it as 2026-03-03T14:05:00Z",
+            ) from None
         raise NoIdentity(
             "git does not know who you are",
             hint="run `git config --global user.name 'Your Name'` and "
@@ -61,7 +64,10 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
     line = said.decode(errors="replace").strip()
     found = _IDENT.fullmatch(line)
     if found is None or not found["name"]:
-        raise NoIdentity(f"git names nobody as the {role.lower()}: '{line}'")
+        raise NoIdentity(
+            f"git names nobody as the {role.lower()}: '{line}'",
+            hint="run `git config --global user.name 'Your Name'`",
+        )
     minutes = int(found["zone"][:2]) * 60 + int(found["zone"][2:])
     zone = timezone(timedelta(minutes=-minutes if found["sign"] == "-" else minutes))
     return Identity(found["name"], found["email"]), datetime.fromtimestamp(

@@ -218,6 +218,7 @@ def _wait(tree: WorkTree, process: Process) -> None:
             f"{_first_line(said) or f'exit status {process.returncode}'}",
             command="git read-tree",
             stderr=said,
+            hint="see what is in the way with `git status`",
         )
     raise LocalChanges(
         f"uncommitted changes in '{tree.folder}' are in the way: {_first_line(said)}",

@@ -138,21 +138,33 @@ def check_value(key: str, value: Any) -> Scalar | None:
         return value
     if isinstance(value, (int, float)):
         if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidInput(f"'{key}' is {value}, which is no finite number")
+            raise InvalidInput(
+                f"'{key}' is {value}, which is no finite number",
+                hint="leave it out, or give it as text",
+            )
         if isinstance(value, int) and abs(value) > GREATEST_INTEGER:
             raise InvalidInput(f"'{key}' lies beyond 2^53", hint="keep it as text")
         return value
     if not isinstance(value, str):
         kind = type(value).__name__
-        raise InvalidInput(f"'{key}' is a {kind}, not a number, true, false or text")
+        raise InvalidInput(
+            f"'{key}' is a {kind}, not a number, true, false or text",
+            hint="name a key for each value",
+        )
     if not value.strip():
         raise InvalidInput(f"'{key}' is an empty text", hint=f"`{key}=` takes it back")
     if len(value) > MOST_CHARACTERS:
-        raise InvalidInput(f"'{key}' has {len(value)} characters, more than {MOST_CHARACTERS}")
+        raise InvalidInput(
+            f"'{key}' has {len(value)} characters, more than {MOST_CHARACTERS}",
+            hint="keep a long text elsewhere, and annotate where",
+        )
     if len(value.splitlines()) > 1 or value.splitlines()[0] != value:
         raise InvalidInput(f"'{key}' is a text of several lines", hint="write one line")
     if found := hidden_character(value):
-        raise InvalidInput(f"'{key}' holds the hidden character {found}")
+        raise InvalidInput(
+            f"'{key}' holds the hidden character {found}",
+            hint="type it again instead of pasting it",
+        )
     return value
 
 

@@ -157,5 +157,7 @@ class _Reading:
         rest = self._text[self._at :]
         found = quoted(cut(rest)) if rest else "nothing"
         raise FormatError(
-            f"column {self._at + 1}: expected {expected}, found {found}", where=self._where
+            f"column {self._at + 1}: expected {expected}, found {found}",
+            where=self._where,
+            hint="as in `test_auc >= 0.75`, or `test_auc >= current - 0.01`",
         )

@@ -31,7 +31,10 @@ class Digest:
 
     def __post_init__(self) -> None:
         if not _DIGEST.fullmatch(str(self)):
-            raise InvalidDigest(f"expected algorithm:hex, found {quoted(str(self))}")
+            raise InvalidDigest(
+                f"expected algorithm:hex, found {quoted(str(self))}",
+                hint="such as sha256: and 64 hexadecimal digits, in lower case",
+            )
 
     @classmethod
     def parse(cls, text: str) -> Digest:
@@ -41,7 +44,10 @@ class Digest:
             InvalidDigest: `text` is something else.
         """
         if not isinstance(text, str) or ":" not in text:
-            raise InvalidDigest(f"expected algorithm:hex, found {quoted(text)}")
+            raise InvalidDigest(
+                f"expected algorithm:hex, found {quoted(text)}",
+                hint="such as sha256: and 64 hexadecimal digits, in lower case",
+            )
         algorithm, _, value = text.partition(":")
         return cls(algorithm, value)
 

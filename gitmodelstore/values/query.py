@@ -45,6 +45,7 @@ from gitmodelstore.values.query_words import (
 MOST_LEVELS = 50  # parentheses and `not` in one another
 
 _AS_IN = "as in `metrics.test_auc > 0.9`"
+_AS_A_LIST = 'as in `status in ["staging", "production"]`'
 _SIGNS = ("==", "!=", *ORDERS)
 
 
@@ -121,7 +122,7 @@ class _Reader:
         start = self._next
         self._level += 1
         if self._level > MOST_LEVELS:
-            raise self._wrong(start, f"nested more than {MOST_LEVELS} deep", None)
+            raise self._wrong(start, f"nested more than {MOST_LEVELS} deep", "ask in several steps")
         try:
             if self._takes("not"):
                 return Not(self._one())
@@ -187,10 +188,10 @@ class _Reader:
             raise self._wrong(
                 at,
                 "expected a list or a field after `in`",
-                'as in `status in ["staging", "production"]`',
+                _AS_A_LIST,
             )
         if isinstance(left, list):
-            raise self._wrong(start, "a list cannot be in another", None)
+            raise self._wrong(start, "a list cannot be in another", "name a field before `in`")
         self._note_equals(left, right)
         kind = left.kind if isinstance(left, FieldPath) else Kind.PLAIN
         among = right.kind if isinstance(right, FieldPath) else kind
@@ -220,7 +221,7 @@ class _Reader:
             return self._list(token)
         if token.kind in ("sign", "end"):
             said = "the end" if token.kind == "end" else quoted(token.text)
-            raise self._wrong(token, f"expected a field or a value, found {said}", None)
+            raise self._wrong(token, f"expected a field or a value, found {said}", _AS_IN)
         return Literal(token.value, token.text)
 
     def _list(self, start: Token) -> list[Literal]:
@@ -285,7 +286,8 @@ class _Reader:
 
     def _expect(self, sign: str, message: str) -> None:
         if not self._takes(sign):
-            raise self._wrong(self._next, message, None)
+            hint = {")": "write ) there", ",": "write , or ] there"}.get(sign, _AS_A_LIST)
+            raise self._wrong(self._next, message, hint)
 
     def _after_condition(self) -> InvalidQuery:
         """Return the error for what follows a condition and does not join it to another."""
@@ -293,8 +295,9 @@ class _Reader:
         if token.kind == "sign" and token.text in _SIGNS:
             return self._wrong(token, "a comparison has two sides", "join two comparisons by `and`")
         if token.text == ")":
-            return self._wrong(token, "no parenthesis is open", None)
-        return self._wrong(token, f"expected `and` or `or`, found {quoted(token.text)}", None)
+            return self._wrong(token, "no parenthesis is open", "leave it out, or open one with (")
+        hint = "join two comparisons by `and`; text of several words stands in quotes"
+        return self._wrong(token, f"expected `and` or `or`, found {quoted(token.text)}", hint)
 
     def _wrong(self, token: Token, message: str, hint: str | None) -> InvalidQuery:
         return wrong(self._source, token.at, message, hint)

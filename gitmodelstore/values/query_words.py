@@ -36,6 +36,7 @@ _TOKEN = re.compile(
 )
 _PART = re.compile(rf"{_STRING}|[^.]+", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_QUOTES = "text stands in quotes, and so does a name with such a character"
 _ELSEWHERE = {
     "=": "write == to compare",
     "&": "write `and`",
@@ -145,7 +146,7 @@ def _token(source: str, found: re.Match[str]) -> Token:
     if kind == "number":
         number = float(text) if set(text) & set(".eE") else int(text)
         if not math.isfinite(number):
-            raise wrong(source, at, f"{text} is not a finite number")
+            raise wrong(source, at, f"{text} is not a finite number", "write a smaller one")
         return Token(kind, text, at, number)
     if kind == "name" and text.lower() in KEYWORDS:
         return Token("sign", text.lower(), at)
@@ -170,4 +171,4 @@ def _no_word(source: str, at: int) -> InvalidQuery:
             f"{quoted(word[0])} is no number, date or version",
             f'text stands in quotes: "{word[0]}"',
         )
-    return wrong(source, at, f"{quoted(found)} means nothing here", _ELSEWHERE.get(found))
+    return wrong(source, at, f"{quoted(found)} means nothing here", _ELSEWHERE.get(found, _QUOTES))

@@ -66,7 +66,8 @@ class Reference:
         """
         if not isinstance(text, str) or not text:
             raise InvalidReference(
-                f"expected a reference such as 'churn@production', found {text!r}"
+                f"expected a reference such as 'churn@production', found {text!r}",
+                hint="such as 'churn', 'churn@1.4.0' or 'churn@latest'",
             )
         name, separator, rest = _split(text)
         try:
@@ -121,9 +122,16 @@ def _read_selector(text: str) -> tuple[Selector, int, datetime | None]:
     else:
         selector = status_name(base)
     if back and not isinstance(selector, str):
-        raise InvalidReference(f"'~{back}' goes with a status or 'latest'")
+        raise InvalidReference(
+            f"'~{back}' goes with a status or 'latest'", hint="such as churn@production~1"
+        )
     if back and (len(back) > 7 or int(back) > _MOST_BACK):
-        raise InvalidReference(f"'~{back}' goes back too far")
+        raise InvalidReference(
+            f"'~{back}' goes back too far", hint="see the holders with `gms log`"
+        )
     if at and isinstance(selector, Version):
-        raise InvalidReference("a date goes with a status, a range or 'latest'")
+        raise InvalidReference(
+            "a date goes with a status, a range or 'latest'",
+            hint="such as churn@production@{2026-06-01}",
+        )
     return selector, int(back or 0), parse_moment(at) if at else None

@@ -69,7 +69,9 @@ class Version:
                 optional pre-release.
         """
         if not isinstance(text, str):
-            raise InvalidVersion(f"expected a version as text, found {text!r}")
+            raise InvalidVersion(
+                f"expected a version as text, found {text!r}", hint="such as '1.4.0'"
+            )
         if not _VERSION.fullmatch(text):
             raise InvalidVersion(f"{quoted(text)} is not a SemVer version", hint=_advice(text))
         numbers, _, prerelease = text.partition("-")
@@ -147,7 +149,9 @@ class VersionRange:
             InvalidVersion: `text` is not a caret or a tilde and one to three numbers.
         """
         if not isinstance(text, str):
-            raise InvalidVersion(f"expected a version range as text, found {text!r}")
+            raise InvalidVersion(
+                f"expected a version range as text, found {text!r}", hint="such as '^1.4'"
+            )
         sign, rest = text[:1], text[1:]
         numbers = re.fullmatch(rf"{_NUMBER}(?:\.{_NUMBER}){{0,2}}", rest)
         if sign not in ("^", "~") or not (numbers or _VERSION.fullmatch(rest)):

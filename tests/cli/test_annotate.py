@@ -172,6 +172,6 @@ def test_what_is_refused(gms, unchanged, args, message, hint, code):
 def test_what_a_terminal_would_act_on_does_not_get_in(gms, unchanged):
     assert gms("annotate", "churn@1.1.0", "a=x\x1b[2J") == (
         "",
-        "error: 'a' holds the hidden character U+001B\n",
+        "error: 'a' holds the hidden character U+001B\nhint: type it again instead of pasting it\n",
         1,
     )

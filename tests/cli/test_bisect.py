@@ -141,7 +141,8 @@ def test_codes_above_127_and_signals_end_the_search(bisect, line_of_shell, code)
     command = f"sh -c '[ $GMS_VERSION = 1.0.0 ] || {line_of_shell}'"
     assert found == (
         "churn 1.0.0  good\n",
-        f"{NOTE}error: `{command}` exited with {code} for churn 1.4.0, which ends the search\n",
+        f"{NOTE}error: `{command}` exited with {code} for churn 1.4.0, which ends the search\n"
+        "hint: an exit code of 0 is good, 125 cannot be tested, any other up to 127 is bad\n",
         1,
     )
 

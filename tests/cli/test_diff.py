@@ -136,7 +136,11 @@ class TestDiff:
         ("args", "said"),
         [
             (["churn", "churm"], "error: no model 'churm'\nhint: did you mean 'churn'?\n"),
-            (["churn", "no.joblib"], "error: there is no file 'no.joblib'\n"),
+            (
+                ["churn", "no.joblib"],
+                "error: there is no file 'no.joblib'\n"
+                "hint: check the path; it is relative to the working directory\n",
+            ),
             (
                 ["churn", "churn", "--test", "no.csv", "--target", "left"],
                 "error: cannot read 'no.csv': no such file or directory\n",

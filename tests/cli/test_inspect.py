@@ -138,7 +138,12 @@ def test_what_joblib_did_not_write_is_named(gms, place, content, said):
 
 
 def test_a_file_that_is_not_there_is_named(gms):
-    assert gms("inspect", "none.joblib") == ("", "error: there is no file 'none.joblib'\n", 1)
+    assert gms("inspect", "none.joblib") == (
+        "",
+        "error: there is no file 'none.joblib'\n"
+        "hint: check the path; it is relative to the working directory\n",
+        1,
+    )
 
 
 # A version

@@ -194,7 +194,10 @@ def test_a_date_that_git_does_not_understand(place, capsys, monkeypatch):
     monkeypatch.setenv("GIT_COMMITTER_DATE", "nonsense")
 
     assert run_here(capsys, "-C", "models", "withdraw", "churn@1.0.0") == (
-        refused("git cannot read GIT_COMMITTER_DATE: invalid date format: nonsense"),
+        refused(
+            "git cannot read GIT_COMMITTER_DATE: invalid date format: nonsense",
+            "unset GIT_COMMITTER_DATE, or write it as 2026-03-03T14:05:00Z",
+        ),
         128,
     )
 
@@ -249,7 +252,7 @@ def test_a_registry_that_was_badly_edited(gms, git: Git):
         (
             ["which", "churn", "--at", "2020-01-01"],
             "there was no store yet on 2020-01-01 23:59 UTC",
-            None,
+            "see when it began with `gms log`",
         ),
         (
             ["which", "churn", "--at", "tuesday"],
@@ -295,7 +298,11 @@ def test_reading_and_moving(gms, args, message, hint):
 @pytest.mark.parametrize(
     ("args", "message", "hint"),
     [
-        (["churn", "none.joblib"], "there is no file 'none.joblib'", None),
+        (
+            ["churn", "none.joblib"],
+            "there is no file 'none.joblib'",
+            "check the path; it is relative to the working directory",
+        ),
         (
             ["churn", "train.csv"],
             "'train.csv' is not a file that joblib wrote",
@@ -309,7 +316,7 @@ def test_reading_and_moving(gms, args, message, hint):
         (
             ["churn", "first.joblib", "--metric", "auc=nan"],
             "metric 'auc' is nan, not a finite number",
-            None,
+            "leave it out, or give a number",
         ),
         (
             ["churn", "first.joblib", "--metrics", "nan.json"],
@@ -319,6 +326,16 @@ def test_reading_and_moving(gms, args, message, hint):
         (
             ["churn", "first.joblib", "--metrics", "text.json"],
             "metric 'auc' is the text 'good', not a finite number",
+            "leave it out, or give a number",
+        ),
+        (
+            ["churn", "first.joblib", "--metrics", "two.json"],
+            "metric 'auc' is the text 'good', not a finite number; 'a b' is not a metric name",
+            "leave it out, or give a number",
+        ),
+        (
+            ["churn", "first.joblib", "--card", "two.json"],
+            "card.a b: expected text, found int 1; card.intended_use: expected text, found int 7",
             None,
         ),
         (
@@ -372,6 +389,7 @@ def test_registering(gms, place, unfitted, args, message, hint):
     (place / "nan.json").write_text('{"auc": NaN}')
     (place / "text.json").write_text('{"auc": "good"}')
     (place / "list.json").write_text("[0.9]")
+    (place / "two.json").write_text('{"auc": "good", "a b": 1, "intended_use": 7}')
 
     assert gms("register", "--no-code", *args) == ("", refused(message, hint), 1)
 

@@ -175,7 +175,8 @@ def test_search_that_finds_nothing_exits_as_grep_does(gms):
             "code.dirty and\x1b[31m",
             "error: column 15: '\\x1b' means nothing here\n"
             "       code.dirty and [31m\n"
-            "                     ^\n",
+            "                     ^\n"
+            "hint: text stands in quotes, and so does a name with such a character\n",
         ),
         ("x" * 4001,
          "error: the expression has 4001 characters, more than 4000\nhint: ask in several steps\n"),

@@ -196,7 +196,7 @@ class TestPromote:
                 "production",
                 LifecycleError,
                 "only one version of 'churn' can be in production",
-                None,
+                "name one version of each model",
             ),
             (
                 ["churn@1.0.0", "frod@1.0.0"],
@@ -297,7 +297,7 @@ class TestRetire:
         for successor in (fraud, "fraud@1.0.0"):
             assert refused(
                 live, InvalidReference, live.archive, "churn@1.2.0", successor=successor
-            ) == ("'fraud 1.0.0' is no version of 'churn'", None)
+            ) == ("'fraud 1.0.0' is no version of 'churn'", "see them with `gms list churn`")
 
     def test_a_successor_where_there_is_nothing_to_succeed_is_refused(self, live, refused):
         found = refused(live, LifecycleError, live.withdraw, "churn@1.0.0", successor="1.1.0")
@@ -594,7 +594,12 @@ class TestRollback:
     @pytest.mark.parametrize(
         ("to", "kind", "message", "hint"),
         [
-            ("1.2.0", RollbackError, "churn 1.2.0 is in production already", None),
+            (
+                "1.2.0",
+                RollbackError,
+                "churn 1.2.0 is in production already",
+                "name another version: see them with `gms list churn`",
+            ),
             (
                 "1.0.0",
                 RollbackError,

@@ -250,7 +250,7 @@ class TestGate:
             (
                 'metrics = ["a > 1", "a >> 1"]',
                 "metrics[1]: column 4: expected a number or 'current', found '> 1'",
-                None,
+                "as in `test_auc >= 0.75`, or `test_auc >= current - 0.01`",
             ),
             (
                 'require = ["intended_use"]',
@@ -284,7 +284,7 @@ class TestGate:
                 'metrics = ["annotations.Auc > 1"]',
                 "metrics[0]: column 1: expected 'annotations.' and the key of an annotation, "
                 "found 'annotations.Auc > 1'",
-                None,
+                "as in `test_auc >= 0.75`, or `test_auc >= current - 0.01`",
             ),
             (
                 'metrics = ["annotations.auc >= current - 0.1"]',

@@ -179,34 +179,43 @@ def test_the_names_are_told_once_each_in_order():
 
 WRONG = {
     "": ("column 1: nothing is asked", "as in `metrics.test_auc > 0.9`"),
-    "metrics.auc >": ("column 14: expected a field or a value, found the end", None),
+    "metrics.auc >": (
+        "column 14: expected a field or a value, found the end",
+        "as in `metrics.test_auc > 0.9`",
+    ),
     "metrics.auc = 1": ("column 13: '=' means nothing here", "write == to compare"),
     "metrics.auc > 1 && status": ("column 17: '&' means nothing here", "write `and`"),
     "code.dirty || code.dirty": ("column 12: '|' means nothing here", "write `or`"),
     "!code.dirty": ("column 1: '!' means nothing here", "write `not`, or != to compare"),
-    "(metrics.auc > 1": ("column 17: the parenthesis of column 1 is not closed", None),
-    "metrics.auc > 1)": ("column 16: no parenthesis is open", None),
+    "(metrics.auc > 1": ("column 17: the parenthesis of column 1 is not closed", "write ) there"),
+    "metrics.auc > 1)": ("column 16: no parenthesis is open", "leave it out, or open one with ("),
     "1 < metrics.auc < 2": (
         "column 17: a comparison has two sides",
         "join two comparisons by `and`",
     ),
-    "code.dirty code.dirty": ("column 12: expected `and` or `or`, found 'code.dirty'", None),
+    "code.dirty code.dirty": (
+        "column 12: expected `and` or `or`, found 'code.dirty'",
+        "join two comparisons by `and`; text of several words stands in quotes",
+    ),
     "1 == 1": (
         "column 1: expected a field on one of the two sides",
         "as in `metrics.test_auc > 0.9`",
     ),
     "3": ("column 2: expected a comparison", "as in `metrics.test_auc > 0.9`"),
-    "code.dirty not": ("column 15: expected `in` after `not`", None),
+    "code.dirty not": (
+        "column 15: expected `in` after `not`",
+        'as in `status in ["staging", "production"]`',
+    ),
     'status in "a"': (
         "column 11: expected a list or a field after `in`",
         'as in `status in ["staging", "production"]`',
     ),
-    'status in ["a" "b"]': ("column 16: the list of column 11 is not closed", None),
+    'status in ["a" "b"]': ("column 16: the list of column 11 is not closed", "write , or ] there"),
     "status in [code.dirty]": ("column 12: a list holds values alone", 'as in `["a", "b"]`'),
     "status in [[1]]": ("column 12: a list holds values alone", 'as in `["a", "b"]`'),
     "status in ['a',]": ("column 16: a list holds values alone", 'as in `["a", "b"]`'),
-    "status in ['a'": ("column 15: the list of column 11 is not closed", None),
-    "[1] in features": ("column 1: a list cannot be in another", None),
+    "status in ['a'": ("column 15: the list of column 11 is not closed", "write , or ] there"),
+    "[1] in features": ("column 1: a list cannot be in another", "name a field before `in`"),
     "message ~ 3": ("column 11: expected text after ~", 'as in `message ~ "drift"`'),
     '"a" ~ "b"': ("column 1: expected a field before ~", 'as in `message ~ "drift"`'),
     "metrics.auc > null": (
@@ -226,7 +235,7 @@ WRONG = {
         "column 14: '3x' is no number, date or version",
         'text stands in quotes: "3x"',
     ),
-    "metrics.auc > 1e999": ("column 15: 1e999 is not a finite number", None),
+    "metrics.auc > 1e999": ("column 15: 1e999 is not a finite number", "write a smaller one"),
     'message ~ "drift': ("column 11: the text has no end", 'close it with "'),
     "status == production": (
         "column 11: no field 'production'",
@@ -240,8 +249,8 @@ WRONG = {
         "column 15: 'pipeline.task' has no parts",
         "write pipeline.task alone",
     ),
-    "not " * 60 + "code.dirty": ("column 201: nested more than 50 deep", None),
-    "(" * 60 + "code.dirty": ("column 51: nested more than 50 deep", None),
+    "not " * 60 + "code.dirty": ("column 201: nested more than 50 deep", "ask in several steps"),
+    "(" * 60 + "code.dirty": ("column 51: nested more than 50 deep", "ask in several steps"),
 }
 
 

@@ -102,7 +102,7 @@ def test_any_other_name_is_no_commit(text):
 def test_what_is_no_text_is_refused(text):
     message = f"expected a reference such as 'churn@production', found {text!r}"
 
-    assert refusal(text) == (message, None)
+    assert refusal(text) == (message, "such as 'churn', 'churn@1.4.0' or 'churn@latest'")
 
 
 NAME_RULE = "use lower-case letters, digits, - and _, at most 63, ending in a letter or digit"
@@ -126,14 +126,22 @@ STATUS_RULE = "use lower-case letters, digits and hyphens, such as 'shadow' or '
         ("churn@vv1.0.0", "'vv1.0.0' is not a status name", STATUS_RULE),
         ("churn@^x", "'^x' is not a version range", "write a range as ^1.2 or ~1.2"),
         ("churn@Production", "'Production' is not a status name", STATUS_RULE),
-        ("churn@1.4.0~1", "'~1' goes with a status or 'latest'", None),
-        ("churn@^1.2~1", "'~1' goes with a status or 'latest'", None),
-        ("churn@production~9999999", "'~9999999' goes back too far", None),
-        ("churn@production~" + "9" * 5000, f"'~{'9' * 5000}' goes back too far", None),
+        ("churn@1.4.0~1", "'~1' goes with a status or 'latest'", "such as churn@production~1"),
+        ("churn@^1.2~1", "'~1' goes with a status or 'latest'", "such as churn@production~1"),
+        (
+            "churn@production~9999999",
+            "'~9999999' goes back too far",
+            "see the holders with `gms log`",
+        ),
+        (
+            "churn@production~" + "9" * 5000,
+            f"'~{'9' * 5000}' goes back too far",
+            "see the holders with `gms log`",
+        ),
         (
             "churn@1.4.0@{2026-06-01}",
             "a date goes with a status, a range or 'latest'",
-            None,
+            "such as churn@production@{2026-06-01}",
         ),
         (
             "churn@production@{June}",

@@ -1,0 +1,74 @@
+"""A refusal says what to do next, unless there is nothing to say."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import gitmodelstore
+from gitmodelstore import errors
+
+PACKAGE = Path(gitmodelstore.__file__).parent
+GIT = "git's own words, which say it"
+CAUGHT = "whoever reads the file, or asks, adds the hint"
+DAMAGED = "an object is damaged; `gms doctor` is named where it is met"
+# How many refusals without a hint each module has, and why. A new one belongs here with a
+# reason, or, better, gets a hint.
+WITHOUT = {
+    "cli/register.py": (2, "the message names file and place, and the caller adds what it expects"),
+    "demo/stage.py": (2, "a fault of the demonstration itself"),
+    "lineage/cells.py": (1, CAUGHT),
+    "lineage/dvc.py": (1, "the name is the fault"),
+    "lineage/frames.py": (1, CAUGHT),
+    "lineage/rows.py": (1, "the system's own words, with the path"),
+    "lineage/tables.py": (2, CAUGHT),
+    "operations/folder.py": (1, "the system's own words, with the path"),
+    "operations/lock.py": (1, "two drives have no relative path"),
+    "operations/prepare.py": (1, "the message names the place and what is expected there"),
+    "operations/prepare_folder.py": (1, "the system's own words, with the path"),
+    "operations/reproduce.py": (1, "the message of the other program says it"),
+    "operations/signatures.py": (1, DAMAGED),
+    "operations/snapshot.py": (1, DAMAGED),
+    "operations/trust.py": (1, "the message is the reason, and says who writes there"),
+    "pipelines/guard.py": (1, "the door adds whom to trust, or that nobody needs it"),
+    "plumbing/cat_file.py": (4, DAMAGED),
+    "plumbing/checkout.py": (1, GIT),
+    "plumbing/fetched.py": (1, GIT),
+    "plumbing/git.py": (2, GIT),
+    "plumbing/linked.py": (2, GIT),
+    "plumbing/repository.py": (2, DAMAGED),
+    "plumbing/signing.py": (1, "a program that does not do what it is for"),
+    "values/condition.py": (1, CAUGHT),
+    "values/gates.py": (7, "docs/policy.md is named where the settings are read"),
+    "values/json.py": (5, CAUGHT),
+    "values/lock.py": (1, "made wrong in memory, which is a fault of ours"),
+    "values/manifest.py": (1, "made wrong in memory, which is a fault of ours"),
+    "values/policy.py": (5, "docs/policy.md is named where the settings are read"),
+    "values/registry.py": (2, CAUGHT),
+    "values/sample.py": (1, "made wrong in memory, which is a fault of ours"),
+}
+
+
+def without_hint(path: Path) -> Iterator[ast.Raise]:
+    """Yield where a module raises one of our errors and gives no hint."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Raise) or not isinstance(node.exc, ast.Call):
+            continue
+        made = node.exc.func
+        kind = getattr(errors, made.id, None) if isinstance(made, ast.Name) else None
+        if kind is None or kind is errors.BrokenPipelineFile:  # which brings its own
+            continue
+        if not any(keyword.arg in ("hint", None) for keyword in node.exc.keywords):
+            yield node
+
+
+def test_every_refusal_has_a_hint_or_a_reason_for_none() -> None:
+    found = Counter(
+        path.relative_to(PACKAGE).as_posix()
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for _ in without_hint(path)
+    )
+
+    assert found == {name: count for name, (count, _) in WITHOUT.items()}
