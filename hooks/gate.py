@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 from gitmodelstore.errors import StoreError, visible
 from gitmodelstore.operations.gate import (
     Update,
+    how_to_remake,
     received_faults,
     sent_faults,
     staged_faults,
@@ -46,7 +47,7 @@ def pre_push(remote: str) -> int:
         _, new, ref, old = line.rsplit(" ", 3)
         updates.append(Update(ref, old, new))
     objects = CatFile(os.curdir, inherit=True)
-    return _judge(objects, lambda: sent_faults(objects, updates, remote))
+    return _judge(objects, lambda: sent_faults(objects, updates, remote), is_push=True)
 
 
 def pre_receive() -> int:
@@ -56,7 +57,7 @@ def pre_receive() -> int:
         old, new, ref = line.split(" ", 2)
         updates.append(Update(ref, old, new))
     objects = CatFile(os.curdir, inherit=True)
-    return _judge(objects, lambda: received_faults(objects, updates))
+    return _judge(objects, lambda: received_faults(objects, updates), is_push=True)
 
 
 def _given() -> Iterator[str]:
@@ -64,7 +65,7 @@ def _given() -> Iterator[str]:
     return (line for line in sys.stdin.read().splitlines() if line)
 
 
-def _judge(objects: CatFile, ask: Callable[[], list]) -> int:
+def _judge(objects: CatFile, ask: Callable[[], list], *, is_push: bool = False) -> int:
     try:
         with objects:
             found = ask()
@@ -74,6 +75,8 @@ def _judge(objects: CatFile, ask: Callable[[], list]) -> int:
     faults = [fault for fault in found if not fault.is_note]
     _tell("note", [fault for fault in found if fault.is_note])
     _tell("error", faults)
+    if is_push and (remake := how_to_remake(faults)):
+        print(f"hint: {remake}", file=sys.stderr)
     return 1 if faults else 0
 
 

@@ -295,6 +295,8 @@ def _print_traceback(error: BaseException) -> None:
 
 
 def _of_system(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError) and not error.filename:
+        return "the working directory is not there any more: go to another with `cd`"
     reason = (error.strerror or str(error)).lower()
     return f"'{error.filename}': {reason}" if error.filename else reason
 

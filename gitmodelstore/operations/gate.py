@@ -90,8 +90,11 @@ class Advice:
             return "git pull --rebase, gms doctor --fix, then push again; never with --force"
         if not self.is_known:
             return f"fetch what is there, git fetch {self._there}, and push again"
+        branch = store_branch(self.objects)
+        if self.stands and _are_apart(self.objects, self.stands, branch):
+            return f"what is there is another store: git remote set-url {self._there} URL, of yours"
         # A pull of a branch by name would bring no tags, and the doctor would make them anew.
-        onto = f"{self._there}/{_short(store_branch(self.objects))}"
+        onto = f"{self._there}/{_short(branch)}"
         return f"git fetch {self._there}, git rebase {onto}, gms doctor --fix, and push again"
 
     def beside(self, name: str, commit: str) -> str:
@@ -140,6 +143,21 @@ class Advice:
 
 def _short(ref: str) -> str:
     return ref.removeprefix(_HEADS)
+
+
+def how_to_remake(faults: Sequence[Fault]) -> str | None:
+    """Return what to type where commits of a push are faulty themselves; None where none is.
+
+    They stay so, whatever follows them; only tags and large files are not in the commit.
+    """
+    for fault in faults:
+        if fault.commit and fault.code != "GMS024" and not fault.path.startswith(_TAGS):
+            return (
+                f"no later commit mends {fault.commit[:12]}: git rebase -i {fault.commit[:12]}~1, "
+                "where `edit` stops at it to be mended with git commit --amend, and `drop` leaves "
+                "it out; then gms doctor --fix, and push again"
+            )
+    return None
 
 
 def store_branch(objects: CatFile) -> str:
@@ -634,6 +652,15 @@ def _how_to_get(objects: CatFile, name: str) -> str:
     if held.remote in objects.settings.get(f"remote.{held.remote}.fetch", ""):
         return f"`git branch --all` lists what is here; `git fetch {held.remote}` brings the rest"
     return "`git branch --all` and `git tag` list what is here"
+
+
+def _are_apart(objects: CatFile, one: str, other: str) -> bool:
+    """Whether two commits have no commit in common behind them."""
+    try:
+        objects.run("merge-base", one, other)
+    except GitFailed:
+        return True
+    return False
 
 
 def _is_ancestor(objects: CatFile, old: str, new: str) -> bool:

@@ -14,7 +14,7 @@ from gitmodelstore.operations.discover import is_store
 from gitmodelstore.operations.hosts import Host
 from gitmodelstore.operations.hosts import host as host_named
 from gitmodelstore.operations.writer import Writer, signing
-from gitmodelstore.plumbing import disk, hooks, lock, refs, worktree
+from gitmodelstore.plumbing import disk, hooks, lock, project, refs, worktree
 from gitmodelstore.plumbing.exclude import exclude
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.values.layout import (
@@ -94,7 +94,8 @@ def init(
         identify: returns who makes it, asked only when something is written.
         host: the kind of git host that it is for; None for none in particular.
         owner: who approves there; None for who makes it.
-        place_inside: put the store into `models/` when `path` is itself such a work tree.
+        place_inside: put the store where pyproject.toml says, else into `models/`, when `path`
+            is itself such a work tree.
 
     Raises:
         AlreadyExists: the folder holds other things.
@@ -103,7 +104,8 @@ def init(
     path = path.absolute()
     code = _code_repository(path)
     if place_inside and code is not None and not _is_store(path):
-        path = code / MODELS
+        path = _inside(code, path)
+        code = _code_repository(path)
     if _is_store(path):
         repository = Repository.open(path)
         return Initialized(repository, False, *_equip(repository, identify, host, owner))
@@ -232,6 +234,12 @@ def _write_files(repository: Repository, files: Mapping[str, bytes]) -> str:
     for name, held in below.items():
         entries[name] = Entry(FOLDER, _write_files(repository, held))
     return repository.write_tree(None, entries)
+
+
+def _inside(code: Path, place: Path) -> Path:
+    """Return where the store of a code repository is, or is to be."""
+    named = project.named_store(place)
+    return named[0] if named else project.store_inside(code) or code / MODELS
 
 
 def _refuse_other_repository(path: Path) -> None:

@@ -151,6 +151,30 @@ def test_a_call_registers_where_the_variable_says(tmp_path, monkeypatch):
     assert [str(one.version) for one in store.versions("churn")] == ["1.1.0", "1.0.0"]
 
 
+@pytest.mark.parametrize("place", ["ml", "ml/src", "linked", "linked/src"])
+def test_init_says_that_there_is_a_store(worlds, monkeypatch, capsys, place):
+    here = world(worlds)
+    monkeypatch.chdir(here / place)
+
+    assert main(["init"]) == 0
+
+    assert capsys.readouterr() == (
+        f"{here}/ml/models\n",
+        "note: it was a model store already; nothing was changed\n",
+    )
+
+
+def test_init_makes_the_store_where_pyproject_names_it(tmp_path, monkeypatch, capsys):
+    ml = make_code(tmp_path / "ml", pyproject=NAMED.replace('"models"', '"../shared"'))
+    monkeypatch.chdir(ml / "src")
+
+    assert main(["init"]) == 0
+
+    assert capsys.readouterr().out == f"{tmp_path}/shared\n"
+    assert Store.open().path == tmp_path / "shared"
+    assert git(ml, "status", "--porcelain") == ""
+
+
 class TestInACodeRepositoryWithoutAStore:
     @pytest.mark.parametrize("tagged", [False, True], ids=["plain", "with GTO's tags"])
     def test_no_command_takes_it_for_one(self, tmp_path, monkeypatch, capsys, tagged):
@@ -280,6 +304,19 @@ class TestWhatIsNamedAndNotThere:
         capsys.readouterr()
 
         assert taken(capsys) == f"{ml}/models"
+
+    def test_the_working_directory(self, tmp_path, monkeypatch, capsys):
+        (tmp_path / "gone").mkdir()
+        monkeypatch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+
+        for command in ("list", "doctor", "hook install"):
+            assert main(command.split()) == 128
+            assert capsys.readouterr().err.startswith(
+                "error: the working directory is not there any more"
+            )
+        with pytest.raises(NotAStore):
+            Store.open()
 
     def test_a_file(self, tmp_path, monkeypatch, capsys):
         (tmp_path / "file").write_text("")

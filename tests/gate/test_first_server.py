@@ -257,6 +257,10 @@ class TestHints:
         served.register(C=3.0)
         served.type("git fetch", "store")  # from here on it is git that refuses
         served.type("git push", "store", code=1)
+        served.type("git pull", "store")
+        assert served.hint("git push") == (
+            "gms doctor --fix sets it on the commit that the branch has; then push again"
+        )
 
         served.all(PULL, "store")
 
@@ -286,7 +290,7 @@ class TestHints:
         self.typed(desk, again)
         desk.assert_alike()
 
-    def test_a_server_that_holds_something_is_not_replaced(self, served: Desk) -> None:
+    def test_a_server_that_holds_another_store_is_not_replaced(self, served: Desk) -> None:
         served.type("gms init other")
         served.type("git remote add origin server:/srv/models.git", "other")
         served.register("fraud", "other")
@@ -294,6 +298,11 @@ class TestHints:
         for push in ("git push --force origin main", "git push --no-verify --force origin main"):
             assert "GMS036" in served.type(push, "other", code=1)
         served.assert_alike()
+        hint = served.hint("git push -u origin main", "other")
+        assert hint == "what is there is another store: git remote set-url origin URL, of yours"
+        served.type("git init -q --bare -b main srv/own.git")
+        served.type(f"git remote set-url origin {served.path}/srv/own.git", "other")
+        served.type("git push -u origin main", "other")
 
     def test_a_tag_that_is_missing_there(self, served: Desk) -> None:
         served.register(C=3.0)
@@ -340,6 +349,26 @@ class TestHints:
         )
         served.type("git push --no-follow-tags origin main:my-proposal", "store")
         served.type("gms validate --range origin/main..origin/my-proposal", "store")
+
+    def test_a_commit_that_a_later_one_does_not_mend(self, served: Desk) -> None:
+        """With the versions that came after it."""
+        served.type("echo hello > notes.txt && git add . && git commit -qnm notes", "store")
+        served.register(C=3.0)
+        commit = served.type("git rev-parse --short=12 HEAD~1", "store").strip()
+        hints = re.findall(r"hint: (.*)", served.type("git push", "store", code=1))
+
+        assert hints == [
+            'take it out, or name it in modelstore.toml: [store] allow = ["notes.txt"]',
+            f"no later commit mends {commit}: git rebase -i {commit}~1, where `edit` stops at it "
+            "to be mended with git commit --amend, and `drop` leaves it out; then "
+            "gms doctor --fix, and push again",
+        ]
+        editor = "GIT_SEQUENCE_EDITOR='sed -i 1s/pick/edit/'"
+        served.type(f"{editor} git rebase -i {commit}~1", "store")
+        served.type("git rm -q notes.txt && echo hello > README.md && git add .", "store")
+        served.type("git commit --amend --no-edit && git rebase --continue", "store")
+        served.type("gms doctor --fix && git push", "store")
+        served.assert_alike()
 
     def test_a_large_file_that_was_not_sent(self, served: Desk) -> None:
         settings = served.path / "store" / "modelstore.toml"
