@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any, Self
 
 from gitmodelstore.cli.session import Session
+from gitmodelstore.errors import StoreError
 
 _IMPORTING = ("importlib", "_frozen_importlib", "_frozen_importlib_external")
 
@@ -22,7 +23,7 @@ class OwnCode:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._trusted: frozenset[str] | None = None
+        self._known: dict[tuple[str, ...], frozenset[str]] = {}
         self._brought: set[str] = set()
         self._is_busy = False
 
@@ -44,16 +45,29 @@ class OwnCode:
             self._is_busy = False
 
     def _find(self, name: str, asking: FrameType) -> ModuleSpec | None:
-        from gitmodelstore.operations.own_code import find, trusted_modules
+        from gitmodelstore.operations.own_code import find
 
-        if self._trusted is None:
-            self._trusted = trusted_modules(self._session.trusted, Path())
-        if name not in self._trusted and _module(asking) not in self._brought:
+        if name not in self._trusted() and _module(asking) not in self._brought:
             return None
-        found = find(name, Path())
+        try:
+            found = find(name, Path())
+        except OSError:  # of a folder that is gone: nothing is imported from it
+            return None
         if found is not None:
             self._brought.add(name)
         return found
+
+    def _trusted(self) -> frozenset[str]:
+        """Return the modules that the user trusts here; nothing where no one can tell."""
+        from gitmodelstore.operations.own_code import trusted_modules
+
+        said = self._session.trusted  # not known before the command line is read
+        if said not in self._known:
+            try:
+                self._known[said] = trusted_modules(said, Path())
+            except (OSError, StoreError):  # which whoever loads a pipeline is told
+                self._known[said] = frozenset()
+        return self._known[said]
 
 
 def _module(frame: FrameType | None) -> str:

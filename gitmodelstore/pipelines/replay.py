@@ -188,7 +188,9 @@ def asked(rows: str, hint: str | Callable[[], str | None] | None = None) -> Iter
         found = hint() if callable(hint) else hint
         raise PipelineRaised(
             f"the pipeline raised {kind} on {rows}{f': {said}' if said else ''}",
-            hint=found or f"give {rows} the columns and types that the pipeline was fitted on",
+            hint=found
+            or f"give {rows} the columns and types that the pipeline was fitted on: Parquet files "
+            "keep types, CSV files do not",
         ) from (None if hidden_character(said) else error)
 
 

@@ -137,7 +137,9 @@ def dates_as_text(X: Any) -> str | None:
     listed = ", ".join(f"'{name}'" for name in names)
     flags = " ".join(f"--parse-dates {name}" for name in names)
     verb = "columns {} hold" if len(names) > 1 else "column {} holds"
-    return f"{verb.format(listed)} dates as text: `{flags}` reads them as dates"
+    return (
+        f"{verb.format(listed)} dates as text: `{flags}`, or pandas.to_datetime, makes them dates"
+    )
 
 
 def _is_frame(X: Any) -> bool:

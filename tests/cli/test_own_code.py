@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
+from gitmodelstore.cli.own_code import OwnCode
+from gitmodelstore.cli.session import Session
 from tests.cli.test_process import scripts
 
 FEATURES = """
@@ -196,3 +199,20 @@ class TestCodeOfOthers:
         code, said = replay_in(project.folder)
 
         assert code == 0, said
+
+
+def test_a_folder_that_is_gone_and_a_broken_configuration_stop_no_import(
+    isolated, tmp_path, monkeypatch
+):
+    """Missing modules are asked for by libraries, too, whatever the command is about."""
+    config = isolated / ".config" / "gitmodelstore" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("trusted = [")
+    finder = OwnCode(Session())
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    with finder, pytest.raises(ModuleNotFoundError):
+        importlib.import_module("no_such_module_of_anybodys")

@@ -151,8 +151,8 @@ class TestAnErrorOfThePipeline:
         X.assign(left=y).to_csv(tmp_path / "test.csv", index=False)
         said = (
             "error: the pipeline raised ValueError on the test rows: too hot\n"
-            "hint: give the test rows the columns and types that the pipeline was fitted on; "
-            "-v shows where it was raised\n"
+            "hint: give the test rows the columns and types that the pipeline was fitted on: "
+            "Parquet files keep types, CSV files do not; -v shows where it was raised\n"
         )
         register = ("register", "churn", "churn.joblib", "--trust", ME, "--test", "test.csv")
 
