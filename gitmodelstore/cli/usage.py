@@ -8,6 +8,7 @@ import click
 
 from gitmodelstore.cli.commands import BY_NAME, Entry
 from gitmodelstore.cli.paint import columns_of_terminal, folded
+from gitmodelstore.values.names import nearest
 
 _CLICKS_WIDTH = 80  # columns, beyond which help does not go
 
@@ -102,9 +103,9 @@ def as_error(error: click.UsageError, command: str | None) -> tuple[str, str | N
     hint = getattr(error, "hint", None)
     entry = BY_NAME.get(command or "")
     if isinstance(error, click.NoSuchOption):
-        near = [known for known in error.possibilities or () if known.startswith("--")]
+        near = nearest(error.option_name.lstrip("-"), _long_options(error))
         message = f"no such option '{error.option_name}'"
-        hint = f"did you mean '{near[0]}'?" if near else None
+        hint = f"did you mean '--{near}'?" if near else None
     else:
         message = _in_our_words(error.format_message())
     if hint is None:
@@ -112,6 +113,14 @@ def as_error(error: click.UsageError, command: str | None) -> tuple[str, str | N
             f"as in `{entry.example}`; see `gms help {entry.name}`" if entry else "see `gms help`"
         )
     return message, hint
+
+
+def _long_options(error: click.NoSuchOption) -> list[str]:
+    """Return the options that the command has, without their hyphens, which click would compare."""
+    params = error.ctx.command.params if error.ctx else []
+    return [
+        word[2:] for one in params for word in (*one.opts, *one.secondary_opts) if word[:2] == "--"
+    ]
 
 
 def _in_our_words(message: str) -> str:

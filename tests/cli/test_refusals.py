@@ -483,6 +483,9 @@ _REGISTER = (
             "as in `gms cat churn@production:requirements.txt`; see `gms help cat`",
         ),
         (["--nothing"], "no such option '--nothing'", "see `gms help`"),
+        (["log", "--one"], "no such option '--one'", "did you mean '--oneline'?"),
+        (["list", "--no-colour"], "no such option '--no-colour'", "did you mean '--no-color'?"),
+        (["list", "--al"], "no such option '--al'", "as in `gms list churn`; see `gms help list`"),
     ],
 )
 def test_usage(gms, args, message, hint):
