@@ -25,6 +25,8 @@ def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -
 
     pre-commit and pre-push in one with a work tree, pre-receive in a bare one. A hook of
     yours that is there already is called first, and gets its name back in the end.
+    `install` also sets what git must know of a store, unless you have, such as
+    push.followTags, with which a plain `git push` brings the tags of versions.
     `run NAME` is for hooks of your own that call ours.
     """
     from gitmodelstore.operations.discover import find

@@ -34,7 +34,6 @@ from gitmodelstore.values.layout import (
     tag_name,
 )
 from gitmodelstore.values.objects import FOLDER
-from gitmodelstore.values.registry import EMPTY
 from gitmodelstore.values.version import Version
 
 TYPE_CHECKING = False  # as in values/fields.py
@@ -283,6 +282,8 @@ def _is_start(objects: CatFile, oid: str) -> bool:
     """Whether a commit is the first of a store, as `init` writes it, without a model or a rule."""
     if not objects.has(oid):
         return False
+    from gitmodelstore.values.registry import EMPTY  # of which few pushes ask
+
     commit = objects.commit(oid)
     begun = {REGISTRY: EMPTY.render(), SETTINGS: NEW_SETTINGS, ATTRIBUTES: STORE_ATTRIBUTES}
     held = objects.entries(commit.tree)
