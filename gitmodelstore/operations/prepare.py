@@ -7,7 +7,7 @@ training code, storing the pipeline.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -253,11 +253,13 @@ def _asked(source: _Source | None, what: Submission, writer: Writer, snapshot: S
         features = _features(pipeline, what.X_test)
         facts = describe(pipeline)
     baseline = baseline_of(snapshot, what, writer.notify)
-    sample = _sample(
-        pipeline, facts.algorithm, what, writer
-    )  # before estimators with copy=False predict
+    notes: list[str] = []  # told once the pipeline has answered, or else its error says it
+    # Before estimators with copy=False predict.
+    sample = _sample(pipeline, facts.algorithm, what, notes.append)
     with asked("the test rows", partial(dates_as_text, what.X_test)):
         scores = _scores(pipeline, what)
+    for note in notes:
+        writer.notify(note)
     return _Seen(
         features=features,
         sample=sample,
@@ -389,7 +391,9 @@ def _refuse_other_sample(sample: object) -> None:
         )
 
 
-def _sample(pipeline: Any, algorithm: str, what: Submission, writer: Writer) -> bytes | None:
+def _sample(
+    pipeline: Any, algorithm: str, what: Submission, notify: Callable[[str], None]
+) -> bytes | None:
     """Return the bytes of sample.json; None without rows, or where there can be none."""
     if what.sample is None:
         return None
@@ -397,7 +401,7 @@ def _sample(pipeline: Any, algorithm: str, what: Submission, writer: Writer) -> 
 
     if not methods_of(pipeline):
         why = f"{algorithm} has neither predict nor transform"
-        writer.notify(f"no sample is kept to replay: {why}")
+        notify(f"no sample is kept to replay: {why}")
         return None
     if what.sample_from is None and what.X_test is None:
         return None
@@ -416,7 +420,7 @@ def _sample(pipeline: Any, algorithm: str, what: Submission, writer: Writer) -> 
     try:
         return make_sample(pipeline, X, what.sample).render()
     except NoSample as error:
-        writer.notify(f"no sample is kept to replay: {error}")
+        notify(f"no sample is kept to replay: {error}")
         return None
 
 
