@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -110,7 +111,8 @@ class Sink:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # of what a full disk did not take, and nobody wants now
+                self._file.close()
         self._temporary = None
 
     def _spill(self) -> None:

@@ -62,7 +62,8 @@ def test_the_first_session_prints_what_it_says(tmp_path: Path) -> None:
     python = first("python", "store = gms.Store.open")
     said = run(f"{sys.executable} - <<'END'\nimport gitmodelstore as gms\n{python}\nEND", tmp_path)
     assert re.fullmatch(
-        r"tumours 1\.1\.0 production 0\.\d+\ntumours 1\.0\.0 archived 0\.\d+\ntumours 1\.1\.0\n",
+        r"tumours 1\.1\.0 production 0\.\d+\ntumours 1\.0\.0 archived 0\.\d+\ntumours 1\.1\.0\n"
+        r"tumours 1\.1\.0 promoted: .*\ntumours 1\.0\.0 -> 1\.1\.0: metrics (?:.*\n)+",
         said,
     ), said
 
