@@ -40,7 +40,8 @@ def promote(
     was is archived.
 
     Where modelstore.toml sets a gate before STATUS, its conditions are judged first,
-    and all of them are printed where one is not met.
+    and all of them are printed where one is not met. What comes to production must
+    load here.
 
     A version leaves production for another status only with a --successor, or with --vacate,
     which leaves production empty. A version that was withdrawn comes back only with a --reason.

@@ -57,7 +57,8 @@ class Lifecycle(Base):
             What happened; nothing when each had the status already.
 
         Raises:
-            GateNotPassed: it does not meet the conditions of the gate; each is listed.
+            GateNotPassed: it does not meet the conditions of the gate, or comes to an exclusive
+                status and does not load here; each is listed.
             LifecycleError: no such status, or a move that the store does not allow; nobody
                 would be left in an exclusive status; a withdrawn version without a reason.
             InvalidInput: `force` or `vacate` without a reason, `vacate` with a successor.
