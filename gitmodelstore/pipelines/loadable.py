@@ -151,8 +151,8 @@ def walk_dry(data: bytes | memoryview, name: str, trust: Trust) -> Dry:
 def refuse_unloadable(data: bytes | memoryview, pipeline: Any, names: Iterable[str]) -> None:
     """Refuse a pipeline that no reader could load, whomever he trusts.
 
-    Only what is ordinary is not tried: names of the table alone, and none by which a file calls
-    what it likes.
+    What names nothing but the table, and nothing by which a file calls what it likes, is not read
+    again: only what its estimators hold is looked at.
 
     Args:
         data: the file that is to be kept.
@@ -169,6 +169,9 @@ def refuse_unloadable(data: bytes | memoryview, pipeline: Any, names: Iterable[s
     refuse_what_nobody_loads(pipeline, never_loads(known))
     wanted = needs_here(known)
     if not wanted and _SAY_MORE.isdisjoint(known):
+        from gitmodelstore.pipelines.whole import refuse_what_is_misplaced
+
+        refuse_what_is_misplaced(pipeline)
         return
     from gitmodelstore.pipelines.load import Reader, load
 

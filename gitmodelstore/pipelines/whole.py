@@ -15,9 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gitmodelstore.errors import UnportablePipeline
 from gitmodelstore.pipelines.places import misplaced
 from gitmodelstore.pipelines.relations import disagreements
-from gitmodelstore.pipelines.rights import Trust, canonical, is_estimator_of_package, packages
+from gitmodelstore.pipelines.rights import (
+    NOBODY,
+    Trust,
+    canonical,
+    is_estimator_of_package,
+    packages,
+)
+from gitmodelstore.pipelines.structure import is_estimator, parts
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.guard import Guard
@@ -57,6 +65,26 @@ def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
             guard.must_be_alone(*_arrays_in(held))
     for found in misplaced(guard.stated.values(), pipeline, view):
         guard.refuse(found.fault, hint=found.hint)
+
+
+def refuse_what_is_misplaced(pipeline: Any) -> None:
+    """Refuse estimators in memory that no reader could load, for what their attributes hold.
+
+    For a pipeline of scikit-learn's own classes, of which nothing else can be in the way.
+
+    Raises:
+        UnportablePipeline: says which attribute of what is wrong, and what to type.
+    """
+    estimators, waiting = [], [pipeline]
+    while waiting:
+        held = waiting.pop()
+        if is_estimator(held):
+            estimators.append(held)
+            waiting += [part.estimator for part in parts(held)]
+    for found in misplaced(estimators, pipeline, _Objects(NOBODY)):
+        raise UnportablePipeline(
+            f"no reader could load this pipeline: {found.fault}", (), hint=found.hint
+        )
 
 
 def _class_of(value: Any) -> Any:

@@ -329,6 +329,12 @@ STEP = "param 'func' of step 'functiontransformer'"
             "param 'value' of step 'holder' holds 'posix.system', which no reader can trust",
             CALL_IT,
         ),
+        (
+            lambda own: FunctionTransformer(np.abs, feature_names_out=np.abs),
+            "no reader could load this pipeline: 'feature_names_out' of a FunctionTransformer "
+            "holds something to be called",
+            None,
+        ),
     ],
 )
 def test_what_nobody_could_load_is_refused_before_it_is_kept(store, own, step, said, hint):
