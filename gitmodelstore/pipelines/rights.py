@@ -39,7 +39,7 @@ _PACKAGES = Path(__file__).with_name("packages.json")
 _RULES = (
     *("rights.py", "guard.py", "opcodes.py", "stand_ins.py", "states.py", "links.py"),
     *("arrays.py", "depth.py", "joblib_arrays.py", "fast_load.py", "places.py", "relations.py"),
-    *("kin.py", "whole.py"),
+    *("kin.py", "native.py", "whole.py"),
 )
 
 # What of Python's own may be trusted by name: modules that calculate, and what pickles of a

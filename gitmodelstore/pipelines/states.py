@@ -18,6 +18,7 @@ import numpy as np
 
 from gitmodelstore.pipelines import rights as rules
 from gitmodelstore.pipelines.arrays import is_shape
+from gitmodelstore.pipelines.native import is_whole_lightgbm
 from gitmodelstore.pipelines.places import FOREIGN_KEYWORDS, is_type_of_values, is_version
 from gitmodelstore.pipelines.stand_ins import is_callable_value
 
@@ -640,12 +641,12 @@ def _is_metric_of(metric: Any, features: int) -> bool:
 
 
 def _lightgbm(guard: Guard, held: Any, state: Any) -> bool:
-    """Whether it holds the text of a model: anything else would be taken for an address."""
+    """Whether it holds a whole model as text: anything else would be taken for an address."""
     if type(state) is not dict or not {"handle", "_handle"} & state.keys():
         return False
     texts = [state[name] for name in ("handle", "_handle") if name in state]
-    guard.work(sum(len(text) >> 4 for text in texts if type(text) is str))
-    return len(texts) == 1 and type(texts[0]) is str
+    guard.work(sum(len(text) >> 3 for text in texts if type(text) is str))
+    return len(texts) == 1 and type(texts[0]) is str and is_whole_lightgbm(texts[0])
 
 
 def _xgboost(guard: Guard, held: Any, state: Any) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import os
+import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from gitmodelstore.errors import RefusedPickle
 from gitmodelstore.pipelines.dry import walk
 from gitmodelstore.pipelines.load import Reader, load
+from gitmodelstore.pipelines.native import is_whole_lightgbm
 from gitmodelstore.pipelines.rights import Trust
 from tests.packages import zoo
 from tests.zoo.specimen import dumped
@@ -185,6 +189,38 @@ def test_a_model_that_opens_text_is_fine_behind_a_function_of_each_value():
     pipeline.fit(zoo.numbers().abs(), zoo.target())
 
     assert isinstance(load(dumped(pipeline), name="piped")[-1], xgboost.XGBRegressor)
+
+
+def _mutated(text: str, chance: random.Random) -> str:
+    place, other = chance.randrange(len(text)), chance.randrange(len(text))
+    if chance.random() < 0.7:
+        return text[:place] + chance.choice("0123456789- \n") + text[place + 1 :]
+    return text[:place] + text[other : other + 8] + text[place + 8 :]
+
+
+@pytest.mark.parametrize("name", ["categories", "classes", "linear"])
+def test_changes_of_lightgbms_text_end_in_a_refusal_or_in_peace(name):
+    seed = random.randrange(10**6)  # noqa: S311 - no secret
+    chance = random.Random(seed)  # noqa: S311
+    rows = zoo.numbers().to_numpy()
+    whole = ZOO[f"lightgbm-{name}"].fit()._Booster.model_to_string()
+    columns = int(whole.partition("max_feature_idx=")[2].partition("\n")[0]) + 1
+    rows = np.c_[rows, rows][:, :columns]
+    refused = 0
+    for _ in range(60):
+        text = _mutated(whole, chance)
+        if not is_whole_lightgbm(text):
+            refused += 1
+            continue
+        child = os.fork()
+        if child == 0:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            signal.alarm(20)
+            with contextlib.suppress(Exception):  # any that Python sees
+                lightgbm.Booster(model_str=text).predict(rows, num_threads=1)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, f"seed {seed}"
+    assert refused > 10
 
 
 def test_joblib_would_have_opened_the_file(tmp_path: Path):

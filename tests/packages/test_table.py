@@ -12,6 +12,7 @@ import pytest
 from gitmodelstore.errors import LoadError
 from gitmodelstore.pipelines.dry import walk
 from gitmodelstore.pipelines.load import load
+from gitmodelstore.pipelines.native import is_whole_lightgbm
 from gitmodelstore.pipelines.rights import (
     OF_PACKAGES,
     is_estimator_of_package,
@@ -80,6 +81,73 @@ def test_the_dry_walk_refuses_a_model_that_would_be_taken_for_an_address():
     data = FILE.replace(b"}b.", b"") % (b"lightgbm.basic", b"Booster") + number + b"b."
 
     assert "neither text nor bytes" in str(walk(data).refusals)
+
+
+TREE = """Tree=0
+num_leaves=3
+num_cat=0
+split_feature=0 1
+split_gain=4 2
+threshold=0.5 0.25
+decision_type=2 2
+left_child=1 -1
+right_child=-2 -3
+leaf_value=0.1 0.2 0.3
+leaf_weight=4 4 4
+leaf_count=4 4 4
+internal_value=0 0
+internal_weight=8 4
+internal_count=12 8
+is_linear=0
+shrinkage=1
+
+
+"""
+MODEL = f"""tree
+version=v4
+num_class=1
+num_tree_per_iteration=1
+label_index=0
+max_feature_idx=1
+objective=binary sigmoid:1
+feature_names=a b
+feature_infos=[0:1] [0:1]
+tree_sizes={len(TREE)}
+
+{TREE}end of trees
+
+parameters:
+[boosting: gbdt]
+
+end of parameters
+"""
+
+
+def test_a_whole_model_of_lightgbm_is_taken():
+    assert is_whole_lightgbm(MODEL)
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        ("left_child=1 -1", "left_child=7 -1"),  # leads out of the tree
+        ("left_child=1 -1", "left_child=0 -1"),  # leads round
+        ("right_child=-2 -3", "right_child=-2 -2"),  # a leaf of two nodes
+        ("split_feature=0 1", "split_feature=0 9"),  # a column that there is not
+        ("decision_type=2 2", "decision_type=2 1"),  # a set of categories that there is not
+        ("leaf_value=0.1 0.2 0.3", "leaf_value=0.1 0.2    "),  # too few
+        ("num_leaves=3", "num_leaves=9"),
+        ("num_class=1", "num_class=3"),
+        ("max_feature_idx=1", "max_feature_idx=5"),
+        (f"tree_sizes={len(TREE)}", f"tree_sizes={len(TREE) + 1}"),
+        ("split_gain=4 2", "split-gain=4 2"),
+        ("[boosting: gbdt]", "[boosting"),
+        ("end of parameters", "end"),
+    ],
+)
+def test_one_that_native_code_would_lose_its_way_in_is_not(part, other):
+    assert part in MODEL
+    assert not is_whole_lightgbm(MODEL.replace(part, other))
 
 
 def test_nothing_of_them_is_imported(tmp_path: Path):
