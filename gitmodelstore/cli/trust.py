@@ -49,14 +49,15 @@ def trust(session: Session, action: str, names: tuple[str, ...]) -> None:
 
 def _projects(session: Session, trusted: Iterable[str], added: Iterable[str]) -> list[str]:
     """Return the projects that define a trusted name, with this one where it defines a new one."""
-    from gitmodelstore.operations.own_code import find, project_around
+    from gitmodelstore.operations.own_code import find
     from gitmodelstore.operations.trust import configured_projects
+    from gitmodelstore.plumbing.project import around
 
     def defines(folder: Path, names: Iterable[str]) -> list[str]:
         return sorted({top for name in names if find(top := name.partition(".")[0], folder)})
 
     projects = [held for held in configured_projects() if defines(Path(held), trusted)]
-    here = str(project_around(Path()))
+    here = str(around(Path()))
     if found := defines(Path(), added):
         session.note(f"commands that run in '{here}' import {', '.join(map(repr, found))} from it")
         projects.append(here)

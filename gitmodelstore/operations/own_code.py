@@ -22,17 +22,7 @@ from pathlib import Path
 
 from gitmodelstore.operations.trust import configured, configured_projects, is_of_a_store
 from gitmodelstore.plumbing import user
-
-_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
-
-
-def project_around(folder: Path) -> Path:
-    """Return the project that a folder is in: the nearest with a mark of one, else the folder."""
-    folder = folder.resolve()
-    for above in (folder, *folder.parents):
-        if any((above / mark).exists() for mark in _MARKS):
-            return above
-    return folder
+from gitmodelstore.plumbing.project import around, code_places
 
 
 def find(module: str, folder: Path) -> ModuleSpec | None:
@@ -44,8 +34,7 @@ def find(module: str, folder: Path) -> ModuleSpec | None:
     """
     if module in sys.stdlib_module_names:
         return None
-    project = project_around(folder)
-    for place in dict.fromkeys((folder.resolve(), project, project / "src")):
+    for place in code_places(folder):
         spec = PathFinder.find_spec(module, [str(place)])
         if spec is not None:
             return spec if _is_the_users(spec, place) else None
@@ -60,7 +49,7 @@ def trusted_modules(said: Iterable[str], folder: Path) -> frozenset[str]:
         folder: in the project.
     """
     names = [*said, *(name.strip() for name in user.trusted_variable().split(","))]
-    if str(project_around(folder)) in configured_projects():
+    if str(around(folder)) in configured_projects():
         names += configured()
     return frozenset(name.partition(".")[0] for name in names if name)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,8 @@ from difflib import get_close_matches
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
+
+from gitmodelstore.plumbing.project import code_places
 
 _FUNCTION = "function"
 _ANY_NAME = ("*", "__getattr__")  # of a module that binds them any name may be had
@@ -88,14 +89,18 @@ def _spec(name: str, within: ModuleSpec | None) -> ModuleSpec | None:
         tail = name.rpartition(".")[2]
         return PathFinder.find_spec(tail, list(places)) if places is not None else None
     try:
-        return PathFinder.find_spec(name, [os.getcwd()]) or find_spec(name)
+        return PathFinder.find_spec(name, _places()) or find_spec(name)
     except ValueError:  # `__main__` has none
         return None
 
 
+def _places() -> list[str]:
+    return [str(place) for place in code_places(Path())]
+
+
 def _installed() -> Iterator[str]:
     """Yield the names of packages and modules that can be imported."""
-    paths = [os.getcwd(), *sys.path]
+    paths = [*_places(), *sys.path]
     yield from (found.name for found in pkgutil.iter_modules(dict.fromkeys(paths)))
 
 

@@ -17,6 +17,22 @@ from gitmodelstore.plumbing.access import text_of
 from gitmodelstore.values.layout import MODELS
 
 FILE = "pyproject.toml"
+_MARKS = (FILE, "setup.py", "setup.cfg", ".git")
+
+
+def around(folder: Path) -> Path:
+    """Return the project that a folder is in: the nearest with a mark of one, else the folder."""
+    folder = folder.resolve()
+    for above in (folder, *folder.parents):
+        if any((above / mark).exists() for mark in _MARKS):
+            return above
+    return folder
+
+
+def code_places(folder: Path) -> tuple[Path, ...]:
+    """Return where the modules of a project may be: here, at its top, and in its `src`."""
+    project = around(folder)
+    return tuple(dict.fromkeys((folder.resolve(), project, project / "src")))
 
 
 def settings(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:

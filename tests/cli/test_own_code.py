@@ -116,6 +116,7 @@ def test_a_project_is_asked_where_its_names_were_trusted(project, tmp_path, isol
 
     code, said = project.run("trust", "add", "features.Scaler")
     assert f"note: commands that run in '{project.folder}' import 'features' from it\n" in said
+    assert "not installed" not in said
     assert not project.was_imported()
     code, said = project.run(
         "rollback", "churn", "--reason", "drift", cwd=project.folder / "models"
