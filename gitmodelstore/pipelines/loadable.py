@@ -20,6 +20,7 @@ from gitmodelstore.pipelines.trusted_place import names_at
 # Names by which a file says more than the table can: whom it calls with what.
 _SAY_MORE = frozenset({"builtins.getattr", "functools.partial", "numpy.vectorize"})
 _UNTIL_NOW = "'pipeline.joblib' is refused: "
+_NOT_HERE = "'pipeline.joblib' cannot be loaded here: "
 
 
 def needs_here(names: Iterable[str]) -> tuple[str, ...]:
@@ -112,9 +113,8 @@ def _is_of(name: str, trusted: str) -> bool:
 
 def absent(dry: Dry) -> Iterator[str]:
     """Yield what is not here of what a file names and its reader trusts; nothing is imported."""
-    for use in dry.globals:
-        if use.verdict == "trusted" and (why := lacks(use.name)):
-            yield why
+    trusted = (use.name for use in dry.globals if use.verdict == "trusted")
+    yield from dict.fromkeys(filter(None, map(lacks, trusted)))
 
 
 def lacks(name: str) -> str | None:
@@ -188,6 +188,6 @@ def refuse_unloadable(data: bytes | memoryview, pipeline: Any, names: Iterable[s
         ) from None
     except LoadError as error:
         raise LoadError(
-            f"this pipeline cannot be loaded again: {error}".replace("'pipeline.joblib' ", ""),
+            f"this pipeline cannot be loaded again: {str(error).removeprefix(_NOT_HERE)}",
             hint="mend how its classes are pickled; `joblib.load` of the same file fails alike",
         ) from error.__cause__

@@ -16,7 +16,7 @@ from os import PathLike
 from typing import Any, NamedTuple
 
 from gitmodelstore.errors import UnportablePipeline
-from gitmodelstore.pipelines.rights import never_loads
+from gitmodelstore.pipelines.rights import TEXT_METHODS, never_loads
 from gitmodelstore.pipelines.structure import (
     given_parts,
     is_estimator,
@@ -137,7 +137,8 @@ def refuse_what_nobody_loads(
     Raises:
         UnportablePipeline: there are such.
     """
-    found = _found_in(pipeline, _nobody_loads) if names else []
+    look = functools.partial(_nobody_loads, names=frozenset(never_loads(names)))
+    found = _found_in(pipeline, look) if names else []
     if found:
         raise _told(found, [])
     if names and not only_found:
@@ -260,28 +261,43 @@ def _in_value(value: Any, seen: set[int], level: int = 0) -> Iterator[tuple[str,
         yield "is", _culprit(value)
 
 
-def _nobody_loads(value: Any, seen: set[int], level: int = 0) -> Iterator[tuple[str, Culprit]]:
-    """Yield the methods and functions in a value that nobody can load, with "is" or "holds"."""
+def _nobody_loads(
+    value: Any, seen: set[int], level: int = 0, *, names: frozenset[str]
+) -> Iterator[tuple[str, Culprit]]:
+    """Yield what nobody can load in a value, with "is" or "holds".
+
+    These are methods, and functions and objects of classes among `names`.
+    """
     if level > _MOST_LEVELS or id(value) in seen:
         return
     verb = "holds" if level else "is"
     if isinstance(value, _METHODS) and not isinstance(
         getattr(value, "__self__", None), (type(None), types.ModuleType)
     ):
-        owner = _dotted(type(value.__self__))
-        what = f"the method '{value.__name__}' of an object of class '{owner}'"
-        yield verb, Culprit(what, owner, _NAME_IT)
+        is_of_class = isinstance(value.__self__, type)
+        owner = _dotted(value.__self__ if is_of_class else type(value.__self__))
+        of = f"'{owner}'" if is_of_class else f"an object of class '{owner}'"
+        yield verb, Culprit(f"the method '{value.__name__}' of {of}", owner, _NAME_IT)
         return
     if isinstance(value, _NAMED):
         if never_loads([_dotted(value)]):
             what = f"'{_dotted(value)}', which no reader can trust"
             yield verb, Culprit(what, _dotted(value), _CALL_IT)
         return
+    if isinstance(value, types.MethodDescriptorType) and value.__name__ not in TEXT_METHODS:
+        owner = _dotted(value.__objclass__)
+        yield verb, Culprit(f"the method '{value.__name__}' of '{owner}'", owner, _NAME_IT)
+        return
     if isinstance(value, (str, bytes, int, float, type(None))):
+        return
+    if _dotted(type(value)) in names:
+        name = _dotted(type(value))
+        yield verb, Culprit(f"an object of '{name}', which no reader can trust", name, _CALL_IT)
         return
     seen.add(id(value))
     for held in _held_by(value):
-        yield from (("holds", culprit) for _, culprit in _nobody_loads(held, seen, level + 1))
+        deeper = _nobody_loads(held, seen, level + 1, names=names)
+        yield from (("holds", culprit) for _, culprit in deeper)
 
 
 def _held_by(value: Any) -> list[Any]:

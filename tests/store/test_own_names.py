@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import math
+import operator
 import os
 import subprocess
 import sys
@@ -60,6 +61,10 @@ def outer():
 
 class Rates:
     def apply(self, X):
+        return X
+
+    @classmethod
+    def of(cls, X):
         return X
 
     @staticmethod
@@ -315,6 +320,11 @@ STEP = "param 'func' of step 'functiontransformer'"
             NAME_IT,
         ),
         (
+            lambda own: FunctionTransformer(own.Rates.of),
+            f"{STEP} is the method 'of' of 'ownnames.Rates'",
+            NAME_IT,
+        ),
+        (
             lambda own: own.Holder(functools.partial(max)),
             "param 'value' of step 'holder' holds 'builtins.max', which no reader can trust",
             CALL_IT,
@@ -328,6 +338,17 @@ STEP = "param 'func' of step 'functiontransformer'"
             lambda own: own.Holder([os.system]),
             "param 'value' of step 'holder' holds 'posix.system', which no reader can trust",
             CALL_IT,
+        ),
+        (
+            lambda own: own.Holder(operator.attrgetter("a")),
+            "param 'value' of step 'holder' is an object of 'operator.attrgetter', which no "
+            "reader can trust",
+            CALL_IT,
+        ),
+        (
+            lambda own: own.Holder(str.zfill),
+            "param 'value' of step 'holder' is the method 'zfill' of 'builtins.str'",
+            NAME_IT,
         ),
         (
             lambda own: FunctionTransformer(np.abs, feature_names_out=np.abs),
@@ -347,7 +368,9 @@ def test_what_nobody_could_load_is_refused_before_it_is_kept(store, own, step, s
 
 
 def test_what_a_class_raises_when_it_is_read_again_is_said_as_its_own(store, own):
-    with pytest.raises(LoadError, match="RuntimeError: no licence for this machine") as caught:
+    with pytest.raises(
+        LoadError, match="again: RuntimeError: no licence for this machine"
+    ) as caught:
         store.register(fitted(own.Holder(own.Licensed())), "churn", code=None)
 
     assert isinstance(caught.value.__cause__, RuntimeError)
