@@ -57,13 +57,19 @@ class Registry:
         """Return what the bytes of registry.json say.
 
         Raises:
-            FormatError: not strict JSON, of another schema, with a bad name, version
-                or status, out of order, or not in canonical form.
+            FormatError: not strict JSON, of another schema, with bad names, versions or
+                statuses (all of them are listed), out of order, or not in canonical form.
         """
         value = json_rules.parse(data, REGISTRY, most_bytes=MOST_BYTES)
         models = _models(value)
+        found: list[tuple[str, str]] = []
         for model, statuses in models.items():
-            _check_model(model, statuses)
+            try:
+                _check_model(model, statuses)
+            except FormatError as error:
+                found += error.found
+        if found:
+            raise FormatError(path=REGISTRY, found=found)
         registry = cls(models)
         if list(models) != sorted(models) or registry.render() != data:
             raise FormatError(
@@ -223,17 +229,29 @@ def _check_model(model: str, statuses: Statuses) -> None:
     try:
         model_name(model)
         versions = [_version(text) for text in statuses]
-        for version, status in statuses.items():
-            if not _fits(status_name, status):
-                where = json_rules.join(where, version)
-                status_name(status)
-    except StoreError as error:
-        raise _fault(f"'{where}': {error}") from None
+        is_named = all(_fits(status_name, status) for status in statuses.values())
+    except StoreError:
+        is_named = False
+    if not is_named:
+        raise FormatError(path=REGISTRY, found=list(_bad_names(where, model, statuses)))
     if not versions:
         raise _fault(f"'{where}': a model without versions")
     for higher, lower in pairwise(versions):
         if not _order(lower) < _order(higher):
             raise _fault(f"'{where}': {higher} stands before {lower}, highest comes first")
+
+
+def _bad_names(where: str, model: str, statuses: Statuses) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the name of a model, with its versions, and with their statuses."""
+    asked: list[tuple[str, Callable[[str], object], str]] = [(where, model_name, model)]
+    for version, status in statuses.items():
+        asked += [(where, _version, version)]
+        asked += [(json_rules.join(where, version), status_name, status)]
+    for place, rule, text in asked:
+        try:
+            rule(text)
+        except StoreError as error:
+            yield "", f"'{place}': {error}"
 
 
 def _section(model: str, statuses: Statuses) -> str:

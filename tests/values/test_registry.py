@@ -199,6 +199,18 @@ class TestRefusals:
     def test_a_fault_is_told_with_its_place(self, models, message):
         assert refusal(document(models)) == f"registry.json: {message}"
 
+    def test_every_fault_is_told_at_once(self):
+        bad = {"1.1": {"status": "Live"}, "1.0.0": {"status": "gone!"}}
+        with pytest.raises(FormatError) as caught:
+            Registry.parse(document({"Churn": {"1.0.0": VERSION}, "fraud": bad}))
+
+        assert [fault.partition(" is ")[0] for fault in caught.value.faults] == [
+            "'models.Churn': 'Churn'",
+            "'models.fraud': '1.1'",
+            "'models.fraud.1.1': 'Live'",
+            "'models.fraud.1.0.0': 'gone!'",
+        ]
+
     def test_models_out_of_order_are_refused(self):
         data = document({"fraud": {"1.0.0": VERSION}, "churn": {"1.0.0": VERSION}})
 
