@@ -75,12 +75,11 @@ def was_store(repository: Repository) -> bool:
 
 def _absolute(folder: str | os.PathLike[str]) -> Path:
     try:
-        path = Path(folder).absolute()
+        return Path(folder).resolve()
     except FileNotFoundError:
         raise NotAStore(
             "the working directory is not there any more", hint="go to another with `cd`"
         ) from None
-    return path.resolve() if os.pardir in path.parts else path
 
 
 def _named(folder: Path) -> Path:

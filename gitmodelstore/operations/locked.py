@@ -64,11 +64,11 @@ def load_locked(
     synced = folder_of(path.parent / SYNCED, model, locked)
     if store is None and synced.is_dir():
         return _from_folder(synced, locked, reader, environment)
+    from gitmodelstore.operations.discover import find
     from gitmodelstore.operations.load import load, warn_if_withdrawn
     from gitmodelstore.operations.lock import pinned_version, store_for
-    from gitmodelstore.plumbing.repository import Repository
 
-    repository = store_for(path.parent) if store is None else Repository.open(store)
+    repository = store_for(path.parent) if store is None else find(store)
     snapshot, version = pinned_version(repository, model, locked)
     warn_if_withdrawn(version)
     return load(snapshot, version, reader, environment=environment)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gitmodelstore.errors import CannotRead
+from gitmodelstore.errors import CannotRead, NotAStore
 
 _HINTS = {
     errno.EMFILE: "this process may open no more files: raise the limit with `ulimit -n`",
@@ -35,6 +36,15 @@ def limit(error: BaseException) -> str | None:
     """Return the hint of an error that says that no more files may be open; None for others."""
     found = refusal(error, "")
     return found.hint if found and str(found).endswith(_TOO_MANY) else None
+
+
+def of_somebody_else(path: str | Path) -> NotAStore:
+    """Return what to raise where git does not trust a repository because of its owner."""
+    owned = os.path.realpath(path)
+    return NotAStore(
+        f"'{owned}' belongs to another user",
+        hint=f"if you trust it: git config --global --add safe.directory {shlex.quote(owned)}",
+    )
 
 
 def text_of(path: Path) -> str | None:

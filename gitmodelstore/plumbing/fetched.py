@@ -14,6 +14,7 @@ from pathlib import Path
 from gitmodelstore.checks.lock import Held
 from gitmodelstore.errors import CorruptStore, FormatError, GitFailed, NotAStore
 from gitmodelstore.plumbing import git, project, user
+from gitmodelstore.plumbing.access import of_somebody_else
 from gitmodelstore.values.layout import MANIFEST, REGISTRY, folder
 from gitmodelstore.values.lock import Lock, LockedModel
 from gitmodelstore.values.objects import named_manifest
@@ -38,7 +39,8 @@ def locate(place: Path, lock: Lock | None) -> Path:
     """
     variable, named = user.named_store(), project.named_store(place)
     if variable is not None:
-        return Path(variable).absolute()
+        folder = Path(variable).resolve()
+        return project.store_inside(folder) or folder
     if named is not None:
         return named[0]
     inside = project.store_inside(place)
@@ -82,6 +84,8 @@ class Clone:
         except GitFailed as error:
             if not error.stderr:
                 raise
+            if "dubious ownership" in error.stderr:
+                raise of_somebody_else(path) from None
             raise NotAStore(f"'{path}' is no git repository", hint=_GIT_LOST) from None
         if inside[0] and inside[1] == "false":
             raise NotAStore(f"'{path}' is no git repository", hint=_GIT_LOST)

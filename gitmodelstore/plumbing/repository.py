@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -32,7 +31,7 @@ from gitmodelstore.errors import (
     UnsupportedRepository,
 )
 from gitmodelstore.plumbing import forks, git, interrupts, lfs, loose, mapped, spares
-from gitmodelstore.plumbing.access import limit, refusal
+from gitmodelstore.plumbing.access import limit, of_somebody_else, refusal
 from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.mapped import Content, Stream
 from gitmodelstore.plumbing.packs import Packs
@@ -878,11 +877,7 @@ def _open_error(path: Path, said: str) -> NotAStore | UnsupportedRepository:
             )
     if "not owned" in said:
         named = re.search(r"'(.+)'", said)  # the one around, where a folder inside was asked for
-        owned = os.path.realpath(named[1] if named else path)
-        return NotAStore(
-            f"'{owned}' belongs to another user",
-            hint=f"if you trust it: git config --global --add safe.directory {shlex.quote(owned)}",
-        )
+        return of_somebody_else(named[1] if named else path)
     if os.path.isfile(path / ".git"):
         return NotAStore(
             f"'{path / '.git'}' names a git directory that is not there, or damaged",

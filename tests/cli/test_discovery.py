@@ -139,6 +139,25 @@ def test_the_variable_comes_before_what_is_around_and_c_before_that(
     assert Store.open(here / "ml").path == here / "ml" / "models"
 
 
+def test_links_lead_to_where_they_lead(worlds, tmp_path, monkeypatch):
+    here = world(worlds)
+    (tmp_path / "link").symlink_to(here / "ml" / "src")
+
+    assert Store.open(tmp_path / "link").path == here / "ml" / "models"
+    monkeypatch.chdir(tmp_path / "link")
+    assert Store.open().path == here / "ml" / "models"
+
+
+def test_code_that_we_cannot_open_has_a_store_all_the_same(tmp_path, monkeypatch, capsys):
+    ml = tmp_path / "ml"
+    git(tmp_path, "init", "--quiet", "--object-format=sha256", "ml")
+    make_store(ml / "models")
+
+    assert Store.open(ml).path == ml / "models"
+    monkeypatch.chdir(ml)
+    assert taken(capsys) == str(ml / "models")
+
+
 def test_a_call_registers_where_the_variable_says(tmp_path, monkeypatch):
     make_code(tmp_path / "ml")
     Store.init(tmp_path / "ml" / "models")

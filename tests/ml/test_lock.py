@@ -302,6 +302,25 @@ def test_the_store_that_the_variable_names_comes_first(store, locked, tmp_path, 
 
     assert str(gms.version_of(gms.load_model("churn"))) == "churn 1.0.0"
     assert locked.hook("lock", FILE) == ("", 0)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "clone").rename(tmp_path / "other" / "models")
+    run(["git", "init", "-q"], tmp_path / "other")
+    monkeypatch.setenv("GITMODELSTORE", "../other")  # the code around it
+    assert locked.hook("lock", FILE) == ("", 0)
+    assert gms.load_model("churn", store="../other") is not None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_a_store_of_somebody_else_is_named_with_what_to_type(store, locked):
+    for path in (store.path, *store.path.rglob("*")):
+        os.chown(path, 4711, 4711, follow_symlinks=False)
+
+    top = str(store.path).rstrip("/")
+    assert locked.hook("lock", FILE) == (
+        f"error: '{top}' belongs to another user\n"
+        f"hint: if you trust it: git config --global --add safe.directory {top}\n",
+        1,
+    )
 
 
 @pytest.mark.parametrize("bare", [False, True], ids=["work tree", "bare"])
