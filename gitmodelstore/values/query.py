@@ -38,6 +38,7 @@ from gitmodelstore.values.query_words import (
     literal,
     name_at_start,
     parts_of,
+    together,
     tokens,
     wrong,
 )
@@ -73,10 +74,14 @@ class Query:
             InvalidQuery: it cannot be understood, or names what no manifest can have.
         """
         reader = _Reader(text)
+        found = reader.unknown
         try:
             condition = reader.whole()
         except InvalidQuery as error:  # of a frame for each level of it
-            raise error.with_traceback(None) from None
+            if error.column not in [one.column for one in found]:
+                found.append(error.with_traceback(None))
+        if found:
+            raise together(found) from None
         return cls(text, tuple(reader.names.values()), condition, tuple(reader.equals))
 
     def matches(self, record: Record) -> bool:
@@ -97,6 +102,7 @@ class _Reader:
         self._level = 0
         self.names: dict[tuple[str, ...], FieldPath] = {}
         self.equals: list[tuple[FieldPath, str]] = []
+        self.unknown: list[InvalidQuery] = []  # one for each name that no manifest can have
 
     def whole(self) -> Condition:
         if self._next.kind == "end":
@@ -208,7 +214,10 @@ class _Reader:
 
     def field(self) -> FieldPath:
         """Read a name, and nothing else."""
-        return self._path(self._take(), asked=False)
+        path = self._path(self._take(), asked=False)
+        if self.unknown:
+            raise self.unknown[0]
+        return path
 
     # Values
 
@@ -243,9 +252,9 @@ class _Reader:
             part, offset = parts[error.index]
             hint = f'text stands in quotes: "{token.text}"' if asked else error.hint
             unknown = part if error.index == 0 and not asked else None
-            raise wrong(
-                self._source, token.at + offset, str(error), hint, unknown=unknown
-            ) from None
+            place = token.at + offset
+            self.unknown.append(wrong(self._source, place, str(error), hint, unknown=unknown))
+            return FieldPath(token.text, tuple(one for one, _ in parts), Kind.PLAIN)
         return self.names.setdefault(path.parts, path)
 
     def _side(self, at: Token, value: Value, kind: Kind) -> Side:

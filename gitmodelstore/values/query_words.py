@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -135,6 +135,25 @@ def wrong(
     caret = " " * (at - start + len(before)) + "^"
     return InvalidQuery(
         f"column {at + 1}: {message}", (shown, caret), column=at + 1, unknown=unknown, hint=hint
+    )
+
+
+def together(errors: Sequence[InvalidQuery]) -> InvalidQuery:
+    """Return one error for several of one expression, in their order; the hint is the first's."""
+    first, *others = errors
+    if not others:
+        return first
+    shown: dict[str, str] = {}  # line to carets
+    for error in errors:
+        line, caret = error.excerpt
+        before = shown.get(line, "")
+        shown[line] = before + caret[len(before) :] if len(caret) > len(before) else before
+    return InvalidQuery(
+        "; ".join(error.summary for error in errors),
+        [part for pair in shown.items() for part in pair],
+        column=first.column,
+        unknown=first.unknown,
+        hint=first.hint,
     )
 
 

@@ -168,7 +168,7 @@ def test_a_pair_lists_the_columns_of_both_halves():
 def test_halves_of_different_lengths_are_refused():
     assert refusal("test", (np.zeros((3, 1)), np.zeros(2))) == (
         "data set 'test': X has 3 rows, y has 2",
-        None,
+        "give the rows and the answers of the same cases, in one order",
     )
 
 
@@ -205,7 +205,7 @@ def test_a_mapping_of_something_else_is_refused(folder):
     )
     assert refusal("train", {"source": "data", "version": 3}) == (
         "data set 'train': expected text as 'version', found int",
-        None,
+        "write {'source': …, 'version': 'text'}",
     )
 
 

@@ -112,7 +112,7 @@ def test_a_long_list_of_columns_is_cut(people, answers):
 def test_another_number_of_columns_is_refused(unnamed, named):
     assert refused(unnamed, np.ones((2, 4))) == (
         "X_test has 4 columns, the pipeline was fitted on 3",
-        None,
+        "give the columns that it was fitted on, without the target",
     )
     assert refused(named, np.ones((2, 1)))[0] == "X_test has 1 column, the pipeline was fitted on 3"
 

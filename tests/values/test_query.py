@@ -254,6 +254,21 @@ WRONG = {
 }
 
 
+def test_every_name_that_is_unknown_is_said_at_once():
+    with pytest.raises(InvalidQuery) as caught:
+        Query.parse("statos == 'x' and code.comit == null or metrics.auc = 1")
+
+    assert caught.value.summary == (
+        "column 1: no field 'statos'; column 24: no 'comit' in 'code'; "
+        "column 53: '=' means nothing here"
+    )
+    assert caught.value.excerpt == (
+        "statos == 'x' and code.comit == null or metrics.auc = 1",
+        "^                      ^                            ^",
+    )
+    assert caught.value.hint == "did you mean 'status'?"
+
+
 @pytest.mark.parametrize("expression", WRONG, ids=lambda text: text[:30] or "nothing")
 def test_what_is_wrong_is_said_with_its_column(expression):
     message, hint = WRONG[expression]
