@@ -28,6 +28,7 @@ from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import did_you_mean
 from gitmodelstore.values.pointer import read_pointer
 from gitmodelstore.values.policy import WITHDRAWN
+from gitmodelstore.values.severity import PARTS_AT_LOAD
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
@@ -104,12 +105,14 @@ def _here(version: ModelVersion, manifest: Manifest) -> Iterator[None]:
         from gitmodelstore.operations.compare_environment import PLATFORM, differences
 
         recorded = manifest.environment
-        found = [str(one) for one in differences(recorded) if one.package != PLATFORM]
-        if not found:
+        differing = [one for one in differences(recorded) if one.package != PLATFORM]
+        if not differing:
             raise
+        differing.sort(key=lambda one: one.package not in PARTS_AT_LOAD)
+        found = [str(one) for one in differing]
         series = ".".join(recorded.python.split(".")[:2])
         raise OtherVersionsNeeded(
-            f"{error}; it was trained with {'; '.join(found)}",
+            f"{str(error).removesuffix('.')}; it was trained with {'; '.join(found)}",
             hint=f"make its environment: `gms env {version.ref} > requirements.txt`, then "
             f"`uv venv --python {series} {version.model}-env && uv pip install --python "
             f"{version.model}-env -r requirements.txt`, or `pip install -r requirements.txt` where "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,14 @@ import pytest
 def make(folder: Path, *packages: str) -> Path:
     """Make an environment with `packages` and return its folder of programs.
 
-    A machine without a package index cannot judge: the test is skipped, and says so.
+    A machine without a package index cannot judge: the test is skipped, and says so, but in CI.
     """
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     programs = folder / "bin"
     command = [str(programs / "pip"), "install", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run([*command, *packages], capture_output=True, text=True, check=False)
-    if done.returncode and "Could not find a version" in done.stderr:
+    is_ci = "COMPATIBILITY_ROWS" in os.environ
+    if done.returncode and "Could not find a version" in done.stderr and not is_ci:
         pytest.skip(f"needs a package index with {' '.join(packages)}")
     assert done.returncode == 0, done.stderr
     return programs

@@ -20,13 +20,11 @@ from scipy.interpolate import BSpline
 from sklearn.preprocessing import SplineTransformer, StandardScaler
 
 from gitmodelstore.errors import RefusedPickle
-from gitmodelstore.pipelines import rights
 from gitmodelstore.pipelines.dry import walk
 from gitmodelstore.pipelines.load import Reader, load
 from gitmodelstore.pipelines.rights import Trust
 from gitmodelstore.plumbing.verdicts import Verdicts
-from tests.zoo import DEPRECATED, difference
-from tests.zoo.make_rights import TABLE, needs_here, table
+from tests.zoo import difference
 
 X = np.random.RandomState(0).normal(size=(60, 2))
 
@@ -172,28 +170,6 @@ def test_a_template_is_looked_at_when_scipy_renames_its_bases(monkeypatch):
 
     with pytest.raises(RefusedPickle):
         load(keeping(frozen), name="a.joblib")
-
-
-@pytest.mark.long
-@pytest.mark.timeout(900)
-@pytest.mark.filterwarnings(DEPRECATED)
-def test_the_table_has_all_that_these_releases_need():
-    """Made anew: what is named here was added by a release; read it, then --write it."""
-    here = table(needs_here(), {})
-    known = {
-        (module, name): set((rights.listed(module, name) or rights.OF_DATA).allowed)
-        for module, names in here.items()
-        for name in names
-        if rights.listed(module, name) is not None
-    }
-    added = [
-        f"{module}.{name}: {text}"
-        for module, names in here.items()
-        for name, text in names.items()
-        if not set(text.split()[1:]) <= known.get((module, name), set())
-    ]
-
-    assert added == [], f"python -m tests.zoo.make_rights --write adds these to {TABLE.name}"
 
 
 def test_a_name_is_looked_for_only_where_the_libraries_keep_what_is_private():
