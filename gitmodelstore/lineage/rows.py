@@ -166,9 +166,10 @@ def _number(column: Any, dtype: str) -> Any:
         warnings.simplefilter("ignore")
         if dtype.startswith("float"):
             return column.astype(dtype)
-        if column.isna().any():  # a column of whole numbers that misses one has become floats
+        try:
+            made = column.astype(dtype)
+        except (ValueError, OverflowError):  # it misses a value, and so has become floats
             return column
-        made = column.astype(dtype)
     return made if (made == column).all() else column
 
 

@@ -17,6 +17,8 @@ from sklearn.pipeline import make_pipeline
 
 from gitmodelstore.cli.main import main
 from gitmodelstore.errors import InvalidInput, LoadError, PipelineRaised, StoreError
+from gitmodelstore.lineage.columns import logical_type
+from gitmodelstore.lineage.rows import read_table
 from gitmodelstore.store import Store
 
 N = 60
@@ -298,6 +300,34 @@ class TestAFileOfText:
         assert code == 1
         assert err.startswith(f"error: {message}")
         assert "\nhint: " in err
+
+    @pytest.mark.parametrize(
+        ("text", "recorded", "read"),
+        [
+            ("01234,00012", "str", "str"),
+            ("1,2", "float32", "float32"),
+            ("1.0,2.0", "int64", "int64"),
+            ("1.5,2.0", "int64", "float64"),
+            ("1,", "int64", "float64"),
+            ("1,inf", "int64", "float64"),
+            ("1,300", "uint8", "int64"),
+            ("0,1", "bool", "bool"),
+            ("0,2", "bool", "int64"),
+            ("True,False", "bool", "bool"),
+            ("one,2", "int64", "str"),
+            ("20260101,20260102", "datetime64", "datetime64"),
+            ("2026-01-01T00:00:00+01:00,", "datetime64[Europe/Oslo]", "datetime64[Europe/Oslo]"),
+            ("1 days,2 days 01:00:00", "timedelta64", "timedelta64"),
+            ("01,02", "category[str]", "category[str]"),
+            ("1,2", "category[int64, ordered]", "category[int64, ordered]"),
+        ],
+    )
+    def test_each_type_as_far_as_the_text_has_it(self, tmp_path, text, recorded, read):
+        (tmp_path / "one.csv").write_text("a,b\n" + "".join(f"{v},x\n" for v in text.split(",")))
+
+        table = read_table(tmp_path / "one.csv", {"a": recorded, "gone": "datetime64"})
+
+        assert logical_type(table["a"]) == read
 
     @pytest.mark.parametrize("content", [b"\x93NUMPY\x01\xff\xfe", b"", b'a,b\n"1'])
     def test_what_is_no_table_is_refused(self, store, gms, test_file, content):
