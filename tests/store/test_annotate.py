@@ -181,7 +181,7 @@ class TestRefused:
                 {f"k{i}": i for i in range(51)},
                 InvalidInput,
                 "51 keys, more than 50 at once",
-                None,
+                "annotate them in several steps",
             ),
             (
                 "churn@1.0.0",
@@ -203,7 +203,7 @@ class TestRefused:
                 {"a": {"b": 1}},
                 InvalidInput,
                 "'a' is a dict, not a number, true, false or text",
-                None,
+                "name a key for each value",
             ),
         ],
     )
@@ -227,7 +227,7 @@ class TestRefused:
         assert caught.value.hint == "name it, as in: gms annotate churn@1.0.0 auc=VALUE"
 
     def test_a_hidden_character_in_the_reason(self, tree):
-        with pytest.raises(InvalidInput, match=r"^the reason holds the hidden character U\+202E$"):
+        with pytest.raises(InvalidInput, match=r"^the reason holds the hidden character U\+202E\n"):
             tree.annotate("churn@1.0.0", {"a": 1}, reason="a\u202eb")
 
 

@@ -280,7 +280,7 @@ class TestReferences:
                 "churn@{2020-01-01}",
                 VersionNotFound,
                 "there was no store yet on 2020-01-01 23:59 UTC",
-                None,
+                "see when it began with `gms log`",
             ),
             (
                 "Churn",

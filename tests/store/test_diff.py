@@ -572,7 +572,7 @@ class TestUnregistered:
                 lambda p, X, y: (Path("no.joblib"),),
                 NotAPipeline,
                 "there is no file 'no.joblib'",
-                None,
+                "check the path; it is relative to the working directory",
             ),
             (
                 lambda p, X, y: (p, None, y),

@@ -640,7 +640,7 @@ class TestRefusals:
     def test_a_metric_that_is_no_finite_number(self, refused, value, words):
         assert refused(InvalidMetric, metrics={"auc": value}) == (
             f"metric 'auc' is {words}, not a finite number",
-            None,
+            "leave it out, or give a number",
         )
 
     def test_a_metric_with_a_bad_name(self, refused):
@@ -674,7 +674,7 @@ class TestRefusals:
     def test_more_answers_than_rows(self, refused, X_test, y_test):
         assert refused(InvalidInput, X_test=X_test, y_test=y_test.iloc[1:]) == (
             "data set 'test': X has 40 rows, y has 39",
-            None,
+            "give the rows and the answers of the same cases, in one order",
         )
 
     def test_a_lambda(self, refused, X_train, y_train):
@@ -730,7 +730,10 @@ class TestRefusals:
         )
 
     def test_a_file_that_is_not_there(self, refused):
-        assert refused(NotAPipeline, "p.joblib") == ("there is no file 'p.joblib'", None)
+        assert refused(NotAPipeline, "p.joblib") == (
+            "there is no file 'p.joblib'",
+            "check the path; it is relative to the working directory",
+        )
 
     def test_a_file_of_something_else(self, refused):
         joblib.dump({"a": 1}, "p.joblib")
