@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from gitmodelstore.errors import (
     BehindWarning,
+    InvalidInput,
     StoreError,
     UnreadWarning,
     visible,
@@ -22,7 +23,7 @@ from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.user import scratch_store
-from gitmodelstore.values.arguments import as_texts, expect, expect_given
+from gitmodelstore.values.arguments import as_texts, expect, expect_given, shown
 
 if TYPE_CHECKING:
     from gitmodelstore.lineage.files import Hashing, Progress
@@ -68,6 +69,11 @@ class Base:
         cache: bool = True,
         progress: Progress | None = None,
     ) -> None:
+        if not isinstance(repository, Repository):  # as a path, which people try first
+            raise InvalidInput(
+                f"expected an open repository, found {shown(repository)}",
+                hint="open a store by its path with `Store.open(path)`",
+            )
         self.path = repository.work_tree or repository.common_dir
         self.created = False
         self.host_rules: tuple[str, ...] = ()

@@ -87,3 +87,10 @@ def test_the_message_names_what_was_meant(store: Store) -> None:
         store.versions(None)  # type: ignore[arg-type]
     assert str(caught.value) == "expected the name of a model as text, found None"
     assert caught.value.hint == "such as 'churn'"
+
+
+@pytest.mark.parametrize("given", ["models", Path("models"), None])
+def test_the_class_is_no_way_to_open_a_path(given: Any) -> None:
+    with pytest.raises(StoreError, match=r"^expected an open repository, found ") as caught:
+        Store(given)
+    assert caught.value.hint == "open a store by its path with `Store.open(path)`"
