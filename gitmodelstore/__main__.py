@@ -2,4 +2,5 @@
 
 from gitmodelstore.cli.main import run
 
-run()
+if __name__ == "__main__":  # a fork beside a thread imports every module first
+    run()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from gitmodelstore.errors import GitFailed, InvalidInput, StoreError
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.values.arguments import shown
 from gitmodelstore.values.compare import compare, metric_changes
 from gitmodelstore.values.diff import Diff, Side
 from gitmodelstore.values.diff_parts import SAME_DATA, TEST_ROWS, Answers, CodeChange, Metrics
@@ -56,7 +57,7 @@ def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) 
     """
     if not isinstance(a, (str, ModelVersion)):
         raise InvalidInput(
-            f"expected a version to begin with, found {type(a).__name__}",
+            f"expected a version to begin with, found {shown(a)}",
             hint='name it first, as in store.diff("churn@production", pipeline)',
         )
     first = resolve(snapshot, a)

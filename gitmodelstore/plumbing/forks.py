@@ -36,7 +36,7 @@ def _finish_imports() -> None:
     """Import what the methods of a store import when they are called: a few tenths of a second."""
     package = importlib.import_module(__name__.partition(".")[0])
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if module.name.split(".")[1] not in ("cli", "demo"):
+        if module.name.split(".")[1] not in ("__main__", "cli", "demo"):
             with suppress(ImportError):  # what this machine has not, no thread has begun
                 importlib.import_module(module.name)
 

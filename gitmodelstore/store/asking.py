@@ -418,7 +418,6 @@ class Asking(Base):
                 be read.
             IntegrityError, FormatError: a manifest is not the one that was released.
         """
-        expect(ref=a)
         expect_given(column=target, path=code)
         from gitmodelstore.operations.diff import Question, diff
 

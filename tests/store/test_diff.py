@@ -189,7 +189,7 @@ class TestTwoVersions:
             (
                 (None, "churn@1.1.0"),
                 InvalidInput,
-                "expected a version to begin with, found NoneType",
+                "expected a version to begin with, found None",
                 'name it first, as in store.diff("churn@production", pipeline)',
             ),
         ],
@@ -584,7 +584,7 @@ class TestUnregistered:
                 lambda p, X, y: (p, X, y[:5]),
                 InvalidInput,
                 "data set 'test': X has 40 rows, y has 5",
-                None,
+                "give the rows and the answers of the same cases, in one order",
             ),
             (
                 lambda p, X, y: (p, X.to_numpy()[:, :7], y),

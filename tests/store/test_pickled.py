@@ -109,7 +109,9 @@ KINDS = [
 def test_an_error_comes_over_from_a_worker_as_it_was_raised(kind):
     wanted = list(inspect.signature(kind.__init__).parameters.values())[1:]
     named = {
-        one.name: 1 for one in wanted if one.kind is one.KEYWORD_ONLY and one.default is one.empty
+        one.name: 1 if one.annotation == "int" else ["c"] if "Iterable" in one.annotation else "d"
+        for one in wanted
+        if one.kind is one.KEYWORD_ONLY and one.default is one.empty
     }
     texts = [one for one in wanted if one.kind is not one.KEYWORD_ONLY]
     given = [["a", "b"] if "Iterable" in one.annotation else one.name for one in texts]
