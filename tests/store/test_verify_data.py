@@ -276,7 +276,7 @@ class TestWhichDataSet:
             "it records 'train' and 'holdout'",
         )
         for role in (None, "train"):
-            with pytest.raises(InvalidInput, match=r"^bare 1\.0\.0 records no data$"):
+            with pytest.raises(InvalidInput, match=r"^bare 1\.0\.0 records no data\n"):
                 store.verify_data("bare@latest", table, role=role)
 
     def test_nothing_is_read_where_there_is_no_such_version(self, store):
