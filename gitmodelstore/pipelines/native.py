@@ -1,9 +1,11 @@
-"""Models of other packages that native code reads from text: whether their trees hang together.
+"""Models of other packages that native code reads: whether their trees hang together.
 
-LightGBM believes the sizes and indices in its text, and follows them. Owns what must hold of
-them; what else native code makes of a model is not looked at (docs/security.md says which).
+LightGBM and XGBoost believe the sizes and indices in what they wrote, and follow them. Owns what
+must hold of these; what else native code makes of a model is not looked at (see
+docs/security.md).
 
-Source of the format: LightGBM's src/boosting/gbdt_model_text.cpp and src/io/tree.cpp.
+Source of the formats: LightGBM's src/boosting/gbdt_model_text.cpp and src/io/tree.cpp; XGBoost's
+src/learner.cc, src/gbm/gbtree_model.cc and src/tree/tree_model.cc.
 """
 
 from __future__ import annotations
@@ -150,3 +152,149 @@ def _numbers(text: str, count: int, dtype: Any) -> np.ndarray[Any, Any]:
 def _must(is_so: bool) -> None:
     if not is_so:
         raise _NotWhole
+
+
+# XGBoost
+
+
+_TYPES = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"L": ">i8", b"d": ">f4", b"D": ">f8"}
+_WORDS = {b"T": True, b"F": False, b"Z": None}
+_MOST_LEVELS = 32
+
+
+def is_whole_xgboost(data: bytes) -> bool:
+    """Whether the bytes of an XGBoost model are whole, and its trees hang together.
+
+    What releases before 2.1 wrote in a form of their own is not looked at: the installed
+    release says what it makes of it.
+    """
+    if data[:2] != b"{L":
+        return True
+    try:
+        held, end = _ubjson(data, 0, 0)
+        _must(end == len(data))
+        learner = held.get("Model", held)["learner"]
+        _look_at_booster(learner["gradient_booster"], learner["learner_model_param"])
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def _ubjson(data: bytes, at: int, level: int) -> tuple[Any, int]:
+    """Return the value that begins at a place, and where it ends.
+
+    Source: Universal Binary JSON, draft 12, as far as XGBoost's src/common/json.cc writes it.
+    """
+    kind, at = data[at : at + 1], at + 1
+    _must(level < _MOST_LEVELS)
+    if kind in _TYPES:
+        dtype = np.dtype(_TYPES[kind])
+        return np.frombuffer(data, dtype, 1, at)[0].item(), at + dtype.itemsize
+    if kind in _WORDS:
+        return _WORDS[kind], at
+    if kind == b"S":
+        return _ubjson_text(data, at)
+    if kind == b"{":
+        return _ubjson_object(data, at, level)
+    _must(kind == b"[")
+    return _ubjson_array(data, at, level)
+
+
+def _ubjson_count(data: bytes, at: int) -> tuple[int, int]:
+    _must(data[at : at + 1] == b"L")
+    count = int.from_bytes(data[at + 1 : at + 9], "big", signed=True)
+    _must(0 <= count <= len(data))
+    return count, at + 9
+
+
+def _ubjson_text(data: bytes, at: int) -> tuple[str, int]:
+    size, at = _ubjson_count(data, at)
+    _must(at + size <= len(data))
+    return str(data[at : at + size], "utf-8"), at + size
+
+
+def _ubjson_object(data: bytes, at: int, level: int) -> tuple[dict[str, Any], int]:
+    held: dict[str, Any] = {}
+    while data[at : at + 1] != b"}":
+        name, at = _ubjson_text(data, at)
+        _must(name not in held)
+        held[name], at = _ubjson(data, at, level + 1)
+    return held, at + 1
+
+
+def _ubjson_array(data: bytes, at: int, level: int) -> tuple[Any, int]:
+    kind = None
+    if data[at : at + 1] == b"$":
+        kind, at = data[at + 1 : at + 2], at + 2
+    _must(data[at : at + 1] == b"#")
+    count, at = _ubjson_count(data, at + 1)
+    if kind is not None:
+        dtype = np.dtype(_TYPES[kind])
+        return np.frombuffer(data, dtype, count, at), at + count * dtype.itemsize
+    items = []
+    for _ in range(count):
+        item, at = _ubjson(data, at, level + 1)
+        items.append(item)
+    return items, at
+
+
+def _look_at_booster(booster: dict[str, Any], said: dict[str, Any]) -> None:
+    columns, classes = int(said["num_feature"]), int(said["num_class"])
+    targets = int(said.get("num_target", 1))
+    _must(0 <= columns <= _MOST_FEATURES and 0 <= classes <= _MOST_CLASSES)
+    _must(0 < targets <= _MOST_CLASSES)
+    groups = max(classes, targets, 1)
+    tree_booster = booster.get("gbtree", booster)
+    model = tree_booster["model"]
+    if "weights" in model:  # a linear one
+        _must(len(model["weights"]) == (columns + 1) * groups)
+        return
+    trees, info = model["trees"], model["tree_info"]
+    _must(len(trees) == len(info) == int(model["gbtree_model_param"]["num_trees"]))
+    _must(all(0 <= group < groups for group in info))
+    ends = np.asarray(model.get("iteration_indptr", [0, len(trees)]), dtype=np.int64)
+    _must(bool(ends[0] == 0 and ends[-1] == len(trees) and (np.diff(ends) >= 0).all()))
+    _must("weight_drop" not in booster or len(booster["weight_drop"]) == len(trees))
+    for tree in trees:
+        _look_at_xgboost_tree(tree, columns, groups)
+
+
+def _look_at_xgboost_tree(tree: dict[str, Any], columns: int, groups: int) -> None:
+    said = tree["tree_param"]
+    nodes, width = int(said["num_nodes"]), int(said["size_leaf_vector"])
+    _must(nodes > 0 and int(said["num_feature"]) == columns and 0 <= width <= _MOST_CLASSES)
+    for name, held in tree.items():
+        if isinstance(held, np.ndarray) and not name.startswith("categories"):
+            _must(len(held) in (nodes, nodes * max(width, 1)) or "weights" in name)
+    left, right = (tree[f"{side}_children"].astype(np.int64) for side in ("left", "right"))
+    features = tree["split_indices"].astype(np.int64)
+    inner = left != -1
+    _must(width in (0, 1, groups))
+    _must(len(left) == len(right) == len(features) == len(tree["parents"]) == nodes)
+    _must(len(tree["split_conditions"]) == len(tree["default_left"]) == nodes)
+    _must(len(tree["base_weights"]) == nodes * max(width, 1))
+    if "leaf_weights" in tree:  # of several targets: a leaf says which of the weights are its
+        leaves = right[~inner]
+        _must(len(tree["leaf_weights"]) == len(leaves) * width)
+        _must(bool(((leaves >= 0) & (leaves < len(leaves))).all()))
+    else:
+        _must(np.array_equal(inner, right != -1))
+    links = np.concatenate([left[inner], right[inner]])
+    _must(len(np.unique(links)) == len(links))
+    _must(bool(((links > 0) & (links < nodes)).all()))
+    _must(np.array_equal(tree["parents"][links], np.tile(np.flatnonzero(inner), 2)))
+    _must(bool(((features >= 0) & (features < max(columns, 1)))[inner].all()))
+    _look_at_categories(tree, nodes, inner)
+
+
+def _look_at_categories(tree: dict[str, Any], nodes: int, inner: Any) -> None:
+    """Nodes that split by categories have theirs within the list of all."""
+    of_nodes = tree["categories_nodes"].astype(np.int64)
+    starts, sizes = (tree[f"categories_{name}"].astype(np.int64) for name in ("segments", "sizes"))
+    categories = tree["categories"]
+    _must(len(of_nodes) == len(starts) == len(sizes))
+    _must(bool(((starts >= 0) & (sizes >= 0) & (starts + sizes <= len(categories))).all()))
+    _must(bool(((categories >= 0) & (categories < _MOST_FEATURES)).all()))
+    kinds = tree["split_type"]
+    _must(len(kinds) == nodes and bool((kinds <= 1).all()))
+    _must(np.array_equal(of_nodes, np.flatnonzero((kinds == 1) & inner)))

@@ -18,7 +18,7 @@ import numpy as np
 
 from gitmodelstore.pipelines import rights as rules
 from gitmodelstore.pipelines.arrays import is_shape
-from gitmodelstore.pipelines.native import is_whole_lightgbm
+from gitmodelstore.pipelines.native import is_whole_lightgbm, is_whole_xgboost
 from gitmodelstore.pipelines.places import FOREIGN_KEYWORDS, is_type_of_values, is_version
 from gitmodelstore.pipelines.stand_ins import is_callable_value
 
@@ -650,11 +650,11 @@ def _lightgbm(guard: Guard, held: Any, state: Any) -> bool:
 
 
 def _xgboost(guard: Guard, held: Any, state: Any) -> bool:
-    """Whether it holds the bytes of a model, and nothing that would be taken for an address."""
+    """Whether it holds a whole model as bytes: anything else would be taken for an address."""
     if type(state) is not dict or type(state.get("handle")) is not bytearray:
         return False
-    guard.work(len(state["handle"]) >> 4)
-    return True
+    guard.work(len(state["handle"]) >> 3)
+    return is_whole_xgboost(bytes(state["handle"]))
 
 
 def _catboost(guard: Guard, held: Any, state: Any) -> bool:

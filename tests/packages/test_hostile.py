@@ -7,6 +7,7 @@ import functools
 import io
 import os
 import random
+import resource
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from gitmodelstore.errors import RefusedPickle
 from gitmodelstore.pipelines.dry import walk
 from gitmodelstore.pipelines.load import Reader, load
-from gitmodelstore.pipelines.native import is_whole_lightgbm
+from gitmodelstore.pipelines.native import is_whole_lightgbm, is_whole_xgboost
 from gitmodelstore.pipelines.rights import Trust
 from tests.packages import zoo
 from tests.zoo.specimen import dumped
@@ -221,6 +222,33 @@ def test_changes_of_lightgbms_text_end_in_a_refusal_or_in_peace(name):
             os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, f"seed {seed}"
     assert refused > 10
+
+
+def test_changes_of_xgboosts_bytes_cost_no_memory_and_lead_no_link_astray():
+    seed = random.randrange(10**6)  # noqa: S311 - no secret
+    chance = random.Random(seed)  # noqa: S311
+    whole = bytes(ZOO["xgboost-classes"].fit().get_booster().__getstate__()["handle"])
+    begin = whole.index(b"Model")
+    taken = 0
+    for _ in range(150):
+        data = bytearray(whole)
+        data[chance.randrange(begin, len(data))] ^= 1 << chance.randrange(8)
+        if not is_whole_xgboost(bytes(data)):
+            continue
+        taken += 1
+        child = os.fork()
+        if child == 0:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+            signal.alarm(20)
+            with contextlib.suppress(Exception):  # any that Python sees
+                booster = xgboost.Booster.__new__(xgboost.Booster)
+                booster.__setstate__({"handle": data})
+                booster.inplace_predict(zoo.numbers().to_numpy())
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, f"seed {seed}"
+    assert is_whole_xgboost(whole)
+    assert taken < 120
 
 
 def test_joblib_would_have_opened_the_file(tmp_path: Path):
