@@ -346,7 +346,8 @@ def _is_template(value: Symbol) -> bool:
 
 
 def _is_model(value: Symbol) -> bool:
-    return type(value) is str or (type(value) is Made and is_one_of(value.of, _BYTES))
+    is_array = type(value) is Made and is_one_of(value.of, _BYTES)
+    return is_array or type(value) in (str, bytes)  # of protocol 5 both kinds of bytes are one
 
 
 def _unfit_arguments(made: Made) -> str | None:

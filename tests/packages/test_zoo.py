@@ -79,6 +79,22 @@ def test_it_goes_through_a_store(name, store, capsys):
     assert type(pipeline).__name__ in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("lightgbm-categories", "xgboost-classifier", "catboost-text", "imblearn-SMOTE"),
+        *("category-encoders-TargetEncoder", "feature-engine-piped", "skrub-joined"),
+        *("skrub-table", "optbinning-piped"),
+    ],
+)
+def test_every_protocol_is_read(name, protocol):
+    data = dumped(fitted(name), protocol=protocol, compress=protocol % 2)
+
+    assert walk(data).refusals == ()
+    assert type(load(data, name=name)) is type(fitted(name))
+
+
 def test_each_package_has_its_specimens():
     assert {name for name, family in FAMILIES.items() if len(list(family())) < 12} == set()
 
