@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import InvalidName
+from gitmodelstore.plumbing.user import scratch_store
 from gitmodelstore.store.base import Base
 from gitmodelstore.values.arguments import as_text, expect, expect_given
 
 if TYPE_CHECKING:
+    from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.model_version import ModelVersion
     from gitmodelstore.values.version import Version
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
 class Lifecycle(Base):
     """What moves versions between statuses, and what is said of them afterwards."""
+
+    def _who_loads(self) -> Callable[[], Reader] | None:
+        """Return who loads what comes to a status; nobody where `gms reproduce` only plays it."""
+        return None if scratch_store() else self._reader
 
     def promote(
         self,
@@ -82,7 +88,7 @@ class Lifecycle(Base):
             vacate=vacate,
             force=force,
             replay=replay,
-            reader=self._reader,
+            reader=self._who_loads(),
         )
 
     def approve(self, ref: str | ModelVersion, status: str, *, reason: str | None = None) -> Event:
@@ -290,5 +296,5 @@ class Lifecycle(Base):
             successor=successor,
             reason=reason,
             vacate=vacate,
-            reader=self._reader,
+            reader=self._who_loads(),
         )
