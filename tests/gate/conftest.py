@@ -105,7 +105,7 @@ class Place:
             text=True,
         )
         document = json.loads(done.stdout)
-        found = sorted((fault["code"], fault["path"]) for fault in document["faults"])
+        found = sorted((fault["code"], fault["path"] or "") for fault in document["faults"])
         assert done.returncode == (1 if found else 0), done.stderr
         return found
 
