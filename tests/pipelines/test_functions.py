@@ -92,7 +92,7 @@ def rows(X: np.ndarray) -> pd.DataFrame:
         *(scipy.special.logit, scipy.special.softmax),
         partial(np.clip, a_min=0.2, a_max=0.8),
     ],
-    ids=str,
+    ids=lambda function: getattr(function, "__name__", "partial"),  # an address is of one process
 )
 def test_a_pipeline_of_one_goes_through_a_store(function, tmp_path):
     store = Store.open(Store.init(tmp_path / "store").path, durable=False, cache=False)
