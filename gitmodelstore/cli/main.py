@@ -318,9 +318,13 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors=_SPELLED_OUT)  # type: ignore[union-attr]
     warnings.showwarning = _show_warning
     if sys.stdout is not None and sys.stderr is not None and "--json" in _ours(sys.argv):
-        # Native code prints to the descriptor itself, so the document gets another one.
+        # Native code prints to the descriptor itself, so the document gets another one; it stays
+        # open to the end, of which Python 3.13 would complain if closing it were left to it.
         number = sys.stdout.fileno()
-        own = os.fdopen(os.dup(number), "w", encoding=sys.stdout.encoding, errors=_SPELLED_OUT)
+        encoding = sys.stdout.encoding
+        own = open(  # noqa: SIM115 - it takes the place of sys.stdout
+            os.dup(number), "w", encoding=encoding, errors=_SPELLED_OUT, closefd=False
+        )
         os.dup2(sys.stderr.fileno(), number)
         sys.stdout = own
 

@@ -27,7 +27,8 @@ def test_readme_names_the_oldest_scikit_learn() -> None:
     assert f'"scikit-learn>={oldest}"' in (ROOT / "pyproject.toml").read_text()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_the_oldest_releases_pass_the_tests_of_pipelines_and_store(tmp_path: Path) -> None:
     tools = ("pytest", "pytest-timeout", "hypothesis")
     programs = make(tmp_path / "oldest", "-c", str(OLDEST), *tools, str(ROOT))
