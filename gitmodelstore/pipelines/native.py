@@ -30,6 +30,9 @@ _KEYS = frozenset(
     | {"right_child", "shrinkage", "split_feature", "threshold", *_OF_NODES, *_OF_LEAVES}
 )
 _PARAM = re.compile(r"\[[a-z0-9_]+: [^\[\]]*(\[[^\]]*\][^\[\]]*)*\]")
+_WHOLE = re.compile(r"-?\d{1,18}")
+_REAL = re.compile(r"-?(\d{1,40}(\.\d{1,40})?(e[-+]\d{1,3})?|inf|nan)")
+_ZERO_OR_WORD = re.compile(r"-?(0(\.0+)?|inf|nan)")
 _OBJECTIVE = re.compile(r"[a-z_0-9]+( [a-z_]+:[-+.0-9einfa]+| sqrt)*")
 
 
@@ -144,9 +147,18 @@ def _look_at_lines(held: dict[str, str], leaves: int, columns: int) -> None:
 
 
 def _numbers(text: str, count: int, dtype: Any) -> np.ndarray[Any, Any]:
+    """Return numbers that LightGBM reads alike: what is no double for it ends the process."""
     parts = text.split()
     _must(len(parts) == count)
-    return np.array(parts, dtype=dtype)
+    if dtype is np.int64:
+        _must(all(map(_WHOLE.fullmatch, parts)))
+        return np.array(parts, dtype=dtype)
+    _must(all(map(_REAL.fullmatch, parts)))
+    found = np.array(parts, dtype=dtype)
+    for part, value in zip(parts, found.tolist(), strict=True):
+        if not 1e-307 < abs(value) < 1e308:
+            _must(_ZERO_OR_WORD.fullmatch(part) is not None)
+    return found
 
 
 def _must(is_so: bool) -> None:

@@ -137,6 +137,7 @@ def test_a_whole_model_of_lightgbm_is_taken():
         ("decision_type=2 2", "decision_type=2 1"),  # a set of categories that there is not
         ("leaf_value=0.1 0.2 0.3", "leaf_value=0.1 0.2    "),  # too few
         ("num_leaves=3", "num_leaves=9"),
+        ("leaf_value=0.1 0.2 0.3", "leaf_value=0.1 0.2 1e-405"),  # no double
         ("num_class=1", "num_class=3"),
         ("max_feature_idx=1", "max_feature_idx=5"),
         (f"tree_sizes={len(TREE)}", f"tree_sizes={len(TREE) + 1}"),
