@@ -16,6 +16,7 @@ import io
 import pickle
 import weakref
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
@@ -531,6 +532,8 @@ def _rights_of_trusted(held: Any, module: str, name: str, trust: Trust) -> Right
         return rules.OF_TRUSTED if held.__module__ == module else None
     if not trust.names_exactly(module, name) or isinstance(held, _NEVER_HELD):
         return None
+    if not _is_of_classes(module, name):
+        return None
     if not callable(held):
         return rules.OF_TRUSTED_OBJECT
     is_from_there = getattr(held, "__module__", None) in (None, module)
@@ -538,7 +541,17 @@ def _rights_of_trusted(held: Any, module: str, name: str, trust: Trust) -> Right
     return rules.OF_TRUSTED_FUNCTION if is_from_there else None
 
 
-_NEVER_HELD = (ModuleType, dict, list, set, bytearray, np.ndarray)
+def _is_of_classes(module: str, name: str) -> bool:
+    """Whether the parts before the last are classes of that module, as those of a method are.
+
+    By any other object a name leads to what is not defined there: `K.__init__.__globals__.get`.
+    """
+    outer = name.split(".")[:-1]
+    places = (_find(module, ".".join(outer[:count])) for count in range(1, len(outer) + 1))
+    return all(isinstance(held, type) and held.__module__ == module for held in places)
+
+
+_NEVER_HELD = (ModuleType, dict, list, set, deque, bytearray, np.ndarray)
 
 
 _LOOK = "no honest pipeline needs that: look at it with `gms inspect`, which runs nothing"

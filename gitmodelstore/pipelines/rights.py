@@ -46,7 +46,7 @@ _RULES = (
 # pattern and of a key call.
 _CALCULATING = frozenset(
     {"_decimal", "_pydecimal", "cmath", "datetime", "decimal", "fractions", "ipaddress", "math"}
-    | {"numbers", "statistics", "unicodedata", "uuid"}
+    | {"numbers", "statistics", "unicodedata"}
 )
 _HARMLESS = frozenset({"operator.itemgetter", "re._compile"})
 # Parts of general packages, and names in them, that read, write, start, import or compile what
@@ -58,8 +58,9 @@ _ACTING_PARTS = frozenset(
     | {"plotting", "testing", "tests", "util", "weave"}
 )
 _ACTING_NAME = re.compile(
-    r"_*(dump|eval$|exec|fetch|from(file|regex|string)|genfromtxt|import|info$|load|lookfor|memmap"
-    r"|mmap|open|popen|read|run$|save|show|source$|spawn|system|test$|tofile"
+    r"_*(add_newdoc|as_strided|check_(library|memory)|dump|eval$|exec|export|fetch"
+    r"|from(file|regex|string)|genfromtxt|getattr|import|info$|load|lookfor|memmap|mmap"
+    r"|nonlin_wrapper|open|popen|read|run$|save|show|source$|spawn|system|test$|tofile|ufunc_reconstruct"
     r"|to_(csv|pickle|parquet|hdf|json|sql|excel|feather|orc|xml|stata|gbq|clipboard)|write).*",
     re.IGNORECASE,
 )
@@ -220,7 +221,7 @@ def canonical(module: str, name: str) -> tuple[str, str]:
         return "numpy.ma", name
     if module.startswith("scipy.special._"):
         return "scipy.special", name
-    if module == "numpy.rec":
+    if module == "numpy.rec" and name in ("recarray", "record"):
         return "numpy", name
     return _MOVED_MODULES.get(module, module), name
 
@@ -332,7 +333,8 @@ def acts(dotted: str) -> bool:
     if package in ("joblib", "pyarrow"):
         return True
     is_method = len(parts) > 1 and is_like_a_class(parts[-2])
-    return is_method or not _ACTING_PARTS.isdisjoint(parts) or bool(_ACTING_NAME.match(parts[-1]))
+    is_apart = not (_ACTING_PARTS | _BARRED).isdisjoint(parts)
+    return is_method or is_apart or bool(_ACTING_NAME.match(parts[-1]))
 
 
 @lru_cache(maxsize=1)

@@ -30,7 +30,7 @@ from gitmodelstore.pipelines.dry import walk
 from gitmodelstore.pipelines.guard import find_known
 from gitmodelstore.pipelines.load import Reader, load
 from gitmodelstore.pipelines.loadable import absent
-from gitmodelstore.pipelines.rights import Trust
+from gitmodelstore.pipelines.rights import Trust, acts
 
 OWN = """
 import re
@@ -392,9 +392,31 @@ def test_a_name_that_is_something_else_here_is_refused(own, tmp_path):
 
     with pytest.raises(RefusedPickle, match=r"is defined elsewhere, as 'ownnames\.twice'"):
         load(renamed, name="f", reader=Reader(Trust.of(["stranger.twice"])))
-    with pytest.raises(RefusedPickle, match=r"'stranger\.path' is not a class or a function"):
-        load(b"\x80\x04cstranger\npath\n.", name="f", reader=Reader(Trust.of(["stranger.path"])))
+    for name in ("path", "path.sys.path.append", "twice.__globals__.get"):
+        trusted = Reader(Trust.of([f"stranger.{name}"]))
+        with pytest.raises(
+            RefusedPickle, match=rf"'stranger\.{name}' is not a class or a function"
+        ):
+            load(
+                f"\x80\x04\x8c\x08stranger\x8c{chr(len(name))}{name}\x93.".encode("latin-1"),
+                name="f",
+                reader=trusted,
+            )
     del sys.modules["stranger"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("uuid._get_command_stdout", "uuid.getnode", "numpy.core._ufunc_reconstruct"),
+        *("scipy.optimize._nonlin._nonlin_wrapper", "numpy.lib.stride_tricks.as_strided"),
+        *("sklearn.tree._export.export_graphviz", "sklearn.utils.discovery.all_estimators"),
+        *("sklearn.utils._set_output.check_library_installed", "numpy.lib.add_newdoc"),
+    ],
+)
+def test_what_runs_imports_or_writes_at_a_word_is_nobodys_to_trust(name):
+    assert acts(name)
+    assert not Trust.of([name]).names_exactly(*name.rsplit(".", 1))
 
 
 class TestProduction:
