@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.values.arguments import expect, expect_given
+from gitmodelstore.values.arguments import expect, expect_flags, expect_given
 from gitmodelstore.values.model_version import ModelVersion
 
 if TYPE_CHECKING:
@@ -133,6 +133,14 @@ def load_model(
         expect(ref=ref)
     expect(environment=environment)
     expect_given(path=store, digest=digest)
+    expect_flags(cache=cache)
+    if folder is None and digest is not None:
+        from gitmodelstore.errors import InvalidInput
+
+        raise InvalidInput(
+            f"digest= is for a folder, and {str(ref)!a} names a version of a store",
+            hint="leave it out, or name a folder that `gms get` wrote, such as './churn-1.2.0'",
+        )
     if folder is None and _names_model(ref):
         from gitmodelstore.operations.locked import load_locked, locked_in
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.store.base import Base, training_code, warn_unread
-from gitmodelstore.values.arguments import expect, expect_given
+from gitmodelstore.values.arguments import expect, expect_flags_given, expect_given
 from gitmodelstore.values.model_version import Found
 from gitmodelstore.values.moment import as_moment
 
@@ -419,6 +419,7 @@ class Asking(Base):
             IntegrityError, FormatError: a manifest is not the one that was released.
         """
         expect_given(column=target, path=code)
+        expect_flags_given(answers=answers)
         from gitmodelstore.operations.diff import Question, diff
 
         folder, script = training_code("auto")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from copy import copy
 from datetime import datetime, timezone
@@ -23,7 +24,15 @@ from gitmodelstore.operations.writer import Writer, signing
 from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.user import scratch_store
-from gitmodelstore.values.arguments import as_texts, expect, expect_given, shown
+from gitmodelstore.values.arguments import (
+    as_texts,
+    expect,
+    expect_flags,
+    expect_flags_given,
+    expect_function,
+    expect_given,
+    shown,
+)
 
 if TYPE_CHECKING:
     from gitmodelstore.lineage.files import Hashing, Progress
@@ -74,6 +83,7 @@ class Base:
                 f"expected an open repository, found {shown(repository)}",
                 hint="open a store by its path with `Store.open(path)`",
             )
+        _expect_settings(notify=notify, now=now, durable=durable, cache=cache, progress=progress)
         self.path = repository.work_tree or repository.common_dir
         self.created = False
         self.host_rules: tuple[str, ...] = ()
@@ -138,6 +148,7 @@ class Base:
 
         expect(path=path)
         expect_given(host=host, owner=owner)
+        expect_flags(bare=bare, place_inside=place_inside)
         settings: dict[str, Any] = {
             "notify": notify,
             "now": now,
@@ -147,6 +158,7 @@ class Base:
             "cache": cache,
             "progress": progress,
         }
+        _expect_settings(**settings)
         if scratch := scratch_store():
             return cls.open(scratch, **settings)
         made = init(
@@ -201,6 +213,7 @@ class Base:
         from gitmodelstore.operations.clone import clone
 
         expect(url=url, path=path)
+        expect_flags(meter=meter)
         settings: dict[str, Any] = {
             "notify": notify,
             "now": now,
@@ -210,6 +223,7 @@ class Base:
             "cache": cache,
             "progress": progress,
         }
+        _expect_settings(**settings)
         if scratch := scratch_store():
             return cls.open(scratch, **settings)
         repository = clone(url, Path(path), notify or _log, meter=meter)
@@ -251,6 +265,7 @@ class Base:
         from gitmodelstore.operations.discover import find
 
         expect_given(path=path)
+        _expect_settings(notify=notify, now=now, durable=durable, cache=cache, progress=progress)
         repository = find(path)
         Snapshot.now(repository)
         return cls(
@@ -368,6 +383,15 @@ def warn_unread(sentence: str) -> None:
     warn_user(UnreadWarning(sentence))
 
 
+def _expect_settings(*, cache: object, durable: object, **settings: object) -> None:
+    """Refuse settings of the class before a store is looked for, or made."""
+    for word in ("notify", "now", "progress"):
+        if settings[word] is not None:
+            expect_function(word, settings[word])
+    expect_flags(cache=cache)
+    expect_flags_given(durable=durable)
+
+
 def _clock() -> datetime:
     return datetime.now(timezone.utc).astimezone()
 
@@ -383,6 +407,11 @@ def training_code(code: str | PathLike[str] | None) -> tuple[Path | None, Path |
     """Return the folder and the script that `register` is to record, None for unknown."""
     if code is None:
         return None, None
+    if code != "auto" and not Path(code).exists():
+        raise InvalidInput(
+            f"there is no file or folder '{os.fspath(code)}'",
+            hint="check the path; None records no training code",
+        )
     if code != "auto" and Path(code).is_file():
         return Path(code).absolute().parent, Path(code)
     from gitmodelstore.lineage.code import entry_point

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import InvalidReference
 from gitmodelstore.store.base import Base
-from gitmodelstore.values.arguments import as_refs, expect, expect_given
+from gitmodelstore.values.arguments import as_refs, expect, expect_flags, expect_given
 from gitmodelstore.values.reference import Reference
 from gitmodelstore.values.version import Version
 
@@ -108,6 +108,7 @@ class Files(Base):
         """
         expect(ref=ref)
         expect_given(path=target)
+        expect_flags(warm=warm)
         from gitmodelstore.operations.download import download
 
         snapshot = self._snapshot(warn=not _is_exact(ref))

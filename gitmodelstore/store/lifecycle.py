@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from gitmodelstore.errors import InvalidName
 from gitmodelstore.plumbing.user import scratch_store
 from gitmodelstore.store.base import Base
-from gitmodelstore.values.arguments import as_text, expect, expect_given
+from gitmodelstore.values.arguments import (
+    as_text,
+    expect,
+    expect_flags,
+    expect_flags_given,
+    expect_given,
+)
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
@@ -73,9 +79,13 @@ class Lifecycle(Base):
         """
         status = as_text(status, "a status", "staging", InvalidName)
         expect_given(reason=reason, successor=successor)
+        expect_flags(vacate=vacate, force=force)
+        expect_flags_given(replay=replay, sign=sign)
         from gitmodelstore.operations.lifecycle import promote
 
-        refs = [ref] if isinstance(ref, str) or not isinstance(ref, Iterable) else list(ref)
+        refs = (
+            [ref] if isinstance(ref, (str, bytes)) or not isinstance(ref, Iterable) else list(ref)
+        )
         for one in refs:
             expect(ref=one)
         return promote(
@@ -147,6 +157,7 @@ class Lifecycle(Base):
         """
         expect(ref=ref, values=values)
         expect_given(reason=reason)
+        expect_flags_given(sign=sign)
         from gitmodelstore.operations.annotate import annotate
 
         return annotate(self._repository, self._writer(sign), ref, values, reason=reason)
@@ -261,6 +272,8 @@ class Lifecycle(Base):
         """
         expect(model=model)
         expect_given(version=to, reason=reason)
+        expect_flags(keep=keep, replay=replay, vacate=vacate)
+        expect_flags_given(sign=sign)
         from gitmodelstore.operations.rollback import rollback
 
         return rollback(
@@ -286,6 +299,8 @@ class Lifecycle(Base):
     ) -> tuple[Event, ...]:
         expect(ref=ref)
         expect_given(successor=successor, reason=reason)
+        expect_flags(vacate=vacate)
+        expect_flags_given(sign=sign)
         from gitmodelstore.operations.lifecycle import retire
 
         return retire(

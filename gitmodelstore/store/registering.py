@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import InvalidName
 from gitmodelstore.store.base import Base, training_code
-from gitmodelstore.values.arguments import as_text, as_texts, expect, expect_given
+from gitmodelstore.values.arguments import (
+    as_text,
+    as_texts,
+    expect,
+    expect_flags,
+    expect_flags_given,
+    expect_given,
+)
 from gitmodelstore.values.moment import as_moment
 
 if TYPE_CHECKING:
@@ -123,6 +130,9 @@ class Registering(Base):
         expect(message=message, bump=bump)
         expect_given(sample=sample, number=version, column=target, path=code, moment=trained_at)
         expect_given(data=data, metrics=metrics, card=card, custom=custom)
+        expect_flags(baseline=baseline, allow_backport=allow_backport, if_changed=if_changed)
+        expect_flags(keep_diff=keep_diff, run=run)
+        expect_flags_given(sign=sign)
         from gitmodelstore.operations.numbering import Wish
         from gitmodelstore.operations.prepare import Submission
         from gitmodelstore.operations.register import register
@@ -208,6 +218,8 @@ class Registering(Base):
         """
         expect(path=folder)
         expect_given(model=model, number=version, bump=bump, message=message)
+        expect_flags(allow_backport=allow_backport, accept_changes=accept_changes)
+        expect_flags(if_changed=if_changed, run=run)
         from gitmodelstore.operations.numbering import Wish
         from gitmodelstore.operations.prepare_folder import FolderSubmission
         from gitmodelstore.operations.register_folder import register_folder

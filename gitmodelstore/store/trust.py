@@ -8,8 +8,17 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.errors import InvalidInput
 from gitmodelstore.store.base import Base
-from gitmodelstore.values.arguments import as_paths, as_texts, expect, expect_given
+from gitmodelstore.values.arguments import (
+    as_paths,
+    as_texts,
+    expect,
+    expect_flags,
+    expect_function,
+    expect_given,
+    shown,
+)
 from gitmodelstore.values.moment import parse_since
 
 if TYPE_CHECKING:
@@ -67,6 +76,7 @@ class Trust(Base):
             PipelineRaised: the pipeline fails on the rows of `test`.
         """
         expect_given(ref=ref, column=target)
+        expect_flags(replay=replay, signatures=signatures)
         dates = as_texts(parse_dates, "columns of dates", "opened_on")
         from gitmodelstore.operations.verify import Asked, verify
 
@@ -173,6 +183,7 @@ class Trust(Base):
         """
         expect(ref=ref)
         expect_given(path=code)
+        expect_flags(uv=uv, keep=keep)
         from gitmodelstore.operations.reproduce import Again, reproduce
 
         again = Again(
@@ -225,6 +236,10 @@ class Trust(Base):
             ModelNotFound, VersionNotFound, InvalidReference: one of the names names nothing.
         """
         expect(model=model, good=good, bad=bad)
+        expect_function("test", test)
+        if seen is not None:
+            expect_function("seen", seen)
+        expect_flags(check=check)
         from gitmodelstore.operations.bisect import bisect
 
         return bisect(
@@ -268,6 +283,7 @@ class Trust(Base):
         """
         expect(model=model)
         expect_given(moment=since, path=to)
+        expect_flags(artifacts=artifacts, force=force)
         from gitmodelstore.operations.audit import audit
 
         text = since.isoformat() if isinstance(since, date) else since
@@ -297,8 +313,11 @@ class Trust(Base):
         Raises:
             GitFailed: one of the two names no commit.
         """
-        if between is not None:
-            as_texts(between, "two commits", "HEAD~1")
+        if between is not None and len(as_texts(between, "two commits", "HEAD~1")) != 2:
+            raise InvalidInput(
+                f"expected two commits, found {shown(between)}",
+                hint="such as ('origin/main', 'HEAD')",
+            )
         from gitmodelstore.operations.validate import validate
 
         return validate(self._repository, between)
@@ -316,6 +335,7 @@ class Trust(Base):
             NoIdentity: `fix`, and git does not know who you are.
             StoreBusy: `fix`, and another writer does not leave a gap.
         """
+        expect_flags(fix=fix)
         from gitmodelstore.operations.doctor import doctor
 
         return doctor(self._repository, self._writer if fix else None)

@@ -94,6 +94,43 @@ def expect_given(**given: object) -> None:
     expect(**{word: value for word, value in given.items() if value is not None})
 
 
+def expect_flags(**given: object) -> None:
+    """Refuse what is neither True nor False: "no" would be taken for a yes.
+
+    >>> expect_flags(force="no")
+    Traceback (most recent call last):
+    gitmodelstore.errors.InvalidInput: expected True or False for 'force', found 'no'
+    hint: such as force=True
+
+    Raises:
+        InvalidInput: one is something else; numpy's truth values are taken.
+    """
+    for word, value in given.items():
+        if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
+            raise InvalidInput(
+                f"expected True or False for '{word}', found {shown(value)}",
+                hint=f"such as {word}=True",
+            )
+
+
+def expect_flags_given(**given: object) -> None:
+    """Do what `expect_flags` does for what was given: None is what it is where nothing is."""
+    expect_flags(**{word: value for word, value in given.items() if value is not None})
+
+
+def expect_function(word: str, value: object) -> None:
+    """Refuse what cannot be called.
+
+    Raises:
+        InvalidInput: it is something else than a function.
+    """
+    if not callable(value):
+        raise InvalidInput(
+            f"expected a function for '{word}', found {shown(value)}",
+            hint=f"give its name without brackets: {word}=print",
+        )
+
+
 def as_text(value: object, what: str, such_as: str, error: type[StoreError] = InvalidInput) -> str:
     """Return `value` as plain text, if it is text of whatever class.
 

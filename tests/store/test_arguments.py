@@ -42,6 +42,10 @@ METHODS = [name for name in dir(Store) if name[0] != "_" and callable(getattr(St
 
 def wrong_values(annotation: str) -> list[object]:
     """What a parameter that is declared so does not take; nothing of one that takes anything."""
+    if annotation in ("bool", "bool | None"):
+        return [7, ["no"]]
+    if "Callable" in annotation or "Notify" in annotation or "Progress" in annotation:
+        return [7]
     if "Any" in annotation.removeprefix("Mapping[str, Any]") or "str" not in annotation:
         return []
     if "Iterable" in annotation or "Sequence" in annotation or "tuple" in annotation:
@@ -94,3 +98,28 @@ def test_the_class_is_no_way_to_open_a_path(given: Any) -> None:
     with pytest.raises(StoreError, match=r"^expected an open repository, found ") as caught:
         Store(given)
     assert caught.value.hint == "open a store by its path with `Store.open(path)`"
+
+
+@pytest.mark.parametrize("given", [[], ["a"], ("a", "b", "c")])
+def test_what_is_validated_lies_between_two_commits(store: Store, given: Any) -> None:
+    with pytest.raises(StoreError, match=r"^expected two commits, found "):
+        store.validate(given)
+
+
+@pytest.mark.parametrize("given", [None, "is_good", 7])
+def test_a_bisection_tests_with_a_function(store: Store, given: Any) -> None:
+    with pytest.raises(StoreError, match=r"^expected a function for 'test', found "):
+        store.bisect("churn", "1.0.0", "1.1.0", given)
+
+
+def test_a_digest_that_nothing_would_be_held_against_is_refused(store: Store) -> None:
+    with pytest.raises(StoreError, match=r"^digest= is for a folder, and 'churn@1.0.0' names"):
+        gitmodelstore.load_model("churn@1.0.0", store=store.path, digest="sha256:00")
+
+
+def test_training_code_that_is_not_there_is_refused_before_anything_is_written(
+    store: Store, tmp_path: Path
+) -> None:
+    with pytest.raises(StoreError, match=r"^there is no file or folder '.*nowhere'"):
+        store.register(None, "churn", code=tmp_path / "nowhere")
+    assert not store.models()
