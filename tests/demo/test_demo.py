@@ -168,7 +168,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(stranger: Run, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
 
-    done = stranger("gms", "demo", "mine", cwd=tmp_path, code=128)
+    done = stranger("gms", "demo", "mine", cwd=tmp_path, code=1)
 
     assert done.stdout == ""
     assert done.stderr == (
