@@ -11,7 +11,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from gitmodelstore.pipelines.dry_symbols import NEW, Global, Made, Pairs, Symbol
-from gitmodelstore.pipelines.places import FOREIGN_KEYWORDS, is_type_of_values
+from gitmodelstore.pipelines.places import (
+    FOREIGN_KEYWORDS,
+    TYPES_OF_NUMBERS,
+    is_type_of_values,
+)
 from gitmodelstore.pipelines.rights import (
     ARGUMENT,
     CALL,
@@ -368,7 +372,9 @@ def _is_state_of_partial(state: Symbol) -> bool:
     keywords = state[2].flat if type(state[2]) is Pairs else ()
     given = (*state[1], *keywords[1::2])
     is_called = any(
-        type(held) is Global or is_partial(held) or is_type_of_values(held, _class_name(held))
+        (type(held) is Global and held.place not in TYPES_OF_NUMBERS)
+        or is_partial(held)
+        or is_type_of_values(held, _class_name(held))
         for held in given
     )
     return not is_called and not any(

@@ -119,12 +119,21 @@ def _is_splitter(view: View, leaf: Any) -> bool:
 
 # What is called
 
+# As functions are told what type of values to make, with `dtype=float`.
+TYPES_OF_NUMBERS = frozenset(
+    {("builtins", name) for name in ("bool", "float", "int")}
+    | {("numpy", f"{kind}{bits}") for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
+    | {("numpy", name) for name in ("bool", "bool_", "float16", "float32", "float64")}
+)
+
 
 def _is_not_called(view: View, leaf: Any) -> bool:
     return view.named(leaf) is None and not view.is_partial(leaf)
 
 
 def _is_given(view: View, leaf: Any) -> bool:
+    if view.named(leaf) in TYPES_OF_NUMBERS:
+        return True
     return _is_not_called(view, leaf) and not is_type_of_values(leaf, view.class_name(leaf))
 
 
@@ -393,7 +402,11 @@ _NEVER_OF_ESTIMATORS = frozenset(
 )
 
 _VERSION = re.compile(r"[0-9A-Za-z.+]{0,40}")
-_HINTS = {
+HINT_OF_GIVEN = (
+    "name a type by a text such as 'float64', and what is called or written to in a function of "
+    "your own"
+)
+_HINTS = dict.fromkeys(_KEYWORDS, HINT_OF_GIVEN) | {
     "memory": "take the cache out before you register: pipeline.set_params(memory=None)",
     "input": "read the files before the pipeline, so that each row is a text",
 }

@@ -19,7 +19,13 @@ import numpy as np
 from gitmodelstore.pipelines import rights as rules
 from gitmodelstore.pipelines.arrays import is_shape
 from gitmodelstore.pipelines.native import is_whole_lightgbm, is_whole_xgboost
-from gitmodelstore.pipelines.places import FOREIGN_KEYWORDS, is_type_of_values, is_version
+from gitmodelstore.pipelines.places import (
+    FOREIGN_KEYWORDS,
+    HINT_OF_GIVEN,
+    TYPES_OF_NUMBERS,
+    is_type_of_values,
+    is_version,
+)
 from gitmodelstore.pipelines.stand_ins import is_callable_value
 
 if TYPE_CHECKING:
@@ -238,12 +244,16 @@ def _partial(guard: Guard, held: Any, state: Any) -> bool:
         given = (*arguments, *(keywords or {}).values())
         guard.work(len(given) >> 3)
         guard.must_be_alone(*(each for each in given if isinstance(each, np.ndarray)))
+        if any(map(_is_called_or_wide, given)) or not FOREIGN_KEYWORDS.isdisjoint(keywords or ()):
+            guard.refuse(
+                "a partial holds something to be called, an 'out', or a type of very wide values",
+                hint=HINT_OF_GIVEN,
+            )
     return (
         function is held.func
         and is_callable_value(guard, function)
         and type(arguments) is tuple
-        and _are_keywords({} if keywords is None else keywords)
-        and not any(map(_is_called_or_wide, arguments))
+        and type(keywords) in (dict, type(None))
         and not attributes
     )
 
@@ -619,6 +629,8 @@ def _are_keywords(given: Any) -> bool:
 
 
 def _is_called_or_wide(value: Any) -> bool:
+    if isinstance(value, type):
+        return (value.__module__, value.__qualname__) not in TYPES_OF_NUMBERS
     return callable(value) or is_type_of_values(value, type(value).__name__)
 
 

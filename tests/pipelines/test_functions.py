@@ -154,3 +154,25 @@ def test_no_function_is_told_to_make_very_wide_values(dtype, way):
     with pytest.raises(RefusedPickle):
         load(data, name="wide")
     assert walk(data).refusals != ()
+
+
+@pytest.mark.parametrize("dtype", [float, bool, np.float32, np.uint8, "float64"], ids=str)
+def test_a_function_is_told_to_make_numbers_of_a_type(dtype):
+    step = FunctionTransformer(np.asarray, kw_args={"dtype": dtype})
+    pipeline = make_pipeline(step, FunctionTransformer(partial(pd.get_dummies, dtype=dtype)))
+    data = dumped(pipeline)
+
+    assert load(data, name="typed")[0].kw_args == {"dtype": dtype}
+    assert walk(data).refusals == ()
+
+
+@pytest.mark.parametrize("given", [str, list, object, np.log], ids=str)
+def test_what_is_no_type_of_numbers_is_told_with_what_to_write(given):
+    for step in (
+        FunctionTransformer(np.asarray, kw_args={"dtype": given}),
+        FunctionTransformer(partial(np.asarray, dtype=given)),
+    ):
+        with pytest.raises(RefusedPickle, match="something to be called") as caught:
+            load(dumped(step), name="told")
+        assert "such as 'float64'" in str(caught.value.hint)
+        assert walk(dumped(step)).refusals != ()
