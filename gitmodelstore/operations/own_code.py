@@ -56,7 +56,12 @@ def trusted_modules(said: Iterable[str], folder: Path) -> frozenset[str]:
 
 def _is_the_users(spec: ModuleSpec, place: Path) -> bool:
     """Whether a module lies outside of every store, and nobody else could have put it there."""
-    return not any(is_of_a_store(file) or user.is_a_strangers(file, place) for file in _files(spec))
+    return not any(
+        # Of a folder what lies in it is asked: it could be a store itself.
+        is_of_a_store(file / "__init__.py" if file.is_dir() else file)
+        or user.is_a_strangers(file, place)
+        for file in _files(spec)
+    )
 
 
 def _files(spec: ModuleSpec) -> Iterator[Path]:

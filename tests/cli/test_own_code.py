@@ -15,6 +15,7 @@ import pytest
 
 from gitmodelstore.cli.own_code import OwnCode
 from gitmodelstore.cli.session import Session
+from gitmodelstore.operations.own_code import find
 from tests.cli.test_process import scripts
 
 CANNOT_LOAD = 128  # of verify: nothing is wrong with the version, but it cannot be asked here
@@ -180,6 +181,12 @@ class TestCodeOfOthers:
         assert project.run("trust", "add", "features", cwd=project.folder / "models")[0] == 0
         assert replay_in(project.folder / "models")[0] == CANNOT_LOAD
         assert not project.was_imported()
+
+    def test_a_store_that_is_taken_for_a_package(self, project):
+        assert find("models", project.folder) is None
+        assert find("notebooks", project.folder) is None
+        (project.folder / "notebooks").mkdir()
+        assert find("notebooks", project.folder) is not None
 
     def test_a_link_into_a_store(self, project, replay_in):
         lay_out(project.folder / "models")
