@@ -94,6 +94,8 @@ class Event:
             return f"{self.model} {self.version} {self.kind} for {self.approved_for}{why}"
         if self.annotations:
             return f"{self.model} {self.version} {self.kind}: {as_typed(self.annotations)}{why}"
+        if self.before is None and self.kind == self.after:  # registered
+            return f"{self.model} {self.version} {self.kind}{why}"
         moved = " -> ".join(status for status in (self.before, self.after) if status)
         return f"{self.model} {self.version} {self.kind}: {moved}{why}"
 

@@ -98,7 +98,7 @@ class TestApprove:
         assert [str(event) for event in house.store().log("churn")] == [
             "churn 1.0.0 promoted: registered -> production",
             "churn 1.0.0 approved for production",
-            "churn 1.0.0 registered: registered",
+            "churn 1.0.0 registered",
         ]
         assert list(house.store().log("churn")) == list(house.store().log())
 
