@@ -171,7 +171,7 @@ def format_faults(error: FormatError, code: str, path: str, mend: str = "") -> I
         error: what reading it raised.
         code: for documents of this kind.
         path: the file.
-        mend: what to do where the error itself does not say.
+        mend: what to do where the error itself does not say; its hint is about the first.
     """
-    for where, what in error.found:
-        yield Fault(code, path, what, where, error.hint or mend)
+    for place, (where, what) in enumerate(error.found):
+        yield Fault(code, path, what, where, (error.hint if place == 0 else None) or mend)

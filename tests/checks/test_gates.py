@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitmodelstore.checks.fault import Fault
+from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.checks.gates import (
     Judgement,
     Look,
@@ -19,6 +19,7 @@ from gitmodelstore.checks.gates import (
     judge_step,
     step_faults,
 )
+from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields as fields_of
 from gitmodelstore.values.events import NOTHING, Recorded, recorded_of, write_trailers
 from gitmodelstore.values.manifest import Manifest
@@ -734,3 +735,13 @@ class TestAny:
         for condition in found.judged:
             assert condition.value in condition.what
             assert condition.passed == (", must be " not in condition.what)
+
+
+def test_the_hint_about_one_fault_of_a_file_is_not_said_of_the_others():
+    text = b'schema = "1.0"\n[stor]\n[lifecycle]\nexclusive = ["zz"]\n'
+    with pytest.raises(FormatError) as caught:
+        Policy.parse(text)
+
+    first, second = format_faults(caught.value, "GMS012", "modelstore.toml", mend="restore it")
+
+    assert (first.mend, second.mend) == ("did you mean 'store'?", "restore it")
