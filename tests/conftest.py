@@ -49,8 +49,6 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 SEED = "TESTS_SEED"  # of the sample; set it to draw the same one, or to run what another run left
 SHARE = 10  # one in so many of a corpus is tried by default
 
-LONG_SHARE = "LONG_SHARE"  # one in so many tests that are marked long is run; all without it
-ALWAYS = ("interop", "packages")  # folders of long tests that are run whatever the share is
 ROWS = "COMPATIBILITY_ROWS"  # a folder: each run writes there what it ran with, and what came out
 LONG = ("interop", "project", "programme", "demo")  # folders of tests with files that take minutes
 
@@ -63,15 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header() -> str:
-    share = os.environ.get(LONG_SHARE, "1")
-    return f"sample of the corpora: {SEED}={os.environ[SEED]} {LONG_SHARE}={share}"
-
-
-def pytest_report_collectionfinish(items: list[pytest.Item]) -> list[str]:
-    """Name the long tests that are run, the corpora left out."""
-    chosen = [item for item in items if item.get_closest_marker("long")]
-    named = [item.nodeid for item in chosen if not item.get_closest_marker("corpus")]
-    return [f"long: {name}" for name in named]
+    return f"sample of the corpora: {SEED}={os.environ[SEED]}"
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -80,14 +70,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         from tests.interop.compatibility import write_row
 
         write_row(Path(os.environ[ROWS]), session, exitstatus)
-
-
-def is_left_out(item: pytest.Item) -> bool:
-    """Say whether a long test is not in the share that this run takes of them."""
-    share = int(os.environ.get(LONG_SHARE, "1"))
-    if not item.get_closest_marker("long") or item.path.parent.name in ALWAYS:
-        return False
-    return zlib.crc32(f"{os.environ[SEED]}:{item.nodeid}".encode()) % share != 0
 
 
 def is_drawn(item: pytest.Item) -> bool:
@@ -106,10 +88,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items if not any("::" in name for name in config.args) else ():
         if item.get_closest_marker("corpus") and not is_drawn(item):
             item.add_marker("long")
-    left = [item for item in items if is_left_out(item)]
-    if left:
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if not is_left_out(item)]
     items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
