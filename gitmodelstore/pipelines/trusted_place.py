@@ -12,6 +12,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
+from gitmodelstore.pipelines.rights import GENERAL
 from gitmodelstore.plumbing.project import code_places
 
 _FUNCTION = "function"
@@ -36,7 +37,8 @@ class Place:
         """Return what there is to say of the name; None of what is defined there."""
         if not self.inside and self.module:
             return f"'{name}' stands for every class that is defined in it"
-        said = self._said()
+        # The libraries write where a name is public into what is defined elsewhere.
+        said = None if name.partition(".")[0] in GENERAL else self._said()
         return self.lack(name) or (f"'{name}' {said}" if said and said != _FUNCTION else None)
 
     def lack(self, name: str) -> str | None:
