@@ -61,7 +61,7 @@ DOORS: dict[str, Callable[[Store, Path], object]] = {
     "load_model": lambda store, _: gms.load_model("churn@1.1.0", store=store.path),
     "rollback": lambda store, _: store.rollback("churn", to="1.1.0"),
     "a replay before promotion": lambda store, _: store.promote(
-        "churn@1.1.0", "production", replay=True, force=True, reason="it must"
+        "churn@1.1.0", "staging", replay=True
     ),
     "a folder": lambda store, at: gms.load_model(store.download("churn@1.1.0", at / "folder")),
     "a warm folder": lambda store, at: store.download("churn@1.1.0", at / "warm", warm=True),
@@ -85,7 +85,7 @@ def test_it_is_refused_before_it_acts(poisoned, marker, tmp_path, door):
 
 
 def test_a_baseline_is_loaded_through_the_door(poisoned, marker, fit, X_test, y_test):
-    poisoned.promote("churn@1.1.0", "production")
+    poisoned.promote("churn@1.1.0", "production", force=True, reason="it must")
 
     with pytest.raises(RefusedPickle) as caught:
         poisoned.register(
