@@ -114,7 +114,8 @@ def unreadable(path: Path, error: OSError) -> InvalidInput:
     """Return what to say of a path that the system does not hand out."""
     shown = visible(str(path))
     if isinstance(error, FileNotFoundError):
-        return InvalidInput(f"no file or folder '{shown}'", hint=_near(path))
+        hint = _near(path) or "check the path; it is relative to the working directory"
+        return InvalidInput(f"no file or folder '{shown}'", hint=hint)
     where = f" at '{visible(str(error.filename))}'" if _is_within(error, path) else ""
     return InvalidInput(f"cannot read '{shown}'{where}: {(error.strerror or str(error)).lower()}")
 

@@ -118,7 +118,10 @@ def _read(path: Path, types: Mapping[str, str]) -> Any:
         return tables.read(path, as_text=text_columns(types))
     except OSError as error:
         said = (error.strerror or str(error)).lower()
-        raise InvalidInput(f"cannot read '{path}': {said}") from None
+        hint = None
+        if isinstance(error, FileNotFoundError):
+            hint = "check the path; it is relative to the working directory"
+        raise InvalidInput(f"cannot read '{path}': {said}", hint=hint) from None
     except InvalidInput as error:
         hint = error.hint or "give a CSV or Parquet file, with the names of the columns"
         raise InvalidInput(f"cannot read '{path}': {error}", hint=hint) from None

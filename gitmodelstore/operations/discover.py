@@ -104,10 +104,12 @@ def _from(folder: Path) -> Path:
         return _of_project(*named)
     top = git_dir.top_of(folder)
     if top is None:
-        raise NotAStore(
-            f"no git repository at '{folder}'",
-            hint="make a store with `gms init`, or name one with -C or $GITMODELSTORE",
-        )
+        hint = "make a store with `gms init`, or name one with -C or $GITMODELSTORE"
+        below = project.store_inside(folder)
+        if below is not None and _is_sound(below):
+            hint = f"'{below.name}' is one: go there with `cd`, or name it with -C {below.name}"
+            hint += f", in Python with store='{below.name}'"
+        raise NotAStore(f"no git repository at '{folder}'", hint=hint)
     if _is_sound(top):
         return top
     inside = project.store_inside(top)

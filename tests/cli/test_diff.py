@@ -143,7 +143,8 @@ class TestDiff:
             ),
             (
                 ["churn", "churn", "--test", "no.csv", "--target", "left"],
-                "error: cannot read 'no.csv': no such file or directory\n",
+                "error: cannot read 'no.csv': no such file or directory\n"
+                "hint: check the path; it is relative to the working directory\n",
             ),
         ],
     )

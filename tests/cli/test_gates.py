@@ -442,4 +442,5 @@ def test_they_need_each_other(gms, rows, unchanged, args, message):
 def test_a_file_that_is_not_there(gms, unchanged):
     done = gms("register", "churn", "first.joblib", "--test", "no.csv", "--target", "left")
 
-    assert done == ("", "error: cannot read 'no.csv': no such file or directory\n", 1)
+    hint = "hint: check the path; it is relative to the working directory\n"
+    assert done == ("", f"error: cannot read 'no.csv': no such file or directory\n{hint}", 1)

@@ -106,11 +106,25 @@ def run_here(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[str, int]:
     return stderr, code
 
 
-def test_no_store_around(place, capsys):
+def test_no_store_around(place, capsys, monkeypatch):
+    (place / "empty").mkdir()
+    monkeypatch.chdir(place / "empty")
+
+    assert run_here(capsys, "list") == (
+        refused(
+            f"no git repository at '{place / 'empty'}'",
+            "make a store with `gms init`, or name one with -C or $GITMODELSTORE",
+        ),
+        128,
+    )
+
+
+def test_a_store_below_is_named_where_none_is_around(place, capsys):
     assert run_here(capsys, "list") == (
         refused(
             f"no git repository at '{place}'",
-            "make a store with `gms init`, or name one with -C or $GITMODELSTORE",
+            "'models' is one: go there with `cd`, or name it with -C models, "
+            "in Python with store='models'",
         ),
         128,
     )
@@ -356,7 +370,7 @@ def test_reading_and_moving(gms, args, message, hint):
         (
             ["churn", "first.joblib", "--data", "train=none.csv"],
             "data set 'train': no file or folder 'none.csv'",
-            None,
+            "check the path; it is relative to the working directory",
         ),
         (
             ["churn", "first.joblib", "--version", "1.1.0"],

@@ -107,7 +107,8 @@ class TestVerify:
     def test_a_file_that_is_not_there(self, gms):
         assert gms("verify", "churn@1.0.0", "--test", "no.csv") == (
             "",
-            "error: cannot read 'no.csv': no such file or directory\n",
+            "error: cannot read 'no.csv': no such file or directory\n"
+            "hint: check the path; it is relative to the working directory\n",
             1,
         )
 

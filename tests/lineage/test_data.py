@@ -245,7 +245,7 @@ def test_a_missing_file_brings_its_neighbour_to_mind(folder):
     )
     assert refusal("train", "nowhere/x.csv") == (
         "data set 'train': no file or folder 'nowhere/x.csv'",
-        None,
+        "check the path; it is relative to the working directory",
     )
 
 
