@@ -65,14 +65,20 @@ def test_an_empty_folder_is_filled(two, elsewhere):
     assert (two.download("churn@1.0.0", "out") / "pipeline.joblib").is_file()
 
 
-@pytest.mark.parametrize("make", [Path.touch, lambda path: (path.mkdir(), (path / "x").touch())])
-def test_what_is_there_is_not_overwritten(two, elsewhere, make):
+@pytest.mark.parametrize(
+    ("make", "more"),
+    [
+        (Path.touch, ""),
+        (lambda path: (path.mkdir(), (path / "x").touch()), " and is not empty"),
+    ],
+)
+def test_what_is_there_is_not_overwritten(two, elsewhere, make, more):
     make(elsewhere / "out")
 
     with pytest.raises(AlreadyExists) as caught:
         two.download("churn@1.0.0", "out")
 
-    assert str(caught.value) == "'out' already exists and is not empty"
+    assert str(caught.value) == f"'out' already exists{more}"
     assert caught.value.hint == "name another folder with -o DIR"
 
 
