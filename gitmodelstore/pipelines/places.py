@@ -15,6 +15,7 @@ import string
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from numbers import Real
 from typing import Any, NamedTuple, Protocol
 
 from gitmodelstore.pipelines.rights import words_of
@@ -77,6 +78,8 @@ class View(Protocol):
     def takes(self, value: Any, param: str, text: str) -> bool:
         """Whether the installed scikit-learn says that a text is meant for a parameter."""
 
+
+_MOST_THREADS = 4096
 
 _Test = Callable[[View, Any], bool]
 
@@ -161,6 +164,12 @@ def _is_of_text(view: View, leaf: Any) -> bool:
 # What objects of the packages hold
 
 
+def _are_few(view: View, leaf: Any) -> bool:
+    """Whether it is no number of threads under which native code would end the process."""
+    number: Any = leaf if isinstance(leaf, Real) else 0
+    return bool(-_MOST_THREADS <= number <= _MOST_THREADS)
+
+
 def _is_data(view: View, leaf: Any) -> bool:
     return view.named(leaf) is None and not view.is_partial(leaf)
 
@@ -226,6 +235,7 @@ _PARTS = _Rule(_is_part, "holds something that is not a part of scikit-learn")
 _CURVES = _Rule(_is_curve, "holds something that is not a curve of scipy's")
 _WIDE = re.compile(r"[|<>=]?[aSUV]\d{4,}")
 _GIVEN = _Rule(_is_given, "holds something to be called, or a type of very wide values")
+_FEW = _Rule(_are_few, f"asks for more than {_MOST_THREADS} threads or processes")
 _NOT_CALLED = _Rule(_is_not_called, "holds something to be called")
 _FUNCTIONS = _Rule(_is_function, "is a class of Python's own, to be called")
 _OF_TEXT = _Rule(_is_of_text, "is not a method of text")
@@ -234,6 +244,9 @@ _METHODS = _words(
     *("score_samples", "transform"),
 )
 
+_THREADS = frozenset(
+    {"max_process", "n_jobs", "nthread", "nthreads", "num_thread", "num_threads", "thread_count"}
+)
 # Attributes with the name of a method, or a list of them.
 _OF_METHODS = (
     *("_response_method", "chain_method", "chain_method_", "response_method", "response_methods"),
@@ -268,6 +281,7 @@ _RULES: Mapping[str, _Rule] = {
         _PARTS,
     ),
     **dict.fromkeys(("bsplines_", "f_"), _CURVES),
+    **dict.fromkeys(_THREADS, _FEW),
     "memory": _Rule(_is_memory, "names a folder, whose pickles `fit` would load"),
     "cv": _Rule(_is_splitter, "is a class that scikit-learn never writes there"),
     **dict.fromkeys(
@@ -497,8 +511,12 @@ def _faults(
         if held[name] is not None:
             yield name, "names a file or a machine, for native code to use in `fit`"
     for name in asked.params:
-        if any(_is_of_files(view.package(owner), key) for key in view.keys(held[name])):
+        keys = view.keys(held[name])
+        if any(_is_of_files(view.package(owner), key) for key in keys):
             yield name, "names a file or a machine, for native code to use in `fit`"
+        given = zip(keys, view.parts(held[name]) or (), strict=False)
+        if any(key in _THREADS and not _are_few(view, value) for key, value in given):
+            yield name, _FEW.fault
     for name in asked.keywords:
         if not FOREIGN_KEYWORDS.isdisjoint(view.keys(held[name])):
             yield name, "names an array to write to, 'out'"

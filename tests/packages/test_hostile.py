@@ -117,6 +117,15 @@ HOSTILE: dict[str, Callable[[str], bytes]] = {
     "lightgbm-alias": lambda path: _changed(
         "lightgbm-classifier", _other_params={"model_input": path}
     ),
+    # Threads, of which native code makes as many as it is told until the process ends
+    "lightgbm-threads": lambda _: _changed("lightgbm-classifier", n_jobs=10**6),
+    "lightgbm-other-threads": lambda _: _changed(
+        "lightgbm-classifier", _other_params={"num_threads": 10**6}
+    ),
+    "catboost-threads": lambda _: _model(catboost.CatBoostRegressor, thread_count=10**6),
+    "encoders-processes": lambda _: _with_state(
+        category_encoders.HashingEncoder, {"max_process": 10**6}
+    ),
     "catboost-folder": lambda path: _model(catboost.CatBoostRegressor, train_dir=path),
     "catboost-above": lambda _: _model(catboost.CatBoostRegressor, train_dir="../elsewhere"),
     "catboost-snapshot": lambda path: _model(catboost.CatBoostRegressor, snapshot_file=path),
