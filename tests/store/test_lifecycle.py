@@ -805,7 +805,8 @@ class TestByHand:
             (
                 '"registered"',
                 '"Registered"',
-                "registry.json: 'models.churn.1.2.0': 'Registered' is not a status name",
+                "registry.json: 'models.churn.1.2.0': 'Registered' is not a status name "
+                "(and 2 more)",
             ),
             (
                 '"1.2.0"',
