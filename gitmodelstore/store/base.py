@@ -83,7 +83,14 @@ class Base:
                 f"expected an open repository, found {shown(repository)}",
                 hint="open a store by its path with `Store.open(path)`",
             )
-        _expect_settings(notify=notify, now=now, durable=durable, cache=cache, progress=progress)
+        _expect_settings(
+            notify=notify,
+            now=now,
+            durable=durable,
+            wait_seconds=wait_seconds,
+            cache=cache,
+            progress=progress,
+        )
         self.path = repository.work_tree or repository.common_dir
         self.created = False
         self.host_rules: tuple[str, ...] = ()
@@ -265,7 +272,14 @@ class Base:
         from gitmodelstore.operations.discover import find
 
         expect_given(path=path)
-        _expect_settings(notify=notify, now=now, durable=durable, cache=cache, progress=progress)
+        _expect_settings(
+            notify=notify,
+            now=now,
+            durable=durable,
+            wait_seconds=wait_seconds,
+            cache=cache,
+            progress=progress,
+        )
         repository = find(path)
         Snapshot.now(repository)
         return cls(
@@ -383,13 +397,16 @@ def warn_unread(sentence: str) -> None:
     warn_user(UnreadWarning(sentence))
 
 
-def _expect_settings(*, cache: object, durable: object, **settings: object) -> None:
+def _expect_settings(
+    *, cache: object, durable: object, wait_seconds: object, **settings: object
+) -> None:
     """Refuse settings of the class before a store is looked for, or made."""
     for word in ("notify", "now", "progress"):
         if settings[word] is not None:
             expect_function(word, settings[word])
     expect_flags(cache=cache)
     expect_flags_given(durable=durable)
+    expect(seconds=wait_seconds)
 
 
 def _clock() -> datetime:

@@ -60,6 +60,7 @@ _KINDS = {
     "ref": _Kind("a reference", "'churn@production'", _REF, InvalidReference),
     "role": _Kind("the role of a data set as text", "'train'"),
     "sample": _Kind("the kind of sample as text", "'synthetic' or 'rows'"),
+    "seconds": _Kind("a number of seconds", "30.0", (int, float)),
     "setting": _Kind("the name of a setting as text", "'user.name'"),
     "sort": _Kind("a field to sort by as text", "'-metrics.test_auc'"),
     "status": _Kind("a status as text", "'staging'", error=InvalidName),

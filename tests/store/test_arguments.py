@@ -42,6 +42,8 @@ METHODS = [name for name in dir(Store) if name[0] != "_" and callable(getattr(St
 
 def wrong_values(annotation: str) -> list[object]:
     """What a parameter that is declared so does not take; nothing of one that takes anything."""
+    if annotation == "float":
+        return [None, ["7"]]
     if annotation in ("bool", "bool | None"):
         return [7, ["no"]]
     if "Callable" in annotation or "Notify" in annotation or "Progress" in annotation:
