@@ -19,6 +19,7 @@ _FILES = (".joblib", ".pkl", ".pickle")  # no reference to a version ends so
 @click.option("--answers/--no-answers", default=None, help="ask both here; or compare none")
 @click.option("--test", metavar="FILE", help="score both on these rows: CSV or Parquet")
 @click.option("--target", metavar="NAME", help="column of FILE with the true answers")
+@click.option("--parse-dates", metavar="COL", multiple=True, help="a column of FILE; repeatable")
 @click.option("--code", metavar="DIR", help="the training repository; else the one around you")
 @click.pass_obj
 def diff(
@@ -28,6 +29,7 @@ def diff(
     answers: bool | None,
     test: str | None,
     target: str | None,
+    parse_dates: tuple[str, ...],
     code: str | None,
 ) -> None:
     """Tell what differs between the version A and the version B, of the same model or not.
@@ -38,6 +40,8 @@ def diff(
     """
     if (test is None) != (target is None):
         raise click.UsageError("--test FILE and --target NAME go together")
+    if parse_dates and not test:
+        raise click.UsageError("--parse-dates needs --test FILE")
     if code is not None and not Path(code).is_dir():
         raise click.UsageError(f"there is no folder '{code}'")
     found = session.store().diff(
@@ -47,6 +51,7 @@ def diff(
         target=target,
         answers=answers,
         code="auto" if code is None else code,
+        parse_dates=parse_dates,
     )
     if session.json:
         from gitmodelstore.cli.diff_document import more_of

@@ -12,6 +12,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def check_columns(table: Any, named: Iterable[str], *, name: str = "the test dat
 def _read(path: Path, types: Mapping[str, str]) -> Any:
     try:
         path.stat()  # whose error is clearer than pandas'
-        return tables.read(path, as_text=text_columns(types))
+        table = tables.read(path, as_text=text_columns(types))
     except OSError as error:
         said = (error.strerror or str(error)).lower()
         hint = None
@@ -125,6 +126,13 @@ def _read(path: Path, types: Mapping[str, str]) -> Any:
     except InvalidInput as error:
         hint = error.hint or "give a CSV or Parquet file, with the names of the columns"
         raise InvalidInput(f"cannot read '{path}': {error}", hint=hint) from None
+    names = str(table.columns[0]) if len(table.columns) == 1 else ""
+    if other := next((one for one in (";", "\t", "|", ",") if one in names), None):
+        raise InvalidInput(
+            f"cannot read '{path}': {other!r} separates its columns",
+            hint="write it with commas, or with tabs as a .tsv file",
+        )
+    return table
 
 
 def text_columns(types: Mapping[str, str]) -> list[str]:
@@ -180,22 +188,46 @@ def _times(column: Any, dtype: str, where: str) -> Any:
     import pandas as pd
 
     zone = dtype.partition("[")[2].removesuffix("]")
+    if getattr(column.dtype, "kind", "O") in "iufb" and column.notna().any():
+        raise _no_dates(where, f"it holds numbers ({column.dtype})")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if dtype.startswith("timedelta64"):
                 return pd.to_timedelta(column)
-            try:
-                found = pd.to_datetime(column, format="ISO8601", utc=bool(zone))
-            except ValueError:
-                found = pd.to_datetime(column, utc=bool(zone))
+            found = _dates(column, where, utc=bool(zone))
             return found.dt.tz_convert(zone) if zone else found
     except (ValueError, TypeError, OverflowError, KeyError) as error:
-        said = " ".join(str(error).partition("\n")[0].split())[:200]
-        raise InvalidInput(
-            f"{where} does not hold dates: {said}",
-            hint="write dates as 2026-11-29, or give the rows as Parquet, which keeps their types",
-        ) from None
+        said = str(error).partition("\n")[0].partition(". You might")[0]
+        raise _no_dates(where, " ".join(said.split())[:200]) from None
+
+
+def _dates(column: Any, where: str, *, utc: bool) -> Any:
+    """Return dates that are written in one way, of which day and month are certain."""
+    import pandas as pd
+
+    with suppress(ValueError):
+        return pd.to_datetime(column, format="ISO8601", utc=utc)
+    day_first = None
+    with suppress(ValueError):
+        day_first = pd.to_datetime(column, dayfirst=True, utc=utc)
+    try:
+        month_first = pd.to_datetime(column, utc=utc)
+    except ValueError:
+        if day_first is None:
+            raise
+        return day_first
+    if day_first is not None and not day_first.equals(month_first):
+        said = column[(day_first != month_first) & column.notna()].iloc[0]
+        raise _no_dates(where, f"which is the day, and which the month, of '{said}' is not certain")
+    return month_first
+
+
+def _no_dates(where: str, why: str) -> InvalidInput:
+    return InvalidInput(
+        f"{where} does not hold dates: {why}",
+        hint="write dates as 2026-11-29, or give the rows as Parquet, which keeps their types",
+    )
 
 
 # Other libraries

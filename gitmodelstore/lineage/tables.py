@@ -135,6 +135,10 @@ def read(path: Path, data: bytes | None = None, *, as_text: Iterable[str] = ()) 
             "it does not fit into memory",
             hint="give fewer rows",
         ) from None
+    except UnicodeDecodeError:
+        raise InvalidInput(
+            "it is not text in UTF-8", hint="save it as UTF-8, or give a Parquet file"
+        ) from None
     except (ValueError, OSError, OverflowError, NotImplementedError, KeyError) as error:
         raise InvalidInput(f"pandas cannot read it: {_in_words(error)}") from None
 

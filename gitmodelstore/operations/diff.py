@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.errors import GitFailed, InvalidInput, StoreError
+from gitmodelstore.errors import GitFailed, InvalidInput, PipelineRaised, StoreError
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.arguments import shown
@@ -47,6 +47,7 @@ class Question:
     answers: bool | None = None
     code: Sequence[Path] = ()
     entry_point: Path | None = None
+    parse_dates: Sequence[str] = ()
 
 
 def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) -> Diff:
@@ -86,7 +87,7 @@ def _with_test_rows(question: Question, a: Side) -> Question:
     Raises:
         InvalidInput: rows are given twice, or answers without rows; the table cannot be read.
     """
-    from gitmodelstore.lineage.rows import in_pandas, types_of
+    from gitmodelstore.lineage.rows import in_pandas, types_of, with_dates
 
     if question.y_test is not None and question.X_test is None:
         raise InvalidInput("y_test without X_test", hint="pass the rows that y_test belongs to")
@@ -102,8 +103,9 @@ def _with_test_rows(question: Question, a: Side) -> Question:
         )
     from gitmodelstore.operations.baseline import table_with
 
-    types = types_of(a.features or (), question.target, a.pipeline.classes)
-    target, table = table_with(question.test, question.target, types)
+    recorded = types_of(a.features or (), question.target, a.pipeline.classes)
+    types = with_dates(recorded, question.parse_dates)
+    target, table = table_with(question.test, question.target, types, question.parse_dates)
     return replace(question, X_test=table.drop(columns=[target]), y_test=table[target])
 
 
@@ -184,6 +186,7 @@ def _scores(pair: _Pair, found: Diff, question: Question) -> Metrics:
             if side.version is None:
                 raise
             why = f"{side.name} cannot be scored on these rows: {error}"
+            why += f"; {error.hint}" if isinstance(error, PipelineRaised) else ""
             return Metrics(measured_on=SAME_DATA, scored=True, why=why)
     after, before = metrics
     return Metrics(tuple(metric_changes(before, after)), SAME_DATA, scored=True)

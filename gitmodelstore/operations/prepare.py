@@ -408,7 +408,7 @@ def _sample(
     from gitmodelstore.lineage.rows import read_table
     from gitmodelstore.pipelines.features import check_features
     from gitmodelstore.pipelines.replay import asked
-    from gitmodelstore.pipelines.retest import inputs_of
+    from gitmodelstore.pipelines.retest import dates_as_text, inputs_of
     from gitmodelstore.pipelines.sampling import NoSample, make_sample
 
     X = what.X_test
@@ -420,7 +420,8 @@ def _sample(
     try:
         return make_sample(pipeline, X, what.sample).render()
     except NoSample as error:
-        notify(f"no sample is kept to replay: {error}")
+        dates = dates_as_text(X) if error.__cause__ else None
+        notify(f"no sample is kept to replay: {error}{f'; {dates}' if dates else ''}")
         return None
 
 

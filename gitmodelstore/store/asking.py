@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.store.base import Base, training_code, warn_unread
-from gitmodelstore.values.arguments import expect, expect_flags_given, expect_given
+from gitmodelstore.values.arguments import as_texts, expect, expect_flags_given, expect_given
 from gitmodelstore.values.model_version import Found
 from gitmodelstore.values.moment import as_moment
 
@@ -381,6 +382,7 @@ class Asking(Base):
         target: str | None = None,
         answers: bool | None = None,
         code: str | PathLike[str] | None = "auto",
+        parse_dates: Sequence[str] = (),
     ) -> Diff:
         """Return what differs between two versions, or a version and a pipeline; write nothing.
 
@@ -407,6 +409,7 @@ class Asking(Base):
                 where they do not; True loads them in any case; False compares none.
             code: the training repository; "auto" is the one around the working directory, or
                 around the store; None looks into none.
+            parse_dates: columns of `test` that hold dates, besides those that `a` recorded so.
 
         Raises:
             VersionNotFound, ModelNotFound, InvalidReference: `a` or `b` names nothing.
@@ -420,6 +423,7 @@ class Asking(Base):
         """
         expect_given(column=target, path=code)
         expect_flags_given(answers=answers)
+        dates = as_texts(parse_dates, "columns of dates", "opened_on")
         from gitmodelstore.operations.diff import Question, diff
 
         folder, script = training_code("auto")
@@ -433,5 +437,6 @@ class Asking(Base):
             answers=answers,
             code=tuple(around) if code == "auto" else (Path(code),) if code is not None else (),
             entry_point=script,
+            parse_dates=dates,
         )
         return diff(self._snapshot(), a, b, question)

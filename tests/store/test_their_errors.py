@@ -329,6 +329,63 @@ class TestAFileOfText:
 
         assert logical_type(table["a"]) == read
 
+    def test_rows_of_a_sample_and_a_diff_are_told_which_columns_hold_dates(
+        self, store, gms, file, test_file
+    ):
+        trusted = ("--trust", ME)
+        test = (*trusted, "--test", test_file, "--target", "left")
+        frame = pd.read_csv(test_file, dtype={"zip": str})
+        frame.assign(zip="A" + frame["zip"]).to_csv(test_file, index=False)
+        dates = "column 'opened' holds dates as text: `--parse-dates opened`"
+
+        _, _, err = gms("register", "churn", file, *trusted, "--sample-from", test_file)
+        assert dates in err
+        _, out, err = gms("diff", "churn@1.0.0", "churn@1.0.0", *test)
+        assert dates in out, err
+        _, out, _ = gms("diff", "churn@1.0.0", "churn@1.0.0", *test, "--parse-dates", "opened")
+        assert "cannot" not in out
+
+    @pytest.mark.parametrize(
+        ("text", "second"),
+        [
+            ("13/02/2026,05/03/2026", "2026-03-05"),
+            ("02/13/2026,03/05/2026", "2026-03-05"),
+            ("11.11.2026,", "NaT"),
+            ("05/03/2026,06/03/2026", None),
+        ],
+    )
+    def test_a_date_is_never_guessed(self, tmp_path, text, second):
+        (tmp_path / "one.csv").write_text("a,b\n" + "".join(f"{v},x\n" for v in text.split(",")))
+
+        if second is not None:
+            table = read_table(tmp_path / "one.csv", {"a": "datetime64"})
+            assert str(table["a"][1])[:10] == second
+            return
+        with pytest.raises(InvalidInput, match=r"the month, of '05/03/2026' is not certain"):
+            read_table(tmp_path / "one.csv", {"a": "datetime64"})
+
+    def test_numbers_are_not_dates(self):
+        with pytest.raises(InvalidInput, match=r"does not hold dates: it holds numbers \(int64\)"):
+            read_table(pd.DataFrame({"a": [20260101]}), {"a": "datetime64"})
+
+    @pytest.mark.parametrize(
+        ("content", "message", "hint"),
+        [
+            ("näme,left\n1,1\n".encode("latin-1"), "it is not text in UTF-8", "save it as UTF-8"),
+            ("a,left\n1,1\n".encode("utf-16"), "it is not text in UTF-8", "save it as UTF-8"),
+            (b"a;left\n1;1\n", "';' separates its columns", "write it with commas"),
+            (b"a\tleft\n1\t1\n", "'\\t' separates its columns", "write it with commas"),
+        ],
+    )
+    def test_a_file_that_is_written_otherwise_is_told_how(self, tmp_path, content, message, hint):
+        (tmp_path / "one.csv").write_bytes(content)
+
+        with pytest.raises(InvalidInput) as caught:
+            read_table(tmp_path / "one.csv")
+
+        assert str(caught.value) == f"cannot read '{tmp_path / 'one.csv'}': {message}"
+        assert caught.value.hint.startswith(hint)
+
     @pytest.mark.parametrize("content", [b"\x93NUMPY\x01\xff\xfe", b"", b'a,b\n"1'])
     def test_what_is_no_table_is_refused(self, store, gms, test_file, content):
         store.register(fitted(), "churn", X_test=X, y_test=y, code=None)
