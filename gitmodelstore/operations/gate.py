@@ -7,6 +7,7 @@ runs where the package is not installed. Nothing is unpickled here, ever.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -411,6 +412,8 @@ def no_branch(objects: CatFile, branch: str) -> str:
         return f"git fetch {urls[0].split('.', 1)[1].removesuffix('.url')} {name}:{name}"
     if objects.run("for-each-ref", "--count=1").strip():
         return f"git config store.branch NAME, where its branch is not '{name}'; or gms doctor"
+    if objects.work_tree is None:
+        return f"git push {shlex.quote(str(objects.git_dir))} {name}, in the store that it is for"
     return "gms init"
 
 

@@ -158,6 +158,13 @@ class TestThePage:
         desk.assert_alike()
         assert desk.versions("store").keys() == {"churn", "fraud"}
 
+    def test_the_server_says_what_it_waits_for(self, desk: Desk) -> None:
+        desk.all(SERVER)
+
+        for command in ("doctor", "validate"):
+            said = desk.type(f"gms -C /srv/models.git {command}", code=1)
+            assert "/models.git main, in the store that it is for" in said
+
     def test_a_server_begins_with_nothing_and_is_cloned(self, desk: Desk) -> None:
         desk.type("gms init --bare /srv/models.git")
         desk.all(CLONE)
