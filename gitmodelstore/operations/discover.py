@@ -44,14 +44,18 @@ def locate(named: str | os.PathLike[str] | None = None) -> Path:
     """
     named = user.scratch_store() or named
     if named is not None:
+        _refuse_address(named)
         return _named(_absolute(named))
     variable = user.named_store()
     if variable is None:
         return _from(_absolute("."))
     try:
+        _refuse_address(variable)
         return _named(_absolute(variable))
     except NotAStore as error:
         hint = "$GITMODELSTORE names it: unset it, or name a store with -C"
+        if project.is_address(variable):
+            hint = f"$GITMODELSTORE names it; {error.hint}"
         raise NotAStore(str(error), hint=hint) from None
 
 
@@ -80,6 +84,16 @@ def _absolute(folder: str | os.PathLike[str]) -> Path:
         raise NotAStore(
             "the working directory is not there any more", hint="go to another with `cd`"
         ) from None
+
+
+def _refuse_address(named: str | os.PathLike[str]) -> None:
+    if isinstance(named, str) and project.is_address(named) and not os.path.lexists(named):
+        from gitmodelstore.lineage import without_credentials
+
+        raise NotAStore(
+            f"'{without_credentials(named)}' is an address, and a store is used in a clone of it",
+            hint="make one with `gms clone URL`, and name its folder",
+        )
 
 
 def _named(folder: Path) -> Path:

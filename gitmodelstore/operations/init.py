@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -251,7 +252,7 @@ def _refuse_other_repository(path: Path) -> None:
     if not repository.is_empty:
         raise AlreadyExists(
             f"'{path}' already exists as a git repository of something else",
-            hint="name a folder of its own for the store: `gms init models`",
+            hint=f"name a folder of its own for the store: `gms init {_free()}`",
         )
 
 
@@ -281,7 +282,7 @@ def _refuse_occupied(path: Path) -> None:
     if not nearest.is_dir():
         raise AlreadyExists(
             f"'{nearest}' already exists and is a file",
-            hint="name a folder for the store: `gms init models`",
+            hint=f"name a folder for the store: `gms init {_free()}`",
         )
     if nearest != path:
         return
@@ -290,8 +291,14 @@ def _refuse_occupied(path: Path) -> None:
     if found:
         raise AlreadyExists(
             f"'{path}' already exists and is not empty: it holds '{found[0]}'",
-            hint="name a new folder for the store: `gms init models`",
+            hint=f"name a new folder for the store: `gms init {_free()}`",
         )
+
+
+def _free() -> str:
+    """Return a name for a store that nothing has yet in the working directory."""
+    names = (MODELS, "modelstore", *(f"modelstore{n}" for n in range(2, 10)))
+    return next((name for name in names if not os.path.lexists(name)), "FOLDER")
 
 
 def _introduce(code: Path, store: Path) -> list[str]:
@@ -304,7 +311,21 @@ def _introduce(code: Path, store: Path) -> list[str]:
         notes.append(
             f"pyproject.toml names it: [tool.gitmodelstore] store = {json.dumps(relative)}"
         )
+    elif not _is_found_from(code, store.resolve()):
+        notes.append(
+            "nothing says yet that this is the store of that repository: write "
+            f"[tool.gitmodelstore] store = {json.dumps(relative)} into its pyproject.toml, "
+            "or set $GITMODELSTORE"
+        )
     return notes
+
+
+def _is_found_from(code: Path, store: Path) -> bool:
+    try:
+        named = project.named_store(code)
+    except NotAStore:
+        return False
+    return store == (named[0] if named else project.store_inside(code))
 
 
 def _name_in_pyproject(path: Path, relative: str) -> bool:

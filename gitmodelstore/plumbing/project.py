@@ -7,6 +7,7 @@ place of the main work tree.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,13 +66,18 @@ def named_store(folder: Path) -> tuple[Path, Path] | None:
         named = said.get("store")
         if named is None:
             continue
-        if not isinstance(named, str):
+        if not isinstance(named, str) or is_address(named):
             raise NotAStore(
                 f"'{place / FILE}': [tool.gitmodelstore] store must be a path, found {named!r}",
                 hint='write it as store = "models", relative to that file',
             )
         return beside(place, named), place / FILE
     return None
+
+
+def is_address(named: str) -> bool:
+    """Whether text names a repository elsewhere: `server:/srv/models.git`, `https://…`."""
+    return re.match(r"[^/:]{2,}:", named) is not None
 
 
 def beside(place: Path, path: str) -> Path:

@@ -194,6 +194,22 @@ def test_init_makes_the_store_where_pyproject_names_it(tmp_path, monkeypatch, ca
     assert git(ml, "status", "--porcelain") == ""
 
 
+def test_init_says_where_nothing_leads_to_the_store(tmp_path, monkeypatch, capsys):
+    ml = make_code(tmp_path / "ml")
+    (ml / "models").mkdir()
+    (ml / "models" / "old.pkl").write_bytes(b"")
+    monkeypatch.chdir(ml)
+
+    assert main(["init"]) == 1
+    assert "hint: name a new folder for the store: `gms init modelstore`" in capsys.readouterr().err
+    assert main(["init", "modelstore"]) == 0
+
+    assert (
+        "note: nothing says yet that this is the store of that repository: write "
+        '[tool.gitmodelstore] store = "modelstore" into its pyproject.toml, or set $GITMODELSTORE'
+    ) in capsys.readouterr().err
+
+
 class TestInACodeRepositoryWithoutAStore:
     @pytest.mark.parametrize("tagged", [False, True], ids=["plain", "with GTO's tags"])
     def test_no_command_takes_it_for_one(self, tmp_path, monkeypatch, capsys, tagged):
@@ -336,6 +352,23 @@ class TestWhatIsNamedAndNotThere:
             )
         with pytest.raises(NotAStore):
             Store.open()
+
+    @pytest.mark.parametrize("named", ["https://ada:secret@host/m.git", "server:/srv/m.git"])
+    def test_an_address(self, tmp_path, monkeypatch, capsys, named):
+        ml = make_code(tmp_path / "ml", pyproject=NAMED.replace('"models"', f'"{named}"'))
+        monkeypatch.chdir(ml)
+        shown = named.replace("ada:secret@", "")
+        said = f"error: '{shown}' is an address, and a store is used in a clone of it\n"
+
+        assert main(["list"]) == 128
+        assert "store must be a path, found '" in capsys.readouterr().err
+        assert main(["-C", named, "list"]) == 128
+        assert capsys.readouterr().err == (
+            f"{said}hint: make one with `gms clone URL`, and name its folder\n"
+        )
+        monkeypatch.setenv("GITMODELSTORE", named)
+        assert main(["list"]) == 128
+        assert capsys.readouterr().err.startswith(f"{said}hint: $GITMODELSTORE names it; make one")
 
     def test_a_file(self, tmp_path, monkeypatch, capsys):
         (tmp_path / "file").write_text("")

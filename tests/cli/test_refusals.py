@@ -62,17 +62,17 @@ def refused(message: str, hint: str | None = None) -> str:
         (
             ("init", "taken"),
             "'{place}/taken' already exists and is not empty: it holds 'mine'",
-            "name a new folder for the store: `gms init models`",
+            "name a new folder for the store: `gms init modelstore`",
         ),
         (
             ("init", "other"),
             "'{place}/other' already exists as a git repository of something else",
-            "name a folder of its own for the store: `gms init models`",
+            "name a folder of its own for the store: `gms init modelstore`",
         ),
         (
             ("init", "train.csv"),
             "'{place}/train.csv' already exists and is a file",
-            "name a folder for the store: `gms init models`",
+            "name a folder for the store: `gms init modelstore`",
         ),
     ],
 )
