@@ -47,7 +47,7 @@ def said_by(command: str, folder: Path) -> str:
         text=True,
         check=False,
     )
-    return done.stdout.replace(f"{folder}{os.sep}", "")
+    return done.stdout.replace(f"{folder}{os.sep}", "/home/ada/")
 
 
 def pattern_of(said: str) -> str:
