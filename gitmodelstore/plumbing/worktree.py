@@ -154,7 +154,7 @@ def point_head(repository: Repository) -> None:
     """
     path = repository.common_dir / "HEAD"
     with writing(path):
-        put(path, (f"ref: {repository.branch}\n".encode(),))
+        put(path, (f"ref: {repository.branch}\n".encode(),), sharing=repository.sharing)
 
 
 def stage_head(tree: WorkTree) -> None:

@@ -246,7 +246,8 @@ def test_a_lock_that_pins_other_bytes_is_obeyed(store, locked, keys, synced):
 def test_a_withdrawn_version_that_is_locked_still_loads(store, locked):
     store.withdraw("churn@1.0.0")
 
-    assert is_first(gms.load_model("churn"))
+    with pytest.warns(gms.errors.WithdrawnWarning):
+        assert is_first(gms.load_model("churn"))
 
 
 def test_a_lock_file_that_cannot_be_understood_is_no_reason_to_load_another(locked):

@@ -26,6 +26,9 @@ from gitmodelstore.values.registry import Registry
 from gitmodelstore.values.version import Version
 from tests.store.looks import git
 
+# Versions that were withdrawn are loaded too, which warns.
+pytestmark = pytest.mark.filterwarnings("ignore::gitmodelstore.errors.WithdrawnWarning")
+
 MODELS = ("churn", "fraud")
 PRODUCTION, ARCHIVED, WITHDRAWN = "production", "archived", "withdrawn"
 ALWAYS = ("register", "a_commit_of_something_else", "housekeeping", "another_process_takes_over")

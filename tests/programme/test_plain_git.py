@@ -22,6 +22,9 @@ from gitmodelstore.values.registry import Registry
 from gitmodelstore.values.version import Version
 from tests.store.looks import git
 
+# Versions that were withdrawn are loaded too, which warns.
+pytestmark = pytest.mark.filterwarnings("ignore::gitmodelstore.errors.WithdrawnWarning")
+
 CARD = "models/churn/README.md"
 Person = Iterator[None]
 
