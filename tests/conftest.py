@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 import zlib
 from pathlib import Path
@@ -56,6 +57,8 @@ LONG = ("interop", "project", "programme", "demo")  # folders of tests with file
 def pytest_configure(config: pytest.Config) -> None:
     """Draw a seed for all workers, and let xdist keep our order, not begin with many tests."""
     os.environ.setdefault(SEED, str(time.time_ns() % 10**6))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a background job
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
 
