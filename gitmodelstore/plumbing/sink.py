@@ -6,7 +6,6 @@ import hashlib
 import mmap
 import os
 from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,7 +50,7 @@ class Sink:
         self._repository = repository
         self._threshold = threshold_bytes
         self._most_in_memory = min(threshold_bytes, most_in_memory or threshold_bytes)
-        self._memory = BytesIO()
+        self._memory = bytearray()  # 3.13 complains of a BytesIO that ends with its views
         self._file: BinaryIO | None = None
         self._temporary: _Temporary | None = None
         self._digest = hashlib.sha256()
@@ -63,7 +62,8 @@ class Sink:
         if self._file is None and self.size_bytes >= self._most_in_memory:
             self._spill()
         if self._file is None:
-            return self._memory.write(data)
+            self._memory += data
+            return size
         self._digest.update(data)
         with writing(self._repository.common_dir):
             return self._file.write(data)
@@ -71,7 +71,7 @@ class Sink:
     def content(self) -> memoryview:
         """Return what came, read-only; nothing may come afterwards."""
         if self._file is None:
-            return self._memory.getbuffer().toreadonly()
+            return memoryview(self._memory).toreadonly()
         with writing(self._repository.common_dir):
             self._file.flush()
         return memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -82,7 +82,7 @@ class Sink:
         That blob is the content itself, or the pointer to an LFS object.
         """
         if self._file is None or self._temporary is None:
-            data = self._memory.getbuffer()
+            data = memoryview(self._memory)
             sha256 = hashlib.sha256(data).hexdigest()
             blob = self._repository.write_blob(data, stored=True)
             self._repository.know(blob, sha256, data.nbytes)
@@ -122,6 +122,6 @@ class Sink:
             self._temporary = _Temporary(folder / f"tmp{os.urandom(8).hex()}")
             descriptor = os.open(self._temporary.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
             self._file = os.fdopen(descriptor, "wb", buffering=1 << 20)
-            self._file.write(self._memory.getbuffer())
-        self._digest.update(self._memory.getbuffer())
-        self._memory = BytesIO()
+            self._file.write(self._memory)
+        self._digest.update(self._memory)
+        self._memory = bytearray()

@@ -30,8 +30,9 @@ def here() -> dict[str, str]:
     return {name: digest_frame(data).hex for name, data in corpus().items()}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("release", ["2.0.3", pytest.param("2.3.3", marks=pytest.mark.long)])
+@pytest.mark.parametrize("release", RELEASES)
 def test_every_kind_of_data_has_the_digest_that_older_pandas_gives(
     tmp_path: Path, here: dict[str, str], release: str
 ) -> None:
