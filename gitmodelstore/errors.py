@@ -42,7 +42,7 @@ def words_of(error: BaseException) -> str:
     """Return what an error says; nothing where it cannot even say that."""
     try:
         return str(error)
-    except Exception:
+    except Exception:  # `__str__` of anybody's making
         return ""
 
 
