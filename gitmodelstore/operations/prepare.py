@@ -416,7 +416,7 @@ def _sample(
         with asked("sample_from"):
             table = read_table(what.sample_from, what.types, name="sample_from")
             X = inputs_of(pipeline, table, what.target)
-            check_features(pipeline, X, name="sample_from")
+            check_features(pipeline, X, name="sample_from", left_out=table.columns)
     try:
         return make_sample(pipeline, X, what.sample).render()
     except NoSample as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gitmodelstore.errors import FeatureMismatch
 from gitmodelstore.pipelines.structure import is_estimator, is_pipeline, parts
+from gitmodelstore.values.names import nearest
 
 _MOST_NAMED = 5
 
@@ -30,7 +31,9 @@ def feature_count(pipeline: Any) -> int | None:
     return None if count is None else int(count)
 
 
-def check_features(pipeline: Any, X: Any, *, name: str = "X_test") -> None:
+def check_features(
+    pipeline: Any, X: Any, *, name: str = "X_test", left_out: Iterable[object] = ()
+) -> None:
     """Refuse a table whose columns are not those that `pipeline` was fitted on.
 
     Args:
@@ -39,6 +42,7 @@ def check_features(pipeline: Any, X: Any, *, name: str = "X_test") -> None:
             what has no such shape (a list of texts) passes when the pipeline
             names no columns. Values are not read.
         name: what to call `X` in the error.
+        left_out: columns of the caller's table that are not in `X`, one of which may be meant.
 
     Raises:
         FeatureMismatch: columns are missing, unexpected or in another order, their
@@ -47,7 +51,7 @@ def check_features(pipeline: Any, X: Any, *, name: str = "X_test") -> None:
     expected, count = feature_names(pipeline), feature_count(pipeline)
     given, given_count = _names_of(X), _count_of(X)
     if expected is not None and given is not None:
-        _compare_names(expected, given, name)
+        _compare_names(expected, given, name, [str(column) for column in left_out])
     elif count is not None and given_count is not None and given_count != count:
         raise FeatureMismatch(
             f"{name} has {_columns(given_count)}, the pipeline was fitted on {count}",
@@ -90,7 +94,9 @@ def _count_of(X: Any) -> int | None:
     return None
 
 
-def _compare_names(expected: tuple[str, ...], given: tuple[str, ...], name: str) -> None:
+def _compare_names(
+    expected: tuple[str, ...], given: tuple[str, ...], name: str, left_out: list[str]
+) -> None:
     missing = [column for column in expected if column not in given]
     unexpected = [column for column in given if column not in expected]
     said = [f"misses {_listed(missing)}"] * bool(missing)
@@ -100,8 +106,23 @@ def _compare_names(expected: tuple[str, ...], given: tuple[str, ...], name: str)
     if said:
         raise FeatureMismatch(
             f"{name} {' and '.join(said)}",
-            hint=None if missing else f"give {name}[list(pipeline.feature_names_in_)]",
+            hint=_to_add(missing, unexpected + left_out)
+            if missing
+            else f"give {name}[list(pipeline.feature_names_in_)]",
         )
+
+
+def _to_add(missing: list[str], others: list[str]) -> str:
+    """What to do about missing columns, one of which may go by another name."""
+    for column in missing:
+        near = nearest(column, others)
+        if near:
+            return (
+                f"if '{near}' is what the pipeline knows as '{column}', rename it: "
+                f"`.rename(columns={{{near!r}: {column!r}}})`"
+            )
+    it = "it" if len(missing) == 1 else "them"
+    return f"add {it}, made as for training: the pipeline was fitted on {it}"
 
 
 def _order(expected: tuple[str, ...], given: tuple[str, ...]) -> str:

@@ -78,7 +78,17 @@ def test_the_same_columns_pass(named, unnamed, people):
 def test_missing_and_unexpected_columns_are_named(named, people):
     assert refused(named, people[["age", "city", "plan"]]) == (
         "X_test misses columns 'income', 'tenure' and has the unexpected columns 'city', 'plan'",
-        None,
+        "add them, made as for training: the pipeline was fitted on them",
+    )
+
+
+def test_a_column_by_another_name_is_found(named, people):
+    renamed = people[COLUMNS].rename(columns={"income": "net_income"})
+
+    assert refused(named, renamed) == (
+        "X_test misses column 'income' and has the unexpected column 'net_income'",
+        "if 'net_income' is what the pipeline knows as 'income', rename it: "
+        "`.rename(columns={'net_income': 'income'})`",
     )
 
 

@@ -285,9 +285,12 @@ class TestRetest:
 
     def test_an_input_that_is_not_there_is_refused(self):
         with pytest.raises(FeatureMismatch) as caught:
-            retest(classifier(), rows()[["a"]].assign(left="yes"), "left", {})
+            retest(classifier(), rows()[["a"]].assign(B_=1.0, bb=2.0, left="yes"), "left", {})
 
         assert str(caught.value) == "the test data misses column 'b'"
+        assert caught.value.hint == (
+            "if 'bb' is what the pipeline knows as 'b', rename it: `.rename(columns={'bb': 'b'})`"
+        )
 
     def test_rows_on_which_the_pipeline_fails_are_refused(self):
         with pytest.raises(PipelineRaised) as caught:

@@ -662,7 +662,8 @@ class TestRefusals:
 
         assert refused(FeatureMismatch, X_test=other) == (
             "X_test misses column 'mean radius' and has the unexpected column 'radius'",
-            None,
+            "if 'radius' is what the pipeline knows as 'mean radius', rename it: "
+            "`.rename(columns={'radius': 'mean radius'})`",
         )
 
     def test_answers_without_rows(self, refused, y_test):
