@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from gitmodelstore.pipelines.dry_arrays import array_of
-from gitmodelstore.pipelines.dry_rules import class_of, is_one_of, is_partial
+from gitmodelstore.pipelines.dry_rules import class_of, dtype_code, is_one_of, is_partial
 from gitmodelstore.pipelines.dry_symbols import NEW, Global, Items, Made, Pairs, Symbol
 from gitmodelstore.pipelines.rights import (
     CLASS,
@@ -107,6 +107,9 @@ class Symbols:
         while type(leaf) is Made and is_partial(leaf) and leaf.arguments:
             leaf = leaf.arguments[0]
         return self.named(leaf)
+
+    def dtype_code(self, leaf: Symbol) -> str:
+        return dtype_code(leaf)
 
     def is_class(self, leaf: Symbol) -> bool:
         return _is_global(leaf) and leaf.rights is not None and leaf.rights.kind == CLASS

@@ -374,7 +374,7 @@ def _is_state_of_partial(state: Symbol) -> bool:
     is_called = any(
         (type(held) is Global and held.place not in TYPES_OF_NUMBERS)
         or is_partial(held)
-        or is_type_of_values(held, _class_name(held))
+        or is_type_of_values(held, _class_name(held), dtype_code(held))
         for held in given
     )
     return not is_called and not any(
@@ -385,6 +385,13 @@ def _is_state_of_partial(state: Symbol) -> bool:
 def _class_name(symbol: Symbol) -> str:
     cls = class_of(symbol) if type(symbol) is Made else None
     return cls.name if type(cls) is Global else ""
+
+
+def dtype_code(symbol: Symbol) -> str:
+    """Return the letters of a dtype of numpy's, "f4"; "" for any other symbol."""
+    is_dtype = type(symbol) is Made and is_one_of(symbol.of, {("numpy", "dtype")})
+    given = symbol.arguments if is_dtype else ()
+    return given[0] if type(given) is tuple and given and type(given[0]) is str else ""
 
 
 def is_partial(symbol: Symbol) -> bool:

@@ -183,7 +183,8 @@ def refuse_unloadable(data: bytes | memoryview, pipeline: Any, names: Iterable[s
         raise UnportablePipeline(
             f"nobody could load this pipeline: {why}",
             [refused.name] if refused.name else [],
-            hint="keep such things out of it, or in a class of a module of yours, which readers "
+            hint=(None if refused.name else refused.hint)
+            or "keep such things out of it, or in a class of a module of yours, which readers "
             "can trust",
         ) from None
     except LoadError as error:

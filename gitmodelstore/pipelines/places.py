@@ -66,6 +66,9 @@ class View(Protocol):
     def is_trusted_function(self, leaf: Any) -> bool:
         """Whether it is a function that the reader trusts by name, which may stand anywhere."""
 
+    def dtype_code(self, leaf: Any) -> str:
+        """Return the letters of a dtype of numpy's, "f4"; "" for any other value."""
+
     def is_class(self, leaf: Any) -> bool:
         """Whether it is a class."""
 
@@ -128,6 +131,10 @@ TYPES_OF_NUMBERS = frozenset(
     | {("numpy", f"{kind}{bits}") for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
     | {("numpy", name) for name in ("bool", "bool_", "float16", "float32", "float64")}
 )
+# The same as an object: np.dtype("f4").
+_CODES_OF_NUMBERS = frozenset(
+    {"b1", "f2", "f4", "f8", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8))}
+)
 
 
 def _is_not_called(view: View, leaf: Any) -> bool:
@@ -137,14 +144,15 @@ def _is_not_called(view: View, leaf: Any) -> bool:
 def _is_given(view: View, leaf: Any) -> bool:
     if view.named(leaf) in TYPES_OF_NUMBERS:
         return True
-    return _is_not_called(view, leaf) and not is_type_of_values(leaf, view.class_name(leaf))
+    is_wide = is_type_of_values(leaf, view.class_name(leaf), view.dtype_code(leaf))
+    return _is_not_called(view, leaf) and not is_wide
 
 
-def is_type_of_values(value: Any, class_name: str) -> bool:
+def is_type_of_values(value: Any, class_name: str, dtype_code: str) -> bool:
     """Whether it could be a type of numpy's that makes each value very wide, "U100000000"."""
     if type(value) is str:
         return _WIDE.fullmatch(value) is not None
-    return class_name.lower().endswith("dtype")
+    return class_name.lower().endswith("dtype") and dtype_code not in _CODES_OF_NUMBERS
 
 
 def _is_function(view: View, leaf: Any) -> bool:
@@ -402,7 +410,7 @@ _KEYWORDS = frozenset(
     {"_kwargs", "effective_metric_params_", "fun_args", "inv_kw_args", "kernel_params", "kw_args"}
     | {"metric_params", "pairwise_kernels_kwargs"}
 )
-FOREIGN_KEYWORDS = frozenset({"out"})  # an array of the file, written to
+FOREIGN_KEYWORDS = frozenset({"out", "overwrite_input"})  # an array of the file, or the rows
 # Attributes by which Python, scikit-learn or a notebook would ask the object for something else.
 _NEVER = re.compile(
     "_repr_.*|_ipython_.*|_doc_link_.*|_get_doc_link|_html_repr|_get_.*_html|_sk_visual_block_"
@@ -519,7 +527,7 @@ def _faults(
             yield name, _FEW.fault
     for name in asked.keywords:
         if not FOREIGN_KEYWORDS.isdisjoint(view.keys(held[name])):
-            yield name, "names an array to write to, 'out'"
+            yield name, "has the function write into an array that it is given"
     for name in asked.iterated:
         if view.keys(held[name]):  # it would be used by its keys
             yield name, "is a mapping"

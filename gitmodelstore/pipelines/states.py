@@ -244,10 +244,16 @@ def _partial(guard: Guard, held: Any, state: Any) -> bool:
         given = (*arguments, *(keywords or {}).values())
         guard.work(len(given) >> 3)
         guard.must_be_alone(*(each for each in given if isinstance(each, np.ndarray)))
-        if any(map(_is_called_or_wide, given)) or not FOREIGN_KEYWORDS.isdisjoint(keywords or ()):
+        if any(map(_is_called_or_wide, given)):
             guard.refuse(
-                "a partial holds something to be called, an 'out', or a type of very wide values",
+                "a partial holds something to be called, or a type of very wide values",
                 hint=HINT_OF_GIVEN,
+            )
+        if not FOREIGN_KEYWORDS.isdisjoint(keywords or ()) or _writes(function, len(arguments)):
+            name = getattr(function, "__name__", "function")
+            guard.refuse(
+                f"a partial of '{name}' would write into an array that it is given",
+                hint="leave 'out' and 'overwrite_input' out, or call it in a function of your own",
             )
     return (
         function is held.func
@@ -256,6 +262,21 @@ def _partial(guard: Guard, held: Any, state: Any) -> bool:
         and type(keywords) in (dict, type(None))
         and not attributes
     )
+
+
+def _writes(function: Any, count: int) -> bool:
+    """Whether a function of numpy's takes the argument behind `count` others as its 'out'."""
+    if isinstance(function, np.ufunc):
+        return count >= function.nin
+    if not str(getattr(function, "__module__", "")).startswith("numpy"):
+        return False
+    from inspect import signature
+
+    try:
+        names = list(signature(function).parameters)
+    except (TypeError, ValueError):  # none that is listed
+        return False
+    return "out" in names[: count + 1]
 
 
 def _vectorized(guard: Guard, held: Any, state: Any) -> bool:
@@ -631,7 +652,12 @@ def _are_keywords(given: Any) -> bool:
 def _is_called_or_wide(value: Any) -> bool:
     if isinstance(value, type):
         return (value.__module__, value.__qualname__) not in TYPES_OF_NUMBERS
-    return callable(value) or is_type_of_values(value, type(value).__name__)
+    return callable(value) or is_type_of_values(value, type(value).__name__, dtype_code(value))
+
+
+def dtype_code(value: Any) -> str:
+    """Return the letters of a dtype of numpy's, "f4"; "" for any other value."""
+    return value.str[1:] if isinstance(value, np.dtype) else ""
 
 
 def _is_metric_of(metric: Any, features: int) -> bool:

@@ -25,6 +25,7 @@ from gitmodelstore.pipelines.rights import (
     is_estimator_of_package,
     packages,
 )
+from gitmodelstore.pipelines.states import dtype_code
 from gitmodelstore.pipelines.structure import is_estimator, parts
 
 if TYPE_CHECKING:
@@ -190,6 +191,9 @@ class _Objects:
         while isinstance(leaf, partial):
             leaf = leaf.func
         return self.named(leaf)
+
+    def dtype_code(self, leaf: Any) -> str:
+        return dtype_code(leaf)
 
     def is_class(self, leaf: Any) -> bool:
         return isinstance(leaf, type)

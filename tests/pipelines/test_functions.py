@@ -19,9 +19,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from gitmodelstore import Store
-from gitmodelstore.errors import RefusedPickle
+from gitmodelstore.errors import RefusedPickle, UnportablePipeline
 from gitmodelstore.pipelines.dry import walk
 from gitmodelstore.pipelines.load import load
+from gitmodelstore.pipelines.loadable import refuse_unloadable
 from tests.zoo import toys
 from tests.zoo.make_rights import DISTANCES, functions
 from tests.zoo.specimen import dumped
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:numpy.core is deprecated")
 
 LISTED = {f"{place.__name__}.{held.__name__}": held for place, held in functions()}
 
+ROWS = np.ones((6, 2))
 ROOT = Path(__file__).parents[2]
 # Calls each with rows, while Python says whatever is opened, started, compiled or connected.
 WATCHED = """
@@ -156,7 +158,11 @@ def test_no_function_is_told_to_make_very_wide_values(dtype, way):
     assert walk(data).refusals != ()
 
 
-@pytest.mark.parametrize("dtype", [float, bool, np.float32, np.uint8, "float64"], ids=str)
+@pytest.mark.parametrize(
+    "dtype",
+    [float, bool, np.float32, np.uint8, "float64", np.dtype("f4"), np.dtype(">i8")],
+    ids=str,
+)
 def test_a_function_is_told_to_make_numbers_of_a_type(dtype):
     step = FunctionTransformer(np.asarray, kw_args={"dtype": dtype})
     pipeline = make_pipeline(step, FunctionTransformer(partial(pd.get_dummies, dtype=dtype)))
@@ -166,7 +172,29 @@ def test_a_function_is_told_to_make_numbers_of_a_type(dtype):
     assert walk(data).refusals == ()
 
 
-@pytest.mark.parametrize("given", [str, list, object, np.log], ids=str)
+@pytest.mark.parametrize(
+    "function",
+    [
+        partial(np.log1p, ROWS),
+        partial(np.add, ROWS, ROWS),
+        partial(np.clip, ROWS, 0, 1),
+        partial(np.log1p, out=ROWS),
+        partial(np.median, overwrite_input=True),
+    ],
+    ids=["unary", "binary", "no ufunc", "by name", "to sort in"],
+)
+def test_no_partial_writes_into_the_rows(function):
+    step = FunctionTransformer(function)
+    data = dumped(step)
+
+    with pytest.raises(RefusedPickle, match="would write into an array that it is given"):
+        load(data, name="written to")
+    with pytest.raises(UnportablePipeline, match="would write into an array") as caught:
+        refuse_unloadable(data, step, ["functools.partial"])
+    assert str(caught.value.hint).startswith("leave 'out' and 'overwrite_input' out")
+
+
+@pytest.mark.parametrize("given", [str, list, object, np.log, np.dtype("O")], ids=str)
 def test_what_is_no_type_of_numbers_is_told_with_what_to_write(given):
     for step in (
         FunctionTransformer(np.asarray, kw_args={"dtype": given}),
