@@ -6,8 +6,7 @@ Source of the first bytes: joblib/compressor.py.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from io import BytesIO
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gitmodelstore.errors import BrokenPipelineFile
@@ -43,14 +42,18 @@ def compressor_of(data: bytes) -> str | None:
 
 
 def decompress(
-    data: bytes | memoryview, compressor: str, *, name: str, most_bytes: int = MOST_BYTES
-) -> tuple[BytesIO, int]:
-    """Return what `data` holds, and how many of its bytes come after the compressed ones.
-
-    A BytesIO grows where it lies, and hands out what it holds without a copy.
+    data: bytes | memoryview,
+    compressor: str,
+    keep: Callable[[bytes], object],
+    *,
+    name: str,
+    most_bytes: int = MOST_BYTES,
+) -> int:
+    """Decompress `data`, and return how many of its bytes come after the compressed ones.
 
     Args:
         data, compressor: the file, and what wrote it.
+        keep: is handed what it holds, part by part.
         name: what to call the file in errors.
         most_bytes: that may come out.
 
@@ -61,7 +64,6 @@ def decompress(
     if compressor == "lz4":
         raise BrokenPipelineFile(name, "lz4 cannot be decompressed here", offset=0)
     stream, failures = _reader(compressor)
-    content = BytesIO()
     most_bytes = min(most_bytes, ALWAYS_BYTES + MOST_RATIO * len(data))
     total = taken = 0
     try:
@@ -69,7 +71,7 @@ def decompress(
             given = data[taken : taken + _GIVEN]
             taken += len(given)
             for part in _parts(stream, given):
-                content.write(part)
+                keep(part)
                 total += len(part)
                 if total > most_bytes:
                     reason = f"decompressed it has more than {most_bytes:,} bytes"
@@ -78,7 +80,7 @@ def decompress(
         raise BrokenPipelineFile(name, "it cannot be decompressed", offset=total) from error
     if not stream.eof:
         raise BrokenPipelineFile(name, "its compressed bytes end too early", offset=total)
-    return content, len(data) - taken + len(stream.unused_data)
+    return len(data) - taken + len(stream.unused_data)
 
 
 def _reader(compressor: str) -> tuple[Any, tuple[type[Exception], ...]]:

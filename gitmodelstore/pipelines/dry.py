@@ -13,6 +13,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import cast
 
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
@@ -107,7 +108,9 @@ def walk(
     if compression is None:
         held, behind = _as_bytes(data), 0
     else:
-        content, behind = decompress(data, compression, name=name, most_bytes=most_bytes)
+        content = BytesIO()  # hands out what it holds without a copy
+        keep = content.write
+        behind = decompress(data, compression, keep, name=name, most_bytes=most_bytes)
         held = content.getvalue()
     rules = Rules(trust)
     state = Walk(name, held, rules, left=SPARE_OPCODES + len(data))

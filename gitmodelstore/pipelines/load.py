@@ -329,17 +329,17 @@ def _not_joblib(name: str) -> NotAPipeline:
     return NotAPipeline(f"'{name}' is not a file that joblib wrote", hint=_WRITE_AGAIN)
 
 
-def _decompressed(
-    data: bytes | bytearray | memoryview, compressor: str, name: str
-) -> bytearray | memoryview:
+def _decompressed(data: bytes | bytearray | memoryview, compressor: str, name: str) -> bytearray:
     if compressor == "lz4":
         return _from_lz4(bytes(data), name)
-    content, behind = decompress(memoryview(data), compressor, name=name, most_bytes=_MOST_BYTES)
+    content = bytearray()  # grows where it lies; 3.13 complains of a BytesIO that ends with views
+    keep = content.extend
+    behind = decompress(memoryview(data), compressor, keep, name=name, most_bytes=_MOST_BYTES)
     if behind:
         raise RefusedPickle(
             f"'{name}' is refused: {behind} bytes follow what was compressed", hint=_COPY_AGAIN
         )
-    return content.getbuffer()
+    return content
 
 
 def _from_lz4(data: bytes, name: str) -> bytearray:
