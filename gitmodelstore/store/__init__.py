@@ -6,6 +6,8 @@ writer, paths) and calls it. The methods stand in a module for each kind of ques
 
 from __future__ import annotations
 
+from types import FunctionType
+
 from gitmodelstore.store.asking import Asking
 from gitmodelstore.store.files import Files
 from gitmodelstore.store.lifecycle import Lifecycle
@@ -49,3 +51,16 @@ class Store(Registering, Lifecycle, Asking, Files, Trust):
         created: whether `init` has just made it.
         host_rules: what `init` says is to be set on the git host, one sentence each.
     """
+
+
+def _belong_to_store() -> None:
+    """Have Python name the methods as people call them: `Store.log() missing 1 required …`."""
+    for part in Store.__mro__[1:-1]:
+        for held in vars(part).values():
+            method = getattr(held, "__func__", held)  # of a class method
+            if isinstance(method, FunctionType):
+                method.__qualname__ = f"Store.{method.__name__}"
+                method.__module__ = __name__
+
+
+_belong_to_store()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pickle
 import pydoc
 import re
 import subprocess
@@ -116,3 +117,12 @@ def test_help_reads_well(capsys):
     flat = re.sub(r"[\s|']+", "", text)  # Python 3.13 breaks a long signature into lines
     assert "register(self,pipeline:Any,model:str" in flat
     assert "kwargs" not in text
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_wrong_argument_is_told_with_the_name_that_was_called(call: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        CALLS[call](None, no_such_argument=1)
+
+    assert str(caught.value).startswith(f"{call}() ")
+    assert pickle.loads(pickle.dumps(CALLS[call])) == CALLS[call]
