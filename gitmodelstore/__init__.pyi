@@ -31,11 +31,10 @@ from gitmodelstore.values.annotations import Annotation as Annotation
 from gitmodelstore.values.diff import Diff as Diff
 from gitmodelstore.values.events import Event as Event
 from gitmodelstore.values.manifest import Manifest as Manifest
+from gitmodelstore.values.events import Holding as Holding, Withdrawal as Withdrawal
 from gitmodelstore.values.model_version import (
-    Holding as Holding,
     ModelSummary as ModelSummary,
     ModelVersion as ModelVersion,
-    Withdrawal as Withdrawal,
 )
 from gitmodelstore.values.version import Version as Version
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from gitmodelstore.checks.fault import Judged
 from gitmodelstore.checks.signatures import Outcome, overlap, people
 from gitmodelstore.values.events import APPROVED
-from gitmodelstore.values.policy import REGISTERED, WITHDRAWN
+from gitmodelstore.values.names import REGISTERED, WITHDRAWN
 from gitmodelstore.values.registry import Change
 from gitmodelstore.values.signed import Signed, commit_parts
 

@@ -20,7 +20,8 @@ from gitmodelstore.checks.registry import MOVE, fault_of, typed, words_for
 from gitmodelstore.values.events import NOTHING, Recorded, Scalar
 from gitmodelstore.values.gates import Gate
 from gitmodelstore.values.manifest import Manifest
-from gitmodelstore.values.policy import ARCHIVED, REGISTERED, WITHDRAWN, Policy
+from gitmodelstore.values.names import ARCHIVED, REGISTERED, WITHDRAWN
+from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import Change, Registry
 from gitmodelstore.values.version import Version
 

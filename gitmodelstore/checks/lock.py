@@ -11,7 +11,7 @@ from gitmodelstore.errors import FormatError
 from gitmodelstore.values.layout import MANIFEST, PIPELINE, folder
 from gitmodelstore.values.lock import FILE, Lock, LockedModel, fingerprint
 from gitmodelstore.values.manifest import Feature, Manifest
-from gitmodelstore.values.policy import WITHDRAWN
+from gitmodelstore.values.names import WITHDRAWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.tree import folder_names
 from gitmodelstore.values.json import join
 from gitmodelstore.values.layout import REGISTRY, SETTINGS, folder
-from gitmodelstore.values.policy import ARCHIVED, WITHDRAWN
+from gitmodelstore.values.names import ARCHIVED, WITHDRAWN
 from gitmodelstore.values.version import Version
 
 TYPE_CHECKING = False  # as in values/fields.py

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.values.json import join
 from gitmodelstore.values.layout import REGISTRY
-from gitmodelstore.values.policy import ARCHIVED, WITHDRAWN, Policy
+from gitmodelstore.values.names import ARCHIVED, WITHDRAWN
+from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import Change, Registry
 
 MOVE = "GMS042"

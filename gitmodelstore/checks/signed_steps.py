@@ -33,8 +33,9 @@ from gitmodelstore.checks.tree import folder_names
 from gitmodelstore.errors import FormatError, SignatureError
 from gitmodelstore.values.events import APPROVED
 from gitmodelstore.values.layout import MANIFEST, REGISTRY
+from gitmodelstore.values.names import REGISTERED, WITHDRAWN
 from gitmodelstore.values.objects import Commit
-from gitmodelstore.values.policy import REGISTERED, WITHDRAWN, Policy
+from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change
 from gitmodelstore.values.registry_text import changes_between
 from gitmodelstore.values.signed import Signed, commit_parts, tag_parts

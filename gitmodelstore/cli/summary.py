@@ -9,9 +9,8 @@ from typing import Any
 from gitmodelstore.checks.approvals import Approval
 from gitmodelstore.cli.paint import columns_of_terminal
 from gitmodelstore.values.annotations import Annotation
-from gitmodelstore.values.events import as_typed
+from gitmodelstore.values.events import Holding, as_typed
 from gitmodelstore.values.manifest import Artifact, Code, Dataset, Manifest, Step
-from gitmodelstore.values.model_version import Holding
 from gitmodelstore.values.render import (
     ABBREVIATED,
     Column,

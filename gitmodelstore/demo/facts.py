@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gitmodelstore.demo.stage import DEMO_USER, Stage
 from gitmodelstore.demo.story import MODEL, asked_on
 from gitmodelstore.values.events import ROLLED_BACK
-from gitmodelstore.values.policy import WITHDRAWN
+from gitmodelstore.values.names import WITHDRAWN
 
 if TYPE_CHECKING:
     from gitmodelstore.store import Store

@@ -14,8 +14,8 @@ from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import APPROVED, Event
 from gitmodelstore.values.layout import MANIFEST, REGISTRY
 from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.names import WITHDRAWN
 from gitmodelstore.values.objects import Commit
-from gitmodelstore.values.policy import WITHDRAWN
 from gitmodelstore.values.registry import EMPTY
 from gitmodelstore.values.registry_text import changes_between
 from gitmodelstore.values.version import Version

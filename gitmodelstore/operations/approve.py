@@ -15,7 +15,7 @@ from gitmodelstore.plumbing.signatures import Verifier
 from gitmodelstore.values.events import Event
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.policy import WITHDRAWN
+from gitmodelstore.values.names import WITHDRAWN
 from gitmodelstore.values.reference import Reference
 
 

@@ -10,7 +10,7 @@ from gitmodelstore.errors import FeatureMismatch, InvalidInput, LoadError, Refus
 from gitmodelstore.operations.load import load
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.manifest import Baseline, Manifest
-from gitmodelstore.values.policy import PRODUCTION
+from gitmodelstore.values.names import PRODUCTION
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.prepare import Submission

@@ -18,7 +18,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.operations.resolve import Named, check_model, resolve_of
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.policy import WITHDRAWN
+from gitmodelstore.values.names import WITHDRAWN
 from gitmodelstore.values.version import Version
 
 GOOD, BAD, SKIPPED = "good", "bad", "skipped"

@@ -37,7 +37,8 @@ from gitmodelstore.operations.writer import Writer
 from gitmodelstore.values.events import NOTHING, Recorded
 from gitmodelstore.values.layout import FALSE, PIPELINE
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.policy import WITHDRAWN, Policy
+from gitmodelstore.values.names import WITHDRAWN
+from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import Change
 from gitmodelstore.values.version import Version
 

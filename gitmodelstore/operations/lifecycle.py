@@ -16,7 +16,8 @@ from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import Event, kind_of, write_trailers
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.policy import ARCHIVED, PRODUCTION, WITHDRAWN, Policy
+from gitmodelstore.values.names import ARCHIVED, PRODUCTION, WITHDRAWN
+from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.reference import Reference
 from gitmodelstore.values.registry import Registry
 from gitmodelstore.values.version import Version

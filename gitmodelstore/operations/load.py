@@ -25,9 +25,8 @@ from gitmodelstore.plumbing import lfs, mapped
 from gitmodelstore.values.layout import CARD, MANIFEST, PIPELINE, folder
 from gitmodelstore.values.manifest import Artifact, Manifest
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.names import did_you_mean
+from gitmodelstore.values.names import WITHDRAWN, did_you_mean
 from gitmodelstore.values.pointer import read_pointer
-from gitmodelstore.values.policy import WITHDRAWN
 from gitmodelstore.values.severity import PARTS_AT_LOAD
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from gitmodelstore.values.layout import MANIFEST, PIPELINE, folder
 from gitmodelstore.values.lock import FILE, Lock, LockedModel, LockedPipeline, fingerprint
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.policy import WITHDRAWN
+from gitmodelstore.values.names import WITHDRAWN
 
 _SCP = re.compile(r"(?:[^/@:]+@)?[^/@:]{2,}:(?!//).+")  # host:path, as ssh has it; no drive letter
 

@@ -7,7 +7,7 @@ from gitmodelstore.operations.resolve import check_model
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions
 from gitmodelstore.values import tables
 from gitmodelstore.values.model_version import Found, ModelSummary, ModelVersion, Unread
-from gitmodelstore.values.policy import STAGING
+from gitmodelstore.values.names import STAGING
 
 
 def models(snapshot: Snapshot) -> Found[ModelSummary]:

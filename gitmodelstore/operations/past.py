@@ -17,8 +17,9 @@ from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.tree import folder_names
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject
 from gitmodelstore.values.layout import MANIFEST, REGISTRY, SETTINGS, tag_name
+from gitmodelstore.values.names import ARCHIVED
 from gitmodelstore.values.objects import FOLDER, Commit, Entry
-from gitmodelstore.values.policy import ARCHIVED, Policy
+from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Registry
 from gitmodelstore.values.registry_text import changes_between
 from gitmodelstore.values.version import Version

@@ -42,9 +42,9 @@ from gitmodelstore.values.manifest import (
     Manifest,
 )
 from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.names import REGISTERED as NEW_STATUS
 from gitmodelstore.values.names import model_name
 from gitmodelstore.values.objects import PLAIN_FILE, Entry
-from gitmodelstore.values.policy import REGISTERED as NEW_STATUS
 from gitmodelstore.values.registry import Change
 from gitmodelstore.values.version import Version
 

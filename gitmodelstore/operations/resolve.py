@@ -8,8 +8,7 @@ from gitmodelstore.errors import InvalidReference, ModelNotFound, VersionNotFoun
 from gitmodelstore.operations.history import holders
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions, registry_of
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.names import did_you_mean
-from gitmodelstore.values.policy import WITHDRAWN
+from gitmodelstore.values.names import WITHDRAWN, did_you_mean
 from gitmodelstore.values.reference import LATEST, Reference
 from gitmodelstore.values.registry import EMPTY
 from gitmodelstore.values.version import Version, VersionRange

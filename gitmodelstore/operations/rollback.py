@@ -17,7 +17,7 @@ from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import ROLLED_BACK, Event
 from gitmodelstore.values.layout import folder
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.policy import ARCHIVED, PRODUCTION, WITHDRAWN
+from gitmodelstore.values.names import ARCHIVED, PRODUCTION, WITHDRAWN
 from gitmodelstore.values.sample import DIFFERENT, WITHIN
 from gitmodelstore.values.version import Version
 

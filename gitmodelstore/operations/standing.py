@@ -12,7 +12,7 @@ from gitmodelstore.errors import IntegrityError, MissingObject
 from gitmodelstore.operations.past import Past
 from gitmodelstore.operations.retag import is_sound
 from gitmodelstore.values.layout import MODELS, REGISTRY
-from gitmodelstore.values.policy import WITHDRAWN
+from gitmodelstore.values.names import WITHDRAWN
 from gitmodelstore.values.version import Version
 
 # About the commit as a deed, which says nothing of the store as it is.

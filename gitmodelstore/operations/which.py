@@ -9,9 +9,9 @@ from itertools import takewhile
 from gitmodelstore.operations.history import log
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.values.events import Event
-from gitmodelstore.values.model_version import Holding, ModelVersion, Withdrawal
-from gitmodelstore.values.policy import WITHDRAWN
+from gitmodelstore.values.events import Event, Holding, Withdrawal
+from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.names import WITHDRAWN
 from gitmodelstore.values.reference import Reference
 
 

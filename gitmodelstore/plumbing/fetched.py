@@ -17,8 +17,8 @@ from gitmodelstore.plumbing import git, project, user
 from gitmodelstore.plumbing.access import of_somebody_else
 from gitmodelstore.values.layout import MANIFEST, REGISTRY, folder
 from gitmodelstore.values.lock import Lock, LockedModel
+from gitmodelstore.values.names import WITHDRAWN
 from gitmodelstore.values.objects import named_manifest
-from gitmodelstore.values.policy import WITHDRAWN
 from gitmodelstore.values.registry import Registry
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]+@[^/]+:")

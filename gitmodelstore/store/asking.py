@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.search import Answer, Match
     from gitmodelstore.values.annotations import Annotation
     from gitmodelstore.values.diff import Diff
+    from gitmodelstore.values.events import Holding
     from gitmodelstore.values.manifest import Manifest
-    from gitmodelstore.values.model_version import Holding, ModelSummary, ModelVersion
+    from gitmodelstore.values.model_version import ModelSummary, ModelVersion
     from gitmodelstore.values.reading import Reading
 
 

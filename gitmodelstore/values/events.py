@@ -14,7 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gitmodelstore.values.policy import ARCHIVED, WITHDRAWN
+from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.moment import format_moment
+from gitmodelstore.values.names import ARCHIVED, WITHDRAWN
 from gitmodelstore.values.registry import Change
 from gitmodelstore.values.version import Version
 
@@ -98,6 +100,74 @@ class Event:
             return f"{self.model} {self.version} {self.kind}{why}"
         moved = " -> ".join(status for status in (self.before, self.after) if status)
         return f"{self.model} {self.version} {self.kind}: {moved}{why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """That a version had been withdrawn, and how it came back.
+
+    >>> events = store.withdraw("churn@1.2.0", reason="a slip")
+    >>> events = store.promote("churn@1.2.0", "production", reason="no slip")
+    >>> store.which("churn").withdrawal.why
+    'a slip'
+
+    Attributes:
+        since, who, why, commit: when it was withdrawn, by whom, the reason, the commit.
+        until, back_by, back_why, back_commit: likewise of its return. A reason is None where
+            none was given.
+    """
+
+    since: datetime
+    who: str
+    why: str | None
+    commit: str
+    until: datetime
+    back_by: str
+    back_why: str | None
+    back_commit: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Holding:
+    """Which version had a status at some moment, and how it came to it.
+
+    >>> holding = store.which("churn")
+    >>> str(holding.version), holding.why
+    ('churn 1.1.0', 'more profit')
+
+    Attributes:
+        version: the version, with its status at that moment.
+        since: when it came to that status (effective date of that commit, UTC).
+        who: the author of that commit, as "Name <email>".
+        why: the reason given; None without one.
+        commit: the commit that gave it the status.
+        until: when it lost the status; None when it has not, or the question was about now.
+        withdrawal: the last time that it had been withdrawn before it came to that status;
+            None where it never had been.
+        clock: of that commit, as in `Event`: what the clock said, where `since` is later.
+    """
+
+    version: ModelVersion
+    since: datetime
+    who: str
+    why: str | None
+    commit: str
+    until: datetime | None
+    withdrawal: Withdrawal | None = None
+    clock: datetime | None = None
+
+    def __str__(self) -> str:
+        """Return what `gms which` prints."""
+        from gitmodelstore.values.log_page import holding_lines
+        from gitmodelstore.values.render import Paint
+
+        return "\n".join(holding_lines(self, Paint(False)))
+
+    def __repr__(self) -> str:
+        """Return one line, as `<Holding churn 1.2.0 in production since 2026-03-03T14:05:09Z>`."""
+        until = f" until {format_moment(self.until)}" if self.until else ""
+        since = format_moment(self.since)
+        return f"<Holding {self.version} in {self.version.status} since {since}{until}>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from gitmodelstore.values.render import (
 )
 
 if TYPE_CHECKING:
-    from gitmodelstore.values.events import Event
-    from gitmodelstore.values.model_version import Holding
+    from gitmodelstore.values.events import Event, Holding
 
 
 def line(event: Event, paint: Paint) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from gitmodelstore.values.layout import tag_name
-from gitmodelstore.values.moment import format_moment
 from gitmodelstore.values.version import Version
 
 if TYPE_CHECKING:
@@ -54,74 +52,6 @@ class ModelVersion:
 
     def __str__(self) -> str:
         return f"{self.model} {self.version}"
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawal:
-    """That a version had been withdrawn, and how it came back.
-
-    >>> events = store.withdraw("churn@1.2.0", reason="a slip")
-    >>> events = store.promote("churn@1.2.0", "production", reason="no slip")
-    >>> store.which("churn").withdrawal.why
-    'a slip'
-
-    Attributes:
-        since, who, why, commit: when it was withdrawn, by whom, the reason, the commit.
-        until, back_by, back_why, back_commit: likewise of its return. A reason is None where
-            none was given.
-    """
-
-    since: datetime
-    who: str
-    why: str | None
-    commit: str
-    until: datetime
-    back_by: str
-    back_why: str | None
-    back_commit: str
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Holding:
-    """Which version had a status at some moment, and how it came to it.
-
-    >>> holding = store.which("churn")
-    >>> str(holding.version), holding.why
-    ('churn 1.1.0', 'more profit')
-
-    Attributes:
-        version: the version, with its status at that moment.
-        since: when it came to that status (effective date of that commit, UTC).
-        who: the author of that commit, as "Name <email>".
-        why: the reason given; None without one.
-        commit: the commit that gave it the status.
-        until: when it lost the status; None when it has not, or the question was about now.
-        withdrawal: the last time that it had been withdrawn before it came to that status;
-            None where it never had been.
-        clock: of that commit, as in `Event`: what the clock said, where `since` is later.
-    """
-
-    version: ModelVersion
-    since: datetime
-    who: str
-    why: str | None
-    commit: str
-    until: datetime | None
-    withdrawal: Withdrawal | None = None
-    clock: datetime | None = None
-
-    def __str__(self) -> str:
-        """Return what `gms which` prints."""
-        from gitmodelstore.values.log_page import holding_lines
-        from gitmodelstore.values.render import Paint
-
-        return "\n".join(holding_lines(self, Paint(False)))
-
-    def __repr__(self) -> str:
-        """Return one line, as `<Holding churn 1.2.0 in production since 2026-03-03T14:05:09Z>`."""
-        until = f" until {format_moment(self.until)}" if self.until else ""
-        since = format_moment(self.since)
-        return f"<Holding {self.version} in {self.version.status} since {since}{until}>"
 
 
 @dataclass(frozen=True, slots=True)

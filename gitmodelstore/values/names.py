@@ -18,6 +18,14 @@ MODEL_PATTERN = (
 STATUS_PATTERN = r"(?!(?:latest|greatest)(?![a-z0-9-]))[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?"
 METRIC_PATTERN = r"[A-Za-z_][A-Za-z0-9_.@-]{0,99}"
 
+# The statuses of a store that names no others.
+REGISTERED = "registered"
+STAGING = "staging"
+PRODUCTION = "production"
+ARCHIVED = "archived"
+WITHDRAWN = "withdrawn"
+STATUSES = (REGISTERED, STAGING, PRODUCTION, ARCHIVED, WITHDRAWN)
+
 _MODEL = re.compile(MODEL_PATTERN)
 _STATUS = re.compile(STATUS_PATTERN)
 _METRIC = re.compile(METRIC_PATTERN)

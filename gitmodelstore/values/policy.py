@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from gitmodelstore.errors import FormatError, InvalidName, LifecycleError, StoreError
 from gitmodelstore.values.json import cut
 from gitmodelstore.values.layout import NEW_SETTINGS, SETTINGS
-from gitmodelstore.values.names import did_you_mean, nearest, quoted, status_name
+from gitmodelstore.values.names import (
+    ARCHIVED,
+    PRODUCTION,
+    REGISTERED,
+    STATUSES,
+    WITHDRAWN,
+    did_you_mean,
+    nearest,
+    quoted,
+    status_name,
+)
 
 TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
@@ -18,12 +28,6 @@ if TYPE_CHECKING:
     from gitmodelstore.values.gates import Gate
 
 SCHEMA = "1.0"
-REGISTERED = "registered"
-STAGING = "staging"
-PRODUCTION = "production"
-ARCHIVED = "archived"
-WITHDRAWN = "withdrawn"
-STATUSES = (REGISTERED, STAGING, PRODUCTION, ARCHIVED, WITHDRAWN)
 _SHARED = {REGISTERED, ARCHIVED, WITHDRAWN}  # where versions begin and end
 
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}

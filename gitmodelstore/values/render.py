@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from gitmodelstore.values.model_version import Holding
+    from gitmodelstore.values.events import Holding
 
 ABBREVIATED = 7  # characters of a commit's id, as git shows it
 OUT_OF_USE = ("registered", "archived", "withdrawn")  # a version *is* these, it is *in* any other

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from gitmodelstore.errors import FormatError, LifecycleError
 from gitmodelstore.values.layout import NEW_SETTINGS
-from gitmodelstore.values.policy import STATUSES, Policy
+from gitmodelstore.values.names import STATUSES
+from gitmodelstore.values.policy import Policy
 
 
 def policy(text: str) -> Policy:
