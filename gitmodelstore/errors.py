@@ -6,12 +6,14 @@ shell (its exit status) is decided in `gitmodelstore.cli.main` alone.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import warnings
 from collections.abc import Iterable
 
 _PACKAGE = os.path.dirname(__file__) + os.sep
+_OURS_OR_WITH = (_PACKAGE, contextlib.__file__)
 _COPY_AGAIN = "copy the file again, or write it again with `joblib.dump`"
 
 
@@ -36,6 +38,19 @@ def _spelled(line: str) -> str:
 def is_theirs(error: BaseException) -> bool:
     """Whether code of anybody's may have raised it: `sys.exit` and panics too, Ctrl-C not."""
     return not isinstance(error, (KeyboardInterrupt, GeneratorExit))
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether it is an error of this package's own, or a warning made one.
+
+    Code of anybody's may raise our classes too: whose it is goes by what it has come through.
+    """
+    if not isinstance(error, StoreError):
+        return isinstance(error, Warning)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS_OR_WITH):
+        trace = trace.tb_next
+    return trace is None
 
 
 def words_of(error: BaseException) -> str:

@@ -27,7 +27,7 @@ from gitmodelstore.errors import (
     LoadError,
     NotAPipeline,
     RefusedPickle,
-    StoreError,
+    is_ours,
     is_theirs,
     words_of,
 )
@@ -202,10 +202,8 @@ def asking(name: str, fault: str = "does not hold a whole pipeline") -> Iterator
     """
     try:
         yield
-    except (StoreError, Warning):
-        raise
     except BaseException as error:
-        if not is_theirs(error):
+        if is_ours(error) or not is_theirs(error):
             raise
         said = _said(error)
         raise LoadError(
@@ -223,10 +221,8 @@ def describing(pipeline: Any) -> Iterator[None]:
     """
     try:
         yield
-    except (StoreError, Warning):
-        raise
     except BaseException as error:
-        if not is_theirs(error):
+        if is_ours(error) or not is_theirs(error):
             raise
         raise NotAPipeline(
             f"this {type(pipeline).__name__} cannot be described: {_said(error)}",
@@ -368,11 +364,11 @@ def _unpickle(
         if reader.verdicts.holds(key):
             return _again(plain, name, reader.trust, len(data))
         pipeline = _walk(plain, name, reader.trust, len(data))
-    except (Warning, LoadError):
-        raise  # a warning that the caller turned into an error stays what it is
+    except RefusedPickle:
+        raise
     except BaseException as error:  # classes take their state, and can raise anything
-        if not is_theirs(error):
-            raise
+        if is_ours(error) or not is_theirs(error):
+            raise  # a warning that the caller turned into an error stays what it is
         # What a terminal would act on is in no traceback either; a broken file says it all.
         is_broken = isinstance(error, (pickle.UnpicklingError, EOFError))
         cause = None if is_broken or hidden_character(words_of(error)) else error

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gitmodelstore.errors import PipelineRaised, StoreError, is_theirs, words_of
+from gitmodelstore.errors import PipelineRaised, StoreError, is_ours, is_theirs, words_of
 from gitmodelstore.pipelines.blocks import array_of, block_of, is_sparse
 from gitmodelstore.pipelines.columns import NoSample
 from gitmodelstore.pipelines.sample import table_of
@@ -179,13 +179,13 @@ def asked(rows: str, hint: str | Callable[[], str | None] | None = None) -> Iter
     """
     try:
         yield
-    except (StoreError, Warning):
-        raise
     except BaseException as error:
-        if not is_theirs(error):
+        if is_ours(error) or not is_theirs(error):
             raise
         kind, _, said = in_words(error).partition(": ")
         found = hint() if callable(hint) else hint
+        if isinstance(error, StoreError):  # as of a store that the pipeline asks
+            found = error.hint or "mend what it asks of gitmodelstore"
         raise PipelineRaised(
             f"the pipeline raised {kind} on {rows}{f': {said}' if said else ''}",
             hint=found

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from gitmodelstore.cli.main import main
-from gitmodelstore.errors import InvalidInput, LoadError, PipelineRaised, StoreError
+from gitmodelstore.errors import InvalidInput, LoadError, NotAPipeline, PipelineRaised, StoreError
 from gitmodelstore.lineage.columns import logical_type
 from gitmodelstore.lineage.rows import read_table
 from gitmodelstore.store import Store
@@ -105,7 +105,12 @@ ERRORS: dict[str, BaseException] = {
     "KeyError": KeyError("a"),
     "Mute": Mute(),
     "KeyboardInterrupt": KeyboardInterrupt(),
+    "LoadError": LoadError("no model here", hint="bring it"),
 }
+
+
+def raises(*_: Any) -> None:
+    raise ERRORS["LoadError"]
 
 
 @pytest.fixture
@@ -147,6 +152,27 @@ class TestAnErrorOfThePipeline:
         assert caught.value.hint is not None
         assert caught.value.__cause__ is ERRORS[error]  # whose traceback is the user's own
         assert store.models() == ()
+
+    def test_one_of_our_classes_is_theirs_too(self, store, tmp_path):
+        with pytest.raises(PipelineRaised) as caught:
+            store.register(Raising("LoadError").fit(X, y), "churn", X_test=X, y_test=y, code=None)
+
+        assert str(caught.value) == (
+            "the pipeline raised LoadError on the test rows: no model here"
+        )
+        assert caught.value.hint == "bring it"
+        with pytest.raises(NotAPipeline, match="cannot be described: LoadError: no model here"):
+            store.register(Raising("LoadError", "fitted").fit(X, y), "churn", code=None)
+        store.register(Raising("LoadError", "later").fit(X, y), "churn", X_test=X, code=None)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Raising, "predict", raises)
+            (found,) = store.verify("churn@1.0.0", replay=True).versions
+            assert found.replay.why == "LoadError: no model here"
+            with pytest.raises(PipelineRaised, match="raised LoadError on the test rows"):
+                store.verify("churn@1.0.0", test=X.assign(left=y), target="left")
+            patched.setattr(Raising, "__setstate__", raises, raising=False)
+            with pytest.raises(LoadError, match="cannot be loaded here: LoadError: no model here"):
+                store.load("churn@1.0.0")
 
     def test_by_a_command_it_is_a_refusal_in_two_lines(self, gms, tmp_path):
         joblib.dump(Raising("ValueError").fit(X, y), tmp_path / "churn.joblib")
