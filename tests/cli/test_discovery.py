@@ -248,6 +248,19 @@ class TestInACodeRepositoryWithoutAStore:
         assert capsys.readouterr().err.startswith(f"error: '{ml}' is not a model store: ")
 
 
+def test_a_bare_store_that_has_linked_work_trees_alone(worlds, tmp_path, monkeypatch, capsys):
+    bare, tree = tmp_path / ".bare", tmp_path / "main"
+    git(world(worlds), "clone", "--quiet", "--bare", "bare.git", str(bare))
+    git(bare, "worktree", "add", "--quiet", str(tree), "main")
+    (tmp_path / ".git").write_text("gitdir: ./.bare\n")
+
+    for place in (tmp_path, bare, bare / "refs", tree, tree / "models" / "churn"):
+        monkeypatch.chdir(place)
+        assert main(["list"]) == 0
+        assert "churn" in capsys.readouterr().out
+        assert Store.open().path == (tree if place.is_relative_to(tree) else bare)
+
+
 def test_git_tells_its_hooks_of_the_code_and_that_leads_nobody_astray(
     tmp_path, monkeypatch, capsys
 ):
