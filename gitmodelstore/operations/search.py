@@ -81,6 +81,7 @@ def search(
     """
     try:
         query = Query.parse(expression)
+        by = None if sort is None else parse_name(sort.removeprefix("-"))
     except InvalidQuery as error:
         if error.unknown is None:
             raise
@@ -92,7 +93,6 @@ def search(
         raise InvalidQuery(
             error.summary, error.excerpt, column=error.column, unknown=name, hint=hint
         ) from None
-    by = None if sort is None else parse_name(sort.removeprefix("-"))
     order = Order(by, descending=sort.startswith("-")) if sort and by else None
     return ask(snapshot, lambda catalogue: _answer(catalogue, query, model, order), keep=keep)
 
@@ -198,7 +198,8 @@ def _near(rows: list[Row], name: FieldPath) -> str:
 def _full_name(catalogue: Catalogue, name: str) -> str | None:
     """Return the metric, the parameter or the like that somebody meant by its last part."""
     rows, _ = split(catalogue.rows())
-    for above in ("metrics", "params", "environment.pins", "custom", "code", "pipeline"):
+    above_names = ("metrics", "annotations", "params", "environment.pins", "custom", "code")
+    for above in (*above_names, "pipeline"):
         path = FieldPath.of(above, tuple(above.split(".")))
         if name in _keys_of(path.value(row) for row in rows):
             return f"{above}.{name}"

@@ -74,6 +74,8 @@ def test_search_for_what_was_annotated(gms):
         "churn  1.0.0    archived  2026-03-03  Ada Lovelace                        0.85\n"
     )
     assert versions(gms("search", '"approval" in annotations')) == ["churn@1.0.0"]
+    for args in (["approval == 'A-17'"], ["code.dirty", "--sort=-approval"]):
+        assert gms("search", *args).stderr.endswith("hint: did you mean 'annotations.approval'?\n")
     assert versions(gms("search", "annotations == null")) == ["churn@1.1.0"]
     assert versions(gms("search", "annotations != null", "--sort", "annotations.validation_auc"))[
         0
