@@ -1,7 +1,7 @@
 """What was installed: the few distributions that a pipeline needs, and all the others.
 
 Names and versions are read off the metadata folders' own names; of their files only
-those of distributions that the pipeline leads to are opened.
+those of distributions that the pipeline leads to are opened, and what says where one is from.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _FAMILIAR = {"sklearn": "scikit-learn"}
 EVERY_PIPELINE = "sklearn.base"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _EXTRA = re.compile(r"\bextra\s*[=!<>~]")
+_ON_NO_INDEX = "not on an index, but in the project that trained"
 _SCRIPT = ("__main__", "__mp_main__")  # whose names are refused elsewhere
 _PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 
@@ -40,7 +41,8 @@ class Captured:
         requirements: requirements.txt: a comment line for each module and package of the
             user's own, then `name==version` of what else the pipeline needs, sorted.
         installed: environment.txt: two comment lines, `# python 3.11.7` and
-            `# platform linux-x86_64`, then `name==version` of everything, sorted.
+            `# platform linux-x86_64`, then `name==version` of everything, sorted;
+            of what was installed from a folder as a comment.
     """
 
     environment: Environment
@@ -81,13 +83,13 @@ def capture(
     ]
     python, system = sys.version.split()[0], platform_name()
     head = f"# python {python}\n# platform {system}\n"
-    everything = {name: installed[name].version for name in sorted(installed)}
-    archived = head.encode("utf-8") + _lines(everything)
+    lines = (installed[name].line() for name in sorted(installed))
+    everything = "".join([head, *lines]).encode("utf-8")
     return Captured(
-        Environment(python=python, platform=system, pins=pins, digest=Digest.of(archived)),
+        Environment(python=python, platform=system, pins=pins, digest=Digest.of(everything)),
         requirements="".join(sorted(comments)).encode("utf-8")
         + _lines({name: version for name, version in pins.items() if name not in own}),
-        installed=archived,
+        installed=everything,
     )
 
 
@@ -103,6 +105,11 @@ def normalized(name: str) -> str:
 def installed() -> dict[str, str]:
     """Return the normalized name and the version of everything that is installed."""
     return {name: found.version for name, found in _installed().items()}
+
+
+def own_projects() -> set[str]:
+    """Return the normalized names of what is installed from a folder, editable or not."""
+    return {name for name, found in _installed().items() if found.project is not None}
 
 
 def platform_name() -> str:
@@ -152,7 +159,8 @@ class _Distribution:
     def project(self) -> Path | None:
         """The folder of a project that it was installed from, editable or not; None of others.
 
-        Source: PEP 610; a source tree of its own has its `.egg-info` beside setup.py.
+        Source: PEP 610; a source tree of its own has its `.egg-info` beside setup.py. What conda
+        installs names the folder where somebody built it.
         """
         if self.path.suffix == ".egg-info":
             return self.path.parent if (self.path.parent / "setup.py").is_file() else None
@@ -161,7 +169,14 @@ class _Distribution:
             url = str(said["url"]) if "dir_info" in said else ""
         except (ValueError, TypeError, KeyError):
             return None
-        return Path(unquote(url[len("file://") :])) if url.startswith("file://") else None
+        if not url.startswith("file://") or _text(self.path / "INSTALLER").strip() == "conda":
+            return None
+        return Path(unquote(url[len("file://") :]))
+
+    def line(self) -> str:
+        """Return what environment.txt says of it."""
+        pin = f"{self.name}=={self.version}"
+        return f"{pin}\n" if self.project is None else f"# {pin}: {_ON_NO_INDEX}\n"
 
     @cached_property
     def _top_level(self) -> frozenset[str]:
@@ -277,7 +292,7 @@ def _text(path: Path) -> str:
 def _where(place: Path | None, code: Code | None, top: Path | None) -> str:
     """Return where to have code from that no index has."""
     if place is None or code is None or top is None or not _is_within(place, top):
-        return "not on an index, but in the project that trained"
+        return _ON_NO_INDEX
     state = ", with changes that were not committed" if code.dirty else ""
     url = f" of {' '.join(code.url.split())}" if code.url else ""
     return f"from the code repository at {code.commit or 'its beginning'}{url}{state}"

@@ -208,7 +208,7 @@ def _bench(
 ) -> _Bench:
     (folder / "environment").mkdir()
     environment = training_environment(
-        snapshot, version, folder / "environment", again.notify, with_uv=again.with_uv
+        snapshot, version, folder / "environment", again.notify, start=start, with_uv=again.with_uv
     )
     store, out = _scratch(folder / "store.git", again), folder / PIPELINE
     place = str(store.common_dir)

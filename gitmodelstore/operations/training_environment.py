@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import gitmodelstore
-from gitmodelstore.lineage.environment import installed
+from gitmodelstore.lineage.environment import installed, own_projects
 from gitmodelstore.operations.compare_environment import PYTHON
 from gitmodelstore.operations.load import read_verified
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing import uv
+from gitmodelstore.plumbing.project import code_places
 from gitmodelstore.values.layout import INSTALLED
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.severity import Difference
 
 RECORDED, PRESENT = "recorded", "present"
 # What installs, and this package itself, which is lent to the environment as it is here.
+_LISTED = re.compile(r"^(# )?(?P<name>[^#=\s]+)==([^:\s]+)", re.MULTILINE)
 _NO_PART = {"gitmodelstore", "pip", "setuptools", "uv", "wheel"}
 
 
@@ -31,14 +34,15 @@ class TrainingEnvironment:
         kind: "recorded" or "present".
         programs: folder of its `python`.
         python: the interpreter.
-        modules: folder that holds this package alone.
+        modules: a folder that holds this package alone; then those of the recorded code, where
+            something was installed from a folder.
         differences: what of the recorded one differs in the present one, if that is taken.
     """
 
     kind: str
     programs: Path
     python: Path
-    modules: Path
+    modules: tuple[Path, ...]
     differences: tuple[Difference, ...]
 
 
@@ -48,6 +52,7 @@ def training_environment(
     folder: Path,
     notify: Callable[[str], None],
     *,
+    start: Path,
     with_uv: bool,
 ) -> TrainingEnvironment:
     """Return the recorded environment where it is here, or uv makes it; else the present one.
@@ -55,20 +60,28 @@ def training_environment(
     Args:
         snapshot, version: what was recorded.
         folder: an empty one to make it in.
-        notify: is told where the present one has to do.
+        notify: is told where the present one has to do, and what is left out.
+        start: the folder of the recorded code where the command starts.
         with_uv: whether to ask uv, where it is installed.
 
     Raises:
         IntegrityError, MissingObject: what is recorded is not the released one.
     """
     manifest = snapshot.manifest(version)
-    pins = _everything(snapshot, version) or dict(manifest.environment.pins)
+    pins, own = _everything(snapshot, version)
+    pins = pins or dict(manifest.environment.pins)
+    own |= own_projects() & pins.keys()
     found = tuple(_differences(manifest.environment.python, pins))
-    modules = _lend(folder)
+    modules = (_lend(folder), *(code_places(start) if own else ()))
     program = uv.find() if found and with_uv else None
     if program is not None:
         notify(f"uv makes the recorded environment: {_said(found)}")
-        listed = "".join(f"{name}=={number}\n" for name, number in pins.items())
+        for name in sorted(own):
+            notify(
+                f"uv leaves out '{name}', which no index has: it is taken from the recorded code; "
+                "if it lies elsewhere, name its folder in PYTHONPATH"
+            )
+        listed = "".join(f"{name}=={pins[name]}\n" for name in pins if name not in own)
         try:
             programs = uv.make(program, folder / "env", manifest.environment.python, listed)
             return TrainingEnvironment(RECORDED, programs, programs / "python", modules, ())
@@ -80,13 +93,16 @@ def training_environment(
     return TrainingEnvironment(PRESENT, here.parent, here, modules, found)
 
 
-def _everything(snapshot: Snapshot, version: ModelVersion) -> dict[str, str]:
-    """Return name to version of what environment.txt lists; nothing where there is no such file."""
+def _everything(snapshot: Snapshot, version: ModelVersion) -> tuple[dict[str, str], set[str]]:
+    """Return name to version of what environment.txt lists, and which of them no index has.
+
+    Nothing where there is no such file.
+    """
     if snapshot.manifest(version).artifact(INSTALLED) is None:
-        return {}
-    lines = bytes(read_verified(snapshot, version, INSTALLED)).decode("utf-8").splitlines()
-    pairs = (line.partition("==") for line in lines if not line.startswith("#"))
-    return {name: number for name, _, number in pairs if number and name not in _NO_PART}
+        return {}, set()
+    text = bytes(read_verified(snapshot, version, INSTALLED)).decode("utf-8")
+    found = [line.groups() for line in _LISTED.finditer(text) if line["name"] not in _NO_PART]
+    return {name: number for _, name, number in found}, {name for own, name, _ in found if own}
 
 
 def _differences(python: str, pins: dict[str, str]) -> list[Difference]:

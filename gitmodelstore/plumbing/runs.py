@@ -20,19 +20,20 @@ class Surroundings(NamedTuple):
 
     Attributes:
         programs: folder of `python` and the programs that are installed beside it.
-        modules: folder that comes first on the path of Python.
+        modules: folders that come first on the path of Python.
         variables: what else the environment says.
     """
 
     programs: Path
-    modules: Path
+    modules: Sequence[Path]
     variables: Mapping[str, str]
 
     def environment(self) -> dict[str, str]:
         """Return this process's environment, changed so; what names a repository is gone."""
         found = git.surroundings()
         found["PATH"] = _before(self.programs, found.get("PATH", os.defpath))
-        found["PYTHONPATH"] = _before(self.modules, found.get("PYTHONPATH", ""))
+        for folder in reversed(self.modules):
+            found["PYTHONPATH"] = _before(folder, found.get("PYTHONPATH", ""))
         return {**found, **self.variables}
 
 

@@ -74,7 +74,8 @@ def test_everything_installed_is_archived():
 
     assert lines[0] == f"# python {sys.version.split()[0]}"
     assert lines[1] == f"# platform {found.environment.platform}"
-    assert lines[2:] == [f"{name}=={version}" for name, version in sorted(expected.items())]
+    pins = [line.removeprefix("# ").partition(":")[0] for line in lines[2:]]  # of a clone: itself
+    assert pins == [f"{name}=={version}" for name, version in sorted(expected.items())]
     assert found.environment.digest == Digest.of(found.installed)
     assert found.environment.pins == {}
     assert found.requirements == b""
@@ -205,6 +206,18 @@ class TestCodeOfOnesOwn:
             "of https://example.org/ada/churn.git",
             "dep==2.0",
         ]
+        assert found.installed.decode().splitlines()[2:] == [
+            "dep==2.0",
+            "# my-team==1.0: not on an index, but in the project that trained",
+        ]
+
+    def test_what_conda_built_in_a_folder_is_on_an_index(self, site):
+        info = install(site, "dep", record=("dep/__init__.py",))
+        url = "file:///home/conda/feedstock_root/build_artifacts/dep_170/work"
+        (info / "direct_url.json").write_text(json.dumps({"url": url, "dir_info": {}}))
+        (info / "INSTALLER").write_text("conda\n")
+
+        assert self.lines("dep.Scaler", top=None) == ["dep==1.0"]
 
     @pytest.mark.parametrize("said", ["{", "[]", '{"url": 1, "dir_info": {}}', "{}"])
     def test_what_an_installer_says_may_be_anything(self, site, said):

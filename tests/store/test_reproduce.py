@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -48,6 +49,7 @@ import joblib, os
 joblib.dump(pipeline, os.environ["GMS_REPRODUCE_OUT"])
 """
 )
+SCALER = "from sklearn.preprocessing import StandardScaler"
 PYTHON = ("python", "train.py")
 
 
@@ -319,6 +321,32 @@ class TestEnvironment:
             store.reproduce("cancer@1.0.0", ("true",), uv=False)
 
         assert not [note for note in notes if note.startswith("uv ")]
+
+    def test_a_package_of_the_project_is_taken_from_its_recorded_code(
+        self, store, project, elsewhere, notes, tmp_path
+    ):
+        """As an editable installation leaves it, for whoever has it installed no longer."""
+        (project / "src").mkdir()
+        commit_by_hand(project, "src/steps.py", "from sklearn.preprocessing import MinMaxScaler")
+        own = "from steps import MinMaxScaler as StandardScaler"
+        commit_by_hand(project, "dump.py", DUMP.replace(SCALER, own))
+        info = tmp_path / "site" / "steps-0.1.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Name: steps\nVersion: 0.1\n")
+        said = {"url": project.as_uri(), "dir_info": {"editable": True}}
+        (info / "direct_url.json").write_text(json.dumps(said))
+        elsewhere(project)
+        log = tmp_path / "log"
+        instead_of_uv(tmp_path, f"#!{sys.executable}\nLOG = {str(log)!r}\n{FAKE_UV}")
+
+        found = store.reproduce("cancer@1.0.0", ("python", "dump.py"))
+
+        assert found.ran.environment == "recorded"
+        assert "steps" not in log.read_text()
+        assert notes[-1] == (
+            "uv leaves out 'steps', which no index has: it is taken from the recorded code; "
+            "if it lies elsewhere, name its folder in PYTHONPATH"
+        )
 
 
 def test_what_cannot_be_copied_is_said(store, project, untouched):
