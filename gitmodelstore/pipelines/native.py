@@ -1,16 +1,19 @@
 """Models of other packages that native code reads: whether their trees hang together.
 
-LightGBM and XGBoost believe the sizes and indices in what they wrote, and follow them. Owns what
-must hold of these; what else native code makes of a model is not looked at (see
+LightGBM, XGBoost and CatBoost believe the sizes and indices in what they wrote, and follow them.
+Owns what must hold of these; what else native code makes of a model is not looked at (see
 docs/security.md).
 
 Source of the formats: LightGBM's src/boosting/gbdt_model_text.cpp and src/io/tree.cpp; XGBoost's
-src/learner.cc, src/gbm/gbtree_model.cc and src/tree/tree_model.cc.
+src/learner.cc, src/gbm/gbtree_model.cc and src/tree/tree_model.cc; CatBoost's
+catboost/libs/model/flatbuffers, model.cpp, static_ctr_provider.cpp and cpu/evaluator_impl.cpp.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -318,3 +321,270 @@ def _look_at_categories(tree: dict[str, Any], inner: Any) -> None:
     kinds = tree["split_type"]
     _must(bool((kinds <= 1).all()))
     _must(np.array_equal(of_nodes, np.flatnonzero((kinds == 1) & inner)))
+
+
+# CatBoost: fields are numbered as its schema has them. Those of all trees are 1 splits, 2 sizes and
+# 3 starts of trees, 4 features of categories, 5 of numbers, 6 categories and 7 numbers kept of
+# them that a tree may split by, 8 values and 9 weights of leaves; where trees are not symmetric,
+# 10 steps from each node and 11 its leaf; 16 biases, 17 the splits once more, packed.
+
+
+_AS_JSON = re.compile("params|loss_function|training|output_options")  # in the name of a note
+_MOST_DEPTH = 16  # of a symmetric tree, as CatBoost grows them
+_BINS = 254  # borders or values of a feature that share a bucket
+_MOST_BUCKETS = 1 << 16
+_BUCKETS, _MEANS = 1, (2, 3)  # kinds of what is kept of categories: by class, or means
+_COUNTS = (4, 5)
+_OF_TEXT = (12, 13, 18)  # features of text, what is calculated of them, and embeddings
+_PLACES = np.dtype([("hash", "<u8"), ("index", "<u4")])  # of a table of categories
+_FREE = (1 << 64) - 1
+
+
+def is_whole_catboost(data: bytes) -> bool:
+    """Whether the bytes of a CatBoost model are whole and its trees agree.
+
+    One of text or embeddings is not: dictionaries and the like are not looked at.
+    """
+    try:
+        _must(data[:4] == b"CBM1")
+        core, end = _Buffer.sized(data, 4)
+        _must(core.text(0) == "FlabuffersModel_v1")
+        trees, parts = core.table(1), core.texts(3)
+        dimension = trees.number(0, "<i4")
+        _must(0 < dimension <= _MOST_CLASSES and parts in ([], ["static_provider_v1"]))
+        _look_at_info(core.tables(2), dimension)
+        kept, end = _kept_of_categories(data, end) if parts else ({}, end)
+        _must(end == len(data))
+        _look_at_catboost_trees(trees, dimension, _bins(trees, kept))
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
+        return False
+    except (struct.error, RecursionError):
+        return False
+    return True
+
+
+def is_of_text(data: bytes) -> bool:
+    """Whether the bytes of a CatBoost model say that it has features of text or embeddings."""
+    try:
+        trees = _Buffer.sized(data, 4)[0].table(1)
+        return any(len(trees.array(field, "<u4")) for field in _OF_TEXT)
+    except (ValueError, struct.error):
+        return False
+
+
+class _Buffer:
+    """A FlatBuffer: each vector lies within it, and all together are hardly more than it."""
+
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+        self._spare = 4 * len(data)
+
+    @classmethod
+    def sized(cls, data: bytes, at: int) -> tuple[_Table, int]:
+        """Return the first table of the buffer whose size stands at a place, and where it ends."""
+        end = at + 4 + int(struct.unpack_from("<I", data, at)[0])
+        _must(end <= len(data))
+        buffer = cls(memoryview(data)[at + 4 : end])
+        return _Table(buffer, buffer.follow(0)), end
+
+    def follow(self, at: int) -> int:
+        return at + int(struct.unpack_from("<I", self.data, at)[0])
+
+    def array(self, at: int, dtype: str, each: int = 1) -> np.ndarray[Any, Any]:
+        """Return the numbers of the vector that a place leads to, of whose items each has some."""
+        start = self.follow(at) + 4
+        count = struct.unpack_from("<I", self.data, start - 4)[0] * each
+        size = count * np.dtype(dtype).itemsize
+        self._spare -= size
+        _must(start + size <= len(self.data) and self._spare >= 0)
+        return np.frombuffer(self.data[start : start + size], dtype)
+
+
+class _Table:
+    """A table of a FlatBuffer, whose fields are numbered as the schema has them."""
+
+    def __init__(self, buffer: _Buffer, at: int) -> None:
+        vtable = at - struct.unpack_from("<i", buffer.data, at)[0]
+        _must(vtable >= 0)
+        size, self._width = struct.unpack_from("<HH", buffer.data, vtable)
+        _must(size >= 4 and size % 2 == 0 and at + self._width <= len(buffer.data))
+        self._buffer, self._at = buffer, at
+        self._offsets = struct.unpack_from(f"<{size // 2 - 2}H", buffer.data, vtable + 4)
+
+    def _place(self, field: int, size: int = 4) -> int | None:
+        offset = self._offsets[field] if field < len(self._offsets) else 0
+        _must(offset == 0 or 4 <= offset <= self._width - size)
+        return self._at + offset if offset else None
+
+    def number(self, field: int, dtype: str, missing: int = 0) -> int:
+        kind = np.dtype(dtype)
+        at = self._place(field, kind.itemsize)
+        return missing if at is None else int(np.frombuffer(self._buffer.data, kind, 1, at)[0])
+
+    def array(self, field: int, dtype: str, each: int = 1) -> np.ndarray[Any, Any]:
+        at = self._place(field)
+        return np.empty(0, dtype) if at is None else self._buffer.array(at, dtype, each)
+
+    def text(self, field: int) -> str:
+        return str(self.array(field, "u1").tobytes(), "utf-8")
+
+    def texts(self, field: int) -> list[str]:
+        held = (self._buffer.array(at, "u1") for at in self._items(field))
+        return [str(item.tobytes(), "utf-8") for item in held]
+
+    def table(self, field: int) -> _Table:
+        at = self._place(field)
+        _must(at is not None)
+        return _Table(self._buffer, self._buffer.follow(at or 0))
+
+    def tables(self, field: int) -> list[_Table]:
+        places = [self._buffer.follow(at) for at in self._items(field)]
+        _must(len(set(places)) == len(places))
+        return [_Table(self._buffer, at) for at in places]
+
+    def _items(self, field: int) -> range:
+        count = len(self.array(field, "<u4"))
+        start = self._buffer.follow(self._place(field) or 0) + 4 if count else 0
+        return range(start, start + 4 * count, 4)
+
+
+def _look_at_info(pairs: list[_Table], dimension: int) -> None:
+    """What native code reads as JSON is not deep, and names as many classes as the trees."""
+    said = {pair.text(0): pair.text(1) for pair in pairs}
+    _must(len(said) == len(pairs))
+    for name, text in said.items():
+        if _AS_JSON.search(name) and text.count("[") + text.count("{") > _MOST_LEVELS:
+            _look_at_depth(_json(text))
+    params = _json(said.get("params", "{}"))
+    labels = 2 if dimension == 1 else dimension
+    for name in ("class_params", "multiclass_params"):
+        if name in said:
+            labels = _look_at_classes(_json(said[name]), dimension)
+    names = params.get("data_processing_options", {}).get("class_names", [])
+    _must(type(names) is list and len(names) in (0, labels))
+    for loss in (params.get("loss_function", {}), _json(said.get("loss_function", "{}"))):
+        _must(loss.get("type") != "RMSEWithUncertainty" or dimension == 2)
+
+
+def _json(text: str) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        _must(len(dict(pairs)) == len(pairs))
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=once)
+
+
+def _look_at_depth(held: Any, level: int = 0) -> None:
+    _must(level < _MOST_LEVELS)
+    if isinstance(held, dict | list):
+        for item in held.values() if isinstance(held, dict) else held:
+            _look_at_depth(item, level + 1)
+
+
+def _look_at_classes(held: dict[str, Any], dimension: int) -> int:
+    """Look at which class each number of a row is for, and return how many classes there are."""
+    count, names = held.get("classes_count", 0), held.get("class_names", [])
+    ids = held["class_to_label"]
+    _must(type(count) is int and 0 <= count <= _MOST_CLASSES and type(ids) is type(names) is list)
+    total = count or len(names) or len(ids)
+    _must(len(ids) == (2 if dimension == 1 else dimension) and len(names) in (0, total))
+    _must(all(type(label) is int and 0 <= label < total for label in ids))
+    return total
+
+
+def _kept_of_categories(data: bytes, at: int) -> tuple[dict[Any, int], int]:
+    """Return how many numbers are kept of each category, by what they are of."""
+    count = struct.unpack_from("<I", data, at)[0]
+    kept: dict[Any, int] = {}
+    at += 4
+    for _ in range(count):
+        table, at = _Buffer.sized(data, at)
+        name, kind = _base(table.table(0))
+        _must(name not in kept)
+        classes = table.number(4, "<i4")
+        kept[name] = width = 2 if kind in _MEANS else 1 if kind in _COUNTS else classes
+        _must(0 < width <= _MOST_CLASSES)
+        places, numbers = table.array(1, "u1").view(_PLACES), table.array(2, "u1")
+        used = places["hash"] != _FREE
+        _must(len(numbers) % (4 * width) == 0 and len(places).bit_count() == 1)
+        _must(not used.all() and bool((places["index"][used] < len(numbers) // (4 * width)).all()))
+    return kept, at
+
+
+def _base(base: _Table) -> tuple[Any, int]:
+    """Return what numbers of categories are of, and of which kind they are."""
+    features, kind = base.table(0), base.number(1, "i1")
+    _must(0 <= kind <= max(_COUNTS))
+    name = [features.array(field, "<u4", 1 if field == 0 else 2).tobytes() for field in range(3)]
+    return (*name, kind, base.number(2, "<i4")), kind
+
+
+def _bins(trees: _Table, kept: dict[Any, int]) -> np.ndarray[Any, Any]:
+    """Return all that a tree can split by: its bucket, what it is changed by, and its border."""
+    floats, cats = trees.tables(5), trees.tables(4)
+    _must(not any(len(trees.array(field, "<u4")) for field in _OF_TEXT))
+    flat = [*_flat_places(floats, 1), *_flat_places(cats, 0)]
+    _must(len(set(flat)) == len(flat))
+    _must(all(0 <= feature.number(5, "i1") <= 2 for feature in floats))
+    counts = [(_borders(feature, 3), False) for feature in floats]
+    for feature in trees.tables(6):
+        counts.append((len(feature.array(1, "<i4")), True))
+        _must(len(feature.texts(2)) in (0, counts[-1][0]))
+    for feature in trees.tables(7):
+        counts.append((_borders(feature, 1), False))
+        number = feature.table(0)
+        name, kind = _base(number.table(0))
+        last = kept[name] - (1 if kind == _BUCKETS else 2)
+        _must(kind >= min(_MEANS) or 0 <= number.number(1, "<i4") <= last)
+    bins, first = [np.empty(0, np.int64)], 0
+    for count, by_value in counts:
+        place = np.arange(count)
+        at, bucket = place % _BINS + 1, first + place // _BINS
+        bins.append(bucket | (255 - at) << 16 | 255 << 24 if by_value else bucket | at << 24)
+        first += -(-count // _BINS)
+    _must(first <= _MOST_BUCKETS)
+    return np.concatenate(bins)
+
+
+def _flat_places(features: list[_Table], field: int) -> list[int]:
+    """Return the columns of features of a kind: in order, as their own numbers are."""
+    own, flat = [-1], [-1]
+    for feature in features:
+        own.append(feature.number(field, "<i4", -1))
+        flat.append(feature.number(field + 1, "<i4", -1))
+        feature.text(4 if field else 2)
+    _must(bool((np.diff(own) > 0).all() and (np.diff(np.subtract(flat, own)) >= 0).all()))
+    _must(flat[-1] <= _MOST_FEATURES)
+    return flat[1:]
+
+
+def _borders(feature: _Table, field: int) -> int:
+    borders = feature.array(field, "<f4")
+    _must(bool((borders[1:] > borders[:-1]).all()))
+    return len(borders)
+
+
+def _look_at_catboost_trees(trees: _Table, dimension: int, bins: np.ndarray[Any, Any]) -> None:
+    splits, sizes, starts = (trees.array(field, "<i4").astype(np.int64) for field in (1, 2, 3))
+    values, weights = len(trees.array(8, "<f8")), len(trees.array(9, "<f8"))
+    _must(bool((sizes >= 0).all() and sizes.sum() == len(splits)))
+    _must(np.array_equal(starts, sizes.cumsum() - sizes))
+    _must(weights * dimension in (0, values) and len(trees.array(16, "<f8")) in (0, dimension))
+    steps, leaves = trees.array(10, "<u2", 2).reshape(-1, 2), trees.array(11, "<u4")
+    if len(steps):
+        _must(len(steps) == len(leaves) == len(splits) and bool((sizes > 0).all()))
+        ends = np.repeat(starts + sizes, sizes)
+        _must(bool((np.arange(len(steps)) + steps.max(axis=1) < ends).all()))
+        stops = np.flatnonzero((steps == 0).any(axis=1))
+        stops = stops[np.argsort(leaves[stops], kind="stable")]  # as their values lie
+        _must(np.array_equal(leaves[stops], np.arange(0, values, dimension)))
+        _must(bool((np.diff(np.repeat(np.arange(len(sizes)), sizes)[stops]) >= 0).all()))
+    else:
+        _must(len(leaves) == 0 and bool((sizes <= _MOST_DEPTH).all()))
+        _must((1 << sizes).sum() * dimension == values)
+        _must(len(bins) > 0 or len(splits) == 0)
+    if not len(bins):  # of a tree of leaves alone, all of which say 0
+        bins = np.zeros(1, np.int64)
+    _must(bool(((splits >= 0) & (splits < len(bins))).all()))
+    packed = trees.array(17, "<u4")
+    _must(len(packed) == 0 or np.array_equal(packed, bins[splits]))

@@ -18,7 +18,12 @@ import numpy as np
 
 from gitmodelstore.pipelines import rights as rules
 from gitmodelstore.pipelines.arrays import is_shape
-from gitmodelstore.pipelines.native import is_whole_lightgbm, is_whole_xgboost
+from gitmodelstore.pipelines.native import (
+    is_of_text,
+    is_whole_catboost,
+    is_whole_lightgbm,
+    is_whole_xgboost,
+)
 from gitmodelstore.pipelines.places import (
     FOREIGN_KEYWORDS,
     HINT_OF_GIVEN,
@@ -696,9 +701,22 @@ def _xgboost(guard: Guard, held: Any, state: Any) -> bool:
 
 
 def _catboost(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether it holds a whole model as bytes, or none.
+
+    One of text or embeddings is not looked at, and taken of a class that the reader trusts.
+    """
     if type(state) is not dict or type(state.get("__model", b"")) is not bytes:
         return False
-    guard.work(len(state.get("__model", b"")) >> 4)
+    data, cls = state.get("__model"), type(held)
+    guard.work(len(data or b"") >> 3)
+    if data is None or is_whole_catboost(data):
+        return True
+    if not is_of_text(data):
+        return False
+    if not guard.trust.covers(cls.__module__, cls.__qualname__):
+        name = _label(cls)
+        why = "it holds a CatBoost model of text or embeddings, which is not looked at"
+        guard.refuse(why, name, needs_trust=(name,))
     return True
 
 

@@ -42,6 +42,18 @@ def _xgboost(data: bytes, rows: np.ndarray) -> None:
     booster.predict(xgboost.DMatrix(rows, feature_names=names, feature_types=types))
 
 
+def _catboost(data: bytes, rows: np.ndarray) -> None:
+    import catboost
+
+    model = catboost.CatBoostClassifier()
+    model.__setstate__({"__model": data})
+    names = model.get_cat_feature_indices()
+    rows = rows.astype(object) if names else rows
+    rows[:, names] = rows[:, names].astype(int).astype(str)
+    model.predict(rows, thread_count=1)
+    model.predict_proba(rows, thread_count=1)
+
+
 def _exit_of(read, data: bytes, rows: np.ndarray) -> int:
     child = os.fork()
     if child == 0:
@@ -57,7 +69,7 @@ def _exit_of(read, data: bytes, rows: np.ndarray) -> int:
 
 def _main(package: str, columns: str, folder: str) -> None:
     __import__(package)
-    read = {"lightgbm": _lightgbm, "xgboost": _xgboost}[package]
+    read = {"catboost": _catboost, "lightgbm": _lightgbm, "xgboost": _xgboost}[package]
     rows = np.random.default_rng(0).uniform(0, 100, (50, int(columns)))
     for path in sorted(Path(folder).glob("*.model")):
         print(_exit_of(read, path.read_bytes(), rows), flush=True)

@@ -31,7 +31,12 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from gitmodelstore.errors import RefusedPickle
 from gitmodelstore.pipelines.dry import walk
 from gitmodelstore.pipelines.load import Reader, load
-from gitmodelstore.pipelines.native import is_whole_lightgbm, is_whole_xgboost
+from gitmodelstore.pipelines.native import (
+    _Buffer,
+    is_whole_catboost,
+    is_whole_lightgbm,
+    is_whole_xgboost,
+)
 from gitmodelstore.pipelines.rights import Trust
 from tests.packages import zoo
 from tests.packages.readers import exits
@@ -235,6 +240,90 @@ def test_changes_of_xgboosts_bytes_cost_no_memory_and_lead_no_link_astray(name, 
     assert is_whole_xgboost(whole)
     assert set(exits("xgboost", taken, booster.num_features(), tmp_path)) == {0}, f"seed {seed}"
     assert len(taken) < 160
+
+
+def _model_of(name: str) -> bytes:
+    return bytes(ZOO[f"catboost-{name}"].fit().__getstate__()["__model"])
+
+
+@pytest.mark.parametrize("name", ["categories", "classes", "depthwise", "kept"])
+def test_changes_of_catboosts_bytes_end_in_a_refusal_or_in_peace(name, tmp_path: Path):
+    seed = random.randrange(10**6)  # noqa: S311 - no secret
+    chance = random.Random(seed)  # noqa: S311
+    whole = _model_of(name)
+    text = range(whole.index(b"catboost_version_info"), whole.rindex(b"test_best_error"))
+    places = [place for place in range(len(whole)) if place not in text or chance.random() < 0.1]
+    taken = []
+    for _ in range(200):
+        data, place, other = bytearray(whole), chance.choice(places), chance.choice(places)
+        size = chance.choice([0, 1, 4, 8])
+        data[place : place + size] = whole[other : other + size]
+        data[place] ^= 0 if size else 1 << chance.randrange(8)
+        if is_whole_catboost(bytes(data)):
+            taken.append(bytes(data))
+
+    assert is_whole_catboost(whole)
+    assert set(exits("catboost", taken, 6, tmp_path)) <= {0}, f"seed {seed}"
+    assert len(taken) < 190
+
+
+def _with_number(name: str, field: int, dtype: str, value: int) -> bytes:
+    """Return a model whose trees end a vector with another number."""
+    whole = _model_of(name)
+    numbers = _Buffer.sized(whole, 4)[0].table(1).array(field, dtype)
+    changed = numbers.copy()
+    changed[-1] = value
+    assert whole.count(numbers.tobytes()) == 1
+    return whole.replace(numbers.tobytes(), changed.tobytes())
+
+
+def _with_note(name: str, key: str, note: str) -> bytes:
+    model = ZOO[f"catboost-{name}"].fit()
+    model.get_metadata()[key] = note
+    return bytes(model.__getstate__()["__model"])
+
+
+def _with_category_of_none() -> bytes:
+    """Return a model of which a category leads beyond what is kept of categories."""
+    whole = _model_of("kept")
+    table = _Buffer.sized(whole, 8 + int.from_bytes(whole[4:8], "little") + 4)[0]
+    places = table.array(1, "u1").tobytes()
+    changed = np.frombuffer(places, [("hash", "<u8"), ("index", "<u4")]).copy()
+    changed["index"] = 1 << 30
+    return whole.replace(places, changed.tobytes())
+
+
+OF_CLASSES = '{"class_to_label": [0, 1, 1000000000], "class_names": [0, 1, 2]}'
+UNSAFE = {
+    "split": lambda: _with_number("classifier", 1, "<i4", 1 << 30),
+    "tree": lambda: _with_number("classifier", 2, "<i4", 30),
+    "leaf": lambda: _with_number("depthwise", 11, "<u4", 1 << 30),
+    "category": _with_category_of_none,
+    "class": lambda: _with_note("classes", "class_params", OF_CLASSES),
+    "depth": lambda: _with_note("classifier", "training", "[" * 200000 + "]" * 200000),
+}
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_a_model_of_catboosts_that_would_end_the_process_is_refused(name, tmp_path: Path):
+    data = UNSAFE[name]()
+
+    with pytest.raises(RefusedPickle, match="a state that is none"):
+        load(_with_state(catboost.CatBoostClassifier, {"__model": data}), name=name)
+
+    assert 0 not in exits("catboost", [data], 4, tmp_path)
+
+
+def test_a_model_of_catboosts_with_text_loads_when_its_name_is_trusted():
+    rows = zoo.visits()[["age", "note"]]
+    model = catboost.CatBoostClassifier(iterations=2, text_features=["note"], verbose=False)
+    data = dumped(model.set_params(allow_writing_files=False).fit(rows, zoo.binary()))
+
+    with pytest.raises(RefusedPickle, match="text or embeddings") as refused:
+        load(data, name="text")
+    trust = Trust.of(refused.value.needs_trust)
+
+    assert load(data, name="text", reader=Reader(trust=trust)).predict(rows).shape == (120,)
 
 
 def test_joblib_would_have_opened_the_file(tmp_path: Path):

@@ -392,11 +392,12 @@ def catboost() -> Iterator[Specimen]:
             X,
             binary,
         )
-    yield _fitted(
-        "catboost-notes",
-        lambda: cb.CatBoostClassifier(cat_features=["city", "plan"], text_features=["note"], **few),
-        lambda: visits().drop(columns="when"),
-        binary,
+    ages = numbers().assign(age=lambda rows: rows["age"].mul(20).add(50).astype(int).astype(str))
+    yield _fitted(  # what is kept of each category beside the trees
+        "catboost-kept",
+        lambda: cb.CatBoostClassifier(cat_features=["age"], grow_policy="Depthwise", **few),
+        lambda: ages,
+        classes,
     )
     for loss in (
         "RMSE",
