@@ -390,6 +390,8 @@ _FILES = {
         "|train_data|test_data|parser).*|model|data|input|valid|test|train|task|tree_learner"
     ),
 }
+_SIMPLE = (type(None), bool, int, float, str)
+_ALONE = frozenset({("num_machines", 1), ("tree_learner", "serial")})
 _PARAMS = ("params", "_other_params", "kwargs")
 # Packages whose models take text for the name of a file with rows.
 _OPENS_TEXT = frozenset({"catboost", "lightgbm", "xgboost"})
@@ -519,10 +521,14 @@ def _faults(
         if held[name] is not None:
             yield name, "names a file or a machine, for native code to use in `fit`"
     for name in asked.params:
-        keys = view.keys(held[name])
-        if any(_is_of_files(view.package(owner), key) for key in keys):
+        keys, values = view.keys(held[name]), view.parts(held[name]) or ()
+        given = list(zip(keys, values, strict=False))
+        is_odd = bool(keys) and len(keys) != len(values)  # with keys that are no text
+        package = view.package(owner)
+        if is_odd or any(
+            _is_of_files(package, key) and not _is_off(key, one) for key, one in given
+        ):
             yield name, "names a file or a machine, for native code to use in `fit`"
-        given = zip(keys, view.parts(held[name]) or (), strict=False)
         if any(key in _THREADS and not _are_few(view, value) for key, value in given):
             yield name, _FEW.fault
     for name in asked.keywords:
@@ -601,6 +607,11 @@ def _rules_of(package: str, name: str) -> Iterator[_Rule]:
 def _is_of_files(package: str, param: Any) -> bool:
     known = _FILES.get(package)
     return known is not None and type(param) is str and known.fullmatch(param) is not None
+
+
+def _is_off(param: str, value: Any) -> bool:
+    """Whether it is what LightGBM says of itself where nobody asked for files or machines."""
+    return type(value) in _SIMPLE and (not value or (param, value) in _ALONE)
 
 
 def _leaves(value: Any, view: View, seen: set[tuple[str, int]], name: str) -> Iterator[Any]:

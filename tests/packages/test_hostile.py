@@ -120,6 +120,9 @@ HOSTILE: dict[str, Callable[[str], bytes]] = {
     "lightgbm-alias": lambda path: _changed(
         "lightgbm-classifier", _other_params={"model_input": path}
     ),
+    "lightgbm-behind-a-number": lambda path: _changed(
+        "lightgbm-classifier", _other_params={1: 0, "model_input": path}
+    ),
     # Threads, of which native code makes as many as it is told until the process ends
     "lightgbm-threads": lambda _: _changed("lightgbm-classifier", n_jobs=10**6),
     "lightgbm-other-threads": lambda _: _changed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 from collections.abc import Iterator
@@ -62,6 +63,20 @@ def test_it_loads_without_a_trust_list_and_answers_the_same(name, tmp_path):
         loaded = load(data, name=name, reader=reader)
         if name not in SILENT:
             assert difference(answers(model, rows), answers(loaded, rows)) is None
+
+
+@pytest.mark.parametrize("name", [name for name in ZOO if name.startswith("lightgbm-")])
+def test_a_deep_copy_loads_too(name):
+    """It, and a model read from LightGBM's own file, has every param in it, the unused ones too."""
+    data = dumped(copy.deepcopy(fitted(name)))
+
+    assert walk(data).refusals == ()
+    assert (
+        difference(
+            answers(fitted(name), ZOO[name].rows), answers(load(data, name=name), ZOO[name].rows)
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in ZOO if name != "feature-engine-time-ordinal"])
