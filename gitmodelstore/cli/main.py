@@ -24,7 +24,7 @@ import click
 
 from gitmodelstore.cli.commands import BY_NAME, CALLED_BY_GIT, COMMANDS, suggestion
 from gitmodelstore.cli.own_code import OwnCode
-from gitmodelstore.cli.paint import on_screen
+from gitmodelstore.cli.paint import columns_of_terminal, on_screen, say
 from gitmodelstore.cli.session import Session
 from gitmodelstore.cli.usage import as_error, with_global_options
 from gitmodelstore.errors import (
@@ -38,6 +38,7 @@ from gitmodelstore.errors import (
     words_of,
 )
 
+_MARGIN = len("error: ")
 _SPELLED_OUT = "backslashreplace"
 REFUSED, USAGE, CANNOT_WORK, INTERRUPTED, CLOSED_PIPE = 1, 2, 128, 130, 141
 
@@ -129,7 +130,7 @@ def _run(args: Sequence[str], session: Session) -> int:
         _complain(session, error.code, str(error), error.hint, error.faults[1:])
         return REFUSED
     except InvalidQuery as error:  # a word of the command line, as an unknown option is
-        _complain(session, error.code, error.summary, error.hint, error.excerpt)
+        _complain(session, error.code, error.summary, error.hint, _around_place(error.excerpt))
         return USAGE
     except GateNotPassed as error:
         _complain(session, error.code, error.summary, error.hint, error.conditions)
@@ -220,12 +221,22 @@ def _complain(
 
     stream: Any = sys.stderr
     paint = Paint(stream is not None and stream.isatty() and session.colored(stream))
-    print(f"{paint.red('error:')} {visible(message)}", file=stream)
+    say(f"{paint.red('error:')} {visible(message)}")
     for fault in further:
-        print(f"       {visible(fault)}", file=stream)
+        say(" " * _MARGIN + visible(fault))
     if hint:
-        print(f"{paint.cyan('hint:')} {visible(hint)}", file=stream)
+        say(f"{paint.cyan('hint:')} {visible(hint)}")
     _answer(session, code, message, hint, further)
+
+
+def _around_place(excerpt: tuple[str, ...]) -> tuple[str, ...]:
+    """Return as much of a line with a caret below it as the terminal has room for."""
+    room = (columns_of_terminal(sys.stderr) or 0) - _MARGIN
+    if room <= 0 or len(excerpt) != 2 or len(excerpt[0]) <= room:
+        return excerpt
+    line, caret = excerpt
+    start = min(max(0, len(caret) - room // 2), len(line) - room)
+    return line[start : start + room], caret[start:]
 
 
 def _answer(
@@ -330,7 +341,7 @@ def _prepare_streams() -> None:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+    say(f"warning: {' '.join(str(message).split())}")
 
 
 if __name__ == "__main__":

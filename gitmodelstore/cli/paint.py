@@ -70,7 +70,8 @@ def on_screen() -> Iterator[None]:
 def folded(line: str, room: int | None) -> Iterator[str]:
     """Yield a line as lines that fit into `room` columns, broken between words where it can be.
 
-    Those behind the first are indented further than it; None has room for all.
+    Those behind the first are indented further than it; None has room for all. A command in
+    backticks is kept on one line where one has room for it, so that it can be copied.
     """
     plain = _OURS.sub("", line)
     if room is None or width(plain) <= room:
@@ -79,7 +80,7 @@ def folded(line: str, room: int | None) -> Iterator[str]:
     own = len(plain) - len(plain.lstrip(" "))
     indent = " " * min(own + 2, room // 2)
     fresh = ""
-    for word in re.findall(r" *[^ ]+", line):
+    for word in _words(line, room - len(indent)):
         if fresh.strip() and width(_OURS.sub("", fresh + word)) > room:
             yield fresh
             fresh, word = indent, word.lstrip(" ")
@@ -89,6 +90,23 @@ def folded(line: str, room: int | None) -> Iterator[str]:
             yield head
             fresh = indent + fresh[len(head) :]
     yield fresh
+
+
+def _words(line: str, room: int) -> Iterator[str]:
+    """Yield the words of a line, each with the spaces before it."""
+    for word in re.findall(r" *(?:[^ `]*`[^`]*`[^ ]*|[^ ]+)", line):
+        if width(_OURS.sub("", word).lstrip(" ")) <= room:
+            yield word
+        else:
+            yield from re.findall(r" *[^ ]+", word)
+
+
+def say(text: str) -> None:
+    """Print lines on stderr, folded where the terminal is narrower."""
+    room = columns_of_terminal(sys.stderr)
+    for line in text.split("\n"):
+        for part in folded(line, room):
+            print(part, file=sys.stderr)
 
 
 def _head(text: str, room: int) -> str:
@@ -134,11 +152,16 @@ def _asked_of_git() -> str | None:
         return None
 
 
-def columns_of_terminal() -> int | None:
-    """Return how wide the terminal is; None when stdout is none, so nothing needs to fit."""
+def columns_of_terminal(stream: Any = None) -> int | None:
+    """Return how wide the terminal is; None when `stream` is none, so nothing needs to fit.
+
+    Args:
+        stream: stderr; None for stdout.
+    """
+    stream = sys.stdout if stream is None else stream
     said = os.environ.get("COLUMNS", "")
     if said.isdecimal() and int(said) > 0:
         return int(said)
-    if sys.stdout is None or not sys.stdout.isatty():
+    if stream is None or not stream.isatty():
         return None
-    return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    return os.get_terminal_size(stream.fileno()).columns or None

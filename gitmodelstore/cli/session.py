@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.cli.meter import Meter
-from gitmodelstore.cli.paint import columns_of_terminal, folded, wants_color
+from gitmodelstore.cli.paint import columns_of_terminal, folded, say, wants_color
 from gitmodelstore.values.render import Paint
 
 if TYPE_CHECKING:
@@ -109,13 +109,13 @@ class Session:
         """Say something besides the result, unless -q was given."""
         self.meter.end()
         if not self.quiet:
-            print(f"note: {text}", file=sys.stderr)
+            say(f"note: {text}")
 
     def warn(self, text: str) -> None:
         """Say that something is wrong though the command could do its work."""
         self.meter.end()
         mark = Paint(self.colored(sys.stderr)).yellow("warning:")
-        print(f"{mark} {text}", file=sys.stderr)
+        say(f"{mark} {text}")
 
     def paint(self) -> Paint:
         """Return how to colour what goes to stdout."""

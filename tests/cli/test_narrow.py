@@ -77,6 +77,39 @@ def test_no_line_is_wider_than_the_terminal(eastern, gms, monkeypatch, args):
     assert lines or not whole.stdout
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("promote", "churn@1.0.0", "productoin"),
+        ("search", "metrics.test_auc > 0.8 and metrics.test_auc < 0.9 and modle == 'churn'"),
+        ("search", "modle == 'churn' and metrics.test_auc > 0.8 and metrics.test_auc < 0.9"),
+        ("promote", "churn@1.0.0", "production", "--if", "metrics.test_auc > 0.99"),
+        ("get", "churn@1.1.0"),
+        ("-C", "/", "list"),
+        ("list", "--nope"),
+    ],
+    ids=" ".join,
+)
+def test_nor_is_any_of_an_error(eastern, gms, monkeypatch, args):
+    monkeypatch.setenv("COLUMNS", str(NARROW))
+
+    lines = gms(*args).stderr.splitlines()
+
+    assert lines
+    assert [line for line in lines if columns(line) > NARROW] == []
+    for place, line in enumerate(lines):
+        if line.strip() == "^":  # it stands below what is meant
+            assert lines[place - 1][line.index("^") :].startswith("modle")
+
+
+def test_a_command_that_is_to_be_typed_stays_on_one_line():
+    assert list(folded("hint: a hint that names `gms env churn --check`; or not", 30)) == [
+        "hint: a hint that names",
+        "  `gms env churn --check`; or",
+        "  not",
+    ]
+
+
 def test_on_a_real_terminal(eastern, place):
     """The size that the system tells, colours, and the pager that git would take."""
     import fcntl
