@@ -508,7 +508,17 @@ def _kept_of_categories(data: bytes, at: int) -> tuple[dict[Any, int], int]:
         used = places["hash"] != _FREE
         _must(len(numbers) % (4 * width) == 0 and len(places).bit_count() == 1)
         _must(not used.all() and bool((places["index"][used] < len(numbers) // (4 * width)).all()))
+        _look_at_hashes(places["hash"], used)
     return kept, at
+
+
+def _look_at_hashes(hashes: np.ndarray[Any, Any], used: np.ndarray[Any, Any]) -> None:
+    """From where the search for a hash begins, no free place comes before its own."""
+    at, count = np.arange(len(hashes)), len(hashes)
+    free = np.maximum.accumulate(np.where(used, -1, at))
+    free[free < 0] = free[-1] - count  # the last one, before the table begins again
+    steps = (at - (hashes & np.uint64(count - 1)).astype(np.int64)) % count
+    _must(bool((steps < at - free)[used].all()))
 
 
 def _base(base: _Table) -> tuple[Any, int]:
@@ -523,17 +533,20 @@ def _bins(trees: _Table, kept: dict[Any, int]) -> np.ndarray[Any, Any]:
     """Return all that a tree can split by: its bucket, what it is changed by, and its border."""
     floats, cats = trees.tables(5), trees.tables(4)
     _must(not any(len(trees.array(field, "<u4")) for field in _OF_TEXT))
-    flat = [*_flat_places(floats, 1), *_flat_places(cats, 0)]
-    _must(len(set(flat)) == len(flat))
+    of_floats, of_cats = _columns(floats, 1), _columns(cats, 0)
+    _must(set(of_floats.values()).isdisjoint(of_cats.values()))
     _must(all(0 <= feature.number(5, "i1") <= 2 for feature in floats))
     counts = [(_borders(feature, 3), False) for feature in floats]
     for feature in trees.tables(6):
         counts.append((len(feature.array(1, "<i4")), True))
+        _must(feature.number(0, "<i4", -1) in of_cats)
         _must(len(feature.texts(2)) in (0, counts[-1][0]))
     for feature in trees.tables(7):
         counts.append((_borders(feature, 1), False))
         number = feature.table(0)
-        name, kind = _base(number.table(0))
+        parts, (name, kind) = number.table(0).table(0), _base(number.table(0))
+        for field, each, known in ((0, 1, of_cats), (1, 2, of_floats), (2, 2, of_cats)):
+            _must(known.keys() >= set(parts.array(field, "<i4", each)[::each].tolist()))
         last = kept[name] - (1 if kind == _BUCKETS else 2)
         _must(kind >= min(_MEANS) or 0 <= number.number(1, "<i4") <= last)
     bins, first = [np.empty(0, np.int64)], 0
@@ -546,16 +559,16 @@ def _bins(trees: _Table, kept: dict[Any, int]) -> np.ndarray[Any, Any]:
     return np.concatenate(bins)
 
 
-def _flat_places(features: list[_Table], field: int) -> list[int]:
-    """Return the columns of features of a kind: in order, as their own numbers are."""
-    own, flat = [-1], [-1]
+def _columns(features: list[_Table], field: int) -> dict[int, int]:
+    """Return the column of each feature of a kind: in order, as their own numbers are."""
+    own, columns = [-1], [-1]
     for feature in features:
         own.append(feature.number(field, "<i4", -1))
-        flat.append(feature.number(field + 1, "<i4", -1))
+        columns.append(feature.number(field + 1, "<i4", -1))
         feature.text(4 if field else 2)
-    _must(bool((np.diff(own) > 0).all() and (np.diff(np.subtract(flat, own)) >= 0).all()))
-    _must(flat[-1] <= _MOST_FEATURES)
-    return flat[1:]
+    _must(bool((np.diff(own) > 0).all() and (np.diff(np.subtract(columns, own)) >= 0).all()))
+    _must(columns[-1] <= _MOST_FEATURES)
+    return dict(zip(own[1:], columns[1:], strict=True))
 
 
 def _borders(feature: _Table, field: int) -> int:

@@ -286,14 +286,18 @@ def _with_note(name: str, key: str, note: str) -> bytes:
     return bytes(model.__getstate__()["__model"])
 
 
-def _with_category_of_none() -> bytes:
-    """Return a model of which a category leads beyond what is kept of categories."""
+def _with_categories(change: Callable[[Any], Any]) -> bytes:
+    """Return a model that finds what is kept of categories in other places."""
     whole = _model_of("kept")
     table = _Buffer.sized(whole, 8 + int.from_bytes(whole[4:8], "little") + 4)[0]
-    places = table.array(1, "u1").tobytes()
-    changed = np.frombuffer(places, [("hash", "<u8"), ("index", "<u4")]).copy()
-    changed["index"] = 1 << 30
-    return whole.replace(places, changed.tobytes())
+    places = table.array(1, "u1").view([("hash", "<u8"), ("index", "<u4")])
+    assert whole.count(places.tobytes()) >= 1
+    return whole.replace(places.tobytes(), change(places.copy()).tobytes())
+
+
+def _beyond(places: Any) -> Any:
+    places["index"] = 1 << 30
+    return places
 
 
 OF_CLASSES = '{"class_to_label": [0, 1, 1000000000], "class_names": [0, 1, 2]}'
@@ -301,7 +305,7 @@ UNSAFE = {
     "split": lambda: _with_number("classifier", 1, "<i4", 1 << 30),
     "tree": lambda: _with_number("classifier", 2, "<i4", 30),
     "leaf": lambda: _with_number("depthwise", 11, "<u4", 1 << 30),
-    "category": _with_category_of_none,
+    "category": lambda: _with_categories(_beyond),
     "class": lambda: _with_note("classes", "class_params", OF_CLASSES),
     "depth": lambda: _with_note("classifier", "training", "[" * 200000 + "]" * 200000),
 }
@@ -315,6 +319,12 @@ def test_a_model_of_catboosts_that_would_end_the_process_is_refused(name, tmp_pa
         load(_with_state(catboost.CatBoostClassifier, {"__model": data}), name=name)
 
     assert 0 not in exits("catboost", [data], 4, tmp_path)
+
+
+def test_a_model_of_catboosts_whose_categories_nobody_finds_is_refused():
+    """`catboost.sum_models` would divide by how many it found."""
+    assert is_whole_catboost(_with_categories(lambda places: places))
+    assert not is_whole_catboost(_with_categories(lambda places: places[::-1]))
 
 
 def test_a_model_of_catboosts_with_text_loads_when_its_name_is_trusted():
