@@ -2,7 +2,8 @@
 
 Files alone are looked at, so that hooks find the store as commands do. A linked work tree
 (`git worktree add`) brings no store with it: what is not there is looked for at the same
-place of the main work tree.
+place of the main work tree, or of the only other one that has it: a bare repository has no
+main one.
 """
 
 from __future__ import annotations
@@ -81,11 +82,18 @@ def is_address(named: str) -> bool:
 
 
 def beside(place: Path, path: str) -> Path:
-    """Return what a path means in a folder, or in the same one of the main work tree."""
+    """Return what a path means in a folder, or in the same one of another work tree.
+
+    That is the main one; where it has none, as of a bare repository, the only linked one with it.
+    """
     here = (place / path).resolve()
-    main = _in_main(place)
-    there = here if main is None else (main / path).resolve()
-    return there if _is_repository(there) and not _is_repository(here) else here
+    if _is_repository(here):
+        return here
+    main, linked = _other_trees(place)
+    if main is not None and _is_repository(main / path):
+        return (main / path).resolve()
+    found = {(tree / path).resolve() for tree in linked if _is_repository(tree / path)}
+    return found.pop() if len(found) == 1 else here
 
 
 def store_inside(top: Path) -> Path | None:
@@ -98,15 +106,24 @@ def _is_repository(folder: Path) -> bool:
     return (folder / ".git").exists() or (folder / "HEAD").exists()
 
 
-def _in_main(folder: Path) -> Path | None:
-    """Return the folder of the main work tree that answers to one of a linked one; else None."""
+def _other_trees(folder: Path) -> tuple[Path | None, list[Path]]:
+    """Return the folder that answers to one of a linked work tree: in the main one, in others.
+
+    Those of all linked ones answer to a bare repository and what is in it.
+    """
     for above in (folder, *folder.parents):
         mark = above / ".git"
+        if mark.is_dir():
+            break
+        main, inside, git_dir = None, Path(), above
         if mark.is_file():
             said = (text_of(mark) or "").strip().removeprefix("gitdir: ")
-            shared = (above / said).resolve().parent
-            if shared.name == "worktrees" and shared.parent.name == ".git":
-                return shared.parent.parent / folder.relative_to(above)
-        if mark.exists():
-            return None
-    return None
+            inside, git_dir = folder.relative_to(above), (above / said).resolve()
+            if git_dir.parent.name == "worktrees":
+                git_dir = git_dir.parent.parent
+                main = git_dir.parent / inside if git_dir.name == ".git" else None
+        elif not (above / "HEAD").is_file():
+            continue
+        told = (text_of(one) for one in sorted(git_dir.glob("worktrees/*/gitdir")))
+        return main, [Path(said.strip()).parent / inside for said in told if said]
+    return None, []

@@ -261,6 +261,27 @@ def test_a_bare_store_that_has_linked_work_trees_alone(worlds, tmp_path, monkeyp
         assert Store.open().path == (tree if place.is_relative_to(tree) else bare)
 
 
+def test_a_bare_ml_repository_that_has_linked_work_trees_alone(
+    worlds, tmp_path, monkeypatch, capsys
+):
+    bare, one, other = (tmp_path / name for name in ("ml.git", "one", "other"))
+    git(world(worlds), "clone", "--quiet", "--bare", "ml", str(bare))
+    git(bare, "worktree", "add", "--quiet", str(one), "-b", "first")
+    git(bare, "worktree", "add", "--quiet", str(other), "-b", "second")
+    git(world(worlds), "clone", "--quiet", "bare.git", str(one / "models"))
+
+    for place in (one, one / "src", other, other / "src", bare, bare / "refs"):
+        monkeypatch.chdir(place)
+        assert main(["list"]) == 0
+        assert "churn" in capsys.readouterr().out
+        assert Store.open().path == one / "models"
+    git(world(worlds), "clone", "--quiet", "bare.git", str(other / "models"))
+    for place, store in ((one, one), (other / "src", other)):
+        assert Store.open(place).path == store / "models"
+    with pytest.raises(NotAStore):  # which of them?
+        Store.open(bare)
+
+
 def test_git_tells_its_hooks_of_the_code_and_that_leads_nobody_astray(
     tmp_path, monkeypatch, capsys
 ):
