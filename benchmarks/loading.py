@@ -34,7 +34,7 @@ from sklearn.preprocessing import StandardScaler
 import gitmodelstore as gms
 from gitmodelstore.pipelines.load import Reader, load
 from gitmodelstore.pipelines.rights import Trust
-from gitmodelstore.plumbing.verdicts import Verdicts
+from gitmodelstore.plumbing.caches import Verdicts
 
 SETTLED_SECONDS = 2.5  # a digest is remembered of a file that has not changed for so long
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gitmodelstore.demo.loans import FILES, write_loans
+from gitmodelstore.demo.story import FILES, write_loans
 
 if __name__ == "__main__":
     write_loans(Path("data"))

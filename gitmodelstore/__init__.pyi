@@ -1,7 +1,7 @@
 """What editors and type checkers see of the package, which imports it when it is used."""
 
 from gitmodelstore import errors as errors
-from gitmodelstore.checks.approvals import Approval as Approval
+from gitmodelstore.checks.notes import Approval as Approval
 from gitmodelstore.errors import (
     CannotReproduce as CannotReproduce,
     EnvironmentWarning as EnvironmentWarning,
@@ -17,9 +17,9 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.operations.audit import Audit as Audit
 from gitmodelstore.operations.bisect import Bisection as Bisection, Trial as Trial
-from gitmodelstore.operations.blame import FieldChange as FieldChange
-from gitmodelstore.operations.compare_environment import EnvironmentReport as EnvironmentReport
-from gitmodelstore.operations.reproduced import Reproduction as Reproduction
+from gitmodelstore.operations.search import FieldChange as FieldChange
+from gitmodelstore.operations.load import EnvironmentReport as EnvironmentReport
+from gitmodelstore.operations.reproduce import Reproduction as Reproduction
 from gitmodelstore.operations.search import Match as Match
 from gitmodelstore.shortcuts import (
     load_model as load_model,
@@ -27,7 +27,7 @@ from gitmodelstore.shortcuts import (
     version_of as version_of,
 )
 from gitmodelstore.store import Store as Store
-from gitmodelstore.values.annotations import Annotation as Annotation
+from gitmodelstore.values.gates import Annotation as Annotation
 from gitmodelstore.values.diff import Diff as Diff
 from gitmodelstore.values.events import Event as Event
 from gitmodelstore.values.manifest import Manifest as Manifest

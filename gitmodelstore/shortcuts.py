@@ -9,13 +9,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.values.arguments import expect, expect_flags, expect_given
-from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.model_version import ModelVersion, expect, expect_flags, expect_given
 
 if TYPE_CHECKING:
     from gitmodelstore.values.version import Version
 
-_OF_MLFLOW = "models:"  # the spelling of another tool, see values/reference.py
+_OF_MLFLOW = "models:"  # the spelling of another tool, see values/model_version.py
 
 
 def register_model(
@@ -146,7 +145,7 @@ def load_model(
 
         pinned = locked_in(Path(), str(ref))
         if pinned is not None:
-            from gitmodelstore.operations.reading import reader_of
+            from gitmodelstore.operations.folder import reader_of
 
             return load_locked(
                 pinned[0],
@@ -161,8 +160,7 @@ def load_model(
 
         opened = Store.open(store, trusted=trusted, cache=cache)
         return opened.load(ref, environment=environment)  # type: ignore[arg-type]
-    from gitmodelstore.operations.folder import load_folder
-    from gitmodelstore.operations.reading import reader_of
+    from gitmodelstore.operations.folder import load_folder, reader_of
 
     reader = reader_of(trusted, cache=cache)
     return load_folder(folder, reader, digest=digest, environment=environment)
@@ -194,6 +192,6 @@ def version_of(pipeline: Any) -> ModelVersion:
     Raises:
         StoreError: this object was not loaded from a store in this process.
     """
-    from gitmodelstore.operations.loaded import version_of
+    from gitmodelstore.operations.folder import version_of
 
     return version_of(pipeline)

@@ -21,7 +21,7 @@ from gitmodelstore.operations.gate import (
     staged_faults,
 )
 from gitmodelstore.plumbing.cat_file import CatFile
-from gitmodelstore.plumbing.quick_git import Git
+from gitmodelstore.plumbing.git import Git
 from gitmodelstore.plumbing.staged import Contents
 
 _MOST_TOLD = 50

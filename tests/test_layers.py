@@ -112,7 +112,7 @@ def test_values_and_checks_need_only_the_standard_library() -> None:
 
 def test_only_commands_read_the_environment() -> None:
     """But for plumbing/git.py, which hands it on to git without what names another repository,
-    plumbing/quick_git.py, which hands it on whole, and plumbing/user.py, which finds the user's own
+    plumbing/git.py, which hands it on whole, and plumbing/files.py, which finds the user's own
     folders and trust."""
     readers = {
         str(path.relative_to(PACKAGE))
@@ -121,7 +121,7 @@ def test_only_commands_read_the_environment() -> None:
         for node in nodes(path)
         if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "sys.argv")
     }
-    assert readers == {"plumbing/git.py", "plumbing/quick_git.py", "plumbing/user.py"}
+    assert readers == {"plumbing/git.py", "plumbing/files.py"}
 
 
 def test_only_commands_print() -> None:

@@ -6,10 +6,17 @@ a test compares that page with this table. A code that is no longer used stays r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gitmodelstore.errors import FormatError, place_in
+from gitmodelstore.values.version import MODELS
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # Code to its short name. The tens group them: tree, documents, folder, history, lifecycle,
 # tags, signatures, objects and what lies about them, and what an ML repository holds.
@@ -175,3 +182,88 @@ def format_faults(error: FormatError, code: str, path: str, mend: str = "") -> I
     """
     for place, (where, what) in enumerate(error.found):
         yield Fault(code, path, what, where, (error.hint if place == 0 else None) or mend)
+
+
+# What to type about a fault of a commit in the making, where the judge itself does not say.
+
+
+_RESTORE = "git restore --source=HEAD --staged --worktree -- {path}"
+_FOLDER = (
+    "git restore --source=HEAD --staged --worktree -- {folder}; "
+    "or keep it as a version of its own: gms register --from-folder {folder}"
+)
+_MENDS = {
+    "GMS002": _RESTORE,
+    "GMS003": "rename it: git mv",
+    "GMS004": _RESTORE,
+    "GMS005": _RESTORE,
+    "GMS010": _FOLDER,
+    "GMS011": _RESTORE,
+    "GMS012": _RESTORE,
+    "GMS013": _FOLDER,
+    "GMS020": _FOLDER,
+    "GMS021": _FOLDER,
+    "GMS022": _FOLDER,
+    "GMS023": _FOLDER,
+    "GMS030": _RESTORE,
+    "GMS040": "use a status of this store, or add it to modelstore.toml in a commit before",
+    "GMS041": "gms promote MODEL@VERSION STATUS, for the one that is meant; the other is archived",
+    "GMS043": "gms promote MODEL@VERSION STATUS --force --reason TEXT, if it must be",
+    "GMS045": "ask whoever keeps the store, or meet the conditions",
+}
+
+
+def mend_of(fault: Fault) -> str:
+    """Return what mends a fault: its own word, else that for faults of its kind."""
+    if fault.mend or fault.code not in _MENDS:
+        return fault.mend
+    inside = fault.path.startswith(f"{MODELS}/")
+    folder = "/".join(fault.path.split("/")[:2]) if inside else fault.path
+    return _MENDS[fault.code].format(path=fault.path, folder=folder)
+
+
+# Whether a manifest lists a file, found out without judging the manifest.
+
+
+def plainly_lists(manifest: bytes, name: str, sha256: str, size_bytes: int) -> bool:
+    """Return whether a manifest lists exactly this file; False also when it cannot be read."""
+    try:
+        value = json.loads(manifest)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(value, dict) or not {"schema", "model", "version"} <= value.keys():
+        return False
+    listed = value.get("artifacts")
+    return isinstance(listed, list) and any(
+        isinstance(entry, dict)
+        and (entry.get("path"), entry.get("sha256"), entry.get("size_bytes"))
+        == (name, sha256, size_bytes)
+        for entry in listed
+    )
+
+
+# What this process has judged already, by the id of its blob: the content never changes.
+
+
+class Kept:
+    """The last so many values, by the id of the blob from which each was read."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: dict[str, Any] = {}
+
+    def get(self, oid: str) -> Any:
+        """Return the value of a blob, None of one that is not among them."""
+        return self._held.get(oid)
+
+    def put(self, oid: str, value: Any) -> None:
+        """Keep a value; the oldest go."""
+        while len(self._held) >= self._most:
+            self._held.pop(next(iter(self._held)))
+        self._held[oid] = value
+
+
+registries = Kept(16)  # Registry
+policies = Kept(16)  # Policy
+manifests = Kept(64)  # Manifest, with the SHA-256 of its bytes
+samples = Kept(64)  # True of those that follow their format

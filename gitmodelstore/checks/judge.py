@@ -8,33 +8,42 @@ parents too, for what it takes from them. All faults are found, not only the fir
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from gitmodelstore.cached import cached_property
-from gitmodelstore.checks import tree
-from gitmodelstore.checks.fault import Fault, format_faults
-from gitmodelstore.checks.folder import FolderJudge
-from gitmodelstore.checks.history import (
-    Ancestry,
-    ancestors,
-    first_parents,
-    folder_before,
-    has_held,
-)
-from gitmodelstore.checks.judged import policies, registries
-from gitmodelstore.checks.mending import mend_of
+from gitmodelstore.checks import folder as tree
+from gitmodelstore.checks.fault import Fault, format_faults, mend_of, policies, registries
+from gitmodelstore.checks.folder import FolderJudge, folder_names
+from gitmodelstore.checks.history import Ancestry, ancestors, first_parents, folder_before, has_held
 from gitmodelstore.checks.registry import fault_of, registry_faults, word_needed
-from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
-from gitmodelstore.values.layout import FALSE, MANIFEST, REGISTRY, SETTINGS, folder, tag_name
-from gitmodelstore.values.objects import FOLDER, Commit, Entry
+from gitmodelstore.errors import (
+    FormatError,
+    IntegrityError,
+    MissingObject,
+    SignatureError,
+    StoreError,
+)
+from gitmodelstore.values.names import model_name
+from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Commit, Entry, Tag, named_manifest
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change, Registry
-from gitmodelstore.values.version import Version
+from gitmodelstore.values.version import (
+    FALSE,
+    MANIFEST,
+    REGISTRY,
+    SETTINGS,
+    Version,
+    folder,
+    tag_name,
+)
 
-TYPE_CHECKING = False  # as in values/fields.py
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
-    from gitmodelstore.checks.merges import Merging
+    from gitmodelstore.checks.history import Merging
     from gitmodelstore.checks.objects import Objects
     from gitmodelstore.checks.signed_steps import SignatureJudge, Verifier
     from gitmodelstore.values.events import Scalar
@@ -161,7 +170,7 @@ class Judge:
             step: the merge.
             after: its registry.
         """
-        from gitmodelstore.checks.merges import Sides
+        from gitmodelstore.checks.history import Sides
 
         key = replace(step, parents=tuple(sorted(step.parents)))
         if key not in self._mergings:
@@ -528,7 +537,7 @@ class _Trial:
 
     def _annotations_of(self, model: str, version: Version) -> Mapping[str, Scalar]:
         """Return what was annotated until the first parent, and what is in this very step."""
-        from gitmodelstore.checks.annotations import Annotations, values_of
+        from gitmodelstore.checks.notes import Annotations, values_of
 
         line = self._step.parents[:1]
         until = Annotations(self._objects, line[0]).of(model, version) if line else {}
@@ -720,3 +729,75 @@ def _without_folder(model: str, versions: set[Version], held: Version | None) ->
             what,
             mend=f"add {folder(model)} to the commit, or take {version} out of {REGISTRY}",
         )
+
+
+# Tags: each names a version, is annotated, and stands on the commit that introduced it.
+
+
+_NAME = re.compile(r"([a-z0-9_-]{1,63})@v(.{1,255})")
+
+
+def version_of(name: str) -> tuple[str, Version] | None:
+    """Return model and version that a tag's name spells; None when it is no name of a version.
+
+    >>> version_of("churn@v1.4.0")
+    ('churn', Version('1.4.0'))
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    try:
+        named = model_name(found[1]), Version.parse(found[2])
+    except StoreError:
+        return None
+    return named if tag_name(*named) == name else None
+
+
+def tag_faults(judge: Judge, name: str, tag: Tag | None) -> Iterator[Fault]:
+    """Yield what is wrong with a tag, where it stands in the history apart.
+
+    Args:
+        judge: of the repository.
+        name: of the ref, without refs/tags/.
+        tag: what it holds; None when that is no annotated tag of that name on a commit.
+    """
+    ref = f"refs/tags/{name}"
+    named = version_of(name)
+    if named is None:
+        what = "is no tag of a version, as churn@v1.4.0; other tags a store does not have"
+        yield Fault("GMS055", ref, what, mend="push the tags of versions alone: '*@v*'")
+        return
+    model, version = named
+    again = f"git tag -f -a -m '{model} {version}' {name} COMMIT"
+    if tag is None:
+        what = "is not an annotated tag of that name on a commit"
+        yield Fault("GMS051", ref, what, mend=f"make it one: {again}")
+        return
+    commit = judge.objects.commit(tag.commit)
+    if (model, version) not in judge.introduced(Step.of(commit)):
+        what = f"stands on {tag.commit[:12]}, which does not introduce {model} {version}"
+        mend = f"set it on the commit that does: {again}; git log -- models/{model}"
+        yield Fault("GMS052", ref, what, mend=mend)
+        return
+    yield from _manifest_faults(judge, ref, tag, model, version)
+    if judge.policy(Step.of(commit)).require_signed and judge.signatures is not None:
+        yield from judge.signatures.tag_faults(name, tag.oid, commit)
+
+
+def _manifest_faults(
+    judge: Judge, ref: str, tag: Tag, model: str, version: Version
+) -> Iterator[Fault]:
+    root = judge.objects.commit(tag.commit).tree
+    held = folder_names(judge.objects, root).get(model)
+    entry = judge.objects.entries(held.oid).get(MANIFEST) if held else None
+    if entry is None or entry.mode != PLAIN_FILE:
+        what = f"there is no manifest of {model} {version} at its commit"
+        mend = f"set it on a commit that has one: git tag -f -a {tag.name} COMMIT"
+        yield Fault("GMS020", ref, what, mend=mend)
+        return
+    said = named_manifest(tag.message)
+    found = hashlib.sha256(judge.objects.content(entry.oid, MANIFEST)).hexdigest()
+    if said is not None and said != found:
+        what = f"names the manifest {said[:12]}, at its commit stands {found[:12]}"
+        mend = f"take it from a sound clone, or: git tag -f -a {tag.name} {tag.commit}"
+        yield Fault("GMS054", ref, what, mend=mend)

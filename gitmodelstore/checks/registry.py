@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.values.json import join
-from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.names import ARCHIVED, WITHDRAWN
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import Change, Registry
+from gitmodelstore.values.version import REGISTRY
 
 MOVE = "GMS042"
 VACANT = "GMS047"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from gitmodelstore.checks.fault import Fault, Judged
-from gitmodelstore.values.signed import Signed
+from gitmodelstore.values.signers import Signed
 
 NOT_SIGNED = "GMS060"
 NOT_VALID = "GMS061"

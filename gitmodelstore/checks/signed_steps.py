@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from gitmodelstore.cached import cached_property
-from gitmodelstore.checks.approvals import Step as Said
-from gitmodelstore.checks.approvals import Tally, judge_approvals, standing, tally
 from gitmodelstore.checks.fault import Fault, Judged
+from gitmodelstore.checks.folder import folder_names
 from gitmodelstore.checks.history import first_parents, made_at
+from gitmodelstore.checks.notes import Step as Said
+from gitmodelstore.checks.notes import Tally, judge_approvals, standing, tally
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.registry import typed
 from gitmodelstore.checks.signatures import (
@@ -29,16 +30,14 @@ from gitmodelstore.checks.signatures import (
     signature_faults,
     under_its_name,
 )
-from gitmodelstore.checks.tree import folder_names
 from gitmodelstore.errors import FormatError, SignatureError
 from gitmodelstore.values.events import APPROVED
-from gitmodelstore.values.layout import MANIFEST, REGISTRY
 from gitmodelstore.values.names import REGISTERED, WITHDRAWN
 from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.policy import Policy
-from gitmodelstore.values.registry import EMPTY, Change
-from gitmodelstore.values.registry_text import changes_between
-from gitmodelstore.values.signed import Signed, commit_parts, tag_parts
+from gitmodelstore.values.registry import EMPTY, Change, changes_between
+from gitmodelstore.values.signers import Signed, commit_parts, tag_parts
+from gitmodelstore.values.version import MANIFEST, REGISTRY
 
 _NOTHING = EMPTY.render()
 _NOBODY = Tally((), ())

@@ -11,12 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 
 from gitmodelstore.checks.fault import Fault, format_faults
-from gitmodelstore.checks.folder import FileFacts, folder_faults
-from gitmodelstore.checks.tree import unstage
+from gitmodelstore.checks.folder import FileFacts, folder_faults, unstage
 from gitmodelstore.errors import FormatError
-from gitmodelstore.values.layout import MANIFEST, folder
 from gitmodelstore.values.manifest_rules import Outline
 from gitmodelstore.values.names import MODEL_PATTERN
+from gitmodelstore.values.version import MANIFEST, folder
 
 _COPY_AGAIN = "copy the folder again: `gms get {ref} -o DIR`"
 _JOBLIB = (".joblib", ".pkl", ".pickle")  # what `gms register` takes

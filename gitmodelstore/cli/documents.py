@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from gitmodelstore.errors import Sentence
-from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.moment import format_moment
+from gitmodelstore.values.names import format_moment
 from gitmodelstore.values.version import Version
 
 UNREADABLE = "unreadable"  # the code of what only a sentence is known of

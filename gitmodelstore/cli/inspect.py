@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gitmodelstore.checks.notes import Approval
 from gitmodelstore.cli.documents import OF_A_VERSION, document
+from gitmodelstore.cli.main import trusting
+from gitmodelstore.cli.output import columns_of_terminal
 from gitmodelstore.cli.session import Session
-from gitmodelstore.cli.usage import trusting
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.operations.trust import trusted_names
-from gitmodelstore.pipelines.dry import Dry, GlobalUse, walk
-from gitmodelstore.pipelines.dry_symbols import Array
+from gitmodelstore.pipelines.dry import Array, Dry, GlobalUse, walk
 from gitmodelstore.pipelines.loadable import absent
 from gitmodelstore.pipelines.rights import Trust, needs_trust
 from gitmodelstore.pipelines.summary import summarize, written_by
-from gitmodelstore.values.layout import PIPELINE
+from gitmodelstore.values.events import Holding, as_typed
+from gitmodelstore.values.gates import Annotation
+from gitmodelstore.values.manifest import Artifact, Code, Dataset, Manifest, Step
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.render import Column, Paint, counted, size, table, visible, widths_of
+from gitmodelstore.values.tables import (
+    ABBREVIATED,
+    Column,
+    Paint,
+    counted,
+    cut,
+    day,
+    difference,
+    moment,
+    name_of,
+    number,
+    pad,
+    size,
+    state,
+    table,
+    visible,
+    widths_of,
+    withdrawn_and_back,
+    wrapped,
+)
+from gitmodelstore.values.version import PIPELINE
 
 _SUFFIXES = (".joblib", ".pkl", ".pickle")
 _MOST_ROWS = 30  # of a table on a screen; --json has them all
@@ -252,3 +276,269 @@ def _global_document(use: GlobalUse) -> dict[str, Any]:
         "verdict": "refused" if use.is_refused else use.verdict,
         "offset": use.offset,
     }
+
+
+# The text of `gms show`: a manifest as a page to read.
+
+
+_LABEL = 13  # columns of the facts' names
+_MOST_FEATURES = 60
+_SHOWN_DIGITS = 12  # of a digest
+_KEY_PINS = ("scikit-learn", "numpy", "pandas", "joblib")
+_WIDEST = 100  # columns; longer lines are hard to read
+
+
+def summary(
+    holding: Holding,
+    manifest: Manifest,
+    registered_at: datetime,
+    parent: Manifest | None,
+    paint: Paint,
+    approvals: Sequence[Approval] = (),
+    annotations: Sequence[Annotation] = (),
+    needs_trust: Sequence[str] = (),
+) -> Iterator[str]:
+    """Yield the lines of `gms show`.
+
+    Args:
+        holding: the version, and how it came to its status.
+        manifest: what it is made of.
+        registered_at: when it was registered.
+        parent: its parent's manifest; None without one.
+        paint: how to colour.
+        approvals: who says that it may come to which status.
+        annotations: what was said of it afterwards.
+        needs_trust: the names that readers must trust.
+    """
+    room = min(columns_of_terminal() or _WIDEST, _WIDEST)
+    sections = (
+        _identity(holding, manifest, registered_at, paint, approvals),
+        _message(manifest),
+        _pipeline(manifest, room, needs_trust),
+        _metrics(manifest, parent),
+        _annotations(annotations, room),
+        _features(manifest, room),
+        _data(manifest),
+        _made_by(manifest, room),
+        _card(manifest, room),
+        _files(manifest),
+    )
+    for index, section in enumerate(sections):
+        lines = list(section)
+        if not lines:
+            continue
+        if index:
+            yield ""
+        head, *rest = lines
+        yield head if index == 0 or head.startswith(" ") else paint.bold(head)
+        yield from rest
+
+
+def _fact(label: str, text: str) -> str:
+    return f"  {label:<{_LABEL}}{text}"
+
+
+def _identity(
+    holding: Holding,
+    manifest: Manifest,
+    registered_at: datetime,
+    paint: Paint,
+    approvals: Sequence[Approval],
+) -> Iterator[str]:
+    version = holding.version
+    status = paint.status(version.status, state(version.status))
+    yield f"{paint.bold(str(version))} is {status} since {moment(holding.since)}"
+    if holding.clock:
+        yield _fact("dated", f"{moment(holding.clock)}, before its parent; counts as above")
+    if holding.why:
+        yield _fact("why", visible(holding.why))
+    for said, text in withdrawn_and_back(holding):
+        yield _fact(said, text)
+    yield _fact("registered", f"{moment(registered_at)} by {visible(manifest.author)}")
+    for approval in approvals:
+        who = f"{moment(approval.when)} by {visible(approval.who)}"
+        yield _fact("approved", f"for {visible(approval.status)} {who}")
+    yield _fact("trained", moment(manifest.trained_at))
+    yield _fact("parent", str(manifest.parent or "none: the first version"))
+    yield _fact("commit", paint.commit(version.commit, _LABEL + 2))
+
+
+def _message(manifest: Manifest) -> Iterator[str]:
+    for line in manifest.message.strip().splitlines():
+        yield f"    {visible(line)}"
+
+
+def _pipeline(manifest: Manifest, room: int, needs_trust: Sequence[str]) -> Iterator[str]:
+    facts = manifest.pipeline
+    task = f" for {facts.task}" if facts.task else ""
+    yield f"Pipeline: {visible(facts.algorithm)}{task}"
+    if facts.steps:
+        yield from _tree(facts.steps, room)
+    if facts.tuned:
+        settings = [f"{name}={_value(facts.params.get(name))}" for name in facts.tuned]
+        yield from _listed("set", settings, room)
+    if needs_trust:
+        yield from _listed("needs trust", [visible(name) for name in needs_trust], room)
+    if manifest.target:
+        yield _fact("target", visible(manifest.target))
+    if facts.classes:
+        yield from _listed("classes", [_value(label) for label in facts.classes], room)
+
+
+def _tree(steps: Sequence[Step], room: int, stem: str = "  ") -> Iterator[str]:
+    """Yield the steps, nested ones under theirs."""
+    most = max(len(step.name) for step in steps)
+    for step in steps:
+        is_last = step is steps[-1]
+        name = pad(visible(step.name), most if not step.steps else 0)
+        kind = visible(step.class_name.rpartition(".")[2])
+        takes = f"  {_columns(step)}" if step.columns is not None else ""
+        yield cut(f"{stem}{'└─' if is_last else '├─'} {name}  {kind}{takes}", room)
+        if step.steps:
+            yield from _tree(step.steps, room, stem + ("   " if is_last else "│  "))
+
+
+def _columns(step: Step) -> str:
+    return ", ".join(visible(str(column)) for column in step.columns or ())
+
+
+def _metrics(manifest: Manifest, parent: Manifest | None) -> Iterator[str]:
+    """Yield the metrics, beside those of the parent and the difference."""
+    if not manifest.metrics:
+        return
+    yield "Metrics"
+    before = parent.metrics if parent else {}
+    columns = [Column(""), Column(str(manifest.version), right=True)]
+    if parent:
+        columns += [Column(str(parent.version), right=True), Column("change", right=True)]
+    rows = [
+        _metric(name, value, before)[: len(columns)] for name, value in manifest.metrics.items()
+    ]
+    widths = widths_of(columns, rows)
+    if parent:
+        yield "  " + table(columns, widths, [column.head for column in columns])
+    yield from (f"  {table(columns, widths, row)}" for row in rows)
+    if parent and _tested_elsewhere(manifest, parent):
+        yield f"  {parent.version} was measured on other test data"
+
+
+def _metric(name: str, value: float, before: Mapping[str, float]) -> list[str]:
+    if name not in before:
+        return [name, number(value), "-", ""]
+    return [name, number(value), number(before[name]), difference(value, before[name])]
+
+
+def _tested_elsewhere(manifest: Manifest, parent: Manifest) -> bool:
+    now, then = manifest.dataset("test"), parent.dataset("test")
+    return now is not None and then is not None and now.digest != then.digest
+
+
+def _annotations(annotations: Sequence[Annotation], room: int) -> Iterator[str]:
+    if not annotations:
+        return
+    yield "Annotations"
+    for one in annotations:
+        said = f"{visible(as_typed([(one.key, one.value)]))}  {day(one.when)} {name_of(one.who)}"
+        why = f" ({visible(one.why)})" if one.why else ""
+        yield from wrapped(f"{said}{why}".split(" "), "  ", "    ", room)
+
+
+def _features(manifest: Manifest, room: int) -> Iterator[str]:
+    """Yield the input columns, those of one type together."""
+    features = manifest.features
+    if features is None:
+        return
+    yield f"Inputs: {counted(len(features), 'column')}"
+    by_type: dict[str, list[str]] = {}
+    for index, feature in enumerate(features[:_MOST_FEATURES]):
+        name = f"column {index}" if feature.name is None else visible(feature.name)
+        by_type.setdefault(feature.dtype or "of any type", []).append(name)
+    for dtype, names in by_type.items():
+        yield from _listed(visible(dtype), names, room)
+    if len(features) > _MOST_FEATURES:
+        where = f"gms cat {manifest.model}@{manifest.version}:manifest.json"
+        yield f"  and {len(features) - _MOST_FEATURES} more: {where}"
+
+
+def _data(manifest: Manifest) -> Iterator[str]:
+    if not manifest.data:
+        return
+    yield "Data"
+    for dataset in manifest.data:
+        yield _fact(dataset.role, "  ".join(_dataset(dataset)))
+
+
+def _dataset(dataset: Dataset) -> Iterator[str]:
+    yield visible(dataset.uri or dataset.name or "in memory")
+    if dataset.rows is not None:
+        across = f" x {len(dataset.columns)}" if dataset.columns is not None else ""
+        yield f"{dataset.rows:,}{across}"
+    else:
+        yield size(dataset.size_bytes)
+    yield f"{dataset.digest.algorithm}:{dataset.digest.hex[:_SHOWN_DIGITS]}"
+
+
+def _made_by(manifest: Manifest, room: int) -> Iterator[str]:
+    yield "Made by"
+    yield _fact("code", _code(manifest.code) if manifest.code else "no repository recorded")
+    if manifest.code and manifest.code.url:
+        yield _fact("", visible(manifest.code.url))
+    environment = manifest.environment
+    pins = environment.pins
+    named = [f"{name} {pins[name]}" for name in _KEY_PINS if name in pins]
+    others = len(pins) - len(named)
+    named += [f"and {counted(others, 'more package')}"] if others else []
+    words = [f"python {environment.python} ({visible(environment.platform)})", *named]
+    yield from _listed("environment", words, room)
+
+
+def _code(code: Code) -> str:
+    parts = [code.commit[:ABBREVIATED] if code.commit else "no commit yet"]
+    parts += [f"on {visible(code.branch)}"] if code.branch else []
+    parts += ["with uncommitted changes"] if code.dirty else []
+    parts += [f"by {visible(code.entry_point)}"] if code.entry_point else []
+    return " ".join(parts)
+
+
+def _card(manifest: Manifest, room: int) -> Iterator[str]:
+    card = manifest.card
+    said = {"intended use": card.intended_use, "limitations": card.limitations}
+    said |= dict(card.sections or {})
+    given = {heading: text for heading, text in said.items() if text}
+    if not given:
+        return
+    yield "Card"
+    for heading, text in given.items():
+        if len(heading) < _LABEL:
+            yield from _wrapped(heading, text, room)
+        else:
+            yield f"  {visible(heading)}"
+            yield from _wrapped("", text, room)
+
+
+def _wrapped(label: str, text: str, room: int) -> Iterator[str]:
+    words = visible(text).split()
+    return wrapped(words, _fact(label, ""), " " * (_LABEL + 2), room)
+
+
+def _listed(label: str, items: Sequence[str], room: int) -> Iterator[str]:
+    words = [f"{item}," for item in items[:-1]] + list(items[-1:])
+    first = _fact(label, "") if len(label) < _LABEL else f"  {label}  "
+    return wrapped(words, first, " " * (_LABEL + 2), room)
+
+
+def _files(manifest: Manifest) -> Iterator[str]:
+    yield "Files"
+    most = max(len(artifact.path) for artifact in manifest.artifacts)
+    yield from (f"  {_artifact(artifact, most)}" for artifact in manifest.artifacts)
+
+
+def _artifact(artifact: Artifact, most: int) -> str:
+    digest = artifact.sha256[:_SHOWN_DIGITS]
+    return f"{artifact.path:<{most}}  {size(artifact.size_bytes):>10}  sha256:{digest}"
+
+
+def _value(value: Any) -> str:
+    """Return a parameter's value as a reader types it, cut where it is long."""
+    text = value if isinstance(value, str) else repr(value)
+    return cut(visible(text), 40)

@@ -14,19 +14,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from importlib import import_module
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from gitmodelstore.cli.commands import BY_NAME, CALLED_BY_GIT, COMMANDS, suggestion
-from gitmodelstore.cli.own_code import OwnCode
-from gitmodelstore.cli.paint import columns_of_terminal, on_screen, say
-from gitmodelstore.cli.session import Session
-from gitmodelstore.cli.usage import as_error, with_global_options
+from gitmodelstore.cli.output import columns_of_terminal, folded, on_screen, say
+from gitmodelstore.cli.session import OwnCode, Session
 from gitmodelstore.errors import (
     CannotWork,
     CorruptStore,
@@ -37,6 +34,429 @@ from gitmodelstore.errors import (
     StoreError,
     words_of,
 )
+from gitmodelstore.values.names import nearest
+from gitmodelstore.values.tables import Paint
+
+# The commands that there are: where each lies, what it is for, how it is typed.
+
+
+START, VERSIONS, LIFECYCLE, FILES = "Start", "Versions", "Lifecycle", "Files"
+TRUST = "Trust"
+GROUPS = (START, VERSIONS, LIFECYCLE, FILES, TRUST)
+
+
+# The modules that hold several commands; another stands in one of its own name.
+FAMILIES = {
+    "look": ("list", "show", "log", "which", "search", "blame"),
+    "verify": ("verify", "audit", "doctor", "validate"),
+    "files": ("get", "cat", "env", "lock", "sync"),
+    "start": ("init", "clone", "hook", "demo"),
+    "status": ("promote", "archive", "withdraw", "rollback", "annotate", "approve", "trust"),
+    "reproduce": ("reproduce", "bisect"),
+    "main": ("help",),
+}
+
+
+class Entry(NamedTuple):
+    """One command.
+
+    Attributes:
+        name: as it is typed.
+        group: one of GROUPS.
+        summary: what it does, in a few words.
+        example: a whole command line.
+        everyday: whether `gms help` shows it.
+        alias: another name for it; None without one.
+    """
+
+    name: str
+    group: str
+    summary: str
+    example: str
+    everyday: bool = True
+    alias: str | None = None
+
+    @property
+    def module(self) -> str:
+        """Name of the module that holds it: its own, or that of its family."""
+        return next((name for name, held in FAMILIES.items() if self.name in held), self.name)
+
+    @property
+    def function(self) -> str:
+        """Name of the click command in that module; a builtin's name gets an underscore."""
+        return f"{self.name}_" if self.name in ("list", "help") else self.name
+
+
+COMMANDS = (
+    Entry("init", START, "make a model store", "gms init"),
+    Entry(
+        "clone",
+        START,
+        "copy a shared store, ready to work in",
+        "gms clone ssh://server/srv/models.git",
+        everyday=False,
+    ),
+    Entry("demo", START, "a model's whole life, tried on real data", "gms demo"),
+    Entry(
+        "register",
+        VERSIONS,
+        "keep a fitted pipeline as a new version",
+        "gms register churn pipeline.joblib --metric test_auc=0.91",
+    ),
+    Entry("list", VERSIONS, "models, or the versions of one", "gms list churn", alias="ls"),
+    Entry("show", VERSIONS, "what a version is made of", "gms show churn@production"),
+    Entry(
+        "diff",
+        VERSIONS,
+        "what differs between two versions",
+        "gms diff churn@production churn@latest",
+    ),
+    Entry(
+        "search",
+        VERSIONS,
+        "the versions of which something holds",
+        "gms search 'metrics.test_auc > 0.9'",
+        everyday=False,
+    ),
+    Entry("log", VERSIONS, "what happened, when, by whom and why", "gms log churn"),
+    Entry(
+        "which",
+        VERSIONS,
+        "the version in production, now or then",
+        "gms which churn --at 2026-03-03",
+    ),
+    Entry(
+        "promote",
+        LIFECYCLE,
+        "give a version a status",
+        'gms promote churn@1.2.0 production --reason "beats 1.1.0"',
+    ),
+    Entry(
+        "rollback",
+        LIFECYCLE,
+        "put the last good version back into production",
+        'gms rollback churn --reason "drift in income"',
+    ),
+    Entry(
+        "approve",
+        LIFECYCLE,
+        "say, signed, that a version may come to a status",
+        'gms approve churn@1.2.0 production --reason "reviewed"',
+        everyday=False,
+    ),
+    Entry(
+        "annotate",
+        LIFECYCLE,
+        "say something of a version afterwards",
+        'gms annotate churn@1.2.0 validation_auc=0.83 --reason "June is in"',
+        everyday=False,
+    ),
+    Entry("archive", LIFECYCLE, "retire a version", "gms archive churn@1.0.0", everyday=False),
+    Entry(
+        "withdraw",
+        LIFECYCLE,
+        "mark a version as bad",
+        'gms withdraw churn@1.1.0 --reason "trained on leaked labels"',
+        everyday=False,
+        alias="yank",
+    ),
+    Entry("get", FILES, "a version as plain files", "gms get churn@1.2.0 -o model"),
+    Entry(
+        "cat",
+        FILES,
+        "one file of a version",
+        "gms cat churn@production:requirements.txt",
+        everyday=False,
+    ),
+    Entry(
+        "env",
+        FILES,
+        "the packages that a version needs, and what differs here",
+        "gms env churn@production --check",
+        everyday=False,
+    ),
+    Entry("lock", FILES, "pin versions for code", "gms lock churn@1.2.0", everyday=False),
+    Entry("sync", FILES, "what is locked, as plain files", "gms sync", everyday=False),
+    Entry(
+        "verify",
+        TRUST,
+        "whether a version is what was released",
+        "gms verify churn@production --replay",
+        everyday=False,
+    ),
+    Entry(
+        "reproduce",
+        TRUST,
+        "whether training a version again gives the same",
+        "gms reproduce churn@1.2.0 -- python train.py",
+        everyday=False,
+    ),
+    Entry(
+        "bisect",
+        TRUST,
+        "which version was the first bad one",
+        "gms bisect churn --good 1.0.0 --bad 1.4.0 -- python check.py {}",
+        everyday=False,
+    ),
+    Entry(
+        "audit",
+        TRUST,
+        "a model's history, for someone who has no tool",
+        "gms audit churn --since 2026-01-01 -o churn.zip",
+        everyday=False,
+    ),
+    Entry(
+        "validate",
+        TRUST,
+        "whether the store, or a proposal to it, is sound",
+        "gms validate --range origin/main..HEAD",
+        everyday=False,
+    ),
+    Entry(
+        "doctor",
+        TRUST,
+        "what is wrong with the repository, and its repair",
+        "gms doctor --fix",
+        everyday=False,
+    ),
+    Entry(
+        "hook",
+        TRUST,
+        "git's hooks that validate what is committed and pushed",
+        "gms hook install",
+        everyday=False,
+    ),
+    Entry(
+        "inspect",
+        TRUST,
+        "what a joblib file is, without running it",
+        "gms inspect pipeline.joblib",
+        everyday=False,
+    ),
+    Entry(
+        "trust",
+        TRUST,
+        "whose classes you load besides scikit-learn's",
+        "gms trust add mypackage",
+        everyday=False,
+    ),
+    Entry("help", START, "the commands, or how to use one", "gms help promote", everyday=False),
+)
+# What git calls, and nobody types: the command to the module and function that hold it.
+CALLED_BY_GIT = {"merge-driver": "merge_driver", "textconv": "textconv"}
+BY_NAME = {name: entry for entry in COMMANDS for name in (entry.name, entry.alias) if name}
+
+# What other tools call it; a word that could mean two commands lists both.
+ELSEWHERE = {
+    "add": ("register",),
+    "comment": ("annotate",),
+    "note": ("annotate",),
+    "notes": ("annotate",),
+    "set-tag": ("annotate",),
+    "create": ("register", "init"),
+    "import": ("register",),
+    "new": ("register", "init"),
+    "publish": ("register",),
+    "put": ("register",),
+    "save": ("register",),
+    "assign": ("promote",),
+    "deploy": ("promote",),
+    "accept": ("approve",),
+    "sign": ("approve", "promote"),
+    "attest": ("approve",),
+    "release": ("promote",),
+    "set": ("promote",),
+    "stage": ("promote",),
+    "switch": ("promote", "rollback"),
+    "tag": ("promote",),
+    "transition": ("promote",),
+    "report": ("audit",),
+    "events": ("log",),
+    "history": ("log",),
+    "reflog": ("log",),
+    "describe": ("show",),
+    "compare": ("diff",),
+    "drift": ("diff",),
+    "info": ("show",),
+    "view": ("show",),
+    "models": ("list",),
+    "status": ("list",),
+    "versions": ("list",),
+    "current": ("which",),
+    "find": ("search", "which"),
+    "filter": ("search",),
+    "grep": ("search",),
+    "query": ("search",),
+    "blame": ("log",),
+    "resolve": ("which",),
+    "reset": ("rollback",),
+    "restore": ("rollback",),
+    "revert": ("rollback",),
+    "undo": ("rollback",),
+    "delete": ("withdraw", "archive"),
+    "remove": ("withdraw", "archive"),
+    "rm": ("withdraw", "archive"),
+    "unregister": ("withdraw", "archive"),
+    "deprecate": ("archive",),
+    "retire": ("archive",),
+    "checkout": ("get", "rollback"),
+    "download": ("get",),
+    "dump": ("cat",),
+    "environment": ("env",),
+    "freeze": ("lock", "env"),
+    "pin": ("lock",),
+    "print": ("cat",),
+    "requirements": ("env",),
+    "check": ("verify",),
+    "evaluate": ("verify",),
+    "fsck": ("verify",),
+    "repair": ("doctor",),
+    "rebuild": ("reproduce",),
+    "replay": ("verify",),
+    "rerun": ("reproduce",),
+    "retrain": ("reproduce",),
+    "test": ("verify",),
+    "read": ("cat",),
+}
+
+
+def suggestion(word: str) -> str | None:
+    """Return the hint for a word that is no command, None when nothing is near."""
+    meant = ELSEWHERE.get(word.lower())
+    if meant is None:
+        from gitmodelstore.values.names import nearest
+
+        near = nearest(word.lower(), BY_NAME)
+        meant = (near,) if near else ()
+    described = " or ".join(f"`gms {name}` ({BY_NAME[name].summary})" for name in meant)
+    return f"did you mean {described}?" if described else None
+
+
+# The command line: options that every command takes, and what is said of a wrong one.
+
+
+_CLICKS_WIDTH = 80  # columns, beyond which help does not go
+
+
+class _Formatter(click.HelpFormatter):
+    """Help that fits the terminal, where click itself wants fifty columns."""
+
+    def getvalue(self) -> str:
+        text = super().getvalue()
+        return "\n".join(part for line in text.split("\n") for part in folded(line, self.width))
+
+
+class _Context(click.Context):
+    def make_formatter(self) -> click.HelpFormatter:
+        room = columns_of_terminal()
+        return _Formatter(width=room if room and room < _CLICKS_WIDTH else None)
+
+
+def with_global_options(command: click.Command, entry: Entry | None = None) -> click.Command:
+    """Return a command that takes the global options too, as users of git type them anywhere.
+
+    Args:
+        command: the group, or a command that the group has just imported.
+        entry: the command's line in the table, whose example its help ends with; None
+            for the group.
+    """
+    if any(parameter.name == "global_path" for parameter in command.params):
+        return command
+    command.context_class = _Context
+    command.params += _global_options(hidden=entry is not None)
+    if entry is not None:
+        command.short_help = entry.summary
+        command.epilog = f"Example: {entry.example}"
+    return command
+
+
+def _global_options(*, hidden: bool) -> list[click.Option]:
+    return [
+        _option(["-C", "global_path"], "path", hidden, metavar="PATH"),
+        _option(["--json", "global_json"], "json", hidden, is_flag=True),
+        _option(["--no-color", "global_no_color"], "plain", hidden, is_flag=True),
+        _option(["--no-cache", "global_no_cache"], "no_cache", hidden, is_flag=True),
+        _option(["-q", "--quiet", "global_quiet"], "quiet", hidden, is_flag=True),
+        _option(["-v", "--verbose", "global_verbose"], "verbose", hidden, is_flag=True),
+    ]
+
+
+def _option(names: list[str], attribute: str, hidden: bool, **kind: Any) -> click.Option:
+    """Return an option that sets an attribute of the session where it is given."""
+
+    def remember(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(context.obj, attribute, value)
+
+    return click.Option(names, hidden=hidden, expose_value=False, callback=remember, **kind)
+
+
+def trusting(command: click.Command) -> click.Command:
+    """Give a command that loads pipelines the option --trust."""
+    command.params.append(
+        _option(
+            ["--trust", "global_trusted"],
+            "trusted",
+            hidden=False,
+            metavar="NAME",
+            multiple=True,
+            help="a class, function or package of yours; repeatable",
+        )
+    )
+    return command
+
+
+def signed(command: click.Command) -> click.Command:
+    """Give a command that writes commits the option --sign; it is handed on as `sign`."""
+    command.params.append(
+        click.Option(
+            ["--sign/--no-sign"],
+            default=None,
+            help="sign what is written; else as git is configured",
+        )
+    )
+    return command
+
+
+def as_error(error: click.UsageError, command: str | None) -> tuple[str, str | None]:
+    """Return the message and the hint for a command line that cannot be understood.
+
+    Args:
+        error: what is wrong with it.
+        command: the name of its command; None when none was found.
+    """
+    hint = getattr(error, "hint", None)
+    entry = BY_NAME.get(command or "")
+    if isinstance(error, click.NoSuchOption):
+        near = nearest(error.option_name.lstrip("-"), _long_options(error))
+        message = f"no such option '{error.option_name}'"
+        hint = f"did you mean '--{near}'?" if near else None
+    else:
+        message = _in_our_words(error.format_message())
+    if hint is None:
+        hint = (
+            f"as in `{entry.example}`; see `gms help {entry.name}`" if entry else "see `gms help`"
+        )
+    return message, hint
+
+
+def _long_options(error: click.NoSuchOption) -> list[str]:
+    """Return the options that the command has, without their hyphens, which click would compare."""
+    params = error.ctx.command.params if error.ctx else []
+    return [
+        word[2:] for one in params for word in (*one.opts, *one.secondary_opts) if word[:2] == "--"
+    ]
+
+
+def _in_our_words(message: str) -> str:
+    """Return one of click's messages as ours read: lower case, no full stop."""
+    text = " ".join(message.split())
+    lowered = text[:1].lower() + text[1:]
+    return lowered.removesuffix(".")
+
+
+# Main
+
 
 _MARGIN = len("error: ")
 _SPELLED_OUT = "backslashreplace"
@@ -53,11 +473,11 @@ class Commands(click.Group):
         entry = BY_NAME.get(cmd_name)
         if cmd_name in CALLED_BY_GIT:
             name = CALLED_BY_GIT[cmd_name]
-            command: click.Command = getattr(import_module(f"gitmodelstore.cli.{name}"), name)
+            command: click.Command = getattr(import_module("gitmodelstore.cli.git_calls"), name)
             return command
         if entry is None:
             return None
-        module = import_module(f"gitmodelstore.cli.{entry.name}")
+        module = import_module(f"gitmodelstore.cli.{entry.module}")
         return with_global_options(getattr(module, entry.function), entry)
 
     def resolve_command(
@@ -71,7 +491,6 @@ class Commands(click.Group):
         return name, command, args[1:]
 
     def get_help(self, ctx: click.Context) -> str:
-        from gitmodelstore.cli.help import overview
 
         return overview(ctx.obj)
 
@@ -179,8 +598,6 @@ def _invoke(args: Sequence[str], session: Session) -> int:
         ):
             group.invoke(context)
     except click.exceptions.NoArgsIsHelpError:
-        from gitmodelstore.cli.help import overview
-
         print(overview(session), file=sys.stderr)
         _answer(session, "usage-error", "missing command", "see `gms help`")
         return USAGE
@@ -217,7 +634,7 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 def _complain(
     session: Session, code: str, message: str, hint: str | None, further: Sequence[str] = ()
 ) -> None:
-    from gitmodelstore.values.render import Paint, visible
+    from gitmodelstore.values.tables import Paint, visible
 
     stream: Any = sys.stderr
     paint = Paint(stream is not None and stream.isatty() and session.colored(stream))
@@ -346,3 +763,102 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 if __name__ == "__main__":
     run()
+
+
+# `gms help`: the commands, or how to use one.
+
+
+_OPTIONS = (
+    ("-C PATH", "the store, or a folder inside a repository that has one"),
+    ("--json", "print one JSON document"),
+    ("--no-color", "print without colour"),
+    ("--no-cache", "judge each pipeline anew, and note nothing"),
+    ("-q, --quiet", "leave out notes"),
+    ("-v, --verbose", "show where an error was raised"),
+    ("--version", "print the version of gitmodelstore"),
+)
+
+
+@click.command("help")
+@click.argument("name", metavar="[COMMAND]", required=False)
+@click.option("--all", "all_of_them", is_flag=True, help="every command, by what it is for")
+@click.pass_context
+def help_(context: click.Context, name: str | None, all_of_them: bool) -> None:
+    """Show the commands of every day, all of them, or how to use COMMAND."""
+    session: Session = context.obj
+    if name is None and session.json:
+        session.document(
+            commands=[_document(one) for one in COMMANDS if one.everyday or all_of_them]
+        )
+        return
+    if name is None:
+        print(overview(session, all_of_them=all_of_them))
+        return
+    assert context.parent is not None  # noqa: S101 - `help` is always a command of the group
+    group = context.parent.command
+    assert isinstance(group, click.Group)  # noqa: S101
+    _, command, _ = group.resolve_command(context.parent, [name])
+    assert command is not None  # noqa: S101 - an unknown one was refused
+    shown = BY_NAME[name].name
+    with command.context_class(command, info_name=shown, parent=context.parent) as asked:
+        text = command.get_help(asked)
+    if session.json:
+        session.document(commands=[_document(BY_NAME[name], text)])
+    else:
+        print(text)
+
+
+def _document(entry: Entry, text: str | None = None) -> dict[str, str | None]:
+    said = {key: getattr(entry, key) for key in ("name", "alias", "group", "summary", "example")}
+    return {**said, "help": text}
+
+
+def overview(session: Session, *, all_of_them: bool = False) -> str:
+    """Return the text of `gms help`."""
+    paint = session.paint()
+    lines = [
+        "usage: gms [-C PATH] [--json] [--no-color] [-q | -v] COMMAND [ARGUMENTS]",
+        "",
+        "A Git-native model store for scikit-learn pipelines.",
+        "",
+        *(_by_group(paint) if all_of_them else _everyday(paint)),
+        "",
+        *(_of_all() if all_of_them else ()),
+        "`gms help COMMAND` says more of one"
+        + ("." if all_of_them else ", `gms help --all` lists them all."),
+    ]
+    room = columns_of_terminal()
+    return "\n".join(part for line in lines for part in folded(line, room))
+
+
+def _everyday(paint: Paint) -> Iterator[str]:
+    for entry in COMMANDS:
+        if entry.everyday:
+            yield f"  {paint.bold(f'{entry.name:<9}')} {entry.summary}"
+            yield f"  {'':<9} {paint.dim(f'$ {entry.example}')}"
+
+
+def _by_group(paint: Paint) -> Iterator[str]:
+    gap: Sequence[str] = ()
+    for group in GROUPS:
+        yield from gap
+        yield group
+        for entry in COMMANDS:
+            if entry.group == group:
+                yield f"  {paint.bold(f'{_names(entry):<15}')} {entry.summary}"
+        gap = ("",)
+
+
+def _names(entry: Entry) -> str:
+    return f"{entry.name}, {entry.alias}" if entry.alias else entry.name
+
+
+def _of_all() -> Iterator[str]:
+    yield "Options, before the command or after it"
+    for option, what in _OPTIONS:
+        yield f"  {option:<15} {what}"
+    yield ""
+    yield "The store is what -C names, else $GITMODELSTORE, else [tool.gitmodelstore] store of"
+    yield "the nearest pyproject.toml that says it, else the repository around, or the"
+    yield "store in its models/."
+    yield ""

@@ -138,7 +138,7 @@ def _plainly_listed(
     This is so of every honest model folder, and a fifth of the work; the hook
     gitmodelstore-validate judges the manifest of a folder with a pipeline.
     """
-    from gitmodelstore.checks.listing import plainly_lists
+    from gitmodelstore.checks.fault import plainly_lists
 
     name = os.path.basename(path)
     if name != staged.PIPELINE or beside[path] not in files:
@@ -166,8 +166,8 @@ def _judge_locks(files: dict[str, tuple[int, str]], contents: staged.Contents) -
     from pathlib import Path
 
     from gitmodelstore.checks.fault import Fault
-    from gitmodelstore.checks.lock import lock_faults, read_lock
-    from gitmodelstore.plumbing.fetched import Clone, locate
+    from gitmodelstore.checks.pins import lock_faults, read_lock
+    from gitmodelstore.plumbing.pins import Clone, locate
     from gitmodelstore.values.objects import PLAIN_FILE
 
     for path, (mode, oid) in files.items():

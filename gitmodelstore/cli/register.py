@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitmodelstore.cli.main import signed, trusting
 from gitmodelstore.cli.session import Session
-from gitmodelstore.cli.usage import signed, trusting
 from gitmodelstore.errors import InvalidInput, InvalidMetric
-from gitmodelstore.values.render import ABBREVIATED
+from gitmodelstore.values.tables import ABBREVIATED
 
 if TYPE_CHECKING:
     from gitmodelstore.store import Store

@@ -2,19 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitmodelstore.cli.main import trusting
 from gitmodelstore.cli.session import Session
-from gitmodelstore.cli.usage import trusting
-from gitmodelstore.cli.verify_data import verify_data
-from gitmodelstore.values.render import counted
-from gitmodelstore.values.verify_page import page
+from gitmodelstore.values.compare import ORDER, ROWS, TYPE
+from gitmodelstore.values.diff import ADDED, REMOVED
+from gitmodelstore.values.pages import page
+from gitmodelstore.values.tables import counted, cut, number, visible
 
 if TYPE_CHECKING:
-    from gitmodelstore.operations.verify import Verification
+    from gitmodelstore.checks.fault import Fault, Faults
+    from gitmodelstore.operations.examine import Diagnosis
+    from gitmodelstore.operations.verify import DataVerified, Verification
+    from gitmodelstore.values.compare import DataDifference
+    from gitmodelstore.values.manifest import Dataset
+
+
+# `gms verify --data`: whether data is what a version was made with, or which columns differ.
+
+
+_MOST_COLUMNS = 20  # shown; --json has them all
+_MOST_KEYS = 4  # of a profile
+_MOST_NAME = 60  # characters
+_DIGITS = 12  # of a digest, as `gms show` has them
+
+
+def verify_data(session: Session, ref: str, path: str, role: str | None) -> None:
+    """Compare what lies at `path` with a data set of `ref`, and print what was found."""
+    found = session.store().verify_data(ref, path, role=role)
+    if session.json:
+        session.document(found)
+    else:
+        paint = session.paint()
+        said = "same" if found.is_same else paint.red("different")
+        session.tell(f"{paint.bold(str(found.version))}  {found.role} data {said}")
+        for line in _lines(found):
+            session.tell(f"  {line}")
+    if not found.is_same:
+        raise click.exceptions.Exit(1)
+
+
+def _lines(found: DataVerified) -> Iterator[str]:
+    if found.is_same:
+        yield _digest(found.recorded)
+        return
+    yield f"{_digest(found.present)}, recorded {_digest(found.recorded)}"
+    if found.why:
+        yield found.why
+    of_columns = [list(group) for _, group in groupby(found.differences, _of_what)]
+    for group in of_columns[:_MOST_COLUMNS]:
+        yield _line(group)
+    if len(of_columns) > _MOST_COLUMNS:
+        yield f"… and {len(of_columns) - _MOST_COLUMNS} more"
+
+
+def _digest(data: Dataset) -> str:
+    return f"{data.digest.algorithm}:{data.digest.hex[:_DIGITS]}"
+
+
+def _of_what(one: DataDifference) -> str:
+    """What has a line of its own: each column, the rows, the order."""
+    return one.what if one.column is None else f"column {one.column}"
+
+
+def _line(group: list[DataDifference]) -> str:
+    first = group[0]
+    if first.what == ROWS:
+        return f"rows: recorded {first.recorded:,}, now {first.present:,}"
+    if first.what == ORDER:
+        return "the columns stand in another order"
+    name = f"column '{cut(visible(first.column or ''), _MOST_NAME)}'"
+    if first.what == ADDED:
+        return f"{name}: not recorded, now {first.present}"
+    if first.what == REMOVED:
+        return f"{name}: recorded {first.recorded}, now missing"
+    told = [_change(one) for one in group[:_MOST_KEYS]]
+    more = f"; {len(group) - _MOST_KEYS} more" if len(group) > _MOST_KEYS else ""
+    return f"{name}: {'; '.join(told)}{more}"
+
+
+def _change(one: DataDifference) -> str:
+    key = "type" if one.what == TYPE else visible(one.key or "")
+    return f"{key} recorded {_shown(one.recorded)}, now {_shown(one.present)}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    return number(value) if isinstance(value, float) else visible(str(value))
+
+
+# Verify
+
 
 CANNOT_TELL = 128  # as in cli/main.py
 
@@ -103,3 +188,165 @@ def _summary(found: Verification) -> str:
     if found.unloaded:
         return f"{verified}, {len(found.unloaded)} cannot be loaded here"
     return f"{verified}, the branch lacks others" if found.faults else f"{verified}, all sound"
+
+
+# `gms audit`: what happened to a model, for somebody who has no tool.
+
+
+@click.command("audit")
+@click.argument("name")
+@click.option("--since", metavar="DATE", help="leave out the events before that day or moment")
+@click.option("-o", "--output", "target", metavar="FILE.zip", help="else NAME-audit.zip")
+@click.option("--with-artifacts", "artifacts", is_flag=True, help="add the pipelines too")
+@click.option("--force", is_flag=True, help="write over a file of that name")
+@click.pass_obj
+def audit(
+    session: Session,
+    name: str,
+    since: str | None,
+    target: str | None,
+    artifacts: bool,
+    force: bool,
+) -> None:
+    """Write what happened to the model NAME, and what its versions are made of, into a zip.
+
+    It opens in a browser, index.html, and in a spreadsheet, events.csv: events, approvals,
+    overrides, annotations, who signed what, the policy in force at each, manifests and cards, and a
+    SHA-256 of each file. The same commit of the store gives the same bytes.
+    """
+    made = session.store().audit(name, since=since, to=target, artifacts=artifacts, force=force)
+    if session.json:
+        size_bytes = made.path.stat().st_size
+        session.document(made, model=name, path=made.path.absolute(), size_bytes=size_bytes)
+        return
+    for fault in made.faults:
+        session.warn(fault)
+    if made.unverified:
+        session.note(f"signatures were not verified: {made.unverified}")
+    count = f"{counted(made.events, 'event')}, {counted(made.versions, 'version')}"
+    session.note(f"{count}, sha256 {made.sha256}")
+    session.out(str(made.path))
+
+
+# `gms validate`: whether a store, a range of commits, or folders of models are sound.
+
+
+@click.command("validate")
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
+@click.option("--range", "range_", metavar="BASE..HEAD", help="what HEAD adds to BASE")
+@click.pass_obj
+def validate(session: Session, paths: Sequence[Path], range_: str | None) -> None:
+    """Validate the store: every commit of its branch, and every tag.
+
+    With PATHs, folders of models on the disk, such as `gms get` writes. With
+    --range, the commits that a proposal adds, and the merge of both: for the
+    required check of a git host. Nothing is loaded. The exit code is 1 when
+    something is wrong, and 128 when that cannot be told: a name of --range means no
+    commit that is here, or the clone is shallow.
+    """
+    if paths and range_:
+        raise click.UsageError("give PATHs or --range, not both")
+    if range_ is not None and "..." in range_:
+        raise click.UsageError("--range takes BASE..HEAD, with two dots, not three")
+    if range_ is not None and not all(range_.partition("..")):
+        raise click.UsageError("--range needs BASE..HEAD", ctx=click.get_current_context())
+    found = _found(session, paths, range_)
+    if session.json:
+        session.document(sound=not found, faults=found, tolerated=found.notes)
+    else:
+        tell(session, found)
+        for note in found.notes:
+            session.note(visible(f"{(note.commit or '')[:12]}: {note}"))
+        if found:
+            session.note(counted(len(found), "fault"))
+    if found:
+        raise click.exceptions.Exit(1)
+
+
+def tell(session: Session, found: Sequence[Fault]) -> None:
+    """Print faults, each with what mends it."""
+    for fault in found:
+        commit = f"{fault.commit[:12]}: " if fault.commit else ""
+        session.tell(visible(f"{commit}{fault}"))
+        if fault.mend:
+            session.tell(visible(f"    {fault.mend}"))
+
+
+def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Faults:
+    from gitmodelstore.checks.fault import Faults
+    from gitmodelstore.operations.discover import find
+    from gitmodelstore.operations.validate import validate as validate_repository
+    from gitmodelstore.operations.validate import validate_folder
+
+    if paths:
+        return Faults.of(fault for path in paths for fault in validate_folder(path))
+    base, _, head = (range_ or "").partition("..")
+    return validate_repository(find(session.path), (base, head) if range_ else None)
+
+
+# `gms doctor`: what is wrong with a store's repository, and its repair.
+
+
+@click.command("doctor")
+@click.option("--fix", is_flag=True, help="repair what can be repaired without guessing")
+@click.pass_obj
+def doctor(session: Session, fix: bool) -> None:
+    """Examine the store: branch, tags, registry, objects, work trees, and what was left behind.
+
+    Without --fix nothing is written. With it each repair is said in a line; no version
+    is ever deleted, and uncommitted work is not touched. The exit code is 1 when
+    something is wrong and not repaired, and 128 when nothing wrong was found but
+    not everything could be examined, as in a shallow clone.
+    """
+    found = _diagnosis(session, fix=fix)
+    if session.json:
+        session.document(found)
+    else:
+        for line in found.repaired:
+            session.tell(visible(line))
+        tell(session, found.faults)
+        for line in found.unexamined:
+            session.warn(visible(f"not examined: {line}"))
+        for line in [*found.notes, *_summary_of_faults(found)]:
+            session.note(visible(line))
+    if not found.is_sound:
+        raise click.exceptions.Exit(1 if found.faults else CANNOT_TELL)
+
+
+def _diagnosis(session: Session, *, fix: bool) -> Diagnosis:
+    """Ask the store, which may be too broken to be opened as one, or at all."""
+    from dataclasses import replace
+
+    from gitmodelstore.operations.discover import locate
+    from gitmodelstore.operations.doctor import revive
+    from gitmodelstore.plumbing.repository import Repository
+    from gitmodelstore.store import Store
+
+    place = locate(session.path)
+    revived = revive(place, fix=fix)
+    if revived is not None and (revived.faults or revived.unexamined):
+        return revived
+    found = Store(Repository.open(place), notify=session.note).doctor(fix=fix)
+    if revived is None:
+        return found
+    repaired, notes = (*revived.repaired, *found.repaired), (*revived.notes, *found.notes)
+    return replace(found, repaired=repaired, notes=notes)
+
+
+def _summary_of_faults(found: Diagnosis) -> list[str]:
+    lines = []
+    if found.past:
+        lines.append(
+            f"{counted(len(found.past), 'fault')} of earlier commits, put right since: "
+            "`gms validate` names them"
+        )
+    if found.faults:
+        left = " left" if found.repaired else ""
+        lines.append(f"{counted(len(found.faults), 'fault')}{left}")
+    elif found.unexamined:
+        lines.append("nothing is wrong with what could be examined")
+    elif found.repaired:
+        lines.append("nothing is wrong any more")
+    else:
+        lines.append("nothing is wrong")
+    return lines

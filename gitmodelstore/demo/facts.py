@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.demo.stage import DEMO_USER, Stage
-from gitmodelstore.demo.story import MODEL, asked_on
+from gitmodelstore.demo.story import DEMO_USER, MODEL, Stage, asked_on
 from gitmodelstore.values.events import ROLLED_BACK
 from gitmodelstore.values.names import WITHDRAWN
 

@@ -5,19 +5,120 @@ pandas is needed only for tables: in memory, or in a CSV or Parquet file of mode
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gitmodelstore.errors import InvalidInput
-from gitmodelstore.lineage import dvc, files, is_url, tables, visible, without_credentials
-from gitmodelstore.lineage.files import PLAIN, Hashing
-from gitmodelstore.values.digest import Digest
+from gitmodelstore.lineage import files, is_url, tables, visible, without_credentials
+from gitmodelstore.lineage.files import PLAIN, Hashing, digests_in_folder, read_whole
+from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Dataset
 from gitmodelstore.values.names import did_you_mean
+
+# What DVC knows data by: what a `.dvc` file pins, and the same digests of data at hand.
+
+
+SUFFIX = ".dvc"
+FILE, FOLDER = "md5", "md5-dir"
+
+_MOST_BYTES = 1 << 20  # of a `.dvc` file
+_OUTPUTS = re.compile(r"^outs:[ \t]*(?:#.*)?$(?P<body>(?:\n(?:[ \t-].*|#.*)?)*)", re.MULTILINE)
+_ITEM = re.compile(r"([ \t]*)- +(?=\S)")
+_KEY = re.compile(r"(?P<key>[\w-]+):(?:[ \t]+(?P<value>.*?))?[ \t]*$")
+_MD5 = re.compile(r"([0-9a-f]{32})(\.dir)?")
+_INSTEAD = "give the data itself"
+
+
+def pinned(path: Path) -> tuple[Digest, int]:
+    """Return the digest and the size in bytes that a `.dvc` file pins for its one output.
+
+    The digest is of the algorithm "md5" for a file, "md5-dir" for a folder.
+
+    Raises:
+        InvalidInput: it cannot be read, or pins nothing, several outputs, or by something
+            else than an MD5 and a size.
+    """
+    data, _ = read_whole(path)
+    shown = f"'{visible(str(path))}'"
+    outputs = list(_outputs(data[:_MOST_BYTES].decode("utf-8", "replace").replace("\r\n", "\n")))
+    if len(outputs) > 1:
+        raise InvalidInput(
+            f"{shown} pins {len(outputs)} outputs, not one",
+            hint="give the one that you mean, as the file or folder itself",
+        )
+    if not outputs:
+        raise InvalidInput(f"{shown} pins nothing: it has no 'outs'", hint=_INSTEAD)
+    output = outputs[0]
+    kind = output.get("hash", "md5")
+    found = _MD5.fullmatch(output.get("md5", ""))
+    if kind != "md5" or not found:
+        other = next((key for key in ("etag", "checksum", "files") if key in output), kind)
+        by = "an MD5" if other == "md5" else f"an MD5, but by its {other}"
+        raise InvalidInput(f"{shown} does not pin its output by {by}", hint=_INSTEAD)
+    size = output.get("size", "")
+    if not re.fullmatch(r"[0-9]{1,15}", size):
+        raise InvalidInput(
+            f"{shown} does not say the size of its output",
+            hint=f"let DVC write it anew with `dvc commit`, or {_INSTEAD}",
+        )
+    return Digest(FOLDER if found[2] else FILE, found[1]), int(size)
+
+
+def digest_of_folder(folder: Path, how: Hashing = PLAIN) -> tuple[Digest, int]:
+    """Return the "md5-dir" of a folder as `dvc add` computes it, and its size in bytes.
+
+    Raises:
+        InvalidInput: as `files.digest_of_folder`; a name that is not UTF-8.
+    """
+    found = digests_in_folder(folder, how, "md5")
+    try:
+        entries = [
+            {"md5": digest, "relpath": name.decode("utf-8")}
+            for name, digest, _ in found
+            if name.rpartition(b"/")[2] != b".dvcignore"
+        ]
+    except UnicodeDecodeError:
+        raise InvalidInput(f"'{visible(str(folder))}' holds a name that is not UTF-8") from None
+    entries.sort(key=lambda entry: entry["relpath"])
+    listed = json.dumps(entries, sort_keys=True).encode("utf-8")
+    digest = hashlib.md5(listed, usedforsecurity=False).hexdigest()
+    return Digest(FOLDER, digest), sum(size for _, _, size in found)
+
+
+def _outputs(text: str) -> Iterator[dict[str, str]]:
+    """Yield the keys of each output, those of lists and maps within it left out."""
+    found = _OUTPUTS.search(text)
+    indent: str | None = None
+    output: dict[str, str] | None = None
+    for line in found["body"].split("\n") if found else ():
+        item = _ITEM.match(line)
+        if item and (indent is None or item[1] == indent):
+            if output is not None:
+                yield output
+            indent, output = item[1], {}
+            line = line[: item.end()].replace("-", " ") + line[item.end() :]
+        if output is None or indent is None:
+            continue
+        depth = len(line) - len(line.lstrip(" \t"))
+        key = _KEY.fullmatch(line.strip())
+        if key and depth == len(indent) + 2:
+            output[key["key"]] = _unquoted(key["value"] or "")
+    if output is not None:
+        yield output
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else value
+
+
+# Data
+
 
 _ROLE = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _OVERRIDES = ("source", "uri", "name", "version", "profile")
@@ -191,8 +292,8 @@ def _describe_path(role: str, path: Path, asked: _Asked) -> Dataset:
 def _measured(path: Path, asked: _Asked) -> tuple[Digest, int, tables.Facts]:
     if files.is_folder(path):
         return (*files.digest_of_folder(path, asked.hashing), tables.NOTHING)
-    if path.suffix == dvc.SUFFIX:
-        return (*dvc.pinned(path), tables.NOTHING)
+    if path.suffix == SUFFIX:
+        return (*pinned(path), tables.NOTHING)
     if not tables.is_table_file(path):
         return (*files.digest_of_file(path, asked.hashing), tables.NOTHING)
     before = files.identity(path)
@@ -218,7 +319,7 @@ def _uri(path: Path, base: Path | None) -> str:
 
 def _without_suffixes(file_name: str) -> str:
     stem, suffix = os.path.splitext(file_name)
-    if suffix in (dvc.SUFFIX, *_COMPRESSED):
+    if suffix in (SUFFIX, *_COMPRESSED):
         return _without_suffixes(stem)
     if stem and _SUFFIX.fullmatch(suffix):
         return stem.removesuffix(".tar") or stem
@@ -230,7 +331,7 @@ def _without_suffixes(file_name: str) -> str:
 
 def _describe_memory(role: str, source: Any, asked: _Asked) -> Dataset:
     from gitmodelstore.lineage import frames
-    from gitmodelstore.lineage.rows import in_pandas
+    from gitmodelstore.lineage.tables import in_pandas
 
     if source is None:
         raise InvalidInput(

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from gitmodelstore.cached import cached_property
-from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Code, Environment
 
 # Where the guess "named as its module" fails, for the module that every pipeline has.

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.lineage import visible
-from gitmodelstore.plumbing.memo import Memo
-from gitmodelstore.values.digest import Digest
+from gitmodelstore.plumbing.caches import Memo
+from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.names import did_you_mean
 
 TREE_ALGORITHM = "gms-tree-1"

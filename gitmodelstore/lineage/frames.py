@@ -10,27 +10,548 @@ business, single objects `lineage.cells`'; what is recorded about a data set is
 from __future__ import annotations
 
 import hashlib
+import re
+import struct
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from decimal import Decimal
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import numpy as np
 
 from gitmodelstore.errors import InvalidInput
-from gitmodelstore.lineage.cells import cell, is_pandas, utf8
-from gitmodelstore.lineage.columns import (
-    Encoded,
-    encode,
-    from_numpy,
-    is_series,
-    little,
-    logical_type,
-    object_array,
-)
-from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.manifest import Feature
+
+# Times without a unit, and one name for each zone and frequency.
+
+
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_FINER_THAN_NANOSECONDS = ("ps", "fs", "as")
+_OLD_FREQUENCIES = {"A": "Y", "H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "N": "ns"}
+
+
+def split_times(values: Any) -> tuple[Any, Any, Any]:
+    """Return the whole seconds, the nanoseconds above them, and where there is no time.
+
+    Args:
+        values: an array of datetime64 or timedelta64 in any unit, shape (n,).
+
+    Raises:
+        InvalidInput: the unit is finer than nanoseconds.
+    """
+    unit, count = np.datetime_data(values.dtype)
+    if unit in _FINER_THAN_NANOSECONDS:
+        raise InvalidInput(
+            f"times in units of {unit} have no portable form",
+            hint="convert them to nanoseconds first",
+        )
+    if unit not in _PER_SECOND or count != 1:
+        unit = unit if unit in _PER_SECOND else "s"
+        values = values.astype(f"{values.dtype.kind}8[{unit}]")
+    missing = np.isnat(values)
+    ticks = values.astype(values.dtype.newbyteorder("="), copy=False).view(np.int64)
+    return (*split_ticks(ticks, unit, missing), missing)
+
+
+def split_ticks(ticks: Any, unit: str, missing: Any) -> tuple[Any, Any]:
+    """Return counts of a unit as whole seconds and the nanoseconds above: no overflow.
+
+    Args:
+        ticks: integers, shape (n,).
+        unit: "s", "ms", "us" or "ns".
+        missing: shape (n,), true where both are to be 0.
+    """
+    per_second = _PER_SECOND[unit]
+    seconds, rest = np.divmod(np.where(missing, 0, ticks), per_second)
+    nanoseconds = rest * (10**9 // per_second)
+    return seconds.astype("<i8", copy=False), nanoseconds.astype("<u4", copy=False)
+
+
+def zone_name(zone: tzinfo) -> str:
+    """Return one name for a time zone, whichever library it comes from.
+
+    Raises:
+        InvalidInput: it has neither a name nor a fixed offset.
+    """
+    name = getattr(zone, "key", None) or getattr(zone, "zone", None)
+    if name:
+        return str(name)
+    offset = zone.utcoffset(None)
+    if offset is not None:
+        return str(timezone(offset))  # "UTC" or "UTC+01:00"
+    if found := re.search(r"zoneinfo/([\w/+-]+)", repr(zone)):  # dateutil names a file
+        return found.group(1)
+    raise InvalidInput(
+        f"the time zone {zone!r} has no portable name",
+        hint="convert the times to UTC first: `column.dt.tz_convert('UTC')`",
+    )
+
+
+def frequency(text: str) -> str:
+    """Return the name of a period's frequency as pandas 2.2 and later spell it."""
+    count, letters, rest = re.findall(r"^(\d*)([A-Za-z]*)(.*)$", text)[0]
+    return f"{count}{_OLD_FREQUENCIES.get(letters, letters)}{rest}"
+
+
+# Single objects as bytes: column labels, and the cells of columns of mixed objects.
+
+
+_MOST_LEVELS = 32  # of lists within lists in one cell
+_EPOCH = datetime(1970, 1, 1)
+
+
+def cell(value: Any, level: int = 0) -> bytes:
+    """Return the canonical bytes of one Python object: a tag and what it needs.
+
+    Args:
+        value: of a type that docs/gms-df-1.md lists.
+        level: how many lists, dicts and sets it lies in.
+
+    Raises:
+        InvalidInput: it, or something in it, has no canonical form.
+    """
+    if write := _FREQUENT.get(type(value)):
+        return write(value)
+    if level > _MOST_LEVELS:
+        raise InvalidInput(f"a cell nested more than {_MOST_LEVELS} deep has no digest")
+    if isinstance(value, np.ndarray):
+        value = value.tolist() if value.dtype.kind not in "mM" else list(value)
+    if isinstance(value, (list, tuple)):
+        return b"l" + _number(len(value)) + b"".join(cell(held, level + 1) for held in value)
+    if isinstance(value, dict):
+        pairs = sorted(cell(k, level + 1) + cell(v, level + 1) for k, v in value.items())
+        return b"m" + _number(len(pairs)) + b"".join(pairs)
+    if isinstance(value, (set, frozenset)):
+        held_cells = sorted(cell(held, level + 1) for held in value)
+        return b"e" + _number(len(held_cells)) + b"".join(held_cells)
+    return _scalar(value)
+
+
+def cells(values: Iterable[Any]) -> Iterator[bytes]:
+    """Yield the canonical bytes of each object of a column.
+
+    Raises:
+        InvalidInput: one has none; the error names its row.
+    """
+    for row, value in enumerate(values):
+        try:
+            yield cell(value)
+        except InvalidInput as error:
+            raise InvalidInput(f"row {row}: {error}", hint=error.hint) from None
+
+
+def is_pandas(value: Any, name: str) -> bool:
+    """Whether `value` is an instance of that class of pandas, if pandas is in use at all."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, getattr(pandas, name))
+
+
+def utf8(text: str) -> bytes:
+    """Return `text` in UTF-8; a lone surrogate is data like any other."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _scalar(value: Any) -> bytes:
+    if _is_missing(value):
+        return b"0"
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return _numpy_time(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    for kind, write in _SCALARS:
+        if isinstance(value, kind):
+            return write(value)
+    return _pandas_scalar(value)
+
+
+def _numpy_time(value: Any) -> bytes:
+    seconds, nanoseconds, _ = split_times(np.asarray([value]))
+    tag = b"t" if isinstance(value, np.datetime64) else b"d"
+    ending = _chunk(b"") if tag == b"t" else b""
+    return b"".join((tag, seconds.tobytes(), nanoseconds.tobytes(), ending))
+
+
+def _pandas_scalar(value: Any) -> bytes:
+    if is_pandas(value, "Period"):
+        return b"p" + _chunk(utf8(frequency(value.freqstr))) + _int(value.ordinal)
+    if is_pandas(value, "Interval"):
+        return b"v" + _chunk(utf8(value.closed)) + cell(value.left) + cell(value.right)
+    raise InvalidInput(
+        f"a value of type {type(value).__name__} has no digest",
+        hint="convert the column to text, numbers or times first",
+    )
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or (isinstance(value, (float, np.floating)) and value != value):
+        return True
+    if isinstance(value, (str, bytes, int, float)):
+        return False
+    import pandas as pd
+
+    return pd.isna(value) is True
+
+
+def _int(value: int) -> bytes:
+    return b"i" + _chunk(str(int(value)).encode("ascii"))
+
+
+def _float(value: float) -> bytes:
+    return b"f" + struct.pack("<d", value)
+
+
+def _complex(value: complex) -> bytes:
+    return b"c" + struct.pack("<dd", value.real, value.imag)
+
+
+def _decimal(value: Decimal) -> bytes:
+    """The number without trailing zeros: 1.50 and 1.5 are one."""
+    sign, digits, exponent = value.as_tuple()
+    text = "".join(map(str, digits)).lstrip("0")
+    if not isinstance(exponent, int):
+        return b"n" + _chunk(str(value).encode("ascii"))
+    kept = text.rstrip("0")
+    exponent = exponent + len(text) - len(kept) if kept else 0
+    return b"n" + _chunk(f"{'-' if sign else ''}{kept or '0'}E{exponent}".encode("ascii"))
+
+
+def _datetime(value: datetime) -> bytes:
+    zone = "" if value.tzinfo is None else zone_name(value.tzinfo)
+    utc = value if value.tzinfo is None else value.astimezone(timezone.utc).replace(tzinfo=None)
+    # A Timestamp is a datetime that also knows nanoseconds; what `-` gives would lose them.
+    nanoseconds = utc.microsecond * 1000 + int(getattr(utc, "nanosecond", 0))
+    whole = datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second)
+    return b"t" + _moment(whole - _EPOCH, nanoseconds) + _chunk(utf8(zone))
+
+
+def _timedelta(value: timedelta) -> bytes:
+    nanoseconds = value.microseconds * 1000 + int(getattr(value, "nanoseconds", 0))
+    return b"d" + _moment(timedelta(days=value.days, seconds=value.seconds), nanoseconds)
+
+
+def _moment(whole: timedelta, nanoseconds: int) -> bytes:
+    seconds = whole.days * 86_400 + whole.seconds
+    return seconds.to_bytes(8, "little", signed=True) + nanoseconds.to_bytes(4, "little")
+
+
+_SCALARS: tuple[tuple[Any, Callable[[Any], bytes]], ...] = (  # the first that fits
+    (bool, lambda value: b"b\1" if value else b"b\0"),
+    (int, _int),
+    (float, _float),
+    (complex, _complex),
+    (str, lambda value: b"s" + _chunk(utf8(value))),
+    ((bytes, bytearray), lambda value: b"y" + _chunk(bytes(value))),
+    (Decimal, _decimal),
+    (datetime, _datetime),
+    (date, lambda value: b"D" + _chunk(value.isoformat().encode("ascii"))),
+    (time, lambda value: b"T" + _chunk(value.isoformat().encode("ascii"))),
+    (timedelta, _timedelta),
+    (UUID, lambda value: b"u" + value.bytes),
+)
+
+
+# By exact type, which a dict finds sooner than a row of isinstance.
+_FREQUENT: dict[type, Callable[[Any], bytes]] = {
+    kind: write for kind, write in _SCALARS if kind in (bool, int, str)
+}
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(8, "little")
+
+
+def _chunk(data: bytes) -> bytes:
+    return _number(len(data)) + data
+
+
+# Columns: their logical types, and the canonical form that no storage shows in.
+
+
+_ARROW_TIME = re.compile(r"(timestamp|duration)\[(s|ms|us|ns)(?:, tz=(.+))?\]")
+
+
+class Encoded(NamedTuple):
+    """A column in its canonical form.
+
+    Attributes:
+        type: its logical type.
+        missing: shape (n_rows,), true where there is no value; None when nothing is missing.
+        rows: how many.
+        parts: what follows in the stream: buffers, and columns within this one. Numbers
+            and bools have one buffer, times two (whole seconds, nanoseconds above them),
+            categories their labels as a column and the codes; each 0 where missing.
+    """
+
+    type: str
+    missing: Any
+    rows: int
+    parts: tuple[Any, ...]
+
+
+def logical_type(column: Any) -> str:
+    """Return the name of the type that a column has whatever stores it.
+
+    Integers, floats and bools keep their width, and lose what says how missing
+    values are kept: "int64" is numpy's, pandas' `Int64` and Arrow's. Text is "str"
+    in every storage, an object column of nothing but text included, and so is one
+    without any value. Times have one unit: "datetime64", "datetime64[Europe/Paris]",
+    "timedelta64". Categories name the type of their labels: "category[str]",
+    "category[int64, ordered]". An object column of nothing but bools is "bool";
+    any other is "object".
+
+    Args:
+        column: a Series, an Index, an extension array, or an array of any shape.
+
+    Raises:
+        InvalidInput: a type that gms-df-1 does not know, such as numpy's longdouble.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype):
+        if dtype.kind not in "OUTS":
+            return _numpy_type(dtype)
+        return _objects_type(np.asarray(column, dtype=object).reshape(-1))[0]
+    if is_pandas(dtype, "CategoricalDtype"):
+        return _category_type(dtype, logical_type(dtype.categories))
+    if _is_fixed(dtype):
+        column = column.iloc[:0] if is_series(column) else column[:0]
+    return encode(column).type
+
+
+def encode(column: Any) -> Encoded:
+    """Return the canonical form of one column.
+
+    Args:
+        column: a Series, an Index, an extension array, or an array; shape (n_rows,).
+
+    Raises:
+        InvalidInput: it holds something that gms-df-1 does not know.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype):
+        return from_numpy(np.asarray(column))
+    for name, encode in _EXTENSIONS.items():
+        if is_pandas(dtype, name):
+            return encode(column, dtype)
+    if isinstance(getattr(dtype, "numpy_dtype", None), np.dtype):  # Int64, Float32, boolean
+        return _from_masked(column, dtype)
+    return _from_objects(column.to_numpy(dtype=object))
+
+
+def is_series(data: Any) -> bool:
+    """Whether `data` is a pandas Series."""
+    return is_pandas(data, "Series")
+
+
+def object_array(values: list[Any]) -> Any:
+    """An array of one dimension, whatever the values are."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+# Columns of pandas
+
+
+def _from_masked(column: Any, dtype: Any) -> Encoded:
+    missing = np.asarray(column.isna(), dtype=bool)
+    nothing = False if dtype.numpy_dtype.kind == "b" else 0
+    numbers = column.to_numpy(dtype=dtype.numpy_dtype, na_value=nothing)
+    return from_numpy(numbers, missing)
+
+
+def _from_string(column: Any, dtype: Any) -> Encoded:
+    return _from_objects(column.to_numpy(dtype=object))
+
+
+def _from_category(column: Any, dtype: Any) -> Encoded:
+    labels = encode(dtype.categories)
+    codes = column.cat.codes.to_numpy() if is_series(column) else column.codes
+    missing = codes < 0
+    codes = little(np.where(missing, 0, codes), "<i4")
+    return Encoded(_category_type(dtype, labels.type), _any(missing), len(codes), (labels, codes))
+
+
+def _category_type(dtype: Any, labels: str) -> str:
+    return f"category[{labels}, ordered]" if dtype.ordered else f"category[{labels}]"
+
+
+def _from_zoned(column: Any, dtype: Any) -> Encoded:
+    instants = column.dt.tz_convert("UTC") if is_series(column) else column.tz_convert("UTC")
+    naive = instants.dt if is_series(column) else instants
+    times = from_numpy(np.asarray(naive.tz_localize(None)))
+    return times._replace(type=f"datetime64[{zone_name(dtype.tz)}]")
+
+
+def _from_period(column: Any, dtype: Any) -> Encoded:
+    array = getattr(column, "array", column)
+    missing = np.asarray(array.isna())
+    ordinals = np.where(missing, 0, array.asi8)
+    return Encoded(
+        f"period[{frequency(str(dtype)[len('period[') : -1])}]",
+        _any(missing),
+        len(ordinals),
+        (little(ordinals, "<i8"),),
+    )
+
+
+def _from_interval(column: Any, dtype: Any) -> Encoded:
+    array = getattr(column, "array", column)
+    left, right = encode(array.left), encode(array.right)
+    missing = np.asarray(array.isna())
+    name = f"interval[{left.type}, {dtype.closed}]"
+    return Encoded(name, _any(missing), len(missing), (left, right))
+
+
+def _from_sparse_column(column: Any, dtype: Any) -> Encoded:
+    array = getattr(column, "array", column)
+    return from_numpy(np.asarray(array.to_dense()))
+
+
+def _from_arrow(column: Any, dtype: Any) -> Encoded:
+    """Arrow-backed columns, by their Arrow type; pyarrow itself is never imported here."""
+    arrow = getattr(column, "array", column).__arrow_array__()
+    name = str(dtype.pyarrow_dtype)
+    if re.fullmatch(r"u?int\d+|halffloat|float|double|bool", name):
+        return _from_masked(column, dtype)
+    if found := _ARROW_TIME.fullmatch(name):
+        return _from_arrow_time(arrow, *found.groups())
+    if name.startswith("dictionary"):
+        return encode(arrow.to_pandas())
+    if name in ("string", "large_string", "string_view"):
+        return _from_objects(column.to_numpy(dtype=object))
+    return _from_objects(object_array(arrow.to_pylist()))  # dates, decimals, lists, null
+
+
+def _from_arrow_time(arrow: Any, what: str, unit: str, zone: str | None) -> Encoded:
+    missing = np.asarray(arrow.is_null(), dtype=bool)
+    ticks = np.asarray(arrow.cast("int64").fill_null(0), dtype=np.int64)
+    name = "datetime64" if what == "timestamp" else "timedelta64"
+    if zone is not None:
+        name += f"[{'UTC' + zone if zone[0] in '+-' else zone}]"
+    return Encoded(name, _any(missing), len(ticks), split_ticks(ticks, unit, missing))
+
+
+_EXTENSIONS: dict[str, Callable[[Any, Any], Encoded]] = {
+    "CategoricalDtype": _from_category,
+    "StringDtype": _from_string,
+    "DatetimeTZDtype": _from_zoned,
+    "PeriodDtype": _from_period,
+    "IntervalDtype": _from_interval,
+    "SparseDtype": _from_sparse_column,
+    "ArrowDtype": _from_arrow,
+}
+
+
+def _is_fixed(dtype: Any) -> bool:
+    """Whether the logical type follows from the dtype, without a look at the values."""
+    if is_pandas(dtype, "ArrowDtype"):
+        name = str(dtype.pyarrow_dtype)
+        return bool(re.match(r"u?int|half|float|double|bool|str|large_str|timestamp|dur", name))
+    if any(is_pandas(dtype, name) for name in _EXTENSIONS):
+        return not is_pandas(dtype, "SparseDtype")
+    return hasattr(dtype, "numpy_dtype")
+
+
+# Arrays of numpy
+
+
+def from_numpy(values: Any, missing: Any = None) -> Encoded:
+    """Return the canonical form of an array of one dimension.
+
+    Args:
+        values: shape (n,).
+        missing: shape (n,), true where `values` holds no value; None when only the
+            values themselves (NaN, NaT, None) can say so.
+    """
+    kind = values.dtype.kind
+    if kind in "OUTS":
+        return _from_objects(values.astype(object, copy=False))
+    name = _numpy_type(values.dtype)
+    if kind in "mM":
+        return _from_times(name, values)
+    if kind in "fc":
+        nan = np.isnan(values)
+        missing = nan if missing is None else missing | nan
+    missing = None if missing is None else _any(missing)
+    if missing is not None:
+        values = values.copy()
+        values[missing] = 0
+    return Encoded(name, missing, len(values), (little(values, values.dtype),))
+
+
+def _numpy_type(dtype: Any) -> str:
+    """Return the logical type of a numpy dtype other than objects and text."""
+    if dtype.kind == "b":
+        return "bool"
+    if dtype.kind in "mM":
+        return "timedelta64" if dtype.kind == "m" else "datetime64"
+    words = {"i": "int", "u": "uint", "f": "float", "c": "complex"}
+    if dtype.kind not in words or dtype.itemsize > (16 if dtype.kind == "c" else 8):
+        raise InvalidInput(
+            f"values of type {dtype} have no portable form",
+            hint="convert them to float64, int64 or text first",
+        )
+    return f"{words[dtype.kind]}{dtype.itemsize * 8}"
+
+
+def _from_times(name: str, values: Any) -> Encoded:
+    seconds, nanoseconds, missing = split_times(values)
+    return Encoded(name, _any(missing), len(values), (seconds, nanoseconds))
+
+
+def _from_objects(values: Any) -> Encoded:
+    """Return the canonical form of Python objects, shape (n,): text, bools, or anything."""
+    name, missing = _objects_type(values)
+    if name == "str":
+        parts: tuple[Any, ...] = _texts(values, missing)
+    elif name == "bool":
+        held = values if missing is None else np.where(missing, False, values)
+        parts = (held.astype(bool),)
+    else:
+        parts = (b"".join(cells(values)),)
+    return Encoded(name, missing, len(values), parts)
+
+
+def _objects_type(values: Any) -> tuple[str, Any]:
+    """Return the logical type of Python objects and where they are missing."""
+    import pandas as pd
+
+    missing = _any(pd.isna(values))
+    kept = values if missing is None else values[~missing]
+    found = pd.api.types.infer_dtype(kept, skipna=False)
+    if found in ("string", "empty"):
+        return "str", missing
+    return ("bool" if found == "boolean" else "object"), missing
+
+
+def _texts(values: Any, missing: Any) -> tuple[Any, bytes]:
+    """Lengths in characters, and all characters in a row: no loop of ours at a million rows."""
+    if missing is not None:
+        values = values.copy()
+        values[missing] = ""
+    texts = values.tolist()
+    lengths = np.fromiter(map(len, texts), dtype="<u4", count=len(texts))
+    return lengths, utf8("".join(texts))
+
+
+def little(values: Any, dtype: Any) -> Any:
+    """Return `values` contiguous and little-endian, copied only where they are not."""
+    wanted = np.dtype(dtype).newbyteorder("<")
+    return np.ascontiguousarray(values.astype(wanted, copy=False))
+
+
+def _any(missing: Any) -> Any:
+    """Return `missing` if anything is missing, else None."""
+    return missing if missing.any() else None
+
+
+# Frames
+
 
 ALGORITHM = "gms-df-1"
 

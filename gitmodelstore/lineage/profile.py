@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gitmodelstore.lineage import columns, frames, visible
+from gitmodelstore.lineage import frames, visible
 
 FEWEST_ROWS = 5  # behind every number and every listed value
 MOST_VALUES = 20
@@ -40,9 +40,9 @@ def profile(column: Any) -> dict[str, Any]:
     Raises:
         InvalidInput: the column holds something that gms-df-1 does not know.
     """
-    if columns.logical_type(column) == "str":  # whose canonical form takes long, and tells nothing
+    if frames.logical_type(column) == "str":  # whose canonical form takes long, and tells nothing
         return _texts(np.asarray(column, dtype=object).reshape(-1))
-    encoded = columns.encode(column)
+    encoded = frames.encode(column)
     found: dict[str, Any] = {
         "missing": 0 if encoded.missing is None else int(encoded.missing.sum())
     }
@@ -61,7 +61,7 @@ def profile(column: Any) -> dict[str, Any]:
     return found
 
 
-def _kept(values: Any, encoded: columns.Encoded) -> Any:
+def _kept(values: Any, encoded: frames.Encoded) -> Any:
     return values if encoded.missing is None else values[~encoded.missing]
 
 
@@ -126,7 +126,7 @@ def _texts(values: Any) -> dict[str, Any]:
     return found | _values(dict(zip(labels.tolist(), counts, strict=True)))
 
 
-def _category_counts(column: Any, encoded: columns.Encoded) -> dict[str, int]:
+def _category_counts(column: Any, encoded: frames.Encoded) -> dict[str, int]:
     labels = column.dtype.categories if hasattr(column.dtype, "categories") else None
     if labels is None:  # a dictionary of Arrow
         return Counter(map(str, _kept(np.asarray(column, dtype=object), encoded).tolist()))

@@ -1,35 +1,205 @@
 """Everything that a model's history says, in one zip, for somebody who has no tool.
 
-What is in it is gathered here; how it reads is `values/audit_page.py`'s business, how it is
-written `plumbing/archive.py`'s. What cannot be read is named in it, and stops nothing.
+What is in it is gathered here; how it reads is `values/pages.py`'s business, how it is
+written `operations/audit.py`'s. What cannot be read is named in it, and stops nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from gitmodelstore.checks.history import effective_date
-from gitmodelstore.errors import Sentence, StoreError, VersionNotFound
-from gitmodelstore.operations.audit_signatures import SignatureResults
-from gitmodelstore.operations.history import log
+from gitmodelstore.checks.signatures import NOT_SIGNED, UNSIGNED, Outcome
+from gitmodelstore.errors import CannotWrite, Sentence, SignatureError, StoreError, VersionNotFound
 from gitmodelstore.operations.load import read_verified
-from gitmodelstore.operations.resolve import check_model
+from gitmodelstore.operations.resolve import check_model, log
+from gitmodelstore.operations.signatures import Signature, Signatures
 from gitmodelstore.operations.snapshot import Snapshot, registry_of
-from gitmodelstore.plumbing.archive import check_free, write_zip
-from gitmodelstore.values.audit_page import events_table, page
+from gitmodelstore.plumbing.files import check_absent
+from gitmodelstore.plumbing.repository import writing
 from gitmodelstore.values.events import Event, Scalar
 from gitmodelstore.values.json import dump
-from gitmodelstore.values.layout import CARD, MANIFEST, PIPELINE, REGISTRY, SETTINGS
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.moment import format_moment
+from gitmodelstore.values.names import format_moment
 from gitmodelstore.values.objects import Commit
+from gitmodelstore.values.pages import audit_page as page
+from gitmodelstore.values.pages import events_table
 from gitmodelstore.values.policy import Policy
-from gitmodelstore.values.version import Version
+from gitmodelstore.values.signers import commit_parts, tag_parts
+from gitmodelstore.values.version import CARD, MANIFEST, PIPELINE, REGISTRY, SETTINGS, Version
+
+# What an audit says of signatures, also where nobody is known whose signatures count.
+
+
+SIGNED, ABSENT, INVALID, UNVERIFIED = "signed", "not signed", "not valid", "not verified"
+
+
+class SignatureResults:
+    """The signatures of a store, verified as far as that can be done here.
+
+    Attributes:
+        unverified: why they are not; None where they are.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._repository = snapshot.repository
+        self._signatures: Signatures | None = None
+        self.unverified: str | None = None
+        try:
+            self._signatures = Signatures(snapshot)
+        except SignatureError as error:
+            self.unverified = str(error)
+
+    def of_commits(self, oids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return what became of the signature of each commit, by its id."""
+        wanted = list(oids)
+        if self._signatures is not None:
+            try:
+                found = self._signatures.of_commits(wanted)
+                return {oid: _document(outcome) for oid, outcome in found.items()}
+            except SignatureError as error:  # ssh-keygen is not installed
+                self._signatures, self.unverified = None, str(error)
+        parts = {oid: commit_parts(self._repository.raw(oid)) for oid in wanted}
+        return {oid: self._unverified(signed.signature) for oid, signed in parts.items()}
+
+    def of_version(self, version: ModelVersion) -> list[dict[str, Any]]:
+        """Return the signatures of a version: tag, registration, last move, approvals.
+
+        Where they are not verified, of tag and registration alone.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        if self._signatures is not None:
+            return [_named(one) for one in self._signatures.of(version)]
+        tag = self._repository.tag(version.tag)
+        raw = self._repository.raw(tag.oid) if tag else None
+        of_tag = self._unverified(tag_parts(raw).signature if raw else None)
+        return [
+            {"kind": "tag", "name": version.tag, "status": None, **of_tag},
+            {
+                "kind": "registered",
+                "name": version.commit,
+                "status": "registered",
+                **self.of_commits([version.commit])[version.commit],
+            },
+        ]
+
+    @staticmethod
+    def _unverified(signature: bytes | None) -> dict[str, Any]:
+        if signature is None:
+            return _document(UNSIGNED)
+        return {"state": UNVERIFIED, "signers": [], "key": None, "why": None}
+
+
+def _named(one: Signature) -> dict[str, Any]:
+    return {"kind": one.kind, "name": one.name, "status": one.status, **_document(one.outcome)}
+
+
+def _document(outcome: Outcome) -> dict[str, Any]:
+    state = SIGNED if outcome.is_valid else ABSENT if outcome.code == NOT_SIGNED else INVALID
+    return {
+        "state": state,
+        "signers": list(outcome.signers),
+        "key": outcome.key,
+        "why": outcome.why or None,
+    }
+
+
+# A zip of which the bytes follow from what is in it, and that appears whole or not at all.
+
+
+SUMS = "SHA256SUMS"
+_NO_TIME = (1980, 1, 1, 0, 0, 0)  # the first that the format can say
+_UNIX, _PLAIN_FILE = 3, 0o100644 << 16
+
+
+def check_free(target: Path, *, replace: bool) -> None:
+    """Refuse a place where no new file can be.
+
+    Raises:
+        CannotWrite: it is a folder, or its own folder is not there.
+        AlreadyExists: it is a file that is not to be replaced.
+    """
+    if target.is_dir():
+        raise CannotWrite(f"'{target}' is a folder", hint="name a file with -o FILE.zip")
+    if not target.parent.is_dir():
+        raise CannotWrite(f"there is no folder '{target.parent}'", hint="make it, or name another")
+    if not replace:
+        check_absent(target, "name another file with -o FILE.zip, or give --force")
+
+
+def write_zip(
+    target: Path, folder: str, members: Iterable[tuple[str, bytes | memoryview]], *, replace: bool
+) -> str:
+    """Write files into one folder of a new zip, and beside them SHA256SUMS; return its SHA-256.
+
+    Nothing is compressed: what a compressor makes of the same bytes differs between releases
+    and machines. Times are left out.
+
+    Args:
+        target: the zip.
+        folder: the name of the folder in it.
+        members: name and content of each file.
+        replace: whether a file of that name may be replaced.
+
+    Raises:
+        CannotWrite: as in `check_free`, or the disk does not take it; nothing is left.
+    """
+    check_free(target, replace=replace)
+    with writing(target.parent):
+        number, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    partial = Path(name)
+    try:
+        with writing(target), os.fdopen(number, "w+b") as file:
+            with zipfile.ZipFile(file, "w") as archive:
+                _fill(archive, folder, members)
+            file.flush()
+            os.fsync(file.fileno())
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        check_free(target, replace=replace)
+        with writing(target):
+            partial.chmod(0o644)  # mkstemp makes it private
+            partial.replace(target)
+    except BaseException:  # Ctrl-C too
+        partial.unlink(missing_ok=True)
+        raise
+    return digest
+
+
+def _fill(
+    archive: zipfile.ZipFile, folder: str, members: Iterable[tuple[str, bytes | memoryview]]
+) -> None:
+    sums = []
+    for name, data in members:
+        sums.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
+        archive.writestr(_info(f"{folder}/{name}"), data)
+    archive.writestr(_info(f"{folder}/{SUMS}"), "".join(sorted(sums, key=_name)).encode())
+
+
+def _name(line: str) -> str:
+    return line.partition("  ")[2]
+
+
+def _info(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, _NO_TIME)
+    info.create_system = _UNIX
+    info.external_attr = _PLAIN_FILE
+    info.compress_type = zipfile.ZIP_STORED
+    return info
+
+
+# Audit
+
 
 FORMAT = "gms-audit-1"
 Member = tuple[str, bytes | memoryview]

@@ -7,26 +7,32 @@ same rows. Nothing is written; what cannot be loaded or asked is said in the res
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.errors import GitFailed, InvalidInput, PipelineRaised, StoreError
+from gitmodelstore.errors import (
+    FeatureMismatch,
+    GitFailed,
+    InvalidInput,
+    PipelineRaised,
+    StoreError,
+)
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.values.arguments import shown
-from gitmodelstore.values.compare import compare, metric_changes
-from gitmodelstore.values.diff import Diff, Side
-from gitmodelstore.values.diff_parts import SAME_DATA, TEST_ROWS, Answers, CodeChange, Metrics
-from gitmodelstore.values.layout import PIPELINE, SAMPLE, folder
-from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.recorded import compare_recorded, hold_same_rows
+from gitmodelstore.values.compare import compare, compare_recorded, hold_same_rows, metric_changes
+from gitmodelstore.values.diff import SAME_DATA, TEST_ROWS, Answers, CodeChange, Diff, Metrics, Side
+from gitmodelstore.values.manifest import Code, Dataset, Feature
+from gitmodelstore.values.model_version import ModelVersion, shown
 from gitmodelstore.values.sample import Sample
+from gitmodelstore.values.version import PIPELINE, SAMPLE, folder
 
 if TYPE_CHECKING:
-    from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.pipelines.load import PipelineFile, Reader
 
 UNREGISTERED = ""  # stands for the reference of a pipeline that has none
 
@@ -69,8 +75,6 @@ def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) 
         second = resolve(snapshot, b)
         other = Side.of(second, snapshot.manifest(second))
     else:
-        from gitmodelstore.operations.diff_pipeline import side_of
-
         other, known[UNREGISTERED] = side_of(b, question)
     pair = _Pair(snapshot, question.reader, known)
     found = _with_code(compare(one, other), question.code)
@@ -87,7 +91,7 @@ def _with_test_rows(question: Question, a: Side) -> Question:
     Raises:
         InvalidInput: rows are given twice, or answers without rows; the table cannot be read.
     """
-    from gitmodelstore.lineage.rows import in_pandas, types_of, with_dates
+    from gitmodelstore.lineage.tables import in_pandas, types_of, with_dates
 
     if question.y_test is not None and question.X_test is None:
         raise InvalidInput("y_test without X_test", hint="pass the rows that y_test belongs to")
@@ -101,7 +105,7 @@ def _with_test_rows(question: Question, a: Side) -> Question:
         raise InvalidInput(
             "test rows were given twice", hint="give X_test and y_test, or a table as test"
         )
-    from gitmodelstore.operations.baseline import table_with
+    from gitmodelstore.operations.register import table_with
 
     recorded = types_of(a.features or (), question.target, a.pipeline.classes)
     types = with_dates(recorded, question.parse_dates)
@@ -153,7 +157,7 @@ def _between(
         return replace(change, why="one of the two was trained before the first commit")
     if first == second:
         return change
-    from gitmodelstore.lineage.between import between, holds
+    from gitmodelstore.lineage.code import between, holds
 
     place = next((place for place in places if holds(place, first, second)), None)
     if place is None:
@@ -221,7 +225,7 @@ def _with_answers(pair: _Pair, found: Diff, question: Question) -> Diff:
         one, other = pair.pipeline(found.a), pair.pipeline(found.b)
     except StoreError as error:
         return replace(found, unasked=f"one of the two cannot be loaded here: {error}")
-    from gitmodelstore.pipelines.contrast import contrast
+    from gitmodelstore.pipelines.retest import contrast
     from gitmodelstore.pipelines.sample import table_of
 
     rows = {name: table_of(sample) for name, sample in samples.items()}
@@ -244,3 +248,130 @@ def _samples(snapshot: Snapshot, found: Diff) -> Iterator[tuple[str, Sample]]:
         if side.version is not None and SAMPLE in side.files:
             data = bytes(read_verified(snapshot, side.version, SAMPLE))
             yield side.name, Sample.parse(data, f"{folder(side.version.model)}/{SAMPLE}")
+
+
+# A pipeline that is not registered, as the other side of a diff; the store is only read.
+
+
+def side_of(what: Any, question: Question) -> tuple[Side, Any]:
+    """Return the side of a pipeline, and the pipeline; nothing of it is kept.
+
+    Args:
+        what: a fitted pipeline, or the `Path` of a file that joblib wrote.
+        question: with test rows or without, and where its code lies.
+
+    Raises:
+        UnfittedPipeline, NotAPipeline, UnportablePipeline, RefusedPickle, LoadError: it could
+            not be registered.
+        FeatureMismatch: it does not take the columns of the test rows.
+    """
+    from gitmodelstore.pipelines.load import asking, describing
+
+    file = _read(what, question)
+    pipeline = file.pipeline if file else what
+    with asking(what.name) if file else describing(pipeline):
+        return _side(what, file, pipeline, question), pipeline
+
+
+def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Question) -> Side:
+    from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
+    from gitmodelstore.pipelines.describe import describe
+    from gitmodelstore.pipelines.dump import dump, globals_of
+    from gitmodelstore.pipelines.fitted import check_fitted
+    from gitmodelstore.pipelines.structure import feature_names
+
+    check_fitted(pipeline)
+    inputs = _inputs(pipeline, question.X_test)
+    sink = _Hashed()
+    needed = globals_of(pipeline) if file else dump(pipeline, sink).globals
+    names = feature_names(pipeline)
+    is_named = names is not None or hasattr(inputs, "columns")
+    y_name = getattr(question.y_test, "name", None)
+    return Side(
+        name=what.name if file else "the pipeline",
+        version=None,
+        pipeline=describe(pipeline),
+        features=_features(names, inputs),
+        target=question.target or (y_name if isinstance(y_name, str) else None),
+        metrics={},
+        baseline=None,
+        data=_data(question),
+        code=_code(question),
+        environment=capture((EVERY_PIPELINE, *needed), with_pandas=is_named).environment,
+        files={
+            PIPELINE: (file.size_bytes, file.sha256)
+            if file
+            else (sink.size_bytes, sink.hexdigest())
+        },
+    )
+
+
+class _Hashed:
+    """A sink that keeps nothing but size and digest."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self.size_bytes = 0
+
+    def write(self, data: Any) -> None:
+        self._sha256.update(data)
+        self.size_bytes += memoryview(data).nbytes
+
+    def hexdigest(self) -> str:
+        return self._sha256.hexdigest()
+
+
+def _read(what: Any, question: Question) -> PipelineFile | None:
+    if not isinstance(what, PathLike):
+        return None
+    from gitmodelstore.pipelines.load import load_file
+
+    return load_file(Path(what), question.reader())
+
+
+def _inputs(pipeline: Any, X: Any) -> Any:
+    """Return the columns of the test rows that the pipeline takes; None without rows.
+
+    Raises:
+        FeatureMismatch: the test rows lack one of them.
+    """
+    from gitmodelstore.pipelines.retest import inputs_of
+    from gitmodelstore.pipelines.structure import check_features
+
+    if X is None:
+        return None
+    inputs = inputs_of(pipeline, X, None)
+    try:
+        check_features(pipeline, inputs)
+    except FeatureMismatch as error:
+        raise FeatureMismatch(
+            str(error), hint="give rows with what both take; each is asked with its own columns"
+        ) from error.__cause__
+    return inputs
+
+
+def _features(names: tuple[str, ...] | None, inputs: Any) -> tuple[Feature, ...] | None:
+    """Return the columns that the pipeline takes, with their types where there are test rows."""
+    from gitmodelstore.lineage.frames import features_named, features_of
+
+    if inputs is not None:
+        return features_of(inputs)
+    return None if names is None else features_named(names)
+
+
+def _data(question: Question) -> tuple[Dataset, ...]:
+    from gitmodelstore.lineage.data import describe
+
+    if question.X_test is None:
+        return ()
+    source = question.test
+    if source is None:
+        X, y = question.X_test, question.y_test
+        source = X if y is None else (X, y)
+    return (describe("test", source),)
+
+
+def _code(question: Question) -> Code | None:
+    from gitmodelstore.lineage.code import capture
+
+    return capture(question.code[0], question.entry_point) if question.code else None

@@ -11,13 +11,13 @@ import os
 import shlex
 from pathlib import Path
 
-from gitmodelstore.checks.tags import version_of
+from gitmodelstore.checks.judge import version_of
 from gitmodelstore.errors import NotAStore, StoreError
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.plumbing import git_dir, lock, project, user
+from gitmodelstore.plumbing import files, git_dir, writer_lock
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.objects import named_manifest
+from gitmodelstore.values.version import REGISTRY
 
 _DRIVER = "merge.gitmodelstore.driver"
 _MOST_ASKED = 20
@@ -42,11 +42,11 @@ def locate(named: str | os.PathLike[str] | None = None) -> Path:
     Raises:
         NotAStore: as in `find`.
     """
-    named = user.scratch_store() or named
+    named = files.scratch_store() or named
     if named is not None:
         _refuse_address(named)
         return _named(_absolute(named))
-    variable = user.named_store()
+    variable = files.named_store()
     if variable is None:
         return _from(_absolute("."))
     try:
@@ -54,7 +54,7 @@ def locate(named: str | os.PathLike[str] | None = None) -> Path:
         return _named(_absolute(variable))
     except NotAStore as error:
         hint = "$GITMODELSTORE names it: unset it, or name a store with -C"
-        if project.is_address(variable):
+        if files.is_address(variable):
             hint = f"$GITMODELSTORE names it; {error.hint}"
         raise NotAStore(str(error), hint=hint) from None
 
@@ -70,7 +70,9 @@ def was_store(repository: Repository) -> bool:
 
     A tag's name says nothing: repositories of code have such tags too (GTO).
     """
-    if os.path.lexists(repository.common_dir / lock.OWN_FOLDER) or repository.setting(_DRIVER):
+    if os.path.lexists(repository.common_dir / writer_lock.OWN_FOLDER) or repository.setting(
+        _DRIVER
+    ):
         return True
     names = [name for name in repository.tag_names() if version_of(name)]
     tags = (repository.tag(name) for name in sorted(names)[:_MOST_ASKED])
@@ -87,7 +89,7 @@ def _absolute(folder: str | os.PathLike[str]) -> Path:
 
 
 def _refuse_address(named: str | os.PathLike[str]) -> None:
-    if isinstance(named, str) and project.is_address(named) and not os.path.lexists(named):
+    if isinstance(named, str) and files.is_address(named) and not os.path.lexists(named):
         from gitmodelstore.lineage import without_credentials
 
         raise NotAStore(
@@ -113,20 +115,20 @@ def _from(folder: Path) -> Path:
     Raises:
         NotAStore: it belongs to none.
     """
-    named = project.named_store(folder)
+    named = files.store_of_project(folder)
     if named is not None:
         return _of_project(*named)
     top = git_dir.top_of(folder)
     if top is None:
         hint = "make a store with `gms init`, or name one with -C or $GITMODELSTORE"
-        below = project.store_inside(folder)
+        below = files.store_inside(folder)
         if below is not None and _is_sound(below):
             hint = f"'{below.name}' is one: go there with `cd`, or name it with -C {below.name}"
             hint += f", in Python with store='{below.name}'"
         raise NotAStore(f"no git repository at '{folder}'", hint=hint)
     if _is_sound(top):
         return top
-    inside = project.store_inside(top)
+    inside = files.store_inside(top)
     if inside is not None and _may_be_store(inside):
         return inside
     if not _may_be_store(top):
@@ -160,7 +162,9 @@ def _is_sound(top: Path) -> bool:
 def _is_known(top: Path) -> bool:
     """Whether a repository is a store, or one of which we wrote something, however damaged."""
     folder = git_dir.locate(top)
-    return (folder is not None and os.path.lexists(folder / lock.OWN_FOLDER)) or _is_sound(top)
+    return (folder is not None and os.path.lexists(folder / writer_lock.OWN_FOLDER)) or _is_sound(
+        top
+    )
 
 
 def _may_be_store(top: Path) -> bool:

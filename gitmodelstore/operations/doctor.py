@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 from gitmodelstore.errors import CannotWork, CannotWrite, NotAStore, StoreError
-from gitmodelstore.operations.behind import is_whole, move_forward
 from gitmodelstore.operations.discover import was_store
 from gitmodelstore.operations.examine import (
     REMOVABLE,
@@ -29,16 +28,15 @@ from gitmodelstore.operations.examine import (
     trees_without_index,
 )
 from gitmodelstore.operations.init import CONFIGURED, unconfigured
+from gitmodelstore.operations.mend import is_whole, move_forward, rebuild, retag
 from gitmodelstore.operations.publish import recover
-from gitmodelstore.operations.rebuild import rebuild
-from gitmodelstore.operations.retag import retag
-from gitmodelstore.operations.writer import Writer
-from gitmodelstore.plumbing import git_dir, hooks, journal, lagging, leftovers, lock, worktree
+from gitmodelstore.operations.snapshot import Writer
+from gitmodelstore.plumbing import git_dir, hooks, leftovers, worktree, writer_lock
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.extent import Extent, extent
-from gitmodelstore.plumbing.lock import Held
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.layout import REGISTRY
+from gitmodelstore.plumbing.writer_lock import Held
+from gitmodelstore.values.version import REGISTRY
 
 _Step = Callable[[], Iterable[str]]
 _Findings = tuple[list[str], list[str]]  # what was done, and what could not be, a line each
@@ -181,7 +179,7 @@ def _repair(repository: Repository, writer: Writer) -> _Findings:
 
     quiet = replace(writer, notify=notes.append)
     repository.restore()
-    with lock.exclusive(
+    with writer_lock.exclusive(
         repository.common_dir, wait_seconds=writer.wait_seconds, sharing=repository.sharing
     ) as held:
         attempt("locks were not removed", lambda: _remove_locks(repository))
@@ -199,7 +197,7 @@ def _repair(repository: Repository, writer: Writer) -> _Findings:
     if _is_whole(repository):
         attempt("registry.json was not rebuilt", lambda: rebuild(repository, quiet))
     if _is_whole(repository) and not _extent(repository).has_no_tags:
-        with lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds):
+        with writer_lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds):
             attempt("tags were not set", lambda: retag(repository, quiet))
     attempt("temporary files were not removed", lambda: _remove_temporaries(repository))
     attempt("git was not configured", lambda: _configure(repository))
@@ -275,7 +273,7 @@ def _remove_refs(repository: Repository) -> Iterable[str]:
 
 
 def _recover(repository: Repository, held: Held) -> Iterable[str]:
-    note = journal.read(repository.common_dir)
+    note = writer_lock.read(repository.common_dir)
     if note is None:
         return []
     done: list[str] = []
@@ -289,7 +287,7 @@ def _recover(repository: Repository, held: Held) -> Iterable[str]:
 
 def _follow(repository: Repository, held: Held) -> Iterable[str]:
     tip = repository.head(repository.branch)
-    for lag in lagging.lags(repository):
+    for lag in worktree.lags(repository):
         if tip is not None and lag.commit is not None:
             worktree.move(lag.tree, lag.commit, tip, lock=held)
             yield f"moved {lag.tree.folder} from {lag.commit[:12]} to the branch, {tip[:12]}"

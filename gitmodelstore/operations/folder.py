@@ -8,25 +8,205 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
+import warnings
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from gitmodelstore.errors import (
+    EnvironmentDiffers,
     EnvironmentWarning,
     IntegrityError,
     InvalidDigest,
+    InvalidInput,
     NotAStore,
+    StoreError,
     warn_user,
 )
-from gitmodelstore.operations.environment import difference_of, one_warning
-from gitmodelstore.operations.loaded import remember
+from gitmodelstore.operations.trust import trusted_names
 from gitmodelstore.pipelines.load import Reader, load, verdict_of
+from gitmodelstore.pipelines.rights import Trust, needs_trust
 from gitmodelstore.plumbing import mapped
-from gitmodelstore.plumbing.verdicts import Verdicts
-from gitmodelstore.values.layout import MANIFEST, PIPELINE
-from gitmodelstore.values.manifest import MOST_BYTES, Manifest
+from gitmodelstore.plumbing.caches import Verdicts
+from gitmodelstore.plumbing.files import cache_folder
+from gitmodelstore.values.compare import PARTS_AT_LOAD, Difference
+from gitmodelstore.values.manifest import MOST_BYTES, Environment, Manifest
 from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.version import MANIFEST, PIPELINE
+
+if TYPE_CHECKING:
+    from gitmodelstore.operations.snapshot import Writer
+    from gitmodelstore.values.manifest import Manifest
+    from gitmodelstore.values.model_version import ModelVersion
+
+
+# Which version each living pipeline came from; an estimator is never written to.
+
+
+_loaded: dict[int, tuple[weakref.ref[Any], ModelVersion]] = {}
+
+
+def version_of(pipeline: Any) -> ModelVersion:
+    """Return the version that a loaded pipeline is.
+
+    Raises:
+        StoreError: this object was not loaded from a store in this process.
+    """
+    reference, version = _loaded.get(id(pipeline), (None, None))
+    if reference is None or version is None or reference() is not pipeline:
+        raise StoreError(
+            f"this {type(pipeline).__name__} was not loaded from a store",
+            hint="load it with `gms.load_model(...)`; a copy or a re-fit is another object",
+        )
+    return version
+
+
+def remember(pipeline: Any, version: ModelVersion) -> None:
+    """Have `version_of` tell of a pipeline that was just loaded."""
+    key = id(pipeline)
+    try:
+        _loaded[key] = (weakref.ref(pipeline, lambda _: _loaded.pop(key, None)), version)
+    except TypeError:  # a class with __slots__ and no __weakref__
+        _loaded.pop(key, None)
+
+
+# Who reads pipelines here: the reader's own trust, and the verdicts in the reader's cache.
+
+
+def needs_of(manifest: Manifest) -> tuple[str, ...]:
+    """Return the names that readers of a version must trust; empty for none."""
+    pipeline = manifest.artifact(PIPELINE)
+    return needs_trust(pipeline.globals or ()) if pipeline else ()
+
+
+def with_needs(version: ModelVersion, names: Iterable[str], writer: Writer) -> ModelVersion:
+    """Return a version that was just registered, with the names that readers must trust.
+
+    Args:
+        version: which.
+        names: that loading it looks up.
+        writer: is told of them.
+    """
+    from gitmodelstore.pipelines.loadable import needs_here
+
+    needed = needs_here(names)
+    if needed:
+        writer.notify(
+            f"readers must trust: {', '.join(needed)} (`gms trust add {' '.join(needed)}`)"
+        )
+    return replace(version, needs_trust=needed)
+
+
+def reader_of(
+    trusted: Iterable[str], *, cache: bool, notify: Callable[[str], None] | None = None
+) -> Reader:
+    """Return who reads.
+
+    Args:
+        trusted: packages and classes that the caller trusts, besides the configured ones.
+        cache: whether verdicts are kept in the user's cache.
+        notify: is told once why the cache is not used though it is wanted; None for nobody.
+
+    Raises:
+        InvalidInput: one is no name.
+    """
+    folder = cache_folder() if cache else None
+    verdicts = Verdicts(folder) if folder else None
+    if verdicts and verdicts.doubt and notify:
+        notify(f"the cache is not used: {verdicts.doubt}")
+    return Reader(Trust(trusted_names(trusted, Path())), verdicts)
+
+
+# Whether what is installed here is what a version was trained with.
+
+
+Care = Literal["warn", "exact", "ignore"]
+CARES: tuple[Care, ...] = ("warn", "exact", "ignore")
+
+
+def differences(recorded: Environment) -> Iterator[Difference]:
+    """Yield where Python, scikit-learn, numpy or pandas differ from those at training."""
+    known = {"python": recorded.python, **recorded.pins}
+    for package in PARTS_AT_LOAD:
+        present = _present(package)
+        if package in known and known[package] != present:
+            yield Difference.of(package, known[package], present, PARTS_AT_LOAD)
+
+
+def check_care(care: str) -> None:
+    """Refuse another word than one of CARES.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if care not in CARES:
+        raise InvalidInput(
+            f"environment={care!r} means nothing", hint=f"give {', '.join(map(repr, CARES))}"
+        )
+
+
+def difference_of(of: ModelVersion, recorded: Environment, care: str) -> str | None:
+    """Return what is to be said before a version is loaded here; None for nothing.
+
+    Args:
+        of: the version.
+        recorded: what it was trained with.
+        care: "warn" says what counts, "exact" refuses any difference, "ignore" neither.
+
+    Raises:
+        InvalidInput: `care` is none of these.
+        EnvironmentDiffers: something differs, and `care` is "exact".
+    """
+    check_care(care)
+    found = list(differences(recorded)) if care != "ignore" else []
+    said = "; ".join(map(str, found))
+    if found and care == "exact":
+        raise EnvironmentDiffers(
+            f"{of} was trained with other versions: {said}",
+            hint=f"install what `gms cat {of.ref}:requirements.txt` lists",
+        )
+    if not any(difference.counts for difference in found):
+        return None
+    return (
+        f"{of} was trained with other versions: {said}; "
+        f"see whether it answers alike: gms verify {of.ref} --replay"
+    )
+
+
+@lru_cache
+def _present(package: str) -> str | None:
+    if package == "python":
+        return platform.python_version()
+    # Not above: 25 ms, which who only reads bytes would feel.
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+@contextmanager
+def one_warning(recorded: Environment) -> Iterator[None]:
+    """Leave it to us to say, once, what scikit-learn says of each estimator."""
+    if not any(differences(recorded)):
+        yield
+        return
+    from gitmodelstore.pipelines.load import version_warning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", version_warning())
+        yield
+
+
+# Folder
+
 
 WARM = ".gitmodelstore"  # the verdicts that `gms get --warm` leaves beside the files
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")

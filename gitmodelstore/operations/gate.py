@@ -12,10 +12,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 
 from gitmodelstore.checks.fault import Fault
+from gitmodelstore.checks.folder import folder_names
 from gitmodelstore.checks.history import Ancestry, date_notes
-from gitmodelstore.checks.judge import Judge, Step
-from gitmodelstore.checks.tags import tag_faults, version_of
-from gitmodelstore.checks.tree import folder_names
+from gitmodelstore.checks.judge import Judge, Step, tag_faults, version_of
 from gitmodelstore.errors import (
     CannotWork,
     GitFailed,
@@ -25,17 +24,17 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.extent import Extent, border, extent
-from gitmodelstore.values.layout import (
+from gitmodelstore.values.objects import FOLDER
+from gitmodelstore.values.version import (
     ATTRIBUTES,
     NEW_SETTINGS,
     REGISTRY,
     SETTINGS,
     STORE_ATTRIBUTES,
+    Version,
     folder,
     tag_name,
 )
-from gitmodelstore.values.objects import FOLDER
-from gitmodelstore.values.version import Version
 
 TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
@@ -423,7 +422,7 @@ def _judge(objects: CatFile, ancestry: Ancestry | None = None, *, is_advice: boo
     def verifier() -> Verifier:
         from pathlib import Path
 
-        from gitmodelstore.plumbing.signatures import Verifier as Configured
+        from gitmodelstore.plumbing.signing import Verifier as Configured
 
         top = objects.work_tree
         return Configured.of(Path(objects.git_dir), Path(top) if top else None)

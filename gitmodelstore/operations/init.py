@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import shutil
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,13 +14,15 @@ from pathlib import Path
 
 from gitmodelstore.errors import AlreadyExists, CannotWork, InvalidInput, NotAStore, StoreError
 from gitmodelstore.operations.discover import is_store
-from gitmodelstore.operations.hosts import Host
-from gitmodelstore.operations.hosts import host as host_named
-from gitmodelstore.operations.writer import Writer, signing
-from gitmodelstore.plumbing import disk, hooks, lock, project, refs, worktree
-from gitmodelstore.plumbing.exclude import exclude
-from gitmodelstore.plumbing.repository import Repository, writing
-from gitmodelstore.values.layout import (
+from gitmodelstore.operations.snapshot import Writer, signing
+from gitmodelstore.plumbing import files as disk
+from gitmodelstore.plumbing import files as project
+from gitmodelstore.plumbing import hooks, refs, remotes, worktree, writer_lock
+from gitmodelstore.plumbing.files import check_absent
+from gitmodelstore.plumbing.repository import Repository, exclude, writing
+from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
+from gitmodelstore.values.registry import EMPTY
+from gitmodelstore.values.version import (
     ATTRIBUTES,
     MODELS,
     NEW_SETTINGS,
@@ -26,8 +30,162 @@ from gitmodelstore.values.layout import (
     SETTINGS,
     STORE_ATTRIBUTES,
 )
-from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
-from gitmodelstore.values.registry import EMPTY
+
+# What a git host needs to be the gate: the check as its pipeline, owners, rules to set.
+
+
+_ACTIONS = """\
+# Written by `gms init --host {host}`: the gate of this model store.
+name: model store
+on:
+  pull_request:
+  push:
+    branches: [{branch}]
+jobs:
+  validate:
+    # Make this a required check: it judges what is proposed, on the merge of both.
+    if: github.event_name == 'pull_request'
+    runs-on: ubuntu-latest
+    permissions:
+      contents: read
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          fetch-depth: 0
+      - uses: actions/setup-python@v5
+        with:
+          python-version: "3.12"
+      - run: pip install gitmodelstore
+      - run: gms validate --range "$BASE..HEAD"
+        env:
+          BASE: ${{{{ github.event.pull_request.base.sha }}}}
+  tags:
+    # Sets the tags of versions that came by a pull request, and validates the whole store.
+    if: github.event_name == 'push'
+    runs-on: ubuntu-latest
+    concurrency: model-store-tags
+    permissions:
+      contents: write
+    env:
+      GIT_AUTHOR_NAME: model store
+      GIT_AUTHOR_EMAIL: model-store@localhost
+      GIT_COMMITTER_NAME: model store
+      GIT_COMMITTER_EMAIL: model-store@localhost
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          fetch-depth: 0
+      - uses: actions/setup-python@v5
+        with:
+          python-version: "3.12"
+      - run: pip install gitmodelstore
+      - run: gms doctor --fix
+      - run: gms validate
+      - run: git push origin --tags
+"""
+
+_GITLAB = """\
+# Written by `gms init --host gitlab`: the gate of this model store.
+validate:
+  image: python:3.12
+  variables:
+    GIT_DEPTH: "0"
+  rules:
+    - if: $CI_PIPELINE_SOURCE == "merge_request_event"
+    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
+  script:
+    - pip install gitmodelstore
+    - |
+      if [ -n "$CI_MERGE_REQUEST_TARGET_BRANCH_NAME" ]; then
+        git fetch origin "$CI_MERGE_REQUEST_TARGET_BRANCH_NAME"
+        gms validate --range FETCH_HEAD..HEAD
+      else
+        git switch --force-create "$CI_COMMIT_BRANCH"
+        gms doctor || echo "set what is missing here, and push it: gms doctor --fix"
+      fi
+"""
+
+_OWNERS = """\
+# Who must approve what decides over production.
+/registry.json {owner}
+/modelstore.toml {owner}
+/{pipeline} {owner}
+"""
+
+_GITHUB_RULES = (
+    "a branch rule for '{branch}': require a pull request, an approval of code owners, and the "
+    "check 'validate'; block force pushes and deletions",
+    "a tag rule for '*@v*': restrict updates and deletions",
+    "require branches to be up to date before merging, so that the check saw what is merged",
+    "allow merge commits or rebases; a squash is fine for one version at a time",
+)
+_GITLAB_RULES = (
+    "protect the branch '{branch}': nobody pushes, maintainers merge, approval of code owners",
+    "protect the tags '*@v*': maintainers create, nobody deletes",
+    "merge requests: pipelines must succeed, merged results pipelines or a fast-forward history",
+)
+_GITEA_RULES = (
+    "protect the branch '{branch}': disable push, require the check 'validate' and an approval",
+    "protect the tags '*@v*'",
+)
+_SSH_RULES = (
+    "on the server: git init --bare -b {branch} /srv/models.git",
+    "on the server: gms -C /srv/models.git hook install, for the gate",
+    "git -C /srv/models.git config modelstore.overrides false, if nobody may force a gate",
+    "here: git remote add origin SERVER:/srv/models.git",
+    "here: git push -u origin {branch}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What one kind of git host needs.
+
+    Attributes:
+        files: path in the store to content.
+        rules: what is to be set on the host, a sentence each.
+    """
+
+    files: Mapping[str, bytes]
+    rules: tuple[str, ...]
+
+
+def host(name: str, branch: str, owner: str) -> Host:
+    """Return what a git host needs.
+
+    Args:
+        name: "github", "gitlab", "gitea" or "ssh".
+        branch: the store's, without refs/heads/.
+        owner: who approves, as the host knows them: `@team` or an e-mail address.
+
+    Raises:
+        InvalidInput: there is no such kind.
+    """
+    known = {
+        "github": (_actions("github", ".github/workflows/modelstore.yml", branch), _GITHUB_RULES),
+        "gitea": (_actions("gitea", ".gitea/workflows/modelstore.yml", branch), _GITEA_RULES),
+        "gitlab": ({".gitlab-ci.yml": _GITLAB}, _GITLAB_RULES),
+        "ssh": ({}, _SSH_RULES),
+    }
+    if name not in known:
+        hint = f"one of {', '.join(known)}"
+        raise InvalidInput(f"'{name}' is no kind of git host", hint=hint)
+    files, rules = known[name]
+    if files:
+        pipeline = next(iter(files))
+        files = {**files, "CODEOWNERS": _OWNERS.format(owner=owner, pipeline=pipeline)}
+    return Host(
+        {path: text.encode() for path, text in files.items()},
+        tuple(rule.format(branch=branch) for rule in rules),
+    )
+
+
+def _actions(name: str, path: str, branch: str) -> dict[str, str]:
+    return {path: _ACTIONS.format(host=name, branch=branch)}
+
+
+# Init
+
 
 BRANCH = "main"
 _MESSAGE = "Start a model store\n"
@@ -149,7 +307,7 @@ def _host(repository: Repository, writer: Writer, name: str | None, owner: str |
     if name is None:
         return Host({}, ())
     branch = repository.branch.removeprefix("refs/heads/")
-    return host_named(name, branch, owner or writer.author.email)
+    return host(name, branch, owner or writer.author.email)
 
 
 def _equip(
@@ -189,7 +347,7 @@ def _first_commit(repository: Repository, writer: Writer, further: Mapping[str, 
         ATTRIBUTES: STORE_ATTRIBUTES,
         **further,
     }
-    with lock.exclusive(
+    with writer_lock.exclusive(
         repository.common_dir, wait_seconds=writer.wait_seconds, sharing=repository.sharing
     ) as held:
         root = _write_files(repository, files)
@@ -239,7 +397,7 @@ def _write_files(repository: Repository, files: Mapping[str, bytes]) -> str:
 
 def _inside(code: Path, place: Path) -> Path:
     """Return where the store of a code repository is, or is to be."""
-    named = project.named_store(place)
+    named = project.store_of_project(place)
     return named[0] if named else project.store_inside(code) or code / MODELS
 
 
@@ -322,7 +480,7 @@ def _introduce(code: Path, store: Path) -> list[str]:
 
 def _is_found_from(code: Path, store: Path) -> bool:
     try:
-        named = project.named_store(code)
+        named = project.store_of_project(code)
     except NotAStore:
         return False
     return store == (named[0] if named else project.store_inside(code))
@@ -356,3 +514,75 @@ def _is_toml(text: str) -> bool:
     except tomllib.TOMLDecodeError:
         return False
     return True
+
+
+# A copy of a shared store, with the drivers and hooks that a clone of plain git lacks.
+
+
+def clone(url: str, path: Path, notify: Callable[[str], None], *, meter: bool) -> Repository:
+    """Clone a store and return the copy.
+
+    Args:
+        url: where the shared store is, as git takes it.
+        path: where to; a new folder, or an empty one.
+        notify: is told what could not be done besides.
+        meter: whether git shows how far it is.
+
+    Raises:
+        AlreadyExists: `path` holds something.
+        InvalidInput: the url is none.
+        GitFailed: git could not clone it.
+        NotAStore: it is a repository of something else; nothing is left.
+    """
+    check_absent(path, "name a new folder: `gms clone URL PATH`")
+    was_there = path.exists()
+    remotes.clone(url, path, meter=meter)
+    repository = _on_its_branch(_checked_out(Repository.open(path)))
+    if not is_store(repository):
+        is_empty = repository.is_empty
+        shutil.rmtree(path)
+        if was_there:
+            path.mkdir()
+        raise _not_a_store(url, is_empty=is_empty)
+    set_up(repository)
+    try:
+        hooks.install(repository)
+    except InvalidInput as error:
+        notify(f"its hooks were not installed: {error}")
+    return repository
+
+
+def _not_a_store(url: str, *, is_empty: bool) -> NotAStore:
+    if is_empty:
+        return NotAStore(
+            f"'{url}' is empty: no store has been pushed to it yet",
+            hint=f"in the store that it is for: git push {shlex.quote(url)} {BRANCH}",
+        )
+    return NotAStore(
+        f"'{url}' is not a model store: no {REGISTRY} on its branch",
+        hint="clone other repositories with `git clone`",
+    )
+
+
+def _checked_out(repository: Repository) -> Repository:
+    """Return a clone with a branch checked out, also where the remote's HEAD names none.
+
+    So it is after `git init --bare` and a push of a branch that is called otherwise.
+    """
+    there = remotes.branches(repository.git_dir)
+    named = BRANCH if BRANCH in there else there[0] if len(there) == 1 else None
+    said = (repository.git_dir / "HEAD").read_text().strip().removeprefix("ref: ")
+    if named is not None and said.startswith("refs/heads/") and not repository.ref(said):
+        remotes.check_out(repository.work_tree or repository.git_dir, named)
+        return Repository.open(repository.work_tree or repository.git_dir)
+    return repository
+
+
+def _on_its_branch(repository: Repository) -> Repository:
+    """Return a clone that takes the branch on which it stands for the store's."""
+    said = (repository.git_dir / "HEAD").read_text().strip()
+    branch = said.removeprefix("ref: ")
+    if branch in (repository.branch, said):
+        return repository
+    repository.configure({"store.branch": branch.removeprefix("refs/heads/")})
+    return Repository.open(repository.work_tree or repository.git_dir)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import platform
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import (
@@ -18,21 +20,21 @@ from gitmodelstore.errors import (
     WithdrawnWarning,
     warn_user,
 )
-from gitmodelstore.operations.environment import difference_of, one_warning
-from gitmodelstore.operations.loaded import remember
+from gitmodelstore.lineage.environment import installed, platform_name
+from gitmodelstore.operations.folder import difference_of, one_warning, remember
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing import lfs, mapped
-from gitmodelstore.values.layout import CARD, MANIFEST, PIPELINE, folder
-from gitmodelstore.values.manifest import Artifact, Manifest
+from gitmodelstore.values.compare import PARTS_AT_LOAD, Difference
+from gitmodelstore.values.manifest import Artifact, Environment, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import WITHDRAWN, did_you_mean
-from gitmodelstore.values.pointer import read_pointer
-from gitmodelstore.values.severity import PARTS_AT_LOAD
+from gitmodelstore.values.objects import read_pointer
+from gitmodelstore.values.version import CARD, MANIFEST, PIPELINE, REQUIREMENTS, folder
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.plumbing.caches import Verdicts
     from gitmodelstore.plumbing.mapped import Stream
-    from gitmodelstore.plumbing.verdicts import Verdicts
     from gitmodelstore.values.manifest_rules import ListedFile, Outline
 
 
@@ -101,8 +103,6 @@ def _here(version: ModelVersion, manifest: Manifest) -> Iterator[None]:
     except (RefusedPickle, BrokenPipelineFile):
         raise
     except LoadError as error:
-        from gitmodelstore.operations.compare_environment import PLATFORM, differences
-
         recorded = manifest.environment
         differing = [one for one in differences(recorded) if one.package != PLATFORM]
         if not differing:
@@ -272,3 +272,65 @@ def _not_released(
         path=path,
         hint="fetch it from a sound clone; `gms log` and `git log` say who touched it",
     )
+
+
+# What a version was trained with, set beside what is installed here.
+
+
+PYTHON, PLATFORM = "python", "platform"
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentReport:
+    """What a version needs, and what of it differs here.
+
+    >>> report = store.environment("churn")
+    >>> report.matches, report.differences
+    (True, ())
+
+    Attributes:
+        version: which.
+        recorded: python, platform and the packages that the pipeline needs.
+        requirements: requirements.txt: `name==version` of these packages, one a line.
+        differences: those that count first, then by name.
+    """
+
+    version: ModelVersion
+    recorded: Environment
+    requirements: str
+    differences: tuple[Difference, ...]
+
+    @property
+    def matches(self) -> bool:
+        """Whether nothing that counts differs."""
+        return not any(difference.counts for difference in self.differences)
+
+
+def environment_of(snapshot: Snapshot, version: ModelVersion) -> EnvironmentReport:
+    """Return what a version was trained with, and what differs here.
+
+    Raises:
+        IntegrityError, FormatError, MissingObject: it is not the one that was released.
+    """
+    recorded = snapshot.manifest(version).environment
+    requirements = ""
+    if snapshot.manifest(version).artifact(REQUIREMENTS) is not None:
+        requirements = bytes(read_verified(snapshot, version, REQUIREMENTS)).decode("utf-8")
+    return EnvironmentReport(version, recorded, requirements, differences(recorded))
+
+
+def differences(recorded: Environment) -> tuple[Difference, ...]:
+    """Return where the present environment differs from a recorded one; what counts first."""
+    found = _differing(
+        {PYTHON: recorded.python, PLATFORM: recorded.platform, **recorded.pins},
+        {**installed(), PYTHON: platform.python_version(), PLATFORM: platform_name()},
+    )
+    return tuple(sorted(found, key=lambda one: not one.counts))
+
+
+def _differing(
+    recorded: Mapping[str, str], present: Mapping[str, str | None]
+) -> Iterator[Difference]:
+    for name in recorded:
+        if recorded[name] != present.get(name):
+            yield Difference.of(name, recorded[name], present.get(name))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import IntegrityError
 from gitmodelstore.operations.folder import load_folder
-from gitmodelstore.plumbing import lockfile
-from gitmodelstore.plumbing.lockfile import SYNCED, folder_of
-from gitmodelstore.values.layout import MANIFEST, PIPELINE
-from gitmodelstore.values.lock import FILE, LockedModel
+from gitmodelstore.plumbing import pins
+from gitmodelstore.plumbing.pins import SYNCED, folder_of
 from gitmodelstore.values.manifest import MOST_BYTES, Manifest
+from gitmodelstore.values.pins import FILE, LockedModel
+from gitmodelstore.values.version import MANIFEST, PIPELINE
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
@@ -26,10 +26,10 @@ def locked_in(place: Path, model: str) -> tuple[Path, LockedModel] | None:
     Raises:
         FormatError, LockError: there is a lock file, and it cannot be understood.
     """
-    path = lockfile.find(place)
+    path = pins.find(place)
     if path is None:
         return None
-    entry = lockfile.read(path).models.get(model)
+    entry = pins.read(path).models.get(model)
     return None if entry is None else (path, entry)
 
 
@@ -66,7 +66,7 @@ def load_locked(
         return _from_folder(synced, locked, reader, environment)
     from gitmodelstore.operations.discover import find
     from gitmodelstore.operations.load import load, warn_if_withdrawn
-    from gitmodelstore.operations.lock import pinned_version, store_for
+    from gitmodelstore.operations.pins import pinned_version, store_for
 
     repository = store_for(path.parent) if store is None else find(store)
     snapshot, version = pinned_version(repository, model, locked)

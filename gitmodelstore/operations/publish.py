@@ -20,9 +20,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from gitmodelstore.checks.fault import registries
 from gitmodelstore.checks.history import clock_note
 from gitmodelstore.checks.judge import Judge, Step
-from gitmodelstore.checks.judged import registries
 from gitmodelstore.checks.registry import LIFECYCLE
 from gitmodelstore.errors import (
     FormatError,
@@ -32,15 +32,14 @@ from gitmodelstore.errors import (
     StoreBusy,
     StoreError,
 )
-from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.operations.writer import Writer, slow_clock, upon, warn_of_clock
-from gitmodelstore.plumbing import disk, follow, index_lock, journal, lock, refs, worktree
-from gitmodelstore.plumbing.handmade import Handmade, registry_alone
-from gitmodelstore.plumbing.lock import Held
+from gitmodelstore.operations.snapshot import Snapshot, Writer, slow_clock, upon, warn_of_clock
+from gitmodelstore.plumbing import files, index, refs, worktree, writer_lock
 from gitmodelstore.plumbing.repository import Repository, writing
-from gitmodelstore.values.layout import MODELS, REGISTRY
+from gitmodelstore.plumbing.worktree import Handmade, registry_alone
+from gitmodelstore.plumbing.writer_lock import Held
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
 from gitmodelstore.values.registry import Registry
+from gitmodelstore.values.version import MODELS, REGISTRY
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.signed_steps import SignatureJudge
@@ -100,7 +99,7 @@ def publish(
     """
     try:
         with (
-            lock.exclusive(
+            writer_lock.exclusive(
                 repository.common_dir,
                 wait_seconds=writer.wait_seconds,
                 sharing=repository.sharing,
@@ -170,13 +169,13 @@ def recover(
         LocalChanges: a work tree that has to follow holds uncommitted changes.
         CannotWrite, GitFailed: it cannot follow for another reason.
     """
-    note = journal.read(repository.common_dir)
+    note = writer_lock.read(repository.common_dir)
     if note is None:
         return
     repository.restore()
     refs.remove_own(repository, note.new, note.tags, died=died)
     for tree in _noted(repository, note):
-        index_lock.remove_own(tree.git_dir)
+        index.remove_own(tree.git_dir)
     tip = repository.head(repository.branch)
     new = repository.find_commit(note.new)
     if tip is None or new is None:  # the power went before its objects were on the disk
@@ -188,7 +187,7 @@ def recover(
         _set_tags(repository, note.tags, notify, held, why)
     else:
         _undo(repository, note, tip, held)
-    journal.clear(repository.common_dir)
+    writer_lock.clear(repository.common_dir)
 
 
 def _with_clock(message: str, clock: datetime | None) -> str:
@@ -227,7 +226,7 @@ def _validate_signatures(
     changes = tuple(snapshot.registry.changes(wanted.registry))
     if not asks(snapshot.policy, changes):
         return
-    from gitmodelstore.plumbing.signatures import Verifier
+    from gitmodelstore.plumbing.signing import Verifier
 
     repository = snapshot.repository
     judge = SignatureJudge(
@@ -302,8 +301,8 @@ def _swap(
     worktree.check(trees)
     folders = tuple(str(tree.folder) for tree in trees)
     aside = wanted.handmade[0].path if wanted.handmade else ""
-    note = journal.Note(snapshot.commit.oid, commit, tags, folders, aside)
-    journal.write(repository.common_dir, note, repository.sharing)
+    note = writer_lock.Note(snapshot.commit.oid, commit, tags, folders, aside)
+    writer_lock.write(repository.common_dir, note, repository.sharing)
     try:
         moved = _follow_and_advance(repository, trees, note, wanted, writer, held)
     except BaseException as error:
@@ -318,7 +317,7 @@ def _swap(
         return False
     _adopt(wanted, writer)
     if _set_tags(repository, tags, writer.notify, held):
-        journal.clear(repository.common_dir)
+        writer_lock.clear(repository.common_dir)
     if repository.work_tree and not trees:
         name = repository.branch.removeprefix("refs/heads/")
         writer.notify(f"'{name}' is not checked out here: the work tree was left alone")
@@ -328,7 +327,7 @@ def _swap(
 def _follow_and_advance(
     repository: Repository,
     trees: tuple[worktree.WorkTree, ...],
-    note: journal.Note,
+    note: writer_lock.Note,
     wanted: Draft,
     writer: Writer,
     held: Held,
@@ -336,7 +335,7 @@ def _follow_and_advance(
     """Make what was written durable, move the work trees, then the branch."""
     if writer.durable:
         with writing(repository.common_dir):
-            disk.sync(repository.common_dir)
+            files.sync(repository.common_dir)
     running = []
     refused: dict[worktree.WorkTree, StoreError] = {}
     try:
@@ -344,7 +343,7 @@ def _follow_and_advance(
             target = note.new
             if wanted.handmade and tree == wanted.handmade[0].tree:
                 target = registry_alone(repository, note.old, note.new)
-            elif follow.move(repository, tree, note.old, note.new, until=held.until):
+            elif worktree.bring(repository, tree, note.old, note.new, until=held.until):
                 continue
             try:
                 process = worktree.start(tree, note.old, target, lock=held)
@@ -360,7 +359,7 @@ def _follow_and_advance(
         # Where uncommitted work is in the way nothing was changed: nothing is to be undone.
         untouched = {str(t.folder) for t, e in refused.items() if isinstance(e, LocalChanges)}
         left = tuple(folder for folder in note.folders if folder not in untouched)
-        journal.write(repository.common_dir, replace(note, folders=left))
+        writer_lock.write(repository.common_dir, replace(note, folders=left))
         raise next(iter(refused.values()))
     return refs.advance(
         repository,
@@ -417,12 +416,12 @@ def _set_tags(
     return done
 
 
-def _noted(repository: Repository, note: journal.Note) -> list[worktree.WorkTree]:
+def _noted(repository: Repository, note: writer_lock.Note) -> list[worktree.WorkTree]:
     """Return the noted work trees that still have the branch."""
     return [tree for tree in worktree.on_branch(repository) if str(tree.folder) in note.folders]
 
 
-def _follow(repository: Repository, note: journal.Note, held: Held) -> None:
+def _follow(repository: Repository, note: writer_lock.Note, held: Held) -> None:
     for tree in _noted(repository, note):
         if note.handmade:  # its files are left as they lie, beside the version that is staged
             worktree.move(tree, note.old, registry_alone(repository, note.old, note.new), lock=held)
@@ -431,7 +430,7 @@ def _follow(repository: Repository, note: journal.Note, held: Held) -> None:
             worktree.move(tree, note.old, note.new, lock=held)
 
 
-def _undo(repository: Repository, note: journal.Note, tip: str, held: Held) -> None:
+def _undo(repository: Repository, note: writer_lock.Note, tip: str, held: Held) -> None:
     """Take back what is staged in the noted work trees, or half written there.
 
     Every write changes the registry, and the index is written in one go, so that it
@@ -448,7 +447,7 @@ def _undo(repository: Repository, note: journal.Note, tip: str, held: Held) -> N
     for tree in _noted(repository, note):
         if worktree.staged(tree, REGISTRY) == new:
             # In this process where that will do: a git may be what could not be started.
-            if not follow.move(repository, tree, note.new, tip, until=held.until):
+            if not worktree.bring(repository, tree, note.new, tip, until=held.until):
                 worktree.move(tree, note.new, tip, lock=held)
         elif now == old:
             worktree.mend(repository, tree, note.old, note.new, lock=held, leave=note.handmade)

@@ -8,41 +8,448 @@ nothing is registered anywhere, and no trace of either afterwards.
 from __future__ import annotations
 
 import json
+import platform
+import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from os import PathLike
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import gitmodelstore
 from gitmodelstore.errors import CannotReproduce, InvalidInput
+from gitmodelstore.lineage.environment import installed, own_projects
 from gitmodelstore.operations.init import BRANCH, init
-from gitmodelstore.operations.load import read_verified
-from gitmodelstore.operations.reproduced import Ran, Reproduction, compare
-from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.operations.training_code import (
-    kept_changes,
-    recorded_code,
-    training_repository,
-)
-from gitmodelstore.operations.training_environment import (
-    TrainingEnvironment,
-    training_environment,
-)
-from gitmodelstore.operations.writer import Writer
-from gitmodelstore.plumbing import linked, runs
+from gitmodelstore.operations.load import PYTHON, read_verified
+from gitmodelstore.operations.snapshot import Snapshot, Writer
+from gitmodelstore.plumbing import checkout, training
+from gitmodelstore.plumbing.files import SCRATCH, code_places
 from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.plumbing.user import SCRATCH
-from gitmodelstore.values.layout import PIPELINE, SAMPLE
-from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.compare import Difference
+from gitmodelstore.values.fields import Digest
+from gitmodelstore.values.manifest import Code, Manifest
 from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.sample import DIFFERENT as ANSWERS_DIFFER
+from gitmodelstore.values.version import CODE_DIFF, INSTALLED, PIPELINE, SAMPLE
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.replay import Replay
+
+
+# What training again gave, set beside what was registered.
+
+
+SAME, DIFFERENT, MISSING, NOT_COMPARED = "same", "different", "missing", "not compared"
+_WRONG = (DIFFERENT, MISSING)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How training was done again.
+
+    Attributes:
+        commit: id of the commit that was checked out.
+        with_changes: whether `code.diff` was applied to it.
+        command: what was run.
+        environment: "recorded" when uv made it, else "present".
+        differences: what of the recorded environment is another one in the present one, what
+            counts first; none when it is the recorded one.
+        kept: the folder in which all of it was left; None when it is gone.
+    """
+
+    commit: str
+    with_changes: bool
+    command: tuple[str, ...]
+    environment: str
+    differences: tuple[Difference, ...]
+    kept: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class DataResult:
+    """One data set: the recorded digest, that of the new run, and an outcome.
+
+    It is "same", "different", "missing", or "not compared": where the new run only wrote a file,
+    or handed on as a table what had been a file, or the other way round.
+    """
+
+    role: str
+    recorded: str
+    present: str | None
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParamResult:
+    """One parameter that is another one now; None where it is not set."""
+
+    name: str
+    recorded: Any
+    present: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MetricResult:
+    """One metric: the recorded number, that of the new run, and an outcome as of data."""
+
+    name: str
+    recorded: float
+    present: float | None
+    outcome: str
+
+    @property
+    def delta(self) -> float | None:
+        """By how much it rose; None where there is no new number."""
+        return None if self.present is None else self.present - self.recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """What became of a version when it was trained again.
+
+    >>> found = store.reproduce("churn", ("python", "train.py"))  # doctest: +SKIP
+    >>> found.is_reproduced, found.reasons  # doctest: +SKIP
+    (True, ())
+
+    Attributes:
+        version: which.
+        ran: how.
+        data: each recorded data set.
+        steps_same: whether classes and steps of the pipeline are the recorded ones.
+        params: the parameters that differ.
+        param_count: how many there are.
+        answers: the answers of the new pipeline to the recorded sample; None without one.
+        metrics: each recorded metric.
+        same_bytes: whether the new pipeline.joblib is, byte for byte, the recorded one.
+    """
+
+    version: ModelVersion
+    ran: Ran
+    data: tuple[DataResult, ...]
+    steps_same: bool
+    params: tuple[ParamResult, ...]
+    param_count: int
+    answers: Replay | None
+    metrics: tuple[MetricResult, ...]
+    same_bytes: bool
+
+    @property
+    def is_reproduced(self) -> bool:
+        """Whether nothing differs, and there was something to tell it by."""
+        return not self.reasons
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What differs: of "data", "steps", "params", "answers" and "metrics"; none when the
+        version is reproduced. "nothing to tell it by" where no two things were compared."""
+        return tuple(self._reasons())
+
+    def _reasons(self) -> Iterator[str]:
+        if any(one.outcome in _WRONG for one in self.data):
+            yield "data"
+        if not self.steps_same:
+            yield "steps"
+        if self.params:
+            yield "params"
+        if self.answers is not None and self.answers.outcome == ANSWERS_DIFFER:
+            yield "answers"
+        if any(one.outcome in _WRONG for one in self.metrics):
+            yield "metrics"
+        is_compared = any(one.outcome != NOT_COMPARED for one in self.metrics)
+        if not (self.same_bytes or self.answers is not None or is_compared):
+            yield "nothing to tell it by"
+
+
+def compare(
+    version: ModelVersion,
+    ran: Ran,
+    recorded: Manifest,
+    present: Manifest,
+    answers: Replay | None,
+    *,
+    from_file: bool,
+) -> Reproduction:
+    """Return how two manifests, and the answers of the second's pipeline, compare.
+
+    Args:
+        version, ran: which, and how it was trained again.
+        recorded, present: of the version, and of the new run.
+        answers: to the recorded sample; None without one.
+        from_file: whether the new run only wrote a file, so that what it lacks says nothing.
+    """
+    lacking = NOT_COMPARED if from_file else MISSING
+    before, after = recorded.pipeline, present.pipeline
+    files = [held.artifact(PIPELINE) for held in (recorded, present)]
+    return Reproduction(
+        version,
+        ran,
+        tuple(_data(recorded, present, lacking)),
+        (before.class_name, before.steps) == (after.class_name, after.steps),
+        tuple(_params(before.params, after.params)),
+        len(before.params),
+        answers,
+        tuple(_metrics(recorded.metrics, present.metrics, lacking)),
+        files[0] is not None and files[1] is not None and files[0].sha256 == files[1].sha256,
+    )
+
+
+def _data(recorded: Manifest, present: Manifest, lacking: str) -> Iterator[DataResult]:
+    for dataset in recorded.data:
+        now = present.dataset(dataset.role)
+        digest = None if now is None else str(now.digest)
+        outcome = lacking if now is None else _of_digests(dataset.digest, now.digest)
+        yield DataResult(dataset.role, str(dataset.digest), digest, outcome)
+
+
+def _of_digests(recorded: Digest, present: Digest) -> str:
+    if recorded.algorithm != present.algorithm:
+        return NOT_COMPARED  # a file now, say, and a table then
+    return SAME if recorded == present else DIFFERENT
+
+
+def _params(recorded: Mapping[str, Any], present: Mapping[str, Any]) -> Iterator[ParamResult]:
+    for name in sorted({*recorded, *present}):
+        if (name in recorded) != (name in present) or recorded[name] != present[name]:
+            yield ParamResult(name, recorded.get(name), present.get(name))
+
+
+def _metrics(
+    recorded: Mapping[str, float], present: Mapping[str, float], lacking: str
+) -> Iterator[MetricResult]:
+    from gitmodelstore.pipelines.retest import Retested
+
+    for name, value in sorted(recorded.items()):
+        now = Retested(name, value, present.get(name))
+        outcome = lacking if now.present is None else SAME if now.is_same else DIFFERENT
+        yield MetricResult(name, value, now.present, outcome)
+
+
+# The code that trained a version, found again: its repository, commit and uncommitted changes.
+
+
+_SHOWN = 12  # digits of a commit's id
+
+
+def recorded_code(version: ModelVersion, manifest: Manifest) -> tuple[Code, str]:
+    """Return what is recorded of the code that trained a version, and the commit.
+
+    Raises:
+        CannotReproduce: none is recorded.
+    """
+    if manifest.code is None:
+        raise CannotReproduce(
+            f"{version} records no training repository",
+            hint="train in a git repository, and register from there",
+        )
+    if manifest.code.commit is None:
+        raise CannotReproduce(
+            f"{version} was trained before the first commit of its repository",
+            hint="commit the training code, and register again",
+        )
+    return manifest.code, manifest.code.commit
+
+
+def kept_changes(snapshot: Snapshot, version: ModelVersion, code: Code) -> bytes | None:
+    """Return the uncommitted changes that a version keeps; None where it keeps none.
+
+    Raises:
+        CannotReproduce: they are not those that its manifest names.
+        IntegrityError, MissingObject: they are not the released ones.
+    """
+    entry = snapshot.manifest(version).artifact(CODE_DIFF)
+    if entry is None:
+        return None
+    if code.diff is None or code.diff.hex != entry.sha256:
+        raise CannotReproduce(
+            f"{CODE_DIFF} of {version} is not the difference that its manifest names",
+            hint=f"read it with `gms cat {version.ref}:{CODE_DIFF}`",
+        )
+    return bytes(read_verified(snapshot, version, CODE_DIFF))
+
+
+def training_repository(
+    version: ModelVersion, code: Code, commit: str, named: Path | None, here: Path, store: Path
+) -> Path:
+    """Return the repository that holds the commit of a version: its top, or the bare one.
+
+    Args:
+        version, code, commit: which version, and what it records.
+        named: a folder of the repository; None for the one around `here`.
+        here: the working directory.
+        store: git directory of the store, which is never the one.
+
+    Raises:
+        CannotReproduce: there is none, or it lacks the commit.
+        GitFailed: git refuses it.
+    """
+    repository = _named(named) if named else _around(here, store)
+    if repository is None:
+        raise CannotReproduce(
+            f"the code of {version} is not at hand: no repository is around '{here}'",
+            hint=f"{_where(code)}, and name it with --code PATH",
+        )
+    if not training.has_commit(repository, commit):
+        hint = f"run `git -C {repository} fetch`, or name with --code PATH the one that has it"
+        if code.url:
+            hint = f"run `git -C {repository} fetch {code.url}`, or {_where(code)} and name it"
+            hint += " with --code PATH"
+        if training.is_shallow(repository):
+            hint = f"it is a shallow clone: run `git -C {repository} fetch --unshallow`"
+        raise CannotReproduce(
+            f"the repository '{repository}' lacks the commit {commit[:_SHOWN]} "
+            f"that trained {version}",
+            hint=hint,
+        )
+    return repository
+
+
+def _named(folder: Path) -> Path | None:
+    if not folder.is_dir():
+        raise CannotReproduce(f"there is no folder '{folder}'", hint="leave --code out, or mend it")
+    found = checkout.find(folder)
+    return found.top if found else folder.resolve()
+
+
+def _around(here: Path, store: Path) -> Path | None:
+    """Return the top of the repository around a folder, that of the store passed over."""
+    found = checkout.find(here)
+    if found is not None and found.common_dir.resolve() == store.resolve():
+        found = checkout.find(found.top.parent)
+    return found.top if found else None
+
+
+def _where(code: Code) -> str:
+    return f"clone {code.url}" if code.url else "find the repository that trained it"
+
+
+# The environment in which a version is trained again: the recorded one, or the present one.
+
+
+RECORDED, PRESENT = "recorded", "present"
+# What installs, and this package itself, which is lent to the environment as it is here.
+_LISTED = re.compile(r"^(# )?(?P<name>[^#=\s]+)==([^:\s]+)", re.MULTILINE)
+_NO_PART = {"gitmodelstore", "pip", "setuptools", "uv", "wheel"}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEnvironment:
+    """Where the command runs.
+
+    Attributes:
+        kind: "recorded" or "present".
+        programs: folder of its `python`.
+        python: the interpreter.
+        modules: a folder that holds this package alone; then those of the recorded code, where
+            something was installed from a folder.
+        differences: what of the recorded one differs in the present one, if that is taken.
+    """
+
+    kind: str
+    programs: Path
+    python: Path
+    modules: tuple[Path, ...]
+    differences: tuple[Difference, ...]
+
+
+def training_environment(
+    snapshot: Snapshot,
+    version: ModelVersion,
+    folder: Path,
+    notify: Callable[[str], None],
+    *,
+    start: Path,
+    with_uv: bool,
+) -> TrainingEnvironment:
+    """Return the recorded environment where it is here, or uv makes it; else the present one.
+
+    Args:
+        snapshot, version: what was recorded.
+        folder: an empty one to make it in.
+        notify: is told where the present one has to do, and what is left out.
+        start: the folder of the recorded code where the command starts.
+        with_uv: whether to ask uv, where it is installed.
+
+    Raises:
+        IntegrityError, MissingObject: what is recorded is not the released one.
+    """
+    manifest = snapshot.manifest(version)
+    pins, own = _everything(snapshot, version)
+    pins = pins or dict(manifest.environment.pins)
+    own |= own_projects() & pins.keys()
+    found = tuple(_differences(manifest.environment.python, pins))
+    modules = (_lend(folder), *(code_places(start) if own else ()))
+    program = training.find() if found and with_uv else None
+    if program is not None:
+        notify(f"uv makes the recorded environment: {_said(found)}")
+        for name in sorted(own):
+            notify(
+                f"uv leaves out '{name}', which no index has: it is taken from the recorded code; "
+                "if it lies elsewhere, name its folder in PYTHONPATH"
+            )
+        listed = "".join(f"{name}=={pins[name]}\n" for name in pins if name not in own)
+        try:
+            programs = training.make(program, folder / "env", manifest.environment.python, listed)
+            return TrainingEnvironment(RECORDED, programs, programs / "python", modules, ())
+        except training.UvFailed as error:
+            notify(f"uv cannot make the recorded environment: {error}")
+    if found:
+        notify(f"trained again in the present environment: {_said(found)}")
+    here = Path(sys.executable)
+    return TrainingEnvironment(PRESENT, here.parent, here, modules, found)
+
+
+def _everything(snapshot: Snapshot, version: ModelVersion) -> tuple[dict[str, str], set[str]]:
+    """Return name to version of what environment.txt lists, and which of them no index has.
+
+    Nothing where there is no such file.
+    """
+    if snapshot.manifest(version).artifact(INSTALLED) is None:
+        return {}, set()
+    text = bytes(read_verified(snapshot, version, INSTALLED)).decode("utf-8")
+    found = [line.groups() for line in _LISTED.finditer(text) if line["name"] not in _NO_PART]
+    return {name: number for _, name, number in found}, {name for own, name, _ in found if own}
+
+
+def _differences(python: str, pins: dict[str, str]) -> list[Difference]:
+    """Return what differs, what counts first; another patch of Python is no other environment."""
+    here = platform.python_version()
+    found = [] if _minor(python) == _minor(here) else [Difference.of(PYTHON, python, here)]
+    present = installed()
+    found += [
+        Difference.of(name, number, present.get(name))
+        for name, number in pins.items()
+        if number != present.get(name)
+    ]
+    return sorted(found, key=lambda one: not one.counts)
+
+
+def _minor(python: str) -> list[str]:
+    return python.split(".")[:2]
+
+
+def _said(differences: tuple[Difference, ...]) -> str:
+    most = 5
+    said = "; ".join(map(str, differences[:most]))
+    more = len(differences) - most
+    return f"{said}; and {more} more" if more > 0 else said
+
+
+def _lend(folder: Path) -> Path:
+    """Return a folder of modules with this package alone, so that every environment has it."""
+    modules = folder / "modules"
+    modules.mkdir()
+    (modules / "gitmodelstore").symlink_to(Path(gitmodelstore.__file__).parent)
+    return modules
+
+
+# Reproduce
+
 
 OUT = "GMS_REPRODUCE_OUT"
 _NOBODY = Identity("gms reproduce", "reproduce@localhost")
@@ -92,7 +499,7 @@ class _Bench:
     store: Repository
     out: Path
     environment: TrainingEnvironment
-    surroundings: runs.Surroundings
+    surroundings: training.Surroundings
 
 
 def reproduce(snapshot: Snapshot, version: ModelVersion, again: Again) -> Reproduction:
@@ -148,13 +555,13 @@ def _folder(again: Again) -> Iterator[Path]:
 def _tree(
     repository: Path, commit: str, changes: bytes | None, folder: Path, again: Again
 ) -> Iterator[Path]:
-    trees, tree = linked.LinkedTrees(), folder / _TREE
+    trees, tree = training.LinkedTrees(), folder / _TREE
     is_ready = False
     try:
         trees.add(repository, commit, tree)
         for name in trees.lacking:
             again.notify(f"the submodule '{name}' is empty: it is not checked out in {repository}")
-        linked.apply(changes or b"", tree)
+        training.apply(changes or b"", tree)
         is_ready = True
         yield tree
     finally:
@@ -213,7 +620,7 @@ def _bench(
     store, out = _scratch(folder / "store.git", again), folder / PIPELINE
     place = str(store.common_dir)
     variables = {"GITMODELSTORE": place, SCRATCH: place, OUT: str(out)}
-    around = runs.Surroundings(environment.programs, environment.modules, variables)
+    around = training.Surroundings(environment.programs, environment.modules, variables)
     return _Bench(folder, start, store, out, environment, around)
 
 
@@ -225,7 +632,7 @@ def _scratch(path: Path, again: Again) -> Repository:
 
 
 def _run(command: Sequence[str], bench: _Bench) -> None:
-    status = runs.run(command, bench.start, bench.surroundings)
+    status = training.run(command, bench.start, bench.surroundings)
     if status:
         said = f"exited with {status}" if status > 0 else f"was ended by signal {-status}"
         raise CannotReproduce(
@@ -267,7 +674,7 @@ def _register(bench: _Bench, recorded: Manifest, again: Again) -> None:
     ]
     trust = [argument for name in again.trusted for argument in ("--trust", name)]
     arguments = [recorded.model, str(bench.out), *data, *trust, "--quiet"]
-    status, _, said = runs.ask(
+    status, _, said = training.ask(
         [str(bench.environment.python), "-m", _COMMANDS, "register", *arguments],
         bench.start,
         bench.surroundings,
@@ -300,7 +707,7 @@ def _answers(
         made.ref,
         str(sample),
     ]
-    status, told, said = runs.ask([*command, *again.trusted], bench.start, bench.surroundings)
+    status, told, said = training.ask([*command, *again.trusted], bench.start, bench.surroundings)
     if status:
         return Replay(0, why=_last_line(said).removeprefix("error: "))
     document = json.loads(told)

@@ -2,16 +2,411 @@
 
 from __future__ import annotations
 
-from itertools import islice
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import chain, islice, takewhile
 
-from gitmodelstore.errors import InvalidReference, ModelNotFound, VersionNotFound
-from gitmodelstore.operations.history import holders
+from gitmodelstore.checks.history import clock_behind, effective_date
+from gitmodelstore.checks.notes import Annotations, Approval, Step, approval_of, standing
+from gitmodelstore.errors import (
+    FormatError,
+    IntegrityError,
+    InvalidReference,
+    InvalidVersion,
+    MissingObject,
+    ModelNotFound,
+    Sentence,
+    StoreError,
+    VersionNotFound,
+)
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions, registry_of
-from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.names import WITHDRAWN, did_you_mean
-from gitmodelstore.values.reference import LATEST, Reference
-from gitmodelstore.values.registry import EMPTY
-from gitmodelstore.values.version import Version, VersionRange
+from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.values import tables
+from gitmodelstore.values.events import (
+    ANNOTATED,
+    APPROVED,
+    Event,
+    Holding,
+    Withdrawal,
+    blocks,
+    events_of,
+)
+from gitmodelstore.values.gates import Annotation, says_annotated
+from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.model_version import (
+    LATEST,
+    Found,
+    ModelSummary,
+    ModelVersion,
+    Reference,
+    Unread,
+)
+from gitmodelstore.values.names import STAGING, WITHDRAWN, did_you_mean
+from gitmodelstore.values.objects import Commit
+from gitmodelstore.values.pages import Reading
+from gitmodelstore.values.registry import EMPTY, Change, Registry, changes_between
+from gitmodelstore.values.version import MANIFEST, REGISTRY, Version, VersionRange, tag_name
+
+# The annotations in the history: what counts of a version, and what the log tells of them.
+
+
+def annotated(snapshot: Snapshot, version: ModelVersion) -> dict[str, Annotation]:
+    """Return what is annotated of a version by key: of each the latest, unless taken back."""
+    line = Annotations(snapshot.repository, snapshot.commit.oid)
+    return line.of(version.model, version.version, since=version.commit)
+
+
+def annotation_events(
+    line: Annotations, commit: Commit, model: str | None = None
+) -> Iterator[Event]:
+    """Yield what the log tells of the annotations that a commit brings, the latest first.
+
+    Args:
+        line: the line of first parents.
+        commit: on that line.
+        model: the one that is asked about; None for every one.
+    """
+    for maker, said in reversed(list(line.said_by(commit))):
+        if model not in (None, said.model):
+            continue
+        try:
+            version = Version.parse(said.version)
+        except InvalidVersion:
+            continue
+        if line.has(commit, said.model, version):
+            yield Event(
+                ANNOTATED,
+                said.model,
+                version,
+                None,
+                None,
+                maker.oid,
+                line.date(commit),
+                maker.author,
+                said.why,
+                annotations=said.values,
+                clock=line.clock(commit),
+            )
+
+
+# The approvals in the history: which stand, and what the log tells of them.
+
+
+_MARK = f"\nEvent: {APPROVED}\n"
+_NOTHING = EMPTY.render()
+
+
+def approvals(snapshot: Snapshot, version: ModelVersion) -> tuple[Approval, ...]:
+    """Return the approvals of a version that are younger than its last withdrawal, newest first.
+
+    Signatures are not verified here.
+    """
+    if not any(says_approved(commit) for commit in _since(snapshot, version)):
+        return ()
+    steps = _steps(snapshot, version)
+    return tuple(
+        replace(one, when=effective_date(snapshot.repository, one.commit))
+        for one in standing(steps, version.model, str(version.version))
+    )
+
+
+def says_approved(commit: Commit) -> bool:
+    """Whether the message of a commit claims to approve something."""
+    return _MARK in commit.message
+
+
+def approval_event(repository: Repository, commit: Commit) -> Event | None:
+    """Return what the log tells of a commit that approves a version; None where it is none."""
+    found = approval_of(_step(repository, commit))
+    if found is None or found.signed.signature is None:
+        return None
+    try:
+        version = Version.parse(found.version)
+        status = registry_of(repository, commit).status(found.model, version)
+    except (InvalidVersion, FormatError):
+        return None
+    if status is None:
+        return None
+    return Event(
+        APPROVED,
+        found.model,
+        version,
+        status,
+        status,
+        commit.oid,
+        effective_date(repository, commit.oid),
+        commit.author,
+        found.why,
+        approved_for=found.status,
+        clock=clock_behind(repository, commit),
+    )
+
+
+def claimed(snapshot: Snapshot) -> frozenset[tuple[str, str]]:
+    """Return the models and versions of which some commit claims that they are approved.
+
+    For whoever asks about many versions, and would walk the history for each.
+    """
+    repository = snapshot.repository
+    line = repository.first_parents(snapshot.commit.oid)
+    steps = (_step(repository, commit) for commit in line if says_approved(commit))
+    return frozenset((one.model, one.version) for step in steps if (one := approval_of(step)))
+
+
+def manifest_sha256(snapshot: Snapshot, version: ModelVersion) -> str:
+    """Return the digest of a version's manifest, which is first judged.
+
+    Raises:
+        IntegrityError, FormatError: it is not the one that was released.
+    """
+    snapshot.manifest(version)
+    return hashlib.sha256(snapshot.read(version, MANIFEST)).hexdigest()
+
+
+def _since(snapshot: Snapshot, version: ModelVersion) -> Iterator[Commit]:
+    """Yield the commits of the branch down to the one that introduced a version."""
+    for commit in snapshot.repository.first_parents(snapshot.commit.oid):
+        if commit.oid == version.commit:
+            return
+        yield commit
+
+
+def _steps(snapshot: Snapshot, version: ModelVersion) -> Iterator[Step]:
+    for commit in _since(snapshot, version):
+        yield _step(snapshot.repository, commit, version)
+
+
+def _step(repository: Repository, commit: Commit, asked: ModelVersion | None = None) -> Step:
+    parent = repository.commit(commit.parents[0]) if commit.parents else None
+    return Step(
+        commit.oid,
+        repository.raw(commit.oid) if says_approved(commit) else b"",
+        parent.tree if parent else None,
+        asked is not None and _withdraws(repository, commit, parent, asked),
+    )
+
+
+def _withdraws(
+    repository: Repository, commit: Commit, parent: Commit | None, asked: ModelVersion
+) -> bool:
+    """Whether a commit withdraws a version, or leaves a registry that does not say."""
+    after = repository.entry(commit.tree, REGISTRY)
+    before = repository.entry(parent.tree, REGISTRY) if parent else None
+    if after == before:
+        return False
+    try:
+        old, new = (
+            bytes(repository.read(entry.oid, REGISTRY)) if entry else _NOTHING
+            for entry in (before, after)
+        )
+        changes = changes_between(old, new)
+    except (FormatError, IntegrityError, MissingObject):
+        return True
+    return any(
+        (change.model, change.version, change.after) == (asked.model, asked.version, WITHDRAWN)
+        for change in changes
+    )
+
+
+# What happened, read off the history: events, holders, as-of answers.
+
+
+_UNREADABLE = (MissingObject, IntegrityError)
+NOTHING = EMPTY.render()  # what a commit without a registry.json counts as
+
+
+def log(
+    snapshot: Snapshot, model: str | None = None, faults: list[str] | None = None
+) -> Iterator[Event]:
+    """Yield the events of the store, or of one model, approvals and annotations too, newest first.
+
+    Within a commit: by model, highest version first; where it also annotates, moves before
+    that and registrations behind it.
+
+    Args:
+        snapshot: the store.
+        model: whose; None for those of every model.
+        faults: takes what cannot be read, a sentence each, and the log goes on without it;
+            None refuses to.
+    """
+    line = Annotations(snapshot.repository, snapshot.commit.oid)
+    for commit, all_changes in _steps_of(snapshot, faults):
+        changes = [change for change in all_changes if model in (None, change.model)]
+        moves = events_in(snapshot.repository, commit, changes)
+        approval: Event | None = None
+        noted: tuple[Event, ...] = ()
+        try:
+            approval = None if all_changes else approval_event(snapshot.repository, commit)
+            noted = tuple(annotation_events(line, commit, model))
+        except _UNREADABLE as error:
+            what = f"approvals and annotations that merges bring cannot be read: {error}"
+            _tell_or_raise(faults, error, what)
+        if approval is not None and model in (None, approval.model):
+            yield approval
+        if noted:
+            yield from (event for event in moves if event.before is not None)
+            yield from noted
+            yield from (event for event in moves if event.before is None)
+        else:
+            yield from moves
+
+
+def events_in(
+    repository: Repository, commit: Commit, changes: Iterable[Change]
+) -> tuple[Event, ...]:
+    """Return the events of one commit, of which `changes` are the changes of the registry."""
+    return events_of(
+        changes,
+        commit.message,
+        commit=commit.oid,
+        when=effective_date(repository, commit.oid),
+        who=commit.author,
+        clock=clock_behind(repository, commit),
+    )
+
+
+def registered_at(repository: Repository, oid: str, created_at: datetime) -> datetime:
+    """Return when a version was registered, as its manifest says.
+
+    Where the commit that introduced it is dated before its parent, its manifest may be too,
+    and what counts is the effective date of the commit.
+    """
+    counts = effective_date(repository, oid)
+    return max(created_at, counts) if repository.commit(oid).when < counts else created_at
+
+
+def holders(snapshot: Snapshot, model: str, status: str) -> Iterator[tuple[Version, Commit]]:
+    """Yield the holders of a status, the present one first, each with the commit that put it there.
+
+    A moment without a holder, or with several, is passed over.
+    """
+    held = set(snapshot.registry.holders(model, status))
+    for commit, changes in _steps_of(snapshot):
+        before = set(held)
+        for change in changes:
+            if change.model == model and change.after == status:
+                before.discard(change.version)
+            elif change.model == model and change.before == status:
+                before.add(change.version)
+        if len(held) == 1 and before != held:
+            yield next(iter(held)), commit
+        held = before
+
+
+def has_held(snapshot: Snapshot, model: str, version: Version, status: str) -> bool:
+    """Return whether a version has, or has had, a status."""
+    for _, changes in _steps_of(snapshot):
+        for change in changes:
+            if (change.model, change.version) != (model, version):
+                continue
+            if status in (change.before, change.after):
+                return True
+            if change.before is None:
+                return False
+    return False
+
+
+class Log(Reading[Event]):
+    """Events, newest first, as a sequence; and what could not be read among them.
+
+    It prints as `gms log` does. What nobody asks for is not read: `log[0]` is quick.
+
+    Attributes:
+        faults: the latter, a sentence each, as far as the events have been taken.
+        tell: is told of each of them.
+    """
+
+    def __init__(self, snapshot: Snapshot, model: str | None, tell: Callable[[str], None]) -> None:
+        self.faults: list[str] = []
+        self.tell = tell
+        super().__init__(self._events(snapshot, model), "event", blocks)
+
+    def _events(self, snapshot: Snapshot, model: str | None) -> Iterator[Event]:
+        events, known = log(snapshot, model, self.faults), 0
+        while True:
+            event = next(events, None)
+            for fault in self.faults[known:]:
+                known += 1
+                self.tell(fault)
+            if event is None:
+                return
+            yield event
+
+
+def _steps_of(
+    snapshot: Snapshot, faults: list[str] | None = None
+) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
+    """Yield each commit that changed registry.json, newest first, with what it changed.
+
+    So is each that may approve or annotate something, which changes nothing.
+    Where somebody left a registry that is none, the one before it counts; so where it cannot
+    be read and `faults` takes that.
+    """
+    repository = snapshot.repository
+    later: tuple[Commit, bytes] | None = None  # the commit whose change is still to be told
+    read: tuple[str, bytes] = "", b""  # the last blob: many a commit leaves the registry as it was
+    line = repository.first_parents(snapshot.commit.oid)
+    while True:
+        try:
+            commit = next(line, None)
+        except _UNREADABLE as error:
+            _tell_or_raise(faults, error, f"what happened before cannot be read: {error}")
+            return  # what the last one changed is not known either
+        if commit is None:
+            break
+        try:
+            entry = repository.entry(commit.tree, REGISTRY)
+            if entry is not None and entry.oid != read[0]:
+                read = entry.oid, bytes(repository.read(entry.oid, REGISTRY))
+        except _UNREADABLE as error:
+            what = f"commit {commit.oid[:12]}: {error}; what it changed is told of the one after it"
+            _tell_or_raise(faults, error, what)
+            continue
+        data = read[1] if entry else NOTHING
+        if later is None:
+            later = (commit, data)
+            continue
+        try:
+            changes = changes_between(data, later[1]) if data != later[1] else ()
+        except FormatError:
+            later = _passed_over(later, commit, data)
+            continue
+        if changes or _may_say_more(later[0]):
+            yield later[0], changes
+        later = (commit, data)
+    if later is not None:
+        with suppress(FormatError):
+            yield later[0], tuple(EMPTY.changes(Registry.parse_history(later[1])))
+
+
+def _tell_or_raise(faults: list[str] | None, error: StoreError, what: str) -> None:
+    """Note what cannot be read; raise it where nobody takes that."""
+    if faults is None:
+        raise error
+    if what not in faults:
+        faults.append(Sentence.of(what, error.code, error.hint))
+
+
+def _may_say_more(commit: Commit) -> bool:
+    """Whether a commit may approve or annotate something; a merge brings what others say."""
+    is_merge = len(commit.parents) > 1
+    return is_merge or says_approved(commit) or says_annotated(commit.message)
+
+
+def _passed_over(later: tuple[Commit, bytes], commit: Commit, data: bytes) -> tuple[Commit, bytes]:
+    """Return the side that goes on where one of two neighbours is no registry."""
+    try:
+        Registry.parse_history(later[1])
+    except FormatError:
+        return commit, data
+    return later
+
+
+# Resolve
+
 
 _MOST_NAMED = 5  # versions that a hint lists
 
@@ -187,3 +582,175 @@ def _by_commit(snapshot: Snapshot, prefix: str) -> ModelVersion:
             hint=f"see it with `git show {oid[:12]}`",
         )
     return snapshot.version(new[0].model, new[0].version)
+
+
+# Which version a reference names, since when, by whom and why.
+
+
+def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = None) -> Holding:
+    """Return the version that `ref` names, now or at a moment, and how it came to its status.
+
+    Args:
+        snapshot: the store now.
+        ref: as everywhere.
+        at: look at the store as it was then (effective dates along first parents);
+            a date inside `ref` comes first.
+
+    Raises:
+        StoreError: nothing fits, or there was no store yet.
+    """
+    reference = None if isinstance(ref, ModelVersion) else Reference.parse(ref)
+    moment = (reference.at if reference else None) or at
+    asked = snapshot.at(moment) if moment else snapshot
+    version = resolve(asked, ref)
+    moves = _of(asked, version)
+    given = next(event for event in moves if event.after == version.status)
+    withdrawal = _withdrawal(given, moves)
+    until = None if asked is snapshot else _next(snapshot, version, given.commit)
+    return Holding(
+        version,
+        given.when,
+        given.who,
+        given.why,
+        given.commit,
+        until,
+        withdrawal,
+        clock=given.clock,
+    )
+
+
+def _withdrawal(given: Event, earlier: Iterator[Event]) -> Withdrawal | None:
+    """Return the last withdrawal from which a version has come back.
+
+    Args:
+        given: how it came to its status.
+        earlier: its moves before that, newest first; read down to its registration.
+    """
+    back = given
+    for event in earlier:
+        if back.before == WITHDRAWN and event.after == WITHDRAWN:
+            return Withdrawal(
+                event.when,
+                event.who,
+                event.why,
+                event.commit,
+                back.when,
+                back.who,
+                back.why,
+                back.commit,
+            )
+        if event.before is None:
+            return None
+        back = event
+    return None
+
+
+def _next(snapshot: Snapshot, version: ModelVersion, commit: str) -> datetime | None:
+    """Return when the version's status changed after `commit`; None when it has not."""
+    later = list(takewhile(lambda event: event.commit != commit, _of(snapshot, version)))
+    return later[-1].when if later else None
+
+
+def _of(snapshot: Snapshot, version: ModelVersion) -> Iterator[Event]:
+    """Yield the moves of one version, newest first."""
+    return (
+        event
+        for event in log(snapshot, version.model)
+        if event.version == version.version and event.is_move
+    )
+
+
+# The versions of a model with their manifests, one after another, for a list.
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of the list of versions.
+
+    Attributes:
+        model, version, status: which version, and its status now; None where registry.json
+            does not have it.
+        commit: the commit that introduced it; None when it cannot be read.
+        manifest: what it is made of; None when it cannot be read.
+        fault: why not; None when it can.
+        created_at: when it was registered, UTC: as its manifest says, but no earlier than the
+            commit counts; None when it cannot be read.
+    """
+
+    model: str
+    version: Version
+    status: str | None
+    commit: str | None
+    manifest: Manifest | None
+    fault: str | None
+    created_at: datetime | None = None
+
+
+def listing(snapshot: Snapshot, model: str) -> Reading[Listed]:
+    """Return the versions of a model, highest first, each read when it is asked for; then the lost.
+
+    Raises:
+        ModelNotFound: there is no such model.
+    """
+    check_model(snapshot, model)
+    statuses = snapshot.registry.models[model]
+    held = (listed(snapshot, model, Version.parse(v), status) for v, status in statuses.items())
+    lost = (
+        Listed(model, Version.parse(one.version), None, None, None, one.fault)
+        for one in lost_versions(snapshot, model)
+    )
+    return Reading(chain(held, lost), "version", tables.versions)
+
+
+def listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Listed:
+    """Return one version of a model with its manifest, or with why it cannot be read."""
+    with suppress(StoreError):  # the history may know better than the tag
+        tag = snapshot.repository.tag(tag_name(model, version))
+        if tag is not None:
+            named = ModelVersion(model, version, status, tag.commit)
+            return _listed(snapshot, named)
+    try:
+        return _listed(snapshot, snapshot.version(model, version))
+    except StoreError as error:
+        return Listed(model, version, status, None, None, Sentence.of(error))
+
+
+def _listed(snapshot: Snapshot, version: ModelVersion) -> Listed:
+    manifest = snapshot.manifest(version)
+    when = registered_at(snapshot.repository, version.commit, manifest.created_at)
+    return Listed(
+        version.model, version.version, version.status, version.commit, manifest, None, when
+    )
+
+
+# What the store holds: models and versions.
+
+
+def models(snapshot: Snapshot) -> Found[ModelSummary]:
+    """Return every model, by name, with what its live versions are."""
+    registry = snapshot.registry
+    shown = (STAGING, *sorted(snapshot.policy.exclusive))
+    found = []
+    for name, statuses in registry.models.items():
+        highest = registry.highest(name)
+        if highest is not None:
+            holders = {status: registry.holders(name, status) for status in shown}
+            found.append(ModelSummary(name, len(statuses), highest, holders))
+    return Found.of(found, lost_versions(snapshot), tables.models)
+
+
+def versions(snapshot: Snapshot, model: str) -> Found[ModelVersion]:
+    """Return every version of a model, highest first, and beside them what cannot be read.
+
+    Raises:
+        ModelNotFound: there is no such model.
+    """
+    check_model(snapshot, model)
+    found, unread = [], []
+    for version in snapshot.registry.versions(model):
+        try:
+            found.append(snapshot.version(model, version))
+        except StoreError as error:
+            status = snapshot.registry.status(model, version)
+            unread.append(Unread(model, str(version), status, Sentence.of(error)))
+    return Found.of(found, (*unread, *lost_versions(snapshot, model)))

@@ -2,22 +2,318 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from gitmodelstore.errors import InvalidQuery
-from gitmodelstore.operations.catalogue import Catalogue, Row, ask
-from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.values.field_path import STATUS, FieldPath
+from gitmodelstore.cached import cached_property
+from gitmodelstore.checks.notes import Annotations
+from gitmodelstore.errors import (
+    FormatError,
+    GitFailed,
+    IntegrityError,
+    InvalidInput,
+    InvalidQuery,
+    MissingObject,
+    Sentence,
+    StoreError,
+)
+from gitmodelstore.lineage.tables import COUNT, FLAG, NUMBER, TEXT, TIME, version_table
+from gitmodelstore.operations.resolve import check_model, listed, registered_at
+from gitmodelstore.operations.snapshot import Snapshot, lost_versions
+from gitmodelstore.plumbing import manifest_index
+from gitmodelstore.plumbing.manifest_index import ROWS_A_BLOCK, Block, Damaged
+from gitmodelstore.plumbing.manifests import Appearance, appearances, contents, holds
+from gitmodelstore.values import field_path
+from gitmodelstore.values.events import Scalar
+from gitmodelstore.values.field_path import ANNOTATIONS, STATUS, FieldPath
+from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion, Unread
-from gitmodelstore.values.moment import parse_moment
-from gitmodelstore.values.names import nearest, quoted
-from gitmodelstore.values.query import Query, parse_name
-from gitmodelstore.values.query_values import reader_of, sort_key
-from gitmodelstore.values.version import Version
+from gitmodelstore.values.names import format_moment, nearest, parse_moment, quoted
+from gitmodelstore.values.query import (
+    Literal,
+    Query,
+    Unfit,
+    parse_field,
+    parse_name,
+    reader_of,
+    same,
+    sort_key,
+    wanted,
+)
+from gitmodelstore.values.version import MANIFEST, PIPELINE, Version, folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# Every version of the store as it can be asked: its status, and what its manifest says.
+
+
+T = TypeVar("T")
+Line = dict[str, bytes]  # name of a column to JSON
+
+_OID, _COMMIT, _FAULT = "@blob", "@commit", "@fault"
+_CREATED_AT = "created_at"
+_VERSION = re.compile(rb'\n  "version": ("[0-9A-Za-z.-]{1,100}"),\n')
+
+
+class Row(NamedTuple):
+    """One version whose manifest can be read; a tuple, since ten thousand are made at once.
+
+    Attributes:
+        model, version, status: which, and its status now.
+        commit: the commit that introduced it.
+        place: its block, and its position there.
+        beside: where is read what the index does not hold.
+    """
+
+    model: str
+    version: str
+    status: str
+    commit: str
+    place: tuple[Block, int]
+    beside: Beside
+
+    def get(self, key: str) -> Any:
+        """Return its status, its annotations, or what the index has of its manifest at a key."""
+        if key == STATUS:
+            return self.status
+        if key == ANNOTATIONS:
+            return self.beside.annotations.get((self.model, self.version))
+        block, at = self.place
+        return block.column(key)[at]
+
+    def whole(self, key: str) -> Any:
+        """Return what its manifest has at a key, from the manifest; None where that is lost."""
+        block, at = self.place
+        return self.beside.get(self, block.column(_OID)[at], key)
+
+
+class Beside:
+    """Reads what the index does not hold: whole manifests, annotations.
+
+    Attributes:
+        lost: by model and version, those that could not be read.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self.lost: dict[tuple[str, str], Unread] = {}
+
+    def get(self, row: Row, oid: str, key: str) -> Any:
+        """Return what the manifest in a blob has at a key; None where it cannot be read."""
+        try:
+            data = self._snapshot.repository.content(oid, f"{folder(row.model)}/{MANIFEST}")
+            return json.loads(data)[key]
+        except StoreError as error:
+            self.lost[row.model, row.version] = Unread(*row[:3], Sentence.of(error))
+            return None
+
+    @cached_property
+    def annotations(self) -> dict[tuple[str, str], dict[str, Scalar]]:
+        """What is annotated of each version, key to value; of others there is nothing."""
+        return Annotations(self._snapshot.repository, self._snapshot.commit.oid).of_all()
+
+
+def ask(snapshot: Snapshot, question: Callable[[Catalogue], T], *, keep: bool) -> T:
+    """Return the answer to a question about all versions.
+
+    Args:
+        snapshot: the store.
+        question: what is asked; of a damaged index it is asked twice.
+        keep: whether to use the index and to write it; without, every manifest is read.
+    """
+    try:
+        return question(Catalogue(snapshot, keep=keep))
+    except Damaged:
+        return question(Catalogue(snapshot, keep=keep, anew=True))
+
+
+class Catalogue:
+    """The versions of a store, as of one commit.
+
+    Args:
+        snapshot: the store.
+        keep: whether to write the index, and to read it, unless `anew`.
+        anew: read every manifest.
+    """
+
+    def __init__(self, snapshot: Snapshot, *, keep: bool, anew: bool = False) -> None:
+        self.snapshot = snapshot
+        self._repository = snapshot.repository
+        self._common_dir = snapshot.repository.common_dir
+        self._beside = Beside(snapshot)
+        self._columns = (*field_path.keys(), _OID, _COMMIT, _FAULT)
+        tip = snapshot.commit.oid
+        known = manifest_index.read(self._common_dir, self._columns) if keep and not anew else None
+        if known is not None and known[0] != tip and not holds(self._common_dir, tip, known[0]):
+            known = None
+        before, self._blocks = known or (None, [])
+        self._places = _places(self._blocks)
+        if before != tip:
+            is_complete = self._read_on(before)
+            if keep and is_complete:
+                manifest_index.write(
+                    self._common_dir, self._columns, tip, self._blocks, self._repository.sharing
+                )
+
+    def rows(self, model: str | None = None) -> Iterator[Row | Unread]:
+        """Yield every version of a model, or of all: by model, highest first; then the lost.
+
+        Raises:
+            ModelNotFound: there is no such model.
+        """
+        models = self.snapshot.registry.models
+        if model is not None:
+            check_model(self.snapshot, model)
+        for name in models if model is None else (model,):
+            for version, status in models[name].items():
+                yield self._row(name, version, status)
+        yield from lost_versions(self.snapshot, model)
+
+    def annotations(self) -> dict[tuple[str, str], dict[str, Scalar]]:
+        """Return key to value of what is annotated of each model and version.
+
+        Raises:
+            MissingObject, IntegrityError: the history cannot be read.
+        """
+        return self._beside.annotations
+
+    def without_lost(
+        self, rows: Iterable[Row], unread: Iterable[Unread]
+    ) -> tuple[list[Row], tuple[Unread, ...]]:
+        """Return the rows that were asked but for those that turned out to be lost; the unread."""
+        lost = self._beside.lost
+        kept = [row for row in rows if row[:2] not in lost]
+        return kept, (*unread, *lost.values())
+
+    def _row(self, model: str, version: str, status: str) -> Row | Unread:
+        places = self._places.get((model, version), ())
+        if len(places) != 1:
+            return self._looked_up(model, version, status)
+        block, at = places[0]
+        fault = block.column(_FAULT)[at]
+        if fault is not None:
+            return Unread(model, version, status, Sentence.of(fault, FormatError.code))
+        commit = block.column(_COMMIT)[at]
+        return Row(model, version, status, commit, (block, at), self._beside)
+
+    def _looked_up(self, model: str, version: str, status: str) -> Row | Unread:
+        found = listed(self.snapshot, model, Version.parse(version), status)
+        if found.commit is None or found.manifest is None:
+            return Unread(model, version, status, found.fault or "cannot be read")
+        line = self._line_of(model, found.commit, found.manifest)
+        place = (Block.of([line], self._columns), 0)
+        return Row(model, version, status, found.commit, place, self._beside)
+
+    def _line_of(self, model: str, commit: str, manifest: Manifest) -> Line:
+        tree = self._repository.commit(commit).tree
+        entry = self._repository.entry(tree, f"{folder(model)}/{MANIFEST}")
+        assert entry is not None  # noqa: S101 - its manifest was read from there
+        line = _line(Appearance(commit, model, entry.oid), manifest.render(), field_path.Reader())
+        assert line is not None  # noqa: S101 - what was parsed is laid out as a manifest
+        return self._dated(line, commit)
+
+    def _dated(self, line: Line, commit: str) -> Line:
+        """Return a line that says of when its version counts, where a clock was wrong."""
+        if _CREATED_AT not in line:
+            return line
+        said = parse_moment(json.loads(line[_CREATED_AT]))
+        try:
+            counts = registered_at(self._repository, commit, said)
+        except StoreError:
+            return line
+        return line if counts == said else {**line, _CREATED_AT: _json(format_moment(counts))}
+
+    # Reading on
+
+    def _read_on(self, known: str | None) -> bool:
+        """Add what the commits since `known` brought; return whether git could read them all.
+
+        What it could not read of manifests is looked up each time that somebody asks.
+        """
+        reader = field_path.Reader()
+        found: dict[str, Appearance] = {}
+        lines: list[Line] = []
+        is_complete = True
+        try:
+            for oid, data in contents(self._common_dir, self._new(known, found)):
+                line = _line(found[oid], data, reader) if data is not None else None
+                if line is not None:
+                    lines.append(self._dated(line, found[oid].commit))
+        except GitFailed:
+            is_complete = False
+        self._add(lines)
+        self._add(list(self._elsewhere()))
+        return is_complete
+
+    def _new(self, known: str | None, found: dict[str, Appearance]) -> Iterator[str]:
+        """Yield the manifests that the history has and the blocks have not; note where each is."""
+        held = {oid for block in self._blocks for oid in block.column(_OID)}
+        for one in appearances(self._common_dir, self.snapshot.commit.oid, known):
+            if one.oid not in held and one.oid not in found:
+                found[one.oid] = one
+                yield one.oid
+
+    def _elsewhere(self) -> Iterator[Line]:
+        """Yield the versions that no commit of the history brought: a host squashed them."""
+        for model, statuses in self.snapshot.registry.models.items():
+            for version, status in statuses.items():
+                if (model, version) not in self._places:
+                    found = listed(self.snapshot, model, Version.parse(version), status)
+                    if found.commit is not None and found.manifest is not None:
+                        yield self._line_of(model, found.commit, found.manifest)
+
+    def _add(self, lines: Sequence[Line]) -> None:
+        """Put lines behind those that are there; a full block stays as it is."""
+        if not lines:
+            return
+        last = self._blocks[-1:]
+        if last and len(last[0].column(_OID)) < ROWS_A_BLOCK:
+            lines = [*self._blocks.pop().rows(), *lines]
+        for start in range(0, len(lines), ROWS_A_BLOCK):
+            self._blocks.append(Block.of(lines[start : start + ROWS_A_BLOCK], self._columns))
+        self._places = _places(self._blocks)
+
+
+def _places(blocks: Iterable[Block]) -> dict[tuple[str, str], list[tuple[Block, int]]]:
+    """Return where each version stands; one that stands in two places was changed."""
+    found: dict[tuple[str, str], list[tuple[Block, int]]] = {}
+    for block in blocks:
+        pairs = zip(block.column("model"), block.column("version"), strict=True)
+        for at, key in enumerate(pairs):
+            found.setdefault(key, []).append((block, at))
+    return found
+
+
+def _line(one: Appearance, data: bytes, reader: field_path.Reader) -> Line | None:
+    """Return the line of a manifest, or of why it is none; None where it tells no version."""
+    found = reader.read(data)
+    own = {_OID: _json(one.oid), _COMMIT: _json(one.commit)}
+    if found is not None:
+        return {**found, **own} if found["model"] == _json(one.model) else None
+    version = _VERSION.search(data)
+    if version is None:
+        return None
+    try:
+        Manifest.parse(data, f"{folder(one.model)}/{MANIFEST}")
+    except FormatError as error:
+        fault = {"model": _json(one.model), "version": version[1], _FAULT: _json(str(error))}
+        return {**fault, **own}
+    return None
+
+
+def _json(text: str) -> bytes:
+    return json.dumps(text).encode()
+
+
+# Search
+
 
 _MOST_TOLD = 10  # versions that cannot be read, each in a sentence of its own
 
@@ -213,3 +509,229 @@ def _keys_of(values: Iterable[Any]) -> list[str]:
         if isinstance(value, (dict, list)):
             found.update((key, None) for key in value if isinstance(key, str))
     return list(found)
+
+
+# Every version with its status and what its manifest says, as a table.
+
+
+Facts = dict[str, Any]
+Columns = dict[str, str | None]
+
+_FIRST: Columns = {
+    **dict.fromkeys(("model", "version", "status"), TEXT),
+    **dict.fromkeys(("created_at", "trained_at"), TIME),
+    **dict.fromkeys(("author", "message", "parent", "algorithm", "task", "target"), TEXT),
+    "n_features": COUNT,
+}
+_DATA: Columns = {
+    **dict.fromkeys(("uri", "name", "version", "digest"), TEXT),
+    **dict.fromkeys(("rows", "size_bytes"), COUNT),
+}
+_CODE: Columns = {**dict.fromkeys(("url", "commit", "branch"), TEXT), "dirty": FLAG}
+_ENVIRONMENT: Columns = {"python": TEXT, "platform": TEXT}
+_LAST: Columns = {"fault": TEXT, "size_bytes": COUNT, "commit": TEXT}
+_FREE = ("metrics", "params", "baseline.metrics", "environment.pins", "custom")
+_COPIED = ("created_at", "trained_at", "author", "message", "parent", "target")
+
+
+def frame(
+    snapshot: Snapshot, model: str | None, tell: Callable[[str], None], *, keep: bool
+) -> tuple[pd.DataFrame, tuple[Unread, ...]]:
+    """Return a table of the versions of a model, or of all, and those that cannot be read.
+
+    The latter have a row too, with status and fault alone. Where the history of annotations
+    cannot be read, `tell` is told so, and none has any. docs/search.md lists the columns.
+
+    Raises:
+        ModelNotFound: there is no such model.
+    """
+    facts, unread, fault = ask(snapshot, lambda catalogue: _facts(catalogue, model), keep=keep)
+    if fault is not None:
+        tell(f"annotations cannot be read: {fault}")
+    return version_table(facts, _columns(facts)), unread
+
+
+def _facts(
+    catalogue: Catalogue, model: str | None
+) -> tuple[list[Facts], tuple[Unread, ...], StoreError | None]:
+    facts, unread = [], []
+    annotated: Mapping[tuple[str, str], Facts] = {}
+    fault: StoreError | None = None
+    try:
+        annotated = catalogue.annotations()
+    except (MissingObject, IntegrityError) as error:
+        fault = error
+    for row in catalogue.rows(model):
+        known = {
+            "ref": f"{row.model}@{row.version}",
+            "model": row.model,
+            "version": row.version,
+            "status": row.status,
+        }
+        if isinstance(row, Row):
+            known.update(_of(row))
+            known.update(_under("annotations", annotated.get(row[:2])))
+        else:
+            unread.append(row)
+            known["fault"] = row.fault
+        facts.append(known)
+    return facts, tuple(unread), fault
+
+
+def _of(row: Row) -> Facts:
+    pipeline, features = row.get("pipeline"), row.get("features")
+    facts = {name: row.get(name) for name in _COPIED}
+    facts |= {name: pipeline.get(name) for name in ("algorithm", "task")}
+    facts["n_features"] = None if features is None else len(features)
+    for group in _FREE:
+        facts |= _under(group, FieldPath.of(group, tuple(group.split("."))).value(row))
+    facts |= _under("code", row.get("code"), _CODE)
+    facts |= _under("environment", row.get("environment"), _ENVIRONMENT)
+    facts |= _under("baseline", row.get("baseline"), ("version",))
+    for dataset in reversed(row.get("data")):  # the first of a role counts
+        facts |= _under(f"data.{dataset.get('role')}", dataset, _DATA)
+    path = FieldPath.of("size_bytes", ("artifacts", PIPELINE, "size_bytes"))
+    return {**facts, "size_bytes": path.value(row), "commit": row.commit}
+
+
+def _under(group: str, values: Any, names: Iterable[str] | None = None) -> Facts:
+    """Return what an object has at some names, or at all, each behind the name of the group."""
+    held = values if isinstance(values, dict) else {}
+    chosen = held if names is None else [name for name in names if name in held]
+    return {f"{group}.{name}": held[name] for name in chosen}
+
+
+def _columns(facts: list[Facts]) -> Columns:
+    """Return the columns in order: those that are always there, and those that some version has."""
+    met = sorted({name for one in facts for name in one})
+
+    def free(group: str, kind: str | None = None) -> Columns:
+        return {name: kind for name in met if name.startswith(f"{group}.")}
+
+    roles = sorted({name.split(".")[1] for name in met if name.startswith("data.")})
+    return {
+        **_FIRST,
+        **free("metrics", NUMBER),
+        "baseline.version": TEXT,
+        **free("baseline.metrics", NUMBER),
+        **free("params"),
+        **{f"data.{role}.{name}": kind for role in roles for name, kind in _DATA.items()},
+        **{f"code.{name}": kind for name, kind in _CODE.items()},
+        **{f"environment.{name}": kind for name, kind in _ENVIRONMENT.items()},
+        **free("environment.pins", TEXT),
+        **free("custom"),
+        **free("annotations"),
+        **_LAST,
+    }
+
+
+# When a field of a model's versions changed, to what, and who changed it.
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A version in which a field is another than in the version before.
+
+    >>> change = store.blame("metrics.profit", "churn")[0]
+    >>> change.before, change.after
+    (3.75, 4.5)
+
+    Attributes:
+        version: which.
+        parent: the number of the version that it is compared with; None for the first.
+        field: the name of the field, as it was asked for.
+        before, after: its values, as JSON has them; None where there is none.
+        when: when the version was registered, UTC.
+        who: by whom, as "Name <email>".
+        message: what was said about it; may be empty.
+    """
+
+    version: ModelVersion
+    parent: str | None
+    field: str
+    before: Any
+    after: Any
+    when: datetime
+    who: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """The changes of a field, newest first, and the versions that could not be asked."""
+
+    changes: tuple[FieldChange, ...]
+    unread: tuple[Unread, ...]
+
+
+def blame(snapshot: Snapshot, field: str, model: str | None, *, keep: bool) -> Blame:
+    """Return each version in which a field changed.
+
+    Args:
+        snapshot: the store.
+        field: its name; `NAME=VALUE` for those alone in which it came to that value, or a
+            list got it.
+        model: whose versions; None for all models.
+        keep: as for `search`.
+
+    Raises:
+        InvalidQuery: that is no field.
+        InvalidInput: the field is the status or an annotation, which manifests do not hold; or
+            the value could never be one of it.
+        ModelNotFound: there is no such model.
+    """
+    path, value = parse_field(field)
+    if path.parts[0] in (STATUS, ANNOTATIONS):
+        raise InvalidInput(
+            f"'{path.parts[0]}' is not a field of the manifest", hint="see `gms log`"
+        )
+    if value is not None:
+        try:
+            wanted(value, path.kind)
+        except Unfit as error:
+            raise InvalidInput(str(error), hint=error.hint) from None
+    return ask(snapshot, lambda catalogue: _blame(catalogue, path, value, model), keep=keep)
+
+
+def _blame(
+    catalogue: Catalogue, path: FieldPath, value: Literal | None, model: str | None
+) -> Blame:
+    rows, unread = split(catalogue.rows(model))
+    values = {row[:2]: path.value(row) for row in rows}
+    rows, unread = catalogue.without_lost(rows, unread)
+    by_version = {(row.model, row.version): row for row in rows}
+    below: dict[str, Row] = {}  # by model, the next version that can be read
+    changes = []
+    for row in reversed(rows):  # lowest first
+        parent = by_version.get((row.model, row.get("parent"))) or below.get(row.model)
+        below[row.model] = row
+        before = values[parent[:2]] if parent else None
+        after = values[row[:2]]
+        arrived = value is None or (_has(path, after, value) and not _has(path, before, value))
+        if arrived and not same(before, after):
+            changes.append(_change(row, parent, path, before, after))
+    changes.reverse()  # of one second, the highest first
+    changes.sort(key=lambda change: change.when, reverse=True)
+    return Blame(tuple(changes), unread)
+
+
+def _change(row: Row, parent: Row | None, path: FieldPath, before: Any, after: Any) -> FieldChange:
+    return FieldChange(
+        named(row),
+        parent.version if parent else None,
+        path.text,
+        before,
+        after,
+        parse_moment(row.get("created_at")),
+        row.get("author"),
+        row.get("message"),
+    )
+
+
+def _has(path: FieldPath, found: Any, value: Literal) -> bool:
+    """Whether a version has a value at a field: it is the value, or a list that holds it."""
+    if found is None or value.value is None:
+        return found is None and value.value is None
+    asked, read = wanted(value, path.kind), reader_of(path.kind)
+    held = found if isinstance(found, (list, dict)) else [found]
+    return any(same(read(one), asked) or one == value.text for one in held)

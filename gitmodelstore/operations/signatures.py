@@ -6,18 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gitmodelstore.cached import cached_property
-from gitmodelstore.checks.approvals import Approval, Tally, tally
 from gitmodelstore.checks.history import made_at
+from gitmodelstore.checks.notes import Approval, Tally, tally
 from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID, Outcome, people, under_its_name
 from gitmodelstore.errors import IntegrityError
-from gitmodelstore.operations.approvals import approvals, claimed, manifest_sha256
-from gitmodelstore.operations.history import log
+from gitmodelstore.operations.resolve import approvals, claimed, log, manifest_sha256
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.plumbing.signatures import Verifier
+from gitmodelstore.plumbing.signing import Verifier
 from gitmodelstore.values.events import APPROVED, REGISTERED, Event
-from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.signed import Signed, commit_parts, tag_parts
+from gitmodelstore.values.signers import Signed, commit_parts, tag_parts
+from gitmodelstore.values.version import REGISTRY
 
 TAG = "tag"
 _NO_TAG = Outcome(code=NOT_SIGNED, why="there is no such tag, so nobody has signed it")

@@ -6,16 +6,16 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
 from gitmodelstore.errors import InvalidInput, StoreWarning, warn_user
-from gitmodelstore.pipelines.rights import GENERAL, acts, is_like_a_class
-from gitmodelstore.pipelines.trusted_place import names_at
-from gitmodelstore.plumbing import disk, project, user
-from gitmodelstore.plumbing.access import text_of
-from gitmodelstore.values.layout import MANIFEST, PIPELINE, REGISTRY
+from gitmodelstore.pipelines.rights import GENERAL, acts, is_like_a_class, names_at
+from gitmodelstore.plumbing import files
+from gitmodelstore.plumbing.files import around, code_places, text_of
+from gitmodelstore.values.version import MANIFEST, PIPELINE, REGISTRY
 
 _KEY, _PROJECTS = "trusted", "projects"
 # Of what no index need be asked: tools that run, compile, load or fetch what they are told to.
@@ -45,7 +45,7 @@ def trusted_names(given: Iterable[str], folder: Path) -> frozenset[str]:
         InvalidInput: one is no name, or a file cannot be understood.
     """
     names = [given] if isinstance(given, str) else list(given)
-    names += filter(None, (name.strip() for name in user.trusted_variable().split(",")))
+    names += filter(None, (name.strip() for name in files.trusted_variable().split(",")))
     names += configured()
     names += _of_project(folder)
     for name in names:
@@ -113,11 +113,11 @@ def configure(names: Iterable[str], projects: Iterable[str] = ()) -> Path:
         )
     if why := _doubt(path):
         raise InvalidInput(why)
-    user.make_private(path.parent)
+    files.make_private(path.parent)
     text = _toml_list(_KEY, listed)
     folders = list(dict.fromkeys(projects))
     text += _toml_list(_PROJECTS, folders) if folders else ""
-    disk.put(path, (text.encode(),), mode=0o644)
+    files.put(path, (text.encode(),), mode=0o644)
     return path
 
 
@@ -128,7 +128,7 @@ def _toml_list(key: str, texts: Iterable[str]) -> str:
 
 def _doubt(path: Path) -> str | None:
     """Return why a configuration file is not believed; None where it is, or is not there."""
-    why = user.written_by_others(path) if path.exists() else None
+    why = files.written_by_others(path) if path.exists() else None
     return f"whom '{path}' trusts is not believed: {why}" if why else None
 
 
@@ -138,15 +138,15 @@ def _of_project(folder: Path) -> tuple[str, ...]:
     Nor may it belong to somebody who is neither the user nor the owner of `folder`, as one in a
     folder above that all may write to.
     """
-    for settings, place in project.settings(folder):
-        file = place / project.FILE
+    for settings, place in files.settings(folder):
+        file = place / files.FILE
         if any((above / REGISTRY).exists() for above in (place, *place.parents)):
             continue
         if _KEY not in settings:
             return ()
         if is_of_a_store(file):
             continue
-        if why := user.is_a_strangers(file, folder):
+        if why := files.is_a_strangers(file, folder):
             warn_user(StoreWarning(f"whom '{file}' trusts is not believed: {why}"))
             return ()
         return _listed(settings[_KEY], str(file))
@@ -169,7 +169,7 @@ def is_of_a_store(file: Path) -> bool:
 
 def config_file() -> Path | None:
     """Return the user's configuration file; None without a home."""
-    folder = user.config_folder()
+    folder = files.config_folder()
     return None if folder is None else folder / "config.toml"
 
 
@@ -258,3 +258,54 @@ def _listed(held: object, place: str) -> tuple[str, ...]:
     for name in held:
         check_name(name)
     return tuple(held)
+
+
+# The modules of the user's own project that commands import: whose names the user trusts there.
+
+
+def find(module: str, folder: Path) -> ModuleSpec | None:
+    """Return where a project defines a module of the top level; None where it may not.
+
+    Args:
+        module: without a dot.
+        folder: in the project.
+    """
+    if module in sys.stdlib_module_names:
+        return None
+    for place in code_places(folder):
+        spec = PathFinder.find_spec(module, [str(place)])
+        if spec is not None:
+            return spec if _is_the_users(spec, place) else None
+    return None
+
+
+def trusted_modules(said: Iterable[str], folder: Path) -> frozenset[str]:
+    """Return the modules of the top level that the project around a folder may bring.
+
+    Args:
+        said: names that are trusted for this run.
+        folder: in the project.
+    """
+    names = [*said, *(name.strip() for name in files.trusted_variable().split(","))]
+    if str(around(folder)) in configured_projects():
+        names += configured()
+    return frozenset(name.partition(".")[0] for name in names if name)
+
+
+def _is_the_users(spec: ModuleSpec, place: Path) -> bool:
+    """Whether a module lies outside of every store, and nobody else could have put it there."""
+    return not any(
+        # Of a folder what lies in it is asked: it could be a store itself.
+        is_of_a_store(file / "__init__.py" if file.is_dir() else file)
+        or files.is_a_strangers(file, place)
+        for file in _files(spec)
+    )
+
+
+def _files(spec: ModuleSpec) -> Iterator[Path]:
+    """Yield the file of a module, or the folders of a package that has none of its own."""
+    if spec.origin is not None:
+        yield Path(spec.origin)
+        return
+    for folder in spec.submodule_search_locations or ():
+        yield Path(folder)

@@ -20,21 +20,137 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
-from functools import lru_cache
-from types import ModuleType
+from functools import lru_cache, partial
+from types import MethodType, ModuleType
 from typing import Any, NoReturn
 
 import numpy as np
 
 from gitmodelstore.errors import RefusedPickle
 from gitmodelstore.pipelines import rights as rules
-from gitmodelstore.pipelines.joblib_arrays import Dtypes
-from gitmodelstore.pipelines.kin import Kin, kin_of
-from gitmodelstore.pipelines.links import Links
+from gitmodelstore.pipelines.compression import Source
+from gitmodelstore.pipelines.fast_load import Dtypes
 from gitmodelstore.pipelines.loadable import way_to_trust
-from gitmodelstore.pipelines.rights import STATE, VALUE, Rights, Trust
-from gitmodelstore.pipelines.source import Source
+from gitmodelstore.pipelines.rights import STATE, VALUE, Kin, Rights, Trust, kin_of
 from gitmodelstore.pipelines.whole import refuse_what_does_not_fit
+
+# The links of decision trees, which native code follows without looking.
+
+
+_BATCH_BYTES = 4 << 20
+_LEAF = -1  # sklearn.tree._tree.TREE_LEAF
+
+
+class Links:
+    """The trees of one pipeline."""
+
+    def __init__(self) -> None:
+        self._nodes_bytes = 0
+        self._are_sound = True
+        self._trees: list[tuple[Any, Any, Any]] = []  # left, right and feature of each node
+        self._features: list[int] = []
+        self._depths: list[int] = []
+        self._predictors: list[Any] = []
+        self._sets: list[int] = []
+
+    def add_tree(self, nodes: Any, features: int, depth: int) -> None:
+        """Take the nodes of a `Tree` that splits so many features, and says how deep it is."""
+        left, right, feature = (
+            np.ascontiguousarray(nodes[field]) for field in ("left_child", "right_child", "feature")
+        )
+        self._trees.append((left, right, feature))
+        self._features.append(features)
+        self._depths.append(depth)
+        self._add(nodes)
+
+    def add_predictor(self, nodes: Any, sets: int) -> None:
+        """Take the nodes of a `TreePredictor` that has so many sets of categories."""
+        self._predictors.append(nodes)
+        self._sets.append(sets)
+        self._add(nodes)
+
+    def are_sound(self) -> bool:
+        """Whether all links lead forward within their tree, and each split is of something."""
+        self._judge()
+        return self._are_sound
+
+    def _add(self, nodes: Any) -> None:
+        self._nodes_bytes += nodes.nbytes
+        if self._nodes_bytes > _BATCH_BYTES:  # they are copied to be judged
+            self._judge()
+
+    def _judge(self) -> None:
+        if not (self._trees_are_sound() and self._predictors_are_sound()):
+            self._are_sound = False
+        for held in (self._trees, self._features, self._depths, self._predictors, self._sets):
+            held.clear()
+        self._nodes_bytes = 0
+
+    def _trees_are_sound(self) -> bool:
+        if not self._trees:
+            return True
+        left, right, feature = map(np.concatenate, zip(*self._trees, strict=True))
+        sizes = np.array([len(links) for links, _, _ in self._trees])
+        places, counts = _places(sizes)
+        inner = np.flatnonzero(left != _LEAF)
+        feature, features = feature[inner], np.repeat(self._features, sizes)[inner]
+        return (
+            _lead_forward(left[inner], right[inner], places[inner], counts[inner])
+            and bool(((feature >= 0) & (feature < features)).all())
+            and self._are_as_deep(left, right, inner, places, sizes)
+        )
+
+    def _are_as_deep(self, left: Any, right: Any, inner: Any, places: Any, sizes: Any) -> bool:
+        """Whether each tree is as deep as it says: paths are written to arrays of that size.
+
+        Links lead forward, and no node has two above it, so that each is met once.
+        """
+        first = inner - places[inner]  # where the tree of a node begins
+        left, right = left.copy(), right.copy()
+        left[inner] += first
+        right[inner] += first
+        children = np.concatenate((left[inner], right[inner]))
+        if len(children) and np.bincount(children).max() > 1:
+            return False
+        is_inner = np.zeros(len(places), dtype=bool)
+        is_inner[inner] = True
+        tree_of = np.repeat(np.arange(len(sizes)), sizes)
+        depths, depth = np.zeros(len(sizes), dtype=np.int64), 0
+        level = np.flatnonzero(places == 0)
+        while len(level):
+            depths[tree_of.take(level)] = depth
+            level, depth = level[is_inner.take(level)], depth + 1
+            level = np.concatenate((left.take(level), right.take(level)))
+        return bool((depths == self._depths).all())
+
+    def _predictors_are_sound(self) -> bool:
+        if not self._predictors:
+            return True
+        nodes = np.concatenate(self._predictors)
+        sizes = np.array([len(tree) for tree in self._predictors])
+        places, counts = _places(sizes)
+        sets = np.repeat(self._sets, sizes)
+        inner = nodes["is_leaf"] == 0
+        of_sets = inner & (nodes["is_categorical"] != 0)
+        left, right = (nodes[side][inner].astype(np.int64) for side in ("left", "right"))
+        return _lead_forward(left, right, places[inner], counts[inner]) and bool(
+            (nodes["feature_idx"][inner] >= 0).all()
+            and (nodes["bitset_idx"][of_sets] < sets[of_sets]).all()
+        )
+
+
+def _places(sizes: Any) -> tuple[Any, Any]:
+    """Return of each node its place in its tree, and how many nodes that has."""
+    starts = np.cumsum(sizes) - sizes
+    return np.arange(sizes.sum()) - np.repeat(starts, sizes), np.repeat(sizes, sizes)
+
+
+def _lead_forward(left: Any, right: Any, places: Any, counts: Any) -> bool:
+    return all(bool(((child > places) & (child < counts)).all()) for child in (left, right))
+
+
+# Guard
+
 
 WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 # What a file may cost beyond what its own size explains, so that a small one stays cheap:
@@ -565,3 +681,98 @@ def in_words(value: Any) -> str:
         return f"the class '{value.__qualname__}'"
     name = type(value).__qualname__
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+# How deep the parts of a pipeline lie in one another, and where that has an end.
+
+
+# The honest pipelines of tests/zoo hold up to 13 levels, not weighed. An estimator weighs more:
+# scikit-learn's repr of one in another takes twice as long for each, seconds at a dozen.
+MOST_LEVELS = 50
+_OF_ESTIMATOR = 4
+
+_LEAVES = frozenset((str, bytes, int, float, bool, complex, type(None), type))
+_CONTAINERS = (list, tuple, set, frozenset)
+
+
+def is_too_deep(root: Any) -> bool:
+    """Whether more estimators, kernels and containers than `MOST_LEVELS` lie in one another.
+
+    So do estimators that hold themselves. Other objects are looked at by nobody, such as the
+    nodes of a Birch, which are a long chain; nor are private attributes.
+    """
+    heights: dict[int, int] = {}
+    way = [_Level(root)]
+    above = way[0].weight
+    while way:
+        level = way[-1]
+        if level.left:
+            child = level.left.pop()
+            known = heights.get(id(child))
+            if known is not None:
+                level.below = max(level.below, known)
+            elif any(other.held is child for other in way):
+                if has_params(child) or any(has_params(other.held) for other in _since(way, child)):
+                    return True
+            else:
+                way.append(_Level(child))
+                above += way[-1].weight
+        else:
+            way.pop()
+            above -= level.weight
+            heights[id(level.held)] = level.below + level.weight
+            if way:
+                way[-1].below = max(way[-1].below, level.below + level.weight)
+        if above + (way[-1].below if way else 0) > MOST_LEVELS:
+            return True
+    return False
+
+
+def has_params(value: Any) -> bool:
+    """Whether an object is of a class of estimators or kernels, without asking the object."""
+    return hasattr(type(value), "get_params")
+
+
+class _Level:
+    """An object on the way down: what it holds that is yet to be looked at, and how deep it is."""
+
+    __slots__ = ("below", "held", "left", "weight")
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+        self.left = _inner(held)
+        self.below = 0
+        self.weight = _OF_ESTIMATOR if hasattr(type(held), "fit") else 1
+
+
+def _since(way: list[_Level], held: Any) -> list[_Level]:
+    at = next(number for number, level in enumerate(way) if level.held is held)
+    return way[at:]
+
+
+def _inner(held: Any) -> list[Any]:
+    """Return what an object holds that may hold something itself."""
+    kind = type(held)
+    values: Any = ()
+    if isinstance(held, dict):
+        values = held.values()
+    elif isinstance(held, _CONTAINERS):
+        values = held
+    elif kind is np.ndarray:
+        values = held.ravel().tolist() if held.dtype == object else ()
+    elif kind is partial:
+        values = (*held.args, *held.keywords.values())
+    elif kind is MethodType:
+        values = (held.__self__,)
+    elif has_params(held) and kind is not type:
+        state = getattr(held, "__dict__", {})  # `_scorer` of histogram boosting holds its owner
+        values = [value for name, value in state.items() if name[:1] != "_"]
+    return [value for value in values if type(value) not in _LEAVES and _may_hold(value)]
+
+
+def _may_hold(value: Any) -> bool:
+    """Whether something can lie in an object on which the way goes on."""
+    kind = type(value)
+    if kind is np.ndarray:
+        return bool(value.dtype == object)
+    return isinstance(value, (dict, *_CONTAINERS, partial, MethodType)) or has_params(value)

@@ -35,20 +35,20 @@ from gitmodelstore.pipelines import rights
 from gitmodelstore.pipelines.compression import (
     ALWAYS_BYTES,
     MOST_RATIO,
+    Source,
     compressor_of,
     decompress,
 )
 from gitmodelstore.pipelines.dry import refuse_other_files
 from gitmodelstore.pipelines.loadable import told_whole
 from gitmodelstore.pipelines.rights import NOBODY, Trust
-from gitmodelstore.pipelines.source import Source
 from gitmodelstore.plumbing import mapped
 from gitmodelstore.values.json import hidden_character
 
 if TYPE_CHECKING:
     from io import FileIO
 
-    from gitmodelstore.plumbing.verdicts import Verdicts
+    from gitmodelstore.plumbing.caches import Verdicts
 
 __all__ = [
     "PipelineFile",
@@ -379,8 +379,7 @@ def _unpickle(
 
 def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_bytes: int) -> Any:
     """Return what the guarded walk makes of it: nothing before it is known to be harmless."""
-    from gitmodelstore.pipelines.depth import MOST_LEVELS, is_too_deep
-    from gitmodelstore.pipelines.guard import Guard
+    from gitmodelstore.pipelines.guard import MOST_LEVELS, Guard, is_too_deep
 
     source = Source(data)
     guard = Guard(source, name, trust, private=_is_private(data), size_bytes=size_bytes)
@@ -402,9 +401,8 @@ def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_by
 
 def _again(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_bytes: int) -> Any:
     """Return what the C unpickler makes of bytes that the guarded walk found harmless."""
-    from gitmodelstore.pipelines.fast_load import fast_load, is_fast_here
+    from gitmodelstore.pipelines.fast_load import NotFast, fast_load, is_fast_here
     from gitmodelstore.pipelines.guard import find_known
-    from gitmodelstore.pipelines.joblib_arrays import NotFast
 
     if is_fast_here():
         with suppress(NotFast):

@@ -14,8 +14,7 @@ from typing import Any
 from gitmodelstore.errors import LoadError, RefusedPickle, StoreError, UnportablePipeline
 from gitmodelstore.pipelines import rights
 from gitmodelstore.pipelines.dry import Dry, walk
-from gitmodelstore.pipelines.rights import Trust, needs_trust, never_loads
-from gitmodelstore.pipelines.trusted_place import names_at
+from gitmodelstore.pipelines.rights import Trust, names_at, needs_trust, never_loads
 
 # Names by which a file says more than the table can: whom it calls with what.
 _SAY_MORE = frozenset({"builtins.getattr", "functools.partial", "numpy.vectorize"})

@@ -18,15 +18,23 @@ The rights:
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
+import pkgutil
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from abc import ABCMeta
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from gitmodelstore.plumbing.files import code_places
 
 VALUE, CALL, NEW, STATE, ARGUMENT = RIGHTS = ("value", "call", "new", "state", "argument")
 CLASS, FUNCTION, OBJECT = "class", "function", "object"
@@ -37,9 +45,16 @@ GENERAL = frozenset({"joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn"}
 _TABLE = Path(__file__).with_name("rights.json")
 _PACKAGES = Path(__file__).with_name("packages.json")
 _RULES = (
-    *("rights.py", "guard.py", "opcodes.py", "stand_ins.py", "states.py", "links.py"),
-    *("arrays.py", "depth.py", "joblib_arrays.py", "fast_load.py", "places.py", "relations.py"),
-    *("kin.py", "native.py", "whole.py"),
+    "rights.py",
+    "guard.py",
+    "opcodes.py",
+    "stand_ins.py",
+    "states.py",
+    "fast_load.py",
+    "places.py",
+    "relations.py",
+    "native.py",
+    "whole.py",
 )
 
 # What of Python's own may be trusted by name: modules that calculate, and what pickles of a
@@ -434,3 +449,231 @@ def _namesakes() -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
         key = module.partition(".")[0], name
         found[key] = (*found.get(key, ()), (module, name))
     return found
+
+
+# Where a name that somebody is about to trust is defined, found out without importing it.
+
+
+_FUNCTION = "function"
+_ANY_NAME = ("*", "__getattr__")  # of a module that binds them any name may be had
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a dotted name leads to here.
+
+    Attributes:
+        module: the longest part of it that is a module; empty where not even the first part is.
+        inside: what follows, within the module.
+        source: where the module is written in Python; None where it is not, or not known.
+    """
+
+    module: str
+    inside: str
+    source: Path | None = None
+
+    def word(self, name: str) -> str | None:
+        """Return what there is to say of the name; None of what is defined there."""
+        if not self.inside and self.module:
+            return f"'{name}' stands for every class that is defined in it"
+        # The libraries write where a name is public into what is defined elsewhere.
+        said = None if name.partition(".")[0] in GENERAL else self._said()
+        return self.lack(name) or (f"'{name}' {said}" if said and said != _FUNCTION else None)
+
+    def lack(self, name: str) -> str | None:
+        """Return what is not here of the name; None of what is, as far as that can be told."""
+        if not self.module:
+            package = name.partition(".")[0]
+            if package in sys.modules:
+                return None
+            return f"'{package}' is not installed here{_near(package, _installed())}"
+        first = self.inside.partition(".")[0]
+        bound = self._bound()
+        if hasattr(sys.modules.get(self.module), first):
+            return None
+        if not first or first in bound or not bound.keys().isdisjoint(_ANY_NAME):
+            return None
+        return f"'{self.module}' has no '{first}'{_near(first, bound)}"
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it is a function, as far as the source of its module tells."""
+        return self._said() == _FUNCTION
+
+    def _said(self) -> str | None:
+        return self._bound().get(self.inside.partition(".")[0])
+
+    def _bound(self) -> dict[str, str]:
+        """Return what the module binds; `_ANY_NAME` where nobody knows without importing it."""
+        return _bound(self.source, self.module) if self.source else dict.fromkeys(_ANY_NAME, "")
+
+
+def names_at(name: str) -> Place:
+    """Return where a dotted name leads to; nothing is imported."""
+    parts = name.split(".")
+    found: ModuleSpec | None = None
+    count = 0
+    while count < len(parts):
+        inner = _spec(".".join(parts[: count + 1]), found)
+        if inner is None:
+            break
+        found, count = inner, count + 1
+    origin = found.origin if found else None
+    source = Path(origin) if origin and origin.endswith(".py") else None
+    return Place(".".join(parts[:count]), ".".join(parts[count:]), source)
+
+
+def _spec(name: str, within: ModuleSpec | None) -> ModuleSpec | None:
+    if within is not None:
+        places = within.submodule_search_locations
+        # By its last part: of a package without __init__.py the whole name asks for its parent.
+        tail = name.rpartition(".")[2]
+        return PathFinder.find_spec(tail, list(places)) if places is not None else None
+    try:
+        return PathFinder.find_spec(name, _places()) or find_spec(name)
+    except ValueError:  # `__main__` has none
+        return None
+
+
+def _places() -> list[str]:
+    return [str(place) for place in code_places(Path())]
+
+
+def _installed() -> Iterator[str]:
+    """Yield the names of packages and modules that can be imported."""
+    paths = [*_places(), *sys.path]
+    yield from (found.name for found in pkgutil.iter_modules(dict.fromkeys(paths)))
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word, known, n=1, cutoff=0.8)
+    return f": did you mean '{near[0]}'?" if near else ""
+
+
+def _bound(source: Path, module: str) -> dict[str, str]:
+    """Return what a module binds, and what there is to say of it where it is not a class."""
+    try:
+        tree = ast.parse(source.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return dict.fromkeys(_ANY_NAME, "")
+    package = module if source.name == "__init__.py" else module.rpartition(".")[0]
+    said: dict[str, str] = {}
+    for node in ast.walk(tree):
+        for name, word in _bound_by(node, package):
+            said[name] = word and said.get(name, word)  # a class on one of several ways is one
+    return said
+
+
+def _bound_by(node: ast.AST, package: str) -> Iterator[tuple[str, str]]:
+    match node:
+        case ast.ClassDef():
+            yield node.name, ""
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            yield node.name, _FUNCTION
+        case ast.Assign():
+            yield from ((held.id, "") for held in node.targets if isinstance(held, ast.Name))
+        case ast.ImportFrom():
+            parts = package.split(".")
+            above = parts[: len(parts) - node.level + 1] if node.level else []
+            place = ".".join([*above, *filter(None, [node.module])])
+            for alias in node.names:
+                word = f"is defined in '{place}': pipelines name it as it is named there"
+                yield alias.asname or alias.name, word
+
+
+# Names of numpy, scipy and pandas that the table does not have, judged by what they are here.
+
+
+# By which a class would act while it is made, given a state, looked at or let go.
+_ACTING = frozenset(
+    {"__del__", "__delattr__", "__getattr__", "__getattribute__", "__getnewargs__"}
+    | {"__getnewargs_ex__", "__init_subclass__", "__new__", "__reduce__", "__reduce_ex__"}
+    | {"__set_name__", "__setattr__", "__setstate__"}
+)
+_HARMLESS_BASES = frozenset({("builtins", "object"), ("abc", "ABC"), ("typing", "Generic")})
+_HEAP_TYPE = 1 << 9  # of `__flags__`: the class was made by a class statement
+
+
+class _Plain:
+    """An object with attributes and nothing else, as memory holds it."""
+
+
+class Kin(NamedTuple):
+    """What a name that the table does not have turned out to be.
+
+    Attributes:
+        place: where the table lists it; of a class of data, where it is.
+        rights: what may be done with it.
+        held: what it is.
+    """
+
+    place: tuple[str, str]
+    rights: Rights
+    held: Any
+
+
+@lru_cache(maxsize=1024)
+def kin_of(module: str, name: str, find: Callable[[str, str], Any]) -> Kin | None:
+    """Return what a name stands for that the table does not have; None where it may not be used.
+
+    Args:
+        module, name: as the pickle spells them.
+        find: returns what a name stands for in this installation.
+
+    Raises:
+        ModuleNotFoundError, AttributeError: nothing.
+    """
+    if not may_be_renamed(module, name):
+        return None
+    held = find(module, name)
+    for place in namesakes(module, name):
+        known = listed(*place)
+        if known is not None and any(found is held for found in _addresses(*place, find)):
+            return Kin(place, known, held)
+    if not isinstance(held, type) or not may_be_renamed(held.__module__, held.__qualname__):
+        return None
+    derived = _rights_of_base(held)
+    if derived is not None:
+        return Kin((module, name), Rights(derived.kind, derived.allowed - {VALUE}), held)
+    return Kin((module, name), OF_DATA, held) if _only_holds(held) else None
+
+
+def _addresses(module: str, name: str, find: Callable[[str, str], Any]) -> Iterator[Any]:
+    """Yield what the table's name stands for here, and the public ones above it."""
+    parts = module.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            yield find(".".join(parts[:count]), name)
+        except (ImportError, AttributeError):
+            continue
+
+
+def _rights_of_base(cls: type) -> Rights | None:
+    """Return those of the listed class that `cls` is a kind of; None where it acts by itself."""
+    for base in cls.__mro__:
+        known = listed(base.__module__, base.__qualname__)
+        if known is not None and base is not object:
+            return known if STATE in known.allowed else None
+        if not _is_quiet(base, cls):
+            return None
+    return None
+
+
+def _only_holds(cls: type) -> bool:
+    return (
+        type(cls) in (type, ABCMeta)
+        and cls.__basicsize__ == _Plain.__basicsize__
+        and cls.__dictoffset__ != 0
+        and all(_is_quiet(base, cls) for base in cls.__mro__)
+    )
+
+
+def _is_quiet(base: type, cls: type) -> bool:
+    """Whether a class of the same library was made by Python, and does nothing unasked."""
+    if (base.__module__, base.__qualname__) in _HARMLESS_BASES:
+        return True
+    return (
+        base.__module__.partition(".")[0] == cls.__module__.partition(".")[0]
+        and bool(base.__flags__ & _HEAP_TYPE)
+        and _ACTING.isdisjoint(vars(base))
+    )

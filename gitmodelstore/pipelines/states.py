@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gitmodelstore.pipelines import rights as rules
-from gitmodelstore.pipelines.arrays import is_shape
 from gitmodelstore.pipelines.native import (
     is_of_text,
     is_whole_catboost,
@@ -31,11 +30,11 @@ from gitmodelstore.pipelines.places import (
     is_type_of_values,
     is_version,
 )
-from gitmodelstore.pipelines.stand_ins import is_callable_value
+from gitmodelstore.pipelines.stand_ins import is_callable_value, is_shape
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.guard import Guard
-    from gitmodelstore.pipelines.kin import Kin
+    from gitmodelstore.pipelines.rights import Kin
 
 _HARMLESS_DUNDERS = frozenset({"__doc__", "__name__"})  # of numpy.vectorize, and of nobody's making
 _DUNDERS_OF = {"catboost.core": frozenset({"__model"})}  # which its `__setstate__` takes

@@ -16,10 +16,10 @@ from datetime import datetime
 from gitmodelstore.cached import cached_property
 from gitmodelstore.errors import GitFailed, IntegrityError, MissingObject
 from gitmodelstore.plumbing import git
-from gitmodelstore.plumbing.quick_git import Conversation, Git
-from gitmodelstore.values.layout import LARGE_FILES, large_file_path
-from gitmodelstore.values.moment import from_seconds
+from gitmodelstore.plumbing.git import Conversation, Git
+from gitmodelstore.values.names import from_seconds
 from gitmodelstore.values.objects import Commit, Entry, Tag
+from gitmodelstore.values.version import LARGE_FILES, large_file_path
 
 TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from pathlib import Path
 
 from gitmodelstore.errors import GitFailed
 from gitmodelstore.plumbing import git
-from gitmodelstore.plumbing.disk import put
-from gitmodelstore.plumbing.lock import OWN_FOLDER
+from gitmodelstore.plumbing.files import put
 from gitmodelstore.plumbing.repository import writing
 from gitmodelstore.plumbing.worktree import linked_folder
+from gitmodelstore.plumbing.writer_lock import OWN_FOLDER
 
 ASIDE = f"{OWN_FOLDER}/damaged"  # where a damaged file is kept that something stands in for
 INDEX = "index"

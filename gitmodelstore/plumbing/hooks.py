@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gitmodelstore.errors import InvalidInput, NotAStore
 from gitmodelstore.plumbing.repository import Repository, writing
-from gitmodelstore.values.layout import CLIENT_HOOKS, SERVER_HOOKS
+from gitmodelstore.values.version import CLIENT_HOOKS, SERVER_HOOKS
 
 _KEPT = ".before-gitmodelstore"  # what the user's own hook is called meanwhile
 _MARK = "# gitmodelstore put this hook here; `gms hook uninstall` takes it away."

@@ -4,7 +4,7 @@ The oid of an LFS object is the SHA-256 of its content, so the pointer in the tr
 the manifest and the file's name all say the same. Only moving objects between
 machines needs the git-lfs program.
 
-The pointer itself is in `values/pointer.py`.
+The pointer itself is in `values/objects.py`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from pathlib import Path
 
 from gitmodelstore.errors import MissingObject
 from gitmodelstore.plumbing import mapped
-from gitmodelstore.plumbing.access import reading
+from gitmodelstore.plumbing.caches import Verdicts
+from gitmodelstore.plumbing.files import UNSHARED, Sharing, reading
 from gitmodelstore.plumbing.mapped import Content, Stream
-from gitmodelstore.plumbing.shared import UNSHARED, Sharing
-from gitmodelstore.plumbing.verdicts import Verdicts
-from gitmodelstore.values.layout import large_file_path
-from gitmodelstore.values.pointer import Pointer
+from gitmodelstore.values.objects import Pointer
+from gitmodelstore.values.version import large_file_path
 
 
 def object_path(common_dir: Path, sha256: str) -> Path:

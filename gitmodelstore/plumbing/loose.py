@@ -14,6 +14,7 @@ import errno
 import hashlib
 import os
 import struct
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -21,8 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from gitmodelstore.errors import IntegrityError
+from gitmodelstore.plumbing import processes
+from gitmodelstore.plumbing.files import UNSHARED, Sharing
 from gitmodelstore.plumbing.mapped import Stream, private_memory
-from gitmodelstore.plumbing.shared import UNSHARED, Sharing
+from gitmodelstore.values.version import large_file_path
 
 Buffer = bytes | memoryview
 Kind = Literal["blob", "tree", "commit", "tag"]
@@ -458,3 +462,376 @@ def _rename(temporary: str, path: str, sharing: Sharing) -> bool:
                 sharing.make_folder(os.path.dirname(path))
     os.rename(temporary, path)
     return True
+
+
+# Second names for what was just written, so that no prune takes it.
+
+
+_SPARES = "gitmodelstore-spares"  # a folder below it for each minute
+_MINUTE_SECONDS = 60
+_KEPT_MINUTES = 2  # longer than a prune takes from its look at the refs to its last removal
+_OID_DIGITS = 40
+_PREFIX = 2  # digits of an id that name a folder
+SIGN = "objects/tmp_gitmodelstore"  # gone as soon as a prune of young objects is through
+_PRUNE_SECONDS = 5.0
+
+
+def keep(common_dir: Path, name: str, sharing: Sharing) -> bool:
+    """Give an object a second name; return False where there is no such loose object.
+
+    Args:
+        common_dir: of the repository.
+        name: the id of an object, or the SHA-256 of a Git LFS object.
+        sharing: who else uses the repository.
+    """
+    first = place(common_dir, name)
+    second = _second(f"{common_dir}/{_SPARES}/{_minute()}", name)
+    for _ in range(2):
+        try:
+            os.link(first, second)
+        except FileExistsError:  # what it would be a name for is looked up before
+            pass
+        except FileNotFoundError:
+            if not os.path.exists(first):
+                return False
+            if not os.path.isdir(f"{common_dir}/{_SPARES}"):
+                _put_sign(common_dir, sharing)
+            with suppress(OSError):
+                sharing.make_folder(os.path.dirname(second))
+            continue
+        except OSError:  # a file system without second names, or another user's file
+            return os.path.exists(first)
+        return True
+    return os.path.exists(first)
+
+
+def beside(git_dir: Path) -> str:
+    """Return the folders of second names, as git takes them for further ones of objects."""
+    with suppress(OSError):
+        folders = [f"{git_dir}/{_SPARES}/{minute}" for minute in os.listdir(git_dir / _SPARES)]
+        return os.pathsep.join(folder for folder in folders if os.pathsep not in folder)
+    return ""
+
+
+def restore_pruned(common_dir: Path, sharing: Sharing) -> bool:
+    """Restore what a prune has taken; return whether one has come by, or comes just now."""
+    if not os.path.isdir(f"{common_dir}/{_SPARES}"):
+        return False
+    for _ in processes.tries(time.monotonic() + _PRUNE_SECONDS):
+        is_at_work = _is_pruning()  # first: the sign goes before the process
+        if not os.path.exists(f"{common_dir}/{SIGN}"):
+            _put_sign(common_dir, sharing)
+            restore(common_dir, sharing)
+            return True
+        if not is_at_work:
+            break
+    return False
+
+
+def restore(common_dir: Path, sharing: Sharing) -> bool:
+    """Give all that has a second name its first one back; return whether one was missing."""
+    spares = list(_spares(common_dir))
+    return sum(_restore(common_dir, name, spare, sharing) for name, spare in spares) > 0
+
+
+def tend(common_dir: Path, sharing: Sharing, is_packed: Callable[[str], bool], last: int) -> int:
+    """Restore what prunes have taken, and drop the names of some minutes ago.
+
+    Call it under the writer lock. What it returns is `last` the next time, and 0 is the first.
+
+    Args:
+        common_dir, sharing: of the repository.
+        is_packed: whether an object is here all the same.
+        last: when this was last done, so that it is done once a minute.
+    """
+    if not os.path.exists(f"{common_dir}/{SIGN}"):
+        _put_sign(common_dir, sharing)
+        restore(common_dir, sharing)
+    now = _minute()
+    if now == last:
+        return now
+    with suppress(OSError):
+        for minute in os.listdir(f"{common_dir}/{_SPARES}"):
+            if minute.isdigit() and abs(now - int(minute)) <= _KEPT_MINUTES:
+                continue
+            folder = Path(common_dir, _SPARES, minute)
+            for name, spare in _of_minute(folder):
+                if not os.path.exists(place(common_dir, name)) and not is_packed(name):
+                    _restore(common_dir, name, spare, sharing)
+                spare.unlink(missing_ok=True)
+            for below in (*folder.iterdir(), folder):
+                below.rmdir()
+    return now
+
+
+def wait_for_prune(common_dir: Path, until: float) -> None:
+    """Wait for the prune that a `git gc` has started, if there is one and the system tells.
+
+    One that begins from now on finds what has been named.
+    """
+    if not os.path.exists(f"{common_dir}/gc.pid"):
+        return
+    number = _prune(common_dir)
+    for _ in processes.tries(until):
+        if number is None or _prune(common_dir) != number:
+            return
+
+
+def _prune(common_dir: Path) -> int | None:
+    """Return the process of that prune."""
+    with suppress(OSError, ValueError, IndexError):
+        gc = int((common_dir / "gc.pid").read_text().split()[0])
+        for child in Path(f"/proc/{gc}/task/{gc}/children").read_text().split():
+            if Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[1] == b"prune":
+                return int(child)
+    return None
+
+
+def _is_pruning() -> bool:
+    """Whether a prune of any repository is at work, as far as the system tells."""
+    with suppress(OSError):
+        for number in filter(str.isdigit, os.listdir("/proc")):
+            with suppress(OSError):
+                if Path(f"/proc/{number}/comm").read_bytes().strip() != b"git":
+                    continue
+                if b"prune" in Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")[1:3]:
+                    return True
+    return False
+
+
+def _put_sign(common_dir: Path, sharing: Sharing) -> None:
+    with suppress(OSError):
+        os.close(os.open(f"{common_dir}/{SIGN}", os.O_WRONLY | os.O_CREAT, 0o444))
+        sharing.adjust(f"{common_dir}/{SIGN}")
+
+
+def _spares(common_dir: Path) -> Iterator[tuple[str, Path]]:
+    """Yield names, as `keep` takes them, and where the second one is."""
+    with suppress(OSError):
+        for folder in Path(common_dir, _SPARES).iterdir():
+            yield from _of_minute(folder)
+
+
+def _of_minute(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in folder.iterdir():
+        if len(path.name) == _PREFIX:
+            yield from ((path.name + spare.name, spare) for spare in path.iterdir())
+        else:
+            yield path.name, path
+
+
+def _second(folder: str, name: str) -> str:
+    """Return where the second name of an object is: as git lays out a folder of objects."""
+    if len(name) == _OID_DIGITS:
+        return f"{folder}/{name[:_PREFIX]}/{name[_PREFIX:]}"
+    return f"{folder}/{name}"
+
+
+def _restore(common_dir: Path, name: str, spare: Path, sharing: Sharing) -> bool:
+    first = place(common_dir, name)
+    for _ in range(100):  # a prune takes folders away that are empty
+        try:
+            os.link(spare, first)
+        except FileNotFoundError:
+            if not spare.exists():
+                return False
+            with suppress(OSError):
+                sharing.make_folder(os.path.dirname(first))
+            continue
+        except FileExistsError:
+            return False
+        except OSError:  # another user's, which the system lets be renamed but not linked
+            with suppress(OSError):
+                os.rename(spare, first)
+                return True
+            return False
+        return True
+    return False
+
+
+def place(common_dir: Path, name: str) -> str:
+    """Return where an object lies, by the name that `keep` takes."""
+    if len(name) == _OID_DIGITS:
+        return f"{common_dir}/objects/{name[:2]}/{name[2:]}"
+    return f"{common_dir}/{large_file_path(name)}"
+
+
+def _minute() -> int:
+    return int(time.time()) // _MINUTE_SECONDS
+
+
+# Packs: their indexes judged before libgit2 maps them into memory, and large files read from them.
+
+
+_PACK_CHECKSUM_BYTES = 20
+_MAGIC = b"\xfftOc\0\0\0\x02"  # of an index of version 2, which git has written since 2007
+_FANOUT = struct.Struct(">256I")
+_ID_BYTES = 20
+_FAR = 1 << 31  # such an offset is the place of one of eight bytes
+_BLOB = 3
+_MOST_SIZE_BYTES = 10  # of the number in front of an object
+
+
+class Packs:
+    """The packs of one object database.
+
+    Args:
+        objects: a git directory's folder of that name.
+    """
+
+    def __init__(self, objects: Path) -> None:
+        self._folder = objects / "pack"
+        self._changed_at = 0  # when a pack came or went, as far as has been looked
+        self._sound: set[tuple[str, int, int]] = set()
+        self._indexes: tuple[str, ...] = ()
+        self._sizes: dict[str, int] = {}  # of packs
+
+    def check(self) -> None:
+        """Look at the indexes that have come since the last time, and at each pack's size.
+
+        libgit2 has packs mapped into memory: to read one that was cut short ends the process.
+
+        Raises:
+            IntegrityError: one is damaged.
+        """
+        for pack, size_bytes in self._sizes.items():
+            with suppress(FileNotFoundError):  # a repack took it away
+                if os.stat(pack).st_size != size_bytes:
+                    raise _no_longer(pack)
+        try:
+            changed_at = os.stat(self._folder).st_mtime_ns
+        except FileNotFoundError:
+            return
+        if changed_at == self._changed_at:
+            return
+        indexes, sizes = [], {}
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(".idx") or entry.name == "multi-pack-index":
+                    self._check(entry)
+                if entry.name.endswith(".idx"):
+                    indexes.append(entry.path)
+                    pack = f"{entry.path[:-4]}.pack"
+                    with suppress(FileNotFoundError):
+                        sizes[pack] = os.stat(pack).st_size
+        self._indexes, self._sizes = tuple(indexes), sizes
+        self._changed_at = changed_at
+
+    def open_blob(self, oid: str, *, checked: bool) -> tuple[BinaryIO, Stream] | None:
+        """Return the pack in which a blob stands whole, open, and its content as it comes.
+
+        None where no pack here has it whole.
+
+        Args:
+            oid: of the blob.
+            checked: whether it is compared with that. libgit2 does so too, so that then only
+                large ones are read here.
+
+        Raises:
+            loose.Damaged: it is no zlib stream, or has another size; reading on, too.
+        """
+        name = bytes.fromhex(oid)
+        for index in self._indexes:
+            with suppress(FileNotFoundError):  # a repack took it away
+                offset = _offset(index, name)
+                if offset is not None:
+                    return _open_blob(f"{index[:-4]}.pack", offset, oid, checked)
+        return None
+
+    def _check(self, entry: os.DirEntry[str]) -> None:
+        try:
+            stat = entry.stat()
+            key = (entry.name, stat.st_size, stat.st_mtime_ns)
+            if key in self._sound:
+                return
+            data = Path(entry.path).read_bytes()
+        except FileNotFoundError:  # a repack took it away
+            return
+        digest = hashlib.sha1(data[:-_PACK_CHECKSUM_BYTES], usedforsecurity=False).digest()
+        if data[-_PACK_CHECKSUM_BYTES:] != digest:
+            raise IntegrityError(
+                f"objects/pack/{entry.name} is damaged: it does not match its own checksum",
+                path=f"objects/pack/{entry.name}",
+                hint=_mend(Path(entry.path)),
+            )
+        if entry.name.endswith(".idx"):
+            _check_end(
+                f"{entry.path[:-4]}.pack", data[-2 * _PACK_CHECKSUM_BYTES : -_PACK_CHECKSUM_BYTES]
+            )
+        self._sound.add(key)
+
+
+def _check_end(pack: str, checksum: bytes) -> None:
+    """Refuse a pack that does not end with the checksum that its index says."""
+    with suppress(FileNotFoundError), open(pack, "rb") as file:
+        size_bytes = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size_bytes - _PACK_CHECKSUM_BYTES))
+        if file.read() != checksum:
+            raise _no_longer(pack)
+
+
+def _no_longer(pack: str) -> IntegrityError:
+    path = f"objects/pack/{os.path.basename(pack)}"
+    return IntegrityError(
+        f"{path} is damaged: it is not the one that its index is of",
+        path=path,
+        hint="run `git fsck` to see what is damaged, and fetch from a sound clone",
+    )
+
+
+def _offset(index: str, name: bytes) -> int | None:
+    """Return where an object stands in the pack of an index; None where it does not."""
+    with open(index, "rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            return None
+        counts = _FANOUT.unpack(file.read(_FANOUT.size))
+        start, end, total = counts[name[0] - 1] if name[0] else 0, counts[name[0]], counts[-1]
+        if not start <= end <= total:
+            return None
+        names = len(_MAGIC) + _FANOUT.size
+        file.seek(names + start * _ID_BYTES)
+        place = _place(file.read((end - start) * _ID_BYTES), name)
+        if place is None:
+            return None
+        offsets = names + total * (_ID_BYTES + 4)  # four bytes of a checksum for each
+        file.seek(offsets + (start + place) * 4)
+        offset = int.from_bytes(file.read(4), "big")
+        if offset & _FAR:
+            file.seek(offsets + total * 4 + (offset ^ _FAR) * 8)
+            offset = int.from_bytes(file.read(8), "big")
+        return offset
+
+
+def _place(names: bytes, name: bytes) -> int | None:
+    at = names.find(name)
+    while at % _ID_BYTES and at >= 0:  # across the border of two
+        at = names.find(name, at + 1)
+    return None if at < 0 else at // _ID_BYTES
+
+
+def _open_blob(pack: str, offset: int, oid: str, checked: bool) -> tuple[BinaryIO, Stream] | None:
+    """Return what stands at a place of a pack; None where it is not asked for here."""
+    file = open(pack, "rb", buffering=0)  # noqa: SIM115 - the caller closes it
+    try:
+        file.seek(offset)
+        head = file.read(_MOST_SIZE_BYTES)
+        used, size = 1, head[0] & 0x0F if head else 0
+        while head[used - 1 : used] >= b"\x80":
+            size |= (int.from_bytes(head[used : used + 1], "big") & 0x7F) << 7 * used - 3
+            used += 1
+        is_whole_blob = bool(head) and (head[0] >> 4) & 7 == _BLOB
+        if not is_whole_blob or (checked and size <= MOST_WHOLE_BYTES):
+            file.close()
+            return None
+        file.seek(offset + used)
+        stream = whole(oid, size, Inflated(file, oid).readinto)
+        return file, with_id(oid, stream) if checked else stream
+    except BaseException:
+        file.close()
+        raise
+
+
+def _mend(path: Path) -> str:
+    if path.suffix != ".idx":
+        return f"remove '{path}': git makes it anew"
+    return f"remove '{path}', then make it anew: git index-pack '{path.with_suffix('.pack')}'"

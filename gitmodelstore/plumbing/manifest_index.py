@@ -18,10 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gitmodelstore.plumbing import disk
-from gitmodelstore.plumbing.lock import OWN_FOLDER
-from gitmodelstore.plumbing.shared import UNSHARED, Sharing
-from gitmodelstore.plumbing.user import may_write_as
+from gitmodelstore.plumbing import files
+from gitmodelstore.plumbing.files import UNSHARED, Sharing, may_write_as
+from gitmodelstore.plumbing.writer_lock import OWN_FOLDER
 
 Buffer = bytes | memoryview
 
@@ -141,7 +140,7 @@ def write(
         sharing.make_folder(folder)
         _tidy(folder)
         head_line = b"%b %b\n" % (_digest(line).encode(), line)
-        disk.put(folder / _NAME, (head_line, *columns), sharing=sharing)
+        files.put(folder / _NAME, (head_line, *columns), sharing=sharing)
 
 
 def _tidy(folder: Path) -> None:

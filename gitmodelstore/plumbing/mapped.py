@@ -27,7 +27,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from gitmodelstore.plumbing.verdicts import Verdicts
+from gitmodelstore.plumbing.caches import Verdicts
 
 _SETTLED_NS = 2 * 10**9  # a change within one tick of a coarse clock would not show
 _STEP_BYTES = 1 << 20  # read at a time

@@ -17,11 +17,10 @@ from datetime import datetime
 from pathlib import Path
 
 from gitmodelstore.errors import StoreBusy, VersionExists
-from gitmodelstore.plumbing import interrupts
-from gitmodelstore.plumbing.disk import sync_folder
+from gitmodelstore.plumbing import processes
+from gitmodelstore.plumbing.files import Sharing, sync_folder
 from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.repository import Repository, writing
-from gitmodelstore.plumbing.shared import Sharing
 
 CORPSE_SECONDS = 60  # no living git holds a ref lock for so long
 _GIT_SECONDS = 0.5  # nor longer than this, where nobody said how long to wait
@@ -124,7 +123,7 @@ def create_tag(repository: Repository, name: str, oid: str, *, until: float | No
 def replace_tag(repository: Repository, name: str, old: str, new: str) -> bool:
     """Set a tag anew that holds `old`; return False when it holds another object.
 
-    Call it under the writer lock. Tags never move; `operations/retag.py` says what the one
+    Call it under the writer lock. Tags never move; `operations/mend.py` says what the one
     exception is.
 
     Raises:
@@ -220,7 +219,7 @@ def make_lock(repository: Repository, ref: str, until: float | None = None) -> i
         StoreBusy: a process of git holds it.
     """
     lock = repository.common_dir / f"{ref}.lock"
-    for _ in interrupts.tries(time.monotonic() + _GIT_SECONDS if until is None else until):
+    for _ in processes.tries(time.monotonic() + _GIT_SECONDS if until is None else until):
         try:
             descriptor = _create(lock, repository.sharing)
             repository.sharing.adjust(descriptor)

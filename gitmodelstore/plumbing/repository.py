@@ -30,16 +30,15 @@ from gitmodelstore.errors import (
     NotAStore,
     UnsupportedRepository,
 )
-from gitmodelstore.plumbing import forks, git, interrupts, lfs, loose, mapped, spares
-from gitmodelstore.plumbing.access import limit, of_somebody_else, refusal
+from gitmodelstore.plumbing import git, lfs, loose, mapped, processes
 from gitmodelstore.plumbing.checkout import common_dir
+from gitmodelstore.plumbing.files import Sharing, limit, of_somebody_else, refusal
+from gitmodelstore.plumbing.loose import Packs
 from gitmodelstore.plumbing.mapped import Content, Stream
-from gitmodelstore.plumbing.packs import Packs
-from gitmodelstore.plumbing.shared import Sharing
-from gitmodelstore.values.layout import large_file_path
-from gitmodelstore.values.moment import from_seconds
+from gitmodelstore.values.names import from_seconds
 from gitmodelstore.values.objects import FOLDER, Commit, Entry, Tag
-from gitmodelstore.values.signed import with_signature
+from gitmodelstore.values.signers import with_signature
+from gitmodelstore.values.version import large_file_path
 
 if TYPE_CHECKING:
     from gitmodelstore.plumbing.identity import Identity
@@ -100,7 +99,7 @@ class Repository:
     def _begin(self, handle: pygit2.Repository | None) -> None:
         """Begin to remember; without a handle it is opened when it is asked for."""
         self._opened = handle
-        self._forks = forks.count()
+        self._forks = processes.count()
         self._commits: dict[str, Commit] = {}  # by id, so never out of date
         self._trees: dict[str, Mapping[str, Entry]] = {}
         self._tags: dict[str, Tag | None] = {}
@@ -117,10 +116,10 @@ class Repository:
         Raises:
             NotAStore, UnsupportedRepository: as in `open`.
         """
-        if self._opened is None or self._forks != forks.count():
+        if self._opened is None or self._forks != processes.count():
             _left_behind.append(self._opened)  # to free it may wait for a thread that is not here
             self._opened = _open(self.work_tree or self.git_dir, RepositoryOpenFlag.NO_SEARCH)
-            self._forks = forks.count()
+            self._forks = processes.count()
             self._written = {}
         return self._opened
 
@@ -605,7 +604,7 @@ class Repository:
         try:
             return self._handle[oid]
         except KeyError:
-            if spares.restore_pruned(self.common_dir, self.sharing):
+            if loose.restore_pruned(self.common_dir, self.sharing):
                 return self._handle[oid]
             raise
 
@@ -639,7 +638,7 @@ class Repository:
         """
         lfs.keep(self.common_dir, temporary, sha256, self.sharing)
         self._own.large.append(sha256)
-        spares.keep(self.common_dir, sha256, self.sharing)
+        loose.keep(self.common_dir, sha256, self.sharing)
 
     @property
     def _own(self) -> _Written:
@@ -700,8 +699,8 @@ class Repository:
         Args:
             until: how long to wait for a prune that may have looked before that.
         """
-        spares.wait_for_prune(self.common_dir, until)
-        for _ in interrupts.tries(until):
+        loose.wait_for_prune(self.common_dir, until)
+        for _ in processes.tries(until):
             if not self.revive():
                 break
 
@@ -716,15 +715,15 @@ class Repository:
         Returns:
             Whether one has come by.
         """
-        return spares.restore_pruned(self.common_dir, self.sharing)
+        return loose.restore_pruned(self.common_dir, self.sharing)
 
     def tend(self) -> None:
         """Drop the second names of what was written some minutes ago, under the writer lock."""
-        self._tended = spares.tend(self.common_dir, self.sharing, self._is_packed, self._tended)
+        self._tended = loose.tend(self.common_dir, self.sharing, self._is_packed, self._tended)
 
     def _secure(self, name: str) -> bool:
         for _ in range(_MOST_TRIES):
-            if spares.keep(self.common_dir, name, self.sharing) or self._is_packed(name):
+            if loose.keep(self.common_dir, name, self.sharing) or self._is_packed(name):
                 return True
             if not self._bring_back(name):
                 break
@@ -733,10 +732,10 @@ class Repository:
     def _bring_back(self, name: str) -> bool:
         if name in self._own.objects:
             return bool(self._write(*self._own.objects[name]))
-        return spares.restore(self.common_dir, self.sharing)
+        return loose.restore(self.common_dir, self.sharing)
 
     def _is_here(self, name: str) -> bool:
-        return os.path.exists(spares.place(self.common_dir, name)) or self._is_packed(name)
+        return os.path.exists(loose.place(self.common_dir, name)) or self._is_packed(name)
 
     def _is_packed(self, name: str) -> bool:
         """Whether a pack holds it: what libgit2 has read it takes for there ever after."""
@@ -798,10 +797,10 @@ class Repository:
     def _write(
         self, kind: loose.Kind, data: loose.Buffer | loose.Pieces, level: int = loose.FAST
     ) -> str:
-        with interrupts.held(), writing(self.common_dir):
+        with processes.held(), writing(self.common_dir):
             oid = loose.write(self.common_dir / "objects", kind, data, level, self.sharing)
         if isinstance(data, loose.Pieces):  # whose file goes: a second name keeps it meanwhile
-            spares.keep(self.common_dir, oid, self.sharing)
+            loose.keep(self.common_dir, oid, self.sharing)
         else:
             self._own.objects[oid] = (kind, memoryview(data), level)
         return oid
@@ -908,4 +907,27 @@ def _has_machine_settings() -> bool:
         pygit2.Config.get_system_config()
     except OSError:
         return False
+    return True
+
+
+# What a repository is told to ignore without a line in its history: .git/info/exclude.
+
+
+def exclude(repository: Repository, line: str) -> bool:
+    """Have a repository ignore what a pattern fits; return False when it does so already.
+
+    Raises:
+        CannotWrite: the disk does not take it.
+    """
+    path = repository.common_dir / "info" / "exclude"
+    with writing(path.parent):
+        repository.sharing.make_folder(path.parent)
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        if line in text.splitlines():
+            return False
+        gap = "" if not text or text.endswith("\n") else "\n"
+        was_there = path.exists()
+        path.write_text(f"{text}{gap}{line}\n", encoding="utf-8")
+        if not was_there:
+            repository.sharing.adjust(path)
     return True

@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from gitmodelstore.plumbing import interrupts, lfs
+from gitmodelstore.plumbing import lfs, processes
 from gitmodelstore.plumbing.repository import Repository, writing
-from gitmodelstore.values.pointer import Pointer
+from gitmodelstore.values.objects import Pointer
 
 
 class _Temporary:
@@ -24,7 +24,7 @@ class _Temporary:
 
     def __del__(self) -> None:
         if not self.kept and self._process == os.getpid():  # no copy, in a process forked meanwhile
-            with interrupts.held():
+            with processes.held():
                 self.path.unlink(missing_ok=True)
 
 
@@ -94,7 +94,7 @@ class Sink:
             blob = self._repository.write_file(self._temporary.path, self.size_bytes)
             self._repository.know(blob, sha256, self.size_bytes)
             return sha256, blob
-        with interrupts.held(), writing(self._repository.common_dir):
+        with processes.held(), writing(self._repository.common_dir):
             self._file.close()
             self._repository.keep_large_file(self._temporary.path, sha256)
             self._temporary.kept = True
@@ -117,7 +117,7 @@ class Sink:
 
     def _spill(self) -> None:
         """Move on to a file in git-lfs's own folder: from here a rename makes it an object."""
-        with interrupts.held(), writing(self._repository.common_dir):
+        with processes.held(), writing(self._repository.common_dir):
             folder = lfs.temporary_folder(self._repository.common_dir, self._repository.sharing)
             self._temporary = _Temporary(folder / f"tmp{os.urandom(8).hex()}")
             descriptor = os.open(self._temporary.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-from gitmodelstore.plumbing.quick_git import Git, failure
+from gitmodelstore.plumbing.git import Git, failure
 
 TYPE_CHECKING = False  # typing's own takes 7 ms to import, which hooks would feel
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Contents:
             GitFailed: git could not read one of the blobs.
         """
         from gitmodelstore.checks.folder import FileFacts
-        from gitmodelstore.values.pointer import MOST_POINTER_BYTES, read_pointer
+        from gitmodelstore.values.objects import MOST_POINTER_BYTES, read_pointer
 
         if mode == _GITLINK:
             return FileFacts("", 0, mode)

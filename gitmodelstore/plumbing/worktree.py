@@ -7,22 +7,27 @@ uncommitted work first and refuses to touch it, then writes the files, then the 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import shutil
+import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
-from gitmodelstore.errors import CannotWrite, GitFailed, LocalChanges
-from gitmodelstore.plumbing import git, index, index_lock
-from gitmodelstore.plumbing.disk import put
-from gitmodelstore.plumbing.lock import Held
+from gitmodelstore.errors import CannotWrite, FormatError, GitFailed, LocalChanges, StoreError
+from gitmodelstore.plumbing import git, index, mapped, processes
+from gitmodelstore.plumbing.files import UNSHARED, Sharing, put
 from gitmodelstore.plumbing.repository import Repository, writing
-from gitmodelstore.plumbing.shared import UNSHARED, Sharing
+from gitmodelstore.plumbing.writer_lock import Held
+from gitmodelstore.values.objects import PLAIN_FILE
+from gitmodelstore.values.registry import Registry
+from gitmodelstore.values.version import REGISTRY
 
 Process = subprocess.Popen[bytes]
 
@@ -107,11 +112,11 @@ def _start(tree: WorkTree, command: tuple[str, ...], lock: Held) -> Process:
     """Lock the index of a work tree, and start a git that works on it; `_wait` ends it."""
     try:
         with writing(tree.folder):
-            index_lock.take(tree.git_dir, until=lock.until, sharing=tree.sharing)
+            index.take(tree.git_dir, until=lock.until, sharing=tree.sharing)
             try:
-                aside = index_lock.set_aside(tree.git_dir)
+                aside = index.set_aside(tree.git_dir)
             except BaseException:  # a full disk too must leave no lock
-                index_lock.release(tree.git_dir)
+                index.release(tree.git_dir)
                 raise
     except CannotWrite as error:
         if isinstance(error.__cause__, FileExistsError):
@@ -130,7 +135,7 @@ def _start(tree: WorkTree, command: tuple[str, ...], lock: Held) -> Process:
             umask=tree.sharing.umask(),
         )
     except BaseException:  # Ctrl-C too must leave no lock
-        index_lock.release(tree.git_dir)
+        index.release(tree.git_dir)
         raise
 
 
@@ -232,9 +237,9 @@ def _end(tree: WorkTree, process: Process) -> str:
     try:
         _, stderr = process.communicate()
         with writing(tree.folder):
-            index_lock.put_back(tree.git_dir)  # git writes it whole, or not at all
+            index.put_back(tree.git_dir)  # git writes it whole, or not at all
     finally:
-        index_lock.release(tree.git_dir)
+        index.release(tree.git_dir)
     return stderr.decode(errors="replace").strip()
 
 
@@ -357,3 +362,436 @@ def _has_branch(git_dir: Path, branch: str) -> bool:
             if said.removeprefix("ref:").strip() == branch:
                 return True
     return False
+
+
+# Work trees that have the store's branch checked out, and are not where it is.
+
+
+_MOST_LOOKED_AT = 10_000  # commits of the branch, the newest first
+_MOST_COMPARED = 50  # of those, that have the staged registry.json
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """A work tree that is not where the branch is.
+
+    Attributes:
+        tree: which.
+        commit: the commit of the branch that is staged there, whole and unchanged; None
+            where what is staged is somebody's own.
+        behind: how many commits that one is behind.
+        undone: versions that a commit of what is staged would take back, as "churn 1.2.0".
+    """
+
+    tree: WorkTree
+    commit: str | None
+    behind: int
+    undone: tuple[str, ...]
+
+
+def lags(repository: Repository) -> list[Lag]:
+    """Return the work trees of the branch that are behind it, or would take versions back.
+
+    One in which a merge or a rebase is under way is left out.
+
+    Raises:
+        GitFailed: git cannot read an index.
+    """
+    tip = repository.head(repository.branch)
+    if tip is None:
+        return []
+    found = []
+    for tree in on_branch(repository):
+        if _is_busy(tree):
+            continue
+        lag = _lag(repository, tree, tip)
+        if lag is not None:
+            found.append(lag)
+    return found
+
+
+def _lag(repository: Repository, tree: WorkTree, tip: str) -> Lag | None:
+    staged = _staged(tree)
+    if staged is None or staged == _held(tree, tip):
+        return None
+    registry = staged.get(REGISTRY)
+    compared = 0
+    for number, commit in enumerate(islice(repository.first_parents(tip), _MOST_LOOKED_AT)):
+        entry = repository.entry(commit.tree, REGISTRY)
+        if number == 0 or entry is None or registry is None or entry.oid != registry[1]:
+            continue
+        compared += 1
+        if staged == _held(tree, commit.oid):
+            return Lag(tree, commit.oid, number, ())
+        if compared == _MOST_COMPARED:
+            break
+    undone = _undone(repository, tip, registry[1] if registry else None)
+    return Lag(tree, None, 0, undone) if undone else None
+
+
+def is_at(tree: WorkTree, commit: str) -> bool:
+    """Whether what is staged in a work tree is a commit, whole and unchanged.
+
+    Raises:
+        GitFailed: git cannot read its index, or the commit.
+    """
+    return _staged(tree) == _held(tree, commit)
+
+
+def _is_busy(tree: WorkTree) -> bool:
+    try:
+        check((tree,))
+    except StoreError:
+        return True
+    return False
+
+
+def _staged(tree: WorkTree) -> dict[str, tuple[str, str]] | None:
+    """Return mode and id of what is staged, by path; None in the middle of a merge."""
+    entries = {}
+    for line in git.run("ls-files", "--stage", "-z", cwd=tree.folder).decode().split("\0")[:-1]:
+        facts, _, path = line.partition("\t")
+        mode, oid, stage = facts.split(" ")
+        if stage != "0":
+            return None
+        entries[path] = (mode, oid)
+    return entries
+
+
+def _held(tree: WorkTree, commit: str) -> dict[str, tuple[str, str]]:
+    entries = {}
+    listed = git.run("ls-tree", "-r", "-z", "--full-tree", commit, cwd=tree.folder).decode()
+    for line in listed.split("\0")[:-1]:
+        facts, _, path = line.partition("\t")
+        mode, _, oid = facts.split(" ")
+        entries[path] = (mode, oid)
+    return entries
+
+
+def _undone(repository: Repository, tip: str, staged: str | None) -> tuple[str, ...]:
+    """Return the versions that the branch has and a staged registry.json has not."""
+    entry = repository.entry(repository.commit(tip).tree, REGISTRY)
+    if entry is None or staged is None:
+        return ()
+    try:
+        now = Registry.parse_history(repository.content(entry.oid, REGISTRY))
+        then = Registry.parse_history(repository.content(staged, REGISTRY))
+    except (FormatError, GitFailed, StoreError):  # a registry that is none is no older one
+        return ()
+    return tuple(f"{c.model} {c.version}" for c in now.changes(then) if c.after is None)
+
+
+# A model's folder that somebody edited in the work tree, and that becomes a version as it is.
+
+
+@dataclass(frozen=True, slots=True)
+class Handmade:
+    """The folder of a model in a work tree of the branch.
+
+    Attributes:
+        tree: the work tree.
+        path: of the folder in it, as "models/churn".
+        before: name to the SHA-256 of what was read; a file that holds something else by then
+            stays.
+        until: how long to wait for a git that holds the index, as `time.monotonic` has it.
+    """
+
+    tree: WorkTree
+    path: str
+    before: Mapping[str, str]
+    until: float = 0.0
+
+    def unstage(self) -> None:
+        """Take back what is staged of the folder; its files stay as they are.
+
+        Raises:
+            GitFailed: git cannot write the index.
+        """
+        self._git("reset", "--quiet", "--", self.path)
+
+    def restore(self, path: str) -> None:
+        """Let another file of the work tree be what its branch has.
+
+        Raises:
+            GitFailed: git cannot write it.
+        """
+        self._git("checkout", "--quiet", "HEAD", "--", path)
+
+    def adopt(self, after: Mapping[str, bytes | None]) -> None:
+        """Stage the folder as the branch has it now, and write what was made anew.
+
+        Args:
+            after: name to the bytes that the branch has, of the files that may differ;
+                None for one that it has not.
+
+        Raises:
+            GitFailed, CannotWrite: it could not be; the version is there.
+        """
+        self._git("reset", "--quiet", "--", self.path)
+        for name, data in after.items():
+            file = self.tree.folder / self.path / name
+            found = _sha256(file) if file.is_file() else None
+            wanted = None if data is None else hashlib.sha256(data).hexdigest()
+            if found == self.before.get(name) and found != wanted:
+                with writing(file):
+                    if data is None:
+                        file.unlink()
+                    else:
+                        file.write_bytes(data)
+                        with suppress(PermissionError):  # another user's
+                            self.tree.sharing.adjust(file)
+        self._git("update-index", "-q", "--refresh")
+
+    def _git(self, *args: str) -> None:
+        """Run a git that writes the index, to its end, when no other git has it."""
+        for _ in processes.tries(self.until):
+            try:
+                git.run(*args, cwd=self.tree.folder, to_the_end=True, umask=self._umask)
+            except GitFailed as error:
+                refused = error
+                if "index.lock': File exists" not in error.stderr:
+                    raise
+            else:
+                return
+        raise refused
+
+    @property
+    def _umask(self) -> int | None:
+        return self.tree.sharing.umask()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def registry_alone(repository: Repository, old: str, new: str) -> str:
+    """Return the root tree of the commit `old` with the registry.json of `new`."""
+    before, after = (repository.commit(oid).tree for oid in (old, new))
+    return repository.write_tree(before, {REGISTRY: repository.entry(after, REGISTRY)})
+
+
+def find(repository: Repository, folder: Path) -> tuple[WorkTree, str] | None:
+    """Return work tree and path of a folder that is a model's in a work tree of the branch.
+
+    None for any other folder: a copy, or one of a work tree with another branch.
+    """
+    for tree in on_branch(repository):
+        try:
+            path = folder.resolve().relative_to(tree.folder.resolve())
+        except ValueError:
+            continue
+        if len(path.parts) == 2 and path.parts[0] == "models":
+            return tree, path.as_posix()
+    return None
+
+
+# Moving a work tree in this process, where nothing stands in the way.
+
+
+_FOLDER = 0o040000
+_MOST_INDEX_BYTES = 1 << 17  # a larger one git reads faster than Python does
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A file that differs between two commits; None where it does not exist.
+
+    Attributes:
+        path: with slashes, from the top.
+        before: id of its blob in the old commit.
+        after: id of its blob in the new one.
+        content: what is to be written; None where that is read when it is.
+    """
+
+    path: str
+    before: str | None
+    after: str | None
+    content: memoryview | None
+
+
+class _AskGit(Exception):
+    """Something is not as it must be here; nothing was changed."""
+
+
+def bring(
+    repository: Repository, tree: WorkTree, old: str, new: str, *, until: float = 0.0
+) -> bool:
+    """Bring index and files of a work tree from commit `old` to commit `new`.
+
+    Args:
+        repository, tree, old, new: what, from where, to where.
+        until: how long to wait for a git that holds the index.
+
+    Returns:
+        False when git has to be asked: nothing was changed.
+
+    Raises:
+        CannotWrite: the disk does not take it; files of `new` may be there, with the
+            index of `old`.
+    """
+    try:
+        if os.name != "posix" or (tree.git_dir / "info" / "sparse-checkout").exists():
+            raise _AskGit
+        changes = list(_changes(repository, old, new))
+        lock = index.take(tree.git_dir, until=until, sharing=tree.sharing)
+    except (_AskGit, OSError, StoreError):
+        return False
+    try:
+        entries = _entries(tree, changes)
+        with writing(tree.folder):
+            for change in changes:
+                _write(repository, tree, change, entries)
+            _replace(tree.git_dir, lock, index.render(entries))
+    except _AskGit:
+        return False
+    finally:
+        index.release(tree.git_dir)
+    return True
+
+
+def _changes(repository: Repository, old: str, new: str) -> Iterator[_Change]:
+    """Yield what differs between two commits.
+
+    Raises:
+        _AskGit: something else than plain files and folders does.
+        StoreError: it cannot be read here.
+    """
+    before, after = (repository.commit(commit).tree for commit in (old, new))
+    yield from _below(repository, before, after, "")
+
+
+def _below(
+    repository: Repository, before: str | None, after: str | None, folder: str
+) -> Iterator[_Change]:
+    was, becomes = (repository.entries(tree) if tree else {} for tree in (before, after))
+    for name in sorted(was.keys() | becomes.keys()):
+        pair = (was.get(name), becomes.get(name))
+        if pair[0] == pair[1]:
+            continue
+        path = folder + name
+        modes = {entry.mode for entry in pair if entry}
+        first, second = (entry.oid if entry else None for entry in pair)
+        if modes == {_FOLDER}:
+            yield from _below(repository, first, second, f"{path}/")
+        elif modes == {PLAIN_FILE}:
+            yield _Change(path, first, second, _small(repository, second, path))
+        else:
+            raise _AskGit
+
+
+def _small(repository: Repository, oid: str | None, path: str) -> memoryview | None:
+    """Return what a small file is to hold; of a large one there is no need to have it in memory."""
+    if oid is None:
+        return None
+    with repository.stream(oid, path) as stream:
+        return stream.held
+
+
+def _replace(git_dir: Path, lock: Path, content: bytes) -> None:
+    lock.write_bytes(content)
+    lock.replace(git_dir / "index")
+
+
+def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, index.Staged]:
+    """Return what is staged, where index and files are as the changes start from.
+
+    Raises:
+        _AskGit: they are not, or only git can tell.
+    """
+    path = tree.git_dir / "index"
+    try:
+        written = path.stat()
+        entries = index.read(path) if written.st_size <= _MOST_INDEX_BYTES else None
+        if entries is None:
+            raise _AskGit
+        kept = entries.keys() - {change.path for change in changes}
+        # A file that was changed in the second in which it was staged can look as it did: git
+        # tells by the time of the index, which is about to become another.
+        if any(entries[name].modified_at >= int(written.st_mtime) for name in kept):
+            raise _AskGit
+        if not _only_folders_lead_to(changes, tree.folder) or not all(
+            _starts_there(tree.folder, change, entries, int(written.st_mtime)) for change in changes
+        ):
+            raise _AskGit
+    except OSError:
+        raise _AskGit from None
+    return entries
+
+
+def _starts_there(
+    folder: Path, change: _Change, entries: Mapping[str, index.Staged], indexed_at: int
+) -> bool:
+    """Whether a file is as the old commit has it, staged and in the work tree."""
+    file, entry = f"{folder}/{change.path}", entries.get(change.path)
+    if change.before is None:
+        return entry is None and not os.path.lexists(file)
+    if entry is None or not entry.is_plain or entry.oid != change.before:
+        return False
+    found = os.lstat(file)
+    if not stat.S_ISREG(found.st_mode) or found.st_mode & stat.S_IXUSR:
+        return False
+    if entry.modified_at < indexed_at and entry == index.staged(change.path, entry.oid, found):
+        return True  # nothing has touched it since
+    return _oid(Path(file).read_bytes()) == change.before
+
+
+def _only_folders_lead_to(changes: list[_Change], folder: Path) -> bool:
+    """Whether what stands on the way to the files are folders, or is yet to be made; no links."""
+    above = {name for change in changes for name in _above(change.path)}
+    for name in above:
+        with suppress(FileNotFoundError):
+            if not stat.S_ISDIR(os.lstat(f"{folder}/{name}").st_mode):
+                return False
+    return True
+
+
+def _above(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _oid(content: bytes) -> str:
+    digest = hashlib.sha1(b"blob %d\0" % len(content), usedforsecurity=False)
+    digest.update(content)
+    return digest.hexdigest()
+
+
+def _write(
+    repository: Repository, tree: WorkTree, change: _Change, entries: dict[str, index.Staged]
+) -> None:
+    file = f"{tree.folder}/{change.path}"
+    if change.before is not None:
+        os.unlink(file)
+    if change.after is None:
+        del entries[change.path]
+        with suppress(OSError):  # somebody keeps other things there
+            os.removedirs(os.path.dirname(file))
+        return
+    descriptor = _create(file, tree.sharing)
+    try:
+        for rest in _content_at(repository, change):
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        tree.sharing.adjust(descriptor)
+        entries[change.path] = index.staged(change.path, change.after, os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _content_at(repository: Repository, change: _Change) -> Iterator[memoryview]:
+    if change.content is not None:
+        yield change.content
+    elif change.after is not None:
+        with repository.stream(change.after, change.path) as stream:
+            yield from mapped.parts(stream)
+
+
+def _create(file: str, sharing: Sharing) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        return os.open(file, flags, 0o666)
+    except FileNotFoundError:
+        sharing.make_folder(os.path.dirname(file))
+        return os.open(file, flags, 0o666)

@@ -9,24 +9,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.store.base import Base, training_code, warn_unread
-from gitmodelstore.values.arguments import as_texts, expect, expect_flags_given, expect_given
-from gitmodelstore.values.model_version import Found
-from gitmodelstore.values.moment import as_moment
+from gitmodelstore.values.model_version import (
+    Found,
+    as_texts,
+    expect,
+    expect_flags_given,
+    expect_given,
+)
+from gitmodelstore.values.names import as_moment
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gitmodelstore.checks.approvals import Approval
-    from gitmodelstore.operations.blame import Blame, FieldChange
-    from gitmodelstore.operations.history import Log
-    from gitmodelstore.operations.listing import Listed
-    from gitmodelstore.operations.search import Answer, Match
-    from gitmodelstore.values.annotations import Annotation
+    from gitmodelstore.checks.notes import Approval
+    from gitmodelstore.operations.resolve import Listed, Log
+    from gitmodelstore.operations.search import Answer, Blame, FieldChange, Match
     from gitmodelstore.values.diff import Diff
     from gitmodelstore.values.events import Holding
+    from gitmodelstore.values.gates import Annotation
     from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.model_version import ModelSummary, ModelVersion
-    from gitmodelstore.values.reading import Reading
+    from gitmodelstore.values.pages import Reading
 
 
 class Asking(Base):
@@ -39,7 +42,7 @@ class Asking(Base):
         MODEL  VERSIONS  HIGHEST  PRODUCTION  STAGING
         churn         3  1.2.0    1.1.0       -
         """
-        from gitmodelstore.operations.overview import models
+        from gitmodelstore.operations.resolve import models
 
         return models(self._snapshot())
 
@@ -61,7 +64,7 @@ class Asking(Base):
             ModelNotFound: there is no such model.
         """
         expect(model=model)
-        from gitmodelstore.operations.overview import versions
+        from gitmodelstore.operations.resolve import versions
 
         found = versions(self._snapshot(), model)
         self._tell_of(found.unread)
@@ -83,7 +86,7 @@ class Asking(Base):
             ModelNotFound: there is no such model.
         """
         expect(model=model)
-        from gitmodelstore.operations.listing import listing
+        from gitmodelstore.operations.resolve import listing
 
         return listing(self._snapshot(), model)
 
@@ -132,7 +135,7 @@ class Asking(Base):
         Raises:
             IntegrityError, FormatError: its manifest is not the one that was released.
         """
-        from gitmodelstore.operations.reading import needs_of
+        from gitmodelstore.operations.folder import needs_of
 
         return needs_of(self.show(ref))
 
@@ -152,7 +155,7 @@ class Asking(Base):
             IntegrityError, FormatError: its manifest is not the one that was released.
         """
         expect(ref=ref)
-        from gitmodelstore.operations.history import registered_at
+        from gitmodelstore.operations.resolve import registered_at
 
         snapshot = self._snapshot()
         version = self._resolve(snapshot, ref)
@@ -179,8 +182,7 @@ class Asking(Base):
             ModelNotFound: there is no such model.
         """
         expect_given(model=model)
-        from gitmodelstore.operations.history import Log
-        from gitmodelstore.operations.resolve import check_model
+        from gitmodelstore.operations.resolve import Log, check_model
 
         snapshot = self._snapshot()
         if model is not None:
@@ -210,7 +212,7 @@ class Asking(Base):
         """
         expect(ref=ref)
         expect_given(moment=at)
-        from gitmodelstore.operations.which import which
+        from gitmodelstore.operations.resolve import which
 
         moment = None if at is None else as_moment(at)
         return which(self._snapshot(), ref, at=moment)
@@ -231,7 +233,7 @@ class Asking(Base):
             VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
         """
         expect(ref=ref)
-        from gitmodelstore.operations.approvals import approvals
+        from gitmodelstore.operations.resolve import approvals
 
         snapshot = self._snapshot()
         found = approvals(snapshot, self._resolve(snapshot, ref))
@@ -251,7 +253,7 @@ class Asking(Base):
             VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
         """
         expect(ref=ref)
-        from gitmodelstore.operations.annotations import annotated
+        from gitmodelstore.operations.resolve import annotated
 
         snapshot = self._snapshot()
         return annotated(snapshot, self._resolve(snapshot, ref))
@@ -327,7 +329,7 @@ class Asking(Base):
             ModelNotFound: there is no such model.
         """
         expect_given(model=model)
-        from gitmodelstore.operations.frame import frame
+        from gitmodelstore.operations.search import frame
 
         table, unread = frame(self._snapshot(), model, warn_unread, keep=self._cache)
         self._tell_of(unread)
@@ -368,7 +370,7 @@ class Asking(Base):
         """
         expect(field=field)
         expect_given(model=model)
-        from gitmodelstore.operations.blame import blame
+        from gitmodelstore.operations.search import blame
 
         return blame(self._snapshot(), field, model, keep=self._cache)
 

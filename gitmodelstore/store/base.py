@@ -19,12 +19,11 @@ from gitmodelstore.errors import (
     visible,
     warn_user,
 )
-from gitmodelstore.operations.snapshot import Snapshot, behind_tags
-from gitmodelstore.operations.writer import Writer, signing
+from gitmodelstore.operations.snapshot import Snapshot, Writer, behind_tags, signing
+from gitmodelstore.plumbing.files import scratch_store
 from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.plumbing.user import scratch_store
-from gitmodelstore.values.arguments import (
+from gitmodelstore.values.model_version import (
     as_texts,
     expect,
     expect_flags,
@@ -217,7 +216,7 @@ class Base:
             GitFailed: git could not clone it.
             NotAStore: it is a repository of something else; nothing is left.
         """
-        from gitmodelstore.operations.clone import clone
+        from gitmodelstore.operations.init import clone
 
         expect(url=url, path=path)
         expect_flags(meter=meter)
@@ -362,14 +361,14 @@ class Base:
     def _reader(self) -> Reader:
         """Return who reads; what is configured is looked up once a store."""
         if self._who_reads is None:
-            from gitmodelstore.operations.reading import reader_of
+            from gitmodelstore.operations.folder import reader_of
 
             self._who_reads = reader_of(self._trusted, cache=self._cache, notify=self._notify)
         return self._who_reads
 
     def _hashing(self) -> Hashing:
         from gitmodelstore.lineage.files import Hashing
-        from gitmodelstore.plumbing.user import cache_folder
+        from gitmodelstore.plumbing.files import cache_folder
 
         return Hashing(cache_folder() if self._cache else None, self._progress)
 

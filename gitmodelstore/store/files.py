@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import InvalidReference
 from gitmodelstore.store.base import Base
-from gitmodelstore.values.arguments import as_refs, expect, expect_flags, expect_given
-from gitmodelstore.values.reference import Reference
+from gitmodelstore.values.model_version import (
+    Reference,
+    as_refs,
+    expect,
+    expect_flags,
+    expect_given,
+)
 from gitmodelstore.values.version import Version
 
 if TYPE_CHECKING:
-    from gitmodelstore.operations.lock import Locked
-    from gitmodelstore.operations.sync import Synced
+    from gitmodelstore.operations.pins import Locked, Synced
     from gitmodelstore.values.model_version import ModelVersion
 
 
@@ -109,7 +113,7 @@ class Files(Base):
         expect(ref=ref)
         expect_given(path=target)
         expect_flags(warm=warm)
-        from gitmodelstore.operations.download import download
+        from gitmodelstore.operations.pins import download
 
         snapshot = self._snapshot(warn=not _is_exact(ref))
         version = self._resolve(snapshot, ref)
@@ -179,7 +183,7 @@ class Files(Base):
             FormatError: the file that is there cannot be understood.
         """
         expect_given(path=folder)
-        from gitmodelstore.operations.lock import lock, top_of
+        from gitmodelstore.operations.pins import lock, top_of
 
         return lock(
             self._repository, as_refs(refs), top_of(Path()) if folder is None else Path(folder)
@@ -207,7 +211,7 @@ class Files(Base):
         """
         expect(path=lock_file)
         expect_given(path=target)
-        from gitmodelstore.operations.sync import sync
+        from gitmodelstore.operations.pins import sync
 
         folder = None if target is None else Path(target)
         return sync(self._repository, Path(lock_file), folder)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import InvalidName
-from gitmodelstore.plumbing.user import scratch_store
+from gitmodelstore.plumbing.files import scratch_store
 from gitmodelstore.store.base import Base
-from gitmodelstore.values.arguments import (
+from gitmodelstore.values.model_version import (
     as_text,
     expect,
     expect_flags,
@@ -81,7 +81,7 @@ class Lifecycle(Base):
         expect_given(reason=reason, successor=successor)
         expect_flags(vacate=vacate, force=force)
         expect_flags_given(replay=replay, sign=sign)
-        from gitmodelstore.operations.lifecycle import promote
+        from gitmodelstore.operations.promote import promote
 
         refs = (
             [ref] if isinstance(ref, (str, bytes)) or not isinstance(ref, Iterable) else list(ref)
@@ -123,7 +123,7 @@ class Lifecycle(Base):
         expect(ref=ref)
         status = as_text(status, "a status", "staging", InvalidName)
         expect_given(reason=reason)
-        from gitmodelstore.operations.approve import approve
+        from gitmodelstore.operations.notes import approve
 
         return approve(self._repository, self._writer(True), ref, status, reason=reason)
 
@@ -158,7 +158,7 @@ class Lifecycle(Base):
         expect(ref=ref, values=values)
         expect_given(reason=reason)
         expect_flags_given(sign=sign)
-        from gitmodelstore.operations.annotate import annotate
+        from gitmodelstore.operations.notes import annotate
 
         return annotate(self._repository, self._writer(sign), ref, values, reason=reason)
 
@@ -274,7 +274,7 @@ class Lifecycle(Base):
         expect_given(version=to, reason=reason)
         expect_flags(keep=keep, replay=replay, vacate=vacate)
         expect_flags_given(sign=sign)
-        from gitmodelstore.operations.rollback import rollback
+        from gitmodelstore.operations.promote import rollback
 
         return rollback(
             self._repository,
@@ -301,7 +301,7 @@ class Lifecycle(Base):
         expect_given(successor=successor, reason=reason)
         expect_flags(vacate=vacate)
         expect_flags_given(sign=sign)
-        from gitmodelstore.operations.lifecycle import retire
+        from gitmodelstore.operations.promote import retire
 
         return retire(
             self._repository,

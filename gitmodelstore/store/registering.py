@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import InvalidName
 from gitmodelstore.store.base import Base, training_code
-from gitmodelstore.values.arguments import (
+from gitmodelstore.values.model_version import (
     as_text,
     as_texts,
     expect,
@@ -18,7 +18,7 @@ from gitmodelstore.values.arguments import (
     expect_flags_given,
     expect_given,
 )
-from gitmodelstore.values.moment import as_moment
+from gitmodelstore.values.names import as_moment
 
 if TYPE_CHECKING:
     from gitmodelstore.values.model_version import ModelVersion
@@ -133,9 +133,7 @@ class Registering(Base):
         expect_flags(baseline=baseline, allow_backport=allow_backport, if_changed=if_changed)
         expect_flags(keep_diff=keep_diff, run=run)
         expect_flags_given(sign=sign)
-        from gitmodelstore.operations.numbering import Wish
-        from gitmodelstore.operations.prepare import Submission
-        from gitmodelstore.operations.register import register
+        from gitmodelstore.operations.register import Submission, Wish, register
 
         folder, script = training_code(code)
         what = Submission(
@@ -220,9 +218,8 @@ class Registering(Base):
         expect_given(model=model, number=version, bump=bump, message=message)
         expect_flags(allow_backport=allow_backport, accept_changes=accept_changes)
         expect_flags(if_changed=if_changed, run=run)
-        from gitmodelstore.operations.numbering import Wish
-        from gitmodelstore.operations.prepare_folder import FolderSubmission
-        from gitmodelstore.operations.register_folder import register_folder
+        from gitmodelstore.operations.register import Wish
+        from gitmodelstore.operations.register_folder import FolderSubmission, register_folder
 
         wish = Wish.of(version, bump or "auto", allow_backport) if version or bump else None
         what = FolderSubmission(

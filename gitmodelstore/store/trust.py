@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.store.base import Base
-from gitmodelstore.values.arguments import (
+from gitmodelstore.values.model_version import (
     as_paths,
     as_texts,
     expect,
@@ -19,17 +19,16 @@ from gitmodelstore.values.arguments import (
     expect_given,
     shown,
 )
-from gitmodelstore.values.moment import parse_since
+from gitmodelstore.values.names import parse_since
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.fault import Faults
     from gitmodelstore.operations.audit import Audit
     from gitmodelstore.operations.bisect import Bisection, Trial
-    from gitmodelstore.operations.compare_environment import EnvironmentReport
     from gitmodelstore.operations.examine import Diagnosis
-    from gitmodelstore.operations.reproduced import Reproduction
-    from gitmodelstore.operations.verify import Verification
-    from gitmodelstore.operations.verify_data import DataVerified
+    from gitmodelstore.operations.load import EnvironmentReport
+    from gitmodelstore.operations.reproduce import Reproduction
+    from gitmodelstore.operations.verify import DataVerified, Verification
     from gitmodelstore.values.model_version import ModelVersion
     from gitmodelstore.values.version import Version
 
@@ -115,7 +114,7 @@ class Trust(Base):
         """
         expect(ref=ref)
         expect_given(role=role)
-        from gitmodelstore.operations.verify_data import verify_data
+        from gitmodelstore.operations.verify import verify_data
 
         return verify_data(self._snapshot(), ref, source, role, self._progress)
 
@@ -132,7 +131,7 @@ class Trust(Base):
             IntegrityError, FormatError: the version is not the one that was released.
         """
         expect(ref=ref)
-        from gitmodelstore.operations.compare_environment import environment_of
+        from gitmodelstore.operations.load import environment_of
 
         snapshot = self._snapshot()
         return environment_of(snapshot, self._resolve(snapshot, ref))

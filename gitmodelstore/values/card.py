@@ -18,15 +18,108 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from gitmodelstore.values import markdown
-from gitmodelstore.values.digest import Digest
-from gitmodelstore.values.layout import CODE_DIFF
+from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Dataset, Manifest, Step
-from gitmodelstore.values.moment import format_moment
+from gitmodelstore.values.names import format_moment
+from gitmodelstore.values.tables import counted
+from gitmodelstore.values.version import CODE_DIFF
+
+# Markdown that holds what others chose: names and values that cannot open anything in it.
+
+
+WHERE = "`manifest.json`"  # where a reader finds what is cut here
+_MOST_IN_CELL = 60  # characters
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], count: int, most_bytes: int) -> str:
+    """Rows until `most_bytes` are used, and how many of `count` are left."""
+    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
+    shown = 0
+    for row in rows:
+        line = f"| {' | '.join(row)} |"
+        most_bytes -= len(line.encode("utf-8")) + 1
+        if most_bytes < 0:
+            break
+        lines.append(line)
+        shown += 1
+    rest = f"_… {count - shown:,} more in {WHERE}_"
+    if not shown:
+        return rest
+    return "\n".join(lines) + (f"\n\n{rest}" if shown < count else "")
+
+
+def listed(items: Iterable[str], count: int, most_bytes: int) -> str:
+    """Items with commas until `most_bytes` are used, and how many of `count` are left."""
+    shown: list[str] = []
+    for item in items:
+        most_bytes -= len(item.encode("utf-8")) + 2
+        if most_bytes < 0:
+            return ", ".join([*shown, f"… {count - len(shown):,} more in {WHERE}"])
+        shown.append(item)
+    return ", ".join(shown)
+
+
+def folded(summary: str, text: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
+def quote(markdown: str, most_bytes: int) -> str:
+    """The author's Markdown in a block quote, which ends where we say, open fences or not."""
+    text, rest = cut_bytes(markdown.strip("\n"), most_bytes)
+    # "<" before one of these opens a tag, a comment or a processing instruction.
+    safe = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
+    quote = "\n".join(f"> {line}".rstrip() for line in safe.split("\n"))
+    return f"{quote}\n\n_… {rest:,} more characters in {WHERE}_" if rest else quote
+
+
+def cut_bytes(text: str, most_bytes: int) -> tuple[str, int]:
+    """As much of `text` as fits, in whole lines where there are any, and how much is left."""
+    if len(text.encode("utf-8")) <= most_bytes:
+        return text, 0
+    kept = text.encode("utf-8")[:most_bytes].decode("utf-8", "ignore")
+    lines = kept.rpartition("\n")[0]
+    kept = lines if len(lines) > len(kept) // 2 else kept
+    return kept, len(text) - len(kept)
+
+
+def code_span(text: str) -> str:
+    """A name or a value on one line, as it is, whatever it holds."""
+    shown = cut(text, _MOST_IN_CELL)
+    if not shown:
+        return '""'
+    # A code span knows no escapes, and hosts disagree about bars and backslashes in tables.
+    return plain(text) if re.search(r"[`|\\]", shown) else f"`{shown}`"
+
+
+def plain(text: str) -> str:
+    """A text on one line in which no character means anything to Markdown or HTML."""
+    return re.sub(
+        r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])|([&<>\[\]{}*_`|\\#!~$:^])",
+        lambda found: f"&#{ord(found[1])};" if found[1] else found[0],
+        cut(text, _MOST_IN_CELL),
+    )
+
+
+def cut(text: str, most: int) -> str:
+    """`text` on one line of at most `most` characters."""
+    line = " ".join(text[: 10 * most].split())
+    whole = len(line) <= most and len(text) <= 10 * most
+    return line if whole else f"{line[: most - 1]}…"
+
+
+def value(value: Any) -> str:
+    """A JSON value on one line; text without its quotes."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+# Card
+
 
 MOST_BYTES = 10_000
 
@@ -162,19 +255,19 @@ def _yaml_number(value: float) -> str:
 
 
 def _title(manifest: Manifest) -> str:
-    kind = markdown.code_span(manifest.pipeline.algorithm)
+    kind = code_span(manifest.pipeline.algorithm)
     task = f" for {manifest.pipeline.task[:60]}" if manifest.pipeline.task else ""
     after = f", after {manifest.parent}" if manifest.parent else ", the first version"
     trained, registered = map(format_moment, (manifest.trained_at, manifest.created_at))
     return (
         f"# {manifest.model} {manifest.version}\n\n"
         f"{kind}{task}{after}. Trained {trained},\n"
-        f"registered {registered} by {markdown.plain(manifest.author)}."
+        f"registered {registered} by {plain(manifest.author)}."
     )
 
 
 def _message(manifest: Manifest, most_bytes: int) -> str:
-    return markdown.quote(manifest.message, most_bytes) if manifest.message.strip() else ""
+    return quote(manifest.message, most_bytes) if manifest.message.strip() else ""
 
 
 def _load_command(manifest: Manifest) -> str:
@@ -187,7 +280,7 @@ def _load_command(manifest: Manifest) -> str:
 def _stated(heading: str, text: str | None, most_bytes: int) -> str:
     if text is None or not text.strip():
         return f"## {heading}\n\n_Not stated._"
-    return f"## {heading}\n\n{markdown.quote(text, most_bytes)}"
+    return f"## {heading}\n\n{quote(text, most_bytes)}"
 
 
 # What it achieves
@@ -200,11 +293,10 @@ def _metrics(manifest: Manifest, parent: Manifest | None, most_bytes: int) -> st
         return "## Metrics\n\n_None recorded._"
     columns = _metric_columns(manifest, parent)
     rows = (
-        [markdown.code_span(name), *(column.get(name, "–") for column in columns.values())]
-        for name in names
+        [code_span(name), *(column.get(name, "–") for column in columns.values())] for name in names
     )
-    table = markdown.table(["metric", *columns], rows, len(names), most_bytes)
-    return "\n\n".join(["## Metrics", table, *_not_comparable(manifest, parent)])
+    shown = table(["metric", *columns], rows, len(names), most_bytes)
+    return "\n\n".join(["## Metrics", shown, *_not_comparable(manifest, parent)])
 
 
 def _metric_columns(manifest: Manifest, parent: Manifest | None) -> dict[str, dict[str, str]]:
@@ -251,9 +343,7 @@ def _diagram(manifest: Manifest, most_bytes: int) -> str:
     steps = facts.steps or (Step(facts.algorithm, facts.class_name, None, ()),)
     drawing = _Drawing(most_bytes)
     ends = drawing.draw(steps, in_turn=not _is_parallel(facts.class_name), indent="  ")
-    inputs = (
-        "input" if manifest.features is None else markdown.counted(len(manifest.features), "column")
-    )
+    inputs = "input" if manifest.features is None else counted(len(manifest.features), "column")
     drawing.edges += [f"  input --> {first}" for first in ends[0]]
     drawing.edges += [f"  {last} --> output" for last in ends[1]]
     lines = [
@@ -341,7 +431,7 @@ def _label(text: str, most: int = 40) -> str:
     return re.sub(
         r"(?<=[A-Za-z0-9])[_.-](?=[A-Za-z0-9])|([^\w ]|_)",
         lambda found: f"#{ord(found[1])};" if found[1] else found[0],
-        markdown.cut(text, most) or "–",
+        cut(text, most) or "–",
     )
 
 
@@ -351,23 +441,23 @@ def _inputs(manifest: Manifest, most_bytes: int) -> str:
         return "## Inputs\n\n_Unknown: the pipeline was fitted on data without column names._"
     rows = (
         [
-            f"_column {index}_" if feature.name is None else markdown.code_span(feature.name),
-            markdown.code_span(feature.dtype) if feature.dtype else "–",
+            f"_column {index}_" if feature.name is None else code_span(feature.name),
+            code_span(feature.dtype) if feature.dtype else "–",
         ]
         for index, feature in enumerate(features)
     )
-    return "## Inputs\n\n" + markdown.table(["name", "type"], rows, len(features), most_bytes)
+    return "## Inputs\n\n" + table(["name", "type"], rows, len(features), most_bytes)
 
 
 def _outputs(manifest: Manifest, most_bytes: int) -> str:
     classes = manifest.pipeline.classes
     lines = [
-        f"- target: {markdown.code_span(manifest.target) if manifest.target else 'not named'}",
+        f"- target: {code_span(manifest.target) if manifest.target else 'not named'}",
         f"- task: {manifest.pipeline.task[:60] if manifest.pipeline.task else 'not known'}",
     ]
     if classes is not None:
-        spans = (markdown.code_span(markdown.value(label)) for label in classes)
-        lines.append(f"- classes: {markdown.listed(spans, len(classes), most_bytes)}")
+        spans = (code_span(value(label)) for label in classes)
+        lines.append(f"- classes: {listed(spans, len(classes), most_bytes)}")
     return "## Outputs\n\n" + "\n".join(lines)
 
 
@@ -380,19 +470,16 @@ def _params(manifest: Manifest, most_tuned: int, most_bytes: int) -> str:
     if tuned:
         table = _param_table(params, tuned, most_tuned)
         differing = f"Those that differ from the defaults:\n\n{table}"
-    every = markdown.folded(
-        f"All {markdown.counted(len(params), 'parameter')}",
+    every = folded(
+        f"All {counted(len(params), 'parameter')}",
         _param_table(params, sorted(params), most_bytes),
     )
     return f"## Parameters\n\n{differing}\n\n{every}"
 
 
 def _param_table(params: Mapping[str, Any], names: Sequence[str], most_bytes: int) -> str:
-    rows = (
-        [markdown.code_span(name), markdown.code_span(markdown.value(params[name]))]
-        for name in names
-    )
-    return markdown.table(["parameter", "value"], rows, len(names), most_bytes)
+    rows = ([code_span(name), code_span(value(params[name]))] for name in names)
+    return table(["parameter", "value"], rows, len(names), most_bytes)
 
 
 # What made it
@@ -403,16 +490,16 @@ def _data(manifest: Manifest, most_bytes: int) -> str:
         return "## Data\n\n_None recorded._"
     heads = ["role", "name", "version", "rows", "digest"]
     rows = (_data_row(dataset) for dataset in manifest.data)
-    return "## Data\n\n" + markdown.table(heads, rows, len(manifest.data), most_bytes)
+    return "## Data\n\n" + table(heads, rows, len(manifest.data), most_bytes)
 
 
 def _data_row(dataset: Dataset) -> list[str]:
     return [
         dataset.role,
-        markdown.code_span(dataset.name) if dataset.name else "–",
-        markdown.code_span(dataset.version) if dataset.version else "–",
+        code_span(dataset.name) if dataset.name else "–",
+        code_span(dataset.version) if dataset.version else "–",
         "–" if dataset.rows is None else f"{dataset.rows:,}",
-        markdown.code_span(_short(dataset.digest)),
+        code_span(_short(dataset.digest)),
     ]
 
 
@@ -422,13 +509,13 @@ def _code(manifest: Manifest) -> str:
         return "## Code\n\n_No repository recorded._"
     lines = [f"- commit: {_commit(code.url, code.commit)}"]
     if code.url and not _web_address(code.url):
-        lines.append(f"- repository: {markdown.code_span(code.url)}")
+        lines.append(f"- repository: {code_span(code.url)}")
     if code.branch:
-        lines.append(f"- branch: {markdown.code_span(code.branch)}")
+        lines.append(f"- branch: {code_span(code.branch)}")
     if code.entry_point:
-        lines.append(f"- script: {markdown.code_span(code.entry_point)}")
+        lines.append(f"- script: {code_span(code.entry_point)}")
     if code.dirty:
-        digest = f", digest {markdown.code_span(_short(code.diff))}" if code.diff else ""
+        digest = f", digest {code_span(_short(code.diff))}" if code.diff else ""
         kept = f", kept in [{CODE_DIFF}]({CODE_DIFF})" if manifest.artifact(CODE_DIFF) else ""
         lines.append(f"- **trained with uncommitted changes**{digest}{kept}")
     return "## Code\n\n" + "\n".join(lines)
@@ -450,13 +537,10 @@ def _web_address(url: str) -> str | None:
 
 def _environment(manifest: Manifest, most_bytes: int) -> str:
     environment = manifest.environment
-    where = f"Python {environment.python[:60]} on {markdown.code_span(environment.platform)}."
-    rows = (
-        [markdown.code_span(name), markdown.code_span(pin)]
-        for name, pin in sorted(environment.pins.items())
-    )
-    table = markdown.table(["package", "version"], rows, len(environment.pins), most_bytes)
-    pins = markdown.folded(markdown.counted(len(environment.pins), "package"), table)
+    where = f"Python {environment.python[:60]} on {code_span(environment.platform)}."
+    rows = ([code_span(name), code_span(pin)] for name, pin in sorted(environment.pins.items()))
+    shown = table(["package", "version"], rows, len(environment.pins), most_bytes)
+    pins = folded(counted(len(environment.pins), "package"), shown)
     return (
         f"## Environment\n\n{where}\n\n{pins}" if environment.pins else f"## Environment\n\n{where}"
     )
@@ -480,11 +564,9 @@ def _own_sections(manifest: Manifest, most_bytes: int) -> str:
     parts: list[str] = []
     for index, (heading, text) in enumerate(sections):
         if most_bytes < 300:  # less than a heading and a line
-            parts.append(
-                f"_… {markdown.counted(len(sections) - index, 'more section')} in {markdown.WHERE}_"
-            )
+            parts.append(f"_… {counted(len(sections) - index, 'more section')} in {WHERE}_")
             break
-        parts.append(_stated(markdown.plain(heading), text, most_bytes))
+        parts.append(_stated(plain(heading), text, most_bytes))
         most_bytes -= len(parts[-1].encode("utf-8"))
     return "\n\n".join(parts)
 

@@ -6,14 +6,16 @@ columns has not lost them.
 
 from __future__ import annotations
 
+import math
+import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from gitmodelstore.values import severity
 from gitmodelstore.values.changes import flat, plain
-from gitmodelstore.values.diff import Diff, Side
-from gitmodelstore.values.diff_parts import (
+from gitmodelstore.values.diff import (
     ADDED,
     CHANGED,
     MOVED,
@@ -25,25 +27,100 @@ from gitmodelstore.values.diff_parts import (
     TAKES,
     UNKNOWN,
     UNKNOWN_DATA,
+    AnswerChange,
     Change,
     CodeChange,
     ColumnChange,
     DataChange,
+    Diff,
     FileChange,
     MetricChange,
     Metrics,
     PackageChange,
+    Side,
+    verdict,
 )
-from gitmodelstore.values.direction import verdict
-from gitmodelstore.values.manifest import (
-    Code,
-    Column,
-    Dataset,
-    Environment,
-    Feature,
-    PipelineFacts,
+from gitmodelstore.values.manifest import Code, Column, Dataset, Environment, Feature, PipelineFacts
+from gitmodelstore.values.sample import (
+    ABSOLUTE,
+    DIFFERENT,
+    IDENTICAL,
+    RELATIVE,
+    WITHIN,
+    Block,
+    Cell,
+    Sample,
 )
 from gitmodelstore.values.stability import shift
+
+# Which difference between two installed versions counts: answers may well be others then.
+
+
+# How many parts of a version number must be equal for a pipeline to be expected to work alike.
+PARTS_THAT_COUNT = {"python": 2, "scikit-learn": 2, "numpy": 1}
+# Before a load there is a reason to warn of another major release of pandas too.
+PARTS_AT_LOAD = {**PARTS_THAT_COUNT, "pandas": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is another one here than at training.
+
+    Attributes:
+        package: a distribution's normalized name; or "python", or "platform".
+        recorded: the version at training.
+        present: the version here; None when it is not installed.
+        counts: whether answers may well differ, or the pipeline not load.
+    """
+
+    package: str
+    recorded: str
+    present: str | None
+    counts: bool
+
+    @classmethod
+    def of(
+        cls,
+        package: str,
+        recorded: str,
+        present: str | None,
+        table: Mapping[str, int] = PARTS_THAT_COUNT,
+    ) -> Difference:
+        """Return the difference, of which `table` says whether it counts; what is missing does."""
+        missing = present is None
+        return cls(package, recorded, present, missing or counts(package, recorded, present, table))
+
+    def __str__(self) -> str:
+        return f"{self.package} {self.recorded}, here {self.present or 'none'}"
+
+
+def counts(
+    package: str,
+    one: str | None,
+    other: str | None,
+    table: Mapping[str, int] = PARTS_THAT_COUNT,
+) -> bool:
+    """Return whether the difference between two versions of a package counts.
+
+    Args:
+        package: a distribution's normalized name, or "python".
+        one, other: its versions; None where it is not installed.
+        table: package to how many parts of the two must be equal.
+
+    >>> counts("scikit-learn", "1.6.1", "1.7.0"), counts("numpy", "2.1.0", "2.2.0")
+    (True, False)
+    """
+    parts = table.get(package)
+    if parts is None or one == other:
+        return False
+    return one is None or other is None or _first(one, parts) != _first(other, parts)
+
+
+def _first(number: str, parts: int) -> list[str]:
+    return re.split(r"[.+-]", number)[:parts]
+
+
+# Compare
 
 
 def compare(a: Side, b: Side) -> Diff:
@@ -290,7 +367,7 @@ def _of_environment(before: Environment, after: Environment) -> tuple[PackageCha
 
 def _counts(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
     """Whether a difference counts; what one of the two does not need is no other version."""
-    return name in old and name in new and severity.counts(name, old[name], new[name])
+    return name in old and name in new and counts(name, old[name], new[name])
 
 
 def _of_code(a: Side, b: Side) -> CodeChange | None:
@@ -321,3 +398,170 @@ def _of_files(a: Side, b: Side) -> Iterator[FileChange]:
         if one == other or (b.version is None and other is None):
             continue
         yield FileChange(path, one[0] if one else None, other[0] if other else None)
+
+
+# What differs between a data set as it was recorded and as it is now.
+
+
+ROWS, ORDER = "rows", "order"
+TYPE, PROFILE = "type", "profile"
+
+_KEYS = (
+    *("missing", "infinite", "unit", "mean", "std", "p01", "p25", "p50", "p75", "p99"),
+    *("true", "distinct"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DataDifference:
+    """One thing that differs.
+
+    Attributes:
+        what: "rows"; "order", of the columns; or of one column "added", "removed", "type" or
+            "profile".
+        column: its name; None of rows and order.
+        key: of a profile which number, as "mean" or "values.yes"; None of anything else.
+        recorded, present: the number of rows, the type, or the number in the profile, then
+            and now; None where there is or was none.
+    """
+
+    what: str
+    column: str | None = None
+    key: str | None = None
+    recorded: Any = None
+    present: Any = None
+
+
+def data_differences(recorded: Dataset, present: Dataset) -> tuple[DataDifference, ...]:
+    """Return what differs, as far as both say anything: rows first, then columns in order."""
+    return tuple(_differences(recorded, present))
+
+
+def _differences(recorded: Dataset, present: Dataset) -> Iterator[DataDifference]:
+    rows = recorded.rows, present.rows
+    if None not in rows and rows[0] != rows[1]:
+        yield DataDifference(ROWS, recorded=rows[0], present=rows[1])
+    if recorded.columns is None or present.columns is None:
+        return
+    before, now = _columns_by_name(recorded.columns), _columns_by_name(present.columns)
+    for place, column in before.items():
+        if place not in now:
+            yield DataDifference(REMOVED, column.name, recorded=column.dtype)
+        else:
+            yield from _differences_of_column(column, now[place])
+    for place, column in now.items():
+        if place not in before:
+            yield DataDifference(ADDED, column.name, present=column.dtype)
+    if [place for place in before if place in now] != [place for place in now if place in before]:
+        yield DataDifference(ORDER)
+
+
+def _columns_by_name(columns: tuple[Column, ...]) -> dict[tuple[str, int], Column]:
+    """The columns by name, and which of that name: a target may be named as an input is."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for column in columns:
+        found[column.name, seen[column.name]] = column
+        seen[column.name] += 1
+    return found
+
+
+def _differences_of_column(before: Column, now: Column) -> Iterator[DataDifference]:
+    if before.dtype != now.dtype:
+        yield DataDifference(TYPE, before.name, None, before.dtype, now.dtype)
+    if before.profile is None or now.profile is None:
+        return
+    old, new = _flat(before.profile), _flat(now.profile)
+    for key in sorted({**old, **new}, key=_place):
+        # What only one of two types can have says no more than that they differ.
+        is_told = before.dtype == now.dtype or (key in old and key in new)
+        if is_told and old.get(key) != new.get(key):
+            yield DataDifference(PROFILE, before.name, key, old.get(key), new.get(key))
+
+
+def _place(key: str) -> tuple[int, str]:
+    """Where a number of a profile stands: as `lineage.profile` makes them; shares are last."""
+    return (_KEYS.index(key) if key in _KEYS else len(_KEYS)), key
+
+
+def _flat(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """A profile without maps in it: the share of "yes" is `values.yes`."""
+    found: dict[str, Any] = {}
+    for key, value in profile.items():
+        if isinstance(value, Mapping):
+            found |= {f"{key}.{name}": share for name, share in value.items()}
+        else:
+            found[key] = value
+    return found
+
+
+# The recorded answers of two versions to the same rows, compared without loading either.
+
+
+def hold_same_rows(one: Sample, other: Sample) -> bool:
+    """Return whether two samples ask the same, in the same form."""
+    return (one.form, one.rows, one.columns, one.block) == (
+        other.form,
+        other.rows,
+        other.columns,
+        other.block,
+    )
+
+
+def compare_recorded(one: Sample, other: Sample) -> tuple[AnswerChange, ...]:
+    """Return how the recorded answers of two samples of the same rows differ.
+
+    Methods that only one of the two has are left out.
+    """
+    known = {answer.method: answer.block for answer in other.answers}
+    return tuple(
+        _compare(answer.method, answer.block, known[answer.method])
+        for answer in one.answers
+        if answer.method in known
+    )
+
+
+def _compare(method: str, one: Block, other: Block) -> AnswerChange:
+    if one.shape != other.shape:
+        return AnswerChange(method, DIFFERENT, why=f"shape {one.shape}, then {other.shape}")
+    before, after = _cells(one), _cells(other)
+    empty: Cell = 0.0 if one.places is not None else None
+    across = math.prod(one.shape[1:])
+    rows, largest, exact = set(), 0.0, one.dtype == other.dtype
+    for cell in before.keys() | after.keys():
+        gap, is_same = _gap(before.get(cell, empty), after.get(cell, empty))
+        exact = exact and is_same
+        if gap is None:  # labels, or no number in one of the two
+            rows.add(cell // across)
+            continue
+        largest = max(largest, gap)
+        if gap > ABSOLUTE + RELATIVE * abs(_finite(before.get(cell, empty))):
+            rows.add(cell // across)
+    outcome = DIFFERENT if rows else IDENTICAL if exact else WITHIN
+    return AnswerChange(method, outcome, len(rows), largest)
+
+
+def _cells(block: Block) -> dict[int, Cell]:
+    places = block.places if block.places is not None else range(len(block.values))
+    return dict(zip(places, block.values, strict=True))
+
+
+def _gap(before: Cell, after: Cell) -> tuple[float | None, bool]:
+    """Return how far two answers lie apart, and whether they are the same.
+
+    None where they are not both floats, and not equal: labels and whole numbers must be.
+    """
+    if type(before) is float and type(after) is float and before != after:
+        gap = abs(after - before)
+        return (math.inf if math.isnan(gap) else gap), False
+    is_same = _kind(before) == _kind(after) and before == after
+    return (0.0 if is_same else None), is_same
+
+
+def _kind(cell: Cell) -> type:
+    """Numbers are of one kind; 1 is neither "1" nor True."""
+    return float if type(cell) is int else type(cell)
+
+
+def _finite(value: Cell) -> float:
+    return value if isinstance(value, float) and math.isfinite(value) else 0.0

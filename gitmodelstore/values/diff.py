@@ -6,29 +6,263 @@ for a loaded pipeline is added by `operations/diff.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
-from gitmodelstore.values.diff_parts import (
-    Answers,
-    Change,
-    CodeChange,
-    DataChange,
-    FileChange,
-    Metrics,
-    PackageChange,
-)
 from gitmodelstore.values.manifest import (
     Baseline,
     Code,
+    Column,
     Dataset,
     Environment,
     Feature,
     Manifest,
     PipelineFacts,
 )
-from gitmodelstore.values.markdown import counted
 from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.sample import DIFFERENT, WITHIN
+from gitmodelstore.values.stability import Shift
+from gitmodelstore.values.tables import (
+    ABBREVIATED,
+    Paint,
+    counted,
+    cut,
+    difference,
+    number,
+    pad,
+    size,
+    table,
+    visible,
+    widths_of,
+)
+from gitmodelstore.values.tables import Column as TextColumn
+
+# The parts of a diff: each thing that differs, as a value.
+
+
+ADDED, REMOVED, CHANGED, MOVED = "added", "removed", "changed", "moved"
+RENAMED, TAKES, SHIFTED, UNKNOWN = "renamed", "takes", "shifted", "unknown"
+TEST_ROWS = "test rows"
+SAME_DATA, OTHER_DATA, UNKNOWN_DATA = "same data", "other data", "unknown data"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that differs.
+
+    Attributes:
+        what: "added", "removed" or "changed"; "moved" where only the order is another one;
+            of steps also "takes" (other columns), of features "renamed" (suspected: another
+            name in the same place, of the same type).
+        name: of the thing; "order" of what moved.
+        before, after: the two values: of params their values, of steps their classes, of
+            features their types, of renamed ones their names; lists of what moved and of
+            columns; None where it was not there.
+    """
+
+    what: str
+    name: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MetricChange:
+    """One metric of the two.
+
+    Attributes:
+        name: of the metric.
+        before, after: its values; None where it was not measured.
+        verdict: "better" or "worse"; None where they are equal, where nobody knows which
+            way is better, or where they were measured on other data.
+    """
+
+    name: str
+    before: float | None
+    after: float | None
+    verdict: str | None
+
+    @property
+    def delta(self) -> float | None:
+        """What was added; None where one of the two is missing."""
+        if self.before is None or self.after is None:
+            return None
+        return float(self.after) - float(self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The metrics of the two.
+
+    Attributes:
+        changes: by name, equal ones too.
+        measured_on: "same data", "other data" or "unknown data".
+        on_same_rows: those of the later one beside its recorded baseline, which is the
+            other one on the same rows; empty where there is none, or no need of it.
+        scored: whether both were scored for this, on rows that were given.
+        why: why one of the two could not be scored; None when both were, or none was to be.
+    """
+
+    changes: tuple[MetricChange, ...] = ()
+    measured_on: str = UNKNOWN_DATA
+    on_same_rows: tuple[MetricChange, ...] = ()
+    scored: bool = False
+    why: str | None = None
+
+    @property
+    def differ(self) -> bool:
+        """Whether any does."""
+        return any(one.before != one.after for one in (*self.changes, *self.on_same_rows))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnChange:
+    """One column of a data set that differs, or of which it is known how far it has shifted.
+
+    Attributes:
+        what: "added", "removed", "changed" (its type) or "shifted".
+        name: of the column.
+        before, after: what is recorded of it; None where it was not there.
+        shift: how far its values have shifted; None where the profiles do not say.
+    """
+
+    what: str
+    name: str
+    before: Column | None
+    after: Column | None
+    shift: Shift | None
+
+
+@dataclass(frozen=True, slots=True)
+class DataChange:
+    """One data set that is another one, or only took part in one of the two.
+
+    Attributes:
+        what: "added", "removed", "changed"; "unknown" where the two digests are of
+            different kinds, so that they cannot be compared.
+        role: what it was for.
+        before, after: which they were; None where there was none.
+        columns: what differs in its columns; empty where that is not recorded.
+    """
+
+    what: str
+    role: str
+    before: Dataset | None
+    after: Dataset | None
+    columns: tuple[ColumnChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PackageChange:
+    """One part of the environment.
+
+    Attributes:
+        name: of the distribution; "python" or "platform".
+        before, after: versions; None where it was not needed.
+        counts: whether answers may well differ, or the pipeline not load.
+    """
+
+    name: str
+    before: str | None
+    after: str | None
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file: an artifact of the two versions.
+
+    Attributes:
+        path: its name.
+        before, after: sizes in bytes; None where it was not there.
+    """
+
+    path: str
+    before: int | None
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """One file of the training repository.
+
+    Attributes:
+        path: its name.
+        added, removed: how many lines; None of a binary file.
+    """
+
+    path: str
+    added: int | None
+    removed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeChange:
+    """What differs in the training code.
+
+    Attributes:
+        before, after: what is recorded; None where nothing is.
+        commits: those that only the second has, newest first, as id and subject.
+        left_out: those that only the first has, in the same way.
+        files: what changed between the two commits.
+        why: why commits and files are not known; None when they are.
+    """
+
+    before: Code | None
+    after: Code | None
+    commits: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    files: tuple[SourceChange, ...] = ()
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerChange:
+    """How the answers of one method differ.
+
+    Attributes:
+        method: its name, "predict".
+        outcome: "identical", "within tolerance" or "different".
+        rows: how many were answered differently.
+        largest: the largest difference of any number; 0.0 for labels.
+        why: what is wrong, where there is nothing to compare; None elsewhere.
+    """
+
+    method: str
+    outcome: str
+    rows: int = 0
+    largest: float = 0.0
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the two answer to the same rows.
+
+    Attributes:
+        asked: whose rows: names of the versions with that sample, or "test rows".
+        rows: how many.
+        recorded: whether the answers are those of registration; else both were asked here.
+        methods: what came of each method that both have.
+        why: what stopped the comparison; None when nothing did.
+    """
+
+    asked: str
+    rows: int
+    recorded: bool
+    methods: tuple[AnswerChange, ...] = ()
+    why: str | None = None
+
+    @property
+    def differ(self) -> bool:
+        """Whether any answer does; where none could be compared, nobody knows."""
+        return any(one.outcome == DIFFERENT for one in self.methods)
+
+
+# Diff
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +371,7 @@ class Diff:
 
     def __str__(self) -> str:
         """Return what `gms diff` prints."""
-        from gitmodelstore.values.diff_page import page
-        from gitmodelstore.values.render import Paint
+        from gitmodelstore.values.tables import Paint
 
         return "\n".join(page(self, Paint(False)))
 
@@ -181,3 +414,355 @@ class Diff:
             return f"environment ({counting})" if counting else "environment"
         noun = {"steps": "step", "params": "param", "features": "input"}.get(section)
         return counted(len(getattr(self, section)), noun) if noun else section
+
+
+# Which way a metric is better, by the words in its name.
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_HIGHER = _words(
+    "accuracy acc auc auroc auprc aucpr roc f1 fbeta f2 precision recall sensitivity specificity "
+    "tpr tnr ppv npv r2 ap map mcc matthews kappa jaccard iou dice gini lift ndcg dcg mrr "
+    "silhouette ari ami nmi homogeneity completeness purity likelihood profit revenue"
+)
+_LOWER = _words(
+    "error err errors mae mse rmse msle rmsle mape smape wape mase mdae medae loss logloss nll "
+    "brier deviance perplexity hinge hamming fpr fnr fdr ece eer pinball aic bic cost seconds "
+    "latency"
+)
+_WEAKLY_HIGHER = _words("score scores")  # brier_score is a loss all the same
+_NEGATED = _words("neg negative")
+_AS_IT_STANDS = (  # of several words, before the words alone are looked at
+    (re.compile(r"explained variance|average precision|d2 |true (positive|negative) rate"), 1),
+    (re.compile(r"false (positive|negative) rate|cross ?entropy"), -1),
+)
+
+
+def direction_of(metric: str) -> int:
+    """Return 1 for a metric that is better when higher, -1 when lower, 0 when nobody knows.
+
+    >>> [direction_of(name) for name in ("test_auc", "rmse", "neg_log_loss", "n_rows")]
+    [1, -1, 1, 0]
+    """
+    words = re.findall(r"[a-z]+[0-9]*", re.sub(r"([a-z])([A-Z])", r"\1 \2", metric).lower())
+    text = f"{' '.join(words)} "
+    for pattern, direction in _AS_IT_STANDS:
+        if pattern.search(text):
+            return direction
+    found = set(words)
+    up, down = bool(found & _HIGHER), bool(found & _LOWER)
+    if up == down:
+        return 1 if not up and found & _WEAKLY_HIGHER else 0
+    return (1 if up else -1) * (-1 if found & _NEGATED else 1)
+
+
+def verdict(metric: str, before: float, after: float) -> str | None:
+    """Return "better" or "worse" for a metric that went from `before` to `after`.
+
+    None when they are equal, or its direction is not known.
+    """
+    turn = direction_of(metric) * ((after > before) - (after < before))
+    return {1: "better", -1: "worse"}.get(turn)
+
+
+# The text of `gms diff`: a sentence, then a section for each thing that differs.
+
+
+_MOST_LINES = 20  # of a section; --json has them all
+_MOST_VALUE = 60  # characters
+_SHOWN_DIGITS = 12  # of a digest
+
+
+def page(found: Diff, paint: Paint) -> Iterator[str]:
+    """Yield the lines of `gms diff`.
+
+    Args:
+        found: what differs.
+        paint: how to colour.
+    """
+    yield paint.bold(visible(found.sentence))
+    for head, lines in _sections(found, paint):
+        held = list(lines)
+        if held:
+            yield ""
+            yield paint.bold(head)
+            yield from (f"  {line}" for line in held)
+
+
+def _sections(found: Diff, paint: Paint) -> Iterator[tuple[str, Iterable[str]]]:
+    yield _metrics_head(found), _metrics(found, paint)
+    yield "Model", _model(found.model)
+    yield "Steps", _first(_steps(found.steps, paint))
+    yield "Params", _first(_params(found.params, paint))
+    yield "Inputs", _first(_features(found.features, paint))
+    yield "Data", (line for change in found.data for line in _data(change, paint))
+    yield "Environment", _environment(found.environment, paint)
+    if found.code is not None:
+        yield "Code", _code(found.code, paint)
+    yield "Files", _files(found.files)
+    if found.answers:
+        yield "Answers", (line for one in found.answers for line in _answers(one, paint))
+
+
+# Sections
+
+
+def _metrics_head(found: Diff) -> str:
+    if found.metrics.scored:
+        return "Metrics, on the rows given"
+    on = {SAME_DATA: "on the same test data", OTHER_DATA: "each on other test data"}
+    told = on.get(found.metrics.measured_on, "on test data that is not recorded for both")
+    return f"Metrics, {told}"
+
+
+def _metrics(found: Diff, paint: Paint) -> Iterator[str]:
+    metrics = found.metrics
+    if metrics.why:
+        yield visible(metrics.why)
+    if not metrics.changes or not (metrics.differ or metrics.scored):
+        return
+    yield from _metric_table(found, metrics.changes, paint)
+    if metrics.on_same_rows:
+        yield "one beside the other as its baseline, on the same rows"
+        yield from _metric_table(found, metrics.on_same_rows, paint)
+
+
+def _metric_table(found: Diff, changes: Sequence[MetricChange], paint: Paint) -> Iterator[str]:
+    before, after = map(visible, found.names)
+    if found.a.version and found.b.version and found.a.version.model == found.b.version.model:
+        before = str(found.a.version.version)
+    columns = [
+        TextColumn(""),
+        TextColumn(before, right=True),
+        TextColumn(after, right=True),
+        TextColumn("change", right=True),
+    ]
+    rows = [[one.name, _measured(one.before), _measured(one.after), _delta(one)] for one in changes]
+    widths = widths_of(columns, rows)
+    yield table(columns, widths, [column.head for column in columns])
+    colours = {"better": paint.green, "worse": paint.red}
+    for one, row in zip(changes, rows, strict=True):
+        verdict = f"  {colours[one.verdict](one.verdict)}" if one.verdict else ""
+        yield f"{table(columns, widths, row)}{verdict}"
+
+
+def _measured(value: float | None) -> str:
+    return "-" if value is None else number(value)
+
+
+def _delta(one: MetricChange) -> str:
+    if one.before is None or one.after is None:
+        return ""
+    return difference(one.after, one.before)
+
+
+def _model(changes: Sequence[Change]) -> Iterator[str]:
+    most = max((len(one.name) for one in changes), default=0)
+    for one in changes:
+        yield f"{one.name:<{most}}  {_value(one.before)} -> {_value(one.after)}"
+
+
+def _steps(changes: Sequence[Change], paint: Paint) -> Iterator[str]:
+    for one in changes:
+        name = visible(one.name).replace("__", " / ")
+        if one.what == TAKES:
+            yield f"~ {name}  takes {_value(one.before)} -> {_value(one.after)}"
+        elif one.what == MOVED:
+            yield _order(one)
+        else:
+            yield _change(name, _class(one.before), _class(one.after), paint)
+
+
+def _features(changes: Sequence[Change], paint: Paint) -> Iterator[str]:
+    for one in changes:
+        if one.what == RENAMED:
+            told = paint.yellow("renamed?")
+            yield f"~ {_value(one.before)} -> {_value(one.after)}  {told} same place and type"
+        elif one.what == MOVED:
+            yield _order(one)
+        elif one.what == ADDED:
+            yield _change(visible(one.name), None, one.after or "any type", paint)
+        elif one.what == REMOVED:
+            yield _change(visible(one.name), one.before or "any type", None, paint)
+        else:
+            yield _change(visible(one.name), one.before, one.after, paint)
+
+
+def _change(name: str, before: str | None, after: str | None, paint: Paint) -> str:
+    """Return a line of what was added, removed, or is another one now."""
+    if before is None:
+        return paint.green(f"+ {name}  {visible(after or '')}")
+    if after is None:
+        return paint.red(f"- {name}  {visible(before)}")
+    return f"~ {name}  {visible(before)} -> {visible(after)}"
+
+
+def _order(one: Change) -> str:
+    """Return from where on names stand in another order."""
+    pairs = zip(one.before, one.after, strict=True)
+    before, after = next(pair for pair in pairs if pair[0] != pair[1])
+    return f"~ in another order, from {_value(before)} on, where {_value(after)} stands now"
+
+
+def _class(path: str | None) -> str | None:
+    return None if path is None else path.rpartition(".")[2]
+
+
+def _params(changes: Sequence[Change], paint: Paint) -> Iterator[str]:
+    """Yield the params, those of one step together below its path."""
+    steps = {one.name: one.name.rpartition("__")[0] for one in changes}
+    ordered = sorted(changes, key=lambda one: (steps[one.name], one.name))
+    for step, held in groupby(ordered, key=lambda one: steps[one.name]):
+        group = list(held)
+        names = [visible(one.name.rpartition("__")[2]) for one in group]
+        most = max(map(len, names))
+        if step:
+            yield visible(step).replace("__", " / ")
+        for one, name in zip(group, names, strict=True):
+            mark = {ADDED: paint.green("+"), REMOVED: paint.red("-")}.get(one.what, "~")
+            value = {ADDED: _value(one.after), REMOVED: _value(one.before)}.get(
+                one.what, f"{_value(one.before)} -> {_value(one.after)}"
+            )
+            yield f"{'  ' if step else ''}{mark} {pad(name, most)}  {value}"
+
+
+def _value(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return cut(visible(text), _MOST_VALUE)
+
+
+# Data
+
+
+def _data(change: DataChange, paint: Paint) -> Iterator[str]:
+    before, after = (
+        "none" if held is None else _dataset(held) for held in (change.before, change.after)
+    )
+    yield f"{change.role}  {before} -> {after}"
+    if change.what == UNKNOWN:
+        yield "  the two digests are of different kinds, so that they cannot be compared"
+    yield from (f"  {line}" for line in _first(_columns(change.columns, paint)))
+    stable = sum(one.shift is not None and one.shift.level == "stable" for one in change.columns)
+    if stable:
+        yield f"  {counted(stable, 'column')} stable"
+
+
+def _dataset(dataset: Dataset) -> str:
+    words = [visible(dataset.name or dataset.uri or "in memory")]
+    words += [visible(dataset.version)] if dataset.version else []
+    across = f" x {len(dataset.columns)}" if dataset.columns is not None else ""
+    words.append(size(dataset.size_bytes) if dataset.rows is None else f"{dataset.rows:,}{across}")
+    words.append(f"{dataset.digest.algorithm}:{dataset.digest.hex[:_SHOWN_DIGITS]}")
+    return " ".join(words)
+
+
+def _columns(changes: Sequence[ColumnChange], paint: Paint) -> Iterator[str]:
+    for one in changes:
+        if one.shift is None:
+            before, after = (held.dtype if held else None for held in (one.before, one.after))
+            yield _change(visible(one.name), before, after, paint)
+    colours = {"moderate": paint.yellow, "major": paint.red}
+    shifted = [(one, one.shift) for one in changes if one.shift is not None]
+    for one, shift in sorted(shifted, key=lambda pair: -pair[1].psi):
+        if shift.level in colours:
+            yield f"psi {shift.psi:.3f} {colours[shift.level](shift.level)}  {visible(one.name)}"
+
+
+# What made them
+
+
+def _environment(changes: Sequence[PackageChange], paint: Paint) -> Iterator[str]:
+    counting = [one for one in changes if one.counts]
+    most = max((len(one.name) for one in counting), default=0)
+    for one in counting:
+        yield f"{paint.red('!')} {one.name:<{most}}  {one.before} -> {one.after}"
+    others = [_package(one) for one in changes if not one.counts]
+    if others:
+        shown = ", ".join(others[:_MOST_LINES])
+        more = f", and {len(others) - _MOST_LINES} more" if len(others) > _MOST_LINES else ""
+        yield paint.dim(f"{'also ' if counting else ''}{shown}{more}")
+
+
+def _package(one: PackageChange) -> str:
+    return visible(f"{one.name} {one.before or 'none'} -> {one.after or 'none'}")
+
+
+def _code(change: CodeChange, paint: Paint) -> Iterator[str]:
+    yield f"{_commit(change.before)} -> {_commit(change.after)}"
+    scripts = [code.entry_point for code in (change.before, change.after) if code]
+    if len(scripts) == 2 and all(scripts) and scripts[0] != scripts[1]:
+        yield f"script {_value(scripts[0])} -> {_value(scripts[1])}"
+    if change.why:
+        yield visible(change.why)
+    yield from _commits(change.commits, "", paint)
+    yield from _commits(change.left_out, "not in the second: ", paint)
+    yield from _first(map(_source, change.files))
+    if change.files:
+        added = sum(one.added or 0 for one in change.files)
+        removed = sum(one.removed or 0 for one in change.files)
+        yield f"{counted(len(change.files), 'file')} changed, +{added} -{removed}"
+
+
+def _commit(code: Code | None) -> str:
+    if code is None:
+        return "none recorded"
+    commit = code.commit[:ABBREVIATED] if code.commit else "no commit"
+    return f"{commit} with uncommitted changes" if code.dirty else commit
+
+
+def _commits(commits: Sequence[tuple[str, str]], word: str, paint: Paint) -> Iterator[str]:
+    yield from _first(
+        f"{word}{paint.yellow(oid[:ABBREVIATED])} {visible(subject)}" for oid, subject in commits
+    )
+
+
+def _source(one: SourceChange) -> str:
+    if one.added is None:
+        return f"{visible(one.path)} | binary"
+    return f"{visible(one.path)} | +{one.added} -{one.removed}"
+
+
+def _files(changes: Sequence[FileChange]) -> Iterator[str]:
+    most = max((len(one.path) for one in changes), default=0)
+    for one in changes:
+        if one.before is None or one.after is None:
+            known = one.before if one.after is None else one.after
+            word = "removed" if one.after is None else "added"
+            yield f"{one.path:<{most}}  {size(known or 0)}, {word}"
+        else:
+            yield f"{one.path:<{most}}  {size(one.before)} -> {size(one.after)}{_grown(one)}"
+
+
+def _grown(one: FileChange) -> str:
+    grown = (one.after or 0) - (one.before or 0)
+    return f" ({'+' if grown > 0 else '-'}{size(abs(grown))})" if grown else ""
+
+
+def _answers(one: Answers, paint: Paint) -> Iterator[str]:
+    rows = counted(one.rows, "row")
+    whose = "given" if one.asked == TEST_ROWS else f"of the sample of {one.asked}"
+    how = "as recorded" if one.recorded else "asked here"
+    yield visible(f"to {rows} {whose}, {how}")
+    if one.why:
+        yield f"  {visible(one.why)}"
+    most = max((len(held.method) for held in one.methods), default=0)
+    for held in one.methods:
+        said = held.outcome
+        if held.why:
+            said = f"{paint.red(held.outcome)}: {visible(held.why)}"
+        elif held.outcome == DIFFERENT:
+            said = f"{paint.red(held.outcome)} in {held.rows} of {rows}"
+        if held.largest and held.outcome in (DIFFERENT, WITHIN):
+            said += f", largest difference {number(held.largest, 3)}"
+        yield f"  {held.method:<{most}}  {said}"
+
+
+def _first(lines: Iterable[str]) -> Iterator[str]:
+    """Yield as many lines as anybody reads, and how many more there are."""
+    held = list(lines)
+    yield from held[:_MOST_LINES]
+    if len(held) > _MOST_LINES:
+        yield f"… and {len(held) - _MOST_LINES} more (--json has them all)"

@@ -11,14 +11,19 @@ for it: a third of its time.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
+from dataclasses import dataclass
 from itertools import pairwise
 
+from gitmodelstore.errors import FormatError, InvalidDigest
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.json import MOST_LEVELS, cut, join
+from gitmodelstore.values.names import quoted
 
-TYPE_CHECKING = False  # typing's own takes as long to import as Python takes to start
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     import dataclasses
     from collections.abc import Iterable, Iterator, Mapping
@@ -40,11 +45,10 @@ if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
     T = TypeVar("T", bound=Declared)
-    Fault = tuple[str, str]  # where, as "artifacts[0].size_bytes", and what
-
-    # Where a value stands, as (where its container stands, key or index): spelled out, by
-    # `place`, only for a fault, of which most documents have none.
+    Fault = tuple[str, str]
     Where = str | tuple[Any, Any]
+    from collections.abc import Callable
+    from typing import Any
 
 KEY = object()  # in place of a key: the key itself is meant
 
@@ -485,3 +489,116 @@ def _digits(value: float) -> str:
     if isinstance(value, int) and value.bit_length() > 100:
         return f"{value:#x}"[:20] + "…"
     return str(value)
+
+
+# Documents of declared fields: strict JSON of one schema, in one form, and nothing wrong in it.
+
+
+class Document:
+    """One kind of document, and how it is read.
+
+    Args:
+        shape: its declared fields.
+        schema: the only one that is read.
+        most_bytes: the size from which on it is refused unread.
+        relations: yields where fields that are right by themselves contradict each other.
+        hint: what to do about one that is not right; None for nothing.
+    """
+
+    def __init__(
+        self,
+        shape: type[Declared] | Shape,
+        schema: str,
+        most_bytes: int,
+        relations: Callable[[Mapping[str, Any]], Iterator[Fault]],
+        hint: str | None = None,
+    ) -> None:
+        self._shape = shape
+        self._schema = schema
+        self._most_bytes = most_bytes
+        self._relations = relations
+        self._hint = hint
+
+    def faults(self, value: Any) -> list[Fault]:
+        """Return what is wrong with a parsed one, but for its form on disk."""
+        return list(faults(self._shape, value)) or list(self._relations(value))
+
+    def read(self, data: bytes, path: str) -> dict[str, Any]:
+        """Return the JSON object of a document, in which nothing is wrong.
+
+        Args:
+            data: the bytes of the file.
+            path: its name, for the error.
+
+        Raises:
+            FormatError: not strict JSON, of another schema, with faults (all of them are
+                listed), or not in canonical form.
+        """
+        value = json_rules.parse(data, path, most_bytes=self._most_bytes)
+        schema = value.get("schema") if isinstance(value, dict) else None
+        if isinstance(schema, str) and schema != self._schema:
+            raise FormatError(
+                f"schema {schema!r}, this gitmodelstore reads {self._schema!r}",
+                path=path,
+                hint="upgrade gitmodelstore to read it",
+            )
+        if found := self.faults(value):
+            raise FormatError(path=path, found=found, hint=self._hint)
+        if not is_arranged(self._shape, value) or json_rules.dump(value) != data:
+            raise FormatError("not in canonical form", path=path, hint=self._hint)
+        judged: dict[str, Any] = value
+        return judged
+
+
+# Digests: the content address of an artifact or of a data set.
+
+
+DIGEST_PATTERN = r"[a-z][a-z0-9-]*:(?:[0-9a-f]{2}){16,64}"
+SHA256_PATTERN = r"[0-9a-f]{64}"
+_DIGEST = re.compile(DIGEST_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A named algorithm and the value that it gave.
+
+    >>> str(Digest.of(b""))[:15]
+    'sha256:e3b0c442'
+
+    Attributes:
+        algorithm: name as in hashlib ("sha256"), or one of ours ("gms-df-1").
+        hex: lower-case hexadecimal, two characters a byte.
+    """
+
+    algorithm: str
+    hex: str
+
+    def __post_init__(self) -> None:
+        if not _DIGEST.fullmatch(str(self)):
+            raise InvalidDigest(
+                f"expected algorithm:hex, found {quoted(str(self))}",
+                hint="such as sha256: and 64 hexadecimal digits, in lower case",
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> Digest:
+        """Return the digest that `text` spells as `algorithm:hex`.
+
+        Raises:
+            InvalidDigest: `text` is something else.
+        """
+        if not isinstance(text, str) or ":" not in text:
+            raise InvalidDigest(
+                f"expected algorithm:hex, found {quoted(text)}",
+                hint="such as sha256: and 64 hexadecimal digits, in lower case",
+            )
+        algorithm, _, value = text.partition(":")
+        return cls(algorithm, value)
+
+    @classmethod
+    def of(cls, data: bytes) -> Digest:
+        """Return the SHA-256 of `data`."""
+        return cls("sha256", hashlib.sha256(data).hexdigest())
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.hex}"

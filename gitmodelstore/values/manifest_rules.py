@@ -10,11 +10,13 @@ from datetime import datetime, timezone
 
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
-from gitmodelstore.values.digest import DIGEST_PATTERN, SHA256_PATTERN, Digest
-from gitmodelstore.values.document import Document
 from gitmodelstore.values.fields import (
+    DIGEST_PATTERN,
+    SHA256_PATTERN,
     Boolean,
     Constant,
+    Digest,
+    Document,
     Field,
     Free,
     Integer,
@@ -26,8 +28,7 @@ from gitmodelstore.values.fields import (
     Shape,
     Text,
 )
-from gitmodelstore.values.moment import format_moment
-from gitmodelstore.values.names import METRIC_PATTERN, MODEL_PATTERN
+from gitmodelstore.values.names import METRIC_PATTERN, MODEL_PATTERN, format_moment
 from gitmodelstore.values.version import VERSION_PATTERN, Version
 
 TYPE_CHECKING = False  # as in values/fields.py

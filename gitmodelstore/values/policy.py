@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from gitmodelstore.errors import FormatError, InvalidName, LifecycleError, StoreError
 from gitmodelstore.values.json import cut
-from gitmodelstore.values.layout import NEW_SETTINGS, SETTINGS
 from gitmodelstore.values.names import (
     ARCHIVED,
     PRODUCTION,
@@ -20,6 +19,7 @@ from gitmodelstore.values.names import (
     quoted,
     status_name,
 )
+from gitmodelstore.values.version import NEW_SETTINGS, SETTINGS
 
 TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:

@@ -13,35 +13,519 @@ Nothing of an expression is ever run as code. docs/search.md is the reference.
 
 from __future__ import annotations
 
+import json
+import math
+import operator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
-from gitmodelstore.errors import InvalidQuery
+from gitmodelstore.errors import InvalidQuery, InvalidReference, InvalidVersion
 from gitmodelstore.values.field_path import FieldPath, Kind, Record, UnknownName
-from gitmodelstore.values.names import quoted
-from gitmodelstore.values.query_parts import (
-    ORDERS,
-    Among,
-    Both,
-    Comparison,
-    Condition,
-    Contains,
-    Either,
-    IsNull,
-    IsTrue,
-    Not,
-    Side,
+from gitmodelstore.values.names import parse_moment, quoted
+from gitmodelstore.values.version import Version
+
+# The words of a search expression, and what is said of one that is none.
+
+
+MOST_CHARACTERS = 4000
+_SHOWN = 72  # characters of a long expression, around the place that is meant
+_WORDS = {"true": True, "false": False, "null": None, "none": None}
+KEYWORDS = ("and", "or", "not", "in")
+
+_STRING = r'"(?:[^"\\]|\\.)*"|' + r"'(?:[^'\\]|\\.)*'"
+_TOKEN = re.compile(
+    rf"""
+    (?P<space> \s+ )
+  | (?P<text> {_STRING} )
+  | (?P<moment> [0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}
+        (?: T[0-9]{{2}}:[0-9]{{2}} (?: :[0-9]{{2}} )? (?: Z | [+-][0-9]{{2}}:[0-9]{{2}} )? )?
+        (?![\w.-]) )
+  | (?P<version> [0-9]+\.[0-9]+\.[0-9]+ (?: -[0-9A-Za-z.-]+ )? (?![\w.+]) )
+  | (?P<number> [+-]? (?: [0-9]+ (?: \.[0-9]* )? | \.[0-9]+ ) (?: [eE][+-]?[0-9]+ )? (?![\w.]) )
+  | (?P<name> [^\W0-9][\w@-]* (?: \. (?: [\w@-]+ | {_STRING} ) )* )
+  | (?P<sign> == | != | <= | >= | [<>~()\[\],] )
+    """,
+    re.VERBOSE | re.DOTALL,
 )
-from gitmodelstore.values.query_values import Unfit, reader_of, wanted
-from gitmodelstore.values.query_words import (
-    Literal,
-    Token,
-    literal,
-    name_at_start,
-    parts_of,
-    together,
-    tokens,
-    wrong,
-)
+_PART = re.compile(rf"{_STRING}|[^.]+", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_QUOTES = "text stands in quotes, and so does a name with such a character"
+_ELSEWHERE = {
+    "=": "write == to compare",
+    "&": "write `and`",
+    "|": "write `or`",
+    "!": "write `not`, or != to compare",
+    "`": 'text stands in quotes: "production"',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value that stands in an expression.
+
+    Attributes:
+        value: as JSON has it; a number, text, True, False or None.
+        text: as it was written, without quotes.
+    """
+
+    value: Any
+    text: str
+
+
+class Token(NamedTuple):
+    """A word of an expression.
+
+    Attributes:
+        kind: "text", "number", "moment", "version", "word" (true, false, null), "name",
+            "sign" (keywords too) or "end".
+        text: as it was written; of a text without quotes and escapes, of a keyword in
+            lower case.
+        at: where it begins, from 0.
+        value: of a text, number or word.
+    """
+
+    kind: str
+    text: str
+    at: int
+    value: Any = None
+
+
+def tokens(source: str) -> Iterator[Token]:
+    """Yield the words of an expression, and its end.
+
+    Raises:
+        InvalidQuery: it is too long, or something in it is no word.
+    """
+    if len(source) > MOST_CHARACTERS:
+        raise InvalidQuery(
+            f"the expression has {len(source)} characters, more than {MOST_CHARACTERS}",
+            hint="ask in several steps",
+        )
+    at = 0
+    while at < len(source):
+        found = _TOKEN.match(source, at)
+        if found is None:
+            raise _no_word(source, at)
+        if found.lastgroup != "space":
+            yield _token(source, found)
+        at = found.end()
+    yield Token("end", "", len(source))
+
+
+def name_at_start(source: str) -> str:
+    """Return the name with which a text begins; empty where it begins with none."""
+    found = _TOKEN.match(source)
+    return found[0] if found is not None and found.lastgroup == "name" else ""
+
+
+def literal(text: str) -> Literal:
+    """Return the value that a text spells where nothing else can stand: text without quotes too."""
+    try:
+        first, *rest = tokens(text)
+    except InvalidQuery:
+        return Literal(text, text)
+    is_whole = len(rest) == 1 and first.kind in ("text", "number", "word")
+    return Literal(first.value, first.text) if is_whole else Literal(text, text)
+
+
+def parts_of(name: str) -> tuple[tuple[str, int], ...]:
+    """Return the parts of a name, each with where it begins, those in quotes without them."""
+    return tuple(
+        (_unquoted(found[0]) if found[0][0] in "\"'" else found[0], found.start())
+        for found in _PART.finditer(name)
+    )
+
+
+def wrong(
+    source: str, at: int, message: str, hint: str | None = None, *, unknown: str | None = None
+) -> InvalidQuery:
+    """Return the error for what is wrong at one place of an expression."""
+    start = max(0, min(at - _SHOWN // 2, len(source) - _SHOWN))
+    end = start + _SHOWN
+    before, after = "…" * (start > 0), "…" * (end < len(source))
+    line = f"{before}{source[start:end]}{after}"
+    shown = "".join(c if c.isprintable() else " " for c in line)
+    caret = " " * (at - start + len(before)) + "^"
+    return InvalidQuery(
+        f"column {at + 1}: {message}", (shown, caret), column=at + 1, unknown=unknown, hint=hint
+    )
+
+
+def together(errors: Sequence[InvalidQuery]) -> InvalidQuery:
+    """Return one error for several of one expression, in their order; the hint is the first's."""
+    first, *others = errors
+    if not others:
+        return first
+    shown: dict[str, str] = {}  # line to carets
+    for error in errors:
+        line, caret = error.excerpt
+        before = shown.get(line, "")
+        shown[line] = before + caret[len(before) :] if len(caret) > len(before) else before
+    return InvalidQuery(
+        "; ".join(error.summary for error in errors),
+        [part for pair in shown.items() for part in pair],
+        column=first.column,
+        unknown=first.unknown,
+        hint=first.hint,
+    )
+
+
+def _token(source: str, found: re.Match[str]) -> Token:
+    kind, text, at = str(found.lastgroup), found[0], found.start()
+    if kind == "text":
+        value = _unquoted(text)
+        return Token(kind, value, at, value)
+    if kind == "number":
+        number = float(text) if set(text) & set(".eE") else int(text)
+        if not math.isfinite(number):
+            raise wrong(source, at, f"{text} is not a finite number", "write a smaller one")
+        return Token(kind, text, at, number)
+    if kind == "name" and text.lower() in KEYWORDS:
+        return Token("sign", text.lower(), at)
+    if kind == "name" and text.lower() in _WORDS:
+        return Token("word", text, at, _WORDS[text.lower()])
+    return Token(kind, text, at, text)
+
+
+def _unquoted(text: str) -> str:
+    return _ESCAPED.sub(r"\1", text[1:-1])
+
+
+def _no_word(source: str, at: int) -> InvalidQuery:
+    found = source[at]
+    if found in "\"'":
+        return wrong(source, at, "the text has no end", f"close it with {found}")
+    word = re.match(r"[\w.@+-]+", source[at:])
+    if word and found.isdigit():
+        return wrong(
+            source,
+            at,
+            f"{quoted(word[0])} is no number, date or version",
+            f'text stands in quotes: "{word[0]}"',
+        )
+    return wrong(source, at, f"{quoted(found)} means nothing here", _ELSEWHERE.get(found, _QUOTES))
+
+
+# How a value of a version compares with what somebody asks for.
+
+
+_RELEASE = re.compile(r"v?([0-9]+(?:\.[0-9]+)*)(.*)", re.DOTALL)
+_RUNS = re.compile(r"[0-9]+|[^0-9]+")
+_MOST_RELEASE = 100  # characters; no package has a longer one
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From one moment to another, both included, as a manifest writes them: a day, a second."""
+
+    first: str
+    last: str
+
+
+class Person(str):
+    """Who a manifest names, "Name <address>"; also equal to either of the two alone."""
+
+    __slots__ = ()
+
+    def is_called(self, asked: str) -> bool:
+        """Return whether a text names this person."""
+        name, _, address = self.partition(" <")
+        return asked in (str(self), name, address.removesuffix(">"))
+
+
+class Unfit(Exception):
+    """A literal that cannot be compared with values of a kind: says why, and the hint."""
+
+    def __init__(self, message: str, hint: str | None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def wanted(literal: Literal, kind: Kind) -> Any:
+    """Return what values of `kind` are compared with, for `reader_of(kind)`.
+
+    Raises:
+        Unfit: it is no version, or no moment.
+    """
+    if literal.value is None or kind in (Kind.PLAIN, Kind.PERSON):
+        return literal.value
+    try:
+        if kind is Kind.VERSION:
+            return Version.parse(literal.text)
+        if kind is Kind.MOMENT:
+            return span(literal.text)
+    except (InvalidVersion, InvalidReference) as error:
+        raise Unfit(str(error), error.hint) from None
+    key = _release(literal.text)
+    return literal.text if key is None else key
+
+
+def reader_of(kind: Kind) -> Callable[[Any], Any]:
+    """Return what turns a value of a manifest into what compares as `kind` says."""
+    return {
+        Kind.PLAIN: _as_it_is,
+        Kind.VERSION: _version,
+        Kind.RELEASE: _release_or_text,
+        Kind.MOMENT: _as_it_is,
+        Kind.PERSON: _person,
+    }[kind]
+
+
+def span(text: str) -> Span:
+    """Return the day, or the second, that a text spells.
+
+    Raises:
+        InvalidReference: it is not a date of ISO 8601.
+    """
+    last = _written(parse_moment(text))
+    try:
+        return Span(f"{date.fromisoformat(text.strip()).isoformat()}T00:00:00Z", last)
+    except ValueError:
+        return Span(last, last)
+
+
+def same(found: Any, asked: Any) -> bool:
+    """Return whether a value is what is asked for."""
+    if isinstance(asked, Span):
+        return isinstance(found, str) and asked.first <= found <= asked.last
+    for one, other in ((found, asked), (asked, found)):  # a field may stand on either side
+        if isinstance(one, Person):
+            return isinstance(other, str) and one.is_called(other)
+    if isinstance(found, list) and isinstance(asked, list):
+        return len(found) == len(asked) and all(map(same, found, asked))
+    if isinstance(found, dict) and isinstance(asked, dict):
+        return found.keys() == asked.keys() and all(same(found[key], asked[key]) for key in found)
+    return _sort(found) == _sort(asked) and bool(found == asked)
+
+
+def order(found: Any, asked: Any) -> int | None:
+    """Return -1, 0 or 1 as a value is below, within or above what is asked; None for neither."""
+    if isinstance(asked, Span):
+        if not isinstance(found, str):
+            return None
+        return -1 if found < asked.first else 1 if found > asked.last else 0
+    sort = _sort(found)
+    if sort != _sort(asked) or sort not in (float, str, tuple, Version):
+        return None
+    return -1 if found < asked else 1 if found > asked else 0
+
+
+def sort_key(value: Any) -> tuple[Any, ...]:
+    """Return what sorts values of all kinds: numbers before text, before what is neither."""
+    sort = _sort(value)
+    if sort in (float, str, tuple, Version):
+        return (("float", "Version", "tuple", "str").index(sort.__name__), value)
+    return (9, json.dumps(value))
+
+
+def contains(found: Any, part: str) -> bool:
+    """Return whether a text, or one of a list of texts, holds a part, whatever their case.
+
+    Args:
+        found: a value of a manifest.
+        part: what is looked for, case-folded.
+    """
+    if isinstance(found, str):
+        return part in found.casefold()
+    return isinstance(found, list) and any(
+        isinstance(one, str) and part in one.casefold() for one in found
+    )
+
+
+def _sort(value: Any) -> type:
+    """What may be compared with one another: all numbers, but true and false are none."""
+    if isinstance(value, bool):
+        return bool
+    if isinstance(value, (int, float)):
+        return float
+    return str if isinstance(value, str) else type(value)
+
+
+def _person(value: Any) -> Any:
+    return Person(value) if isinstance(value, str) else value
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+@lru_cache(maxsize=1 << 14)
+def _parsed(text: str) -> Version | None:
+    try:
+        return Version.parse(text)
+    except InvalidVersion:
+        return None
+
+
+def _version(value: Any) -> Any:
+    return _parsed(value) if isinstance(value, str) else None
+
+
+def _release_or_text(value: Any) -> Any:
+    key = _release(value) if isinstance(value, str) else None
+    return value if key is None else key
+
+
+@lru_cache(maxsize=1 << 12)
+def _release(text: str) -> tuple[Any, ...] | None:
+    """Return what orders releases: 1.5rc1 < 1.5 = 1.5.0 < 1.5.post1 < 1.10; None for none.
+
+    Source: the order of PEP 440, for the releases that packages really have.
+    """
+    found = _RELEASE.fullmatch(text) if len(text) <= _MOST_RELEASE else None
+    if found is None:
+        return None
+    numbers = [int(number) for number in found[1].split(".")]
+    while len(numbers) > 1 and numbers[-1] == 0:
+        numbers.pop()
+    rest = found[2].lstrip(".-_").lower()
+    rank = 1 if not rest else 2 if rest.startswith(("post", "rev", "+")) else 0
+    runs = tuple(
+        (1, int(run), "") if run.isascii() and run.isdigit() else (0, 0, run)
+        for run in _RUNS.findall(rest)
+    )
+    return tuple(numbers), rank, runs
+
+
+def _written(moment: datetime) -> str:
+    """Return a moment as manifests have it; unlike `strftime`, the year in four digits."""
+    whole = moment.astimezone(timezone.utc).replace(microsecond=0, tzinfo=None)
+    return f"{whole.isoformat()}Z"
+
+
+# The parts of an expression of `search`: each says of a version whether it holds.
+
+
+ORDERS: dict[str, Callable[[int, int], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Condition(Protocol):
+    """A part of an expression."""
+
+    def holds(self, record: Record) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """Parts joined by `and`."""
+
+    parts: tuple[Condition, ...]
+
+    def holds(self, record: Record) -> bool:
+        return all(part.holds(record) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Parts joined by `or`."""
+
+    parts: tuple[Condition, ...]
+
+    def holds(self, record: Record) -> bool:
+        return any(part.holds(record) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The other answer, where something is missing too."""
+
+    part: Condition
+
+    def holds(self, record: Record) -> bool:
+        return not self.part.holds(record)
+
+
+@dataclass(frozen=True, slots=True)
+class IsTrue:
+    """A name alone: whether it is true, and nothing else."""
+
+    path: FieldPath
+
+    def holds(self, record: Record) -> bool:
+        return self.path.value(record) is True
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    """`path == null`: nothing there, or null."""
+
+    path: FieldPath
+
+    def holds(self, record: Record) -> bool:
+        return self.path.value(record) is None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison: a name, or what is compared with one, ready to be compared."""
+
+    path: FieldPath | None
+    value: Any
+    read: Callable[[Any], Any]
+
+    def of(self, record: Record) -> Any:
+        if self.path is None:
+            return self.value
+        found = self.path.value(record)
+        return None if found is None else self.read(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`left sign right`; false where a version lacks either."""
+
+    left: Side
+    sign: str
+    right: Side
+
+    def holds(self, record: Record) -> bool:
+        found = self.left.of(record)
+        asked = self.right.of(record)
+        if found is None or asked is None:
+            return False
+        if self.sign in ("==", "!="):
+            return same(found, asked) is (self.sign == "==")
+        place = order(found, asked)
+        return place is not None and ORDERS[self.sign](place, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """`left in right`: one of a list, or a key of an object; false where either is missing."""
+
+    left: Side
+    right: Side
+
+    def holds(self, record: Record) -> bool:
+        found = self.left.of(record)
+        held = self.right.of(record)
+        if found is None or not isinstance(held, (list, dict)):
+            return False
+        return any(same(found, one) for one in held)
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """`path ~ part`; the part is case-folded."""
+
+    path: FieldPath
+    part: str
+
+    def holds(self, record: Record) -> bool:
+        return contains(self.path.value(record), self.part)
+
+
+# Query
+
 
 MOST_LEVELS = 50  # parentheses and `not` in one another
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from gitmodelstore.errors import FormatError, StoreError
+from gitmodelstore.errors import FormatError, MergeConflict, StoreError
 from gitmodelstore.values import json as json_rules
-from gitmodelstore.values.layout import REGISTRY
 from gitmodelstore.values.names import model_name, status_name
-from gitmodelstore.values.version import Version
+from gitmodelstore.values.version import REGISTRY, Version
 
-TYPE_CHECKING = False  # as in values/fields.py
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -273,3 +274,184 @@ def _inserted(statuses: dict[str, str], version: Version) -> dict[str, str]:
 
 def _fault(what: str) -> FormatError:
     return FormatError(what, path=REGISTRY)
+
+
+# What changed between two registry.json, found in their text.
+
+
+_ENTRY = b'\n      "'  # how the line of a version begins,
+_MODEL = b'\n    "'  # that of a model,
+_END = b"\n      }"  # and that which ends a version
+_LINE = re.compile(
+    r'(?:    "(?P<model>[^"\\]+)": \{'
+    r'|      "(?P<version>[^"\\]+)": \{'
+    r'|        "status": "(?P<status>[^"\\]+)"'
+    r"|      \},?|    \},?|  \}|\}|)"
+)
+
+FlatStatuses = dict[tuple[str, str], str]  # model and version to status
+
+
+def changes_between(before: bytes, after: bytes) -> tuple[Change, ...]:
+    """Return each version whose status differs, by model, highest first.
+
+    Args:
+        before, after: the bytes of an earlier and of a later registry.json.
+
+    Raises:
+        FormatError: one of them is not a registry.
+    """
+    regions = _regions(before, after)
+    read = [_read(region) for region in regions] if regions else [None, None]
+    old, new = read
+    if old is None or new is None:
+        return tuple(Registry.parse_history(before).changes(Registry.parse_history(after)))
+    changed = [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)]
+    found = [Change(m, Version.parse(v), old.get((m, v)), new.get((m, v))) for m, v in changed]
+    found.sort(key=lambda change: change.version, reverse=True)
+    return tuple(sorted(found, key=lambda change: change.model))
+
+
+def _regions(before: bytes, after: bytes) -> tuple[bytes, bytes] | None:
+    """Return the parts of both texts in which they differ, as whole entries.
+
+    Each begins with the line of its model. None where that cannot be told.
+    """
+    same = _common(before, after, min(len(before), len(after)))
+    start = before.rfind(_ENTRY, 0, same)
+    model = before.rfind(_MODEL, 0, start + 1)
+    if model < 0:
+        return None
+    header = before[model : before.find(b"\n", model + 1)]
+    tail = _common_tail(before[same:], after[same:])
+    regions = []
+    for text in (before, after):
+        end = text.find(_END, len(text) - tail)
+        regions.append(header + text[start : end if end >= 0 else len(text)])
+    return regions[0], regions[1]
+
+
+def _common(before: bytes, after: bytes, most: int) -> int:
+    """Return how many bytes the two begin with in common, by halving."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if before[low:middle] == after[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _common_tail(before: bytes, after: bytes) -> int:
+    """Return how many bytes the two end with in common."""
+    low, high = 0, min(len(before), len(after))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if before[len(before) - middle :] == after[len(after) - middle :]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _read(region: bytes) -> FlatStatuses | None:
+    """Return the entries of a part of a canonical text; None where it is not one."""
+    statuses: FlatStatuses = {}
+    model = version = ""
+    for line in region.decode("utf-8", "replace").split("\n"):
+        found = _LINE.fullmatch(line)
+        if found is None:
+            return None
+        model = found["model"] or model
+        version = found["version"] or version
+        if found["status"]:
+            statuses[model, version] = found["status"]
+    try:
+        for (name, number), status in statuses.items():
+            model_name(name), Version.parse(number), status_name(status)
+    except StoreError:
+        return None
+    return statuses
+
+
+# Two registries with a common ancestor, merged by what they mean.
+
+
+_MOST_TOLD = 5
+
+
+def merge(base: Registry, ours: Registry, theirs: Registry, exclusive: frozenset[str]) -> Registry:
+    """Return the registry in which what either side did since `base` has happened.
+
+    A version that one side registered is kept, and so is one that a side lost. A
+    number that both registered is one version here: whether it is the same one, the
+    folders of the models say, which git merges.
+
+    Args:
+        base: their common ancestor.
+        ours, theirs: the two sides.
+        exclusive: the statuses that one version of a model holds at a time.
+
+    Raises:
+        MergeConflict: both sides moved a version, to different statuses, or gave an
+            exclusive status to different versions.
+    """
+    clashes: list[str] = []
+    models: dict[str, Statuses] = {}
+    for model in sorted(base.models.keys() | ours.models.keys() | theirs.models.keys()):
+        before, left, right = (side.models.get(model, {}) for side in (base, ours, theirs))
+        models[model] = _merged(model, before, left, right, clashes)
+    merged = Registry(models)
+    clashes += _shared(base, ours, theirs, merged, exclusive)
+    if clashes:
+        told = "; ".join(clashes[:_MOST_TOLD])
+        more = f"; and {len(clashes) - _MOST_TOLD} more" if len(clashes) > _MOST_TOLD else ""
+        raise MergeConflict(
+            f"{REGISTRY} cannot be merged: {told}{more}",
+            clashes,
+            hint="agree on one side, abort the merge, bring the other side in line with "
+            "`gms promote`, `gms archive` or `gms withdraw`, and merge again",
+        )
+    return merged
+
+
+def _merged(
+    model: str, base: Statuses, ours: Statuses, theirs: Statuses, clashes: list[str]
+) -> Statuses:
+    """Return the statuses of one model's versions, highest first, but for those that clash."""
+    found = {}
+    for version in _highest_first(base.keys() | ours.keys() | theirs.keys()):
+        before = base.get(version)
+        left, right = ours.get(version, before), theirs.get(version, before)
+        if before not in (left, right) and left != right:
+            clashes.append(f"{model} {version}: ours is {left}, theirs {right}")
+            continue
+        status = right if left == before else left
+        if status is not None:
+            found[version] = status
+    return found
+
+
+def _highest_first(versions: Iterable[str]) -> list[str]:
+    return sorted(versions, key=Version.parse, reverse=True)
+
+
+def _shared(
+    base: Registry, ours: Registry, theirs: Registry, merged: Registry, exclusive: frozenset[str]
+) -> Iterator[str]:
+    """Yield each exclusive status that has several versions now, and had not before."""
+    for model in merged.models:
+        for status in sorted(exclusive):
+            holders = merged.holders(model, status)
+            if len(holders) > 1 and holders not in (
+                base.holders(model, status),
+                ours.holders(model, status),
+                theirs.holders(model, status),
+            ):
+                said = [_holding(side.holders(model, status)) for side in (ours, theirs)]
+                yield f"{model} in {status}: ours is {said[0]}, theirs {said[1]}"
+
+
+def _holding(versions: tuple[Version, ...]) -> str:
+    return ", ".join(map(str, versions)) or "nobody"

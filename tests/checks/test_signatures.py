@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitmodelstore.checks.approvals import Step, approval_of, approval_text, standing
+from gitmodelstore.checks.notes import Step, approval_of, approval_text, standing
 from gitmodelstore.checks.signatures import (
     UNSIGNED,
     Outcome,

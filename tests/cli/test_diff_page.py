@@ -7,19 +7,19 @@ from dataclasses import replace
 import pytest
 
 from gitmodelstore.values.compare import compare
-from gitmodelstore.values.diff import Diff
-from gitmodelstore.values.diff_page import page
-from gitmodelstore.values.diff_parts import (
+from gitmodelstore.values.diff import (
     AnswerChange,
     Answers,
     CodeChange,
+    Diff,
     MetricChange,
     Metrics,
     SourceChange,
+    page,
 )
-from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Baseline, Column, Dataset, Environment, Feature
-from gitmodelstore.values.render import Paint
+from gitmodelstore.values.tables import Paint
 from gitmodelstore.values.version import Version
 from tests.values.test_compare import CLF, CODE, FACTS, FEATURES, LATER, NUM, PREP, side
 

@@ -15,10 +15,10 @@ from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 from gitmodelstore.cli.main import main
-from gitmodelstore.cli.paint import shown
+from gitmodelstore.cli.output import shown
 from gitmodelstore.errors import RefusedPickle, StoreError
 from gitmodelstore.pipelines.load import load_file
-from gitmodelstore.values.render import Paint
+from gitmodelstore.values.tables import Paint
 
 # Escape sequences, C0, DEL, C1, right to left, nothing to be seen, a mark for byte order.
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\b\r\x7f\x9b31m\x85\u202e\u2066\u200b\u200d\ufeff\u2028"

@@ -9,8 +9,7 @@ import click
 import pytest
 
 import gitmodelstore
-from gitmodelstore.cli.commands import BY_NAME, COMMANDS, ELSEWHERE
-from gitmodelstore.cli.main import main
+from gitmodelstore.cli.main import BY_NAME, COMMANDS, ELSEWHERE, main
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 

@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 
 import tests.json_documents as documents
 from gitmodelstore.cli import main as program
-from gitmodelstore.cli.commands import COMMANDS
 from gitmodelstore.cli.documents import document, person
+from gitmodelstore.cli.main import COMMANDS
 from gitmodelstore.errors import StoreError
 from gitmodelstore.values.version import Version
 

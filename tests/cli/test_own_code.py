@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
-from gitmodelstore.cli.own_code import OwnCode
-from gitmodelstore.cli.session import Session
-from gitmodelstore.operations.own_code import find
+from gitmodelstore.cli.session import OwnCode, Session
+from gitmodelstore.operations.trust import find
 from tests.cli.test_process import scripts
 
 CANNOT_LOAD = 128  # of verify: nothing is wrong with the version, but it cannot be asked here

@@ -513,7 +513,7 @@ def test_usage(gms, args, message, hint):
 AS_ANOTHER_USER = """
 import os, sys
 from gitmodelstore.cli.main import main
-import ctypes, shutil, gitmodelstore.operations.lifecycle
+import ctypes, shutil, gitmodelstore.operations.promote
 assert main(["-q", "withdraw", "nothing@1.0.0"]) == 1
 if os.geteuid() == 0:
     os.setgroups([])

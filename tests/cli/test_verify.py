@@ -245,13 +245,11 @@ def test_verifying_without_a_replay_starts_no_heavy_package(place):
 @pytest.fixture
 def gone(monkeypatch):
     """What the pipelines name is not in the releases that are installed here."""
-    from gitmodelstore.operations import compare_environment
+    from gitmodelstore.operations import load
     from gitmodelstore.pipelines.guard import find_known
 
-    found = compare_environment.installed()
-    monkeypatch.setattr(
-        compare_environment, "installed", lambda: {**found, "scikit-learn": "99.0.1"}
-    )
+    found = load.installed()
+    monkeypatch.setattr(load, "installed", lambda: {**found, "scikit-learn": "99.0.1"})
     monkeypatch.delattr("sklearn.linear_model._logistic.LogisticRegression")
     find_known.cache_clear()
     yield found["scikit-learn"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from gitmodelstore.demo.loans import FILES, simulate, write_loans
+from gitmodelstore.demo.story import FILES, simulate, write_loans
 
 
 @pytest.fixture(scope="module")

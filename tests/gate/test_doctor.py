@@ -20,7 +20,7 @@ from gitmodelstore import Store, StoreError
 from gitmodelstore.errors import NotAStore, StoreBusy
 from gitmodelstore.operations.examine import Diagnosis
 from gitmodelstore.operations.init import set_up
-from gitmodelstore.plumbing import journal, leftovers, lock
+from gitmodelstore.plumbing import leftovers, writer_lock
 from gitmodelstore.plumbing.repository import Repository
 from tests.store import children
 
@@ -170,8 +170,8 @@ def die_after_the_work_tree(place: Place) -> None:
     new, tag = (place.git("rev-parse", name).strip() for name in ("HEAD", "risk@v1.1.0"))
     place.git("update-ref", "refs/heads/main", old)
     place.git("update-ref", "-d", "refs/tags/risk@v1.1.0")
-    note = journal.Note(old, new, {"risk@v1.1.0": tag}, (str(place.path),))
-    journal.write(place.path / ".git", note)
+    note = writer_lock.Note(old, new, {"risk@v1.1.0": tag}, (str(place.path),))
+    writer_lock.write(place.path / ".git", note)
 
 
 def die_before_the_tag(place: Place) -> None:
@@ -179,8 +179,8 @@ def die_before_the_tag(place: Place) -> None:
     place.register("risk", custom={"again": True})
     new, tag = (place.git("rev-parse", name).strip() for name in ("HEAD", "risk@v1.1.0"))
     place.git("update-ref", "-d", "refs/tags/risk@v1.1.0")
-    note = journal.Note(old, new, {"risk@v1.1.0": tag}, (str(place.path),))
-    journal.write(place.path / ".git", note)
+    note = writer_lock.Note(old, new, {"risk@v1.1.0": tag}, (str(place.path),))
+    writer_lock.write(place.path / ".git", note)
 
 
 def lose_index(place: Place) -> None:
@@ -1077,7 +1077,7 @@ class TestSurroundings:
 
     def test_a_living_writer_is_no_dead_one(self, place: Place) -> None:
         die_before_the_tag(place)
-        with lock.exclusive(place.path / ".git", wait_seconds=0):
+        with writer_lock.exclusive(place.path / ".git", wait_seconds=0):
             assert "GMS072" not in {fault.code for fault in doctor(place).faults}
             with pytest.raises(StoreBusy):
                 Store(Repository.open(place.path), wait_seconds=0).doctor(fix=True)

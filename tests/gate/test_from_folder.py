@@ -29,7 +29,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.operations import publish as publishing
 from gitmodelstore.operations.init import set_up
 from gitmodelstore.plumbing import refs, worktree
-from gitmodelstore.plumbing.handmade import Handmade
+from gitmodelstore.plumbing.worktree import Handmade
 
 from .conftest import Place
 from .corpus import CASES, Case, new_version

@@ -212,7 +212,7 @@ class TestWhatIsImported:
         assert {name for name in found if name.startswith("gitmodelstore")} == {
             "gitmodelstore",
             "gitmodelstore.plumbing",
-            "gitmodelstore.plumbing.quick_git",
+            "gitmodelstore.plumbing.git",
         }
         assert not found & {"re", "subprocess", "dataclasses", "pathlib"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore.errors import InvalidInput
-from gitmodelstore.lineage import dvc
+from gitmodelstore.lineage import data
 from gitmodelstore.lineage.data import describe
 
 MD5 = "0123456789abcdef0123456789abcdef"
@@ -23,7 +23,7 @@ def written(folder: Path, text: str, name: str = "train_v2.csv.dvc") -> Path:
 
 def refusal(path: Path) -> tuple[str, str | None]:
     with pytest.raises(InvalidInput) as caught:
-        dvc.pinned(path)
+        data.pinned(path)
     return str(caught.value).replace(str(path), "x.dvc"), caught.value.hint
 
 
@@ -55,7 +55,7 @@ def test_what_a_file_pins_is_its_md5_and_size(tmp_path, name):
     path = tmp_path / "train_v2.csv.dvc"
     path.write_bytes(FILES[name].encode())
 
-    digest, size = dvc.pinned(path)
+    digest, size = data.pinned(path)
 
     assert (str(digest), size) == (f"md5:{MD5}", 42)
 
@@ -76,7 +76,7 @@ def test_a_folder_is_pinned_by_its_list(tmp_path):
         tmp_path, f"outs:\n- md5: {MD5}.dir\n  size: 10\n  nfiles: 3\n  hash: md5\n  path: d\n"
     )
 
-    digest, size = dvc.pinned(path)
+    digest, size = data.pinned(path)
 
     assert (str(digest), size) == (f"md5-dir:{MD5}", 10)
 
@@ -133,7 +133,7 @@ def test_the_digest_of_a_folder_is_the_one_that_dvc_gives(tmp_path):
     (tmp_path / "d" / "sub" / "é.csv").write_text("x")
     (tmp_path / "d" / "B.csv").write_text("q")
 
-    digest, size = dvc.digest_of_folder(tmp_path / "d")
+    digest, size = data.digest_of_folder(tmp_path / "d")
 
     assert (str(digest), size) == ("md5-dir:0eb39c0979ca7dc714f2b9007b10c618", 10)
 
@@ -143,6 +143,6 @@ def test_a_name_that_is_not_utf_8_has_no_digest_in_dvc(tmp_path):
     Path(os.fsdecode(bytes(tmp_path / "d") + b"/\xff")).write_text("x")
 
     with pytest.raises(InvalidInput) as caught:
-        dvc.digest_of_folder(tmp_path / "d")
+        data.digest_of_folder(tmp_path / "d")
 
     assert str(caught.value) == f"'{tmp_path}/d' holds a name that is not UTF-8"

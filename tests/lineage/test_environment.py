@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore.lineage.environment import capture, normalized
-from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Code
 
 

@@ -168,7 +168,7 @@ def test_what_was_read_is_remembered_though_the_rest_is_not(settled, cache):
 
 
 def test_old_memos_go_when_there_are_too_many(settled, cache, monkeypatch):
-    monkeypatch.setattr("gitmodelstore.plumbing.memo._MOST_BYTES", 400)
+    monkeypatch.setattr("gitmodelstore.plumbing.caches._MOST_BYTES", 400)
     path = settled()
     (cache / "data").mkdir(parents=True)
     for number in range(5):

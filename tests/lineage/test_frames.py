@@ -20,8 +20,13 @@ from hypothesis import strategies as st
 
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.lineage import frames
-from gitmodelstore.lineage.columns import logical_type, object_array
-from gitmodelstore.lineage.frames import digest_frame, features_named, features_of
+from gitmodelstore.lineage.frames import (
+    digest_frame,
+    features_named,
+    features_of,
+    logical_type,
+    object_array,
+)
 from gitmodelstore.values import fields
 from gitmodelstore.values.json import dump as render
 from gitmodelstore.values.manifest import MOST_BYTES, Feature, Step

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gitmodelstore.values.lock import FILE
+from gitmodelstore.values.pins import FILE
 
 from .conftest import ROOT, run
 

@@ -11,8 +11,8 @@ import pytest
 import gitmodelstore as gms
 from gitmodelstore import Store
 from gitmodelstore.errors import LockError, NotAStore, VersionNotFound
-from gitmodelstore.operations.lock import check_lock
-from gitmodelstore.values.lock import FILE
+from gitmodelstore.operations.pins import check_lock
+from gitmodelstore.values.pins import FILE
 
 from .conftest import Repository, fit, frame, run
 

@@ -85,7 +85,7 @@ def test_a_commit_without_a_model_imports_nothing_that_takes_time(ml):
         "[]",
         "set()",
         "['gitmodelstore', 'gitmodelstore.cli', 'gitmodelstore.cli.ml_hooks', "
-        "'gitmodelstore.plumbing', 'gitmodelstore.plumbing.quick_git', "
+        "'gitmodelstore.plumbing', 'gitmodelstore.plumbing.git', "
         "'gitmodelstore.plumbing.staged']",
     ]
 

@@ -13,7 +13,7 @@ import pytest
 import gitmodelstore as gms
 from gitmodelstore import Store
 from gitmodelstore.errors import FormatError, IntegrityError, LockError, MissingObject, NotAStore
-from gitmodelstore.values.lock import FILE
+from gitmodelstore.values.pins import FILE
 
 from .conftest import ROOT, fit, frame, run
 

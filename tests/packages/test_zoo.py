@@ -16,7 +16,7 @@ from gitmodelstore.cli.main import main
 from gitmodelstore.pipelines.dry import walk
 from gitmodelstore.pipelines.load import Reader, load
 from gitmodelstore.pipelines.rights import OF_PACKAGES, listed
-from gitmodelstore.plumbing.verdicts import Verdicts
+from gitmodelstore.plumbing.caches import Verdicts
 from tests.packages.make_table import TABLE, table
 from tests.packages.zoo import FAMILIES, specimens
 from tests.zoo import answers, difference

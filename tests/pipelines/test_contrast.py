@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from gitmodelstore.pipelines.contrast import contrast
-from gitmodelstore.values.diff_parts import AnswerChange, Answers
+from gitmodelstore.pipelines.retest import contrast
+from gitmodelstore.values.diff import AnswerChange, Answers
 
 NAMES = ("the one", "the other")
 X, Y = load_wine(return_X_y=True, as_frame=True)

@@ -38,10 +38,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
 import gitmodelstore
-from gitmodelstore.pipelines.dry import Dry, walk
-from gitmodelstore.pipelines.dry_machine import Machine
-from gitmodelstore.pipelines.dry_rules import Rules
-from gitmodelstore.pipelines.dry_walk import OPCODES, Walk
+from gitmodelstore.pipelines.dry import OPCODES, Dry, Machine, Rules, Walk, walk
 from gitmodelstore.pipelines.rights import NOBODY, Trust
 
 ROWS = np.random.default_rng(5).normal(size=(60, 3))

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 
-from gitmodelstore.pipelines.dump import _JoblibPickler, dump
-from gitmodelstore.pipelines.fast_dump import fast_dump
+from gitmodelstore.pipelines.dump import _JoblibPickler, dump, fast_dump
 
 ARRAYS = {
     "of floats": np.arange(6.0).reshape(2, 3),

@@ -20,8 +20,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from gitmodelstore.pipelines.fast_load import fast_load
-from gitmodelstore.pipelines.joblib_arrays import NotFast
+from gitmodelstore.pipelines.fast_load import NotFast, fast_load
 
 any_class = pickle.Unpickler(io.BytesIO()).find_class
 

@@ -21,7 +21,7 @@ from gitmodelstore import Store
 from gitmodelstore.errors import StoreError
 from gitmodelstore.pipelines.dry import walk
 from gitmodelstore.pipelines.load import Reader, load, load_file
-from gitmodelstore.plumbing.verdicts import Verdicts
+from gitmodelstore.plumbing.caches import Verdicts
 from tests.hostile.families import Hostile, families, has_fired
 from tests.zoo import DEPRECATED, specimens
 from tests.zoo.specimen import dumped

@@ -23,7 +23,7 @@ from gitmodelstore.errors import RefusedPickle
 from gitmodelstore.pipelines.dry import walk
 from gitmodelstore.pipelines.load import Reader, load
 from gitmodelstore.pipelines.rights import Trust
-from gitmodelstore.plumbing.verdicts import Verdicts
+from gitmodelstore.plumbing.caches import Verdicts
 from tests.zoo import difference
 
 X = np.random.RandomState(0).normal(size=(60, 2))
@@ -32,7 +32,7 @@ X = np.random.RandomState(0).normal(size=(60, 2))
 @pytest.fixture(autouse=True)
 def nothing_remembered():
     from gitmodelstore.pipelines.guard import find_known
-    from gitmodelstore.pipelines.kin import kin_of
+    from gitmodelstore.pipelines.rights import kin_of
 
     yield
     find_known.cache_clear()

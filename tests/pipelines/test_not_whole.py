@@ -22,8 +22,8 @@ from gitmodelstore.errors import (
     RefusedPickle,
     StoreError,
 )
-from gitmodelstore.pipelines.depth import MOST_LEVELS, is_too_deep
 from gitmodelstore.pipelines.dry import walk
+from gitmodelstore.pipelines.guard import MOST_LEVELS, is_too_deep
 from gitmodelstore.pipelines.load import load, load_file
 from tests.zoo import DEPRECATED, specimens
 

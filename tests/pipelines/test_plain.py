@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
-from gitmodelstore.pipelines.plain import plain
+from gitmodelstore.pipelines.describe import plain
 
 
 class Anything:

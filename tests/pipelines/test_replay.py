@@ -19,11 +19,17 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore.errors import FeatureMismatch, InvalidInput, PipelineRaised
-from gitmodelstore.lineage.rows import read_table, types_of
-from gitmodelstore.pipelines.blocks import block_of
-from gitmodelstore.pipelines.replay import DifferentRow, answers, compare, methods_of, replay
+from gitmodelstore.lineage.tables import read_table, types_of
+from gitmodelstore.pipelines.replay import (
+    DifferentRow,
+    answers,
+    compare,
+    make_sample,
+    methods_of,
+    replay,
+)
 from gitmodelstore.pipelines.retest import Retested, inputs_of, retest
-from gitmodelstore.pipelines.sampling import make_sample
+from gitmodelstore.pipelines.sample import block_of
 from gitmodelstore.values.manifest import Feature
 from gitmodelstore.values.sample import Answer
 

@@ -20,8 +20,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from gitmodelstore.pipelines.replay import NoSample, make_sample
 from gitmodelstore.pipelines.sample import choose, table_of
-from gitmodelstore.pipelines.sampling import NoSample, make_sample
 from gitmodelstore.values.sample import MOST_BYTES, Sample
 
 N = 200

@@ -24,7 +24,7 @@ from gitmodelstore.errors import BehindWarning, StoreError
 from gitmodelstore.operations import snapshot
 from gitmodelstore.pipelines import load as door
 from gitmodelstore.plumbing import mapped
-from gitmodelstore.plumbing.user import cache_folder
+from gitmodelstore.plumbing.files import cache_folder
 from tests.store import children
 from tests.store.children import Acknowledged, acknowledging
 

@@ -191,23 +191,23 @@ class TestInTheChild:
         assert ended == (pid, 42 << 8)
 
     def test_a_lock_that_was_held_at_the_fork_is_the_parents(self, any_store, fitted):
-        from gitmodelstore.plumbing import lock
+        from gitmodelstore.plumbing import writer_lock
 
         place = inside(any_store)
-        with lock.exclusive(place, wait_seconds=0):
+        with writer_lock.exclusive(place, wait_seconds=0):
             reading, writing = os.pipe()
             pid = children.start(lambda: sleep_until_told(reading, writing))
-            assert lock.is_held(place)
-        assert not lock.is_held(place)
+            assert writer_lock.is_held(place)
+        assert not writer_lock.is_held(place)
         os.close(writing)
         assert children.wait(pid) == 0
-        with lock.exclusive(place, wait_seconds=0):
+        with writer_lock.exclusive(place, wait_seconds=0):
             assert children.run(lambda: None) == 0
-            assert lock.is_held(place)  # a child that ends gives nothing back
+            assert writer_lock.is_held(place)  # a child that ends gives nothing back
         os.close(reading)
 
     def test_one_forked_while_another_thread_writes_obeys_ctrl_c(self, any_store):
-        from gitmodelstore.plumbing import lock
+        from gitmodelstore.plumbing import writer_lock
 
         found: list[int] = []
 
@@ -217,7 +217,7 @@ class TestInTheChild:
             )
 
         before = signal.getsignal(signal.SIGINT)
-        with lock.exclusive(inside(any_store), wait_seconds=0):
+        with writer_lock.exclusive(inside(any_store), wait_seconds=0):
             assert signal.getsignal(signal.SIGINT) is not before
             thread = threading.Thread(target=fork)
             thread.start()

@@ -18,12 +18,13 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import CannotRead, CannotWrite, GitFailed, StoreError
-from gitmodelstore.operations import lifecycle, reading, rollback
+from gitmodelstore.operations import folder as reading
+from gitmodelstore.operations import promote
 from tests.store import children
 from tests.store.children import acknowledging
 
 # In a process that may open no more files nothing can be imported any more.
-IMPORTED = (lifecycle, reading, rollback)
+IMPORTED = (promote, reading, promote)
 LIFE = ("register", "promote", "rollback", "withdraw")
 HINT = "check the free space and the permissions of that folder"
 LIMIT = "this process may open no more files: raise the limit with `ulimit -n`"

@@ -204,7 +204,7 @@ class TestInTheMiddleOfGit:
 
         monkeypatch.setattr(program, "start", starting)
         before = descriptors()
-        monkeypatch.setattr("gitmodelstore.plumbing.follow.move", lambda *_, **__: False)
+        monkeypatch.setattr("gitmodelstore.plumbing.worktree.bring", lambda *_, **__: False)
 
         with pytest.raises(KeyboardInterrupt):
             store.register(refitted, "churn", code=None)
@@ -238,9 +238,9 @@ class TestOtherSignals:
         assert_whole(churn, git)
 
     def test_who_waits_for_another_writer_need_not_wait_for_ctrl_c(self, churn, fitted):
-        from gitmodelstore.plumbing import lock
+        from gitmodelstore.plumbing import writer_lock
 
-        with lock.exclusive(inside(churn), wait_seconds=0):
+        with writer_lock.exclusive(inside(churn), wait_seconds=0):
             pid = children.start(lambda: self.interrupted(churn, fitted))
             time.sleep(1.0)
             os.kill(pid, signal.SIGINT)

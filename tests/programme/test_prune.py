@@ -82,9 +82,9 @@ class TestSecondNames:
     def test_a_prune_in_the_middle_of_a_write_takes_nothing(
         self, any_store, git, fitted, monkeypatch
     ):
-        from gitmodelstore.plumbing import journal, refs
+        from gitmodelstore.plumbing import refs, writer_lock
 
-        for module, name in ((journal, "write"), (refs, "advance"), (refs, "create_tag")):
+        for module, name in ((writer_lock, "write"), (refs, "advance"), (refs, "create_tag")):
             real = getattr(module, name)
 
             def pruned_before(*args, real=real, **options):
@@ -124,13 +124,13 @@ class TestSecondNames:
             Store.open(any_store.path)
 
     def test_they_go_some_minutes_later(self, any_store, fitted, monkeypatch):
-        from gitmodelstore.plumbing import spares
+        from gitmodelstore.plumbing import loose
 
         any_store.register(fitted, "churn", code=None)
         place = inside(any_store) / "gitmodelstore-spares"
         assert len(list(place.rglob("*"))) > 8
         now = time.time()
-        monkeypatch.setattr(spares.time, "time", lambda: now + 300)
+        monkeypatch.setattr(loose.time, "time", lambda: now + 300)
 
         any_store.promote("churn@1.0.0", "production")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gitmodelstore.cli.commands import COMMANDS
-from gitmodelstore.operations.environment import CARES
+from gitmodelstore.cli.main import COMMANDS
+from gitmodelstore.operations.folder import CARES
 from gitmodelstore.pipelines import places, relations, states
 from tests.project.test_readme import ROOT, steps
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from gitmodelstore import Annotation, Store
-from gitmodelstore.checks.annotations import Annotations
+from gitmodelstore.checks.notes import Annotations
 from gitmodelstore.errors import GateNotPassed, InvalidInput, ModelNotFound, VersionNotFound
-from gitmodelstore.values.annotations import annotation_text
+from gitmodelstore.values.gates import annotation_text
 
 from .looks import commit_by_hand, git, look
 

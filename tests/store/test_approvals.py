@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.checks.approvals import Tally, judge_approvals, tally
+from gitmodelstore.checks.notes import Tally, judge_approvals, tally
 from gitmodelstore.checks.signatures import UNSIGNED, Outcome, judge_signature, people
 from gitmodelstore.errors import InvalidInput, LifecycleError, SignatureError, VersionNotFound
 from gitmodelstore.operations.signatures import Signatures

@@ -18,7 +18,7 @@ from gitmodelstore.errors import (
     VersionNotFound,
     WithdrawnWarning,
 )
-from gitmodelstore.operations import loaded as load_module
+from gitmodelstore.operations import folder as load_module
 from gitmodelstore.values.version import Version
 
 from .looks import commit_by_hand, git

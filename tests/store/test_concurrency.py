@@ -10,7 +10,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import StoreBusy
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.plumbing import lock
+from gitmodelstore.plumbing import writer_lock
 
 from . import children
 from .writers import assert_whole, inside, together, versions
@@ -42,7 +42,7 @@ class TestBusy:
         ready, go = os.pipe(), os.pipe()
 
         def hold() -> None:
-            with lock.exclusive(inside(any_store), wait_seconds=0):
+            with writer_lock.exclusive(inside(any_store), wait_seconds=0):
                 os.write(ready[1], b"x")
                 os.read(go[0], 1)
 
@@ -73,13 +73,13 @@ class TestBusy:
         assert list(any_store.log()) == []
 
     def test_a_thread_of_the_same_process_waits_too(self, any_store):
-        with lock.exclusive(inside(any_store), wait_seconds=0):  # noqa: SIM117 - one, then two
+        with writer_lock.exclusive(inside(any_store), wait_seconds=0):  # noqa: SIM117 - one, then two
             with pytest.raises(StoreBusy):
-                with lock.exclusive(inside(any_store), wait_seconds=0):
+                with writer_lock.exclusive(inside(any_store), wait_seconds=0):
                     pass
 
     def test_the_lock_is_free_again_after_an_error(self, any_store, fitted):
-        with pytest.raises(RuntimeError), lock.exclusive(inside(any_store), wait_seconds=0):
+        with pytest.raises(RuntimeError), writer_lock.exclusive(inside(any_store), wait_seconds=0):
             raise RuntimeError
 
         Store.open(any_store.path, wait_seconds=0).register(fitted, "churn", code=None)

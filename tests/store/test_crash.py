@@ -17,33 +17,22 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import LocalChanges
-from gitmodelstore.plumbing import (
-    disk,
-    follow,
-    index,
-    index_lock,
-    journal,
-    lfs,
-    lock,
-    loose,
-    refs,
-    worktree,
-)
+from gitmodelstore.plumbing import files, index, lfs, loose, refs, worktree, writer_lock
 
 from . import children
 
 # Each step of a write, as the function of ours that takes it.
 STEPS: list[tuple[ModuleType, str]] = [
     (loose, "write"),
-    (journal, "write"),
+    (writer_lock, "write"),
     (worktree, "start"),
     (worktree, "finish"),
-    (disk, "sync"),
+    (files, "sync"),
     (refs, "advance"),
     (refs, "_log"),
     (refs, "sync_folder"),
     (refs, "create_tag"),
-    (journal, "clear"),
+    (writer_lock, "clear"),
 ]
 
 
@@ -165,9 +154,9 @@ class TestEachStep:
     @pytest.mark.parametrize(
         ("module", "name", "call"),
         [
-            *((index_lock, "take", 1), (follow, "_replace", 1)),
-            *((follow, "_write", 1), (follow, "_write", 2), (follow, "_write", 4)),
-            *((follow, "_create", 2), (index, "staged", 3)),
+            *((index, "take", 1), (worktree, "_replace", 1)),
+            *((worktree, "_write", 1), (worktree, "_write", 2), (worktree, "_write", 4)),
+            *((worktree, "_create", 2), (index, "staged", 3)),
         ],
         ids=str,
     )
@@ -300,8 +289,8 @@ class TestWhatIsLeft:
     def test_a_note_of_a_commit_that_never_reached_the_disk(self, store, git, fitted):
         tip = store.register(fitted, "churn", code=None).commit
         folder = str(store.path).rstrip("/")
-        note = journal.Note(tip, "1" * 40, {"churn@v1.1.0": "2" * 40}, (folder,))
-        journal.write(store.path / ".git", note)
+        note = writer_lock.Note(tip, "1" * 40, {"churn@v1.1.0": "2" * 40}, (folder,))
+        writer_lock.write(store.path / ".git", note)
 
         store.register(fitted, "churn", code=None)
 
@@ -323,7 +312,7 @@ class TestWhatIsLeft:
         tip = git(any_store.path, "rev-parse", "main").strip()
         (inside / "refs" / "tags" / "churn@v1.0.0").write_text("")
         old = git(any_store.path, "rev-parse", "main~1").strip()
-        journal.write(inside, journal.Note(old, tip, {"churn@v1.0.0": oid}, ()))
+        writer_lock.write(inside, writer_lock.Note(old, tip, {"churn@v1.0.0": oid}, ()))
         assert versions(any_store) == ["1.0.0"]
 
         any_store.register(fitted, "other", code=None)
@@ -353,7 +342,7 @@ class TestWhatIsLeft:
                 path.write_text(content if torn == "whole" else content[: len(content) // 2])
         (store.path / "models/churn/requirements.txt").write_text("mine")
         folder = str(store.path).rstrip("/")
-        journal.write(store.path / ".git", journal.Note(old, new, {}, (folder,)))
+        writer_lock.write(store.path / ".git", writer_lock.Note(old, new, {}, (folder,)))
 
         store.register(fitted, "third", code=None)
 
@@ -439,7 +428,7 @@ class TestGitDiesWithUs:
 
 def test_the_lock_of_a_dead_writer_is_free(store, fitted, git):
     def work() -> None:
-        kill_at(lock, "_try", after=True)
+        kill_at(writer_lock, "_try", after=True)
         Store.open(store.path).register(fitted, "churn", code=None)
 
     assert children.run(work) == -signal.SIGKILL

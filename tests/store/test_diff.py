@@ -35,7 +35,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.pipelines import dump as dumping
 from gitmodelstore.pipelines.dump import Dumped
 from gitmodelstore.pipelines.scores import standard_metrics
-from gitmodelstore.values.diff_parts import Change, SourceChange
+from gitmodelstore.values.diff import Change, SourceChange
 from tests.hostile.families import families, has_fired
 
 from .looks import commit_by_hand, git
@@ -681,7 +681,7 @@ class TestWhatCannotBeLoaded:
 
 
 def test_other_versions_of_a_library_do_not_warn(churn, monkeypatch, recwarn):
-    monkeypatch.setattr("gitmodelstore.operations.environment._present", lambda _: "0.1")
+    monkeypatch.setattr("gitmodelstore.operations.folder._present", lambda _: "0.1")
 
     churn.diff("churn@1.0.0", "churn@1.1.0", answers=True)
 

@@ -11,7 +11,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import CannotWrite, GitFailed
-from gitmodelstore.plumbing import disk
+from gitmodelstore.plumbing import files
 
 from . import children
 
@@ -120,7 +120,7 @@ class TestFull:
         def fail(*_: object) -> None:
             raise OSError(5, "Input/output error")
 
-        monkeypatch.setattr(disk, "sync", fail)
+        monkeypatch.setattr(files, "sync", fail)
         with pytest.raises(CannotWrite, match="Input/output error"):
             Store.open(churn.path, durable=True).register(refitted, "churn", code=None)
 

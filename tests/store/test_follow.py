@@ -11,7 +11,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import CannotWrite
-from gitmodelstore.plumbing import follow, index, worktree
+from gitmodelstore.plumbing import index, worktree
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.worktree import WorkTree
 
@@ -43,7 +43,7 @@ def back(folder: Path, git) -> bool:
     repository = Repository.open(folder)
     (tree,) = worktree.on_branch(repository)
     old, new = (git(folder, "rev-parse", name).strip() for name in ("HEAD", "HEAD~1"))
-    return follow.move(repository, tree, old, new)
+    return worktree.bring(repository, tree, old, new)
 
 
 def everything(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -157,7 +157,7 @@ def test_an_untracked_file_in_the_way(churn, git, fitted, settle, ignored):
     before = everything(churn.path)
     old, new = (git(churn.path, "rev-parse", name).strip() for name in ("HEAD", "main"))
 
-    assert not follow.move(repository, tree, old, new)
+    assert not worktree.bring(repository, tree, old, new)
 
     assert everything(churn.path) == before
 

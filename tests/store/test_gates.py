@@ -17,7 +17,7 @@ from gitmodelstore.errors import (
     LifecycleError,
     StoreError,
 )
-from gitmodelstore.operations.history import has_held
+from gitmodelstore.operations.resolve import has_held
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.events import recorded_of
 
@@ -570,7 +570,7 @@ class TestAgainByHand:
 
 def test_a_policy_that_changed_meanwhile_counts(churn, gate, monkeypatch) -> None:
     """It is judged under the lock, with the settings of the commit that it is put on."""
-    import gitmodelstore.operations.lifecycle as lifecycle
+    import gitmodelstore.operations.promote as lifecycle
 
     commit = lifecycle.commit
 

@@ -8,7 +8,7 @@ import pytest
 
 import gitmodelstore as gms
 from gitmodelstore.errors import InvalidInput
-from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.fields import Digest
 
 from .looks import commit_by_hand, git, git_bytes, look
 

@@ -26,9 +26,9 @@ from gitmodelstore.errors import (
     NotAStore,
     RefusedPickle,
 )
-from gitmodelstore.operations import environment
+from gitmodelstore.operations import folder as environment
 from gitmodelstore.pipelines import guard, load
-from gitmodelstore.plumbing import mapped, verdicts
+from gitmodelstore.plumbing import caches, mapped
 
 TEAM = """
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -135,10 +135,10 @@ class TestVerdicts:
         assert len(walks) == 1
 
     def test_a_full_one_begins_anew(self, churn, walks, isolated, monkeypatch):
-        monkeypatch.setattr(verdicts, "_MOST_BYTES", 10)
+        monkeypatch.setattr(caches, "_MOST_VERDICT_BYTES", 10)
         file = isolated / ".cache" / "gitmodelstore" / "verdicts"
         for name in ("a", "b", "c"):
-            verdicts.Verdicts(file.parent).note(name * 64)
+            caches.Verdicts(file.parent).note(name * 64)
 
         assert file.stat().st_size <= 66
 

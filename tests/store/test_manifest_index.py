@@ -15,11 +15,11 @@ import gitmodelstore as gms
 from gitmodelstore import Store
 from gitmodelstore.plumbing import manifest_index
 from gitmodelstore.plumbing.manifest_index import Block
-from gitmodelstore.values import sections
+from gitmodelstore.values import field_path
 from tests.store import children
 
 EVERY = "metrics.number >= 0"
-COLUMNS = (*sections.keys(), "@blob", "@commit", "@fault")
+COLUMNS = (*field_path.keys(), "@blob", "@commit", "@fault")
 
 
 @pytest.fixture
@@ -361,7 +361,7 @@ def test_several_processes_at_once(few, fitted):
 
 
 def test_many_versions_stand_in_several_blocks(store, fitted, monkeypatch):
-    monkeypatch.setattr("gitmodelstore.operations.catalogue.ROWS_A_BLOCK", 2)
+    monkeypatch.setattr("gitmodelstore.operations.search.ROWS_A_BLOCK", 2)
     for number in range(5):
         add(store, fitted, number)
         if number in (0, 3):

@@ -14,9 +14,8 @@ from gitmodelstore import Store
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.operations.trust import configure, configured
 from gitmodelstore.pipelines import load
-from gitmodelstore.plumbing.memo import Memo
-from gitmodelstore.plumbing.user import cache_folder, written_by_others
-from gitmodelstore.plumbing.verdicts import Verdicts
+from gitmodelstore.plumbing.caches import Memo, Verdicts
+from gitmodelstore.plumbing.files import cache_folder, written_by_others
 
 STRANGER = 12345
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

@@ -12,8 +12,8 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID
 from gitmodelstore.errors import ClockWarning, SignatureError
-from gitmodelstore.plumbing.signatures import Verifier
-from gitmodelstore.values.signed import commit_parts, tag_parts
+from gitmodelstore.plumbing.signing import Verifier
+from gitmodelstore.values.signers import commit_parts, tag_parts
 from tests.keys import ssh_keygen
 
 MARCH = datetime(2026, 3, 3, 12, tzinfo=timezone.utc)
@@ -364,8 +364,8 @@ HOOK = """\
 import subprocess, sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from gitmodelstore.plumbing.signatures import Verifier
-from gitmodelstore.values.signed import commit_parts
+from gitmodelstore.plumbing.signing import Verifier
+from gitmodelstore.values.signers import commit_parts
 
 for line in sys.stdin:
     old, new, ref = line.split()

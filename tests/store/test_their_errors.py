@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 
 from gitmodelstore.cli.main import main
 from gitmodelstore.errors import InvalidInput, LoadError, NotAPipeline, PipelineRaised, StoreError
-from gitmodelstore.lineage.columns import logical_type
-from gitmodelstore.lineage.rows import read_table
+from gitmodelstore.lineage.frames import logical_type
+from gitmodelstore.lineage.tables import read_table
 from gitmodelstore.store import Store
 
 N = 60

@@ -19,8 +19,7 @@ from gitmodelstore.errors import (
     VersionExists,
 )
 from gitmodelstore.operations import publish as publishing
-from gitmodelstore.plumbing import lock as writer_lock
-from gitmodelstore.plumbing import refs, worktree
+from gitmodelstore.plumbing import refs, worktree, writer_lock
 from gitmodelstore.values.registry import Registry
 from gitmodelstore.values.version import Version
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmodelstore.errors import InvalidInput
-from gitmodelstore.values.annotations import (
+from gitmodelstore.values.events import read_trailers
+from gitmodelstore.values.gates import (
     MOST_CHARACTERS,
     Said,
     annotation_text,
@@ -16,7 +17,6 @@ from gitmodelstore.values.annotations import (
     parse_pair,
     read_annotations,
 )
-from gitmodelstore.values.events import read_trailers
 
 RULE = "use lower-case letters, digits, . _ and -, at most 63, ending in a letter or digit"
 KEYS = st.from_regex(r"[a-z0-9](?:[a-z0-9_.-]{0,20}[a-z0-9])?", fullmatch=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import pytest
 
 from gitmodelstore.values.changes import suggest
-from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import (
     Artifact,
     Card,

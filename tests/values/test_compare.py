@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from gitmodelstore.values.compare import compare
-from gitmodelstore.values.diff import Side
-from gitmodelstore.values.diff_parts import (
+from gitmodelstore.values.diff import (
     Change,
     CodeChange,
     FileChange,
     MetricChange,
     PackageChange,
+    Side,
 )
-from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import (
     Baseline,
     Code,

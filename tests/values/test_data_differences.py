@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gitmodelstore.values.data_differences import DataDifference, data_differences
-from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.compare import DataDifference, data_differences
+from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Column, Dataset
 
 

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from gitmodelstore.errors import InvalidDigest
-from gitmodelstore.values.digest import Digest
+from gitmodelstore.values.fields import Digest
 
 
 def test_the_digest_of_bytes_is_their_sha256() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitmodelstore.values.direction import direction_of, verdict
+from gitmodelstore.values.diff import direction_of, verdict
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmodelstore.errors import FormatError
-from gitmodelstore.values.condition import OPERATORS, Condition, exactly
-from gitmodelstore.values.gates import Gate
+from gitmodelstore.values.gates import OPERATORS, Condition, Gate, exactly
 from gitmodelstore.values.policy import Policy
 
 BY_SIGN = {

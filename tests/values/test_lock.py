@@ -8,8 +8,8 @@ import json
 import pytest
 
 from gitmodelstore.errors import FormatError
-from gitmodelstore.values.lock import Lock, fingerprint
 from gitmodelstore.values.manifest import Feature
+from gitmodelstore.values.pins import Lock, fingerprint
 
 CHURN = {
     "version": "1.2.0",

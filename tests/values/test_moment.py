@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmodelstore.errors import InvalidReference
-from gitmodelstore.values.moment import as_moment, format_moment, parse_moment
+from gitmodelstore.values.names import as_moment, format_moment, parse_moment
 
 UTC = timezone.utc
 

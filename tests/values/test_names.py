@@ -7,13 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitmodelstore.errors import InvalidName
-from gitmodelstore.values.names import (
-    did_you_mean,
-    metric_name,
-    model_name,
-    nearest,
-    status_name,
-)
+from gitmodelstore.values.names import did_you_mean, metric_name, model_name, nearest, status_name
 
 from .strategies import model_names, versions
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from gitmodelstore.pipelines.blocks import block_of
 from gitmodelstore.pipelines.replay import compare
-from gitmodelstore.values.diff_parts import AnswerChange
-from gitmodelstore.values.recorded import compare_recorded, hold_same_rows
+from gitmodelstore.pipelines.sample import block_of
+from gitmodelstore.values.compare import compare_recorded, hold_same_rows
+from gitmodelstore.values.diff import AnswerChange
 from gitmodelstore.values.sample import Answer, Sample
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmodelstore.errors import InvalidReference
-from gitmodelstore.values.reference import Reference
+from gitmodelstore.values.model_version import Reference
 from gitmodelstore.values.version import Version, VersionRange
 
 from .strategies import model_names, versions

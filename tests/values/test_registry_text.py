@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmodelstore.errors import FormatError
-from gitmodelstore.values import registry_text
-from gitmodelstore.values.registry import EMPTY, Registry
-from gitmodelstore.values.registry_text import changes_between
+from gitmodelstore.values import registry as registry_text
+from gitmodelstore.values.registry import EMPTY, Registry, changes_between
 from gitmodelstore.values.version import Version
 
 MODELS = st.sampled_from(["a", "a-b", "ab", "b", "churn"])

@@ -13,8 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmodelstore.errors import FormatError
-from gitmodelstore.values.cell import NA, NAT, cell_fault, read_cell, write_cell
-from gitmodelstore.values.sample import Answer, Block, Column, Labels, Sample, sample_schema
+from gitmodelstore.values.sample import (
+    NA,
+    NAT,
+    Answer,
+    Block,
+    Column,
+    Labels,
+    Sample,
+    cell_fault,
+    read_cell,
+    sample_schema,
+    write_cell,
+)
 
 ANSWER = Answer("predict", Block("str", (2,), None, ("no", "yes")))
 FRAME = Sample(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from gitmodelstore.values.sections import Reader, keys
+from gitmodelstore.values.field_path import Reader, keys
 
 from .strategies import faulty_values, manifest_values
 from .test_manifest import VALUE

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitmodelstore.values.signed import (
+from gitmodelstore.values.signers import (
     Key,
     NotSshSignature,
+    allowed_signers,
     commit_parts,
     tag_parts,
     with_signature,
 )
-from gitmodelstore.values.signers import allowed_signers
 
 PAYLOAD = (
     b"tree aaaa\nparent bbbb\nauthor Ada <ada@example.org> 1772546700 +0100\n"

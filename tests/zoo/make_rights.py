@@ -43,9 +43,9 @@ from sklearn.metrics import pairwise
 from sklearn.utils._param_validation import Hidden, Options, make_constraint
 
 from gitmodelstore.pipelines import guard, opcodes, rights, stand_ins
+from gitmodelstore.pipelines.compression import Source
 from gitmodelstore.pipelines.guard import Guard, Named
 from gitmodelstore.pipelines.rights import ARGUMENT, CALL, NEW, RIGHTS, STATE, VALUE
-from gitmodelstore.pipelines.source import Source
 
 TABLE = Path(rights.__file__).with_name("rights.json")
 ABOUT = "what honest pipelines need; made by tests/zoo/make_rights.py"

@@ -1,0 +1,298 @@
+"""`gms get`: a version as plain files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitmodelstore.cli.main import trusting
+from gitmodelstore.cli.session import Session
+from gitmodelstore.errors import LockError, StoreError
+from gitmodelstore.values.pins import FILE
+from gitmodelstore.values.tables import Column, Paint, counted, size, table, visible, widths_of
+from gitmodelstore.values.version import MANIFEST
+
+if TYPE_CHECKING:
+    from gitmodelstore.operations.load import EnvironmentReport
+    from gitmodelstore.operations.pins import Pinned
+
+
+@trusting
+@click.command("get")
+@click.argument("ref")
+@click.option("-o", "--output", "folder", metavar="DIR", help="a new folder; else NAME-VERSION")
+@click.option("--warm", is_flag=True, help="load it once here, so that it loads fast from there")
+@click.pass_obj
+def get(session: Session, ref: str, folder: str | None, warm: bool) -> None:
+    """Write the files of the version REF, verified, into a new folder and print its path.
+
+    --warm, for container images, also notes beside the files that the pipeline was found
+    harmless by the libraries that are installed here; the note counts only for whoever
+    pins the digest of the manifest, which is printed.
+    """
+    store = session.store()
+    version = store.version(ref)
+    target = store.download(version, folder, warm=warm)
+    paths = [path for path in sorted(target.iterdir()) if path.is_file()]
+    if session.json:
+        files = [_document(path) for path in paths]
+        digest = _digest(target / MANIFEST)
+        session.document(version, path=target.absolute(), manifest_sha256=digest, files=files)
+        return
+    if version.status == "withdrawn":
+        session.warn(f"{version} was withdrawn; see why with `gms log {version.model}`")
+    total = sum(path.stat().st_size for path in paths)
+    session.note(f"{version}: {counted(len(paths), 'file')}, {size(total)}")
+    if warm:
+        session.note(f"pin it: digest='sha256:{_digest(target / MANIFEST)}'")
+    session.out(str(target))
+
+
+def _document(path: Path) -> dict[str, Any]:
+    return {"path": path.name, "sha256": _digest(path), "size_bytes": path.stat().st_size}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# `gms cat`: one file of a version, on stdout.
+
+
+# A reference may hold colons itself (churn:latest, models:/churn@production), a file no slash.
+_REF_AND_FILE = re.compile(r"(?P<ref>.+):(?P<file>[A-Za-z0-9_.][A-Za-z0-9_.-]*)", re.DOTALL)
+
+
+@click.command("cat")
+@click.argument("what", metavar="REF:FILE")
+@click.pass_obj
+def cat(session: Session, what: str) -> None:
+    """Print the file FILE of the version REF, verified, as it is.
+
+    On a terminal what that would act on is spelled out.
+    """
+    found = _REF_AND_FILE.fullmatch(what)
+    if found is None:
+        raise click.UsageError(f"'{what}' names no file of a version: write REF:FILE")
+    store = session.store()
+    version = store.version(found["ref"])
+    if session.json:
+        data = store.read(version, found["file"])
+        sha256 = hashlib.sha256(data).hexdigest()
+        session.document(version, path=found["file"], sha256=sha256, **_content(data))
+        return
+    # All of it is verified before anything is printed, and again as it is.
+    is_binary = False
+    for part in store.read_parts(version, found["file"]):
+        is_binary |= b"\0" in bytes(part)
+    if is_binary and sys.stdout.isatty():
+        raise StoreError(
+            f"'{found['file']}' is binary, which a terminal cannot show",
+            hint=f"write it into a file: gms cat {what} > {found['file']}",
+        )
+    if sys.stdout.isatty():
+        sys.stdout.write(data.decode("utf-8", "replace"))
+        return
+    sys.stdout.flush()
+    for part in store.read_parts(version, found["file"]):
+        sys.stdout.buffer.write(part)
+
+
+def _content(data: bytes) -> dict[str, Any]:
+    """Return the size of a file and its text, or its bytes in base64 where it is no text."""
+    try:
+        return {"size_bytes": len(data), "text": data.decode("utf-8"), "base64": None}
+    except UnicodeDecodeError:
+        from base64 import b64encode
+
+        return {"size_bytes": len(data), "text": None, "base64": b64encode(data).decode()}
+
+
+# `gms env`: what a version was trained with, to install it or to compare it with what is here.
+
+
+_COLUMNS = (Column("package"), Column("recorded"), Column("here"), Column(""))
+
+
+@click.command("env")
+@click.argument("ref")
+@click.option("--check", is_flag=True, help="compare with what is installed here")
+@click.option("--python", is_flag=True, help="print the version of Python alone")
+@click.pass_obj
+def env(session: Session, ref: str, check: bool, python: bool) -> None:
+    """Print what the version REF needs, as requirements that pip and uv install.
+
+    With --check, print what differs from what is installed here. The exit code is 1 where
+    that counts: another minor release of scikit-learn or Python, another major one of numpy,
+    or a package that is missing.
+    """
+    if check and python:
+        raise click.UsageError("--check and --python exclude each other")
+    report = session.store().environment(ref)
+    if session.json:
+        recorded = report.recorded
+        session.document(
+            report, python=recorded.python, platform=recorded.platform, pins=recorded.pins
+        )
+    elif python:
+        session.out(visible(report.recorded.python))
+    elif check:
+        for line in _lines(report, session.paint()):
+            session.tell(line)
+    else:
+        for line in report.requirements.splitlines():
+            session.out(visible(line))
+    if check and not report.matches:
+        session.note(f"see whether it answers alike: gms verify {report.version.ref} --replay")
+        raise click.exceptions.Exit(1)
+
+
+def _lines(report: EnvironmentReport, paint: Paint) -> Iterator[str]:
+    title, packages = paint.bold(str(report.version)), counted(len(report.recorded.pins), "package")
+    if not report.differences:
+        yield f"{title}  python {report.recorded.python} and {packages}, as at training"
+        return
+    counting = sum(difference.counts for difference in report.differences)
+    others = len(report.differences) - counting
+    said = [paint.red(f"{counted(counting, 'difference')} that may change answers")]
+    said = said if counting else ["nothing that counts is different"]
+    said += [f"{counted(others, 'other')}"] if others else []
+    yield f"{title}  {', '.join(said)}"
+    rows = [
+        (
+            visible(one.package),
+            visible(one.recorded),
+            visible(one.present or "none"),
+            "counts" if one.counts else "",
+        )
+        for one in report.differences
+    ]
+    widths = widths_of(_COLUMNS, rows)
+    for one, row in zip(report.differences, rows, strict=True):
+        line = f"  {table(_COLUMNS, widths, row)}"
+        yield line if one.counts else paint.dim(line)
+
+
+# `gms lock`: pin versions for the repository that uses them, and check the pins.
+
+
+@click.command("lock")
+@click.argument("refs", nargs=-1, metavar="[REF]...")
+@click.option("--check", is_flag=True, help="say how the file differs from the store")
+@click.option("--fetch", is_flag=True, help="with --check: fetch into the store's clone first")
+@click.option("--store", metavar="PATH", help="the store; else the one that pyproject.toml names")
+@click.pass_obj
+def lock(
+    session: Session, refs: tuple[str, ...], check: bool, fetch: bool, store: str | None
+) -> None:
+    """Pin the versions REF in modelstore.lock.json, at the top of this repository.
+
+    What else the file pins stays. --check compares it with the store instead, as that was
+    last fetched, and exits with 1 where something differs.
+    """
+    if check == bool(refs):
+        raise click.UsageError("name a version to lock, or give --check")
+    if fetch and not check:
+        raise click.UsageError("--fetch goes with --check")
+    if store:
+        session.path = store
+    if check:
+        _check(session, fetch)
+    else:
+        _lock(session, refs)
+
+
+def _lock(session: Session, refs: tuple[str, ...]) -> None:
+    from gitmodelstore.operations.pins import top_of
+
+    top = top_of(Path())
+    find_store(session, top)
+    done = session.store().lock(refs, top)
+    if session.json:
+        session.document(path=done.path, changed=done.changed, versions=done.pinned)
+        return
+    for pin in done.pinned:
+        for note in _notes(pin):
+            session.note(note)
+        session.out(f"{pin.version}  {pin.version.commit[:7]}  {FILE}")
+
+
+def _notes(pin: Pinned) -> list[str]:
+    notes = []
+    if pin.before not in (None, str(pin.version.version)):
+        notes.append(f"{pin.version.model}: {pin.before} -> {pin.version.version}")
+    if pin.new_inputs:
+        notes.append(f"{pin.version} takes other inputs than {pin.before}")
+    return notes
+
+
+def _check(session: Session, fetch: bool) -> None:
+    from gitmodelstore.operations.pins import check_lock
+    from gitmodelstore.plumbing import pins
+    from gitmodelstore.plumbing.files import named_store
+
+    path = pins.find(Path()) or Path().absolute() / FILE
+    named = session.path or named_store()
+    found = check_lock(path, session.store().path if named else None, fetch=fetch)
+    if session.json:
+        session.document(sound=not found, path=path, faults=found)
+    else:
+        for fault in found:
+            session.out(str(fault))
+            if fault.mend:
+                session.note(fault.mend)
+        if not found:
+            session.note(f"{counted(len(pins.read(path).models), 'version')} locked, all there")
+    if found:
+        raise click.exceptions.Exit(1)
+
+
+def find_store(session: Session, top: Path) -> None:
+    """Have the session open the store that a lock file in `top` is about, if nobody names one."""
+    from gitmodelstore.plumbing.files import named_store
+
+    if not (session.path or named_store()):
+        from gitmodelstore.plumbing import pins
+        from gitmodelstore.plumbing.pins import locate
+
+        path = top / FILE
+        session.path = str(locate(top, pins.read(path) if path.exists() else None))
+
+
+# `gms sync`: what is locked, as plain files.
+
+
+@click.command("sync")
+@click.option("-o", "--output", "folder", metavar="DIR", help="where to; else .models")
+@click.option("--store", metavar="PATH", help="the store; else the one that pyproject.toml names")
+@click.pass_obj
+def sync(session: Session, folder: str | None, store: str | None) -> None:
+    """Put each version that modelstore.lock.json pins, verified, into a folder NAME-VERSION.
+
+    They go into .models beside the file, which git then ignores. A folder that is there and
+    whole is left alone; one that is not is written anew.
+    """
+    from gitmodelstore.plumbing import pins
+
+    path = pins.find(Path())
+    if path is None:
+        raise LockError(f"there is no {FILE} here or above", hint="write one with `gms lock REF`")
+    if store:
+        session.path = store
+    find_store(session, path.parent)
+    done = session.store().sync(path, folder)
+    if session.json:
+        session.document(path=path, versions=done)
+        return
+    for one in done:
+        if one.version.status == "withdrawn":
+            session.warn(f"{one.version} was withdrawn; see `gms log {one.version.model}`")
+        session.note(f"{one.version}: {one.what}")
+        session.out(str(one.path))

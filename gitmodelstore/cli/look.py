@@ -1,0 +1,335 @@
+"""`gms list`: the models of the store, or the versions of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gitmodelstore.cli.documents import document, faults, person
+from gitmodelstore.cli.session import Session
+from gitmodelstore.errors import StoreError
+from gitmodelstore.values import tables
+from gitmodelstore.values.events import blocks, holding_lines, line
+from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.tables import (
+    ABBREVIATED,
+    Paint,
+    counted,
+    cut,
+    day,
+    moment,
+    number,
+    visible,
+)
+
+if TYPE_CHECKING:
+    from gitmodelstore.operations.resolve import Listed
+    from gitmodelstore.operations.search import FieldChange
+    from gitmodelstore.store import Store
+    from gitmodelstore.values.manifest import Manifest
+
+
+@click.command("list")
+@click.argument("name", required=False)
+@click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="at most N of them")
+@click.pass_obj
+def list_(session: Session, name: str | None, count: int | None) -> None:
+    """List the models of the store by name, or the versions of the model NAME, highest first."""
+    if name is None:
+        _models(session, count)
+    else:
+        _versions(session, name, count)
+
+
+# Models
+
+
+def _models(session: Session, count: int | None) -> None:
+    found = session.store().models()
+    summaries = found[:count]
+    left_out = len(found) - len(summaries)
+    if session.json:
+        session.document(models=summaries, unread=found.unread)
+    elif summaries:
+        session.pages(tables.models(summaries, session.paint()))
+        _note_left_out(session, left_out, "model")
+    else:
+        session.note("the store is empty; `gms register NAME FILE` adds a model")
+
+
+# Versions of one model
+
+
+def _versions(session: Session, name: str, count: int | None) -> None:
+    store = session.store()
+    listed = islice(store.listing(name), count)
+    if session.json:
+        session.document(model=name, versions=[_document(one) for one in listed])
+        return
+    faults: list[str] = []
+    session.pages(tables.versions(_watched(listed, faults), session.paint()))
+    for fault in faults:
+        session.warn(fault)
+    if count is not None:
+        there_are = sum(one.versions for one in store.models() if one.model == name)
+        _note_left_out(session, there_are - count, "version")
+
+
+def _note_left_out(session: Session, left_out: int, noun: str) -> None:
+    if left_out > 0:
+        session.note(f"{counted(left_out, f'more {noun}')}: leave out -n to see all")
+
+
+def _document(one: Listed) -> dict[str, Any]:
+    version, manifest = ModelVersion(one.model, one.version, "", ""), one.manifest
+    return {
+        **document(version),
+        **document(one),
+        "author": person(manifest.author) if manifest else None,
+        "algorithm": manifest.pipeline.algorithm if manifest else None,
+        "metrics": manifest.metrics if manifest else None,
+    }
+
+
+def _watched(listed: Iterable[Listed], faults: list[str]) -> Iterator[Listed]:
+    """Yield the versions on and keep what is wrong with those that cannot be read."""
+    for one in listed:
+        if one.fault and one.status:  # of what is lost whoever opened the store has told
+            faults.append(f"{one.model} {one.version}: {visible(one.fault)}")
+        yield one
+
+
+# `gms show`: what a version is made of.
+
+
+@click.command("show")
+@click.argument("ref")
+@click.pass_obj
+def show(session: Session, ref: str) -> None:
+    """Show what the version REF is made of: pipeline, metrics, data, code, environment.
+
+    A model's name means the version in production.
+    """
+    from gitmodelstore.cli.inspect import summary
+
+    store = session.store()
+    version = store.version(ref)
+    manifest = store.show(version)
+    holding = store.which(version)
+    parent = _parent(session, store, manifest)
+    needs = store.needs_trust(version)
+    approvals = store.approvals(version)
+    annotations = store.annotations(version)
+    registered = store.registered_at(version)
+    if session.json:
+        session.document(
+            holding,
+            created_at=registered,
+            author=person(manifest.author),
+            parent_metrics=parent.metrics if parent else None,
+            manifest=manifest,
+            needs_trust=needs,
+            approvals=approvals,
+            annotations=annotations,
+        )
+        return
+    said = tuple(annotations.values())
+    paint = session.paint()
+    session.pages(summary(holding, manifest, registered, parent, paint, approvals, said, needs))
+
+
+def _parent(session: Session, store: Store, manifest: Manifest) -> Manifest | None:
+    """Return the parent's manifest; None, and a warning, where it cannot be read."""
+    if manifest.parent is None:
+        return None
+    try:
+        return store.show(f"{manifest.model}@{manifest.parent}")
+    except StoreError as error:
+        session.warn(f"metrics of {manifest.model} {manifest.parent}: {error}")
+        return None
+
+
+# `gms log`: what happened in the store.
+
+
+_FAULTY = 1
+
+
+@click.command("log")
+@click.argument("name", required=False)
+@click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="at most N events")
+@click.option("--oneline", is_flag=True, help="one line an event")
+@click.option("-G", "field", metavar="FIELD[=VALUE]", help="in which versions this field changed")
+@click.pass_obj
+def log(
+    session: Session, name: str | None, count: int | None, oneline: bool, field: str | None
+) -> None:
+    """Tell what happened in the store, or to the model NAME, newest first.
+
+    Every event says when it was, who did it, from which status to which, why, and
+    the commit that records it. With -G: in which versions a field of the manifest
+    changed, or came to VALUE, who registered them and when; the last is the first
+    that had it. The exit code is 1 when something could not be read.
+    """
+    if field is not None:
+        show_changes(session, field, name, count, oneline=oneline)
+        return
+    told = session.store().log(name)
+    told.tell = lambda fault: session.warn(visible(fault))
+    events = islice(told, count)
+    if session.json:
+        session.document(events=list(events), faults=faults(told.faults))
+    elif oneline:
+        paint = session.paint()
+        session.pages(line(event, paint) for event in events)
+    else:
+        session.pages(blocks(events, session.paint()))
+    if told.faults:
+        raise click.exceptions.Exit(_FAULTY)
+
+
+# `gms which`: the version that a reference names, and how it came to its status.
+
+
+@click.command("which")
+@click.argument("ref")
+@click.option(
+    "--at",
+    metavar="DATE",
+    help="as of that moment: 2026-03-03 (its end) or 2026-03-03T14:05 (UTC)",
+)
+@click.pass_obj
+def which(session: Session, ref: str, at: str | None) -> None:
+    """Say which version REF names, since when, by whom and why.
+
+    The first line is the version alone. A model's name means the version in
+    production.
+    """
+    holding = session.store().which(ref, at=at)
+    if session.json:
+        session.document(holding)
+        return
+    for row in holding_lines(holding, session.paint()):
+        session.tell(row)
+
+
+# `gms search`: the versions of which an expression holds.
+
+
+_NOT_ALL = 1
+
+
+@click.command("search")
+@click.argument("expression")
+@click.option("--model", metavar="NAME", help="only versions of this model")
+@click.option("--sort", metavar="FIELD", help="by this field, lowest first; -FIELD: highest first")
+@click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="at most N versions")
+@click.pass_obj
+def search(
+    session: Session, expression: str, model: str | None, sort: str | None, count: int | None
+) -> None:
+    """List the versions of which EXPRESSION holds, by model, highest version first.
+
+    It asks for status and manifest: metrics.test_auc > 0.9, status == "production",
+    data.train.rows >= 1000, created_at >= 2026-03-01, "income" in features,
+    message ~ "drift", params.clf__C in [0.1, 1]; joined by and, or, not and
+    parentheses. The exit code is 1 when it holds of none, or a version is damaged.
+    """
+    from gitmodelstore.operations.search import told
+
+    answer = session.store().answer(expression, model, sort=sort)
+    matches = answer.matches[:count]
+    if session.json:
+        session.document(versions=matches, unread=answer.unread)
+    elif matches:
+        session.pages(tables.matches(matches, session.paint()))
+        if left_out := len(answer.matches) - len(matches):
+            session.note(f"{counted(left_out, 'more version')}: leave out -n to see all")
+    for sentence in told(answer.unread):
+        session.warn(visible(sentence))
+    if answer.note:
+        session.note(visible(answer.note))
+    if not matches or any(one.status is not None for one in answer.unread):
+        raise click.exceptions.Exit(_NOT_ALL)
+
+
+# `gms log -G FIELD[=VALUE]`: in which versions a field of the manifest changed.
+
+
+_MOST = 60  # characters of a value
+_MOST_NAMED = 5  # of what a list got or lost
+
+
+def show_changes(
+    session: Session, field: str, model: str | None, count: int | None, *, oneline: bool
+) -> None:
+    """Print the versions in which a field changed; exit with 1 where there are none, or damage."""
+    from gitmodelstore.operations.search import told
+
+    found = session.store().blame_with_unread(field, model)
+    changes = found.changes[:count]
+    paint = session.paint()
+    if session.json:
+        session.document(changes=changes, unread=found.unread)
+    elif changes:
+        session.pages(
+            (_line(change, field, paint) for change in changes)
+            if oneline
+            else _blocks(changes, field, paint)
+        )
+    for sentence in told(found.unread):
+        session.warn(visible(sentence))
+    if not changes or any(one.status is not None for one in found.unread):
+        raise click.exceptions.Exit(_NOT_ALL)
+
+
+def _line(change: FieldChange, asked: str, paint: Paint) -> str:
+    commit = paint.yellow(change.version.commit[:ABBREVIATED])
+    return f"{commit} {day(change.when)} {change.version} {_move(change, asked)}"
+
+
+def _blocks(changes: Iterable[FieldChange], asked: str, paint: Paint) -> Iterator[str]:
+    gap = False
+    for change in changes:
+        if gap:
+            yield ""
+        gap = True
+        yield f"{paint.bold(str(change.version))} {_move(change, asked)}"
+        yield f"Date:   {moment(change.when)}"
+        yield f"Author: {visible(change.who)}"
+        yield f"Commit: {paint.yellow(change.version.commit)}"
+        if change.message:
+            yield ""
+            yield f"    {visible(change.message)}"
+
+
+def _move(change: FieldChange, asked: str) -> str:
+    """The field with its old and new value; of a list what it got, and what it lost."""
+    before, after = change.before, change.after
+    name = visible(change.field)
+    if isinstance(after, list) and isinstance(before, (list, type(None))):
+        got = [one for one in after if one not in (before or ())]
+        got.sort(key=lambda one: f"{name}={one}" != asked)
+        lost = [one for one in before or () if one not in after]
+        words = [*(f"+{_value(one)}" for one in got), *(f"-{_value(one)}" for one in lost)]
+        return f"{name}: {_several(words) if words else 'in another order'}"
+    if before is None:
+        return f"{name}: {_value(after)}"
+    return f"{name}: {_value(before)} -> {'none' if after is None else _value(after)}"
+
+
+def _several(words: list[str]) -> str:
+    more = len(words) - _MOST_NAMED
+    return " ".join(words[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return cut(visible(value), _MOST)
+    if isinstance(value, float):
+        return number(value)
+    return cut(visible(json.dumps(value, ensure_ascii=False)), _MOST)

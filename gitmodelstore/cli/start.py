@@ -1,0 +1,244 @@
+"""`gms init`: make a model store."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gitmodelstore.cli.session import Session
+from gitmodelstore.values.version import CLIENT_HOOKS as CLIENT
+from gitmodelstore.values.version import SERVER_HOOKS as SERVER
+
+if TYPE_CHECKING:
+    from gitmodelstore.cli.session import Session
+    from gitmodelstore.demo.story import Kind, Show
+
+HOSTS = ("github", "gitlab", "gitea", "ssh")
+
+
+@click.command("init")
+@click.argument("path", required=False)
+@click.option("--bare", is_flag=True, help="without a work tree, as on a server")
+@click.option("--host", type=click.Choice(HOSTS), help="with the check of that kind of git host")
+@click.option("--owner", metavar="WHO", help="who approves there, as @acme/leads")
+@click.pass_obj
+def init(
+    session: Session, path: str | None, bare: bool, host: str | None, owner: str | None
+) -> None:
+    """Make a model store at PATH, or say that there is one.
+
+    Without PATH it is the current folder; inside a code repository it is the
+    folder models/ at its top, which that repository is told to ignore. --host also
+    writes the pipeline that validates proposals, and says what to set on the host.
+    """
+    from gitmodelstore.plumbing.files import named_store
+    from gitmodelstore.store import Store
+
+    notes: list[str] = []
+    here = session.path or (None if path else named_store())
+    place = Path(here or ".", path or "")
+    if owner and not host:
+        raise click.UsageError("--owner needs --host")
+    store = Store.init(
+        place,
+        bare=bare,
+        place_inside=path is None,
+        host=host,
+        owner=owner,
+        notify=notes.append,
+    )
+    where = str(store.path)
+    if store.created:
+        notes.insert(0, "made a model store")
+    elif not notes:
+        notes.append("it was a model store already; nothing was changed")
+    rules = list(store.host_rules)
+    if session.json:
+        session.document(path=where, created=store.created, notes=notes, rules=rules)
+        return
+    for text in notes:
+        session.note(text)
+    session.out(where)
+    if rules:
+        session.note(f"now set on the host ({host}):")
+    for number, rule in enumerate(rules, 1):
+        session.note(f"{number}. {rule}")
+
+
+# `gms clone`: a copy of a shared store, ready to work in.
+
+
+@click.command("clone")
+@click.argument("url")
+@click.argument("path", required=False)
+@click.pass_obj
+def clone(session: Session, url: str, path: str | None) -> None:
+    """Clone the store at URL into PATH, with its drivers and hooks.
+
+    Without PATH the folder is named after the end of URL.
+    """
+    from gitmodelstore.store import Store
+
+    place = path or re.sub(r"\.git$", "", url.rstrip("/")).replace(":", "/").rpartition("/")[2]
+    store = Store.clone(
+        url, place, notify=session.note, meter=sys.stderr.isatty() and not session.quiet
+    )
+    if session.json:
+        models = store.models()
+        versions = sum(summary.versions for summary in models)
+        session.document(path=store.path, model_count=len(models), version_count=versions)
+        return
+    session.out(str(store.path))
+
+
+# `gms hook`: the hooks of git that validate what is committed, pushed and received.
+
+
+_STDERR = 2
+
+
+@click.command("hook", context_settings={"ignore_unknown_options": True})
+@click.argument("action", type=click.Choice(["install", "uninstall", "run"]))
+@click.argument("name", required=False, type=click.Choice([*CLIENT, *SERVER]))
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -> None:
+    """Put git's hooks into the store, take them away again, or run one as git would.
+
+    pre-commit and pre-push in one with a work tree, pre-receive in a bare one. A hook of
+    yours that is there already is called first, and gets its name back in the end.
+    `install` also sets what git must know of a store, unless you have, such as
+    push.followTags, with which a plain `git push` brings the tags of versions.
+    `run NAME` is for hooks of your own that call ours.
+    """
+    from gitmodelstore.operations.discover import find
+    from gitmodelstore.operations.init import set_up
+    from gitmodelstore.plumbing.hooks import hooks_folder, install, uninstall
+
+    if (action == "run") != (name is not None):
+        raise click.UsageError("run takes the name of a hook, install and uninstall take none")
+    if name is not None:
+        raise click.exceptions.Exit(_run(session, name, args))
+    repository = find(session.path)
+    done = (install if action == "install" else uninstall)(repository)
+    if action == "install":
+        set_up(repository)
+    folder = hooks_folder(repository)
+    if session.json:
+        session.document(action=action, path=folder, hooks=done, exit_code=None)
+    elif done:
+        session.out(f"{action}ed {', '.join(done)} in {folder}")
+    else:
+        session.out(f"nothing to {action} in {folder}")
+
+
+def _run(session: Session, name: str, args: Sequence[str]) -> int:
+    from gitmodelstore.plumbing.hooks import scripts_folder
+
+    script = scripts_folder() / name
+    call = [sys.executable, "-E", "-s", "-S", str(script), *args]
+    code = subprocess.run(call, stdout=_STDERR if session.json else None, check=False).returncode
+    if session.json:
+        session.document(action="run", path=script, hooks=[name], exit_code=code)
+    return code
+
+
+# `gms demo`: the whole life of a model, performed in a new folder.
+
+
+_WIDTH = 80
+_NEXT = (
+    ("gms list", "the models, and what is in production"),
+    ("gms show credit@production", "what that version is made of"),
+    ("git -C models log -p --stat", "all of it is plain git"),
+)
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", default="gitmodelstore-demo", type=Path)
+@click.pass_obj
+def demo(session: Session, folder: Path) -> None:
+    """Go through the whole life of a model, in a new folder.
+
+    DIR, `gitmodelstore-demo` unless named, becomes a small training project with a
+    model store in it. Everything shown is really run; it takes about ten seconds
+    and no network, and leaves the folder for you to look at.
+    """
+    from gitmodelstore.demo.facts import facts
+    from gitmodelstore.demo.story import Stage, story
+
+    began, today = time.monotonic(), datetime.now(timezone.utc).date()
+    stage = Stage(folder, _silent if session.json else _show(session))
+    try:
+        stage.set_up()
+        if not session.json:
+            _introduce(session, folder)
+        stage.perform(story(today))
+    except KeyboardInterrupt:
+        session.warn(f"what '{folder}' holds so far is whole; begin again with another folder")
+        raise
+    if session.json:
+        session.document(facts(stage, today))
+    else:
+        _conclude(session, folder, time.monotonic() - began)
+
+
+def _silent(kind: Kind, text: str) -> None:
+    """A JSON document stands alone."""
+
+
+def _show(session: Session) -> Show:
+    """Return what prints each thing that happens, as it happens."""
+    paint = session.paint()
+
+    def typed(prompt: str, text: str) -> str:
+        return f"{paint.dim(prompt)}{paint.bold(text)}"
+
+    def show(kind: Kind, text: str) -> None:
+        lines = text.rstrip("\n").split("\n")
+        if kind == "title":
+            session.out(f"\n{paint.cyan(_filled(text))}")
+        elif kind == "prose":
+            session.out(f"\n{_filled(text)}\n")
+        elif kind == "command":
+            session.out(typed("$ ", text))
+        elif kind == "python":
+            prompts = [">>> ", *["... "] * (len(lines) - 1)]
+            session.out("\n".join(map(typed, prompts, lines)))
+        elif text:
+            session.out("\n".join(line.rstrip() for line in lines))
+
+    return show
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), _WIDTH)
+
+
+def _introduce(session: Session, folder: Path) -> None:
+    session.out(
+        _filled(
+            f"The life of a credit model, in '{folder}'. What stands behind $ and >>> is really "
+            "run there, and you could type it. Only the loans are simulated, and the dates: the "
+            "story takes six weeks and ends today, and its commits bear the dates of the story."
+        )
+    )
+
+
+def _conclude(session: Session, folder: Path, seconds: float) -> None:
+    show, paint = _show(session), session.paint()
+    show("title", f"Done in {seconds:.0f} seconds")
+    show("prose", f"The store is '{folder / 'models'}'; nothing was removed. To try next:")
+    show("command", f"cd {shlex.quote(str(folder))}")
+    for command, meaning in _NEXT:
+        session.out(f"{paint.dim('$ ')}{paint.bold(f'{command:28}')}  # {meaning}")

@@ -1,0 +1,220 @@
+"""Say something of a version after it was registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gitmodelstore.checks.notes import Annotations, Approval, approval_text
+from gitmodelstore.checks.signatures import people
+from gitmodelstore.errors import InvalidInput, LifecycleError, SignatureError, VersionNotFound
+from gitmodelstore.operations.publish import Draft, publish
+from gitmodelstore.operations.resolve import (
+    annotated,
+    annotation_events,
+    approval_event,
+    approvals,
+    manifest_sha256,
+    resolve,
+)
+from gitmodelstore.operations.snapshot import Snapshot, Writer
+from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.plumbing.signing import Verifier
+from gitmodelstore.values.events import Event, Scalar
+from gitmodelstore.values.gates import MOST_KEYS, annotation_text, check_key, check_value, written
+from gitmodelstore.values.json import hidden_character
+from gitmodelstore.values.model_version import ModelVersion, Reference
+from gitmodelstore.values.names import WITHDRAWN, did_you_mean
+
+
+def annotate(
+    repository: Repository,
+    writer: Writer,
+    ref: str | ModelVersion,
+    values: Mapping[str, Any],
+    *,
+    reason: str | None,
+) -> Event | None:
+    """Add a commit that changes no file, and says something of a version.
+
+    Args:
+        repository: the store.
+        writer: who says it.
+        ref: which version; a bare model names none.
+        values: key to a number, true, false or a text of one line; None takes a key back.
+        reason: why.
+
+    Returns:
+        What was recorded; None where every key has that value already, of which the writer
+        is told.
+
+    Raises:
+        InvalidInput: there is no value, too many, or one that cannot be annotated; or a key
+            is taken back that the version does not have.
+        VersionNotFound, ModelNotFound: `ref` names nothing.
+    """
+    said = _checked(values)
+    if found := hidden_character(" ".join((reason or "").split())):
+        raise InvalidInput(
+            f"the reason holds the hidden character {found}",
+            hint="type the reason again instead of pasting it",
+        )
+    wanted: Draft | None = None
+    meant = ""
+
+    def draft(snapshot: Snapshot) -> Draft | None:
+        nonlocal wanted, meant
+        version = _named(snapshot, ref, next(iter(said)))
+        known = {key: one.value for key, one in annotated(snapshot, version).items()}
+        _refuse_unknown(version, said, known)
+        wanted, meant = None, str(version)
+        if any(written(known.get(key)) != written(value) for key, value in said.items()):
+            text = annotation_text(version.model, str(version.version), said, reason)
+            wanted = Draft(text, snapshot.registry)
+        return wanted
+
+    published = publish(repository, writer, draft)
+    if wanted is None:
+        writer.notify(f"{meant} is annotated so already, so nothing was written")
+        return None
+    line = Annotations(repository, published.commit.oid)
+    return next(annotation_events(line, published.commit))
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Scalar | None]:
+    if not values:
+        raise InvalidInput(
+            "nothing is annotated", hint="name a key and its value, as in validation_auc=0.83"
+        )
+    if len(values) > MOST_KEYS:
+        raise InvalidInput(
+            f"{len(values)} keys, more than {MOST_KEYS} at once",
+            hint="annotate them in several steps",
+        )
+    # numpy's numbers know themselves as Python's
+    plain = {
+        key: value.item() if hasattr(value, "item") else value for key, value in values.items()
+    }
+    return {check_key(key): check_value(key, value) for key, value in plain.items()}
+
+
+def _named(snapshot: Snapshot, ref: str | ModelVersion, key: str) -> ModelVersion:
+    """Resolve a reference that must name its version: what is said of one is not of the next."""
+    version = resolve(snapshot, ref)
+    if isinstance(ref, str) and Reference.parse(ref).model == ref:
+        raise VersionNotFound(
+            f"which version of '{ref}' is to be annotated?",
+            hint=f"name it, as in: gms annotate {version.ref} {key}=VALUE",
+        )
+    return version
+
+
+def _refuse_unknown(
+    version: ModelVersion, said: Mapping[str, Scalar | None], known: Mapping[str, Scalar | None]
+) -> None:
+    for key, value in said.items():
+        if value is None and key not in known:
+            raise InvalidInput(
+                f"{version} has no annotation '{key}' to take back",
+                hint=did_you_mean(key, known) or f"see them with `gms show {version.ref}`",
+            )
+
+
+# Say, signed, that a version may come to a status.
+
+
+def approve(
+    repository: Repository,
+    writer: Writer,
+    ref: str | ModelVersion,
+    status: str,
+    *,
+    reason: str | None,
+) -> Event:
+    """Add a signed commit that changes no file, and says that a version may come to a status.
+
+    Args:
+        repository: the store.
+        writer: who approves; it must sign commits.
+        ref: which version; a bare model names none.
+        status: the status that it may come to.
+        reason: why.
+
+    Returns:
+        The approval; the earlier one of whoever has approved it already, who is told so.
+
+    Raises:
+        LifecycleError: no such status, the version was withdrawn, or the writer is its author.
+        SignatureError: it cannot be signed; nothing was written.
+    """
+    if found := hidden_character(" ".join((reason or "").split())):
+        raise InvalidInput(
+            f"the reason holds the hidden character {found}",
+            hint="type the reason again instead of pasting it",
+        )
+    known: list[Approval] = []
+
+    def draft(snapshot: Snapshot) -> Draft | None:
+        version = _may_approve(snapshot, writer, ref, status)
+        digest = manifest_sha256(snapshot, version)
+        known[:] = _own(snapshot, writer, version, status, digest)
+        if known:
+            return None
+        text = approval_text(version.model, str(version.version), status, digest, reason)
+        return Draft(text, snapshot.registry)
+
+    published = publish(repository, writer, draft)
+    if known:
+        writer.notify("you have approved it already, so nothing was written")
+    commit = repository.commit(known[0].commit) if known else published.commit
+    event = approval_event(repository, commit)
+    assert event is not None  # noqa: S101 - it has just been written, or read
+    return event
+
+
+def _may_approve(
+    snapshot: Snapshot, writer: Writer, ref: str | ModelVersion, status: str
+) -> ModelVersion:
+    snapshot.policy.check_status(status)
+    version = resolve(snapshot, ref)
+    if isinstance(ref, str) and Reference.parse(ref).model == ref:
+        raise VersionNotFound(
+            f"which version of '{ref}' may come to {status}?",
+            hint=f"name it, as in: gms approve {version.ref} {status}",
+        )
+    if version.status == WITHDRAWN:
+        raise LifecycleError(
+            f"{version} was withdrawn", hint=f"see why with `gms log {version.model}`"
+        )
+    author = snapshot.repository.commit(version.commit).author
+    if people(author) & people(str(writer.author), str(writer.committer)):
+        raise LifecycleError(
+            f"{version} was registered by {author}, whose own approval does not count",
+            hint=f"ask somebody else to type: gms approve {version.ref} {status}",
+        )
+    return version
+
+
+def _own(
+    snapshot: Snapshot, writer: Writer, version: ModelVersion, status: str, digest: str
+) -> list[Approval]:
+    """Return the approvals that the writer has given already.
+
+    Those whose signatures are not valid, as far as somebody can tell here, are none.
+    """
+    found = [
+        approval
+        for approval in approvals(snapshot, version)
+        if (approval.status, approval.manifest_sha256) == (status, digest)
+        and people(approval.who) & people(str(writer.author))
+        and approval.signed.signature is not None
+    ]
+    if not found:
+        return []
+    repository = snapshot.repository
+    try:
+        verifier = Verifier.of(repository.common_dir, repository.work_tree)
+    except SignatureError:
+        return found
+    outcomes = verifier.outcomes([approval.signed for approval in found])
+    return [one for one, outcome in zip(found, outcomes, strict=True) if outcome.is_valid]

@@ -1,0 +1,410 @@
+"""Pin versions of a store in the lock file of a repository that uses them, and check the pins."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitmodelstore.checks.fault import Fault
+from gitmodelstore.checks.pins import lock_faults, read_lock
+from gitmodelstore.errors import (
+    CannotWrite,
+    FormatError,
+    IntegrityError,
+    LockError,
+    NotAStore,
+    StoreError,
+)
+from gitmodelstore.lineage import is_url, without_credentials
+from gitmodelstore.operations.discover import find, is_store
+from gitmodelstore.operations.load import verified_parts
+from gitmodelstore.operations.resolve import resolve
+from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.plumbing import pins
+from gitmodelstore.plumbing.files import check_absent
+from gitmodelstore.plumbing.pins import SYNCED, Clone, folder_of, locate
+from gitmodelstore.plumbing.repository import Repository, exclude, writing
+from gitmodelstore.values.manifest import MOST_BYTES, Manifest
+from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.names import WITHDRAWN
+from gitmodelstore.values.pins import FILE, Lock, LockedModel, LockedPipeline, fingerprint
+from gitmodelstore.values.version import CARD, MANIFEST, PIPELINE, folder
+
+if TYPE_CHECKING:
+    from gitmodelstore.pipelines.load import Reader
+
+_SCP = re.compile(r"(?:[^/@:]+@)?[^/@:]{2,}:(?!//).+")  # host:path, as ssh has it; no drive letter
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """One version that `lock` has put into the file.
+
+    Attributes:
+        version: which.
+        before: the version that was locked until then; None when there was none.
+        new_inputs: whether it takes other inputs than that one.
+    """
+
+    version: ModelVersion
+    before: str | None
+    new_inputs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What `lock` did.
+
+    Attributes:
+        path: the lock file.
+        pinned: the versions, in the order in which they were named.
+        changed: whether the file says anything else than before.
+    """
+
+    path: Path
+    pinned: tuple[Pinned, ...]
+    changed: bool
+
+
+def top_of(place: Path) -> Path:
+    """Return the folder in which the lock file of the repository around `place` lies.
+
+    Raises:
+        LockError: there is no repository, or it is the store itself.
+    """
+    try:
+        around = Repository.discover(place)
+    except NotAStore:
+        raise LockError(
+            f"'{place.absolute()}' is in no git repository",
+            hint="lock versions in the repository whose code uses them; `git init` makes one",
+        ) from None
+    if around.work_tree is None or is_store(around):
+        raise LockError(
+            f"'{around.work_tree or around.common_dir}' is the store itself",
+            hint="lock versions in the repository whose code uses them",
+        )
+    return around.work_tree
+
+
+def store_for(place: Path) -> Repository:
+    """Return the store that the lock file of `place` is about.
+
+    Raises:
+        NotAStore: none is known, or it is not there.
+        FormatError: the lock file, which may name it, cannot be understood.
+    """
+    path = pins.find(place)
+    found = path.parent if path else place
+    return find(locate(found, pins.read(path) if path else None))
+
+
+def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) -> Locked:
+    """Pin versions in the lock file of a repository; what else it pins stays.
+
+    Args:
+        repository: the store.
+        refs: which versions; the last one counts where two are of one model.
+        top: the folder of the lock file.
+
+    Raises:
+        LockError: a version is withdrawn, or `refs` is empty.
+        FormatError: the lock file that is there cannot be understood.
+        StoreError: as in `resolve`.
+    """
+    snapshot = Snapshot.now(repository)
+    path = top / FILE
+    before = pins.read(path).models if path.exists() else {}
+    named = store_name(repository, top)
+    pinned: dict[str, Pinned] = {}
+    models: dict[str, LockedModel] = {}
+    for ref in refs:
+        version = resolve(snapshot, ref)
+        if version.status == WITHDRAWN:
+            raise LockError(
+                f"{version} was withdrawn",
+                hint=f"see why with `gms log {version.model}`, and lock another",
+            )
+        entry = entry_of(snapshot, version)
+        old = before.get(version.model)
+        changed = old is not None and old.features != entry.features
+        models[version.model] = entry
+        pinned[version.model] = Pinned(version, str(old.version) if old else None, changed)
+    if not models:
+        raise LockError("no version is named", hint="name one, as in `gms lock churn@1.2.0`")
+    wanted = Lock(named, {**before, **models})
+    return Locked(path, tuple(pinned.values()), pins.write(path, wanted))
+
+
+def entry_of(snapshot: Snapshot, version: ModelVersion) -> LockedModel:
+    """Return what a lock file says of a version.
+
+    Raises:
+        IntegrityError, FormatError: its manifest is not the one that was released.
+    """
+    manifest = snapshot.manifest(version)
+    entry = manifest.artifact(PIPELINE)
+    assert entry is not None  # noqa: S101 - a manifest without it cannot be read
+    return LockedModel(
+        version=version.version,
+        tag=version.tag,
+        commit=version.commit,
+        manifest_sha256=hashlib.sha256(snapshot.read(version, MANIFEST)).hexdigest(),
+        pipeline=LockedPipeline(entry.sha256, entry.size_bytes),
+        features=fingerprint(manifest.features),
+    )
+
+
+def check_lock(path: Path, clone: Path | None = None, *, fetch: bool = False) -> tuple[Fault, ...]:
+    """Return every difference between a lock file and the store, as it was last fetched.
+
+    Args:
+        path: the lock file.
+        clone: of the store; None for the one that `locate` finds.
+        fetch: whether to fetch from its remote first.
+
+    Raises:
+        LockError: there is no lock file.
+        NotAStore, GitFailed: the store is not there, or cannot be fetched.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise LockError(
+            f"there is no {FILE} in '{path.parent}'", hint="write one with `gms lock REF`"
+        ) from None
+    pinned, faults = read_lock(data, FILE)
+    if pinned is None:
+        return faults
+    opened = Clone.open(clone or locate(path.parent, pinned))
+    if fetch:
+        opened.fetch()
+    return tuple(lock_faults(pinned, opened.held(pinned), FILE))
+
+
+def pinned_version(
+    repository: Repository, model: str, locked: LockedModel
+) -> tuple[Snapshot, ModelVersion]:
+    """Return the version that is locked, and the snapshot to read it from.
+
+    That is the store's branch, or the locked commit where the branch is not there yet:
+    after a `git fetch` the commit is on this machine, and its bytes are pinned.
+
+    Raises:
+        LockError: it is not in the store.
+        IntegrityError: what the store has under that number is not what is locked.
+    """
+    snapshot = Snapshot.now(repository)
+    if snapshot.registry.status(model, locked.version) is None:
+        found = repository.find_commit(locked.commit)
+        if found is None:
+            raise LockError(
+                f"{model} {locked.version}, which is locked, is not in the store",
+                hint="fetch it with `git fetch` in the store, or see `gms lock --check --fetch`",
+            )
+        snapshot = Snapshot(repository, repository.commit(found))
+    version = snapshot.version(model, locked.version)
+    _refuse_other(snapshot, version, locked)
+    return snapshot, version
+
+
+def _refuse_other(snapshot: Snapshot, version: ModelVersion, locked: LockedModel) -> None:
+    """Refuse a version whose manifest, or pipeline by it, is not what is locked."""
+    path = f"{folder(version.model)}/{MANIFEST}"
+    data = bytes(snapshot.read(version, MANIFEST))
+    found = hashlib.sha256(data).hexdigest()
+    entry = None
+    if found == locked.manifest_sha256:
+        try:
+            entry = Manifest.parse(data, path).artifact(PIPELINE)
+        except FormatError as error:
+            raise IntegrityError(str(error), path=path, hint=error.hint) from None
+    pinned = locked.pipeline
+    if entry is None or (entry.sha256, entry.size_bytes) != (pinned.sha256, pinned.size_bytes):
+        raise IntegrityError(
+            f"{version} in the store is not the one that {FILE} pins",
+            path=path,
+            hint="see what differs with `gms lock --check`",
+        )
+
+
+def store_name(repository: Repository, top: Path) -> str:
+    """Return how a lock file in `top` names a store: its url, else its path from there."""
+    url = repository.setting("remote.origin.url")
+    if url and "::" not in url and (is_url(url) or _SCP.fullmatch(url)):
+        bare = without_credentials(url).partition("?")[0].partition("#")[0]
+        if not bare.startswith("file:"):
+            return bare
+    place = repository.work_tree or repository.common_dir
+    try:
+        relative = os.path.relpath(place.resolve(), top.resolve())
+    except ValueError:  # on another drive
+        raise StoreError(f"'{place}' cannot be reached from '{top}' by a relative path") from None
+    return Path(relative).as_posix()
+
+
+# One version as plain files.
+
+
+def download(
+    snapshot: Snapshot, version: ModelVersion, target: Path, warming: Reader | None = None
+) -> Path:
+    """Write the files of a version into a new folder, each verified, and return the folder.
+
+    Args:
+        snapshot, version: which version.
+        target: the folder; it must not exist, or be empty.
+        warming: who loads the pipeline once, to leave a verdict beside the files; None
+            for nobody.
+
+    Raises:
+        AlreadyExists: it does, and holds something.
+        CannotWrite: the disk does not take it.
+        IntegrityError, MissingObject: a file is not the one that was released; nothing is left.
+        RefusedPickle, LoadError: the pipeline cannot be loaded; nothing is left.
+    """
+    check_absent(target, "name another folder with -o DIR")
+    manifest = snapshot.manifest(version)
+    with writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        declared = [entry.path for entry in manifest.artifacts]
+        for name in dict.fromkeys([*snapshot.files(version), *declared]):
+            with writing(target):
+                file = (partial / name).open("wb")
+            with file:
+                for part in verified_parts(snapshot, version, name, manifest):
+                    with writing(target):
+                        file.write(part)
+                with writing(target):
+                    file.close()
+        if warming is not None:
+            from gitmodelstore.operations.folder import warm
+
+            warm(partial, warming, f"{folder(version.model)}/{PIPELINE} of {version}")
+        with writing(target):
+            partial.chmod(0o755)  # mkdtemp makes it private
+            partial.replace(target)
+    except (StoreError, KeyboardInterrupt):
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return target
+
+
+# Put what a lock file pins into a folder, as plain files.
+
+
+PRESENT, WRITTEN, REPLACED = "present", "written", "replaced"
+_NOTES = frozenset({MANIFEST, CARD})  # what no manifest lists
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """One locked version in the folder.
+
+    Attributes:
+        version: which.
+        path: its folder.
+        what: "present" where it was there and whole, "written", or "replaced" where
+            something else was there.
+    """
+
+    version: ModelVersion
+    path: Path
+    what: str
+
+
+def sync(repository: Repository, path: Path, target: Path | None = None) -> tuple[Synced, ...]:
+    """Put each locked version, verified, into a folder of its own `<model>-<version>`.
+
+    Args:
+        repository: the store.
+        path: the lock file.
+        target: where the folders go; None for `.models` beside the lock file, which its
+            repository is then told to ignore.
+
+    Raises:
+        LockError: the lock file or a locked version is not there.
+        FormatError: the lock file cannot be understood.
+        IntegrityError, MissingObject: a file is not the one that is locked; what was in its
+            place stays.
+        CannotWrite: the disk does not take it.
+    """
+    pinned = pins.read(path)
+    parent = path.parent / SYNCED if target is None else target
+    if target is None:
+        _ignore(path.parent)
+    return tuple(_one(repository, model, locked, parent) for model, locked in pinned.models.items())
+
+
+def _ignore(top: Path) -> None:
+    """Have the repository around a lock file ignore the folder, if there is a repository."""
+    try:
+        repository = Repository.discover(top)
+    except NotAStore:
+        return
+    if repository.work_tree is not None:
+        inside = top.resolve().relative_to(repository.work_tree.resolve())
+        exclude(repository, f"/{(inside / SYNCED).as_posix()}/")
+
+
+def _one(repository: Repository, model: str, locked: LockedModel, parent: Path) -> Synced:
+    snapshot, version = pinned_version(repository, model, locked)
+    place = folder_of(parent, model, locked)
+    if is_whole(place, locked):
+        return Synced(version, place, PRESENT)
+    occupied = place.exists() or place.is_symlink()
+    with writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        # Beside the place, so that one rename puts the whole of it there.
+        work = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=parent))
+    try:
+        fresh = download(snapshot, version, work / "new")
+        if not is_whole(fresh, locked):
+            raise CannotWrite(f"'{fresh}' is not what was written there", hint="try it again")
+        with writing(place):
+            if occupied:
+                place.replace(work / "old")
+            fresh.replace(place)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Synced(version, place, REPLACED if occupied else WRITTEN)
+
+
+def is_whole(place: Path, locked: LockedModel) -> bool:
+    """Return whether a folder is exactly the locked version: every file, and no other."""
+    if place.is_symlink() or not place.is_dir():
+        return False
+    try:
+        data = _read(place / MANIFEST, MOST_BYTES + 1)
+        if hashlib.sha256(data).hexdigest() != locked.manifest_sha256:
+            return False
+        declared = {entry.path: entry for entry in Manifest.parse(data).artifacts}
+        found = {held.name for held in place.iterdir()}
+        return found == declared.keys() | _NOTES and all(
+            _facts(place / name) == (entry.sha256, entry.size_bytes)
+            for name, entry in declared.items()
+        )
+    except (OSError, FormatError):
+        return False
+
+
+def _read(path: Path, most: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(most)
+
+
+def _facts(path: Path) -> tuple[str, int] | None:
+    """Return SHA-256 and size of a plain file; None of anything else."""
+    if path.is_symlink() or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()

@@ -1,0 +1,905 @@
+"""The gate as whoever moves a version meets it: what is to be committed is judged before.
+
+The judgement itself is `checks/gates.py`'s, the one that a server passes on the commit. Here is
+what only this side can do: ask a version its sample again, and override.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.checks.registry import (
+    MOVE,
+    REASON,
+    RETURN,
+    VACANT,
+    VACATE,
+    typed,
+    word_needed,
+)
+from gitmodelstore.checks.signatures import SIGN
+from gitmodelstore.errors import (
+    GateNotPassed,
+    InvalidInput,
+    LifecycleError,
+    LoadError,
+    MissingObject,
+    NotAPipeline,
+    RollbackError,
+    StoreBusy,
+    StoreError,
+    VersionNotFound,
+)
+from gitmodelstore.operations.publish import Draft, publish
+from gitmodelstore.operations.resolve import (
+    Named,
+    check_model,
+    events_in,
+    has_held,
+    holders,
+    resolve,
+    resolve_of,
+)
+from gitmodelstore.operations.snapshot import Snapshot, Writer
+from gitmodelstore.operations.verify import replay_of
+from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.values.events import (
+    NOTHING,
+    ROLLED_BACK,
+    Event,
+    Recorded,
+    kind_of,
+    write_trailers,
+)
+from gitmodelstore.values.json import hidden_character
+from gitmodelstore.values.model_version import ModelVersion, Reference
+from gitmodelstore.values.names import ARCHIVED, PRODUCTION, WITHDRAWN
+from gitmodelstore.values.policy import Policy
+from gitmodelstore.values.registry import Change, Registry
+from gitmodelstore.values.sample import DIFFERENT, WITHIN
+from gitmodelstore.values.version import FALSE, PIPELINE, Version, folder
+
+if TYPE_CHECKING:
+    from gitmodelstore.checks.fault import Judged
+    from gitmodelstore.checks.gates import Judgement
+    from gitmodelstore.checks.signed_steps import SignatureJudge
+    from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.values.events import Scalar
+    from gitmodelstore.values.manifest import Manifest
+
+_FORCE = "--force"
+_OF_NO_GATE = (MOVE, VACANT, RETURN)
+_OPTIONS = (_FORCE, "--replay", VACATE, SIGN, REASON)  # in the order in which they are typed
+
+
+class Gatekeeper:
+    """Judges the changes of one commit, and says what it is to record of them.
+
+    Args:
+        writer: who writes; is told of replays, and what was overridden.
+        force: whether conditions that are not met are to be overridden.
+        vacate: whether an exclusive status may be left without a holder.
+        reason: why; needed with `force` and `vacate`.
+        replay: whether to ask a version its sample again: None where its gate wants it, True
+            in any case (it is refused as by a gate), False not even then.
+        reader: returns who loads for that, and for what comes to an exclusive status, which must
+            load here; None for one who trusts nobody, and where it was loaded already.
+        commands: status to the command that brings a version there, with {ref}, {model} and
+            {version}; others are typed as anywhere.
+        forcing: the option that overrides a gate in those commands.
+
+    Raises:
+        InvalidInput: `force` or `vacate` without a reason.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        *,
+        force: bool = False,
+        vacate: bool = False,
+        reason: str | None = None,
+        replay: bool | None = None,
+        reader: Callable[[], Reader] | None = None,
+        commands: Mapping[str, str] | None = None,
+        forcing: str = _FORCE,
+    ) -> None:
+        said = (reason or "").strip() or None
+        if force and said is None:
+            raise InvalidInput("an override needs a reason", hint="say it with --reason TEXT")
+        if vacate and said is None:
+            raise InvalidInput(
+                "leaving a status empty needs a reason", hint="say it with --reason TEXT"
+            )
+        self._writer = writer
+        self._reason = said
+        self._override = reason if force else None
+        self._vacate = said if vacate else None
+        self._replay = replay
+        self._reader = reader
+        self._commands = commands or {}
+        self._forcing = forcing
+        self._outcomes: dict[tuple[str, Version], str | None] = {}  # None: has no sample
+        self._unloaded: dict[tuple[str, Version], StoreError | None] = {}  # None: it loads
+        self._demanded: str | None = None
+        self._judgements: list[Judgement] = []  # of the last call: a draft may be made again
+        self._snapshot: Snapshot | None = None
+
+    def look_ahead(
+        self, snapshot: Snapshot, status: str, resolve: Callable[[], Iterable[ModelVersion]]
+    ) -> None:
+        """Load and replay what will have to be, before the writer lock is taken.
+
+        Args:
+            snapshot: the store as it stands.
+            status: where versions are to move.
+            resolve: returns these; asked only where something is to be replayed.
+        """
+        self._demanded = status if self._replay else None
+        gate = self._policy(snapshot).gates.get(status)
+        is_replayed = gate is not None and gate.replay and self._replay is not False
+        must_load = self._reader is not None and status in snapshot.policy.exclusive
+        for version in resolve() if is_replayed or must_load else ():
+            if version.status == status:
+                continue
+            if must_load:
+                self._why_unloaded(snapshot, version)
+            if is_replayed:
+                self._outcome(snapshot, version)
+
+    def note(self, version: ModelVersion, outcome: str | None) -> None:
+        """Take note of a replay that was run already; None where there is no sample."""
+        self._outcomes[version.model, version.version] = outcome
+
+    def let_through(self, snapshot: Snapshot, changes: Sequence[Change]) -> dict[Change, Recorded]:
+        """Return what the commit is to record of each change.
+
+        Where a gate asks who signs, what it refuses is told by `conclude`.
+
+        Args:
+            snapshot: the store before, whose policy counts.
+            changes: all of the commit.
+
+        Raises:
+            GateNotPassed, LifecycleError: a condition is not met, nor overridden.
+        """
+        policy = self._policy(snapshot)
+        recorded = {change: self._recorded(snapshot, policy, change) for change in changes}
+        self._snapshot = snapshot
+        self._judgements = list(self._judged(snapshot, policy, changes, recorded))
+        if not self.asks_signatures:
+            self._refuse(self._judgements)
+        return {
+            change: replace(
+                said,
+                override=said.override if change in self._overridden else None,
+                vacate=self._vacate if change in self._vacated else None,
+            )
+            for change, said in recorded.items()
+        }
+
+    @property
+    def asks_signatures(self) -> bool:
+        """Whether something that was judged also depends on who signs the commit."""
+        assert self._snapshot is not None  # noqa: S101 - asked after `let_through`
+        policy = self._snapshot.policy
+        gated = [one.change for one in self._judgements if one.change.after in policy.gates]
+        if not gated:
+            return False
+        from gitmodelstore.checks.signed_steps import asks
+
+        return asks(policy, gated)
+
+    def conclude(self, signatures: SignatureJudge, commit: str) -> None:
+        """Refuse what was let through until the commit is signed, with every condition.
+
+        Raises:
+            GateNotPassed, LifecycleError: a condition is not met, nor overridden.
+        """
+        assert self._snapshot is not None  # noqa: S101 - called after `let_through`
+        policy, whole = self._snapshot.policy, []
+        for one in self._judgements:
+            signed = signatures.conditions(commit, policy, one.change)
+            whole.append(replace(one, judged=(*one.judged, *signed)))
+        self._refuse(whole)
+
+    def tell(self) -> None:
+        """Say what was overridden, once it is written."""
+        for one in self._judgements:
+            for condition in one.failed if one.overridden else ():
+                self._writer.notify(f"overridden: {_title(one)}: {condition.what}")
+
+    @property
+    def has_overridden(self) -> bool:
+        """Whether the last commit that was let through needed its override."""
+        return bool(self._overridden)
+
+    @property
+    def has_vacated(self) -> bool:
+        """Whether the last commit that was let through left a status empty."""
+        return bool(self._vacated)
+
+    @property
+    def _overridden(self) -> set[Change]:
+        return {one.change for one in self._judgements if one.overridden}
+
+    @property
+    def _vacated(self) -> set[Change]:
+        return {
+            one.change
+            for one in self._judgements
+            if any(condition.code == VACANT for condition in one.judged)
+        }
+
+    def _policy(self, snapshot: Snapshot) -> Policy:
+        """Return the policy of the store, with the replay that the caller demands."""
+        policy = snapshot.policy
+        if self._demanded is None:
+            return policy
+        from gitmodelstore.values.gates import Gate
+
+        gate = replace(policy.gates.get(self._demanded) or Gate(), replay=True)
+        return replace(policy, gates={**policy.gates, self._demanded: gate})
+
+    def _recorded(self, snapshot: Snapshot, policy: Policy, change: Change) -> Recorded:
+        gate = policy.gates.get(change.after or "")
+        outcome = self._outcomes.get((change.model, change.version))
+        if gate is not None and gate.replay and outcome is None and self._replay is not False:
+            outcome = self._outcome(snapshot, snapshot.version(change.model, change.version))
+        return Recorded(outcome, self._override)
+
+    def _outcome(self, snapshot: Snapshot, version: ModelVersion) -> str | None:
+        key = (version.model, version.version)
+        if key not in self._outcomes:
+            from gitmodelstore.operations.verify import replay_of
+            from gitmodelstore.values.sample import WITHIN
+
+            if self._override is not None and self._unloaded.get(key):
+                return None  # nobody can ask it, and that is to be overridden
+            reader = self._reader() if self._reader else None
+            pipeline = load_verified(snapshot, version, self._writer, reader)
+            found = replay_of(snapshot, version, pipeline)
+            if found is not None and found.outcome == WITHIN:
+                self._writer.notify(within_tolerance(version, found.largest_absolute))
+            self._outcomes[key] = found.outcome if found else None
+        return self._outcomes[key]
+
+    def _why_unloaded(self, snapshot: Snapshot, version: ModelVersion) -> StoreError | None:
+        """Return why a version does not load here; None where it does."""
+        key = (version.model, version.version)
+        if key not in self._unloaded and self._reader is not None:
+            from gitmodelstore.operations.load import check_loads
+
+            self._unloaded[key] = None
+            try:
+                check_loads(snapshot, version, self._reader(), self._writer.notify)
+            except (LoadError, NotAPipeline, MissingObject) as error:
+                self._unloaded[key] = error
+        return self._unloaded.get(key)
+
+    def _judged_load(self, snapshot: Snapshot, change: Change) -> Judged | None:
+        """Return the condition that what comes to an exclusive status loads here, if not met."""
+        if change.after not in snapshot.policy.exclusive:
+            return None
+        why = self._why_unloaded(snapshot, snapshot.version(change.model, change.version))
+        if why is None:
+            return None
+        from gitmodelstore.checks.fault import Judged
+
+        what = f"does not load here: {why}"
+        return Judged("load", "refused", "loads here", False, what, mend=why.hint or "")
+
+    def _judged(
+        self,
+        snapshot: Snapshot,
+        policy: Policy,
+        changes: Sequence[Change],
+        recorded: Mapping[Change, Recorded],
+    ) -> Iterator[Judgement]:
+        needed: defaultdict[Change, list[Judged]] = defaultdict(list)
+        for change, one in word_needed(
+            policy, snapshot.registry, changes, lambda _: self._vacate, lambda _: self._reason
+        ):
+            needed[change].append(one)
+        unloaded = {}
+        for change in changes:
+            if judged := self._judged_load(snapshot, change):
+                needed[change].append(judged)
+                unloaded[change] = self._override is not None and may_override(snapshot)
+        if not (policy.gates or policy.moves or needed):
+            return
+        for judgement in _judged(snapshot, policy, changes, recorded):
+            is_overridden = judgement.overridden or (
+                unloaded.get(judgement.change, False) and judgement.may_force
+            )
+            yield replace(
+                judgement,
+                judged=(*needed[judgement.change], *judgement.judged),
+                overridden=is_overridden,
+            )
+
+    def _refuse(self, judgements: Sequence[Judgement]) -> None:
+        refused = [one for one in judgements if one.refused or one.barred]
+        if not refused:
+            return
+        assert self._snapshot is not None  # noqa: S101 - called after `let_through`
+        first, gates = refused[0], self._policy(self._snapshot).gates
+        gated = next((one.change.after for one in refused if one.change.after in gates), None)
+        hint = self._hint(first)
+        names = " and ".join(map(_title, refused))
+        told = first.judged if gated else first.refused
+        if len(refused) == 1 and len(told) == 1 and told[0].code in _OF_NO_GATE:
+            raise LifecycleError(f"{names} {told[0].what}", hint=hint)
+        verb = "does" if len(refused) == 1 else "do"
+        summary = f"{names} {verb} not pass the gate of {gated}"
+        if gated is None:
+            summary = f"{names} may not come to {first.change.after}"
+        lines = [line for one in refused for line in _lines(one, is_named=len(refused) > 1)]
+        unmet = sum(len(one.refused) + bool(one.barred) for one in refused)
+        raise GateNotPassed(summary, lines, unmet=unmet, hint=hint)
+
+    def _hint(self, refused: Judgement) -> str | None:
+        """Return what to type next, and how to override where that is all that it takes.
+
+        What no option of the same command meets comes first. Where only another version can
+        meet a condition that stands, nothing that is done to this one gets any further.
+        """
+        conditions, may_force = refused.refused, refused.may_force and refused.barred is None
+        if self._is_simply_vacant(refused):
+            return conditions[0].mend
+        open_ones = [one for one in conditions if not one.flag]
+        hopeless = [
+            one for one in open_ones if _needs_another(one) and not (may_force and one.of_gate)
+        ]
+        advice: list[str | None] = []
+        if open_ones:
+            mends = [one.mend for one in hopeless or open_ones if one.mend]
+            advice += map(_typed, mends[:1])
+        elif conditions:
+            advice.append(f"run `{self._command(refused, [one.flag for one in conditions])}`")
+        is_enough = all(one.of_gate or one.flag for one in conditions)
+        if may_force and is_enough and any(one.of_gate for one in conditions):
+            flags = [_FORCE if one.of_gate else one.flag for one in conditions]
+            advice.append(f"override it: {self._command(refused, flags)}")
+        return ", or ".join(filter(None, advice)) or None
+
+    def _is_simply_vacant(self, refused: Judgement) -> bool:
+        """Whether nothing but a successor lacks, and the command may name one."""
+        codes = [one.code for one in refused.refused]
+        return codes == [VACANT] and not refused.overridden and self._forcing == _FORCE
+
+    def _command(self, refused: Judgement, flags: Iterable[str]) -> str:
+        """Return the command that makes a change, with options that it was not typed with."""
+        assert self._snapshot is not None  # noqa: S101 - called after `let_through`
+        change, command = refused.change, self._commands.get(refused.change.after or "")
+        wanted = {*flags, VACATE if self._vacate else "", _FORCE if refused.overridden else ""}
+        if self._writer.sign_commit and not self._snapshot.repository.flag("commit.gpgsign"):
+            wanted.add(SIGN)
+        if wanted & {_FORCE, VACATE} or (self._reason and change.before == WITHDRAWN):
+            wanted.add(REASON)
+        options = [option for option in _OPTIONS if option in " ".join(wanted)]
+        if command is None:
+            return " ".join([typed(change), *options])
+        ref = f"{change.model}@{change.version}"
+        named = command.format(ref=ref, model=change.model, version=change.version)
+        return " ".join([named, *options]).replace(_FORCE, self._forcing)
+
+
+def may_override(snapshot: Snapshot) -> bool:
+    """Return whether git's configuration of the repository lets overrides count."""
+    from gitmodelstore.checks.gates import OVERRIDES
+
+    return (snapshot.repository.setting(OVERRIDES) or "").lower() not in FALSE
+
+
+def load_verified(
+    snapshot: Snapshot, version: ModelVersion, writer: Writer, reader: Reader | None
+) -> Any:
+    """Return the pipeline of a version of which every file has been verified.
+
+    Raises:
+        IntegrityError, MissingObject, LoadError: as in `load`.
+    """
+    from gitmodelstore.operations.load import load, read_verified
+
+    pipeline = load(snapshot, version, reader)
+    for name in snapshot.files(version):
+        if name != PIPELINE:
+            read_verified(snapshot, version, name)
+    return pipeline
+
+
+def within_tolerance(version: ModelVersion, largest: float) -> str:
+    """Return the sentence about answers that moved a little."""
+    return f"{version} answers within tolerance: the largest difference is {largest:.3g}"
+
+
+def _judged(
+    snapshot: Snapshot,
+    policy: Policy,
+    changes: Sequence[Change],
+    recorded: Mapping[Change, Recorded],
+) -> Iterator[Judgement]:
+    from gitmodelstore.checks.gates import Look, judge_step
+
+    def manifest(model: str, version: Version) -> Manifest | None:
+        with suppress(StoreError):
+            return snapshot.manifest(snapshot.version(model, version))
+        return None
+
+    def annotations(model: str, version: Version) -> Mapping[str, Scalar]:
+        from gitmodelstore.operations.resolve import annotated
+
+        found = annotated(snapshot, snapshot.version(model, version))
+        return {key: one.value for key, one in found.items() if one.value is not None}
+
+    look = Look(manifest, lambda *asked: has_held(snapshot, *asked), annotations)
+    yield from judge_step(
+        policy,
+        snapshot.registry,
+        changes,
+        lambda change: recorded.get(change, NOTHING),
+        look,
+        overrides=may_override(snapshot),
+    )
+
+
+def _title(judgement: Judgement) -> str:
+    return f"{judgement.change.model} {judgement.change.version}"
+
+
+def _lines(judgement: Judgement, *, is_named: bool) -> Iterator[str]:
+    name = f"{_title(judgement)}: " if is_named else ""
+    for one in judgement.judged:
+        yield f"{'passed' if one.passed else 'failed'}: {name}{one.what}"
+    if judgement.barred:
+        yield f"failed: {name}{judgement.barred}"
+
+
+def _needs_another(condition: Judged) -> bool:
+    """Whether nothing that is done to this version meets a condition."""
+    from gitmodelstore.checks.gates import AGAIN
+
+    is_replay = condition.condition == "replay"
+    return not condition.mend or condition.mend.startswith(AGAIN) or is_replay
+
+
+def _typed(mend: str) -> str | None:
+    """Return what is to be done, a bare command between backticks."""
+    return f"run `{mend}`" if mend.startswith("gms ") else mend or None
+
+
+# Moves of status: promote, archive, withdraw.
+
+
+Ref = str | ModelVersion
+
+
+def promote(
+    repository: Repository,
+    writer: Writer,
+    refs: Sequence[Ref],
+    status: str,
+    *,
+    reason: str | None,
+    successor: Named | None = None,
+    vacate: bool = False,
+    force: bool = False,
+    replay: bool | None = None,
+    reader: Callable[[], Reader] | None = None,
+) -> tuple[Event, ...]:
+    """Give versions a status, in one commit; the holders of an exclusive one are archived.
+
+    Args:
+        repository, writer, refs, status: the store, who writes, which versions, and where.
+        reason: why; needed with `force` and `vacate`, and where a withdrawn version comes back.
+        successor: the version of the same model that takes over an exclusive status which
+            the only one of `refs` holds.
+        vacate: whether an exclusive status may be left without a holder.
+        force, replay: as for `Gatekeeper`.
+        reader: returns who loads a version whose sample is to be asked again.
+
+    Returns:
+        What happened, none where every version had the status already.
+
+    Raises:
+        GateNotPassed: a version does not meet what the status asks for.
+        InvalidInput: `force` or `vacate` without a reason, `vacate` with a successor.
+        LifecycleError: no such status, or a move that the store does not allow; an exclusive
+            status would have nobody; a withdrawn version would come back without a reason.
+        StoreError: a reference that names nothing or no version of its own; nothing was
+            written.
+    """
+    _check_successor(successor, refs, vacate=vacate)
+    command = f"gms promote {{ref}} {status}"
+    if successor is not None:
+        command += f" --successor {_number(successor)}"
+    keeper = Gatekeeper(
+        writer,
+        force=force,
+        vacate=vacate,
+        reason=reason,
+        replay=replay,
+        reader=reader,
+        commands={status: command},
+    )
+    now = Snapshot.now(repository)
+    now.policy.check_status(status)
+    keeper.look_ahead(now, status, lambda: [_named(now, ref, status) for ref in refs])
+
+    def draft(snapshot: Snapshot) -> Draft | None:
+        snapshot.policy.check_status(status)
+        versions = [_named(snapshot, ref, status) for ref in refs]
+        _refuse_two_of_one_model(versions, status, snapshot.policy)
+        after = snapshot.registry
+        for version in versions:
+            after = _moved(snapshot, after, version, status, successor)
+        subject = f"promote {', '.join(map(str, versions))} to {status}"
+        return compose(snapshot, after, subject, reason, keeper)
+
+    events = _commit_told(repository, writer, draft, keeper, vacate=vacate)
+    if force and events and not keeper.has_overridden:
+        writer.notify("every condition is met, so that nothing was overridden")
+    return events
+
+
+def retire(
+    repository: Repository,
+    writer: Writer,
+    ref: Ref,
+    status: str,
+    *,
+    successor: Named | None,
+    reason: str | None,
+    vacate: bool = False,
+    reader: Callable[[], Reader] | None = None,
+) -> tuple[Event, ...]:
+    """Archive or withdraw a version.
+
+    Args:
+        repository, writer, ref: the store, who writes, which version.
+        status: "archived" or "withdrawn".
+        successor: the version of the same model that takes over an exclusive status
+            which this one holds.
+        reason: why; needed with `vacate`, and to archive a withdrawn version.
+        vacate: whether an exclusive status may be left without a holder.
+        reader: as in `promote`; for a successor.
+
+    Raises:
+        LifecycleError: it holds an exclusive status, and neither a successor is named nor
+            `vacate` given, or it holds none and a successor is named.
+        GateNotPassed: the successor does not meet what that status asks for.
+        InvalidInput: `vacate` without a reason, or with a successor.
+    """
+    _check_successor(successor, [ref], vacate=vacate)
+    verb = "archive" if status == ARCHIVED else "withdraw"
+    keeper = Gatekeeper(writer, vacate=vacate, reason=reason, reader=reader)
+    if successor is not None:
+        now = Snapshot.now(repository)
+        left = resolve(now, ref)
+        keeper.look_ahead(now, left.status, lambda: [resolve_of(now, left.model, successor)])
+
+    def draft(snapshot: Snapshot) -> Draft | None:
+        version = resolve(snapshot, ref)
+        after = _moved(snapshot, snapshot.registry, version, status, successor)
+        return compose(snapshot, after, f"{verb} {version}", reason, keeper)
+
+    return _commit_told(repository, writer, draft, keeper, vacate=vacate)
+
+
+def _moved(
+    snapshot: Snapshot,
+    registry: Registry,
+    version: ModelVersion,
+    status: str,
+    successor: Named | None,
+) -> Registry:
+    """Return the registry after a version left its status to a successor and came to another."""
+    if successor is not None and version.status != status:
+        heir = _heir(snapshot, version, successor)
+        registry = assigned(registry, snapshot.policy, version.model, heir, version.status)
+    return assigned(registry, snapshot.policy, version.model, version.version, status)
+
+
+def _check_successor(successor: Named | None, refs: Sequence[Ref], *, vacate: bool) -> None:
+    if successor is None:
+        return
+    if vacate:
+        raise InvalidInput("a status that has a successor is not left empty", hint="name one way")
+    if len(refs) > 1:
+        raise InvalidInput("a successor is of one version", hint="move the others by themselves")
+
+
+def _number(named: Named) -> str:
+    return str(named.version if isinstance(named, ModelVersion) else named)
+
+
+def _commit_told(
+    repository: Repository,
+    writer: Writer,
+    draft: Callable[[Snapshot], Draft | None],
+    keeper: Gatekeeper,
+    *,
+    vacate: bool,
+) -> tuple[Event, ...]:
+    """Publish what `draft` makes of the store, and say what was overridden and left empty."""
+    published, events = commit(repository, writer, draft)
+    keeper.tell()
+    _tell_vacated(events, published, writer)
+    if vacate and events and not keeper.has_vacated:
+        writer.notify("no status is left empty, so that nothing was vacated")
+    return events
+
+
+def assigned(
+    registry: Registry, policy: Policy, model: str, version: Version, status: str
+) -> Registry:
+    """Return the registry after `version` came to `status`; an exclusive one has one holder."""
+    if status in policy.exclusive:
+        for holder in registry.holders(model, status):
+            if holder != version:
+                registry = registry.with_status(model, holder, ARCHIVED)
+    return registry.with_status(model, version, status)
+
+
+def compose(
+    snapshot: Snapshot,
+    after: Registry,
+    subject: str,
+    reason: str | None,
+    keeper: Gatekeeper,
+    *,
+    kinds: Mapping[Version, str] | None = None,
+    folders: Mapping[str, str] | None = None,
+) -> Draft | None:
+    """Return the draft of a commit that moves statuses; None when it would change nothing.
+
+    Args:
+        snapshot, after: the store before, and its registry afterwards.
+        subject: first line of the message.
+        reason: why; None without one.
+        keeper: judges the changes.
+        kinds: what a change is called where it is not what the difference says.
+        folders: model to the tree that replaces its folder.
+
+    Raises:
+        InvalidInput: the reason holds a character that a reader could not see.
+        GateNotPassed, LifecycleError: the policy of the store does not allow it.
+    """
+    if found := hidden_character(" ".join((reason or "").split())):
+        raise InvalidInput(
+            f"the reason holds the hidden character {found}",
+            hint="type the reason again instead of pasting it",
+        )
+    changes = {
+        change: (kinds or {}).get(change.version) or kind_of(change)
+        for change in snapshot.registry.changes(after)
+    }
+    if not changes:
+        return None
+    recorded = keeper.let_through(snapshot, list(changes))
+    message = f"{subject}\n\n{write_trailers(changes, reason, recorded)}\n"
+    conclude = keeper.conclude if keeper.asks_signatures else None
+    return Draft(message, after, folders or {}, conclude=conclude)
+
+
+def commit(
+    repository: Repository, writer: Writer, draft: Callable[[Snapshot], Draft | None]
+) -> tuple[Snapshot, tuple[Event, ...]]:
+    """Publish what `draft` makes of the store.
+
+    Returns:
+        The store after it, and the events of the commit; none where there was
+        nothing to do.
+    """
+    wanted: Draft | None = None
+    before: Snapshot | None = None
+
+    def noted(snapshot: Snapshot) -> Draft | None:
+        nonlocal wanted, before
+        wanted, before = draft(snapshot), snapshot
+        return wanted
+
+    published = publish(repository, writer, noted)
+    if wanted is None or before is None:
+        return published, ()
+    changes = before.registry.changes(published.registry)
+    return published, events_in(repository, published.commit, changes)
+
+
+def _named(snapshot: Snapshot, ref: Ref, status: str) -> ModelVersion:
+    """Resolve a reference that must name its version: a bare model is no answer to 'which'."""
+    if isinstance(ref, str) and ref in snapshot.registry.models and not _has_selector(ref):
+        statuses = snapshot.registry.models[ref].items()
+        newest = next((v for v, held in statuses if held != WITHDRAWN), None)
+        raise VersionNotFound(
+            f"which version of '{ref}' is to be in {status}?",
+            hint=f"the newest is {newest}: gms promote {ref}@{newest} {status}"
+            if newest
+            else f"every version of '{ref}' is withdrawn",
+        )
+    return resolve(snapshot, ref)
+
+
+def _has_selector(ref: str) -> bool:
+    return Reference.parse(ref).model != ref
+
+
+def _refuse_two_of_one_model(versions: Sequence[ModelVersion], status: str, policy: Policy) -> None:
+    models = [version.model for version in versions]
+    twice = next((model for model in models if models.count(model) > 1), None)
+    if twice and status in policy.exclusive:
+        raise LifecycleError(
+            f"only one version of '{twice}' can be in {status}",
+            hint="name one version of each model",
+        )
+
+
+def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Version:
+    """Return the version that takes over the status of another."""
+    heir = resolve_of(snapshot, version.model, successor)
+    if version.status not in snapshot.policy.exclusive:
+        raise LifecycleError(
+            f"{version} is in {version.status}, in which nobody succeeds it",
+            hint=f"leave the successor out; to promote it: gms promote {heir.ref} {PRODUCTION}",
+        )
+    if heir.version == version.version:
+        raise LifecycleError(
+            f"{version} cannot succeed itself",
+            hint=f"name another version: see them with `gms list {version.model}`",
+        )
+    if heir.status == WITHDRAWN:
+        raise LifecycleError(
+            f"{heir} is withdrawn and cannot take over",
+            hint=f"if it is good after all: gms promote {heir.ref} {version.status} --reason TEXT",
+        )
+    return heir.version
+
+
+def _tell_vacated(events: Sequence[Event], published: Snapshot, writer: Writer) -> None:
+    for event in events:
+        left = event.before
+        if left in published.policy.exclusive and not published.registry.holders(
+            event.model, left or ""
+        ):
+            writer.notify(f"no version of '{event.model}' is in {left} now")
+
+
+# Back to a version that held production before.
+
+
+def rollback(
+    repository: Repository,
+    writer: Writer,
+    model: str,
+    *,
+    to: Named | None,
+    keep: bool,
+    replay: bool,
+    reason: str | None,
+    vacate: bool = False,
+    reader: Reader | None = None,
+) -> tuple[Event, ...]:
+    """Put an earlier version of a model back into production, in one commit.
+
+    Its folder is restored from its own commit, and the version that it replaces is
+    withdrawn. History is not rewritten. Before anything is written, every file of
+    the earlier version is verified, its pipeline loaded here, and asked its sample again.
+
+    Args:
+        repository, writer: the store, and who writes.
+        model: its name.
+        to: which version; None for the most recent earlier holder that is neither
+            the present one nor withdrawn.
+        keep: archive the replaced version instead of withdrawing it.
+        replay: refuse a version that answers differently here than when it was registered.
+        reason: why; needed where `replay` is False, with `vacate`, and for a withdrawn version.
+        vacate: whether another exclusive status, which the earlier version has now, may be
+            left without a holder.
+        reader: who loads it, as in `load`.
+
+    Raises:
+        RollbackError: there is nothing to go back to, or it cannot serve.
+        InvalidInput: without `replay`, or with `vacate`, there must be a reason.
+        GateNotPassed: the gate of production asks for what the earlier version has not.
+        IntegrityError, LoadError: the earlier version is damaged, or does not load here.
+    """
+    if not replay and not (reason or "").strip():
+        raise InvalidInput(
+            "going back without a replay needs a reason", hint="say it with --reason TEXT"
+        )
+    keeper = Gatekeeper(
+        writer,
+        force=not replay,
+        vacate=vacate,
+        reason=reason,
+        replay=False,  # what it would find is noted here
+        commands={PRODUCTION: f"gms rollback {{model}} --to {{version}}{' --keep' * keep}"},
+        forcing="--no-replay",
+    )
+    before = Snapshot.now(repository)
+    target = _target(before, model, to)
+    if target.status == WITHDRAWN and not (reason or "").strip():
+        raise RollbackError(
+            f"{target} was withdrawn",
+            hint="if it is good after all: "
+            f"gms rollback {model} --to {target.version}{' --keep' * keep} --reason TEXT; "
+            f"`gms log {model}` says why it was withdrawn",
+        )
+    pipeline = load_verified(before, target, writer, reader)
+    if replay:
+        keeper.note(target, _replay(before, target, pipeline, writer))
+
+    def draft(snapshot: Snapshot) -> Draft | None:
+        if _target(snapshot, model, to).version != target.version:
+            raise StoreBusy(
+                f"somebody else changed the production of '{model}' just now",
+                hint=f"look with `gms log {model}`, then try again",
+            )
+        replaced = snapshot.registry.holders(model, PRODUCTION)
+        after = assigned(snapshot.registry, snapshot.policy, model, target.version, PRODUCTION)
+        for version in replaced:
+            after = after.with_status(model, version, ARCHIVED if keep else WITHDRAWN)
+        tree = repository.entry(repository.commit(target.commit).tree, folder(model))
+        return compose(
+            snapshot,
+            after,
+            f"roll back {model} to {target.version}",
+            reason,
+            keeper,
+            kinds={target.version: ROLLED_BACK},
+            folders={model: tree.oid} if tree else None,
+        )
+
+    events = commit(repository, writer, draft)[1]
+    keeper.tell()
+    return events
+
+
+def _replay(snapshot: Snapshot, target: ModelVersion, pipeline: Any, writer: Writer) -> str | None:
+    """Return what asking the target again gives; None where it has no sample.
+
+    Where its answers moved a little that is said; one that answers differently is refused.
+    """
+    found = replay_of(snapshot, target, pipeline)
+    if found is None:
+        writer.notify(f"{target} has no sample, so nobody knows whether it answers as it did")
+    elif found.outcome == WITHIN:
+        writer.notify(within_tolerance(target, found.largest_absolute))
+    elif found.outcome == DIFFERENT:
+        differs = "answers differently here than when it was registered"
+        raise RollbackError(
+            f"{target} cannot answer here: {found.why}" if found.why else f"{target} {differs}",
+            hint=f"see how with `gms verify {target.ref} --replay`; name another version with "
+            "--to VERSION, or go back knowingly with --no-replay --reason TEXT",
+        )
+    return found.outcome if found else None
+
+
+def _target(snapshot: Snapshot, model: str, to: Named | None) -> ModelVersion:
+    check_model(snapshot, model)
+    present = snapshot.registry.holders(model, PRODUCTION)
+    if to is None:
+        return _holder_before(snapshot, model, present)
+    target = resolve_of(snapshot, model, to)
+    if target.version in present:
+        raise RollbackError(
+            f"{target} is in production already",
+            hint=f"name another version: see them with `gms list {target.model}`",
+        )
+    return target
+
+
+def _holder_before(snapshot: Snapshot, model: str, present: tuple[Version, ...]) -> ModelVersion:
+    for version, _ in holders(snapshot, model, PRODUCTION):
+        status = snapshot.registry.status(model, version)
+        if version not in present and status not in (None, WITHDRAWN):
+            return snapshot.version(model, version)
+    raise RollbackError(
+        f"no earlier production version of '{model}' to go back to",
+        hint=f"name one with --to VERSION; see them with `gms list {model}`",
+    )

@@ -1,0 +1,550 @@
+"""Who else may use what is written in a git directory: git's `core.sharedRepository`.
+
+Git gives each file and folder that it makes in a shared repository the permissions that this
+setting names, whatever the umask is; so do we, wherever we write one ourselves.
+Source: git's adjust_shared_perm and git_config_perm (path.c, setup.c).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shlex
+import stat
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from gitmodelstore.errors import AlreadyExists, CannotRead, NotAStore
+from gitmodelstore.plumbing import processes
+from gitmodelstore.values.version import MODELS
+
+_GROUP, _EVERYBODY = 0o660, 0o664
+_WORDS = {
+    **dict.fromkeys(("umask", "false", "no", "off", "0", ""), 0),
+    **dict.fromkeys(("group", "true", "yes", "on", "1"), _GROUP),
+    **dict.fromkeys(("all", "world", "everybody", "2"), _EVERYBODY),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """The permissions that files get.
+
+    Attributes:
+        bits: what they get besides those that the umask leaves; 0 in a repository that is
+            not shared.
+        only: whether they get no others: the setting was a number such as 0640.
+    """
+
+    bits: int = 0
+    only: bool = False
+
+    @classmethod
+    def of(cls, setting: str | None) -> Sharing:
+        """Return what a value of `core.sharedRepository` says; None is that of no value."""
+        said = "umask" if setting is None else setting.strip().lower()
+        if said in _WORDS:
+            return cls(_WORDS[said])
+        try:
+            mode = int(said, 8)
+        except ValueError:  # git refuses to work there, and will say so
+            return cls()
+        return cls(mode & 0o666, True) if mode & 0o600 == 0o600 else cls()
+
+    def mode(self, mode: int) -> int:
+        """Return the mode of a file or folder that was made with `mode`."""
+        bits = self.bits
+        if not bits:
+            return mode
+        if not mode & stat.S_IWUSR:
+            bits &= ~0o222
+        if mode & stat.S_IXUSR:
+            bits |= (bits & 0o444) >> 2
+        new = (mode & ~0o777 | bits) if self.only else mode | bits
+        if stat.S_ISDIR(mode):
+            new |= (new & 0o444) >> 2
+            if new & 0o060:
+                new |= stat.S_ISGID
+        return new
+
+    def adjust(self, place: str | Path | int) -> None:
+        """Give a file or folder that was just made, or is open, the permissions it should have.
+
+        Raises:
+            OSError: it is not there, or somebody else's.
+        """
+        if not self.bits or os.name == "nt":
+            return
+        old = os.stat(place).st_mode
+        new = self.mode(old)
+        if new != old:
+            os.chmod(place, stat.S_IMODE(new))
+
+    def make_folder(self, folder: str | Path) -> None:
+        """Make a folder, and those above it that are missing.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        try:
+            os.mkdir(folder)
+        except FileExistsError:
+            return
+        except FileNotFoundError:
+            self.make_folder(os.path.dirname(folder))
+            self.make_folder(folder)
+        else:
+            self.adjust(folder)
+
+    def umask(self) -> int | None:
+        """Return the umask for a git that writes a work tree; None for that of this process.
+
+        Git gives files of a work tree what the umask leaves, in a shared repository too, where
+        the next of its users could then not replace them.
+        """
+        if not self.bits:
+            return None
+        allowed = self.bits | (self.bits & 0o444) >> 2
+        return 0o777 & ~allowed if self.only else _umask() & ~allowed
+
+
+UNSHARED = Sharing()
+
+
+def _umask() -> int:
+    """Return this process's umask; only setting it tells, where the system does not say."""
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/self/status").read_text(errors="replace").splitlines()
+        return int(next(line for line in lines if line.startswith("Umask:"))[6:], 8)
+    found = os.umask(0o077)
+    os.umask(found)
+    return found
+
+
+# Making what was written durable, chosen by platform; putting a file in place in one step.
+
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def check_absent(path: Path, hint: str) -> None:
+    """Refuse a place where a file is, or a folder that holds something.
+
+    Args:
+        path: where something new is to be.
+        hint: what to type instead.
+
+    Raises:
+        AlreadyExists: one is there.
+    """
+    if path.is_dir() and any(path.iterdir()):
+        raise AlreadyExists(f"'{path}' already exists and is not empty", hint=hint)
+    if os.path.lexists(path) and not path.is_dir():
+        raise AlreadyExists(f"'{path}' already exists", hint=hint)
+
+
+def sync(folder: Path) -> None:
+    """Return when everything written below `folder` so far is on its disk.
+
+    On Linux one syncfs for the file system; elsewhere the system's sync of all of
+    them. Windows has neither, so that there only the branch itself is flushed.
+
+    Raises:
+        OSError: the disk did not take all of it.
+    """
+    syncfs = _syncfs()
+    if syncfs is None:
+        if hasattr(os, "sync"):
+            os.sync()
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if syncfs(descriptor) != 0:
+            _fall_back()
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names in a folder, such as that of a file just renamed, are on disk."""
+    if os.name != "nt":  # Windows opens no folders, and keeps names by itself
+        _fsync(folder)
+
+
+def put(
+    path: Path,
+    parts: Iterable[bytes | memoryview],
+    *,
+    mode: int = 0o666,
+    sharing: Sharing = UNSHARED,
+) -> None:
+    """Write a file, or another in its place, in one step; where that fails nothing is left.
+
+    A process that is killed meanwhile leaves a file of that name and a suffix. Who may read
+    it is said by `mode`, less what the user's umask takes from it, and by `sharing`.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    with processes.held():
+        try:
+            with open(os.open(partial, _NEW_FILE, mode), "wb") as file:
+                sharing.adjust(file.fileno())
+                file.writelines(parts)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _fall_back() -> None:
+    """Sync everything where syncfs is not to be had; pass on that a disk failed."""
+    import ctypes
+
+    number = ctypes.get_errno()
+    if number in (errno.EIO, errno.ENOSPC, errno.EDQUOT):
+        raise OSError(number, os.strerror(number))
+    os.sync()
+
+
+@lru_cache(maxsize=1)
+def _syncfs() -> Any | None:
+    """Return the C library's syncfs, None where there is none (Python does not offer it)."""
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    return getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+
+
+# What the system does not let this process read, as our error: it is no damage.
+
+
+_HINTS = {
+    errno.EMFILE: "this process may open no more files: raise the limit with `ulimit -n`",
+    errno.ENFILE: "the system may open no more files: close some, or raise its limit",
+    errno.EACCES: "check who may read that file and the folders above it",
+    errno.EPERM: "check who may read that file and the folders above it",
+}
+_TOO_MANY = (os.strerror(errno.EMFILE), os.strerror(errno.ENFILE))
+
+
+def refusal(error: BaseException, what: str) -> CannotRead | None:
+    """Return what to raise where the system refused to open `what`; None for any other error."""
+    for code, hint in _HINTS.items():
+        reason = os.strerror(code)
+        if getattr(error, "errno", None) == code or str(error).endswith(reason):
+            return CannotRead(f"{what} cannot be read: {reason}", hint=hint)
+    return None
+
+
+def limit(error: BaseException) -> str | None:
+    """Return the hint of an error that says that no more files may be open; None for others."""
+    found = refusal(error, "")
+    return found.hint if found and str(found).endswith(_TOO_MANY) else None
+
+
+def of_somebody_else(path: str | Path) -> NotAStore:
+    """Return what to raise where git does not trust a repository because of its owner."""
+    owned = os.path.realpath(path)
+    return NotAStore(
+        f"'{owned}' belongs to another user",
+        hint=f"if you trust it: git config --global --add safe.directory {shlex.quote(owned)}",
+    )
+
+
+def text_of(path: Path) -> str | None:
+    """Return what a file of the user's says; None where there is none that may be read.
+
+    Raises:
+        CannotRead: too many files are open.
+        UnicodeDecodeError: it is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
+    except OSError as error:
+        raise refusal(error, f"'{path}'") or error from None
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn the system's refusal to open `what` into our error.
+
+    Raises:
+        CannotRead: it refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise refusal(error, what) or error from None
+
+
+# Where a user's own files are, the cache and the configuration, and whether others write there.
+
+
+_NAME = "gitmodelstore"
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the folder for what can be found out again; None where the user has no home."""
+    return _folder(environment, "XDG_CACHE_HOME", ".cache", "Library/Caches")
+
+
+def config_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the folder for what the user has set; None where the user has no home."""
+    return _folder(environment, "XDG_CONFIG_HOME", ".config", "Library/Application Support")
+
+
+def _folder(environment: Mapping[str, str], variable: str, linux: str, mac: str) -> Path | None:
+    """Source: the XDG Base Directory Specification; on macOS and Windows their own places."""
+    given = environment.get(variable)
+    if given and os.path.isabs(given):
+        return Path(given) / _NAME
+    if sys.platform == "win32":
+        local = environment.get("LOCALAPPDATA")
+        return Path(local) / _NAME if local else None
+    home = environment.get("HOME")
+    if not home or not os.path.isabs(home):
+        return None
+    return Path(home) / (mac if sys.platform == "darwin" else linux) / _NAME
+
+
+def written_by_others(path: str | Path) -> str | None:
+    """Return who besides the user could have put something in the place of a file, or None.
+
+    Links are followed, and what they lead to is asked the same. What is missing is nobody's yet.
+    Where the system has no such rights (Windows) nothing is said.
+    """
+    if not hasattr(os, "geteuid"):
+        return None
+    left, seen = [os.path.abspath(path)], set[str]()
+    while left:
+        place = left.pop()
+        while place not in seen:
+            seen.add(place)
+            with suppress(OSError):  # it is not there, or nobody gets there
+                status = os.lstat(place)
+                if why := others_of(status, place):
+                    return why
+                if stat.S_ISLNK(status.st_mode):
+                    above = os.path.dirname(place)
+                    left.append(os.path.normpath(os.path.join(above, os.readlink(place))))
+            place = os.path.dirname(place)
+    return None
+
+
+def make_private(folder: str | Path) -> None:
+    """Make a folder and those above it, so that nobody else may write to what was missing.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    missing = []
+    place = os.path.abspath(folder)
+    while not os.path.isdir(place):
+        missing.append(place)
+        place = os.path.dirname(place)
+    for place in reversed(missing):
+        with suppress(FileExistsError):
+            os.mkdir(place, 0o700)
+
+
+def others_of(status: os.stat_result, place: str) -> str | None:
+    """Return who besides the user owns a file or a folder, or may write to it; None for nobody.
+
+    In a folder whose "sticky" bit is set, such as /tmp, only owners rename what is theirs.
+    """
+    if status.st_uid not in (os.geteuid(), 0):
+        return f"'{place}' belongs to another user"
+    is_shared = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
+    if status.st_mode & 0o022 and not stat.S_ISLNK(status.st_mode) and not is_shared:
+        return (
+            f"others may write to '{place}': `chmod go-w {shlex.quote(place)}` takes it from them"
+        )
+    return None
+
+
+def is_a_strangers(file: Path, folder: Path) -> str | None:
+    """Return who else could have written a file that is found in or above a folder, or None.
+
+    A mounted project may belong to somebody else altogether: then it is theirs as the folder is.
+    """
+    if not hasattr(os, "geteuid"):
+        return None
+    status = file.stat()
+    if status.st_uid not in (os.geteuid(), 0, folder.stat().st_uid):
+        return f"'{file}' belongs to another user"
+    if status.st_mode & 0o002:
+        return (
+            f"others may write to '{file}': `chmod o-w {shlex.quote(str(file))}` takes it from them"
+        )
+    return None
+
+
+def may_write_as(status: os.stat_result, around: os.stat_result) -> bool:
+    """Whether a file can only come from who may write to the folder around it, or from the user.
+
+    Args:
+        status: of the file, not of what it links to.
+        around: of a folder that others may share, as a group shares a repository.
+    """
+    if not hasattr(os, "geteuid"):
+        return True
+    is_shared = around.st_mode & 0o020 and status.st_gid == around.st_gid
+    is_known = is_shared or status.st_uid in (os.geteuid(), 0, around.st_uid)
+    is_link = stat.S_ISLNK(status.st_mode)  # whose mode says nothing
+    return bool(is_known) and (is_link or not status.st_mode & ~around.st_mode & 0o022)
+
+
+def trusted_variable(environment: Mapping[str, str] = os.environ) -> str:
+    """Return what GITMODELSTORE_TRUSTED says: whom this user, or this service, trusts."""
+    return environment.get("GITMODELSTORE_TRUSTED", "")
+
+
+def named_store(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return the store that GITMODELSTORE names for all that this user, or service, does."""
+    return environment.get("GITMODELSTORE") or None
+
+
+SCRATCH = "GMS_REPRODUCE_STORE"
+
+
+def scratch_store(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the store that stands in for every other one; None outside of `gms reproduce`.
+
+    A training script is run again to see what it makes, not to register it once more, whatever
+    store it names.
+    """
+    given = environment.get(SCRATCH)
+    return Path(given) if given else None
+
+
+# What a project says of its model store: `[tool.gitmodelstore]` of its pyproject.toml, `models/`.
+
+
+FILE = "pyproject.toml"
+_MARKS = (FILE, "setup.py", "setup.cfg", ".git")
+
+
+def around(folder: Path) -> Path:
+    """Return the project that a folder is in: the nearest with a mark of one, else the folder."""
+    folder = folder.resolve()
+    for above in (folder, *folder.parents):
+        if any((above / mark).exists() for mark in _MARKS):
+            return above
+    return folder
+
+
+def code_places(folder: Path) -> tuple[Path, ...]:
+    """Return where the modules of a project may be: here, at its top, and in its `src`."""
+    project = around(folder)
+    return tuple(dict.fromkeys((folder.resolve(), project, project / "src")))
+
+
+def settings(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
+    """Yield the settings of each pyproject.toml of a folder and above, with its folder.
+
+    Raises:
+        NotAStore: one cannot be understood.
+    """
+    for above in (folder.absolute(), *folder.absolute().parents):
+        try:
+            whole = tomllib.loads(text_of(above / FILE) or "")
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise NotAStore(
+                f"'{above / FILE}' is not TOML: {error}",
+                hint="mend it, or name the store with -C",
+            ) from None
+        tool = whole.get("tool", {})
+        found = tool.get("gitmodelstore") if isinstance(tool, dict) else None
+        if isinstance(found, dict):
+            yield found, above
+
+
+def store_of_project(folder: Path) -> tuple[Path, Path] | None:
+    """Return the store that the nearest pyproject.toml names which names one, and that file.
+
+    Raises:
+        NotAStore: one cannot be understood, or names no path.
+    """
+    for said, place in settings(folder):
+        named = said.get("store")
+        if named is None:
+            continue
+        if not isinstance(named, str) or is_address(named):
+            raise NotAStore(
+                f"'{place / FILE}': [tool.gitmodelstore] store must be a path, found {named!r}",
+                hint='write it as store = "models", relative to that file',
+            )
+        return beside(place, named), place / FILE
+    return None
+
+
+def is_address(named: str) -> bool:
+    """Whether text names a repository elsewhere: `server:/srv/models.git`, `https://…`."""
+    return re.match(r"[^/:]{2,}:", named) is not None
+
+
+def beside(place: Path, path: str) -> Path:
+    """Return what a path means in a folder, or in the same one of another work tree.
+
+    That is the main one; where it has none, as of a bare repository, the only linked one with it.
+    """
+    here = (place / path).resolve()
+    if _is_repository(here):
+        return here
+    main, linked = _other_trees(place)
+    if main is not None and _is_repository(main / path):
+        return (main / path).resolve()
+    found = {(tree / path).resolve() for tree in linked if _is_repository(tree / path)}
+    return found.pop() if len(found) == 1 else here
+
+
+def store_inside(top: Path) -> Path | None:
+    """Return the repository that is the `models/` of a code repository; None without one."""
+    found = beside(top, MODELS)
+    return found if (found / ".git").exists() else None
+
+
+def _is_repository(folder: Path) -> bool:
+    return (folder / ".git").exists() or (folder / "HEAD").exists()
+
+
+def _other_trees(folder: Path) -> tuple[Path | None, list[Path]]:
+    """Return the folder that answers to one of a linked work tree: in the main one, in others.
+
+    Those of all linked ones answer to a bare repository and what is in it.
+    """
+    for above in (folder, *folder.parents):
+        mark = above / ".git"
+        if mark.is_dir():
+            break
+        main, inside, git_dir = None, Path(), above
+        if mark.is_file():
+            said = (text_of(mark) or "").strip().removeprefix("gitdir: ")
+            inside, git_dir = folder.relative_to(above), (above / said).resolve()
+            if git_dir.parent.name == "worktrees":
+                git_dir = git_dir.parent.parent
+                main = git_dir.parent / inside if git_dir.name == ".git" else None
+        elif not (above / "HEAD").is_file():
+            continue
+        told = (text_of(one) for one in sorted(git_dir.glob("worktrees/*/gitdir")))
+        return main, [Path(said.strip()).parent / inside for said in told if said]
+    return None, []

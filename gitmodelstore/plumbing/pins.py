@@ -1,0 +1,296 @@
+"""Where the lock file of a repository is, and how it is written."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from gitmodelstore.checks.pins import Held
+from gitmodelstore.errors import (
+    CannotWrite,
+    CorruptStore,
+    FormatError,
+    GitFailed,
+    LockError,
+    NotAStore,
+)
+from gitmodelstore.plumbing import files, git
+from gitmodelstore.plumbing.files import of_somebody_else
+from gitmodelstore.values.names import WITHDRAWN
+from gitmodelstore.values.objects import named_manifest
+from gitmodelstore.values.pins import FILE, MOST_BYTES, Lock, LockedModel
+from gitmodelstore.values.registry import Registry
+from gitmodelstore.values.version import MANIFEST, REGISTRY, folder
+
+SYNCED = ".models"  # beside the lock file: the folder of what is locked, as plain files
+
+
+def find(folder: Path) -> Path | None:
+    """Return the nearest lock file of a folder and those above it; None without one.
+
+    The search ends at the top of the repository that the folder lies in: what lies further
+    up is somebody else's.
+    """
+    for above in (folder.absolute(), *folder.absolute().parents):
+        if (above / FILE).is_file():
+            return above / FILE
+        if (above / ".git").exists():
+            return None
+    return None
+
+
+def read(path: Path) -> Lock:
+    """Return what a lock file says.
+
+    Raises:
+        LockError: it cannot be read.
+        FormatError: it does not follow its format.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise LockError(
+            f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}",
+            hint="write one with `gms lock REF`",
+        ) from None
+    return Lock.parse(data, str(path))
+
+
+def write(path: Path, lock: Lock) -> bool:
+    """Write a lock file in one step; return False where it says the same already.
+
+    Raises:
+        CannotWrite: the disk does not take it.
+    """
+    data = lock.render()
+    try:
+        if path.is_file() and path.read_bytes() == data:
+            return False
+        files.put(path, (data,))
+    except OSError as error:
+        raise CannotWrite(
+            f"cannot write '{path}': {(error.strerror or str(error)).lower()}",
+            hint="check the free space and the permissions of that folder",
+        ) from None
+    return True
+
+
+def folder_of(parent: Path, model: str, locked: LockedModel) -> Path:
+    """Return where in a folder of locked versions one of them lies."""
+    return parent / f"{model}-{locked.version}"
+
+
+# What a clone of the store says of locked versions, as it was last fetched.
+
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]+@[^/]+:")
+_TRUSTED = ("-c", "safe.bareRepository=all")  # a bare store is named as such, not come across
+_GIT_LOST = "the folder must be a clone of the store: `git clone URL FOLDER`"
+
+Object = tuple[str, bytes]  # kind of object, and its content
+
+
+def locate(place: Path, lock: Lock | None) -> Path:
+    """Return where the clone of the store is that a lock file in `place` speaks of.
+
+    It is found as by `operations.discover`; the repository around is not the store here, but
+    its lock may hold the store's path.
+
+    Raises:
+        NotAStore: none of them is there.
+    """
+    variable, named = files.named_store(), files.store_of_project(place)
+    if variable is not None:
+        folder = Path(variable).resolve()
+        return files.store_inside(folder) or folder
+    if named is not None:
+        return named[0]
+    inside = files.store_inside(place)
+    if inside is not None:
+        return inside
+    if lock is not None and not _URL.match(lock.store):
+        return files.beside(place, lock.store)
+    of = f" of {lock.store}" if lock is not None else ""
+    raise NotAStore(
+        f"no clone{of} is known here",
+        hint="clone the store, and name the folder in pyproject.toml: "
+        '[tool.gitmodelstore] store = "FOLDER"',
+    )
+
+
+class Clone:
+    """A repository that holds the store, as it was last fetched.
+
+    Attributes:
+        path: its folder.
+        branch: the store's branch, without refs/heads/.
+    """
+
+    def __init__(self, path: Path, branch: str) -> None:
+        self.path = path
+        self.branch = branch
+
+    @classmethod
+    def open(cls, path: Path) -> Clone:
+        """Open the clone at `path`.
+
+        Raises:
+            NotAStore: there is no repository.
+        """
+        if not path.is_dir():
+            raise NotAStore(f"there is no folder '{path}'", hint=_GIT_LOST)
+        try:
+            # A folder within another repository is no clone: git would answer for that one.
+            inside = _ask(path, "rev-parse", "--show-prefix", "--is-bare-repository").split("\n")
+            branch = _ask(path, "config", "--default", "main", "--get", "store.branch").strip()
+        except GitFailed as error:
+            if not error.stderr:
+                raise
+            if "dubious ownership" in error.stderr:
+                raise of_somebody_else(path) from None
+            raise NotAStore(f"'{path}' is no git repository", hint=_GIT_LOST) from None
+        if inside[0] and inside[1] == "false":
+            raise NotAStore(f"'{path}' is no git repository", hint=_GIT_LOST)
+        return cls(path, branch)
+
+    def fetch(self) -> None:
+        """Fetch the store's branch and its tags from the remote; no branch moves.
+
+        Raises:
+            NotAStore: it has no remote.
+            GitFailed: the remote cannot be reached, or has moved a tag.
+        """
+        remotes = _ask(self.path, "remote").split()
+        if not remotes:
+            raise NotAStore(
+                f"'{self.path}' has no remote to fetch from",
+                hint="add one with `git remote add origin URL`, or leave out --fetch",
+            )
+        remote = "origin" if "origin" in remotes else remotes[0]
+        there = f"+refs/heads/{self.branch}:refs/remotes/{remote}/{self.branch}"
+        tags = "refs/tags/*:refs/tags/*"
+        program = "--upload-pack=git-upload-pack"  # whatever the clone's settings say
+        _ask(self.path, "fetch", "--quiet", "--no-tags", program, "--", remote, there, tags)
+
+    def held(self, lock: Lock) -> dict[str, Held]:
+        """Return what the clone says of each locked model.
+
+        Raises:
+            NotAStore: it has no such branch, or no registry.json on it.
+            CorruptStore: registry.json does not follow its format.
+        """
+        tips = self._tips()
+        wanted = [f"{tip}:{REGISTRY}" for tip in tips]
+        for model, locked in lock.models.items():
+            wanted += _questions(model, locked)
+        found = _objects(self.path, wanted)
+        registries = [_registry(found.get(f"{tip}:{REGISTRY}"), self.path) for tip in tips]
+        return {
+            model: _held(model, locked, registries, found) for model, locked in lock.models.items()
+        }
+
+    def _tips(self) -> list[str]:
+        """Return the newest commits of the branch, here and as fetched: more than one if apart."""
+        said = _ask(
+            self.path,
+            *("for-each-ref", "--format=%(objectname)", f"refs/heads/{self.branch}"),
+            f"refs/remotes/*/{self.branch}",
+        )
+        tips = sorted(set(said.split()))
+        if not tips:
+            raise NotAStore(
+                f"'{self.path}' is no model store: it has no branch '{self.branch}'",
+                hint="name its branch: git config store.branch NAME",
+            )
+        if len(tips) == 1:
+            return tips
+        return _ask(self.path, "merge-base", "--independent", *tips).split()
+
+
+def _questions(model: str, locked: LockedModel) -> Iterable[str]:
+    """Return the names of the objects that say what a locked version is."""
+    commit, tag = locked.commit, f"refs/tags/{locked.tag}"
+    return (
+        f"{commit}:{REGISTRY}",
+        f"{commit}^:{REGISTRY}",
+        f"{commit}:{folder(model)}",
+        f"{commit}:{folder(model)}/{MANIFEST}",
+        tag,
+        f"{tag}^{{commit}}:{folder(model)}",
+    )
+
+
+def _held(
+    model: str,
+    locked: LockedModel,
+    registries: Iterable[Registry],
+    found: Mapping[str, Object],
+) -> Held:
+    now, before, here, manifest, tag, there = (
+        found.get(name) for name in _questions(model, locked)
+    )
+    statuses = {registry.status(model, locked.version) for registry in registries} - {None}
+    message = tag[1].decode(errors="replace") if tag and tag[0] == "tag" else ""
+    return Held(
+        status=WITHDRAWN if WITHDRAWN in statuses else next(iter(statuses), None),
+        introduced=_registers(now, model, locked) and not _registers(before, model, locked),
+        manifest=manifest[1] if manifest else None,
+        tag_manifest=named_manifest(message),
+        tag_agrees=None if tag is None else there is not None and there == here,
+    )
+
+
+def _registers(registry: Object | None, model: str, locked: LockedModel) -> bool:
+    if registry is None:
+        return False
+    try:
+        return Registry.parse_history(registry[1]).status(model, locked.version) is not None
+    except FormatError:
+        return False
+
+
+def _registry(found: Object | None, path: Path) -> Registry:
+    if found is None:
+        raise NotAStore(
+            f"'{path}' is no model store: no {REGISTRY} on its branch",
+            hint="name the url of a store; or its branch there: git config store.branch NAME",
+        )
+    try:
+        return Registry.parse(found[1])
+    except FormatError as error:
+        raise CorruptStore(str(error), hint=f"mend it in '{path}'") from None
+
+
+def _objects(path: Path, names: Iterable[str]) -> dict[str, Object]:
+    """Return the objects that names of git's grammar mean; what is not there is left out."""
+    wanted = list(dict.fromkeys(names))
+    process = subprocess.Popen(
+        git.command(*_TRUSTED, "cat-file", "--batch"),
+        cwd=path,
+        env=git.environment(git.NO_FETCH),  # "as last fetched": no network
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    # A question is far shorter than its answer, and git reads ahead of what it has answered.
+    stdout, stderr = process.communicate("".join(f"{name}\n" for name in wanted).encode())
+    if process.returncode:
+        raise GitFailed(f"`git cat-file` failed: {stderr.decode(errors='replace').strip()}")
+    found: dict[str, Object] = {}
+    at = 0
+    for name in wanted:
+        end = stdout.index(b"\n", at)
+        head = stdout[at:end].rsplit(b" ", 2)
+        at = end + 1
+        if len(head) == 3 and head[2].isdigit():
+            size = int(head[2])
+            found[name] = head[1].decode(), stdout[at : at + size]
+            at += size + 1
+    return found
+
+
+def _ask(path: Path, *args: str) -> str:
+    return git.run(*_TRUSTED, *args, cwd=path).decode(errors="surrogateescape")

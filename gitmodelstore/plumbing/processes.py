@@ -1,0 +1,196 @@
+"""Signals that must wait: Ctrl-C can raise between any two steps of Python.
+
+Between a file that was just made and the `try` that would remove it again, too. So where a
+lock, a file or a descriptor is made and given back, signals whose handlers run Python wait
+for the end; what takes long looks in between (`pause`) whether one has come. One whose
+handler is the system's own ends the process, which is as if it was killed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import random
+import signal
+import sys
+import threading
+import time
+
+# What `signal` offers makes members of enumerations of all that it takes and returns, which
+# costs ten times as much as the rest.
+from _signal import getsignal  # type: ignore[import-not-found]
+from _signal import signal as set_handler
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cache
+from types import FrameType
+from typing import Any
+
+_NUMBERS = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM")
+    if hasattr(signal, name)
+)
+_LONGEST_PAUSE_SECONDS = 0.05
+
+Handler = Callable[[int, FrameType | None], Any]
+
+
+class _Waiting:
+    """The signals that wait, in the main thread: no other thread runs handlers."""
+
+    def __init__(self) -> None:
+        self.before: dict[int, Handler] = {}
+        self.came: list[int] = []
+        self.raised: OSError | None = None  # as by a handler that ends what takes too long
+
+    def begin(self) -> None:
+        for number in _NUMBERS:
+            handler = getsignal(number)
+            if callable(handler):
+                self.before[number] = handler
+                set_handler(number, self.note)
+
+    def note(self, number: int, _: FrameType | None) -> None:
+        if number not in self.came:
+            self.came.append(number)
+
+    def end(self) -> None:
+        """Give the handlers back, whatever one of them raises meanwhile."""
+        try:
+            while self.before:
+                number = next(iter(self.before))
+                if getsignal(number) == self.note:
+                    set_handler(number, self.before[number])
+                del self.before[number]
+        finally:
+            if self.before:
+                self.end()
+
+    def deliver(self) -> None:
+        """Let what came act, now that the handlers are back."""
+        try:
+            if self.came:
+                signal.raise_signal(self.came.pop(0))
+            elif self.raised is not None:
+                raise self.raised
+        finally:
+            if self.came:
+                self.deliver()
+
+    def look(self) -> None:
+        """Let what came act, while others go on waiting.
+
+        An error of the system's kind is raised in the end: here it would be taken for one that
+        the system has made.
+        """
+        while self.came:
+            number = self.came.pop(0)
+            try:
+                self.before[number](number, sys._getframe())
+            except OSError as error:
+                self.raised = error
+
+
+_waiting: _Waiting | None = None
+_NOTHING = nullcontext()
+
+
+def held() -> AbstractContextManager[None]:
+    """Let signals wait until what is done in here has ended; inside of another, nothing more."""
+    return _NOTHING if _waiting is not None or not _is_main() else _hold()
+
+
+@contextmanager
+def _hold() -> Iterator[None]:
+    global _waiting
+    mine = _Waiting()
+    try:
+        _waiting = mine
+        mine.begin()
+        yield
+    finally:
+        _waiting = None
+        mine.end()
+        mine.deliver()
+
+
+def pause(seconds: float) -> None:
+    """Sleep for a moment in which nothing is half done: a signal that came may act."""
+    time.sleep(seconds)
+    if _waiting is not None and _is_main():
+        _waiting.look()
+
+
+def tries(until: float) -> Iterator[None]:
+    """Yield at once, then after pauses that grow, with jitter, until a moment has passed.
+
+    Args:
+        until: as `time.monotonic` has it.
+    """
+    longest = 0.001
+    yield
+    while time.monotonic() < until and not (_waiting and _waiting.raised):
+        pause(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, no secret
+        longest = min(longest * 2, _LONGEST_PAUSE_SECONDS)
+        yield
+
+
+def _is_main() -> bool:
+    return threading.get_ident() == threading.main_thread().ident
+
+
+def forget() -> None:
+    """In a process just forked: it is not the one that has something to end."""
+    global _waiting
+    if _waiting is not None:
+        _waiting.came.clear()
+        _waiting.end()
+        _waiting = None
+
+
+# What a forked process has of its parent and must not keep.
+
+
+guard = threading.RLock()  # held for microseconds, or while a process is being started
+own: set[int] = set()  # descriptors of this process alone
+_count = 0
+
+
+def count() -> int:
+    """Return how many forks lie between this process and the one that imported this module."""
+    return _count
+
+
+@cache
+def _finish_imports() -> None:
+    """Import what the methods of a store import when they are called: a few tenths of a second."""
+    package = importlib.import_module(__name__.partition(".")[0])
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if module.name.split(".")[1] not in ("__main__", "cli", "demo"):
+            with suppress(ImportError):  # what this machine has not, no thread has begun
+                importlib.import_module(module.name)
+
+
+def _before() -> None:
+    try:
+        if threading.active_count() > 1:
+            _finish_imports()
+    finally:  # whatever an import raises: what is released after the fork is held
+        guard.acquire()
+
+
+def _in_child() -> None:
+    global _count
+    _count += 1
+    for descriptor in own:
+        with suppress(OSError):
+            os.close(descriptor)  # without unlocking it, which would do so for the parent
+    own.clear()
+    forget()
+    guard.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before, after_in_parent=guard.release, after_in_child=_in_child)

@@ -1,0 +1,259 @@
+"""One writer at a time: a lock that the kernel takes back when its holder dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+from gitmodelstore.errors import StoreBusy
+from gitmodelstore.plumbing import processes
+from gitmodelstore.plumbing.files import UNSHARED, Sharing, reading
+from gitmodelstore.plumbing.repository import writing
+
+OWN_FOLDER = "gitmodelstore"  # in the git directory; nothing in it is a source of truth
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The writer lock, held.
+
+    Attributes:
+        descriptor: of its file: a process of git that inherits it keeps the lock until it
+            has finished, even when the writer that started it dies before.
+        until: when to stop waiting for whatever else is in the way, as `time.monotonic`
+            has it.
+    """
+
+    descriptor: int
+    until: float
+
+
+@contextmanager
+def exclusive(
+    common_dir: Path, *, wait_seconds: float, sharing: Sharing = UNSHARED
+) -> Iterator[Held]:
+    """Hold the store's writer lock. Signals wait meanwhile: see `interrupts`.
+
+    Args:
+        common_dir: the repository's git directory, on a local file system: network
+            file systems do not keep this lock.
+        wait_seconds: how long to wait for another writer.
+        sharing: who else writes there.
+
+    Raises:
+        StoreBusy: another process held it all that time; the message names it.
+    """
+    until = time.monotonic() + wait_seconds
+    with processes.held():
+        with writing(common_dir):
+            descriptor = _open(common_dir / OWN_FOLDER / "lock", sharing)
+        try:
+            _acquire(descriptor, until, wait_seconds)
+            # Padded, not truncated first: some file systems flush a file that is cut short.
+            with suppress(OSError):  # a full disk does not take the name; the lock holds without
+                os.pwrite(descriptor, f"process {os.getpid()}".ljust(40).encode(), 0)
+            yield Held(descriptor, until)
+        finally:
+            _release(descriptor)
+
+
+def is_held(common_dir: Path) -> bool:
+    """Return whether a writer, or a git that one started, is at work at this moment."""
+    with processes.held():
+        try:
+            with processes.guard:
+                descriptor = os.open(common_dir / OWN_FOLDER / "lock", _LOOKING)
+                processes.own.add(descriptor)
+        except OSError:
+            return False
+        try:
+            return not _try(descriptor)
+        finally:
+            _release(descriptor)
+
+
+def _open(path: Path, sharing: Sharing) -> int:
+    flags = os.O_RDWR | os.O_CREAT
+    with processes.guard:
+        try:
+            descriptor = os.open(path, flags, 0o666)
+        except FileNotFoundError:
+            sharing.make_folder(path.parent)
+            descriptor = os.open(path, flags, 0o666)
+        except PermissionError:  # of another user; who may read it may lock it
+            descriptor = os.open(path, _LOOKING)
+        processes.own.add(descriptor)
+    with suppress(OSError):  # it is another user's
+        sharing.adjust(descriptor)
+    return descriptor
+
+
+def _release(descriptor: int) -> None:
+    """Unlock and close; in a process that was forked meanwhile that has happened."""
+    if descriptor in processes.own:
+        processes.own.discard(descriptor)
+        # Unlocked, not just closed: a copy that somebody else has open would keep the lock.
+        _unlock(descriptor)
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, until: float, waited: float) -> None:
+    for _ in processes.tries(until):
+        if _try(descriptor):
+            return
+    holder = os.pread(descriptor, 40, 0).decode(errors="replace").strip() or "another process"
+    raise StoreBusy(
+        f"the store is busy: {holder} has been writing for {waited:g} seconds",
+        hint="try again when it has finished",
+    )
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _LOOKING = os.O_RDWR
+
+    def _try(descriptor: int) -> bool:
+        # One byte far behind the text, so that the holder's name can still be read.
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)
+        with suppress(OSError):  # it was not locked
+            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    _LOOKING = os.O_RDONLY  # who may only read a store may look too
+
+    def _try(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+# What a writer is about to do, noted so that the next one can finish or undo it.
+
+
+_LEAST_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One unfinished write.
+
+    Attributes:
+        old: the commit on which the branch stood.
+        new: the commit to which it was to move.
+        tags: name to the id of the tag object that was to be set.
+        folders: the work trees that were to follow.
+        handmade: path of a folder in them, as "models/churn", whose files are somebody's
+            work and become the version as they lie; empty when there is none.
+    """
+
+    old: str
+    new: str
+    tags: Mapping[str, str]
+    folders: tuple[str, ...]
+    handmade: str = ""
+
+
+def write(common_dir: Path, note: Note, sharing: Sharing = UNSHARED) -> None:
+    """Leave a note; the caller holds the writer lock and syncs.
+
+    It is written over the last one, in one call and in place: a new file for each
+    write costs a tenth of a small registration.
+
+    Raises:
+        CannotWrite: the disk does not take it.
+    """
+    _overwrite(
+        common_dir,
+        json.dumps(
+            {
+                "old": note.old,
+                "new": note.new,
+                "tags": dict(note.tags),
+                "folders": list(note.folders),
+                "handmade": note.handmade,
+            }
+        ),
+        sharing,
+    )
+
+
+def read(common_dir: Path) -> Note | None:
+    """Return the note that a dead writer left; None without one, or with half of one.
+
+    Raises:
+        CannotRead: the system does not let this process.
+    """
+    path = _path(common_dir)
+    try:
+        with reading(f"'{path}'"):
+            held = json.loads(path.read_text())
+        note = Note(
+            held["old"],
+            held["new"],
+            dict(held["tags"]),
+            tuple(held["folders"]),
+            held.get("handmade", ""),
+        )
+        named = (note.old, note.new, *note.tags, *note.tags.values(), *note.folders, note.handmade)
+        return note if all(isinstance(name, str) for name in named) else None
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        IsADirectoryError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ):
+        return None
+
+
+def clear(common_dir: Path) -> None:
+    """Take the note away: everything that it announced has happened, or never will."""
+    _overwrite(common_dir, "", UNSHARED)
+
+
+def _overwrite(common_dir: Path, text: str, sharing: Sharing) -> None:
+    path = _path(common_dir)
+    with writing(path), _open_journal(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        file.write(text.encode().ljust(max(size, _LEAST_BYTES)))
+        if not size:
+            sharing.adjust(file.fileno())
+
+
+def _open_journal(path: Path) -> FileIO:
+    try:
+        return path.open("r+b", buffering=0)
+    except PermissionError:  # another user's, who may have written before this was shared
+        path.unlink()
+    except FileNotFoundError:
+        pass
+    return path.open("w+b", buffering=0)
+
+
+def _path(common_dir: Path) -> Path:
+    return common_dir / OWN_FOLDER / "pending.json"

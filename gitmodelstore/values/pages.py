@@ -1,0 +1,449 @@
+"""The text of `gms verify`: a line for each version, and what is wrong with it below."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from html import escape
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from gitmodelstore.values.events import APPROVED, REGISTERED
+from gitmodelstore.values.sample import DIFFERENT, WITHIN
+from gitmodelstore.values.tables import ABBREVIATED, Paint, counted, cut, number, visible
+
+if TYPE_CHECKING:
+    from gitmodelstore.operations.signatures import Signature
+    from gitmodelstore.operations.verify import Verification, Verified
+    from gitmodelstore.pipelines.replay import Comparison, Replay
+    from gitmodelstore.pipelines.retest import Retested
+
+_MOST_ROWS = 5  # shown of a method; --json has them all
+_MOST_ANSWER = 40  # characters
+
+
+def page(found: Verification, paint: Paint, *, replayed: bool = False) -> Iterator[str]:
+    """Yield the lines of `gms verify`.
+
+    Args:
+        found: what was found.
+        paint: how to colour.
+        replayed: whether the answers were to be compared, so that a missing sample is named.
+    """
+    for version in found.versions:
+        yield from _lines(version, replayed, paint)
+    yield from (paint.red(visible(fault)) for fault in found.faults)
+
+
+def _lines(version: Verified, replayed: bool, paint: Paint) -> Iterator[str]:
+    said = [f"{counted(version.files, 'file')} verified"]
+    if version.faults:
+        said = [paint.red(counted(len(version.faults), "fault"))]
+    elif version.unloaded is not None:
+        said.append(paint.yellow("cannot be loaded here"))
+    elif version.replay is not None:
+        said.append(verdict(version.replay, paint))
+    elif replayed:
+        said.append("no sample to replay")
+    yield f"{paint.bold(str(version))}  {', '.join(said)}"
+    yield from (f"  {visible(fault)}" for fault in version.faults)
+    if version.unloaded is not None:
+        yield f"  {visible(version.unloaded)}"
+        if version.unloaded.hint:
+            yield f"  hint: {visible(version.unloaded.hint)}"
+    if version.replay is not None:
+        yield from differences(version.replay)
+    yield from _metrics(version.metrics or (), paint)
+    yield from _signatures(version.signatures or (), paint)
+
+
+def verdict(replay: Replay, paint: Paint) -> str:
+    if replay.outcome == DIFFERENT:
+        return paint.red("answers different")
+    if replay.outcome == WITHIN:
+        return f"answers within tolerance (largest difference {_largest(replay)})"
+    return "answers identical"
+
+
+def _largest(of: Replay | Comparison) -> str:
+    absolute, relative = number(of.largest_absolute, 3), number(of.largest_relative, 3)
+    return f"{absolute}, relative {relative}"
+
+
+def differences(replay: Replay) -> Iterator[str]:
+    if replay.why:
+        yield f"  it cannot answer here: {visible(replay.why)}"
+    for one in replay.comparisons:
+        if one.why:
+            yield f"  {one.method}: {visible(one.why)}"
+        elif one.outcome == DIFFERENT:
+            rows = f"{len(one.rows)} of {counted(replay.rows, 'row')}"
+            largest = f", largest difference {_largest(one)}" if one.largest_absolute else ""
+            yield f"  {one.method}: {rows}{largest}"
+            yield from _rows(one)
+
+
+def _rows(one: Comparison) -> Iterator[str]:
+    for row in one.rows[:_MOST_ROWS]:
+        recorded, present = _answer(row.recorded), _answer(row.present)
+        yield f"    row {row.row}: recorded {recorded}, now {present}"
+    if len(one.rows) > _MOST_ROWS:
+        yield f"    … and {len(one.rows) - _MOST_ROWS} more"
+
+
+def _answer(value: Any) -> str:
+    if isinstance(value, list):
+        return cut(f"[{', '.join(map(_answer, value))}]", _MOST_ANSWER)
+    return number(value) if isinstance(value, float) else cut(visible(str(value)), _MOST_ANSWER)
+
+
+def _metrics(metrics: tuple[Retested, ...], paint: Paint) -> Iterator[str]:
+    for metric in metrics:
+        present = "not defined" if metric.present is None else number(metric.present)
+        said = "same" if metric.is_same else paint.red("different")
+        yield f"  {metric.name}: recorded {number(metric.recorded)}, now {present}, {said}"
+
+
+def _signatures(signatures: Sequence[Signature], paint: Paint) -> Iterator[str]:
+    """Yield a line for each signature of a version: whose it is, or why it does not count."""
+    for one in signatures:
+        said = visible(str(one.outcome))
+        if one.outcome.is_valid:
+            yield f"  {_what(one)}: {said}"
+        elif one.is_needed:
+            yield f"  {_what(one)}: {paint.red(said)} [{one.outcome.code}]"
+        else:
+            yield f"  {_what(one)}: does not count: {said} [{one.outcome.code}]"
+
+
+def _what(one: Signature) -> str:
+    if one.status is None:
+        return f"tag {one.name}"
+    commit = one.name[:ABBREVIATED]
+    if one.kind == REGISTERED:
+        return f"registered by {commit}"
+    if one.kind == APPROVED:
+        return f"approved for {visible(one.status)} by {commit}"
+    return f"moved to {visible(one.status)} by {commit}"
+
+
+# How an audit reads: a page for a browser, and a table for a spreadsheet.
+
+
+Document = Mapping[str, Any]
+
+_COLUMNS = (
+    "when",
+    "model",
+    "version",
+    "kind",
+    "before",
+    "after",
+    "who",
+    "why",
+    "replay",
+    "override",
+    "approved_for",
+    "annotations",
+    "commit",
+    "policy",
+    "signature",
+    "signers",
+    "clock",
+)
+_FORMULA = ("=", "+", "-", "@", "\t")  # what a spreadsheet would compute
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 0.875rem }
+th, td { text-align: left; vertical-align: top; padding: 0.25rem 0.75rem; border-bottom: 1px solid }
+th { white-space: nowrap }
+code { overflow-wrap: anywhere }
+.bad { font-weight: bold; color: #b00020 }
+"""
+_FILES = (
+    ("events.csv", "every event, for a spreadsheet; a ' stands before what it would compute"),
+    ("events.json", "the same, for programs"),
+    ("audit.json", "what this page says, for programs"),
+    ("registry.json", "the status of every version at the end, as the store has it"),
+    ("policies/", "each modelstore.toml that was in force, named by its git blob id"),
+    ("versions/", "of each version manifest.json, what it is made of, and README.md, its card"),
+    ("SHA256SUMS", "the SHA-256 of every other file"),
+)
+_CHECK = (
+    "In this folder, <code>sha256sum -c SHA256SUMS</code> says whether a file was changed. In a "
+    "clone of the store, <code>git show COMMIT</code> shows each commit, "
+    "<code>git cat-file blob ID</code> each policy, and <code>gms audit</code> at the same commit, "
+    "with the same list of allowed signers, writes the same bytes."
+)
+
+
+def events_table(events: Sequence[Document]) -> bytes:
+    """Return the events as CSV (RFC 4180), UTF-8 with the mark by which spreadsheets know it."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_COLUMNS)
+    for event in events:
+        signature = event["signature"]
+        said = {**event, "signature": signature["state"], "signers": signature["signers"]}
+        writer.writerow([_cell(said[column]) for column in _COLUMNS])
+    return text.getvalue().encode("utf-8-sig")
+
+
+def audit_page(summary: Document, events: Sequence[Document]) -> bytes:
+    """Return the page about one model: what is in the audit, and what it says.
+
+    Args:
+        summary: what audit.json holds.
+        events: what events.json holds.
+    """
+    head, since = summary["head"], summary["since"]
+    told = f"The events since {since}." if since else "Every event from the first."
+    lines = [
+        f"<h1>Audit of {_text(summary['model'])}</h1>",
+        f"<p>The model store as of commit <code>{head['commit']}</code> of "
+        f"{_text(summary['branch'])}, {head['when']}. {told} All times are UTC.</p>",
+        *_faults(summary),
+        *_state("At the end", head),
+        *(_state(f"Before {since}", summary["before"]) if since else ()),
+        "<h2>Events</h2>",
+        *_table(
+            ("when", "version", "what", "who", "why", "signature", "policy", "commit"),
+            (_event(event) for event in events),
+        ),
+        "<h2>Versions</h2>",
+        *_table(
+            (
+                "version",
+                "status",
+                "registered",
+                "by",
+                "annotations",
+                "signatures",
+                "pipeline",
+            ),
+            (_version(version) for version in summary["versions"]),
+        ),
+        "<h2>Files</h2>",
+        "<ul>",
+        *(f"<li><code>{name}</code>: {_text(what)}</li>" for name, what in _FILES),
+        "</ul>",
+        f"<p>{_CHECK}</p>",
+    ]
+    body = "\n".join(lines)
+    title = f"Audit of {_text(summary['model'])}"
+    return (
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
+        f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}</style>\n'
+        f"{body}\n</html>\n"
+    ).encode()
+
+
+def _faults(summary: Document) -> list[str]:
+    lines = []
+    if summary["signatures_unverified"]:
+        why = _text(summary["signatures_unverified"])
+        lines.append(f"<p>Signatures were not verified: {why}.</p>")
+    if summary["faults"]:
+        lines += ["<h2>What could not be read</h2>", "<ul>"]
+        lines += [f'<li class="bad">{_text(fault)}</li>' for fault in summary["faults"]]
+        lines.append("</ul>")
+    return lines
+
+
+def _state(heading: str, state: Document | None) -> list[str]:
+    lines = [f"<h2>{_text(heading)}</h2>"]
+    if state is None:
+        return [*lines, "<p>There was no store yet.</p>"]
+    all_of_them = ", ".join(f"{number} {status}" for number, status in state["statuses"].items())
+    held = "; ".join(
+        f"in {status}: {', '.join(numbers) or 'none'}"
+        for status, numbers in state["holders"].items()
+    )
+    policy = _link(state["policy"]) if state["policy"] else "none: every move was allowed"
+    return [
+        *lines,
+        f"<p>Commit <code>{state['commit']}</code> of {state['when']}. "
+        f"<strong>{_text(held)}</strong>. Versions: {_text(all_of_them or 'none')}. "
+        f"Policy: {policy}.</p>",
+    ]
+
+
+def _event(event: Document) -> tuple[str, ...]:
+    return (
+        _when(event),
+        _text(event["version"]),
+        _event_line(event),
+        _text(event["who"]),
+        _text(event["why"] or ""),
+        _signature(event["signature"]),
+        _link(event["policy"]) if event["policy"] else "none",
+        f"<code>{event['commit'][:12]}</code>",
+    )
+
+
+def _when(event: Document) -> str:
+    if not event["clock"]:
+        return str(event["when"])
+    said = f"dated {event['clock']}, before its parent; counts as the date above"
+    return f'{event["when"]}<br><span class="bad">{said}</span>'
+
+
+def _event_line(event: Document) -> str:
+    words = [event["kind"]]
+    if event["approved_for"]:
+        words.append(f"for {event['approved_for']}")
+    elif event["annotations"]:
+        words = [f"{event['kind']}: {_pairs(event['annotations'])}"]
+    elif event["after"] not in (None, event["kind"]):
+        words.append(f"to {event['after']}")
+    if event["before"] and not event["approved_for"]:
+        words.append(f"from {event['before']}")
+    said = _text(" ".join(words))
+    if event["replay"]:
+        said += f"<br>replay: {_text(event['replay'])}"
+    if event["override"]:
+        said += f'<br><span class="bad">gate overridden: {_text(event["override"])}</span>'
+    return said
+
+
+def _version(version: Document) -> tuple[str, ...]:
+    number, status = version["version"], _text(version["status"] or "")
+    for fault in version["faults"]:
+        status += f'<br><span class="bad">{_text(fault)}</span>'
+    links = " ".join(_link(f"versions/{number}/{name}", name) for name in version["files"])
+    signatures = "<br>".join(
+        f"{_text(one['kind'])}: {_signature(one)}" for one in version["signatures"]
+    )
+    return (
+        f"{_text(number)}<br>{links}",
+        status,
+        version["registered_at"] or "unknown",
+        _text(version["who"] or "unknown"),
+        _text(_pairs(version["annotations"])),
+        signatures,
+        f"<code>{version['pipeline_sha256'] or 'unknown'}</code>",
+    )
+
+
+def _signature(one: Document) -> str:
+    by = f" by {', '.join(one['signers'])}" if one["signers"] else ""
+    why = f" ({one['why']})" if one["why"] and one["why"] != one["state"] else ""
+    return _text(f"{one['state']}{by}{why}")
+
+
+def _pairs(annotations: Document) -> str:
+    return ", ".join(
+        f"{key} taken back" if value is None else f"{key} = {_json(value)}"
+        for key, value in annotations.items()
+    )
+
+
+def _table(heads: Iterable[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    cells = ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
+    head = "".join(f"<th>{_text(head)}</th>" for head in heads)
+    if not cells:
+        return ["<p>None.</p>"]
+    return ["<table>", f"<tr>{head}</tr>", *(f"<tr>{row}</tr>" for row in cells), "</table>"]
+
+
+def _link(path: str, name: str | None = None) -> str:
+    shown = name or path.partition("/")[2][:12]
+    return f'<a href="{escape(path)}">{_text(shown)}</a>'
+
+
+def _text(text: str) -> str:
+    """Return text as a page shows it; what reorders or hides text is shown as its escape."""
+    shown = "".join(c if c.isprintable() else " " if c in "\n\t" else ascii(c)[1:-1] for c in text)
+    return escape(shown)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value in ({}, []):
+        return ""
+    text = value if isinstance(value, str) else _json(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+# A sequence that is read as somebody asks for it, and prints as the command that shows it.
+
+
+T = TypeVar("T")
+Page = Callable[[Sequence[T], Paint], Iterator[str]]
+
+
+class Reading(Sequence[T]):
+    """What an iterator yields, kept: it has a length, items, slices, and is equal to such.
+
+    >>> words = Reading(iter(["one", "two", "three"]), "word", lambda held, paint: iter(held))
+    >>> words[1], len(words), words[:2] == ["one", "two"], words
+    ('two', 3, True, <3 words>)
+    >>> print(words)
+    one
+    two
+    three
+
+    Args:
+        items: yields them; as far as nobody has asked, they are not read.
+        noun: what one of them is.
+        page: yields the lines in which they are printed.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, items: Iterator[T], noun: str, page: Page[T]) -> None:
+        self._items = items
+        self._kept: list[T] = []
+        self._noun = noun
+        self._page = page
+
+    def __iter__(self) -> Iterator[T]:
+        at = 0
+        while self._reaches(at):
+            yield self._kept[at]
+            at += 1
+
+    def __len__(self) -> int:
+        self._reaches(None)
+        return len(self._kept)
+
+    def __bool__(self) -> bool:
+        return self._reaches(0)
+
+    @overload
+    def __getitem__(self, at: int) -> T: ...
+    @overload
+    def __getitem__(self, at: slice) -> Reading[T]: ...
+    def __getitem__(self, at: int | slice) -> T | Reading[T]:
+        if isinstance(at, slice):
+            ends = (at.start or 0, at.stop if at.stop is not None else -1, at.step or 1)
+            self._reaches(at.stop - 1 if min(ends) >= 0 else None)
+            return Reading(iter(self._kept[at]), self._noun, self._page)
+        self._reaches(at if at >= 0 else None)
+        return self._kept[at]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (Reading, list, tuple)):
+            return NotImplemented
+        return tuple(self) == tuple(other)
+
+    def __str__(self) -> str:
+        return "\n".join(self._page(self, Paint(False)))
+
+    def __repr__(self) -> str:
+        return f"<{counted(len(self), self._noun)}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._reaches(None)
+        return {**self.__dict__, "_items": iter(())}
+
+    def _reaches(self, at: int | None) -> bool:
+        """Read on until there is an item `at` this place, None for all; say whether there is."""
+        missing = None if at is None else max(0, at + 1 - len(self._kept))
+        self._kept.extend(islice(self._items, missing))
+        return at is None or at < len(self._kept)
