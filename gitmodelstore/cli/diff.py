@@ -75,10 +75,6 @@ def diff(
 def more_of(found: Diff) -> dict[str, Any]:
     """Return the keys that say more, or other things, than the attributes of the same name."""
     made: dict[str, Any] = {
-        "data": [
-            {**document(one), "columns": [_column(column) for column in one.columns]}
-            for one in found.data
-        ],
         "files": [
             {
                 "path": one.path,
@@ -92,11 +88,6 @@ def more_of(found: Diff) -> dict[str, Any]:
         commits, left_out = _commits(found.code.commits), _commits(found.code.left_out)
         made["code"] = {**document(found.code), "commits": commits, "left_out": left_out}
     return made
-
-
-def _column(change: Any) -> dict[str, Any]:
-    types = ((one.dtype if one else None) for one in (change.before, change.after))
-    return {**document(change), **dict(zip(("before", "after"), types, strict=True))}
 
 
 def _file(side: Side, path: str) -> dict[str, Any] | None:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from gitmodelstore.cli.main import trusting
 from gitmodelstore.cli.session import Session
-from gitmodelstore.values.compare import ORDER, ROWS, TYPE
-from gitmodelstore.values.diff import ADDED, REMOVED
+from gitmodelstore.values.diff import ADDED, ORDER, REMOVED, ROWS, by_column, numbers_of
 from gitmodelstore.values.pages import page
-from gitmodelstore.values.tables import counted, cut, number, visible
+from gitmodelstore.values.tables import counted, cut, visible
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.fault import Fault, Faults
     from gitmodelstore.operations.examine import Diagnosis
     from gitmodelstore.operations.verify import DataVerified, Verification
-    from gitmodelstore.values.compare import DataDifference
+    from gitmodelstore.values.diff import DataDifference
     from gitmodelstore.values.manifest import Dataset
 
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
 
 _MOST_COLUMNS = 20  # shown; --json has them all
-_MOST_KEYS = 4  # of a profile
 _MOST_NAME = 60  # characters
 _DIGITS = 12  # of a digest, as `gms show` has them
 
@@ -55,7 +52,7 @@ def _lines(found: DataVerified) -> Iterator[str]:
     yield f"{_digest(found.present)}, recorded {_digest(found.recorded)}"
     if found.why:
         yield found.why
-    of_columns = [list(group) for _, group in groupby(found.differences, _of_what)]
+    of_columns = by_column(found.differences)
     for group in of_columns[:_MOST_COLUMNS]:
         yield _line(group)
     if len(of_columns) > _MOST_COLUMNS:
@@ -64,11 +61,6 @@ def _lines(found: DataVerified) -> Iterator[str]:
 
 def _digest(data: Dataset) -> str:
     return f"{data.digest.algorithm}:{data.digest.hex[:_DIGITS]}"
-
-
-def _of_what(one: DataDifference) -> str:
-    """What has a line of its own: each column, the rows, the order."""
-    return one.what if one.column is None else f"column {one.column}"
 
 
 def _line(group: list[DataDifference]) -> str:
@@ -82,20 +74,7 @@ def _line(group: list[DataDifference]) -> str:
         return f"{name}: not recorded, now {first.present}"
     if first.what == REMOVED:
         return f"{name}: recorded {first.recorded}, now missing"
-    told = [_change(one) for one in group[:_MOST_KEYS]]
-    more = f"; {len(group) - _MOST_KEYS} more" if len(group) > _MOST_KEYS else ""
-    return f"{name}: {'; '.join(told)}{more}"
-
-
-def _change(one: DataDifference) -> str:
-    key = "type" if one.what == TYPE else visible(one.key or "")
-    return f"{key} recorded {_shown(one.recorded)}, now {_shown(one.present)}"
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "none"
-    return number(value) if isinstance(value, float) else visible(str(value))
+    return f"{name}: {numbers_of(group, '{} recorded {}, now {}')}"
 
 
 # Verify

@@ -31,7 +31,8 @@ from gitmodelstore.operations.snapshot import LOST, Snapshot, behind_tags
 from gitmodelstore.operations.validate import refuse_part
 from gitmodelstore.plumbing import writer_lock
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.compare import DataDifference, data_differences
+from gitmodelstore.values.compare import data_differences
+from gitmodelstore.values.diff import DataDifference
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Dataset, Manifest
 from gitmodelstore.values.manifest_rules import Outline

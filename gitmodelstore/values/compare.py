@@ -12,26 +12,29 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import Any
 
 from gitmodelstore.values.changes import flat, plain
 from gitmodelstore.values.diff import (
     ADDED,
     CHANGED,
     MOVED,
+    ORDER,
     OTHER_DATA,
+    PROFILE,
     REMOVED,
     RENAMED,
+    ROWS,
     SAME_DATA,
-    SHIFTED,
     TAKES,
+    TYPE,
     UNKNOWN,
     UNKNOWN_DATA,
     AnswerChange,
     Change,
     CodeChange,
-    ColumnChange,
     DataChange,
+    DataDifference,
     Diff,
     FileChange,
     MetricChange,
@@ -51,7 +54,6 @@ from gitmodelstore.values.sample import (
     Cell,
     Sample,
 )
-from gitmodelstore.values.stability import shift
 
 # Which difference between two installed versions counts: answers may well be others then.
 
@@ -316,38 +318,7 @@ def _of_data(a: Side, b: Side) -> Iterator[DataChange]:
             elif before.digest != after.digest:
                 is_alike = before.digest.algorithm == after.digest.algorithm
                 what = CHANGED if is_alike else UNKNOWN
-                yield DataChange(what, role, before, after, tuple(_of_columns(before, after)))
-
-
-def _of_columns(before: Dataset, after: Dataset) -> Iterator[ColumnChange]:
-    if before.columns is None or after.columns is None:
-        return
-    old, new = ({held.name: held for held in side.columns or ()} for side in (before, after))
-    for name in old:
-        if name not in new:
-            yield ColumnChange(REMOVED, name, old[name], None, None)
-    for name, column in new.items():
-        if name not in old:
-            yield ColumnChange(ADDED, name, None, column, None)
-        else:
-            yield from _of_column(_In(old[name], before.rows), _In(column, after.rows))
-
-
-class _In(NamedTuple):
-    """A column, and how many rows its data set has."""
-
-    column: Column
-    rows: int | None
-
-
-def _of_column(before: _In, after: _In) -> Iterator[ColumnChange]:
-    old, new = before.column, after.column
-    if old.dtype != new.dtype:
-        yield ColumnChange(CHANGED, new.name, old, new, None)
-        return
-    found = shift(old.profile, before.rows or 0, new.profile, after.rows or 0)
-    if found is not None:
-        yield ColumnChange(SHIFTED, new.name, old, new, found)
+                yield DataChange(what, role, before, after, data_differences(before, after))
 
 
 # What made them
@@ -403,33 +374,10 @@ def _of_files(a: Side, b: Side) -> Iterator[FileChange]:
 # What differs between a data set as it was recorded and as it is now.
 
 
-ROWS, ORDER = "rows", "order"
-TYPE, PROFILE = "type", "profile"
-
 _KEYS = (
     *("missing", "infinite", "unit", "mean", "std", "p01", "p25", "p50", "p75", "p99"),
     *("true", "distinct"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class DataDifference:
-    """One thing that differs.
-
-    Attributes:
-        what: "rows"; "order", of the columns; or of one column "added", "removed", "type" or
-            "profile".
-        column: its name; None of rows and order.
-        key: of a profile which number, as "mean" or "values.yes"; None of anything else.
-        recorded, present: the number of rows, the type, or the number in the profile, then
-            and now; None where there is or was none.
-    """
-
-    what: str
-    column: str | None = None
-    key: str | None = None
-    recorded: Any = None
-    present: Any = None
 
 
 def data_differences(recorded: Dataset, present: Dataset) -> tuple[DataDifference, ...]:

@@ -15,7 +15,6 @@ from typing import Any
 from gitmodelstore.values.manifest import (
     Baseline,
     Code,
-    Column,
     Dataset,
     Environment,
     Feature,
@@ -24,7 +23,6 @@ from gitmodelstore.values.manifest import (
 )
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.sample import DIFFERENT, WITHIN
-from gitmodelstore.values.stability import Shift
 from gitmodelstore.values.tables import (
     ABBREVIATED,
     Paint,
@@ -44,7 +42,8 @@ from gitmodelstore.values.tables import Column as TextColumn
 
 
 ADDED, REMOVED, CHANGED, MOVED = "added", "removed", "changed", "moved"
-RENAMED, TAKES, SHIFTED, UNKNOWN = "renamed", "takes", "shifted", "unknown"
+RENAMED, TAKES, UNKNOWN = "renamed", "takes", "unknown"
+ROWS, ORDER, TYPE, PROFILE = "rows", "order", "type", "profile"
 TEST_ROWS = "test rows"
 SAME_DATA, OTHER_DATA, UNKNOWN_DATA = "same data", "other data", "unknown data"
 
@@ -119,21 +118,23 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnChange:
-    """One column of a data set that differs, or of which it is known how far it has shifted.
+class DataDifference:
+    """One thing in which two descriptions of a data set differ.
 
     Attributes:
-        what: "added", "removed", "changed" (its type) or "shifted".
-        name: of the column.
-        before, after: what is recorded of it; None where it was not there.
-        shift: how far its values have shifted; None where the profiles do not say.
+        what: "rows"; "order", of the columns; or of one column "added", "removed", "type" or
+            "profile".
+        column: its name; None of rows and order.
+        key: of a profile which number, as "mean" or "values.yes"; None of anything else.
+        recorded, present: the number of rows, the type, or the number in the profile, then
+            and now; None where there is or was none.
     """
 
     what: str
-    name: str
-    before: Column | None
-    after: Column | None
-    shift: Shift | None
+    column: str | None = None
+    key: str | None = None
+    recorded: Any = None
+    present: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +146,15 @@ class DataChange:
             different kinds, so that they cannot be compared.
         role: what it was for.
         before, after: which they were; None where there was none.
-        columns: what differs in its columns; empty where that is not recorded.
+        differences: what its rows, columns and profiles tell; empty where they are not
+            recorded.
     """
 
     what: str
     role: str
     before: Dataset | None
     after: Dataset | None
-    columns: tuple[ColumnChange, ...]
+    differences: tuple[DataDifference, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,6 +475,7 @@ def verdict(metric: str, before: float, after: float) -> str | None:
 
 _MOST_LINES = 20  # of a section; --json has them all
 _MOST_VALUE = 60  # characters
+_MOST_NUMBERS = 4  # of a column's profile
 _SHOWN_DIGITS = 12  # of a digest
 
 
@@ -644,10 +647,19 @@ def _data(change: DataChange, paint: Paint) -> Iterator[str]:
     yield f"{change.role}  {before} -> {after}"
     if change.what == UNKNOWN:
         yield "  the two digests are of different kinds, so that they cannot be compared"
-    yield from (f"  {line}" for line in _first(_columns(change.columns, paint)))
-    stable = sum(one.shift is not None and one.shift.level == "stable" for one in change.columns)
-    if stable:
-        yield f"  {counted(stable, 'column')} stable"
+    yield from (f"  {line}" for line in _first(_differences(change.differences, paint)))
+    alike = _alike(change)
+    if alike:
+        yield f"  {counted(alike, 'column')} with the same profile"
+
+
+def _alike(change: DataChange) -> int:
+    """Return how many columns have the same type and profile in both."""
+    before, after = (
+        {one.name for one in (held and held.columns) or () if one.profile is not None}
+        for held in (change.before, change.after)
+    )
+    return len((before & after) - {one.column for one in change.differences})
 
 
 def _dataset(dataset: Dataset) -> str:
@@ -659,16 +671,42 @@ def _dataset(dataset: Dataset) -> str:
     return " ".join(words)
 
 
-def _columns(changes: Sequence[ColumnChange], paint: Paint) -> Iterator[str]:
-    for one in changes:
-        if one.shift is None:
-            before, after = (held.dtype if held else None for held in (one.before, one.after))
-            yield _change(visible(one.name), before, after, paint)
-    colours = {"moderate": paint.yellow, "major": paint.red}
-    shifted = [(one, one.shift) for one in changes if one.shift is not None]
-    for one, shift in sorted(shifted, key=lambda pair: -pair[1].psi):
-        if shift.level in colours:
-            yield f"psi {shift.psi:.3f} {colours[shift.level](shift.level)}  {visible(one.name)}"
+def _differences(differences: Sequence[DataDifference], paint: Paint) -> Iterator[str]:
+    """Yield a line for each column; the head of the data set tells of rows."""
+    for group in by_column(differences):
+        first, name = group[0], visible(group[0].column or "")
+        if first.what == ORDER:
+            yield "~ the columns stand in another order"
+        elif first.what in (ADDED, REMOVED):
+            yield _change(name, first.recorded, first.present, paint)
+        elif first.what != ROWS:
+            yield f"~ {name}  {numbers_of(group, '{} {} -> {}')}"
+
+
+def by_column(differences: Sequence[DataDifference]) -> list[list[DataDifference]]:
+    """Return what has a line of its own: each column, the rows, the order."""
+    groups = groupby(differences, key=lambda one: (one.column is None and one.what, one.column))
+    return [list(group) for _, group in groups]
+
+
+def numbers_of(group: Sequence[DataDifference], form: str) -> str:
+    """Return type and profile of one column, each put into a form for name, before and after."""
+    told = [
+        form.format(
+            TYPE if one.what == TYPE else visible(one.key or ""),
+            _recorded(one.recorded),
+            _recorded(one.present),
+        )
+        for one in group[:_MOST_NUMBERS]
+    ]
+    more = [f"{len(group) - _MOST_NUMBERS} more"] if len(group) > _MOST_NUMBERS else []
+    return "; ".join([*told, *more])
+
+
+def _recorded(value: Any) -> str:
+    if value is None:
+        return "none"
+    return number(value) if isinstance(value, float) else visible(str(value))
 
 
 # What made them

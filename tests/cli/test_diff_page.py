@@ -144,7 +144,7 @@ def test_inputs(features, said):
     assert f"  {said}" in section(compare(side(), side("1.1.0", features=features)), "Inputs")
 
 
-def test_data_with_what_has_shifted_most_first():
+def test_data_with_what_differs_column_by_column():
     def column(name: str, middle: float) -> Column:
         held = {"missing": 0, "p25": middle - 1, "p50": middle, "p75": middle + 1}
         return Column(name, "float64", held)
@@ -160,10 +160,10 @@ def test_data_with_what_has_shifted_most_first():
     assert section(compare(before, after), "Data") == [
         "  train  churn 2026-01 1,000 x 4 sha256:111111111111 -> "
         "churn 2026-02 1,000 x 3 sha256:222222222222",
+        "    ~ b  p25 -1 -> -0.333333; p50 0 -> 0.666667; p75 1 -> 1.66667",
+        "    ~ c  p25 -1 -> 1; p50 0 -> 2; p75 1 -> 3",
         "    - old  str",
-        "    psi 1.380 major  c",
-        "    psi 0.171 moderate  b",
-        "    1 column stable",
+        "    1 column with the same profile",
         "  extra  none -> churn 2026-03 1,000 x 3 sha256:333333333333",
     ]
 

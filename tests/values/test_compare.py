@@ -10,6 +10,7 @@ from gitmodelstore.values.compare import compare
 from gitmodelstore.values.diff import (
     Change,
     CodeChange,
+    DataDifference,
     FileChange,
     MetricChange,
     PackageChange,
@@ -317,7 +318,7 @@ class TestData:
 
         assert compare(side(data=(self.BEFORE,)), side("1.1.0", data=(other,))).data == ()
 
-    def test_columns_and_how_far_they_have_shifted(self):
+    def test_rows_columns_and_profiles(self):
         after = dataset(
             "train",
             Digest.of(b"two"),
@@ -337,20 +338,22 @@ class TestData:
             self.BEFORE,
             after,
         )
-        assert [(one.what, one.name) for one in found.columns] == [
-            ("removed", "old"),
-            ("shifted", "age"),
-            ("changed", "city"),
-            ("added", "new"),
-        ]
-        assert found.columns[1].shift.level == "major"
+        assert found.differences == (
+            DataDifference("rows", recorded=1000, present=2000),
+            DataDifference("profile", "age", "p25", 30, 40),
+            DataDifference("profile", "age", "p50", 40, 50),
+            DataDifference("profile", "age", "p75", 50, 60),
+            DataDifference("type", "city", None, "str", "category"),
+            DataDifference("removed", "old", recorded="str"),
+            DataDifference("added", "new", present="str"),
+        )
 
     def test_digests_of_two_kinds_cannot_be_compared(self):
         after = dataset("train", Digest("gms-df-1", "ab" * 32))
 
         (found,) = compare(side(data=(self.BEFORE,)), side("1.1.0", data=(after,))).data
 
-        assert (found.what, found.columns) == ("unknown", ())
+        assert (found.what, found.differences) == ("unknown", ())
 
     def test_one_role_twice_and_one_that_is_new(self):
         second = dataset("train", Digest.of(b"more"))

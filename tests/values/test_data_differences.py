@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gitmodelstore.values.compare import DataDifference, data_differences
+from gitmodelstore.values.compare import data_differences
+from gitmodelstore.values.diff import DataDifference
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Column, Dataset
 
