@@ -20,11 +20,17 @@ _FILES = (".joblib", ".pkl", ".pickle")  # no reference to a version ends so
 @click.command("diff")
 @click.argument("a")
 @click.argument("b")
-@click.option("--answers/--no-answers", default=None, help="ask both here; or compare none")
-@click.option("--test", metavar="FILE", help="score both on these rows: CSV or Parquet")
-@click.option("--target", metavar="NAME", help="column of FILE with the true answers")
-@click.option("--parse-dates", metavar="COL", multiple=True, help="a column of FILE; repeatable")
-@click.option("--code", metavar="DIR", help="the training repository; else the one around you")
+@click.option(
+    "--answers/--no-answers",
+    default=None,
+    help="run both versions and compare their answers, or do not compare",
+)
+@click.option("--test", metavar="FILE", help="score both on the rows of this CSV or Parquet file")
+@click.option("--target", metavar="NAME", help="with --test: the column with the true answers")
+@click.option(
+    "--parse-dates", metavar="COL", multiple=True, help="with --test: a column of dates; repeatable"
+)
+@click.option("--code", metavar="DIR", help="the training repository (default: the current one)")
 @click.pass_obj
 def diff(
     session: Session,
@@ -36,11 +42,11 @@ def diff(
     parse_dates: tuple[str, ...],
     code: str | None,
 ) -> None:
-    """Tell what differs between the version A and the version B, of the same model or not.
+    """Show what differs between the versions A and B, of one model or of two.
 
-    B may also be a FILE.joblib that is not registered. The exit code is 1 when anything
-    differs, and 0 when nothing does. Answers are taken as recorded where both samples hold
-    the same rows, and else asked of both here, for which they are loaded.
+    B can also be a .joblib file that is not registered. Answers are compared as recorded if
+    both versions have the same sample rows; otherwise both pipelines are loaded and run.
+    The exit code is 1 if anything differs, and 0 if not.
     """
     if (test is None) != (target is None):
         raise click.UsageError("--test FILE and --target NAME go together")

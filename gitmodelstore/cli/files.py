@@ -26,15 +26,18 @@ if TYPE_CHECKING:
 @trusting
 @click.command("get")
 @click.argument("ref")
-@click.option("-o", "--output", "folder", metavar="DIR", help="a new folder; else NAME-VERSION")
-@click.option("--warm", is_flag=True, help="load it once here, so that it loads fast from there")
+@click.option(
+    "-o", "--output", "folder", metavar="DIR", help="the new folder (default: NAME-VERSION)"
+)
+@click.option(
+    "--warm", is_flag=True, help="check the pipeline now, so that it loads faster from there"
+)
 @click.pass_obj
 def get(session: Session, ref: str, folder: str | None, warm: bool) -> None:
-    """Write the files of the version REF, verified, into a new folder and print its path.
+    """Verify the files of the version REF, write them into a new folder and print its path.
 
-    --warm, for container images, also notes beside the files that the pipeline was found
-    harmless by the libraries that are installed here; the note counts only for whoever
-    pins the digest of the manifest, which is printed.
+    --warm is for container images: it also stores the result of the safety check beside the
+    files. Only code that pins the digest of the manifest, which is printed, relies on it.
     """
     store = session.store()
     version = store.version(ref)
@@ -74,9 +77,9 @@ _REF_AND_FILE = re.compile(r"(?P<ref>.+):(?P<file>[A-Za-z0-9_.][A-Za-z0-9_.-]*)"
 @click.argument("what", metavar="REF:FILE")
 @click.pass_obj
 def cat(session: Session, what: str) -> None:
-    """Print the file FILE of the version REF, verified, as it is.
+    """Verify FILE of the version REF and print it unchanged.
 
-    On a terminal what that would act on is spelled out.
+    On a terminal, control characters are escaped.
     """
     found = _REF_AND_FILE.fullmatch(what)
     if found is None:
@@ -123,15 +126,15 @@ _COLUMNS = (Column("package"), Column("recorded"), Column("here"), Column(""))
 
 @click.command("env")
 @click.argument("ref")
-@click.option("--check", is_flag=True, help="compare with what is installed here")
-@click.option("--python", is_flag=True, help="print the version of Python alone")
+@click.option("--check", is_flag=True, help="compare with the packages installed here")
+@click.option("--python", is_flag=True, help="print only the version of Python")
 @click.pass_obj
 def env(session: Session, ref: str, check: bool, python: bool) -> None:
-    """Print what the version REF needs, as requirements that pip and uv install.
+    """Print what the version REF needs, as a requirements file for pip or uv.
 
-    With --check, print what differs from what is installed here. The exit code is 1 where
-    that counts: another minor release of scikit-learn or Python, another major one of numpy,
-    or a package that is missing.
+    With --check, print how that differs from what is installed here. The exit code is then 1
+    if scikit-learn or Python has another minor release, numpy another major one, or a
+    package is missing.
     """
     if check and python:
         raise click.UsageError("--check and --python exclude each other")
@@ -185,17 +188,17 @@ def _lines(report: EnvironmentReport, paint: Paint) -> Iterator[str]:
 
 @click.command("lock")
 @click.argument("refs", nargs=-1, metavar="[REF]...")
-@click.option("--check", is_flag=True, help="say how the file differs from the store")
-@click.option("--fetch", is_flag=True, help="with --check: fetch into the store's clone first")
-@click.option("--store", metavar="PATH", help="the store; else the one that pyproject.toml names")
+@click.option("--check", is_flag=True, help="show how the lock file differs from the store")
+@click.option("--fetch", is_flag=True, help="with --check: fetch the store first")
+@click.option("--store", metavar="PATH", help="the store (default: the one in pyproject.toml)")
 @click.pass_obj
 def lock(
     session: Session, refs: tuple[str, ...], check: bool, fetch: bool, store: str | None
 ) -> None:
     """Pin the versions REF in modelstore.lock.json, at the top of this repository.
 
-    What else the file pins stays. --check compares it with the store instead, as that was
-    last fetched, and exits with 1 where something differs.
+    Other pins in the file stay. With --check, compare the file with the store as last
+    fetched; the exit code is 1 if something differs.
     """
     if check == bool(refs):
         raise click.UsageError("name a version to lock, or give --check")
@@ -270,14 +273,16 @@ def find_store(session: Session, top: Path) -> None:
 
 
 @click.command("sync")
-@click.option("-o", "--output", "folder", metavar="DIR", help="where to; else .models")
-@click.option("--store", metavar="PATH", help="the store; else the one that pyproject.toml names")
+@click.option(
+    "-o", "--output", "folder", metavar="DIR", help="the folder to write to (default: .models)"
+)
+@click.option("--store", metavar="PATH", help="the store (default: the one in pyproject.toml)")
 @click.pass_obj
 def sync(session: Session, folder: str | None, store: str | None) -> None:
-    """Put each version that modelstore.lock.json pins, verified, into a folder NAME-VERSION.
+    """Write each version in modelstore.lock.json, verified, into a folder NAME-VERSION.
 
-    They go into .models beside the file, which git then ignores. A folder that is there and
-    whole is left alone; one that is not is written anew.
+    The folders go into .models beside the file, which git then ignores. A complete folder is
+    left alone, an incomplete one is written again.
     """
     from gitmodelstore.plumbing import pins
 

@@ -88,10 +88,10 @@ class Inspected:
 @click.argument("what", metavar="FILE|REF")
 @click.pass_obj
 def inspect(session: Session, what: str) -> None:
-    """Show what a joblib file is, without running anything that it names.
+    """Show what is in a joblib file, without running anything in it.
 
-    FILE is read when there is such a file, else the pipeline of the version REF. Exit
-    code 1 says that loading it would be refused.
+    Give the path of a FILE, or a version REF to inspect its pipeline. The exit code is 1 if
+    loading it would be refused.
     """
     trust = Trust(trusted_names(session.trusted, Path()))
     inspected = _inspect(*_read(session, what), trust)

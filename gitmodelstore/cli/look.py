@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 @click.command("list")
 @click.argument("name", required=False)
-@click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="at most N of them")
+@click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="list at most N")
 @click.pass_obj
 def list_(session: Session, name: str | None, count: int | None) -> None:
-    """List the models of the store by name, or the versions of the model NAME, highest first."""
+    """List the models in the store, or the versions of the model NAME, highest first."""
     if name is None:
         _models(session, count)
     else:
@@ -110,9 +110,9 @@ def _watched(listed: Iterable[Listed], faults: list[str]) -> Iterator[Listed]:
 @click.argument("ref")
 @click.pass_obj
 def show(session: Session, ref: str) -> None:
-    """Show what the version REF is made of: pipeline, metrics, data, code, environment.
+    """Show what the version REF is made of: pipeline, metrics, data, code and environment.
 
-    A model's name means the version in production.
+    A model name alone means the version in production.
     """
     from gitmodelstore.cli.inspect import summary
 
@@ -161,19 +161,20 @@ _FAULTY = 1
 
 @click.command("log")
 @click.argument("name", required=False)
-@click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="at most N events")
-@click.option("--oneline", is_flag=True, help="one line an event")
-@click.option("-G", "field", metavar="FIELD[=VALUE]", help="in which versions this field changed")
+@click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="show at most N events")
+@click.option("--oneline", is_flag=True, help="print one line per event")
+@click.option(
+    "-G", "field", metavar="FIELD[=VALUE]", help="show the versions in which this field changed"
+)
 @click.pass_obj
 def log(
     session: Session, name: str | None, count: int | None, oneline: bool, field: str | None
 ) -> None:
-    """Tell what happened in the store, or to the model NAME, newest first.
+    """Show what happened in the store, or to the model NAME, newest first.
 
-    Every event says when it was, who did it, from which status to which, why, and
-    the commit that records it. With -G: in which versions a field of the manifest
-    changed, or came to VALUE, who registered them and when; the last is the first
-    that had it. The exit code is 1 when something could not be read.
+    Each event has its date, author, old and new status, reason and commit. -G FIELD lists
+    the versions in which a field of the manifest changed, -G FIELD=VALUE those in which it
+    became VALUE, or a list gained it. The exit code is 1 if something could not be read.
     """
     if field is not None:
         show_changes(session, field, name, count, oneline=oneline)
@@ -200,14 +201,13 @@ def log(
 @click.option(
     "--at",
     metavar="DATE",
-    help="as of that moment: 2026-03-03 (its end) or 2026-03-03T14:05 (UTC)",
+    help="at the end of a day (2026-03-03) or at a time (2026-03-03T14:05, UTC)",
 )
 @click.pass_obj
 def which(session: Session, ref: str, at: str | None) -> None:
-    """Say which version REF names, since when, by whom and why.
+    """Show which version REF means, since when, by whom and why.
 
-    The first line is the version alone. A model's name means the version in
-    production.
+    The first line is the version alone. A model name alone means the version in production.
     """
     holding = session.store().which(ref, at=at)
     if session.json:
@@ -225,19 +225,21 @@ _NOT_ALL = 1
 
 @click.command("search")
 @click.argument("expression")
-@click.option("--model", metavar="NAME", help="only versions of this model")
-@click.option("--sort", metavar="FIELD", help="by this field, lowest first; -FIELD: highest first")
-@click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="at most N versions")
+@click.option("--model", metavar="NAME", help="search only this model")
+@click.option("--sort", metavar="FIELD", help="sort by this field, or by -FIELD from high to low")
+@click.option(
+    "-n", "count", metavar="N", type=click.IntRange(min=1), help="list at most N versions"
+)
 @click.pass_obj
 def search(
     session: Session, expression: str, model: str | None, sort: str | None, count: int | None
 ) -> None:
-    """List the versions of which EXPRESSION holds, by model, highest version first.
+    """List the versions that match EXPRESSION, by model, highest version first.
 
-    It asks for status and manifest: metrics.test_auc > 0.9, status == "production",
+    Compare status and manifest fields: metrics.test_auc > 0.9, status == "production",
     data.train.rows >= 1000, created_at >= 2026-03-01, "income" in features,
-    message ~ "drift", params.clf__C in [0.1, 1]; joined by and, or, not and
-    parentheses. The exit code is 1 when it holds of none, or a version is damaged.
+    message ~ "drift", params.clf__C in [0.1, 1]. Join them with and, or, not and
+    parentheses. The exit code is 1 if nothing matches, or if a version is damaged.
     """
     from gitmodelstore.operations.search import told
 

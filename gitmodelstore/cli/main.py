@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from importlib import import_module
 from itertools import takewhile
@@ -64,7 +64,7 @@ class Entry(NamedTuple):
         name: as it is typed.
         group: one of GROUPS.
         summary: what it does, in a few words.
-        example: a whole command line.
+        examples: two whole command lines that do different things.
         everyday: whether `gms help` shows it.
         alias: another name for it; None without one.
     """
@@ -72,9 +72,14 @@ class Entry(NamedTuple):
     name: str
     group: str
     summary: str
-    example: str
+    examples: tuple[str, str]
     everyday: bool = True
     alias: str | None = None
+
+    @property
+    def example(self) -> str:
+        """The first of the examples."""
+        return self.examples[0]
 
     @property
     def module(self) -> str:
@@ -88,161 +93,256 @@ class Entry(NamedTuple):
 
 
 COMMANDS = (
-    Entry("init", START, "make a model store", "gms init"),
+    Entry("init", START, "create a model store", ("gms init", "gms init --bare /srv/models.git")),
     Entry(
         "clone",
         START,
-        "copy a shared store, ready to work in",
-        "gms clone ssh://server/srv/models.git",
+        "clone a shared store and set up its hooks",
+        (
+            "gms clone ssh://server/srv/models.git",
+            "gms clone git@github.com:acme/models.git churn-models",
+        ),
         everyday=False,
     ),
-    Entry("demo", START, "a model's whole life, tried on real data", "gms demo"),
+    Entry(
+        "demo",
+        START,
+        "run through the life of a model in a new folder",
+        ("gms demo", "gms demo /tmp/try-it"),
+    ),
     Entry(
         "register",
         VERSIONS,
-        "keep a fitted pipeline as a new version",
-        "gms register churn pipeline.joblib --metric test_auc=0.91",
+        "register a fitted pipeline as a new version",
+        (
+            "gms register churn pipeline.joblib --metric test_auc=0.91",
+            "gms register churn --from-folder models/churn --bump minor",
+        ),
     ),
-    Entry("list", VERSIONS, "models, or the versions of one", "gms list churn", alias="ls"),
-    Entry("show", VERSIONS, "what a version is made of", "gms show churn@production"),
+    Entry(
+        "list",
+        VERSIONS,
+        "list the models, or the versions of one",
+        ("gms list churn", "gms list -n 5"),
+        alias="ls",
+    ),
+    Entry(
+        "show",
+        VERSIONS,
+        "show what a version is made of",
+        ("gms show churn@production", "gms show churn@1.2.0 --json"),
+    ),
     Entry(
         "diff",
         VERSIONS,
-        "what differs between two versions",
-        "gms diff churn@production churn@latest",
+        "show what differs between two versions",
+        (
+            "gms diff churn@production churn@latest",
+            "gms diff churn pipeline.joblib --test june.csv --target left",
+        ),
     ),
     Entry(
         "search",
         VERSIONS,
-        "the versions of which something holds",
-        "gms search 'metrics.test_auc > 0.9'",
+        "find versions by an expression",
+        (
+            "gms search 'metrics.test_auc > 0.9'",
+            "gms search '\"income\" in features' --model churn --sort -created_at",
+        ),
         everyday=False,
     ),
-    Entry("log", VERSIONS, "what happened, when, by whom and why", "gms log churn"),
+    Entry(
+        "log",
+        VERSIONS,
+        "show what happened, when, by whom and why",
+        ("gms log churn", "gms log churn -G params.clf__C --oneline"),
+    ),
     Entry(
         "which",
         VERSIONS,
-        "the version in production, now or then",
-        "gms which churn --at 2026-03-03",
+        "show which version is in production, now or at a date",
+        ("gms which churn --at 2026-03-03", "gms which churn@staging"),
     ),
     Entry(
         "promote",
         LIFECYCLE,
         "give a version a status",
-        'gms promote churn@1.2.0 production --reason "beats 1.1.0"',
+        (
+            'gms promote churn@1.2.0 production --reason "beats 1.1.0"',
+            "gms promote churn@latest fraud@2.0.0 staging",
+        ),
     ),
     Entry(
         "rollback",
         LIFECYCLE,
         "put the last good version back into production",
-        'gms rollback churn --reason "drift in income"',
+        (
+            'gms rollback churn --reason "drift in income"',
+            "gms rollback churn --to 1.0.0 --keep",
+        ),
     ),
     Entry(
         "approve",
         LIFECYCLE,
-        "say, signed, that a version may come to a status",
-        'gms approve churn@1.2.0 production --reason "reviewed"',
+        "approve a version for a status, signed with your key",
+        (
+            'gms approve churn@1.2.0 production --reason "reviewed"',
+            "gms approve churn@latest staging",
+        ),
         everyday=False,
     ),
     Entry(
         "annotate",
         LIFECYCLE,
-        "say something of a version afterwards",
-        'gms annotate churn@1.2.0 validation_auc=0.83 --reason "June is in"',
+        "add notes to a registered version",
+        (
+            'gms annotate churn@1.2.0 validation_auc=0.83 --reason "June is in"',
+            "gms annotate churn@1.2.0 validation_auc=",
+        ),
         everyday=False,
     ),
-    Entry("archive", LIFECYCLE, "retire a version", "gms archive churn@1.0.0", everyday=False),
+    Entry(
+        "archive",
+        LIFECYCLE,
+        "retire a version",
+        (
+            "gms archive churn@1.0.0",
+            "gms archive churn@production --successor 1.2.0",
+        ),
+        everyday=False,
+    ),
     Entry(
         "withdraw",
         LIFECYCLE,
         "mark a version as bad",
-        'gms withdraw churn@1.1.0 --reason "trained on leaked labels"',
+        (
+            'gms withdraw churn@1.1.0 --reason "trained on leaked labels"',
+            'gms withdraw churn@production --vacate --reason "wrong currency"',
+        ),
         everyday=False,
         alias="yank",
     ),
-    Entry("get", FILES, "a version as plain files", "gms get churn@1.2.0 -o model"),
+    Entry(
+        "get",
+        FILES,
+        "write a version's files into a folder",
+        ("gms get churn@1.2.0 -o model", "gms get churn --warm -o /app/model"),
+    ),
     Entry(
         "cat",
         FILES,
-        "one file of a version",
-        "gms cat churn@production:requirements.txt",
+        "print one file of a version",
+        (
+            "gms cat churn@production:requirements.txt",
+            "gms cat churn@1.2.0:pipeline.joblib > pipeline.joblib",
+        ),
         everyday=False,
     ),
     Entry(
         "env",
         FILES,
-        "the packages that a version needs, and what differs here",
-        "gms env churn@production --check",
+        "show which packages a version needs",
+        ("gms env churn@production --check", "gms env churn > requirements.txt"),
         everyday=False,
     ),
-    Entry("lock", FILES, "pin versions for code", "gms lock churn@1.2.0", everyday=False),
-    Entry("sync", FILES, "what is locked, as plain files", "gms sync", everyday=False),
+    Entry(
+        "lock",
+        FILES,
+        "pin versions in a lock file",
+        ("gms lock churn@1.2.0", "gms lock --check --fetch"),
+        everyday=False,
+    ),
+    Entry(
+        "sync",
+        FILES,
+        "write the locked versions' files into folders",
+        ("gms sync", "gms sync -o /app/models --store /srv/models.git"),
+        everyday=False,
+    ),
     Entry(
         "verify",
         TRUST,
-        "whether a version is what was released",
-        "gms verify churn@production --replay",
+        "check that a version is what was released",
+        (
+            "gms verify churn@production --replay",
+            "gms verify --data churn data/train.csv --role train",
+        ),
         everyday=False,
     ),
     Entry(
         "reproduce",
         TRUST,
-        "whether training a version again gives the same",
-        "gms reproduce churn@1.2.0 -- python train.py",
+        "train a version again and compare",
+        (
+            "gms reproduce churn@1.2.0 -- python train.py",
+            "gms reproduce churn --copy data/extra.csv --no-uv -- make train",
+        ),
         everyday=False,
     ),
     Entry(
         "bisect",
         TRUST,
-        "which version was the first bad one",
-        "gms bisect churn --good 1.0.0 --bad 1.4.0 -- python check.py {}",
+        "find the first bad version of a model",
+        (
+            "gms bisect churn --good 1.0.0 --bad 1.4.0 -- python check.py {}",
+            "gms bisect churn --good 1.0.0 --bad latest --no-check -- pytest test_churn.py",
+        ),
         everyday=False,
     ),
     Entry(
         "audit",
         TRUST,
-        "a model's history, for someone who has no tool",
-        "gms audit churn --since 2026-01-01 -o churn.zip",
+        "export the history of a model as a zip file",
+        (
+            "gms audit churn --since 2026-01-01 -o churn.zip",
+            "gms audit churn --with-artifacts",
+        ),
         everyday=False,
     ),
     Entry(
         "validate",
         TRUST,
-        "whether the store, or a proposal to it, is sound",
-        "gms validate --range origin/main..HEAD",
+        "check the store, or a proposed change to it",
+        ("gms validate --range origin/main..HEAD", "gms validate models/churn"),
         everyday=False,
     ),
     Entry(
         "doctor",
         TRUST,
-        "what is wrong with the repository, and its repair",
-        "gms doctor --fix",
+        "find and repair what is wrong with the repository",
+        ("gms doctor --fix", "gms doctor -C /srv/models.git"),
         everyday=False,
     ),
     Entry(
         "hook",
         TRUST,
-        "git's hooks that validate what is committed and pushed",
-        "gms hook install",
+        "install or remove the git hooks that validate commits and pushes",
+        ("gms hook install", "gms hook run pre-commit"),
         everyday=False,
     ),
     Entry(
         "inspect",
         TRUST,
-        "what a joblib file is, without running it",
-        "gms inspect pipeline.joblib",
+        "show what is in a joblib file, without running it",
+        ("gms inspect pipeline.joblib", "gms inspect churn@1.2.0 --trust mypackage"),
         everyday=False,
     ),
     Entry(
         "trust",
         TRUST,
-        "whose classes you load besides scikit-learn's",
-        "gms trust add mypackage",
+        "manage which classes and functions of your own may be loaded",
+        ("gms trust add mypackage", "gms trust remove mypackage.features.twice"),
         everyday=False,
     ),
-    Entry("help", START, "the commands, or how to use one", "gms help promote", everyday=False),
+    Entry(
+        "help",
+        START,
+        "list the commands, or show how to use one",
+        ("gms help promote", "gms help --all"),
+        everyday=False,
+    ),
 )
-# What git calls, and nobody types: the command to the module and function that hold it.
+# Commands that git runs and nobody types, with the function of each.
 CALLED_BY_GIT = {"merge-driver": "merge_driver", "textconv": "textconv"}
 BY_NAME = {name: entry for entry in COMMANDS for name in (entry.name, entry.alias) if name}
 
@@ -335,11 +435,25 @@ def suggestion(word: str) -> str | None:
 # The command line: options that every command takes, and what is said of a wrong one.
 
 
-_CLICKS_WIDTH = 80  # columns, beyond which help does not go
+_OPTIONS = (
+    ("-C PATH", "use the store at PATH, or in the repository around it"),
+    ("--json", "print one JSON document"),
+    ("--no-color", "print without colour"),
+    ("--no-cache", "neither read nor write the cache"),
+    ("-q, --quiet", "do not print notes"),
+    ("-v, --verbose", "show where an error was raised"),
+    ("--version", "print the version of gitmodelstore"),
+)
+
+
+_MOST_COLUMNS = 100  # of help, however wide the terminal is
 
 
 class _Formatter(click.HelpFormatter):
     """Help that fits the terminal, where click itself wants fifty columns."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width=width)
 
     def getvalue(self) -> str:
         text = super().getvalue()
@@ -349,7 +463,7 @@ class _Formatter(click.HelpFormatter):
 class _Context(click.Context):
     def make_formatter(self) -> click.HelpFormatter:
         room = columns_of_terminal()
-        return _Formatter(width=room if room and room < _CLICKS_WIDTH else None)
+        return _Formatter(min(room or _MOST_COLUMNS, _MOST_COLUMNS))
 
 
 def with_global_options(command: click.Command, entry: Entry | None = None) -> click.Command:
@@ -363,22 +477,60 @@ def with_global_options(command: click.Command, entry: Entry | None = None) -> c
     if any(parameter.name == "global_path" for parameter in command.params):
         return command
     command.context_class = _Context
-    command.params += _global_options(hidden=entry is not None)
+    command.params += _global_options(uses_store=entry is None or entry.name not in _WITHOUT_STORE)
+    command.add_help_option = False
+    click.help_option("-h", "--help", "help", help="show this help")(command)
     if entry is not None:
         command.short_help = entry.summary
-        command.epilog = f"Example: {entry.example}"
+        command.epilog = "\n".join(("\b", "Examples:", *(f"  {one}" for one in entry.examples)))
     return command
 
 
-def _global_options(*, hidden: bool) -> list[click.Option]:
+_WITHOUT_STORE = ("clone", "demo", "trust", "help")  # -C changes nothing of what they do
+
+
+def _global_options(*, uses_store: bool) -> list[click.Option]:
+    path, json = _OPTIONS[0][1], _OPTIONS[1][1]
     return [
-        _option(["-C", "global_path"], "path", hidden, metavar="PATH"),
-        _option(["--json", "global_json"], "json", hidden, is_flag=True),
-        _option(["--no-color", "global_no_color"], "plain", hidden, is_flag=True),
-        _option(["--no-cache", "global_no_cache"], "no_cache", hidden, is_flag=True),
-        _option(["-q", "--quiet", "global_quiet"], "quiet", hidden, is_flag=True),
-        _option(["-v", "--verbose", "global_verbose"], "verbose", hidden, is_flag=True),
+        _option(["-C", "global_path"], "path", not uses_store, metavar="PATH", help=path),
+        _option(["--json", "global_json"], "json", False, is_flag=True, help=json),
+        _option(["--no-color", "global_no_color"], "plain", True, is_flag=True),
+        _option(["--no-cache", "global_no_cache"], "no_cache", True, is_flag=True),
+        _option(["-q", "--quiet", "global_quiet"], "quiet", True, is_flag=True),
+        _option(["-v", "--verbose", "global_verbose"], "verbose", True, is_flag=True),
     ]
+
+
+class GroupedCommand(click.Command):
+    """A command with so many options that its help groups them.
+
+    Args:
+        groups: heading to its lines, each naming the parameters that share it.
+        settings: as for any other command.
+    """
+
+    def __init__(self, *, groups: Mapping[str, Sequence[Sequence[str]]], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._groups = groups
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records = {one.name: one.get_help_record(ctx) for one in self.get_params(ctx)}
+        rows = [
+            (
+                heading if number == 0 else "",
+                *_joined([records[name] or ("", "") for name in names]),
+            )
+            for heading, lines in self._groups.items()
+            for number, names in enumerate(lines)
+        ]
+        headings, options = (max(len(row[column]) for row in rows) for column in (0, 1))
+        formatter.write_paragraph()
+        for heading, names, text in rows:
+            formatter.write(f"{heading:<{headings}}  {names:<{options}}  {text}\n")
+
+
+def _joined(records: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    return ", ".join(names for names, _ in records), "; ".join(text for _, text in records if text)
 
 
 def _option(names: list[str], attribute: str, hidden: bool, **kind: Any) -> click.Option:
@@ -400,7 +552,7 @@ def trusting(command: click.Command) -> click.Command:
             hidden=False,
             metavar="NAME",
             multiple=True,
-            help="a class, function or package of yours; repeatable",
+            help="trust this class, function or package; repeatable",
         )
     )
     return command
@@ -412,7 +564,7 @@ def signed(command: click.Command) -> click.Command:
         click.Option(
             ["--sign/--no-sign"],
             default=None,
-            help="sign what is written; else as git is configured",
+            help="sign the commit or not; by default as git is configured",
         )
     )
     return command
@@ -504,7 +656,7 @@ class UnknownCommand(click.UsageError):
 
     def __init__(self, word: str) -> None:
         super().__init__(f"'{word}' is not a command")
-        self.hint = suggestion(word) or "see them all with `gms help --all`"
+        self.hint = suggestion(word) or "list all commands with `gms help --all`"
 
 
 def run() -> None:
@@ -768,23 +920,12 @@ if __name__ == "__main__":
 # `gms help`: the commands, or how to use one.
 
 
-_OPTIONS = (
-    ("-C PATH", "the store, or a folder inside a repository that has one"),
-    ("--json", "print one JSON document"),
-    ("--no-color", "print without colour"),
-    ("--no-cache", "judge each pipeline anew, and note nothing"),
-    ("-q, --quiet", "leave out notes"),
-    ("-v, --verbose", "show where an error was raised"),
-    ("--version", "print the version of gitmodelstore"),
-)
-
-
 @click.command("help")
 @click.argument("name", metavar="[COMMAND]", required=False)
-@click.option("--all", "all_of_them", is_flag=True, help="every command, by what it is for")
+@click.option("--all", "all_of_them", is_flag=True, help="list every command, grouped by purpose")
 @click.pass_context
 def help_(context: click.Context, name: str | None, all_of_them: bool) -> None:
-    """Show the commands of every day, all of them, or how to use COMMAND."""
+    """List the everyday commands, or show how to use COMMAND."""
     session: Session = context.obj
     if name is None and session.json:
         session.document(
@@ -824,8 +965,8 @@ def overview(session: Session, *, all_of_them: bool = False) -> str:
         *(_by_group(paint) if all_of_them else _everyday(paint)),
         "",
         *(_of_all() if all_of_them else ()),
-        "`gms help COMMAND` says more of one"
-        + ("." if all_of_them else ", `gms help --all` lists them all."),
+        "See `gms help COMMAND` for how to use one"
+        + ("." if all_of_them else ", and `gms help --all` for all of them."),
     ]
     room = columns_of_terminal()
     return "\n".join(part for line in lines for part in folded(line, room))
@@ -854,11 +995,11 @@ def _names(entry: Entry) -> str:
 
 
 def _of_all() -> Iterator[str]:
-    yield "Options, before the command or after it"
+    yield "Options for every command, before or after its name"
     for option, what in _OPTIONS:
         yield f"  {option:<15} {what}"
     yield ""
-    yield "The store is what -C names, else $GITMODELSTORE, else [tool.gitmodelstore] store of"
-    yield "the nearest pyproject.toml that says it, else the repository around, or the"
-    yield "store in its models/."
+    yield "gms looks for the store in this order: -C; $GITMODELSTORE; `store` under"
+    yield "[tool.gitmodelstore] in the nearest pyproject.toml that sets it; the repository"
+    yield "around the working directory; the models/ folder in that repository."
     yield ""

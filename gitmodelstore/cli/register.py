@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.main import signed, trusting
+from gitmodelstore.cli.main import GroupedCommand, signed, trusting
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import InvalidInput, InvalidMetric
 from gitmodelstore.values.tables import ABBREVIATED
@@ -48,62 +48,94 @@ def _number(name: str, text: str) -> float | int:
     raise click.UsageError(f"metric '{name}' is '{text}', not a number")
 
 
+_GROUPS = {
+    "What": (
+        ("messages",),
+        ("from_folder",),
+        ("accept_changes",),
+        ("run", "no_run"),
+        ("if_changed",),
+    ),
+    "Data": (("data",), ("target",), ("sample_from",), ("sample",)),
+    "Metrics": (("metric",), ("metrics",), ("test",), ("baseline",), ("parse_dates",)),
+    "Version": (("version",), ("bump",), ("allow_backport",)),
+    "Card": (("intended_use",), ("limitations",), ("card", "custom")),
+    "Code": (("code", "no_code"), ("keep_diff",)),
+    "Trust": (("global_trusted",), ("sign",)),
+    "Common": (("global_path",), ("global_json", "help")),
+}
+
+
 @trusting
 @signed
-@click.command("register")
+@click.command("register", cls=GroupedCommand, groups=_GROUPS)
 @click.argument("name", required=False)
-@click.argument("file", required=False)
-@click.option("--from-folder", metavar="DIR", help="in place of FILE: the folder of a version")
-@click.option("--accept-changes", is_flag=True, help="of DIR: other bytes than its manifest names")
-@click.option("--run", is_flag=True, help="of DIR: load the pipeline, to describe it anew")
-@click.option("-m", "--message", "messages", metavar="TEXT", multiple=True, help="what it is")
-@click.option("--metrics", metavar="FILE", help="a JSON object of names and numbers")
+@click.argument("file", metavar="(FILE | --from-folder DIR)", required=False)
+@click.option("-m", "--message", "messages", metavar="TEXT", multiple=True, help="describe it")
 @click.option(
-    "--metric", metavar="NAME=VALUE", multiple=True, callback=_numbers, help="one; repeatable"
+    "--from-folder", metavar="DIR", help="register pipeline.joblib and manifest.json of DIR"
 )
 @click.option(
-    "--data", metavar="ROLE=PATH", multiple=True, callback=_pairs, help="a data set; repeatable"
+    "--accept-changes", is_flag=True, help="accept a pipeline that DIR's manifest does not match"
 )
-@click.option("--test", metavar="FILE", help="rows to test on, with the target: CSV or Parquet")
+@click.option("--run", is_flag=True, help="load the pipeline in DIR")
+@click.option("--no-run", is_flag=True, help="do not load FILE")
+@click.option("--if-changed", is_flag=True, help="do nothing if nothing changed")
 @click.option(
-    "--parse-dates", metavar="COL", multiple=True, help="a column of these rows; repeatable"
+    "--metric",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_numbers,
+    help="record a metric; repeatable",
 )
-@click.option("--baseline", is_flag=True, help="score the version in production on them too")
-@click.option("--sample-from", metavar="FILE", help="input rows, CSV or Parquet, to make a sample")
+@click.option("--metrics", metavar="FILE", help="read metrics from a JSON file")
+@click.option(
+    "--data",
+    metavar="ROLE=PATH",
+    multiple=True,
+    callback=_pairs,
+    help="record a data set, such as train=train.csv; repeatable",
+)
+@click.option("--target", metavar="NAME", help="the column that the pipeline predicts")
+@click.option(
+    "--test", metavar="FILE", help="compute metrics on the rows of this CSV or Parquet file"
+)
+@click.option("--baseline", is_flag=True, help="score the production version on them too")
+@click.option(
+    "--parse-dates",
+    metavar="COL",
+    multiple=True,
+    help="a column of dates in a CSV file; repeatable",
+)
+@click.option(
+    "--sample-from", metavar="FILE", help="make the sample from the input rows in this file"
+)
 @click.option(
     "--sample",
     type=click.Choice(["synthetic", "rows", "none"]),
     default="synthetic",
-    help="rows like those of that file, in which nobody's record is; or true rows",
+    help="keep made-up rows (default), real rows or none",
 )
-@click.option("--target", metavar="NAME", help="the column that it predicts")
-@click.option("--version", metavar="V", help="exactly this number")
+@click.option("--version", metavar="V", help="use this version number")
 @click.option(
     "--bump",
     type=click.Choice(["auto", "major", "minor", "patch"]),
     default="auto",
-    help="else: which part of the highest number to raise; auto looks at what changed",
+    help="which number to raise if --version is not given",
 )
-@click.option("--allow-backport", is_flag=True, help="let V lie below the highest")
-@click.option("--if-changed", is_flag=True, help="write nothing when nothing differs")
-@click.option("--card", metavar="FILE", help="a JSON object of headings and Markdown")
-@click.option("--intended-use", metavar="TEXT", help="for the model card")
-@click.option("--limitations", metavar="TEXT", help="for the model card")
-@click.option("--custom", metavar="FILE", help="a JSON object of your own")
-@click.option("--code", metavar="PATH", help="the training script or repository; else around you")
-@click.option("--keep-diff", is_flag=True, help="keep what is not committed there, as code.diff")
-@click.option("--no-run", is_flag=True, help="keep FILE without loading it")
-@click.option("--no-code", is_flag=True, help="record no training repository")
+@click.option("--allow-backport", is_flag=True, help="allow a number below the highest version")
+@click.option("--intended-use", metavar="TEXT", help="what the model is for, for its card")
+@click.option("--limitations", metavar="TEXT", help="what it is not for, for its card")
+@click.option("--card", metavar="FILE", help="the model card, as JSON")
+@click.option("--custom", metavar="FILE", help="other data of yours, as JSON")
+@click.option("--code", metavar="PATH", help="the training code (default: this repository)")
+@click.option("--no-code", is_flag=True, help="or none")
+@click.option("--keep-diff", is_flag=True, help="store uncommitted changes as code.diff")
 @click.pass_obj
 def register(session: Session, /, name: str | None, file: str | None, **options: Any) -> None:
-    """Keep the fitted pipeline in FILE, as joblib.dump wrote it, as a version of model NAME.
-
-    FILE is loaded once, and kept byte for byte. What is no part of a pipeline is refused
-    before it acts; --trust names classes and functions of your own.
-
-    With --from-folder DIR, keep a folder with pipeline.joblib and manifest.json, such as
-    models/churn after an edit by hand, or what `gms get` wrote. What its manifest says is
-    kept, what can be known is made anew, and nothing is loaded unless --run says so.
+    """Register the fitted pipeline in FILE, written by joblib.dump, as a new version of NAME.
+    FILE is stored byte for byte, and loaded once. Anything that no scikit-learn pipeline needs
+    is refused before it can run.
     """
     if options["from_folder"]:
         _register_folder(session, name, file, options)

@@ -50,10 +50,15 @@ _MOST_PARAMS = 10  # shown; --json has them all
 @click.command("reproduce")
 @click.argument("ref")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@click.option("--code", metavar="PATH", help="the training repository; else the one around you")
-@click.option("--copy", metavar="PATH", multiple=True, help="what git does not hold; repeatable")
-@click.option("--no-uv", is_flag=True, help="run in the environment that is installed here")
-@click.option("--keep", is_flag=True, help="leave the work tree for you to look at")
+@click.option("--code", metavar="PATH", help="the training repository (default: the current one)")
+@click.option(
+    "--copy",
+    metavar="PATH",
+    multiple=True,
+    help="copy a file or folder that is not in git; repeatable",
+)
+@click.option("--no-uv", is_flag=True, help="use the Python environment installed here")
+@click.option("--keep", is_flag=True, help="keep the work tree afterwards")
 @click.pass_obj
 def reproduce(
     session: Session,
@@ -64,13 +69,14 @@ def reproduce(
     no_uv: bool,
     keep: bool,
 ) -> None:
-    """Train the version REF again by COMMAND, and compare what comes out with what is kept.
+    """Train the version REF again with COMMAND, and compare the result with the version.
 
-    COMMAND runs in a work tree of the training repository at the recorded commit, with the
-    kept changes. What it registers goes into an empty store, whatever store it names; or it
-    writes its pipeline into the file $GMS_REPRODUCE_OUT. The exit code is 1 when data,
-    parameters, answers or metrics differ. This runs the code of that commit: do it with
-    versions of people you trust.
+    COMMAND runs in a work tree of the training repository, at the recorded commit and with
+    the uncommitted changes that were kept. Whatever it registers goes into a temporary
+    store; it can also write its pipeline to the file $GMS_REPRODUCE_OUT. The exit code is 1
+    if data, parameters, answers or metrics differ.
+
+    This runs the code of that commit, so use it only for versions from people you trust.
     """
     if not command:
         raise click.UsageError("missing the command to run, after --")
@@ -180,8 +186,8 @@ _STDERR = 2
 
 @click.command("bisect")
 @click.argument("name")
-@click.option("--good", required=True, metavar="VERSION", help="one that is good")
-@click.option("--bad", required=True, metavar="VERSION", help="a higher one that is bad")
+@click.option("--good", required=True, metavar="VERSION", help="a good version")
+@click.option("--bad", required=True, metavar="VERSION", help="a higher, bad version")
 @click.option("--no-check", is_flag=True, help="do not test these two first")
 @click.argument("command", metavar="-- CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
@@ -193,14 +199,15 @@ def bisect(
     no_check: bool,
     command: tuple[str, ...],
 ) -> None:
-    """Find the first bad version of the model NAME between a good one and a bad one.
+    """Find the first bad version of the model NAME between a good and a bad one.
 
-    Versions between the two are tested by CMD, withdrawn ones too, in the order of their numbers.
-    Each is there for CMD as a folder of plain files, whose path stands for every {} in CMD and in
-    the variable GMS_FOLDER, beside GMS_MODEL, GMS_VERSION, GMS_REF, GMS_STATUS and
-    GITMODELSTORE. Exit codes mean what they do for `git bisect run`: 0 is good, 125 cannot be
-    tested, others up to 127 are bad, and those above end the search. What CMD prints goes to
-    stderr. The exit code is 1 when it can be one of several.
+    CMD tests a version: each {} in it, and $GMS_FOLDER, is the path of a folder with the
+    version's files. $GMS_MODEL, $GMS_VERSION, $GMS_REF, $GMS_STATUS and $GITMODELSTORE are
+    set too. Withdrawn versions are tested as well.
+
+    The exit code of CMD means what it means for `git bisect run`: 0 is good, 125 cannot be
+    tested, any other up to 127 is bad, and a higher one stops the search. The output of CMD
+    goes to stderr. The exit code of gms is 1 if several versions could be the first bad one.
     """
     session: Session = context.obj
     store = session.store()

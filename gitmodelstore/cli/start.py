@@ -1,4 +1,4 @@
-"""`gms init`: make a model store."""
+"""`gms init`: create a model store."""
 
 from __future__ import annotations
 
@@ -28,18 +28,20 @@ HOSTS = ("github", "gitlab", "gitea", "ssh")
 
 @click.command("init")
 @click.argument("path", required=False)
-@click.option("--bare", is_flag=True, help="without a work tree, as on a server")
-@click.option("--host", type=click.Choice(HOSTS), help="with the check of that kind of git host")
-@click.option("--owner", metavar="WHO", help="who approves there, as @acme/leads")
+@click.option("--bare", is_flag=True, help="create it without a work tree, as on a server")
+@click.option("--host", type=click.Choice(HOSTS), help="add the CI check for this kind of git host")
+@click.option(
+    "--owner", metavar="WHO", help="with --host: who approves changes, such as @acme/leads"
+)
 @click.pass_obj
 def init(
     session: Session, path: str | None, bare: bool, host: str | None, owner: str | None
 ) -> None:
-    """Make a model store at PATH, or say that there is one.
+    """Create a model store at PATH, or do nothing if there is one.
 
-    Without PATH it is the current folder; inside a code repository it is the
-    folder models/ at its top, which that repository is told to ignore. --host also
-    writes the pipeline that validates proposals, and says what to set on the host.
+    PATH defaults to the current folder or, inside a code repository, to models/ at its top,
+    which that repository then ignores. With --host, also add the CI check that validates
+    proposed changes, and list what to set on the host.
     """
     from gitmodelstore.plumbing.files import named_store
     from gitmodelstore.store import Store
@@ -83,9 +85,9 @@ def init(
 @click.argument("path", required=False)
 @click.pass_obj
 def clone(session: Session, url: str, path: str | None) -> None:
-    """Clone the store at URL into PATH, with its drivers and hooks.
+    """Clone the store at URL into PATH, and set up its hooks and git settings.
 
-    Without PATH the folder is named after the end of URL.
+    PATH defaults to the last part of URL.
     """
     from gitmodelstore.store import Store
 
@@ -113,13 +115,12 @@ _STDERR = 2
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -> None:
-    """Put git's hooks into the store, take them away again, or run one as git would.
+    """Install git hooks in the store, remove them, or run one.
 
-    pre-commit and pre-push in one with a work tree, pre-receive in a bare one. A hook of
-    yours that is there already is called first, and gets its name back in the end.
-    `install` also sets what git must know of a store, unless you have, such as
-    push.followTags, with which a plain `git push` brings the tags of versions.
-    `run NAME` is for hooks of your own that call ours.
+    A store with a work tree gets pre-commit and pre-push, a bare store pre-receive. If you
+    have a hook of that name, it is kept and runs first, and `uninstall` puts it back.
+    `install` also makes the git settings that a store needs, such as push.followTags, unless
+    you have set them yourself. Call `run NAME` from a hook of your own to run one of these.
     """
     from gitmodelstore.operations.discover import find
     from gitmodelstore.operations.init import set_up
@@ -168,11 +169,11 @@ _NEXT = (
 @click.argument("folder", metavar="[DIR]", default="gitmodelstore-demo", type=Path)
 @click.pass_obj
 def demo(session: Session, folder: Path) -> None:
-    """Go through the whole life of a model, in a new folder.
+    """Run through the whole life of a model in a new folder.
 
-    DIR, `gitmodelstore-demo` unless named, becomes a small training project with a
-    model store in it. Everything shown is really run; it takes about ten seconds
-    and no network, and leaves the folder for you to look at.
+    DIR (default: gitmodelstore-demo) becomes a small training project with a model store.
+    Every command shown is really run. It takes about ten seconds, needs no network, and
+    leaves the folder for you to look at.
     """
     from gitmodelstore.demo.facts import facts
     from gitmodelstore.demo.story import Stage, story

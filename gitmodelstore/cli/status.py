@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 @click.command("annotate")
 @click.argument("ref")
 @click.argument("pairs", metavar="KEY=VALUE...", nargs=-1, required=True)
-@click.option("--reason", metavar="TEXT", help="why; the log tells it")
+@click.option("--reason", metavar="TEXT", help="record why in the log")
 @click.pass_obj
 def annotate(
     session: Session, ref: str, pairs: tuple[str, ...], reason: str | None, sign: bool | None
 ) -> None:
-    """Say something of the version REF after it was registered: a late result, a number.
+    """Add notes to the version REF after it was registered, such as a late test result.
 
-    Numbers, true and false are that, anything else, or what stands between double quotes,
-    is text. Of a KEY the latest value counts; KEY= takes it back. It is a commit of its own that
-    changes no file, so that the version stays what it was; `gms show` and `gms log` tell it,
-    and gates can ask for it.
+    Numbers, true and false are stored as such, anything else, or anything in double quotes,
+    as text. The latest value of a KEY counts; KEY= removes it. Notes are a commit that
+    changes no file, so the version stays as it is. `gms show` and `gms log` show them, and
+    gates can require them.
     """
     event = session.store().annotate(ref, _values(pairs), reason=reason, sign=sign)
     if session.json:
@@ -62,13 +62,14 @@ def _values(pairs: tuple[str, ...]) -> dict[str, Scalar | None]:
 @click.command("approve")
 @click.argument("ref")
 @click.argument("status")
-@click.option("--reason", metavar="TEXT", help="why; the log tells it")
+@click.option("--reason", metavar="TEXT", help="record why in the log")
 @click.pass_obj
 def approve(session: Session, ref: str, status: str, reason: str | None) -> None:
-    """Say that the version REF may come to the status STATUS. It is not moved.
+    """Approve the version REF for STATUS, without moving it.
 
-    It is a commit of its own that changes no file, signed with your key, and bound to the
-    digest of the manifest. Whoever registered the version, or moves it, does not count.
+    An approval is a commit that changes no file, is signed with your key and names the
+    digest of the manifest. It does not count if you registered the version, or if you are
+    the one who moves it.
     """
     event = session.store().approve(ref, status, reason=reason)
     if session.json:
@@ -149,14 +150,16 @@ def _short(status: str | None) -> str:
 @trusting
 @click.command("promote")
 @click.argument("words", nargs=-1, required=True, metavar="REF... STATUS")
-@click.option("--successor", metavar="VERSION", help="who takes over what REF leaves")
-@click.option("--vacate", is_flag=True, help="leave that without a version; needs a --reason")
-@click.option("--reason", metavar="TEXT", help="why; the log tells it")
-@click.option("--force", is_flag=True, help="override the gate; needs a --reason, is recorded")
+@click.option(
+    "--successor", metavar="VERSION", help="the version that takes over the status REF leaves"
+)
+@click.option("--vacate", is_flag=True, help="leave that status empty; needs --reason")
+@click.option("--reason", metavar="TEXT", help="record why in the log")
+@click.option("--force", is_flag=True, help="override the gate, on record; needs --reason")
 @click.option(
     "--replay/--no-replay",
     default=None,
-    help="ask the version its sample again first; else where its gate wants it",
+    help="replay its sample first or not; by default if the gate requires it",
 )
 @click.pass_obj
 def promote(
@@ -169,17 +172,14 @@ def promote(
     replay: bool | None,
     sign: bool | None,
 ) -> None:
-    """Give the version REF, or one each of several models, the status STATUS.
+    """Give the version REF, or one version each of several models, the status STATUS.
 
-    It is one commit. Only one version of a model is in production: the one that
-    was is archived.
+    All of it is one commit. A model has one version in production: the previous one is
+    archived. A version must load here to get into production.
 
-    Where modelstore.toml sets a gate before STATUS, its conditions are judged first,
-    and all of them are printed where one is not met. What comes to production must
-    load here.
-
-    A version leaves production for another status only with a --successor, or with --vacate,
-    which leaves production empty. A version that was withdrawn comes back only with a --reason.
+    If modelstore.toml sets a gate for STATUS, its conditions are checked first, and those
+    that fail are listed. To move a version out of production, name a --successor, or leave
+    production empty with --vacate. A withdrawn version needs a --reason to come back.
     """
     check_words(reason, successor=successor, vacate=vacate, force=force)
     *refs, status = words
@@ -214,11 +214,9 @@ def promote(
 @signed
 @click.command("archive")
 @click.argument("ref")
-@click.option("--successor", metavar="VERSION", help="who takes over what it holds")
-@click.option(
-    "--vacate", is_flag=True, help="leave what it holds without a version; needs a --reason"
-)
-@click.option("--reason", metavar="TEXT", help="why; the log tells it")
+@click.option("--successor", metavar="VERSION", help="the version that takes over its status")
+@click.option("--vacate", is_flag=True, help="leave its status empty; needs --reason")
+@click.option("--reason", metavar="TEXT", help="record why in the log")
 @click.pass_obj
 def archive(
     session: Session,
@@ -228,10 +226,10 @@ def archive(
     reason: str | None,
     sign: bool | None,
 ) -> None:
-    """Retire the version REF: it stays, and is no candidate for production.
+    """Retire the version REF: it stays in the store, but is not a candidate for production.
 
-    The version in production can be archived with a --successor, or with --vacate, which
-    leaves production empty. A version that was withdrawn needs a --reason.
+    To archive the version in production, name a --successor, or leave production empty with
+    --vacate. A withdrawn version needs a --reason.
     """
     check_words(reason, successor=successor, vacate=vacate)
     store = session.store()
@@ -246,11 +244,9 @@ def archive(
 @signed
 @click.command("withdraw")
 @click.argument("ref")
-@click.option("--successor", metavar="VERSION", help="who takes over what it holds")
-@click.option(
-    "--vacate", is_flag=True, help="leave what it holds without a version; needs a --reason"
-)
-@click.option("--reason", metavar="TEXT", help="why; the log tells it")
+@click.option("--successor", metavar="VERSION", help="the version that takes over its status")
+@click.option("--vacate", is_flag=True, help="leave its status empty; needs --reason")
+@click.option("--reason", metavar="TEXT", help="record why in the log")
 @click.pass_obj
 def withdraw(
     session: Session,
@@ -260,11 +256,11 @@ def withdraw(
     reason: str | None,
     sign: bool | None,
 ) -> None:
-    """Mark the version REF as bad: from then on only its exact number finds it.
+    """Mark the version REF as bad: from then on, only its exact number finds it.
 
-    Its files stay, and loading it warns. The version in production can be withdrawn with a
-    --successor, or with --vacate, which leaves production empty; `gms rollback` finds a
-    successor by itself.
+    Its files stay, and loading it warns. To withdraw the version in production, name a
+    --successor, leave production empty with --vacate, or use `gms rollback`, which finds a
+    successor for you.
     """
     check_words(reason, successor=successor, vacate=vacate)
     store = session.store()
@@ -280,11 +276,17 @@ def withdraw(
 @signed
 @click.command("rollback")
 @click.argument("name")
-@click.option("--to", metavar="VERSION", help="this one; else the last good one before")
-@click.option("--keep", is_flag=True, help="archive the replaced version; else it is withdrawn")
-@click.option("--no-replay", is_flag=True, help="even if it answers differently here")
-@click.option("--vacate", is_flag=True, help="leave what it holds now empty; needs a --reason")
-@click.option("--reason", metavar="TEXT", help="why; the log tells it")
+@click.option(
+    "--to", metavar="VERSION", help="go back to this version (default: the last good one)"
+)
+@click.option("--keep", is_flag=True, help="archive the current version instead of withdrawing it")
+@click.option(
+    "--no-replay", is_flag=True, help="accept a version that answers differently; needs --reason"
+)
+@click.option(
+    "--vacate", is_flag=True, help="leave the status that it holds now empty; needs --reason"
+)
+@click.option("--reason", metavar="TEXT", help="record why in the log")
 @click.pass_obj
 def rollback(
     session: Session,
@@ -296,13 +298,11 @@ def rollback(
     reason: str | None,
     sign: bool | None,
 ) -> None:
-    """Put the production version before back, and withdraw the present one.
+    """Put the previous production version back, and withdraw the current one.
 
-    Before anything is written, the bytes of the earlier version are verified and
-    loaded here, and the rows of its sample are asked again: a version that answers
-    differently here is refused. --no-replay, which needs a --reason, goes back to it
-    knowingly. A version that was withdrawn comes back only with --to and a --reason.
-    History is not rewritten.
+    First, the earlier version is verified and loaded here, and its sample is replayed. If it
+    answers differently here, the rollback is refused unless you give --no-replay. A
+    withdrawn version only comes back with --to and a --reason. History is not rewritten.
     """
     check_words(reason, vacate=vacate, no_replay=no_replay)
     store = session.store()
@@ -320,12 +320,12 @@ def rollback(
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.pass_obj
 def trust(session: Session, action: str, names: tuple[str, ...]) -> None:
-    """List, add or remove packages, classes and functions of your own that pipelines may hold.
+    """List, add or remove classes, functions and packages of your own that pipelines may use.
 
-    A package ("mypackage") stands for the classes defined in it, never its functions. A
-    class or a function is named exactly ("mypackage.features.LogScaler",
-    "mypackage.features.twice"); `gms show` says which names a version needs. They are kept
-    in your own configuration file. What a store says of trust is never asked.
+    A package ("mypackage") stands for the classes defined in it, not for its functions. Name
+    a single class or function in full ("mypackage.features.LogScaler"). `gms show` says
+    which names a version needs. The list is in your own configuration file; nothing in a
+    store can add to it.
     """
     from gitmodelstore.operations.trust import check_added, config_file, configure, configured
 

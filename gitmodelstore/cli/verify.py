@@ -87,14 +87,22 @@ CANNOT_TELL = 128  # as in cli/main.py
 @click.command("verify")
 @click.argument("ref", required=False)
 @click.argument("path", required=False)
-@click.option("--all", "all_of_them", is_flag=True, help="every version of every model")
-@click.option("--replay", is_flag=True, help="ask the pipeline its sample again, and compare")
-@click.option("--test", metavar="FILE", help="compute its metrics again: CSV or Parquet")
-@click.option("--target", metavar="NAME", help="column of FILE with the true answers")
-@click.option("--parse-dates", metavar="COL", multiple=True, help="a column of FILE; repeatable")
-@click.option("--signatures", is_flag=True, help="verify who has signed it")
-@click.option("--data", is_flag=True, help="verify instead the data set at PATH")
-@click.option("--role", metavar="ROLE", help="which data set PATH should be: train, test, …")
+@click.option("--all", "all_of_them", is_flag=True, help="verify every version of every model")
+@click.option(
+    "--replay", is_flag=True, help="run the pipeline on its sample and compare the answers"
+)
+@click.option(
+    "--test", metavar="FILE", help="compute the metrics again on this CSV or Parquet file"
+)
+@click.option("--target", metavar="NAME", help="with --test: the column with the true answers")
+@click.option(
+    "--parse-dates", metavar="COL", multiple=True, help="with --test: a column of dates; repeatable"
+)
+@click.option("--signatures", is_flag=True, help="verify who signed it")
+@click.option("--data", is_flag=True, help="compare the data set at PATH instead")
+@click.option(
+    "--role", metavar="ROLE", help="with --data: which data set PATH should be, such as train"
+)
 @click.pass_obj
 def verify(
     session: Session,
@@ -112,13 +120,13 @@ def verify(
     """Verify every file of the version REF against its manifest and its tag.
 
     --replay and --test load the pipeline, unless its bytes are not the ones that were
-    released. --signatures asks your own list of allowed signers, without REF of every
-    version. The exit code is 1 when a version is faulty, or not validly signed, or its
-    answers or metrics are different, or the branch lacks versions that tags name; it is 128
-    when all is sound, but a version that was to be asked cannot be loaded here.
+    released. --signatures uses the list of allowed signers in your git configuration;
+    without REF, it checks every version. --data says whether the file or folder PATH is the
+    data that REF was made with, and which columns differ.
 
-    --data reads the file or folder PATH and says whether it is what REF was made with,
-    or which columns differ; the exit code is then 1.
+    The exit code is 1 if a version is faulty or not validly signed, if its answers, metrics
+    or data differ, or if the branch lacks a version that has a tag. It is 128 if nothing is
+    wrong but a version could not be loaded here.
     """
     if data:
         if all_of_them or replay or test or target or signatures:
@@ -174,10 +182,16 @@ def _summary(found: Verification) -> str:
 
 @click.command("audit")
 @click.argument("name")
-@click.option("--since", metavar="DATE", help="leave out the events before that day or moment")
-@click.option("-o", "--output", "target", metavar="FILE.zip", help="else NAME-audit.zip")
-@click.option("--with-artifacts", "artifacts", is_flag=True, help="add the pipelines too")
-@click.option("--force", is_flag=True, help="write over a file of that name")
+@click.option("--since", metavar="DATE", help="leave out events before this day or time")
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="FILE.zip",
+    help="the file to write (default: NAME-audit.zip)",
+)
+@click.option("--with-artifacts", "artifacts", is_flag=True, help="include the pipelines")
+@click.option("--force", is_flag=True, help="overwrite an existing file")
 @click.pass_obj
 def audit(
     session: Session,
@@ -187,11 +201,12 @@ def audit(
     artifacts: bool,
     force: bool,
 ) -> None:
-    """Write what happened to the model NAME, and what its versions are made of, into a zip.
+    """Write the history of the model NAME and the details of its versions to a zip file.
 
-    It opens in a browser, index.html, and in a spreadsheet, events.csv: events, approvals,
-    overrides, annotations, who signed what, the policy in force at each, manifests and cards, and a
-    SHA-256 of each file. The same commit of the store gives the same bytes.
+    It needs no tool to read: open index.html in a browser, or events.csv in a spreadsheet.
+    It holds events, approvals, overrides, annotations, signatures, the policy in force at
+    each event, manifests, cards, and a SHA-256 of each file. The same commit of the store
+    gives the same bytes.
     """
     made = session.store().audit(name, since=since, to=target, artifacts=artifacts, force=force)
     if session.json:
@@ -212,16 +227,15 @@ def audit(
 
 @click.command("validate")
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
-@click.option("--range", "range_", metavar="BASE..HEAD", help="what HEAD adds to BASE")
+@click.option("--range", "range_", metavar="BASE..HEAD", help="check only what HEAD adds to BASE")
 @click.pass_obj
 def validate(session: Session, paths: Sequence[Path], range_: str | None) -> None:
-    """Validate the store: every commit of its branch, and every tag.
+    """Check every commit on the store's branch and every tag. Nothing is loaded.
 
-    With PATHs, folders of models on the disk, such as `gms get` writes. With
-    --range, the commits that a proposal adds, and the merge of both: for the
-    required check of a git host. Nothing is loaded. The exit code is 1 when
-    something is wrong, and 128 when that cannot be told: a name of --range means no
-    commit that is here, or the clone is shallow.
+    With PATHs, check model folders on disk, such as `gms get` writes. With --range, check
+    the commits of a proposed change and the result of merging it; this is the required check
+    on a git host. The exit code is 1 if something is wrong, and 128 if gms cannot tell: the
+    clone is shallow, or a commit in --range is missing.
     """
     if paths and range_:
         raise click.UsageError("give PATHs or --range, not both")
@@ -270,12 +284,12 @@ def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Fault
 @click.option("--fix", is_flag=True, help="repair what can be repaired without guessing")
 @click.pass_obj
 def doctor(session: Session, fix: bool) -> None:
-    """Examine the store: branch, tags, registry, objects, work trees, and what was left behind.
+    """Check the store's branch, tags, registry, objects, work trees and leftover files.
 
-    Without --fix nothing is written. With it each repair is said in a line; no version
-    is ever deleted, and uncommitted work is not touched. The exit code is 1 when
-    something is wrong and not repaired, and 128 when nothing wrong was found but
-    not everything could be examined, as in a shallow clone.
+    Without --fix nothing is written. With --fix, each repair is printed on a line; no version
+    is ever deleted, and uncommitted work is left alone. The exit code is 1 if something is
+    wrong and not repaired, and 128 if nothing is wrong but not everything could be checked,
+    as in a shallow clone.
     """
     found = _diagnosis(session, fix=fix)
     if session.json:

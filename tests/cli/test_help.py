@@ -9,7 +9,7 @@ import click
 import pytest
 
 import gitmodelstore
-from gitmodelstore.cli.main import BY_NAME, COMMANDS, ELSEWHERE, main
+from gitmodelstore.cli.main import BY_NAME, COMMANDS, ELSEWHERE, Commands, main
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 
@@ -22,7 +22,7 @@ def test_help_shows_the_commands_of_every_day_with_an_example(capsys):
         assert (f"  {entry.name:<9} {entry.summary}\n" in stdout) == entry.everyday
         assert (f"            $ {entry.example}\n" in stdout) == entry.everyday
     assert stdout.endswith(
-        "`gms help COMMAND` says more of one, `gms help --all` lists them all.\n"
+        "See `gms help COMMAND` for how to use one, and `gms help --all` for all of them.\n"
     )
     assert stderr == ""
     assert all(len(line) <= 80 for line in stdout.splitlines())
@@ -54,14 +54,19 @@ def test_no_command_is_a_usage_error_that_helps(capsys):
 
 
 @pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.name)
-def test_each_command_has_an_example(capsys, entry):
+def test_each_command_names_the_global_options_and_two_examples(capsys, entry):
     assert main(["help", entry.name]) == 0
     asked = capsys.readouterr()
     assert main([entry.name, "--help"]) == 0
 
     assert capsys.readouterr() == asked
     assert asked.out.startswith(f"Usage: gms {entry.name} ")
-    assert asked.out.endswith(f"  Example: {entry.example}\n")
+    first, second = entry.examples
+    assert asked.out.endswith(f"  Examples:\n    {first}\n    {second}\n")
+    uses_no_store = entry.name in ("clone", "demo", "trust", "help")
+    assert (" -C PATH " in asked.out) != uses_no_store
+    assert " --json" in asked.out
+    assert " -h, --help" in asked.out or "--json, -h, --help" in asked.out
 
 
 def test_help_of_an_alias_is_that_of_the_command(capsys):
@@ -73,16 +78,16 @@ def test_help_of_an_alias_is_that_of_the_command(capsys):
     ("word", "hint"),
     [
         ("promot", "did you mean `gms promote` (give a version a status)?"),
-        ("add", "did you mean `gms register` (keep a fitted pipeline as a new version)?"),
-        ("history", "did you mean `gms log` (what happened, when, by whom and why)?"),
-        ("describe", "did you mean `gms show` (what a version is made of)?"),
+        ("add", "did you mean `gms register` (register a fitted pipeline as a new version)?"),
+        ("history", "did you mean `gms log` (show what happened, when, by whom and why)?"),
+        ("describe", "did you mean `gms show` (show what a version is made of)?"),
         (
             "checkout",
-            "did you mean `gms get` (a version as plain files) or `gms rollback` "
+            "did you mean `gms get` (write a version's files into a folder) or `gms rollback` "
             "(put the last good version back into production)?",
         ),
-        ("fsck", "did you mean `gms verify` (whether a version is what was released)?"),
-        ("frobnicate", "see them all with `gms help --all`"),
+        ("fsck", "did you mean `gms verify` (check that a version is what was released)?"),
+        ("frobnicate", "list all commands with `gms help --all`"),
     ],
 )
 def test_a_word_that_is_no_command(capsys, word, hint):
@@ -113,13 +118,41 @@ def sections() -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+def options(entry) -> list[click.Option]:
+    """Return the options that the help of a command shows."""
+    group = Commands("gms")
+    command = group.get_command(click.Context(group), entry.name)
+    return [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+
+
 @pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.name)
-def test_the_page_names_each_command_and_option(entry):
-    from gitmodelstore.cli.main import Commands
+def test_help_describes_each_option(capsys, entry):
+    main(["help", entry.name])
+    text = capsys.readouterr().out
 
-    command = Commands("gms").get_command(click.Context(Commands("gms")), entry.name)
-    text = sections()[entry.name]
+    for option in options(entry):
+        assert option.help
+        assert option.opts[-1] in text
+        assert option.help in " ".join(text.split())
 
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and not parameter.hidden:
-            assert f"`{parameter.opts[-1]}" in text
+
+def test_help_of_register_fits_a_screen_and_a_half(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    main(["help", "register"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 36
+    assert all(len(line) <= 100 for line in lines)
+
+
+def test_the_page_has_a_section_for_each_command_and_names_options_that_exist():
+    assert set(sections()) == {entry.name for entry in COMMANDS}
+
+    taken = {word for one in COMMANDS for option in options(one) for word in names_of(option)}
+    for name, text in sections().items():
+        ours = re.sub(r"`git .*?`|`.* -- .*?`", "", text)
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)) <= taken, name
+
+
+def names_of(option: click.Option) -> tuple[str, ...]:
+    return (*option.opts, *option.secondary_opts)
