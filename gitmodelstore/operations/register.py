@@ -1,14 +1,16 @@
 """Keep one more version of a model, with what made it.
 
-What takes time is done before (`prepare`) and without the lock. Under the lock only the
-number is chosen, and what depends on it (manifest, card, folder, registry) is made.
+A pipeline, a file or a folder (`register_folder`) becomes a `Submission`: all of the version
+that does not depend on its number. That takes time, and is done without the lock. From there
+on there is one path: `submit` takes the lock, chooses the number, and makes what depends on
+it (manifest, card, folder, registry).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -28,7 +30,6 @@ from gitmodelstore.errors import (
     StoreError,
     VersionExists,
 )
-from gitmodelstore.lineage.code import Look
 from gitmodelstore.operations.folder import with_needs
 from gitmodelstore.operations.load import load
 from gitmodelstore.operations.publish import Draft, publish
@@ -40,17 +41,7 @@ from gitmodelstore.values.changes import suggest
 from gitmodelstore.values.events import REGISTERED, write_trailers
 from gitmodelstore.values.fields import Free, MapOf, Text
 from gitmodelstore.values.gates import read_annotations
-from gitmodelstore.values.manifest import (
-    Artifact,
-    Baseline,
-    Card,
-    Code,
-    Dataset,
-    Environment,
-    Feature,
-    Manifest,
-    PipelineFacts,
-)
+from gitmodelstore.values.manifest import Artifact, Baseline, Card, Dataset, Feature, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import PRODUCTION, model_name
 from gitmodelstore.values.names import REGISTERED as NEW_STATUS
@@ -74,16 +65,14 @@ from gitmodelstore.values.version import (
 )
 
 if TYPE_CHECKING:
+    from gitmodelstore.lineage.code import Look
     from gitmodelstore.lineage.files import Hashing
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.pipelines.summary import UnrunFile
 
-
-# Which number a new version gets.
-
-
 FIRST = Version(1, 0, 0)
 BUMPS = ("auto", "major", "minor", "patch")
+MOST_TWICE = 1 << 20  # bytes of a file that may be in memory twice
 
 BumpRule = Literal["auto", "major", "minor", "patch"]
 
@@ -98,9 +87,9 @@ class Wish:
         allow_backport: whether `version` may lie below the highest.
     """
 
-    version: Version | None
-    bump: BumpRule
-    allow_backport: bool
+    version: Version | None = None
+    bump: BumpRule = "auto"
+    allow_backport: bool = False
 
     @classmethod
     def of(cls, version: str | Version | None, bump: str, allow_backport: bool) -> Wish:
@@ -111,24 +100,101 @@ class Wish:
         """
         if bump not in BUMPS:
             raise InvalidVersion(f"'{bump}' is no bump", hint=f"one of {', '.join(BUMPS)}")
-        if version is None or isinstance(version, Version):
-            return cls(version, bump, allow_backport)  # type: ignore[arg-type]
-        return cls(Version.parse(version), bump, allow_backport)  # type: ignore[arg-type]
+        if isinstance(version, str):
+            version = Version.parse(version)
+        return cls(version, bump, allow_backport)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
-    """The number that a version gets.
+class StoredFile:
+    """A file that is in the object database, though nothing names it yet."""
+
+    blob: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What is to become a version: all of it that does not depend on its number.
 
     Attributes:
-        version: the number.
-        parent: the highest version below it; None for the first.
-        why: what decided it, for the reader; empty where the caller did.
+        model: of which it becomes a version.
+        wish: the number that the caller wants.
+        fields: the attributes of `Manifest` that the number, the time and the writer leave.
+        globals: the names that loading the pipeline looks up.
+        files: of the version, by name, but for manifest and card.
+        if_changed: whether to write nothing where the highest version is the same.
+        regardless_of: attributes of `Manifest` that do not make it another version.
+        is_unrun: whether a dry walk says what the pipeline is: params are text, no task.
     """
+
+    model: str
+    wish: Wish
+    fields: Mapping[str, Any]
+    globals: tuple[str, ...]
+    files: Mapping[str, StoredFile]
+    if_changed: bool
+    regardless_of: tuple[str, ...] = ("created_at", "trained_at")
+    is_unrun: bool = False
+
+
+# From a submission to a version.
+
+
+def submit(
+    repository: Repository,
+    writer: Writer,
+    what: Submission,
+    *,
+    finish: Callable[[Draft], Draft] | None = None,
+    around: AbstractContextManager[None] | None = None,
+) -> ModelVersion:
+    """Publish what was submitted as a version with the next number, or the wanted one.
+
+    Args:
+        repository, writer, what: the store, who writes, what is to become a version.
+        finish: returns the draft of the commit with what more it is to do; called under the lock.
+        around: entered while it is published.
+
+    Returns:
+        The version; with `if_changed` the highest one, where nothing differs from it.
+
+    Raises:
+        VersionExists: as in `check_free`.
+        InvalidInput: something that was given cannot be recorded.
+        StoreBusy, LocalChanges, CannotWrite: as in `publish`.
+    """
+    chosen: list[Version] = []  # by the last call of `draft`, which may be called again
+
+    def draft(snapshot: Snapshot) -> Draft | None:
+        same = _unchanged(snapshot, writer, what) if what.if_changed else None
+        if same is not None:
+            chosen.append(same)
+            return None
+        number = _choose(snapshot, what)
+        chosen.append(number.version)
+        if number.why:
+            writer.notify(f"{what.model} {number.version} ({number.why})")
+        drafted = _draft(snapshot, *_manifest(upon(writer, snapshot), what, number), what.files)
+        return finish(drafted) if finish else drafted
+
+    with around or nullcontext():
+        after = publish(repository, writer, draft)
+    version = after.version(what.model, chosen[-1])
+    if after.policy.gates:
+        for sentence in _missing_in_card(after, version):
+            writer.notify(sentence)
+    return with_needs(version, what.globals, writer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """The number of a version, the highest one below it, and why; empty where the caller said."""
 
     version: Version
     parent: Version | None
-    why: str
+    why: str = ""
 
 
 def check_free(snapshot: Snapshot, model: str, wish: Wish) -> None:
@@ -154,42 +220,27 @@ def check_free(snapshot: Snapshot, model: str, wish: Wish) -> None:
         )
 
 
-def choose(
-    snapshot: Snapshot,
-    model: str,
-    wish: Wish,
-    suggest: Callable[[Manifest], tuple[Bump, str]],
-) -> Numbered:
-    """Return the number for a new version of `model`.
-
-    Args:
-        snapshot: the store as it stands.
-        model: its name.
-        wish: what the caller wants.
-        suggest: returns the bump that the changes since the highest version call
-            for, and why; asked only for "auto".
-
-    Raises:
-        VersionExists: as in `check_free`.
-    """
-    check_free(snapshot, model, wish)
-    below = snapshot.registry.versions(model)
+def _choose(snapshot: Snapshot, what: Submission) -> _Number:
+    """Return the number of a new version; raises as `check_free`."""
+    wish = what.wish
+    check_free(snapshot, what.model, wish)
+    below = snapshot.registry.versions(what.model)
     if wish.version is not None:
         parent = next((version for version in below if version < wish.version), None)
-        return Numbered(wish.version, parent, "")
+        return _Number(wish.version, parent)
     if not below:
-        return Numbered(FIRST, None, "the first version")
+        return _Number(FIRST, None, "the first version")
     highest = below[0]
     if wish.bump != "auto":
-        return Numbered(highest.bump(wish.bump), highest, "")
-    before = parent_manifest(snapshot, model, highest)
+        return _Number(highest.bump(wish.bump), highest)
+    before = _readable(snapshot, what.model, highest)
     if before is None:
-        return Numbered(highest.bump("patch"), highest, f"patch: {highest} cannot be read")
-    bump, why = suggest(before)
-    return Numbered(highest.bump(bump), highest, f"{bump}: {why}")
+        return _Number(highest.bump("patch"), highest, f"patch: {highest} cannot be read")
+    bump, why = _suggested(before, what)
+    return _Number(highest.bump(bump), highest, f"{bump}: {why}")
 
 
-def parent_manifest(snapshot: Snapshot, model: str, version: Version | None) -> Manifest | None:
+def _readable(snapshot: Snapshot, model: str, version: Version | None) -> Manifest | None:
     """Return the manifest of the version below a new one; None without one that can be read.
 
     A broken version must not stop the next one, which is what mends it.
@@ -202,29 +253,113 @@ def parent_manifest(snapshot: Snapshot, model: str, version: Version | None) -> 
         return None
 
 
-# What a gate asks of the card of a new version, and the card lacks: said before it is too late.
+def _suggested(before: Manifest, what: Submission) -> tuple[Bump, str]:
+    """Return which part of the number to raise, and why: of a dry walk, only steps count."""
+    facts, features, target = (what.fields[name] for name in ("pipeline", "features", "target"))
+    if what.is_unrun:
+        old = before.pipeline
+        facts = replace(facts, params={}, task=old.task, classes=old.classes)
+        facts = replace(facts, steps=_without_columns(facts.steps))
+        old = replace(old, params={}, tuned=(), steps=_without_columns(old.steps))
+        before = replace(before, pipeline=old)
+    return suggest(before, facts, features, target)
 
 
-_CARD = "card"
+def _without_columns(steps: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(replace(s, columns=None, steps=_without_columns(s.steps)) for s in steps)
 
 
-def tell_what_lacks(snapshot: Snapshot, version: ModelVersion, writer: Writer) -> None:
-    """Tell the writer what the card of a version lacks for the gates of the store."""
-    if snapshot.policy.gates:
-        for sentence in _lacking(snapshot, version):
-            writer.notify(sentence)
+def _manifest(writer: Writer, what: Submission, number: _Number) -> tuple[Manifest, bytes]:
+    """Return the manifest of the version that gets this number, and its bytes.
+
+    Raises:
+        InvalidInput: something that was given cannot be written into it.
+    """
+    artifacts = (
+        Artifact(name, file.sha256, file.size_bytes, what.globals if name == PIPELINE else None)
+        for name, file in sorted(what.files.items())
+    )
+    try:
+        manifest = Manifest(
+            model=what.model,
+            version=number.version,
+            parent=number.parent,
+            created_at=writer.when.astimezone(timezone.utc).replace(microsecond=0),
+            author=str(writer.author),
+            artifacts=tuple(artifacts),
+            **what.fields,
+        )
+        return manifest, manifest.render()
+    except FormatError as error:
+        raise InvalidInput(f"cannot be recorded: {error.faults[0]}", hint=error.hint) from None
 
 
-def _lacking(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
+def _unchanged(snapshot: Snapshot, writer: Writer, what: Submission) -> Version | None:
+    """Return the highest version if this is it again, times and the like apart; else None."""
+    highest = snapshot.registry.highest(what.model)
+    if highest is None:
+        return None
+    before = snapshot.manifest(snapshot.version(what.model, highest))
+    after, _ = _manifest(writer, what, _Number(highest, before.parent))
+    names = what.regardless_of
+    if after.baseline is not None and after.baseline.version == highest:
+        names += ("baseline",)  # nobody is a baseline of itself
+    same = replace(after, **{name: getattr(before, name) for name in names})
+    return highest if same.render() == before.render() else None
+
+
+def _draft(
+    snapshot: Snapshot, manifest: Manifest, rendered: bytes, prepared: Mapping[str, StoredFile]
+) -> Draft:
+    """Return the draft of the commit that registers a version, for which it makes the card.
+
+    Raises:
+        InvalidInput: its message, which may be somebody else's, would annotate a version.
+    """
+    if next(read_annotations(manifest.message), None):
+        raise InvalidInput(
+            "the message holds the lines of an annotation, which would count as one",
+            hint="give another with -m TEXT, and annotate with `gms annotate`",
+        )
+    card = render_card(manifest, _readable(snapshot, manifest.model, manifest.parent))
+    files = {
+        **prepared,
+        MANIFEST: store_file(snapshot.repository, rendered),
+        CARD: store_file(snapshot.repository, card),
+    }
+    manifests.put(files[MANIFEST].blob, (manifest, files[MANIFEST].sha256))
+    tree = snapshot.repository.write_tree(
+        None, {name: Entry(PLAIN_FILE, file.blob) for name, file in files.items()}
+    )
+    title = f"{manifest.model} {manifest.version}"
+    change = Change(manifest.model, manifest.version, None, NEW_STATUS)
+    parts = (f"register {title}", manifest.message, write_trailers({change: REGISTERED}, None))
+    digest = f"Manifest-SHA256: {files[MANIFEST].sha256}"
+    return Draft(
+        message=_paragraphs(*parts),
+        registry=snapshot.registry.with_status(manifest.model, manifest.version, NEW_STATUS),
+        folders={manifest.model: tree},
+        tags={
+            tag_name(manifest.model, manifest.version): _paragraphs(title, manifest.message, digest)
+        },
+    )
+
+
+def _paragraphs(*parts: str) -> str:
+    return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
+
+
+def _missing_in_card(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
+    """Yield what the gates of the store ask of a card and this one lacks, before it is too late."""
     from gitmodelstore.checks.gates import judge_required
 
     manifest = snapshot.manifest(version)
-    asked: dict[str, list[str]] = {}  # what is asked for, to the statuses whose gates do
+    required: dict[str, list[str]] = {}  # what is asked for, to the statuses whose gates do
     for status, gate in snapshot.policy.gates.items():
         for name in gate.require:
-            if name.partition(".")[0] == _CARD:
-                asked.setdefault(name, []).append(status)
-    for name, statuses in asked.items():
+            if name.partition(".")[0] == "card":
+                required.setdefault(name, []).append(status)
+    for name, statuses in required.items():
         change = Change(version.model, version.version, version.status, statuses[0])
         judged = judge_required(name, change, manifest)
         if not judged.passed:
@@ -233,21 +368,307 @@ def _lacking(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
             yield f"{gates} {verb} for {name}, which {version} lacks: {judged.mend}"
 
 
-# The rows that a new version is tested on, and the production version on the same rows.
+def store_file(
+    repository: Repository, data: bytes, kept: Mapping[str, str] | None = None
+) -> StoredFile:
+    """Store a small file, unless `kept` (SHA-256 to blob) has it: each costs a file of git's."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    blob = (kept or {}).get(sha256) or repository.write_blob(data)
+    repository.know(blob, sha256, len(data))
+    return StoredFile(blob, sha256, len(data))
 
 
-_ROWS_MISSING = "register with X_test and y_test, or with test= and target= (--test, --target)"
+def attributes_of(sink: Sink) -> bytes:
+    """Return the .gitattributes of the folder of a version with this pipeline."""
+    return FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
 
 
-def with_test_rows(
-    what: Submission, pipeline: Any, before: Callable[[], Manifest | None]
+# From a pipeline or a file to a submission.
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterOptions:
+    """What `Store.register` was given; it says what each field means."""
+
+    pipeline: Any
+    model: str
+    wish: Wish
+    X_test: Any = None
+    y_test: Any = None
+    test: Any = None
+    parse_dates: Sequence[str] = ()
+    types: Mapping[str, str] = field(default_factory=dict)  # of the columns of a table
+    baseline: bool = False
+    sample: str | None = SYNTHETIC
+    sample_from: Any = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    target: str | None = None
+    card: Mapping[str, str] = field(default_factory=dict)
+    message: str = ""
+    if_changed: bool = False
+    code: Path | None = None
+    entry_point: Path | None = None
+    keep_diff: bool = False
+    trained_at: datetime | None = None
+    custom: Mapping[str, Any] = field(default_factory=dict)
+    reader: Reader | None = None
+    run: bool = True
+    hashing: Hashing | None = None
+
+    @property
+    def is_file(self) -> bool:
+        return isinstance(self.pipeline, (str, PathLike))
+
+    @property
+    def has_rows(self) -> bool:
+        rows = (self.X_test, self.y_test, self.test, self.sample_from)
+        return any(one is not None for one in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A pipeline in memory, or of a file: its name and, where it is not run, what it says."""
+
+    pipeline: Any
+    name: str | None = None
+    unrun: UnrunFile | None = None
+    is_compressed: bool = False
+
+    def asking(self) -> AbstractContextManager[None]:
+        """Return what says in our words what the pipeline raises when it is looked at."""
+        from gitmodelstore.pipelines.load import asking, describing
+
+        return describing(self.pipeline) if self.name is None else asking(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What there is to say of a pipeline before it is stored.
+
+    Attributes:
+        fields: attributes of `Manifest`.
+        sample: the bytes of sample.json.
+        is_named: whether its inputs have names, so that whoever predicts needs pandas.
+    """
+
+    fields: Mapping[str, Any]
+    sample: bytes | None = None
+    is_named: bool = False
+
+
+def register(repository: Repository, writer: Writer, what: RegisterOptions) -> ModelVersion:
+    """Keep a fitted pipeline, or one that joblib wrote into a file, as a new version.
+
+    Returns: as `submit`.
+
+    Raises:
+        StoreError: what is to be registered is refused; nothing visible was written.
+        StoreBusy, LocalChanges, CannotWrite: as in `publish`.
+    """
+    model_name(what.model)
+    now = Snapshot.now(repository)
+    check_free(now, what.model, what.wish)
+    try:
+        submission = _submission(repository, now, writer, what)
+    except StoreError as error:  # of frames that say nothing to whoever is refused
+        raise error.with_traceback(None) from error.__cause__
+    return submit(repository, writer, submission)
+
+
+def _submission(
+    repository: Repository, snapshot: Snapshot, writer: Writer, what: RegisterOptions
 ) -> Submission:
-    """Return a submission whose test table has become X_test, y_test and the data set "test".
+    """Store the pipeline and the small files of a version, and return what is to be registered."""
+    from gitmodelstore.lineage.code import Look
+    from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
 
-    Args:
-        what: as it was submitted.
-        pipeline: which says the columns that it takes.
-        before: returns the manifest of the highest version, with whose types a file is read.
+    card = _card(what.card)
+    _refuse_other_sample(what.sample)
+    _refuse_unwritable(MapOf(Free()), what.custom, "custom")
+    threshold = snapshot.policy.lfs_threshold_bytes
+    most_in_memory = MOST_TWICE if what.is_file else None  # a file is in memory once already
+    with ExitStack() as stack:
+        sink = stack.enter_context(Sink(repository, threshold, most_in_memory=most_in_memory))
+        source = _source(what, sink)
+        if what.run:
+            with source.asking():
+                what = _with_test_rows(what, source.pipeline, snapshot)
+        # git looks at the training repository while Python scores and pickles.
+        look = stack.enter_context(Look(what.code, what.entry_point)) if what.code else None
+        patch = _kept_patch(look, writer) if what.keep_diff else None
+        data = _data(what, writer)
+        described = _unrun(source, what) if source.unrun else _asked(source, what, writer, snapshot)
+        names = _fill(sink, source, writer)
+        sha256, blob = sink.keep()
+        stored = StoredFile(blob, sha256, sink.size_bytes)
+        code = look.result() if look else None
+    top = look.top if look else None
+    packages = (EVERY_PIPELINE, *names)
+    captured = capture(packages, with_pandas=described.is_named, code=code, top=top)
+    contents = {
+        REQUIREMENTS: captured.requirements,
+        INSTALLED: captured.installed,
+        ATTRIBUTES: attributes_of(sink),
+        SAMPLE: described.sample,
+        CODE_DIFF: patch,
+    }
+    kept = _kept_files(snapshot, what.model)
+    files = {n: store_file(repository, c, kept) for n, c in contents.items() if c is not None}
+    if SAMPLE in files:
+        samples.put(files[SAMPLE].blob, True)
+    trained_at = what.trained_at or (modified_at(what.pipeline) if what.is_file else writer.when)
+    fields = {
+        **described.fields,
+        "trained_at": trained_at.astimezone(timezone.utc).replace(microsecond=0),
+        "message": what.message,
+        "target": what.target or _name_of(what.y_test),
+        "data": data,
+        "code": code,
+        "environment": captured.environment,
+        "card": card,
+        "custom": what.custom,
+    }
+    files[PIPELINE] = stored
+    return Submission(what.model, what.wish, fields, names, files, what.if_changed)
+
+
+def _source(what: RegisterOptions, sink: Sink) -> _Source:
+    """Return the pipeline, or what a path names, whose bytes go into the sink."""
+    if not what.is_file:
+        if what.run:
+            return _Source(what.pipeline)
+        raise InvalidInput(
+            "run=False is for files; a pipeline in memory is there already",
+            hint="leave run=False out",
+        )
+    from gitmodelstore.pipelines.load import is_compressed, load_file, read_file
+
+    path = Path(what.pipeline)
+    if what.run:
+        loaded = load_file(what.pipeline, what.reader, sink.write)
+        return _Source(loaded.pipeline, path.name, is_compressed=loaded.is_compressed)
+    from gitmodelstore.pipelines.summary import look_at
+
+    data = read_file(path, sink.write).data
+    return _Source(None, path.name, look_at(path, data), is_compressed(data))
+
+
+def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[str, ...]:
+    """Have the pipeline in the sink and return the names that loading it looks up."""
+    from gitmodelstore.pipelines.dump import dump, globals_of
+    from gitmodelstore.pipelines.loadable import refuse_unloadable
+    from gitmodelstore.pipelines.unportable import refuse_script_names
+
+    if source.name is None:
+        names = dump(source.pipeline, sink).globals
+        refuse_script_names(names)
+        refuse_unloadable(sink.content(), source.pipeline, names)
+    else:
+        names = source.unrun.globals if source.unrun else globals_of(source.pipeline)
+        refuse_script_names(names)
+    if source.is_compressed:
+        writer.notify("the file is compressed: git cannot share bytes between versions of it")
+    return names
+
+
+def _unrun(source: _Source, what: RegisterOptions) -> _Described:
+    """Return what a file says of itself that is not to be run."""
+    from gitmodelstore.pipelines.scores import check_metrics
+
+    if what.baseline or what.has_rows:
+        raise InvalidInput(
+            "test rows need the pipeline to run",
+            hint="leave them out, or register without run=False",
+        )
+    assert source.unrun is not None  # noqa: S101 - of a file that is not run there is nothing else
+    metrics = check_metrics(what.metrics)
+    facts = {"pipeline": source.unrun.facts, "features": None}
+    return _Described({**facts, "metrics": metrics, "baseline": None})
+
+
+def _asked(
+    source: _Source, what: RegisterOptions, writer: Writer, snapshot: Snapshot
+) -> _Described:
+    """Return what a pipeline says when it is asked."""
+    from gitmodelstore.pipelines.describe import describe
+    from gitmodelstore.pipelines.fitted import check_fitted
+    from gitmodelstore.pipelines.replay import asked
+    from gitmodelstore.pipelines.retest import dates_as_text
+    from gitmodelstore.pipelines.scores import check_metrics
+    from gitmodelstore.pipelines.structure import check_features, feature_names
+    from gitmodelstore.pipelines.unportable import refuse_caches
+
+    metrics, pipeline, X = check_metrics(what.metrics), source.pipeline, what.X_test
+    with source.asking():
+        check_fitted(pipeline)
+        refuse_caches(pipeline)
+        if X is not None:
+            check_features(pipeline, X)
+        features = _features(pipeline, X)
+        facts = describe(pipeline)
+    baseline = _baseline(snapshot, what, writer.notify)
+    notes: list[str] = []  # told once the pipeline has answered, or else its error says it
+    # Before estimators with copy=False predict.
+    sample = _sample(pipeline, facts.algorithm, what, notes.append)
+    with asked("the test rows", partial(dates_as_text, X)):
+        metrics = {**_scores(pipeline, what), **metrics}
+    for note in notes:
+        writer.notify(note)
+    is_named = feature_names(pipeline) is not None or hasattr(X, "columns")
+    known = {"pipeline": facts, "features": features}
+    return _Described({**known, "metrics": metrics, "baseline": baseline}, sample, is_named)
+
+
+def _kept_files(snapshot: Snapshot, model: str) -> dict[str, str]:
+    """Return SHA-256 to blob of the files of the model's highest version; none if it is damaged."""
+    highest = snapshot.registry.highest(model)
+    if highest is None:
+        return {}
+    try:
+        version = snapshot.version(model, highest)
+        blobs = snapshot.files(version)
+        entries = snapshot.manifest(version).artifacts
+    except StoreError:
+        return {}
+    return {
+        entry.sha256: blobs[entry.path].oid
+        for entry in entries
+        if entry.path in blobs and entry.path != PIPELINE
+    }
+
+
+def _kept_patch(look: Look | None, writer: Writer) -> bytes | None:
+    """Return what `code.diff` is to hold; None where there is nothing to keep, and say so.
+
+    Raises:
+        InvalidInput: the uncommitted changes are more than a version may keep.
+        GitFailed: as in `lineage.code.capture`.
+    """
+    code = look.result() if look else None
+    if look is None or code is None:
+        writer.notify(f"no {CODE_DIFF} is kept: there is no training repository")
+        return None
+    if look.patch is None:
+        writer.notify(f"no {CODE_DIFF} is kept: nothing is uncommitted")
+        return None
+    most = MOST_BYTES[CODE_DIFF]
+    if len(look.patch) > most:
+        raise InvalidInput(
+            f"the uncommitted changes are {len(look.patch):,} bytes, "
+            f"more than the {most:,} that {CODE_DIFF} may have",
+            hint="commit them, or register without keep_diff (--keep-diff)",
+        )
+    return look.patch
+
+
+# The rows that a new version is tested on, and what is made of them.
+
+
+def _with_test_rows(what: RegisterOptions, pipeline: Any, snapshot: Snapshot) -> RegisterOptions:
+    """Return the options with the test table as X_test, y_test and the data set "test".
+
+    A file is read with the types of the model's highest version.
 
     Raises:
         InvalidInput: there are test rows twice, the target is not named or not in the
@@ -257,27 +678,21 @@ def with_test_rows(
     from gitmodelstore.pipelines.retest import inputs_of
 
     if what.test is not None or what.sample_from is not None:
-        last = before()
+        last = _readable(snapshot, what.model, snapshot.registry.highest(what.model))
         features = (last.features if last else None) or ()
         types = types_of(features, what.target, getattr(pipeline, "classes_", None))
         what = replace(what, types=with_dates(types, what.parse_dates))
+    X, y = what.X_test, what.y_test
     if what.test is None:
-        return replace(
-            what,
-            X_test=in_pandas(what.X_test, "X_test"),
-            y_test=in_pandas(what.y_test, "y_test"),
-        )
-    if what.X_test is not None or what.y_test is not None:
+        return replace(what, X_test=in_pandas(X, "X_test"), y_test=in_pandas(y, "y_test"))
+    if X is not None or y is not None:
         raise InvalidInput(
             "test rows were given twice", hint="give X_test and y_test, or a table as test"
         )
     target, table = table_with(what.test, what.target, what.types, what.parse_dates)
-    return replace(
-        what,
-        X_test=inputs_of(pipeline, table, target),
-        y_test=table[target],
-        data={"test": what.test, **what.data},
-    )
+    data = {"test": what.test, **what.data}
+    X = inputs_of(pipeline, table, target)
+    return replace(what, X_test=X, y_test=table[target], data=data)
 
 
 def table_with(
@@ -305,18 +720,12 @@ def table_with(
     return target, table
 
 
-def baseline_of(
-    snapshot: Snapshot, what: Submission, notify: Callable[[str], None]
+def _baseline(
+    snapshot: Snapshot, what: RegisterOptions, notify: Callable[[str], None]
 ) -> Baseline | None:
-    """Return the standard metrics of the present production version on the submitted rows.
+    """Return the standard metrics of the present production version on the test rows.
 
-    Args:
-        snapshot: the store.
-        what: the submission, with its test rows.
-        notify: is told where there is nobody to be scored.
-
-    Returns:
-        None where no baseline was asked for, or nobody is in production.
+    None where no baseline was asked for, or nobody is in production, which `notify` is told.
 
     Raises:
         InvalidInput: there are no test rows, or the holder fails on them.
@@ -326,17 +735,31 @@ def baseline_of(
     if not what.baseline:
         return None
     if what.X_test is None or what.y_test is None:
-        raise InvalidInput("a baseline needs test rows and their answers", hint=_ROWS_MISSING)
+        raise InvalidInput(
+            "a baseline needs test rows and their answers",
+            hint="register with X_test and y_test, or with test= and target= (--test, --target)",
+        )
     holders = snapshot.registry.holders(what.model, PRODUCTION)
     if not holders:
         notify(f"nobody of '{what.model}' is in production, so there is no baseline")
         return None
+    name = f"{what.model} {holders[0]}, which is in production,"
+    metrics = _scores_of(snapshot, snapshot.version(what.model, holders[0]), name, what)
+    if not metrics:
+        notify(f"{name} is of a kind without standard metrics, so there is no baseline")
+        return None
+    return Baseline(holders[0], metrics)
+
+
+def _scores_of(
+    snapshot: Snapshot, version: ModelVersion, name: str, what: RegisterOptions
+) -> dict[str, float]:
+    """Return the metrics of the version that `name` is; raises as `_baseline`, in its words."""
     from gitmodelstore.pipelines.retest import scored
 
-    name = f"{what.model} {holders[0]}, which is in production,"
     leave_out = "register without a baseline, and compare the two in another way"
     try:
-        holder = load(snapshot, snapshot.version(what.model, holders[0]), what.reader)
+        holder = load(snapshot, version, what.reader)
     except RefusedPickle as error:
         raise RefusedPickle(
             f"{name} cannot be scored: {error}",
@@ -350,7 +773,7 @@ def baseline_of(
             f"{name} cannot be loaded to score it: {error}", hint=error.hint or leave_out
         ) from error.__cause__
     try:
-        metrics = scored(holder, what.X_test, what.y_test)
+        return scored(holder, what.X_test, what.y_test)
     except FeatureMismatch as error:
         raise FeatureMismatch(
             f"{name} takes other columns: {error}",
@@ -360,338 +783,6 @@ def baseline_of(
         raise InvalidInput(
             f"{name} cannot be scored on these rows: {error}", hint=leave_out
         ) from error.__cause__
-    if not metrics:
-        notify(f"{name} is of a kind without standard metrics, so there is no baseline")
-        return None
-    return Baseline(holders[0], metrics)
-
-
-# The uncommitted changes that a version keeps, so that what it was trained on can be rebuilt.
-
-
-def kept_patch(look: Look | None, writer: Writer) -> bytes | None:
-    """Return what `code.diff` is to hold; None where there is nothing to keep, and say so.
-
-    Args:
-        look: at the training repository; None where none is recorded.
-        writer: is told why nothing is kept.
-
-    Raises:
-        InvalidInput: the changes are more than a version may keep.
-        GitFailed: as in `lineage.code.capture`.
-    """
-    code = look.result() if look else None
-    if look is None or code is None:
-        writer.notify(f"no {CODE_DIFF} is kept: there is no training repository")
-        return None
-    if look.patch is None:
-        writer.notify(f"no {CODE_DIFF} is kept: nothing is uncommitted")
-        return None
-    most = MOST_BYTES[CODE_DIFF]
-    if len(look.patch) > most:
-        raise InvalidInput(
-            f"the uncommitted changes are {len(look.patch):,} bytes, "
-            f"more than the {most:,} that {CODE_DIFF} may have",
-            hint="commit them, or register without keep_diff (--keep-diff)",
-        )
-    return look.patch
-
-
-# Everything about a new version that does not depend on its number, before the lock.
-
-
-MOST_TWICE = 1 << 20  # bytes of a file that may be in memory twice
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """What is to be registered; `Store.register` says what each field means."""
-
-    pipeline: Any
-    model: str
-    wish: Wish
-    X_test: Any = None
-    y_test: Any = None
-    test: Any = None
-    parse_dates: Sequence[str] = ()
-    types: Mapping[str, str] = field(default_factory=dict)
-    baseline: bool = False
-    sample: str | None = SYNTHETIC
-    sample_from: Any = None
-    data: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    target: str | None = None
-    card: Mapping[str, str] = field(default_factory=dict)
-    message: str = ""
-    if_changed: bool = False
-    code: Path | None = None
-    entry_point: Path | None = None
-    keep_diff: bool = False
-    trained_at: datetime | None = None
-    custom: Mapping[str, Any] = field(default_factory=dict)
-    reader: Reader | None = None
-    run: bool = True
-    hashing: Hashing | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file that is in the object database, though nothing names it yet."""
-
-    blob: str
-    sha256: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A file that joblib wrote: what it holds or, when it is not run, says."""
-
-    is_compressed: bool
-    pipeline: Any
-    unrun: UnrunFile | None
-
-    @property
-    def is_run(self) -> bool:
-        return self.unrun is None
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What there is to say of a pipeline before it is stored."""
-
-    features: tuple[Feature, ...] | None
-    sample: bytes | None
-    metrics: Mapping[str, float]
-    facts: PipelineFacts
-    is_named: bool
-    baseline: Baseline | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Everything about a version that does not depend on its number."""
-
-    facts: PipelineFacts
-    features: tuple[Feature, ...] | None
-    target: str | None
-    metrics: Mapping[str, float]
-    baseline: Baseline | None
-    data: tuple[Dataset, ...]
-    code: Code | None
-    environment: Environment
-    card: Card
-    trained_at: datetime
-    globals: tuple[str, ...]
-    files: Mapping[str, StoredFile]
-    attributes: bytes
-
-
-def prepare(
-    repository: Repository, snapshot: Snapshot, writer: Writer, what: Submission
-) -> Prepared:
-    from gitmodelstore.lineage.code import Look
-    from gitmodelstore.lineage.environment import EVERY_PIPELINE
-    from gitmodelstore.lineage.environment import capture as capture_environment
-
-    card = _card(what.card)
-    _refuse_other_sample(what.sample)
-    _refuse_unwritable(MapOf(Free()), what.custom, "custom")
-    with ExitStack() as stack:
-        sink = stack.enter_context(_sink(repository, snapshot, what))
-        source = _read_file(what, sink)
-        if what.run:
-            pipeline = source.pipeline if source else what.pipeline
-            with _in_words(pipeline, source, what):
-                what = with_test_rows(what, pipeline, partial(_highest, snapshot, what.model))
-        # git looks at the training repository while Python scores and pickles.
-        look = stack.enter_context(Look(what.code, what.entry_point)) if what.code else None
-        patch = kept_patch(look, writer) if what.keep_diff else None
-        data = _data(what, writer)
-        if source and not source.is_run:
-            seen = _told(source, what)
-        else:
-            seen = _asked(source, what, writer, snapshot)
-        names = _fill(sink, what.pipeline, source, writer)
-        stored = StoredFile(*_keep(sink), sink.size_bytes)
-        attributes = FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
-        code = look.result() if look else None
-    captured = capture_environment(
-        (EVERY_PIPELINE, *names),
-        with_pandas=seen.is_named,
-        code=code,
-        top=look.top if look else None,
-    )
-    kept = _kept_files(snapshot, what.model)
-    files = {
-        PIPELINE: stored,
-        REQUIREMENTS: store_file(repository, captured.requirements, kept),
-        INSTALLED: store_file(repository, captured.installed, kept),
-        ATTRIBUTES: store_file(repository, attributes, kept),
-    }
-    if seen.sample is not None:
-        files[SAMPLE] = store_file(repository, seen.sample, kept)
-        samples.put(files[SAMPLE].blob, True)
-    if patch is not None:
-        files[CODE_DIFF] = store_file(repository, patch, kept)
-    return Prepared(
-        facts=seen.facts,
-        features=seen.features,
-        target=what.target or _name_of(what.y_test),
-        metrics=seen.metrics,
-        baseline=seen.baseline,
-        data=data,
-        code=code,
-        environment=captured.environment,
-        card=card,
-        trained_at=what.trained_at or _modified_at(what.pipeline) or writer.when,
-        globals=names,
-        files=files,
-        attributes=attributes,
-    )
-
-
-def _sink(repository: Repository, snapshot: Snapshot, what: Submission) -> Sink:
-    """Return where the pipeline goes: one of a file onto the disk, since it is in memory once."""
-    threshold = snapshot.policy.lfs_threshold_bytes
-    is_file = isinstance(what.pipeline, (str, PathLike))
-    return Sink(repository, threshold, most_in_memory=MOST_TWICE if is_file else None)
-
-
-def _read_file(what: Submission, sink: Sink) -> _Source | None:
-    """Return what a path names, whose bytes go into the sink; None for a pipeline in memory."""
-    if not isinstance(what.pipeline, (str, PathLike)):
-        if not what.run:
-            raise InvalidInput(
-                "run=False is for files; a pipeline in memory is there already",
-                hint="leave run=False out",
-            )
-        return None
-    if what.run:
-        from gitmodelstore.pipelines.load import load_file
-
-        loaded = load_file(what.pipeline, what.reader, sink.write)
-        return _Source(loaded.is_compressed, loaded.pipeline, None)
-    from gitmodelstore.pipelines.load import is_compressed, read_file
-    from gitmodelstore.pipelines.summary import look_at
-
-    path = Path(what.pipeline)
-    data = read_file(path, sink.write).data
-    return _Source(is_compressed(data), None, look_at(path, data))
-
-
-def _asked(source: _Source | None, what: Submission, writer: Writer, snapshot: Snapshot) -> _Seen:
-    """Return what a pipeline says when it is asked."""
-    from gitmodelstore.pipelines.describe import describe
-    from gitmodelstore.pipelines.fitted import check_fitted
-    from gitmodelstore.pipelines.replay import asked
-    from gitmodelstore.pipelines.retest import dates_as_text
-    from gitmodelstore.pipelines.scores import check_metrics
-    from gitmodelstore.pipelines.structure import check_features
-    from gitmodelstore.pipelines.unportable import refuse_caches
-
-    given = check_metrics(what.metrics)
-    pipeline = source.pipeline if source else what.pipeline
-    with _in_words(pipeline, source, what):
-        check_fitted(pipeline)
-        refuse_caches(pipeline)
-        if what.X_test is not None:
-            check_features(pipeline, what.X_test)
-        features = _features(pipeline, what.X_test)
-        facts = describe(pipeline)
-    baseline = baseline_of(snapshot, what, writer.notify)
-    notes: list[str] = []  # told once the pipeline has answered, or else its error says it
-    # Before estimators with copy=False predict.
-    sample = _sample(pipeline, facts.algorithm, what, notes.append)
-    with asked("the test rows", partial(dates_as_text, what.X_test)):
-        scores = _scores(pipeline, what)
-    for note in notes:
-        writer.notify(note)
-    return _Seen(
-        features=features,
-        sample=sample,
-        metrics={**scores, **given},
-        facts=facts,
-        is_named=_is_named(pipeline, what.X_test),
-        baseline=baseline,
-    )
-
-
-def _in_words(pipeline: Any, source: _Source | None, what: Submission) -> Any:
-    """Return what says in our words what a pipeline raises when it is looked at."""
-    from gitmodelstore.pipelines.load import asking, describing
-
-    return asking(Path(what.pipeline).name) if source else describing(pipeline)
-
-
-def _told(source: _Source, what: Submission) -> _Seen:
-    """Return what a file says of itself that is not to be run."""
-    from gitmodelstore.pipelines.scores import check_metrics
-
-    if what.baseline or any(
-        rows is not None for rows in (what.X_test, what.y_test, what.test, what.sample_from)
-    ):
-        raise InvalidInput(
-            "test rows need the pipeline to run",
-            hint="leave them out, or register without run=False",
-        )
-    assert source.unrun is not None  # noqa: S101 - of a file that is not run there is nothing else
-    return _Seen(None, None, check_metrics(what.metrics), source.unrun.facts, is_named=False)
-
-
-def _fill(sink: Sink, pipeline: Any, source: _Source | None, writer: Writer) -> tuple[str, ...]:
-    """Have the pipeline in the sink and return the names that loading it looks up."""
-    from gitmodelstore.pipelines.dump import dump, globals_of
-    from gitmodelstore.pipelines.loadable import refuse_unloadable
-    from gitmodelstore.pipelines.unportable import refuse_script_names
-
-    if source is None:
-        names = dump(pipeline, sink).globals
-        refuse_script_names(names)
-        refuse_unloadable(sink.content(), pipeline, names)
-    else:
-        names = source.unrun.globals if source.unrun else globals_of(source.pipeline)
-        refuse_script_names(names)
-    if source and source.is_compressed:
-        writer.notify("the file is compressed: git cannot share bytes between versions of it")
-    return names
-
-
-def _keep(sink: Sink) -> tuple[str, str]:
-    sha256, blob = sink.keep()
-    return blob, sha256
-
-
-def store_file(
-    repository: Repository, data: bytes, kept: Mapping[str, str] | None = None
-) -> StoredFile:
-    """Store a small file, unless the store is known to have it: each costs a file of git's."""
-    sha256 = hashlib.sha256(data).hexdigest()
-    blob = (kept or {}).get(sha256) or repository.write_blob(data)
-    repository.know(blob, sha256, len(data))
-    return StoredFile(blob, sha256, len(data))
-
-
-def _highest(snapshot: Snapshot, model: str) -> Manifest | None:
-    return parent_manifest(snapshot, model, snapshot.registry.highest(model))
-
-
-def _kept_files(snapshot: Snapshot, model: str) -> dict[str, str]:
-    """Return SHA-256 to blob of the files of the model's highest version; none if it is damaged."""
-    highest = snapshot.registry.highest(model)
-    if highest is None:
-        return {}
-    try:
-        version = snapshot.version(model, highest)
-        blobs = snapshot.files(version)
-        entries = snapshot.manifest(version).artifacts
-    except StoreError:
-        return {}
-    return {
-        entry.sha256: blobs[entry.path].oid
-        for entry in entries
-        if entry.path in blobs and entry.path != PIPELINE
-    }
 
 
 def _features(pipeline: Any, X_test: Any) -> tuple[Feature, ...] | None:
@@ -708,38 +799,23 @@ def _features(pipeline: Any, X_test: Any) -> tuple[Feature, ...] | None:
     return features_named(names) if names is not None else None
 
 
-def _is_named(pipeline: Any, X_test: Any) -> bool:
-    """Whether the input columns have names, so that whoever predicts needs pandas."""
-    from gitmodelstore.pipelines.structure import feature_names
-
-    return feature_names(pipeline) is not None or hasattr(X_test, "columns")
-
-
-def _data(what: Submission, writer: Writer) -> tuple[Dataset, ...]:
+def _data(what: RegisterOptions, writer: Writer) -> tuple[Dataset, ...]:
     from gitmodelstore.lineage.data import describe
     from gitmodelstore.lineage.files import PLAIN
 
     how = what.hashing or PLAIN
-    found = [
+    sets = [
         describe(role, source, hashing=how, notify=writer.notify)
         for role, source in what.data.items()
     ]
     if what.X_test is not None and "test" not in what.data:
         both = what.X_test if what.y_test is None else (what.X_test, what.y_test)
-        found.append(describe("test", both))
-    return tuple(found)
-
-
-def _refuse_other_sample(sample: object) -> None:
-    if sample not in (SYNTHETIC, ROWS, None):
-        raise InvalidInput(
-            f"expected sample '{SYNTHETIC}', '{ROWS}' or None, found {sample!a}",
-            hint=f"'{ROWS}' keeps true rows of X_test, '{SYNTHETIC}' rows that nobody is in",
-        )
+        sets.append(describe("test", both))
+    return tuple(sets)
 
 
 def _sample(
-    pipeline: Any, algorithm: str, what: Submission, notify: Callable[[str], None]
+    pipeline: Any, algorithm: str, what: RegisterOptions, notify: Callable[[str], None]
 ) -> bytes | None:
     """Return the bytes of sample.json; None without rows, or where there can be none."""
     if what.sample is None:
@@ -771,7 +847,7 @@ def _sample(
         return None
 
 
-def _scores(pipeline: Any, what: Submission) -> dict[str, float]:
+def _scores(pipeline: Any, what: RegisterOptions) -> dict[str, float]:
     if what.y_test is None:
         return {}
     if what.X_test is None:
@@ -781,16 +857,17 @@ def _scores(pipeline: Any, what: Submission) -> dict[str, float]:
     return standard_metrics(pipeline, what.X_test, what.y_test)
 
 
+# What else was given.
+
+
 def _name_of(y_test: Any) -> str | None:
     name = getattr(y_test, "name", None)
     return name if isinstance(name, str) else None
 
 
-def _modified_at(pipeline: Any) -> datetime | None:
-    """When the file of a pipeline was last written, which is when training ended; None without."""
-    if not isinstance(pipeline, (str, PathLike)):
-        return None
-    return datetime.fromtimestamp(Path(pipeline).stat().st_mtime, timezone.utc)
+def modified_at(pipeline: str | PathLike[str]) -> datetime:
+    """When the file of a pipeline was last written, which is when training ended."""
+    return datetime.fromtimestamp(int(Path(pipeline).stat().st_mtime), timezone.utc)
 
 
 def _card(given: Mapping[str, str]) -> Card:
@@ -800,170 +877,14 @@ def _card(given: Mapping[str, str]) -> Card:
 
 
 def _refuse_unwritable(kind: MapOf, value: Any, name: str) -> None:
-    found = list(kind.faults(dict(value) if isinstance(value, Mapping) else value, name))
-    if found:
-        raise InvalidInput("; ".join(f"{where}: {what}" for where, what in found))
+    faults = list(kind.faults(dict(value) if isinstance(value, Mapping) else value, name))
+    if faults:
+        raise InvalidInput("; ".join(f"{where}: {what}" for where, what in faults))
 
 
-# Register
-
-
-def register(repository: Repository, writer: Writer, what: Submission) -> ModelVersion:
-    """Keep a fitted pipeline, or one that joblib wrote into a file, as a new version.
-
-    Returns:
-        The version; with `if_changed` the highest one, where nothing differs from it.
-
-    Raises:
-        StoreError: what is to be registered is refused; nothing visible was written.
-        StoreBusy, LocalChanges, CannotWrite: as in `publish`.
-    """
-    model_name(what.model)
-    now = Snapshot.now(repository)
-    check_free(now, what.model, what.wish)
-    try:
-        prepared = prepare(repository, now, writer, what)
-    except StoreError as error:  # of frames that say nothing to whoever is refused
-        raise error.with_traceback(None) from error.__cause__
-    chosen: list[Version] = []  # by the last call of `draft`, which may be called again
-
-    def draft(snapshot: Snapshot) -> Draft | None:
-        same = _unchanged(snapshot, writer, what, prepared) if what.if_changed else None
-        if same is not None:
-            chosen.append(same)
-            return None
-        number = choose(
-            snapshot,
-            what.model,
-            what.wish,
-            lambda parent: suggest(parent, prepared.facts, prepared.features, prepared.target),
-        )
-        chosen.append(number.version)
-        if number.why:
-            writer.notify(f"{what.model} {number.version} ({number.why})")
-        return _draft(snapshot, upon(writer, snapshot), what, prepared, number)
-
-    after = publish(repository, writer, draft)
-    version = after.version(what.model, chosen[-1])
-    tell_what_lacks(after, version, writer)
-    return with_needs(version, prepared.globals, writer)
-
-
-def _draft(
-    snapshot: Snapshot,
-    writer: Writer,
-    what: Submission,
-    prepared: Prepared,
-    number: Numbered,
-) -> Draft:
-    manifest, rendered = _manifest(writer, what, prepared, number)
-    return draft_of(snapshot, manifest, rendered, prepared.files)
-
-
-def draft_of(
-    snapshot: Snapshot, manifest: Manifest, rendered: bytes, prepared: Mapping[str, StoredFile]
-) -> Draft:
-    """Return the draft of the commit that registers a version.
-
-    Args:
-        snapshot: the store before.
-        manifest, rendered: of the version, and its bytes.
-        prepared: the other files of its folder but the card, which is made here.
-
-    Raises:
-        InvalidInput: its message, which may be somebody else's, would annotate a version.
-    """
-    if next(read_annotations(manifest.message), None):
+def _refuse_other_sample(sample: object) -> None:
+    if sample not in (SYNTHETIC, ROWS, None):
         raise InvalidInput(
-            "the message holds the lines of an annotation, which would count as one",
-            hint="give another with -m TEXT, and annotate with `gms annotate`",
+            f"expected sample '{SYNTHETIC}', '{ROWS}' or None, found {sample!a}",
+            hint=f"'{ROWS}' keeps true rows of X_test, '{SYNTHETIC}' rows that nobody is in",
         )
-    card = render_card(manifest, parent_manifest(snapshot, manifest.model, manifest.parent))
-    files = {
-        **prepared,
-        MANIFEST: store_file(snapshot.repository, rendered),
-        CARD: store_file(snapshot.repository, card),
-    }
-    manifests.put(files[MANIFEST].blob, (manifest, files[MANIFEST].sha256))
-    tree = snapshot.repository.write_tree(
-        None, {name: Entry(PLAIN_FILE, file.blob) for name, file in files.items()}
-    )
-    title = f"{manifest.model} {manifest.version}"
-    change = Change(manifest.model, manifest.version, None, NEW_STATUS)
-    parts = (f"register {title}", manifest.message, write_trailers({change: REGISTERED}, None))
-    return Draft(
-        message=_paragraphs(*parts),
-        registry=snapshot.registry.with_status(manifest.model, manifest.version, NEW_STATUS),
-        folders={manifest.model: tree},
-        tags={
-            tag_name(manifest.model, manifest.version): _paragraphs(
-                title, manifest.message, f"Manifest-SHA256: {files[MANIFEST].sha256}"
-            )
-        },
-    )
-
-
-def _manifest(
-    writer: Writer, what: Submission, prepared: Prepared, number: Numbered
-) -> tuple[Manifest, bytes]:
-    """Return the manifest of the version that gets this number, and its bytes.
-
-    Raises:
-        InvalidInput: something that was given cannot be written into it.
-    """
-    artifacts = (
-        Artifact(
-            name,
-            file.sha256,
-            file.size_bytes,
-            prepared.globals if name == PIPELINE else None,
-        )
-        for name, file in sorted(prepared.files.items())
-    )
-    try:
-        manifest = Manifest(
-            model=what.model,
-            version=number.version,
-            parent=number.parent,
-            created_at=_second(writer.when),
-            trained_at=_second(prepared.trained_at),
-            author=str(writer.author),
-            message=what.message,
-            pipeline=prepared.facts,
-            features=prepared.features,
-            target=prepared.target,
-            metrics=prepared.metrics,
-            baseline=prepared.baseline,
-            data=prepared.data,
-            code=prepared.code,
-            environment=prepared.environment,
-            card=prepared.card,
-            artifacts=tuple(artifacts),
-            custom=what.custom,
-        )
-        return manifest, manifest.render()
-    except FormatError as error:
-        raise InvalidInput(f"cannot be recorded: {error.faults[0]}", hint=error.hint) from None
-
-
-def _unchanged(
-    snapshot: Snapshot, writer: Writer, what: Submission, prepared: Prepared
-) -> Version | None:
-    """Return the highest version if this is it again, the times apart; else None."""
-    highest = snapshot.registry.highest(what.model)
-    if highest is None:
-        return None
-    before = snapshot.manifest(snapshot.version(what.model, highest))
-    after, _ = _manifest(writer, what, prepared, Numbered(highest, before.parent, ""))
-    same = replace(after, created_at=before.created_at, trained_at=before.trained_at)
-    if after.baseline is not None and after.baseline.version == highest:
-        same = replace(same, baseline=before.baseline)  # nobody is a baseline of itself
-    return highest if same.render() == before.render() else None
-
-
-def _second(moment: datetime) -> datetime:
-    return moment.astimezone(timezone.utc).replace(microsecond=0)
-
-
-def _paragraphs(*parts: str) -> str:
-    return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"

@@ -1,7 +1,8 @@
 """Keep a folder of a version that was made by hand, copied in, or written by `gms get`.
 
 What its manifest says is kept as far as it can be read; what can be known from the files
-is made anew. Nothing is unpickled unless asked: what a file is, a dry walk says.
+is made anew. Nothing is unpickled unless asked: what a file is, a dry walk says. What comes
+of it is a `Submission`, which `register.submit` publishes.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gitmodelstore.errors import (
     FormatError,
@@ -24,33 +25,29 @@ from gitmodelstore.errors import (
     NotAStore,
     StoreError,
 )
-from gitmodelstore.operations.folder import with_needs
-from gitmodelstore.operations.publish import Draft, publish
+from gitmodelstore.operations.publish import Draft
 from gitmodelstore.operations.register import (
     MOST_TWICE,
-    Numbered,
     StoredFile,
+    Submission,
     Wish,
+    attributes_of,
     check_free,
-    choose,
-    draft_of,
+    modified_at,
     store_file,
-    tell_what_lacks,
+    submit,
 )
-from gitmodelstore.operations.snapshot import Snapshot, Writer, upon
+from gitmodelstore.operations.snapshot import Snapshot, Writer
 from gitmodelstore.plumbing import lfs, worktree
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.sink import Sink
 from gitmodelstore.plumbing.worktree import Handmade, WorkTree
-from gitmodelstore.values.changes import suggest
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import (
-    Artifact,
     Card,
     Claims,
     Environment,
     Feature,
-    Manifest,
     PipelineFacts,
     read_claims,
 )
@@ -62,8 +59,6 @@ from gitmodelstore.values.sample import DIFFERENT, Sample
 from gitmodelstore.values.version import (
     ATTRIBUTES,
     CARD,
-    FOLDER_ATTRIBUTES,
-    FOLDER_ATTRIBUTES_LFS,
     FOLDER_FILES,
     INSTALLED,
     MANIFEST,
@@ -71,24 +66,21 @@ from gitmodelstore.values.version import (
     REGISTRY,
     REQUIREMENTS,
     SAMPLE,
-    Bump,
     Version,
 )
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
 
-
-# What a folder of a version holds, before it gets a number: its files, and what they are.
-
-
 _IGNORED = frozenset({".gitmodelstore"})  # the verdicts that `gms get --warm` leaves there
 _MADE_ANEW = frozenset({MANIFEST, CARD, ATTRIBUTES, PIPELINE})
+_REGARDLESS_OF = ("created_at", "trained_at", "author", "message")
+_NUMBERED = re.compile(r"(.+)-v?[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.-]*")  # what `gms get` calls it
 
 
 @dataclass(frozen=True, slots=True)
-class FolderSubmission:
-    """What is to be registered; `Store.register_folder` says what each field means."""
+class FolderOptions:
+    """What `Store.register_folder` was given; it says what each field means."""
 
     folder: Path
     model: str | None
@@ -101,53 +93,6 @@ class FolderSubmission:
 
 
 @dataclass(frozen=True, slots=True)
-class FolderPipeline:
-    """The pipeline of a folder.
-
-    Attributes:
-        facts, features: what it is; None where nothing says.
-        globals: the names that loading it looks up.
-        is_claimed: whether it is the one of which the manifest speaks.
-        is_told: whether `facts` are those of a dry walk, in which params are text.
-        sample: whether the sample's answers are its.
-    """
-
-    facts: PipelineFacts
-    features: tuple[Feature, ...] | None
-    globals: tuple[str, ...]
-    is_claimed: bool
-    is_told: bool
-    answers: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Everything about the version that does not depend on its number.
-
-    Attributes:
-        model: of which it becomes a version.
-        claims: what its manifest says, as far as it can be read.
-        pipeline, environment, trained_at, message: for the manifest.
-        files: of the version, by name, but for manifest and card.
-        read: name to the SHA-256 of what every file of the folder held.
-        was_pointer: whether a pointer of Git LFS lay where the pipeline belongs.
-        rendered: name to the bytes of what is another file in the version than in the
-            folder, or may be; None for one that the version has not.
-    """
-
-    model: str
-    claims: Claims
-    pipeline: FolderPipeline
-    environment: Environment
-    files: Mapping[str, StoredFile]
-    trained_at: datetime
-    message: str
-    read: Mapping[str, str]
-    was_pointer: bool
-    rendered: Mapping[str, bytes | None]
-
-
-@dataclass(frozen=True, slots=True)
 class _Content:
     """What a pipeline is made of.
 
@@ -155,13 +100,101 @@ class _Content:
         path: the file that holds it.
         data: its bytes, in memory of their own.
         sha256: of them.
-        found: the SHA-256 of what lies in the folder: the same, or that of a pointer.
+        lying: the SHA-256 of what lies in the folder: the same, or that of a pointer.
     """
 
     path: Path
     data: memoryview
     sha256: str
-    found: str
+    lying: str
+
+
+@dataclass(frozen=True, slots=True)
+class _FolderPipeline:
+    """What a pipeline is; `is_unrun` as of a submission, `answers` whether the sample's are its."""
+
+    facts: PipelineFacts
+    features: tuple[Feature, ...] | None
+    globals: tuple[str, ...]
+    is_unrun: bool
+    answers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Lying:
+    """A folder as it lies there, and what becomes of it where it is the one of the version.
+
+    Attributes:
+        digests: name to the SHA-256 of what every file of the folder holds.
+        rendered: name to the bytes of what is another file in the version than in the
+            folder, or may be; None for one that the version has not.
+        was_pointer: whether a pointer of Git LFS lies where the pipeline belongs.
+    """
+
+    digests: Mapping[str, str]
+    rendered: Mapping[str, bytes | None]
+    was_pointer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A folder of a model in a work tree of the branch.
+
+    Attributes:
+        tree, path: where.
+        entered: the one new version of the model that somebody put into registry.json by hand;
+            None where that file is as committed, or holds something else, which is then in
+            the way.
+        registry: the bytes of that file.
+    """
+
+    tree: WorkTree
+    path: str
+    entered: Version | None = None
+    registry: bytes = b""
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Put the hand-made entry of registry.json back into the work tree when all fails."""
+        try:
+            yield
+        except BaseException:
+            if self.entered is not None:
+                (self.tree.folder / REGISTRY).write_bytes(self.registry)
+            raise
+
+
+def register_folder(repository: Repository, writer: Writer, what: FolderOptions) -> ModelVersion:
+    """Keep the files of a folder as a new version, in one commit.
+
+    A folder `models/<model>` of a work tree of the store is registered as it lies there,
+    staged or not, and is clean afterwards.
+
+    Returns: as `submit`.
+
+    Raises:
+        NotAStore: there is no such folder, or no pipeline in it.
+        InvalidInput: it holds foreign files, or what cannot be recorded.
+        IntegrityError: its pipeline is not the one that its manifest names.
+        StoreError: as in `register`.
+    """
+    found = worktree.find(repository, what.folder)
+    read = read_folder(what.folder)
+    claims = read_claims(read[MANIFEST], MANIFEST) if MANIFEST in read else Claims()
+    for line in claims.left_out:
+        writer.notify(f"{line}: left out")
+    model = _model(what, claims, found[1].rpartition("/")[2] if found else None, writer)
+    now = Snapshot.now(repository)
+    place = _entered(now, _Place(*found), model) if found else None
+    wish = what.wish or _claimed_wish(now, model, claims, place)
+    check_free(now, model, wish)
+    what = replace(what, model=model, wish=wish)
+    submission, lying = _submission(now, writer, what, claims, read)
+    if place is None:
+        return submit(repository, writer, submission)
+    until = time.monotonic() + writer.wait_seconds
+    finish = partial(_with_handmade, repository, place, lying, model, until)
+    return submit(repository, writer, submission, finish=finish, around=place.kept())
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
@@ -175,89 +208,133 @@ def read_folder(folder: Path) -> dict[str, bytes]:
             f"there is no folder '{folder}'",
             hint="name a folder such as models/churn, or what `gms get` wrote",
         )
-    found = [path for path in sorted(folder.iterdir()) if path.name not in _IGNORED]
-    foreign = [p.name for p in found if p.name not in FOLDER_FILES]
+    paths = [path for path in sorted(folder.iterdir()) if path.name not in _IGNORED]
+    foreign = [path.name for path in paths if path.name not in FOLDER_FILES]
     if foreign:
         raise InvalidInput(
             f"'{folder}' holds what is no file of a version: {', '.join(map(ascii, foreign))}",
             hint=f"take them out; a version has {', '.join(sorted(FOLDER_FILES))}",
         )
-    other = [path.name for path in found if path.is_symlink() or not path.is_file()]
+    other = [path.name for path in paths if path.is_symlink() or not path.is_file()]
     if other:
         raise InvalidInput(
             f"'{folder}': no plain file: {', '.join(other)}", hint="put copies of the files there"
         )
-    if not any(path.name == PIPELINE for path in found):
+    if not any(path.name == PIPELINE for path in paths):
         raise NotAStore(
             f"'{folder}' holds no {PIPELINE}",
             hint="write it there with joblib.dump(pipeline, path)",
         )
     try:
-        return {path.name: path.read_bytes() for path in found if path.name != PIPELINE}
+        return {path.name: path.read_bytes() for path in paths if path.name != PIPELINE}
     except OSError as error:
         raise InvalidInput(f"'{folder}' cannot be read: {error.strerror}") from None
 
 
-def prepare_folder(
-    repository: Repository,
+def _model(what: FolderOptions, claims: Claims, own: str | None, writer: Writer) -> str:
+    """Return the model's name: as given, of the store's own folder, of the manifest, or the folder.
+
+    Raises:
+        InvalidName: it is none.
+        InvalidInput: the store's own folder is of another model.
+    """
+    claimed = claims.get("model")
+    if own is not None and what.model not in (None, own):
+        raise InvalidInput(
+            f"'{what.folder}' is the folder of '{own}', not of '{what.model}'",
+            hint=f"copy it out of the store, and register the copy as {what.model}",
+        )
+    name = what.folder.resolve().name
+    numbered = _NUMBERED.fullmatch(name)
+    model = what.model or own or claimed or (numbered[1] if numbered else name)
+    try:
+        model_name(model)
+    except InvalidName as error:
+        raise InvalidName(str(error), hint="name the model before --from-folder") from None
+    if claimed not in (None, model):
+        writer.notify(f"its manifest is of '{claimed}'; it becomes a version of '{model}'")
+    return model
+
+
+def _entered(snapshot: Snapshot, place: _Place, model: str) -> _Place:
+    """Return a place with the version that was entered in its registry.json by hand."""
+    try:
+        data = (place.tree.folder / REGISTRY).read_bytes()
+        changes = tuple(snapshot.registry.changes(Registry.parse_history(data)))
+    except (OSError, StoreError):
+        return place
+    if len(changes) != 1 or changes[0].model != model or changes[0].before is not None:
+        return place
+    return replace(place, entered=changes[0].version, registry=data)
+
+
+def _claimed_wish(snapshot: Snapshot, model: str, claims: Claims, place: _Place | None) -> Wish:
+    """Return the number that the folder bears where it is a new and higher one, else the next."""
+    claimed = (place and place.entered) or claims.get("version")
+    highest = snapshot.registry.highest(model)
+    is_new = claimed is not None and (highest is None or claimed > highest)
+    return Wish(claimed) if is_new and claims.get("model") == model else Wish()
+
+
+def _submission(
     snapshot: Snapshot,
     writer: Writer,
-    what: FolderSubmission,
-    model: str,
+    what: FolderOptions,
     claims: Claims,
     read: Mapping[str, bytes],
-) -> Ready:
-    """Store the files of a folder, and return what there is to say of them.
-
-    Args:
-        repository, snapshot, writer, what: the store, who writes, what is asked.
-        model: of which it becomes a version.
-        claims: what its manifest says.
-        read: its files, as `read_folder` returns them.
+) -> tuple[Submission, _Lying]:
+    """Store the files of a folder, as `read_folder` returns them, and return what they become.
 
     Raises:
         IntegrityError: the pipeline is not the one that the manifest names.
         StoreError: it cannot be kept, as in `register`.
     """
-    rendered: dict[str, bytes | None] = {}
-    threshold = snapshot.policy.lfs_threshold_bytes
-    with Sink(repository, threshold, most_in_memory=MOST_TWICE) as sink:
-        content = _content(repository, what.folder / PIPELINE, sink)
+    repository, path = snapshot.repository, what.folder / PIPELINE
+    with Sink(repository, snapshot.policy.lfs_threshold_bytes, most_in_memory=MOST_TWICE) as sink:
+        content = _content(repository, path, sink)
         pipeline = _pipeline(content, what, claims, read, writer)
-        size, large = sink.size_bytes, sink.is_large
         sha256, blob = sink.keep()
-    attributes = FOLDER_ATTRIBUTES_LFS if large else FOLDER_ATTRIBUTES
-    rendered[ATTRIBUTES] = attributes
-    if large:
-        rendered[PIPELINE] = Pointer(sha256, size).render()
-    kept = {name: held for name, held in read.items() if name not in _MADE_ANEW}
+    stored = StoredFile(blob, sha256, sink.size_bytes)
+    rendered: dict[str, bytes | None] = {ATTRIBUTES: attributes_of(sink)}
+    if sink.is_large:
+        rendered[PIPELINE] = Pointer(sha256, sink.size_bytes).render()
+    kept = {name: data for name, data in read.items() if name not in _MADE_ANEW}
     if SAMPLE in kept and not pipeline.answers:
         del kept[SAMPLE]
         rendered[SAMPLE] = None
         writer.notify(f"{SAMPLE} is left out: its answers are those of the pipeline before")
     environment, captured = _environment(claims, kept, pipeline, writer)
     for name in sorted(kept):
-        said = claims.digest(name)
-        if said is not None and said != hashlib.sha256(kept[name]).hexdigest():
+        if claims.digest(name) not in (None, _sha256(kept[name])):
             writer.notify(f"{name} is not the one that its manifest names: renewed")
-    rendered |= captured
-    files = {
-        name: store_file(repository, held)
-        for name, held in {**kept, **captured, ATTRIBUTES: attributes}.items()
-    }
-    message = claims.get("message", "") if what.message is None else what.message
-    return Ready(
-        model=model,
-        claims=claims,
-        pipeline=pipeline,
-        environment=environment,
-        files={**files, PIPELINE: StoredFile(blob, sha256, size)},
-        trained_at=claims.get("trained_at") or _modified_at(what.folder / PIPELINE),
-        message=message,
-        read={**{name: _sha256(data) for name, data in read.items()}, PIPELINE: content.found},
-        was_pointer=content.found != content.sha256,
-        rendered=rendered,
+    contents = {**kept, **captured, ATTRIBUTES: attributes_of(sink)}
+    files = {name: store_file(repository, data) for name, data in contents.items()}
+    assert what.model is not None and what.wish is not None  # noqa: S101, PT018 - of `register_folder`
+    submission = Submission(
+        what.model,
+        what.wish,
+        {
+            "pipeline": pipeline.facts,
+            "features": pipeline.features,
+            "environment": environment,
+            "trained_at": claims.get("trained_at") or modified_at(path),
+            "message": claims.get("message", "") if what.message is None else what.message,
+            "target": claims.get("target"),
+            "metrics": claims.get("metrics", {}),
+            "baseline": claims.get("baseline"),
+            "data": tuple(claims.get("data", ())),
+            "code": claims.get("code"),
+            "card": claims.get("card") or Card(),
+            "custom": claims.get("custom", {}),
+        },
+        pipeline.globals,
+        {**files, PIPELINE: stored},
+        what.if_changed,
+        _REGARDLESS_OF,
+        pipeline.is_unrun,
     )
+    digests = {**{name: _sha256(data) for name, data in read.items()}, PIPELINE: content.lying}
+    return submission, _Lying(digests, rendered | captured, content.lying != content.sha256)
 
 
 def _sha256(data: bytes) -> str:
@@ -289,11 +366,11 @@ def _content(repository: Repository, path: Path, sink: Sink) -> _Content:
 
 def _pipeline(
     content: _Content,
-    what: FolderSubmission,
+    what: FolderOptions,
     claims: Claims,
     read: Mapping[str, bytes],
     writer: Writer,
-) -> FolderPipeline:
+) -> _FolderPipeline:
     """Return what the pipeline is, without running it unless asked.
 
     Raises:
@@ -303,37 +380,31 @@ def _pipeline(
     from gitmodelstore.pipelines.summary import look_at
     from gitmodelstore.pipelines.unportable import refuse_script_names
 
-    found, said = content.sha256, claims.digest(PIPELINE)
-    if found != said and not what.accept_changes:
-        names = f"its manifest names {said[:12]}" if said else "no manifest says which it must be"
+    present, claimed = content.sha256, claims.digest(PIPELINE)
+    if present != claimed and not what.accept_changes:
+        says = "no manifest says which it must be"
+        if claimed:
+            says = f"its manifest names {claimed[:12]}"
         raise IntegrityError(
-            f"'{what.folder / PIPELINE}' has sha256 {found[:12]}, {names}",
+            f"'{what.folder / PIPELINE}' has sha256 {present[:12]}, {says}",
             path=str(what.folder / PIPELINE),
             hint="if these are the bytes that you mean: --accept-changes (accept_changes=True)",
         )
-    if found != said:
+    if present != claimed:
         writer.notify(f"{PIPELINE} is not the one that its manifest names: its digest is renewed")
     unrun = look_at(content.path, content.data)
     refuse_script_names(unrun.globals)
-    is_claimed = found == said
-    told = claims.get("pipeline") if is_claimed else None
-    features, answers = claims.get("features"), is_claimed
-    facts = told or unrun.facts
+    facts = claims.get("pipeline") if present == claimed else None
+    features, answers = claims.get("features"), present == claimed
+    is_unrun = facts is None and not what.run
     if what.run:
         facts, features, answers = _asked(content, what, read, features)
-    return FolderPipeline(
-        facts=facts,
-        features=features,
-        globals=unrun.globals,
-        is_claimed=is_claimed,
-        is_told=told is None and not what.run,
-        answers=answers,
-    )
+    return _FolderPipeline(facts or unrun.facts, features, unrun.globals, is_unrun, answers)
 
 
 def _asked(
     content: _Content,
-    what: FolderSubmission,
+    what: FolderOptions,
     read: Mapping[str, bytes],
     claimed: tuple[Feature, ...] | None,
 ) -> tuple[PipelineFacts, tuple[Feature, ...] | None, bool]:
@@ -368,270 +439,37 @@ def _sample(data: bytes) -> Sample:
 
 
 def _environment(
-    claims: Claims, kept: Mapping[str, bytes], pipeline: FolderPipeline, writer: Writer
+    claims: Claims, kept: Mapping[str, bytes], pipeline: _FolderPipeline, writer: Writer
 ) -> tuple[Environment, dict[str, bytes]]:
     """Return the environment, as the manifest says, or of here, and the files to be added."""
-    claimed: Environment | None = claims.get("environment")
+    environment: Environment | None = claims.get("environment")
     added: dict[str, bytes] = {}
-    if claimed is None:
+    if environment is None:
         from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
 
-        named = any(feature.name is not None for feature in pipeline.features or ())
-        captured = capture((EVERY_PIPELINE, *pipeline.globals), with_pandas=named)
+        is_named = any(feature.name is not None for feature in pipeline.features or ())
+        captured = capture((EVERY_PIPELINE, *pipeline.globals), with_pandas=is_named)
         writer.notify("no manifest says what was installed: the environment is that of here")
-        claimed = captured.environment
-        added = {REQUIREMENTS: captured.requirements, INSTALLED: captured.installed}
-        added = {name: data for name, data in added.items() if name not in kept}
-    installed = kept.get(INSTALLED)
-    if installed is not None:
-        claimed = replace(claimed, digest=Digest.of(installed))
-    return claimed, added
-
-
-def _modified_at(path: Path) -> datetime:
-    seconds = int(path.stat().st_mtime)
-    return datetime.fromtimestamp(seconds, timezone.utc)
-
-
-# Register folder
-
-
-_Place = tuple[WorkTree, str]  # a folder of a model, in a work tree of the branch
-_NUMBERED = re.compile(r"(.+)-v?[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.-]*")  # what `gms get` calls it
-
-
-def register_folder(repository: Repository, writer: Writer, what: FolderSubmission) -> ModelVersion:
-    """Keep the files of a folder as a new version, in one commit.
-
-    A folder `models/<model>` of a work tree of the store is registered as it lies there,
-    staged or not, and is clean afterwards.
-
-    Returns:
-        The version; with `if_changed` the highest one, where nothing differs from it.
-
-    Raises:
-        NotAStore: there is no such folder, or no pipeline in it.
-        InvalidInput: it holds foreign files, or what cannot be recorded.
-        IntegrityError: its pipeline is not the one that its manifest names.
-        StoreError: as in `register`.
-    """
-    place = worktree.find(repository, what.folder)
-    read = read_folder(what.folder)
-    claims = read_claims(read[MANIFEST], MANIFEST) if MANIFEST in read else Claims()
-    for line in claims.left_out:
-        writer.notify(f"{line}: left out")
-    model = _model(what, claims, None if place is None else place[1].rpartition("/")[2], writer)
-    now = Snapshot.now(repository)
-    entered = _entered(now, place, model)
-    wish = what.wish or _claimed_wish(now, model, claims, entered)
-    check_free(now, model, wish)
-    ready = prepare_folder(repository, now, writer, what, model, claims, read)
-    chosen: list[Version] = []
-
-    def draft(snapshot: Snapshot) -> Draft | None:
-        same = _unchanged(snapshot, writer, ready) if what.if_changed else None
-        if same is not None:
-            chosen.append(same)
-            return None
-        number = choose(snapshot, model, wish, _suggesting(ready))
-        chosen.append(number.version)
-        if number.why:
-            writer.notify(f"{model} {number.version} ({number.why})")
-        manifest, rendered = _manifest(upon(writer, snapshot), ready, number)
-        made = draft_of(snapshot, manifest, rendered, ready.files)
-        return _with_handmade(repository, made, place, ready, model, entered, until)
-
-    until = time.monotonic() + writer.wait_seconds
-    with _Entry(place, entered):
-        published = publish(repository, writer, draft)
-    version = published.version(model, chosen[-1])
-    tell_what_lacks(published, version, writer)
-    return with_needs(version, ready.pipeline.globals, writer)
-
-
-def _model(what: FolderSubmission, claims: Claims, own: str | None, writer: Writer) -> str:
-    """Return the model's name: as given, of the store's own folder, of the manifest, or the folder.
-
-    Raises:
-        InvalidName: it is none.
-        InvalidInput: the store's own folder is of another model.
-    """
-    claimed = claims.get("model")
-    if own is not None and what.model not in (None, own):
-        raise InvalidInput(
-            f"'{what.folder}' is the folder of '{own}', not of '{what.model}'",
-            hint=f"copy it out of the store, and register the copy as {what.model}",
-        )
-    name = what.folder.resolve().name
-    numbered = _NUMBERED.fullmatch(name)
-    model = what.model or own or claimed or (numbered[1] if numbered else name)
-    try:
-        model_name(model)
-    except InvalidName as error:
-        raise InvalidName(str(error), hint="name the model before --from-folder") from None
-    if claimed not in (None, model):
-        writer.notify(f"its manifest is of '{claimed}'; it becomes a version of '{model}'")
-    return model
-
-
-def _claimed_wish(
-    snapshot: Snapshot, model: str, claims: Claims, entered: tuple[Version, bytes] | None
-) -> Wish:
-    """Return the number that the folder bears where it is a new and higher one, else the next."""
-    claimed = entered[0] if entered else claims.get("version")
-    highest = snapshot.registry.highest(model)
-    if (
-        claimed is not None
-        and claims.get("model") == model
-        and (highest is None or claimed > highest)
-    ):
-        return Wish(claimed, "auto", allow_backport=False)
-    return Wish(None, "auto", allow_backport=False)
-
-
-def _manifest(writer: Writer, ready: Ready, number: Numbered) -> tuple[Manifest, bytes]:
-    """Return the manifest of the version that gets this number, and its bytes.
-
-    Raises:
-        InvalidInput: what its manifest said does not go together.
-    """
-    claims = ready.claims
-    artifacts = (
-        Artifact(
-            name,
-            file.sha256,
-            file.size_bytes,
-            ready.pipeline.globals if name == PIPELINE else None,
-        )
-        for name, file in sorted(ready.files.items())
-    )
-    try:
-        manifest = Manifest(
-            model=ready.model,
-            version=number.version,
-            parent=number.parent,
-            created_at=writer.when.astimezone(timezone.utc).replace(microsecond=0),
-            trained_at=ready.trained_at,
-            author=str(writer.author),
-            message=ready.message,
-            pipeline=ready.pipeline.facts,
-            features=ready.pipeline.features,
-            target=claims.get("target"),
-            metrics=claims.get("metrics", {}),
-            baseline=claims.get("baseline"),
-            data=tuple(claims.get("data", ())),
-            code=claims.get("code"),
-            environment=ready.environment,
-            card=claims.get("card") or Card(),
-            artifacts=tuple(artifacts),
-            custom=claims.get("custom", {}),
-        )
-        return manifest, manifest.render()
-    except FormatError as error:
-        raise InvalidInput(f"cannot be recorded: {error.faults[0]}", hint=error.hint) from None
-
-
-def _unchanged(snapshot: Snapshot, writer: Writer, ready: Ready) -> Version | None:
-    """Return the highest version if this is it again, apart from times and who registered it."""
-    highest = snapshot.registry.highest(ready.model)
-    if highest is None:
-        return None
-    before = snapshot.manifest(snapshot.version(ready.model, highest))
-    after, _ = _manifest(writer, ready, Numbered(highest, before.parent, ""))
-    same = replace(
-        after,
-        created_at=before.created_at,
-        trained_at=before.trained_at,
-        author=before.author,
-        message=before.message,
-    )
-    return highest if same.render() == before.render() else None
-
-
-def _suggesting(ready: Ready) -> Callable[[Manifest], tuple[Bump, str]]:
-    """Return what says which part of the number to raise after a version.
-
-    Facts of a dry walk hold params as text, and know no task: only steps are compared.
-    """
-    facts, features = ready.pipeline.facts, ready.pipeline.features
-    target = ready.claims.get("target")
-
-    def suggested(parent: Manifest) -> tuple[Bump, str]:
-        if not ready.pipeline.is_told:
-            return suggest(parent, facts, features, target)
-        old = replace(parent.pipeline, params={}, tuned=(), steps=_bare(parent.pipeline.steps))
-        new = replace(
-            facts,
-            params={},
-            steps=_bare(facts.steps),
-            task=parent.pipeline.task,
-            classes=parent.pipeline.classes,
-        )
-        return suggest(replace(parent, pipeline=old), new, features, target)
-
-    return suggested
-
-
-def _bare(steps: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return steps without the columns that they take, which a dry walk tells as text."""
-    return tuple(replace(step, columns=None, steps=_bare(step.steps)) for step in steps)
-
-
-def _entered(snapshot: Snapshot, place: _Place | None, model: str) -> tuple[Version, bytes] | None:
-    """Return the one new version of the model that somebody put into registry.json by hand.
-
-    With the bytes of that file; None where it is as committed, or holds something else,
-    which is then in the way.
-    """
-    if place is None:
-        return None
-    file = place[0].folder / REGISTRY
-    try:
-        data = file.read_bytes()
-        changes = tuple(snapshot.registry.changes(Registry.parse_history(data)))
-    except (OSError, StoreError):
-        return None
-    if len(changes) != 1 or changes[0].model != model or changes[0].before is not None:
-        return None
-    return changes[0].version, data
+        environment = captured.environment
+        files = {REQUIREMENTS: captured.requirements, INSTALLED: captured.installed}
+        added = {name: data for name, data in files.items() if name not in kept}
+    if INSTALLED in kept:
+        environment = replace(environment, digest=Digest.of(kept[INSTALLED]))
+    return environment, added
 
 
 def _with_handmade(
-    repository: Repository,
-    made: Draft,
-    place: _Place | None,
-    ready: Ready,
-    model: str,
-    entered: tuple[Version, bytes] | None,
-    until: float,
+    repository: Repository, place: _Place, lying: _Lying, model: str, until: float, made: Draft
 ) -> Draft:
     """Return the draft that lets the folder in the work tree be, as far as it is that."""
-    if place is None:
-        return made
-    tree, path = place
-    held = Handmade(tree, path, ready.read, until)
-    worktree.check((tree,))  # what is staged in the middle of a merge is left alone
-    held.unstage()
-    if entered is not None:
-        held.restore(REGISTRY)
-    after = dict(ready.rendered)
-    anew = {MANIFEST, CARD, *([PIPELINE] if ready.was_pointer and PIPELINE not in after else [])}
+    handmade = Handmade(place.tree, place.path, lying.digests, until)
+    worktree.check((place.tree,))  # what is staged in the middle of a merge is left alone
+    handmade.unstage()
+    if place.entered is not None:
+        handmade.restore(REGISTRY)
+    after = dict(lying.rendered)
+    anew = {MANIFEST, CARD} | ({PIPELINE} - after.keys() if lying.was_pointer else set())
     for name, entry in repository.entries(made.folders[model]).items():
         if name in anew:
-            after[name] = repository.content(entry.oid, f"{path}/{name}")
-    return replace(made, handmade=(held, after))
-
-
-class _Entry:
-    """Puts a hand-made entry of registry.json back into the work tree when all fails."""
-
-    def __init__(self, place: _Place | None, entered: tuple[Version, bytes] | None) -> None:
-        self._file = place[0].folder / REGISTRY if place and entered else None
-        self._data = entered[1] if entered else b""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None and self._file is not None:
-            self._file.write_bytes(self._data)
+            after[name] = repository.content(entry.oid, f"{place.path}/{name}")
+    return replace(made, handmade=(handmade, after))

@@ -133,10 +133,10 @@ class Registering(Base):
         expect_flags(baseline=baseline, allow_backport=allow_backport, if_changed=if_changed)
         expect_flags(keep_diff=keep_diff, run=run)
         expect_flags_given(sign=sign)
-        from gitmodelstore.operations.register import Submission, Wish, register
+        from gitmodelstore.operations.register import RegisterOptions, Wish, register
 
         folder, script = training_code(code)
-        what = Submission(
+        what = RegisterOptions(
             pipeline,
             model,
             Wish.of(version, bump, allow_backport),
@@ -219,10 +219,10 @@ class Registering(Base):
         expect_flags(allow_backport=allow_backport, accept_changes=accept_changes)
         expect_flags(if_changed=if_changed, run=run)
         from gitmodelstore.operations.register import Wish
-        from gitmodelstore.operations.register_folder import FolderSubmission, register_folder
+        from gitmodelstore.operations.register_folder import FolderOptions, register_folder
 
         wish = Wish.of(version, bump or "auto", allow_backport) if version or bump else None
-        what = FolderSubmission(
+        what = FolderOptions(
             Path(folder),
             model,
             wish,
