@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from gitmodelstore.checks.fault import Fault, format_faults, manifests, samples
 from gitmodelstore.errors import FormatError, InvalidName
 from gitmodelstore.values.json import hidden_character
-from gitmodelstore.values.manifest_rules import Outline
+from gitmodelstore.values.manifest import Manifest, Outline
 from gitmodelstore.values.names import model_name
 from gitmodelstore.values.objects import FOLDER, MOST_POINTER_BYTES, PLAIN_FILE, Entry, read_pointer
 from gitmodelstore.values.version import (
@@ -38,7 +38,6 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.objects import Objects
-    from gitmodelstore.values.manifest import Manifest
     from gitmodelstore.values.policy import Policy
 
 
@@ -326,8 +325,6 @@ class FolderJudge:
 
     def manifest(self, model: str, entries: Mapping[str, Entry]) -> Manifest | None:
         """Return the whole manifest in a folder; None as `outline`."""
-        from gitmodelstore.values.manifest import Manifest  # what most steps need not import
-
         found = self.outline(model, entries)
         if found is None or isinstance(found, Manifest):
             return found

@@ -47,8 +47,7 @@ if TYPE_CHECKING:
     from gitmodelstore.checks.objects import Objects
     from gitmodelstore.checks.signed_steps import SignatureJudge, Verifier
     from gitmodelstore.values.events import Scalar
-    from gitmodelstore.values.manifest import Manifest
-    from gitmodelstore.values.manifest_rules import Outline
+    from gitmodelstore.values.manifest import Manifest, Outline
 
 Moved = tuple[str, Version]  # model and version
 _BEFORE = ", by the settings that the branch had before"

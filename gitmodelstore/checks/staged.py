@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.checks.folder import FileFacts, folder_faults, unstage
 from gitmodelstore.errors import FormatError
-from gitmodelstore.values.manifest_rules import Outline
+from gitmodelstore.values.manifest import Outline
 from gitmodelstore.values.names import MODEL_PATTERN
 from gitmodelstore.values.version import MANIFEST, folder
 

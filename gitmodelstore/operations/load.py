@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.plumbing.caches import Verdicts
     from gitmodelstore.plumbing.mapped import Stream
-    from gitmodelstore.values.manifest_rules import ListedFile, Outline
+    from gitmodelstore.values.manifest import Outline
 
 
 def load(
@@ -228,9 +228,7 @@ def verified_parts(
 
 
 @contextmanager
-def _opened(
-    snapshot: Snapshot, version: ModelVersion, entry: Artifact | ListedFile
-) -> Iterator[Stream]:
+def _opened(snapshot: Snapshot, version: ModelVersion, entry: Artifact) -> Iterator[Stream]:
     """Yield what a file holds as it comes: behind a pointer of Git LFS, or in git."""
     repository, path = snapshot.repository, f"{folder(version.model)}/{entry.path}"
     oid = snapshot.entry(version, entry.path).oid
@@ -244,9 +242,7 @@ def _opened(
         yield stream
 
 
-def _declared(
-    version: ModelVersion, name: str, manifest: Outline | Manifest
-) -> Artifact | ListedFile | None:
+def _declared(version: ModelVersion, name: str, manifest: Outline | Manifest) -> Artifact | None:
     """Return what a manifest says of a file; None of those that it cannot name.
 
     Raises:
@@ -263,7 +259,7 @@ def _declared(
 
 
 def _not_released(
-    version: ModelVersion, entry: Artifact | ListedFile, sha256: str, size_bytes: int
+    version: ModelVersion, entry: Artifact, sha256: str, size_bytes: int
 ) -> IntegrityError:
     path = f"{folder(version.model)}/{entry.path}"
     return IntegrityError(

@@ -31,8 +31,7 @@ from gitmodelstore.values.registry import EMPTY, Registry, names_version
 from gitmodelstore.values.version import MANIFEST, REGISTRY, SETTINGS, Version, folder, tag_name
 
 if TYPE_CHECKING:
-    from gitmodelstore.values.manifest import Manifest
-    from gitmodelstore.values.manifest_rules import Outline
+    from gitmodelstore.values.manifest import Manifest, Outline
 
 _MOST_LOST = 5  # versions that a warning names
 _NONE = "make one with `gms init`, or name yours with -C or $GITMODELSTORE"
@@ -198,7 +197,7 @@ class Snapshot:
 
     def outline(self, version: ModelVersion) -> Outline:
         """Return what a check must know of a manifest, read anew; raises as `manifest`."""
-        from gitmodelstore.values.manifest_rules import Outline
+        from gitmodelstore.values.manifest import Outline
 
         path = f"{folder(version.model)}/{MANIFEST}"
         data = bytes(self.repository.read(self.entry(version, MANIFEST).oid, path))

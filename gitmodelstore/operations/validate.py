@@ -12,7 +12,7 @@ from gitmodelstore.operations.gate import cannot_tell, range_faults, store_fault
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.extent import extent
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.manifest_rules import Outline
+from gitmodelstore.values.manifest import Outline
 from gitmodelstore.values.version import FOLDER_FILES, MANIFEST, PIPELINE
 
 

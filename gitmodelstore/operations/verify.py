@@ -34,8 +34,7 @@ from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.compare import data_differences
 from gitmodelstore.values.diff import DataDifference
 from gitmodelstore.values.fields import Digest
-from gitmodelstore.values.manifest import Dataset, Manifest
-from gitmodelstore.values.manifest_rules import Outline
+from gitmodelstore.values.manifest import Dataset, Manifest, Outline
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import did_you_mean
 from gitmodelstore.values.objects import Entry

@@ -1,16 +1,15 @@
 """The declared fields of a document, and the three things that walk them.
 
-Fields are listed once, as `FIELDS` of a value class or of a `Shape`; `faults` checks a
-JSON object against the list, `is_arranged` whether it is written in the order of the
-list, `read` builds the value from it, `write` renders the value, and `json_schema`
-publishes the list (draft 2020-12).
+A value class declares each attribute once, `name: type = declared(kind)`: `faults` checks a
+JSON object against these, `is_arranged` whether it is written in their order, `read` builds
+the value from it, `write` renders the value, and `json_schema` publishes them (draft 2020-12).
 
-To judge a document needs no values, so a hook imports neither dataclasses nor typing
-for it: a third of its time.
+A hook judges by the same classes, so none of this may import typing: a third of its time.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 import re
@@ -25,30 +24,17 @@ from gitmodelstore.values.names import quoted
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    import dataclasses
-    from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any, ClassVar, Protocol, TypeVar
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any, TypeVar, dataclass_transform
 
-    class Kind(Protocol):
-        """What a field may hold: how it is checked, read, written and published."""
-
-        def faults(self, value: Any, where: Where) -> Iterable[Fault]: ...
-        def is_arranged(self, value: Any) -> bool: ...
-        def read(self, value: Any) -> Any: ...
-        def write(self, value: Any) -> Any: ...
-        def schema(self) -> dict[str, Any]: ...
-
-    class Declared(Protocol):
-        """A dataclass that lists its fields."""
-
-        FIELDS: ClassVar[tuple[Field, ...]]
-        __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
-
-    T = TypeVar("T", bound=Declared)
+    T = TypeVar("T")
     Fault = tuple[str, str]
     Where = str | tuple[Any, Any]
-    from collections.abc import Callable
-    from typing import Any
+else:
+
+    def dataclass_transform(**_):
+        return lambda function: function
+
 
 KEY = object()  # in place of a key: the key itself is meant
 
@@ -58,49 +44,56 @@ class Field:
 
     Attributes:
         name: the key.
+        attribute: of the value class.
         kind: what it may hold.
         required: whether it must be there; one that may be left out reads as None.
-        of_class: its name on the value class, where the key is a word of Python.
     """
 
-    __slots__ = ("kind", "name", "of_class", "required")
+    __slots__ = ("attribute", "kind", "name", "required")
 
-    def __init__(
-        self, name: str, kind: Kind, required: bool = True, attribute: str | None = None
-    ) -> None:
-        self.name = name
+    def __init__(self, attribute: str, kind: Kind, key: str | None, required: bool) -> None:
+        self.name = key or attribute
+        self.attribute = attribute
         self.kind = kind
         self.required = required
-        self.of_class = attribute or name
 
 
-class Shape:
-    """The fields of a document apart from the value class that it is read as.
+def declared(kind: Kind, *, key: str | None = None, required: bool = True, **options: Any) -> Any:
+    """Declare an attribute of a value class that is a field of its document.
 
-    Attributes:
-        FIELDS: as those of a value class.
+    Args:
+        kind: what it may hold.
+        key: its key, where that is a word of Python; else the attribute's name.
+        required: whether the key must be there.
+        options: those of `dataclasses.field`, as `default`.
     """
-
-    def __init__(self, *fields: Field) -> None:
-        self.FIELDS = fields
-        self._value_class: Any = None
-
-    def of(self, value_class: type[T]) -> type[T]:
-        """Decorate the value class: what has this shape is read as one."""
-        self._value_class = value_class
-        return value_class
-
-    def __call__(self, **attributes: Any) -> Any:
-        """Return a value of the class."""
-        return self._value_class(**attributes)
+    return dataclasses.field(metadata={"field": (kind, key, required)}, **options)
 
 
-def faults(cls: type[Declared] | Shape, value: Any, where: Where = "") -> Iterable[Fault]:
+@dataclass_transform(frozen_default=True, field_specifiers=(declared, dataclasses.field))
+def record(cls: type[T]) -> type[T]:
+    """Make a frozen, slotted dataclass; `FIELDS` are its declared attributes in order."""
+    made: Any = dataclass(frozen=True, slots=True)(cls)
+    made.FIELDS = tuple(
+        Field(one.name, *one.metadata["field"])
+        for one in dataclasses.fields(made)
+        if "field" in one.metadata
+    )
+    return made  # type: ignore[no-any-return]
+
+
+def declared_by(cls: type[Any]) -> tuple[Field, ...]:
+    """Return the fields of a value class, in order."""
+    listed: tuple[Field, ...] = cls.FIELDS
+    return listed
+
+
+def faults(cls: type[Any], value: Any, where: Where = "") -> Iterable[Fault]:
     """Return everything in which a parsed JSON value departs from the fields of `cls`."""
     return Record(cls).faults(value, where)
 
 
-def is_arranged(cls: type[Declared] | Shape, value: Any) -> bool:
+def is_arranged(cls: type[Any], value: Any) -> bool:
     """Return whether a JSON value without faults has its keys in order and numbers as written."""
     return Record(cls).is_arranged(value)
 
@@ -110,25 +103,27 @@ def read(cls: type[T], value: Mapping[str, Any], **further: Any) -> T:
 
     `further` are arguments of its constructor that are not in the document.
     """
-    return cls(
+    kind: Any = cls
+    made: T = kind(
         **{
-            field.of_class: field.kind.read(value[field.name]) if field.name in value else None
-            for field in cls.FIELDS
+            field.attribute: field.kind.read(value[field.name]) if field.name in value else None
+            for field in kind.FIELDS
         },
         **further,
     )
+    return made
 
 
-def write(value: Declared) -> dict[str, Any]:
+def write(value: Any) -> dict[str, Any]:
     """Return the JSON object of `value`, its keys in the declared order."""
     return {
-        field.name: field.kind.write(held)
+        field.name: field.kind.write(content)
         for field in value.FIELDS
-        if (held := getattr(value, field.of_class)) is not None or field.required
+        if (content := getattr(value, field.attribute)) is not None or field.required
     }
 
 
-def json_schema(cls: type[Declared] | Shape) -> dict[str, Any]:
+def json_schema(cls: type[Any]) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the fields of `cls`."""
     return {
         "type": "object",
@@ -149,7 +144,26 @@ def place(where: Where) -> str:
     return f"{before}[{key}]" if isinstance(key, int) else join(before, key)
 
 
-class Text:
+class Kind:
+    """What a field may hold: how it is checked, read, written and published."""
+
+    def faults(self, value: Any, where: Where) -> Iterable[Fault]:
+        raise NotImplementedError
+
+    def is_arranged(self, value: Any) -> bool:
+        return True
+
+    def read(self, value: Any) -> Any:
+        return value
+
+    def write(self, value: Any) -> Any:
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class Text(Kind):
     """A string without hidden characters, of one pattern where one is given."""
 
     def __init__(self, pattern: str | None = None, what: str = "") -> None:
@@ -165,15 +179,6 @@ class Text:
         if self._pattern and not self._pattern.fullmatch(value):
             return [(place(where), f"expected {self._what}, found {cut(repr(value))}")]
         return ()
-
-    def is_arranged(self, value: Any) -> bool:
-        return True
-
-    def read(self, value: Any) -> Any:
-        return value
-
-    def write(self, value: Any) -> Any:
-        return value
 
     def schema(self) -> dict[str, Any]:
         pattern = self._pattern.pattern if self._pattern else json_rules.VISIBLE_PATTERN
@@ -191,7 +196,7 @@ class Constant(Text):
         return {"const": self._value}
 
 
-class Integer:
+class Integer(Kind):
     """A count: zero or more."""
 
     def faults(self, value: Any, where: Where) -> Iterable[Fault]:
@@ -216,7 +221,7 @@ class Integer:
         return {"type": "integer", "minimum": 0, "maximum": json_rules.GREATEST_INTEGER}
 
 
-class Number:
+class Number(Kind):
     """A finite number; a whole one that every reader of JSON keeps.
 
     The schema does not say the latter, since to it 1e300 is whole too: the strict
@@ -233,35 +238,17 @@ class Number:
             return [(place(where), f"expected a finite number, found {value}")]
         return ()
 
-    def is_arranged(self, value: Any) -> bool:
-        return True
-
-    def read(self, value: Any) -> Any:
-        return value
-
-    def write(self, value: Any) -> Any:
-        return value
-
     def schema(self) -> dict[str, Any]:
         return {"type": "number"}
 
 
-class Boolean:
+class Boolean(Kind):
     """true or false."""
 
     def faults(self, value: Any, where: Where) -> Iterable[Fault]:
         if isinstance(value, bool):
             return ()
         return [(place(where), f"expected true or false, found {_name(value)}")]
-
-    def is_arranged(self, value: Any) -> bool:
-        return True
-
-    def read(self, value: Any) -> Any:
-        return value
-
-    def write(self, value: Any) -> Any:
-        return value
 
     def schema(self) -> dict[str, Any]:
         return {"type": "boolean"}
@@ -271,7 +258,7 @@ _TEXT = Text()
 _NUMBER = Number()
 
 
-class Free:
+class Free(Kind):
     """Any JSON without hidden characters and numbers that are not finite."""
 
     def faults(self, value: Any, where: Where, levels: int = MOST_LEVELS) -> Iterable[Fault]:
@@ -301,9 +288,6 @@ class Free:
             for index, held in enumerate(value):
                 yield from self.faults(held, (where, index), levels)
 
-    def read(self, value: Any) -> Any:
-        return value
-
     def write(self, value: Any) -> Any:
         return _sorted(value)
 
@@ -325,7 +309,7 @@ FREE_DEFINITION: dict[str, Any] = {
 }
 
 
-class Nullable:
+class Nullable(Kind):
     """What `kind` holds, or null."""
 
     def __init__(self, kind: Kind) -> None:
@@ -347,7 +331,7 @@ class Nullable:
         return {"anyOf": [{"type": "null"}, self._kind.schema()]}
 
 
-class ListOf:
+class ListOf(Kind):
     """A list, read as a tuple, of one kind."""
 
     def __init__(self, kind: Kind) -> None:
@@ -374,7 +358,7 @@ class ListOf:
         return {"type": "array", "items": self._kind.schema()}
 
 
-class MapOf:
+class MapOf(Kind):
     """An object whose keys follow a pattern and whose values are of one kind; sorted by key."""
 
     def __init__(self, kind: Kind, key: str | None = None, what: str = "a name") -> None:
@@ -408,11 +392,11 @@ class MapOf:
         }
 
 
-class Record:
+class Record(Kind):
     """An object with the declared fields of a value class or of a shape."""
 
-    def __init__(self, cls: type[Declared] | Shape) -> None:
-        self._cls: Any = cls
+    def __init__(self, cls: type[Any]) -> None:
+        self._cls = cls
 
     def faults(self, value: Any, where: Where) -> Iterable[Fault]:
         if not isinstance(value, dict):
@@ -507,7 +491,7 @@ class Document:
 
     def __init__(
         self,
-        shape: type[Declared] | Shape,
+        shape: type[Any],
         schema: str,
         most_bytes: int,
         relations: Callable[[Mapping[str, Any]], Iterator[Fault]],
@@ -554,7 +538,7 @@ class Document:
 
 
 DIGEST_PATTERN = r"[a-z][a-z0-9-]*:(?:[0-9a-f]{2}){16,64}"
-SHA256_PATTERN = r"[0-9a-f]{64}"
+SHA256 = Text(r"[0-9a-f]{64}", "64 hexadecimal digits")
 _DIGEST = re.compile(DIGEST_PATTERN)
 
 

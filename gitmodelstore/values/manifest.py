@@ -1,46 +1,96 @@
-"""The manifest: what one version is made of.
+"""The manifest: what one version is made of, and what manifest.json must be.
 
-The value classes below say what each field means; which keys an object has, in which
-order and of which kind, and what holds between them, is `values/manifest_rules.py`.
+The value classes below declare which keys an object has, in which order and of which kind;
+`_relations` says what holds between them. A hook judges by them: nothing here imports typing.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import InitVar, dataclass, field
-from datetime import datetime
-from typing import Any, ClassVar
+from datetime import datetime, timezone
 
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
-from gitmodelstore.values.fields import Digest, Field
-from gitmodelstore.values.manifest_rules import (
-    ARTIFACT,
-    BASELINE,
-    CARD,
-    CODE,
-    COLUMN,
-    DATASET,
-    DOCUMENT,
-    ENVIRONMENT,
-    FEATURE,
-    MANIFEST,
-    MOST_BYTES,
-    PIPELINE,
-    SCHEMA,
-    STEP,
+from gitmodelstore.values.fields import (
+    DIGEST_PATTERN,
+    SHA256,
+    Boolean,
+    Constant,
+    Digest,
+    Document,
+    Free,
+    Integer,
+    ListOf,
+    MapOf,
+    Nullable,
+    Number,
+    Record,
+    Text,
+    declared,
+    record,
 )
-from gitmodelstore.values.version import Version
+from gitmodelstore.values.names import METRIC_PATTERN, MODEL_PATTERN, format_moment
+from gitmodelstore.values.version import VERSION_PATTERN, Version
 
-__all__ = ["MOST_BYTES", "SCHEMA"]
+TYPE_CHECKING = False  # as in values/fields.py
+if TYPE_CHECKING:
+    from typing import Any
 
-JsonMap = Mapping[str, Any]
+    from gitmodelstore.values.fields import Fault
+
+    JsonMap = Mapping[str, Any]
+
+SCHEMA = "1.0"
+MOST_BYTES = 1024 * 1024
+
+_HEADING = rf"[^\n#{json_rules.HIDDEN_CLASS}][^\n{json_rules.HIDDEN_CLASS}]{{0,99}}"
+_PACKAGE = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_TIME_PATTERN = (
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+)
 
 
-@STEP.of
-@dataclass(frozen=True, slots=True)
+class _AsText(Text):
+    """A value that stands in the document as its text."""
+
+    def __init__(self, pattern: str, what: str, read: Callable[[str], Any]) -> None:
+        super().__init__(pattern, what)
+        self._parse = read
+
+    def read(self, value: Any) -> Any:
+        return self._parse(value)
+
+    def write(self, value: Any) -> Any:
+        return format_moment(value) if isinstance(value, datetime) else str(value)
+
+
+def _second(text: str) -> datetime:
+    # strptime would import two modules more, which a hook would feel.
+    return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=timezone.utc)
+
+
+VERSION = _AsText(VERSION_PATTERN, "a SemVer version", Version.parse)
+_DIGEST = _AsText(DIGEST_PATTERN, "algorithm:hex", Digest.parse)
+_TIME = _AsText(_TIME_PATTERN, "a time as 2026-03-03T14:05:09Z", _second)
+_SECTIONS = Nullable(MapOf(Text(), _HEADING, "a heading"))
+_METRICS = MapOf(Number(), METRIC_PATTERN, "a metric name")
+
+
+class _Steps(ListOf):
+    """A list of steps that hold steps: a reference in the schema, since it recurs."""
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"$ref": "#/$defs/step"}}
+
+
+_STEPS = _Steps(Record(type(None)))  # until the class is there that holds some itself
+
+
+@record
 class Step:
     """One named part of a pipeline.
 
@@ -52,16 +102,16 @@ class Step:
         steps: the parts that it is made of in turn.
     """
 
-    name: str
-    class_name: str
-    columns: tuple[str | int, ...] | None
-    steps: tuple[Step, ...]
-
-    FIELDS: ClassVar[tuple[Field, ...]] = STEP.FIELDS
+    name: str = declared(Text())
+    class_name: str = declared(Text(), key="class")
+    columns: tuple[str | int, ...] | None = declared(Nullable(ListOf(Free())))
+    steps: tuple[Step, ...] = declared(_STEPS)
 
 
-@PIPELINE.of
-@dataclass(frozen=True, slots=True)
+_STEPS._kind = Record(Step)
+
+
+@record
 class PipelineFacts:
     """What the fitted pipeline is.
 
@@ -77,19 +127,16 @@ class PipelineFacts:
             list an output where there are several; None elsewhere.
     """
 
-    class_name: str
-    algorithm: str
-    steps: tuple[Step, ...]
-    params: JsonMap
-    tuned: tuple[str, ...]
-    task: str | None
-    classes: tuple[Any, ...] | None
-
-    FIELDS: ClassVar[tuple[Field, ...]] = PIPELINE.FIELDS
+    class_name: str = declared(Text(), key="class")
+    algorithm: str = declared(Text())
+    steps: tuple[Step, ...] = declared(_STEPS)
+    params: JsonMap = declared(MapOf(Free()))
+    tuned: tuple[str, ...] = declared(ListOf(Text()))
+    task: str | None = declared(Nullable(Text(r"[a-z]+(?:-[a-z]+)*", "a task")))
+    classes: tuple[Any, ...] | None = declared(Nullable(ListOf(Free())))
 
 
-@FEATURE.of
-@dataclass(frozen=True, slots=True)
+@record
 class Feature:
     """One input column.
 
@@ -99,14 +146,11 @@ class Feature:
             "datetime64[ns, UTC]"; None when only the name is known.
     """
 
-    name: str | None
-    dtype: str | None
-
-    FIELDS: ClassVar[tuple[Field, ...]] = FEATURE.FIELDS
+    name: str | None = declared(Nullable(Text()))
+    dtype: str | None = declared(Nullable(Text()))
 
 
-@BASELINE.of
-@dataclass(frozen=True, slots=True)
+@record
 class Baseline:
     """The production version of that moment, scored on the same rows.
 
@@ -115,14 +159,11 @@ class Baseline:
         metrics: name to value, as in the manifest's own metrics.
     """
 
-    version: Version
-    metrics: Mapping[str, float]
-
-    FIELDS: ClassVar[tuple[Field, ...]] = BASELINE.FIELDS
+    version: Version = declared(VERSION)
+    metrics: Mapping[str, float] = declared(_METRICS)
 
 
-@COLUMN.of
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """One column of a data set.
 
@@ -132,15 +173,12 @@ class Column:
         profile: a few summary numbers; None when it was not looked at.
     """
 
-    name: str
-    dtype: str
-    profile: JsonMap | None
-
-    FIELDS: ClassVar[tuple[Field, ...]] = COLUMN.FIELDS
+    name: str = declared(Text())
+    dtype: str = declared(Text())
+    profile: JsonMap | None = declared(Nullable(MapOf(Free())))
 
 
-@DATASET.of
-@dataclass(frozen=True, slots=True)
+@record
 class Dataset:
     """One data set that took part.
 
@@ -155,20 +193,17 @@ class Dataset:
         columns: in order; None when the file was not opened.
     """
 
-    role: str
-    uri: str | None
-    name: str | None
-    version: str | None
-    digest: Digest
-    size_bytes: int
-    rows: int | None
-    columns: tuple[Column, ...] | None
-
-    FIELDS: ClassVar[tuple[Field, ...]] = DATASET.FIELDS
+    role: str = declared(Text(r"[a-z][a-z0-9_-]{0,62}", "a role such as 'train'"))
+    uri: str | None = declared(Nullable(Text()))
+    name: str | None = declared(Nullable(Text()))
+    version: str | None = declared(Nullable(Text()))
+    digest: Digest = declared(_DIGEST)
+    size_bytes: int = declared(Integer())
+    rows: int | None = declared(Nullable(Integer()))
+    columns: tuple[Column, ...] | None = declared(Nullable(ListOf(Record(Column))))
 
 
-@CODE.of
-@dataclass(frozen=True, slots=True)
+@record
 class Code:
     """The repository around the training script.
 
@@ -181,18 +216,15 @@ class Code:
         entry_point: the script, relative to the repository; None when unknown.
     """
 
-    url: str | None
-    commit: str | None
-    branch: str | None
-    dirty: bool
-    diff: Digest | None
-    entry_point: str | None
-
-    FIELDS: ClassVar[tuple[Field, ...]] = CODE.FIELDS
+    url: str | None = declared(Nullable(Text()))
+    commit: str | None = declared(Nullable(Text(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", "a commit id")))
+    branch: str | None = declared(Nullable(Text()))
+    dirty: bool = declared(Boolean())
+    diff: Digest | None = declared(Nullable(_DIGEST))
+    entry_point: str | None = declared(Nullable(Text()))
 
 
-@ENVIRONMENT.of
-@dataclass(frozen=True, slots=True)
+@record
 class Environment:
     """What was installed.
 
@@ -203,16 +235,15 @@ class Environment:
         digest: of environment.txt.
     """
 
-    python: str
-    platform: str
-    pins: Mapping[str, str]
-    digest: Digest
+    python: str = declared(Text(r"[0-9]+\.[0-9]+\.[0-9A-Za-z.+]+", "a Python version"))
+    platform: str = declared(Text())
+    pins: Mapping[str, str] = declared(
+        MapOf(Text(), r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", "a normalized name")
+    )
+    digest: Digest = declared(_DIGEST)
 
-    FIELDS: ClassVar[tuple[Field, ...]] = ENVIRONMENT.FIELDS
 
-
-@CARD.of
-@dataclass(frozen=True, slots=True)
+@record
 class Card:
     """What only people know; the rest of the model card is derived.
 
@@ -222,16 +253,16 @@ class Card:
         sections: further headings and their Markdown.
     """
 
-    intended_use: str | None = None
-    limitations: str | None = None
-    sections: Mapping[str, str] | None = None
+    intended_use: str | None = declared(Nullable(Text()), default=None)
+    limitations: str | None = declared(Nullable(Text()), default=None)
+    sections: Mapping[str, str] | None = declared(
+        Nullable(MapOf(Text(), _HEADING, "a heading")), default=None
+    )
 
-    KEYS: ClassVar[tuple[str, ...]] = ("intended_use", "limitations")
-    FIELDS: ClassVar[tuple[Field, ...]] = CARD.FIELDS
+    KEYS = ("intended_use", "limitations")
 
 
-@ARTIFACT.of
-@dataclass(frozen=True, slots=True)
+@record
 class Artifact:
     """One file of the version.
 
@@ -242,16 +273,13 @@ class Artifact:
         globals: for the pipeline, the dotted names that loading it looks up; None elsewhere.
     """
 
-    path: str
-    sha256: str
-    size_bytes: int
-    globals: tuple[str, ...] | None = None
-
-    FIELDS: ClassVar[tuple[Field, ...]] = ARTIFACT.FIELDS
+    path: str = declared(Text(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*", "a file name"))
+    sha256: str = declared(SHA256)
+    size_bytes: int = declared(Integer())
+    globals: tuple[str, ...] | None = declared(ListOf(Text()), required=False, default=None)
 
 
-@MANIFEST.of
-@dataclass(frozen=True, slots=True)
+@record
 class Manifest:
     """What one version is made of; immutable, and canonical as bytes.
 
@@ -279,29 +307,27 @@ class Manifest:
         custom: the team's own JSON.
     """
 
-    model: str
-    version: Version
-    parent: Version | None
-    created_at: datetime
-    trained_at: datetime
-    author: str
-    message: str
-    pipeline: PipelineFacts
-    features: tuple[Feature, ...] | None
-    target: str | None
-    metrics: Mapping[str, float]
-    baseline: Baseline | None
-    data: tuple[Dataset, ...]
-    code: Code | None
-    environment: Environment
-    card: Card
-    artifacts: tuple[Artifact, ...]
-    custom: JsonMap
-    schema: str = SCHEMA
+    schema: str = declared(Constant(SCHEMA), default=SCHEMA, kw_only=True)
+    model: str = declared(Text(MODEL_PATTERN, "a model name"))
+    version: Version = declared(VERSION)
+    parent: Version | None = declared(Nullable(VERSION))
+    created_at: datetime = declared(_TIME)
+    trained_at: datetime = declared(_TIME)
+    author: str = declared(Text())
+    message: str = declared(Text())
+    pipeline: PipelineFacts = declared(Record(PipelineFacts))
+    features: tuple[Feature, ...] | None = declared(Nullable(ListOf(Record(Feature))))
+    target: str | None = declared(Nullable(Text()))
+    metrics: Mapping[str, float] = declared(_METRICS)
+    baseline: Baseline | None = declared(Nullable(Record(Baseline)))
+    data: tuple[Dataset, ...] = declared(ListOf(Record(Dataset)))
+    code: Code | None = declared(Nullable(Record(Code)))
+    environment: Environment = declared(Record(Environment))
+    card: Card = declared(Record(Card))
+    artifacts: tuple[Artifact, ...] = declared(ListOf(Record(Artifact)))
+    custom: JsonMap = declared(MapOf(Free()))
     judged: InitVar[JsonMap | None] = None  # the document, where `parse` has judged it
     _written: JsonMap = field(init=False, repr=False, compare=False)
-
-    FIELDS: ClassVar[tuple[Field, ...]] = MANIFEST.FIELDS
 
     def __post_init__(self, judged: JsonMap | None) -> None:
         if judged is not None:
@@ -354,17 +380,69 @@ class Manifest:
         return next((entry for entry in self.data if entry.role == role), None)
 
 
+def _relations(value: Mapping[str, Any]) -> Iterator[Fault]:
+    """Rules between fields, which a table of single fields cannot say."""
+    for key in ("created_at", "trained_at"):
+        try:
+            datetime.fromisoformat(value[key].removesuffix("Z"))
+        except ValueError:
+            yield key, f"{value[key]} is no day of the calendar"
+    if value["parent"] is not None and not (
+        Version.parse(value["parent"]) < Version.parse(value["version"])
+    ):
+        yield "parent", f"{value['parent']} is not below {value['version']}"
+    paths: set[str] = set()
+    for index, entry in enumerate(value["artifacts"]):
+        if entry["path"] in paths:
+            yield f"artifacts[{index}].path", f"{entry['path']!r} stands twice"
+        paths.add(entry["path"])
+    if "pipeline.joblib" not in paths:
+        yield "artifacts", "no entry for 'pipeline.joblib'"
+    code = value["code"]
+    if code is not None and code["diff"] is not None and not code["dirty"]:
+        yield "code.diff", "a digest of changes, but dirty is false"
+
+
+DOCUMENT = Document(Manifest, SCHEMA, MOST_BYTES, _relations)
+
+
+class Outline:
+    """What a check must know of a manifest that is judged: as the `Manifest` has it.
+
+    Attributes:
+        model, version, parent: its identity.
+        artifacts: every other file of the folder but README.md.
+    """
+
+    __slots__ = ("artifacts", "model", "parent", "version")
+
+    def __init__(self, judged: Mapping[str, Any]) -> None:
+        self.model: str = judged["model"]
+        self.version = Version.parse(judged["version"])
+        self.parent = Version.parse(judged["parent"]) if judged["parent"] is not None else None
+        self.artifacts = tuple(fields.read(Artifact, entry) for entry in judged["artifacts"])
+
+    @classmethod
+    def parse(cls, data: bytes, path: str = "manifest.json") -> Outline:
+        """Return the outline of what the bytes of a manifest.json spell; as `Manifest.parse`."""
+        return cls(DOCUMENT.read(data, path))
+
+    def artifact(self, path: str) -> Artifact | None:
+        """Return the entry of the file `path`, None without one."""
+        return next((entry for entry in self.artifacts if entry.path == path), None)
+
+
 def manifest_schema() -> dict[str, Any]:
     """Return the published JSON Schema (draft 2020-12) of manifest.json."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"gitmodelstore manifest, schema {SCHEMA}",
-        **fields.json_schema(MANIFEST),
-        "$defs": {"json": fields.FREE_DEFINITION, "step": fields.json_schema(STEP)},
+        **fields.json_schema(Manifest),
+        "$defs": {"json": fields.FREE_DEFINITION, "step": fields.json_schema(Step)},
     }
 
 
-def _lost_when_written(manifest: Manifest) -> Iterator[fields.Fault]:
+def _lost_when_written(manifest: Manifest) -> Iterator[Fault]:
     """Times of which the file would keep less than the value holds."""
     for key in ("created_at", "trained_at"):
         moment = getattr(manifest, key)
@@ -414,19 +492,19 @@ def read_claims(data: bytes, path: str) -> Claims:
     if not isinstance(value, dict):
         return Claims(left_out=tuple(said or [f"{path}: expected an object"]))
     held = {}
-    for one in Manifest.FIELDS:
+    for one in fields.declared_by(Manifest):
         if one.name not in value:
             continue
         found = list(one.kind.faults(value[one.name], one.name))
         if not found:
             try:
-                held[one.of_class] = one.kind.read(value[one.name])
+                held[one.attribute] = one.kind.read(value[one.name])
                 continue
             except ValueError:  # a day that no calendar has
                 found = [(one.name, f"no day of the calendar: {value[one.name]}")]
         if one.name not in _RENEWED:
             said += [f"{path}: {where}: {what}" for where, what in found]
-    known = {one.name for one in Manifest.FIELDS}
+    known = {one.name for one in fields.declared_by(Manifest)}
     said += [
         f"{path}: {json_rules.join('', key)}: unknown key" for key in value if key not in known
     ]

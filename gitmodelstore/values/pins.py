@@ -10,25 +10,24 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.fields import (
-    SHA256_PATTERN,
+    SHA256,
     Constant,
     Document,
-    Field,
     Integer,
     MapOf,
     Nullable,
     Record,
     Text,
+    declared,
+    record,
 )
-from gitmodelstore.values.manifest import Feature
-from gitmodelstore.values.manifest_rules import VersionText
+from gitmodelstore.values.manifest import VERSION, Feature
 from gitmodelstore.values.names import MODEL_PATTERN
 from gitmodelstore.values.version import Version, tag_name
 
@@ -37,13 +36,13 @@ SCHEMA = "1.0"
 MOST_BYTES = 1024 * 1024
 FINGERPRINT = "gms-features-1"
 
-_SHA256 = Text(SHA256_PATTERN, "64 hexadecimal digits")
+_FEATURES = Text(rf"{FINGERPRINT}:[0-9a-f]{{64}}", f"{FINGERPRINT}:hex")
 _HINT = "write it anew with `gms lock REF`"
 _LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)@")
 _LOGIN_SCHEMES = ("ssh", "git+ssh", "ssh+git")  # there the user is part of the address
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LockedPipeline:
     """The bytes that are loaded.
 
@@ -52,16 +51,11 @@ class LockedPipeline:
         size_bytes: of the same.
     """
 
-    sha256: str
-    size_bytes: int
-
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("sha256", _SHA256),
-        Field("size_bytes", Integer()),
-    )
+    sha256: str = declared(SHA256)
+    size_bytes: int = declared(Integer())
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LockedModel:
     """The one version of a model that is meant.
 
@@ -74,24 +68,17 @@ class LockedModel:
         features: `fingerprint` of its inputs; None when the manifest does not know them.
     """
 
-    version: Version
-    tag: str
-    commit: str
-    manifest_sha256: str
-    pipeline: LockedPipeline
-    features: str | None
-
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("version", VersionText()),
-        Field("tag", Text()),
-        Field("commit", Text(r"[0-9a-f]{40}", "a commit id")),
-        Field("manifest_sha256", _SHA256),
-        Field("pipeline", Record(LockedPipeline)),
-        Field("features", Nullable(Text(rf"{FINGERPRINT}:[0-9a-f]{{64}}", f"{FINGERPRINT}:hex"))),
+    version: Version = declared(VERSION)
+    tag: str = declared(Text())
+    commit: str = declared(Text(r"[0-9a-f]{40}", "a commit id"))
+    manifest_sha256: str = declared(SHA256)
+    pipeline: LockedPipeline = declared(Record(LockedPipeline))
+    features: str | None = declared(
+        Nullable(Text(rf"{FINGERPRINT}:[0-9a-f]{{64}}", f"{FINGERPRINT}:hex"))
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lock:
     """The content of modelstore.lock.json.
 
@@ -100,14 +87,10 @@ class Lock:
         models: name to the version that is locked.
     """
 
-    store: str
-    models: Mapping[str, LockedModel]
-    schema: str = SCHEMA
-
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("schema", Constant(SCHEMA)),
-        Field("store", Text(r".*\S.*", "a url or a path")),
-        Field("models", MapOf(Record(LockedModel), MODEL_PATTERN, "a model name")),
+    schema: str = declared(Constant(SCHEMA), default=SCHEMA, kw_only=True)
+    store: str = declared(Text(r".*\S.*", "a url or a path"))
+    models: Mapping[str, LockedModel] = declared(
+        MapOf(Record(LockedModel), MODEL_PATTERN, "a model name")
     )
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import InitVar, dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields
@@ -21,13 +21,15 @@ from gitmodelstore.values.fields import (
     Boolean,
     Constant,
     Document,
-    Field,
     Integer,
+    Kind,
     ListOf,
     Nullable,
     Record,
     Text,
+    declared,
     place,
+    record,
     whole,
 )
 
@@ -122,30 +124,8 @@ def _is_as_written(value: Any) -> bool:
     return not isinstance(value, dict) or bool(write_cell(read_cell(value)) == value)
 
 
-class Cells:
-    """A list of cells, read as a tuple of plain values."""
-
-    def faults(self, value: Any, where: Where) -> Iterable[Fault]:
-        if not isinstance(value, (list, tuple)):
-            return [(place(where), "expected a list")]
-        found = ((index, cell_fault(held)) for index, held in enumerate(value))
-        return [(place((where, index)), what) for index, what in found if what]
-
-    def is_arranged(self, value: Any) -> bool:
-        return all(map(_is_as_written, value))
-
-    def read(self, value: Any) -> Any:
-        return tuple(map(read_cell, value))
-
-    def write(self, value: Any) -> Any:
-        return list(map(write_cell, value))
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": {"$ref": "#/$defs/cell"}}
-
-
-class OneCell:
-    """One cell."""
+class OneCell(Kind):
+    """One cell, read as a plain value."""
 
     def faults(self, value: Any, where: Where) -> Iterable[Fault]:
         what = cell_fault(value)
@@ -163,6 +143,8 @@ class OneCell:
     def schema(self) -> dict[str, Any]:
         return {"$ref": "#/$defs/cell"}
 
+
+_CELLS = ListOf(OneCell())
 
 CELL_DEFINITION: dict[str, Any] = {
     "anyOf": [
@@ -203,7 +185,7 @@ _DTYPE = Text(r"[^\x00-\x1f\x7f]{1,200}", "the name of a type")
 _METHOD = Text(r"[a-z_]+(?:\[[0-9]+\])?", "the name of a method")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Labels:
     """The labels of a categorical column, in order.
 
@@ -213,18 +195,12 @@ class Labels:
         values: the labels.
     """
 
-    dtype: str
-    ordered: bool
-    values: tuple[Cell, ...]
-
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("dtype", _DTYPE),
-        Field("ordered", Boolean()),
-        Field("values", Cells()),
-    )
+    dtype: str = declared(_DTYPE)
+    ordered: bool = declared(Boolean())
+    values: tuple[Cell, ...] = declared(_CELLS)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """One column of a DataFrame, or a Series.
 
@@ -238,20 +214,13 @@ class Column:
         labels: of a categorical column; None elsewhere.
     """
 
-    name: Cell
-    dtype: str
-    values: tuple[Cell, ...]
-    labels: Labels | None = None
-
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("name", OneCell()),
-        Field("dtype", _DTYPE),
-        Field("values", Cells()),
-        Field("labels", Record(Labels), required=False),
-    )
+    name: Cell = declared(OneCell())
+    dtype: str = declared(_DTYPE)
+    values: tuple[Cell, ...] = declared(_CELLS)
+    labels: Labels | None = declared(Record(Labels), required=False, default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """Values of one type, of one or two dimensions.
 
@@ -263,20 +232,13 @@ class Block:
         values: row after row; None for NaN where the type is float.
     """
 
-    dtype: str
-    shape: tuple[int, ...]
-    places: tuple[int, ...] | None
-    values: tuple[Cell, ...]
-
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("dtype", _DTYPE),
-        Field("shape", ListOf(Integer())),
-        Field("places", Nullable(ListOf(Integer()))),
-        Field("values", Cells()),
-    )
+    dtype: str = declared(_DTYPE)
+    shape: tuple[int, ...] = declared(ListOf(Integer()))
+    places: tuple[int, ...] | None = declared(Nullable(ListOf(Integer())))
+    values: tuple[Cell, ...] = declared(_CELLS)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """What one method of the pipeline answered to the rows.
 
@@ -285,16 +247,11 @@ class Answer:
         block: the answers, one row each.
     """
 
-    method: str
-    block: Block
-
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("method", _METHOD),
-        Field("block", Record(Block)),
-    )
+    method: str = declared(_METHOD)
+    block: Block = declared(Record(Block))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sample:
     """A few rows and the answers to them; immutable, and canonical as bytes.
 
@@ -309,25 +266,15 @@ class Sample:
         answers: what the methods answered, in the order in which they were called.
     """
 
-    made: str
-    form: str
-    rows: int
-    columns: tuple[Column, ...] | None
-    block: Block | None
-    answers: tuple[Answer, ...]
-    schema: str = SCHEMA
+    schema: str = declared(Constant(SCHEMA), default=SCHEMA, kw_only=True)
+    made: str = declared(_MADE)
+    form: str = declared(_FORM)
+    rows: int = declared(Integer())
+    columns: tuple[Column, ...] | None = declared(Nullable(ListOf(Record(Column))))
+    block: Block | None = declared(Nullable(Record(Block)))
+    answers: tuple[Answer, ...] = declared(ListOf(Record(Answer)))
     judged: InitVar[Mapping[str, Any] | None] = None  # the document, where `parse` has judged it
     _written: Mapping[str, Any] = field(init=False, repr=False, compare=False)
-
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("schema", Constant(SCHEMA)),
-        Field("made", _MADE),
-        Field("form", _FORM),
-        Field("rows", Integer()),
-        Field("columns", Nullable(ListOf(Record(Column)))),
-        Field("block", Nullable(Record(Block))),
-        Field("answers", ListOf(Record(Answer))),
-    )
 
     def __post_init__(self, judged: Mapping[str, Any] | None) -> None:
         written = fields.write(self) if judged is None else judged

@@ -29,11 +29,10 @@ from gitmodelstore.values.fields import (
     Record,
     Text,
 )
-from gitmodelstore.values.manifest import Manifest
-from gitmodelstore.values.manifest_rules import STEP
+from gitmodelstore.values.manifest import Manifest, Step
 
 if TYPE_CHECKING:
-    from gitmodelstore.values.fields import Declared, Kind
+    from gitmodelstore.values.fields import Kind
 
 MOST = json_rules.GREATEST_INTEGER
 HIDDEN = ("\x00", "\x07", "\x0b", "\r", "\x1b", "\x7f", "\x85", "\u200e", "\u202e", "\ufeff")
@@ -44,7 +43,7 @@ ODD_TEXTS = ("", "\n", "a\n", " ", "Ä", "x" * 300, "-", "..", "1.0.0\n", "2026-
 
 
 @cache
-def valid(cls: type[Declared]) -> st.SearchStrategy[dict[str, Any]]:
+def valid(cls: type[Any]) -> st.SearchStrategy[dict[str, Any]]:
     """Objects of the declared fields, keys in the declared order; some optional ones left out."""
 
     @st.composite
@@ -110,7 +109,7 @@ def _sorted_maps(keys: st.SearchStrategy[str], values: Any) -> st.SearchStrategy
 
 
 def _list(kind: Any) -> st.SearchStrategy[list[Any]]:
-    recurs = isinstance(kind._kind, Record) and kind._kind._cls is STEP
+    recurs = isinstance(kind._kind, Record) and kind._kind._cls is Step
     return st.lists(st.deferred(lambda: of(kind._kind)), max_size=1 if recurs else 2)
 
 
@@ -146,7 +145,7 @@ def manifests(draw: st.DrawFn) -> dict[str, Any]:
     return value
 
 
-def _record_of(cls: type[Declared], name: str) -> type[Declared]:
+def _record_of(cls: type[Any], name: str) -> type[Any]:
     kind: Any = next(field.kind for field in cls.FIELDS if field.name == name)
     while not isinstance(kind, Record):
         kind = kind._kind
@@ -172,7 +171,7 @@ class Violation(NamedTuple):
     way: tuple[str | int, ...]
 
 
-def violations(cls: type[Declared], value: dict[str, Any]) -> list[Violation]:
+def violations(cls: type[Any], value: dict[str, Any]) -> list[Violation]:
     """Everything that one change can do to a valid document against the table."""
     return list(_of_record(cls, value, "", ()))
 
@@ -201,7 +200,7 @@ def _take(key: str) -> Callable[[Any], None]:
 
 
 def _of_record(
-    cls: type[Declared], value: Any, where: str, way: tuple[str | int, ...]
+    cls: type[Any], value: Any, where: str, way: tuple[str | int, ...]
 ) -> Iterator[Violation]:
     yield Violation(json_rules.join(where, "odd"), "unknown key", _put("odd", 1), way)
     for field in cls.FIELDS:
