@@ -102,9 +102,10 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def installed() -> dict[str, str]:
-    """Return the normalized name and the version of everything that is installed."""
-    return {name: found.version for name, found in _installed().items()}
+def present_versions() -> dict[str, str | None]:
+    """Return what `Environment.versions` would be here, with everything that is installed."""
+    packages = {name: distribution.version for name, distribution in _installed().items()}
+    return {**packages, "python": platform.python_version(), "platform": platform_name()}
 
 
 def own_projects() -> set[str]:

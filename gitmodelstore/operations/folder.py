@@ -35,7 +35,7 @@ from gitmodelstore.pipelines.rights import Trust, needs_trust
 from gitmodelstore.plumbing import mapped
 from gitmodelstore.plumbing.caches import Verdicts
 from gitmodelstore.plumbing.files import cache_folder
-from gitmodelstore.values.compare import PARTS_AT_LOAD, Difference
+from gitmodelstore.values.compare import PARTS_AT_LOAD, Difference, environment_differences
 from gitmodelstore.values.manifest import MOST_BYTES, Environment, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.version import MANIFEST, PIPELINE
@@ -130,13 +130,10 @@ Care = Literal["warn", "exact", "ignore"]
 CARES: tuple[Care, ...] = ("warn", "exact", "ignore")
 
 
-def differences(recorded: Environment) -> Iterator[Difference]:
-    """Yield where Python, scikit-learn, numpy or pandas differ from those at training."""
-    known = {"python": recorded.python, **recorded.pins}
-    for package in PARTS_AT_LOAD:
-        present = _present(package)
-        if package in known and known[package] != present:
-            yield Difference.of(package, known[package], present, PARTS_AT_LOAD)
+def differences(recorded: Environment) -> tuple[Difference, ...]:
+    """Return where Python, scikit-learn, numpy or pandas differ from those at training."""
+    known = {name: recorded.versions[name] for name in PARTS_AT_LOAD if name in recorded.versions}
+    return environment_differences(known, {name: _present(name) for name in known}, PARTS_AT_LOAD)
 
 
 def check_care(care: str) -> None:
@@ -164,17 +161,17 @@ def difference_of(of: ModelVersion, recorded: Environment, care: str) -> str | N
         EnvironmentDiffers: something differs, and `care` is "exact".
     """
     check_care(care)
-    found = list(differences(recorded)) if care != "ignore" else []
-    said = "; ".join(map(str, found))
-    if found and care == "exact":
+    differing = differences(recorded) if care != "ignore" else ()
+    text = "; ".join(map(str, differing))
+    if differing and care == "exact":
         raise EnvironmentDiffers(
-            f"{of} was trained with other versions: {said}",
+            f"{of} was trained with other versions: {text}",
             hint=f"install what `gms cat {of.ref}:requirements.txt` lists",
         )
-    if not any(difference.counts for difference in found):
+    if not any(one.counts for one in differing):
         return None
     return (
-        f"{of} was trained with other versions: {said}; "
+        f"{of} was trained with other versions: {text}; "
         f"see whether it answers alike: gms verify {of.ref} --replay"
     )
 
@@ -195,7 +192,7 @@ def _present(package: str) -> str | None:
 @contextmanager
 def one_warning(recorded: Environment) -> Iterator[None]:
     """Leave it to us to say, once, what scikit-learn says of each estimator."""
-    if not any(differences(recorded)):
+    if not differences(recorded):
         yield
         return
     from gitmodelstore.pipelines.load import version_warning

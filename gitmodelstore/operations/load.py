@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,11 +19,16 @@ from gitmodelstore.errors import (
     WithdrawnWarning,
     warn_user,
 )
-from gitmodelstore.lineage.environment import installed, platform_name
+from gitmodelstore.lineage.environment import present_versions
 from gitmodelstore.operations.folder import difference_of, one_warning, remember
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing import lfs, mapped
-from gitmodelstore.values.compare import PARTS_AT_LOAD, Difference
+from gitmodelstore.values.compare import (
+    PARTS_AT_LOAD,
+    PLATFORM,
+    Difference,
+    environment_differences,
+)
 from gitmodelstore.values.manifest import Artifact, Environment, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import WITHDRAWN, did_you_mean
@@ -273,9 +277,6 @@ def _not_released(
 # What a version was trained with, set beside what is installed here.
 
 
-PYTHON, PLATFORM = "python", "platform"
-
-
 @dataclass(frozen=True, slots=True)
 class EnvironmentReport:
     """What a version needs, and what of it differs here.
@@ -317,16 +318,4 @@ def environment_of(snapshot: Snapshot, version: ModelVersion) -> EnvironmentRepo
 
 def differences(recorded: Environment) -> tuple[Difference, ...]:
     """Return where the present environment differs from a recorded one; what counts first."""
-    found = _differing(
-        {PYTHON: recorded.python, PLATFORM: recorded.platform, **recorded.pins},
-        {**installed(), PYTHON: platform.python_version(), PLATFORM: platform_name()},
-    )
-    return tuple(sorted(found, key=lambda one: not one.counts))
-
-
-def _differing(
-    recorded: Mapping[str, str], present: Mapping[str, str | None]
-) -> Iterator[Difference]:
-    for name in recorded:
-        if recorded[name] != present.get(name):
-            yield Difference.of(name, recorded[name], present.get(name))
+    return environment_differences(recorded.versions, present_versions())

@@ -8,7 +8,6 @@ nothing is registered anywhere, and no trace of either afterwards.
 from __future__ import annotations
 
 import json
-import platform
 import re
 import shutil
 import sys
@@ -23,15 +22,15 @@ from typing import TYPE_CHECKING, Any
 
 import gitmodelstore
 from gitmodelstore.errors import CannotReproduce, InvalidInput
-from gitmodelstore.lineage.environment import installed, own_projects
+from gitmodelstore.lineage.environment import own_projects, present_versions
 from gitmodelstore.operations.init import BRANCH, init
-from gitmodelstore.operations.load import PYTHON, read_verified
+from gitmodelstore.operations.load import read_verified
 from gitmodelstore.operations.snapshot import Snapshot, Writer
 from gitmodelstore.plumbing import checkout, training
 from gitmodelstore.plumbing.files import SCRATCH, code_places
 from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.compare import Difference
+from gitmodelstore.values.compare import PYTHON, Difference, environment_differences, first_parts
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Code, Manifest
 from gitmodelstore.values.model_version import ModelVersion
@@ -382,7 +381,7 @@ def training_environment(
     pins, own = _everything(snapshot, version)
     pins = pins or dict(manifest.environment.pins)
     own |= own_projects() & pins.keys()
-    found = tuple(_differences(manifest.environment.python, pins))
+    found = _differences(manifest.environment.python, pins)
     modules = (_lend(folder), *(code_places(start) if own else ()))
     program = training.find() if found and with_uv else None
     if program is not None:
@@ -416,21 +415,12 @@ def _everything(snapshot: Snapshot, version: ModelVersion) -> tuple[dict[str, st
     return {name: number for _, name, number in found}, {name for own, name, _ in found if own}
 
 
-def _differences(python: str, pins: dict[str, str]) -> list[Difference]:
+def _differences(python: str, pins: dict[str, str]) -> tuple[Difference, ...]:
     """Return what differs, what counts first; another patch of Python is no other environment."""
-    here = platform.python_version()
-    found = [] if _minor(python) == _minor(here) else [Difference.of(PYTHON, python, here)]
-    present = installed()
-    found += [
-        Difference.of(name, number, present.get(name))
-        for name, number in pins.items()
-        if number != present.get(name)
-    ]
-    return sorted(found, key=lambda one: not one.counts)
-
-
-def _minor(python: str) -> list[str]:
-    return python.split(".")[:2]
+    present = present_versions()
+    here = str(present[PYTHON])
+    is_other = first_parts(python, 2) != first_parts(here, 2)
+    return environment_differences({PYTHON: python if is_other else here, **pins}, present)
 
 
 def _said(differences: tuple[Difference, ...]) -> str:

@@ -55,11 +55,12 @@ from gitmodelstore.values.sample import (
     Sample,
 )
 
-# Which difference between two installed versions counts: answers may well be others then.
+# Recorded against present environment: what differs, and which of it counts.
 
 
+PYTHON, PLATFORM = "python", "platform"
 # How many parts of a version number must be equal for a pipeline to be expected to work alike.
-PARTS_THAT_COUNT = {"python": 2, "scikit-learn": 2, "numpy": 1}
+PARTS_THAT_COUNT = {PYTHON: 2, "scikit-learn": 2, "numpy": 1}
 # Before a load there is a reason to warn of another major release of pandas too.
 PARTS_AT_LOAD = {**PARTS_THAT_COUNT, "pandas": 1}
 
@@ -80,45 +81,44 @@ class Difference:
     present: str | None
     counts: bool
 
-    @classmethod
-    def of(
-        cls,
-        package: str,
-        recorded: str,
-        present: str | None,
-        table: Mapping[str, int] = PARTS_THAT_COUNT,
-    ) -> Difference:
-        """Return the difference, of which `table` says whether it counts; what is missing does."""
-        missing = present is None
-        return cls(package, recorded, present, missing or counts(package, recorded, present, table))
-
     def __str__(self) -> str:
         return f"{self.package} {self.recorded}, here {self.present or 'none'}"
 
 
-def counts(
-    package: str,
-    one: str | None,
-    other: str | None,
+def environment_differences(
+    recorded: Mapping[str, str],
+    present: Mapping[str, str | None],
     table: Mapping[str, int] = PARTS_THAT_COUNT,
-) -> bool:
-    """Return whether the difference between two versions of a package counts.
+) -> tuple[Difference, ...]:
+    """Return what of a recorded environment is another one now, what counts first.
 
     Args:
-        package: a distribution's normalized name, or "python".
-        one, other: its versions; None where it is not installed.
-        table: package to how many parts of the two must be equal.
+        recorded: package to version, and what of "python" and "platform" is to be compared.
+        present: the same; what is missing counts.
+        table: package to how many parts of the two versions must be equal.
 
-    >>> counts("scikit-learn", "1.6.1", "1.7.0"), counts("numpy", "2.1.0", "2.2.0")
-    (True, False)
+    >>> environment_differences({"numpy": "2.1.0"}, {"numpy": "2.2.0"})[0].counts
+    False
     """
-    parts = table.get(package)
-    if parts is None or one == other:
-        return False
-    return one is None or other is None or _first(one, parts) != _first(other, parts)
+    differing = [
+        Difference(name, number, present.get(name), _counts(name, number, present.get(name), table))
+        for name, number in recorded.items()
+        if number != present.get(name)
+    ]
+    return tuple(sorted(differing, key=lambda one: not one.counts))
 
 
-def _first(number: str, parts: int) -> list[str]:
+def _counts(package: str, one: str, other: str | None, table: Mapping[str, int]) -> bool:
+    parts = table.get(package, 0)
+    return other is None or first_parts(one, parts) != first_parts(other, parts)
+
+
+def first_parts(number: str, parts: int) -> list[str]:
+    """Return the first parts of a version number.
+
+    >>> first_parts("1.6.1", 2)
+    ['1', '6']
+    """
     return re.split(r"[.+-]", number)[:parts]
 
 
@@ -325,20 +325,17 @@ def _of_data(a: Side, b: Side) -> Iterator[DataChange]:
 
 
 def _of_environment(before: Environment, after: Environment) -> tuple[PackageChange, ...]:
-    old, new = (
-        {"python": side.python, "platform": side.platform, **side.pins} for side in (before, after)
-    )
-    found = [
-        PackageChange(name, old.get(name), new.get(name), _counts(name, old, new))
-        for name in dict.fromkeys((*old, *new))
-        if old.get(name) != new.get(name)
+    old, new = before.versions, after.versions
+    both = {name: number for name, number in old.items() if name in new}
+    changes = [
+        *(
+            PackageChange(one.package, one.recorded, one.present, one.counts)
+            for one in environment_differences(both, new)
+        ),
+        # What one of the two does not need is no other version.
+        *(PackageChange(name, old.get(name), new.get(name), False) for name in old.keys() ^ new),
     ]
-    return tuple(sorted(found, key=lambda change: (not change.counts, change.name)))
-
-
-def _counts(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
-    """Whether a difference counts; what one of the two does not need is no other version."""
-    return name in old and name in new and counts(name, old[name], new[name])
+    return tuple(sorted(changes, key=lambda change: (not change.counts, change.name)))
 
 
 def _of_code(a: Side, b: Side) -> CodeChange | None:

@@ -242,6 +242,11 @@ class Environment:
     )
     digest: Digest = declared(_DIGEST)
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """Everything that is recorded: "python", "platform" and the pins."""
+        return {"python": self.python, "platform": self.platform, **self.pins}
+
 
 @record
 class Card:
