@@ -37,7 +37,7 @@ from gitmodelstore.operations.snapshot import Snapshot, Writer, upon
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.sink import Sink
 from gitmodelstore.values.card import render_card
-from gitmodelstore.values.changes import suggest
+from gitmodelstore.values.compare import suggest
 from gitmodelstore.values.events import REGISTERED, write_trailers
 from gitmodelstore.values.fields import Free, MapOf, Text
 from gitmodelstore.values.gates import read_annotations

@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from gitmodelstore.values.changes import flat, plain
 from gitmodelstore.values.diff import (
     ADDED,
     CHANGED,
@@ -43,7 +42,16 @@ from gitmodelstore.values.diff import (
     Side,
     verdict,
 )
-from gitmodelstore.values.manifest import Code, Column, Dataset, Environment, Feature, PipelineFacts
+from gitmodelstore.values.manifest import (
+    Code,
+    Column,
+    Dataset,
+    Environment,
+    Feature,
+    Manifest,
+    PipelineFacts,
+    Step,
+)
 from gitmodelstore.values.sample import (
     ABSOLUTE,
     DIFFERENT,
@@ -54,6 +62,7 @@ from gitmodelstore.values.sample import (
     Cell,
     Sample,
 )
+from gitmodelstore.values.version import Bump
 
 # Recorded against present environment: what differs, and which of it counts.
 
@@ -135,7 +144,7 @@ def compare(a: Side, b: Side) -> Diff:
         a,
         b,
         metrics=metrics_of(a, b),
-        model=tuple(_of_model(a, b)),
+        model=tuple(_of_model(a.pipeline, b.pipeline, (a.target, b.target))),
         steps=tuple(_of_steps(a.pipeline, b.pipeline)),
         params=tuple(_of_params(a.pipeline, b.pipeline)),
         features=tuple(_of_features(a.features, b.features)),
@@ -198,38 +207,52 @@ def _is_baseline(of: Side, later: Side) -> bool:
 # The pipeline
 
 
-def _of_model(a: Side, b: Side) -> Iterator[Change]:
+def _of_model(
+    before: PipelineFacts, after: PipelineFacts, targets: tuple[str | None, str | None]
+) -> Iterator[Change]:
     facts = {
-        "task": (a.pipeline.task, b.pipeline.task),
-        "algorithm": (a.pipeline.algorithm, b.pipeline.algorithm),
-        "class": (a.pipeline.class_name, b.pipeline.class_name),
-        "target": (a.target, b.target),
-        "classes": (plain(a.pipeline.classes), plain(b.pipeline.classes)),
+        "task": (before.task, after.task),
+        "algorithm": (before.algorithm, after.algorithm),
+        "class": (before.class_name, after.class_name),
+        "target": targets,
+        "classes": (_plain(before.classes), _plain(after.classes)),
     }
-    for name, (before, after) in facts.items():
-        if before is not None and after is not None and before != after:
-            yield Change(CHANGED, name, before, after)
+    for name, (one, other) in facts.items():
+        if one is not None and other is not None and one != other:
+            yield Change(CHANGED, name, one, other)
 
 
-def _of_steps(before: PipelineFacts, after: PipelineFacts) -> Iterator[Change]:
-    old, new = flat(before.steps), flat(after.steps)
+def _of_steps(
+    before: PipelineFacts, after: PipelineFacts, *, nested: bool = False
+) -> Iterator[Change]:
+    """Yield what differs; of steps within added and removed ones only where `nested`."""
+    old, new = _flat_steps(before.steps), _flat_steps(after.steps)
     lost, gained = old.keys() - new.keys(), new.keys() - old.keys()
     for path in old:
-        if path in lost and _parent(path) not in lost:
+        if path in lost and (nested or _parent(path) not in lost):
             yield Change(REMOVED, path, old[path].class_name, None)
     for path, step in new.items():
         if path in gained:
-            if _parent(path) not in gained:
+            if nested or _parent(path) not in gained:
                 yield Change(ADDED, path, None, step.class_name)
             continue
         if old[path].class_name != step.class_name:
             yield Change(CHANGED, path, old[path].class_name, step.class_name)
-        columns = plain(old[path].columns), plain(step.columns)
+        columns = _plain(old[path].columns), _plain(step.columns)
         if None not in columns and columns[0] != columns[1]:
             yield Change(TAKES, path, *columns)
     yield from _of_order(
         [path for path in old if path in new], [path for path in new if path in old]
     )
+
+
+def _flat_steps(steps: tuple[Step, ...], prefix: str = "") -> dict[str, Step]:
+    """The steps by path, as `prep__num__scale`."""
+    paths: dict[str, Step] = {}
+    for step in steps:
+        paths[prefix + step.name] = step
+        paths |= _flat_steps(step.steps, f"{prefix}{step.name}__")
+    return paths
 
 
 def _parent(path: str) -> str:
@@ -245,7 +268,7 @@ def _of_order(old: Collection[str], new: Collection[str]) -> Iterator[Change]:
 
 def _of_params(before: PipelineFacts, after: PipelineFacts) -> Iterator[Change]:
     for name in sorted(before.params.keys() | after.params.keys()):
-        one, other = plain(before.params.get(name)), plain(after.params.get(name))
+        one, other = _plain(before.params.get(name)), _plain(after.params.get(name))
         if name not in after.params:
             if name in before.tuned:
                 yield Change(REMOVED, name, one, None)
@@ -254,6 +277,15 @@ def _of_params(before: PipelineFacts, after: PipelineFacts) -> Iterator[Change]:
                 yield Change(ADDED, name, None, other)
         elif one != other or isinstance(one, bool) != isinstance(other, bool):
             yield Change(CHANGED, name, one, other)
+
+
+def _plain(value: Any) -> Any:
+    """Lists and tuples as one kind: what was read from a file holds lists."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(held) for held in value]
+    if isinstance(value, dict):
+        return {key: _plain(held) for key, held in value.items()}
+    return value
 
 
 # Inputs
@@ -510,3 +542,104 @@ def _kind(cell: Cell) -> type:
 
 def _finite(value: Cell) -> float:
     return value if isinstance(value, float) and math.isfinite(value) else 0.0
+
+
+# What a new version changes for those who use it: the part of its number to raise, and why,
+# so that a range like `^1.2` promises something: inputs, target and classes stay.
+
+
+_MOST_TEXT = 60
+_REASONS = {  # in this order
+    ADDED: "{0} '{1}' was added",
+    REMOVED: "{0} '{1}' was removed",
+    CHANGED: "{0} '{1}': {2} -> {3}",
+    TAKES: "{0} '{1}' takes other columns",
+    MOVED: "the {0}s are in another order",
+}
+
+
+def suggest(
+    parent: Manifest,
+    pipeline: PipelineFacts,
+    features: tuple[Feature, ...] | None,
+    target: str | None,
+) -> tuple[Bump, str]:
+    """Return the part of the number to raise after `parent`, and the reason.
+
+    Major when inputs, target, task or classes change, minor when steps or params
+    do, else patch. What one side does not know is no change, and so is a param
+    that only one of them has, at its default: another scikit-learn added or dropped it.
+
+    Args:
+        parent: the version before.
+        pipeline: what the new pipeline is.
+        features: its input columns; None when unknown.
+        target: the column that it predicts; None when unknown.
+
+    Returns:
+        For the reason, the first change and how many more there are, as
+        "clf__max_depth: 3 -> 5 and 2 more"; "retrained" when nothing else changed.
+    """
+    before = parent.pipeline
+    changes = _of_model(before, pipeline, (parent.target, target))
+    model = {change.name: change for change in changes}
+    major = _input_reasons(parent.features, features)
+    if "target" in model:
+        major.append(f"target: '{parent.target}' -> '{target}'")
+    if before.task != pipeline.task:
+        major.append(f"task: {_shown(before.task)} -> {_shown(pipeline.task)}")
+    if "classes" in model:
+        major += _class_reasons(model["classes"])
+    if major:
+        return "major", _reason(major)
+    minor = _reasons("step", _of_steps(before, pipeline, nested=True))
+    minor += [_line(model[name]) for name in ("algorithm", "class") if name in model][:1]
+    minor += [_line(change) for change in _of_params(before, pipeline)]
+    return ("minor", _reason(minor)) if minor else ("patch", "retrained")
+
+
+def _reason(reasons: Sequence[str]) -> str:
+    return reasons[0] if len(reasons) == 1 else f"{reasons[0]} and {len(reasons) - 1} more"
+
+
+def _input_reasons(
+    before: tuple[Feature, ...] | None, after: tuple[Feature, ...] | None
+) -> list[str]:
+    if before is None or after is None:
+        return []
+    if any(feature.name is None for feature in (*before, *after)):
+        is_same = len(before) == len(after)
+        return [] if is_same else [f"{len(before)} columns -> {len(after)}"]
+    changes: list[Change] = []
+    for change in _of_features(before, after):
+        renamed = Change(ADDED, change.after, None, None), Change(REMOVED, change.name, None, None)
+        changes += renamed if change.what == RENAMED else (change,)
+    return _reasons("column", changes)
+
+
+def _class_reasons(change: Change) -> list[str]:
+    added = [label for label in change.after if label not in change.before]
+    removed = [label for label in change.before if label not in change.after]
+    reasons = [f"class {_shown(label)} was added" for label in added]
+    reasons += [f"class {_shown(label)} was removed" for label in removed]
+    return reasons or ["the classes are in another order"]
+
+
+def _reasons(kind: str, changes: Iterable[Change]) -> list[str]:
+    reasons = []
+    for change in sorted(changes, key=lambda change: list(_REASONS).index(change.what)):
+        before, after = change.before, change.after
+        if kind == "step" and change.what == CHANGED:
+            before, after = before.rpartition(".")[2], after.rpartition(".")[2]
+        reasons.append(_REASONS[change.what].format(kind, change.name, before, after))
+    return reasons
+
+
+def _line(change: Change) -> str:
+    return f"{change.name}: {_shown(change.before)} -> {_shown(change.after)}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a reader expects it: None as "none", text as it stands, all of it short."""
+    text = "none" if value is None else value if isinstance(value, str) else repr(_plain(value))
+    return text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 1]}…"

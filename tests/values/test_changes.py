@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from gitmodelstore.values.changes import suggest
+from gitmodelstore.values.compare import suggest
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import (
     Artifact,
