@@ -168,11 +168,7 @@ class Look:
         return self._checkout.top if self._checkout else None
 
     def result(self) -> Code | None:
-        """Return what `capture` returns, found out once; `patch` is known from then on.
-
-        Raises:
-            GitFailed, InvalidInput: as in `capture`.
-        """
+        """Return what `capture` returns, found out once; `patch` is known from then on."""
         if self._checkout is None:
             return None
         if self._found is None:
@@ -297,7 +293,6 @@ def _changes(
     """Return what is not committed in a work tree, and in the submodules that it has.
 
     Args:
-        found, status: the work tree, and what git says of it.
         differ: returns how tracked files differ; asked where no source is new.
         against: the commit or tree that the work tree is compared with.
         prefix: its path in the repository that is recorded, with a slash; empty for that one.
@@ -318,9 +313,6 @@ def _with_new_files(found: Checkout, sources: list[bytes], command: tuple[str, .
     """Return what `git diff` prints where untracked sources are files that somebody means to add.
 
     They are added to a copy of the index, by name alone: nothing is written in the repository.
-
-    Raises:
-        InvalidInput: one cannot be read.
     """
     with tempfile.TemporaryDirectory() as folder:
         names, index = Path(folder, "names"), Path(folder, "index")
@@ -367,12 +359,7 @@ def _changes_inside(top: Path, path: bytes, before: str | None, prefix: bytes) -
 
 
 def _diff_command(against: str, prefix: str = "") -> tuple[str, ...]:
-    """Return the arguments of git that print how the work tree differs from a commit.
-
-    Args:
-        against: the commit, or a tree.
-        prefix: put before each path, as `lib/` for those of the submodule `lib`.
-    """
+    """Return the arguments of git that print how the work tree differs, paths after `prefix`."""
     settings = (argument for setting in _DIFF_SETTINGS for argument in ("-c", setting))
     prefixes = (f"--src-prefix=a/{prefix}", f"--dst-prefix=b/{prefix}")
     # A recording must not disturb a commit that is being made.
@@ -463,12 +450,7 @@ class Between:
 
 
 def holds(folder: Path, *commits: str) -> bool:
-    """Return whether the repository around `folder` has each of the commits.
-
-    Args:
-        folder: a folder, of which the parents are searched; one without any has none.
-        commits: full ids.
-    """
+    """Return whether the repository around `folder` has each of the commits, by full ids."""
     found = checkout.find(folder)
     if found is None:
         return False
@@ -482,10 +464,6 @@ def holds(folder: Path, *commits: str) -> bool:
 
 def between(folder: Path, first: str, second: str) -> Between:
     """Return what lies between two commits of the repository around `folder`.
-
-    Args:
-        folder: as in `holds`.
-        first, second: full ids of commits that it holds.
 
     Raises:
         GitFailed: git cannot tell, as in a clone that lacks part of the history.

@@ -36,9 +36,7 @@ _INSTEAD = "give the data itself"
 
 
 def pinned(path: Path) -> tuple[Digest, int]:
-    """Return the digest and the size in bytes that a `.dvc` file pins for its one output.
-
-    The digest is of the algorithm "md5" for a file, "md5-dir" for a folder.
+    """Return the digest ("md5" or "md5-dir") and size that a `.dvc` file pins for its one output.
 
     Raises:
         InvalidInput: it cannot be read, or pins nothing, several outputs, or by something
@@ -71,11 +69,7 @@ def pinned(path: Path) -> tuple[Digest, int]:
 
 
 def digest_of_folder(folder: Path, how: Hashing = PLAIN) -> tuple[Digest, int]:
-    """Return the "md5-dir" of a folder as `dvc add` computes it, and its size in bytes.
-
-    Raises:
-        InvalidInput: as `files.digest_of_folder`; a name that is not UTF-8.
-    """
+    """Return the "md5-dir" of a folder as `dvc add` computes it, and its size in bytes."""
     found = digests_in_folder(folder, how, "md5")
     try:
         entries = [
@@ -253,11 +247,7 @@ def _fact(given: Mapping[str, Any], key: str) -> str | None:
 
 
 def path_of(given: str | os.PathLike[Any]) -> Path:
-    """Return the path that is given as text or as a path.
-
-    Raises:
-        InvalidInput: it is a URL, which is not fetched, or no path.
-    """
+    """Return the path that is given as text or as a path; InvalidInput of a URL and of no path."""
     text = os.fsdecode(given)
     if is_url(text):
         raise InvalidInput(

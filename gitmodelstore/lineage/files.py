@@ -52,12 +52,7 @@ PLAIN = Hashing()
 def digest_of_file(
     path: Path, how: Hashing = PLAIN, algorithm: str = "sha256"
 ) -> tuple[Digest, int]:
-    """Return the digest of the bytes of a file, and how many there are.
-
-    Args:
-        path: a file, or a link to one.
-        how: what is remembered, and who is told.
-        algorithm: as hashlib names it.
+    """Return the digest of the bytes of a file or of what a link leads to, and how many there are.
 
     Raises:
         InvalidInput: it cannot be read, is no file, or changes while it is read.
@@ -94,11 +89,7 @@ def digest_of_folder(folder: Path, how: Hashing = PLAIN) -> tuple[Digest, int]:
 def digests_in_folder(
     folder: Path, how: Hashing = PLAIN, algorithm: str = "sha256"
 ) -> list[tuple[bytes, str, int]]:
-    """Return path, digest in hexadecimal and size of each file, in the order of the paths.
-
-    Raises:
-        InvalidInput: as `digest_of_folder`.
-    """
+    """Return path, digest in hexadecimal and size of each file, in the order of the paths."""
     with _reading(folder, how, algorithm) as run:
         before = sorted(_files(folder))
         if how.progress:
@@ -129,11 +120,7 @@ def changed(path: Path) -> InvalidInput:
 
 
 def read_whole(path: Path, how: Hashing = PLAIN) -> tuple[bytes, Digest]:
-    """Return the bytes of a file that is small, and their SHA-256.
-
-    Raises:
-        InvalidInput: as `digest_of_file`.
-    """
+    """Return the bytes of a file that is small, and their SHA-256; raises as `digest_of_file`."""
     held: list[bytes] = []
     with _reading(path, replace(how, cache=None), "sha256") as run:
         run.total = _status(path).st_size
@@ -244,20 +231,12 @@ class Identity(NamedTuple):
 
 
 def identity(path: Path) -> Identity:
-    """Return what tells that a file is still the same.
-
-    Raises:
-        InvalidInput: it is not there, or nobody may look.
-    """
+    """Return what tells that a file is still the same; InvalidInput where it cannot be seen."""
     return _identity(_status(path))
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path leads to a folder.
-
-    Raises:
-        InvalidInput: it leads nowhere, or nobody may look.
-    """
+    """Whether a path leads to a folder; InvalidInput where it leads nowhere or cannot be seen."""
     return stat.S_ISDIR(_status(path).st_mode)
 
 

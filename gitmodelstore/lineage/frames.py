@@ -38,11 +38,7 @@ _OLD_FREQUENCIES = {"A": "Y", "H": "h", "T": "min", "S": "s", "L": "ms", "U": "u
 def split_times(values: Any) -> tuple[Any, Any, Any]:
     """Return the whole seconds, the nanoseconds above them, and where there is no time.
 
-    Args:
-        values: an array of datetime64 or timedelta64 in any unit, shape (n,).
-
-    Raises:
-        InvalidInput: the unit is finer than nanoseconds.
+    `values` is of datetime64 or timedelta64, shape (n,); InvalidInput of a unit below nanoseconds.
     """
     unit, count = np.datetime_data(values.dtype)
     if unit in _FINER_THAN_NANOSECONDS:
@@ -61,10 +57,7 @@ def split_times(values: Any) -> tuple[Any, Any, Any]:
 def split_ticks(ticks: Any, unit: str, missing: Any) -> tuple[Any, Any]:
     """Return counts of a unit as whole seconds and the nanoseconds above: no overflow.
 
-    Args:
-        ticks: integers, shape (n,).
-        unit: "s", "ms", "us" or "ns".
-        missing: shape (n,), true where both are to be 0.
+    `ticks` and `missing`, where both are to be 0, have the shape (n,).
     """
     per_second = _PER_SECOND[unit]
     seconds, rest = np.divmod(np.where(missing, 0, ticks), per_second)
@@ -73,11 +66,7 @@ def split_ticks(ticks: Any, unit: str, missing: Any) -> tuple[Any, Any]:
 
 
 def zone_name(zone: tzinfo) -> str:
-    """Return one name for a time zone, whichever library it comes from.
-
-    Raises:
-        InvalidInput: it has neither a name nor a fixed offset.
-    """
+    """Return one name for a time zone of any library; InvalidInput where there is none."""
     name = getattr(zone, "key", None) or getattr(zone, "zone", None)
     if name:
         return str(name)
@@ -108,12 +97,8 @@ _EPOCH = datetime(1970, 1, 1)
 def cell(value: Any, level: int = 0) -> bytes:
     """Return the canonical bytes of one Python object: a tag and what it needs.
 
-    Args:
-        value: of a type that docs/gms-df-1.md lists.
-        level: how many lists, dicts and sets it lies in.
-
-    Raises:
-        InvalidInput: it, or something in it, has no canonical form.
+    `level` is how many lists, dicts and sets it lies in. What docs/gms-df-1.md does not
+    list is an InvalidInput.
     """
     if write := _FREQUENT.get(type(value)):
         return write(value)
@@ -133,11 +118,7 @@ def cell(value: Any, level: int = 0) -> bytes:
 
 
 def cells(values: Iterable[Any]) -> Iterator[bytes]:
-    """Yield the canonical bytes of each object of a column.
-
-    Raises:
-        InvalidInput: one has none; the error names its row.
-    """
+    """Yield the canonical bytes of each object of a column; an InvalidInput names the row."""
     for row, value in enumerate(values):
         try:
             yield cell(value)
@@ -323,10 +304,7 @@ def logical_type(column: Any) -> str:
 
 
 def encode(column: Any) -> Encoded:
-    """Return the canonical form of one column.
-
-    Args:
-        column: a Series, an Index, an extension array, or an array; shape (n_rows,).
+    """Return the canonical form of one column of any array type, shape (n_rows,).
 
     Raises:
         InvalidInput: it holds something that gms-df-1 does not know.
@@ -463,10 +441,7 @@ def _is_fixed(dtype: Any) -> bool:
 def from_numpy(values: Any, missing: Any = None) -> Encoded:
     """Return the canonical form of an array of one dimension.
 
-    Args:
-        values: shape (n,).
-        missing: shape (n,), true where `values` holds no value; None when only the
-            values themselves (NaN, NaT, None) can say so.
+    `missing` is true where `values` holds none; None when only NaN, NaT and None say so.
     """
     kind = values.dtype.kind
     if kind in "OUTS":
@@ -587,9 +562,6 @@ def measure(data: Any) -> tuple[Digest, int]:
 
     The length stands for the size of data in memory: unlike what the process
     allocates, it is equal wherever the digest is.
-
-    Raises:
-        InvalidInput: as `digest_frame`.
     """
     stream = _Stream()
     stream.text(ALGORITHM)
@@ -808,11 +780,7 @@ def _write_column(stream: _Stream, column: Encoded) -> None:
 
 
 def _as_array(data: Any) -> Any:
-    """Return `data` if it is a table already, else the array that it spells.
-
-    Raises:
-        InvalidInput: it is nothing that has rows.
-    """
+    """Return `data` if it is a table already, else the array that it spells."""
     if is_frame(data) or is_series(data) or is_sparse(data):
         return data
     if isinstance(data, list):

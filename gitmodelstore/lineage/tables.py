@@ -60,11 +60,7 @@ NOTHING = Facts(None, None)
 
 
 def facts(source: Any, *, profiled: bool = True) -> Facts:
-    """Return rows and columns of a table in memory, or of a pair `(X, y)`.
-
-    Raises:
-        InvalidInput: X and y have different lengths, or hold what gms-df-1 does not know.
-    """
+    """Return rows and columns of a table in memory, or of a pair `(X, y)` of one length."""
     parts = source if isinstance(source, tuple) else (source,)
     return Facts(_rows(parts), _columns(parts, profiled))
 
@@ -80,13 +76,10 @@ def is_parquet(path: Path) -> bool:
 
 
 def facts_of_file(path: Path, data: bytes | None, *, profiled: bool = True) -> Facts:
-    """Return rows and columns of a CSV or Parquet file.
+    """Return rows and columns of a CSV or Parquet file, by the suffix of its name.
 
-    Args:
-        path: the file, whose name says what it is.
-        data: its bytes; None where they are more than MOST_FILE_BYTES. Then only the rows
-            of a Parquet file are known, from its footer.
-        profiled: whether columns have a profile.
+    `data` is None where it is more than MOST_FILE_BYTES: then only the rows of a Parquet file
+    are known, from its footer.
     """
     try:
         if is_parquet(path):
@@ -113,12 +106,7 @@ def _of_csv(path: Path, data: bytes, profiled: bool) -> Facts:
 
 
 def read(path: Path, data: bytes | None = None, *, as_text: Iterable[str] = ()) -> Any:
-    """Return the DataFrame in a CSV or Parquet file.
-
-    Args:
-        path: the file, whose name says what it is.
-        data: its bytes; None where they are to be read now.
-        as_text: columns of a CSV file that hold text, whatever it looks like.
+    """Return the DataFrame in a CSV or Parquet file; `as_text` are columns that hold text.
 
     Raises:
         InvalidInput: there is none, or pyarrow is missing.
@@ -164,11 +152,7 @@ def _size_of_parquet(source: Any) -> tuple[int, int]:
 
 
 def _parquet() -> Any:
-    """Return pyarrow's module.
-
-    Raises:
-        InvalidInput: it is missing, or so old that reading a file could run what it holds.
-    """
+    """Return pyarrow's module; InvalidInput if reading a file by it could run what it holds."""
     try:
         import pyarrow
         from pyarrow import parquet
@@ -282,13 +266,9 @@ _EXACT = 2**53  # beyond it, a float does not hold every whole number
 def version_table(
     facts: Sequence[Mapping[str, Any]], columns: Mapping[str, str | None]
 ) -> pd.DataFrame:
-    """Return a table of facts.
+    """Return a table of facts: of each version name to value, "ref" the index.
 
-    Args:
-        facts: of each version name to value, "ref" among them, which becomes the index; what
-            is left out is missing.
-        columns: name to one of the types above, in order; None for that of the values: text,
-            truth values, whole numbers, numbers, or `object` for several kinds and lists.
+    `columns` is name to one of the types above, in order; None for that of the values.
     """
     import pandas as pd
 
@@ -351,12 +331,7 @@ _CONVERSIONS = {
 
 
 def recorded_types(manifest: Manifest, target: str | None = None) -> dict[str, str]:
-    """Return name to logical type of the columns that a version was tested with.
-
-    Args:
-        manifest: of the version.
-        target: name of the column with the answers, which are text where its classes are.
-    """
+    """Return name to logical type of the columns that a version was tested with."""
     return types_of(manifest.features or (), target, manifest.pipeline.classes)
 
 
@@ -388,11 +363,8 @@ def read_table(
 ) -> Any:
     """Return the table in a CSV or Parquet file, or one in memory, in pandas' form.
 
-    Args:
-        source: a path, or rows in any form that a pipeline takes.
-        types: name to logical type of columns; a column that has no such type and can be
-            given it gets it. None for those that are read.
-        name: what to call it in errors.
+    `types` is name to logical type of columns, which get it if they can be given it; None for
+    those that are read. `name` is what to call the table in errors.
 
     Raises:
         InvalidInput: it cannot be read, or is of a kind that is not taken, or a column that is
@@ -407,11 +379,7 @@ def read_table(
 
 
 def check_columns(table: Any, named: Iterable[str], *, name: str = "the test data") -> None:
-    """Refuse names of columns that a table does not have.
-
-    Raises:
-        InvalidInput: it lacks one.
-    """
+    """Refuse names of columns that a table does not have."""
     columns = [str(column) for column in getattr(table, "columns", ())]
     for column in named:
         if column not in columns:
@@ -449,11 +417,7 @@ def text_columns(types: Mapping[str, str]) -> list[str]:
 def with_types(table: Any, types: Mapping[str, str], name: str, *, is_text: bool) -> Any:
     """Return `table` with columns of these types, where theirs are others that spell the same.
 
-    Args:
-        table: of pandas; anything else comes back as it is.
-        types: name to logical type.
-        name: what to call it in errors.
-        is_text: whether it comes from a file that holds text alone, numbers too.
+    Only tables of pandas are changed. `is_text` is whether it comes from a file of text alone.
 
     Raises:
         InvalidInput: a column that is to hold times holds something else.
@@ -541,10 +505,6 @@ def _no_dates(where: str, why: str) -> InvalidInput:
 
 def in_pandas(value: Any, name: str) -> Any:
     """Return a table of polars or pyarrow as pandas has it; what is of neither as it is.
-
-    Args:
-        value: rows, or the answers to them.
-        name: what to call it in errors.
 
     Raises:
         InvalidInput: it is of a library, or of a kind, that is not taken.

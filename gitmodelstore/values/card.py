@@ -128,15 +128,9 @@ _SHARES = (100, 80, 60, 45, 30, 20, 10, 5, 0)
 
 
 def render_card(manifest: Manifest, parent: Manifest | None) -> bytes:
-    """Return the bytes of the README.md of a model's folder, at most 10,000.
+    """Return the bytes of the README.md of a model's folder, at most 10,000; what is long is cut.
 
-    Long tables and texts are cut, with a line that says how much more the
-    manifest holds.
-
-    Args:
-        manifest: the version that the card is about.
-        parent: the manifest of `manifest.parent`, for the metric differences;
-            None without one, or when it is not at hand.
+    `parent` is the manifest of `manifest.parent`, for the metric differences; None without one.
     """
     return next(
         card

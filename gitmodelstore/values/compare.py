@@ -123,11 +123,7 @@ def _counts(package: str, one: str, other: str | None, table: Mapping[str, int])
 
 
 def first_parts(number: str, parts: int) -> list[str]:
-    """Return the first parts of a version number.
-
-    >>> first_parts("1.6.1", 2)
-    ['1', '6']
-    """
+    """Return the first parts of a version number: of "1.6.1" two are ["1", "6"]."""
     return re.split(r"[.+-]", number)[:parts]
 
 
@@ -137,8 +133,7 @@ def first_parts(number: str, parts: int) -> list[str]:
 def compare(a: Side, b: Side) -> Diff:
     """Return what differs between two sides, `a` before and `b` after.
 
-    Of one that is not registered only what is known of it is compared: the data sets and
-    the files that it has.
+    Of one that is not registered only the data sets and files that it has are compared.
     """
     return Diff(
         a,
@@ -486,10 +481,7 @@ def hold_same_rows(one: Sample, other: Sample) -> bool:
 
 
 def compare_recorded(one: Sample, other: Sample) -> tuple[AnswerChange, ...]:
-    """Return how the recorded answers of two samples of the same rows differ.
-
-    Methods that only one of the two has are left out.
-    """
+    """Return how recorded answers to the same rows differ, by each method that both have."""
     known = {answer.method: answer.block for answer in other.answers}
     return tuple(
         _compare(answer.method, answer.block, known[answer.method])
@@ -526,7 +518,7 @@ def _cells(block: Block) -> dict[int, Cell]:
 def _gap(before: Cell, after: Cell) -> tuple[float | None, bool]:
     """Return how far two answers lie apart, and whether they are the same.
 
-    None where they are not both floats, and not equal: labels and whole numbers must be.
+    None where they are neither floats nor equal.
     """
     if type(before) is float and type(after) is float and before != after:
         gap = abs(after - before)
@@ -567,18 +559,11 @@ def suggest(
     """Return the part of the number to raise after `parent`, and the reason.
 
     Major when inputs, target, task or classes change, minor when steps or params
-    do, else patch. What one side does not know is no change, and so is a param
+    do, otherwise patch. What one side does not know is no change, and neither is a param
     that only one of them has, at its default: another scikit-learn added or dropped it.
 
-    Args:
-        parent: the version before.
-        pipeline: what the new pipeline is.
-        features: its input columns; None when unknown.
-        target: the column that it predicts; None when unknown.
-
-    Returns:
-        For the reason, the first change and how many more there are, as
-        "clf__max_depth: 3 -> 5 and 2 more"; "retrained" when nothing else changed.
+    The reason is the first change and how many more there are, as
+    "clf__max_depth: 3 -> 5 and 2 more"; "retrained" when nothing else changed.
     """
     before = parent.pipeline
     changes = _of_model(before, pipeline, (parent.target, target))

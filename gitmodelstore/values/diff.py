@@ -480,12 +480,7 @@ _SHOWN_DIGITS = 12  # of a digest
 
 
 def page(found: Diff, paint: Paint) -> Iterator[str]:
-    """Yield the lines of `gms diff`.
-
-    Args:
-        found: what differs.
-        paint: how to colour.
-    """
+    """Yield the lines of `gms diff`."""
     yield paint.bold(visible(found.sentence))
     for head, lines in _sections(found, paint):
         held = list(lines)

@@ -235,13 +235,7 @@ def events_of(
     who: str,
     clock: datetime | None = None,
 ) -> tuple[Event, ...]:
-    """Return the events of one commit.
-
-    Args:
-        changes: its first-parent difference of registry.json.
-        message: its whole message.
-        commit, when, who, clock: its id, effective date, author, and as in `Event`.
-    """
+    """Return the events of one commit, of which `changes` is the first-parent difference."""
     groups = list(_groups(message))
     explained = dict(groups)
     found = []
@@ -275,14 +269,9 @@ def write_trailers(
     reason: str | None,
     recorded: Mapping[Change, Recorded] | None = None,
 ) -> str:
-    """Return the trailer paragraph for changes and the kind of each.
+    """Return the trailer paragraph for changes and the kind of each, one reason for all.
 
-    Line ends in the reason become spaces: a trailer is one line.
-
-    Args:
-        changes: each with what it is called.
-        reason: of all of them; None without one.
-        recorded: what is recorded for the gates of some; None for nothing.
+    `recorded` is what is recorded for the gates of some. Line ends in the reason become spaces.
     """
     lines = []
     for change, kind in changes.items():
@@ -327,10 +316,7 @@ def vacates(message: str, change: Change) -> str | None:
 
 
 def returns(message: str, change: Change) -> str | None:
-    """Return why a version leaves its status; None where nobody says.
-
-    As for `vacates`; the line is `Reason: TEXT`.
-    """
+    """Return why a version leaves its status, as `Reason: TEXT` says; None where nobody says."""
     wanted = change.model, str(change.version)
     said = [
         told.why
@@ -381,9 +367,8 @@ def _noted(groups: Iterable[tuple[tuple[str, str], Explained]], change: Change) 
 def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
     """Yield each group of trailers, with the model and the version that it is about.
 
-    Every paragraph is read, since a squash on a git host joins several messages;
-    a group begins at each `Event:` and the reason below the last group holds for
-    all of its paragraph.
+    Every paragraph is read, since a squash on a git host joins several messages; the
+    reason below the last group holds for all of its paragraph.
     """
     for paragraph in re.split(r"\n\s*\n", message):
         groups: list[dict[str, str]] = []

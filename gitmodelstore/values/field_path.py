@@ -86,11 +86,7 @@ class FieldPath:
 
     @classmethod
     def of(cls, text: str, written: tuple[str, ...]) -> FieldPath:
-        """Return the name whose parts are `written`.
-
-        Raises:
-            UnknownName: no manifest can have it.
-        """
+        """Return the name whose parts are `written`; UnknownName where no manifest can have it."""
         parts = (*SHORT.get(written[0], written[:1]), *written[1:])
         _check(parts, len(parts) - len(written))
         return cls(text, parts, _kind(parts))

@@ -61,11 +61,7 @@ class Field:
 def declared(kind: Kind, *, key: str | None = None, required: bool = True, **options: Any) -> Any:
     """Declare an attribute of a value class that is a field of its document.
 
-    Args:
-        kind: what it may hold.
-        key: its key, where that is a word of Python; else the attribute's name.
-        required: whether the key must be there.
-        options: those of `dataclasses.field`, as `default`.
+    `key` is its key where that is a word of Python; `options` are those of `dataclasses.field`.
     """
     return dataclasses.field(metadata={"field": (kind, key, required)}, **options)
 
@@ -99,10 +95,7 @@ def is_arranged(cls: type[Any], value: Any) -> bool:
 
 
 def read(cls: type[T], value: Mapping[str, Any], **further: Any) -> T:
-    """Return the `cls` that a JSON object without faults describes.
-
-    `further` are arguments of its constructor that are not in the document.
-    """
+    """Return the `cls` that a faultless JSON object spells; `further` is not in the document."""
     kind: Any = cls
     made: T = kind(
         **{
@@ -508,11 +501,7 @@ class Document:
         return list(faults(self._shape, value)) or list(self._relations(value))
 
     def read(self, data: bytes, path: str) -> dict[str, Any]:
-        """Return the JSON object of a document, in which nothing is wrong.
-
-        Args:
-            data: the bytes of the file.
-            path: its name, for the error.
+        """Return the JSON object of a document, in which nothing is wrong; `path` is for the error.
 
         Raises:
             FormatError: not strict JSON, of another schema, with faults (all of them are
@@ -566,11 +555,7 @@ class Digest:
 
     @classmethod
     def parse(cls, text: str) -> Digest:
-        """Return the digest that `text` spells as `algorithm:hex`.
-
-        Raises:
-            InvalidDigest: `text` is something else.
-        """
+        """Return the digest that `text` spells as `algorithm:hex`; InvalidDigest otherwise."""
         if not isinstance(text, str) or ":" not in text:
             raise InvalidDigest(
                 f"expected algorithm:hex, found {quoted(text)}",

@@ -118,11 +118,7 @@ def read_annotations(message: str) -> Iterator[Said]:
 
 
 def check_key(key: object) -> str:
-    """Return `key` if it can be one.
-
-    Raises:
-        InvalidInput: it cannot; the hint gives a near one that can.
-    """
+    """Return `key` if it can be one; InvalidInput, with a near one as hint, otherwise."""
     if isinstance(key, str) and _KEY.fullmatch(key):
         return key
     rule = "use lower-case letters, digits, . _ and -, at most 63, ending in a letter or digit"
@@ -136,8 +132,7 @@ def check_value(key: str, value: Any) -> Scalar | None:
     """Return `value` if it can be annotated; None takes the key back.
 
     Raises:
-        InvalidInput: it is neither a finite number, true, false nor a text of one line, or
-            it is too long.
+        InvalidInput: not a finite number, true, false or a text of one line; or too long.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -257,11 +252,7 @@ def _said(group: list[tuple[str, str]], reason: str | None) -> Said | None:
 
 
 def _read(text: str) -> Any:
-    """Return what the trailer `Value` says.
-
-    Raises:
-        ValueError: it is no JSON, or a list or an object, which is not looked into.
-    """
+    """Return what the trailer `Value` says; ValueError of no JSON, lists and objects."""
     if text[:1] in "[{":
         raise ValueError(text)
     return json.loads(text)
@@ -315,12 +306,8 @@ class Condition:
     def parse(cls, text: str, where: str = "") -> Condition:
         """Return what `NAME OP NUMBER`, or `NAME OP current + NUMBER`, means.
 
-        Args:
-            text: the expression.
-            where: its place in the settings, for the error.
-
         Raises:
-            FormatError: it is neither; the column, from 1, is said.
+            FormatError: it is neither; says the column, from 1, and `where` in the settings.
         """
         return _Reading(text, where).condition()
 
@@ -475,11 +462,7 @@ def parse_gates(
 ) -> dict[str, Gate]:
     """Return status to gate, as the table `gates` of the settings says.
 
-    Args:
-        value: the table, as the TOML parser gives it.
-        statuses: those of the store.
-        exclusive: those that one version holds at a time.
-        ends: those that no gate leads to, since versions begin and end there.
+    `exclusive` are the statuses that one version holds at a time, `ends` those without a gate.
 
     Raises:
         FormatError: with every fault of every gate.
@@ -499,11 +482,7 @@ def parse_gates(
 
 
 def parse_moves(value: Any, statuses: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Return status to those that may follow it, as `lifecycle.moves` says.
-
-    Raises:
-        FormatError: with every fault of the table.
-    """
+    """Return status to those that may follow it; FormatError with every fault of the table."""
     where = "lifecycle.moves"
     faults = Faults()
     moves: dict[str, tuple[str, ...]] = {}

@@ -40,15 +40,10 @@ _NO_BRACKETS = re.compile(r'(?:[^\[\]{}"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z
 
 
 def parse(data: bytes, path: str, *, most_bytes: int) -> Any:
-    """Return what the JSON document `data` says.
-
-    Args:
-        data: the bytes of the file.
-        path: its name, for the error.
-        most_bytes: the size from which on it is refused unread.
+    """Return what the JSON document `data` says; `path` is its name in errors.
 
     Raises:
-        FormatError: not UTF-8, not JSON, or one of the things that this module bars.
+        FormatError: not UTF-8, not JSON, larger than `most_bytes`, or what this module bars.
     """
     if len(data) > most_bytes:
         raise FormatError(f"{len(data)} bytes, more than {most_bytes}", path=path)
@@ -84,11 +79,7 @@ def parse(data: bytes, path: str, *, most_bytes: int) -> Any:
 
 
 def dump(value: Any) -> bytes:
-    """Return the canonical bytes of a document, final newline included.
-
-    Raises:
-        ValueError: it holds a number that is not finite.
-    """
+    """Return the canonical bytes of a document; ValueError where a number is not finite."""
     parts: list[str] = []
     _render(value, "\n", parts.append)
     parts.append("\n")
@@ -98,8 +89,7 @@ def dump(value: Any) -> bytes:
 def _render(value: Any, line: str, put: Callable[[str], None]) -> None:
     """Put what `json.dumps(value, indent=2, ensure_ascii=False)` gives, in a third of its time.
 
-    The standard library's encoder is written in Python once it has to indent, and
-    hands every token up through each level above it.
+    The standard encoder hands every token up through each level above it.
     """
     write = _WRITERS.get(type(value)) or _writer(value)
     if write is not None:

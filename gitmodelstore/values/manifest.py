@@ -484,12 +484,7 @@ class Claims:
 
 
 def read_claims(data: bytes, path: str) -> Claims:
-    """Return what the bytes of a manifest.json say, as far as they can be read.
-
-    Args:
-        data: the bytes of the file.
-        path: its name, for what is left out.
-    """
+    """Return what the bytes of a manifest.json say, as far as they can be read."""
     try:
         value, said = json_rules.parse(data, path, most_bytes=MOST_BYTES), []
     except FormatError as error:

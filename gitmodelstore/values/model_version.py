@@ -353,11 +353,7 @@ def expect_flags_given(**given: object) -> None:
 
 
 def expect_function(word: str, value: object) -> None:
-    """Refuse what cannot be called.
-
-    Raises:
-        InvalidInput: it is something else than a function.
-    """
+    """Refuse what cannot be called, with InvalidInput."""
     if not callable(value):
         raise InvalidInput(
             f"expected a function for '{word}', found {shown(value)}",
@@ -374,12 +370,6 @@ def as_text(value: object, what: str, such_as: str, error: type[StoreError] = In
     Traceback (most recent call last):
     gitmodelstore.errors.InvalidInput: expected the name of a model as text, found None
     hint: such as 'churn'
-
-    Args:
-        value: what the caller gave.
-        what: what it is meant to be, with its article.
-        such_as: an example of one.
-        error: what to raise.
 
     Raises:
         InvalidInput, or `error`: it is something else.
@@ -401,12 +391,6 @@ def as_texts(
     gitmodelstore.errors.InvalidInput: expected a list of names to trust, found 'mypackage'
     hint: such as ['mypackage']
 
-    Args:
-        value: what the caller gave.
-        what: what it is meant to list, in the plural.
-        such_as: an example of one of them.
-        error: what to raise.
-
     Raises:
         InvalidInput, or `error`: it is no list, or lists something else than texts.
     """
@@ -414,20 +398,12 @@ def as_texts(
 
 
 def as_refs(value: object) -> tuple[str | ModelVersion, ...]:
-    """Return the references that `value` lists; one alone is no list.
-
-    Raises:
-        InvalidReference: it is no list, or lists something else.
-    """
+    """Return the references that `value` lists; InvalidReference of anything but a list."""
     return _listed(value, "references", "churn@production", _REF, InvalidReference)
 
 
 def as_paths(value: object) -> tuple[str | os.PathLike[str], ...]:
-    """Return the paths that `value` lists; one alone is no list.
-
-    Raises:
-        InvalidInput: it is no list, or lists something else.
-    """
+    """Return the paths that `value` lists; InvalidInput of anything but a list."""
     return _listed(value, "paths", "data/train.csv", _PATH, InvalidInput)
 
 

@@ -33,11 +33,7 @@ _METRIC = re.compile(METRIC_PATTERN)
 
 
 def model_name(text: str) -> str:
-    """Return `text` if it is a model name.
-
-    Raises:
-        InvalidName: it is not; the hint gives a near name that is.
-    """
+    """Return `text` if it is a model name; InvalidName, with a near one as hint, otherwise."""
     if isinstance(text, str) and _MODEL.fullmatch(text):
         return text
     raise InvalidName(f"{quoted(text)} is not a model name", hint=_model_advice(text))
@@ -47,8 +43,7 @@ def status_name(text: str) -> str:
     """Return `text` if it can name a status.
 
     Raises:
-        InvalidName: it is not lower-case words joined by hyphens, or is a word
-            of the reference grammar.
+        InvalidName: not lower-case words joined by hyphens, or a word of the reference grammar.
     """
     if isinstance(text, str) and _STATUS.fullmatch(text):
         return text
@@ -59,11 +54,7 @@ def status_name(text: str) -> str:
 
 
 def metric_name(text: str) -> str:
-    """Return `text` if it can name a metric.
-
-    Raises:
-        InvalidName: it has other characters than letters, digits and `_.@-`.
-    """
+    """Return `text` if it can name a metric: letters, digits and `_.@-`; InvalidName otherwise."""
     if isinstance(text, str) and _METRIC.fullmatch(text):
         return text
     raise InvalidName(
@@ -151,13 +142,7 @@ def parse_since(text: str) -> datetime:
 
 
 def as_moment(value: str | date) -> datetime:
-    """Return the moment that a caller gave, in UTC: text, a date or a datetime.
-
-    What `parse_moment` says of days and zones holds for each of them.
-
-    Raises:
-        InvalidReference: text that is not a date of ISO 8601.
-    """
+    """Return the moment that a caller gave, in UTC, by the rules of `parse_moment`."""
     return parse_moment(value.isoformat() if isinstance(value, date) else value)
 
 

@@ -54,10 +54,7 @@ class Tag:
 
 
 def named_manifest(message: str) -> str | None:
-    """Return the SHA-256 of the manifest that the message of a tag names; None without one.
-
-    The last one counts: above the trailers stands what the author wanted to say.
-    """
+    """Return the SHA-256 of the manifest that a tag names in its last such line, if any."""
     found = _NAMED_MANIFEST.findall(message)
     return found[-1] if found else None
 

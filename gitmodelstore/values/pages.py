@@ -25,13 +25,7 @@ _MOST_ANSWER = 40  # characters
 
 
 def page(found: Verification, paint: Paint, *, replayed: bool = False) -> Iterator[str]:
-    """Yield the lines of `gms verify`.
-
-    Args:
-        found: what was found.
-        paint: how to colour.
-        replayed: whether the answers were to be compared, so that a missing sample is named.
-    """
+    """Yield the lines of `gms verify`; if `replayed`, a missing sample is named."""
     for version in found.versions:
         yield from _lines(version, replayed, paint)
     yield from (paint.red(visible(fault)) for fault in found.faults)
@@ -192,12 +186,7 @@ def events_table(events: Sequence[Document]) -> bytes:
 
 
 def audit_page(summary: Document, events: Sequence[Document]) -> bytes:
-    """Return the page about one model: what is in the audit, and what it says.
-
-    Args:
-        summary: what audit.json holds.
-        events: what events.json holds.
-    """
+    """Return the page about one model, from the content of audit.json and events.json."""
     head, since = summary["head"], summary["since"]
     told = f"The events since {since}." if since else "Every event from the first."
     lines = [

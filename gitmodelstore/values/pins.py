@@ -102,13 +102,8 @@ class Lock:
     def parse(cls, data: bytes, path: str = FILE) -> Lock:
         """Return what the bytes of a lock file say.
 
-        Args:
-            data: the bytes of the file.
-            path: its name, for the error.
-
         Raises:
-            FormatError: not strict JSON, of another schema, with faults (all of
-                them are listed), or not in canonical form.
+            FormatError: as `Manifest.parse`.
         """
         return fields.read(cls, _DOCUMENT.read(data, path))
 
@@ -118,16 +113,13 @@ class Lock:
 
 
 def fingerprint(features: Iterable[Feature] | None) -> str | None:
-    """Return what tells the inputs of one version from those of another.
+    """Return what tells the inputs of one version from those of another; None for unknown ones.
 
     It is the SHA-256 of the JSON text `[["income","float64"],…]`: name and logical type of
     each input column in order, UTF-8, no spaces, no escapes that are not needed.
 
     >>> fingerprint([Feature("age", "int64")])[:31]
     'gms-features-1:02ae2f33e8ab2068'
-
-    Args:
-        features: of the manifest; None when unknown, and so is the answer.
     """
     if features is None:
         return None

@@ -96,11 +96,7 @@ class Policy:
         return before not in self.moves or after in self.moves[before]
 
     def check_status(self, name: str) -> str:
-        """Return `name` if it is a status of this store.
-
-        Raises:
-            LifecycleError: it is not; the hint lists them.
-        """
+        """Return `name` if it is a status of this store; LifecycleError otherwise."""
         if name in self.statuses:
             return name
         raise LifecycleError(
@@ -211,11 +207,7 @@ def _refuse_unknown(section: str, held: Iterable[str], known: Iterable[str]) -> 
 
 
 def texts(value: Any, where: str) -> list[str]:
-    """Return the texts that a setting lists; a text alone is no list of its characters.
-
-    Raises:
-        FormatError: it is no list, or lists something else than texts.
-    """
+    """Return the texts that a setting lists; FormatError of anything else, a text alone too."""
     if isinstance(value, list) and all(isinstance(held, str) for held in value):
         return value
     found = cut(ascii(value))

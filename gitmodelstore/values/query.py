@@ -95,11 +95,7 @@ class Token(NamedTuple):
 
 
 def tokens(source: str) -> Iterator[Token]:
-    """Yield the words of an expression, and its end.
-
-    Raises:
-        InvalidQuery: it is too long, or something in it is no word.
-    """
+    """Yield the words of an expression, and its end; InvalidQuery where something is no word."""
     if len(source) > MOST_CHARACTERS:
         raise InvalidQuery(
             f"the expression has {len(source)} characters, more than {MOST_CHARACTERS}",
@@ -246,11 +242,7 @@ class Unfit(Exception):
 
 
 def wanted(literal: Literal, kind: Kind) -> Any:
-    """Return what values of `kind` are compared with, for `reader_of(kind)`.
-
-    Raises:
-        Unfit: it is no version, or no moment.
-    """
+    """Return what values of `kind` are compared with, for `reader_of`; Unfit where it cannot be."""
     if literal.value is None or kind in (Kind.PLAIN, Kind.PERSON):
         return literal.value
     try:
@@ -276,11 +268,7 @@ def reader_of(kind: Kind) -> Callable[[Any], Any]:
 
 
 def span(text: str) -> Span:
-    """Return the day, or the second, that a text spells.
-
-    Raises:
-        InvalidReference: it is not a date of ISO 8601.
-    """
+    """Return the day, or the second, that a text spells; InvalidReference of what is no date."""
     last = _written(parse_moment(text))
     try:
         return Span(f"{date.fromisoformat(text.strip()).isoformat()}T00:00:00Z", last)
@@ -323,12 +311,7 @@ def sort_key(value: Any) -> tuple[Any, ...]:
 
 
 def contains(found: Any, part: str) -> bool:
-    """Return whether a text, or one of a list of texts, holds a part, whatever their case.
-
-    Args:
-        found: a value of a manifest.
-        part: what is looked for, case-folded.
-    """
+    """Return whether a text, or one of a list, holds the case-folded `part`, whatever its case."""
     if isinstance(found, str):
         return part in found.casefold()
     return isinstance(found, list) and any(
@@ -803,21 +786,15 @@ def _common(left: Value, right: Value) -> Kind:
 
 
 def parse_name(text: str) -> FieldPath:
-    """Return the field that a text names.
-
-    Raises:
-        InvalidQuery: it is no name, or one that no manifest can have.
-    """
+    """Return the field that a text names; InvalidQuery where no manifest can have it."""
     return parse_field(text, with_value=False)[0]
 
 
 def parse_field(text: str, *, with_value: bool = True) -> tuple[FieldPath, Literal | None]:
     """Return the field, and the value if there is one, that `FIELD` or `FIELD=VALUE` names.
 
-    A value that is no number, true, false or null is text, with quotes or without.
-
-    Raises:
-        InvalidQuery: it is no name, or one that no manifest can have.
+    A value that is no number, true, false or null is text, with quotes or without. What no
+    manifest can have is an InvalidQuery.
     """
     name = name_at_start(text)
     rest = text[len(name) :]

@@ -295,11 +295,8 @@ FlatStatuses = dict[tuple[str, str], str]  # model and version to status
 def changes_between(before: bytes, after: bytes) -> tuple[Change, ...]:
     """Return each version whose status differs, by model, highest first.
 
-    Args:
-        before, after: the bytes of an earlier and of a later registry.json.
-
     Raises:
-        FormatError: one of them is not a registry.
+        FormatError: one of the two is not a registry.
     """
     regions = _regions(before, after)
     read = [_read(region) for region in regions] if regions else [None, None]
@@ -387,11 +384,6 @@ def merge(base: Registry, ours: Registry, theirs: Registry, exclusive: frozenset
     A version that one side registered is kept, and so is one that a side lost. A
     number that both registered is one version here: whether it is the same one, the
     folders of the models say, which git merges.
-
-    Args:
-        base: their common ancestor.
-        ours, theirs: the two sides.
-        exclusive: the statuses that one version of a model holds at a time.
 
     Raises:
         MergeConflict: both sides moved a version, to different statuses, or gave an

@@ -287,13 +287,8 @@ class Sample:
     def parse(cls, data: bytes, path: str = "sample.json") -> Sample:
         """Return the sample that the bytes of a sample.json spell.
 
-        Args:
-            data: the bytes of the file.
-            path: its name, for the error.
-
         Raises:
-            FormatError: not strict JSON, of another schema, with faults (all of
-                them are listed), larger than MOST_BYTES, or not in canonical form.
+            FormatError: as `Manifest.parse`.
         """
         value = _DOCUMENT.read(data, path)
         return fields.read(cls, value, judged=value)

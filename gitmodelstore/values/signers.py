@@ -75,11 +75,7 @@ class Signed:
 
 
 def commit_parts(raw: bytes) -> Signed:
-    """Take the content of a commit object apart, as git does.
-
-    Args:
-        raw: without the `commit SIZE` before it.
-    """
+    """Take the content of a commit object, without its `commit SIZE`, apart, as git does."""
     kept: list[bytes] = []
     signature: list[bytes] = []
     head, blank, message = raw.partition(b"\n\n")
@@ -102,11 +98,7 @@ def commit_parts(raw: bytes) -> Signed:
 
 
 def tag_parts(raw: bytes) -> Signed:
-    """Take the content of a tag object apart: its signature ends the message.
-
-    Args:
-        raw: without the `tag SIZE` before it.
-    """
+    """Take the content of a tag object apart: its signature ends the message."""
     start, position = None, 0
     for line in raw.split(b"\n"):
         if line.startswith(_BEGINNINGS):

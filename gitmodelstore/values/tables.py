@@ -306,11 +306,7 @@ _LAYOUTS = (_Layout(True, 24, 40), _Layout(False, 16, 20), _Layout(False, 8, 12)
 
 
 def _fitting(first: Sequence[Listed], room: int | None) -> tuple[_Layout, list[str], int]:
-    """Return the widest layout that leaves room for every metric, else the narrowest.
-
-    Returns:
-        The layout, the metrics that fit, and how many there are besides.
-    """
+    """Return the widest layout that fits, the metrics in it, and how many there are besides."""
     manifests = [one.manifest for one in first if one.manifest]
     names = list(dict.fromkeys(name for manifest in manifests for name in manifest.metrics))
     if room is None:
