@@ -32,14 +32,14 @@ def without_credentials(url: str) -> str:
     >>> without_credentials("https://ada:token@example.org/train.csv?version=3&sig=abc")
     'https://example.org/train.csv?version=3'
     """
-    found = _URL.fullmatch(url)
-    if not found:
+    parts = _URL.fullmatch(url)
+    if not parts:
         return url
-    login, place = _split_login(found["rest"])
+    login, place = _split_login(parts["rest"])
     user = login.partition(":")[0]
-    scheme = found["scheme"].rpartition("::")[2].lower()
+    scheme = parts["scheme"].rpartition("::")[2].lower()
     kept = f"{user}@" if user and scheme in _LOGIN_SCHEMES + _CONTAINER_SCHEMES else ""
-    return f"{found['scheme']}://{kept}{_without_secret_parameters(place)}"
+    return f"{parts['scheme']}://{kept}{_without_secret_parameters(place)}"
 
 
 def visible(text: str) -> str:
@@ -51,8 +51,8 @@ def visible(text: str) -> str:
     if hidden_character(text) is None:
         return text
     return "".join(
-        held if hidden_character(held) is None else held.encode("unicode_escape").decode("ascii")
-        for held in text
+        char if hidden_character(char) is None else char.encode("unicode_escape").decode("ascii")
+        for char in text
     )
 
 

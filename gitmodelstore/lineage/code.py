@@ -175,16 +175,16 @@ class Look:
             self._found = self._find_out(self._checkout, self._script)
         return self._found
 
-    def _find_out(self, found: Checkout, script: str | None) -> Code:
+    def _find_out(self, work_tree: Checkout, script: str | None) -> Code:
         about_status, about_diff = self._asked
         status = _parse_status(about_status.answer())
-        config = _settings_of(found)
+        config = _settings_of(work_tree)
         against, differ = "HEAD", about_diff.answer
         if status.commit is None:
             against = _empty_tree(config)
-            differ = _Question.later(found.top, _diff_command(against))
-        missing = script if script is not None and not _is_tracked(found, script) else None
-        dirty, patch = _changes(found, status, differ, against, missing_script=missing)
+            differ = _Question.later(work_tree.top, _diff_command(against))
+        missing = script if script is not None and not _is_tracked(work_tree, script) else None
+        dirty, patch = _changes(work_tree, status, differ, against, missing_script=missing)
         self.patch = patch if dirty else None
         return Code(
             url=_address(config, status.branch),
@@ -249,13 +249,13 @@ class _Question:
 
 def _refused(args: tuple[str, ...], status: int, stderr: bytes) -> GitFailed:
     verb = next(arg for arg in args if arg.isalpha() or arg == "ls-files")
-    said = stderr.decode(errors="replace").strip()
-    lines = said.splitlines()
+    message = stderr.decode(errors="replace").strip()
+    lines = message.splitlines()
     fix = next((line.strip() for line in lines if "git config --global" in line), None)
     return GitFailed(
         f"`git {verb}` failed: {lines[0] if lines else f'exit status {status}'}",
         command="git " + " ".join(args),
-        stderr=said,
+        stderr=message,
         hint=f"run `{fix}`" if fix else None,
     )
 
@@ -283,7 +283,7 @@ def _parse_status(output: bytes) -> _Status:
 
 
 def _changes(
-    found: Checkout,
+    work_tree: Checkout,
     status: _Status,
     differ: Callable[[], bytes],
     against: str,
@@ -300,16 +300,16 @@ def _changes(
     """
     sources = _uncommitted_sources(status, missing_script)
     if sources:
-        parts = [_with_new_files(found, sources, _diff_command(against, os.fsdecode(prefix)))]
+        parts = [_with_new_files(work_tree, sources, _diff_command(against, os.fsdecode(prefix)))]
     else:
         parts = [differ()] if status.has_changes else []
-    inside = [_changes_inside(found.top, *changed, prefix) for changed in status.submodules]
+    inside = [_changes_inside(work_tree.top, *changed, prefix) for changed in status.submodules]
     parts += [changes.patch for changes in inside]
     dirty = status.has_changes or bool(sources) or any(changes.dirty for changes in inside)
     return _Changes(dirty, b"".join(parts))
 
 
-def _with_new_files(found: Checkout, sources: list[bytes], command: tuple[str, ...]) -> bytes:
+def _with_new_files(work_tree: Checkout, sources: list[bytes], command: tuple[str, ...]) -> bytes:
     """Return what `git diff` prints where untracked sources are files that somebody means to add.
 
     They are added to a copy of the index, by name alone: nothing is written in the repository.
@@ -318,8 +318,8 @@ def _with_new_files(found: Checkout, sources: list[bytes], command: tuple[str, .
         names, index = Path(folder, "names"), Path(folder, "index")
         names.write_bytes(b"\0".join(sources))
         with contextlib.suppress(FileNotFoundError):  # before the first `git add`
-            shutil.copyfile(found.git_dir / "index", index)
-        there = str(found.common_dir / "objects").replace("\\", r"\\").replace('"', r"\"")
+            shutil.copyfile(work_tree.git_dir / "index", index)
+        there = str(work_tree.common_dir / "objects").replace("\\", r"\\").replace('"', r"\"")
         aside = {
             "GIT_INDEX_FILE": str(index),
             "GIT_OBJECT_DIRECTORY": folder,
@@ -328,8 +328,8 @@ def _with_new_files(found: Checkout, sources: list[bytes], command: tuple[str, .
         intend = ("--literal-pathspecs", "add", "--intent-to-add", "--force")
         listed = (f"--pathspec-from-file={names}", "--pathspec-file-nul")
         try:
-            _Question(found.top, (*intend, *listed), aside).answer()
-            return _Question(found.top, command, aside).answer()
+            _Question(work_tree.top, (*intend, *listed), aside).answer()
+            return _Question(work_tree.top, command, aside).answer()
         except GitFailed as error:
             reason = error.stderr.splitlines()[:1] or [str(error)]
             raise InvalidInput(
@@ -345,17 +345,19 @@ def _changes_inside(top: Path, path: bytes, before: str | None, prefix: bytes) -
     another one is known from the repository around it.
     """
     folder, prefix = top / os.fsdecode(path), prefix + path + b"/"
-    found = checkout.find(folder)
-    if found is None or found.top != Path(os.path.realpath(folder)):  # not checked out, or gone
+    work_tree = checkout.find(folder)
+    if work_tree is None or work_tree.top != Path(
+        os.path.realpath(folder)
+    ):  # not checked out, or gone
         return _Changes(dirty=False, patch=b"")
     status = _parse_status(_Question(folder, _STATUS).answer())
     if before != status.commit:
         status = status._replace(has_changes=True)
-    against = before or _empty_tree(_settings_of(found))
+    against = before or _empty_tree(_settings_of(work_tree))
     if before not in (None, status.commit) and not has_commit(folder, before):
         against = "HEAD"
     args = _diff_command(against, os.fsdecode(prefix))
-    return _changes(found, status, _Question.later(folder, args), against, prefix)
+    return _changes(work_tree, status, _Question.later(folder, args), against, prefix)
 
 
 def _diff_command(against: str, prefix: str = "") -> tuple[str, ...]:
@@ -366,19 +368,19 @@ def _diff_command(against: str, prefix: str = "") -> tuple[str, ...]:
     return (*settings, "--no-optional-locks", "diff", *_DIFF_OPTIONS, *prefixes, against, "--")
 
 
-def _is_tracked(found: Checkout, script: str) -> bool:
-    known = checkout.is_tracked(found, script)
-    if known is None:
+def _is_tracked(work_tree: Checkout, script: str) -> bool:
+    answer = checkout.is_tracked(work_tree, script)
+    if answer is None:
         args = ("--literal-pathspecs", "ls-files", "-z", "--", script)
-        known = bool(_Question(found.top, args).answer())
-    return known
+        answer = bool(_Question(work_tree.top, args).answer())
+    return answer
 
 
 def _uncommitted_sources(status: _Status, missing_script: str | None) -> list[bytes]:
-    found = {path for path in status.untracked if path.lower().endswith(_SOURCE_ENDINGS)}
+    paths = {path for path in status.untracked if path.lower().endswith(_SOURCE_ENDINGS)}
     if missing_script is not None:
-        found.add(os.fsencode(missing_script))
-    return sorted(found)
+        paths.add(os.fsencode(missing_script))
+    return sorted(paths)
 
 
 def _relative(script: Path, top: Path) -> str | None:
@@ -396,10 +398,10 @@ def _shown(entry_point: Path | None, script: str | None) -> str | None:
     return visible(script if script is not None else entry_point.name)
 
 
-def _settings_of(found: Checkout) -> dict[str, str]:
+def _settings_of(work_tree: Checkout) -> dict[str, str]:
     """Return the repository's own configuration, as git reads it."""
     config: dict[str, str] = {}
-    for key, value in checkout.settings(found):
+    for key, value in checkout.settings(work_tree):
         # The first url of a remote is the one that git fetches from; of the rest the last counts.
         if not (key.startswith("remote.") and key in config):
             config[key] = value
@@ -451,12 +453,12 @@ class Between:
 
 def holds(folder: Path, *commits: str) -> bool:
     """Return whether the repository around `folder` has each of the commits, by full ids."""
-    found = checkout.find(folder)
-    if found is None:
+    work_tree = checkout.find(folder)
+    if work_tree is None:
         return False
     try:
         for commit in commits:
-            git.run(*_OFFLINE, "cat-file", "-e", f"{commit}^{{commit}}", cwd=found.top)
+            git.run(*_OFFLINE, "cat-file", "-e", f"{commit}^{{commit}}", cwd=work_tree.top)
     except GitFailed:
         return False
     return True
@@ -468,35 +470,35 @@ def between(folder: Path, first: str, second: str) -> Between:
     Raises:
         GitFailed: git cannot tell, as in a clone that lacks part of the history.
     """
-    found = checkout.find(folder)
-    if found is None:
+    work_tree = checkout.find(folder)
+    if work_tree is None:
         raise GitFailed(
             f"there is no repository around '{folder}'",
             hint="name the training repository: --code DIR",
         )
     return Between(
-        _commits(found.top, first, second),
-        _commits(found.top, second, first),
-        tuple(_files(found.top, first, second)),
+        _commits(work_tree.top, first, second),
+        _commits(work_tree.top, second, first),
+        tuple(_files(work_tree.top, first, second)),
     )
 
 
 def _commits(top: Path, without: str, of: str) -> tuple[tuple[str, str], ...]:
     log = ("log", f"--max-count={MOST_COMMITS}", "--format=%H %s", "-z", "--no-show-signature")
-    said = git.run(*_OFFLINE, *log, f"{without}..{of}", "--", cwd=top)
-    lines = said.decode("utf-8", "replace").split("\0")
+    output = git.run(*_OFFLINE, *log, f"{without}..{of}", "--", cwd=top)
+    lines = output.decode("utf-8", "replace").split("\0")
     pairs = (line.partition(" ") for line in lines if line)
     return tuple((commit, visible(subject)) for commit, _, subject in pairs)
 
 
 def _files(top: Path, first: str, second: str) -> list[SourceChange]:
-    said = git.run(*_OFFLINE, "diff", *_NUMSTAT, first, second, "--", cwd=top)
-    found = []
-    for line in said.decode("utf-8", "replace").split("\0"):
+    output = git.run(*_OFFLINE, "diff", *_NUMSTAT, first, second, "--", cwd=top)
+    changes = []
+    for line in output.decode("utf-8", "replace").split("\0"):
         if line:
             added, removed, path = line.split("\t", 2)
-            found.append(SourceChange(visible(path), _count(added), _count(removed)))
-    return found
+            changes.append(SourceChange(visible(path), _count(added), _count(removed)))
+    return changes
 
 
 def _count(text: str) -> int | None:

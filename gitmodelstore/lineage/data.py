@@ -54,8 +54,8 @@ def pinned(path: Path) -> tuple[Digest, int]:
         raise InvalidInput(f"{shown} pins nothing: it has no 'outs'", hint=_INSTEAD)
     output = outputs[0]
     kind = output.get("hash", "md5")
-    found = _MD5.fullmatch(output.get("md5", ""))
-    if kind != "md5" or not found:
+    digest = _MD5.fullmatch(output.get("md5", ""))
+    if kind != "md5" or not digest:
         other = next((key for key in ("etag", "checksum", "files") if key in output), kind)
         by = "an MD5" if other == "md5" else f"an MD5, but by its {other}"
         raise InvalidInput(f"{shown} does not pin its output by {by}", hint=_INSTEAD)
@@ -65,16 +65,16 @@ def pinned(path: Path) -> tuple[Digest, int]:
             f"{shown} does not say the size of its output",
             hint=f"let DVC write it anew with `dvc commit`, or {_INSTEAD}",
         )
-    return Digest(FOLDER if found[2] else FILE, found[1]), int(size)
+    return Digest(FOLDER if digest[2] else FILE, digest[1]), int(size)
 
 
 def digest_of_folder(folder: Path, how: Hashing = PLAIN) -> tuple[Digest, int]:
     """Return the "md5-dir" of a folder as `dvc add` computes it, and its size in bytes."""
-    found = digests_in_folder(folder, how, "md5")
+    files = digests_in_folder(folder, how, "md5")
     try:
         entries = [
             {"md5": digest, "relpath": name.decode("utf-8")}
-            for name, digest, _ in found
+            for name, digest, _ in files
             if name.rpartition(b"/")[2] != b".dvcignore"
         ]
     except UnicodeDecodeError:
@@ -82,15 +82,15 @@ def digest_of_folder(folder: Path, how: Hashing = PLAIN) -> tuple[Digest, int]:
     entries.sort(key=lambda entry: entry["relpath"])
     listed = json.dumps(entries, sort_keys=True).encode("utf-8")
     digest = hashlib.md5(listed, usedforsecurity=False).hexdigest()
-    return Digest(FOLDER, digest), sum(size for _, _, size in found)
+    return Digest(FOLDER, digest), sum(size for _, _, size in files)
 
 
 def _outputs(text: str) -> Iterator[dict[str, str]]:
     """Yield the keys of each output, those of lists and maps within it left out."""
-    found = _OUTPUTS.search(text)
+    outputs = _OUTPUTS.search(text)
     indent: str | None = None
     output: dict[str, str] | None = None
-    for line in found["body"].split("\n") if found else ():
+    for line in outputs["body"].split("\n") if outputs else ():
         item = _ITEM.match(line)
         if item and (indent is None or item[1] == indent):
             if output is not None:
@@ -174,10 +174,10 @@ def name_and_version(file_name: str) -> tuple[str, str | None]:
     ('train', None)
     """
     stem = _without_suffixes(file_name)
-    found = _NAME_AND_VERSION.fullmatch(stem)
-    if not found:
+    parts = _NAME_AND_VERSION.fullmatch(stem)
+    if not parts:
         return stem, None
-    return found["name"], found["v"] or found["dotted"] or found["date"]
+    return parts["name"], parts["v"] or parts["dotted"] or parts["date"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,13 +223,13 @@ def _overridden(role: str, given: Mapping[str, Any], asked: _Asked) -> Dataset:
             hint="leave it out to record the profile of each column",
         )
     asked = replace(asked, profiled=asked.profiled and profiled)
-    found = _describe(role, given["source"], asked)
+    dataset = _describe(role, given["source"], asked)
     uri, name, version = (_fact(given, key) for key in ("uri", "name", "version"))
     return replace(
-        found,
-        uri=found.uri if uri is None else without_credentials(uri),
-        name=found.name if name is None else name,
-        version=found.version if version is None else version,
+        dataset,
+        uri=dataset.uri if uri is None else without_credentials(uri),
+        name=dataset.name if name is None else name,
+        version=dataset.version if version is None else version,
     )
 
 
@@ -338,9 +338,9 @@ def _describe_memory(role: str, source: Any, asked: _Asked) -> Dataset:
     except (InvalidInput, Warning):
         raise
     except Exception as error:  # an array or a dtype of anybody's making
-        said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
         raise InvalidInput(
-            f"reading the {type(source).__name__} raised {said:.200}",
+            f"reading the {type(source).__name__} raised {reason:.200}",
             hint="give a DataFrame of pandas, or the path of a file",
         ) from error
     return Dataset(

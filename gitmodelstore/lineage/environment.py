@@ -110,7 +110,7 @@ def present_versions() -> dict[str, str | None]:
 
 def own_projects() -> set[str]:
     """Return the normalized names of what is installed from a folder, editable or not."""
-    return {name for name, found in _installed().items() if found.project is not None}
+    return {name for name, distribution in _installed().items() if distribution.project is not None}
 
 
 def platform_name() -> str:
@@ -143,16 +143,16 @@ class _Distribution:
     @cached_property
     def requires(self) -> tuple[str, ...]:
         """Normalized names that it requires without an extra."""
-        found = []
+        requirements = []
         for line in _metadata(self.path).splitlines():
             if not line:  # the description begins
                 break
             if line.startswith("Requires-Dist:"):
-                found.append(line.partition(":")[2].strip())
-        found += _egg_requirements(self.path)
+                requirements.append(line.partition(":")[2].strip())
+        requirements += _egg_requirements(self.path)
         return tuple(
             normalized(match.group())
-            for requirement in found
+            for requirement in requirements
             if (match := _NAME.match(requirement)) and not _is_extra(requirement)
         )
 
@@ -166,8 +166,8 @@ class _Distribution:
         if self.path.suffix == ".egg-info":
             return self.path.parent if (self.path.parent / "setup.py").is_file() else None
         try:
-            said = json.loads(_text(self.path / "direct_url.json") or "{}")
-            url = str(said["url"]) if "dir_info" in said else ""
+            source = json.loads(_text(self.path / "direct_url.json") or "{}")
+            url = str(source["url"]) if "dir_info" in source else ""
         except (ValueError, TypeError, KeyError):
             return None
         if not url.startswith("file://") or _text(self.path / "INSTALLER").strip() == "conda":
@@ -220,13 +220,13 @@ def _watched_folders() -> Iterator[tuple[str, int]]:
 
 @lru_cache(maxsize=4)
 def _scan(folders: tuple[tuple[str, int], ...]) -> dict[str, _Distribution]:
-    found: dict[str, _Distribution] = {}
+    distributions: dict[str, _Distribution] = {}
     for folder, _ in folders:
         for name in _listing(folder):
             distribution = _distribution(folder, name)
             if distribution is not None:
-                found.setdefault(distribution.name, distribution)
-    return found
+                distributions.setdefault(distribution.name, distribution)
+    return distributions
 
 
 def _listing(folder: str) -> list[str]:
@@ -243,8 +243,8 @@ def _distribution(folder: str, entry: str) -> _Distribution | None:
     path = Path(folder, entry)
     if suffix == ".egg-info":
         stem = re.sub(r"-py\d[\d.]*$", "", stem)
-    found = re.fullmatch(r"(.+)-([^-]+)", stem)
-    name, version = found.groups() if found else (stem, "")
+    parts = re.fullmatch(r"(.+)-([^-]+)", stem)
+    name, version = parts.groups() if parts else (stem, "")
     if suffix == ".dist-info" and not (path / "METADATA").is_file():
         return None
     if not version:
@@ -317,16 +317,16 @@ def _roots(
         and (top := name.partition(".")[0]) not in _SCRIPT
         and top.isidentifier()  # a file can hold any text as a name, pip's options too
     }
-    found = {provider for provider in providers.values() if provider is not None}
+    roots = {provider for provider in providers.values() if provider is not None}
     if with_pandas and "pandas" in installed:
-        found.add("pandas")
-    return found, files
+        roots.add("pandas")
+    return roots, files
 
 
 def _file_of(module: str) -> Path | None:
     """Return the file of a module, or the folder of a package, that is in use."""
-    held = sys.modules.get(module)
-    places = [getattr(held, "__file__", None), *getattr(held, "__path__", ())]
+    loaded = sys.modules.get(module)
+    places = [getattr(loaded, "__file__", None), *getattr(loaded, "__path__", ())]
     return next((Path(place) for place in places if isinstance(place, str)), None)
 
 
@@ -340,15 +340,15 @@ def _provider(installed: Mapping[str, _Distribution], module: str) -> str | None
     guess = installed.get(_FAMILIAR.get(top, normalized(top)))
     if guess is not None and guess.ships(top) and not _is_shared(top):
         return guess.name
-    candidates = [held for held in installed.values() if held.ships(top)]
+    candidates = [one for one in installed.values() if one.ships(top)]
     parts = module.split(".")
     for length in range(len(parts), 1, -1):
         if len(candidates) < 2:
             break
         prefix = ".".join(parts[:length])
-        narrower = [held for held in candidates if held.ships(prefix)]
+        narrower = [one for one in candidates if one.ships(prefix)]
         candidates = narrower or candidates
-    return min((held.name for held in candidates), default=None)
+    return min((one.name for one in candidates), default=None)
 
 
 def _is_shared(top: str) -> bool:

@@ -62,8 +62,8 @@ def digest_of_file(
         how = replace(how, cache=None)
     with _reading(path, how, algorithm) as run:
         run.total = total
-        found, size_bytes = run.digest(path, b"")
-    return Digest(algorithm, found), size_bytes
+        digest, size_bytes = run.digest(path, b"")
+    return Digest(algorithm, digest), size_bytes
 
 
 def digest_of_folder(folder: Path, how: Hashing = PLAIN) -> tuple[Digest, int]:
@@ -94,11 +94,11 @@ def digests_in_folder(
         before = sorted(_files(folder))
         if how.progress:
             run.total = sum(_size_of(folder / _path(name)) for name in before)
-        found = [(name, *run.digest(folder / _path(name), name)) for name in before]
+        files = [(name, *run.digest(folder / _path(name), name)) for name in before]
         if before != sorted(_files(folder)):
             raise changed(folder)
         run.look_again()
-    return found
+    return files
 
 
 def unreadable(path: Path, error: OSError) -> InvalidInput:
@@ -121,11 +121,11 @@ def changed(path: Path) -> InvalidInput:
 
 def read_whole(path: Path, how: Hashing = PLAIN) -> tuple[bytes, Digest]:
     """Return the bytes of a file that is small, and their SHA-256; raises as `digest_of_file`."""
-    held: list[bytes] = []
+    chunks: list[bytes] = []
     with _reading(path, replace(how, cache=None), "sha256") as run:
         run.total = _status(path).st_size
-        found, _ = run.digest(path, b"", held.append)
-    return b"".join(held), Digest("sha256", found)
+        digest, _ = run.digest(path, b"", chunks.append)
+    return b"".join(chunks), Digest("sha256", digest)
 
 
 class _Reading:
@@ -157,19 +157,19 @@ class _Reading:
             with path.open("rb", buffering=0) as file:
                 before = os.fstat(file.fileno())
                 self._seen.append((path, _identity(before)))
-                known = self._memo.digest(noted, before) if self._memo else None
-                if known:
+                remembered = self._memo.digest(noted, before) if self._memo else None
+                if remembered:
                     self._step(before.st_size)
-                    return known, before.st_size
+                    return remembered, before.st_size
                 _wait_a_tick(before)
-                found, size_bytes = self._read(file, before.st_size, keep)
+                digest, size_bytes = self._read(file, before.st_size, keep)
         except OSError as error:
             raise unreadable(path, error) from None
         if _identity_of(path) != _identity(before) or size_bytes != before.st_size:
             raise changed(path)
         if self._memo:
-            self._memo.note(noted, before, found, began_ns)
-        return found, size_bytes
+            self._memo.note(noted, before, digest, began_ns)
+        return digest, size_bytes
 
     def look_again(self) -> None:
         """Refuse a folder of which a file has changed while later ones were read."""

@@ -73,8 +73,8 @@ def zone_name(zone: tzinfo) -> str:
     offset = zone.utcoffset(None)
     if offset is not None:
         return str(timezone(offset))  # "UTC" or "UTC+01:00"
-    if found := re.search(r"zoneinfo/([\w/+-]+)", repr(zone)):  # dateutil names a file
-        return found.group(1)
+    if match := re.search(r"zoneinfo/([\w/+-]+)", repr(zone)):  # dateutil names a file
+        return match.group(1)
     raise InvalidInput(
         f"the time zone {zone!r} has no portable name",
         hint="convert the times to UTC first: `column.dt.tz_convert('UTC')`",
@@ -107,12 +107,12 @@ def cell(value: Any, level: int = 0) -> bytes:
     if isinstance(value, np.ndarray):
         value = value.tolist() if value.dtype.kind not in "mM" else list(value)
     if isinstance(value, (list, tuple)):
-        return b"l" + _number(len(value)) + b"".join(cell(held, level + 1) for held in value)
+        return b"l" + _number(len(value)) + b"".join(cell(item, level + 1) for item in value)
     if isinstance(value, dict):
         pairs = sorted(cell(k, level + 1) + cell(v, level + 1) for k, v in value.items())
         return b"m" + _number(len(pairs)) + b"".join(pairs)
     if isinstance(value, (set, frozenset)):
-        held_cells = sorted(cell(held, level + 1) for held in value)
+        held_cells = sorted(cell(item, level + 1) for item in value)
         return b"e" + _number(len(held_cells)) + b"".join(held_cells)
     return _scalar(value)
 
@@ -396,8 +396,8 @@ def _from_arrow(column: Any, dtype: Any) -> Encoded:
     name = str(dtype.pyarrow_dtype)
     if re.fullmatch(r"u?int\d+|halffloat|float|double|bool", name):
         return _from_masked(column, dtype)
-    if found := _ARROW_TIME.fullmatch(name):
-        return _from_arrow_time(arrow, *found.groups())
+    if match := _ARROW_TIME.fullmatch(name):
+        return _from_arrow_time(arrow, *match.groups())
     if name.startswith("dictionary"):
         return encode(arrow.to_pandas())
     if name in ("string", "large_string", "string_view"):
@@ -485,8 +485,8 @@ def _from_objects(values: Any) -> Encoded:
     if name == "str":
         parts: tuple[Any, ...] = _texts(values, missing)
     elif name == "bool":
-        held = values if missing is None else np.where(missing, False, values)
-        parts = (held.astype(bool),)
+        present = values if missing is None else np.where(missing, False, values)
+        parts = (present.astype(bool),)
     else:
         parts = (b"".join(cells(values)),)
     return Encoded(name, missing, len(values), parts)
@@ -498,10 +498,10 @@ def _objects_type(values: Any) -> tuple[str, Any]:
 
     missing = _any(pd.isna(values))
     kept = values if missing is None else values[~missing]
-    found = pd.api.types.infer_dtype(kept, skipna=False)
-    if found in ("string", "empty"):
+    kind = pd.api.types.infer_dtype(kept, skipna=False)
+    if kind in ("string", "empty"):
         return "str", missing
-    return ("bool" if found == "boolean" else "object"), missing
+    return ("bool" if kind == "boolean" else "object"), missing
 
 
 def _texts(values: Any, missing: Any) -> tuple[Any, bytes]:
@@ -584,12 +584,13 @@ def features_of(X: Any) -> tuple[Feature, ...] | None:
         InvalidInput: a column name stands twice or holds a hidden character, or `X`
             is nothing that has columns.
     """
-    held = list(islice(columns_of(X), MOST_FEATURES + 1))
-    names = [label if isinstance(label, str) else None for label, _ in held]
+    columns = list(islice(columns_of(X), MOST_FEATURES + 1))
+    names = [label if isinstance(label, str) else None for label, _ in columns]
     if not _have_room(names):
         return None
     return tuple(
-        Feature(name, logical_type(column)) for name, (_, column) in zip(names, held, strict=True)
+        Feature(name, logical_type(column))
+        for name, (_, column) in zip(names, columns, strict=True)
     )
 
 
@@ -802,7 +803,7 @@ def _as_array(data: Any) -> Any:
 
 def _list_as_array(data: list[Any]) -> Any:
     """numpy's reading of a list, but never numbers turned into text beside text."""
-    if any(isinstance(held, (str, bytes, dict)) for held in data):
+    if any(isinstance(item, (str, bytes, dict)) for item in data):
         return object_array(data)
     try:
         array = np.asarray(data)
@@ -831,7 +832,7 @@ def _have_room(names: Sequence[str | None]) -> bool:
 
 
 def _refuse_hidden(label: object) -> None:
-    found = hidden_character(label_text(label))
-    if found:
-        advice = "read the file with encoding='utf-8-sig'" if found == "U+FEFF" else "rename it"
-        raise InvalidInput(f"column {label!a} holds the hidden character {found}", hint=advice)
+    hidden = hidden_character(label_text(label))
+    if hidden:
+        advice = "read the file with encoding='utf-8-sig'" if hidden == "U+FEFF" else "rename it"
+        raise InvalidInput(f"column {label!a} holds the hidden character {hidden}", hint=advice)

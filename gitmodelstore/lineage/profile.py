@@ -43,22 +43,22 @@ def profile(column: Any) -> dict[str, Any]:
     if frames.logical_type(column) == "str":  # whose canonical form takes long, and tells nothing
         return _texts(np.asarray(column, dtype=object).reshape(-1))
     encoded = frames.encode(column)
-    found: dict[str, Any] = {
+    numbers: dict[str, Any] = {
         "missing": 0 if encoded.missing is None else int(encoded.missing.sum())
     }
     kind = encoded.type.partition("[")[0]
     if kind == "bool":
-        found |= _truth(_kept(encoded.parts[0], encoded))
+        numbers |= _truth(_kept(encoded.parts[0], encoded))
     elif kind.startswith(("int", "uint", "float")) and kind != "interval":
-        found |= _numbers(_kept(encoded.parts[0], encoded).astype(np.float64))
+        numbers |= _numbers(_kept(encoded.parts[0], encoded).astype(np.float64))
     elif kind == "datetime64":
-        found |= _days(_kept(encoded.parts[0], encoded))
+        numbers |= _days(_kept(encoded.parts[0], encoded))
     elif kind == "timedelta64":
         seconds = encoded.parts[0] + encoded.parts[1] / 1e9
-        found |= {"unit": "s", **_numbers(_kept(seconds, encoded))}
+        numbers |= {"unit": "s", **_numbers(_kept(seconds, encoded))}
     elif kind == "category":
-        found |= _values(_category_counts(column, encoded))
-    return found
+        numbers |= _values(_category_counts(column, encoded))
+    return numbers
 
 
 def _kept(values: Any, encoded: frames.Encoded) -> Any:
@@ -73,18 +73,18 @@ def _truth(values: Any) -> dict[str, Any]:
 
 def _numbers(values: Any) -> dict[str, Any]:
     finite = values[np.isfinite(values)]
-    found: dict[str, Any] = {}
+    numbers: dict[str, Any] = {}
     if len(finite) != len(values):
-        found["infinite"] = len(values) - len(finite)
+        numbers["infinite"] = len(values) - len(finite)
     if len(finite) < FEWEST_ROWS:
-        return found
+        return numbers
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is left out below
-        found["mean"] = float(finite.mean())
-        found["std"] = float(finite.std(ddof=1))
-        found |= _quantiles(finite)
+        numbers["mean"] = float(finite.mean())
+        numbers["std"] = float(finite.std(ddof=1))
+        numbers |= _quantiles(finite)
     return {
         name: value if isinstance(value, int) else _rounded(value)
-        for name, value in found.items()
+        for name, value in numbers.items()
         if math.isfinite(value)
     }
 
@@ -106,11 +106,11 @@ def _quantiles(values: Any) -> dict[str, float]:
         return {}
     needed = {whole(place) for place in places.values() for whole in (math.floor, math.ceil)}
     ordered = np.partition(values, sorted(needed))  # sooner than sorting, at a million rows
-    found = {}
+    quantiles = {}
     for name, place in places.items():
         below, above = float(ordered[math.floor(place)]), float(ordered[math.ceil(place)])
-        found[name] = below + (above - below) * (place - math.floor(place))
-    return found
+        quantiles[name] = below + (above - below) * (place - math.floor(place))
+    return quantiles
 
 
 def _texts(values: Any) -> dict[str, Any]:
@@ -119,11 +119,11 @@ def _texts(values: Any) -> dict[str, Any]:
 
     missing = pd.isna(values)
     codes, labels = pd.factorize(values[~missing])
-    found: dict[str, Any] = {"missing": int(missing.sum())}
+    numbers: dict[str, Any] = {"missing": int(missing.sum())}
     if len(labels) > MOST_VALUES:
-        return {**found, "distinct": len(labels)}
+        return {**numbers, "distinct": len(labels)}
     counts = np.bincount(codes, minlength=len(labels)).tolist()
-    return found | _values(dict(zip(labels.tolist(), counts, strict=True)))
+    return numbers | _values(dict(zip(labels.tolist(), counts, strict=True)))
 
 
 def _category_counts(column: Any, encoded: frames.Encoded) -> dict[str, int]:
@@ -140,13 +140,13 @@ def _category_counts(column: Any, encoded: frames.Encoded) -> dict[str, int]:
 
 
 def _values(counts: Mapping[str, int]) -> dict[str, Any]:
-    found: dict[str, Any] = {"distinct": len(counts)}
+    numbers: dict[str, Any] = {"distinct": len(counts)}
     rows = sum(counts.values())
     few = 0 < len(counts) <= MOST_VALUES
     if few and min(counts.values()) >= FEWEST_ROWS and max(map(len, counts)) <= _LONGEST_VALUE:
         ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-        found["values"] = {visible(value): _rounded(count / rows) for value, count in ordered}
-    return found
+        numbers["values"] = {visible(value): _rounded(count / rows) for value, count in ordered}
+    return numbers
 
 
 def _rounded(value: float) -> float:

@@ -178,10 +178,10 @@ def _has_names(table: Any) -> bool:
     numbers, or true and false. The first may be empty: pandas writes so above an index.
     """
     names = [str(name) for name in table.columns]
-    held = set(names)
+    once = set(names)
     for name in names[names[:1] == ["Unnamed: 0"] :]:
         stem, _, count = name.rpartition(".")
-        if _is_number(name) or name.startswith("Unnamed: ") or (count.isdecimal() and stem in held):
+        if _is_number(name) or name.startswith("Unnamed: ") or (count.isdecimal() and stem in once):
             return False
     return any(dtype.kind in "iufb" for dtype in table.dtypes)
 
@@ -212,17 +212,17 @@ def _columns(parts: tuple[Any, ...], profiled: bool) -> tuple[Column, ...] | Non
     """The columns of X, then that of y; None when there are too many to list."""
     from gitmodelstore.lineage import frames
 
-    held = [
+    columns = [
         (_column_name(part, label, place, is_target=number > 0), column, frames.is_sparse(part))
         for number, part in enumerate(parts)
         if part is not None
         for place, (label, column) in enumerate(frames.columns_of(part))
     ]
-    if len(held) > MOST_COLUMNS:
+    if len(columns) > MOST_COLUMNS:
         return None
-    profiled = profiled and len(held) <= MOST_PROFILES
+    profiled = profiled and len(columns) <= MOST_PROFILES
     return _that_fit(
-        tuple(_column(name, column, profiled and not sparse) for name, column, sparse in held)
+        tuple(_column(name, column, profiled and not sparse) for name, column, sparse in columns)
     )
 
 
@@ -348,11 +348,11 @@ def types_of(
 
 def with_dates(types: Mapping[str, str], named: Iterable[str]) -> dict[str, str]:
     """Return `types` with those columns as times that the caller names."""
-    found = dict(types)
+    dated = dict(types)
     for name in named:
-        if not found.get(name, "").startswith(_TIMES):  # what is recorded may tell the zone
-            found[name] = _TIMES
-    return found
+        if not dated.get(name, "").startswith(_TIMES):  # what is recorded may tell the zone
+            dated[name] = _TIMES
+    return dated
 
 
 # Tables
@@ -392,11 +392,11 @@ def _read(path: Path, types: Mapping[str, str]) -> Any:
         path.stat()  # whose error is clearer than pandas'
         table = read(path, as_text=text_columns(types))
     except OSError as error:
-        said = (error.strerror or str(error)).lower()
+        reason = (error.strerror or str(error)).lower()
         hint = None
         if isinstance(error, FileNotFoundError):
             hint = "check the path; it is relative to the working directory"
-        raise InvalidInput(f"cannot read '{path}': {said}", hint=hint) from None
+        raise InvalidInput(f"cannot read '{path}': {reason}", hint=hint) from None
     except InvalidInput as error:
         hint = error.hint or "give a CSV or Parquet file, with the names of the columns"
         raise InvalidInput(f"cannot read '{path}': {error}", hint=hint) from None
@@ -465,11 +465,11 @@ def _times(column: Any, dtype: str, where: str) -> Any:
             warnings.simplefilter("ignore")
             if dtype.startswith("timedelta64"):
                 return pd.to_timedelta(column)
-            found = _dates(column, where, utc=bool(zone))
-            return found.dt.tz_convert(zone) if zone else found
+            times = _dates(column, where, utc=bool(zone))
+            return times.dt.tz_convert(zone) if zone else times
     except (ValueError, TypeError, OverflowError, KeyError) as error:
-        said = str(error).partition("\n")[0].partition(". You might")[0]
-        raise _no_dates(where, " ".join(said.split())[:200]) from None
+        reason = str(error).partition("\n")[0].partition(". You might")[0]
+        raise _no_dates(where, " ".join(reason.split())[:200]) from None
 
 
 def _dates(column: Any, where: str, *, utc: bool) -> Any:
@@ -488,8 +488,8 @@ def _dates(column: Any, where: str, *, utc: bool) -> Any:
             raise
         return day_first
     if day_first is not None and not day_first.equals(month_first):
-        said = column[(day_first != month_first) & column.notna()].iloc[0]
-        raise _no_dates(where, f"which is the day, and which the month, of '{said}' is not certain")
+        text = column[(day_first != month_first) & column.notna()].iloc[0]
+        raise _no_dates(where, f"which is the day, and which the month, of '{text}' is not certain")
     return month_first
 
 

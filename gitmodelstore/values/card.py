@@ -99,7 +99,7 @@ def plain(text: str) -> str:
     """A text on one line in which no character means anything to Markdown or HTML."""
     return re.sub(
         r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])|([&<>\[\]{}*_`|\\#!~$:^])",
-        lambda found: f"&#{ord(found[1])};" if found[1] else found[0],
+        lambda match: f"&#{ord(match[1])};" if match[1] else match[0],
         cut(text, _MOST_IN_CELL),
     )
 
@@ -234,7 +234,7 @@ def _yaml(text: str) -> str:
     """A string in quotes that JSON and YAML read alike."""
     return re.sub(
         r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]",
-        lambda found: f"\\u{ord(found[0]):04x}",
+        lambda match: f"\\u{ord(match[0]):04x}",
         json.dumps(text, ensure_ascii=False),
     )
 
@@ -424,7 +424,7 @@ def _label(text: str, most: int = 40) -> str:
     """
     return re.sub(
         r"(?<=[A-Za-z0-9])[_.-](?=[A-Za-z0-9])|([^\w ]|_)",
-        lambda found: f"#{ord(found[1])};" if found[1] else found[0],
+        lambda match: f"#{ord(match[1])};" if match[1] else match[0],
         cut(text, most) or "–",
     )
 

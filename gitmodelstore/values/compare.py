@@ -184,8 +184,8 @@ def metric_changes(
 
 
 def _measured_on(before: Sequence[Dataset], after: Sequence[Dataset]) -> str:
-    one = next((held.digest for held in before if held.role == "test"), None)
-    other = next((held.digest for held in after if held.role == "test"), None)
+    one = next((dataset.digest for dataset in before if dataset.role == "test"), None)
+    other = next((dataset.digest for dataset in after if dataset.role == "test"), None)
     if one is None or other is None or one.algorithm != other.algorithm:
         return UNKNOWN_DATA
     return SAME_DATA if one == other else OTHER_DATA
@@ -277,9 +277,9 @@ def _of_params(before: PipelineFacts, after: PipelineFacts) -> Iterator[Change]:
 def _plain(value: Any) -> Any:
     """Lists and tuples as one kind: what was read from a file holds lists."""
     if isinstance(value, (list, tuple)):
-        return [_plain(held) for held in value]
+        return [_plain(item) for item in value]
     if isinstance(value, dict):
-        return {key: _plain(held) for key, held in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     return value
 
 
@@ -291,7 +291,7 @@ def _of_features(
 ) -> Iterator[Change]:
     if before is None or after is None:
         return
-    are_named = [all(held.name is not None for held in side) for side in (before, after)]
+    are_named = [all(feature.name is not None for feature in side) for side in (before, after)]
     if are_named[0] != are_named[1]:
         yield Change(CHANGED, "names", *("given" if named else "none" for named in are_named))
     old, new = (_by_name(side, named=all(are_named)) for side in (before, after))
@@ -316,8 +316,8 @@ def _of_features(
 def _by_name(features: Sequence[Feature], *, named: bool) -> dict[str, str | None]:
     """Return name to type, in order; places stand for names where there are none."""
     return {
-        str(held.name) if named else f"column {place}": held.dtype
-        for place, held in enumerate(features)
+        str(feature.name) if named else f"column {place}": feature.dtype
+        for place, feature in enumerate(features)
     }
 
 
@@ -334,9 +334,9 @@ def _renamed(
 
 
 def _of_data(a: Side, b: Side) -> Iterator[DataChange]:
-    roles = dict.fromkeys(held.role for held in (*a.data, *b.data))
+    roles = dict.fromkeys(dataset.role for dataset in (*a.data, *b.data))
     for role in roles:
-        one, other = ([held for held in side.data if held.role == role] for side in (a, b))
+        one, other = ([dataset for dataset in side.data if dataset.role == role] for side in (a, b))
         if (b.version is None and not other) or (a.version is None and not one):
             continue  # nobody has said which data a pipeline in the making comes from
         for before, after in zip_longest(one, other):
@@ -431,11 +431,11 @@ def _differences(recorded: Dataset, present: Dataset) -> Iterator[DataDifference
 def _columns_by_name(columns: tuple[Column, ...]) -> dict[tuple[str, int], Column]:
     """The columns by name, and which of that name: a target may be named as an input is."""
     seen: Counter[str] = Counter()
-    found = {}
+    by_name = {}
     for column in columns:
-        found[column.name, seen[column.name]] = column
+        by_name[column.name, seen[column.name]] = column
         seen[column.name] += 1
-    return found
+    return by_name
 
 
 def _differences_of_column(before: Column, now: Column) -> Iterator[DataDifference]:
@@ -458,13 +458,13 @@ def _place(key: str) -> tuple[int, str]:
 
 def _flat(profile: Mapping[str, Any]) -> dict[str, Any]:
     """A profile without maps in it: the share of "yes" is `values.yes`."""
-    found: dict[str, Any] = {}
+    numbers: dict[str, Any] = {}
     for key, value in profile.items():
         if isinstance(value, Mapping):
-            found |= {f"{key}.{name}": share for name, share in value.items()}
+            numbers |= {f"{key}.{name}": share for name, share in value.items()}
         else:
-            found[key] = value
-    return found
+            numbers[key] = value
+    return numbers
 
 
 # The recorded answers of two versions to the same rows, compared without loading either.
@@ -482,11 +482,11 @@ def hold_same_rows(one: Sample, other: Sample) -> bool:
 
 def compare_recorded(one: Sample, other: Sample) -> tuple[AnswerChange, ...]:
     """Return how recorded answers to the same rows differ, by each method that both have."""
-    known = {answer.method: answer.block for answer in other.answers}
+    blocks = {answer.method: answer.block for answer in other.answers}
     return tuple(
-        _compare(answer.method, answer.block, known[answer.method])
+        _compare(answer.method, answer.block, blocks[answer.method])
         for answer in one.answers
-        if answer.method in known
+        if answer.method in blocks
     )
 
 

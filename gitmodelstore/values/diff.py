@@ -352,7 +352,7 @@ class Diff:
     @property
     def sections(self) -> tuple[str, ...]:
         """Names of the attributes in which the two differ, in the order of this class."""
-        found = {
+        parts = {
             "metrics": self.metrics.differ,
             "model": self.model,
             "steps": self.steps,
@@ -364,7 +364,7 @@ class Diff:
             "files": self.files,
             "answers": any(one.differ for one in self.answers),
         }
-        return tuple(name for name, differs in found.items() if differs)
+        return tuple(name for name, differs in parts.items() if differs)
 
     @property
     def differs(self) -> bool:
@@ -384,10 +384,10 @@ class Diff:
         As `churn 1.0.0 -> 1.1.0: metrics (1 better), 2 params and train data differ`.
         """
         names = " -> ".join(self.names)
-        said = [self._said(section) for section in self.sections]
-        if not said:
+        parts = [self._said(section) for section in self.sections]
+        if not parts:
             return f"{names}: nothing differs"
-        words = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+        words = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
         return f"{names}: {words} differ"
 
     def __repr__(self) -> str:
@@ -405,8 +405,8 @@ class Diff:
         if section == "metrics":
             verdicts = [one.verdict for one in self.metrics.on_same_rows or self.metrics.changes]
             counts = {word: verdicts.count(word) for word in ("better", "worse")}
-            said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-            return f"metrics ({said})" if said else "metrics"
+            verdicts_said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+            return f"metrics ({verdicts_said})" if verdicts_said else "metrics"
         if section == "model":
             return ", ".join(change.name for change in self.model)
         if section == "data":
@@ -454,11 +454,11 @@ def direction_of(metric: str) -> int:
     for pattern, direction in _AS_IT_STANDS:
         if pattern.search(text):
             return direction
-    found = set(words)
-    up, down = bool(found & _HIGHER), bool(found & _LOWER)
+    parts = set(words)
+    up, down = bool(parts & _HIGHER), bool(parts & _LOWER)
     if up == down:
-        return 1 if not up and found & _WEAKLY_HIGHER else 0
-    return (1 if up else -1) * (-1 if found & _NEGATED else 1)
+        return 1 if not up and parts & _WEAKLY_HIGHER else 0
+    return (1 if up else -1) * (-1 if parts & _NEGATED else 1)
 
 
 def verdict(metric: str, before: float, after: float) -> str | None:
@@ -479,59 +479,59 @@ _MOST_NUMBERS = 4  # of a column's profile
 _SHOWN_DIGITS = 12  # of a digest
 
 
-def page(found: Diff, paint: Paint) -> Iterator[str]:
+def page(diff: Diff, paint: Paint) -> Iterator[str]:
     """Yield the lines of `gms diff`."""
-    yield paint.bold(visible(found.sentence))
-    for head, lines in _sections(found, paint):
-        held = list(lines)
-        if held:
+    yield paint.bold(visible(diff.sentence))
+    for head, lines in _sections(diff, paint):
+        content = list(lines)
+        if content:
             yield ""
             yield paint.bold(head)
-            yield from (f"  {line}" for line in held)
+            yield from (f"  {line}" for line in content)
 
 
-def _sections(found: Diff, paint: Paint) -> Iterator[tuple[str, Iterable[str]]]:
-    yield _metrics_head(found), _metrics(found, paint)
-    yield "Model", _model(found.model)
-    yield "Steps", _first(_steps(found.steps, paint))
-    yield "Params", _first(_params(found.params, paint))
-    yield "Inputs", _first(_features(found.features, paint))
-    yield "Data", (line for change in found.data for line in _data(change, paint))
-    yield "Environment", _environment(found.environment, paint)
-    if found.code is not None:
-        yield "Code", _code(found.code, paint)
-    yield "Files", _files(found.files)
-    if found.answers:
-        yield "Answers", (line for one in found.answers for line in _answers(one, paint))
+def _sections(diff: Diff, paint: Paint) -> Iterator[tuple[str, Iterable[str]]]:
+    yield _metrics_head(diff), _metrics(diff, paint)
+    yield "Model", _model(diff.model)
+    yield "Steps", _first(_steps(diff.steps, paint))
+    yield "Params", _first(_params(diff.params, paint))
+    yield "Inputs", _first(_features(diff.features, paint))
+    yield "Data", (line for change in diff.data for line in _data(change, paint))
+    yield "Environment", _environment(diff.environment, paint)
+    if diff.code is not None:
+        yield "Code", _code(diff.code, paint)
+    yield "Files", _files(diff.files)
+    if diff.answers:
+        yield "Answers", (line for one in diff.answers for line in _answers(one, paint))
 
 
 # Sections
 
 
-def _metrics_head(found: Diff) -> str:
-    if found.metrics.scored:
+def _metrics_head(diff: Diff) -> str:
+    if diff.metrics.scored:
         return "Metrics, on the rows given"
     on = {SAME_DATA: "on the same test data", OTHER_DATA: "each on other test data"}
-    told = on.get(found.metrics.measured_on, "on test data that is not recorded for both")
-    return f"Metrics, {told}"
+    basis = on.get(diff.metrics.measured_on, "on test data that is not recorded for both")
+    return f"Metrics, {basis}"
 
 
-def _metrics(found: Diff, paint: Paint) -> Iterator[str]:
-    metrics = found.metrics
+def _metrics(diff: Diff, paint: Paint) -> Iterator[str]:
+    metrics = diff.metrics
     if metrics.why:
         yield visible(metrics.why)
     if not metrics.changes or not (metrics.differ or metrics.scored):
         return
-    yield from _metric_table(found, metrics.changes, paint)
+    yield from _metric_table(diff, metrics.changes, paint)
     if metrics.on_same_rows:
         yield "one beside the other as its baseline, on the same rows"
-        yield from _metric_table(found, metrics.on_same_rows, paint)
+        yield from _metric_table(diff, metrics.on_same_rows, paint)
 
 
-def _metric_table(found: Diff, changes: Sequence[MetricChange], paint: Paint) -> Iterator[str]:
-    before, after = map(visible, found.names)
-    if found.a.version and found.b.version and found.a.version.model == found.b.version.model:
-        before = str(found.a.version.version)
+def _metric_table(diff: Diff, changes: Sequence[MetricChange], paint: Paint) -> Iterator[str]:
+    before, after = map(visible, diff.names)
+    if diff.a.version and diff.b.version and diff.a.version.model == diff.b.version.model:
+        before = str(diff.a.version.version)
     columns = [
         TextColumn(""),
         TextColumn(before, right=True),
@@ -577,8 +577,8 @@ def _steps(changes: Sequence[Change], paint: Paint) -> Iterator[str]:
 def _features(changes: Sequence[Change], paint: Paint) -> Iterator[str]:
     for one in changes:
         if one.what == RENAMED:
-            told = paint.yellow("renamed?")
-            yield f"~ {_value(one.before)} -> {_value(one.after)}  {told} same place and type"
+            doubt = paint.yellow("renamed?")
+            yield f"~ {_value(one.before)} -> {_value(one.after)}  {doubt} same place and type"
         elif one.what == MOVED:
             yield _order(one)
         elif one.what == ADDED:
@@ -613,8 +613,8 @@ def _params(changes: Sequence[Change], paint: Paint) -> Iterator[str]:
     """Yield the params, those of one step together below its path."""
     steps = {one.name: one.name.rpartition("__")[0] for one in changes}
     ordered = sorted(changes, key=lambda one: (steps[one.name], one.name))
-    for step, held in groupby(ordered, key=lambda one: steps[one.name]):
-        group = list(held)
+    for step, run in groupby(ordered, key=lambda one: steps[one.name]):
+        group = list(run)
         names = [visible(one.name.rpartition("__")[2]) for one in group]
         most = max(map(len, names))
         if step:
@@ -637,7 +637,8 @@ def _value(value: Any) -> str:
 
 def _data(change: DataChange, paint: Paint) -> Iterator[str]:
     before, after = (
-        "none" if held is None else _dataset(held) for held in (change.before, change.after)
+        "none" if dataset is None else _dataset(dataset)
+        for dataset in (change.before, change.after)
     )
     yield f"{change.role}  {before} -> {after}"
     if change.what == UNKNOWN:
@@ -651,8 +652,8 @@ def _data(change: DataChange, paint: Paint) -> Iterator[str]:
 def _alike(change: DataChange) -> int:
     """Return how many columns have the same type and profile in both."""
     before, after = (
-        {one.name for one in (held and held.columns) or () if one.profile is not None}
-        for held in (change.before, change.after)
+        {one.name for one in (dataset and dataset.columns) or () if one.profile is not None}
+        for dataset in (change.before, change.after)
     )
     return len((before & after) - {one.column for one in change.differences})
 
@@ -686,7 +687,7 @@ def by_column(differences: Sequence[DataDifference]) -> list[list[DataDifference
 
 def numbers_of(group: Sequence[DataDifference], form: str) -> str:
     """Return type and profile of one column, each put into a form for name, before and after."""
-    told = [
+    numbers = [
         form.format(
             TYPE if one.what == TYPE else visible(one.key or ""),
             _recorded(one.recorded),
@@ -695,7 +696,7 @@ def numbers_of(group: Sequence[DataDifference], form: str) -> str:
         for one in group[:_MOST_NUMBERS]
     ]
     more = [f"{len(group) - _MOST_NUMBERS} more"] if len(group) > _MOST_NUMBERS else []
-    return "; ".join([*told, *more])
+    return "; ".join([*numbers, *more])
 
 
 def _recorded(value: Any) -> str:
@@ -762,9 +763,9 @@ def _files(changes: Sequence[FileChange]) -> Iterator[str]:
     most = max((len(one.path) for one in changes), default=0)
     for one in changes:
         if one.before is None or one.after is None:
-            known = one.before if one.after is None else one.after
+            size_bytes = one.before if one.after is None else one.after
             word = "removed" if one.after is None else "added"
-            yield f"{one.path:<{most}}  {size(known or 0)}, {word}"
+            yield f"{one.path:<{most}}  {size(size_bytes or 0)}, {word}"
         else:
             yield f"{one.path:<{most}}  {size(one.before)} -> {size(one.after)}{_grown(one)}"
 
@@ -781,21 +782,21 @@ def _answers(one: Answers, paint: Paint) -> Iterator[str]:
     yield visible(f"to {rows} {whose}, {how}")
     if one.why:
         yield f"  {visible(one.why)}"
-    most = max((len(held.method) for held in one.methods), default=0)
-    for held in one.methods:
-        said = held.outcome
-        if held.why:
-            said = f"{paint.red(held.outcome)}: {visible(held.why)}"
-        elif held.outcome == DIFFERENT:
-            said = f"{paint.red(held.outcome)} in {held.rows} of {rows}"
-        if held.largest and held.outcome in (DIFFERENT, WITHIN):
-            said += f", largest difference {number(held.largest, 3)}"
-        yield f"  {held.method:<{most}}  {said}"
+    most = max((len(method.method) for method in one.methods), default=0)
+    for method in one.methods:
+        text = method.outcome
+        if method.why:
+            text = f"{paint.red(method.outcome)}: {visible(method.why)}"
+        elif method.outcome == DIFFERENT:
+            text = f"{paint.red(method.outcome)} in {method.rows} of {rows}"
+        if method.largest and method.outcome in (DIFFERENT, WITHIN):
+            text += f", largest difference {number(method.largest, 3)}"
+        yield f"  {method.method:<{most}}  {text}"
 
 
 def _first(lines: Iterable[str]) -> Iterator[str]:
     """Yield as many lines as anybody reads, and how many more there are."""
-    held = list(lines)
-    yield from held[:_MOST_LINES]
-    if len(held) > _MOST_LINES:
-        yield f"… and {len(held) - _MOST_LINES} more (--json has them all)"
+    content = list(lines)
+    yield from content[:_MOST_LINES]
+    if len(content) > _MOST_LINES:
+        yield f"… and {len(content) - _MOST_LINES} more (--json has them all)"

@@ -238,13 +238,13 @@ def events_of(
     """Return the events of one commit, of which `changes` is the first-parent difference."""
     groups = list(_groups(message))
     explained = dict(groups)
-    found = []
+    events = []
     for change in changes:
         noted = _noted(groups, change)
-        said = explained.get((change.model, str(change.version)))
-        agrees = said is not None and (said.before, said.after) == (change.before, change.after)
-        kind = said.kind if said and agrees and _may_be(said.kind, change) else kind_of(change)
-        found.append(
+        note = explained.get((change.model, str(change.version)))
+        agrees = note is not None and (note.before, note.after) == (change.before, change.after)
+        kind = note.kind if note and agrees and _may_be(note.kind, change) else kind_of(change)
+        events.append(
             Event(
                 kind,
                 change.model,
@@ -254,14 +254,14 @@ def events_of(
                 commit,
                 when,
                 who,
-                said.why if said and agrees else _why_by_hand(message, change, said),
+                note.why if note and agrees else _why_by_hand(message, change, note),
                 noted.replay or None,
                 noted.override or None,
                 noted.vacate or None,
                 clock=clock,
             )
         )
-    return tuple(found)
+    return tuple(events)
 
 
 def write_trailers(
@@ -307,30 +307,30 @@ def vacates(message: str, change: Change) -> str | None:
     Several steps may have become one change: what any of them says of the model and of
     the status counts, and so does a line `Vacate: TEXT` in a paragraph of trailers by itself.
     """
-    said = [
-        told.vacate
-        for (model, _), told in _groups(message)
-        if model == change.model and told.before in (change.before, None)
+    reasons = [
+        note.vacate
+        for (model, _), note in _groups(message)
+        if model == change.model and note.before in (change.before, None)
     ]
-    return _first_said([*said, *_by_itself(message, "Vacate")])
+    return _first_said([*reasons, *_by_itself(message, "Vacate")])
 
 
 def returns(message: str, change: Change) -> str | None:
     """Return why a version leaves its status, as `Reason: TEXT` says; None where nobody says."""
     wanted = change.model, str(change.version)
-    said = [
-        told.why
-        for named, told in _groups(message)
-        if named == wanted and told.before in (change.before, None)
+    reasons = [
+        note.why
+        for named, note in _groups(message)
+        if named == wanted and note.before in (change.before, None)
     ]
-    return _first_said([*said, *_by_itself(message, "Reason")])
+    return _first_said([*reasons, *_by_itself(message, "Reason")])
 
 
-def _why_by_hand(message: str, change: Change, said: Explained | None) -> str | None:
+def _why_by_hand(message: str, change: Change, note: Explained | None) -> str | None:
     """Return the reason of a change that no group of trailers explains."""
     if change.before == WITHDRAWN:
         return returns(message, change)
-    if said is not None:
+    if note is not None:
         return None
     return _first_said([*_by_itself(message, "Reason"), *_by_itself(message, "Vacate")])
 
@@ -358,10 +358,10 @@ def _is_blank(text: str) -> bool:
 
 def _noted(groups: Iterable[tuple[tuple[str, str], Explained]], change: Change) -> Recorded:
     wanted = (change.model, str(change.version)), change.after
-    said = [told for named, told in groups if (named, told.after) == wanted]
-    if not said:
+    matching = [note for named, note in groups if (named, note.after) == wanted]
+    if not matching:
         return NOTHING
-    return Recorded(said[-1].replay, said[-1].override, said[-1].vacate)
+    return Recorded(matching[-1].replay, matching[-1].override, matching[-1].vacate)
 
 
 def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
@@ -373,11 +373,11 @@ def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
     for paragraph in re.split(r"\n\s*\n", message):
         groups: list[dict[str, str]] = []
         for line in paragraph.splitlines():
-            found = _TRAILER.fullmatch(line.strip())
-            if found and found["key"] == "Event":
+            trailer = _TRAILER.fullmatch(line.strip())
+            if trailer and trailer["key"] == "Event":
                 groups.append({})
-            if found and groups:
-                groups[-1][found["key"] or "Override"] = found["text"].strip()
+            if trailer and groups:
+                groups[-1][trailer["key"] or "Override"] = trailer["text"].strip()
         reason = groups[-1].get("Reason") if groups else None
         for group in groups:
             if group["Event"] in (APPROVED, ANNOTATED):  # no word of a move in the same commit
@@ -442,13 +442,13 @@ def _move(event: Event, paint: Paint) -> str:
         return paint.status(event.approved_for, f"{event.kind} for {event.approved_for}")
     if event.annotations:
         return f"{event.kind}: {visible(as_typed(event.annotations))}"
-    said = event.kind.replace("-", " ")
+    text = event.kind.replace("-", " ")
     if event.after not in (None, event.kind):
-        said += f" to {event.after}"
+        text += f" to {event.after}"
     before = f", was {state(event.before)}" if event.before else ""
     override = f", {paint.red('gate overridden')}" if event.override else ""
     vacated = f", {paint.red(f'nobody in {event.before} then')}" if event.vacate else ""
-    return paint.status(event.after or "", said) + before + override + vacated
+    return paint.status(event.after or "", text) + before + override + vacated
 
 
 def holding_lines(holding: Holding, paint: Paint) -> Iterator[str]:
@@ -464,5 +464,5 @@ def holding_lines(holding: Holding, paint: Paint) -> Iterator[str]:
     if holding.why:
         yield f"  why    {visible(holding.why)}"
     yield f"  commit {paint.commit(holding.commit, 9)}"
-    for said, text in withdrawn_and_back(holding):
-        yield f"  {said} {text}"
+    for word, text in withdrawn_and_back(holding):
+        yield f"  {word} {text}"

@@ -116,9 +116,9 @@ def _below(value: Any, parts: list[str], key: str) -> Any:
     for taken in range(1, len(parts) + 1):
         name = ".".join(parts[:taken])
         if name in value:
-            found = _below(value[name], parts[taken:], name)
-            if found is not None:
-                return found
+            below = _below(value[name], parts[taken:], name)
+            if below is not None:
+                return below
     return None
 
 
@@ -156,28 +156,28 @@ def _check(parts: tuple[str, ...], added: int) -> None:
         return  # the keys are free, and may hold dots
     schema = _schema()["properties"].get(parts[0])
     if schema is None:
-        known = top_names()
+        names = top_names()
         raise UnknownName(
             f"no field {quoted(parts[0])}",
             index=0,
-            hint=did_you_mean(parts[0], known) or f"there are {', '.join(known)}",
+            hint=did_you_mean(parts[0], names) or f"there are {', '.join(names)}",
         )
     for index, part in enumerate(parts[1:], start=1):
         schema = _inner(schema)
         if "items" in schema:
-            if "properties" not in (held := _inner(schema["items"])):
+            if "properties" not in (inner := _inner(schema["items"])):
                 raise _no_parts(parts, index, added)
             if parts[index - 1] != "data":
                 return  # the name may hold dots, which only a role may not
-            schema = held
+            schema = inner
         elif "properties" in schema:
-            known = schema["properties"]
-            if part not in known:
-                hint = did_you_mean(part, known) or f"there are {', '.join(known)}"
+            names = schema["properties"]
+            if part not in names:
+                hint = did_you_mean(part, names) or f"there are {', '.join(names)}"
                 raise UnknownName(
                     f"no {quoted(part)} in '{parts[index - 1]}'", index=index - added, hint=hint
                 )
-            schema = known[part]
+            schema = names[part]
         elif schema.get("type") == "object" or "$ref" in schema:
             return  # its keys are free, and may hold dots
         else:
@@ -230,25 +230,25 @@ class Reader:
         """
         if not (data.startswith(b'{\n  "') and data.endswith(b"\n}\n")):
             return None
-        found: dict[str, bytes] = {}
+        texts: dict[str, bytes] = {}
         parts = _without_bulk(data)[5:-3].split(b'\n  "')
         if not all(part.endswith(b",") for part in parts[:-1]):
             return None
         parts[-1] += b","
         for part in parts:
-            known = self._known.get(part)
-            if known is None:
-                known = _section(part)
-                if known is None:
+            section = self._known.get(part)
+            if section is None:
+                section = _section(part)
+                if section is None:
                     return None
                 if len(self._known) >= _MOST_REMEMBERED:
                     self._known.clear()
-                self._known[part] = known
-            key, text = known
-            if key in found:
+                self._known[part] = section
+            key, text = section
+            if key in texts:
                 return None
-            found[key] = text
-        return found if _required() <= found.keys() else None
+            texts[key] = text
+        return texts if _required() <= texts.keys() else None
 
 
 def _section(part: bytes) -> tuple[str, bytes] | None:
@@ -278,10 +278,10 @@ def _without_bulk(data: bytes) -> bytes:
 @lru_cache(maxsize=1)
 def _bulky() -> tuple[tuple[bytes, bytes, bytes], ...]:
     """Return how each section with bulk begins, where the bulk stands in it, what follows it."""
-    known = keys()
+    names = keys()
     lines = []
     for key, bulk in LEFT_OUT.items():
-        following = known[known.index(key) + 1]
+        following = names[names.index(key) + 1]
         texts = (f'\n  "{key}": [', f'\n      "{bulk}": ', f'\n  "{following}": ')
         lines.append((texts[0].encode(), texts[1].encode(), texts[2].encode()))
     return tuple(lines)

@@ -197,8 +197,8 @@ class Integer(Kind):
         if not _is_number(value) or value != value // 1:
             return [(place(where), f"expected a whole number, found {_name(value)}")]
         if not 0 <= value <= json_rules.GREATEST_INTEGER:
-            said = f"expected a whole number from 0 to 2^53, found {_digits(value)}"
-            return [(place(where), said)]
+            message = f"expected a whole number from 0 to 2^53, found {_digits(value)}"
+            return [(place(where), message)]
         return ()
 
     def is_arranged(self, value: Any) -> bool:
@@ -274,12 +274,12 @@ class Free(Kind):
 
     def _faults_within(self, value: Any, where: Where, levels: int) -> Iterator[Fault]:
         if isinstance(value, dict):
-            for key, held in value.items():
+            for key, item in value.items():
                 yield from _TEXT.faults(key, (where, KEY))
-                yield from self.faults(held, (where, key), levels)
+                yield from self.faults(item, (where, key), levels)
         else:
-            for index, held in enumerate(value):
-                yield from self.faults(held, (where, index), levels)
+            for index, item in enumerate(value):
+                yield from self.faults(item, (where, index), levels)
 
     def write(self, value: Any) -> Any:
         return _sorted(value)
@@ -333,19 +333,19 @@ class ListOf(Kind):
     def faults(self, value: Any, where: Where) -> Iterable[Fault]:
         if not isinstance(value, (list, tuple)):
             return [(place(where), f"expected a list, found {_name(value)}")]
-        found: list[Fault] = []
-        for index, held in enumerate(value):
-            found += self._kind.faults(held, (where, index))
-        return found
+        faults: list[Fault] = []
+        for index, item in enumerate(value):
+            faults += self._kind.faults(item, (where, index))
+        return faults
 
     def is_arranged(self, value: Any) -> bool:
         return all(map(self._kind.is_arranged, value))
 
     def read(self, value: Any) -> Any:
-        return tuple(self._kind.read(held) for held in value)
+        return tuple(self._kind.read(item) for item in value)
 
     def write(self, value: Any) -> Any:
-        return [self._kind.write(held) for held in value]
+        return [self._kind.write(item) for item in value]
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "items": self._kind.schema()}
@@ -361,17 +361,17 @@ class MapOf(Kind):
     def faults(self, value: Any, where: Where) -> Iterable[Fault]:
         if not isinstance(value, dict):
             return [(place(where), f"expected an object, found {_name(value)}")]
-        found: list[Fault] = []
-        for key, held in value.items():
-            found += self._key.faults(key, (where, KEY))
-            found += self._kind.faults(held, (where, key))
-        return found
+        faults: list[Fault] = []
+        for key, item in value.items():
+            faults += self._key.faults(key, (where, KEY))
+            faults += self._kind.faults(item, (where, key))
+        return faults
 
     def is_arranged(self, value: Any) -> bool:
         return _ascends(value) and all(map(self._kind.is_arranged, value.values()))
 
     def read(self, value: Any) -> Any:
-        return {key: self._kind.read(held) for key, held in value.items()}
+        return {key: self._kind.read(item) for key, item in value.items()}
 
     def write(self, value: Any) -> Any:
         return {key: self._kind.write(value[key]) for key in sorted(value, key=str)}
@@ -394,19 +394,19 @@ class Record(Kind):
     def faults(self, value: Any, where: Where) -> Iterable[Fault]:
         if not isinstance(value, dict):
             return [(place(where), f"expected an object, found {_name(value)}")]
-        found: list[Fault] = []
-        known = 0
+        faults: list[Fault] = []
+        count = 0
         for field in self._cls.FIELDS:
             if field.name in value:
-                known += 1
-                found += field.kind.faults(value[field.name], (where, field.name))
+                count += 1
+                faults += field.kind.faults(value[field.name], (where, field.name))
             elif field.required:
-                found.append((place((where, field.name)), "missing"))
-        if known < len(value):
+                faults.append((place((where, field.name)), "missing"))
+        if count < len(value):
             names = {field.name for field in self._cls.FIELDS}
             unknown = [(place((where, key)), "unknown key") for key in value if key not in names]
-            found = unknown + found
-        return found
+            faults = unknown + faults
+        return faults
 
     def is_arranged(self, value: Any) -> bool:
         keys = iter(value)
@@ -440,7 +440,7 @@ def _sorted(value: Any, levels: int = MOST_LEVELS) -> Any:
     if isinstance(value, dict) and levels:
         return {key: _sorted(value[key], levels - 1) for key in sorted(value, key=str)}
     if isinstance(value, (list, tuple)) and levels:
-        return [_sorted(held, levels - 1) for held in value]
+        return [_sorted(item, levels - 1) for item in value]
     return value
 
 
@@ -515,8 +515,8 @@ class Document:
                 path=path,
                 hint="upgrade gitmodelstore to read it",
             )
-        if found := self.faults(value):
-            raise FormatError(path=path, found=found, hint=self._hint)
+        if faults := self.faults(value):
+            raise FormatError(path=path, found=faults, hint=self._hint)
         if not is_arranged(self._shape, value) or json_rules.dump(value) != data:
             raise FormatError("not in canonical form", path=path, hint=self._hint)
         judged: dict[str, Any] = value

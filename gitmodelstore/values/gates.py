@@ -108,13 +108,13 @@ def read_annotations(message: str) -> Iterator[Said]:
     for paragraph in re.split(r"\n\s*\n", message):
         groups: list[list[tuple[str, str]]] = []
         for line in paragraph.split("\n"):
-            found = _TRAILER.fullmatch(line.strip())
-            if found and found[1] == "Event":
+            trailer = _TRAILER.fullmatch(line.strip())
+            if trailer and trailer[1] == "Event":
                 groups.append([])
-            if found and groups:
-                groups[-1].append((found[1], found[2]))
+            if trailer and groups:
+                groups[-1].append((trailer[1], trailer[2]))
         reason = dict(groups[-1]).get("Reason") if groups else None
-        yield from (said for group in groups if (said := _said(group, reason)))
+        yield from (annotated for group in groups if (annotated := _said(group, reason)))
 
 
 def check_key(key: object) -> str:
@@ -160,9 +160,9 @@ def check_value(key: str, value: Any) -> Scalar | None:
         )
     if len(value.splitlines()) > 1 or value.splitlines()[0] != value:
         raise InvalidInput(f"'{key}' is a text of several lines", hint="write one line")
-    if found := hidden_character(value):
+    if hidden := hidden_character(value):
         raise InvalidInput(
-            f"'{key}' holds the hidden character {found}",
+            f"'{key}' holds the hidden character {hidden}",
             hint="type it again instead of pasting it",
         )
     return value
@@ -230,12 +230,12 @@ def _may_mean_a_number(text: str) -> bool:
 def _said(group: list[tuple[str, str]], reason: str | None) -> Said | None:
     facts = [(name, text) for name, text in group if name not in ("Key", "Value")]
     pairs = [(name, text) for name, text in group if name in ("Key", "Value")]
-    said = dict(facts)
+    by_name = dict(facts)
     names = [name for name, _ in pairs]
     if (
-        said["Event"] != ANNOTATED
-        or len(said) != len(facts)
-        or not {"Model", "Version"} <= set(said)
+        by_name["Event"] != ANNOTATED
+        or len(by_name) != len(facts)
+        or not {"Model", "Version"} <= set(by_name)
     ):
         return None
     if not pairs or len(pairs) > 2 * MOST_KEYS or names != ["Key", "Value"] * (len(pairs) // 2):
@@ -248,7 +248,7 @@ def _said(group: list[tuple[str, str]], reason: str | None) -> Said | None:
         )
     except (InvalidInput, ValueError):
         return None
-    return Said(said["Model"], said["Version"], values, said.get("Reason", reason))
+    return Said(by_name["Model"], by_name["Version"], values, by_name.get("Reason", reason))
 
 
 def _read(text: str) -> Any:
@@ -377,29 +377,29 @@ class _Reading:
         return Decimal(text)
 
     def _may(self, pattern: re.Pattern[str]) -> str | None:
-        found = pattern.match(self._text, self._skip())
-        if found is None:
+        match = pattern.match(self._text, self._skip())
+        if match is None:
             return None
-        self._at = found.end()
+        self._at = match.end()
         self._skip()
-        return found.group()
+        return match.group()
 
     def _must(self, pattern: re.Pattern[str], expected: str) -> str:
-        found = self._may(pattern)
-        if found is None:
+        word = self._may(pattern)
+        if word is None:
             self._fail(expected)
-        return found
+        return word
 
     def _skip(self) -> int:
-        found = _SPACES.match(self._text, self._at)
-        self._at = found.end() if found else self._at
+        match = _SPACES.match(self._text, self._at)
+        self._at = match.end() if match else self._at
         return self._at
 
     def _fail(self, expected: str) -> NoReturn:
         rest = self._text[self._at :]
-        found = quoted(cut(rest)) if rest else "nothing"
+        shown = quoted(cut(rest)) if rest else "nothing"
         raise FormatError(
-            f"column {self._at + 1}: expected {expected}, found {found}",
+            f"column {self._at + 1}: expected {expected}, found {shown}",
             where=self._where,
             hint="as in `test_auc >= 0.75`, or `test_auc >= current - 0.01`",
         )
@@ -503,17 +503,17 @@ def _gate(
     faults: Faults,
 ) -> Gate:
     read: dict[str, Callable[[Any, str], Any]] = {
-        "from": lambda held, place: _sources(held, place, statuses),
-        "metrics": lambda held, place: _conditions(held, place, is_exclusive, faults),
-        "require": lambda held, place: _each(held, place, _field, faults),
+        "from": lambda setting, place: _sources(setting, place, statuses),
+        "metrics": lambda setting, place: _conditions(setting, place, is_exclusive, faults),
+        "require": lambda setting, place: _each(setting, place, _field, faults),
         "replay": _flag,
         "signed": _flag,
-        "signers": lambda held, place: _each(held, place, _principal, faults),
+        "signers": lambda setting, place: _each(setting, place, _principal, faults),
         "approvals": _count,
         "override": _flag,
     }
-    found: dict[str, Any] = {}
-    for key, held in table.items():
+    attributes: dict[str, Any] = {}
+    for key, setting in table.items():
         place = join(where, key)
         with faults:
             if key not in read:
@@ -523,11 +523,11 @@ def _gate(
                     hint=did_you_mean(key, KEYS)
                     or f"a gate knows {', '.join(KEYS)}; a newer gitmodelstore may know more",
                 )
-            found["sources" if key == "from" else key] = read[key](held, place)
+            attributes["sources" if key == "from" else key] = read[key](setting, place)
     with faults:
-        if found.get("signers") and found.setdefault("signed", True) is False:
+        if attributes.get("signers") and attributes.setdefault("signed", True) is False:
             raise FormatError("false, though signers are named", where=join(where, "signed"))
-    return Gate(**found)
+    return Gate(**attributes)
 
 
 def _check_gated(status: str, where: str, statuses: Collection[str], ends: Collection[str]) -> None:
@@ -564,11 +564,11 @@ def _texts(value: Any, where: str) -> list[str]:
 
 
 def _each(value: Any, where: str, read: Callable[[str, str], T], faults: Faults) -> tuple[T, ...]:
-    found = []
+    entries = []
     for index, text in enumerate(_texts(value, where)):
         with faults:
-            found.append(read(text, f"{where}[{index}]"))
-    return tuple(dict.fromkeys(found))
+            entries.append(read(text, f"{where}[{index}]"))
+    return tuple(dict.fromkeys(entries))
 
 
 def _statuses(value: Any, where: str, statuses: Collection[str]) -> tuple[str, ...]:
@@ -578,10 +578,10 @@ def _statuses(value: Any, where: str, statuses: Collection[str]) -> tuple[str, .
 
 
 def _sources(value: Any, where: str, statuses: Collection[str]) -> tuple[str, ...]:
-    found = _statuses(value, where, statuses)
-    if not found:
+    sources = _statuses(value, where, statuses)
+    if not sources:
         raise FormatError("names no status; leave it out for any", where=where)
-    return found
+    return sources
 
 
 def _conditions(
@@ -614,8 +614,8 @@ def _flag(value: Any, where: str) -> bool:
 
 def _count(value: Any, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_APPROVALS:
-        found = cut(ascii(value))
-        what = f"expected a whole number from 0 to {_MOST_APPROVALS}, found {found}"
+        shown = cut(ascii(value))
+        what = f"expected a whole number from 0 to {_MOST_APPROVALS}, found {shown}"
         raise FormatError(what, where=where)
     return value
 
@@ -654,6 +654,6 @@ def _field(text: str, where: str) -> str:
         raise FormatError(f"nothing stands below '{root}', found {quoted(cut(text))}", where=where)
     if not below[1].fullmatch(rest):
         what = f"expected {below[0]}, found {quoted(cut(text))}"
-        known = [f"code.{name}" for name in _CODE] if root == "code" else []
-        raise FormatError(what, where=where, hint=did_you_mean(text, known))
+        names = [f"code.{name}" for name in _CODE] if root == "code" else []
+        raise FormatError(what, where=where, hint=did_you_mean(text, names))
     return text

@@ -98,18 +98,18 @@ def _render(value: Any, line: str, put: Callable[[str], None]) -> None:
     inner = f"{line}  "
     if isinstance(value, dict):
         before, after = "{", "}"
-        for key, held in value.items():
-            if write := _WRITERS.get(type(held)):  # most are plain: a call for each would cost more
-                put(f"{before}{inner}{encode_basestring(key)}: {write(held)}")
+        for key, item in value.items():
+            if write := _WRITERS.get(type(item)):  # most are plain: a call for each would cost more
+                put(f"{before}{inner}{encode_basestring(key)}: {write(item)}")
             else:
                 put(f"{before}{inner}{encode_basestring(key)}: ")
-                _render(held, inner, put)
+                _render(item, inner, put)
             before = ","
     else:
         before, after = "[", "]"
-        for held in value:
+        for item in value:
             put(before + inner)
-            _render(held, inner, put)
+            _render(item, inner, put)
             before = ","
     put(line + after)
 
@@ -141,8 +141,8 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
 
 def hidden_character(text: str) -> str | None:
     """Return the first character that a reader could not see, as `U+202E`; None without one."""
-    found = _HIDDEN_CHARACTER.search(text)
-    return f"U+{ord(found.group()):04X}" if found else None
+    match = _HIDDEN_CHARACTER.search(text)
+    return f"U+{ord(match.group()):04X}" if match else None
 
 
 def nests_too_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
@@ -153,8 +153,8 @@ def nests_too_deep(value: Any, levels: int = MOST_LEVELS) -> bool:
         return False
     if levels == 0:
         return True
-    for held in value:  # most are plain: a call for each would cost more
-        if isinstance(held, (dict, list, tuple)) and nests_too_deep(held, levels - 1):
+    for item in value:  # most are plain: a call for each would cost more
+        if isinstance(item, (dict, list, tuple)) and nests_too_deep(item, levels - 1):
             return True
     return False
 
@@ -222,12 +222,12 @@ def _refuse_barred(value: Any, where: str = "") -> None:
     if isinstance(value, str) and (half := re.search("[\ud800-\udfff]", value)):
         raise _Barred(f"holds half a character, U+{ord(half[0]):04X}", where)
     if isinstance(value, dict):
-        for key, held in value.items():
+        for key, item in value.items():
             _refuse_barred(key, f"{where} (key)" if where else "(key)")
-            _refuse_barred(held, join(where, key))
+            _refuse_barred(item, join(where, key))
     elif isinstance(value, list):
-        for index, held in enumerate(value):
-            _refuse_barred(held, f"{where}[{index}]")
+        for index, item in enumerate(value):
+            _refuse_barred(item, f"{where}[{index}]")
 
 
 def _bound_nesting(text: str) -> None:

@@ -340,11 +340,11 @@ class Manifest:
             return
         written = fields.write(self)
         object.__setattr__(self, "_written", written)
-        found = [*_lost_when_written(self), *DOCUMENT.faults(written)]
+        faults = [*_lost_when_written(self), *DOCUMENT.faults(written)]
         if json_rules.nests_too_deep(written):
-            found.append(("", f"nested more than {json_rules.MOST_LEVELS} deep"))
-        if found:
-            raise FormatError(path=f"manifest of {self.model} {self.version}", found=found)
+            faults.append(("", f"nested more than {json_rules.MOST_LEVELS} deep"))
+        if faults:
+            raise FormatError(path=f"manifest of {self.model} {self.version}", found=faults)
 
     @classmethod
     def parse(cls, data: bytes, path: str = "manifest.json") -> Manifest:
@@ -486,29 +486,29 @@ class Claims:
 def read_claims(data: bytes, path: str) -> Claims:
     """Return what the bytes of a manifest.json say, as far as they can be read."""
     try:
-        value, said = json_rules.parse(data, path, most_bytes=MOST_BYTES), []
+        value, left_out = json_rules.parse(data, path, most_bytes=MOST_BYTES), []
     except FormatError as error:
-        value, said = _lenient(data), [str(error)]
+        value, left_out = _lenient(data), [str(error)]
     if not isinstance(value, dict):
-        return Claims(left_out=tuple(said or [f"{path}: expected an object"]))
-    held = {}
+        return Claims(left_out=tuple(left_out or [f"{path}: expected an object"]))
+    claims = {}
     for one in fields.declared_by(Manifest):
         if one.name not in value:
             continue
-        found = list(one.kind.faults(value[one.name], one.name))
-        if not found:
+        faults = list(one.kind.faults(value[one.name], one.name))
+        if not faults:
             try:
-                held[one.attribute] = one.kind.read(value[one.name])
+                claims[one.attribute] = one.kind.read(value[one.name])
                 continue
             except ValueError:  # a day that no calendar has
-                found = [(one.name, f"no day of the calendar: {value[one.name]}")]
+                faults = [(one.name, f"no day of the calendar: {value[one.name]}")]
         if one.name not in _RENEWED:
-            said += [f"{path}: {where}: {what}" for where, what in found]
-    known = {one.name for one in fields.declared_by(Manifest)}
-    said += [
-        f"{path}: {json_rules.join('', key)}: unknown key" for key in value if key not in known
+            left_out += [f"{path}: {where}: {what}" for where, what in faults]
+    names = {one.name for one in fields.declared_by(Manifest)}
+    left_out += [
+        f"{path}: {json_rules.join('', key)}: unknown key" for key in value if key not in names
     ]
-    return Claims(held, tuple(said))
+    return Claims(claims, tuple(left_out))
 
 
 def _lenient(data: bytes) -> Any:

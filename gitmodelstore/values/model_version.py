@@ -205,8 +205,8 @@ def _split(text: str) -> tuple[str, str, str]:
     if text.startswith("models:/"):
         plain = text.removeprefix("models:/").lstrip("/")
         return plain.partition("@") if "@" in plain else plain.partition("/")
-    found = re.search(r"[@#:]", text)
-    return text.partition(found.group()) if found else (text, "", "")
+    sign = re.search(r"[@#:]", text)
+    return text.partition(sign.group()) if sign else (text, "", "")
 
 
 def _read_selector(text: str) -> tuple[Selector, int, datetime | None]:

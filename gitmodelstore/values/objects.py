@@ -55,8 +55,8 @@ class Tag:
 
 def named_manifest(message: str) -> str | None:
     """Return the SHA-256 of the manifest that a tag names in its last such line, if any."""
-    found = _NAMED_MANIFEST.findall(message)
-    return found[-1] if found else None
+    digests = _NAMED_MANIFEST.findall(message)
+    return digests[-1] if digests else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +101,5 @@ def read_pointer(data: bytes | memoryview) -> Pointer | None:
     """Return the pointer that `data` spells; None when it is some other file."""
     if len(data) > MOST_POINTER_BYTES:
         return None
-    found = _POINTER.fullmatch(bytes(data))
-    return Pointer(found[1].decode(), int(found[2])) if found else None
+    match = _POINTER.fullmatch(bytes(data))
+    return Pointer(match[1].decode(), int(match[2])) if match else None

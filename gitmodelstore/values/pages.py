@@ -24,24 +24,24 @@ _MOST_ROWS = 5  # shown of a method; --json has them all
 _MOST_ANSWER = 40  # characters
 
 
-def page(found: Verification, paint: Paint, *, replayed: bool = False) -> Iterator[str]:
+def page(verification: Verification, paint: Paint, *, replayed: bool = False) -> Iterator[str]:
     """Yield the lines of `gms verify`; if `replayed`, a missing sample is named."""
-    for version in found.versions:
+    for version in verification.versions:
         yield from _lines(version, replayed, paint)
-    yield from (paint.red(visible(fault)) for fault in found.faults)
+    yield from (paint.red(visible(fault)) for fault in verification.faults)
 
 
 def _lines(version: Verified, replayed: bool, paint: Paint) -> Iterator[str]:
-    said = [f"{counted(version.files, 'file')} verified"]
+    parts = [f"{counted(version.files, 'file')} verified"]
     if version.faults:
-        said = [paint.red(counted(len(version.faults), "fault"))]
+        parts = [paint.red(counted(len(version.faults), "fault"))]
     elif version.unloaded is not None:
-        said.append(paint.yellow("cannot be loaded here"))
+        parts.append(paint.yellow("cannot be loaded here"))
     elif version.replay is not None:
-        said.append(verdict(version.replay, paint))
+        parts.append(verdict(version.replay, paint))
     elif replayed:
-        said.append("no sample to replay")
-    yield f"{paint.bold(str(version))}  {', '.join(said)}"
+        parts.append("no sample to replay")
+    yield f"{paint.bold(str(version))}  {', '.join(parts)}"
     yield from (f"  {visible(fault)}" for fault in version.faults)
     if version.unloaded is not None:
         yield f"  {visible(version.unloaded)}"
@@ -96,20 +96,20 @@ def _answer(value: Any) -> str:
 def _metrics(metrics: tuple[Retested, ...], paint: Paint) -> Iterator[str]:
     for metric in metrics:
         present = "not defined" if metric.present is None else number(metric.present)
-        said = "same" if metric.is_same else paint.red("different")
-        yield f"  {metric.name}: recorded {number(metric.recorded)}, now {present}, {said}"
+        outcome = "same" if metric.is_same else paint.red("different")
+        yield f"  {metric.name}: recorded {number(metric.recorded)}, now {present}, {outcome}"
 
 
 def _signatures(signatures: Sequence[Signature], paint: Paint) -> Iterator[str]:
     """Yield a line for each signature of a version: whose it is, or why it does not count."""
     for one in signatures:
-        said = visible(str(one.outcome))
+        outcome = visible(str(one.outcome))
         if one.outcome.is_valid:
-            yield f"  {_what(one)}: {said}"
+            yield f"  {_what(one)}: {outcome}"
         elif one.is_needed:
-            yield f"  {_what(one)}: {paint.red(said)} [{one.outcome.code}]"
+            yield f"  {_what(one)}: {paint.red(outcome)} [{one.outcome.code}]"
         else:
-            yield f"  {_what(one)}: does not count: {said} [{one.outcome.code}]"
+            yield f"  {_what(one)}: does not count: {outcome} [{one.outcome.code}]"
 
 
 def _what(one: Signature) -> str:
@@ -180,19 +180,19 @@ def events_table(events: Sequence[Document]) -> bytes:
     writer.writerow(_COLUMNS)
     for event in events:
         signature = event["signature"]
-        said = {**event, "signature": signature["state"], "signers": signature["signers"]}
-        writer.writerow([_cell(said[column]) for column in _COLUMNS])
+        row = {**event, "signature": signature["state"], "signers": signature["signers"]}
+        writer.writerow([_cell(row[column]) for column in _COLUMNS])
     return text.getvalue().encode("utf-8-sig")
 
 
 def audit_page(summary: Document, events: Sequence[Document]) -> bytes:
     """Return the page about one model, from the content of audit.json and events.json."""
     head, since = summary["head"], summary["since"]
-    told = f"The events since {since}." if since else "Every event from the first."
+    scope = f"The events since {since}." if since else "Every event from the first."
     lines = [
         f"<h1>Audit of {_text(summary['model'])}</h1>",
         f"<p>The model store as of commit <code>{head['commit']}</code> of "
-        f"{_text(summary['branch'])}, {head['when']}. {told} All times are UTC.</p>",
+        f"{_text(summary['branch'])}, {head['when']}. {scope} All times are UTC.</p>",
         *_faults(summary),
         *_state("At the end", head),
         *(_state(f"Before {since}", summary["before"]) if since else ()),
@@ -246,7 +246,7 @@ def _state(heading: str, state: Document | None) -> list[str]:
     if state is None:
         return [*lines, "<p>There was no store yet.</p>"]
     all_of_them = ", ".join(f"{number} {status}" for number, status in state["statuses"].items())
-    held = "; ".join(
+    holders = "; ".join(
         f"in {status}: {', '.join(numbers) or 'none'}"
         for status, numbers in state["holders"].items()
     )
@@ -254,7 +254,7 @@ def _state(heading: str, state: Document | None) -> list[str]:
     return [
         *lines,
         f"<p>Commit <code>{state['commit']}</code> of {state['when']}. "
-        f"<strong>{_text(held)}</strong>. Versions: {_text(all_of_them or 'none')}. "
+        f"<strong>{_text(holders)}</strong>. Versions: {_text(all_of_them or 'none')}. "
         f"Policy: {policy}.</p>",
     ]
 
@@ -275,8 +275,8 @@ def _event(event: Document) -> tuple[str, ...]:
 def _when(event: Document) -> str:
     if not event["clock"]:
         return str(event["when"])
-    said = f"dated {event['clock']}, before its parent; counts as the date above"
-    return f'{event["when"]}<br><span class="bad">{said}</span>'
+    note = f"dated {event['clock']}, before its parent; counts as the date above"
+    return f'{event["when"]}<br><span class="bad">{note}</span>'
 
 
 def _event_line(event: Document) -> str:
@@ -289,12 +289,12 @@ def _event_line(event: Document) -> str:
         words.append(f"to {event['after']}")
     if event["before"] and not event["approved_for"]:
         words.append(f"from {event['before']}")
-    said = _text(" ".join(words))
+    text = _text(" ".join(words))
     if event["replay"]:
-        said += f"<br>replay: {_text(event['replay'])}"
+        text += f"<br>replay: {_text(event['replay'])}"
     if event["override"]:
-        said += f'<br><span class="bad">gate overridden: {_text(event["override"])}</span>'
-    return said
+        text += f'<br><span class="bad">gate overridden: {_text(event["override"])}</span>'
+    return text
 
 
 def _version(version: Document) -> tuple[str, ...]:

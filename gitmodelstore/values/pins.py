@@ -94,9 +94,9 @@ class Lock:
     )
 
     def __post_init__(self) -> None:
-        found = _DOCUMENT.faults(fields.write(self))
-        if found:
-            raise FormatError(path=FILE, found=found)
+        faults = _DOCUMENT.faults(fields.write(self))
+        if faults:
+            raise FormatError(path=FILE, found=faults)
 
     @classmethod
     def parse(cls, data: bytes, path: str = FILE) -> Lock:

@@ -87,9 +87,9 @@ class Policy:
             raise _fault("nested too deep") from None
         _refuse_other_schema(value)
         faults = Faults()
-        found = _settings(value, faults)
+        attributes = _settings(value, faults)
         faults.throw()
-        return cls(**found)
+        return cls(**attributes)
 
     def allows(self, before: str, after: str) -> bool:
         """Return whether a version in status `before` may move to `after`, gates apart."""
@@ -130,23 +130,23 @@ class Faults:
 
 def _settings(value: dict[str, Any], faults: Faults) -> dict[str, Any]:
     """Return the attributes that differ from the defaults; what is wrong is left out."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     tables = {name: _section(value, name, faults) for name in _KEYS if name != "schema"}
     with faults:
         _refuse_unknown("", value, _KEYS)
     store, lifecycle = tables["store"], tables["lifecycle"]
     with faults:
-        found["allow"] = tuple(texts(store.get("allow", []), "store.allow"))
+        values["allow"] = tuple(texts(store.get("allow", []), "store.allow"))
     with faults:
-        found["allow_binary"] = tuple(texts(store.get("allow_binary", []), "store.allow_binary"))
+        values["allow_binary"] = tuple(texts(store.get("allow_binary", []), "store.allow_binary"))
     with faults:
-        found["allow_bytes"] = _size(store, "store", "allow_size", "1 MiB")
+        values["allow_bytes"] = _size(store, "store", "allow_size", "1 MiB")
     with faults:
-        found["lfs_threshold_bytes"] = _size(
+        values["lfs_threshold_bytes"] = _size(
             tables["storage"], "storage", "lfs_threshold", "50 MiB"
         )
     with faults:
-        found["require_signed"] = _flag(tables["policy"], "policy", "require_signed")
+        values["require_signed"] = _flag(tables["policy"], "policy", "require_signed")
     named = _names(lifecycle, "statuses", (), faults)
     statuses = tuple(dict.fromkeys(STATUSES + named))
     exclusive = frozenset(_names(lifecycle, "exclusive", (), faults))
@@ -161,21 +161,21 @@ def _settings(value: dict[str, Any], faults: Faults) -> dict[str, Any]:
         from gitmodelstore.values.gates import parse_gates, parse_moves
 
         with faults:
-            found["moves"] = parse_moves(lifecycle.get("moves", {}), statuses)
+            values["moves"] = parse_moves(lifecycle.get("moves", {}), statuses)
         with faults:
-            found["gates"] = parse_gates(value.get("gates", {}), statuses, exclusive, _SHARED)
-    return {**found, "statuses": statuses, "exclusive": exclusive}
+            values["gates"] = parse_gates(value.get("gates", {}), statuses, exclusive, _SHARED)
+    return {**values, "statuses": statuses, "exclusive": exclusive}
 
 
 def _section(value: dict[str, Any], name: str, faults: Faults) -> dict[str, Any]:
     """Return a table of the settings in which only known keys stand; an empty one for none."""
-    held, keys = value.get(name, {}), _KEYS[name]
+    table, keys = value.get(name, {}), _KEYS[name]
     with faults:
-        if keys is not None and not isinstance(held, dict):
+        if keys is not None and not isinstance(table, dict):
             raise FormatError("expected a table", where=name)
         if keys is not None:
-            _refuse_unknown(f"{name}.", held, keys)
-    return held if isinstance(held, dict) else {}
+            _refuse_unknown(f"{name}.", table, keys)
+    return table if isinstance(table, dict) else {}
 
 
 def _refuse_other_schema(value: dict[str, Any]) -> None:
@@ -190,9 +190,9 @@ def _refuse_other_schema(value: dict[str, Any]) -> None:
         )
 
 
-def _refuse_unknown(section: str, held: Iterable[str], known: Iterable[str]) -> None:
+def _refuse_unknown(section: str, keys: Iterable[str], known: Iterable[str]) -> None:
     """Refuse keys that this release does not know, all of them; the hint is of the first."""
-    unknown = [key for key in held if key not in known]
+    unknown = [key for key in keys if key not in known]
     if not unknown:
         return
     near = nearest(unknown[0], known)
@@ -208,11 +208,11 @@ def _refuse_unknown(section: str, held: Iterable[str], known: Iterable[str]) -> 
 
 def texts(value: Any, where: str) -> list[str]:
     """Return the texts that a setting lists; FormatError of anything else, a text alone too."""
-    if isinstance(value, list) and all(isinstance(held, str) for held in value):
+    if isinstance(value, list) and all(isinstance(text, str) for text in value):
         return value
-    found = cut(ascii(value))
+    shown = cut(ascii(value))
     hint = f'write it in brackets: ["{cut(value)}"]' if isinstance(value, str) else None
-    raise FormatError(f"expected a list of strings, found {found}", where=where, hint=hint)
+    raise FormatError(f"expected a list of strings, found {shown}", where=where, hint=hint)
 
 
 def _names(
@@ -249,12 +249,12 @@ def _status(name: str) -> str:
 def _size(table: dict[str, Any], section: str, key: str, default: str) -> int:
     """Return the bytes that "50 MiB", or a plain number, means."""
     value = table.get(key, default)
-    found = re.fullmatch(r"([0-9]{1,12}) ?(B|KiB|MiB|GiB)?", str(value))
-    if isinstance(value, bool) or not found or int(found[1]) == 0:
+    size = re.fullmatch(r"([0-9]{1,12}) ?(B|KiB|MiB|GiB)?", str(value))
+    if isinstance(value, bool) or not size or int(size[1]) == 0:
         found_there = cut(ascii(value))
         what = f"expected a size such as '50 MiB', found {found_there}"
         raise FormatError(what, where=f"{section}.{key}")
-    return int(found[1]) * _UNITS[found[2] or "B"]
+    return int(size[1]) * _UNITS[size[2] or "B"]
 
 
 def _fault(what: str) -> FormatError:

@@ -103,19 +103,19 @@ def tokens(source: str) -> Iterator[Token]:
         )
     at = 0
     while at < len(source):
-        found = _TOKEN.match(source, at)
-        if found is None:
+        word = _TOKEN.match(source, at)
+        if word is None:
             raise _no_word(source, at)
-        if found.lastgroup != "space":
-            yield _token(source, found)
-        at = found.end()
+        if word.lastgroup != "space":
+            yield _token(source, word)
+        at = word.end()
     yield Token("end", "", len(source))
 
 
 def name_at_start(source: str) -> str:
     """Return the name with which a text begins; empty where it begins with none."""
-    found = _TOKEN.match(source)
-    return found[0] if found is not None and found.lastgroup == "name" else ""
+    word = _TOKEN.match(source)
+    return word[0] if word is not None and word.lastgroup == "name" else ""
 
 
 def literal(text: str) -> Literal:
@@ -131,8 +131,8 @@ def literal(text: str) -> Literal:
 def parts_of(name: str) -> tuple[tuple[str, int], ...]:
     """Return the parts of a name, each with where it begins, those in quotes without them."""
     return tuple(
-        (_unquoted(found[0]) if found[0][0] in "\"'" else found[0], found.start())
-        for found in _PART.finditer(name)
+        (_unquoted(part[0]) if part[0][0] in "\"'" else part[0], part.start())
+        for part in _PART.finditer(name)
     )
 
 
@@ -170,8 +170,8 @@ def together(errors: Sequence[InvalidQuery]) -> InvalidQuery:
     )
 
 
-def _token(source: str, found: re.Match[str]) -> Token:
-    kind, text, at = str(found.lastgroup), found[0], found.start()
+def _token(source: str, word: re.Match[str]) -> Token:
+    kind, text, at = str(word.lastgroup), word[0], word.start()
     if kind == "text":
         value = _unquoted(text)
         return Token(kind, value, at, value)
@@ -192,18 +192,18 @@ def _unquoted(text: str) -> str:
 
 
 def _no_word(source: str, at: int) -> InvalidQuery:
-    found = source[at]
-    if found in "\"'":
-        return wrong(source, at, "the text has no end", f"close it with {found}")
+    char = source[at]
+    if char in "\"'":
+        return wrong(source, at, "the text has no end", f"close it with {char}")
     word = re.match(r"[\w.@+-]+", source[at:])
-    if word and found.isdigit():
+    if word and char.isdigit():
         return wrong(
             source,
             at,
             f"{quoted(word[0])} is no number, date or version",
             f'text stands in quotes: "{word[0]}"',
         )
-    return wrong(source, at, f"{quoted(found)} means nothing here", _ELSEWHERE.get(found, _QUOTES))
+    return wrong(source, at, f"{quoted(char)} means nothing here", _ELSEWHERE.get(char, _QUOTES))
 
 
 # How a value of a version compares with what somebody asks for.
@@ -359,13 +359,13 @@ def _release(text: str) -> tuple[Any, ...] | None:
 
     Source: the order of PEP 440, for the releases that packages really have.
     """
-    found = _RELEASE.fullmatch(text) if len(text) <= _MOST_RELEASE else None
-    if found is None:
+    parts = _RELEASE.fullmatch(text) if len(text) <= _MOST_RELEASE else None
+    if parts is None:
         return None
-    numbers = [int(number) for number in found[1].split(".")]
+    numbers = [int(number) for number in parts[1].split(".")]
     while len(numbers) > 1 and numbers[-1] == 0:
         numbers.pop()
-    rest = found[2].lstrip(".-_").lower()
+    rest = parts[2].lstrip(".-_").lower()
     rank = 1 if not rest else 2 if rest.startswith(("post", "rev", "+")) else 0
     runs = tuple(
         (1, int(run), "") if run.isascii() and run.isdigit() else (0, 0, run)
@@ -458,8 +458,8 @@ class Side:
     def of(self, record: Record) -> Any:
         if self.path is None:
             return self.value
-        found = self.path.value(record)
-        return None if found is None else self.read(found)
+        value = self.path.value(record)
+        return None if value is None else self.read(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,13 +471,13 @@ class Comparison:
     right: Side
 
     def holds(self, record: Record) -> bool:
-        found = self.left.of(record)
-        asked = self.right.of(record)
-        if found is None or asked is None:
+        left = self.left.of(record)
+        right = self.right.of(record)
+        if left is None or right is None:
             return False
         if self.sign in ("==", "!="):
-            return same(found, asked) is (self.sign == "==")
-        place = order(found, asked)
+            return same(left, right) is (self.sign == "==")
+        place = order(left, right)
         return place is not None and ORDERS[self.sign](place, 0)
 
 
@@ -489,11 +489,11 @@ class Among:
     right: Side
 
     def holds(self, record: Record) -> bool:
-        found = self.left.of(record)
-        held = self.right.of(record)
-        if found is None or not isinstance(held, (list, dict)):
+        left = self.left.of(record)
+        right = self.right.of(record)
+        if left is None or not isinstance(right, (list, dict)):
             return False
-        return any(same(found, one) for one in held)
+        return any(same(left, one) for one in right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -541,14 +541,14 @@ class Query:
             InvalidQuery: it cannot be understood, or names what no manifest can have.
         """
         reader = _Reader(text)
-        found = reader.unknown
+        errors = reader.unknown
         try:
             condition = reader.whole()
         except InvalidQuery as error:  # of a frame for each level of it
-            if error.column not in [one.column for one in found]:
-                found.append(error.with_traceback(None))
-        if found:
-            raise together(found) from None
+            if error.column not in [one.column for one in errors]:
+                errors.append(error.with_traceback(None))
+        if errors:
+            raise together(errors) from None
         return cls(text, tuple(reader.names.values()), condition, tuple(reader.equals))
 
     def matches(self, record: Record) -> bool:
@@ -574,10 +574,10 @@ class _Reader:
     def whole(self) -> Condition:
         if self._next.kind == "end":
             raise self._wrong(self._next, "nothing is asked", _AS_IN)
-        found = self._expression()
+        condition = self._expression()
         if self._next.kind != "end":
             raise self._after_condition()
-        return found
+        return condition
 
     def _expression(self) -> Condition:
         parts = [self._all()]
@@ -600,11 +600,11 @@ class _Reader:
             if self._takes("not"):
                 return Not(self._one())
             if self._takes("("):
-                found = self._expression()
+                condition = self._expression()
                 if self._next.kind != "end" and self._next.text != ")":
                     raise self._after_condition()
                 self._expect(")", f"the parenthesis of column {start.at + 1} is not closed")
-                return found
+                return condition
             return self._condition()
         finally:
             self._level -= 1
@@ -696,20 +696,20 @@ class _Reader:
         if token.text == "[" and token.kind == "sign":
             return self._list(token)
         if token.kind in ("sign", "end"):
-            said = "the end" if token.kind == "end" else quoted(token.text)
-            raise self._wrong(token, f"expected a field or a value, found {said}", _AS_IN)
+            shown = "the end" if token.kind == "end" else quoted(token.text)
+            raise self._wrong(token, f"expected a field or a value, found {shown}", _AS_IN)
         return Literal(token.value, token.text)
 
     def _list(self, start: Token) -> list[Literal]:
-        found: list[Literal] = []
+        literals: list[Literal] = []
         while not self._takes("]"):
-            if found:
+            if literals:
                 self._expect(",", f"the list of column {start.at + 1} is not closed")
             one = self._take()
             if one.kind in ("name", "sign", "end"):
                 raise self._wrong(one, "a list holds values alone", 'as in `["a", "b"]`')
-            found.append(Literal(one.value, one.text))
-        return found
+            literals.append(Literal(one.value, one.text))
+        return literals
 
     def _path(self, token: Token, asked: bool) -> FieldPath:
         parts = parts_of(token.text)
@@ -743,8 +743,8 @@ class _Reader:
 
     def _note_equals(self, left: Value, right: Value) -> None:
         if isinstance(left, FieldPath) and not isinstance(right, FieldPath):
-            asked = right if isinstance(right, list) else [right]
-            self.equals += [(left, one.value) for one in asked if isinstance(one.value, str)]
+            values = right if isinstance(right, list) else [right]
+            self.equals += [(left, one.value) for one in values if isinstance(one.value, str)]
 
     # Words
 
@@ -755,10 +755,10 @@ class _Reader:
         return token
 
     def _takes(self, sign: str) -> bool:
-        found = self._next.kind == "sign" and self._next.text == sign
-        if found:
+        is_next = self._next.kind == "sign" and self._next.text == sign
+        if is_next:
             self._take()
-        return found
+        return is_next
 
     def _expect(self, sign: str, message: str) -> None:
         if not self._takes(sign):

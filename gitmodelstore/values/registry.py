@@ -63,14 +63,14 @@ class Registry:
         """
         value = json_rules.parse(data, REGISTRY, most_bytes=MOST_BYTES)
         models = _models(value)
-        found: list[tuple[str, str]] = []
+        faults: list[tuple[str, str]] = []
         for model, statuses in models.items():
             try:
                 _check_model(model, statuses)
             except FormatError as error:
-                found += error.found
-        if found:
-            raise FormatError(path=REGISTRY, found=found)
+                faults += error.found
+        if faults:
+            raise FormatError(path=REGISTRY, found=faults)
         registry = cls(models)
         if list(models) != sorted(models) or registry.render() != data:
             raise FormatError(
@@ -95,7 +95,7 @@ class Registry:
         except (ValueError, RecursionError):
             raise FormatError("not JSON", path=REGISTRY) from None
         return cls(
-            {model: _readable(held) for model, held in models.items() if _fits(model_name, model)}
+            {model: _readable(kept) for model, kept in models.items() if _fits(model_name, model)}
         )
 
     def render(self) -> bytes:
@@ -119,14 +119,14 @@ class Registry:
     def holders(self, model: str, status: str) -> tuple[Version, ...]:
         """Return the versions that hold `status`, highest first."""
         statuses = self.models.get(model, {})
-        return tuple(_version(text) for text, held in statuses.items() if held == status)
+        return tuple(_version(text) for text, one in statuses.items() if one == status)
 
     def with_status(self, model: str, version: Version, status: str) -> Registry:
         """Return this registry with the status of one version set; a new version is put in."""
         statuses = dict(self.models.get(model, {}))
-        known = str(version) in statuses
+        is_listed = str(version) in statuses
         statuses[str(version)] = status
-        if not known:
+        if not is_listed:
             statuses = _inserted(statuses, version)
         models = {**self.models, model: statuses}
         if model not in self.models:
@@ -207,7 +207,7 @@ def _models(value: Any) -> dict[str, dict[str, str]]:
         )
     if not isinstance(value["models"], dict):
         raise _fault("'models': expected an object")
-    return {model: _statuses(model, held) for model, held in value["models"].items()}
+    return {model: _statuses(model, statuses) for model, statuses in value["models"].items()}
 
 
 def _statuses(model: str, value: Any) -> dict[str, str]:
@@ -244,11 +244,11 @@ def _check_model(model: str, statuses: Statuses) -> None:
 
 def _bad_names(where: str, model: str, statuses: Statuses) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the name of a model, with its versions, and with their statuses."""
-    asked: list[tuple[str, Callable[[str], object], str]] = [(where, model_name, model)]
+    names: list[tuple[str, Callable[[str], object], str]] = [(where, model_name, model)]
     for version, status in statuses.items():
-        asked += [(where, _version, version)]
-        asked += [(json_rules.join(where, version), status_name, status)]
-    for place, rule, text in asked:
+        names += [(where, _version, version)]
+        names += [(json_rules.join(where, version), status_name, status)]
+    for place, rule, text in names:
         try:
             rule(text)
         except StoreError as error:
@@ -304,9 +304,9 @@ def changes_between(before: bytes, after: bytes) -> tuple[Change, ...]:
     if old is None or new is None:
         return tuple(Registry.parse_history(before).changes(Registry.parse_history(after)))
     changed = [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)]
-    found = [Change(m, Version.parse(v), old.get((m, v)), new.get((m, v))) for m, v in changed]
-    found.sort(key=lambda change: change.version, reverse=True)
-    return tuple(sorted(found, key=lambda change: change.model))
+    changes = [Change(m, Version.parse(v), old.get((m, v)), new.get((m, v))) for m, v in changed]
+    changes.sort(key=lambda change: change.version, reverse=True)
+    return tuple(sorted(changes, key=lambda change: change.model))
 
 
 def _regions(before: bytes, after: bytes) -> tuple[bytes, bytes] | None:
@@ -357,13 +357,13 @@ def _read(region: bytes) -> FlatStatuses | None:
     statuses: FlatStatuses = {}
     model = version = ""
     for line in region.decode("utf-8", "replace").split("\n"):
-        found = _LINE.fullmatch(line)
-        if found is None:
+        parts = _LINE.fullmatch(line)
+        if parts is None:
             return None
-        model = found["model"] or model
-        version = found["version"] or version
-        if found["status"]:
-            statuses[model, version] = found["status"]
+        model = parts["model"] or model
+        version = parts["version"] or version
+        if parts["status"]:
+            statuses[model, version] = parts["status"]
     try:
         for (name, number), status in statuses.items():
             model_name(name), Version.parse(number), status_name(status)
@@ -397,10 +397,10 @@ def merge(base: Registry, ours: Registry, theirs: Registry, exclusive: frozenset
     merged = Registry(models)
     clashes += _shared(base, ours, theirs, merged, exclusive)
     if clashes:
-        told = "; ".join(clashes[:_MOST_TOLD])
+        first = "; ".join(clashes[:_MOST_TOLD])
         more = f"; and {len(clashes) - _MOST_TOLD} more" if len(clashes) > _MOST_TOLD else ""
         raise MergeConflict(
-            f"{REGISTRY} cannot be merged: {told}{more}",
+            f"{REGISTRY} cannot be merged: {first}{more}",
             clashes,
             hint="agree on one side, abort the merge, bring the other side in line with "
             "`gms promote`, `gms archive` or `gms withdraw`, and merge again",
@@ -412,7 +412,7 @@ def _merged(
     model: str, base: Statuses, ours: Statuses, theirs: Statuses, clashes: list[str]
 ) -> Statuses:
     """Return the statuses of one model's versions, highest first, but for those that clash."""
-    found = {}
+    statuses = {}
     for version in _highest_first(base.keys() | ours.keys() | theirs.keys()):
         before = base.get(version)
         left, right = ours.get(version, before), theirs.get(version, before)
@@ -421,8 +421,8 @@ def _merged(
             continue
         status = right if left == before else left
         if status is not None:
-            found[version] = status
-    return found
+            statuses[version] = status
+    return statuses
 
 
 def _highest_first(versions: Iterable[str]) -> list[str]:
@@ -441,8 +441,8 @@ def _shared(
                 ours.holders(model, status),
                 theirs.holders(model, status),
             ):
-                said = [_holding(side.holders(model, status)) for side in (ours, theirs)]
-                yield f"{model} in {status}: ours is {said[0]}, theirs {said[1]}"
+                sides = [_holding(side.holders(model, status)) for side in (ours, theirs)]
+                yield f"{model} in {status}: ours is {sides[0]}, theirs {sides[1]}"
 
 
 def _holding(versions: tuple[Version, ...]) -> str:

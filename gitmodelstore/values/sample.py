@@ -279,9 +279,9 @@ class Sample:
     def __post_init__(self, judged: Mapping[str, Any] | None) -> None:
         written = fields.write(self) if judged is None else judged
         object.__setattr__(self, "_written", written)
-        found = [] if judged is not None else _DOCUMENT.faults(written)
-        if found:
-            raise FormatError(path="sample", found=found)
+        faults = [] if judged is not None else _DOCUMENT.faults(written)
+        if faults:
+            raise FormatError(path="sample", found=faults)
 
     @classmethod
     def parse(cls, data: bytes, path: str = "sample.json") -> Sample:

@@ -137,11 +137,11 @@ def _taken_apart(payload: bytes, signature: bytes | None, who: str) -> Signed:
 
 
 def _moment(ident: str) -> datetime | None:
-    found = _TIME.fullmatch(ident.encode())
-    if found is None:
+    parts = _TIME.fullmatch(ident.encode())
+    if parts is None:
         return None
     try:
-        return datetime.fromtimestamp(int(found[1]), timezone.utc)
+        return datetime.fromtimestamp(int(parts[1]), timezone.utc)
     except (OverflowError, ValueError, OSError):
         return None
 
@@ -166,11 +166,11 @@ class Key:
         """
         if not armored.startswith(_BEGINNINGS[0]):
             raise NotSshSignature("it is no SSH signature, and only those are verified")
-        found = _ARMOR.fullmatch(armored)
-        if found is None:
+        armor = _ARMOR.fullmatch(armored)
+        if armor is None:
             raise NotSshSignature("the signature is broken, or something stands behind it")
         try:
-            data = base64.b64decode(found[1].replace(b"\n", b""), validate=True)
+            data = base64.b64decode(armor[1].replace(b"\n", b""), validate=True)
             if data[:6] != _MAGIC or data[6:10] != b"\0\0\0\1":
                 raise NotSshSignature("the signature is broken")
             key, rest = _string(data[10:])
@@ -181,8 +181,8 @@ class Key:
                 str(error) if isinstance(error, NotSshSignature) else "the signature is broken"
             ) from None
         if namespace != _NAMESPACE:
-            said = namespace.decode(errors="replace")
-            raise NotSshSignature(f"the signature is made for {said!a}, not for git")
+            purpose = namespace.decode(errors="replace")
+            raise NotSshSignature(f"the signature is made for {purpose!a}, not for git")
         return cls(key)
 
     @property

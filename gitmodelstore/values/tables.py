@@ -93,15 +93,15 @@ def moment(when: datetime) -> str:
 
 def withdrawn_and_back(holding: Holding) -> Iterator[tuple[str, str]]:
     """Yield when, by whom and why a version had been withdrawn, and how it came back."""
-    told = holding.withdrawal
-    if told is None:
+    withdrawal = holding.withdrawal
+    if withdrawal is None:
         return
-    for said, when, who, why in (
-        ("withdrawn", told.since, told.who, told.why),
-        ("came back", told.until, told.back_by, told.back_why),
+    for word, when, who, why in (
+        ("withdrawn", withdrawal.since, withdrawal.who, withdrawal.why),
+        ("came back", withdrawal.until, withdrawal.back_by, withdrawal.back_why),
     ):
         because = f" ({visible(why)})" if why else ""
-        yield said, f"{moment(when)} by {visible(who)}{because}"
+        yield word, f"{moment(when)} by {visible(who)}{because}"
 
 
 def day(when: datetime) -> str:
@@ -129,8 +129,8 @@ def aligned(value: float) -> str:
 
 
 def difference(value: float, before: float) -> str:
-    found = float(value) - float(before)
-    return f"{found:+.3g}" if found else "0"
+    gap = float(value) - float(before)
+    return f"{gap:+.3g}" if gap else "0"
 
 
 def size(count: int) -> str:
@@ -171,8 +171,8 @@ def widths_of(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> list[
     for row in rows:
         widths = [max(have, width(cell)) for have, cell in zip(widths, row, strict=True)]
     return [
-        max(len(column.head), min(found, column.most or found))
-        for column, found in zip(columns, widths, strict=True)
+        max(len(column.head), min(needed, column.most or needed))
+        for column, needed in zip(columns, widths, strict=True)
     ]
 
 
