@@ -2,8 +2,7 @@
 
 Owns `gms-df-1`, specified in docs/gms-df-1.md: how a DataFrame, a Series, an
 array, a sparse matrix or a pair of these becomes one stream of bytes that is the
-same for every pandas, dtype backend and machine. Its columns are `lineage.columns`'
-business, single objects `lineage.cells`'; what is recorded about a data set is
+same for every pandas, dtype backend and machine. What is recorded about a data set is
 `lineage.data`'s.
 """
 

@@ -1,4 +1,4 @@
-"""Two manifests, compared: everything that differs and that the two alone can tell.
+"""What two manifests alone tell: how they differ, and the number that the second should have.
 
 What only one of them knows is no difference: a version that was registered without its
 columns has not lost them.

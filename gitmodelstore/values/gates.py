@@ -1,7 +1,7 @@
 """Gates: what a version must be before it may come to a status, as modelstore.toml says it.
 
-Owns the form: the keys of a gate, and the names of required fields; expressions on metrics
-are `values/gates.py`'s. Whether a version passes is `checks/gates.py`'s business.
+Owns the form: the keys of a gate, the names of required fields, and what annotations and
+conditions on metrics look like. Whether a version passes is `checks/gates.py`'s business.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gitmodelstore.errors import FormatError, InvalidInput
 from gitmodelstore.values.events import ANNOTATED, Scalar
 from gitmodelstore.values.json import GREATEST_INTEGER, cut, hidden_character, join
 from gitmodelstore.values.names import METRIC_PATTERN, did_you_mean, quoted
-from gitmodelstore.values.policy import Faults, texts
+from gitmodelstore.values.policy import Faults, flag, texts
 
 # Annotations: what is said of a version after it was registered, beside what it is made of.
 
@@ -506,11 +506,11 @@ def _gate(
         "from": lambda setting, place: _sources(setting, place, statuses),
         "metrics": lambda setting, place: _conditions(setting, place, is_exclusive, faults),
         "require": lambda setting, place: _each(setting, place, _field, faults),
-        "replay": _flag,
-        "signed": _flag,
+        "replay": flag,
+        "signed": flag,
         "signers": lambda setting, place: _each(setting, place, _principal, faults),
         "approvals": _count,
-        "override": _flag,
+        "override": flag,
     }
     attributes: dict[str, Any] = {}
     for key, setting in table.items():
@@ -604,12 +604,6 @@ def _conditions(
         return condition
 
     return _each(value, where, read, faults)
-
-
-def _flag(value: Any, where: str) -> bool:
-    if not isinstance(value, bool):
-        raise FormatError(f"expected true or false, found {cut(ascii(value))}", where=where)
-    return value
 
 
 def _count(value: Any, where: str) -> int:

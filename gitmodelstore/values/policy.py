@@ -146,10 +146,12 @@ def _settings(value: dict[str, Any], faults: Faults) -> dict[str, Any]:
             tables["storage"], "storage", "lfs_threshold", "50 MiB"
         )
     with faults:
-        values["require_signed"] = _flag(tables["policy"], "policy", "require_signed")
-    named = _names(lifecycle, "statuses", (), faults)
+        values["require_signed"] = flag(
+            tables["policy"].get("require_signed", False), "policy.require_signed"
+        )
+    named = _names(lifecycle, "statuses", faults)
     statuses = tuple(dict.fromkeys(STATUSES + named))
-    exclusive = frozenset(_names(lifecycle, "exclusive", (), faults))
+    exclusive = frozenset(_names(lifecycle, "exclusive", faults))
     with faults:
         if unknown := sorted(exclusive - set(statuses)):
             raise FormatError(f"'{unknown[0]}' is not a status", where="lifecycle.exclusive")
@@ -215,14 +217,12 @@ def texts(value: Any, where: str) -> list[str]:
     raise FormatError(f"expected a list of strings, found {shown}", where=where, hint=hint)
 
 
-def _names(
-    table: dict[str, Any], key: str, default: tuple[str, ...], faults: Faults
-) -> tuple[str, ...]:
+def _names(table: dict[str, Any], key: str, faults: Faults) -> tuple[str, ...]:
     """Return the statuses that a setting names, those too that cannot be ones."""
     where = f"lifecycle.{key}"
     listed: list[str] = []
     with faults:
-        listed = texts(table.get(key, list(default)), where)
+        listed = texts(table.get(key, []), where)
     for name in listed:
         with faults:
             try:
@@ -232,11 +232,10 @@ def _names(
     return tuple(listed)
 
 
-def _flag(table: dict[str, Any], section: str, key: str) -> bool:
-    value = table.get(key, False)
+def flag(value: Any, where: str) -> bool:
+    """Return a setting that is true or false; FormatError of anything else."""
     if not isinstance(value, bool):
-        what = f"expected true or false, found {cut(ascii(value))}"
-        raise FormatError(what, where=f"{section}.{key}")
+        raise FormatError(f"expected true or false, found {cut(ascii(value))}", where=where)
     return value
 
 

@@ -314,13 +314,13 @@ def _regions(before: bytes, after: bytes) -> tuple[bytes, bytes] | None:
 
     Each begins with the line of its model. None where that cannot be told.
     """
-    same = _common(before, after, min(len(before), len(after)))
+    same = _common(before, after)
     start = before.rfind(_ENTRY, 0, same)
     model = before.rfind(_MODEL, 0, start + 1)
     if model < 0:
         return None
     header = before[model : before.find(b"\n", model + 1)]
-    tail = _common_tail(before[same:], after[same:])
+    tail = _common(before[same:][::-1], after[same:][::-1])
     regions = []
     for text in (before, after):
         end = text.find(_END, len(text) - tail)
@@ -328,24 +328,12 @@ def _regions(before: bytes, after: bytes) -> tuple[bytes, bytes] | None:
     return regions[0], regions[1]
 
 
-def _common(before: bytes, after: bytes, most: int) -> int:
+def _common(before: bytes, after: bytes) -> int:
     """Return how many bytes the two begin with in common, by halving."""
-    low, high = 0, most
-    while low < high:
-        middle = (low + high + 1) // 2
-        if before[low:middle] == after[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _common_tail(before: bytes, after: bytes) -> int:
-    """Return how many bytes the two end with in common."""
     low, high = 0, min(len(before), len(after))
     while low < high:
         middle = (low + high + 1) // 2
-        if before[len(before) - middle :] == after[len(after) - middle :]:
+        if before[low:middle] == after[low:middle]:
             low = middle
         else:
             high = middle - 1

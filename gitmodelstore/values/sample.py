@@ -1,8 +1,7 @@
 """The sample: a few input rows of a version, and the answers that its pipeline gave to them.
 
 The value classes below are the format of sample.json, as those of `values/manifest.py`
-are the manifest's. How rows are made, and become a table again, is
-`pipelines/sample.py`'s business; single cells are `values/sample.py`'s.
+are the manifest's. `pipelines/sample.py` makes the rows, and a table of them again.
 """
 
 from __future__ import annotations
