@@ -25,7 +25,7 @@ from typing import Any
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Dataset, Manifest, Step
 from gitmodelstore.values.names import format_moment
-from gitmodelstore.values.tables import counted
+from gitmodelstore.values.tables import counted, difference, number
 from gitmodelstore.values.version import CODE_DIFF
 
 # Markdown that holds what others chose: names and values that cannot open anything in it.
@@ -299,7 +299,7 @@ def _metric_columns(manifest: Manifest, parent: Manifest | None) -> dict[str, di
     if parent:
         columns[str(parent.version)] = _numbers(parent.metrics)
         columns["difference"] = {
-            name: _difference(value, parent.metrics[name])
+            name: difference(value, parent.metrics[name])
             for name, value in manifest.metrics.items()
             if name in parent.metrics
         }
@@ -317,16 +317,7 @@ def _not_comparable(manifest: Manifest, parent: Manifest | None) -> Iterator[str
 
 
 def _numbers(metrics: Mapping[str, float]) -> dict[str, str]:
-    return {name: _number(value) for name, value in metrics.items()}
-
-
-def _number(value: float) -> str:
-    return f"{value + 0:.6g}" if isinstance(value, float) else str(value)  # + 0: no "-0"
-
-
-def _difference(value: float, before: float) -> str:
-    difference = float(value) - float(before)  # infinite for two ends of the range: "+inf"
-    return f"{difference:+.3g}" if difference else "0"
+    return {name: number(value) for name, value in metrics.items()}
 
 
 # What it is
