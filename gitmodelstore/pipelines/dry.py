@@ -1,8 +1,9 @@
 """What a joblib file is, told without running it: nothing is imported, nothing is called.
 
-The way in: `walk` for hooks, `gms inspect` and `git diff`. The standard library does,
-so that a hook runs from a bare clone. The machine is `dry_machine.py`, what speaks
-against a file `dry_rules.py`, what people want to know of it `summary.py`.
+The way in: `walk` for hooks, `gms inspect` and `git diff`. The standard library does, so that
+a hook runs from a bare clone. The machine is Python's own unpickler, which finds a `Global` for
+each name and makes a `Made` of each call; what speaks against a file is noted in its `Walk`,
+what people want to know of it is told by `summary.py`.
 
 An answer without refusals is no promise: the guarded loader also looks at what the
 names are. A refusal is one: it would not load the file.
@@ -10,17 +11,15 @@ names are. A refusal is one: it would not load the file.
 
 from __future__ import annotations
 
-import codecs
 import mmap
 import pickle
 import re
 import struct
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from math import prod
-from struct import Struct
-from typing import Any, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.pipelines.compression import MOST_BYTES, compressor_of, decompress
@@ -120,6 +119,9 @@ class Pairs:
     def __init__(self, flat: list[Symbol] | tuple[()] = ()) -> None:
         self.flat = flat
 
+    def __iter__(self) -> Iterator[tuple[Symbol, Symbol]]:
+        return zip(self.flat[::2], self.flat[1::2], strict=True)
+
 
 class Items:
     """A set or a frozenset: its items, as they were written."""
@@ -166,6 +168,13 @@ class Array:
 
 
 MOST_REFUSALS = 200  # of one file: a hostile one can give a reason every few bytes
+SPARE_OPCODES = 1_000_000  # beyond one for each byte of a file, since a compressed one repeats
+MOST_FIELDS = 2_000_000  # of dtypes in one file: those of each array are counted
+OPCODES = {
+    value[0]: name
+    for name, value in vars(pickle).items()
+    if name.isupper() and isinstance(value, bytes) and len(value) == 1
+}
 _MOST_TEXT = 120
 _MOST_IN_KEY = 100  # items of a tuple
 
@@ -179,6 +188,7 @@ _DICTS = {
 _LISTS = {("collections", "deque")}
 _PARTIAL = {("functools", "partial")}
 _CALLED_LATER = _PARTIAL | {("numpy", "vectorize")}
+_GETATTR = {("builtins", "getattr")}
 _SIMPLE_KEYS = frozenset({str, int, float, bool, bytes, type(None), Global})
 # What functools.update_wrapper leaves on numpy.vectorize, and scipy on its distributions.
 _KNOWN_DUNDERS = ("__name__", "__doc__")
@@ -204,6 +214,15 @@ def _parse_args_stats\(self, ?WORDS, moments='mv'\):
 """.replace("WORDS", "[A-Za-z0-9_ ,=.]*")
 )
 
+_CLASS_NAMES = {Pairs: "dict", Items: "set", Array: "array", Global: "global", Unknown: "unknown"}
+_DEED = {
+    CALL: "it calls",
+    NEW: "it makes an instance of",
+    STATE: "it gives state to an instance of",
+    VALUE: "it holds as a value",
+    ARGUMENT: "it hands over",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -225,40 +244,77 @@ class Refusal:
         return f"{self.reason} ({self.opcode} at {self.offset})"
 
 
-class Rules:
-    """The names that one file uses, and what speaks against it.
+class Fault(ValueError):
+    """What makes it impossible to read on; the text says what is wrong."""
+
+
+class Budget:
+    """How much of something may still come: a file can name one thing many times.
 
     Attributes:
+        left: of it.
+        fault: what is said when there is no more.
+    """
+
+    def __init__(self, left: int, fault: str) -> None:
+        self.left, self.fault = left, fault
+
+    def spend(self, count: int) -> None:
+        """Take `count` of it.
+
+        Raises:
+            Fault: there are not as many.
+        """
+        self.left -= count
+        if self.left < 0:
+            raise Fault(self.fault)
+
+
+class Walk:
+    """What the pickles of one file share: the names that it uses, and what speaks against it.
+
+    Attributes:
+        name: what to call the file in errors.
+        data: the file, decompressed.
+        at: offset of the opcode that is obeyed.
         globals: by module and name, in order of appearance.
         refusals: at most `MOST_REFUSALS`, each reason once, where it was met first.
         stated: the objects that were given a state.
+        arrays: those met so far.
+        opcodes, fields: how many opcodes, and fields of dtypes, may still come.
+        wrappers: how many of joblib's wrappers wait for their array.
     """
 
-    def __init__(self, trust: Trust) -> None:
+    def __init__(self, name: str, data: bytes, trust: Trust, size_bytes: int = 0) -> None:
+        self.name, self.data, self.at = name, data, 0
         self.globals: dict[tuple[str, str], Global] = {}
         self.refusals: dict[tuple[str | None, str, str], Refusal] = {}
         self.stated: list[Made] = []
+        self.arrays: list[Array] = []
+        self.opcodes = Budget(SPARE_OPCODES + size_bytes, "it has far more opcodes than bytes")
+        self.fields = Budget(MOST_FIELDS, "dtypes of too many fields")
+        self.wrappers = 0
         self._states: set[int] = set()
         self._trust = trust
 
-    def refuse(self, reason: str, opcode: str, offset: int, name: str | None = None) -> None:
-        key = (name, opcode, reason)
+    def refuse(self, reason: str, about: Symbol = None) -> None:
+        """Note what speaks against the opcode that is obeyed, and which name it is about."""
+        name = shortened(str(about)) if type(about) is Global else None
+        key = name, OPCODES[self.data[self.at]], reason
         if key not in self.refusals and len(self.refusals) < MOST_REFUSALS:
-            self.refusals[key] = Refusal(name, opcode, offset, reason)
+            self.refusals[key] = Refusal(*key[:2], self.at, reason)
 
     # Names
 
-    def named(self, module: str, name: str, opcode: str, offset: int) -> Global:
+    def named(self, module: str, name: str) -> Global:
         """Return the symbol of a name, the same one each time."""
-        found = self.globals.get((module, name))
-        if found is None:
-            rights, verdict = self._judge(module, name)
-            found = Global(module, name, rights, verdict, offset)
-            self.globals[module, name] = found
-            if rights is None:
-                shown = shortened(str(found))
-                self.refuse(f"'{shown}' is not a name that may be used", opcode, offset, shown)
-        return found
+        symbol = self.globals.get((module, name))
+        if symbol is None:
+            symbol = Global(module, name, *self._judge(module, name), self.at)
+            self.globals[module, name] = symbol
+            if symbol.rights is None:
+                self.refuse(f"'{shortened(str(symbol))}' is not a name that may be used", symbol)
+        return symbol
 
     def _judge(self, module: str, name: str) -> tuple[Rights | None, str]:
         rights = listed(module, name)
@@ -284,126 +340,129 @@ class Rules:
 
         return names_at(f"{module}.{name}").is_function
 
-    def use(self, symbol: Symbol, right: str, opcode: str, offset: int) -> None:
+    def use(self, symbol: Symbol, right: str) -> None:
         """Note that `symbol` is called, instantiated or given a state; it should be a name."""
         if type(symbol) is not Global:
-            self.refuse(f"{_DEED[right]} something that is no name", opcode, offset)
+            self.refuse(f"{_DEED[right]} something that is no name")
             return
-        symbol.used.setdefault(right, offset)
+        symbol.used.setdefault(right, self.at)
         if symbol.rights is not None and right not in symbol.rights.allowed:
             shown = shortened(str(symbol))
-            self.refuse(
-                f"{_DEED[right]} '{shown}', which may only be: {symbol.rights}",
-                opcode,
-                offset,
-                shown,
-            )
+            self.refuse(f"{_DEED[right]} '{shown}', which may only be: {symbol.rights}", symbol)
 
-    def hold(self, items: Iterable[Symbol], opcode: str, offset: int) -> None:
+    def hold(self, items: list[Symbol]) -> None:
         """Note which names stand among `items` as values."""
-        for item in items:
-            if type(item) is Global:
-                self.use(item, _way_of_holding(item), opcode, offset)
+        if Global in map(type, items):
+            for item in items:
+                if type(item) is Global:
+                    self.use(item, _way_of_holding(item))
 
     # Objects
 
-    def made(self, made: Made, opcode: str, offset: int) -> None:
-        """Judge a call, or a new instance."""
-        self.use(made.of, NEW if made.way == NEW else CALL, opcode, offset)
-        if type(made.arguments) is not tuple:
-            self.refuse("arguments that are no tuple", opcode, offset)
-            return
-        reason = _unfit_arguments(made)
-        if reason:
-            self.refuse(reason, opcode, offset, _shown(made.of))
+    def made(self, way: str, of: Symbol, arguments: Symbol) -> Made:
+        """Return what a call, or a new instance, is, and judge it."""
+        made = Made(way, of, arguments)
+        self.use(of, NEW if way == NEW else CALL)
+        if type(arguments) is not tuple:
+            self.refuse("arguments that are no tuple")
+        elif reason := _unfit_arguments(of, arguments):
+            self.refuse(reason, of)
+        self.wrappers += is_one_of(class_of(made), _WRAPPER)
+        return made
 
-    def given_state(self, target: Symbol, state: Symbol, opcode: str, offset: int) -> None:
+    def given_state(self, target: Symbol, state: Symbol) -> None:
         """Judge a BUILD."""
         if type(target) is Global:
-            shown = shortened(str(target))
-            self.refuse(f"state is given to '{shown}' itself", opcode, offset, shown)
+            self.refuse(f"state is given to '{shortened(str(target))}' itself", target)
         elif type(target) is not Made:
-            self.refuse("state is given to what was not made here", opcode, offset)
+            self.refuse("state is given to what was not made here")
         else:
             cls = class_of(target)
             if target.state is not None or id(state) in self._states:
-                self.refuse("a second state, or one of two objects", opcode, offset, _shown(cls))
+                self.refuse("a second state, or one of two objects", cls)
             elif type(state) in (tuple, Pairs):
                 self.stated.append(target)
                 self._states.add(id(state))
             if target.way == NEW or cls is not target.of:
-                self.use(cls, STATE, opcode, offset)
-            self._judge_state(cls, state, opcode, offset)
+                self.use(cls, STATE)
+            self._judge_state(cls, state)
+            target.state = state
 
-    def _judge_state(self, cls: Symbol, state: Symbol, opcode: str, offset: int) -> None:
+    def _judge_state(self, cls: Symbol, state: Symbol) -> None:
         parts: tuple[Symbol, ...] = (state,)
         if type(state) is tuple and len(state) == 2 and type(state[1]) is Pairs:
             parts = state
             if not is_one_of(cls, _SLOTS) and not _is_trusted(cls):
-                self.refuse("state for slots", opcode, offset, _shown(cls))
+                self.refuse("state for slots", cls)
         if is_one_of(cls, _PARTIAL) and not _is_state_of_partial(state):
-            self.refuse("a partial with arguments that are called or written to", opcode, offset)
+            self.refuse("a partial with arguments that are called or written to")
         for part in parts:
             if type(part) is Global:
-                self.use(part, VALUE, opcode, offset)
+                self.use(part, VALUE)
             elif type(part) is Pairs:
-                self._judge_attributes(part.flat, cls, opcode, offset)
+                self._judge_attributes(part, cls)
 
-    def _judge_attributes(
-        self, flat: Sequence[Symbol], cls: Symbol, opcode: str, offset: int
-    ) -> None:
+    def _judge_attributes(self, pairs: Pairs, cls: Symbol) -> None:
         is_data = type(cls) is Global and cls.verdict == "data"
-        for name, value in zip(flat[::2], flat[1::2], strict=True):
+        for name, value in pairs:
             if is_data and type(value) is Global:
-                self.refuse("data that is called", opcode, offset, _shown(cls))
+                self.refuse("data that is called", cls)
             if type(name) is not str:
                 continue
             if name.startswith("__") and name.endswith("__") and name not in _KNOWN_DUNDERS:
-                reason = f"attribute '{shortened(name)}' in a state"
-                self.refuse(reason, opcode, offset, _shown(cls))
+                self.refuse(f"attribute '{shortened(name)}' in a state", cls)
             elif name == "_parse_arg_template" and not _is_template(value):
-                self.refuse("a template that is not scipy's", opcode, offset, _shown(cls))
+                self.refuse("a template that is not scipy's", cls)
             elif name in _HANDLES and is_one_of(cls, _BOOSTERS) and not _is_model(value):
-                self.refuse("a model that is neither text nor bytes", opcode, offset, _shown(cls))
+                self.refuse("a model that is neither text nor bytes", cls)
 
-    def ended(self, root: Symbol, opcode: str, offset: int) -> None:
+    def ended(self, root: Symbol) -> None:
         """Judge what the whole file holds; a class of the reader's own may be made in any way."""
         is_object = type(root) is Made and (root.way == NEW or _is_trusted(root.of))
         if not is_object:
-            kind = class_of(root) if type(root) is Made else type(root).__name__.lower()
-            name = {"pairs": "dict", "items": "set"}.get(str(kind), str(kind))
-            self.refuse(f"it holds '{shortened(name)}', not a fitted estimator", opcode, offset)
+            self.refuse(f"it holds '{class_name(root)}', not a fitted estimator")
+        for misplacement in misplaced(self.stated, root, Symbols()):
+            self.refuse(shortened(misplacement.fault))
+        if self.wrappers:
+            self.refuse("an array of joblib's without its bytes")
 
-    # Containers
+    # Containers: a class of the reader's own may be one too, of which nobody can know here
 
-    def extended(self, target: Symbol, opcode: str, offset: int) -> bool:
-        """Judge items that are appended to `target`; say whether it is a list.
+    def extended(self, target: Symbol, items: list[Symbol]) -> None:
+        """Append items, and judge what to."""
+        self.hold(items)
+        if type(target) is list:
+            target.extend(items)
+        elif type(target) is not Made or not (
+            _is_trusted(target.of) or is_one_of(target.of, _LISTS)
+        ):
+            self.refuse("items are appended to what is no list")
 
-        A class of the reader's own may be one too, of which nobody can know here.
-        """
-        is_list = type(target) is list
-        other = target.of if type(target) is Made else None
-        takes_items = other is not None and (_is_trusted(other) or is_one_of(other, _LISTS))
-        if not is_list and not takes_items:
-            self.refuse("items are appended to what is no list", opcode, offset)
-        return is_list
-
-    def filled(self, target: Symbol, keys: Sequence[Symbol], opcode: str, offset: int) -> bool:
-        """Judge pairs that are set on `target`; say whether it can take them."""
-        self.keyed(keys, opcode, offset)
+    def filled(self, target: Symbol, items: list[Symbol]) -> None:
+        """Set pairs, and judge on what."""
+        if len(items) % 2:
+            raise Fault("a key without a value")
+        self.hold(items)
+        self.keyed(items[::2])
         if type(target) is Pairs:
-            return True
-        if type(target) is Made and (is_one_of(target.of, _DICTS) or _is_trusted(target.of)):
-            return True
-        self.refuse("items are set on what is no dict", opcode, offset)
-        return False
+            target.flat = _extended(target.flat, items)
+        elif type(target) is Made and (is_one_of(target.of, _DICTS) or _is_trusted(target.of)):
+            target.pairs = _extended(target.pairs, items)
+        else:
+            self.refuse("items are set on what is no dict")
 
-    def keyed(self, keys: Sequence[Symbol], opcode: str, offset: int) -> None:
+    def keyed(self, keys: Sequence[Symbol]) -> None:
         """Judge the keys of a dict, or the items of a set: hashing them must run no code."""
-        if _SIMPLE_KEYS.issuperset(map(type, keys)):
-            return
-        if not all(_is_simple(key) for key in keys):
-            self.refuse("a key that is no simple value", opcode, offset)
+        if not _SIMPLE_KEYS.issuperset(map(type, keys)) and not all(map(_is_simple, keys)):
+            self.refuse("a key that is no simple value")
+
+
+def _extended(held: list[Symbol] | tuple[()], items: list[Symbol]) -> list[Symbol]:
+    """Return `held` with the items behind; a list that is there already grows in place."""
+    if not isinstance(held, list):
+        return items
+    held.extend(items)
+    return held
 
 
 def _way_of_holding(symbol: Global) -> str:
@@ -413,21 +472,20 @@ def _way_of_holding(symbol: Global) -> str:
     return ARGUMENT if is_argument else VALUE
 
 
-_DEED = {
-    CALL: "it calls",
-    NEW: "it makes an instance of",
-    STATE: "it gives state to an instance of",
-    VALUE: "it holds as a value",
-    ARGUMENT: "it hands over",
-}
-
-
 def class_of(made: Made) -> Symbol:
     """Return what `made` is an instance of, as far as it shows; the function that makes it else."""
     given = made.arguments
     if is_one_of(made.of, {("copyreg", "_reconstructor")}) and type(given) is tuple and given:
         return given[0]
     return made.of
+
+
+def class_name(symbol: Symbol) -> str:
+    """Return the dotted name of the class, or of the function that makes `symbol`."""
+    if type(symbol) is Made:
+        cls = class_of(symbol)
+        return shortened(str(cls)) if type(cls) is Global else "something unknown"
+    return _CLASS_NAMES.get(type(symbol), type(symbol).__name__)
 
 
 def is_one_of(symbol: Symbol, names: Collection[tuple[str, str]]) -> bool:
@@ -440,10 +498,6 @@ def shortened(text: str) -> str:
     if not text.isprintable():
         text = ascii(text[:_MOST_TEXT])[1:-1]
     return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}…"
-
-
-def _shown(symbol: Symbol) -> str | None:
-    return shortened(str(symbol)) if type(symbol) is Global else None
 
 
 def _is_trusted(symbol: Symbol) -> bool:
@@ -483,14 +537,13 @@ def _is_model(value: Symbol) -> bool:
     return is_array or type(value) in (str, bytes)  # of protocol 5 both kinds of bytes are one
 
 
-def _unfit_arguments(made: Made) -> str | None:
+def _unfit_arguments(of: Symbol, given: tuple[Symbol, ...]) -> str | None:
     """Return what is wrong with the arguments of a callable that is safe with some only."""
-    given = made.arguments
-    if is_one_of(made.of, {("builtins", "getattr")}) and not _is_bound_method(given):
+    if is_one_of(of, _GETATTR) and not _is_bound_method(given):
         return "getattr of an attribute that is not listed"
-    if is_one_of(made.of, {("builtins", "bytearray")}) and given and type(given[0]) is int:
+    if is_one_of(of, _BYTES) and given and type(given[0]) is int:
         return "a bytearray of a size"
-    if is_one_of(made.of, _PARTIAL) and not _is_function(next(iter(given), None)):
+    if is_one_of(of, _PARTIAL) and not _is_function(next(iter(given), None)):
         return "a partial of something that is not a listed function"
     return None
 
@@ -499,12 +552,11 @@ def _is_state_of_partial(state: Symbol) -> bool:
     if type(state) is not tuple or len(state) != 4 or type(state[1]) is not tuple:
         return False
     keywords = state[2].flat if type(state[2]) is Pairs else ()
-    given = (*state[1], *keywords[1::2])
     is_called = any(
         (type(held) is Global and held.place not in TYPES_OF_NUMBERS)
         or is_partial(held)
         or is_type_of_values(held, _class_name(held), dtype_code(held))
-        for held in given
+        for held in (*state[1], *keywords[1::2])
     )
     return not is_called and not any(
         type(key) is str and key in FOREIGN_KEYWORDS for key in keywords[::2]
@@ -518,7 +570,7 @@ def _class_name(symbol: Symbol) -> str:
 
 def dtype_code(symbol: Symbol) -> str:
     """Return the letters of a dtype of numpy's, "f4"; "" for any other symbol."""
-    is_dtype = type(symbol) is Made and is_one_of(symbol.of, {("numpy", "dtype")})
+    is_dtype = type(symbol) is Made and is_one_of(symbol.of, _DTYPE)
     given = symbol.arguments if is_dtype else ()
     return given[0] if type(given) is tuple and given and type(given[0]) is str else ""
 
@@ -538,15 +590,20 @@ def _is_function(value: Symbol) -> bool:
     return is_own or (value.rights.kind == FUNCTION and value.place[0] != "builtins")
 
 
-# Dtypes and shapes, read from the symbols of a dry walk.
+# Arrays, read from symbols: their dtypes and shapes, and what their items look like.
 
 
-MOST_FIELDS = 2_000_000  # of one file: those of each array are counted
 _MOST_DIMENSIONS = 64
 _MOST_NESTED = 8  # structures within structures
+_MOST_FACTS = 32  # of a wrapper; joblib writes six
+_FEW_FIELDS = 100  # where only words are wanted
 _HAS_OBJECTS = 1  # NPY_ITEM_REFCOUNT among the flags of a dtype
 
 _DTYPE = {("numpy", "dtype")}
+_RECONSTRUCT = {("numpy._core.multiarray", "_reconstruct")}
+_FROM_BUFFER = {("numpy._core.numeric", "_frombuffer")}
+_SCALAR = {("numpy._core.multiarray", "scalar")}
+_CLASSES = {("numpy", "ndarray"), ("numpy", "matrix"), ("numpy", "memmap")}
 
 # Type letter and bytes to numpy's name and the letter of `struct`.
 _PLAIN = {
@@ -573,33 +630,7 @@ _PLAIN = {
 }
 
 
-class Malformed(ValueError):
-    """Symbols that do not say what array they describe; the text says what is wrong."""
-
-
-@dataclass(slots=True)
-class Fields:
-    """How many fields of dtypes may still be read: a file can name one dtype many times.
-
-    Attributes:
-        left: of them.
-    """
-
-    left: int = MOST_FIELDS
-
-    def spend(self, count: int) -> None:
-        """Take `count` of them.
-
-        Raises:
-            Malformed: there are not as many.
-        """
-        self.left -= count
-        if self.left < 0:
-            raise Malformed("dtypes of too many fields")
-
-
-@dataclass(frozen=True, slots=True)
-class Dtype:
+class Dtype(NamedTuple):
     """What one item of an array is.
 
     Attributes:
@@ -615,75 +646,74 @@ class Dtype:
     code: str | None = None
 
 
+class _State(NamedTuple):
+    """The state of a dtype."""
+
+    version: Symbol = None
+    order: Symbol = None
+    subarray: Symbol = None
+    names: Symbol = None
+    fields: Symbol = None
+    itemsize: Any = -1  # where its name says it
+    alignment: Symbol = None
+    flags: Any = 0
+    unit: Symbol = None
+
+
 def read_shape(symbol: Symbol) -> tuple[int, ...]:
     """Return a shape.
 
     Raises:
-        Malformed: it is none.
+        Fault: it is none.
     """
     if type(symbol) is not tuple or len(symbol) > _MOST_DIMENSIONS:
-        raise Malformed("an array without a shape")
+        raise Fault("an array without a shape")
     if not all(type(length) is int and 0 <= length < 2**63 for length in symbol):
-        raise Malformed("an array of an impossible shape")
+        raise Fault("an array of an impossible shape")
     return symbol
 
 
-def read_dtype(symbol: Symbol, fields: Fields, level: int = 0) -> Dtype:
+def read_dtype(symbol: Symbol, fields: Budget, level: int = 0) -> Dtype:
     """Return the dtype that a call of `numpy.dtype`, and the state given to it, describe.
 
     Raises:
-        Malformed: they describe none that is known here.
+        Fault: they describe none that is known here.
     """
     fields.spend(1)
     if level > _MOST_NESTED:
-        raise Malformed("dtypes within dtypes without end")
+        raise Fault("dtypes within dtypes without end")
     if type(symbol) is not Made or not is_one_of(symbol.of, _DTYPE):
-        raise Malformed("an array without a dtype")
-    given = symbol.arguments
-    text = given[0] if type(given) is tuple and given else None
-    if type(text) is not str:
-        raise Malformed("a dtype without a name")
-    state = _Described.of(symbol.state)
+        raise Fault("an array without a dtype")
+    text = dtype_code(symbol)
+    if not text:
+        raise Fault("a dtype without a name")
+    state = _state_of(symbol.state)
     is_simple = state.subarray is None and state.fields is None
-    if is_simple and text[:1] != "O" and state.flags & _HAS_OBJECTS:
-        raise Malformed("a dtype that claims to hold objects")
+    if is_simple and text[0] != "O" and state.flags & _HAS_OBJECTS:
+        raise Fault("a dtype that claims to hold objects")
     if text in _PLAIN:
         return _plain(text, state)
     return _flexible(text, state, fields, level)
 
 
-@dataclass(frozen=True, slots=True)
-class _Described:
-    """The state of a dtype: (version, byte order, subarray, names, fields, itemsize, …, flags)."""
-
-    big: bool = False
-    subarray: Symbol = None
-    names: Symbol = None
-    fields: Symbol = None
-    itemsize: int | None = None
-    flags: int = 0
-    unit: Symbol = None
-
-    @classmethod
-    def of(cls, state: Symbol) -> _Described:
-        if state is None:
-            return cls()
-        if type(state) is not tuple or len(state) not in (8, 9):
-            raise Malformed("a dtype of an unknown state")
-        _, order, subarray, names, fields, itemsize, _, flags = state[:8]
-        if type(itemsize) is not int or type(flags) is not int or itemsize >= 2**31:
-            raise Malformed("a dtype of an impossible size")
-        size = itemsize if itemsize >= 0 else None
-        return cls(order == ">", subarray, names, fields, size, flags, *state[8:])
+def _state_of(symbol: Symbol) -> _State:
+    if symbol is None:
+        return _State()
+    if type(symbol) is not tuple or len(symbol) not in (8, 9):
+        raise Fault("a dtype of an unknown state")
+    state = _State(*symbol)
+    if type(state.itemsize) is not int or type(state.flags) is not int or state.itemsize >= 2**31:
+        raise Fault("a dtype of an impossible size")
+    return state
 
 
-def _plain(text: str, state: _Described) -> Dtype:
+def _plain(text: str, state: _State) -> Dtype:
     name, code = _PLAIN[text]
+    sign = ">" if state.order == ">" else "<"
     if text[0] in "Mm":
         name += _unit(state.unit)
-    if state.big and int(text[1:]) > 1:
+    if sign == ">" and int(text[1:]) > 1:
         name = f">{text}"
-    sign = ">" if state.big else "<"
     return Dtype(name, int(text[1:]), text[0] == "O", sign + code if code else None)
 
 
@@ -698,115 +728,82 @@ def _unit(metadata: Symbol) -> str:
     return f"[{'' if count == 1 else count}{unit}]" if type(unit) is str else ""
 
 
-def _flexible(text: str, state: _Described, fields: Fields, level: int) -> Dtype:
+def _flexible(text: str, state: _State, fields: Budget, level: int) -> Dtype:
     """Return the dtype of texts, bytes and structures, whose size the state says."""
-    kind, count = text[:1], text[1:]
-    if (
-        kind not in ("U", "S", "V", "a")
-        or not (count.isascii() and count.isdecimal())
-        or len(count) > 9
-    ):
-        raise Malformed("a dtype that is not known here")
-    itemsize = int(count) * (4 if kind == "U" else 1) if state.itemsize is None else state.itemsize
+    if not re.fullmatch("[USVa][0-9]{1,9}", text):
+        raise Fault("a dtype that is not known here")
+    kind, itemsize = text[0], state.itemsize
+    if itemsize < 0:
+        itemsize = int(text[1:]) * (4 if kind == "U" else 1)
     if state.subarray is not None:
         return _subarray(state, itemsize, fields, level)
-    if state.fields is None:
-        sign = ">" if state.big else "<"
-        name = f"{sign}U{itemsize // 4}" if kind == "U" else f"{kind}{itemsize}"
-        return Dtype(name, itemsize, code=f"{itemsize}s" if kind in "Sa" else None)
-    return _structure(state, itemsize, fields, level)
+    if state.fields is not None:
+        return _structure(state, itemsize, fields, level)
+    sign = ">" if state.order == ">" else "<"
+    name = f"{sign}U{itemsize // 4}" if kind == "U" else f"{kind}{itemsize}"
+    return Dtype(name, itemsize, code=f"{itemsize}s" if kind in "Sa" else None)
 
 
-def _subarray(state: _Described, itemsize: int, fields: Fields, level: int) -> Dtype:
+def _subarray(state: _State, itemsize: int, fields: Budget, level: int) -> Dtype:
     if type(state.subarray) is not tuple or len(state.subarray) != 2:
-        raise Malformed("a dtype of an unknown state")
-    inner = read_dtype(state.subarray[0], fields, level + 1)
-    return Dtype(f"({inner.text}, {_shape(state.subarray[1])})", itemsize, inner.has_objects)
+        raise Fault("a dtype of an unknown state")
+    dtype, shape = state.subarray
+    inner = read_dtype(dtype, fields, level + 1)
+    shape = shape if type(shape) is int else read_shape(shape)
+    return Dtype(f"({inner.text}, {shape})", itemsize, inner.has_objects)
 
 
-def _shape(symbol: Symbol) -> Any:
-    return symbol if type(symbol) is int else read_shape(symbol)
-
-
-def _structure(state: _Described, itemsize: int, fields: Fields, level: int) -> Dtype:
+def _structure(state: _State, itemsize: int, fields: Budget, level: int) -> Dtype:
     """Return the dtype of records; its fields must lie within, and its flags tell the truth."""
     if type(state.fields) is not Pairs or type(state.names) is not tuple:
-        raise Malformed("a dtype of an unknown state")
+        raise Fault("a dtype of an unknown state")
     fields.spend(len(state.fields.flat) + len(state.names))
-    pairs = zip(state.fields.flat[::2], state.fields.flat[1::2], strict=True)
-    found = {
-        name: _field(field, itemsize, fields, level) for name, field in pairs if type(name) is str
+    held = {
+        name: _field(field, itemsize, fields, level)
+        for name, field in state.fields
+        if type(name) is str
     }
-    if not all(type(name) is str and name in found for name in state.names):
-        raise Malformed("a dtype with names that are no fields")
-    has_objects = any(inner.has_objects for inner in found.values())
+    if not all(type(name) is str and name in held for name in state.names):
+        raise Fault("a dtype with names that are no fields")
+    has_objects = any(inner.has_objects for inner in held.values())
     if has_objects != bool(state.flags & _HAS_OBJECTS):
-        raise Malformed("a dtype whose flags do not agree with its fields")
-    text = ", ".join(f"{name}: {found[name].text}" for name in state.names)
+        raise Fault("a dtype whose flags do not agree with its fields")
+    text = ", ".join(f"{name}: {held[name].text}" for name in state.names)
     return Dtype(f"[{text}]", itemsize, has_objects)
 
 
-def _field(field: Symbol, itemsize: int, fields: Fields, level: int) -> Dtype:
+def _field(field: Symbol, itemsize: int, fields: Budget, level: int) -> Dtype:
     if type(field) is not tuple or len(field) not in (2, 3) or type(field[1]) is not int:
-        raise Malformed("a dtype of an unknown state")
+        raise Fault("a dtype of an unknown state")
     inner = read_dtype(field[0], fields, level + 1)
     if field[1] < 0 or field[1] + inner.itemsize > itemsize:
-        raise Malformed("a field beyond the end of its dtype")
+        raise Fault("a field beyond the end of its dtype")
     return inner
 
 
-# Arrays in a pickle, read from symbols: how large they are, and what their items look like.
+def read_wrapper(state: Symbol, fields: Budget) -> tuple[Dtype, tuple[int, ...], bool, bool]:
+    """Return what the state of a `NumpyArrayWrapper` says of an array before its bytes.
 
-
-_FEW_FIELDS = 100  # where only words are wanted
-_MOST_FACTS = 32  # of a wrapper; joblib writes six
-
-_RECONSTRUCT = {("numpy._core.multiarray", "_reconstruct")}
-_FROM_BUFFER = {("numpy._core.numeric", "_frombuffer")}
-_SCALAR = {("numpy._core.multiarray", "scalar")}
-_CLASSES = {("numpy", "ndarray"), ("numpy", "matrix"), ("numpy", "memmap")}
-
-
-@dataclass(frozen=True, slots=True)
-class Wrapped:
-    """What joblib says of an array before its bytes.
-
-    Attributes:
-        dtype, shape: of the array.
-        fortran: whether columns come first.
-        aligned: whether a byte that counts the padding, and the padding, come before the bytes.
-        size_bytes: of the bytes; meaningless where items are objects.
-    """
-
-    dtype: Dtype
-    shape: tuple[int, ...]
-    fortran: bool
-    aligned: bool
-
-    @property
-    def size_bytes(self) -> int:
-        return prod(self.shape) * self.dtype.itemsize
-
-
-def read_wrapper(state: Symbol, fields: Fields) -> Wrapped:
-    """Return what the state of a `NumpyArrayWrapper` says.
+    That is dtype, shape, whether columns come first, and whether a byte that counts the
+    padding, and the padding, come before the bytes.
 
     Raises:
-        Malformed: it says no such thing.
+        Fault: it says no such thing.
     """
-    if type(state) is not Pairs or len(state.flat) > 2 * _MOST_FACTS:
-        raise Malformed("the state of an array is no dict of attributes")
-    if not all(type(key) is str for key in state.flat[::2]):
-        raise Malformed("the state of an array is no dict of attributes")
-    facts = dict(zip(state.flat[::2], state.flat[1::2], strict=True))
+    if (
+        type(state) is not Pairs
+        or len(state.flat) > 2 * _MOST_FACTS
+        or not all(type(key) is str for key in state.flat[::2])
+    ):
+        raise Fault("the state of an array is no dict of attributes")
+    facts = dict(state)
     if not is_one_of(facts.get("subclass"), _CLASSES):
-        raise Malformed("an array of an unknown class")
-    order = facts.get("order")
-    if order not in ("C", "F"):
-        raise Malformed("an array without an order")
+        raise Fault("an array of an unknown class")
+    if facts.get("order") not in ("C", "F"):
+        raise Fault("an array without an order")
+    dtype, shape = read_dtype(facts.get("dtype"), fields), read_shape(facts.get("shape"))
     aligned = facts.get("numpy_array_alignment_bytes") is not None
-    dtype = read_dtype(facts.get("dtype"), fields)
-    return Wrapped(dtype, read_shape(facts.get("shape")), order == "F", aligned)
+    return dtype, shape, facts["order"] == "F", aligned
 
 
 def array_of(symbol: Symbol) -> Array | None:
@@ -816,15 +813,11 @@ def array_of(symbol: Symbol) -> Array | None:
     """
     try:
         if type(symbol) is Array:
-            return symbol if symbol.content is None else _with_items(symbol)
+            inner = array_of(symbol.content) if type(symbol.content) is Made else None
+            return replace(symbol, content=inner.content) if inner else symbol
         return _in_pickle(symbol) if type(symbol) is Made else None
-    except Malformed:
+    except Fault:
         return None
-
-
-def _with_items(array: Array) -> Array:
-    inner = array_of(array.content) if type(array.content) is Made else None
-    return replace(array, content=inner.content if inner else array.content)
 
 
 def _in_pickle(made: Made) -> Array | None:
@@ -837,12 +830,16 @@ def _in_pickle(made: Made) -> Array | None:
         fortran = order == "F"
     else:
         return None
-    kind, shape = read_dtype(dtype, Fields(_FEW_FIELDS)), read_shape(shape)
+    kind, shape = _in_few_fields(dtype), read_shape(shape)
     data = memoryview(content if type(content) is bytes else b"")
     items = content if type(content) is list else None
     return Array(
         *(kind.text, shape, 0, len(data), fortran is True), content=items, code=kind.code, data=data
     )
+
+
+def _in_few_fields(symbol: Symbol) -> Dtype:
+    return read_dtype(symbol, Budget(_FEW_FIELDS, "dtypes of too many fields"))
 
 
 def scalar_of(made: Made) -> Symbol:
@@ -851,23 +848,21 @@ def scalar_of(made: Made) -> Symbol:
     if not is_one_of(made.of, _SCALAR) or type(given) is not tuple or len(given) != 2:
         return None
     try:
-        dtype = read_dtype(given[0], Fields(_FEW_FIELDS))
-        if type(given[1]) is not bytes or dtype.has_objects:
-            return given[1]
+        dtype, value = _in_few_fields(given[0]), given[1]
+        if type(value) is not bytes or dtype.has_objects:
+            return value
         if dtype.text.lstrip("<>").startswith("U"):
-            return (
-                given[1].decode("utf-32-be" if dtype.text[0] == ">" else "utf-32-le").rstrip("\0")
-            )
-        return struct.unpack(dtype.code, given[1])[0] if dtype.code else None
-    except (Malformed, struct.error, UnicodeError):
+            return value.decode(f"utf-32-{'be' if dtype.text[0] == '>' else 'le'}").rstrip("\0")
+        return struct.unpack(dtype.code, value)[0] if dtype.code else None
+    except (Fault, struct.error, UnicodeError):
         return None
 
 
 def dtype_text(made: Made) -> str | None:
     """Return how numpy prints the dtype that `made` is; None where it is none."""
     try:
-        return read_dtype(made, Fields(_FEW_FIELDS)).text
-    except Malformed:
+        return _in_few_fields(made).text
+    except Fault:
         return None
 
 
@@ -903,8 +898,7 @@ class Symbols:
         state = value.state[0] if type(value.state) is tuple and value.state else value.state
         if type(state) is not Pairs:
             return {}
-        pairs = zip(state.flat[::2], state.flat[1::2], strict=True)
-        return {name: held for name, held in pairs if type(name) is str}
+        return {name: held for name, held in state if type(name) is str}
 
     def parts(self, value: Symbol) -> Sequence[Symbol] | None:
         if isinstance(value, (list, tuple)):
@@ -946,7 +940,7 @@ class Symbols:
     def named(self, leaf: Symbol) -> tuple[str, str] | None:
         if _is_global(leaf):
             return str(leaf.place[0]), str(leaf.place[1])
-        is_method = type(leaf) is Made and is_one_of(leaf.of, {("builtins", "getattr")})
+        is_method = type(leaf) is Made and is_one_of(leaf.of, _GETATTR)
         if not is_method or type(leaf.arguments) is not tuple or len(leaf.arguments) != 2:
             return None
         of, name = leaf.arguments
@@ -999,699 +993,340 @@ def _release(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d{1,9}", version)[:2])
 
 
-# What the parts of the dry machine share: the opcodes, the bounds, the state of one walk.
+# The machine: Python's own unpickler, with signs in the place of objects.
 
 
-SPARE_OPCODES = 1_000_000  # beyond one for each byte of a file, since a compressed one repeats
-TOO_MANY = "it has far more opcodes than bytes"
 MOST_NAME = 1_000  # characters
 MOST_MARKS = 10_000  # open at once
 
-OPCODES = {
-    value[0]: name
-    for name, value in vars(pickle).items()
-    if name.isupper() and isinstance(value, bytes) and len(value) == 1
-}
+_WRAPPER = {("joblib.numpy_pickle", "NumpyArrayWrapper")}
+_NEWEST_PROTOCOL = 5
+_OLDEST_PROTOCOL = 2
+_Unpickler: Any = pickle._Unpickler
 
 
-class Fault(Exception):
-    """What makes it impossible to read on."""
+class _Memo(dict[int, Symbol]):
+    def __missing__(self, place: int) -> NoReturn:
+        raise Fault("nothing is in that place of the memo")
 
 
-@dataclass(slots=True)
-class Walk:
-    """What the pickles of one file share.
+class Machine(_Unpickler):  # type: ignore[misc]
+    """One pickle: the file's own, or that of the items of an object array.
+
+    An opcode does what it does in the base class where its function is not overridden: those
+    that make something of names, or keep something, are.
 
     Attributes:
-        name: what to call the file in errors.
-        data: the file, decompressed.
-        rules: what judges it.
-        arrays: those met so far.
-        left: how many opcodes may still come.
-        fields: how many fields of dtypes may still come.
-        wrappers: how many of joblib's wrappers wait for their array.
+        proto: the protocol that it said last; 0 before it says one.
     """
 
-    name: str
-    data: bytes
-    rules: Rules
-    arrays: list[Array] = field(default_factory=list)
-    left: int = SPARE_OPCODES
-    wrappers: int = 0
-    fields: Fields = field(default_factory=Fields)
+    def __init__(self, walk: Walk, source: Any, *, inner: bool = False) -> None:
+        super().__init__(source)
+        self.walk, self.source, self.inner = walk, source, inner
+        self.read, self.readline = source.read, source.readline
+        self.memo = _Memo()
+        self.metastack: list[list[Symbol]] = []
+        self.stack: list[Symbol] = []
+        self.append = self.stack.append
+        self.frame: int | None = None  # where the opcode stands that began it
+        self.end = len(walk.data)  # of the frame, or of all
 
-    def spend(self, count: int) -> None:
-        """Take as many opcodes as `count` items are worth that are looked at once more.
+    def run(self) -> Symbol:
+        """Return the symbol of the object that the pickle makes which begins here.
 
         Raises:
-            Fault: there are not as many left.
+            BrokenPipelineFile: it does not reach its end.
         """
-        self.left -= count
-        if self.left < 0:
-            raise Fault(TOO_MANY)
+        walk, tell, read, functions = self.walk, self.source.tell, self.read, self.functions
+        done = 0
+        try:
+            for done in range(walk.opcodes.left):  # noqa: B007 - counted for the finally below
+                walk.at = at = tell()
+                if at >= self.end:
+                    self._leave(at)
+                functions[read(1)[0]](self)
+            raise Fault(walk.opcodes.fault)
+        except pickle._Stop as stop:  # type: ignore[attr-defined]
+            return stop.value
+        except (IndexError, ValueError, struct.error, pickle.UnpicklingError) as error:
+            refusals = [str(refusal) for refusal in walk.refusals.values()]
+            raise BrokenPipelineFile(
+                walk.name,
+                _in_words(error, is_at_end=tell() >= len(walk.data)),
+                offset=walk.at,
+                refusals=refusals,
+            ) from error
+        finally:
+            walk.opcodes.left -= done
 
+    def _leave(self, at: int) -> None:
+        """Leave the frame that ends here; all ends here otherwise."""
+        if at > self.end:
+            self.walk.at = cast(int, self.frame)
+            raise Fault("an opcode reaches beyond the end of its frame")
+        self.frame, self.end = None, len(self.walk.data)
+        if at == self.end:
+            raise Fault("it ends too early")
 
-# The opcodes that put a plain value on the stack, or move one between stack and memo.
-
-
-_UINT2 = Struct("<H").unpack_from
-_INT4 = Struct("<i").unpack_from
-_UINT4 = Struct("<I").unpack_from
-_UINT8 = Struct("<Q").unpack_from
-_DOUBLE = Struct(">d").unpack_from
-
-
-class Scalars:
-    """Stack, memo, and what needs no more than those.
-
-    Attributes:
-        walk: what this pickle shares with the others of its file.
-        data: everything, of which this pickle is a part.
-        size: of `data`.
-        stack: what was put on it since the last mark.
-        push: `stack.append`.
-        memo: index to symbol.
-    """
-
-    __slots__ = ("data", "memo", "push", "size", "stack", "walk")
-
-    def __init__(self, walk: Walk) -> None:
-        self.walk = walk
-        self.data = walk.data
-        self.size = len(walk.data)
-        self.stack: list[Symbol] = []
-        self.push: Callable[[Symbol], None] = self.stack.append
-        self.memo: dict[int, Symbol] = {}
-
-    def refuse(self, at: int, reason: str) -> None:
-        self.walk.rules.refuse(reason, *self.opcode_at(at))
-
-    def opcode_at(self, at: int) -> tuple[str, int]:
-        """Return name and offset of the opcode whose argument begins at `at`."""
-        return OPCODES[self.data[at - 1]], at - 1
-
-    def end_of(self, start: int, count: int) -> int:
+    def _end_of(self, start: int, count: int) -> int:
         """Return where `count` bytes from `start` end.
 
         Raises:
             Fault: fewer are left.
         """
-        end = start + count
-        if not start <= end <= self.size:
-            raise Fault(f"{count:,} bytes are announced, {self.size - start:,} are left")
-        return end
+        left = len(self.walk.data) - start
+        if count > left:
+            raise Fault(f"{count:,} bytes are announced, {left:,} are left")
+        return start + count
 
-    def line(self, at: int) -> tuple[bytes, int]:
-        """Return the text up to the next line end, and where the line after it begins."""
-        end = self.data.find(b"\n", at)
-        if end < 0:
-            raise Fault("it ends too early")
-        return self.data[at:end], end + 1
+    def take(self, count: int) -> bytes:
+        """Return exactly so many bytes."""
+        self._end_of(self.source.tell(), count)
+        return cast(bytes, self.read(count))
 
-    # Constants
+    def refuse(self, reason: str) -> None:
+        self.walk.refuse(reason)
 
-    def on_none(self, at: int) -> int:
-        self.push(None)
-        return at
+    # Beginning, frames, end
 
-    def on_newtrue(self, at: int) -> int:
-        self.push(True)
-        return at
+    def load_unknown(self) -> None:
+        raise Fault(f"byte {self.walk.data[self.walk.at]} is no opcode")
 
-    def on_newfalse(self, at: int) -> int:
-        self.push(False)
-        return at
+    def load_proto(self) -> None:
+        self.proto = self.read(1)[0]
+        if self.proto > _NEWEST_PROTOCOL:
+            raise Fault(f"pickle protocol {self.proto} is not known")
+        if self.proto < _OLDEST_PROTOCOL:
+            self.refuse(f"pickle protocol {self.proto}")
 
-    # Numbers
+    def load_frame(self) -> None:
+        if self.frame is not None:
+            raise Fault("a frame begins within another")
+        size_bytes = struct.unpack("<Q", self.read(8))[0]
+        self.end, self.frame = self._end_of(self.source.tell(), size_bytes), self.walk.at
 
-    def on_binint(self, at: int) -> int:
-        self.push(_INT4(self.data, at)[0])
-        return at + 4
-
-    def on_binint1(self, at: int) -> int:
-        self.push(self.data[at])
-        return at + 1
-
-    def on_binint2(self, at: int) -> int:
-        self.push(_UINT2(self.data, at)[0])
-        return at + 2
-
-    def on_long1(self, at: int) -> int:
-        return self._long(at + 1, self.data[at])
-
-    def on_long4(self, at: int) -> int:
-        return self._long(at + 4, _INT4(self.data, at)[0])
-
-    def _long(self, at: int, count: int) -> int:
-        end = self.end_of(at, count)
-        self.push(int.from_bytes(self.data[at:end], "little", signed=True))
-        return end
-
-    def on_binfloat(self, at: int) -> int:
-        self.push(_DOUBLE(self.data, at)[0])
-        return at + 8
-
-    def on_int(self, at: int) -> int:
-        text, end = self.line(at)
-        self.push(text == b"01" if text in (b"00", b"01") else int(text, 0))
-        return end
-
-    def on_long(self, at: int) -> int:
-        text, end = self.line(at)
-        self.push(int(text.removesuffix(b"L"), 0))
-        return end
-
-    def on_float(self, at: int) -> int:
-        text, end = self.line(at)
-        self.push(float(text))
-        return end
-
-    # Text
-
-    def on_short_binunicode(self, at: int) -> int:
-        start = at + 1
-        end = start + self.data[at]
-        if end > self.size:
-            raise Fault("it ends too early")
-        self.push(self.data[start:end].decode("utf-8", "surrogatepass"))
-        return end
-
-    def on_binunicode(self, at: int) -> int:
-        return self._text(at + 4, _UINT4(self.data, at)[0])
-
-    def on_binunicode8(self, at: int) -> int:
-        return self._text(at + 8, _UINT8(self.data, at)[0])
-
-    def _text(self, at: int, count: int) -> int:
-        end = self.end_of(at, count)
-        self.push(self.data[at:end].decode("utf-8", "surrogatepass"))
-        return end
-
-    def on_unicode(self, at: int) -> int:
-        text, end = self.line(at)
-        self.push(text.decode("raw-unicode-escape"))
-        return end
-
-    def on_string(self, at: int) -> int:
-        text, end = self.line(at)
-        if len(text) < 2 or text[:1] != text[-1:] or text[:1] not in (b"'", b'"'):
-            raise Fault("a text without quotes")
-        held, _ = codecs.escape_decode(text[1:-1])
-        self.push(held.decode("ascii"))
-        return end
-
-    def on_binstring(self, at: int) -> int:
-        return self._ascii(at + 4, _INT4(self.data, at)[0])
-
-    def on_short_binstring(self, at: int) -> int:
-        return self._ascii(at + 1, self.data[at])
-
-    def _ascii(self, at: int, count: int) -> int:
-        end = self.end_of(at, count)
-        self.push(self.data[at:end].decode("ascii"))
-        return end
-
-    # Bytes
-
-    def on_short_binbytes(self, at: int) -> int:
-        return self._bytes(at + 1, self.data[at])
-
-    def on_binbytes(self, at: int) -> int:
-        return self._bytes(at + 4, _UINT4(self.data, at)[0])
-
-    def on_binbytes8(self, at: int) -> int:
-        return self._bytes(at + 8, _UINT8(self.data, at)[0])
-
-    def on_bytearray8(self, at: int) -> int:
-        return self._bytes(at + 8, _UINT8(self.data, at)[0])
-
-    def _bytes(self, at: int, count: int) -> int:
-        end = self.end_of(at, count)
-        self.push(self.data[at:end])
-        return end
-
-    # The memo
-
-    def on_memoize(self, at: int) -> int:
-        memo = self.memo
-        memo[len(memo)] = self.stack[-1]
-        return at
-
-    def on_binput(self, at: int) -> int:
-        self.memo[self.data[at]] = self.stack[-1]
-        return at + 1
-
-    def on_long_binput(self, at: int) -> int:
-        self._keep(_UINT4(self.data, at)[0])
-        return at + 4
-
-    def on_put(self, at: int) -> int:
-        text, end = self.line(at)
-        self._keep(int(text))
-        return end
-
-    def _keep(self, index: int) -> None:
-        if not 0 <= index < self.size:  # C's memo is an array as long as the highest index
-            raise Fault("an impossible place in the memo")
-        self.memo[index] = self.stack[-1]
-
-    def on_binget(self, at: int) -> int:
-        self.push(self.memo[self.data[at]])
-        return at + 1
-
-    def on_long_binget(self, at: int) -> int:
-        self.push(self.memo[_UINT4(self.data, at)[0]])
-        return at + 4
-
-    def on_get(self, at: int) -> int:
-        text, end = self.line(at)
-        self.push(self.memo[int(text)])
-        return end
-
-    def on_dup(self, at: int) -> int:
-        self.push(self.stack[-1])
-        return at
-
-
-# The opcodes that build tuples, lists, dicts and sets: a part of `dry_machine.py`.
-
-
-class Containers(Scalars):
-    """What needs marks besides stack and memo.
-
-    Attributes:
-        stacks: those below the marks that are open.
-    """
-
-    __slots__ = ("stacks",)
-
-    def __init__(self, walk: Walk) -> None:
-        super().__init__(walk)
-        self.stacks: list[list[Symbol]] = []
-
-    # Marks
-
-    def on_mark(self, at: int) -> int:
-        if len(self.stacks) >= MOST_MARKS:
-            raise Fault("it is nested too deeply")
-        self.stacks.append(self.stack)
-        self.stack = []
-        self.push = self.stack.append
-        return at
-
-    def above_mark(self) -> list[Symbol]:
-        items = self.stack
-        if not self.stacks:
-            raise Fault("there is no mark")
-        self.stack = self.stacks.pop()
-        self.push = self.stack.append
-        return items
-
-    def on_pop(self, at: int) -> int:
-        if self.stack:
-            self.stack.pop()
-        else:
-            self.above_mark()
-        return at
-
-    def on_pop_mark(self, at: int) -> int:
-        self.above_mark()
-        return at
-
-    # Tuples, lists, dicts, sets
-
-    def on_empty_tuple(self, at: int) -> int:
-        self.push(())
-        return at
-
-    def on_tuple(self, at: int) -> int:
-        items = self.above_mark()
-        self.hold(items, at)
-        self.push(tuple(items))
-        return at
-
-    def on_tuple1(self, at: int) -> int:
-        return self._tuple(1, at)
-
-    def on_tuple2(self, at: int) -> int:
-        return self._tuple(2, at)
-
-    def on_tuple3(self, at: int) -> int:
-        return self._tuple(3, at)
-
-    def _tuple(self, count: int, at: int) -> int:
-        stack = self.stack
-        if len(stack) < count:
+    def load_stop(self) -> None:
+        if not self.stack:
             raise Fault("the stack is empty")
-        items = stack[-count:]
-        self.hold(items, at)
-        stack[-count:] = [tuple(items)]
-        return at
+        root = self.stack[-1]
+        if len(self.stack) > 1 or self.metastack:
+            self.refuse("more than one object is left at the end")
+        self.walk.hold([root])
+        if self.frame is not None and self.source.tell() != self.end:
+            raise Fault("it stops before the end of its frame")
+        raise pickle._Stop(root)  # type: ignore[attr-defined]
 
-    def hold(self, items: list[Symbol], at: int) -> None:
-        if Global in map(type, items):
-            self.walk.rules.hold(items, *self.opcode_at(at))
+    # Marks and memo
 
-    def on_empty_list(self, at: int) -> int:
-        self.push([])
-        return at
+    def load_mark(self) -> None:
+        if len(self.metastack) >= MOST_MARKS:
+            raise Fault("it is nested too deeply")
+        super().load_mark()
 
-    def on_list(self, at: int) -> int:
-        items = self.above_mark()
-        self.hold(items, at)
-        self.push(items)
-        return at
+    def pop_mark(self) -> list[Symbol]:
+        if not self.metastack:
+            raise Fault("there is no mark")
+        return cast(list[Symbol], super().pop_mark())
 
-    def on_append(self, at: int) -> int:
-        return self._extend([self.stack.pop()], at)
+    def load_put(self) -> None:
+        super().load_put()
+        self._bound_memo()
 
-    def on_appends(self, at: int) -> int:
-        return self._extend(self.above_mark(), at)
+    def load_long_binput(self) -> None:
+        super().load_long_binput()
+        self._bound_memo()
 
-    def _extend(self, items: list[Symbol], at: int) -> int:
-        self.hold(items, at)
-        target = self.stack[-1]
-        if self.walk.rules.extended(target, *self.opcode_at(at)):
-            target.extend(items)
-        return at
+    def _bound_memo(self) -> None:
+        if next(reversed(self.memo)) >= len(self.walk.data):  # C's memo is an array as long
+            raise Fault("an impossible place in the memo")
 
-    def on_empty_dict(self, at: int) -> int:
-        self.push(Pairs())
-        return at
+    # Texts and bytes
 
-    def on_dict(self, at: int) -> int:
-        items = self.above_mark()
-        self.push(Pairs())
-        return self._set(items, at)
+    def load_binunicode(self) -> None:
+        self._text(4)
 
-    def on_setitem(self, at: int) -> int:
+    def load_binunicode8(self) -> None:
+        self._text(8)
+
+    def _text(self, width: int) -> None:
+        self.append(str(self._sized(width), "utf-8", "surrogatepass"))
+
+    def load_binbytes(self) -> None:
+        self.append(self._sized(4))
+
+    def load_binbytes8(self) -> None:
+        self.append(self._sized(8))
+
+    load_bytearray8 = load_binbytes8
+
+    def _sized(self, width: int) -> bytes:
+        return self.take(int.from_bytes(self.take(width), "little"))
+
+    # Containers
+
+    def load_tuple(self) -> None:
+        items = self.pop_mark()
+        self.walk.hold(items)
+        self.append(tuple(items))
+
+    def load_tuple1(self) -> None:
+        self.walk.hold(self.stack[-1:])
+        super().load_tuple1()
+
+    def load_tuple2(self) -> None:
+        self.walk.hold(self.stack[-2:])
+        super().load_tuple2()
+
+    def load_tuple3(self) -> None:
+        self.walk.hold(self.stack[-3:])
+        super().load_tuple3()
+
+    def load_list(self) -> None:
+        self.walk.hold(self.stack)
+        super().load_list()
+
+    def load_append(self) -> None:
+        item = self.stack.pop()
+        self.walk.extended(self.stack[-1], [item])
+
+    def load_appends(self) -> None:
+        items = self.pop_mark()
+        self.walk.extended(self.stack[-1], items)
+
+    def load_empty_dictionary(self) -> None:
+        self.append(Pairs())
+
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        self.append(Pairs())
+        self.walk.filled(self.stack[-1], items)
+
+    def load_setitem(self) -> None:
         value = self.stack.pop()
-        return self._set([self.stack.pop(), value], at)
+        key = self.stack.pop()
+        self.walk.filled(self.stack[-1], [key, value])
 
-    def on_setitems(self, at: int) -> int:
-        return self._set(self.above_mark(), at)
+    def load_setitems(self) -> None:
+        items = self.pop_mark()
+        self.walk.filled(self.stack[-1], items)
 
-    def _set(self, items: list[Symbol], at: int) -> int:
-        if len(items) % 2:
-            raise Fault("a key without a value")
-        self.hold(items, at)
-        target = self.stack[-1]
-        if not self.walk.rules.filled(target, items[::2], *self.opcode_at(at)):
-            return at
-        if type(target) is Pairs:
-            target.flat = _extended(target.flat, items)
-        else:
-            target.pairs = _extended(target.pairs, items)
-        return at
+    def load_empty_set(self) -> None:
+        self.append(Items())
 
-    def on_empty_set(self, at: int) -> int:
-        self.push(Items())
-        return at
-
-    def on_additems(self, at: int) -> int:
-        items = self.above_mark()
-        self.hold(items, at)
-        self.walk.rules.keyed(items, *self.opcode_at(at))
+    def load_additems(self) -> None:
+        items = self._items_of_set()
         target = self.stack[-1]
         if type(target) is Items and not target.frozen:
             target.held = _extended(target.held, items)
         else:
-            self.refuse(at, "items are added to what is no set")
-        return at
+            self.refuse("items are added to what is no set")
 
-    def on_frozenset(self, at: int) -> int:
-        items = self.above_mark()
-        self.hold(items, at)
-        self.walk.rules.keyed(items, *self.opcode_at(at))
-        self.push(Items(items, frozen=True))
-        return at
+    def load_frozenset(self) -> None:
+        items = self._items_of_set()  # of another stack than what holds them
+        self.append(Items(items, frozen=True))
 
-
-def _extended(held: list[Symbol] | tuple[()], items: list[Symbol]) -> list[Symbol]:
-    """Return `held` with the items behind; a list that is there already grows in place."""
-    if not held:
+    def _items_of_set(self) -> list[Symbol]:
+        items = self.pop_mark()
+        self.walk.hold(items)
+        self.walk.keyed(items)
         return items
-    assert type(held) is list  # noqa: S101 - only a list is not empty
-    held.extend(items)
-    return held
-
-
-# The dry machine: obeys the opcodes of a pickle with signs in the place of objects.
-
-
-_UINT64 = struct.Struct("<Q").unpack_from
-_WRAPPER = {("joblib.numpy_pickle", "NumpyArrayWrapper")}
-_NEWEST_PROTOCOL = 5
-_OLDEST_PROTOCOL = 2
-_FIRST_WITH_NEW_NAMES = 3
-
-
-class _Stopped(Exception):
-    """STOP was met."""
-
-
-class Machine(Containers):
-    """One pickle: the file's own, or that of the items of an object array.
-
-    Attributes:
-        protocol: what it said last; 0 before it says one.
-        inner: whether it lies within another.
-    """
-
-    __slots__ = ("frame_end", "handlers", "inner", "protocol", "stopped_at")
-
-    def __init__(self, walk: Walk, *, inner: bool = False) -> None:
-        super().__init__(walk)
-        self.inner = inner
-        self.protocol = 0
-        self.frame_end: int | None = None
-        self.stopped_at = 0
-        self.handlers: list[Callable[[int], int]] = [self._unknown] * 256
-        for code, name in OPCODES.items():
-            self.handlers[code] = getattr(self, f"on_{name.lower()}")
-
-    def run(self, start: int) -> tuple[Symbol, int]:
-        """Return the symbol of the object that the pickle from `start` makes, and where it ends.
-
-        Raises:
-            BrokenPipelineFile: it does not reach its end.
-        """
-        try:
-            self._obey(start, self.size)
-            self._break("it ends too early", self.size)
-        except _Stopped:
-            return self.stack[-1], self.stopped_at
-        finally:
-            self.handlers = []  # a cycle, which would keep the file in memory
-
-    def _obey(self, position: int, end: int) -> int:
-        """Obey opcodes from `position` to `end`; return where the last of them ends."""
-        data, handlers, walk = self.data, self.handlers, self.walk
-        done = 0
-        try:
-            for done in range(walk.left):  # noqa: B007 - counted for the finally below
-                if position >= end:
-                    return position
-                position = handlers[data[position]](position + 1)
-            raise Fault(TOO_MANY)
-        except Fault as fault:
-            self._break(str(fault), position, fault)
-        except (IndexError, KeyError, struct.error, ValueError) as error:
-            self._break(_in_words(error), position, error)
-        finally:
-            walk.left -= done
-
-    def _break(self, reason: str, position: int, cause: Exception | None = None) -> NoReturn:
-        refusals = [str(refusal) for refusal in self.walk.rules.refusals.values()]
-        raise BrokenPipelineFile(
-            self.walk.name, reason, offset=position, refusals=refusals
-        ) from cause
-
-    # Beginning, frames, end
-
-    def _unknown(self, at: int) -> int:
-        raise Fault(f"byte {self.data[at - 1]} is no opcode")
-
-    def on_proto(self, at: int) -> int:
-        self.protocol = self.data[at]
-        if self.protocol > _NEWEST_PROTOCOL:
-            raise Fault(f"pickle protocol {self.protocol} is not known")
-        if self.protocol < _OLDEST_PROTOCOL:
-            self.refuse(at, f"pickle protocol {self.protocol}")
-        return at + 1
-
-    def on_frame(self, at: int) -> int:
-        if self.frame_end is not None:
-            raise Fault("a frame begins within another")
-        start = at + 8
-        self.frame_end = end = self.end_of(start, _UINT64(self.data, at)[0])
-        position = self._obey(start, end)
-        if position != self.frame_end:
-            raise Fault("an opcode reaches beyond the end of its frame")
-        self.frame_end = None
-        return position
-
-    def on_stop(self, at: int) -> int:
-        if not self.stack:
-            raise Fault("the stack is empty")
-        if len(self.stack) > 1 or self.stacks:
-            self.refuse(at, "more than one object is left at the end")
-        self.hold(self.stack[-1:], at)
-        if self.frame_end is not None and at != self.frame_end:
-            raise Fault("it stops before the end of its frame")
-        self.stopped_at = at
-        raise _Stopped
 
     # Names
 
-    def on_global(self, at: int) -> int:
-        module, end = self.line(at)
-        name, end = self.line(end)
-        self._name(module.decode("utf-8"), name.decode("utf-8"), at)
-        return end
-
-    def on_stack_global(self, at: int) -> int:
-        name = self.stack.pop()
-        module = self.stack.pop()
-        if type(name) is not str or type(module) is not str:
+    def load_stack_global(self) -> None:
+        if not all(type(text) is str for text in self.stack[-2:]):
             raise Fault("a name that is no text")
-        self._name(module, name, at)
-        return at
+        super().load_stack_global()
 
-    def _name(self, module: str, name: str, at: int) -> None:
+    def find_class(self, module: str, name: str) -> Global:
         if len(module) + len(name) > MOST_NAME:
             raise Fault("a name that is too long")
-        if self.protocol < _FIRST_WITH_NEW_NAMES:
+        if self.proto < 3:
             module, name = _renamed(module, name)
-        self.push(self.walk.rules.named(module, name, *self.opcode_at(at)))
+        return self.walk.named(module, name)
 
     # Objects
 
-    def on_reduce(self, at: int) -> int:
+    def load_reduce(self) -> None:
         arguments = self.stack.pop()
-        self._make(CALLED, self.stack.pop(), arguments, at)
-        return at
+        self.stack[-1] = self.walk.made(CALLED, self.stack[-1], arguments)
 
-    def on_newobj(self, at: int) -> int:
+    def load_newobj(self) -> None:
         arguments = self.stack.pop()
-        self._make(NEW, self.stack.pop(), arguments, at)
-        return at
+        self.stack[-1] = self.walk.made(NEW, self.stack[-1], arguments)
 
-    def on_newobj_ex(self, at: int) -> int:
+    def load_newobj_ex(self) -> None:
         named = self.stack.pop()
         arguments = self.stack.pop()
-        of = self.stack[-1]
-        if type(named) is not Pairs or type(of) is not Global or of.verdict != "trusted":
-            self.refuse(at, "arguments with names")
-        self._make(NEW, self.stack.pop(), arguments, at)
-        return at
+        if type(named) is not Pairs or not _is_trusted(self.stack[-1]):
+            self.refuse("arguments with names")
+        self.stack[-1] = self.walk.made(NEW, self.stack[-1], arguments)
 
-    def _make(self, way: str, of: Symbol, arguments: Symbol, at: int) -> None:
-        made = Made(way, of, arguments)
-        self.walk.rules.made(made, *self.opcode_at(at))
-        self.walk.wrappers += is_one_of(class_of(made), _WRAPPER)
-        self.push(made)
-
-    def on_build(self, at: int) -> int:
+    def load_build(self) -> None:
         state = self.stack.pop()
         target = self.stack[-1]
-        self.walk.spend(_weight(state))
-        self.walk.rules.given_state(target, state, *self.opcode_at(at))
-        if type(target) is not Made:
-            return at
-        target.state = state
-        if not is_one_of(class_of(target), _WRAPPER):
-            return at
-        return self._array(state, at)
+        self.walk.opcodes.spend(_weight(state))
+        self.walk.given_state(target, state)
+        if type(target) is Made and is_one_of(class_of(target), _WRAPPER):
+            self.stack[-1] = self._array(state)
 
     # Arrays
 
-    def _array(self, state: Symbol, at: int) -> int:
-        """Put an array in the place of its wrapper; return where its bytes end."""
+    def _array(self, state: Symbol) -> Array:
+        """Return the array that belongs in the place of its wrapper, and pass over its bytes."""
+        walk, start, begun = self.walk, self.source.tell(), self.walk.at
         if self.inner:
             raise Fault("an array of joblib's within the items of another")
-        if self.frame_end is not None and at != self.frame_end:
+        if self.frame is not None and start != self.end:
             raise Fault("the bytes of an array begin within a frame")
-        try:
-            wrapped = read_wrapper(state, self.walk.fields)
-        except Malformed as error:
-            raise Fault(str(error)) from None
-        array, end = (
-            self._objects(wrapped, at) if wrapped.dtype.has_objects else self._raw(wrapped, at)
+        self.frame, self.end = None, len(walk.data)
+        dtype, shape, fortran, aligned = read_wrapper(state, walk.fields)
+        content: Symbol = None
+        if dtype.has_objects:
+            inner = Machine(walk, self.source, inner=True)
+            content, walk.at = inner.run(), begun
+            if inner.proto < _OLDEST_PROTOCOL:
+                self.refuse(f"pickle protocol {inner.proto} in an array")
+        else:
+            start += 1 + self.read(1)[0] if aligned else 0
+            self.source.seek(self._end_of(start, prod(shape) * dtype.itemsize))
+        end = self.source.tell()
+        walk.wrappers -= 1
+        walk.arrays.append(
+            Array(
+                *(dtype.text, shape, start, end - start, fortran),
+                content=content,
+                code=dtype.code,
+                data=memoryview(walk.data)[start : start if dtype.has_objects else end],
+            )
         )
-        self.walk.arrays.append(array)
-        self.walk.wrappers -= 1
-        self.stack[-1] = array
-        if self.frame_end is not None:
-            self.frame_end = end
-        return end
-
-    def _raw(self, wrapped: Wrapped, at: int) -> tuple[Array, int]:
-        start = at + 1 + self.data[at] if wrapped.aligned else at
-        end = self.end_of(start, wrapped.size_bytes)
-        return self._made_array(wrapped, start, end), end
-
-    def _objects(self, wrapped: Wrapped, at: int) -> tuple[Array, int]:
-        inner = Machine(self.walk, inner=True)
-        content, end = inner.run(at)
-        if inner.protocol < _OLDEST_PROTOCOL:
-            self.refuse(at, f"pickle protocol {inner.protocol} in an array")
-        return self._made_array(wrapped, at, end, content), end
-
-    def _made_array(self, wrapped: Wrapped, start: int, end: int, content: Symbol = None) -> Array:
-        dtype = wrapped.dtype
-        data = memoryview(self.data)[start : start if dtype.has_objects else end]
-        return Array(
-            *(dtype.text, wrapped.shape, start, end - start, wrapped.fortran),
-            content=content,
-            code=dtype.code,
-            data=data,
-        )
+        return walk.arrays[-1]
 
     # What no honest file has
 
-    def on_inst(self, at: int) -> int:
-        module, end = self.line(at)
-        name, end = self.line(end)
-        arguments = tuple(self.above_mark())
-        self._name(module.decode("utf-8"), name.decode("utf-8"), at)
-        self.refuse(at, "a forbidden opcode")
-        self._make(CALLED, self.stack.pop(), arguments, at)
-        return end
+    def _instantiate(self, cls: Symbol, arguments: list[Symbol]) -> None:
+        self.refuse("a forbidden opcode")
+        self.append(self.walk.made(CALLED, cls, tuple(arguments)))
 
-    def on_obj(self, at: int) -> int:
-        cls, *arguments = self.above_mark() or [None]
-        self.refuse(at, "a forbidden opcode")
-        self._make(CALLED, cls, tuple(arguments), at)
-        return at
+    def persistent_load(self, _: Any) -> Symbol:
+        self.refuse("a forbidden opcode")
+        return Unknown()
 
-    def on_ext1(self, at: int) -> int:
-        return self._outside(at, at + 1)
+    def get_extension(self, code: int) -> None:
+        self.append(self.persistent_load(code))
 
-    def on_ext2(self, at: int) -> int:
-        return self._outside(at, at + 2)
+    def load_next_buffer(self) -> None:
+        self.append(self.persistent_load(None))
 
-    def on_ext4(self, at: int) -> int:
-        return self._outside(at, at + 4)
+    def load_readonly_buffer(self) -> None:
+        self.refuse("a forbidden opcode")
 
-    def on_persid(self, at: int) -> int:
-        return self._outside(at, self.line(at)[1])
+    functions: Sequence[Callable[[Machine], None]]  # what each of the 256 opcodes does
 
-    def on_binpersid(self, at: int) -> int:
-        self.stack.pop()
-        return self._outside(at, at)
 
-    def on_next_buffer(self, at: int) -> int:
-        return self._outside(at, at)
-
-    def on_readonly_buffer(self, at: int) -> int:
-        self.refuse(at, "a forbidden opcode")
-        return at
-
-    def _outside(self, at: int, end: int) -> int:
-        self.refuse(at, "a forbidden opcode")
-        self.push(Unknown())
-        return end
+Machine.functions = [Machine.load_unknown] * 256
+for _code, _function in _Unpickler.dispatch.items():
+    Machine.functions[_code] = getattr(Machine, _function.__name__)
 
 
 def _weight(state: Symbol) -> int:
@@ -1709,17 +1344,21 @@ def _renamed(module: str, name: str) -> tuple[str, str]:
     return IMPORT_MAPPING.get(module, module), name
 
 
-def _in_words(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return "nothing is in that place of the memo"
+def _in_words(error: Exception, *, is_at_end: bool) -> str:
+    if isinstance(error, Fault):
+        return str(error)
+    if is_at_end or isinstance(error, struct.error):
+        return "it ends too early"
+    if isinstance(error, pickle.UnpicklingError):
+        return str(error)
     if isinstance(error, UnicodeError):
         return "a text that cannot be read"
     if isinstance(error, IndexError):
-        return "the stack is empty, or it ends too early"
-    return "it ends too early" if isinstance(error, struct.error) else "a number that is none"
+        return "the stack is empty"
+    return "a number that is none"
 
 
-# Dry
+# The way in.
 
 
 MOST_LEVELS = 10_000  # of containers within containers
@@ -1805,34 +1444,30 @@ def walk(
         held, behind = _as_bytes(data), 0
     else:
         content = BytesIO()  # hands out what it holds without a copy
-        keep = content.write
-        behind = decompress(data, compression, keep, name=name, most_bytes=most_bytes)
+        behind = decompress(data, compression, content.write, name=name, most_bytes=most_bytes)
         held = content.getvalue()
-    rules = Rules(trust)
-    state = Walk(name, held, rules, left=SPARE_OPCODES + len(data))
-    machine = Machine(state)
-    root, end = _run(machine, held)
-    if machine.protocol < 2:
-        rules.refuse(f"pickle protocol {machine.protocol}", "STOP", end - 1)
-    rules.ended(root, "STOP", end - 1)
-    for found in misplaced(rules.stated, root, Symbols()):
-        rules.refuse(shortened(found.fault), "STOP", end - 1)
-    if state.wrappers:
-        rules.refuse("an array of joblib's without its bytes", "STOP", end - 1)
-    behind += len(held) - end
+    state = Walk(name, held, trust, len(data))
+    source: Any = BytesIO(held) if isinstance(held, bytes) else held
+    source.seek(0)
+    machine = Machine(state, source)
+    root = _run(machine)
+    if machine.proto < _OLDEST_PROTOCOL:
+        state.refuse(f"pickle protocol {machine.proto}")
+    state.ended(root)
+    behind += len(held) - source.tell()
     if behind:
-        rules.refuse(f"{behind:,} bytes follow the end", "STOP", end - 1)
+        state.refuse(f"{behind:,} bytes follow the end")
     if _is_too_deep(root):
-        rules.refuse(f"it is nested more than {MOST_LEVELS:,} deep", "STOP", end - 1)
+        state.refuse(f"it is nested more than {MOST_LEVELS:,} deep")
     return Dry(
         root=root,
-        protocol=machine.protocol,
+        protocol=machine.proto,
         compression=compression,
         size_bytes=len(data),
         pickle_bytes=len(held),
-        globals=tuple(_uses(rules)),
+        globals=tuple(map(_use, state.globals.values())),
         arrays=tuple(state.arrays),
-        refusals=tuple(rules.refusals.values()),
+        refusals=tuple(state.refusals.values()),
     )
 
 
@@ -1862,21 +1497,20 @@ def refuse_other_files(data: bytes, name: str) -> None:
         raise NotAPipeline(f"'{name}' was written by a joblib before 0.10", hint=_WRITE_AGAIN)
 
 
-def _run(machine: Machine, held: bytes) -> tuple[Symbol, int]:
+def _run(machine: Machine) -> Symbol:
     """Run the machine; what does not even begin as a pickle is no damaged one."""
     try:
-        return machine.run(0)
+        return machine.run()
     except BrokenPipelineFile:
-        if held[:1] == b"\x80":
+        if machine.walk.data[:1] == b"\x80":
             raise
         reason = f"'{machine.walk.name}' is not a file that joblib wrote"
         raise NotAPipeline(reason, hint=_WRITE_AGAIN) from None
 
 
-def _uses(rules: Rules) -> Iterator[GlobalUse]:
-    for held in rules.globals.values():
-        used = tuple(right for right in RIGHTS if right in held.used)
-        yield GlobalUse(str(held), used, held.rights, held.verdict, held.offset)
+def _use(symbol: Global) -> GlobalUse:
+    used = tuple(right for right in RIGHTS if right in symbol.used)
+    return GlobalUse(str(symbol), used, symbol.rights, symbol.verdict, symbol.offset)
 
 
 def _is_too_deep(root: Symbol) -> bool:

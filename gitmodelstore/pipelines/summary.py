@@ -28,6 +28,7 @@ from gitmodelstore.pipelines.dry import (
     Symbol,
     Unknown,
     array_of,
+    class_name,
     class_of,
     dtype_text,
     scalar_of,
@@ -53,14 +54,6 @@ _DIGITS = 8  # of a digest
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 # How numpy spells its generators of random numbers.
 _RANDOM = {"__randomstate_ctor": "RandomState", "__generator_ctor": "Generator"}
-
-
-def class_name(symbol: Symbol) -> str:
-    """Return the dotted name of the class, or of the function that makes `symbol`."""
-    if type(symbol) is Made:
-        cls = class_of(symbol)
-        return shortened(str(cls)) if type(cls) is Global else "something unknown"
-    return {Pairs: "dict", Items: "set", Array: "array"}.get(type(symbol), type(symbol).__name__)
 
 
 def items_of(symbol: Symbol) -> list[Symbol]:

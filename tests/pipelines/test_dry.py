@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import os
 import pickle
@@ -38,7 +37,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
 import gitmodelstore
-from gitmodelstore.pipelines.dry import OPCODES, Dry, Machine, Rules, Walk, walk
+from gitmodelstore.pipelines.dry import OPCODES, Dry, Machine, Walk, walk
 from gitmodelstore.pipelines.rights import NOBODY, Trust
 
 ROWS = np.random.default_rng(5).normal(size=(60, 3))
@@ -99,17 +98,18 @@ def opcodes_of(data: bytes) -> list[str]:
     """The opcodes that the dry machine obeys, those of object arrays included."""
     seen: list[str] = []
 
-    class Recording(Machine):
-        def __init__(self, walk: Walk, *, inner: bool = False) -> None:
-            super().__init__(walk, inner=inner)
-            for code, name in OPCODES.items():
-                self.handlers[code] = functools.partial(self._record, name, self.handlers[code])
-
-        def _record(self, name: str, handler: Callable[[int], int], at: int) -> int:
+    def recorded(name: str, obey: Callable[[Machine], None]) -> Callable[[Machine], None]:
+        def record(machine: Machine) -> None:
             seen.append(name)
-            return handler(at)
+            obey(machine)
 
-    Recording(Walk("file", data, Rules(NOBODY))).run(0)
+        return record
+
+    machine = Machine(Walk("file", data, NOBODY), io.BytesIO(data))
+    machine.functions = [
+        recorded(OPCODES.get(code, ""), obey) for code, obey in enumerate(Machine.functions)
+    ]
+    machine.run()
     return seen
 
 
