@@ -21,7 +21,7 @@ from gitmodelstore.values.version import SERVER_HOOKS as SERVER
 
 if TYPE_CHECKING:
     from gitmodelstore.cli.session import Session
-    from gitmodelstore.demo.story import Kind, Show
+    from gitmodelstore.demo.perform import Kind, Show
 
 HOSTS = ("github", "gitlab", "gitea", "ssh")
 
@@ -175,8 +175,8 @@ def demo(session: Session, folder: Path) -> None:
     Every command shown is really run. It takes about ten seconds, needs no network, and
     leaves the folder for you to look at.
     """
-    from gitmodelstore.demo.facts import facts
-    from gitmodelstore.demo.story import Stage, story
+    from gitmodelstore.demo.perform import Stage, facts
+    from gitmodelstore.demo.story import story
 
     began, today = time.monotonic(), datetime.now(timezone.utc).date()
     stage = Stage(folder, _silent if session.json else _show(session))

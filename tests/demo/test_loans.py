@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from gitmodelstore.demo.story import FILES, simulate, write_loans
+EXAMPLE = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "make_loans.py"))
+FILES, simulate, write_loans = (EXAMPLE[name] for name in ("FILES", "simulate", "write_loans"))
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ DAMAGED = "an object is damaged; `gms doctor` is named where it is met"
 # reason, or, better, gets a hint.
 WITHOUT = {
     "cli/register.py": (2, "the message names file and place, and the caller adds what it expects"),
-    "demo/story.py": (2, "a fault of the demonstration itself"),
+    "demo/perform.py": (2, "a fault of the demonstration itself"),
     "lineage/data.py": (1, "the name is the fault"),
     "lineage/frames.py": (2, CAUGHT),
     "lineage/tables.py": (2, CAUGHT),
