@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 LOCK = "modelstore.lock.json"
 # What holds a fitted model, by the libraries that write it.
 BINARIES = (
-    *(".joblib", ".pkl", ".pickle", ".dill", ".cloudpickle", ".skops"),  # scikit-learn and others
-    *(".onnx", ".pmml", ".safetensors", ".mlmodel"),  # formats for exchange
-    *(".pt", ".pth", ".ckpt", ".keras", ".h5", ".hdf5", ".tflite"),  # neural networks
-    *(".cbm", ".ubj", ".bst"),  # CatBoost, XGBoost
-)
+    ".joblib", ".pkl", ".pickle", ".dill", ".cloudpickle", ".skops",  # scikit-learn and others
+    ".onnx", ".pmml", ".safetensors", ".mlmodel",  # formats for exchange
+    ".pt", ".pth", ".ckpt", ".keras", ".h5", ".hdf5", ".tflite",  # neural networks
+    ".cbm", ".ubj", ".bst",  # CatBoost, XGBoost
+)  # fmt: skip
 
 
 def run(hook: Callable[[Sequence[str]], Iterable[Fault]]) -> None:

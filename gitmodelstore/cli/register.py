@@ -187,9 +187,9 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
 
 # What a folder's manifest says already, and a FILE does not.
 _OF_A_FILE = (
-    *("metrics", "metric", "data", "sample_from", "sample", "target", "card", "intended_use"),
-    *("limitations", "custom", "code", "no_code", "keep_diff", "no_run"),
-)
+    "metrics", "metric", "data", "sample_from", "sample", "target", "card", "intended_use",
+    "limitations", "custom", "code", "no_code", "keep_diff", "no_run",
+)  # fmt: skip
 
 
 def _register_folder(

@@ -242,7 +242,7 @@ def is_folder(path: Path) -> bool:
 
 def _identity(status: os.stat_result) -> Identity:
     return Identity(
-        *(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
     )
 
 

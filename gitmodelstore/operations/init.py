@@ -209,10 +209,10 @@ CONFIGURED = {
 _WITH_WORK_TREE, _BARE = ("push.", "pull."), ("receive.",)
 # What `git init --bare` and an `init` that was interrupted leave.
 _OURS = {
-    *(".git", ATTRIBUTES, REGISTRY, SETTINGS),
-    *("HEAD", "config", "description", "hooks", "info", "objects", "refs", "gitmodelstore"),
-    *("branches", "gitmodelstore-spares"),
-}
+    ".git", ATTRIBUTES, REGISTRY, SETTINGS,
+    "HEAD", "config", "description", "hooks", "info", "objects", "refs", "gitmodelstore",
+    "branches", "gitmodelstore-spares",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,16 +21,16 @@ _KEY, _PROJECTS = "trusted", "projects"
 # Of what no index need be asked: tools that run, compile, load or fetch what they are told to.
 _TOOLS = frozenset(
     (
-        *("IPython", "cffi", "click", "cloudpickle", "cython", "dask", "dill", "distributed"),
-        *("django", "execnet", "fabric", "flask", "git", "gitmodelstore", "hypothesis"),
-        *("invoke", "ipykernel", "jax", "jedi", "jinja2", "jupyter_client", "keras", "llvmlite"),
-        *("loky", "mlflow", "mypy", "notebook", "numba", "numexpr", "onnx", "paramiko"),
-        *("pexpect", "pip", "pkg_resources", "pluggy", "polars", "prefect", "psutil", "ptyprocess"),
-        *("pyximport", "pygit2", "pytest", "ray", "requests", "ruff", "setuptools", "sh", "skops"),
-        *("sqlalchemy", "sympy", "tensorflow", "torch", "transformers", "urllib3", "uv"),
-        *("virtualenv", "wheel", "yaml", "_cffi_backend", "_distutils_hack", "_pytest"),
+        "IPython", "cffi", "click", "cloudpickle", "cython", "dask", "dill", "distributed",
+        "django", "execnet", "fabric", "flask", "git", "gitmodelstore", "hypothesis",
+        "invoke", "ipykernel", "jax", "jedi", "jinja2", "jupyter_client", "keras", "llvmlite",
+        "loky", "mlflow", "mypy", "notebook", "numba", "numexpr", "onnx", "paramiko",
+        "pexpect", "pip", "pkg_resources", "pluggy", "polars", "prefect", "psutil", "ptyprocess",
+        "pyximport", "pygit2", "pytest", "ray", "requests", "ruff", "setuptools", "sh", "skops",
+        "sqlalchemy", "sympy", "tensorflow", "torch", "transformers", "urllib3", "uv",
+        "virtualenv", "wheel", "yaml", "_cffi_backend", "_distutils_hack", "_pytest",
     )
-)
+)  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 

@@ -314,8 +314,15 @@ def _finish(snapshot: Snapshot, begun: _Begun, asked: Asked) -> Verified:
         except (IntegrityError, MissingObject) as error:
             faults.append(Sentence.of(error))
     return Verified(
-        *(begun.model, begun.version, begun.status, sound, tuple(faults)),
-        *(replayed, metrics, signed, unloaded),
+        begun.model,
+        begun.version,
+        begun.status,
+        sound,
+        tuple(faults),
+        replayed,
+        metrics,
+        signed,
+        unloaded,
     )
 
 

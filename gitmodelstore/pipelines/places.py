@@ -248,43 +248,43 @@ _NOT_CALLED = _Rule(_is_not_called, "holds something to be called")
 _FUNCTIONS = _Rule(_is_function, "is a class of Python's own, to be called")
 _OF_TEXT = _Rule(_is_of_text, "is not a method of text")
 _METHODS = _words(
-    *("auto", "decision_function", "predict", "predict_log_proba", "predict_proba"),
-    *("score_samples", "transform"),
-)
+    "auto", "decision_function", "predict", "predict_log_proba", "predict_proba",
+    "score_samples", "transform",
+)  # fmt: skip
 
 _THREADS = frozenset(
     {"max_process", "n_jobs", "nthread", "nthreads", "num_thread", "num_threads", "thread_count"}
 )
 # Attributes with the name of a method, or a list of them.
 _OF_METHODS = (
-    *("_response_method", "chain_method", "chain_method_", "response_method", "response_methods"),
-    *("stack_method", "stack_method_"),
-)
+    "_response_method", "chain_method", "chain_method_", "response_method", "response_methods",
+    "stack_method", "stack_method_",
+)  # fmt: skip
 # Attributes that scikit-learn goes through: of a mapping that would be its keys.
 _ITERATED = frozenset((*_OF_METHODS, "estimator_params", "estimators_", "steps", "transformers_"))
 
 _RULES: Mapping[str, _Rule] = {
     **dict.fromkeys(
         (
-            *("_bin_mapper", "_centerer", "_encoder", "_estimator", "_final_estimator"),
-            *("_label_binarizer", "_label_encoder", "_preprocessor", "_remainder", "_scaler"),
-            *("_tfidf", "base_estimator", "base_estimator_", "best_estimator_", "calibrators"),
-            *("estimator", "estimator_", "estimators", "estimators_", "final_estimator"),
-            *("final_estimator_", "imputation_sequence_", "indicator_", "init_"),
-            *("initial_imputer_", "kernel_pca_", "label_binarizer_", "le_", "named_estimators_"),
-            *("nbrs_", "one_hot_encoder_", "regressor", "regressor_", "remainder", "steps"),
-            *("transformer", "transformer_", "transformer_list", "transformers", "transformers_"),
+            "_bin_mapper", "_centerer", "_encoder", "_estimator", "_final_estimator",
+            "_label_binarizer", "_label_encoder", "_preprocessor", "_remainder", "_scaler",
+            "_tfidf", "base_estimator", "base_estimator_", "best_estimator_", "calibrators",
+            "estimator", "estimator_", "estimators", "estimators_", "final_estimator",
+            "final_estimator_", "imputation_sequence_", "indicator_", "init_",
+            "initial_imputer_", "kernel_pca_", "label_binarizer_", "le_", "named_estimators_",
+            "nbrs_", "one_hot_encoder_", "regressor", "regressor_", "remainder", "steps",
+            "transformer", "transformer_", "transformer_list", "transformers", "transformers_",
         ),
         _ESTIMATORS,
     ),
     "init": _Rule(_is_estimator_or_numbers, _ESTIMATORS.fault),
     **dict.fromkeys(
         (
-            *("_base_loss", "_bisecting_tree", "_curve_scorer", "_loss", "_metadata_request"),
-            *("_optimizer", "_predictors", "_scorer", "_scorers", "_tree", "child_", "closs"),
-            *("calibrated_classifiers_", "dummy_leaf_", "interval_y_pred", "interval_y_true"),
-            *("k1", "k2", "kernel_", "kernels", "left", "link", "next_leaf_", "prev_leaf_"),
-            *("right", "root_", "scorer_", "scoring", "subclusters_", "tree_"),
+            "_base_loss", "_bisecting_tree", "_curve_scorer", "_loss", "_metadata_request",
+            "_optimizer", "_predictors", "_scorer", "_scorers", "_tree", "child_", "closs",
+            "calibrated_classifiers_", "dummy_leaf_", "interval_y_pred", "interval_y_true",
+            "k1", "k2", "kernel_", "kernels", "left", "link", "next_leaf_", "prev_leaf_",
+            "right", "root_", "scorer_", "scoring", "subclusters_", "tree_",
         ),
         _PARTS,
     ),
@@ -294,23 +294,23 @@ _RULES: Mapping[str, _Rule] = {
     "cv": _Rule(_is_splitter, "is a class that scikit-learn never writes there"),
     **dict.fromkeys(
         (
-            *("_score_func", "effective_metric_", "fun", "func", "inverse_func", "kernel"),
-            *("metric", "pooling_func", "score_func", "strategy", "weights"),
+            "_score_func", "effective_metric_", "fun", "func", "inverse_func", "kernel",
+            "metric", "pooling_func", "score_func", "strategy", "weights",
         ),
         _FUNCTIONS,
     ),
     **dict.fromkeys(
         (
-            *("callback", "feature_name_combiner", "feature_names_out", "is_data_valid"),
-            *("is_model_valid", "loss", "max_features", "oob_score", "optimizer", "refit"),
+            "callback", "feature_name_combiner", "feature_names_out", "is_data_valid",
+            "is_model_valid", "loss", "max_features", "oob_score", "optimizer", "refit",
         ),
         _NOT_CALLED,
     ),
     **dict.fromkeys(("analyzer", "preprocessor", "strip_accents", "tokenizer"), _OF_TEXT),
     **dict.fromkeys(
         (
-            *("_kwargs", "effective_metric_params_", "fun_args", "inv_kw_args", "kernel_params"),
-            *("kw_args", "metric_params", "pairwise_kernels_kwargs"),
+            "_kwargs", "effective_metric_params_", "fun_args", "inv_kw_args", "kernel_params",
+            "kw_args", "metric_params", "pairwise_kernels_kwargs",
         ),
         _GIVEN,
     ),
@@ -322,7 +322,7 @@ _RULES: Mapping[str, _Rule] = {
     "importance_getter": _form(r"(?!_)\w+(\.(?!_)\w+)*"),
     "pre_dispatch": _form(r"all|[0-9n_jobs*+\-/ ().]{1,40}"),
     "verbose_feature_names_out": _text(_is_plain_format),
-}
+}  # fmt: skip
 # Objects of the packages: what they hold is data, or the parts that are named here.
 _PART_NAMES = frozenset(
     {"_Booster", "_binned_variables", "_binning_table", "_encoders", "_le", "_main_check_input"}
@@ -346,10 +346,10 @@ _FUNCTIONS_OF_PACKAGES = _Rule(_is_data_or_function, _FUNCTIONS.fault)
 _CLASSES_OF_PACKAGES = _Rule(_is_data_or_class, _OF_PACKAGES.fault)
 # Names of what pandas does with groups of rows: it would call any method of that name.
 _AGGREGATIONS = _words(
-    *("add", "all", "any", "count", "div", "first", "floordiv", "kurt", "last", "max", "mean"),
-    *("median", "min", "mod", "mode", "mul", "nunique", "pow", "prod", "sem", "size", "skew"),
-    *("std", "sub", "sum", "truediv", "var"),
-)
+    "add", "all", "any", "count", "div", "first", "floordiv", "kurt", "last", "max", "mean",
+    "median", "min", "mod", "mode", "mul", "nunique", "pow", "prod", "sem", "size", "skew",
+    "std", "sub", "sum", "truediv", "var",
+)  # fmt: skip
 
 
 def _is_aggregation(view: View, leaf: Any) -> bool:
@@ -358,9 +358,9 @@ def _is_aggregation(view: View, leaf: Any) -> bool:
 
 
 _HASHES = _words(
-    *("blake2b", "blake2s", "md5", "sha1", "sha224", "sha256", "sha384", "sha3_224", "sha3_256"),
-    *("sha3_384", "sha3_512", "sha512"),
-)
+    "blake2b", "blake2s", "md5", "sha1", "sha224", "sha256", "sha384", "sha3_224", "sha3_256",
+    "sha3_384", "sha3_512", "sha512",
+)  # fmt: skip
 _BELOW_HERE = _form(r"(?!.*\.\.)[A-Za-z0-9_][\w./ -]{0,200}")
 _RULES_OF_PACKAGES: Mapping[tuple[str, str], _Rule] = {
     ("catboost", "input_borders"): _BELOW_HERE,
@@ -376,8 +376,8 @@ _RULES_OF_PACKAGES: Mapping[tuple[str, str], _Rule] = {
 }
 # Rules of scikit-learn's attributes that say nothing of those of the packages.
 _ABOUT_PARTS = (
-    *(_ESTIMATORS, _RULES["init"], _PARTS, _CURVES, _FUNCTIONS, _NOT_CALLED, _RULES["dtype"]),
-)
+    _ESTIMATORS, _RULES["init"], _PARTS, _CURVES, _FUNCTIONS, _NOT_CALLED, _RULES["dtype"],
+)  # fmt: skip
 # Attributes by which the packages call a function with the rows, or with what they are to predict.
 _CALLED_BY_PACKAGES = frozenset(
     {"eval_metric", "func", "loss_function", "metric", "objective", "_objective", "predicate"}
@@ -437,9 +437,9 @@ _HINTS = dict.fromkeys(_KEYWORDS, HINT_OF_GIVEN) | {
 _READS_FILES = "input"  # of a vectorizer, unless it is "content"
 # Attributes whose estimators are given the very rows that the object itself is given.
 _GIVEN_THE_SAME = (
-    *("best_estimator_", "calibrated_classifiers_", "estimator", "estimator_", "estimators"),
-    *("estimators_", "named_estimators_", "transformer_list", "transformers", "transformers_"),
-)
+    "best_estimator_", "calibrated_classifiers_", "estimator", "estimator_", "estimators",
+    "estimators_", "named_estimators_", "transformer_list", "transformers", "transformers_",
+)  # fmt: skip
 
 
 def is_version(text: Any) -> bool:

@@ -33,9 +33,9 @@ _FLOAT64 = np.dtype("float64")
 
 # What comparing raises where an attribute is of another kind than honest ones.
 _INCOMPARABLE = (
-    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+    ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
     RecursionError,
-)
+)  # fmt: skip
 
 
 class Held:

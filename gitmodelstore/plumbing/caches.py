@@ -86,8 +86,11 @@ class Memo:
 
     def _key(self, name: bytes, status: os.stat_result) -> bytes:
         facts = (
-            *(status.st_dev, status.st_ino, status.st_size),
-            *(status.st_mtime_ns, status.st_ctime_ns),
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
         )
         text = b"%s\0%s\0%s" % (self._root, name, repr(facts).encode("ascii"))
         return hashlib.sha256(text).hexdigest()[:32].encode("ascii")

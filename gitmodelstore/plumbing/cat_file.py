@@ -271,7 +271,7 @@ class CatFile:
         except BrokenPipeError:
             raise self._broken(oid, path) from None
         head = conversation.answers.readline().decode(errors="replace").split()
-        if len(head) != len(("id", "kind", "size")) and head[-1:] != ["missing"]:
+        if len(head) != 3 and head[-1:] != ["missing"]:  # id, kind, size
             raise self._broken(oid, path)
         return head
 

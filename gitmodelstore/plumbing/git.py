@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 # Somebody's repository must not run what its configuration names, nor have its index written.
 # `plumbing/git.py` says what else is closed where a command would look at it.
 HARMLESS = (
-    *("-c", "core.fsmonitor=false"),
-    *("-c", "core.hooksPath=/dev/null"),
-    *("-c", "protocol.ext.allow=never"),
-    *("-c", "submodule.recurse=false"),
-    *("-c", "fetch.recurseSubmodules=false"),
-    *("-c", "diff.autoRefreshIndex=false"),
-    *("-c", "log.showSignature=false"),  # it would start gpg.program
-    *("-c", "maintenance.auto=false"),  # it would start gc.recentObjectsHook
-)
+    "-c", "core.fsmonitor=false",
+    "-c", "core.hooksPath=/dev/null",
+    "-c", "protocol.ext.allow=never",
+    "-c", "submodule.recurse=false",
+    "-c", "fetch.recurseSubmodules=false",
+    "-c", "diff.autoRefreshIndex=false",
+    "-c", "log.showSignature=false",  # it would start gpg.program
+    "-c", "maintenance.auto=false",  # it would start gc.recentObjectsHook
+)  # fmt: skip
 
 
 class Git:
@@ -218,9 +218,9 @@ _FIRST_COUNTS = ("core.gitproxy", "remote.*.uploadpack")
 _HELPER = "credential.*helper"  # a list, which an empty value takes back
 # Commands that look at none of these: they neither write nor compare files, nor fetch.
 _LOOKS_AT_NONE = (
-    *("cat-file", "config", "diff-tree", "for-each-ref", "fsck", "log", "ls-files", "ls-tree"),
-    *("merge-base", "remote", "rev-list", "rev-parse", "var", "version"),
-)
+    "cat-file", "config", "diff-tree", "for-each-ref", "fsck", "log", "ls-files", "ls-tree",
+    "merge-base", "remote", "rev-list", "rev-parse", "var", "version",
+)  # fmt: skip
 _OURS = ("system", "global", "command")  # the scopes that no repository brings with it
 # In a git directory git would pass over its configuration where a user has it trust bare
 # repositories only by name.

@@ -42,14 +42,14 @@ _NEEDED = ("objects", "refs")
 _FOLDERS = (
     OWN_FOLDER,  # first, since it takes what others set aside
     *_NEEDED,
-    *("refs/heads", "refs/tags", "objects/info", "objects/pack", "info", "logs", "hooks"),
-    *("lfs", "lfs/objects", "worktrees"),
-)
+    "refs/heads", "refs/tags", "objects/info", "objects/pack", "info", "logs", "hooks",
+    "lfs", "lfs/objects", "worktrees",
+)  # fmt: skip
 # Where each of these is, it is a file.
 _FILES = (
-    *("objects/info/commit-graph", "logs/HEAD", "info/attributes", "info/exclude"),
-    *(f"{OWN_FOLDER}/lock", f"{OWN_FOLDER}/pending.json", f"{OWN_FOLDER}/manifests"),
-)
+    "objects/info/commit-graph", "logs/HEAD", "info/attributes", "info/exclude",
+    f"{OWN_FOLDER}/lock", f"{OWN_FOLDER}/pending.json", f"{OWN_FOLDER}/manifests",
+)  # fmt: skip
 _EDIT = "git config --file '{path}' --edit, or take the file from a backup"
 
 

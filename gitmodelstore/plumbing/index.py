@@ -80,7 +80,12 @@ def staged(path: str, oid: str, stat: os.stat_result) -> Staged:
     fields = (
         *divmod(stat.st_ctime_ns, 10**9),
         *divmod(stat.st_mtime_ns, 10**9),
-        *(stat.st_dev, stat.st_ino, _PLAIN_FILE, stat.st_uid, stat.st_gid, stat.st_size),
+        stat.st_dev,
+        stat.st_ino,
+        _PLAIN_FILE,
+        stat.st_uid,
+        stat.st_gid,
+        stat.st_size,
     )
     head = _STAT.pack(
         *(field & 0xFFFFFFFF for field in fields),

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(rb":[0-7]{6} 100644 [0-9a-f]{40} ([0-9a-f]{40}) [AM]\tmodels/([^/]+)/.*")
 _COMPARE = (
-    *("diff-tree", "--stdin", "-r", "-m", "--root", "--raw", "--no-abbrev", "--no-renames"),
-    *("--", ":(glob)models/*/manifest.json"),
-)
+    "diff-tree", "--stdin", "-r", "-m", "--root", "--raw", "--no-abbrev", "--no-renames",
+    "--", ":(glob)models/*/manifest.json",
+)  # fmt: skip
 _ASKED_AT_ONCE = 100  # so many ids fit into any pipe, however long git does not read it
 
 
@@ -127,7 +127,7 @@ def _answers(
         head = answers.readline().split()
         data: bytes | None = None
         if head[1:] != [b"missing"]:
-            data = answers.read(int(head[2])) if len(head) == len(("id", "kind", "size")) else b""
+            data = answers.read(int(head[2])) if len(head) == 3 else b""  # id, kind, size
             if answers.read(1) != b"\n":
                 return False
         oid = asked.popleft()

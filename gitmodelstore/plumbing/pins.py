@@ -196,7 +196,9 @@ class Clone:
         """Return the newest commits of the branch, here and as fetched: more than one if apart."""
         said = _ask(
             self.path,
-            *("for-each-ref", "--format=%(objectname)", f"refs/heads/{self.branch}"),
+            "for-each-ref",
+            "--format=%(objectname)",
+            f"refs/heads/{self.branch}",
             f"refs/remotes/*/{self.branch}",
         )
         tips = sorted(set(said.split()))

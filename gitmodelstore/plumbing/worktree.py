@@ -142,7 +142,10 @@ def _start(tree: WorkTree, command: tuple[str, ...], lock: Held) -> Process:
 def populate(tree: WorkTree, commit: str) -> None:
     """Write the files of a commit into an empty work tree, and stage them."""
     git.run(
-        *("read-tree", "-m", "-u", commit),
+        "read-tree",
+        "-m",
+        "-u",
+        commit,
         cwd=tree.folder,
         to_the_end=True,
         umask=tree.sharing.umask(),
@@ -253,10 +256,10 @@ def _pointers() -> tuple[str, ...]:
     """
     program = "git-lfs filter-process" if shutil.which("git-lfs") else ""
     return (
-        *("-c", f"filter.lfs.process={program}"),
-        *("-c", "filter.lfs.smudge="),
-        *("-c", "filter.lfs.required=false"),
-    )
+        "-c", f"filter.lfs.process={program}",
+        "-c", "filter.lfs.smudge=",
+        "-c", "filter.lfs.required=false",
+    )  # fmt: skip
 
 
 def staged(tree: WorkTree, path: str) -> str | None:

@@ -278,7 +278,9 @@ class _Layout(NamedTuple):
 
     def columns(self) -> list[Column]:
         return [
-            *(Column("VERSION"), Column("STATUS"), Column("REGISTERED")),
+            Column("VERSION"),
+            Column("STATUS"),
+            Column("REGISTERED"),
             Column("BY", most=self.who),
             Column("ALGORITHM", most=self.algorithm),
         ]
@@ -359,7 +361,10 @@ def matches(matches: Sequence[Match], paint: Paint) -> Iterator[str]:
     ]
     rows = [
         [
-            *(match.model, str(match.version), match.status, day(match.created_at)),
+            match.model,
+            str(match.version),
+            match.status,
+            day(match.created_at),
             name_of(match.author),
             *(_field(match.values[name]) for name in names),
         ]
