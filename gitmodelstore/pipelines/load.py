@@ -424,7 +424,7 @@ def verdict_of(sha256: str, trust: Trust, how: str = "") -> str:
         trust: of the reader.
         how: DRY of the verdict of a dry walk, which no load relies on.
     """
-    said = "\n".join((sha256 + how, rights.rules_digest(), *sorted(trust.names), *_versions()))
+    said = "\n".join((sha256 + how, f"rules {rights.RULES}", *sorted(trust.names), *_versions()))
     return hashlib.sha256(said.encode()).hexdigest()
 
 
