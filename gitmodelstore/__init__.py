@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 # Where each public name lives; __init__.pyi tells editors and type checkers the same.
 _HOMES = {
     "Annotation": "values.gates",
-    "Approval": "checks.notes",
+    "Approval": "checks.signatures",
     "Audit": "operations.audit",
     "Bisection": "operations.bisect",
     "CannotReproduce": "errors",

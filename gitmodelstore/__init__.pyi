@@ -1,7 +1,7 @@
 """What editors and type checkers see of the package, which imports it when it is used."""
 
 from gitmodelstore import errors as errors
-from gitmodelstore.checks.notes import Approval as Approval
+from gitmodelstore.checks.signatures import Approval as Approval
 from gitmodelstore.errors import (
     CannotReproduce as CannotReproduce,
     EnvironmentWarning as EnvironmentWarning,

@@ -45,7 +45,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitmodelstore.checks.history import Merging
     from gitmodelstore.checks.objects import Objects
-    from gitmodelstore.checks.signed_steps import SignatureJudge, Verifier
+    from gitmodelstore.checks.signatures import SignatureJudge, Verifier
     from gitmodelstore.values.events import Scalar
     from gitmodelstore.values.manifest import Manifest, Outline
 
@@ -110,7 +110,7 @@ class Judge:
     @cached_property
     def signatures(self) -> SignatureJudge | None:
         """The judge of signatures; None where they are not judged."""
-        from gitmodelstore.checks.signed_steps import SignatureJudge
+        from gitmodelstore.checks.signatures import SignatureJudge
 
         return SignatureJudge(self.objects, self._verifier) if self._verifier else None
 
@@ -459,7 +459,7 @@ class _Trial:
     def _signature_faults(
         self, changes: tuple[Change, ...]
     ) -> Iterator[tuple[Moved | None, Fault]]:
-        from gitmodelstore.checks.signed_steps import asks
+        from gitmodelstore.checks.signatures import asks
 
         if self._step.oid is None or not asks(self.policy, changes):
             return
@@ -481,8 +481,7 @@ class _Trial:
         for model, version in sorted(self._judge.introduced(self._step)):
             tag = self._objects.tag(tag_name(model, version))
             if tag is not None and tag.commit == self._step.oid and self._judge.signatures:
-                commit = self._objects.commit(tag.commit)
-                yield from self._judge.signatures.tag_faults(tag.name, tag.oid, commit)
+                yield from self._judge.signatures.tag_faults(tag.name, tag.oid, tag.commit)
 
     def _gate_faults(self, changes: tuple[Change, ...]) -> Iterator[tuple[Moved | None, Fault]]:
         from gitmodelstore.checks.gates import OVERRIDES, Look, faults_of, judge_step
@@ -780,7 +779,7 @@ def tag_faults(judge: Judge, name: str, tag: Tag | None) -> Iterator[Fault]:
         return
     yield from _manifest_faults(judge, ref, tag, model, version)
     if judge.policy(Step.of(commit)).require_signed and judge.signatures is not None:
-        yield from judge.signatures.tag_faults(name, tag.oid, commit)
+        yield from judge.signatures.tag_faults(name, tag.oid, tag.commit)
 
 
 def _manifest_faults(

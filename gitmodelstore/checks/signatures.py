@@ -1,24 +1,47 @@
-"""What is asked of signatures: that there is one, that it is good, that its signer may do this.
+"""Signatures and approvals: whether commits and tags have those that the settings ask for.
 
-Verifying is not done here: an `Outcome` says what became of it.
+Verifying is not done here: a `Verifier` says what became of a signature, by the list of
+whoever judges; a store names principals only. An override of a gate lifts none of this: it
+says what was not met, not who.
+
+An approval is a commit that changes no file. Its message names the version, the status
+and the SHA-256 of the manifest; its signature says who approves. It is bound to its
+place in the history, since a commit names its parent: nowhere else is it the same commit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
 from fnmatch import fnmatchcase
+from typing import Protocol
 
+from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.fault import Fault, Judged
-from gitmodelstore.values.signers import Signed
+from gitmodelstore.checks.folder import folder_names
+from gitmodelstore.checks.history import first_parents, made_at
+from gitmodelstore.checks.objects import Objects
+from gitmodelstore.checks.registry import typed
+from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
+from gitmodelstore.values.events import APPROVED
+from gitmodelstore.values.names import REGISTERED, WITHDRAWN
+from gitmodelstore.values.objects import Commit
+from gitmodelstore.values.policy import Policy
+from gitmodelstore.values.registry import EMPTY, Change, changes_between
+from gitmodelstore.values.signers import Signed, commit_parts, tag_parts
+from gitmodelstore.values.version import MANIFEST, REGISTRY, Version
 
 NOT_SIGNED = "GMS060"
 NOT_VALID = "GMS061"
 NOT_ALLOWED = "GMS062"
+MISSING = "GMS063"
 SIGN = "--sign"
 _HOW_TO_SIGN = "sign it: --sign, or `git config commit.gpgsign true` and `tag.gpgsign true`"
-
 _OTHER_KEY = "sign it with a key of the list of allowed signers: git config user.signingkey FILE"
+_NOTHING = EMPTY.render()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +78,6 @@ class Outcome:
 UNSIGNED = Outcome(code=NOT_SIGNED, why="not signed")
 
 
-def under_its_name(outcome: Outcome, tag: Signed, name: str) -> Outcome:
-    """Return the outcome of a tag where it stands: a good signature under another name is none.
-
-    Args:
-        outcome: what became of its signature.
-        tag: the tag, taken apart.
-        name: of the ref, without refs/tags/.
-    """
-    if not outcome.is_valid or tag.header("tag") == name:
-        return outcome
-    why = f"replayed: it is the tag {tag.header('tag')}"
-    return Outcome(key=outcome.key, code=NOT_VALID, why=why)
-
-
 def people(*names: str) -> frozenset[str]:
     """Return names by which people are compared: addresses do not differ by case.
 
@@ -100,36 +109,23 @@ def _address(name: str) -> str:
     return (rest.partition(">")[0] if bracket else name).strip().lower()
 
 
-def signature_faults(
-    outcome: Outcome,
-    *,
-    path: str = "",
-    signed: bool = True,
-    signers: Sequence[str] = (),
-    purpose: str = "do this",
-    commit: str | None = None,
-) -> Iterator[Fault]:
-    """Yield what a rule has against the signature of a commit or tag.
-
-    Args:
-        outcome: what became of it.
-        path: the ref of a tag, `refs/tags/churn@v1.0.0`; empty for a commit.
-        signed: whether a valid signature is asked for.
-        signers: principals who alone may do it; none leaves it to every allowed signer.
-        purpose: what they may do, as "move a version to production".
-        commit: id of the commit that is judged.
-    """
-    if not signed and not signers:
-        return
-    found = judge_signature(outcome, signers=signers, purpose=purpose)
-    if not found.passed:
-        yield Fault(found.code, path, found.what, mend=found.mend, commit=commit)
+def signature_faults(outcome: Outcome, path: str = "") -> Iterator[Fault]:
+    """Yield what is wrong with the signature of a commit, or of the tag whose ref is `path`."""
+    judged = judge_signature(outcome)
+    if not judged.passed:
+        yield Fault(judged.code, path, judged.what, mend=judged.mend)
 
 
 def judge_signature(
     outcome: Outcome, *, signers: Sequence[str] = (), purpose: str = "do this"
 ) -> Judged:
-    """Return whether what must be signed is, by somebody who may; arguments as above."""
+    """Return whether what must be signed is, by somebody who may.
+
+    Args:
+        outcome: what became of the signature.
+        signers: principals who alone may do it; none leaves it to every allowed signer.
+        purpose: what they may do, as "move a version to production".
+    """
     bound = f"signed by {listed(signers, 'or')}" if signers else "signed"
     what, mend, code, flag = str(outcome), "", outcome.code, ""
     if outcome.code == NOT_SIGNED:
@@ -150,3 +146,434 @@ def listed(names: Sequence[str], word: str = "and") -> str:
     """
     *first, last = names
     return f"{', '.join(first)} {word} {last}" if first else last
+
+
+# Approvals
+
+
+_MARK = f"\nEvent: {APPROVED}\n"
+_KEYS = ("Event", "Model", "Version", "Status", "Manifest-SHA256")
+_TRAILER = re.compile(rf"({'|'.join(_KEYS)}|Reason): (.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a commit says, true or not, of who approves what.
+
+    >>> [approval.who for approval in store.approvals("churn@1.1.0")]
+    []
+
+    Attributes:
+        model, version: which version.
+        status: the status that it may come to.
+        manifest_sha256: of the manifest that was approved, 64 hexadecimal digits.
+        commit: id of the commit that says so.
+        who: the author of that commit, as "Name <email>"; who signed it is another matter.
+        when: the committer's date of that commit, UTC; the effective one where readers are told.
+        why: the reason given; None without one.
+        signed: whether the commit has a signature, good or not.
+    """
+
+    model: str
+    version: str
+    status: str
+    manifest_sha256: str
+    commit: str
+    who: str
+    when: datetime
+    why: str | None
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One commit of the branch, as the search for approvals needs it.
+
+    Attributes:
+        commit: what it says.
+        parent_tree: id of the tree of its first parent; None without one.
+        signed: whether it has a signature.
+        withdraws: whether it withdraws the version that is asked about.
+    """
+
+    commit: Commit
+    parent_tree: str | None
+    signed: bool = False
+    withdraws: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Which approvals count.
+
+    Attributes:
+        counted: the approvals of different people, each with its outcome, newest first.
+        passed_over: the others, each with the reason why it does not count.
+    """
+
+    counted: tuple[tuple[Approval, Outcome], ...]
+    passed_over: tuple[tuple[Approval, str], ...]
+
+
+def approval_text(
+    model: str, version: str, status: str, manifest_sha256: str, reason: str | None
+) -> str:
+    """Return the message of a commit that approves a version for a status."""
+    lines = [f"Event: {APPROVED}", f"Model: {model}", f"Version: {version}", f"Status: {status}"]
+    lines.append(f"Manifest-SHA256: {manifest_sha256}")
+    if one_line := " ".join((reason or "").split()):
+        lines.append(f"Reason: {one_line}")
+    trailers = "\n".join(lines)
+    return f"approve {model} {version} for {status}\n\n{trailers}\n"
+
+
+def approval_of(step: Step) -> Approval | None:
+    """Return what a commit approves; None where it approves nothing.
+
+    A commit that changes a file, or has several parents, or says it of several
+    versions, is none.
+    """
+    commit = step.commit
+    if not says_approved(commit):
+        return None
+    if commit.tree != step.parent_tree or len(commit.parents) != 1:
+        return None
+    trailers: dict[str, str] = {}
+    for line in commit.message.rstrip().rpartition("\n\n")[2].splitlines():
+        trailer = _TRAILER.fullmatch(line)
+        if trailer is None or trailer[1] in trailers:
+            return None
+        trailers[trailer[1]] = trailer[2]
+    if trailers.get("Event") != APPROVED or not trailers.keys() >= set(_KEYS):
+        return None
+    return Approval(
+        trailers["Model"],
+        trailers["Version"],
+        trailers["Status"],
+        trailers["Manifest-SHA256"],
+        commit.oid,
+        commit.author,
+        commit.when,
+        trailers.get("Reason"),
+        step.signed,
+    )
+
+
+def says_approved(commit: Commit) -> bool:
+    """Whether the message of a commit claims to approve something."""
+    return _MARK in commit.message
+
+
+def standing(steps: Iterable[Step], model: str, version: str) -> Iterator[Approval]:
+    """Yield the approvals of a version that stand: those younger than its last withdrawal.
+
+    Args:
+        steps: the branch along first parents, newest first, as far back as the commit
+            that introduced the version.
+        model, version: which version.
+    """
+    for step in steps:
+        if step.withdraws:
+            return
+        approval = approval_of(step)
+        if approval is not None and (approval.model, approval.version) == (model, version):
+            yield approval
+
+
+def step_of(objects: Objects, commit: Commit, version: tuple[str, Version] | None = None) -> Step:
+    """Return a commit as a step; with a model and version, also whether it withdraws that."""
+    return Step(
+        commit,
+        objects.commit(commit.parents[0]).tree if commit.parents else None,
+        says_approved(commit) and commit_parts(objects.raw(commit.oid)).signature is not None,
+        version is not None and _withdraws(objects, commit, version),
+    )
+
+
+def _withdraws(objects: Objects, commit: Commit, version: tuple[str, Version]) -> bool:
+    """Whether a commit withdraws a version, or cannot be read, so that nobody can say.
+
+    A merge may be the branch that came to us: what it merges is looked at one by one.
+    """
+    try:
+        merged = (
+            oid for other in commit.parents[1:] for oid in objects.between(commit.parents[0], other)
+        )
+        return any(
+            (change.model, change.version) == version and change.after == WITHDRAWN
+            for part in (commit, *(objects.commit(oid) for oid in merged))
+            for change in _changes(objects, part)
+        )
+    except (FormatError, IntegrityError, MissingObject):
+        return True
+
+
+def _changes(objects: Objects, commit: Commit) -> tuple[Change, ...]:
+    """Return what a commit changes in the registry.
+
+    Raises:
+        FormatError, IntegrityError, MissingObject: one of the two cannot be read.
+    """
+    before = objects.commit(commit.parents[0]).tree if commit.parents else None
+    old, new = (
+        objects.entries(root).get(REGISTRY) if root else None for root in (before, commit.tree)
+    )
+    if old == new:
+        return ()
+    return changes_between(
+        *(objects.content(entry.oid, REGISTRY) if entry else _NOTHING for entry in (old, new))
+    )
+
+
+def judge_approvals(
+    needed: int, votes: Tally, change: Change, way_back: str = REGISTERED
+) -> Judged:
+    """Return whether enough people have approved a move.
+
+    Args:
+        needed: how many must have.
+        votes: which approvals count.
+        change: the move.
+        way_back: to which status a withdrawn version comes back before it is approved: only
+            what is said after its withdrawal counts.
+    """
+    count, ref = len(votes.counted), f"{change.model}@{change.version}"
+    value = f"{count} of {needed}"
+    what = f"{value} approvals of {change.model} {change.version} for {change.after}"
+    if votes.counted:
+        what += f" (by {', '.join(_signer(outcome) for _, outcome in votes.counted)})"
+    if count >= needed:
+        return Judged("approvals", value, str(needed), True, what, code=MISSING)
+    for approval, why in votes.passed_over:
+        what += f"; {approval.commit[:7]} by {approval.who} does not count: {why}"
+    mend = f"somebody else types: gms approve {ref} {change.after}"
+    if change.before == WITHDRAWN:
+        mend = f"gms promote {ref} {way_back} --reason TEXT"
+    return Judged("approvals", value, str(needed), False, what, mend, MISSING)
+
+
+def _signer(outcome: Outcome) -> str:
+    return ", ".join(outcome.signers)
+
+
+# What a store asks of commits and tags
+
+
+class Verifier(Protocol):
+    """Who says what becomes of signatures."""
+
+    def outcomes(self, objects: Sequence[Signed]) -> list[Outcome]:
+        """Say what becomes of the signatures of several commits and tags, in their order."""
+        ...
+
+
+def asks(policy: Policy, changes: Sequence[Change]) -> bool:
+    """Whether the settings of a store ask who signs a commit that makes these changes."""
+    gates = (policy.gates.get(change.after or "") for change in changes)
+    return policy.require_signed or any(
+        gate.signed or bool(gate.signers) or gate.approvals > 0 for gate in gates if gate
+    )
+
+
+class SignatureJudge:
+    """Judges signatures of one repository, each commit once.
+
+    Args:
+        objects: the repository.
+        verifier: returns who is believed; it is called for the first signature that
+            something is asked of, so that nobody needs a list of signers for other moves.
+    """
+
+    def __init__(self, objects: Objects, verifier: Callable[[], Verifier]) -> None:
+        self._objects = objects
+        self._make_verifier = verifier
+        self._outcomes: dict[str, Outcome] = {}
+
+    @cached_property
+    def _verifier(self) -> Verifier:
+        return self._make_verifier()
+
+    def outcomes(
+        self, commits: Iterable[str], tags: Iterable[tuple[str, str, str]] = ()
+    ) -> dict[str, Outcome]:
+        """Return what became of the signature of each commit and tag, by its id.
+
+        A key must be valid when the commit counts, and a good tag under another name is none.
+
+        Args:
+            commits: their ids.
+            tags: of each the id of the tag object, the name of its ref without refs/tags/,
+                and the commit that it stands on.
+
+        Raises:
+            SignatureError: nobody is known who could be believed, or ssh-keygen is missing.
+        """
+        commits, names = list(commits), {oid: name for oid, name, _ in tags}
+        signed = {
+            oid: self._read(oid, commit_parts, oid) for oid in commits if oid not in self._outcomes
+        }
+        signed |= {oid: self._read(oid, tag_parts, commit) for oid, _, commit in tags}
+        if signed:
+            new = self._verifier.outcomes(list(signed.values()))
+            self._outcomes.update(zip(signed, new, strict=True))
+        outcomes = {oid: self._outcomes[oid] for oid in commits}
+        for oid, name in names.items():
+            outcomes[oid] = _under_its_name(self._outcomes[oid], signed[oid], name)
+        return outcomes
+
+    def _read(self, oid: str, parts: Callable[[bytes], Signed], commit: str) -> Signed:
+        return parts(self._objects.raw(oid)).not_before(made_at(self._objects, commit))
+
+    def commit_faults(
+        self, oid: str, policy: Policy, changes: Sequence[Change], parent: str | None = None
+    ) -> Iterator[Fault]:
+        """Yield what is wrong with the signature of a commit, and with the approvals of its moves.
+
+        Args:
+            oid: the commit.
+            policy: of the parent from which it is judged.
+            changes: from the registry of that parent to its own.
+            parent: which one; None for the first.
+
+        Raises:
+            SignatureError: every commit must be signed, and nobody is known who could be
+                believed; or the program that verifies is not installed.
+        """
+        faults: list[Fault] = []
+        if policy.require_signed:
+            faults += signature_faults(self.outcomes([oid])[oid])
+        for change in changes:
+            for one in self.conditions(oid, policy, change, parent):
+                fault = Fault(one.code, "", one.what, mend=one.mend)
+                if not one.passed and fault not in faults:  # unsigned or not valid is said once
+                    faults.append(fault)
+        yield from faults
+
+    def conditions(
+        self, oid: str, policy: Policy, change: Change, parent: str | None = None
+    ) -> Iterator[Judged]:
+        """Yield what a gate asks of who makes a move and of who approves it, met or not.
+
+        Where approvals are asked for, the move must be signed too: otherwise nobody knows who
+        makes it, and whether that person has approved it.
+
+        Args:
+            oid: the commit that makes the move.
+            policy: of the parent from which it is judged.
+            change: the move.
+            parent: which one; None for the first.
+        """
+        gate = policy.gates.get(change.after or "")
+        if gate is None or not asks(policy, [change]):
+            return
+        try:
+            yield _judge_signer(self.outcomes([oid])[oid], gate.signers, change)
+        except SignatureError as error:
+            yield _unknown("the signature cannot be verified", "signed", error)
+        if not gate.approvals:
+            return
+        try:
+            commit = self._objects.commit(oid)
+            mover = people(commit.author, commit.committer) | self.outcomes([oid])[oid].names
+            tip = parent or next(iter(commit.parents), None)
+            votes = self.tally(tip, change, mover)
+            yield judge_approvals(gate.approvals, votes, change, _way_back(policy))
+        except SignatureError as error:
+            yield _unknown("the approvals cannot be counted", f"{gate.approvals} approvals", error)
+
+    def tag_faults(self, name: str, oid: str, commit: str) -> Iterator[Fault]:
+        """Yield what is wrong with the signature of a tag that must have one.
+
+        Args:
+            name: of its ref, without refs/tags/.
+            oid: id of the tag object.
+            commit: on which it stands.
+        """
+        outcomes = self.outcomes([], [(oid, name, commit)])
+        yield from signature_faults(outcomes[oid], f"refs/tags/{name}")
+
+    def tally(self, tip: str | None, change: Change, promoter: Iterable[str]) -> Tally:
+        """Say which approvals of a version count for a move.
+
+        Args:
+            tip: the commit on which the move is made; None without one.
+            change: the move.
+            promoter: what whoever makes it is known by: addresses, principals, key.
+        """
+        if change.before is None or tip is None:
+            return Tally((), ())  # nobody can have approved what was not there
+        line = self._since_registered(tip, change)
+        registered = line[-1]
+        model, version = change.model, str(change.version)
+        entry = folder_names(self._objects, registered.tree).get(model)
+        manifest = self._objects.entries(entry.oid).get(MANIFEST) if entry else None
+        if manifest is None:
+            return Tally((), ())
+        steps = (step_of(self._objects, one, (model, change.version)) for one in line[:-1])
+        approvals = list(standing(steps, model, version))
+        outcomes = self.outcomes([registered.oid, *(one.commit for one in approvals)])
+        author = people(registered.author, registered.committer) | outcomes[registered.oid].names
+        digest = self._objects.sha256(manifest.oid, MANIFEST)
+        counted: list[tuple[Approval, Outcome]] = []
+        passed_over: list[tuple[Approval, str]] = []
+        for approval in approvals:
+            outcome = outcomes[approval.commit]
+            names = outcome.names | people(approval.who)
+            if approval.status != change.after:
+                why = f"it is for {approval.status}"
+            elif approval.manifest_sha256 != digest:
+                why = "it is of another manifest"
+            elif not outcome.is_valid:
+                why = outcome.why
+            elif overlap(names, author):
+                why = "the author of the version does not count"
+            elif overlap(names, promoter):
+                why = "who moves the version does not count"
+            elif any(overlap(outcome.names, other.names) for _, other in counted):
+                why = "the same person counts once"
+            else:
+                counted.append((approval, outcome))
+                continue
+            passed_over.append((approval, why))
+        return Tally(tuple(counted), tuple(passed_over))
+
+    def _since_registered(self, tip: str, change: Change) -> list[Commit]:
+        """Return the commits along first parents down to the one that brought a version."""
+        line = []
+        for commit in first_parents(self._objects, tip):
+            line.append(commit)
+            with suppress(FormatError):
+                brought = (one for one in _changes(self._objects, commit) if one.before is None)
+                if any(
+                    (one.model, one.version) == (change.model, change.version) for one in brought
+                ):
+                    break
+        return line
+
+
+def _under_its_name(outcome: Outcome, tag: Signed, name: str) -> Outcome:
+    """Return the outcome of a tag where it stands: a good signature under another name is none."""
+    if not outcome.is_valid or tag.header("tag") == name:
+        return outcome
+    why = f"replayed: it is the tag {tag.header('tag')}"
+    return Outcome(key=outcome.key, code=NOT_VALID, why=why)
+
+
+def _way_back(policy: Policy) -> str:
+    """Return a status to which a withdrawn version may come without being approved."""
+    free = [one for one in policy.statuses if one not in policy.gates and one != WITHDRAWN]
+    return next((one for one in free if policy.allows(WITHDRAWN, one)), REGISTERED)
+
+
+def _judge_signer(outcome: Outcome, signers: Sequence[str], change: Change) -> Judged:
+    purpose = f"move a version to {change.after}"
+    judged = judge_signature(outcome, signers=signers, purpose=purpose)
+    if judged.code != NOT_ALLOWED:
+        return judged
+    return replace(judged, mend=f"{listed(signers, 'or')} types: {typed(change)} {SIGN}")
+
+
+def _unknown(what: str, bound: str, error: SignatureError) -> Judged:
+    """Return a condition of which nobody here can say whether it is met."""
+    mend = error.hint or ""
+    return Judged("signed", "unknown", bound, False, f"{what}: {error}", mend, NOT_VALID)

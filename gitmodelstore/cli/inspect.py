@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from gitmodelstore.checks.notes import Approval
+from gitmodelstore.checks.signatures import Approval
 from gitmodelstore.cli.documents import OF_A_VERSION, document
 from gitmodelstore.cli.main import trusting
 from gitmodelstore.cli.output import columns_of_terminal

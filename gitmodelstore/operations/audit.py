@@ -10,7 +10,7 @@ import hashlib
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,11 +21,11 @@ from gitmodelstore.checks.signatures import NOT_SIGNED, UNSIGNED, Outcome
 from gitmodelstore.errors import CannotWrite, Sentence, SignatureError, StoreError, VersionNotFound
 from gitmodelstore.operations.load import read_verified
 from gitmodelstore.operations.resolve import check_model, log
-from gitmodelstore.operations.signatures import Signature, Signatures
+from gitmodelstore.operations.signatures import TAG, Signatures
 from gitmodelstore.operations.snapshot import Snapshot, registry_of
 from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.repository import writing
-from gitmodelstore.values.events import Event, Scalar
+from gitmodelstore.values.events import REGISTERED, Event, Scalar
 from gitmodelstore.values.json import dump
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import format_moment
@@ -33,7 +33,7 @@ from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.pages import audit_page as page
 from gitmodelstore.values.pages import events_table
 from gitmodelstore.values.policy import Policy
-from gitmodelstore.values.signers import commit_parts, tag_parts
+from gitmodelstore.values.signers import Signed
 from gitmodelstore.values.version import CARD, MANIFEST, PIPELINE, REGISTRY, SETTINGS, Version
 
 # What an audit says of signatures, also where nobody is known whose signatures count.
@@ -50,25 +50,26 @@ class SignatureResults:
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._repository = snapshot.repository
-        self._signatures: Signatures | None = None
+        self._snapshot = snapshot
         self.unverified: str | None = None
         try:
             self._signatures = Signatures(snapshot)
         except SignatureError as error:
-            self.unverified = str(error)
+            self._give_up(error)
+
+    def _give_up(self, error: SignatureError) -> None:
+        self.unverified = str(error)
+        self._signatures = Signatures(self._snapshot, _Unable())
 
     def of_commits(self, oids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Return what became of the signature of each commit, by its id."""
         wanted = list(oids)
-        if self._signatures is not None:
-            try:
-                found = self._signatures.of_commits(wanted)
-                return {oid: _document(outcome) for oid, outcome in found.items()}
-            except SignatureError as error:  # ssh-keygen is not installed
-                self._signatures, self.unverified = None, str(error)
-        parts = {oid: commit_parts(self._repository.raw(oid)) for oid in wanted}
-        return {oid: self._unverified(signed.signature) for oid, signed in parts.items()}
+        try:
+            outcomes = self._signatures.of_commits(wanted)
+        except SignatureError as error:  # ssh-keygen is not installed
+            self._give_up(error)
+            outcomes = self._signatures.of_commits(wanted)
+        return {oid: _document(outcome) for oid, outcome in outcomes.items()}
 
     def of_version(self, version: ModelVersion) -> list[dict[str, Any]]:
         """Return the signatures of a version: tag, registration, last move, approvals.
@@ -78,36 +79,24 @@ class SignatureResults:
         Raises:
             StoreError: they cannot be read.
         """
-        if self._signatures is not None:
-            return [_named(one) for one in self._signatures.of(version)]
-        tag = self._repository.tag(version.tag)
-        raw = self._repository.raw(tag.oid) if tag else None
-        of_tag = self._unverified(tag_parts(raw).signature if raw else None)
         return [
-            {"kind": "tag", "name": version.tag, "status": None, **of_tag},
-            {
-                "kind": "registered",
-                "name": version.commit,
-                "status": "registered",
-                **self.of_commits([version.commit])[version.commit],
-            },
+            {"kind": one.kind, "name": one.name, "status": one.status, **_document(one.outcome)}
+            for one in self._signatures.of(version)
+            if self.unverified is None or one.kind in (TAG, REGISTERED)
         ]
 
-    @staticmethod
-    def _unverified(signature: bytes | None) -> dict[str, Any]:
-        if signature is None:
-            return _document(UNSIGNED)
-        return {"state": UNVERIFIED, "signers": [], "key": None, "why": None}
 
+class _Unable:
+    """Verifies nothing, and says so of each signature."""
 
-def _named(one: Signature) -> dict[str, Any]:
-    return {"kind": one.kind, "name": one.name, "status": one.status, **_document(one.outcome)}
+    def outcomes(self, objects: Sequence[Signed]) -> list[Outcome]:
+        return [Outcome(code=UNVERIFIED) if one.signature else UNSIGNED for one in objects]
 
 
 def _document(outcome: Outcome) -> dict[str, Any]:
-    state = SIGNED if outcome.is_valid else ABSENT if outcome.code == NOT_SIGNED else INVALID
+    states = {"": SIGNED, NOT_SIGNED: ABSENT, UNVERIFIED: UNVERIFIED}
     return {
-        "state": state,
+        "state": states.get(outcome.code, INVALID),
         "signers": list(outcome.signers),
         "key": outcome.key,
         "why": outcome.why or None,

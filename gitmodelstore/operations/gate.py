@@ -38,7 +38,7 @@ from gitmodelstore.values.version import (
 
 TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
-    from gitmodelstore.checks.signed_steps import Verifier
+    from gitmodelstore.checks.signatures import Verifier
 
 ALLOWED = "gpg.ssh.allowedSignersFile"
 NOTHING = "0" * 40  # how git spells a ref that does not exist
@@ -422,10 +422,10 @@ def _judge(objects: CatFile, ancestry: Ancestry | None = None, *, is_advice: boo
     def verifier() -> Verifier:
         from pathlib import Path
 
-        from gitmodelstore.plumbing.signing import Verifier as Configured
+        from gitmodelstore.plumbing.signing import SshVerifier
 
         top = objects.work_tree
-        return Configured.of(Path(objects.git_dir), Path(top) if top else None)
+        return SshVerifier.of(Path(objects.git_dir), Path(top) if top else None)
 
     if is_advice and objects.setting(ALLOWED) is None:
         return Judge(objects, ancestry=ancestry)

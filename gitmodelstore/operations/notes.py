@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gitmodelstore.checks.notes import Annotations, Approval, approval_text
-from gitmodelstore.checks.signatures import people
+from gitmodelstore.checks.notes import Annotations
+from gitmodelstore.checks.signatures import Approval, SignatureJudge, approval_text, people
 from gitmodelstore.errors import InvalidInput, LifecycleError, SignatureError, VersionNotFound
 from gitmodelstore.operations.publish import Draft, publish
 from gitmodelstore.operations.resolve import (
@@ -19,7 +19,7 @@ from gitmodelstore.operations.resolve import (
 )
 from gitmodelstore.operations.snapshot import Snapshot, Writer
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.plumbing.signing import Verifier
+from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.values.events import Event, Scalar
 from gitmodelstore.values.gates import MOST_KEYS, annotation_text, check_key, check_value, written
 from gitmodelstore.values.json import hidden_character
@@ -202,19 +202,19 @@ def _own(
 
     Those whose signatures are not valid, as far as somebody can tell here, are none.
     """
-    found = [
+    own = [
         approval
         for approval in approvals(snapshot, version)
         if (approval.status, approval.manifest_sha256) == (status, digest)
         and people(approval.who) & people(str(writer.author))
-        and approval.signed.signature is not None
+        and approval.signed
     ]
-    if not found:
-        return []
     repository = snapshot.repository
+    judge = SignatureJudge(
+        repository, lambda: SshVerifier.of(repository.common_dir, repository.work_tree)
+    )
     try:
-        verifier = Verifier.of(repository.common_dir, repository.work_tree)
+        outcomes = judge.outcomes(approval.commit for approval in own)
     except SignatureError:
-        return found
-    outcomes = verifier.outcomes([approval.signed for approval in found])
-    return [one for one, outcome in zip(found, outcomes, strict=True) if outcome.is_valid]
+        return own
+    return [approval for approval in own if outcomes[approval.commit].is_valid]

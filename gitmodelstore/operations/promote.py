@@ -66,7 +66,7 @@ from gitmodelstore.values.version import FALSE, PIPELINE, Version, folder
 if TYPE_CHECKING:
     from gitmodelstore.checks.fault import Judged
     from gitmodelstore.checks.gates import Judgement
-    from gitmodelstore.checks.signed_steps import SignatureJudge
+    from gitmodelstore.checks.signatures import SignatureJudge
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.values.events import Scalar
     from gitmodelstore.values.manifest import Manifest
@@ -190,7 +190,7 @@ class Gatekeeper:
         gated = [one.change for one in self._judgements if one.change.after in policy.gates]
         if not gated:
             return False
-        from gitmodelstore.checks.signed_steps import asks
+        from gitmodelstore.checks.signatures import asks
 
         return asks(policy, gated)
 

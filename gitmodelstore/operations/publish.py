@@ -42,7 +42,7 @@ from gitmodelstore.values.registry import Registry
 from gitmodelstore.values.version import MODELS, REGISTRY
 
 if TYPE_CHECKING:
-    from gitmodelstore.checks.signed_steps import SignatureJudge
+    from gitmodelstore.checks.signatures import SignatureJudge
 
 _MOST_TRIES = 20
 
@@ -221,24 +221,23 @@ def _validate_signatures(
     """
     if not (snapshot.policy.require_signed or snapshot.policy.gates):
         return
-    from gitmodelstore.checks.signed_steps import SignatureJudge, asks
+    from gitmodelstore.checks.signatures import SignatureJudge, asks
 
     changes = tuple(snapshot.registry.changes(wanted.registry))
     if not asks(snapshot.policy, changes):
         return
-    from gitmodelstore.plumbing.signing import Verifier
+    from gitmodelstore.plumbing.signing import SshVerifier
 
     repository = snapshot.repository
     judge = SignatureJudge(
-        repository, lambda: Verifier.of(repository.common_dir, repository.work_tree)
+        repository, lambda: SshVerifier.of(repository.common_dir, repository.work_tree)
     )
-    made = repository.commit(commit)
     if wanted.conclude is not None:
         wanted.conclude(judge, commit)
     found = list(judge.commit_faults(commit, snapshot.policy, changes))
     if snapshot.policy.require_signed:
         for name, oid in tags.items():
-            found += judge.tag_faults(name, oid, made)
+            found += judge.tag_faults(name, oid, commit)
     if found:
         raise GateNotPassed(
             f"{wanted.title}: not signed as the store asks for",

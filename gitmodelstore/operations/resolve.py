@@ -10,7 +10,14 @@ from datetime import datetime
 from itertools import chain, islice, takewhile
 
 from gitmodelstore.checks.history import clock_behind, effective_date
-from gitmodelstore.checks.notes import Annotations, Approval, Step, approval_of, standing
+from gitmodelstore.checks.notes import Annotations
+from gitmodelstore.checks.signatures import (
+    Approval,
+    approval_of,
+    says_approved,
+    standing,
+    step_of,
+)
 from gitmodelstore.errors import (
     FormatError,
     IntegrityError,
@@ -95,10 +102,6 @@ def annotation_events(
 # The approvals in the history: which stand, and what the log tells of them.
 
 
-_MARK = f"\nEvent: {APPROVED}\n"
-_NOTHING = EMPTY.render()
-
-
 def approvals(snapshot: Snapshot, version: ModelVersion) -> tuple[Approval, ...]:
     """Return the approvals of a version that are younger than its last withdrawal, newest first.
 
@@ -106,41 +109,37 @@ def approvals(snapshot: Snapshot, version: ModelVersion) -> tuple[Approval, ...]
     """
     if not any(says_approved(commit) for commit in _since(snapshot, version)):
         return ()
-    steps = _steps(snapshot, version)
+    repository, which = snapshot.repository, (version.model, version.version)
+    steps = (step_of(repository, commit, which) for commit in _since(snapshot, version))
     return tuple(
-        replace(one, when=effective_date(snapshot.repository, one.commit))
+        replace(one, when=effective_date(repository, one.commit))
         for one in standing(steps, version.model, str(version.version))
     )
 
 
-def says_approved(commit: Commit) -> bool:
-    """Whether the message of a commit claims to approve something."""
-    return _MARK in commit.message
-
-
 def approval_event(repository: Repository, commit: Commit) -> Event | None:
     """Return what the log tells of a commit that approves a version; None where it is none."""
-    found = approval_of(_step(repository, commit))
-    if found is None or found.signed.signature is None:
+    approval = approval_of(step_of(repository, commit))
+    if approval is None or not approval.signed:
         return None
     try:
-        version = Version.parse(found.version)
-        status = registry_of(repository, commit).status(found.model, version)
+        version = Version.parse(approval.version)
+        status = registry_of(repository, commit).status(approval.model, version)
     except (InvalidVersion, FormatError):
         return None
     if status is None:
         return None
     return Event(
         APPROVED,
-        found.model,
+        approval.model,
         version,
         status,
         status,
         commit.oid,
         effective_date(repository, commit.oid),
         commit.author,
-        found.why,
-        approved_for=found.status,
+        approval.why,
+        approved_for=approval.status,
         clock=clock_behind(repository, commit),
     )
 
@@ -152,7 +151,7 @@ def claimed(snapshot: Snapshot) -> frozenset[tuple[str, str]]:
     """
     repository = snapshot.repository
     line = repository.first_parents(snapshot.commit.oid)
-    steps = (_step(repository, commit) for commit in line if says_approved(commit))
+    steps = (step_of(repository, commit) for commit in line if says_approved(commit))
     return frozenset((one.model, one.version) for step in steps if (one := approval_of(step)))
 
 
@@ -172,43 +171,6 @@ def _since(snapshot: Snapshot, version: ModelVersion) -> Iterator[Commit]:
         if commit.oid == version.commit:
             return
         yield commit
-
-
-def _steps(snapshot: Snapshot, version: ModelVersion) -> Iterator[Step]:
-    for commit in _since(snapshot, version):
-        yield _step(snapshot.repository, commit, version)
-
-
-def _step(repository: Repository, commit: Commit, asked: ModelVersion | None = None) -> Step:
-    parent = repository.commit(commit.parents[0]) if commit.parents else None
-    return Step(
-        commit.oid,
-        repository.raw(commit.oid) if says_approved(commit) else b"",
-        parent.tree if parent else None,
-        asked is not None and _withdraws(repository, commit, parent, asked),
-    )
-
-
-def _withdraws(
-    repository: Repository, commit: Commit, parent: Commit | None, asked: ModelVersion
-) -> bool:
-    """Whether a commit withdraws a version, or leaves a registry that does not say."""
-    after = repository.entry(commit.tree, REGISTRY)
-    before = repository.entry(parent.tree, REGISTRY) if parent else None
-    if after == before:
-        return False
-    try:
-        old, new = (
-            bytes(repository.read(entry.oid, REGISTRY)) if entry else _NOTHING
-            for entry in (before, after)
-        )
-        changes = changes_between(old, new)
-    except (FormatError, IntegrityError, MissingObject):
-        return True
-    return any(
-        (change.model, change.version, change.after) == (asked.model, asked.version, WITHDRAWN)
-        for change in changes
-    )
 
 
 # What happened, read off the history: events, holders, as-of answers.

@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from subprocess import CompletedProcess
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.signatures import NOT_VALID, UNSIGNED, Outcome
@@ -72,18 +71,14 @@ def run(args: Sequence[str], data: bytes | None = None) -> subprocess.CompletedP
                 stderr=subprocess.PIPE,
             )
     except OSError as error:
-        package = _PACKAGES.get(args[0])
-        raise SignatureError(
-            f"{args[0]} is not installed"
-            if package
-            else f"'{args[0]}' does not start: {(error.strerror or str(error)).lower()}",
-            hint=f"install the package '{package}'"
-            if package
-            else "git's configuration names it: see `git config --list --show-origin`",
-        ) from None
+        what = f"'{args[0]}' does not start: {(error.strerror or str(error)).lower()}"
+        hint = "git's configuration names it: see `git config --list --show-origin`"
+        if package := _PACKAGES.get(args[0]):
+            what, hint = f"{args[0]} is not installed", f"install the package '{package}'"
+        raise SignatureError(what, hint=hint) from None
     with process:
-        said, complained = process.communicate(data)
-    return subprocess.CompletedProcess(args, process.returncode, said, complained)
+        output, errors = process.communicate(data)
+    return subprocess.CompletedProcess(args, process.returncode, output, errors)
 
 
 def _by_ssh(payload: bytes, settings: Settings) -> bytes:
@@ -118,8 +113,8 @@ def _default_key(settings: Settings) -> str:
     done = run(shlex.split(command))
     first = done.stdout.decode(errors="replace").partition("\n")[0].strip()
     if done.returncode or _literal(first) is None:
-        said = _last_line(done.stderr) if done.returncode else f"it printed '{first}'"
-        raise SignatureError(f"gpg.ssh.defaultKeyCommand names no key: {said}", hint=_HOW)
+        why = _last_line(done.stderr) if done.returncode else f"it printed '{first}'"
+        raise SignatureError(f"gpg.ssh.defaultKeyCommand names no key: {why}", hint=_HOW)
     return first
 
 
@@ -143,12 +138,9 @@ def _by_gpg(payload: bytes, settings: Settings, kind: str, committer: str) -> by
     except SignatureError as error:
         raise SignatureError(str(error), hint=f"{error.hint}; or {_HOW}") from None
     if done.returncode or _CREATED not in b"\n" + done.stderr:
-        said = [line for line in done.stderr.splitlines() if not line.startswith(b"[GNUPG:]")]
-        reason = _last_line(b"\n".join(said))
-        raise SignatureError(
-            f"{program} cannot sign with the key of '{key}': {reason}",
-            hint=_HOW,
-        )
+        lines = [line for line in done.stderr.splitlines() if not line.startswith(b"[GNUPG:]")]
+        reason = _last_line(b"\n".join(lines))
+        raise SignatureError(f"{program} cannot sign with the key of '{key}': {reason}", hint=_HOW)
     return _armored(done.stdout, program)
 
 
@@ -164,8 +156,8 @@ def _shown(key: str) -> str:
     return key if " " not in key or len(key) <= 60 else f"{key[:60]}…"
 
 
-def _last_line(said: bytes) -> str:
-    lines = said.decode(errors="replace").strip().splitlines()
+def _last_line(output: bytes) -> str:
+    lines = output.decode(errors="replace").strip().splitlines()
     return lines[-1].strip() if lines else "it did not say why"
 
 
@@ -176,7 +168,7 @@ _MOST_AT_ONCE = 4  # processes
 
 
 @dataclass(frozen=True)
-class Verifier:
+class SshVerifier:
     """Who is believed.
 
     Attributes:
@@ -190,7 +182,7 @@ class Verifier:
     program: str = SSH_KEYGEN
 
     @classmethod
-    def of(cls, git_dir: Path, work_tree: Path | None) -> Verifier:
+    def of(cls, git_dir: Path, work_tree: Path | None) -> SshVerifier:
         """Return the verifier that git's configuration describes.
 
         Args:
@@ -246,96 +238,62 @@ class Verifier:
             key = Key.of_signature(signed.signature)
         except NotSshSignature as error:
             return Outcome(code=NOT_VALID, why=str(error))
+        lines = [line for line in self._lines if line.may_allow(key)]
         if signed.when is None:
-            return _refused(key, "it does not say when it was made")
-        lines = [line for line in self._lines if self._may_be(line, key)]
-        if not lines:
-            return _refused(key, f"signed with the unknown key {key.fingerprint}")
-        with TemporaryDirectory(prefix="gitmodelstore-") as folder:
-            signature = Path(folder, "signature")
-            signature.write_bytes(signed.signature)
-            asked = _Asked(self, signed.payload, signature, signed.when)
-            groups = asked.principals() if key.is_certificate else [_named(line) for line in lines]
-            signers = [name for group in groups if asked.is_good(group[0]) for name in group]
-            if signers:
-                return Outcome(tuple(dict.fromkeys(signers)), key.fingerprint)
-            return _refused(key, asked.why(key, lines, groups))
-
-    def _may_be(self, line: AllowedSigner, key: Key) -> bool:
-        if line.is_authority:
-            return key.is_certificate
-        return line.key == key and bool(_named(line))
+            why = "it does not say when it was made"
+        elif not lines:
+            why = f"signed with the unknown key {key.fingerprint}"
+        else:
+            with NamedTemporaryFile(prefix="gitmodelstore-") as file:
+                file.write(signed.signature)
+                file.flush()
+                question = _Question(self, signed.payload, file.name, signed.when)
+                return question.outcome(key, lines)
+        return Outcome(key=key.fingerprint, code=NOT_VALID, why=why)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Question:
     """One signature that ssh-keygen is asked about."""
 
-    verifier: Verifier
+    verifier: SshVerifier
     payload: bytes
-    signature: Path
+    signature: str
     when: datetime
 
-    def is_good(self, principal: str, *, revocation: bool = True) -> bool:
+    def outcome(self, key: Key, lines: Sequence[AllowedSigner]) -> Outcome:
+        """Say who has signed, by the lines of the list that are of the key; or why nobody has."""
+        groups = [line.named for line in lines]
+        if key.is_certificate:  # ssh-keygen says for whom it speaks
+            principals = self._ask("find-principals", *self._list).stdout
+            groups = [(name,) for name in principals.decode(errors="replace").splitlines() if name]
+        signers = [name for names in groups if self._is_good(names[0]) for name in names]
+        if signers:
+            return Outcome(tuple(dict.fromkeys(signers)), key.fingerprint)
+        who = ", ".join(dict.fromkeys(name for names in groups for name in names))
+        of_whom = f"{key.fingerprint} of {who}" if who else key.fingerprint
+        if self._ask("check-novalidate", "-n", "git").returncode:
+            why = f"altered: the signature of {key.fingerprint} is of something else"
+        elif any(self._is_good(names[0], revocation=False) for names in groups):
+            why = f"signed with the revoked key {of_whom}"
+        else:
+            times = (line.outside(self.when) for line in lines)
+            time = next(filter(None, times), "may not sign for git at that time")
+            why = f"signed with the key {of_whom}, which {time}"
+        return Outcome(key=key.fingerprint, code=NOT_VALID, why=why)
+
+    def _is_good(self, principal: str, *, revocation: bool = True) -> bool:
         """Whether it is a signature of the payload by a key that speaks for `principal`."""
         revoked = self.verifier.revoked if revocation else None
-        known = ("-r", str(revoked)) if revoked else ()
-        return self._run("verify", "-I", principal, *self._list(), *known).returncode == 0
+        options = ("-r", str(revoked)) if revoked else ()
+        done = self._ask("verify", "-n", "git", "-I", principal, *self._list, *options)
+        return done.returncode == 0
 
-    def principals(self) -> list[tuple[str, ...]]:
-        """For whom a certificate speaks, each by itself."""
-        done = self._run("find-principals", *self._list(), namespace=())
-        return [(name,) for name in done.stdout.decode(errors="replace").splitlines() if name]
-
-    def why(self, key: Key, lines: Sequence[AllowedSigner], groups: list[tuple[str, ...]]) -> str:
-        """Say why it is not good; it is read where it is refused, so it may take a while."""
-        who = ", ".join(dict.fromkeys(name for group in groups for name in group))
-        of_whom = f"{key.fingerprint} of {who}" if who else key.fingerprint
-        if self._run("check-novalidate").returncode:
-            return f"altered: the signature of {key.fingerprint} is of something else"
-        if any(self.is_good(group[0], revocation=False) for group in groups):
-            return f"signed with the revoked key {of_whom}"
-        for line in lines:
-            if said := outside(line, self.when):
-                return f"signed with the key {of_whom}, which {said}"
-        return f"signed with the key {of_whom}, which may not sign for git at that time"
-
+    @property
     def _list(self) -> tuple[str, ...]:
         # As git asks: the moment of the object, in the zone in which the list is read.
         moment = self.when.astimezone().strftime("%Y%m%d%H%M%S")
         return ("-f", str(self.verifier.allowed), "-O", f"verify-time={moment}")
 
-    def _run(
-        self, what: str, *args: str, namespace: Iterable[str] = ("-n", "git")
-    ) -> CompletedProcess[bytes]:
-        command = [self.verifier.program, "-Y", what, *namespace, "-s", str(self.signature)]
-        return run([*command, *args], self.payload)
-
-
-def outside(line: AllowedSigner, when: datetime) -> str:
-    """Say how a moment lies outside the time for which a key is allowed; empty where within."""
-    before, after = line.options.get("valid-before"), line.options.get("valid-after")
-    if before and _written(when, before) > _digits(before):
-        return f"was valid until {before}"
-    if after and _written(when, after) < _digits(after):
-        return f"is valid from {after} on"
-    return ""
-
-
-def _written(when: datetime, as_in: str) -> str:
-    """Return a moment as a list of allowed signers writes it: of UTC where that ends in Z."""
-    moment = when if as_in.endswith("Z") else when.astimezone()
-    return moment.strftime("%Y%m%d%H%M%S")
-
-
-def _digits(text: str) -> str:
-    return text.rstrip("Z").ljust(14, "0")
-
-
-def _named(line: AllowedSigner) -> tuple[str, ...]:
-    """Return whom a line names, without those whom it leaves out."""
-    return tuple(name for name in line.principals if not name.startswith("!"))
-
-
-def _refused(key: Key, why: str) -> Outcome:
-    return Outcome(key=key.fingerprint, code=NOT_VALID, why=why)
+    def _ask(self, what: str, *args: str) -> subprocess.CompletedProcess[bytes]:
+        return run([self.verifier.program, "-Y", what, "-s", self.signature, *args], self.payload)

@@ -21,7 +21,7 @@ from gitmodelstore.values.names import as_moment
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gitmodelstore.checks.notes import Approval
+    from gitmodelstore.checks.signatures import Approval
     from gitmodelstore.operations.resolve import Listed, Log
     from gitmodelstore.operations.search import Answer, Blame, FieldChange, Match
     from gitmodelstore.values.diff import Diff
@@ -237,7 +237,7 @@ class Asking(Base):
 
         snapshot = self._snapshot()
         found = approvals(snapshot, self._resolve(snapshot, ref))
-        return tuple(one for one in found if one.signed.signature is not None)
+        return tuple(one for one in found if one.signed)
 
     def annotations(self, ref: str | ModelVersion) -> dict[str, Annotation]:
         """Return what is annotated of a version by key: of each the latest, unless taken back.

@@ -1,39 +1,32 @@
-"""The list of allowed signers: which key speaks for whom.
+"""What a signed commit or tag says, and the list of allowed signers: which key speaks for whom.
 
-Only who is looked up here. Whether a key may sign at a moment is for ssh-keygen to
-judge; what this module reads of the times is used to say why it did not.
+Whether a signature is good, and its key may sign at that moment, is for ssh-keygen to judge.
+What is read of it here picks the lines of the list that ssh-keygen is asked about, so that a
+good signature takes one process and a stranger's none, and says why one is refused.
 
-Source of the format: ssh-keygen(1), "ALLOWED SIGNERS".
+Sources: git's gitformat-signature(5); ssh-keygen(1), "ALLOWED SIGNERS"; OpenSSH's PROTOCOL.sshsig.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-# What a signed commit or tag says: the bytes that were signed, the signature, the key in it.
-
-
 _HEADER = b"gpgsig"
-_OTHER_HEADER = b"gpgsig-sha256"  # of a repository with other ids; git leaves it out likewise
-_BEGINNINGS = (
-    b"-----BEGIN SSH SIGNATURE-----",
-    b"-----BEGIN PGP SIGNATURE-----",
-    b"-----BEGIN PGP MESSAGE-----",
-    b"-----BEGIN SIGNED MESSAGE-----",
+# The other is of a repository with other ids; git leaves it out likewise.
+_SIGNATURES = re.compile(rb"^(gpgsig|gpgsig-sha256) (.*\n(?: .*\n)*)", re.MULTILINE)
+_BEGINNINGS = re.compile(
+    rb"^-----BEGIN (?:(?:SSH|PGP) SIGNATURE|PGP MESSAGE|SIGNED MESSAGE)-----", re.MULTILINE
 )
+_SSH = b"-----BEGIN SSH SIGNATURE-----"
 # Nothing may stand behind it: ssh-keygen passes over what does, and readers might not.
-_ARMOR = re.compile(
-    rb"-----BEGIN SSH SIGNATURE-----\n([A-Za-z0-9+/=\n]+)-----END SSH SIGNATURE-----\n?"
-)
-_MAGIC = b"SSHSIG"
-_NAMESPACE = b"git"
-_TIME = re.compile(rb".*> ([0-9]{1,12}) [+-][0-9]{4}")
+_ARMOR = re.compile(_SSH + rb"\n([A-Za-z0-9+/=\n]+)-----END SSH SIGNATURE-----\n?")
+_MAGIC = b"SSHSIG\0\0\0\1"
+_TIME = re.compile(r".*> ([0-9]{1,12}) [+-][0-9]{4}")
 
 
 class NotSshSignature(ValueError):
@@ -49,19 +42,15 @@ class Signed:
         signature: the armored signature; None when it is not signed.
         when: the moment at which the key must be valid, UTC: what the committer or tagger
             says; None where nobody is named.
-        message: the text below the headers, without the signature.
-        headers: name to the values of that name, in order.
     """
 
     payload: bytes
     signature: bytes | None
     when: datetime | None
-    message: str
-    headers: dict[str, tuple[str, ...]]
 
     def header(self, name: str) -> str:
         """Return the first value of a header; an empty text without one."""
-        return self.headers.get(name, ("",))[0]
+        return _header(self.payload, name)
 
     def not_before(self, moment: datetime | None) -> Signed:
         """Return it with a moment that does not lie before `moment`.
@@ -75,38 +64,23 @@ class Signed:
 
 
 def commit_parts(raw: bytes) -> Signed:
-    """Take the content of a commit object, without its `commit SIZE`, apart, as git does."""
-    kept: list[bytes] = []
-    signature: list[bytes] = []
+    """Take the content of a commit object apart, as git does; `commit SIZE` is no part of it."""
     head, blank, message = raw.partition(b"\n\n")
-    into = kept
-    for line in head.split(b"\n"):
-        name, _, value = line.partition(b" ")
-        if line.startswith(b" "):
-            into.append(line[1:] if into is signature else line)
-        elif name == _HEADER:
-            into = signature
-            signature.append(value)
-        elif name == _OTHER_HEADER:
-            into = []
-        else:
-            into = kept
-            kept.append(line)
-    payload = b"\n".join(kept) + blank + message
-    armored = b"".join(line + b"\n" for line in signature) if signature else None
-    return _taken_apart(payload, armored, "committer")
+    signature = b"".join(
+        lines.replace(b"\n ", b"\n")
+        for name, lines in _SIGNATURES.findall(head + b"\n")
+        if name == _HEADER
+    )
+    payload = _SIGNATURES.sub(b"", head + b"\n")[:-1] + blank + message
+    return Signed(payload, signature or None, _moment(payload, "committer"))
 
 
 def tag_parts(raw: bytes) -> Signed:
     """Take the content of a tag object apart: its signature ends the message."""
-    start, position = None, 0
-    for line in raw.split(b"\n"):
-        if line.startswith(_BEGINNINGS):
-            start = position  # the last one, as git does
-        position += len(line) + 1
-    if start is None:
-        return _taken_apart(raw, None, "tagger")
-    return _taken_apart(raw[:start], raw[start:], "tagger")
+    start = len(raw)
+    for beginning in _BEGINNINGS.finditer(raw):
+        start = beginning.start()  # the last one, as git does
+    return Signed(raw[:start], raw[start:] or None, _moment(raw[:start], "tagger"))
 
 
 def with_signature(payload: bytes, signature: bytes) -> bytes:
@@ -116,32 +90,18 @@ def with_signature(payload: bytes, signature: bytes) -> bytes:
     return head + b"\n" + _HEADER + b" " + b"\n ".join(lines) + blank + message
 
 
-def _taken_apart(payload: bytes, signature: bytes | None, who: str) -> Signed:
-    head, _, message = payload.partition(b"\n\n")
-    headers: dict[str, tuple[str, ...]] = {}
-    name = ""
-    for line in head.split(b"\n"):
-        text = line.decode(errors="replace")
-        if text.startswith(" ") and name:
-            headers[name] = (*headers[name][:-1], f"{headers[name][-1]}\n{text[1:]}")
-            continue
-        name, _, value = text.partition(" ")
-        headers[name] = (*headers.get(name, ()), value)
-    return Signed(
-        payload,
-        signature,
-        _moment(headers.get(who, ("",))[0]),
-        message.decode(errors="replace"),
-        headers,
-    )
+def _header(payload: bytes, name: str) -> str:
+    head = payload.partition(b"\n\n")[0].decode(errors="replace")
+    header = re.search(rf"^{name} (.*(?:\n .*)*)", head, re.MULTILINE)
+    return header[1].replace("\n ", "\n") if header else ""
 
 
-def _moment(ident: str) -> datetime | None:
-    parts = _TIME.fullmatch(ident.encode())
-    if parts is None:
+def _moment(payload: bytes, who: str) -> datetime | None:
+    time = _TIME.fullmatch(_header(payload, who))
+    if time is None:
         return None
     try:
-        return datetime.fromtimestamp(int(parts[1]), timezone.utc)
+        return datetime.fromtimestamp(int(time[1]), timezone.utc)
     except (OverflowError, ValueError, OSError):
         return None
 
@@ -164,26 +124,22 @@ class Key:
             NotSshSignature: it is of another kind, is broken, holds more than one
                 signature, or is made for something else than git.
         """
-        if not armored.startswith(_BEGINNINGS[0]):
+        if not armored.startswith(_SSH):
             raise NotSshSignature("it is no SSH signature, and only those are verified")
         armor = _ARMOR.fullmatch(armored)
         if armor is None:
             raise NotSshSignature("the signature is broken, or something stands behind it")
         try:
             data = base64.b64decode(armor[1].replace(b"\n", b""), validate=True)
-            if data[:6] != _MAGIC or data[6:10] != b"\0\0\0\1":
-                raise NotSshSignature("the signature is broken")
-            key, rest = _string(data[10:])
-            namespace, _ = _string(rest)
-            cls(key).kind  # noqa: B018 - it must have one
-        except (binascii.Error, ValueError) as error:
-            raise NotSshSignature(
-                str(error) if isinstance(error, NotSshSignature) else "the signature is broken"
-            ) from None
-        if namespace != _NAMESPACE:
-            purpose = namespace.decode(errors="replace")
-            raise NotSshSignature(f"the signature is made for {purpose!a}, not for git")
-        return cls(key)
+            blob, rest = _string(data.removeprefix(_MAGIC))
+            namespace = _string(rest)[0].decode(errors="replace")
+            if not (data.startswith(_MAGIC) and cls(blob).kind):
+                raise ValueError("no signature")
+        except ValueError:
+            raise NotSshSignature("the signature is broken") from None
+        if namespace != "git":
+            raise NotSshSignature(f"the signature is made for {namespace!a}, not for git")
+        return cls(blob)
 
     @property
     def kind(self) -> str:
@@ -210,9 +166,14 @@ def _string(data: bytes) -> tuple[bytes, bytes]:
     return data[4 : 4 + size], data[4 + size :]
 
 
-# Signers
+# The list of allowed signers.
 
 
+_LINE = re.compile(
+    r'\s*("[^"]*"|[^\s"#]\S*)\s+'  # principals
+    r'((?:(?:"(?:[^"\\]|\\.)*"|[^\s"])+\s+)*?)'  # options
+    r"((?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+)\s+([A-Za-z0-9+/=]+)(?:\s.*)?"  # kind and key
+)
 _OPTION = re.compile(r'([A-Za-z-]+)(?:="((?:[^"\\]|\\.)*)")?')
 
 
@@ -232,41 +193,52 @@ class AllowedSigner:
     is_authority: bool
     options: dict[str, str]
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Whom it names, without those whom it leaves out."""
+        return tuple(name for name in self.principals if not name.startswith("!"))
+
+    def may_allow(self, key: Key) -> bool:
+        """Whether it is of this key, or may be of who vouches for it."""
+        if self.is_authority:
+            return key.is_certificate
+        return self.key == key and bool(self.named)
+
+    def outside(self, when: datetime) -> str:
+        """Say how a moment lies outside the time that it allows; empty where within."""
+        before, after = self.options.get("valid-before"), self.options.get("valid-after")
+        if before and _written(when, before) > _digits(before):
+            return f"was valid until {before}"
+        if after and _written(when, after) < _digits(after):
+            return f"is valid from {after} on"
+        return ""
+
+
+def _written(when: datetime, as_in: str) -> str:
+    """Return a moment as a list of allowed signers writes it: of UTC where that ends in Z."""
+    moment = when if as_in.endswith("Z") else when.astimezone()
+    return moment.strftime("%Y%m%d%H%M%S")
+
+
+def _digits(text: str) -> str:
+    return text.rstrip("Z").ljust(14, "0")
+
 
 def allowed_signers(text: str) -> tuple[AllowedSigner, ...]:
     """Return the lines of a list of allowed signers; one that cannot be read allows nobody."""
-    return tuple(_lines(text))
+    return tuple(_signers(text))
 
 
-def _lines(text: str) -> Iterator[AllowedSigner]:
-    for line in text.splitlines():
-        if not line.strip() or line.lstrip().startswith("#"):
+def _signers(text: str) -> Iterator[AllowedSigner]:
+    for line in map(_LINE.fullmatch, text.splitlines()):
+        if line is None:
             continue
-        principals, others = _principals(line.strip())
-        options: dict[str, str] = {}
-        words = _words(others)
-        kind = next(words, "")
-        while kind and not re.fullmatch(r"(?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+", kind):
-            options.update({name.lower(): value for name, value in _OPTION.findall(kind)})
-            kind = next(words, "")
         try:
-            key = Key(base64.b64decode(next(words, ""), validate=True))
-            if key.kind != kind:
+            key = Key(base64.b64decode(line[4], validate=True))
+            if key.kind != line[3]:
                 continue
-        except (binascii.Error, ValueError):
+        except ValueError:
             continue
-        names = tuple(name for name in principals.split(",") if name)
+        names = tuple(name for name in line[1].strip('"').split(",") if name)
+        options = {name.lower(): value for name, value in _OPTION.findall(line[2])}
         yield AllowedSigner(names, key, "cert-authority" in options, options)
-
-
-def _principals(line: str) -> tuple[str, str]:
-    if line.startswith('"'):
-        quoted, _, others = line[1:].partition('"')
-        return quoted, others.strip()
-    name, *rest = line.split(maxsplit=1)
-    return name, rest[0] if rest else ""
-
-
-def _words(text: str) -> Iterator[str]:
-    """Yield the words of a line; blanks within quotation marks part none."""
-    yield from re.findall(r'(?:"(?:[^"\\]|\\.)*"|[^\s"])+', text)

@@ -2,56 +2,59 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import pytest
 
-from gitmodelstore.checks.notes import Step, approval_of, approval_text, standing
 from gitmodelstore.checks.signatures import (
     UNSIGNED,
     Outcome,
+    Step,
+    approval_of,
+    approval_text,
+    judge_signature,
     overlap,
     people,
     signature_faults,
+    standing,
 )
+from gitmodelstore.values.objects import Commit
 
 ADA = Outcome(("ada@example.org",), "SHA256:a")
 TREE = "a" * 40
-HEAD = (
-    f"tree {TREE}\nparent {'b' * 40}\nauthor Grace Hopper <grace@example.org> 1772546700 +0000\n"
-    "committer Grace Hopper <grace@example.org> 1772546709 +0000\n\n"
-)
+GRACE = "Grace Hopper <grace@example.org>"
+WHEN = datetime(2026, 3, 3, 14, 5, 9, tzinfo=timezone.utc)
 TEXT = approval_text("churn", "1.0.0", "production", "ab" * 32, "fine")
 
 
-class TestSignatureFaults:
+class TestSignature:
     def test_of_a_tag(self):
-        (fault,) = signature_faults(UNSIGNED, path="refs/tags/churn@v1.0.0", commit="c" * 40)
+        (fault,) = signature_faults(UNSIGNED, "refs/tags/churn@v1.0.0")
 
         assert str(fault) == "refs/tags/churn@v1.0.0: not signed [GMS060]"
-        assert fault.commit == "c" * 40
         assert fault.mend == (
             "sign it: --sign, or `git config commit.gpgsign true` and `tag.gpgsign true`"
         )
 
     def test_of_somebody_else(self):
-        (fault,) = signature_faults(ADA, signers=["lead@x"], purpose="move a version to production")
+        judged = judge_signature(ADA, signers=["lead@x"], purpose="move a version to production")
 
-        assert str(fault) == (
-            "signed by ada@example.org, and only lead@x may move a version to production [GMS062]"
+        assert (judged.code, judged.what) == (
+            "GMS062",
+            "signed by ada@example.org, and only lead@x may move a version to production",
         )
-        assert fault.mend == "ask lead@x"
+        assert judged.mend == "ask lead@x"
 
     def test_signers_ask_for_a_signature_too(self):
-        (fault,) = signature_faults(UNSIGNED, signed=False, signers=["ada@example.org"])
+        judged = judge_signature(UNSIGNED, signers=["ada@example.org"])
 
-        assert fault.code == "GMS060"
+        assert (judged.code, judged.passed) == ("GMS060", False)
 
     def test_a_pattern_that_fits_is_not_the_one_who_may(self):
         """A key of anybody at example.org is not known to be the lead's."""
         anybody = Outcome(("*@example.org",), "SHA256:b")
 
-        assert [one.code for one in signature_faults(anybody, signers=["lead@example.org"])] == [
-            "GMS062"
-        ]
+        assert judge_signature(anybody, signers=["lead@example.org"]).code == "GMS062"
 
 
 @pytest.mark.parametrize(
@@ -71,8 +74,11 @@ def test_people_are_compared_by_address_key_and_pattern(some, others, same):
 
 
 class TestApprovalOf:
-    def read(self, message: str = TEXT, *, head: str = HEAD, parent_tree: str | None = TREE):
-        return approval_of(Step("c" * 40, f"{head}{message}".encode(), parent_tree))
+    def commit(self, message: str = TEXT, parents: tuple[str, ...] = ("b" * 40,)) -> Commit:
+        return Commit("c" * 40, TREE, parents, GRACE, GRACE, WHEN, message)
+
+    def read(self, *args, parent_tree: str | None = TREE):
+        return approval_of(Step(self.commit(*args), parent_tree))
 
     def test_what_it_says(self):
         found = self.read()
@@ -80,7 +86,7 @@ class TestApprovalOf:
         assert found is not None
         assert (found.model, found.version, found.status) == ("churn", "1.0.0", "production")
         assert (found.manifest_sha256, found.why) == ("ab" * 32, "fine")
-        assert (found.who, found.commit) == ("Grace Hopper <grace@example.org>", "c" * 40)
+        assert (found.who, found.when, found.commit) == (GRACE, WHEN, "c" * 40)
 
     @pytest.mark.parametrize(
         "message",
@@ -102,13 +108,11 @@ class TestApprovalOf:
         assert self.read(parent_tree=None) is None
 
     def test_not_in_a_merge(self):
-        second = HEAD.replace("author", f"parent {'e' * 40}\nauthor", 1)
-
-        assert self.read(head=second) is None
+        assert self.read(TEXT, ("b" * 40, "e" * 40)) is None
 
     def test_a_withdrawal_ends_the_search(self):
-        step = Step("c" * 40, f"{HEAD}{TEXT}".encode(), TREE)
-        withdrawal = Step("d" * 40, b"", TREE, withdraws=True)
+        step = Step(self.commit(), TREE)
+        withdrawal = Step(self.commit("withdraw churn 1.0.0"), TREE, withdraws=True)
 
         assert len(list(standing([step, step], "churn", "1.0.0"))) == 2
         assert len(list(standing([step, withdrawal, step], "churn", "1.0.0"))) == 1

@@ -10,18 +10,25 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.checks.notes import Tally, judge_approvals, tally
-from gitmodelstore.checks.signatures import UNSIGNED, Outcome, judge_signature, people
+from gitmodelstore.checks.signatures import (
+    UNSIGNED,
+    Outcome,
+    SignatureJudge,
+    Tally,
+    judge_approvals,
+    judge_signature,
+    people,
+)
 from gitmodelstore.errors import InvalidInput, LifecycleError, SignatureError, VersionNotFound
-from gitmodelstore.operations.signatures import Signatures
-from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing import refs
+from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.values.registry import Change
 from gitmodelstore.values.version import Version
 from tests.keys import Person
 from tests.store.test_signatures import hash_object, raw_of
 
 MARCH = datetime(2026, 3, 3, 12, tzinfo=timezone.utc)
+MOVE = Change("churn", Version(1, 0, 0), "registered", "production")
 
 
 class House:
@@ -39,12 +46,16 @@ class House:
     def approve(self, person: Person, status: str = "production") -> str:
         return self.store(person).approve("churn@1.0.0", status).commit
 
+    def votes(self, promoter: frozenset[str]) -> Tally:
+        """What a judge says of a move of churn 1.0.0 to production, made on the branch now."""
+        repository = self.store()._repository
+        judge = SignatureJudge(repository, lambda: SshVerifier.of(self.place / ".git", self.place))
+        tip = repository.head(repository.branch)
+        return judge.tally(tip, MOVE, promoter)
+
     def tally(self, promoter: Person | str = "Linus Pauling <linus@example.org>"):
         """Who counts where `promoter` moves churn 1.0.0 to production, and who does not, why."""
-        store = self.store()
-        snapshot = Snapshot.now(store._repository)
-        version = store.version("churn@1.0.0")
-        found = Signatures(snapshot).tally(version, "production", str(promoter))
+        found = self.votes(people(str(promoter)))
         return (
             [", ".join(outcome.signers) for _, outcome in found.counted],
             [why for _, why in found.passed_over],
@@ -243,17 +254,8 @@ class TestWhatCounts:
         """What a server knows of whoever moves the version: the key, too."""
         house.approve(desk.linus._replace(name="Sam", email="sam@example.org"))
         key = Outcome(("linus@example.org",), desk.linus.fingerprint).names
-        store = house.store()
-        signatures = Signatures(Snapshot.now(store._repository))
-        found = tally(
-            signatures.approvals(store.version("churn@1.0.0")),
-            model="churn",
-            version="1.0.0",
-            status="production",
-            manifest_sha256=store.approvals("churn@1.0.0")[0].manifest_sha256,
-            author=("ada@example.org",),
-            promoter=people("Zoe <zoe@example.org>") | key,
-        )
+
+        found = house.votes(people("Zoe <zoe@example.org>") | key)
 
         assert [why for _, why in found.passed_over] == ["who moves the version does not count"]
 
@@ -405,15 +407,10 @@ def test_verify_lists_approvals_and_does_not_ask_for_them(house, desk):
 class TestGate:
     """What a gate's `signed`, `signers` and `approvals` say of a move."""
 
-    MOVE = Change("churn", Version(1, 0, 0), "registered", "production")
     GRACE = Outcome(("grace@example.org", "lead@example.org"), "SHA256:abc")
 
     def approvals(self, house, needed: int, promoter: str = "Sam <sam@example.org>"):
-        store = house.store()
-        found = Signatures(Snapshot.now(store._repository)).tally(
-            store.version("churn@1.0.0"), "production", promoter
-        )
-        one = judge_approvals(needed, found, self.MOVE)
+        one = judge_approvals(needed, house.votes(people(promoter)), MOVE)
         return one.code, one.passed, one.what
 
     def signed(self, outcome, *signers: str):
@@ -465,7 +462,7 @@ class TestGate:
         )
 
     def test_what_to_type(self):
-        one = judge_approvals(1, Tally((), ()), self.MOVE)
+        one = judge_approvals(1, Tally((), ()), MOVE)
 
         assert one.what == "0 of 1 approvals of churn 1.0.0 for production"
         assert one.mend == "somebody else types: gms approve churn@1.0.0 production"

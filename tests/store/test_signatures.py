@@ -12,7 +12,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID
 from gitmodelstore.errors import ClockWarning, SignatureError
-from gitmodelstore.plumbing.signing import Verifier
+from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.values.signers import commit_parts, tag_parts
 from tests.keys import ssh_keygen
 
@@ -206,7 +206,7 @@ class TestNotValid:
         ssh_keygen("-Y", "sign", "-n", "file", "-f", str(desk.ada.key), str(file))
         made = parts.payload + Path(f"{file}.sig").read_bytes()
 
-        outcome = Verifier.of(place / ".git", place).outcome(tag_parts(made))
+        outcome = SshVerifier.of(place / ".git", place).outcome(tag_parts(made))
 
         assert str(outcome) == "the signature is made for 'file', not for git"
 
@@ -214,7 +214,7 @@ class TestNotValid:
         desk.allow(desk.ada)
         raw = raw_of(place, "commit", "main")
 
-        outcome = Verifier.of(place / ".git", place).outcome(
+        outcome = SshVerifier.of(place / ".git", place).outcome(
             commit_parts(raw.replace(b"register churn", b"register chorn"))
         )
 
@@ -260,7 +260,7 @@ class TestNotValid:
         desk.allow(desk.ada)
         raw = raw_of(place, "tag", "churn@v1.0.0")
 
-        outcome = Verifier.of(place / ".git", place).outcome(tag_parts(raw + extra))
+        outcome = SshVerifier.of(place / ".git", place).outcome(tag_parts(raw + extra))
 
         assert str(outcome) == "the signature is broken, or something stands behind it"
 
@@ -270,7 +270,7 @@ class TestNotValid:
         start = raw.index(b"gpgsig ")
         header = raw[start : raw.index(b"\n\n")]
 
-        outcome = Verifier.of(place / ".git", place).outcome(
+        outcome = SshVerifier.of(place / ".git", place).outcome(
             commit_parts(raw[:start] + header + b"\n" + raw[start:])
         )
 
@@ -364,13 +364,13 @@ HOOK = """\
 import subprocess, sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from gitmodelstore.plumbing.signing import Verifier
+from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.values.signers import commit_parts
 
 for line in sys.stdin:
     old, new, ref = line.split()
     raw = subprocess.check_output(["git", "cat-file", "commit", new])
-    outcome = Verifier.of(Path.cwd(), None).outcome(commit_parts(raw))
+    outcome = SshVerifier.of(Path.cwd(), None).outcome(commit_parts(raw))
     if not outcome.is_valid:
         sys.exit(f"{{ref}}: {{outcome}} [{{outcome.code}}]")
 """

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitmodelstore.checks.notes import approval_text
+from gitmodelstore.checks.signatures import approval_text
 from gitmodelstore.values.events import (
     KINDS,
     NOTHING,
