@@ -1,0 +1,1871 @@
+"""The store, as training and serving code use it: one class.
+
+Each method checks its arguments, gathers what its operation needs (the repository, the writer,
+paths), and calls it. What an operation imports is imported when it is called.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from datetime import date, datetime, timezone
+from functools import partial
+from io import BytesIO
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from gitmodelstore.errors import (
+    BehindWarning,
+    InvalidInput,
+    InvalidName,
+    InvalidReference,
+    StoreError,
+    UnreadWarning,
+    visible,
+    warn_user,
+)
+from gitmodelstore.operations.snapshot import Snapshot, Writer, behind_tags, signing
+from gitmodelstore.plumbing.files import scratch_store
+from gitmodelstore.plumbing.identity import Identity, read_identity
+from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.values.model_version import (
+    Found,
+    Reference,
+    as_paths,
+    as_refs,
+    as_text,
+    as_texts,
+    expect,
+    expect_flags,
+    expect_flags_given,
+    expect_function,
+    expect_given,
+    shown,
+)
+from gitmodelstore.values.names import as_moment, parse_since
+from gitmodelstore.values.version import Version
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gitmodelstore.checks.fault import Faults
+    from gitmodelstore.checks.signatures import Approval
+    from gitmodelstore.lineage.files import Hashing, Progress
+    from gitmodelstore.operations.audit import Audit
+    from gitmodelstore.operations.bisect import Bisection, Trial
+    from gitmodelstore.operations.examine import Diagnosis
+    from gitmodelstore.operations.load import EnvironmentReport
+    from gitmodelstore.operations.pins import Locked, Synced
+    from gitmodelstore.operations.reproduce import Reproduction
+    from gitmodelstore.operations.resolve import Listed, Log
+    from gitmodelstore.operations.search import Answer, Blame, FieldChange, Match
+    from gitmodelstore.operations.verify import DataVerified, Verification
+    from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.values.diff import Diff
+    from gitmodelstore.values.events import Event, Holding
+    from gitmodelstore.values.gates import Annotation
+    from gitmodelstore.values.manifest import Manifest
+    from gitmodelstore.values.model_version import ModelSummary, ModelVersion, Unread
+    from gitmodelstore.values.pages import Reading
+
+Notify = Callable[[str], None]
+_SETTINGS = ("notify", "now", "durable", "wait_seconds", "trusted", "cache", "progress")
+# Of the class methods: from `Self` jedi, which many editors ask, does not see what comes back.
+S = TypeVar("S", bound="Store")
+
+
+class Store:
+    """One artifacts repository.
+
+    >>> store = gms.Store.open("models")
+    >>> print(store.register(pipeline, "churn", X_test=X_test, y_test=y_test))
+    churn 1.3.0
+    >>> event, *others = store.promote("churn@latest", "staging")
+    >>> model = store.load("churn@staging")
+
+    Args:
+        repository: the open repository.
+        notify: takes the notes that a command would print on stderr, such as why a version
+            got its number; None leaves them to `logging`, as INFO of "gitmodelstore".
+            What needs you is a `StoreWarning`.
+        now: returns the moment that a commit bears; None is the clock.
+        durable: whether a write returns only when it is on disk; None is git's
+            setting `store.durable`, true unless set.
+        wait_seconds: how long a write waits for another one to finish.
+        trusted: packages and classes of your own that pipelines may hold, such as
+            "mypackage" (the classes defined in it) or "mypackage.features.LogScaler";
+            besides those that GITMODELSTORE_TRUSTED, the user's configuration file and
+            `[tool.gitmodelstore] trusted` of the project's pyproject.toml name. What a
+            store says of trust is never asked.
+        cache: whether to note in the user's cache which pipelines were found harmless, so
+            that they load faster from then on, the digests of large data files, so that they
+            are read again only when they have changed, and, in the git directory, what
+            manifests say, so that searches are quick.
+        progress: takes how far the reading of data is: what is read, how many bytes of it
+            were, and how many it has. It is called at every file and every mebibyte, and may
+            raise to stop. None is told nothing.
+
+    Attributes:
+        path: the work tree, or the git directory of a bare store.
+        created: whether `init` has just made it.
+        host_rules: what `init` says is to be set on the git host, one sentence each.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        *,
+        notify: Notify | None = None,
+        now: Callable[[], datetime] | None = None,
+        durable: bool | None = None,
+        wait_seconds: float = 30.0,
+        trusted: Iterable[str] = (),
+        cache: bool = True,
+        progress: Progress | None = None,
+    ) -> None:
+        if not isinstance(repository, Repository):  # as a path, which people try first
+            raise InvalidInput(
+                f"expected an open repository, found {shown(repository)}",
+                hint="open a store by its path with `Store.open(path)`",
+            )
+        _settings(notify, now, durable, wait_seconds, trusted, cache, progress)
+        self.path = repository.work_tree or repository.common_dir
+        self.created = False
+        self.host_rules: tuple[str, ...] = ()
+        self._repository = repository
+        self._notify = partial(_tell, notify or _log)
+        self._now = now or _clock
+        self._durable = durable
+        self._wait_seconds = wait_seconds
+        named = (trusted,) if isinstance(trusted, str) else trusted
+        self._trusted = as_texts(named, "names to trust", "mypackage")
+        self._cache = cache
+        self._progress = progress
+        self._who_reads: Reader | None = None
+        self._identities: tuple[Identity, Identity] | None = None
+        self._told_behind: str | None = None
+
+    @classmethod
+    def init(
+        cls: type[S],
+        path: str | PathLike[str] = ".",
+        *,
+        bare: bool = False,
+        place_inside: bool = False,
+        host: str | None = None,
+        owner: str | None = None,
+        notify: Notify | None = None,
+        now: Callable[[], datetime] | None = None,
+        durable: bool | None = None,
+        wait_seconds: float = 30.0,
+        trusted: Iterable[str] = (),
+        cache: bool = True,
+        progress: Progress | None = None,
+    ) -> S:
+        """Make a store, or open the one that is there.
+
+        Inside the work tree of a code repository the store becomes a repository of
+        its own, which the code repository then ignores.
+
+        >>> gms.Store.init("new").created
+        True
+
+        Args:
+            path: its folder; made if need be.
+            bare: without a work tree, as on a server.
+            place_inside: make it in the `models/` of the code repository that `path`
+                lies in, if it lies in one.
+            host: "github", "gitlab", "gitea" or "ssh": also write the pipeline that
+                validates proposals there, and CODEOWNERS; `host_rules` then says what is to
+                be set by hand. None writes neither.
+            owner: who approves there, as the host knows them, such as "@acme/leads"; None
+                for your own e-mail address.
+            notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
+
+        Returns:
+            The store, whose `created` says whether it was just made.
+
+        Raises:
+            AlreadyExists: the folder holds other things.
+            NoIdentity: git does not know who you are.
+        """
+        from gitmodelstore.operations.init import init
+
+        expect(path=path)
+        expect_given(host=host, owner=owner)
+        expect_flags(bare=bare, place_inside=place_inside)
+        settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress)
+        if scratch := scratch_store():
+            return cls.open(scratch, **settings)
+        made = init(
+            Path(path),
+            bare=bare,
+            identify=lambda folder: _writer(folder, notify),
+            place_inside=place_inside,
+            host=host,
+            owner=owner,
+        )
+        for note in made.notes:
+            _tell(notify or _log, note)
+        store = cls(made.repository, **settings)
+        store.created = made.created
+        store.host_rules = made.rules
+        return store
+
+    @classmethod
+    def clone(
+        cls: type[S],
+        url: str,
+        path: str | PathLike[str],
+        *,
+        meter: bool = False,
+        notify: Notify | None = None,
+        now: Callable[[], datetime] | None = None,
+        durable: bool | None = None,
+        wait_seconds: float = 30.0,
+        trusted: Iterable[str] = (),
+        cache: bool = True,
+        progress: Progress | None = None,
+    ) -> S:
+        """Clone a shared store, with git's drivers and hooks as `init` sets them up.
+
+        >>> print(gms.Store.clone("models", "copy").version("churn"))
+        churn 1.1.0
+
+        Args:
+            url: where it is, as git takes it.
+            path: where to; a new folder, or an empty one.
+            meter: whether git shows on the standard error how far it is.
+            notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
+
+        Returns:
+            The store that was cloned.
+
+        Raises:
+            InvalidInput: the url is none, or `path` holds something.
+            GitFailed: git could not clone it.
+            NotAStore: it is a repository of something else; nothing is left.
+        """
+        from gitmodelstore.operations.init import clone
+
+        expect(url=url, path=path)
+        expect_flags(meter=meter)
+        settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress)
+        if scratch := scratch_store():
+            return cls.open(scratch, **settings)
+        repository = clone(url, Path(path), notify or _log, meter=meter)
+        return cls(repository, **settings)
+
+    @classmethod
+    def open(
+        cls: type[S],
+        path: str | PathLike[str] | None = None,
+        *,
+        notify: Notify | None = None,
+        now: Callable[[], datetime] | None = None,
+        durable: bool | None = None,
+        wait_seconds: float = 30.0,
+        trusted: Iterable[str] = (),
+        cache: bool = True,
+        progress: Progress | None = None,
+    ) -> S:
+        """Open a store; in a command that `gms reproduce` runs, the one that stands in for all.
+
+        >>> store = gms.Store.open("models")
+        >>> print(store.version("churn"))
+        churn 1.1.0
+
+        Args:
+            path: the store, or a folder from which it is looked for; None for the one that
+                $GITMODELSTORE names, else the one that `[tool.gitmodelstore] store` of a
+                pyproject.toml above the working directory names, else the repository
+                around the working directory, or the store in its `models/`.
+            notify, now, durable, wait_seconds, trusted, cache, progress: as for the class.
+
+        Returns:
+            The store.
+
+        Raises:
+            NotAStore: there is none.
+            UnsupportedRepository: a repository with sha256 ids or reftable refs.
+        """
+        from gitmodelstore.operations.discover import find
+
+        expect_given(path=path)
+        settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress)
+        repository = find(path)
+        Snapshot.now(repository)
+        return cls(repository, **settings)
+
+    def setting(self, name: str) -> str | None:
+        """Return a value of git's configuration as this store sees it; None when it is not set.
+
+        >>> store.setting("user.name")
+        'Ada Lovelace'
+
+        Args:
+            name: of a setting, as git spells it.
+
+        Raises:
+            GitFailed: git's configuration cannot be read.
+        """
+        expect(setting=name)
+        return self._repository.setting(name)
+
+    # A copy, as joblib and multiprocessing make one for a worker, holds the path and the
+    # settings, and opens the store again when it is used.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_who_reads": None, "_identities": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        scratch = scratch_store()
+        if scratch and scratch.resolve() != self.path.resolve():
+            self._repository = Repository.open(scratch)
+            self.path = self._repository.work_tree or self._repository.common_dir
+
+    def __copy__(self) -> Self:
+        made = object.__new__(type(self))
+        made.__setstate__(self.__getstate__() | {"_repository": copy(self._repository)})
+        return made
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self.__copy__()
+
+    def __repr__(self) -> str:
+        return f"Store('{self.path}')"
+
+    # Versions come in.
+
+    def register(
+        self,
+        pipeline: Any,
+        model: str,
+        *,
+        X_test: Any = None,
+        y_test: Any = None,
+        test: Any = None,
+        parse_dates: Sequence[str] = (),
+        baseline: bool = False,
+        sample: str | None = "synthetic",
+        sample_from: Any = None,
+        data: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        target: str | None = None,
+        card: Mapping[str, str] | None = None,
+        message: str = "",
+        version: str | Version | None = None,
+        bump: str = "auto",
+        allow_backport: bool = False,
+        if_changed: bool = False,
+        code: str | PathLike[str] | None = "auto",
+        keep_diff: bool = False,
+        trained_at: datetime | None = None,
+        custom: Mapping[str, Any] | None = None,
+        run: bool = True,
+        sign: bool | None = None,
+    ) -> ModelVersion:
+        """Keep a fitted pipeline as a new version of a model.
+
+        >>> print(store.register(pipeline, "churn", X_test=X_test, y_test=y_test))
+        churn 1.3.0
+        >>> store.register(pipeline, "churn", version="1.0.0")
+        Traceback (most recent call last):
+        gitmodelstore.errors.VersionExists: version '1.0.0' of 'churn' already exists
+        hint: ...
+
+        Args:
+            pipeline: a fitted scikit-learn estimator, or the path of a file that
+                joblib wrote, which is loaded once and kept byte for byte.
+            model: the model's name: lower-case letters, digits, - and _.
+            X_test: rows to test on, shape (n_samples, n_features); they give the
+                names and types of the inputs, and are recorded as the data set "test".
+            y_test: the answers to them, shape (n_samples,); with them the standard
+                metrics are added (classifier: accuracy, f1_macro, roc_auc where it is
+                defined; regressor: r2, mae, rmse).
+            test: instead of these two a table, or a CSV or Parquet file, with the inputs and
+                the target as columns; it is recorded as the data set "test". A file is read
+                with the types of the inputs of the highest version.
+            parse_dates: columns of `test` and `sample_from` that hold dates.
+            baseline: also score the present production version on the test rows, and record
+                its metrics beside those of this one, so that a gate can compare them. It is
+                loaded as `load` does.
+            sample: what `verify(replay=True)` asks the pipeline again: "synthetic" rows
+                like those of `X_test`, in which nobody's record is; "rows", true rows of
+                it; None for no sample.
+            sample_from: other rows to make the sample from than `X_test`: a table, or
+                the path of a CSV or Parquet file.
+            data: role to data set: a path, a DataFrame, an array, or a pair of these; or
+                {"source": one of them, "uri": …, "name": …, "version": …} for what is to be
+                recorded instead of what is found, and "profile": False for columns without
+                summary numbers.
+            metrics: name to finite number; they come before standard ones of that name.
+            target: name of the predicted column; None takes it from `y_test`.
+            card: "intended_use", "limitations", and headings of your own, as Markdown.
+            message: what is to be said about it.
+            version: exactly this number; None for the next one.
+            bump: how the next number is found: "auto" raises the major part when
+                inputs, target or classes change, the minor when steps or params do,
+                else the patch.
+            allow_backport: whether `version` may lie below the highest.
+            if_changed: return the highest version, and write nothing, when pipeline
+                and manifest are the same but for the times.
+            code: a folder of the training repository, or the script or notebook itself;
+                "auto" is that of the running script or notebook (in an installed
+                program: the working directory), None records none.
+            keep_diff: also keep what is not committed there, as the file code.diff, of which
+                `reproduce` rebuilds the code.
+            trained_at: when it was trained, UTC where it names no zone; None is now, or
+                the file's time.
+            custom: JSON of your own.
+            run: of a file: False keeps it without loading it, where its classes are neither
+                here nor trusted; the manifest then has what the file says of itself.
+            sign: whether to sign commit and tag, with git's own settings (docs/signing.md);
+                None where git is configured to.
+
+        Returns:
+            The version; with `if_changed` the highest one, where nothing differs from it.
+
+        Raises:
+            UnfittedPipeline, NotAPipeline, UnportablePipeline, FeatureMismatch,
+            InvalidMetric, InvalidInput, InvalidName, InvalidVersion, VersionExists:
+                it is refused, and nothing was written.
+            PipelineRaised: the pipeline fails on the test rows.
+            FeatureMismatch, LoadError, InvalidInput: the production version cannot be scored
+                as a baseline.
+            StoreBusy, LocalChanges, CannotWrite: the store could not take it.
+        """
+        model = as_text(model, "the name of a model", "churn", InvalidName)
+        expect(message=message, bump=bump)
+        expect_given(sample=sample, number=version, column=target, path=code, moment=trained_at)
+        expect_given(data=data, metrics=metrics, card=card, custom=custom)
+        expect_flags(baseline=baseline, allow_backport=allow_backport, if_changed=if_changed)
+        expect_flags(keep_diff=keep_diff, run=run)
+        expect_flags_given(sign=sign)
+        from gitmodelstore.operations.register import RegisterOptions, Wish, register
+
+        folder, script = training_code(code)
+        what = RegisterOptions(
+            pipeline,
+            model,
+            Wish.of(version, bump, allow_backport),
+            X_test=X_test,
+            y_test=y_test,
+            test=test,
+            parse_dates=as_texts(parse_dates, "columns of dates", "opened_on"),
+            baseline=baseline,
+            sample=sample,
+            sample_from=sample_from,
+            data=data or {},
+            metrics=metrics or {},
+            target=target,
+            card=card or {},
+            message=message,
+            if_changed=if_changed,
+            code=folder if folder and not self._holds(folder) else None,
+            entry_point=script,
+            keep_diff=keep_diff,
+            trained_at=as_moment(trained_at) if trained_at else None,
+            custom=custom or {},
+            reader=self._reader() if baseline or isinstance(pipeline, (str, PathLike)) else None,
+            run=run,
+            hashing=self._hashing(),
+        )
+        return register(self._repository, self._writer(sign), what)
+
+    def register_folder(
+        self,
+        folder: str | PathLike[str],
+        model: str | None = None,
+        *,
+        version: str | Version | None = None,
+        bump: str | None = None,
+        allow_backport: bool = False,
+        message: str | None = None,
+        accept_changes: bool = False,
+        if_changed: bool = False,
+        run: bool = False,
+    ) -> ModelVersion:
+        """Keep a folder of a version, by hand or written by `download`, as a new one.
+
+        What its manifest says of data, code, environment, metrics and card is kept, as far
+        as it can be read; number, parent, author, date, digests and the card's page are made
+        anew. A `models/<model>` of this store's own work tree is registered as it lies
+        there, staged or not, and is clean afterwards.
+
+        >>> folder = store.download("churn@1.2.0")
+        >>> print(store.register_folder(folder, "leavers"))
+        leavers 1.0.0
+
+        Args:
+            folder: with pipeline.joblib, and the other files of a version.
+            model: its name; None takes it from the store's own folder, the manifest, or the
+                folder's name.
+            version: exactly this number.
+            bump: else: "major", "minor", "patch" or "auto", as in `register`. With neither
+                it is the number of the manifest where that is new and the highest, else "auto".
+            allow_backport: whether `version` may lie below the highest.
+            message: what is to be said about it; None keeps the manifest's.
+            accept_changes: take a pipeline whose bytes are not the ones that the manifest
+                names, and renew its digest.
+            if_changed: return the highest version, and write nothing, when nothing but the
+                times, the author and the message would differ.
+            run: load the pipeline, to describe it and to ask it its sample; without it
+                nothing is unpickled, and what the manifest does not tell, a dry walk does.
+
+        Returns:
+            The version; with `if_changed` the highest one, where nothing differs from it.
+
+        Raises:
+            NotAStore: there is no such folder, or no pipeline in it.
+            IntegrityError: the pipeline is not the one that its manifest names.
+            InvalidInput, InvalidName, InvalidVersion, VersionExists, RefusedPickle: it is
+                refused, and nothing was written.
+            StoreBusy, LocalChanges, CannotWrite: the store could not take it.
+        """
+        expect(path=folder)
+        expect_given(model=model, number=version, bump=bump, message=message)
+        expect_flags(allow_backport=allow_backport, accept_changes=accept_changes)
+        expect_flags(if_changed=if_changed, run=run)
+        from gitmodelstore.operations.register import Wish
+        from gitmodelstore.operations.register_folder import FolderOptions, register_folder
+
+        wish = Wish.of(version, bump or "auto", allow_backport) if version or bump else None
+        what = FolderOptions(
+            Path(folder),
+            model,
+            wish,
+            message,
+            accept_changes,
+            if_changed,
+            run,
+            self._reader() if run else None,
+        )
+        return register_folder(self._repository, self._writer(), what)
+
+    # What is there, and what it was.
+
+    def models(self) -> Found[ModelSummary]:
+        """Return every model of the store, by name; its `unread` are as in `versions`.
+
+        >>> print(store.models())
+        MODEL  VERSIONS  HIGHEST  PRODUCTION  STAGING
+        churn         3  1.2.0    1.1.0       -
+        """
+        from gitmodelstore.operations.resolve import models
+
+        return models(self._snapshot())
+
+    def versions(self, model: str) -> Found[ModelVersion]:
+        """Return every version of a model, highest first.
+
+        Its `unread` are those that cannot be read, told of as in `search`, and those that only a
+        tag names.
+
+        >>> print(store.versions("churn"))
+        churn 1.2.0
+        churn 1.1.0
+        churn 1.0.0
+
+        Args:
+            model: its name.
+
+        Raises:
+            ModelNotFound: there is no such model.
+        """
+        expect(model=model)
+        from gitmodelstore.operations.resolve import versions
+
+        found = versions(self._snapshot(), model)
+        self._tell_of(found.unread)
+        return found
+
+    def listing(self, model: str) -> Reading[Listed]:
+        """Return the versions of a model with their manifests, highest first.
+
+        Each is read when it is asked for; one that cannot be says why instead. It prints as
+        `gms list NAME` does.
+
+        >>> [str(one.version) for one in store.listing("churn")[:2]]
+        ['1.2.0', '1.1.0']
+
+        Args:
+            model: its name.
+
+        Raises:
+            ModelNotFound: there is no such model.
+        """
+        expect(model=model)
+        from gitmodelstore.operations.resolve import listing
+
+        return listing(self._snapshot(), model)
+
+    def version(self, ref: str | ModelVersion) -> ModelVersion:
+        """Return the version that `ref` names.
+
+        >>> print(store.version("churn@production"))
+        churn 1.1.0
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: it names nothing.
+        """
+        return self._lookup(ref)[1]
+
+    def show(self, ref: str | ModelVersion) -> Manifest:
+        """Return the manifest of the version that `ref` names.
+
+        >>> store.show("churn@1.0.0").metrics["profit"]
+        3.0
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+
+        Raises:
+            IntegrityError, FormatError: it is not the one that was released.
+        """
+        snapshot, version = self._lookup(ref)
+        return snapshot.manifest(version)
+
+    def needs_trust(self, ref: str | ModelVersion) -> tuple[str, ...]:
+        """Return the names of classes and functions that readers of a version must trust.
+
+        Empty for none: scikit-learn's world needs no trust. Nothing is loaded.
+
+        >>> store.needs_trust("churn@1.1.0")
+        ()
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+
+        Raises:
+            IntegrityError, FormatError: its manifest is not the one that was released.
+        """
+        from gitmodelstore.operations.folder import needs_of
+
+        return needs_of(self.show(ref))
+
+    def registered_at(self, ref: str | ModelVersion) -> datetime:
+        """Return when a version was registered, UTC.
+
+        Its manifest says so. Where the commit is dated before its parent, that is no earlier than
+        the parent's date, which counts for both.
+
+        >>> store.registered_at("churn@1.0.0") <= store.registered_at("churn@1.2.0")
+        True
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+
+        Raises:
+            IntegrityError, FormatError: its manifest is not the one that was released.
+        """
+        from gitmodelstore.operations.resolve import registered_at
+
+        snapshot, version = self._lookup(ref)
+        created_at = snapshot.manifest(version).created_at
+        return registered_at(snapshot.repository, version.commit, created_at)
+
+    def log(self, model: str | None = None) -> Log:
+        """Return what happened in the store, or to one model, newest first.
+
+        It is a sequence that prints as `gms log` does.
+
+        Its `faults` are what could not be read, as far as the events have been taken, told of as
+        in `search`.
+
+        >>> print(store.log("churn")[0])
+        churn 1.1.0 promoted: registered -> production (more profit)
+        >>> len(store.log("churn"))
+        6
+
+        Args:
+            model: whose; None for all of them.
+
+        Raises:
+            ModelNotFound: there is no such model.
+        """
+        expect_given(model=model)
+        from gitmodelstore.operations.resolve import Log, check_model
+
+        snapshot = self._snapshot()
+        if model is not None:
+            check_model(snapshot, model)
+        return Log(snapshot, model, warn_unread)
+
+    def which(self, ref: str | ModelVersion, *, at: str | date | None = None) -> Holding:
+        """Return the version that `ref` names, since when, by whom and why.
+
+        >>> store.which("churn").version.ref
+        'churn@1.1.0'
+        >>> print(store.which("churn"))
+        churn 1.1.0
+          in production since 2...
+          by     Ada Lovelace <ada@example.org>
+          why    more profit
+          commit ...
+
+        Args:
+            ref: as everywhere.
+            at: ask as of this moment: text, a date or a datetime; a day means its end, a
+                time without a zone is UTC.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+            VersionNotFound: nobody held that status at that moment.
+        """
+        expect(ref=ref)
+        expect_given(moment=at)
+        from gitmodelstore.operations.resolve import which
+
+        moment = None if at is None else as_moment(at)
+        return which(self._snapshot(), ref, at=moment)
+
+    def approvals(self, ref: str | ModelVersion) -> tuple[Approval, ...]:
+        """Return who says that a version may come to which status, the newest first.
+
+        Those before its last withdrawal are left out. What their signatures are worth, and
+        so whether they count, says `verify(ref, signatures=True)`.
+
+        >>> store.approvals("churn@1.1.0")
+        ()
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+        """
+        from gitmodelstore.operations.resolve import approvals
+
+        found = approvals(*self._lookup(ref))
+        return tuple(one for one in found if one.signed)
+
+    def annotations(self, ref: str | ModelVersion) -> dict[str, Annotation]:
+        """Return what is annotated of a version by key: of each the latest, unless taken back.
+
+        >>> event = store.annotate("churn@1.1.0", {"ticket": "A-17"})
+        >>> store.annotations("churn@1.1.0")["ticket"].value
+        'A-17'
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+        """
+        from gitmodelstore.operations.resolve import annotated
+
+        return annotated(*self._lookup(ref))
+
+    def search(
+        self, expression: str, model: str | None = None, *, sort: str | None = None
+    ) -> Found[Match]:
+        """Return the versions that an expression holds of: by model, highest version first.
+
+        Its `unread` are the versions that could not be asked, and why; of damaged ones an
+        `UnreadWarning` tells, too.
+
+        >>> print(store.search('metrics.profit > 3.5 and status == "production"'))
+        MODEL  VERSION  STATUS      REGISTERED  BY            metrics.profit
+        churn  1.1.0    production  2...        Ada Lovelace            3.75
+
+        Args:
+            expression: over manifest and status (docs/search.md).
+            model: whose versions; None for all models.
+            sort: a field to sort by, such as "metrics.test_auc", with "-" before it the
+                highest first; those without it come last.
+
+        Raises:
+            InvalidQuery: it cannot be understood; the message points at the place.
+            ModelNotFound: there is no such model.
+        """
+        from gitmodelstore.values import tables
+
+        answer = self.answer(expression, model, sort=sort)
+        self._tell_of(answer.unread)
+        if answer.note:
+            self._notify(answer.note)
+        return Found.of(answer.matches, answer.unread, tables.matches)
+
+    def answer(
+        self, expression: str, model: str | None = None, *, sort: str | None = None
+    ) -> Answer:
+        """Return what `search` does, with the versions that could not be asked, and why.
+
+        >>> len(store.answer("metrics.profit > 3.5").matches)
+        2
+
+        Args:
+            expression, model, sort: as for `search`.
+
+        Raises: as `search`.
+        """
+        expect(expression=expression)
+        expect_given(model=model, sort=sort)
+        from gitmodelstore.operations.search import search
+
+        return search(self._snapshot(), expression, model, sort=sort, keep=self._cache)
+
+    def frame(self, model: str | None = None) -> pd.DataFrame:
+        """Return a table of the versions of a model, or of all, in the order of `search`.
+
+        Its index is the reference of each version, `churn@1.4.0`; status, dates, metrics.*,
+        params.*, data.<role>.*, code.* and the like are its columns (docs/search.md). A version
+        that cannot be read has a row, with why in the column "fault", and is told of as in
+        `search`.
+
+        >>> store.frame("churn")["metrics.profit"]
+        ref
+        churn@1.2.0    4.50
+        churn@1.1.0    3.75
+        churn@1.0.0    3.00
+        Name: metrics.profit, dtype: float64
+
+        Args:
+            model: whose versions; None for all models.
+
+        Raises:
+            ModelNotFound: there is no such model.
+        """
+        expect_given(model=model)
+        from gitmodelstore.operations.search import frame
+
+        table, unread = frame(self._snapshot(), model, warn_unread, keep=self._cache)
+        self._tell_of(unread)
+        return table
+
+    def blame(self, field: str, model: str | None = None) -> Found[FieldChange]:
+        """Return each version in which a field of the manifest changed, newest first.
+
+        Its `unread` are as in `search`.
+
+        >>> print(store.blame("metrics.profit", "churn")[-1].version)  # which first had it
+        churn 1.0.0
+
+        Args:
+            field: its name, as in `search`; with `=VALUE` the versions alone in which it
+                came to that value, or a list got it.
+            model: whose versions; None for all models.
+
+        Raises:
+            InvalidQuery: that is no field.
+            InvalidInput: the value could never be one of that field.
+            ModelNotFound: there is no such model.
+        """
+        found = self.blame_with_unread(field, model)
+        self._tell_of(found.unread)
+        return Found.of(found.changes, found.unread)
+
+    def blame_with_unread(self, field: str, model: str | None = None) -> Blame:
+        """Return what `blame` does, with the versions that could not be asked, and why.
+
+        >>> len(store.blame_with_unread("metrics.profit", "churn").changes)
+        3
+
+        Args:
+            field, model: as for `blame`.
+
+        Raises: as `blame`.
+        """
+        expect(field=field)
+        expect_given(model=model)
+        from gitmodelstore.operations.search import blame
+
+        return blame(self._snapshot(), field, model, keep=self._cache)
+
+    def diff(
+        self,
+        a: str | ModelVersion,
+        b: Any,
+        X_test: Any = None,
+        y_test: Any = None,
+        *,
+        test: Any = None,
+        target: str | None = None,
+        answers: bool | None = None,
+        code: str | PathLike[str] | None = "auto",
+        parse_dates: Sequence[str] = (),
+    ) -> Diff:
+        """Return what differs between two versions, or a version and a pipeline; write nothing.
+
+        >>> print(store.diff("churn@1.0.0", "churn@1.1.0"))
+        churn 1.0.0 -> 1.1.0: metrics ... differ
+        <BLANKLINE>
+        Metrics, on the same test data
+        ...
+        Params
+          logisticregression
+            ~ C  1.0 -> 3.0
+        ...
+
+        Args:
+            a: a version, as everywhere.
+            b: another one, of the same model or not; or a fitted pipeline that is not
+                registered; or a `Path` of one that joblib wrote.
+            X_test, y_test: rows and the answers to them, which both are scored on, and which
+                both answer; a column that one of the two does not take is left out for it.
+            test: a table, or a CSV or Parquet file, with both, instead of `X_test` and `y_test`.
+            target: name of the target's column in `test`.
+            answers: whether both answer to the rows of the samples: None takes the recorded
+                answers where both samples hold the same rows, and loads the two versions only
+                where they do not; True loads them in any case; False compares none.
+            code: the training repository; "auto" is the one around the working directory, or
+                around the store; None looks into none.
+            parse_dates: columns of `test` that hold dates, besides those that `a` recorded so.
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: `a` or `b` names nothing.
+            FeatureMismatch: the pipeline does not take the columns of `X_test`.
+            UnfittedPipeline, NotAPipeline, UnportablePipeline, RefusedPickle: the pipeline is
+                none that could be registered.
+            GitFailed: git refuses the repository that the pipeline was trained in.
+            InvalidInput: answers without the rows that they belong to, or a table that cannot
+                be read.
+            IntegrityError, FormatError: a manifest is not the one that was released.
+        """
+        expect_given(column=target, path=code)
+        expect_flags_given(answers=answers)
+        dates = as_texts(parse_dates, "columns of dates", "opened_on")
+        from gitmodelstore.operations.diff import Question, diff
+
+        folder, script = training_code("auto")
+        around = dict.fromkeys((folder or Path(), Path(), self.path.parent))
+        question = Question(
+            self._reader,
+            X_test=X_test,
+            y_test=y_test,
+            test=test,
+            target=target,
+            answers=answers,
+            code=tuple(around) if code == "auto" else (Path(code),) if code is not None else (),
+            entry_point=script,
+            parse_dates=dates,
+        )
+        return diff(self._snapshot(), a, b, question)
+
+    # Pipelines and files go out.
+
+    def load(self, ref: str | ModelVersion, *, environment: str = "warn") -> Any:
+        """Return the pipeline that `ref` names, verified and ready to predict.
+
+        What is no part of a pipeline is refused before it acts. That is no sandbox: load
+        models of people you trust (docs/security.md).
+
+        >>> model = store.load("churn@production")
+        >>> len(model.predict(X_test))
+        40
+
+        Args:
+            ref: as everywhere.
+            environment: what to do where another scikit-learn, numpy, pandas or Python is
+                installed than at training: "warn" once (EnvironmentWarning) of what may
+                change answers, "exact" refuses any difference, "ignore" says nothing.
+
+        Raises:
+            EnvironmentDiffers: something differs, and `environment` is "exact".
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+            IntegrityError: the bytes are not the ones that were released.
+            MissingObject: they are not on this machine.
+            RefusedPickle: they would do more than the parts of a pipeline may.
+            LoadError: they cannot be unpickled here.
+        """
+        expect(ref=ref, environment=environment)
+        from gitmodelstore.operations.load import load, warn_if_withdrawn
+
+        snapshot, version = self._lookup(ref, of_files=True)
+        warn_if_withdrawn(version)
+        return load(snapshot, version, self._reader(), environment=environment)
+
+    def load_unsafe(self, ref: str | ModelVersion) -> Any:
+        """Return the pipeline that `ref` names, verified, and RUN WHATEVER ITS FILE SAYS.
+
+        For what `load` refuses, of people whom you trust with this machine. Trusting
+        their package (`trusted=`) is the better way.
+
+        >>> len(store.load_unsafe("churn@production").predict(X_test))
+        40
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+
+        Raises:
+            as `load`, but RefusedPickle.
+        """
+        expect(ref=ref)
+        from gitmodelstore.operations.load import load, warn_if_withdrawn
+
+        snapshot, version = self._lookup(ref, of_files=True)
+        warn_if_withdrawn(version)
+        return load(snapshot, version, unsafe=True)
+
+    def download(
+        self,
+        ref: str | ModelVersion,
+        target: str | PathLike[str] | None = None,
+        *,
+        warm: bool = False,
+    ) -> Path:
+        """Write the files of a version, verified, into a new folder and return it.
+
+        >>> folder = store.download("churn@1.1.0")
+        >>> folder.name
+        'churn-1.1.0'
+        >>> len(gms.load_model(folder).predict(X_test))
+        40
+
+        Args:
+            ref: as everywhere.
+            target: the folder; None for `<model>-<version>` in the working directory.
+            warm: also load the pipeline once, and note beside the files that it was found
+                harmless, for `load_model(folder, digest=…)` on a machine that has seen it
+                never before.
+
+        Returns:
+            The folder.
+
+        Raises:
+            RefusedPickle, LoadError: `warm`, and it cannot be loaded; nothing is left.
+        """
+        expect(ref=ref)
+        expect_given(path=target)
+        expect_flags(warm=warm)
+        from gitmodelstore.operations.pins import download
+
+        snapshot, version = self._lookup(ref, of_files=True)
+        folder = Path(target or f"{version.model}-{version.version}")
+        return download(snapshot, version, folder, self._reader() if warm else None)
+
+    def read(self, ref: str | ModelVersion, name: str) -> bytes:
+        """Return one file of a version, verified.
+
+        >>> b'"model": "churn"' in store.read("churn@1.1.0", "manifest.json")
+        True
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+            name: of the file, such as "manifest.json".
+
+        Raises:
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+            StoreError: the version has no such file.
+            IntegrityError: it is not the one that was released.
+        """
+        data = BytesIO()  # hands out what it holds without a copy
+        for part in self.read_parts(ref, name):
+            data.write(part)
+        return data.getvalue()
+
+    def read_parts(self, ref: str | ModelVersion, name: str) -> Iterator[memoryview]:
+        """Yield one file of a version part by part, so that a large one takes no memory.
+
+        Whether it is the one that was released is known at the end alone. A part is gone when
+        the next is asked for.
+
+        >>> sum(len(part) for part in store.read_parts("churn@1.1.0", "pipeline.joblib")) > 0
+        True
+
+        Args:
+            ref: as everywhere: a reference such as "churn@production", or a ModelVersion.
+            name: of the file, such as "pipeline.joblib".
+
+        Raises:
+            IntegrityError: it is not, after the last part.
+        """
+        expect(ref=ref, file=name)
+        from gitmodelstore.operations.load import verified_parts
+
+        return verified_parts(*self._lookup(ref, of_files=True), name)
+
+    def lock(
+        self, refs: Iterable[str | ModelVersion], folder: str | PathLike[str] | None = None
+    ) -> Locked:
+        """Pin versions in the modelstore.lock.json of the repository that uses them.
+
+        >>> print(store.lock(["churn@production"], folder=".").path.name)
+        modelstore.lock.json
+
+        Args:
+            refs: which versions; what else the file pins stays.
+            folder: of the file; None for the top of the repository around the working
+                directory.
+
+        Returns:
+            What is pinned now, and what is new of it.
+
+        Raises:
+            LockError: a version is withdrawn, or there is no such repository.
+            FormatError: the file that is there cannot be understood.
+        """
+        expect_given(path=folder)
+        from gitmodelstore.operations.pins import lock, top_of
+
+        return lock(
+            self._repository, as_refs(refs), top_of(Path()) if folder is None else Path(folder)
+        )
+
+    def sync(
+        self, lock_file: str | PathLike[str], target: str | PathLike[str] | None = None
+    ) -> tuple[Synced, ...]:
+        """Put what a lock file pins, verified, into folders `<model>-<version>`.
+
+        >>> locked = store.lock(["churn@production"], folder=".")
+        >>> [one.path.name for one in store.sync(locked.path)]
+        ['churn-1.1.0']
+
+        Args:
+            lock_file: its path.
+            target: where the folders go; None for `.models` beside the file.
+
+        Returns:
+            What is in the folders now, one a pinned model.
+
+        Raises:
+            LockError: the file, or a version that it pins, is not there.
+            IntegrityError: the store has another version under that number.
+        """
+        expect(path=lock_file)
+        expect_given(path=target)
+        from gitmodelstore.operations.pins import sync
+
+        folder = None if target is None else Path(target)
+        return sync(self._repository, Path(lock_file), folder)
+
+    # Versions move between statuses, and are spoken of.
+
+    def promote(
+        self,
+        ref: str | ModelVersion | Iterable[str | ModelVersion],
+        status: str,
+        *,
+        reason: str | None = None,
+        successor: str | Version | ModelVersion | None = None,
+        vacate: bool = False,
+        force: bool = False,
+        replay: bool | None = None,
+        sign: bool | None = None,
+    ) -> tuple[Event, ...]:
+        """Give a version, or one each of several models in one commit, a status.
+
+        The present holder of an exclusive status is archived. The gate that modelstore.toml
+        sets before the status is judged first (docs/policy.md).
+
+        >>> for event in store.promote("churn@1.2.0", "production", reason="more profit"):
+        ...     print(event)
+        churn 1.2.0 promoted: registered -> production (more profit)
+        churn 1.1.0 archived: production -> archived (more profit)
+
+        Args:
+            ref: which version, or a list of them.
+            status: as "staging" or "production".
+            reason: why; needed with `force` and `vacate`, and for a version that was withdrawn.
+            successor: the version of the same model that takes over an exclusive status,
+                such as production, which `ref` leaves.
+            vacate: leave an exclusive status without a holder; otherwise that is refused.
+            force: override the gate, which is recorded, where the gate and the repository
+                let anybody do so.
+            replay: whether to load the version and ask it its sample again first: None when
+                its gate wants that; True in any case, False in none.
+            sign: as for `register`.
+
+        Returns:
+            What happened; nothing when each had the status already.
+
+        Raises:
+            GateNotPassed: it does not meet the conditions of the gate, or comes to an exclusive
+                status and does not load here; each is listed.
+            LifecycleError: no such status, or a move that the store does not allow; nobody
+                would be left in an exclusive status; a withdrawn version without a reason.
+            InvalidInput: `force` or `vacate` without a reason, `vacate` with a successor.
+            LoadError, IntegrityError: it is to be replayed, and cannot be loaded here.
+            VersionNotFound, ModelNotFound: `ref` names nothing; nothing was written.
+        """
+        status = as_text(status, "a status", "staging", InvalidName)
+        expect_given(reason=reason, successor=successor)
+        expect_flags(vacate=vacate, force=force)
+        expect_flags_given(replay=replay, sign=sign)
+        from gitmodelstore.operations.promote import promote
+
+        refs = (
+            [ref] if isinstance(ref, (str, bytes)) or not isinstance(ref, Iterable) else list(ref)
+        )
+        for one in refs:
+            expect(ref=one)
+        return promote(
+            self._repository,
+            self._writer(sign),
+            refs,
+            status,
+            reason=reason,
+            successor=successor,
+            vacate=vacate,
+            force=force,
+            replay=replay,
+            reader=self._who_loads(),
+        )
+
+    def approve(self, ref: str | ModelVersion, status: str, *, reason: str | None = None) -> Event:
+        """Say that a version may come to a status, in a signed commit that moves nothing.
+
+        >>> store.approve("churn@1.2.0", "production", reason="reviewed")  # doctest: +SKIP
+        ...
+
+        Args:
+            ref: which version.
+            status: as "production".
+            reason: why.
+
+        Returns:
+            The approval; the earlier one where you have approved it already.
+
+        Raises:
+            LifecycleError: no such status, the version was withdrawn, or you registered it.
+            SignatureError: it cannot be signed; nothing was written.
+            VersionNotFound, ModelNotFound: `ref` names nothing.
+        """
+        expect(ref=ref)
+        status = as_text(status, "a status", "staging", InvalidName)
+        expect_given(reason=reason)
+        from gitmodelstore.operations.notes import approve
+
+        return approve(self._repository, self._writer(True), ref, status, reason=reason)
+
+    def annotate(
+        self,
+        ref: str | ModelVersion,
+        values: Mapping[str, Any],
+        *,
+        reason: str | None = None,
+        sign: bool | None = None,
+    ) -> Event | None:
+        """Say something of a version after it was registered, in a commit that changes no file.
+
+        >>> print(store.annotate("churn@1.1.0", {"validation_auc": 0.83, "approval": "A-17"}))
+        churn 1.1.0 annotated: validation_auc=0.83 approval="A-17"
+
+        Args:
+            ref: which version.
+            values: key to a number, true, false or a text of one line, as
+                {"validation_auc": 0.83, "approval": "A-17"}; None takes a key back.
+            reason: why.
+            sign: as for `register`.
+
+        Returns:
+            What was recorded; None where all of it was said already.
+
+        Raises:
+            InvalidInput: a key or value that cannot be annotated, or a key is taken back that
+                the version does not have; nothing was written.
+            VersionNotFound, ModelNotFound: `ref` names nothing.
+        """
+        expect(ref=ref, values=values)
+        expect_given(reason=reason)
+        expect_flags_given(sign=sign)
+        from gitmodelstore.operations.notes import annotate
+
+        return annotate(self._repository, self._writer(sign), ref, values, reason=reason)
+
+    def archive(
+        self,
+        ref: str | ModelVersion,
+        *,
+        successor: str | Version | ModelVersion | None = None,
+        reason: str | None = None,
+        vacate: bool = False,
+        sign: bool | None = None,
+    ) -> tuple[Event, ...]:
+        """Retire a version; one in production with the version that takes over.
+
+        `vacate` as for `promote`, `sign` as for `register`.
+
+        >>> for event in store.archive("churn@1.2.0", reason="of no use"):
+        ...     print(event)
+        churn 1.2.0 archived: registered -> archived (of no use)
+
+        Args:
+            ref: which version.
+            successor: the version that takes over an exclusive status; None where it holds none.
+            reason: why.
+            vacate: as for `promote`.
+            sign: as for `register`.
+
+        Returns:
+            What happened; nothing when it was archived already.
+
+        Raises:
+            LifecycleError: it holds an exclusive status, and neither a successor is named
+                nor `vacate` given, or it holds none and a successor is named.
+            InvalidInput: `vacate` without a reason, or with a successor.
+        """
+        return self._retire(ref, "archived", successor, reason, vacate, sign)
+
+    def withdraw(
+        self,
+        ref: str | ModelVersion,
+        *,
+        successor: str | Version | ModelVersion | None = None,
+        reason: str | None = None,
+        vacate: bool = False,
+        sign: bool | None = None,
+    ) -> tuple[Event, ...]:
+        """Mark a version as bad: from then on only its exact number finds it.
+
+        `vacate` as for `promote`, `sign` as for `register`.
+
+        >>> for event in store.withdraw("churn@1.1.0", successor="1.0.0", reason="bad data"):
+        ...     print(event)
+        churn 1.1.0 withdrawn: production -> withdrawn (bad data)
+        churn 1.0.0 promoted: archived -> production (bad data)
+
+        Args:
+            ref: which version.
+            successor: the version that takes over an exclusive status; None where it holds none.
+            reason: why.
+            vacate: as for `promote`.
+            sign: as for `register`.
+
+        Returns:
+            What happened; nothing when it was withdrawn already.
+
+        Raises:
+            LifecycleError: it holds an exclusive status, and neither a successor is named
+                nor `vacate` given, or it holds none and a successor is named.
+            InvalidInput: `vacate` without a reason, or with a successor.
+        """
+        return self._retire(ref, "withdrawn", successor, reason, vacate, sign)
+
+    def rollback(
+        self,
+        model: str,
+        *,
+        to: str | Version | ModelVersion | None = None,
+        keep: bool = False,
+        replay: bool = True,
+        reason: str | None = None,
+        vacate: bool = False,
+        sign: bool | None = None,
+    ) -> tuple[Event, ...]:
+        """Put the production version before back, after verifying and replaying it here.
+
+        >>> for event in store.rollback("churn", reason="more complaints"):
+        ...     print(event)
+        churn 1.1.0 withdrawn: production -> withdrawn (more complaints)
+        churn 1.0.0 rolled-back: archived -> production (more complaints)
+
+        Args:
+            model: its name.
+            to: which version; None for the most recent earlier holder that is
+                neither the present one nor withdrawn.
+            keep: archive the replaced version; without it it is withdrawn.
+            replay: refuse a version that answers differently here than when it was
+                registered; False goes back knowingly, and needs a reason.
+            reason: why; needed to go back to a version that was withdrawn.
+            vacate: leave another exclusive status, which that version has now, without a
+                holder; needs a reason.
+            sign: as for `register`.
+
+        Returns:
+            What happened.
+
+        Raises:
+            RollbackError: there is none, the one named was withdrawn and there is no reason,
+                or it answers differently here.
+            InvalidInput: `replay` is False, or `vacate` True, and there is no reason.
+            IntegrityError, LoadError: it cannot be loaded here.
+        """
+        expect(model=model)
+        expect_given(version=to, reason=reason)
+        expect_flags(keep=keep, replay=replay, vacate=vacate)
+        expect_flags_given(sign=sign)
+        from gitmodelstore.operations.promote import rollback
+
+        return rollback(
+            self._repository,
+            self._writer(sign),
+            model,
+            to=to,
+            keep=keep,
+            replay=replay,
+            reason=reason,
+            vacate=vacate,
+            reader=self._reader(),
+        )
+
+    # Whether what is there is what it claims to be.
+
+    def verify(
+        self,
+        ref: str | ModelVersion | None = None,
+        *,
+        replay: bool = False,
+        test: Any = None,
+        target: str | None = None,
+        signatures: bool = False,
+        parse_dates: Sequence[str] = (),
+    ) -> Verification:
+        """Say whether versions are what was released; what is wrong is in what it returns.
+
+        >>> store.verify().is_sound
+        True
+        >>> print(store.verify("churn@production", replay=True))
+        churn 1.1.0  6 files verified, answers identical
+
+        Args:
+            ref: which version; None for every version of every model.
+            replay: also load the pipeline, ask it the rows of its sample, and compare
+                the answers with those at registration.
+            test: also load the pipeline and compute the standard metrics on this table,
+                or CSV or Parquet file, with the inputs and the target as columns.
+            target: name of the target's column; None for the recorded one.
+            parse_dates: columns of `test` that hold dates, besides those that the version
+                recorded as such.
+            signatures: also verify who has signed tag, registration and last move of status,
+                by the list of allowed signers of git's configuration here.
+
+        Returns:
+            What was found of each; it prints as `gms verify` does.
+
+        Raises:
+            SignatureError: there is no such list, or no ssh-keygen.
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+            InvalidInput, FeatureMismatch: `test` is no such table, or `ref` is None.
+            PipelineRaised: the pipeline fails on the rows of `test`.
+        """
+        expect_given(ref=ref, column=target)
+        expect_flags(replay=replay, signatures=signatures)
+        dates = as_texts(parse_dates, "columns of dates", "opened_on")
+        from gitmodelstore.operations.verify import Asked, verify
+
+        snapshot = self._snapshot(warn=False)  # what it would say is a fault here
+        signed = None
+        if signatures:
+            from gitmodelstore.operations.signatures import Signatures
+
+            signed = Signatures(snapshot)
+        return verify(snapshot, ref, Asked(replay, test, target, self._reader(), signed, dates))
+
+    def verify_data(
+        self, ref: str | ModelVersion, source: Any, *, role: str | None = None
+    ) -> DataVerified:
+        """Say whether data is what a version was made with, and if not, what differs.
+
+        It is read whole, whatever is remembered of it.
+
+        >>> store.verify_data("churn@1.0.0", "train.csv").is_same
+        True
+
+        Args:
+            ref: which version.
+            source: a file, a folder, a `.dvc` file, or a table in memory, as `register` takes
+                it; of a version that was given a table, also a CSV or Parquet file of it.
+            role: "train", "test", …; None for the one of this digest, or the only one.
+
+        Returns:
+            What is the same, and what differs.
+
+        Raises:
+            InvalidInput: the version records no such data set, or several and `role` does not
+                say which; the data cannot be read, changes meanwhile, or is of another kind
+                than what was recorded.
+            VersionNotFound, ModelNotFound, InvalidReference: `ref` names nothing.
+        """
+        expect(ref=ref)
+        expect_given(role=role)
+        from gitmodelstore.operations.verify import verify_data
+
+        return verify_data(self._snapshot(), ref, source, role, self._progress)
+
+    def environment(self, ref: str | ModelVersion) -> EnvironmentReport:
+        """Return what a version was trained with, and what of it differs here.
+
+        >>> store.environment("churn").matches
+        True
+
+        Args:
+            ref: as everywhere.
+
+        Raises:
+            IntegrityError, FormatError: the version is not the one that was released.
+        """
+        from gitmodelstore.operations.load import environment_of
+
+        return environment_of(*self._lookup(ref))
+
+    def reproduce(
+        self,
+        ref: str | ModelVersion,
+        command: Sequence[str],
+        *,
+        code: str | PathLike[str] | None = None,
+        copy: Iterable[str | PathLike[str]] = (),
+        uv: bool = True,
+        keep: bool = False,
+    ) -> Reproduction:
+        """Train a version again from its recorded code, and compare what comes out.
+
+        A work tree of the training repository at the recorded commit, with the kept changes, is
+        made in a temporary folder, and `command` runs there. What it registers, by
+        `register_model` or otherwise, goes into an empty store beside it, whatever store it
+        names; a script that registers nothing may `joblib.dump` its pipeline into the file that
+        $GMS_REPRODUCE_OUT names. Afterwards all of it is gone. This runs the code of that
+        commit, and of code.diff: do it with versions of people you trust.
+
+        >>> store.reproduce("churn", ("python", "train.py")).is_reproduced  # doctest: +SKIP
+        True
+
+        Args:
+            ref: as everywhere.
+            command: the program and its arguments, such as ("python", "train.py"). It starts in
+                the folder that the working directory is in the repository, else at its top;
+                `python` is the one of the environment, and what it prints goes to stderr.
+            code: a folder of the training repository; None for the one around the working
+                directory.
+            copy: files and folders of the repository that git does not hold and the command
+                reads. Data sets that were recorded by a relative path are copied anyway.
+            uv: whether to let uv make the recorded environment, where the present one is
+                another and uv is installed.
+            keep: whether to leave the work tree and the store for you to look at.
+
+        Returns:
+            What is the same of the two, and what is not.
+
+        Raises:
+            CannotReproduce: the code is not at hand, or the command failed or left no pipeline.
+            InvalidInput: there is no command, or nothing to copy.
+            GitFailed: git could not check the code out, or the kept changes do not fit.
+            IntegrityError, FormatError, MissingObject: the version is not the released one.
+        """
+        expect(ref=ref)
+        expect_given(path=code)
+        expect_flags(uv=uv, keep=keep)
+        from gitmodelstore.operations.reproduce import Again, reproduce
+
+        again = Again(
+            as_texts(command, "words of a command", "python"),
+            Path.cwd(),
+            self._now(),
+            self._notify,
+            None if code is None else Path(code),
+            as_paths(copy),
+            uv,
+            keep,
+            tuple(self._trusted),
+        )
+        return reproduce(*self._lookup(ref), again)
+
+    def bisect(
+        self,
+        model: str,
+        good: str | Version | ModelVersion,
+        bad: str | Version | ModelVersion,
+        test: Callable[[ModelVersion], bool | None],
+        *,
+        check: bool = True,
+        seen: Callable[[Trial], None] | None = None,
+    ) -> Bisection:
+        """Find the first bad version of a model, testing as few as possible of those between.
+
+        >>> def is_good(version):
+        ...     return store.show(version).metrics["profit"] < 4
+        >>> print(store.bisect("churn", "1.0.0", "1.2.0", is_good).first_bad)
+        churn 1.2.0
+
+        Withdrawn versions are tested too. One that is damaged or cannot be loaded is skipped.
+
+        Args:
+            model: its name.
+            good, bad: versions, the good one below the bad one.
+            test: returns whether a version is good; None where that cannot be said.
+            check: whether to test first that the two are what they are named.
+            seen: is told of each trial as it is made; None for nobody.
+
+        Returns:
+            The first bad version, or which ones it can be, and the trials.
+
+        Raises:
+            BisectionError: the good one is not below the bad one, or not good, or the bad one
+                not bad.
+            InvalidInput: the test answers neither True, False nor None.
+            ModelNotFound, VersionNotFound, InvalidReference: one of the names names nothing.
+        """
+        expect(model=model, good=good, bad=bad)
+        expect_function("test", test)
+        if seen is not None:
+            expect_function("seen", seen)
+        expect_flags(check=check)
+        from gitmodelstore.operations.bisect import bisect
+
+        return bisect(
+            self._snapshot(), model, good, bad, test, check=check, notify=self._notify, seen=seen
+        )
+
+    def audit(
+        self,
+        model: str,
+        *,
+        since: str | date | None = None,
+        to: str | PathLike[str] | None = None,
+        artifacts: bool = False,
+        force: bool = False,
+    ) -> Audit:
+        """Write what happened to a model into a zip, for somebody who has no tool.
+
+        Events, approvals, overrides and annotations, who signed what, the policy in force at
+        each, manifests and cards, and a SHA-256 of every file. What cannot be read is named
+        in it and in what is returned. The same commit of the store, arguments and list of
+        allowed signers give the same bytes.
+
+        >>> store.audit("churn").path.name
+        'churn-audit.zip'
+
+        Args:
+            model: its name.
+            since: leave out the events before this moment: text, a date or a datetime; a day
+                means its beginning, a time without a zone is UTC.
+            to: the zip; None for `<model>-audit.zip` in the working directory.
+            artifacts: whether to add pipelines and the other files of the versions.
+            force: whether to write over a file of that name.
+
+        Returns:
+            What is in it, and what could not be read.
+
+        Raises:
+            ModelNotFound: there is no such model.
+            InvalidReference: `since` is no date.
+            CannotWrite: the file exists, or cannot be written; nothing is left.
+        """
+        expect(model=model)
+        expect_given(moment=since, path=to)
+        expect_flags(artifacts=artifacts, force=force)
+        from gitmodelstore.operations.audit import audit
+
+        text = since.isoformat() if isinstance(since, date) else since
+        return audit(
+            self._snapshot(),
+            model,
+            Path(to or f"{model}-audit.zip"),
+            since=None if text is None else parse_since(text),
+            artifacts=artifacts,
+            replace=force,
+        )
+
+    def validate(self, between: tuple[str, str] | None = None) -> Faults:
+        """Return what is wrong with the store, as the server's gate would say it.
+
+        Its `notes` are what is only to be known, such as commits that are dated before
+        their parents.
+
+        >>> store.validate()
+        ()
+
+        Args:
+            between: two commits, by any name that git knows: only what the second adds
+                to the first, judged on the merge of both; None for every commit of the
+                store's branch and every tag.
+
+        Raises:
+            GitFailed: one of the two names no commit.
+        """
+        if between is not None and len(as_texts(between, "two commits", "HEAD~1")) != 2:
+            raise InvalidInput(
+                f"expected two commits, found {shown(between)}",
+                hint="such as ('origin/main', 'HEAD')",
+            )
+        from gitmodelstore.operations.validate import validate
+
+        return validate(self._repository, between)
+
+    def doctor(self, *, fix: bool = False) -> Diagnosis:
+        """Return what is wrong with the repository: branch, tags, registry, objects, leftovers.
+
+        >>> store.doctor().faults
+        ()
+
+        Args:
+            fix: repair first what can be repaired without guessing; else nothing is written.
+
+        Raises:
+            NoIdentity: `fix`, and git does not know who you are.
+            StoreBusy: `fix`, and another writer does not leave a gap.
+        """
+        expect_flags(fix=fix)
+        from gitmodelstore.operations.doctor import doctor
+
+        return doctor(self._repository, self._writer if fix else None)
+
+    # What the methods need.
+
+    def _retire(
+        self,
+        ref: str | ModelVersion,
+        status: str,
+        successor: str | Version | ModelVersion | None,
+        reason: str | None,
+        vacate: bool,
+        sign: bool | None,
+    ) -> tuple[Event, ...]:
+        expect(ref=ref)
+        expect_given(successor=successor, reason=reason)
+        expect_flags(vacate=vacate)
+        expect_flags_given(sign=sign)
+        from gitmodelstore.operations.promote import retire
+
+        return retire(
+            self._repository,
+            self._writer(sign),
+            ref,
+            status,
+            successor=successor,
+            reason=reason,
+            vacate=vacate,
+            reader=self._who_loads(),
+        )
+
+    def _who_loads(self) -> Callable[[], Reader] | None:
+        """Return who loads what comes to a status; nobody where `gms reproduce` only plays it."""
+        return None if scratch_store() else self._reader
+
+    def _holds(self, folder: str | PathLike[str]) -> bool:
+        """Whether `folder` is in the store, which is no code that trained anything."""
+        return Path(folder).resolve().is_relative_to(self.path.resolve())
+
+    def _snapshot(self, *, warn: bool = True) -> Snapshot:
+        """Return the store now; warn, once a state, where tags name versions that it lacks."""
+        snapshot = Snapshot.now(self._repository)
+        if not warn:
+            return snapshot
+        try:
+            lacks = behind_tags(snapshot)
+        except StoreError:  # of the registry, which whoever needs it is told
+            return snapshot
+        if lacks is not None and lacks != self._told_behind:
+            warn_user(BehindWarning(lacks))
+        self._told_behind = lacks
+        return snapshot
+
+    def _tell_of(self, unread: Iterable[Unread]) -> None:
+        """Warn of what is missing from an answer."""
+        from gitmodelstore.operations.search import told
+
+        for sentence in told(unread):
+            warn_unread(sentence)
+
+    def _lookup(
+        self, ref: str | ModelVersion, *, of_files: bool = False
+    ) -> tuple[Snapshot, ModelVersion]:
+        """Return the store now, and the version that `ref` names in it.
+
+        Files of a version that its number names are always the same, whatever the store lacks.
+        """
+        expect(ref=ref)
+        from gitmodelstore.operations.resolve import resolve
+
+        snapshot = self._snapshot(warn=not (of_files and _is_exact(ref)))
+        return snapshot, resolve(snapshot, ref)
+
+    def _reader(self) -> Reader:
+        """Return who reads; what is configured is looked up once a store."""
+        if self._who_reads is None:
+            from gitmodelstore.operations.folder import reader_of
+
+            self._who_reads = reader_of(self._trusted, cache=self._cache, notify=self._notify)
+        return self._who_reads
+
+    def _hashing(self) -> Hashing:
+        from gitmodelstore.lineage.files import Hashing
+        from gitmodelstore.plumbing.files import cache_folder
+
+        return Hashing(cache_folder() if self._cache else None, self._progress)
+
+    def _writer(self, sign: bool | None = None) -> Writer:
+        if self._identities is None:
+            author, _ = read_identity(self._repository.common_dir, "AUTHOR")
+            committer, _ = read_identity(self._repository.common_dir, "COMMITTER")
+            self._identities = (author, committer)
+        durable = self._durable
+        if durable is None:
+            durable = self._repository.setting("store.durable") != "false"
+        writer = Writer(
+            *self._identities,
+            self._now(),
+            self._notify,
+            durable,
+            self._wait_seconds,
+            clock=self._now,
+        )
+        return signing(writer, self._repository, sign)
+
+
+def _tell(notify: Notify, text: str) -> None:
+    """Say what may quote a file or a name to somebody who may print it."""
+    notify(visible(text))
+
+
+def _log(note: str) -> None:
+    """Leave a note for whoever has asked for the log of this package."""
+    import logging  # which takes longer than `gms` has for it, and commands show their notes
+
+    logger = logging.getLogger("gitmodelstore")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    logger.info("%s", note)
+
+
+def warn_unread(sentence: str) -> None:
+    """Warn that something is missing from an answer."""
+    warn_user(UnreadWarning(sentence))
+
+
+def _settings(*values: Any) -> dict[str, Any]:
+    """Return settings of the class by name, refused before a store is looked for, or made."""
+    settings = dict(zip(_SETTINGS, values, strict=True))
+    for word in ("notify", "now", "progress"):
+        if settings[word] is not None:
+            expect_function(word, settings[word])
+    expect_flags(cache=settings["cache"])
+    expect_flags_given(durable=settings["durable"])
+    expect(seconds=settings["wait_seconds"])
+    return settings
+
+
+def _clock() -> datetime:
+    return datetime.now(timezone.utc).astimezone()
+
+
+def _writer(folder: Path, notify: Notify | None) -> Writer:
+    """Return who makes a store in `folder`, before there is one."""
+    author, _ = read_identity(folder, "AUTHOR")
+    committer, when = read_identity(folder, "COMMITTER")
+    return Writer(author, committer, when, notify or _log)
+
+
+def training_code(code: str | PathLike[str] | None) -> tuple[Path | None, Path | None]:
+    """Return the folder and the script that `register` is to record, None for unknown."""
+    if code is None:
+        return None, None
+    if code != "auto" and not Path(code).exists():
+        raise InvalidInput(
+            f"there is no file or folder '{os.fspath(code)}'",
+            hint="check the path; None records no training code",
+        )
+    if code != "auto" and Path(code).is_file():
+        return Path(code).absolute().parent, Path(code)
+    from gitmodelstore.lineage.code import entry_point
+
+    script = entry_point()
+    return (Path(script.parent if script else ".") if code == "auto" else Path(code)), script
+
+
+def _is_exact(ref: str | ModelVersion) -> bool:
+    """Whether a reference names a version by its number, whose files are always the same."""
+    if not isinstance(ref, str):
+        return True
+    try:
+        return isinstance(Reference.parse(ref).selector, Version)
+    except InvalidReference:
+        return True
