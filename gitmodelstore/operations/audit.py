@@ -229,23 +229,9 @@ def audit(
     artifacts: bool = False,
     replace: bool = False,
 ) -> Audit:
-    """Write what happened to a model, and what it is made of, into a zip.
+    """Write what happened to a model, and what it is made of, into a zip; see `Store.audit`.
 
-    The same commit of the store, arguments and list of allowed signers give the same bytes.
-
-    Args:
-        snapshot: the store.
-        model: which model.
-        target: the zip.
-        since: leave out the events before this moment; what was in force then is said. None
-            leaves out none.
-        artifacts: whether to add pipelines and the other files of the versions.
-        replace: whether a file of that name may be replaced.
-
-    Raises:
-        ModelNotFound: there is no such model.
-        AlreadyExists: the zip does.
-        CannotWrite: it cannot be written.
+    What was in force at `since` is said, though the events before it are left out.
     """
     check_model(snapshot, model)
     check_free(target, replace=replace)

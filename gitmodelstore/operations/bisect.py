@@ -81,24 +81,10 @@ def bisect(
     notify: Callable[[str], None],
     seen: Callable[[Trial], None] | None = None,
 ) -> Bisection:
-    """Find the first bad version above a good one.
+    """Find the first bad version above a good one, as `Store.bisect` says.
 
     In question are all versions between, in the order of their numbers, withdrawn ones too:
-    what was found bad later is what is looked for.
-
-    Args:
-        snapshot: the store.
-        model: its name.
-        good, bad: versions, the good one below the bad one.
-        test: returns whether a version is good; None where that cannot be said.
-        check: whether to test first that the two are what they are named.
-        notify: is told how many versions are in question.
-        seen: is told of each trial; None for nobody.
-
-    Raises:
-        ModelNotFound, VersionNotFound, InvalidReference: one of the names names nothing.
-        BisectionError: the good one is not below the bad one, or one is not what it is named.
-        InvalidInput: the test answers neither True, False nor None.
+    what was found bad later is what is looked for. `notify` is told how many they are.
     """
     check_model(snapshot, model)
     ends = resolve_of(snapshot, model, good), resolve_of(snapshot, model, bad)

@@ -43,16 +43,11 @@ _Findings = tuple[list[str], list[str]]  # what was done, and what could not be,
 
 
 def doctor(repository: Repository, writer: Callable[[], Writer] | None = None) -> Diagnosis:
-    """Return what is wrong with a store's repository.
+    """Return what is wrong with a store's repository; raises as `Store.doctor`.
 
     Args:
         repository: the store; its branch, or its registry, may be unreadable.
         writer: says who repairs first what can be; None writes nothing at all.
-
-    Raises:
-        NotAStore: it is the repository of something else.
-        StoreBusy: another writer does not leave a gap; what was repaired until then is.
-        NoIdentity: git does not know who repairs.
     """
     _refuse_other_repository(repository)
     if writer is None:

@@ -241,24 +241,12 @@ def init(
     host: str | None = None,
     owner: str | None = None,
 ) -> Initialized:
-    """Make a store at `path`, or return the one that is there.
+    """Make a store at `path`, or return the one that is there, as `Store.init` says.
 
     Inside the work tree of another repository, which is taken for the code that
     trains the models, the store becomes a repository of its own, that repository
     is told to ignore it, and its pyproject.toml, if it has one, to find it.
-
-    Args:
-        path: the folder; made if need be.
-        bare: without a work tree, as on a server.
-        identify: returns who makes it, asked only when something is written.
-        host: the kind of git host that it is for; None for none in particular.
-        owner: who approves there; None for who makes it.
-        place_inside: put the store where pyproject.toml says, else into `models/`, when `path`
-            is itself such a work tree.
-
-    Raises:
-        AlreadyExists: the folder holds other things.
-        NoIdentity, CannotWrite: nothing was made.
+    `identify` returns who makes it, and is asked only when something is written.
     """
     path = path.absolute()
     code = _code_repository(path)
@@ -520,19 +508,9 @@ def _is_toml(text: str) -> bool:
 
 
 def clone(url: str, path: Path, notify: Callable[[str], None], *, meter: bool) -> Repository:
-    """Clone a store and return the copy.
+    """Clone a store and return the copy, as `Store.clone` says.
 
-    Args:
-        url: where the shared store is, as git takes it.
-        path: where to; a new folder, or an empty one.
-        notify: is told what could not be done besides.
-        meter: whether git shows how far it is.
-
-    Raises:
-        AlreadyExists: `path` holds something.
-        InvalidInput: the url is none.
-        GitFailed: git could not clone it.
-        NotAStore: it is a repository of something else; nothing is left.
+    `notify` is told what could not be done besides.
     """
     check_absent(path, "name a new folder: `gms clone URL PATH`")
     was_there = path.exists()

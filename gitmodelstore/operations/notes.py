@@ -35,23 +35,9 @@ def annotate(
     *,
     reason: str | None,
 ) -> Event | None:
-    """Add a commit that changes no file, and says something of a version.
+    """Add a commit that changes no file, and says something of a version; see `Store.annotate`.
 
-    Args:
-        repository: the store.
-        writer: who says it.
-        ref: which version; a bare model names none.
-        values: key to a number, true, false or a text of one line; None takes a key back.
-        reason: why.
-
-    Returns:
-        What was recorded; None where every key has that value already, of which the writer
-        is told.
-
-    Raises:
-        InvalidInput: there is no value, too many, or one that cannot be annotated; or a key
-            is taken back that the version does not have.
-        VersionNotFound, ModelNotFound: `ref` names nothing.
+    Where every key has that value already, the writer is told so.
     """
     said = _checked(values)
     if found := hidden_character(" ".join((reason or "").split())):
@@ -133,19 +119,7 @@ def approve(
 ) -> Event:
     """Add a signed commit that changes no file, and says that a version may come to a status.
 
-    Args:
-        repository: the store.
-        writer: who approves; it must sign commits.
-        ref: which version; a bare model names none.
-        status: the status that it may come to.
-        reason: why.
-
-    Returns:
-        The approval; the earlier one of whoever has approved it already, who is told so.
-
-    Raises:
-        LifecycleError: no such status, the version was withdrawn, or the writer is its author.
-        SignatureError: it cannot be signed; nothing was written.
+    As `Store.approve` says; the writer must sign commits.
     """
     if found := hidden_character(" ".join((reason or "").split())):
         raise InvalidInput(

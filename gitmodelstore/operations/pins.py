@@ -107,17 +107,9 @@ def store_for(place: Path) -> Repository:
 
 
 def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) -> Locked:
-    """Pin versions in the lock file of a repository; what else it pins stays.
+    """Pin versions in the lock file of the folder `top`, as `Store.lock` says.
 
-    Args:
-        repository: the store.
-        refs: which versions; the last one counts where two are of one model.
-        top: the folder of the lock file.
-
-    Raises:
-        LockError: a version is withdrawn, or `refs` is empty.
-        FormatError: the lock file that is there cannot be understood.
-        StoreError: as in `resolve`.
+    Where two are of one model the last one counts. No `refs` at all is a LockError.
     """
     snapshot = Snapshot.now(repository)
     path = top / FILE
@@ -323,19 +315,12 @@ class Synced:
 
 
 def sync(repository: Repository, path: Path, target: Path | None = None) -> tuple[Synced, ...]:
-    """Put each locked version, verified, into a folder of its own `<model>-<version>`.
+    """Put each locked version, verified, into a folder of its own, as `Store.sync` says.
 
-    Args:
-        repository: the store.
-        path: the lock file.
-        target: where the folders go; None for `.models` beside the lock file, which its
-            repository is then told to ignore.
+    The repository of the lock file is told to ignore `.models`.
 
     Raises:
-        LockError: the lock file or a locked version is not there.
-        FormatError: the lock file cannot be understood.
-        IntegrityError, MissingObject: a file is not the one that is locked; what was in its
-            place stays.
+        MissingObject: a file is not here; what was in its place stays.
         CannotWrite: the disk does not take it.
     """
     pinned = pins.read(path)

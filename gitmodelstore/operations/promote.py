@@ -494,25 +494,8 @@ def promote(
 ) -> tuple[Event, ...]:
     """Give versions a status, in one commit; the holders of an exclusive one are archived.
 
-    Args:
-        repository, writer, refs, status: the store, who writes, which versions, and where.
-        reason: why; needed with `force` and `vacate`, and where a withdrawn version comes back.
-        successor: the version of the same model that takes over an exclusive status which
-            the only one of `refs` holds.
-        vacate: whether an exclusive status may be left without a holder.
-        force, replay: as for `Gatekeeper`.
-        reader: returns who loads a version whose sample is to be asked again.
-
-    Returns:
-        What happened, none where every version had the status already.
-
-    Raises:
-        GateNotPassed: a version does not meet what the status asks for.
-        InvalidInput: `force` or `vacate` without a reason, `vacate` with a successor.
-        LifecycleError: no such status, or a move that the store does not allow; an exclusive
-            status would have nobody; a withdrawn version would come back without a reason.
-        StoreError: a reference that names nothing or no version of its own; nothing was
-            written.
+    Arguments, result and errors are those of `Store.promote`; `reader` returns who loads a
+    version whose sample is to be asked again.
     """
     _check_successor(successor, refs, vacate=vacate)
     command = f"gms promote {{ref}} {status}"
@@ -558,22 +541,9 @@ def retire(
     vacate: bool = False,
     reader: Callable[[], Reader] | None = None,
 ) -> tuple[Event, ...]:
-    """Archive or withdraw a version.
+    """Archive or withdraw a version, as `Store.archive` and `Store.withdraw` say.
 
-    Args:
-        repository, writer, ref: the store, who writes, which version.
-        status: "archived" or "withdrawn".
-        successor: the version of the same model that takes over an exclusive status
-            which this one holds.
-        reason: why; needed with `vacate`, and to archive a withdrawn version.
-        vacate: whether an exclusive status may be left without a holder.
-        reader: as in `promote`; for a successor.
-
-    Raises:
-        LifecycleError: it holds an exclusive status, and neither a successor is named nor
-            `vacate` given, or it holds none and a successor is named.
-        GateNotPassed: the successor does not meet what that status asks for.
-        InvalidInput: `vacate` without a reason, or with a successor.
+    `reader` as in `promote`; for a successor.
     """
     _check_successor(successor, [ref], vacate=vacate)
     verb = "archive" if status == ARCHIVED else "withdraw"
@@ -789,45 +759,29 @@ def rollback(
     Its folder is restored from its own commit, and the version that it replaces is
     withdrawn. History is not rewritten. Before anything is written, every file of
     the earlier version is verified, its pipeline loaded here, and asked its sample again.
-
-    Args:
-        repository, writer: the store, and who writes.
-        model: its name.
-        to: which version; None for the most recent earlier holder that is neither
-            the present one nor withdrawn.
-        keep: archive the replaced version instead of withdrawing it.
-        replay: refuse a version that answers differently here than when it was registered.
-        reason: why; needed where `replay` is False, with `vacate`, and for a withdrawn version.
-        vacate: whether another exclusive status, which the earlier version has now, may be
-            left without a holder.
-        reader: who loads it, as in `load`.
-
-    Raises:
-        RollbackError: there is nothing to go back to, or it cannot serve.
-        InvalidInput: without `replay`, or with `vacate`, there must be a reason.
-        GateNotPassed: the gate of production asks for what the earlier version has not.
-        IntegrityError, LoadError: the earlier version is damaged, or does not load here.
+    Arguments and errors are those of `Store.rollback`.
     """
-    if not replay and not (reason or "").strip():
+    has_reason = bool((reason or "").strip())
+    if not replay and not has_reason:
         raise InvalidInput(
             "going back without a replay needs a reason", hint="say it with --reason TEXT"
         )
+    again = f"gms rollback {model} --to {{version}}{' --keep' * keep}"
     keeper = Gatekeeper(
         writer,
         force=not replay,
         vacate=vacate,
         reason=reason,
         replay=False,  # what it would find is noted here
-        commands={PRODUCTION: f"gms rollback {{model}} --to {{version}}{' --keep' * keep}"},
+        commands={PRODUCTION: again},
         forcing="--no-replay",
     )
     before = Snapshot.now(repository)
     target = _target(before, model, to)
-    if target.status == WITHDRAWN and not (reason or "").strip():
+    if target.status == WITHDRAWN and not has_reason:
         raise RollbackError(
             f"{target} was withdrawn",
-            hint="if it is good after all: "
-            f"gms rollback {model} --to {target.version}{' --keep' * keep} --reason TEXT; "
+            hint=f"if it is good after all: {again.format(version=target.version)} --reason TEXT; "
             f"`gms log {model}` says why it was withdrawn",
         )
     pipeline = load_verified(before, target, writer, reader)
@@ -840,20 +794,13 @@ def rollback(
                 f"somebody else changed the production of '{model}' just now",
                 hint=f"look with `gms log {model}`, then try again",
             )
-        replaced = snapshot.registry.holders(model, PRODUCTION)
         after = assigned(snapshot.registry, snapshot.policy, model, target.version, PRODUCTION)
-        for version in replaced:
+        for version in snapshot.registry.holders(model, PRODUCTION):
             after = after.with_status(model, version, ARCHIVED if keep else WITHDRAWN)
         tree = repository.entry(repository.commit(target.commit).tree, folder(model))
-        return compose(
-            snapshot,
-            after,
-            f"roll back {model} to {target.version}",
-            reason,
-            keeper,
-            kinds={target.version: ROLLED_BACK},
-            folders={model: tree.oid} if tree else None,
-        )
+        folders, kinds = {model: tree.oid} if tree else None, {target.version: ROLLED_BACK}
+        subject = f"roll back {model} to {target.version}"
+        return compose(snapshot, after, subject, reason, keeper, kinds=kinds, folders=folders)
 
     events = commit(repository, writer, draft)[1]
     keeper.tell()

@@ -495,11 +495,7 @@ class _Bench:
 def reproduce(snapshot: Snapshot, version: ModelVersion, again: Again) -> Reproduction:
     """Train a version again and compare what comes out with what was registered.
 
-    Raises:
-        CannotReproduce: its code is not at hand, or the command failed or left no pipeline.
-        InvalidInput: there is no command, or nothing to copy where `copy` says.
-        GitFailed: git could not check the code out, or the kept changes do not fit.
-        IntegrityError, FormatError, MissingObject: the version is not the released one.
+    Raises as `Store.reproduce`.
     """
     if not again.command:
         raise InvalidInput("there is no command to run", hint="write it after --")

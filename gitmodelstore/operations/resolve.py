@@ -552,14 +552,8 @@ def _by_commit(snapshot: Snapshot, prefix: str) -> ModelVersion:
 def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = None) -> Holding:
     """Return the version that `ref` names, now or at a moment, and how it came to its status.
 
-    Args:
-        snapshot: the store now.
-        ref: as everywhere.
-        at: look at the store as it was then (effective dates along first parents);
-            a date inside `ref` comes first.
-
-    Raises:
-        StoreError: nothing fits, or there was no store yet.
+    The store is looked at as it was then (effective dates along first parents); a date inside
+    `ref` comes first. Raises as `Store.which`.
     """
     reference = None if isinstance(ref, ModelVersion) else Reference.parse(ref)
     moment = (reference.at if reference else None) or at

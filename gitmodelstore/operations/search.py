@@ -361,19 +361,9 @@ def search(
     sort: str | None = None,
     keep: bool = True,
 ) -> Answer:
-    """Return the versions of a model, or of all, that an expression holds of.
+    """Return the versions of a model, or of all, that an expression holds of; see `Store.search`.
 
-    Args:
-        snapshot: the store.
-        expression: as docs/search.md says.
-        model: its name; None for all.
-        sort: the field by which they are sorted, with "-" before it the highest first; those
-            that lack it come last. None sorts by model, highest version first.
-        keep: whether to keep an index of the manifests in the git directory.
-
-    Raises:
-        InvalidQuery: the expression cannot be understood, or `sort` is no field.
-        ModelNotFound: there is no such model.
+    `keep` says whether to keep an index of the manifests in the git directory.
     """
     try:
         query = Query.parse(expression)
@@ -665,20 +655,11 @@ class Blame:
 
 
 def blame(snapshot: Snapshot, field: str, model: str | None, *, keep: bool) -> Blame:
-    """Return each version in which a field changed.
-
-    Args:
-        snapshot: the store.
-        field: its name; `NAME=VALUE` for those alone in which it came to that value, or a
-            list got it.
-        model: whose versions; None for all models.
-        keep: as for `search`.
+    """Return each version in which a field changed, as `Store.blame` says; `keep` as for `search`.
 
     Raises:
-        InvalidQuery: that is no field.
         InvalidInput: the field is the status or an annotation, which manifests do not hold; or
             the value could never be one of it.
-        ModelNotFound: there is no such model.
     """
     path, value = parse_field(field)
     if path.parts[0] in (STATUS, ANNOTATIONS):

@@ -17,15 +17,9 @@ from gitmodelstore.values.version import FOLDER_FILES, MANIFEST, PIPELINE
 
 
 def validate(repository: Repository, between: tuple[str, str] | None) -> Faults:
-    """Return everything that is wrong, and what is only to be known.
-
-    Args:
-        repository: the store.
-        between: two commits, by any name that git knows: what the second adds to the
-            first; None for every commit of the store's branch and every tag.
+    """Return everything that is wrong, and what is only to be known, as `Store.validate` says.
 
     Raises:
-        GitFailed: one of the two names no commit.
         CannotWork: the clone does not hold what is to be judged, because it was not asked to.
     """
     with CatFile(repository.work_tree or repository.common_dir, inherit=False) as objects:

@@ -154,17 +154,11 @@ class Verification:
 
 
 def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> Verification:
-    """Verify one version, or every version of every model; a broken one stops no other.
+    """Verify one version, or every one of every model, as `Store.verify` says.
 
-    Args:
-        snapshot: the store.
-        ref: which version; None for all of them.
-        asked: what is to be done besides.
+    A broken one stops no other.
 
     Raises:
-        StoreError: `ref` names nothing.
-        InvalidInput: there is a test table and no `ref`, or it cannot be read.
-        FeatureMismatch: the test table has other inputs than the pipeline.
         CannotRead: the system does not let this process open a file.
         CannotWork: not all of it is sound in a clone that was not asked to hold all of it.
     """
