@@ -8,7 +8,6 @@ same rows. Nothing is written; what cannot be loaded or asked is said in the res
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -26,10 +25,10 @@ from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.compare import compare, compare_recorded, hold_same_rows, metric_changes
 from gitmodelstore.values.diff import SAME_DATA, TEST_ROWS, Answers, CodeChange, Diff, Metrics, Side
-from gitmodelstore.values.manifest import Code, Dataset, Feature
+from gitmodelstore.values.manifest import Code, Dataset
 from gitmodelstore.values.model_version import ModelVersion, shown
 from gitmodelstore.values.sample import Sample
-from gitmodelstore.values.version import PIPELINE, SAMPLE, folder
+from gitmodelstore.values.version import PIPELINE, SAMPLE
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import PipelineFile, Reader
@@ -129,13 +128,9 @@ class _Pair:
         """
         key = side.version.ref if side.version else UNREGISTERED
         if key not in self.known and side.version is not None:
-            from gitmodelstore.operations.load import load
+            from gitmodelstore.operations.load import load_quietly
 
-            with warnings.catch_warnings():
-                # That other versions are installed is what asking it answers.
-                warnings.simplefilter("ignore")
-                loaded = load(self.snapshot, side.version, self.reader())
-            self.known[key] = loaded
+            self.known[key] = load_quietly(self.snapshot, side.version, self.reader())
         return self.known[key]
 
 
@@ -242,12 +237,11 @@ def _samples(snapshot: Snapshot, found: Diff) -> Iterator[tuple[str, Sample]]:
     Raises:
         IntegrityError, FormatError: one is not the one that was released, or none at all.
     """
-    from gitmodelstore.operations.load import read_verified
+    from gitmodelstore.operations.load import sample_of
 
     for side in (found.a, found.b):
         if side.version is not None and SAMPLE in side.files:
-            data = bytes(read_verified(snapshot, side.version, SAMPLE))
-            yield side.name, Sample.parse(data, f"{folder(side.version.model)}/{SAMPLE}")
+            yield side.name, sample_of(snapshot, side.version)
 
 
 # A pipeline that is not registered, as the other side of a diff; the store is only read.
@@ -275,29 +269,27 @@ def side_of(what: Any, question: Question) -> tuple[Side, Any]:
 
 def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Question) -> Side:
     from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
+    from gitmodelstore.operations.register import features_of, is_named, name_of
     from gitmodelstore.pipelines.describe import describe
     from gitmodelstore.pipelines.dump import dump, globals_of
     from gitmodelstore.pipelines.fitted import check_fitted
-    from gitmodelstore.pipelines.structure import feature_names
 
     check_fitted(pipeline)
     inputs = _inputs(pipeline, question.X_test)
     sink = _Hashed()
     needed = globals_of(pipeline) if file else dump(pipeline, sink).globals
-    names = feature_names(pipeline)
-    is_named = names is not None or hasattr(inputs, "columns")
-    y_name = getattr(question.y_test, "name", None)
+    captured = capture((EVERY_PIPELINE, *needed), with_pandas=is_named(pipeline, inputs))
     return Side(
         name=what.name if file else "the pipeline",
         version=None,
         pipeline=describe(pipeline),
-        features=_features(names, inputs),
-        target=question.target or (y_name if isinstance(y_name, str) else None),
+        features=features_of(pipeline, inputs),
+        target=question.target or name_of(question.y_test),
         metrics={},
         baseline=None,
         data=_data(question),
         code=_code(question),
-        environment=capture((EVERY_PIPELINE, *needed), with_pandas=is_named).environment,
+        environment=captured.environment,
         files={
             PIPELINE: (file.size_bytes, file.sha256)
             if file
@@ -348,15 +340,6 @@ def _inputs(pipeline: Any, X: Any) -> Any:
             str(error), hint="give rows with what both take; each is asked with its own columns"
         ) from error.__cause__
     return inputs
-
-
-def _features(names: tuple[str, ...] | None, inputs: Any) -> tuple[Feature, ...] | None:
-    """Return the columns that the pipeline takes, with their types where there are test rows."""
-    from gitmodelstore.lineage.frames import features_named, features_of
-
-    if inputs is not None:
-        return features_of(inputs)
-    return None if names is None else features_named(names)
 
 
 def _data(question: Question) -> tuple[Dataset, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ from gitmodelstore.values.manifest import Artifact, Environment, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import WITHDRAWN, did_you_mean
 from gitmodelstore.values.objects import read_pointer
-from gitmodelstore.values.version import CARD, MANIFEST, PIPELINE, REQUIREMENTS, folder
+from gitmodelstore.values.sample import Sample
+from gitmodelstore.values.version import CARD, MANIFEST, PIPELINE, REQUIREMENTS, SAMPLE, folder
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.load import Reader
@@ -90,6 +92,13 @@ def load(
         warn_user(EnvironmentWarning(said))
     remember(pipeline, version)
     return pipeline
+
+
+def load_quietly(snapshot: Snapshot, version: ModelVersion, reader: Reader | None) -> Any:
+    """Return a pipeline that is to be asked, which tells what other versions installed here do."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return load(snapshot, version, reader)
 
 
 def warn_if_withdrawn(version: ModelVersion) -> None:
@@ -229,6 +238,16 @@ def verified_parts(
             yield part
     if (digest.hexdigest(), size_bytes) != (entry.sha256, entry.size_bytes):
         raise _not_released(version, entry, digest.hexdigest(), size_bytes)
+
+
+def sample_of(snapshot: Snapshot, version: ModelVersion) -> Sample:
+    """Return the sample of a version that has one.
+
+    Raises:
+        IntegrityError, FormatError: it is not the one that was released, or none at all.
+    """
+    data = bytes(read_verified(snapshot, version, SAMPLE))
+    return Sample.parse(data, f"{folder(version.model)}/{SAMPLE}")
 
 
 @contextmanager

@@ -522,7 +522,7 @@ def _submission(
         **described.fields,
         "trained_at": trained_at.astimezone(timezone.utc).replace(microsecond=0),
         "message": what.message,
-        "target": what.target or _name_of(what.y_test),
+        "target": what.target or name_of(what.y_test),
         "data": data,
         "code": code,
         "environment": captured.environment,
@@ -596,7 +596,7 @@ def _asked(
     from gitmodelstore.pipelines.replay import asked
     from gitmodelstore.pipelines.retest import dates_as_text
     from gitmodelstore.pipelines.scores import check_metrics
-    from gitmodelstore.pipelines.structure import check_features, feature_names
+    from gitmodelstore.pipelines.structure import check_features
     from gitmodelstore.pipelines.unportable import refuse_caches
 
     metrics, pipeline, X = check_metrics(what.metrics), source.pipeline, what.X_test
@@ -605,7 +605,7 @@ def _asked(
         refuse_caches(pipeline)
         if X is not None:
             check_features(pipeline, X)
-        features = _features(pipeline, X)
+        features = features_of(pipeline, X)
         facts = describe(pipeline)
     baseline = _baseline(snapshot, what, writer.notify)
     notes: list[str] = []  # told once the pipeline has answered, or else its error says it
@@ -615,9 +615,9 @@ def _asked(
         metrics = {**_scores(pipeline, what), **metrics}
     for note in notes:
         writer.notify(note)
-    is_named = feature_names(pipeline) is not None or hasattr(X, "columns")
     known = {"pipeline": facts, "features": features}
-    return _Described({**known, "metrics": metrics, "baseline": baseline}, sample, is_named)
+    fields = {**known, "metrics": metrics, "baseline": baseline}
+    return _Described(fields, sample, is_named(pipeline, X))
 
 
 def _kept_files(snapshot: Snapshot, model: str) -> dict[str, str]:
@@ -785,18 +785,31 @@ def _scores_of(
         ) from error.__cause__
 
 
-def _features(pipeline: Any, X_test: Any) -> tuple[Feature, ...] | None:
+def features_of(pipeline: Any, X_test: Any) -> tuple[Feature, ...] | None:
     """Return the input columns: from the test data with their types, else as they were fitted.
 
     None when neither says, or when they are too many for a manifest.
     """
-    from gitmodelstore.lineage.frames import features_named, features_of
+    from gitmodelstore.lineage import frames
     from gitmodelstore.pipelines.structure import feature_names
 
     if X_test is not None:
-        return features_of(X_test)
+        return frames.features_of(X_test)
     names = feature_names(pipeline)
-    return features_named(names) if names is not None else None
+    return frames.features_named(names) if names is not None else None
+
+
+def is_named(pipeline: Any, X_test: Any) -> bool:
+    """Whether the input columns have names, so that whoever predicts needs pandas."""
+    from gitmodelstore.pipelines.structure import feature_names
+
+    return feature_names(pipeline) is not None or hasattr(X_test, "columns")
+
+
+def name_of(y_test: Any) -> str | None:
+    """Return the name of the column of answers; None without one."""
+    name = getattr(y_test, "name", None)
+    return name if isinstance(name, str) else None
 
 
 def _data(what: RegisterOptions, writer: Writer) -> tuple[Dataset, ...]:
@@ -858,11 +871,6 @@ def _scores(pipeline: Any, what: RegisterOptions) -> dict[str, float]:
 
 
 # What else was given.
-
-
-def _name_of(y_test: Any) -> str | None:
-    name = getattr(y_test, "name", None)
-    return name if isinstance(name, str) else None
 
 
 def modified_at(pipeline: str | PathLike[str]) -> datetime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -25,7 +24,7 @@ from gitmodelstore.errors import (
     Sentence,
     StoreError,
 )
-from gitmodelstore.operations.load import load, read_verified, verified_parts
+from gitmodelstore.operations.load import load_quietly, sample_of, verified_parts
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import LOST, Snapshot, behind_tags
 from gitmodelstore.operations.validate import refuse_part
@@ -38,7 +37,7 @@ from gitmodelstore.values.manifest import Dataset, Manifest, Outline
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import did_you_mean
 from gitmodelstore.values.objects import Entry
-from gitmodelstore.values.sample import DIFFERENT, Sample
+from gitmodelstore.values.sample import DIFFERENT
 from gitmodelstore.values.tables import Paint, counted
 from gitmodelstore.values.version import ATTRIBUTES, SAMPLE, Version, folder
 
@@ -215,9 +214,8 @@ def replay_of(snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Repla
         return None
     from gitmodelstore.pipelines.replay import Replay, replay
 
-    data = bytes(read_verified(snapshot, version, SAMPLE))
     try:
-        sample = Sample.parse(data, f"{folder(version.model)}/{SAMPLE}")
+        sample = sample_of(snapshot, version)
     except FormatError as error:
         return Replay(0, why=str(error))
     return replay(pipeline, sample)
@@ -363,10 +361,7 @@ def _ask(
     snapshot: Snapshot, version: ModelVersion, asked: Asked
 ) -> tuple[Replay | None, tuple[Retested, ...] | None]:
     """Load the pipeline, ask it again, and say what became of its answers and metrics."""
-    with warnings.catch_warnings():
-        # That other versions are installed is what asking again turns into an answer.
-        warnings.simplefilter("ignore")
-        pipeline = load(snapshot, version, asked.reader)
+    pipeline = load_quietly(snapshot, version, asked.reader)
     replayed = replay_of(snapshot, version, pipeline) if asked.replay else None
     if asked.test is None:
         return replayed, None
