@@ -158,25 +158,15 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
         raise click.UsageError("--code and --no-code exclude each other")
     if options["keep_diff"] and options["no_code"]:
         raise click.UsageError("--keep-diff and --no-code exclude each other")
-    details = {
+    details = {name: options[name] for name in _AS_GIVEN} | {
         "message": "\n\n".join(options["messages"]),
         "metrics": {**_metrics_of(options["metrics"]), **options["metric"]},
-        "data": options["data"],
         "test": _path(options["test"]),
-        "parse_dates": options["parse_dates"],
-        "baseline": options["baseline"],
         "sample": None if options["sample"] == "none" else options["sample"],
         "sample_from": _path(options["sample_from"]),
-        "target": options["target"],
         "card": _card_of(options),
         "custom": _object_of(options["custom"]),
-        "version": options["version"],
-        "bump": options["bump"],
-        "allow_backport": options["allow_backport"],
-        "if_changed": options["if_changed"],
-        "keep_diff": options["keep_diff"],
         "run": not options["no_run"],
-        "sign": options["sign"],
     }
     store = session.store()
     code = None if options["no_code"] else _code(options["code"])
@@ -185,6 +175,11 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
     _tell(session, version, is_new=before != str(version.version) or not options["if_changed"])
 
 
+# Options that are keywords of `Store.register` as they are.
+_AS_GIVEN = (
+    *("data", "parse_dates", "baseline", "target", "version", "bump", "allow_backport"),
+    *("if_changed", "keep_diff", "sign"),
+)
 # What a folder's manifest says already, and a FILE does not.
 _OF_A_FILE = (
     "metrics", "metric", "data", "sample_from", "sample", "target", "card", "intended_use",
