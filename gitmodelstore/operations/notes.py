@@ -8,7 +8,7 @@ from typing import Any
 from gitmodelstore.checks.notes import Annotations
 from gitmodelstore.checks.signatures import Approval, SignatureJudge, approval_text, people
 from gitmodelstore.errors import InvalidInput, LifecycleError, SignatureError, VersionNotFound
-from gitmodelstore.operations.publish import Draft, publish
+from gitmodelstore.operations.publish import Draft, check_reason, publish
 from gitmodelstore.operations.resolve import (
     annotated,
     annotation_events,
@@ -22,7 +22,6 @@ from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.values.events import Event, Scalar
 from gitmodelstore.values.gates import MOST_KEYS, annotation_text, check_key, check_value, written
-from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.model_version import ModelVersion, Reference
 from gitmodelstore.values.names import WITHDRAWN, did_you_mean
 
@@ -40,11 +39,7 @@ def annotate(
     Where every key has that value already, the writer is told so.
     """
     said = _checked(values)
-    if found := hidden_character(" ".join((reason or "").split())):
-        raise InvalidInput(
-            f"the reason holds the hidden character {found}",
-            hint="type the reason again instead of pasting it",
-        )
+    check_reason(reason)
     wanted: Draft | None = None
     meant = ""
 
@@ -121,11 +116,7 @@ def approve(
 
     As `Store.approve` says; the writer must sign commits.
     """
-    if found := hidden_character(" ".join((reason or "").split())):
-        raise InvalidInput(
-            f"the reason holds the hidden character {found}",
-            hint="type the reason again instead of pasting it",
-        )
+    check_reason(reason)
     known: list[Approval] = []
 
     def draft(snapshot: Snapshot) -> Draft | None:

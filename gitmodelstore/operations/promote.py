@@ -34,7 +34,7 @@ from gitmodelstore.errors import (
     StoreError,
     VersionNotFound,
 )
-from gitmodelstore.operations.publish import Draft, publish
+from gitmodelstore.operations.publish import Draft, check_reason, publish
 from gitmodelstore.operations.resolve import (
     Named,
     check_model,
@@ -55,7 +55,6 @@ from gitmodelstore.values.events import (
     kind_of,
     write_trailers,
 )
-from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.model_version import ModelVersion, Reference
 from gitmodelstore.values.names import ARCHIVED, PRODUCTION, WITHDRAWN
 from gitmodelstore.values.policy import Policy
@@ -640,11 +639,7 @@ def compose(
         InvalidInput: the reason holds a character that a reader could not see.
         GateNotPassed, LifecycleError: the policy of the store does not allow it.
     """
-    if found := hidden_character(" ".join((reason or "").split())):
-        raise InvalidInput(
-            f"the reason holds the hidden character {found}",
-            hint="type the reason again instead of pasting it",
-        )
+    check_reason(reason)
     changes = {
         change: (kinds or {}).get(change.version) or kind_of(change)
         for change in snapshot.registry.changes(after)

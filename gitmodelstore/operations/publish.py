@@ -27,6 +27,7 @@ from gitmodelstore.checks.registry import LIFECYCLE
 from gitmodelstore.errors import (
     FormatError,
     GateNotPassed,
+    InvalidInput,
     LifecycleError,
     LocalChanges,
     StoreBusy,
@@ -37,6 +38,7 @@ from gitmodelstore.plumbing import files, index, refs, worktree, writer_lock
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.worktree import Handmade, registry_alone
 from gitmodelstore.plumbing.writer_lock import Held
+from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
 from gitmodelstore.values.registry import Registry
 from gitmodelstore.values.version import MODELS, REGISTRY
@@ -73,6 +75,19 @@ class Draft:
     def title(self) -> str:
         """The first line of the message."""
         return self.message.partition("\n")[0]
+
+
+def check_reason(reason: str | None) -> None:
+    """Refuse a reason with a character that a reader could not see.
+
+    Raises:
+        InvalidInput: it holds one.
+    """
+    if found := hidden_character(" ".join((reason or "").split())):
+        raise InvalidInput(
+            f"the reason holds the hidden character {found}",
+            hint="type the reason again instead of pasting it",
+        )
 
 
 def publish(
