@@ -134,12 +134,6 @@ def write_zip(
     Nothing is compressed: what a compressor makes of the same bytes differs between releases
     and machines. Times are left out.
 
-    Args:
-        target: the zip.
-        folder: the name of the folder in it.
-        members: name and content of each file.
-        replace: whether a file of that name may be replaced.
-
     Raises:
         CannotWrite: as in `check_free`, or the disk does not take it; nothing is left.
     """

@@ -106,12 +106,9 @@ def with_needs(version: ModelVersion, names: Iterable[str], writer: Writer) -> M
 def reader_of(
     trusted: Iterable[str], *, cache: bool, notify: Callable[[str], None] | None = None
 ) -> Reader:
-    """Return who reads.
+    """Return who reads, and trusts `trusted` besides the configured names.
 
-    Args:
-        trusted: packages and classes that the caller trusts, besides the configured ones.
-        cache: whether verdicts are kept in the user's cache.
-        notify: is told once why the cache is not used though it is wanted; None for nobody.
+    `cache` keeps verdicts in the user's cache; `notify` is told once why it cannot.
 
     Raises:
         InvalidInput: one is no name.
@@ -151,10 +148,7 @@ def check_care(care: str) -> None:
 def difference_of(of: ModelVersion, recorded: Environment, care: str) -> str | None:
     """Return what is to be said before a version is loaded here; None for nothing.
 
-    Args:
-        of: the version.
-        recorded: what it was trained with.
-        care: "warn" says what counts, "exact" refuses any difference, "ignore" neither.
+    For `care`, "warn" says what counts, "exact" refuses any difference, "ignore" neither.
 
     Raises:
         InvalidInput: `care` is none of these.
@@ -214,11 +208,7 @@ def load_folder(
 ) -> Any:
     """Return the pipeline that a folder holds, verified against its manifest.
 
-    Args:
-        folder: what `download` wrote.
-        reader: who reads.
-        digest: SHA-256 of the manifest that it must be; None takes the one that is there.
-        environment: as in `Store.load`.
+    The manifest must have the SHA-256 `digest`; None takes the one that is there.
 
     Raises:
         NotAStore: it is no such folder.
@@ -254,11 +244,7 @@ def load_folder(
 def warm(folder: Path, reader: Reader, name: str) -> None:
     """Load what a folder holds, and note beside its files that it was found harmless.
 
-    Args:
-        folder, reader: as in `load_folder`.
-        name: what to call the pipeline in errors.
-
-    Raises: as `load_folder`.
+    `name` is what to call the pipeline in errors, which are those of `load_folder`.
     """
     manifest = Manifest.parse(_read(folder / MANIFEST), str(folder / MANIFEST))
     sha256, data = _pipeline(folder, manifest)

@@ -151,12 +151,7 @@ class Host:
 
 
 def host(name: str, branch: str, owner: str) -> Host:
-    """Return what a git host needs.
-
-    Args:
-        name: "github", "gitlab", "gitea" or "ssh".
-        branch: the store's, without refs/heads/.
-        owner: who approves, as the host knows them: `@team` or an e-mail address.
+    """Return what a git host needs: of the kind `name`, for a branch without refs/heads/.
 
     Raises:
         InvalidInput: there is no such kind.

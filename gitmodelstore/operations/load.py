@@ -52,7 +52,7 @@ def load(
     environment: str = "ignore",
     unsafe: bool = False,
 ) -> Any:
-    """Return the pipeline of a version, ready to predict.
+    """Return the pipeline of a version, ready to predict; raises as `Store.load`.
 
     The bytes come from git's object database, or from git-lfs's folder; never from
     a work tree. SHA-256 and size of exactly the bytes that are unpickled are those
@@ -66,12 +66,7 @@ def load(
         unsafe: run whatever the file says.
 
     Raises:
-        EnvironmentDiffers: other versions are installed, and `environment` is "exact".
-        IntegrityError: they are not.
-        MissingObject: they are not on this machine.
-        RefusedPickle: they would do more than the parts of a pipeline may.
         OtherVersionsNeeded: they cannot be unpickled here, where other versions are installed.
-        LoadError: they cannot be unpickled here.
     """
     from gitmodelstore.pipelines.load import load as unpickle
     from gitmodelstore.pipelines.load import load_unsafe
@@ -184,13 +179,9 @@ def read_verified(
 ) -> memoryview:
     """Return the bytes of a file of a version, checked against its manifest.
 
-    The card is not in the manifest, being a function of it; the manifest itself is
-    checked against the tag.
-
-    Args:
-        snapshot, version, name: which file.
-        manifest: of that version, where the caller has read it.
-        remembered: where it is noted which large files were hashed before; None to hash.
+    The card is not in the manifest, being a function of it; the manifest itself is checked
+    against the tag. `manifest` is what the caller has read of it, `remembered` where it is
+    noted which large files were hashed before.
 
     Raises:
         StoreError: the version has no such file.

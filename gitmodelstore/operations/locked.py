@@ -42,24 +42,15 @@ def load_locked(
     store: Path | None = None,
     environment: str = "warn",
 ) -> Any:
-    """Return the pipeline that is locked, and no other.
+    """Return the pipeline that is locked, and no other; raises as `Store.load`.
 
     It comes from the folder that `sync` wrote, where there is one, which needs no store and
-    no git; else from the store.
-
-    Args:
-        path: the lock file.
-        model, locked: what it pins.
-        reader: who reads.
-        store: the store, which then is asked first; None for the one that the lock file or a
-            pyproject.toml names.
-        environment: as in `Store.load`.
+    no git; otherwise from the store. One that `store` names is asked first; None is the one
+    that the lock file or a pyproject.toml names.
 
     Raises:
         LockError: the store has no such version.
         IntegrityError: it has another under that number.
-        NotAStore: there is no store.
-        StoreError: as in `Store.load`.
     """
     synced = folder_of(path.parent / SYNCED, model, locked)
     if store is None and synced.is_dir():

@@ -250,14 +250,10 @@ def download(
 ) -> Path:
     """Write the files of a version into a new folder, each verified, and return the folder.
 
-    Args:
-        snapshot, version: which version.
-        target: the folder; it must not exist, or be empty.
-        warming: who loads the pipeline once, to leave a verdict beside the files; None
-            for nobody.
+    `warming` loads the pipeline once, to leave a verdict beside the files.
 
     Raises:
-        AlreadyExists: it does, and holds something.
+        AlreadyExists: the folder does, and holds something.
         CannotWrite: the disk does not take it.
         IntegrityError, MissingObject: a file is not the one that was released; nothing is left.
         RefusedPickle, LoadError: the pipeline cannot be loaded; nothing is left.

@@ -627,13 +627,8 @@ def compose(
 ) -> Draft | None:
     """Return the draft of a commit that moves statuses; None when it would change nothing.
 
-    Args:
-        snapshot, after: the store before, and its registry afterwards.
-        subject: first line of the message.
-        reason: why; None without one.
-        keeper: judges the changes.
-        kinds: what a change is called where it is not what the difference says.
-        folders: model to the tree that replaces its folder.
+    `kinds` says what a change is called where it is not what the difference says, `folders`
+    which tree replaces the folder of a model.
 
     Raises:
         InvalidInput: the reason holds a character that a reader could not see.

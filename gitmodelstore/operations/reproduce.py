@@ -176,11 +176,7 @@ def compare(
 ) -> Reproduction:
     """Return how two manifests, and the answers of the second's pipeline, compare.
 
-    Args:
-        version, ran: which, and how it was trained again.
-        recorded, present: of the version, and of the new run.
-        answers: to the recorded sample; None without one.
-        from_file: whether the new run only wrote a file, so that what it lacks says nothing.
+    Where the new run only wrote a file (`from_file`), what it lacks says nothing.
     """
     lacking = NOT_COMPARED if from_file else MISSING
     before, after = recorded.pipeline, present.pipeline
@@ -277,11 +273,7 @@ def training_repository(
 ) -> Path:
     """Return the repository that holds the commit of a version: its top, or the bare one.
 
-    Args:
-        version, code, commit: which version, and what it records.
-        named: a folder of the repository; None for the one around `here`.
-        here: the working directory.
-        store: git directory of the store, which is never the one.
+    It is the one `named`, or else around `here`, and never that of the `store`.
 
     Raises:
         CannotReproduce: there is none, or it lacks the commit.
@@ -367,12 +359,8 @@ def training_environment(
 ) -> TrainingEnvironment:
     """Return the recorded environment where it is here, or uv makes it; else the present one.
 
-    Args:
-        snapshot, version: what was recorded.
-        folder: an empty one to make it in.
-        notify: is told where the present one has to do, and what is left out.
-        start: the folder of the recorded code where the command starts.
-        with_uv: whether to ask uv, where it is installed.
+    It is made in the empty `folder`; `start` is the folder of the recorded code where the
+    command starts. `notify` is told where the present one has to do, and what is left out.
 
     Raises:
         IntegrityError, MissingObject: what is recorded is not the released one.

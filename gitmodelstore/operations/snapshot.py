@@ -490,11 +490,8 @@ def warn_of_clock(published: Snapshot, clock: datetime) -> None:
 def signing(writer: Writer, repository: Repository, wanted: bool | None) -> Writer:
     """Return a writer that signs what it is to sign.
 
-    Args:
-        writer: who writes.
-        repository: whose configuration counts.
-        wanted: whether to sign; None where git is configured to, by `commit.gpgsign`,
-            `tag.gpgsign` or `tag.forceSignAnnotated`.
+    With `wanted` None that is what git is configured to, by `commit.gpgsign`, `tag.gpgsign`
+    or `tag.forceSignAnnotated`.
     """
     commits = repository.flag("commit.gpgsign") if wanted is None else wanted
     tags = wanted

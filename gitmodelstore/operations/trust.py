@@ -92,11 +92,9 @@ def _settings(path: Path) -> dict[str, Any]:
 
 
 def configure(names: Iterable[str], projects: Iterable[str] = ()) -> Path:
-    """Write the user's configuration file anew, and return its path.
+    """Write whom the user trusts into their configuration file, and return its path.
 
-    Args:
-        names: whom the user trusts.
-        projects: folders of code in which some of these names are defined.
+    `projects` are folders of code in which some of these names are defined.
 
     Raises:
         InvalidInput: one is no name, the user has no home, or others could have written the
