@@ -388,33 +388,36 @@ def attributes_of(sink: Sink) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class RegisterOptions:
-    """What `Store.register` was given; it says what each field means."""
+    """What `Store.register` was given; it says what each field means, and what is left out.
+
+    `types` are those of the columns of a table, once they are known.
+    """
 
     pipeline: Any
     model: str
     wish: Wish
-    X_test: Any = None
-    y_test: Any = None
-    test: Any = None
-    parse_dates: Sequence[str] = ()
-    types: Mapping[str, str] = field(default_factory=dict)  # of the columns of a table
-    baseline: bool = False
-    sample: str | None = SYNTHETIC
-    sample_from: Any = None
-    data: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    target: str | None = None
-    card: Mapping[str, str] = field(default_factory=dict)
-    message: str = ""
-    if_changed: bool = False
-    code: Path | None = None
-    entry_point: Path | None = None
-    keep_diff: bool = False
-    trained_at: datetime | None = None
-    custom: Mapping[str, Any] = field(default_factory=dict)
-    reader: Reader | None = None
-    run: bool = True
-    hashing: Hashing | None = None
+    X_test: Any
+    y_test: Any
+    test: Any
+    parse_dates: Sequence[str]
+    baseline: bool
+    sample: str | None
+    sample_from: Any
+    data: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    target: str | None
+    card: Mapping[str, str]
+    message: str
+    if_changed: bool
+    code: Path | None
+    entry_point: Path | None
+    keep_diff: bool
+    trained_at: datetime | None
+    custom: Mapping[str, Any]
+    reader: Reader | None
+    run: bool
+    hashing: Hashing
+    types: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_file(self) -> bool:
@@ -814,11 +817,9 @@ def name_of(y_test: Any) -> str | None:
 
 def _data(what: RegisterOptions, writer: Writer) -> tuple[Dataset, ...]:
     from gitmodelstore.lineage.data import describe
-    from gitmodelstore.lineage.files import PLAIN
 
-    how = what.hashing or PLAIN
     sets = [
-        describe(role, source, hashing=how, notify=writer.notify)
+        describe(role, source, hashing=what.hashing, notify=writer.notify)
         for role, source in what.data.items()
     ]
     if what.X_test is not None and "test" not in what.data:
