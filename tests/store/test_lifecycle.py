@@ -156,14 +156,14 @@ class TestPromote:
     def test_events_of_another_writer_are_not_taken_for_ours(self, three, monkeypatch):
         """Somebody does the same between our look and our lock."""
         other = Store.open(three.path, durable=False)
-        real = publish_module.lock.exclusive
+        real = publish_module.writer_lock.exclusive
 
         def exclusive(*args, **settings):
-            monkeypatch.setattr(publish_module.lock, "exclusive", real)
+            monkeypatch.setattr(publish_module.writer_lock, "exclusive", real)
             other.promote("churn@1.0.0", "production")
             return real(*args, **settings)
 
-        monkeypatch.setattr(publish_module.lock, "exclusive", exclusive)
+        monkeypatch.setattr(publish_module.writer_lock, "exclusive", exclusive)
 
         assert three.promote("churn@1.0.0", "production") == ()
 
