@@ -560,7 +560,7 @@ def _source(what: RegisterOptions, sink: Sink) -> _Source:
 def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[str, ...]:
     """Have the pipeline in the sink and return the names that loading it looks up."""
     from gitmodelstore.pipelines.dump import dump, globals_of
-    from gitmodelstore.pipelines.loadable import refuse_unloadable
+    from gitmodelstore.pipelines.load import refuse_unloadable
     from gitmodelstore.pipelines.unportable import refuse_script_names
 
     if source.name is None:

@@ -51,6 +51,7 @@ from gitmodelstore.pipelines.rights import (
     may_be_of_scikit_learn,
     may_be_renamed,
     newest_release,
+    of_python_3,
     packages,
     spelled,
 )
@@ -1242,7 +1243,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
         if len(module) + len(name) > MOST_NAME:
             raise Fault("a name that is too long")
         if self.proto < 3:
-            module, name = _renamed(module, name)
+            module, name = of_python_3(module, name)
         return self.walk.named(module, name)
 
     # Objects
@@ -1333,15 +1334,6 @@ def _weight(state: Symbol) -> int:
     """Return how many items of a state are looked at."""
     parts = state if type(state) is tuple and len(state) == 2 else (state,)
     return sum(len(part.flat) for part in parts if type(part) is Pairs)
-
-
-def _renamed(module: str, name: str) -> tuple[str, str]:
-    """Return what Python 3 calls a name of Python 2, which protocol 2 spells."""
-    from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-
-    if (module, name) in NAME_MAPPING:
-        return NAME_MAPPING[module, name]
-    return IMPORT_MAPPING.get(module, module), name
 
 
 def _in_words(error: Exception, *, is_at_end: bool) -> str:

@@ -34,13 +34,14 @@ from __future__ import annotations
 import math
 import pickle
 import sys
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+
+from gitmodelstore.pipelines.rights import of_python_3
 
 # The arrays in a file of joblib: from a wrapper's state and the bytes behind it.
 
@@ -430,8 +431,7 @@ def _renaming(find_class: FindClass) -> FindClass:
     """Return a `find_class` for the names of Python 2: `__builtin__`, `copy_reg` and such."""
 
     def find(module: str, name: str) -> Any:
-        renamed = IMPORT_MAPPING.get(module, module), name
-        return find_class(*NAME_MAPPING.get((module, name), renamed))
+        return find_class(*of_python_3(module, name))
 
     return find
 

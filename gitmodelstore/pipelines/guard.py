@@ -11,16 +11,12 @@ such forms are looked at (see docs/security.md), not all.
 
 from __future__ import annotations
 
-import importlib
 import io
 import pickle
 import weakref
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import date, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from types import MethodType, ModuleType
 from typing import Any, NoReturn
 
@@ -31,7 +27,16 @@ from gitmodelstore.pipelines import rights as rules
 from gitmodelstore.pipelines.compression import Source
 from gitmodelstore.pipelines.fast_load import Dtypes
 from gitmodelstore.pipelines.loadable import way_to_trust
-from gitmodelstore.pipelines.rights import STATE, VALUE, Kin, Rights, Trust, kin_of
+from gitmodelstore.pipelines.names import (
+    NEVER_HELD,
+    find,
+    is_of_scikit_learn,
+    kin_of_class,
+    rights_of_trusted,
+)
+from gitmodelstore.pipelines.opcodes import FUNCTIONS
+from gitmodelstore.pipelines.rights import STATE, VALUE, Trust, kin_of
+from gitmodelstore.pipelines.stand_ins import Named, Wrapper, in_words
 from gitmodelstore.pipelines.whole import refuse_what_does_not_fit
 
 # The links of decision trees, which native code follows without looking.
@@ -164,33 +169,6 @@ _SCALARS = (str, bytes, int, float, bool, complex, type(None), date, timedelta, 
 _MOST_DIGITS = 1 << 16  # bits of a number that is a key, or is calculated with
 
 
-class Wrapper:
-    """What joblib writes in front of an array: its description, which BUILD gives it."""
-
-
-class Named:
-    """A name that a pickle used, and what it stands for here.
-
-    Attributes:
-        module, name: as the pickle spells them.
-        rights: what may be done with it.
-        held: what it resolves to.
-        stand_in, cost: what is called in its place, and what that takes; None before the
-            first call.
-    """
-
-    def __init__(self, module: str, name: str, rights: Rights, held: Any) -> None:
-        self.module = module
-        self.name = name
-        self.rights = rights
-        self.held = held
-        self.stand_in: Any = None
-        self.cost = (0, 0)
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
 _Unpickler: Any = pickle._Unpickler
 
 
@@ -301,8 +279,6 @@ class Guard(_Unpickler):  # type: ignore[misc]
 
     def functions(self) -> Sequence[Callable[[Guard], None]]:
         """Return what each of the 256 opcodes does."""
-        from gitmodelstore.pipelines.opcodes import FUNCTIONS
-
         return FUNCTIONS
 
     def take(self, size_bytes: int) -> bytes:
@@ -434,7 +410,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
     def find_class(self, module: str, name: str) -> Any:
         """Return what a name stands for: itself, or a token where it may only be called."""
         if self.proto < 3:
-            module, name = _of_python_3(module, name)
+            module, name = rules.of_python_3(module, name)
         known = self.named.get((module, name))
         if known is None:
             known = self._resolve(module, name)
@@ -451,24 +427,24 @@ class Guard(_Unpickler):  # type: ignore[misc]
             return self._trusted(module, name)
         if listed is None and rules.may_be_of_scikit_learn(module, name):
             listed = rules.OF_SCIKIT_LEARN
-        kin = None if listed else kin_of(module, name, _find)
+        kin = None if listed else kin_of(module, name, find)
         if kin is not None:
             return Named(*kin.place, kin.rights, kin.held)
         if listed is None or (self._outer is not None and (module, name) == WRAPPER):
             self._refuse_foreign(label)
         if (module, name) == WRAPPER:
             return Named(module, name, listed, Wrapper)
-        held = _find(module, name)
+        held = find(module, name)
         if isinstance(held, ModuleType) or isinstance(held, type) != (listed.kind == rules.CLASS):
             self.refuse(f"'{label}' is not the {listed.kind} that it should be", label)
-        if listed is rules.OF_SCIKIT_LEARN and not _is_of_scikit_learn(held):
+        if listed is rules.OF_SCIKIT_LEARN and not is_of_scikit_learn(held):
             self._refuse_foreign(label)
         return Named(module, name, listed, held)
 
     def _trusted(self, module: str, name: str) -> Named:
         """Return a name that the reader trusts, if it is what that trust is for."""
-        held = _find(module, name)
-        rights = _rights_of_trusted(held, module, name, self.trust)
+        held = find(module, name)
+        rights = rights_of_trusted(held, module, name, self.trust)
         if rights is None:
             self._refuse_trusted(held, module, name)
         return Named(module, name, rights, held)
@@ -492,7 +468,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         if not isinstance(held, type) and not self.trust.names_exactly(module, name):
             why = f"'{label}' is not a class, and a trusted package covers its classes alone"
             self.refuse(why, label, needs_trust=(label,))
-        if isinstance(held, _NEVER_HELD) or not isinstance(place, str):
+        if isinstance(held, NEVER_HELD) or not isinstance(place, str):
             self.refuse(f"'{label}' is not a class or a function", label)
         self.refuse(
             f"'{label}' is defined elsewhere, as '{place}.{getattr(held, '__qualname__', name)}'",
@@ -547,140 +523,7 @@ def _is_key(value: Any, levels: int) -> bool:
     return type(value) in _SCALARS or isinstance(value, (np.generic, *_SCALARS))
 
 
-# What a name stands for
-
-
-@lru_cache(maxsize=4096)
-def find_known(module: str, name: str, trust: Trust = rules.NOBODY) -> Any:
-    """Return what a name stands for that the table or the reader's trust allows.
-
-    For bytes that the guarded walk has found harmless: what each name is used for was
-    judged there.
-
-    Raises:
-        RefusedPickle: neither allows it.
-        ModuleNotFoundError, AttributeError: it is not here.
-    """
-    if rules.listed(module, name) is not None:
-        return _find(module, name)
-    is_trusted = trust.rights(module, name) is not None
-    if is_trusted or rules.may_be_of_scikit_learn(module, name):
-        held = _find(module, name)
-        if (
-            _rights_of_trusted(held, module, name, trust) is not None
-            if is_trusted
-            else _is_of_scikit_learn(held)
-        ):
-            return held
-    kin = kin_of(module, name, _find)
-    if kin is not None:
-        return kin.held
-    raise RefusedPickle(f"'{module}.{name}' is no part of a pipeline", name=f"{module}.{name}")
-
-
-def kin_of_class(cls: type) -> Kin | None:
-    """Return what a class is that the table does not have; None where nobody can say."""
-    with suppress(ImportError, AttributeError):
-        kin = kin_of(cls.__module__, cls.__qualname__, _find)
-        return kin if kin is not None and kin.held is cls else None
-    return None
-
-
-def _find(module: str, name: str) -> Any:
-    """Return what a name stands for in this installation.
-
-    Raises:
-        ModuleNotFoundError, AttributeError: nothing.
-    """
-    try:
-        return _attribute(module, name)
-    except (ModuleNotFoundError, AttributeError):
-        elsewhere = rules.canonical(module, name)
-        if elsewhere == (module, name):
-            raise
-        return _attribute(*elsewhere)
-
-
-def _attribute(module: str, name: str) -> Any:
-    held: Any = importlib.import_module(module)
-    for part in name.split("."):
-        held = getattr(held, part)
-    return held
-
-
-def _of_python_3(module: str, name: str) -> tuple[str, str]:
-    """Return what a pickle means that keeps to the names of Python 2, as protocol 2 does."""
-    if (module, name) in NAME_MAPPING:
-        return NAME_MAPPING[module, name]
-    return IMPORT_MAPPING.get(module, module), name
-
-
-def _is_of_scikit_learn(cls: type) -> bool:
-    """Whether a class is one of those that the open rule covers: see `rights`."""
-    return (
-        isinstance(cls, type)
-        and cls.__module__.startswith("sklearn.")
-        and any((base.__module__, base.__qualname__) in _BASES for base in cls.__mro__)
-    )
-
-
-_BASES = {
-    ("sklearn.base", "BaseEstimator"),
-    ("sklearn.model_selection._split", "BaseCrossValidator"),
-    ("sklearn.model_selection._split", "_BaseKFold"),
-    ("sklearn.model_selection._split", "BaseShuffleSplit"),
-    ("sklearn.model_selection._split", "_RepeatedSplits"),
-    ("sklearn.gaussian_process.kernels", "Kernel"),
-    ("sklearn._loss.link", "BaseLink"),
-    ("sklearn._loss.loss", "BaseLoss"),
-    ("sklearn.metrics._scorer", "_BaseScorer"),
-    ("sklearn.neural_network._stochastic_optimizers", "BaseOptimizer"),
-}
-
-
-def _rights_of_trusted(held: Any, module: str, name: str, trust: Trust) -> Rights | None:
-    """Return what a trusted name may be used for, by what it is; None where that is no help.
-
-    A package covers the classes that are defined in it. A function, or any other object but a
-    module or a container, is covered by its exact name.
-    """
-    if isinstance(held, type):
-        return rules.OF_TRUSTED if held.__module__ == module else None
-    if not trust.names_exactly(module, name) or isinstance(held, _NEVER_HELD):
-        return None
-    if not _is_of_classes(module, name):
-        return None
-    if not callable(held):
-        return rules.OF_TRUSTED_OBJECT
-    is_from_there = getattr(held, "__module__", None) in (None, module)
-    is_from_there |= isinstance(held, np.ufunc)
-    return rules.OF_TRUSTED_FUNCTION if is_from_there else None
-
-
-def _is_of_classes(module: str, name: str) -> bool:
-    """Whether the parts before the last are classes of that module, as those of a method are.
-
-    By any other object a name leads to what is not defined there: `K.__init__.__globals__.get`.
-    """
-    outer = name.split(".")[:-1]
-    places = (_find(module, ".".join(outer[:count])) for count in range(1, len(outer) + 1))
-    return all(isinstance(held, type) and held.__module__ == module for held in places)
-
-
-_NEVER_HELD = (ModuleType, dict, list, set, deque, bytearray, np.ndarray)
-
-
 _LOOK = "no honest pipeline needs that: look at it with `gms inspect`, which runs nothing"
-
-
-def in_words(value: Any) -> str:
-    """Return what an object is, in words, without asking it anything."""
-    if isinstance(value, Named):
-        return f"'{value}'"
-    if type(value) is type:
-        return f"the class '{value.__qualname__}'"
-    name = type(value).__qualname__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 # How deep the parts of a pipeline lie in one another, and where that has an end.

@@ -13,7 +13,7 @@ import os
 import pickle
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -27,6 +27,7 @@ from gitmodelstore.errors import (
     LoadError,
     NotAPipeline,
     RefusedPickle,
+    UnportablePipeline,
     is_ours,
     is_theirs,
     words_of,
@@ -40,7 +41,7 @@ from gitmodelstore.pipelines.compression import (
     decompress,
 )
 from gitmodelstore.pipelines.dry import refuse_other_files
-from gitmodelstore.pipelines.loadable import told_whole
+from gitmodelstore.pipelines.loadable import needs_here, told_whole
 from gitmodelstore.pipelines.rights import NOBODY, Trust
 from gitmodelstore.plumbing import mapped
 from gitmodelstore.values.json import hidden_character
@@ -59,6 +60,7 @@ __all__ = [
     "load",
     "load_file",
     "load_unsafe",
+    "refuse_unloadable",
     "version_warning",
 ]
 
@@ -402,7 +404,7 @@ def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_by
 def _again(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_bytes: int) -> Any:
     """Return what the C unpickler makes of bytes that the guarded walk found harmless."""
     from gitmodelstore.pipelines.fast_load import NotFast, fast_load, is_fast_here
-    from gitmodelstore.pipelines.guard import find_known
+    from gitmodelstore.pipelines.names import find_known
 
     if is_fast_here():
         with suppress(NotFast):
@@ -535,3 +537,56 @@ def _said(error: BaseException) -> str:
     """Return the kind of an error and the beginning of what it says, on one line."""
     said = " ".join(f"{type(error).__name__}: {words_of(error)}".split()).removesuffix(":")
     return said[:_MOST_SAID]
+
+
+# Whether anybody could load a pipeline, before it is kept.
+
+
+# Names by which a file says more than the table can: whom it calls with what.
+_SAY_MORE = frozenset({"builtins.getattr", "functools.partial", "numpy.vectorize"})
+_UNTIL_NOW = "'pipeline.joblib' is refused: "
+_NOT_HERE = "'pipeline.joblib' cannot be loaded here: "
+
+
+def refuse_unloadable(data: bytes | memoryview, pipeline: Any, names: Iterable[str]) -> None:
+    """Refuse a pipeline that no reader could load, whomever he trusts.
+
+    What names nothing but the table, and nothing by which a file calls what it likes, is not read
+    again: only what its estimators hold is looked at.
+
+    Args:
+        data: the file that is to be kept.
+        pipeline: what was written into it.
+        names: that loading it looks up.
+
+    Raises:
+        UnportablePipeline: says which part it is, and what to change.
+        LoadError: a class of its own raised something when it was read again.
+    """
+    from gitmodelstore.pipelines.unportable import refuse_what_nobody_loads
+
+    known = tuple(names)
+    refuse_what_nobody_loads(pipeline, rights.never_loads(known))
+    wanted = needs_here(known)
+    if not wanted and _SAY_MORE.isdisjoint(known):
+        from gitmodelstore.pipelines.whole import refuse_what_is_misplaced
+
+        refuse_what_is_misplaced(pipeline)
+        return
+    try:
+        load(data, name="pipeline.joblib", reader=Reader(Trust.of(wanted)))
+    except RefusedPickle as refused:
+        refuse_what_nobody_loads(pipeline, known, only_found=True)
+        why = str(refused).removeprefix(_UNTIL_NOW)
+        raise UnportablePipeline(
+            f"nobody could load this pipeline: {why}",
+            [refused.name] if refused.name else [],
+            hint=(None if refused.name else refused.hint)
+            or "keep such things out of it, or in a class of a module of yours, which readers "
+            "can trust",
+        ) from None
+    except LoadError as error:
+        raise LoadError(
+            f"this pipeline cannot be loaded again: {str(error).removeprefix(_NOT_HERE)}",
+            hint="mend how its classes are pickled; `joblib.load` of the same file fails alike",
+        ) from error.__cause__

@@ -11,15 +11,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from gitmodelstore.errors import LoadError, RefusedPickle, StoreError, UnportablePipeline
+from gitmodelstore.errors import RefusedPickle, StoreError
 from gitmodelstore.pipelines import rights
 from gitmodelstore.pipelines.dry import Dry, walk
-from gitmodelstore.pipelines.rights import Trust, names_at, needs_trust, never_loads
-
-# Names by which a file says more than the table can: whom it calls with what.
-_SAY_MORE = frozenset({"builtins.getattr", "functools.partial", "numpy.vectorize"})
-_UNTIL_NOW = "'pipeline.joblib' is refused: "
-_NOT_HERE = "'pipeline.joblib' cannot be loaded here: "
+from gitmodelstore.pipelines.rights import Trust, names_at, needs_trust
 
 
 def needs_here(names: Iterable[str]) -> tuple[str, ...]:
@@ -39,7 +34,7 @@ def needs_here(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _has_kin(module: str, name: str) -> bool:
-    from gitmodelstore.pipelines.guard import find_known
+    from gitmodelstore.pipelines.names import find_known
 
     try:
         find_known(module, name)
@@ -145,49 +140,3 @@ def walk_dry(data: bytes | memoryview, name: str, trust: Trust) -> Dry:
         needs_trust=() if first.name is None else needs_trust([first.name]),
     )
     raise told_whole(refused, data, name, trust)
-
-
-def refuse_unloadable(data: bytes | memoryview, pipeline: Any, names: Iterable[str]) -> None:
-    """Refuse a pipeline that no reader could load, whomever he trusts.
-
-    What names nothing but the table, and nothing by which a file calls what it likes, is not read
-    again: only what its estimators hold is looked at.
-
-    Args:
-        data: the file that is to be kept.
-        pipeline: what was written into it.
-        names: that loading it looks up.
-
-    Raises:
-        UnportablePipeline: says which part it is, and what to change.
-        LoadError: a class of its own raised something when it was read again.
-    """
-    from gitmodelstore.pipelines.unportable import refuse_what_nobody_loads
-
-    known = tuple(names)
-    refuse_what_nobody_loads(pipeline, never_loads(known))
-    wanted = needs_here(known)
-    if not wanted and _SAY_MORE.isdisjoint(known):
-        from gitmodelstore.pipelines.whole import refuse_what_is_misplaced
-
-        refuse_what_is_misplaced(pipeline)
-        return
-    from gitmodelstore.pipelines.load import Reader, load
-
-    try:
-        load(data, name="pipeline.joblib", reader=Reader(Trust.of(wanted)))
-    except RefusedPickle as refused:
-        refuse_what_nobody_loads(pipeline, known, only_found=True)
-        why = str(refused).removeprefix(_UNTIL_NOW)
-        raise UnportablePipeline(
-            f"nobody could load this pipeline: {why}",
-            [refused.name] if refused.name else [],
-            hint=(None if refused.name else refused.hint)
-            or "keep such things out of it, or in a class of a module of yours, which readers "
-            "can trust",
-        ) from None
-    except LoadError as error:
-        raise LoadError(
-            f"this pipeline cannot be loaded again: {str(error).removeprefix(_NOT_HERE)}",
-            hint="mend how its classes are pickled; `joblib.load` of the same file fails alike",
-        ) from error.__cause__

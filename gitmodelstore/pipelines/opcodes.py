@@ -19,9 +19,8 @@ from weakref import ref
 
 import numpy as np
 
-from gitmodelstore.pipelines.guard import Wrapper, in_words
 from gitmodelstore.pipelines.rights import CALL, NEW, OF_DATA
-from gitmodelstore.pipelines.stand_ins import call, read
+from gitmodelstore.pipelines.stand_ins import Wrapper, call, in_words, read
 from gitmodelstore.pipelines.states import give
 
 if TYPE_CHECKING:

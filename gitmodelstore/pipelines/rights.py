@@ -23,6 +23,7 @@ import json
 import pkgutil
 import re
 import sys
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ _PACKAGES = Path(__file__).with_name("packages.json")
 
 # The number of this set of rules, which cached verdicts bear: one of another set says nothing.
 # Raise it when the tables or a module that judges changes; tests/pipelines/test_rules.py tells.
-RULES = 1
+RULES = 2
 
 # What of Python's own may be trusted by name: modules that calculate, and what pickles of a
 # pattern and of a key call.
@@ -283,6 +284,13 @@ def spelled(module: str, name: str) -> tuple[str, str]:
     if place in _table() or not may_be_renamed(module, name):
         return place
     return next(iter(namesakes(module, name)), place)
+
+
+def of_python_3(module: str, name: str) -> tuple[str, str]:
+    """Return what a pickle means that keeps to the names of Python 2, as protocol 2 does."""
+    if (module, name) in NAME_MAPPING:
+        return NAME_MAPPING[module, name]
+    return IMPORT_MAPPING.get(module, module), name
 
 
 def is_like_a_class(name: str) -> bool:

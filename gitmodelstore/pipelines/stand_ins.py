@@ -24,13 +24,54 @@ from gitmodelstore.pipelines.rights import (
     METHODS,
     TEXT_METHODS,
     VALUE,
+    Rights,
     canonical,
     is_suffix,
     listed,
 )
 
 if TYPE_CHECKING:
-    from gitmodelstore.pipelines.guard import Guard, Named
+    from gitmodelstore.pipelines.guard import Guard
+
+
+# What stands on the stack of the guarded walk where a pickle means a name, or an array of joblib's.
+
+
+class Wrapper:
+    """What joblib writes in front of an array: its description, which BUILD gives it."""
+
+
+class Named:
+    """A name that a pickle used, and what it stands for here.
+
+    Attributes:
+        module, name: as the pickle spells them.
+        rights: what may be done with it.
+        held: what it resolves to.
+        stand_in, cost: what is called in its place, and what that takes; None before the
+            first call.
+    """
+
+    def __init__(self, module: str, name: str, rights: Rights, held: Any) -> None:
+        self.module = module
+        self.name = name
+        self.rights = rights
+        self.held = held
+        self.stand_in: Any = None
+        self.cost = (0, 0)
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+def in_words(value: Any) -> str:
+    """Return what an object is, in words, without asking it anything."""
+    if isinstance(value, Named):
+        return f"'{value}'"
+    if type(value) is type:
+        return f"the class '{value.__qualname__}'"
+    name = type(value).__qualname__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 # Arrays in the guarded walk: what `joblib_arrays` reads, from the guard's own source.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gitmodelstore.pipelines import rights as rules
+from gitmodelstore.pipelines.names import kin_of_class
 from gitmodelstore.pipelines.native import (
     is_of_text,
     is_whole_catboost,
@@ -34,7 +35,6 @@ from gitmodelstore.pipelines.stand_ins import is_callable_value, is_shape
 
 if TYPE_CHECKING:
     from gitmodelstore.pipelines.guard import Guard
-    from gitmodelstore.pipelines.rights import Kin
 
 _HARMLESS_DUNDERS = frozenset({"__doc__", "__name__"})  # of numpy.vectorize, and of nobody's making
 _DUNDERS_OF = {"catboost.core": frozenset({"__model"})}  # which its `__setstate__` takes
@@ -99,7 +99,7 @@ def _place(cls: type) -> tuple[str, str]:
     place = rules.canonical(cls.__module__, cls.__qualname__)
     if place in _CHECKS or rules.listed(*place) is not None:
         return place
-    kin = _kin_of(cls)
+    kin = kin_of_class(cls)
     return place if kin is None else kin.place
 
 
@@ -536,14 +536,8 @@ def _wants_shape(cls: type) -> bool:
     """Whether objects of a class hold one of the known shapes, or are refused."""
     if rules.listed(cls.__module__, cls.__qualname__) is not None:
         return cls.__module__.startswith("scipy.sparse.") and cls.__qualname__[:3] != "dok"
-    kin = _kin_of(cls)
+    kin = kin_of_class(cls)
     return kin is not None and kin.rights is rules.OF_DATA
-
-
-def _kin_of(cls: type) -> Kin | None:
-    from gitmodelstore.pipelines.guard import kin_of_class
-
-    return kin_of_class(cls)
 
 
 def _is_data(guard: Guard, value: Any, levels: int) -> bool:

@@ -21,8 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 from gitmodelstore import Store
 from gitmodelstore.errors import RefusedPickle, UnportablePipeline
 from gitmodelstore.pipelines.dry import walk
-from gitmodelstore.pipelines.load import load
-from gitmodelstore.pipelines.loadable import refuse_unloadable
+from gitmodelstore.pipelines.load import load, refuse_unloadable
 from tests.zoo import toys
 from tests.zoo.make_rights import DISTANCES, functions
 from tests.zoo.specimen import dumped

@@ -31,7 +31,7 @@ X = np.random.RandomState(0).normal(size=(60, 2))
 
 @pytest.fixture(autouse=True)
 def nothing_remembered():
-    from gitmodelstore.pipelines.guard import find_known
+    from gitmodelstore.pipelines.names import find_known
     from gitmodelstore.pipelines.rights import kin_of
 
     yield

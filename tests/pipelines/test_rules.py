@@ -11,10 +11,10 @@ from gitmodelstore.pipelines import rights
 
 TABLES = ("rights.json", "packages.json")
 JUDGES = (
-    "rights.py", "guard.py", "opcodes.py", "stand_ins.py", "states.py", "fast_load.py",
+    "rights.py", "names.py", "guard.py", "opcodes.py", "stand_ins.py", "states.py", "fast_load.py",
     "places.py", "relations.py", "native.py", "whole.py",
 )  # fmt: skip
-NUMBER, DIGEST = 1, "c0287d521fe7a7c2"
+NUMBER, DIGEST = 2, "c5b2566259c771fa"
 
 
 def _code(node: Any) -> Any:

@@ -27,7 +27,7 @@ from gitmodelstore.errors import (
     RefusedPickle,
 )
 from gitmodelstore.operations import folder as environment
-from gitmodelstore.pipelines import guard, load
+from gitmodelstore.pipelines import guard, load, names
 from gitmodelstore.plumbing import caches, mapped
 
 TEAM = """
@@ -153,9 +153,9 @@ class TestVerdicts:
 
     def test_the_fast_way_obeys_the_table_too(self, churn, monkeypatch):
         churn.load("churn@1.0.0")
-        monkeypatch.setattr(guard.rules, "listed", lambda *_: None)
-        monkeypatch.setattr(guard.rules, "may_be_of_scikit_learn", lambda *_: False)
-        guard.find_known.cache_clear()
+        monkeypatch.setattr(names.rights, "listed", lambda *_: None)
+        monkeypatch.setattr(names.rights, "may_be_of_scikit_learn", lambda *_: False)
+        names.find_known.cache_clear()
 
         with pytest.raises(RefusedPickle):
             churn.load("churn@1.0.0")

@@ -44,7 +44,9 @@ from sklearn.utils._param_validation import Hidden, Options, make_constraint
 
 from gitmodelstore.pipelines import guard, opcodes, rights, stand_ins
 from gitmodelstore.pipelines.compression import Source
-from gitmodelstore.pipelines.guard import Guard, Named
+from gitmodelstore.pipelines.guard import Guard
+from gitmodelstore.pipelines.names import find as find_here
+from gitmodelstore.pipelines.names import is_of_scikit_learn
 from gitmodelstore.pipelines.rights import ARGUMENT, CALL, NEW, RIGHTS, STATE, VALUE
 
 TABLE = Path(rights.__file__).with_name("rights.json")
@@ -118,13 +120,13 @@ class Recorder(Guard):
     def note(self, key: tuple[str, str], right: str) -> None:
         self.needs.setdefault(rights.canonical(*key), set()).add(right)
 
-    def _resolve(self, module: str, name: str) -> Named:
-        held = guard.Wrapper if name == "NumpyArrayWrapper" else guard._find(module, name)
+    def _resolve(self, module: str, name: str) -> stand_ins.Named:
+        held = stand_ins.Wrapper if name == "NumpyArrayWrapper" else find_here(module, name)
         kind = rights.CLASS if isinstance(held, type) else rights.FUNCTION
         self.needs.setdefault(rights.canonical(module, name), set())
-        return Named(module, name, rights.Rights(kind, frozenset(RIGHTS)), held)
+        return stand_ins.Named(module, name, rights.Rights(kind, frozenset(RIGHTS)), held)
 
-    def with_right(self, value: Any, right: str, verb: str) -> Named:
+    def with_right(self, value: Any, right: str, verb: str) -> stand_ins.Named:
         named = super().with_right(value, right, verb)
         self.note((named.module, named.name), right)
         return named
@@ -145,7 +147,7 @@ def _noting_call(recorder: Recorder) -> None:
 def _noting_state(recorder: Recorder) -> None:
     state, made = recorder.stack[-1], recorder.stack[-2]
     held = np.dtype if isinstance(made, np.dtype) else type(made)
-    if held is guard.Wrapper:
+    if held is stand_ins.Wrapper:
         found = recorder.of(state["subclass"])
         assert found is not None
         recorder.note((found.module, found.name), ARGUMENT)
@@ -282,7 +284,7 @@ def _texts(constraints: Any) -> set[str] | None:
 def find(module: str, name: str) -> Any:
     """Return what a name stands for; None when this release does not have it."""
     try:
-        return guard._find(module, name)
+        return find_here(module, name)
     except (ImportError, AttributeError):
         return None
 
@@ -301,7 +303,7 @@ def table(needs: Needs, kinds: Mapping[tuple[str, str], str]) -> Table:
             continue
         allowed = held - {VALUE} if (module, name) in ONLY_ARGUMENTS else held
         found = find(module, name)
-        if isinstance(found, type) and guard._is_of_scikit_learn(found):
+        if isinstance(found, type) and is_of_scikit_learn(found):
             allowed = allowed | rights.OF_SCIKIT_LEARN.allowed
         words = [kinds[module, name] if found is None else kind(found)]
         words += [right for right in RIGHTS if right in allowed]
