@@ -10,7 +10,7 @@ from gitmodelstore.checks.history import clock_behind, effective_date, first_par
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.errors import FormatError, IntegrityError, InvalidVersion, MissingObject
 from gitmodelstore.values.events import Scalar
-from gitmodelstore.values.gates import Annotation, Said, read_annotations, says_annotated
+from gitmodelstore.values.gates import Annotated, Annotation, read_annotations, says_annotated
 from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.registry import names_version
 from gitmodelstore.values.version import REGISTRY, Version
@@ -78,7 +78,7 @@ class Annotations:
         """Return what a clock that was behind said of a commit: see `clock_behind`."""
         return clock_behind(self._objects, commit)
 
-    def said_by(self, commit: Commit) -> Iterator[tuple[Commit, Said]]:
+    def said_by(self, commit: Commit) -> Iterator[tuple[Commit, Annotated]]:
         """Yield what a commit of the line annotates, the earliest first, each with who says it."""
         for maker in self._brought_by(commit):
             if says_annotated(maker.message):
@@ -132,7 +132,7 @@ class Annotations:
                 ahead += [(parent, False) for parent in reversed(self._objects.commit(oid).parents)]
 
 
-def annotations_of(said: Said, maker: Commit, when: datetime) -> Iterator[Annotation]:
+def annotations_of(said: Annotated, maker: Commit, when: datetime) -> Iterator[Annotation]:
     """Yield what a group of trailers says, key by key.
 
     Args:

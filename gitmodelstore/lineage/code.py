@@ -123,11 +123,11 @@ def capture(folder: Path, entry_point: Path | None = None) -> Code | None:
             somebody else, corrupt).
         InvalidInput: an untracked source file cannot be read.
     """
-    with Look(folder, entry_point) as look:
+    with CodeCapture(folder, entry_point) as look:
         return look.result()
 
 
-class Look:
+class CodeCapture:
     """`capture`, begun now and finished later: git works while Python does something else.
 
     Args:
@@ -151,7 +151,7 @@ class Look:
         if self._checkout is not None and entry_point is not None:
             self._script = _relative(entry_point, self._checkout.top)
 
-    def __enter__(self) -> Look:
+    def __enter__(self) -> CodeCapture:
         if self._checkout is not None:
             # Most often something has changed, so that git need not wait to be asked what.
             top = self._checkout.top

@@ -144,7 +144,7 @@ class _Reading:
         self._done = 0
         self._memo = Memo(how.cache, root) if how.cache else None
         self._buffer = memoryview(bytearray(_STEP_BYTES))
-        self._seen: list[tuple[Path, Identity]] = []
+        self._seen: list[tuple[Path, FileIdentity]] = []
 
     def digest(
         self, path: Path, name: bytes, keep: Callable[[bytes], Any] | None = None
@@ -220,7 +220,7 @@ def _reading(root: Path, how: Hashing, algorithm: str) -> Iterator[_Reading]:
         run.save(whole=whole)
 
 
-class Identity(NamedTuple):
+class FileIdentity(NamedTuple):
     """What changes with the content of a file; the last even where a writer sets the time back."""
 
     device: int
@@ -230,7 +230,7 @@ class Identity(NamedTuple):
     changed_ns: int
 
 
-def identity(path: Path) -> Identity:
+def identity(path: Path) -> FileIdentity:
     """Return what tells that a file is still the same; InvalidInput where it cannot be seen."""
     return _identity(_status(path))
 
@@ -240,8 +240,8 @@ def is_folder(path: Path) -> bool:
     return stat.S_ISDIR(_status(path).st_mode)
 
 
-def _identity(status: os.stat_result) -> Identity:
-    return Identity(
+def _identity(status: os.stat_result) -> FileIdentity:
+    return FileIdentity(
         status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
     )
 
@@ -253,7 +253,7 @@ def _wait_a_tick(status: os.stat_result) -> None:
         time.sleep((_TICK_NS - age_ns) / 1e9)
 
 
-def _identity_of(path: Path) -> Identity | None:
+def _identity_of(path: Path) -> FileIdentity | None:
     """The same of what lies there by now; None when it is gone."""
     try:
         return _identity(path.stat())

@@ -65,7 +65,7 @@ from gitmodelstore.values.version import (
 )
 
 if TYPE_CHECKING:
-    from gitmodelstore.lineage.code import Look
+    from gitmodelstore.lineage.code import CodeCapture
     from gitmodelstore.lineage.files import Hashing
     from gitmodelstore.pipelines.load import Reader
     from gitmodelstore.pipelines.summary import UnrunFile
@@ -483,7 +483,7 @@ def _submission(
     repository: Repository, snapshot: Snapshot, writer: Writer, what: RegisterOptions
 ) -> Submission:
     """Store the pipeline and the small files of a version, and return what is to be registered."""
-    from gitmodelstore.lineage.code import Look
+    from gitmodelstore.lineage.code import CodeCapture
     from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
 
     card = _card(what.card)
@@ -498,7 +498,7 @@ def _submission(
             with source.asking():
                 what = _with_test_rows(what, source.pipeline, snapshot)
         # git looks at the training repository while Python scores and pickles.
-        look = stack.enter_context(Look(what.code, what.entry_point)) if what.code else None
+        look = stack.enter_context(CodeCapture(what.code, what.entry_point)) if what.code else None
         patch = _kept_patch(look, writer) if what.keep_diff else None
         data = _data(what, writer)
         described = _unrun(source, what) if source.unrun else _asked(source, what, writer, snapshot)
@@ -641,7 +641,7 @@ def _kept_files(snapshot: Snapshot, model: str) -> dict[str, str]:
     }
 
 
-def _kept_patch(look: Look | None, writer: Writer) -> bytes | None:
+def _kept_patch(look: CodeCapture | None, writer: Writer) -> bytes | None:
     """Return what `code.diff` is to hold; None where there is nothing to keep, and say so.
 
     Raises:

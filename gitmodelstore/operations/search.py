@@ -215,7 +215,7 @@ class Catalogue:
         tree = self._repository.commit(commit).tree
         entry = self._repository.entry(tree, f"{folder(model)}/{MANIFEST}")
         assert entry is not None  # noqa: S101 - its manifest was read from there
-        line = _line(Appearance(commit, model, entry.oid), manifest.render(), field_path.Reader())
+        line = _line(Appearance(commit, model, entry.oid), manifest.render(), field_path.Cutter())
         assert line is not None  # noqa: S101 - what was parsed is laid out as a manifest
         return self._dated(line, commit)
 
@@ -237,7 +237,7 @@ class Catalogue:
 
         What it could not read of manifests is looked up each time that somebody asks.
         """
-        reader = field_path.Reader()
+        reader = field_path.Cutter()
         found: dict[str, Appearance] = {}
         lines: list[Line] = []
         is_complete = True
@@ -291,7 +291,7 @@ def _places(blocks: Iterable[Block]) -> dict[tuple[str, str], list[tuple[Block, 
     return found
 
 
-def _line(one: Appearance, data: bytes, reader: field_path.Reader) -> Line | None:
+def _line(one: Appearance, data: bytes, reader: field_path.Cutter) -> Line | None:
     """Return the line of a manifest, or of why it is none; None where it tells no version."""
     found = reader.read(data)
     own = {_OID: _json(one.oid), _COMMIT: _json(one.commit)}

@@ -36,7 +36,7 @@ _TOLD_APART_BY = {
 LEFT_OUT = {"artifacts": "globals", "data": "columns"}
 
 
-class Kind(Enum):
+class ValueKind(Enum):
     """How the values of a name compare."""
 
     PLAIN = "as JSON has them"
@@ -46,7 +46,7 @@ class Kind(Enum):
     PERSON = "the name, the address, or both as `Name <address>`"
 
 
-class Record(Protocol):
+class VersionRecord(Protocol):
     """One version, as it is asked."""
 
     def get(self, key: str) -> Any:
@@ -82,7 +82,7 @@ class FieldPath:
 
     text: str
     parts: tuple[str, ...]
-    kind: Kind
+    kind: ValueKind
 
     @classmethod
     def of(cls, text: str, written: tuple[str, ...]) -> FieldPath:
@@ -91,7 +91,7 @@ class FieldPath:
         _check(parts, len(parts) - len(written))
         return cls(text, parts, _kind(parts))
 
-    def value(self, record: Record) -> Any:
+    def value(self, record: VersionRecord) -> Any:
         """Return what a version has there; None where it has nothing."""
         key, *below = self.parts
         bulk = LEFT_OUT.get(key)
@@ -122,15 +122,15 @@ def _below(value: Any, parts: list[str], key: str) -> Any:
     return None
 
 
-def _kind(parts: tuple[str, ...]) -> Kind:
+def _kind(parts: tuple[str, ...]) -> ValueKind:
     if parts in (("version",), ("parent",), ("baseline", "version")):
-        return Kind.VERSION
+        return ValueKind.VERSION
     if parts in (("created_at",), ("trained_at",)):
-        return Kind.MOMENT
+        return ValueKind.MOMENT
     if parts == ("author",):
-        return Kind.PERSON
+        return ValueKind.PERSON
     is_release = parts == ("environment", "python") or parts[:2] == ("environment", "pins")
-    return Kind.RELEASE if is_release or parts[::2] == ("data", "version") else Kind.PLAIN
+    return ValueKind.RELEASE if is_release or parts[::2] == ("data", "version") else ValueKind.PLAIN
 
 
 # Which names there can be
@@ -215,7 +215,7 @@ def keys() -> tuple[str, ...]:
     return tuple(manifest_schema()["properties"])
 
 
-class Reader:
+class Cutter:
     """Reads manifests, and what it meets again only once."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from gitmodelstore.errors import FormatError, InvalidInput
 from gitmodelstore.values.events import ANNOTATED, Scalar
 from gitmodelstore.values.json import GREATEST_INTEGER, cut, hidden_character, join
 from gitmodelstore.values.names import METRIC_PATTERN, did_you_mean, quoted
-from gitmodelstore.values.policy import Faults, flag, texts
+from gitmodelstore.values.policy import SettingsFaults, flag, texts
 
 # Annotations: what is said of a version after it was registered, beside what it is made of.
 
@@ -63,7 +63,7 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Annotated:
     """What one group of trailers annotates.
 
     Attributes:
@@ -97,7 +97,7 @@ def says_annotated(message: str) -> bool:
     return _MARK in message
 
 
-def read_annotations(message: str) -> Iterator[Said]:
+def read_annotations(message: str) -> Iterator[Annotated]:
     """Yield what a commit message annotates, in its order.
 
     Every paragraph is read, since a squash on a git host joins several messages. A group of
@@ -227,7 +227,7 @@ def _may_mean_a_number(text: str) -> bool:
     return not text.isdigit()
 
 
-def _said(group: list[tuple[str, str]], reason: str | None) -> Said | None:
+def _said(group: list[tuple[str, str]], reason: str | None) -> Annotated | None:
     facts = [(name, text) for name, text in group if name not in ("Key", "Value")]
     pairs = [(name, text) for name, text in group if name in ("Key", "Value")]
     by_name = dict(facts)
@@ -248,7 +248,7 @@ def _said(group: list[tuple[str, str]], reason: str | None) -> Said | None:
         )
     except (InvalidInput, ValueError):
         return None
-    return Said(by_name["Model"], by_name["Version"], values, by_name.get("Reason", reason))
+    return Annotated(by_name["Model"], by_name["Version"], values, by_name.get("Reason", reason))
 
 
 def _read(text: str) -> Any:
@@ -467,7 +467,7 @@ def parse_gates(
     Raises:
         FormatError: with every fault of every gate.
     """
-    faults = Faults()
+    faults = SettingsFaults()
     gates = {}
     with faults:
         for status, table in _table(value, "gates").items():
@@ -484,7 +484,7 @@ def parse_gates(
 def parse_moves(value: Any, statuses: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Return status to those that may follow it; FormatError with every fault of the table."""
     where = "lifecycle.moves"
-    faults = Faults()
+    faults = SettingsFaults()
     moves: dict[str, tuple[str, ...]] = {}
     with faults:
         for status, followers in _table(value, where).items():
@@ -500,7 +500,7 @@ def _gate(
     where: str,
     statuses: Collection[str],
     is_exclusive: bool,
-    faults: Faults,
+    faults: SettingsFaults,
 ) -> Gate:
     read: dict[str, Callable[[Any, str], Any]] = {
         "from": lambda setting, place: _sources(setting, place, statuses),
@@ -563,7 +563,9 @@ def _texts(value: Any, where: str) -> list[str]:
     return listed
 
 
-def _each(value: Any, where: str, read: Callable[[str, str], T], faults: Faults) -> tuple[T, ...]:
+def _each(
+    value: Any, where: str, read: Callable[[str, str], T], faults: SettingsFaults
+) -> tuple[T, ...]:
     entries = []
     for index, text in enumerate(_texts(value, where)):
         with faults:
@@ -585,7 +587,7 @@ def _sources(value: Any, where: str, statuses: Collection[str]) -> tuple[str, ..
 
 
 def _conditions(
-    value: Any, where: str, is_exclusive: bool, faults: Faults
+    value: Any, where: str, is_exclusive: bool, faults: SettingsFaults
 ) -> tuple[Condition, ...]:
     def read(text: str, place: str) -> Condition:
         condition = Condition.parse(text, place)

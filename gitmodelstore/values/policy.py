@@ -86,7 +86,7 @@ class Policy:
         except RecursionError:
             raise _fault("nested too deep") from None
         _refuse_other_schema(value)
-        faults = Faults()
+        faults = SettingsFaults()
         attributes = _settings(value, faults)
         faults.throw()
         return cls(**attributes)
@@ -105,7 +105,7 @@ class Policy:
         )
 
 
-class Faults:
+class SettingsFaults:
     """A `with` block keeps what is wrong in it, so that the rest is looked at too."""
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class Faults:
             raise FormatError(path=SETTINGS, found=self.found, hint=self.hint)
 
 
-def _settings(value: dict[str, Any], faults: Faults) -> dict[str, Any]:
+def _settings(value: dict[str, Any], faults: SettingsFaults) -> dict[str, Any]:
     """Return the attributes that differ from the defaults; what is wrong is left out."""
     values: dict[str, Any] = {}
     tables = {name: _section(value, name, faults) for name in _KEYS if name != "schema"}
@@ -169,7 +169,7 @@ def _settings(value: dict[str, Any], faults: Faults) -> dict[str, Any]:
     return {**values, "statuses": statuses, "exclusive": exclusive}
 
 
-def _section(value: dict[str, Any], name: str, faults: Faults) -> dict[str, Any]:
+def _section(value: dict[str, Any], name: str, faults: SettingsFaults) -> dict[str, Any]:
     """Return a table of the settings in which only known keys stand; an empty one for none."""
     table, keys = value.get(name, {}), _KEYS[name]
     with faults:
@@ -217,7 +217,7 @@ def texts(value: Any, where: str) -> list[str]:
     raise FormatError(f"expected a list of strings, found {shown}", where=where, hint=hint)
 
 
-def _names(table: dict[str, Any], key: str, faults: Faults) -> tuple[str, ...]:
+def _names(table: dict[str, Any], key: str, faults: SettingsFaults) -> tuple[str, ...]:
     """Return the statuses that a setting names, those too that cannot be ones."""
     where = f"lifecycle.{key}"
     listed: list[str] = []

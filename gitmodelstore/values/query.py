@@ -24,7 +24,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from gitmodelstore.errors import InvalidQuery, InvalidReference, InvalidVersion
-from gitmodelstore.values.field_path import FieldPath, Kind, Record, UnknownName
+from gitmodelstore.values.field_path import FieldPath, UnknownName, ValueKind, VersionRecord
 from gitmodelstore.values.names import parse_moment, quoted
 from gitmodelstore.values.version import Version
 
@@ -241,14 +241,14 @@ class Unfit(Exception):
         self.hint = hint
 
 
-def wanted(literal: Literal, kind: Kind) -> Any:
+def wanted(literal: Literal, kind: ValueKind) -> Any:
     """Return what values of `kind` are compared with, for `reader_of`; Unfit where it cannot be."""
-    if literal.value is None or kind in (Kind.PLAIN, Kind.PERSON):
+    if literal.value is None or kind in (ValueKind.PLAIN, ValueKind.PERSON):
         return literal.value
     try:
-        if kind is Kind.VERSION:
+        if kind is ValueKind.VERSION:
             return Version.parse(literal.text)
-        if kind is Kind.MOMENT:
+        if kind is ValueKind.MOMENT:
             return span(literal.text)
     except (InvalidVersion, InvalidReference) as error:
         raise Unfit(str(error), error.hint) from None
@@ -256,14 +256,14 @@ def wanted(literal: Literal, kind: Kind) -> Any:
     return literal.text if key is None else key
 
 
-def reader_of(kind: Kind) -> Callable[[Any], Any]:
+def reader_of(kind: ValueKind) -> Callable[[Any], Any]:
     """Return what turns a value of a manifest into what compares as `kind` says."""
     return {
-        Kind.PLAIN: _as_it_is,
-        Kind.VERSION: _version,
-        Kind.RELEASE: _release_or_text,
-        Kind.MOMENT: _as_it_is,
-        Kind.PERSON: _person,
+        ValueKind.PLAIN: _as_it_is,
+        ValueKind.VERSION: _version,
+        ValueKind.RELEASE: _release_or_text,
+        ValueKind.MOMENT: _as_it_is,
+        ValueKind.PERSON: _person,
     }[kind]
 
 
@@ -391,19 +391,19 @@ ORDERS: dict[str, Callable[[int, int], bool]] = {
 }
 
 
-class Condition(Protocol):
+class Clause(Protocol):
     """A part of an expression."""
 
-    def holds(self, record: Record) -> bool: ...
+    def holds(self, record: VersionRecord) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Both:
     """Parts joined by `and`."""
 
-    parts: tuple[Condition, ...]
+    parts: tuple[Clause, ...]
 
-    def holds(self, record: Record) -> bool:
+    def holds(self, record: VersionRecord) -> bool:
         return all(part.holds(record) for part in self.parts)
 
 
@@ -411,9 +411,9 @@ class Both:
 class Either:
     """Parts joined by `or`."""
 
-    parts: tuple[Condition, ...]
+    parts: tuple[Clause, ...]
 
-    def holds(self, record: Record) -> bool:
+    def holds(self, record: VersionRecord) -> bool:
         return any(part.holds(record) for part in self.parts)
 
 
@@ -421,9 +421,9 @@ class Either:
 class Not:
     """The other answer, where something is missing too."""
 
-    part: Condition
+    part: Clause
 
-    def holds(self, record: Record) -> bool:
+    def holds(self, record: VersionRecord) -> bool:
         return not self.part.holds(record)
 
 
@@ -433,7 +433,7 @@ class IsTrue:
 
     path: FieldPath
 
-    def holds(self, record: Record) -> bool:
+    def holds(self, record: VersionRecord) -> bool:
         return self.path.value(record) is True
 
 
@@ -443,19 +443,19 @@ class IsNull:
 
     path: FieldPath
 
-    def holds(self, record: Record) -> bool:
+    def holds(self, record: VersionRecord) -> bool:
         return self.path.value(record) is None
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class Operand:
     """One side of a comparison: a name, or what is compared with one, ready to be compared."""
 
     path: FieldPath | None
     value: Any
     read: Callable[[Any], Any]
 
-    def of(self, record: Record) -> Any:
+    def of(self, record: VersionRecord) -> Any:
         if self.path is None:
             return self.value
         value = self.path.value(record)
@@ -463,14 +463,14 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Compared:
     """`left sign right`; false where a version lacks either."""
 
-    left: Side
+    left: Operand
     sign: str
-    right: Side
+    right: Operand
 
-    def holds(self, record: Record) -> bool:
+    def holds(self, record: VersionRecord) -> bool:
         left = self.left.of(record)
         right = self.right.of(record)
         if left is None or right is None:
@@ -485,10 +485,10 @@ class Comparison:
 class Among:
     """`left in right`: one of a list, or a key of an object; false where either is missing."""
 
-    left: Side
-    right: Side
+    left: Operand
+    right: Operand
 
-    def holds(self, record: Record) -> bool:
+    def holds(self, record: VersionRecord) -> bool:
         left = self.left.of(record)
         right = self.right.of(record)
         if left is None or not isinstance(right, (list, dict)):
@@ -503,7 +503,7 @@ class Contains:
     path: FieldPath
     part: str
 
-    def holds(self, record: Record) -> bool:
+    def holds(self, record: VersionRecord) -> bool:
         return contains(self.path.value(record), self.part)
 
 
@@ -530,7 +530,7 @@ class Query:
 
     text: str
     names: tuple[FieldPath, ...]
-    condition: Condition
+    condition: Clause
     equals: tuple[tuple[FieldPath, str], ...]
 
     @classmethod
@@ -551,7 +551,7 @@ class Query:
             raise together(errors) from None
         return cls(text, tuple(reader.names.values()), condition, tuple(reader.equals))
 
-    def matches(self, record: Record) -> bool:
+    def matches(self, record: VersionRecord) -> bool:
         """Return whether it holds of a version."""
         return self.condition.holds(record)
 
@@ -571,7 +571,7 @@ class _Reader:
         self.equals: list[tuple[FieldPath, str]] = []
         self.unknown: list[InvalidQuery] = []  # one for each name that no manifest can have
 
-    def whole(self) -> Condition:
+    def whole(self) -> Clause:
         if self._next.kind == "end":
             raise self._wrong(self._next, "nothing is asked", _AS_IN)
         condition = self._expression()
@@ -579,19 +579,19 @@ class _Reader:
             raise self._after_condition()
         return condition
 
-    def _expression(self) -> Condition:
+    def _expression(self) -> Clause:
         parts = [self._all()]
         while self._takes("or"):
             parts.append(self._all())
         return parts[0] if len(parts) == 1 else Either(tuple(parts))
 
-    def _all(self) -> Condition:
+    def _all(self) -> Clause:
         parts = [self._one()]
         while self._takes("and"):
             parts.append(self._one())
         return parts[0] if len(parts) == 1 else Both(tuple(parts))
 
-    def _one(self) -> Condition:
+    def _one(self) -> Clause:
         start = self._next
         self._level += 1
         if self._level > MOST_LEVELS:
@@ -609,7 +609,7 @@ class _Reader:
         finally:
             self._level -= 1
 
-    def _condition(self) -> Condition:
+    def _condition(self) -> Clause:
         start = self._next
         left = self._value()
         sign = self._next
@@ -630,7 +630,7 @@ class _Reader:
 
     def _comparison(
         self, start: Token, left: Value, sign: Token, at: Token, right: Value
-    ) -> Condition:
+    ) -> Clause:
         path = self._a_name(start, left, right)
         for value in (left, right):
             if isinstance(value, Literal) and value.value is None:
@@ -651,9 +651,9 @@ class _Reader:
         if sign.text == "==":
             self._note_equals(left, right)
         kind = _common(left, right)
-        return Comparison(self._side(start, left, kind), sign.text, self._side(at, right, kind))
+        return Compared(self._side(start, left, kind), sign.text, self._side(at, right, kind))
 
-    def _among(self, start: Token, left: Value) -> Condition:
+    def _among(self, start: Token, left: Value) -> Clause:
         at = self._next
         right = self._value(asked=True)
         self._a_name(start, left, right)
@@ -666,11 +666,11 @@ class _Reader:
         if isinstance(left, list):
             raise self._wrong(start, "a list cannot be in another", "name a field before `in`")
         self._note_equals(left, right)
-        kind = left.kind if isinstance(left, FieldPath) else Kind.PLAIN
+        kind = left.kind if isinstance(left, FieldPath) else ValueKind.PLAIN
         among = right.kind if isinstance(right, FieldPath) else kind
         return Among(self._side(start, left, kind), self._side(at, right, among))
 
-    def _contains(self, start: Token, left: Value) -> Condition:
+    def _contains(self, start: Token, left: Value) -> Clause:
         at = self._next
         part = self._value(asked=True)
         if not isinstance(left, FieldPath):
@@ -721,17 +721,17 @@ class _Reader:
             unknown = part if error.index == 0 and not asked else None
             place = token.at + offset
             self.unknown.append(wrong(self._source, place, str(error), hint, unknown=unknown))
-            return FieldPath(token.text, tuple(one for one, _ in parts), Kind.PLAIN)
+            return FieldPath(token.text, tuple(one for one, _ in parts), ValueKind.PLAIN)
         return self.names.setdefault(path.parts, path)
 
-    def _side(self, at: Token, value: Value, kind: Kind) -> Side:
+    def _side(self, at: Token, value: Value, kind: ValueKind) -> Operand:
         read = reader_of(kind)
         if isinstance(value, FieldPath):
-            return Side(value, None, read)
+            return Operand(value, None, read)
         try:
             if isinstance(value, list):
-                return Side(None, [wanted(one, kind) for one in value], read)
-            return Side(None, wanted(value, kind), read)
+                return Operand(None, [wanted(one, kind) for one in value], read)
+            return Operand(None, wanted(value, kind), read)
         except Unfit as error:
             raise self._wrong(at, str(error), error.hint) from None
 
@@ -779,10 +779,10 @@ class _Reader:
         return wrong(self._source, token.at, message, hint)
 
 
-def _common(left: Value, right: Value) -> Kind:
+def _common(left: Value, right: Value) -> ValueKind:
     """Return how two sides compare: as the name says, or as JSON has them where two disagree."""
     kinds = {value.kind for value in (left, right) if isinstance(value, FieldPath)}
-    return kinds.pop() if len(kinds) == 1 else Kind.PLAIN
+    return kinds.pop() if len(kinds) == 1 else ValueKind.PLAIN
 
 
 def parse_name(text: str) -> FieldPath:

@@ -10,7 +10,7 @@ from gitmodelstore.errors import InvalidInput
 from gitmodelstore.values.events import read_trailers
 from gitmodelstore.values.gates import (
     MOST_CHARACTERS,
-    Said,
+    Annotated,
     annotation_text,
     check_key,
     check_value,
@@ -177,7 +177,7 @@ class TestMessage:
         text = annotation_text("churn", "1.2.0", values, "why")
 
         assert list(read_annotations(text)) == [
-            Said("churn", "1.2.0", tuple(values.items()), "why")
+            Annotated("churn", "1.2.0", tuple(values.items()), "why")
         ]
         assert read_trailers(text) == {}  # it says nothing of a move
 
@@ -216,7 +216,7 @@ class TestMessage:
         sound = group("Key: a", "Value: 7")
 
         assert list(read_annotations(f"subject\n\n{broken}\n\n{sound}\n")) == [
-            Said("churn", "1.0.0", (("a", 7),), None)
+            Annotated("churn", "1.0.0", (("a", 7),), None)
         ]
 
     @given(st.text(alphabet='EventModelVrsioKyau:annotated \n"[]0', max_size=200))

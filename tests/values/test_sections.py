@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from gitmodelstore.values.field_path import Reader, keys
+from gitmodelstore.values.field_path import Cutter, keys
 
 from .strategies import faulty_values, manifest_values
 from .test_manifest import VALUE
@@ -33,15 +33,15 @@ def without_bulk(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def read(data: bytes, reader: Reader | None = None) -> dict[str, Any] | None:
-    found = (reader or Reader()).read(data)
+def read(data: bytes, reader: Cutter | None = None) -> dict[str, Any] | None:
+    found = (reader or Cutter()).read(data)
     return None if found is None else {key: json.loads(text) for key, text in found.items()}
 
 
 @BRIEF
 @given(manifest_values())
 def test_every_manifest_is_read_as_it_is_but_for_its_bulk(value):
-    reader = Reader()
+    reader = Cutter()
 
     for _ in range(2):  # what it has met before it reads no worse
         assert read(written(value), reader) == without_bulk(value)
@@ -107,4 +107,4 @@ def test_a_text_that_looks_like_a_key_is_no_key():
     ],
 )
 def test_what_is_not_laid_out_as_a_manifest_is_none(data):
-    assert Reader().read(data) is None
+    assert Cutter().read(data) is None
