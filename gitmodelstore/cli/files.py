@@ -15,7 +15,7 @@ from gitmodelstore.cli.main import trusting
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import LockError, StoreError
 from gitmodelstore.values.pins import FILE
-from gitmodelstore.values.tables import Column, Paint, counted, size, table, visible, widths_of
+from gitmodelstore.values.tables import Paint, TextColumn, counted, size, table, visible, widths_of
 from gitmodelstore.values.version import MANIFEST
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _content(data: bytes) -> dict[str, Any]:
 # `gms env`: what a version was trained with, to install it or to compare it with what is here.
 
 
-_COLUMNS = (Column("package"), Column("recorded"), Column("here"), Column(""))
+_COLUMNS = (TextColumn("package"), TextColumn("recorded"), TextColumn("here"), TextColumn(""))
 
 
 @click.command("env")

@@ -28,8 +28,8 @@ from gitmodelstore.values.manifest import Artifact, Code, Dataset, Manifest, Ste
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.tables import (
     ABBREVIATED,
-    Column,
     Paint,
+    TextColumn,
     counted,
     cut,
     day,
@@ -185,7 +185,12 @@ def _reasons(inspected: Inspected) -> Iterator[str]:
 
 def _globals(dry: Dry, paint: Paint) -> Iterator[str]:
     """Yield the table of names, those that are refused first."""
-    columns = [Column("GLOBAL", most=70), Column("USED"), Column("MAY"), Column("VERDICT")]
+    columns = [
+        TextColumn("GLOBAL", most=70),
+        TextColumn("USED"),
+        TextColumn("MAY"),
+        TextColumn("VERDICT"),
+    ]
     ordered = sorted(dry.globals, key=lambda use: (not use.is_refused, use.name))
     yield from _table(columns, [_global(use) for use in ordered], paint)
 
@@ -198,10 +203,10 @@ def _global(use: GlobalUse) -> list[str]:
 def _arrays(dry: Dry, paint: Paint) -> Iterator[str]:
     """Yield the table of arrays, the largest first, and how many there are."""
     columns = [
-        Column("ARRAY", most=40),
-        Column("SHAPE"),
-        Column("SIZE", right=True),
-        Column("OFFSET", right=True),
+        TextColumn("ARRAY", most=40),
+        TextColumn("SHAPE"),
+        TextColumn("SIZE", right=True),
+        TextColumn("OFFSET", right=True),
     ]
     ordered = sorted(dry.arrays, key=lambda array: -array.size_bytes)
     yield from _table(columns, [_array(array) for array in ordered], paint)
@@ -214,7 +219,7 @@ def _array(array: Array) -> list[str]:
     return [visible(array.dtype), shape, size(array.size_bytes), str(array.offset)]
 
 
-def _table(columns: list[Column], rows: list[list[str]], paint: Paint) -> Iterator[str]:
+def _table(columns: list[TextColumn], rows: list[list[str]], paint: Paint) -> Iterator[str]:
     shown = rows[:_MOST_ROWS]
     widths = widths_of(columns, shown)
     yield paint.bold(table(columns, widths, [column.head for column in columns]))
@@ -408,9 +413,9 @@ def _metrics(manifest: Manifest, parent: Manifest | None) -> Iterator[str]:
         return
     yield "Metrics"
     before = parent.metrics if parent else {}
-    columns = [Column(""), Column(str(manifest.version), right=True)]
+    columns = [TextColumn(""), TextColumn(str(manifest.version), right=True)]
     if parent:
-        columns += [Column(str(parent.version), right=True), Column("change", right=True)]
+        columns += [TextColumn(str(parent.version), right=True), TextColumn("change", right=True)]
     rows = [
         _metric(name, value, before)[: len(columns)] for name, value in manifest.metrics.items()
     ]

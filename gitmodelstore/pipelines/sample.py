@@ -29,9 +29,9 @@ from gitmodelstore.values.sample import (
     SERIES,
     Block,
     Cell,
-    Column,
     Labels,
     Sample,
+    SampleColumn,
 )
 
 # Columns of a table as arrays of numpy, as cells of a sample, and back with equal dtypes.
@@ -213,7 +213,7 @@ def _cell(value: Any) -> Cell:
 # And back
 
 
-def restore_column(column: Column) -> Any:
+def restore_column(column: SampleColumn) -> Any:
     """Return the array of numpy or pandas that a column of a sample spells.
 
     Text of pandas 3 becomes objects where pandas is older and has no such dtype.
@@ -577,7 +577,7 @@ class Rows(NamedTuple):
 
     form: str
     rows: int
-    columns: tuple[Column, ...] | None
+    columns: tuple[SampleColumn, ...] | None
     block: Block | None
 
 
@@ -736,8 +736,8 @@ def _form_of(table: Any) -> str:
     return ARRAY if isinstance(table, np.ndarray) else LIST
 
 
-def _column(name: Cell, held: Held) -> Column:
-    return Column(name, held.dtype, cells_of(held), held.labels)
+def _column(name: Cell, held: Held) -> SampleColumn:
+    return SampleColumn(name, held.dtype, cells_of(held), held.labels)
 
 
 def _label(label: Any) -> Cell:

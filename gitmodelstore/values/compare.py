@@ -30,7 +30,6 @@ from gitmodelstore.values.diff import (
     UNKNOWN,
     UNKNOWN_DATA,
     AnswerChange,
-    Change,
     CodeChange,
     DataChange,
     DataDifference,
@@ -39,6 +38,7 @@ from gitmodelstore.values.diff import (
     MetricChange,
     Metrics,
     PackageChange,
+    PartChange,
     Side,
     verdict,
 )
@@ -204,7 +204,7 @@ def _is_baseline(of: Side, later: Side) -> bool:
 
 def _of_model(
     before: PipelineFacts, after: PipelineFacts, targets: tuple[str | None, str | None]
-) -> Iterator[Change]:
+) -> Iterator[PartChange]:
     facts = {
         "task": (before.task, after.task),
         "algorithm": (before.algorithm, after.algorithm),
@@ -214,28 +214,28 @@ def _of_model(
     }
     for name, (one, other) in facts.items():
         if one is not None and other is not None and one != other:
-            yield Change(CHANGED, name, one, other)
+            yield PartChange(CHANGED, name, one, other)
 
 
 def _of_steps(
     before: PipelineFacts, after: PipelineFacts, *, nested: bool = False
-) -> Iterator[Change]:
+) -> Iterator[PartChange]:
     """Yield what differs; of steps within added and removed ones only where `nested`."""
     old, new = _flat_steps(before.steps), _flat_steps(after.steps)
     lost, gained = old.keys() - new.keys(), new.keys() - old.keys()
     for path in old:
         if path in lost and (nested or _parent(path) not in lost):
-            yield Change(REMOVED, path, old[path].class_name, None)
+            yield PartChange(REMOVED, path, old[path].class_name, None)
     for path, step in new.items():
         if path in gained:
             if nested or _parent(path) not in gained:
-                yield Change(ADDED, path, None, step.class_name)
+                yield PartChange(ADDED, path, None, step.class_name)
             continue
         if old[path].class_name != step.class_name:
-            yield Change(CHANGED, path, old[path].class_name, step.class_name)
+            yield PartChange(CHANGED, path, old[path].class_name, step.class_name)
         columns = _plain(old[path].columns), _plain(step.columns)
         if None not in columns and columns[0] != columns[1]:
-            yield Change(TAKES, path, *columns)
+            yield PartChange(TAKES, path, *columns)
     yield from _of_order(
         [path for path in old if path in new], [path for path in new if path in old]
     )
@@ -254,24 +254,24 @@ def _parent(path: str) -> str:
     return path.rpartition("__")[0]
 
 
-def _of_order(old: Collection[str], new: Collection[str]) -> Iterator[Change]:
+def _of_order(old: Collection[str], new: Collection[str]) -> Iterator[PartChange]:
     """Yield that those which both have stand in another order."""
     before, after = [name for name in old if name in new], [name for name in new if name in old]
     if before != after:
-        yield Change(MOVED, "order", before, after)
+        yield PartChange(MOVED, "order", before, after)
 
 
-def _of_params(before: PipelineFacts, after: PipelineFacts) -> Iterator[Change]:
+def _of_params(before: PipelineFacts, after: PipelineFacts) -> Iterator[PartChange]:
     for name in sorted(before.params.keys() | after.params.keys()):
         one, other = _plain(before.params.get(name)), _plain(after.params.get(name))
         if name not in after.params:
             if name in before.tuned:
-                yield Change(REMOVED, name, one, None)
+                yield PartChange(REMOVED, name, one, None)
         elif name not in before.params:
             if name in after.tuned:
-                yield Change(ADDED, name, None, other)
+                yield PartChange(ADDED, name, None, other)
         elif one != other or isinstance(one, bool) != isinstance(other, bool):
-            yield Change(CHANGED, name, one, other)
+            yield PartChange(CHANGED, name, one, other)
 
 
 def _plain(value: Any) -> Any:
@@ -288,26 +288,26 @@ def _plain(value: Any) -> Any:
 
 def _of_features(
     before: tuple[Feature, ...] | None, after: tuple[Feature, ...] | None
-) -> Iterator[Change]:
+) -> Iterator[PartChange]:
     if before is None or after is None:
         return
     are_named = [all(feature.name is not None for feature in side) for side in (before, after)]
     if are_named[0] != are_named[1]:
-        yield Change(CHANGED, "names", *("given" if named else "none" for named in are_named))
+        yield PartChange(CHANGED, "names", *("given" if named else "none" for named in are_named))
     old, new = (_by_name(side, named=all(are_named)) for side in (before, after))
     renamed = dict(_renamed(old, new))
     for name, other in renamed.items():
-        yield Change(RENAMED, name, name, other)
+        yield PartChange(RENAMED, name, name, other)
     for name, dtype in old.items():
         if name not in new and name not in renamed:
-            yield Change(REMOVED, name, dtype, None)
+            yield PartChange(REMOVED, name, dtype, None)
     taken = set(renamed.values())
     for name, dtype in new.items():
         if name not in old:
             if name not in taken:
-                yield Change(ADDED, name, None, dtype)
+                yield PartChange(ADDED, name, None, dtype)
         elif old[name] and dtype and old[name] != dtype:
-            yield Change(CHANGED, name, old[name], dtype)
+            yield PartChange(CHANGED, name, old[name], dtype)
     yield from _of_order(
         [name for name in old if name in new], [name for name in new if name in old]
     )
@@ -595,14 +595,17 @@ def _input_reasons(
     if any(feature.name is None for feature in (*before, *after)):
         is_same = len(before) == len(after)
         return [] if is_same else [f"{len(before)} columns -> {len(after)}"]
-    changes: list[Change] = []
+    changes: list[PartChange] = []
     for change in _of_features(before, after):
-        renamed = Change(ADDED, change.after, None, None), Change(REMOVED, change.name, None, None)
+        renamed = (
+            PartChange(ADDED, change.after, None, None),
+            PartChange(REMOVED, change.name, None, None),
+        )
         changes += renamed if change.what == RENAMED else (change,)
     return _reasons("column", changes)
 
 
-def _class_reasons(change: Change) -> list[str]:
+def _class_reasons(change: PartChange) -> list[str]:
     added = [label for label in change.after if label not in change.before]
     removed = [label for label in change.before if label not in change.after]
     reasons = [f"class {_shown(label)} was added" for label in added]
@@ -610,7 +613,7 @@ def _class_reasons(change: Change) -> list[str]:
     return reasons or ["the classes are in another order"]
 
 
-def _reasons(kind: str, changes: Iterable[Change]) -> list[str]:
+def _reasons(kind: str, changes: Iterable[PartChange]) -> list[str]:
     reasons = []
     for change in sorted(changes, key=lambda change: list(_REASONS).index(change.what)):
         before, after = change.before, change.after
@@ -620,7 +623,7 @@ def _reasons(kind: str, changes: Iterable[Change]) -> list[str]:
     return reasons
 
 
-def _line(change: Change) -> str:
+def _line(change: PartChange) -> str:
     return f"{change.name}: {_shown(change.before)} -> {_shown(change.after)}"
 
 

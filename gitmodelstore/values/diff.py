@@ -26,6 +26,7 @@ from gitmodelstore.values.sample import DIFFERENT, WITHIN
 from gitmodelstore.values.tables import (
     ABBREVIATED,
     Paint,
+    TextColumn,
     counted,
     cut,
     difference,
@@ -36,7 +37,6 @@ from gitmodelstore.values.tables import (
     visible,
     widths_of,
 )
-from gitmodelstore.values.tables import Column as TextColumn
 
 # The parts of a diff: each thing that differs, as a value.
 
@@ -49,7 +49,7 @@ SAME_DATA, OTHER_DATA, UNKNOWN_DATA = "same data", "other data", "unknown data"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PartChange:
     """One thing that differs.
 
     Attributes:
@@ -338,10 +338,10 @@ class Diff:
     a: Side
     b: Side
     metrics: Metrics
-    model: tuple[Change, ...] = ()
-    steps: tuple[Change, ...] = ()
-    params: tuple[Change, ...] = ()
-    features: tuple[Change, ...] = ()
+    model: tuple[PartChange, ...] = ()
+    steps: tuple[PartChange, ...] = ()
+    params: tuple[PartChange, ...] = ()
+    features: tuple[PartChange, ...] = ()
     data: tuple[DataChange, ...] = ()
     environment: tuple[PackageChange, ...] = ()
     code: CodeChange | None = None
@@ -557,13 +557,13 @@ def _delta(one: MetricChange) -> str:
     return difference(one.after, one.before)
 
 
-def _model(changes: Sequence[Change]) -> Iterator[str]:
+def _model(changes: Sequence[PartChange]) -> Iterator[str]:
     most = max((len(one.name) for one in changes), default=0)
     for one in changes:
         yield f"{one.name:<{most}}  {_value(one.before)} -> {_value(one.after)}"
 
 
-def _steps(changes: Sequence[Change], paint: Paint) -> Iterator[str]:
+def _steps(changes: Sequence[PartChange], paint: Paint) -> Iterator[str]:
     for one in changes:
         name = visible(one.name).replace("__", " / ")
         if one.what == TAKES:
@@ -574,7 +574,7 @@ def _steps(changes: Sequence[Change], paint: Paint) -> Iterator[str]:
             yield _change(name, _class(one.before), _class(one.after), paint)
 
 
-def _features(changes: Sequence[Change], paint: Paint) -> Iterator[str]:
+def _features(changes: Sequence[PartChange], paint: Paint) -> Iterator[str]:
     for one in changes:
         if one.what == RENAMED:
             doubt = paint.yellow("renamed?")
@@ -598,7 +598,7 @@ def _change(name: str, before: str | None, after: str | None, paint: Paint) -> s
     return f"~ {name}  {visible(before)} -> {visible(after)}"
 
 
-def _order(one: Change) -> str:
+def _order(one: PartChange) -> str:
     """Return from where on names stand in another order."""
     pairs = zip(one.before, one.after, strict=True)
     before, after = next(pair for pair in pairs if pair[0] != pair[1])
@@ -609,7 +609,7 @@ def _class(path: str | None) -> str | None:
     return None if path is None else path.rpartition(".")[2]
 
 
-def _params(changes: Sequence[Change], paint: Paint) -> Iterator[str]:
+def _params(changes: Sequence[PartChange], paint: Paint) -> Iterator[str]:
     """Yield the params, those of one step together below its path."""
     steps = {one.name: one.name.rpartition("__")[0] for one in changes}
     ordered = sorted(changes, key=lambda one: (steps[one.name], one.name))

@@ -200,7 +200,7 @@ class Labels:
 
 
 @record
-class Column:
+class SampleColumn:
     """One column of a DataFrame, or a Series.
 
     Attributes:
@@ -269,7 +269,7 @@ class Sample:
     made: str = declared(_MADE)
     form: str = declared(_FORM)
     rows: int = declared(Integer())
-    columns: tuple[Column, ...] | None = declared(Nullable(ListOf(Record(Column))))
+    columns: tuple[SampleColumn, ...] | None = declared(Nullable(ListOf(Record(SampleColumn))))
     block: Block | None = declared(Nullable(Record(Block)))
     answers: tuple[Answer, ...] = declared(ListOf(Record(Answer)))
     judged: InitVar[Mapping[str, Any] | None] = None  # the document, where `parse` has judged it

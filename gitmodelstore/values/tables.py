@@ -72,7 +72,7 @@ class Paint:
         return f"{MARK}[{code}m{text}{MARK}[m" if self.on and text.strip() else text
 
 
-class Column(NamedTuple):
+class TextColumn(NamedTuple):
     """One column of a table.
 
     Attributes:
@@ -156,7 +156,7 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
-def table(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[str]) -> str:
+def table(columns: Sequence[TextColumn], widths: Sequence[int], cells: Sequence[str]) -> str:
     """Return one line of a table, its cells padded to the widths of their columns."""
     padded = (
         pad(cut(cell, width), width, right=column.right)
@@ -165,7 +165,7 @@ def table(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[str]
     return "  ".join(padded).rstrip()
 
 
-def widths_of(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> list[int]:
+def widths_of(columns: Sequence[TextColumn], rows: Iterable[Sequence[str]]) -> list[int]:
     """Return how wide each column must be for its heading and its cells."""
     widths = [len(column.head) for column in columns]
     for row in rows:
@@ -226,8 +226,8 @@ def models(summaries: Sequence[ModelSummary], paint: Paint) -> Iterator[str]:
     if not summaries:
         return
     statuses = sorted(summaries[0].holders, key=lambda status: (status != "production", status))
-    heads = [Column("MODEL"), Column("VERSIONS", right=True), Column("HIGHEST")]
-    columns = [*heads, *(Column(status.upper()) for status in statuses)]
+    heads = [TextColumn("MODEL"), TextColumn("VERSIONS", right=True), TextColumn("HIGHEST")]
+    columns = [*heads, *(TextColumn(status.upper()) for status in statuses)]
     rows = [
         [
             summary.model,
@@ -255,7 +255,7 @@ def versions(listed: Iterable[Listed], paint: Paint) -> Iterator[str]:
     listed = iter(listed)
     first = list(islice(listed, _LOOKED_AT))
     layout, metrics, left_out = _fitting(first, paint.room)
-    columns = [*layout.columns(), *(Column(name, right=True) for name in metrics)]
+    columns = [*layout.columns(), *(TextColumn(name, right=True) for name in metrics)]
     widths = [*layout.widths(first), *(_metric_width(name, first) for name in metrics)]
     heads = table(columns, widths, [column.head for column in columns])
     yield paint.dim(heads + (f"  +{left_out}" if left_out else ""))
@@ -276,13 +276,13 @@ class _Layout(NamedTuple):
     who: int
     algorithm: int
 
-    def columns(self) -> list[Column]:
+    def columns(self) -> list[TextColumn]:
         return [
-            Column("VERSION"),
-            Column("STATUS"),
-            Column("REGISTERED"),
-            Column("BY", most=self.who),
-            Column("ALGORITHM", most=self.algorithm),
+            TextColumn("VERSION"),
+            TextColumn("STATUS"),
+            TextColumn("REGISTERED"),
+            TextColumn("BY", most=self.who),
+            TextColumn("ALGORITHM", most=self.algorithm),
         ]
 
     def widths(self, first: Sequence[Listed]) -> list[int]:
@@ -355,9 +355,9 @@ def matches(matches: Sequence[Match], paint: Paint) -> Iterator[str]:
         return
     names = [name for name in matches[0].values if name not in _SHOWN_ANYWAY]
     columns = [
-        *(Column(head) for head in ("MODEL", "VERSION", "STATUS", "REGISTERED")),
-        Column("BY", most=24),
-        *(Column(visible(name), right=_is_number(matches, name), most=_MOST) for name in names),
+        *(TextColumn(head) for head in ("MODEL", "VERSION", "STATUS", "REGISTERED")),
+        TextColumn("BY", most=24),
+        *(TextColumn(visible(name), right=_is_number(matches, name), most=_MOST) for name in names),
     ]
     rows = [
         [

@@ -35,7 +35,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.pipelines import dump as dumping
 from gitmodelstore.pipelines.dump import Dumped
 from gitmodelstore.pipelines.scores import standard_metrics
-from gitmodelstore.values.diff import Change, SourceChange
+from gitmodelstore.values.diff import PartChange, SourceChange
 from tests.hostile.families import families, has_fired
 
 from .looks import commit_by_hand, git
@@ -76,7 +76,7 @@ class TestTwoVersions:
 
         assert isinstance(found, gms.Diff)
         assert found.sections == ("metrics", "params", "files", "answers")
-        assert found.params == (Change("changed", "logisticregression__C", 1.0, 3.0),)
+        assert found.params == (PartChange("changed", "logisticregression__C", 1.0, 3.0),)
         one, other = (churn.show(f"churn@{number}") for number in ("1.0.0", "1.1.0"))
         assert found.metrics.measured_on == "same data"
         assert {c.name: (c.before, c.after) for c in found.metrics.changes} == {
@@ -227,7 +227,7 @@ class TestAcrossModels:
 
         found = store.diff(one, other)
 
-        assert Change("changed", "task", "classification", "clustering") in found.model
+        assert PartChange("changed", "task", "classification", "clustering") in found.model
         assert [one.method for one in found.answers[0].methods] == ["predict"]
 
     def test_digits_and_wine_have_nothing_to_ask_each_other(self, store):
@@ -262,8 +262,12 @@ class TestAcrossModels:
 
         found = store.diff(one, other)
 
-        assert found.params == (Change("changed", "tfidfvectorizer__ngram_range", [1, 1], [1, 2]),)
-        assert found.model == (Change("changed", "classes", ["neg", "pos"], ["meh", "neg", "pos"]),)
+        assert found.params == (
+            PartChange("changed", "tfidfvectorizer__ngram_range", [1, 1], [1, 2]),
+        )
+        assert found.model == (
+            PartChange("changed", "classes", ["neg", "pos"], ["meh", "neg", "pos"]),
+        )
         chances = found.answers[0].methods[1]
         assert (chances.outcome, chances.why) == ("different", "shape (50, 2), then (50, 3)")
 
@@ -431,7 +435,7 @@ class TestUnregistered:
             name: (one[name], other[name]) for name in one
         }
         assert (found.b.name, found.b.version) == ("the pipeline", None)
-        assert found.params == (Change("changed", "logisticregression__C", 1.0, 3.0),)
+        assert found.params == (PartChange("changed", "logisticregression__C", 1.0, 3.0),)
         assert (found.features, found.data, found.code) == ((), (), None)
         assert [one.asked for one in found.answers] == ["churn 1.0.0", "test rows"]
         assert found.answers[1].rows == len(X_test)
@@ -510,7 +514,7 @@ class TestUnregistered:
 
         found = live.diff("churn", pipeline, X_test.rename(columns=names), y_test, code=None)
 
-        assert found.features == (Change("renamed", "mean radius", "mean radius", "radius"),)
+        assert found.features == (PartChange("renamed", "mean radius", "mean radius", "radius"),)
         missing = "misses column 'mean radius'"
         assert found.metrics.why == (
             f"churn 1.0.0 cannot be scored on these rows: X_test {missing}"
@@ -547,7 +551,7 @@ class TestUnregistered:
     def test_a_regressor_beside_a_classifier(self, live, X_train, y_train, X_test, y_test):
         found = live.diff("churn", Ridge().fit(X_train, y_train), X_test, y_test, code=None)
 
-        assert Change("changed", "task", "classification", "regression") in found.model
+        assert PartChange("changed", "task", "classification", "regression") in found.model
         assert [(one.name, one.before is None) for one in found.metrics.changes] == [
             *(("accuracy", False), ("f1_macro", False), ("mae", True)),
             *(("r2", True), ("rmse", True), ("roc_auc", False)),
@@ -652,7 +656,7 @@ class TestWhatCannotBeLoaded:
     def test_a_refusal_is_said_and_the_rest_is_there(self, poisoned, tmp_path):
         found = poisoned.diff("churn@1.1.0", "churn@1.2.0")
 
-        assert found.params == (Change("changed", "logisticregression__C", 3.0, 1.0),)
+        assert found.params == (PartChange("changed", "logisticregression__C", 3.0, 1.0),)
         assert found.answers == ()
         assert found.unasked.startswith(
             "one of the two cannot be loaded here: 'models/churn/pipeline.joblib of churn 1.2.0' "

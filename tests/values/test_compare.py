@@ -8,12 +8,12 @@ import pytest
 
 from gitmodelstore.values.compare import compare
 from gitmodelstore.values.diff import (
-    Change,
     CodeChange,
     DataDifference,
     FileChange,
     MetricChange,
     PackageChange,
+    PartChange,
     Side,
 )
 from gitmodelstore.values.fields import Digest
@@ -166,10 +166,10 @@ class TestModel:
         )
 
         assert compare(side(), after).model == (
-            Change("changed", "task", "classification", "regression"),
-            Change("changed", "algorithm", "LogisticRegression", "Ridge"),
-            Change("changed", "target", "left", "gone"),
-            Change("changed", "classes", ["leaves", "stays"], ["leaves"]),
+            PartChange("changed", "task", "classification", "regression"),
+            PartChange("changed", "algorithm", "LogisticRegression", "Ridge"),
+            PartChange("changed", "target", "left", "gone"),
+            PartChange("changed", "classes", ["leaves", "stays"], ["leaves"]),
         )
 
     def test_what_one_does_not_know_is_no_difference(self):
@@ -182,24 +182,24 @@ class TestSteps:
     @pytest.mark.parametrize(
         ("steps", "changes"),
         [
-            ((PREP,), [Change("removed", "clf", CLF.class_name, None)]),
+            ((PREP,), [PartChange("removed", "clf", CLF.class_name, None)]),
             (
                 (CLF,),
-                [Change("removed", "prep", PREP.class_name, None)],  # and not its parts again
+                [PartChange("removed", "prep", PREP.class_name, None)],  # and not its parts again
             ),
-            ((PREP, SCALE, CLF), [Change("added", "scale", None, SCALE.class_name)]),
+            ((PREP, SCALE, CLF), [PartChange("added", "scale", None, SCALE.class_name)]),
             (
                 (PREP, replace(CLF, class_name="a.Forest")),
-                [Change("changed", "clf", CLF.class_name, "a.Forest")],
+                [PartChange("changed", "clf", CLF.class_name, "a.Forest")],
             ),
             (
                 (replace(PREP, steps=(replace(NUM, columns=("age",)),)), CLF),
-                [Change("takes", "prep__num", ["age", "income"], ["age"])],
+                [PartChange("takes", "prep__num", ["age", "income"], ["age"])],
             ),
             (
                 (CLF, PREP),
                 [
-                    Change(
+                    PartChange(
                         "moved",
                         "order",
                         ["prep", "prep__num", "prep__num__scale", "clf"],
@@ -218,8 +218,8 @@ class TestParams:
         params = {**FACTS.params, "clf__C": 3.0, "prep__num__scale__with_mean": False}
 
         assert compare(side(), facts(params=params)).params == (
-            Change("changed", "clf__C", 1.0, 3.0),
-            Change("changed", "prep__num__scale__with_mean", True, False),
+            PartChange("changed", "clf__C", 1.0, 3.0),
+            PartChange("changed", "prep__num__scale__with_mean", True, False),
         )
 
     def test_true_is_not_1_and_a_tuple_is_a_list(self):
@@ -227,42 +227,42 @@ class TestParams:
 
         found = compare(before, facts(params={"a": True, "b": [1, 2]}, tuned=()))
 
-        assert found.params == (Change("changed", "a", 1, True),)
+        assert found.params == (PartChange("changed", "a", 1, True),)
 
     def test_one_that_only_one_has_counts_where_it_was_set(self):
         params = {"clf__warm_start": False, "clf__depth": 3, "clf__new": None}
 
         assert compare(side(), facts(params=params, tuned=("clf__depth",))).params == (
-            Change("removed", "clf__C", 1.0, None),
-            Change("added", "clf__depth", None, 3),
+            PartChange("removed", "clf__C", 1.0, None),
+            PartChange("added", "clf__depth", None, 3),
         )
 
 
 class TestFeatures:
     @staticmethod
-    def changes(*features: Feature) -> list[Change]:
+    def changes(*features: Feature) -> list[PartChange]:
         return list(compare(side(), side("1.1.0", features=features)).features)
 
     def test_added_removed_and_of_another_type(self):
         age, _, income = FEATURES
 
         assert self.changes(*FEATURES, Feature("tenure", "int64")) == [
-            Change("added", "tenure", None, "int64")
+            PartChange("added", "tenure", None, "int64")
         ]
-        assert self.changes(age, income) == [Change("removed", "city", "str", None)]
+        assert self.changes(age, income) == [PartChange("removed", "city", "str", None)]
         assert self.changes(age, Feature("city", "category"), income) == [
-            Change("changed", "city", "str", "category")
+            PartChange("changed", "city", "str", "category")
         ]
 
     def test_another_name_in_the_same_place_of_the_same_type_is_suspected_to_be_renamed(self):
         age, _, income = FEATURES
 
         assert self.changes(age, Feature("town", "str"), income) == [
-            Change("renamed", "city", "city", "town")
+            PartChange("renamed", "city", "city", "town")
         ]
         assert self.changes(age, Feature("town", "int64"), income) == [
-            Change("removed", "city", "str", None),
-            Change("added", "town", None, "int64"),
+            PartChange("removed", "city", "str", None),
+            PartChange("added", "town", None, "int64"),
         ]
 
     def test_all_renamed(self):
@@ -278,7 +278,7 @@ class TestFeatures:
         age, city, income = FEATURES
 
         assert self.changes(income, age, city) == [
-            Change("moved", "order", ["age", "city", "income"], ["income", "age", "city"])
+            PartChange("moved", "order", ["age", "city", "income"], ["income", "age", "city"])
         ]
 
     def test_without_names_places_count(self):
@@ -286,11 +286,11 @@ class TestFeatures:
 
         after = side("1.1.0", features=(Feature(None, "float32"),))
         assert compare(before, after).features == (
-            Change("removed", "column 1", "float64", None),
-            Change("changed", "column 0", "float64", "float32"),
+            PartChange("removed", "column 1", "float64", None),
+            PartChange("changed", "column 0", "float64", "float32"),
         )
         named = side("1.1.0", features=(Feature("a", "float64"), Feature("b", "float64")))
-        assert compare(before, named).features == (Change("changed", "names", "none", "given"),)
+        assert compare(before, named).features == (PartChange("changed", "names", "none", "given"),)
 
     def test_unknown_ones_do_not_differ(self):
         assert compare(side(), side("1.1.0", features=None)).features == ()

@@ -18,9 +18,9 @@ from gitmodelstore.values.sample import (
     NAT,
     Answer,
     Block,
-    Column,
     Labels,
     Sample,
+    SampleColumn,
     cell_fault,
     read_cell,
     sample_schema,
@@ -33,9 +33,9 @@ FRAME = Sample(
     "frame",
     2,
     (
-        Column("income", "float64", (0.1, None)),
-        Column("plan", "category", (0, None), Labels("object", False, ("free", "paid"))),
-        Column(7, "object", ("a\u202eb", NA)),
+        SampleColumn("income", "float64", (0.1, None)),
+        SampleColumn("plan", "category", (0, None), Labels("object", False, ("free", "paid"))),
+        SampleColumn(7, "object", ("a\u202eb", NA)),
     ),
     None,
     (ANSWER,),
@@ -134,19 +134,23 @@ class TestSample:
             ({"columns": None}, "columns: missing in the form 'frame'"),
             ({"form": "series"}, "columns: expected 1 of a series, found 3"),
             (
-                {"columns": (Column("a", "int64", (1,)),)},
+                {"columns": (SampleColumn("a", "int64", (1,)),)},
                 "columns[0].values: expected 2, found 1",
             ),
             (
-                {"columns": (Column("a", "category", (1, 2)),)},
+                {"columns": (SampleColumn("a", "category", (1, 2)),)},
                 "columns[0].labels: go with the dtype 'category', and with no other",
             ),
             (
-                {"columns": (Column("a", "category", (0, 1), Labels("object", True, ("x",))),)},
+                {
+                    "columns": (
+                        SampleColumn("a", "category", (0, 1), Labels("object", True, ("x",))),
+                    )
+                },
                 "columns[0].values[1]: no position of 1 labels",
             ),
             (
-                {"columns": (Column("a", "object", ([], 1)),)},  # type: ignore[arg-type]
+                {"columns": (SampleColumn("a", "object", ([], 1)),)},  # type: ignore[arg-type]
                 "columns[0].values[0]: expected a cell",
             ),
             ({"answers": (ANSWER, ANSWER)}, "answers[1].method: 'predict' stands twice"),
