@@ -158,7 +158,7 @@ def describe(
     """
     _check_role(role)
     try:
-        return _describe(role, source, _Asked(base, hashing, notify or (lambda _: None)))
+        return _describe(role, source, _Options(base, hashing, notify or (lambda _: None)))
     except InvalidInput as error:
         raise InvalidInput(f"data set '{role}': {error}", hint=error.hint) from error.__cause__
 
@@ -181,7 +181,7 @@ def name_and_version(file_name: str) -> tuple[str, str | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Options:
     """How data is described: the options of `describe`, and whether columns have a profile."""
 
     base: Path | None
@@ -199,15 +199,15 @@ def _check_role(role: object) -> None:
     raise InvalidInput(f"{role!a} is not a role of a data set", hint=advice)
 
 
-def _describe(role: str, source: object, asked: _Asked) -> Dataset:
+def _describe(role: str, source: object, options: _Options) -> Dataset:
     if isinstance(source, Mapping) and not hasattr(source, "shape"):  # as a sparse matrix has
-        return _overridden(role, source, asked)
+        return _overridden(role, source, options)
     if isinstance(source, (str, os.PathLike)):
-        return _describe_path(role, path_of(source), asked)
-    return _describe_memory(role, source, asked)
+        return _describe_path(role, path_of(source), options)
+    return _describe_memory(role, source, options)
 
 
-def _overridden(role: str, given: Mapping[str, Any], asked: _Asked) -> Dataset:
+def _overridden(role: str, given: Mapping[str, Any], options: _Options) -> Dataset:
     for key in given:
         if key not in _OVERRIDES:
             raise InvalidInput(
@@ -222,8 +222,8 @@ def _overridden(role: str, given: Mapping[str, Any], asked: _Asked) -> Dataset:
             f"expected True or False as 'profile', found {profiled!a}",
             hint="leave it out to record the profile of each column",
         )
-    asked = replace(asked, profiled=asked.profiled and profiled)
-    dataset = _describe(role, given["source"], asked)
+    options = replace(options, profiled=options.profiled and profiled)
+    dataset = _describe(role, given["source"], options)
     uri, name, version = (_fact(given, key) for key in ("uri", "name", "version"))
     return replace(
         dataset,
@@ -262,14 +262,14 @@ def path_of(given: str | os.PathLike[Any]) -> Path:
     return Path(text)
 
 
-def _describe_path(role: str, path: Path, asked: _Asked) -> Dataset:
+def _describe_path(role: str, path: Path, options: _Options) -> Dataset:
     name, version = name_and_version(path.absolute().name)
-    digest, size_bytes, facts = _measured(path, asked)
+    digest, size_bytes, facts = _measured(path, options)
     if facts.why:
-        asked.notify(f"no columns are recorded of '{visible(str(path))}': {facts.why}")
+        options.notify(f"no columns are recorded of '{visible(str(path))}': {facts.why}")
     return Dataset(
         role=role,
-        uri=visible(_uri(path, asked.base)),
+        uri=visible(_uri(path, options.base)),
         name=visible(name),
         version=None if version is None else visible(version),
         digest=digest,
@@ -279,22 +279,22 @@ def _describe_path(role: str, path: Path, asked: _Asked) -> Dataset:
     )
 
 
-def _measured(path: Path, asked: _Asked) -> tuple[Digest, int, tables.Facts]:
+def _measured(path: Path, options: _Options) -> tuple[Digest, int, tables.Facts]:
     if files.is_folder(path):
-        return (*files.digest_of_folder(path, asked.hashing), tables.NOTHING)
+        return (*files.digest_of_folder(path, options.hashing), tables.NOTHING)
     if path.suffix == SUFFIX:
         return (*pinned(path), tables.NOTHING)
     if not tables.is_table_file(path):
-        return (*files.digest_of_file(path, asked.hashing), tables.NOTHING)
+        return (*files.digest_of_file(path, options.hashing), tables.NOTHING)
     before = files.identity(path)
     if before.size_bytes > tables.MOST_FILE_BYTES:
-        digest, size_bytes = files.digest_of_file(path, asked.hashing)
+        digest, size_bytes = files.digest_of_file(path, options.hashing)
         facts = tables.facts_of_file(path, None)
         if files.identity(path) != before:
             raise files.changed(path)
         return digest, size_bytes, facts
-    data, digest = files.read_whole(path, asked.hashing)  # what is described is what is hashed
-    return digest, len(data), tables.facts_of_file(path, data, profiled=asked.profiled)
+    data, digest = files.read_whole(path, options.hashing)  # what is described is what is hashed
+    return digest, len(data), tables.facts_of_file(path, data, profiled=options.profiled)
 
 
 def _uri(path: Path, base: Path | None) -> str:
@@ -319,7 +319,7 @@ def _without_suffixes(file_name: str) -> str:
 # Tables in memory
 
 
-def _describe_memory(role: str, source: Any, asked: _Asked) -> Dataset:
+def _describe_memory(role: str, source: Any, options: _Options) -> Dataset:
     from gitmodelstore.lineage import frames
     from gitmodelstore.lineage.tables import in_pandas
 
@@ -334,7 +334,7 @@ def _describe_memory(role: str, source: Any, asked: _Asked) -> Dataset:
         source = in_pandas(source, "the table")
     try:
         digest, size_bytes = frames.measure(source)
-        facts = tables.facts(source, profiled=asked.profiled)
+        facts = tables.facts(source, profiled=options.profiled)
     except (InvalidInput, Warning):
         raise
     except Exception as error:  # an array or a dtype of anybody's making
