@@ -203,15 +203,7 @@ def audit_page(summary: Document, events: Sequence[Document]) -> bytes:
         ),
         "<h2>Versions</h2>",
         *_table(
-            (
-                "version",
-                "status",
-                "registered",
-                "by",
-                "annotations",
-                "signatures",
-                "pipeline",
-            ),
+            ("version", "status", "registered", "by", "annotations", "signatures", "pipeline"),
             (_version(version) for version in summary["versions"]),
         ),
         "<h2>Files</h2>",
@@ -343,9 +335,7 @@ def _link(path: str, name: str | None = None) -> str:
 
 
 def _text(text: str) -> str:
-    """Return text as a page shows it; what reorders or hides text is shown as its escape."""
-    shown = "".join(c if c.isprintable() else " " if c in "\n\t" else ascii(c)[1:-1] for c in text)
-    return escape(shown)
+    return escape(visible(text))
 
 
 def _cell(value: Any) -> str:
