@@ -248,8 +248,8 @@ def gone(monkeypatch):
     from gitmodelstore.operations import load
     from gitmodelstore.pipelines.names import find_known
 
-    found = load.installed()
-    monkeypatch.setattr(load, "installed", lambda: {**found, "scikit-learn": "99.0.1"})
+    found = load.present_versions()
+    monkeypatch.setattr(load, "present_versions", lambda: {**found, "scikit-learn": "99.0.1"})
     monkeypatch.delattr("sklearn.linear_model._logistic.LogisticRegression")
     find_known.cache_clear()
     yield found["scikit-learn"]
