@@ -378,6 +378,38 @@ def read_table(
     return with_types(table, types, name, is_text=False) if types else table
 
 
+def given_rows(
+    X: Any,
+    y: Any,
+    test: Any,
+    target: str | None,
+    types: Mapping[str, str],
+    named: Iterable[str] = (),
+) -> tuple[Any, Any]:
+    """Return test rows and their answers in pandas: as given, or a whole table and its target.
+
+    `test` is a table, or the path of a CSV or Parquet file, with the column `target` and those
+    `named`; it is read with `types` as `read_table` takes them.
+
+    Raises:
+        InvalidInput: there are rows twice; or the target is not named or not in the table, or
+            it cannot be read.
+    """
+    if test is None:
+        return in_pandas(X, "X_test"), in_pandas(y, "y_test")
+    if X is not None or y is not None:
+        raise InvalidInput(
+            "test rows were given twice", hint="give X_test and y_test, or a table as test"
+        )
+    if target is None:
+        raise InvalidInput(
+            "the test data has no target", hint="name its column with target= (--target NAME)"
+        )
+    table = read_table(test, types)
+    check_columns(table, [target, *named])
+    return table, table[target]
+
+
 def check_columns(table: Any, named: Iterable[str], *, name: str = "the test data") -> None:
     """Refuse names of columns that a table does not have."""
     columns = [str(column) for column in getattr(table, "columns", ())]

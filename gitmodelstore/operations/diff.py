@@ -90,26 +90,17 @@ def _with_test_rows(question: Question, a: Side) -> Question:
     Raises:
         InvalidInput: rows are given twice, or answers without rows; the table cannot be read.
     """
-    from gitmodelstore.lineage.tables import in_pandas, types_of, with_dates
+    from gitmodelstore.lineage.tables import given_rows, types_of, with_dates
 
     if question.y_test is not None and question.X_test is None:
         raise InvalidInput("y_test without X_test", hint="pass the rows that y_test belongs to")
-    if question.test is None:
-        return replace(
-            question,
-            X_test=in_pandas(question.X_test, "X_test"),
-            y_test=in_pandas(question.y_test, "y_test"),
-        )
-    if question.X_test is not None:
-        raise InvalidInput(
-            "test rows were given twice", hint="give X_test and y_test, or a table as test"
-        )
-    from gitmodelstore.operations.register import table_with
-
     recorded = types_of(a.features or (), question.target, a.pipeline.classes)
     types = with_dates(recorded, question.parse_dates)
-    target, table = table_with(question.test, question.target, types, question.parse_dates)
-    return replace(question, X_test=table.drop(columns=[target]), y_test=table[target])
+    rows = question.X_test, question.y_test, question.test
+    X, y = given_rows(*rows, question.target, types, question.parse_dates)
+    if question.test is not None:
+        X = X.drop(columns=[question.target])
+    return replace(question, X_test=X, y_test=y)
 
 
 @dataclass(frozen=True, slots=True)

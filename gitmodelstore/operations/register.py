@@ -9,7 +9,7 @@ it (manifest, card, folder, registry).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -677,7 +677,7 @@ def _with_test_rows(what: RegisterOptions, pipeline: Any, snapshot: Snapshot) ->
         InvalidInput: there are test rows twice, the target is not named or not in the
             table, or the table cannot be read.
     """
-    from gitmodelstore.lineage.tables import in_pandas, types_of, with_dates
+    from gitmodelstore.lineage.tables import given_rows, types_of, with_dates
     from gitmodelstore.pipelines.retest import inputs_of
 
     if what.test is not None or what.sample_from is not None:
@@ -685,42 +685,12 @@ def _with_test_rows(what: RegisterOptions, pipeline: Any, snapshot: Snapshot) ->
         features = (last.features if last else None) or ()
         types = types_of(features, what.target, getattr(pipeline, "classes_", None))
         what = replace(what, types=with_dates(types, what.parse_dates))
-    X, y = what.X_test, what.y_test
+    rows = what.X_test, what.y_test, what.test
+    X, y = given_rows(*rows, what.target, what.types, what.parse_dates)
     if what.test is None:
-        return replace(what, X_test=in_pandas(X, "X_test"), y_test=in_pandas(y, "y_test"))
-    if X is not None or y is not None:
-        raise InvalidInput(
-            "test rows were given twice", hint="give X_test and y_test, or a table as test"
-        )
-    target, table = table_with(what.test, what.target, what.types, what.parse_dates)
+        return replace(what, X_test=X, y_test=y)
     data = {"test": what.test, **what.data}
-    X = inputs_of(pipeline, table, target)
-    return replace(what, X_test=X, y_test=table[target], data=data)
-
-
-def table_with(
-    test: Any, target: str | None, types: Mapping[str, str], named: Iterable[str] = ()
-) -> tuple[str, Any]:
-    """Return the name of the target, and the table of test rows, which has a column of it.
-
-    Args:
-        test: a table, or the path of a CSV or Parquet file.
-        target: the name; None is an error.
-        types: of its columns, as `read_table` takes them.
-        named: columns that it must have besides.
-
-    Raises:
-        InvalidInput: the target is not named or not in the table, or it cannot be read.
-    """
-    from gitmodelstore.lineage.tables import check_columns, read_table
-
-    if target is None:
-        raise InvalidInput(
-            "the test data has no target", hint="name its column with target= (--target NAME)"
-        )
-    table = read_table(test, types)
-    check_columns(table, [target, *named])
-    return target, table
+    return replace(what, X_test=inputs_of(pipeline, X, what.target), y_test=y, data=data)
 
 
 def _baseline(
