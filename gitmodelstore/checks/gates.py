@@ -424,21 +424,6 @@ def judge(
     return Judgement(change, tuple(found), barred is None, barred, may_force)
 
 
-def step_faults(
-    policy: Policy,
-    before: Registry,
-    changes: Sequence[Change],
-    recorded: Callable[[Change], Recorded],
-    look: Look,
-    *,
-    overrides: bool = True,
-    commit: str | None = None,
-) -> Iterator[Fault]:
-    """Yield what is wrong with the changes of one commit; arguments as for `judge_step`."""
-    for judgement in judge_step(policy, before, changes, recorded, look, overrides=overrides):
-        yield from faults_of(judgement, commit)
-
-
 def faults_of(judgement: Judgement, commit: str | None = None) -> Iterator[Fault]:
     """Yield one fault for each condition that stands in the way, and for a barred override."""
     for one in judgement.refused:

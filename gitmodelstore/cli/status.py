@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,7 @@ from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.values.events import ROLLED_BACK, Scalar, as_typed
 from gitmodelstore.values.gates import parse_pair
-from gitmodelstore.values.names import did_you_mean
+from gitmodelstore.values.names import ARCHIVED, WITHDRAWN, did_you_mean
 from gitmodelstore.values.tables import ABBREVIATED, OUT_OF_USE, state, visible
 
 if TYPE_CHECKING:
@@ -208,65 +208,59 @@ def promote(
     tell(session, events, unchanged)
 
 
-# `gms archive`: retire a version.
+# `gms archive` and `gms withdraw`: retire a version, and mark it as bad.
+
+
+def _succeeded(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that takes a version out of use the options that say what comes then."""
+    options = (
+        click.option("--reason", metavar="TEXT", help="record why in the log"),
+        click.option("--vacate", is_flag=True, help="leave its status empty; needs --reason"),
+        click.option(
+            "--successor", metavar="VERSION", help="the version that takes over its status"
+        ),
+    )
+    for option in options:
+        function = option(function)
+    return function
+
+
+def _retire(session: Session, ref: str, status: str, *, sign: bool | None, **how: Any) -> None:
+    check_words(**how)
+    store = session.store()
+    version = store.version(ref)
+    retire = store.archive if status == ARCHIVED else store.withdraw
+    events = retire(version, sign=sign, **how)
+    tell(session, events, [] if events else [f"{version} is {status} already"])
 
 
 @signed
 @click.command("archive")
 @click.argument("ref")
-@click.option("--successor", metavar="VERSION", help="the version that takes over its status")
-@click.option("--vacate", is_flag=True, help="leave its status empty; needs --reason")
-@click.option("--reason", metavar="TEXT", help="record why in the log")
+@_succeeded
 @click.pass_obj
-def archive(
-    session: Session,
-    ref: str,
-    successor: str | None,
-    vacate: bool,
-    reason: str | None,
-    sign: bool | None,
-) -> None:
+def archive(session: Session, /, ref: str, **how: Any) -> None:
     """Retire the version REF: it stays in the store, but is not a candidate for production.
 
     To archive the version in production, name a --successor, or leave production empty with
     --vacate. A withdrawn version needs a --reason.
     """
-    check_words(reason, successor=successor, vacate=vacate)
-    store = session.store()
-    version = store.version(ref)
-    events = store.archive(version, successor=successor, vacate=vacate, reason=reason, sign=sign)
-    tell(session, events, [] if events else [f"{version} is archived already"])
-
-
-# `gms withdraw`: mark a version as bad.
+    _retire(session, ref, ARCHIVED, **how)
 
 
 @signed
 @click.command("withdraw")
 @click.argument("ref")
-@click.option("--successor", metavar="VERSION", help="the version that takes over its status")
-@click.option("--vacate", is_flag=True, help="leave its status empty; needs --reason")
-@click.option("--reason", metavar="TEXT", help="record why in the log")
+@_succeeded
 @click.pass_obj
-def withdraw(
-    session: Session,
-    ref: str,
-    successor: str | None,
-    vacate: bool,
-    reason: str | None,
-    sign: bool | None,
-) -> None:
+def withdraw(session: Session, /, ref: str, **how: Any) -> None:
     """Mark the version REF as bad: from then on, only its exact number finds it.
 
     Its files stay, and loading it warns. To withdraw the version in production, name a
     --successor, leave production empty with --vacate, or use `gms rollback`, which finds a
     successor for you.
     """
-    check_words(reason, successor=successor, vacate=vacate)
-    store = session.store()
-    version = store.version(ref)
-    events = store.withdraw(version, successor=successor, vacate=vacate, reason=reason, sign=sign)
-    tell(session, events, [] if events else [f"{version} is withdrawn already"])
+    _retire(session, ref, WITHDRAWN, **how)
 
 
 # `gms rollback`: put an earlier version back into production.

@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from gitmodelstore.cached import cached_property
-from gitmodelstore.checks.fault import manifests, policies, registries
+from gitmodelstore.checks.fault import Kept, manifests, policies, registries
 from gitmodelstore.checks.history import SKEW, earliest_after, effective_date
 from gitmodelstore.checks.judge import version_of
 from gitmodelstore.errors import (
@@ -32,6 +32,8 @@ from gitmodelstore.values.version import MANIFEST, REGISTRY, SETTINGS, Version, 
 
 if TYPE_CHECKING:
     from gitmodelstore.values.manifest import Manifest, Outline
+
+Parsed = TypeVar("Parsed")
 
 _MOST_LOST = 5  # versions that a warning names
 _NONE = "make one with `gms init`, or name yours with -C or $GITMODELSTORE"
@@ -120,24 +122,16 @@ class Snapshot:
         Raises:
             CorruptStore: it does not follow its format.
         """
-        entry = self.repository.entry(self.commit.tree, REGISTRY)
-        if entry is None:
+        hint = (
+            f"see who changed it: git log -p -3 -- {REGISTRY}; then "
+            f"`git restore --source=COMMIT -- {REGISTRY}` and commit"
+        )
+        registry = self._parsed(REGISTRY, Registry.parse, registries, hint)
+        if registry is None:
             raise CorruptStore(
                 f"{REGISTRY} is missing from commit {self.commit.oid[:12]}", hint="run `gms doctor`"
             )
-        known: Registry | None = registries.get(entry.oid)
-        if known is None:
-            data = bytes(self.repository.read(entry.oid, REGISTRY))
-            try:
-                known = Registry.parse(data)
-            except FormatError as error:
-                raise CorruptStore.of(
-                    error,
-                    hint=f"see who changed it: git log -p -3 -- {REGISTRY}; then "
-                    f"`git restore --source=COMMIT -- {REGISTRY}` and commit",
-                ) from None
-            registries.put(entry.oid, known)
-        return known
+        return registry
 
     @cached_property
     def policy(self) -> Policy:
@@ -146,21 +140,28 @@ class Snapshot:
         Raises:
             CorruptStore: it does not follow its format.
         """
-        entry = self.repository.entry(self.commit.tree, SETTINGS)
+        hint = (
+            "docs/policy.md says what may stand there; who changed it: "
+            f"`git log -p -3 -- {SETTINGS}`"
+        )
+        policy = self._parsed(SETTINGS, Policy.parse, policies, hint)
+        return Policy() if policy is None else policy
+
+    def _parsed(
+        self, name: str, parse: Callable[[bytes], Parsed], memory: Kept, hint: str
+    ) -> Parsed | None:
+        """Return what a document at the root says, None where there is none."""
+        entry = self.repository.entry(self.commit.tree, name)
         if entry is None:
-            return Policy()
-        known: Policy | None = policies.get(entry.oid)
-        if known is None:
+            return None
+        parsed: Parsed | None = memory.get(entry.oid)
+        if parsed is None:
             try:
-                known = Policy.parse(bytes(self.repository.read(entry.oid, SETTINGS)))
+                parsed = parse(bytes(self.repository.read(entry.oid, name)))
             except FormatError as error:
-                hint = error.hint or (
-                    f"docs/policy.md says what may stand there; who changed it: "
-                    f"`git log -p -3 -- {SETTINGS}`"
-                )
-                raise CorruptStore.of(error, hint) from None
-            policies.put(entry.oid, known)
-        return known
+                raise CorruptStore.of(error, error.hint or hint) from None
+            memory.put(entry.oid, parsed)
+        return parsed
 
     def version(self, model: str, version: Version) -> ModelVersion:
         """Return a version that the registry holds, with the commit that introduced it.

@@ -31,17 +31,17 @@ Function = Callable[["Guard"], None]
 _LEAST_PROTOCOL, _MOST_PROTOCOL = 2, 5
 _MOST_LEVELS = 10_000  # of marks; a linked tree of Birch has hundreds
 _AS_THEY_ARE = (
-    *(pickle.PROTO, pickle.FRAME, pickle.STOP, pickle.MARK, pickle.POP, pickle.POP_MARK),
-    *(pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE, pickle.BININT, pickle.BININT1, pickle.BININT2),
-    *(pickle.LONG1, pickle.LONG4, pickle.BINFLOAT, pickle.BINUNICODE, pickle.SHORT_BINUNICODE),
-    *(pickle.BINUNICODE8, pickle.BINBYTES, pickle.SHORT_BINBYTES, pickle.BINBYTES8),
-    *(pickle.BYTEARRAY8, pickle.EMPTY_LIST, pickle.EMPTY_DICT, pickle.EMPTY_TUPLE),
-    *(pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3),
-    *(pickle.FROZENSET, pickle.APPEND, pickle.APPENDS, pickle.SETITEM, pickle.SETITEMS),
-    *(pickle.ADDITEMS, pickle.REDUCE, pickle.NEWOBJ),
-    *(pickle.BUILD, pickle.BINPUT, pickle.LONG_BINPUT),
+    pickle.PROTO, pickle.FRAME, pickle.STOP, pickle.MARK, pickle.POP, pickle.POP_MARK,
+    pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE, pickle.BININT, pickle.BININT1, pickle.BININT2,
+    pickle.LONG1, pickle.LONG4, pickle.BINFLOAT, pickle.BINUNICODE, pickle.SHORT_BINUNICODE,
+    pickle.BINUNICODE8, pickle.BINBYTES, pickle.SHORT_BINBYTES, pickle.BINBYTES8,
+    pickle.BYTEARRAY8, pickle.EMPTY_LIST, pickle.EMPTY_DICT, pickle.EMPTY_TUPLE,
+    pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3,
+    pickle.FROZENSET, pickle.APPEND, pickle.APPENDS, pickle.SETITEM, pickle.SETITEMS,
+    pickle.ADDITEMS, pickle.REDUCE, pickle.NEWOBJ,
+    pickle.BUILD, pickle.BINPUT, pickle.LONG_BINPUT,
     pickle.MEMOIZE,
-)
+)  # fmt: skip
 _NAMES = {
     value[0]: name
     for name, value in vars(pickle).items()

@@ -101,23 +101,7 @@ def create_tag(repository: Repository, name: str, oid: str, *, until: float | No
         StoreBusy: a process of git holds it.
         CannotWrite: the disk does not take it.
     """
-    ref = f"refs/tags/{name}"
-    path = repository.common_dir / ref
-    lock = path.with_name(f"{path.name}.lock")
-    with writing(repository.common_dir):
-        descriptor = make_lock(repository, ref, until)
-        try:
-            with open(descriptor, "wb", buffering=0) as file:
-                file.write(f"{oid}\n".encode())  # first of all: it says whose lock it is
-            make_way(path)
-            if repository.ref(ref):
-                lock.unlink()
-                return False
-            lock.replace(path)
-        except BaseException:  # Ctrl-C too must leave no lock
-            lock.unlink(missing_ok=True)
-            raise
-    return True
+    return _set_tag(repository, name, None, oid, until)
 
 
 def replace_tag(repository: Repository, name: str, old: str, new: str) -> bool:
@@ -130,19 +114,28 @@ def replace_tag(repository: Repository, name: str, old: str, new: str) -> bool:
         StoreBusy: a process of git holds it.
         CannotWrite: the disk does not take it.
     """
+    return _set_tag(repository, name, old, new)
+
+
+def _set_tag(
+    repository: Repository, name: str, old: str | None, new: str, until: float | None = None
+) -> bool:
     ref = f"refs/tags/{name}"
     path = repository.common_dir / ref
     lock = path.with_name(f"{path.name}.lock")
     with writing(repository.common_dir):
-        descriptor = make_lock(repository, ref)
+        descriptor = make_lock(repository, ref, until)
         try:
             with open(descriptor, "wb", buffering=0) as file:
-                file.write(f"{new}\n".encode())
+                file.write(f"{new}\n".encode())  # first of all: it says whose lock it is
+            make_way(path)
             if repository.ref(ref) != old:
+                lock.unlink()
                 return False
             lock.replace(path)
-        finally:
+        except BaseException:  # Ctrl-C too must leave no lock
             lock.unlink(missing_ok=True)
+            raise
     return True
 
 

@@ -76,7 +76,6 @@ def _second(text: str) -> datetime:
 VERSION = _AsText(VERSION_PATTERN, "a SemVer version", Version.parse)
 _DIGEST = _AsText(DIGEST_PATTERN, "algorithm:hex", Digest.parse)
 _TIME = _AsText(_TIME_PATTERN, "a time as 2026-03-03T14:05:09Z", _second)
-_SECTIONS = Nullable(MapOf(Text(), _HEADING, "a heading"))
 _METRICS = MapOf(Number(), METRIC_PATTERN, "a metric name")
 
 

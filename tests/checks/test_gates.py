@@ -17,7 +17,6 @@ from gitmodelstore.checks.gates import (
     gives_way,
     judge,
     judge_step,
-    step_faults,
 )
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields as fields_of
@@ -593,13 +592,14 @@ class TestStep:
     def step(self, gate: str, message: str = "", before: Registry = BEFORE, **look: Any):
         return [
             fault.what
-            for fault in step_faults(
+            for judgement in judge_step(
                 policy(gate),
                 before,
                 (CHANGE, GIVES_WAY),
                 lambda change: recorded_of(message, change),
                 self.look(**look),
             )
+            for fault in faults_of(judgement)
         ]
 
     def test_the_holder_is_who_had_the_status_before(self) -> None:
@@ -684,7 +684,7 @@ class TestStep:
         assert self.step('require = ["annotations"]', held=True) == []
 
     def test_what_to_annotate_is_said(self) -> None:
-        (found,) = step_faults(
+        (judgement,) = judge_step(
             policy('metrics = ["annotations.auc >= 0.8"]'),
             self.BEFORE,
             (CHANGE,),
@@ -692,6 +692,7 @@ class TestStep:
             self.look(),
         )
 
+        (found,) = faults_of(judgement)
         assert found.mend == "gms annotate churn@1.1.0 auc=VALUE"
 
     def test_nothing_is_read_where_no_rule_has_a_say(self) -> None:

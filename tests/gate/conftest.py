@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,7 +191,3 @@ def place(template: Path, tmp_path: Path) -> Place:
     made.git("remote", "set-url", "origin", str(made.shared))
     made.git("update-index", "-q", "--refresh")
     return made
-
-
-def sorted_pairs(pairs: Sequence[tuple[str, str]]) -> Found:
-    return sorted(pairs)

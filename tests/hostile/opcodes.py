@@ -192,9 +192,6 @@ class Opcodes:
     def tuple2(self) -> Self:
         return self.raw(b"\x86")
 
-    def tuple3(self) -> Self:
-        return self.raw(b"\x87")
-
     def empty_set(self) -> Self:
         return self.raw(b"\x8f")
 

@@ -25,9 +25,6 @@ ZOO = {specimen.name: specimen for specimen in specimens()}
 ENCODINGS = dict(encodings())
 ENCODED = ("columns-index", "vectorizer-split", "GradientBoostingClassifier", "KNeighborsRegressor")
 
-# joblib itself reads these as something else than what was written: see tests/zoo/test_zoo.py.
-ASKED_AFTER_LOADING = ("noted-array-matrix",)
-
 
 @functools.cache
 def saved(name: str) -> bytes:

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from gitmodelstore import Store
 from gitmodelstore.checks.fault import Fault
-from gitmodelstore.checks.gates import Look, step_faults
+from gitmodelstore.checks.gates import Look, faults_of, judge_step
 from gitmodelstore.errors import (
     GateNotPassed,
     InvalidInput,
@@ -105,14 +105,15 @@ def judged_again(store: Store) -> Iterator[Fault]:
         def held(model, version, status, before=before):
             return has_held(before, model, version, status)
 
-        yield from step_faults(
+        judgements = judge_step(
             before.policy,
             before.registry,
             list(before.registry.changes(after.registry)),
             lambda change, commit=commit: recorded_of(commit.message, change),
             Look(manifest, held, lambda *_: {}),
-            commit=commit.oid,
         )
+        for judgement in judgements:
+            yield from faults_of(judgement, commit.oid)
 
 
 class TestRefusal:
