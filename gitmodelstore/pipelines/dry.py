@@ -73,7 +73,7 @@ class Global:
         rights: what may be done with it; None when it is refused.
         verdict: "listed", "data", "scikit-learn", "trusted" or "refused".
         offset: of the opcode that named it first.
-        used: right to the offset of its first use.
+        used: the rights that it uses.
     """
 
     __slots__ = ("module", "name", "offset", "place", "rights", "used", "verdict")
@@ -85,7 +85,7 @@ class Global:
         self.place = spelled(module, name)
         self.rights, self.verdict = rights, verdict
         self.offset = offset
-        self.used: dict[str, int] = {}
+        self.used: set[str] = set()
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
@@ -346,7 +346,7 @@ class Walk:
         if type(symbol) is not Global:
             self.refuse(f"{_DEED[right]} something that is no name")
             return
-        symbol.used.setdefault(right, self.at)
+        symbol.used.add(right)
         if symbol.rights is not None and right not in symbol.rights.allowed:
             shown = shortened(str(symbol))
             self.refuse(f"{_DEED[right]} '{shown}', which may only be: {symbol.rights}", symbol)
@@ -556,17 +556,12 @@ def _is_state_of_partial(state: Symbol) -> bool:
     is_called = any(
         (type(held) is Global and held.place not in TYPES_OF_NUMBERS)
         or is_partial(held)
-        or is_type_of_values(held, _class_name(held), dtype_code(held))
+        or is_type_of_values(held, Symbols().class_name(held), dtype_code(held))
         for held in (*state[1], *keywords[1::2])
     )
     return not is_called and not any(
         type(key) is str and key in FOREIGN_KEYWORDS for key in keywords[::2]
     )
-
-
-def _class_name(symbol: Symbol) -> str:
-    cls = class_of(symbol) if type(symbol) is Made else None
-    return cls.name if type(cls) is Global else ""
 
 
 def dtype_code(symbol: Symbol) -> str:
@@ -939,7 +934,7 @@ class Symbols:
         return self._is_of(value, package)
 
     def named(self, leaf: Symbol) -> tuple[str, str] | None:
-        if _is_global(leaf):
+        if type(leaf) is Global:
             return str(leaf.place[0]), str(leaf.place[1])
         is_method = type(leaf) is Made and is_one_of(leaf.of, _GETATTR)
         if not is_method or type(leaf.arguments) is not tuple or len(leaf.arguments) != 2:
@@ -947,12 +942,12 @@ class Symbols:
         of, name = leaf.arguments
         if type(of) is str:
             return "builtins.str", str(name)
-        return (".".join(of.place) if _is_global(of) else "", str(name))
+        return (".".join(of.place) if type(of) is Global else "", str(name))
 
     def is_trusted_function(self, leaf: Symbol) -> bool:
         while is_partial(leaf) and type(leaf.arguments) is tuple and leaf.arguments:
             leaf = leaf.arguments[0]
-        rights = leaf.rights if _is_global(leaf) and leaf.verdict == "trusted" else None
+        rights = leaf.rights if type(leaf) is Global and leaf.verdict == "trusted" else None
         return rights is not None and rights.kind == FUNCTION
 
     def called(self, leaf: Symbol) -> tuple[str, str] | None:
@@ -964,7 +959,7 @@ class Symbols:
         return dtype_code(leaf)
 
     def is_class(self, leaf: Symbol) -> bool:
-        return _is_global(leaf) and leaf.rights is not None and leaf.rights.kind == CLASS
+        return type(leaf) is Global and leaf.rights is not None and leaf.rights.kind == CLASS
 
     def is_partial(self, leaf: Symbol) -> bool:
         return is_partial(leaf)
@@ -981,13 +976,9 @@ class Symbols:
         if type(value) is not Made:
             return False
         cls = class_of(value)
-        if not _is_global(cls):
+        if type(cls) is not Global:
             return False
         return bool(cls.verdict == "trusted" or cls.place[0].partition(".")[0] == package)
-
-
-def _is_global(value: Symbol) -> bool:
-    return type(value) is Global
 
 
 def _release(version: str) -> tuple[int, ...]:
