@@ -45,7 +45,8 @@ def annotate(
 
     def draft(snapshot: Snapshot) -> Draft | None:
         nonlocal wanted, meant
-        version = _named(snapshot, ref, next(iter(said)))
+        command = f"annotate {{}} {next(iter(said))}=VALUE"
+        version = _named(snapshot, ref, "is to be annotated", command)
         known = {key: one.value for key, one in annotated(snapshot, version).items()}
         _refuse_unknown(version, said, known)
         wanted, meant = None, str(version)
@@ -79,13 +80,13 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Scalar | None]:
     return {check_key(key): check_value(key, value) for key, value in plain.items()}
 
 
-def _named(snapshot: Snapshot, ref: str | ModelVersion, key: str) -> ModelVersion:
+def _named(snapshot: Snapshot, ref: str | ModelVersion, what: str, command: str) -> ModelVersion:
     """Resolve a reference that must name its version: what is said of one is not of the next."""
     version = resolve(snapshot, ref)
     if isinstance(ref, str) and Reference.parse(ref).model == ref:
         raise VersionNotFound(
-            f"which version of '{ref}' is to be annotated?",
-            hint=f"name it, as in: gms annotate {version.ref} {key}=VALUE",
+            f"which version of '{ref}' {what}?",
+            hint=f"name it, as in: gms {command.format(version.ref)}",
         )
     return version
 
@@ -141,12 +142,7 @@ def _may_approve(
     snapshot: Snapshot, writer: Writer, ref: str | ModelVersion, status: str
 ) -> ModelVersion:
     snapshot.policy.check_status(status)
-    version = resolve(snapshot, ref)
-    if isinstance(ref, str) and Reference.parse(ref).model == ref:
-        raise VersionNotFound(
-            f"which version of '{ref}' may come to {status}?",
-            hint=f"name it, as in: gms approve {version.ref} {status}",
-        )
+    version = _named(snapshot, ref, f"may come to {status}", f"approve {{}} {status}")
     if version.status == WITHDRAWN:
         raise LifecycleError(
             f"{version} was withdrawn", hint=f"see why with `gms log {version.model}`"
