@@ -88,6 +88,31 @@ def test_a_module_imports_only_lower_layers() -> None:
     assert upward == []
 
 
+def imported_modules(path: Path) -> set[Path]:
+    """The modules of the package that one imports, at any depth."""
+    names = {name for name, _ in imports(path)} | {
+        f"{node.module}.{alias.name}"
+        for node in nodes(path)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    files = {ROOT / f"{name.replace('.', '/')}.py" for name in names}
+    return {file for file in files if file.is_relative_to(PACKAGE) and file.exists()}
+
+
+def test_no_module_comes_back_to_itself() -> None:
+    """Within a folder too, and by imports within functions."""
+    below = {path: imported_modules(path) for path in modules()}
+    for _ in modules():
+        wider = {path: held.union(*map(below.get, held)) for path, held in below.items()}
+        if wider == below:
+            break
+        below = wider
+    circles = {str(path.relative_to(PACKAGE)) for path, held in below.items() if path in held}
+    # A policy reads gates only where a file has some, and hooks seldom meet one that has.
+    assert circles <= {"values/policy.py", "values/gates.py"}
+
+
 def test_a_package_is_imported_only_where_it_belongs() -> None:
     misplaced = [
         f"{path.relative_to(ROOT)}:{line}: {name}"
