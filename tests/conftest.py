@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 import time
 import zlib
 from pathlib import Path
@@ -54,9 +56,19 @@ ROWS = "COMPATIBILITY_ROWS"  # a folder: each run writes there what it ran with,
 LONG = ("interop", "project", "programme", "demo")  # folders of tests with files that take minutes
 
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of ours there
+PLENTY = 6 << 30  # of bytes: what the tests write, and as much for what they start
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Draw a seed for all workers, and let xdist keep our order, not begin with many tests."""
     os.environ.setdefault(SEED, str(time.time_ns() % 10**6))
+    # Hundreds of processes import the package: none compiles it anew.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # They make half a million files, which a disk is slow to remove.
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > PLENTY:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a background job
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config.option, "loadscopereorder"):

@@ -16,6 +16,7 @@ import pytest
 from gitmodelstore.cli.session import OwnCode, Session
 from gitmodelstore.operations.trust import find
 from tests.cli.test_process import scripts
+from tests.store import children
 
 CANNOT_LOAD = 128  # of verify: nothing is wrong with the version, but it cannot be asked here
 FEATURES = """
@@ -65,11 +66,18 @@ class Project(NamedTuple):
     mark: Path
 
     def run(self, *args: str, cwd: Path | None = None, **environment: str) -> tuple[int, str]:
+        """Run a command, in a process that has imported libraries but nothing of the project."""
+        words = ("-C", str(self.folder / "models"), *args)
+        environment["MARK"] = str(self.mark)
+        done = children.gms(*words, cwd=cwd or self.folder, environment=environment)
+        return done.returncode, done.stderr
+
+    def run_installed(self, *args: str) -> tuple[int, str]:
         """Run the installed command, whose folder is not the project's."""
         done = subprocess.run(
             [scripts() / "gms", "-C", self.folder / "models", *args],
-            cwd=cwd or self.folder,
-            env={**os.environ, "MARK": str(self.mark), **environment},
+            cwd=self.folder,
+            env={**os.environ, "MARK": str(self.mark)},
             capture_output=True,
             text=True,
         )
@@ -124,7 +132,7 @@ def test_a_project_is_asked_where_its_names_were_trusted(project, tmp_path, isol
     )
     assert code == 1  # not from within the store
     assert not project.was_imported()
-    code, said = project.run("rollback", "churn", "--reason", "drift")
+    code, said = project.run_installed("rollback", "churn", "--reason", "drift")
     assert code == 0, said
     assert project.was_imported()
     below = project.folder / "notebooks"
@@ -201,11 +209,12 @@ class TestCodeOfOthers:
         assert replay_in(project.folder)[0] == CANNOT_LOAD
         assert not project.was_imported()
 
-    def test_what_is_installed_comes_first(self, project, replay_in):
+    def test_what_is_installed_comes_first(self, project):
+        assert project.run("trust", "add", "features.Scaler")[0] == 0
         for name in ("sklearn", "json", "numpy", "joblib", "lz4", "zstandard"):
             (project.folder / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
 
-        code, said = replay_in(project.folder)
+        code, said = project.run_installed("verify", "churn@1.0.0", "--replay")
 
         assert code == 0, said
 

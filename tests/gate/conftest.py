@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from gitmodelstore import Store
 from gitmodelstore.checks.judge import Judge, Step
 from gitmodelstore.plumbing import hooks
 from gitmodelstore.plumbing.repository import Repository
+from tests.store import children
 
 Found = list[tuple[str, str]]  # codes and paths, sorted
 _LINE = re.compile(r"^(?:remote: )?error: (?:[0-9a-f]{12}: )?(.*) \[(GMS[0-9]{3})\]", re.MULTILINE)
@@ -98,12 +98,7 @@ class Place:
         return self.by_command("validate", "--range", f"{base}..HEAD")
 
     def by_command(self, *args: str) -> Found:
-        done = subprocess.run(
-            [sys.executable, "-m", "gitmodelstore.cli.main", "--json", *args],
-            cwd=self.path,
-            capture_output=True,
-            text=True,
-        )
+        done = children.gms("--json", *args, cwd=self.path)
         document = json.loads(done.stdout)
         found = sorted((fault["code"], fault["path"] or "") for fault in document["faults"])
         assert done.returncode == (1 if found else 0), done.stderr

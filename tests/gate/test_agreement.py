@@ -1,4 +1,7 @@
-"""Library, command, client hooks and server say the same of every wrong commit."""
+"""Library, command, client hooks and server say the same of every wrong commit.
+
+The library is asked of each of them in every run, by test_doctor.py; all judges of some.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from .conftest import Place
 from .corpus import CASES, Case
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_every_judge_says_the_same(place: Place, case: Case) -> None:
     case.edit(place)
@@ -23,6 +27,7 @@ def test_every_judge_says_the_same(place: Place, case: Case) -> None:
     assert place.by_pre_receive() == case.of_branch
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_wrong_commit_in_the_middle_of_ten_is_found(place: Place, case: Case) -> None:
     """The tip is sound again: every pushed commit is judged, not only the last one."""

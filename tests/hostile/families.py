@@ -7,7 +7,7 @@ removed, sent, or written elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .families_arrays import legacy_containers, nested_arrays, wrappers
@@ -30,9 +30,9 @@ from .families_sklearn import inside_sklearn
 from .families_states import changing
 from .values import Effect, Fires, Hostile, has_fired
 
-__all__ = ["Fires", "Hostile", "families", "has_fired"]
+__all__ = ["MAKERS", "Effect", "Fires", "Hostile", "families", "has_fired"]
 
-_FAMILIES = (
+_MAKERS: tuple[Callable[[Effect], Iterator[Hostile]], ...] = (
     direct_calls,
     detours,
     file_makers,
@@ -59,6 +59,7 @@ _FAMILIES = (
     changing,
     costs,
 )
+MAKERS = {make.__name__: make for make in _MAKERS}
 
 
 def families(marker: Path) -> Iterator[Hostile]:
@@ -67,5 +68,5 @@ def families(marker: Path) -> Iterator[Hostile]:
     Args:
         marker: the file that acting makes; its folder exists, and belongs to the corpus alone.
     """
-    for family in _FAMILIES:
-        yield from family(Effect(marker))
+    for make in _MAKERS:
+        yield from make(Effect(marker))

@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 import warnings
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,11 @@ from gitmodelstore.errors import StoreError
 from gitmodelstore.pipelines.dry import walk
 from gitmodelstore.pipelines.load import Reader, load, load_file
 from gitmodelstore.plumbing.caches import Verdicts
-from tests.hostile.families import Hostile, families, has_fired
+from tests.hostile.families import MAKERS, Effect, Hostile, has_fired
 from tests.zoo import DEPRECATED, specimens
 from tests.zoo.specimen import dumped
 
 pytestmark = pytest.mark.filterwarnings(DEPRECATED)
-
-FAMILIES: dict[str, list[str]] = defaultdict(list)
-for _hostile in families(Path("/nowhere/marker")):
-    FAMILIES[_hostile.family].append(_hostile.name)
 
 MOST_SECONDS = 20
 MOST_BYTES = 4 << 30
@@ -58,11 +54,17 @@ def outcome(door: Door, path: Path, place: Path) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def corpus(place: Path, family: str) -> list[tuple[Hostile, Path]]:
-    """Return the files of a family, and the marker that each of them would make."""
+def corpus(place: Path, make: str, most: int | None = None) -> list[tuple[Hostile, Path]]:
+    """Return what a maker makes, or some of each family, and the marker that each would make."""
     place.mkdir(exist_ok=True)
     marker = place / "marker"
-    return [(hostile, marker) for hostile in families(marker) if hostile.family == family]
+    hostiles: list[tuple[Hostile, Path]] = []
+    counts: Counter[str] = Counter()
+    for hostile in MAKERS[make](Effect(marker)):
+        counts[hostile.family] += 1
+        if most is None or counts[hostile.family] <= most:
+            hostiles.append((hostile, marker))
+    return hostiles
 
 
 def assert_refused(door: Door, hostile: Hostile, marker: Path) -> None:
@@ -74,9 +76,9 @@ def assert_refused(door: Door, hostile: Hostile, marker: Path) -> None:
     assert not has_fired(marker), hostile.id
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_the_door_refuses(family, tmp_path):
-    for hostile, marker in corpus(tmp_path / "place", family):
+@pytest.mark.parametrize("make", MAKERS)
+def test_the_door_refuses(make, tmp_path):
+    for hostile, marker in corpus(tmp_path / "place", make):
         assert_refused(load_file, hostile, marker)
 
 
@@ -103,23 +105,23 @@ def growth(use: Callable[[bytes], Any], data: bytes) -> int:
 
 
 @pytest.mark.parametrize("use", [lambda data: load(data, name="file"), walk], ids=["door", "dry"])
-@pytest.mark.parametrize("family", ["bombs", "costs"])
-def test_a_small_file_costs_little(family, use, tmp_path):
+@pytest.mark.parametrize("make", ["bombs", "costs"])
+def test_a_small_file_costs_little(make, use, tmp_path):
     """Less than a megabyte: at most 256 MB, and no more time than opcodes take."""
     grown = {
         hostile.name: growth(use, hostile.data)
-        for hostile, _ in corpus(tmp_path / "place", family)
+        for hostile, _ in corpus(tmp_path / "place", make)
         if len(hostile.data) <= 1_000_100
     }
 
     assert {name: size for name, size in grown.items() if size > 256 << 20} == {}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_no_verdict_is_noted_of_it(family, tmp_path):
+@pytest.mark.parametrize("make", MAKERS)
+def test_no_verdict_is_noted_of_it(make, tmp_path):
     verdicts = tmp_path / "verdicts"
     reader = Reader(verdicts=Verdicts(verdicts))
-    for hostile, marker in corpus(tmp_path / "place", family)[:4]:
+    for hostile, marker in corpus(tmp_path / "place", make, most=4):
         assert_refused(lambda path: load_file(path, reader), hostile, marker)
 
     assert not verdicts.exists()
@@ -131,12 +133,12 @@ def store(tmp_path: Path) -> Store:
     return Store.open(tmp_path / "store", durable=False, cache=False)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_registering_the_file_is_refused(family, store, tmp_path):
+@pytest.mark.parametrize("make", MAKERS)
+def test_registering_the_file_is_refused(make, store, tmp_path):
     def door(path: Path) -> None:
         store.register(path, "churn", code=None)
 
-    for hostile, marker in corpus(tmp_path / "place", family)[:4]:
+    for hostile, marker in corpus(tmp_path / "place", make, most=4):
         assert_refused(door, hostile, marker)
 
     assert store.models() == ()

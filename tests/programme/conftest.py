@@ -13,6 +13,7 @@ from tests.store.conftest import (  # noqa: F401 - fixtures are found by their n
     X_train,
     any_store,
     bare_store,
+    copied,
     fit,
     fitted,
     git,
@@ -20,6 +21,7 @@ from tests.store.conftest import (  # noqa: F401 - fixtures are found by their n
     rows,
     settle,
     store,
+    templates,
     y_test,
     y_train,
 )

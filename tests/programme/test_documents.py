@@ -1,4 +1,4 @@
-"""Manifests and registries: 500 valid ones accepted byte for byte, 500 with a violation refused."""
+"""Manifests and registries: valid ones accepted byte for byte, those with a violation refused."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tests.programme import tables
 from tests.values.strategies import model_names, versions
 from tests.values.test_manifest import VALUE
 
+FEW, MANY = 60, 500  # documents of a kind: by default, and with `-m long`
 STATUSES = ("registered", "staging", "production", "archived", "withdrawn", "shadow-2")
 
 
@@ -83,26 +84,25 @@ class TestManifests:
             )
         )
 
-    def test_five_hundred_valid_ones_are_accepted(self, tell, seed):
-        counts = try_many(tables.manifests(), self.accepted, seed, 500)
+    def test_valid_ones_are_accepted(self, tell, seed):
+        counts = try_many(tables.manifests(), self.accepted, seed, FEW)
 
         tell(**counts)
-        assert counts["accepted"] >= 500
+        assert counts["accepted"] >= FEW
 
-    def test_five_hundred_with_one_violation_are_refused_with_the_key_named(
-        self, faulty, tell, seed
-    ):
-        counts = try_many(faulty, self.refused, seed, 500)
+    def test_those_with_one_violation_are_refused_with_the_key_named(self, faulty, tell, seed):
+        counts = try_many(faulty, self.refused, seed, FEW)
 
         tell(refused=counts.total(), kinds_of_violation=len(counts))
-        assert counts.total() >= 500
-        assert len(counts) > 5
+        assert counts.total() >= FEW
+        assert len(counts) > 2
 
     @pytest.mark.long
     def test_many_of_both(self, faulty, tell, seed):
-        accepted = try_many(tables.manifests(), self.accepted, seed, 2000)
-        refused = try_many(faulty, self.refused, seed, 2000)
+        accepted = try_many(tables.manifests(), self.accepted, seed, MANY)
+        refused = try_many(faulty, self.refused, seed, MANY)
         tell(accepted=accepted.total(), refused=refused.total(), kinds_of_violation=len(refused))
+        assert len(refused) > 5
 
     def test_a_kind_of_field_that_nobody_knows_here_is_told(self):
         class Odd:
@@ -236,21 +236,22 @@ class TestRegistries:
         assert named in str(error)
         return rule
 
-    def test_five_hundred_valid_ones_are_accepted(self, tell, seed):
-        counts = try_many(registries(), self.accepted, seed, 500)
+    def test_valid_ones_are_accepted(self, tell, seed):
+        counts = try_many(registries(), self.accepted, seed, FEW)
 
         tell(**counts)
-        assert counts["accepted"] >= 500
+        assert counts["accepted"] >= FEW
 
-    def test_five_hundred_with_one_violation_are_refused_with_the_key_named(self, tell, seed):
-        counts = try_many(faulty_registries(), self.refused, seed, 500)
+    def test_those_with_one_violation_are_refused_with_the_key_named(self, tell, seed):
+        counts = try_many(faulty_registries(), self.refused, seed, FEW)
 
         tell(refused=counts.total(), kinds_of_violation=len(counts))
-        assert counts.total() >= 500
-        assert len(counts) == len(SPOIL)
+        assert counts.total() >= FEW
+        assert len(counts) > 5
 
     @pytest.mark.long
     def test_many_of_both(self, tell, seed):
-        accepted = try_many(registries(), self.accepted, seed, 2000)
-        refused = try_many(faulty_registries(), self.refused, seed, 2000)
+        accepted = try_many(registries(), self.accepted, seed, MANY)
+        refused = try_many(faulty_registries(), self.refused, seed, MANY)
         tell(accepted=accepted.total(), refused=refused.total(), kinds_of_violation=len(refused))
+        assert len(refused) == len(SPOIL)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -14,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import pygit2
 import pytest
 
 from gitmodelstore import Store
@@ -28,6 +31,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 Write = Callable[[Store], object]
 LONGEST_SECONDS = 0.06  # of a write that is to be interrupted
+ROUNDS = 100  # in one store: what is annotated is told from all that was said before
 
 
 @pytest.fixture(params=["work tree", "bare"])
@@ -38,6 +42,17 @@ def churn(request: pytest.FixtureRequest, tmp_path: Path, fitted, refitted) -> S
     store.register(fitted, "churn", code=None)
     store.register(refitted, "churn", code=None)
     return store
+
+
+def copies(churn: Store, rounds: int) -> Iterator[tuple[Store, range]]:
+    """Give one copy after another of a store, each with the rounds to try in it."""
+    for first in range(0, rounds, ROUNDS):
+        place = churn.path.with_name(f"copy-{first}")
+        shutil.copytree(churn.path, place)
+        if (place / ".git").exists():  # whose files have other times than the index knows
+            subprocess.run(["git", "status"], cwd=place, capture_output=True, check=True)
+        yield Store.open(place, wait_seconds=10), range(first, min(first + ROUNDS, rounds))
+        shutil.rmtree(place)
 
 
 def writes(fitted: object) -> list[Write]:
@@ -91,6 +106,16 @@ def struck_at(line: int) -> Iterator[list[int]]:
         sys.settrace(None)
 
 
+def since(store: Store, tip: pygit2.Oid | None = None) -> list[pygit2.Oid]:
+    """Return the commits that the branch has come to since a tip; the tip itself without one."""
+    repository = pygit2.Repository(store.path)
+    walk = repository.walk(repository.lookup_reference("refs/heads/main").target)
+    if tip is None:
+        return [next(walk).id]
+    walk.hide(tip)
+    return [commit.id for commit in walk]
+
+
 def lines_of(write: Write, store: Store) -> int:
     with struck_at(-1) as seen:
         write(store)
@@ -103,38 +128,41 @@ class TestAtEachLine:
     def programme(self, churn, git, fitted, tell, seed: int, *, rounds: int) -> None:
         chance = random.Random(seed)  # noqa: S311 - no secret
         interrupted = 0
-        kinds = writes(fitted)
-        lengths = [lines_of(write, churn) for write in kinds]
-        before = descriptors()
-        for number in range(rounds):
-            kind = number % len(kinds)
-            line = chance.randrange(1, lengths[kind])
-            tip = git(churn.path, "rev-parse", "main")
-            try:
-                with struck_at(line):
-                    kinds[kind](churn)
-            except KeyboardInterrupt:
-                interrupted += 1
-
-            where = f"seed {seed}, round {number}, line {line} of {lengths[kind]}"
-            try:
-                assert_let_go(churn, before)
-                commits = git(churn.path, "rev-list", f"{tip.strip()}..main").split()
-                assert len(commits) <= 1
-                Store.open(churn.path, wait_seconds=1).annotate("churn@1.0.0", {"n": number})
-            except BaseException as error:
-                error.add_note(where)
-                raise
-        assert_whole(Store.open(churn.path), git)
+        for store, numbers in copies(churn, rounds):
+            lengths = [lines_of(write, store) for write in writes(fitted)]
+            before = descriptors()
+            for number in numbers:
+                kind = number % len(lengths)
+                line = chance.randrange(1, lengths[kind])
+                try:
+                    interrupted += self.strike(store, writes(fitted)[kind], line, before)
+                except BaseException as error:
+                    error.add_note(f"seed {seed}, round {number}, line {line} of {lengths[kind]}")
+                    raise
+            assert_whole(Store.open(store.path), git)
         assert interrupted > rounds // 2
         tell(interrupted=interrupted, rounds=rounds)
+
+    def strike(self, store: Store, write: Write, line: int, before: dict[str, str]) -> bool:
+        """Interrupt a write, then write something else; say whether it was interrupted."""
+        (tip,) = since(store)
+        interrupted = False
+        try:
+            with struck_at(line):
+                write(store)
+        except KeyboardInterrupt:
+            interrupted = True
+        assert_let_go(store, before)
+        assert len(since(store, tip)) <= 1
+        Store.open(store.path, wait_seconds=1).annotate("churn@1.0.0", {"n": line})
+        return interrupted
 
     def test_a_sample(self, churn, git, fitted, tell, seed):
         self.programme(churn, git, fitted, tell, seed, rounds=40)
 
     @pytest.mark.long
     def test_many(self, churn, git, fitted, tell, seed):
-        self.programme(churn, git, fitted, tell, seed, rounds=1500)
+        self.programme(churn, git, fitted, tell, seed, rounds=1000)
 
 
 class TestAtRandomMoments:
@@ -142,26 +170,34 @@ class TestAtRandomMoments:
 
     def life(self, store: Store, fitted: object, said: children.Acknowledged, rounds: int) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        kinds, before, interrupted = writes(fitted), descriptors(), 0
+        kinds, before, whole = writes(fitted), descriptors(), 0
+
+        def write_all() -> None:
+            nonlocal whole
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            for write in kinds:
+                write(store)
+            whole += 1
+
         for number in range(rounds):
             said.say("ready")
-            try:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-                for write in kinds:
-                    write(store)
-            except KeyboardInterrupt:
-                interrupted += 1
-            while signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-                with suppress(KeyboardInterrupt):  # the second or third
-                    signal.signal(signal.SIGINT, signal.SIG_IGN)
+            self.survive(write_all)
             assert_let_go(store, before)
             Store.open(store.path, wait_seconds=5).annotate("churn@1.0.0", {"n": number})
-        said.say(f"interrupted {interrupted}")
+        said.say(f"interrupted {rounds - whole}")
 
-    def programme(self, churn, git, fitted, tell, seed: int, *, rounds: int) -> None:
-        chance = random.Random(seed)  # noqa: S311 - no secret
+    def survive(self, work: Callable[[], None], most: int = 8) -> None:
+        """Do a work, and ignore signals from then on; each that comes meanwhile ends one level."""
+        try:
+            work() if most == 1 else self.survive(work, most - 1)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def strike(self, store: Store, fitted: object, chance: random.Random, rounds: int) -> int:
+        """Interrupt a process that writes again and again; return how often it was struck."""
         with children.acknowledging() as said:
-            pid = children.start(lambda: self.life(churn, fitted, said, rounds))
+            pid = children.start(lambda: self.life(store, fitted, said, rounds))
             lines: list[str] = []
             while os.waitpid(pid, os.WNOHANG) == (0, 0):
                 heard = said.heard()
@@ -173,16 +209,23 @@ class TestAtRandomMoments:
                             os.kill(pid, signal.SIGINT)
                 time.sleep(0.001)
             lines += said.heard()
-        assert lines[-1].startswith("interrupted "), f"seed {seed}"
-        tell(rounds=rounds, interrupted=int(lines[-1].split()[1]))
-        assert_whole(Store.open(churn.path), git)
+        assert lines[-1].startswith("interrupted ")
+        return int(lines[-1].split()[1])
+
+    def programme(self, churn, git, fitted, tell, seed: int, *, rounds: int) -> None:
+        chance = random.Random(seed)  # noqa: S311 - no secret
+        interrupted = 0
+        for store, numbers in copies(churn, rounds):
+            interrupted += self.strike(store, fitted, chance, len(numbers))
+            assert_whole(Store.open(store.path), git)
+        tell(rounds=rounds, interrupted=interrupted)
 
     def test_a_sample(self, churn, git, fitted, tell, seed):
         self.programme(churn, git, fitted, tell, seed, rounds=40)
 
     @pytest.mark.long
     def test_many(self, churn, git, fitted, tell, seed):
-        self.programme(churn, git, fitted, tell, seed, rounds=1100)
+        self.programme(churn, git, fitted, tell, seed, rounds=1000)
 
 
 class TestInTheMiddleOfGit:

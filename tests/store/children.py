@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
+import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+
+from gitmodelstore.cli.main import run as program
 
 
 class Acknowledged:
@@ -76,6 +82,43 @@ def wait(pid: int) -> int:
 def run(work: Callable[[], Any]) -> int:
     """Run `work` in a process of its own and return its exit status."""
     return wait(start(work))
+
+
+def gms(
+    *args: str, cwd: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own and return what it printed.
+
+    Args:
+        environment: what is different there from this process.
+    """
+    with TemporaryFile() as output, TemporaryFile() as errors:
+
+        def work() -> None:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(output.fileno(), 1)
+            os.dup2(errors.fileno(), 2)
+            sys.argv = ["gms", *args]
+            sys.stdin = open(0, closefd=False)  # noqa: SIM115
+            sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+            sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+            os.environ.update(environment or {})
+            os.chdir(cwd)
+            warnings.resetwarnings()
+            warnings.simplefilter("ignore", DeprecationWarning)  # as Python does by itself
+            try:
+                program()
+            except SystemExit as done:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(int(done.code or 0))
+
+        code = run(work)
+        texts = []
+        for file in (output, errors):
+            file.seek(0)
+            texts.append(file.read().decode())
+    return subprocess.CompletedProcess(args, code, *texts)
 
 
 def obey_permissions() -> None:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 
 from gitmodelstore import Store
+
+from . import children
 
 
 def gms(store: Store, *args: str) -> subprocess.CompletedProcess[str]:
     """Run a command in the folder of a store and return what it said."""
-    return subprocess.run(
-        [sys.executable, "-m", "gitmodelstore.cli.main", *args],
-        cwd=store.path,
-        capture_output=True,
-        text=True,
-        env=dict(os.environ),
-    )
+    return children.gms(*args, cwd=store.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from gitmodelstore import Store
 
 Git = Callable[..., str]
+Copied = Callable[..., Store]
 
 
 @pytest.fixture
@@ -55,18 +57,42 @@ def settle(git: Git) -> Callable[[Path], None]:
     return settle
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """A new store with a work tree; not durable, since a test is over before the power fails."""
-    Store.init(tmp_path / "store")
-    return Store.open(tmp_path / "store", durable=False)
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where stores lie that the tests copy, each made by the first test that wants it."""
+    return tmp_path_factory.mktemp("templates")
 
 
 @pytest.fixture
-def bare_store(tmp_path: Path) -> Store:
+def copied(templates: Path, tmp_path: Path) -> Copied:
+    """Give a copy of a store: `copied("churn", make)`, where `make(place)` makes the first.
+
+    It is not durable, since a test is over before the power fails.
+    """
+
+    def copy(name: str, make: Callable[[Path], object], folder: str = "store") -> Store:
+        if not (templates / name).exists():
+            make(tmp_path / "making")
+            (tmp_path / "making").rename(templates / name)
+        shutil.copytree(templates / name, tmp_path / folder, symlinks=True)
+        if (tmp_path / folder / ".git").exists():  # whose files have other times
+            refresh = ["git", "update-index", "-q", "--refresh"]
+            subprocess.run(refresh, cwd=tmp_path / folder, check=True)
+        return Store.open(tmp_path / folder, durable=False)
+
+    return copy
+
+
+@pytest.fixture
+def store(copied: Copied) -> Store:
+    """A new store with a work tree."""
+    return copied("new", Store.init)
+
+
+@pytest.fixture
+def bare_store(copied: Copied) -> Store:
     """A new store without a work tree."""
-    Store.init(tmp_path / "store.git", bare=True)
-    return Store.open(tmp_path / "store.git", durable=False)
+    return copied("new.git", lambda place: Store.init(place, bare=True), "store.git")
 
 
 @pytest.fixture(params=["work tree", "bare"])

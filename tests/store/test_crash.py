@@ -416,7 +416,7 @@ class TestGitDiesWithUs:
         lock.write_text("another's")
 
         with pytest.raises(LocalChanges) as caught:
-            store.register(fitted, "other", code=None)
+            Store.open(store.path, wait_seconds=1).register(fitted, "other", code=None)
 
         place = str(store.path).rstrip("/")
         assert str(caught.value) == f"another git process is at work in '{place}'"

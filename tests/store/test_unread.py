@@ -18,14 +18,18 @@ MIDDLE = "churn@v1.1.0"
 
 
 @pytest.fixture
-def churn(store, fit) -> Store:
+def churn(copied, fit) -> Store:
     """churn 1.0.0, 1.1.0 and 1.2.0, of which the middle one was in production; fraud 1.0.0."""
-    for strength in (1.0, 2.0, 3.0):
-        store.register(fit(C=strength), "churn", code=None, metrics={"auc": strength})
-    store.promote("churn@1.1.0", "production")
-    store.promote("churn@1.2.0", "production")
-    store.register(fit(C=4.0), "fraud", code=None)
-    return store
+
+    def make(place: Path) -> None:
+        store = Store.init(place, durable=False)
+        for strength in (1.0, 2.0, 3.0):
+            store.register(fit(C=strength), "churn", code=None, metrics={"auc": strength})
+        store.promote("churn@1.1.0", "production")
+        store.promote("churn@1.2.0", "production")
+        store.register(fit(C=4.0), "fraud", code=None)
+
+    return copied("unread", make)
 
 
 def _object(store: Store, git, name: str) -> Path:
