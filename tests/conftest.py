@@ -53,7 +53,7 @@ SEED = "TESTS_SEED"  # of the sample; set it to draw the same one, or to run wha
 SHARE = 10  # one in so many of a corpus is tried by default
 
 ROWS = "COMPATIBILITY_ROWS"  # a folder: each run writes there what it ran with, and what came out
-LONG = ("interop", "project", "programme", "demo")  # folders of tests with files that take minutes
+LONG = ("interop", "packages", "project", "programme", "demo")  # folders with what takes minutes
 
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of ours there
@@ -87,10 +87,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         write_row(Path(os.environ[ROWS]), session, exitstatus)
 
 
-def is_drawn(item: pytest.Item) -> bool:
-    """Say whether the case of a corpus is in this run's sample: the same in each of its tests."""
-    case = getattr(item, "callspec", None)
-    return case is None or zlib.crc32(f"{os.environ[SEED]}:{case.id}".encode()) % SHARE == 0
+def is_drawn(case: str, share: int = SHARE) -> bool:
+    """Say whether a case of a corpus is in this run's sample: the same in each of its tests."""
+    return zlib.crc32(f"{os.environ[SEED]}:{case}".encode()) % share == 0
 
 
 @pytest.hookimpl(tryfirst=True)  # before cases are chosen by -m
@@ -101,9 +100,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     on the command line is run whatever the sample is.
     """
     for item in items if not any("::" in name for name in config.args) else ():
-        if item.get_closest_marker("corpus") and not is_drawn(item):
+        case = getattr(item, "callspec", None)
+        if case and item.get_closest_marker("corpus") and not is_drawn(case.id):
             item.add_marker("long")
-    items.sort(key=lambda item: item.path.parent.name not in LONG)
+    items.sort(key=lambda item: [*LONG, item.path.parent.name].index(item.path.parent.name))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

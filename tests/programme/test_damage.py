@@ -182,9 +182,9 @@ class TestAnyBitOfAnyFile:
             git(damaged.path, "gc", "--quiet")
         return damaged
 
-    def test_three_hundred_in_all(self, store, git, tell, seed):
-        programme(store, git, tell, seed, times=150)
+    def test_eighty_in_all(self, store, git, tell, seed):
+        programme(store, git, tell, seed, times=40)
 
     @pytest.mark.long
-    def test_three_thousand_in_all(self, store, git, tell, seed):
-        programme(store, git, tell, seed, times=1500)
+    def test_two_thousand_in_all(self, store, git, tell, seed):
+        programme(store, git, tell, seed, times=1000)

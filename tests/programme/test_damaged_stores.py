@@ -29,6 +29,7 @@ from .damages import ALL, git
 
 SINGLES, PAIRS = 5, 3  # by default; with `-m long` every single one, and as many pairs as make 335
 ALL_IN_ALL = 335
+PARTS = 4  # in which they are tried, a minute each
 
 
 @pytest.fixture
@@ -170,7 +171,9 @@ def test_a_few_damages(template, tell, seed):
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_three_hundred_and_thirty_five_damages(template, tell, seed):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_three_hundred_and_thirty_five_damages_in_all(template, tell, seed, part):
     chance = random.Random(seed)  # noqa: S311 - to be had again
     singles = [(name,) for name in sorted(ALL)]
-    programme(template, tell, seed, [*singles, *pairs(chance, ALL_IN_ALL - len(singles))])
+    cases = [*singles, *pairs(chance, ALL_IN_ALL - len(singles))]
+    programme(template, tell, seed, cases[part::PARTS])

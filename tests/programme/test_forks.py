@@ -92,11 +92,11 @@ class TestBesideThreadsThatRegister:
         tell(registered=len(told), forked=len(pids), longest_ms=int(longest[0] * 1000))
 
     def test_none_keeps_the_lock(self, any_store, git, fitted, tell, seed):
-        self.programme(any_store, git, fitted, tell, seed, times=40)
+        self.programme(any_store, git, fitted, tell, seed, times=25)
 
     @pytest.mark.long
     def test_nor_in_many_rounds(self, any_store, git, fitted, tell, seed):
-        self.programme(any_store, git, fitted, tell, seed, times=1000)
+        self.programme(any_store, git, fitted, tell, seed, times=300)
 
     def test_the_workers_register_too(self, any_store, git, fitted, tell):
         store = Store.open(any_store.path, durable=False, wait_seconds=60)

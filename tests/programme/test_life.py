@@ -258,10 +258,10 @@ def live(tmp_path: Path, pipelines, rows, tell, seed: int, *, lives: int, steps:
     assert counts["writes"] >= lives * steps / 8
 
 
-def test_two_lives_of_two_hundred_steps(tmp_path, fitted, refitted, X_test, tell, seed):
-    live(tmp_path, (fitted, refitted), X_test, tell, seed, lives=2, steps=200)
+def test_a_life_of_a_hundred_steps(tmp_path, fitted, refitted, X_test, tell, seed):
+    live(tmp_path, (fitted, refitted), X_test, tell, seed, lives=1, steps=100)
 
 
 @pytest.mark.long
 def test_many_long_lives(tmp_path, fitted, refitted, X_test, tell, seed):
-    live(tmp_path, (fitted, refitted), X_test, tell, seed, lives=10, steps=400)
+    live(tmp_path, (fitted, refitted), X_test, tell, seed, lives=6, steps=300)

@@ -21,12 +21,12 @@ class TestWritersAlone:
         assert_whole(store, git, acknowledged)
         assert Store.open(store.path).verify().is_sound
 
-    def test_eight_register_twenty_five_times_each(self, any_store, git, fitted, tell):
-        self.all_are_kept(any_store, git, fitted, tell, processes=8, times=25)
+    def test_eight_register_twelve_times_each(self, any_store, git, fitted, tell):
+        self.all_are_kept(any_store, git, fitted, tell, processes=8, times=12)
 
     @pytest.mark.long
-    def test_sixteen_register_a_hundred_times_each(self, any_store, git, fitted, tell):
-        self.all_are_kept(any_store, git, fitted, tell, processes=16, times=100)
+    def test_sixteen_register_forty_times_each(self, any_store, git, fitted, tell):
+        self.all_are_kept(any_store, git, fitted, tell, processes=16, times=40)
 
 
 HOUSEKEEPING = (
@@ -88,9 +88,9 @@ class TestBesideHousekeepingAndAReader:
         assert len(acknowledged) == processes * times
         assert_whole(store, git, [first, *acknowledged])
 
-    def test_two_register_fifty_times_each(self, any_store, git, fitted, tell, seed):
-        self.all_are_kept(any_store, git, fitted, tell, seed, processes=2, times=50)
+    def test_two_register_thirty_times_each(self, any_store, git, fitted, tell, seed):
+        self.all_are_kept(any_store, git, fitted, tell, seed, processes=2, times=30)
 
     @pytest.mark.long
-    def test_eight_register_a_hundred_times_each(self, any_store, git, fitted, tell, seed):
-        self.all_are_kept(any_store, git, fitted, tell, seed, processes=8, times=100)
+    def test_eight_register_forty_times_each(self, any_store, git, fitted, tell, seed):
+        self.all_are_kept(any_store, git, fitted, tell, seed, processes=8, times=40)

@@ -269,10 +269,9 @@ def interleave(beside: Beside, seed: int, *, steps: int) -> None:
             beside.check()
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_two_hundred_steps(tmp_path, fitted, refitted, X_test, tell, seed, times):
-    beside = Beside(tmp_path / "store", (fitted, refitted), seed + times)
-    interleave(beside, seed, steps=200)
+def test_a_hundred_and_fifty_steps(tmp_path, fitted, refitted, X_test, tell, seed):
+    beside = Beside(tmp_path / "store", (fitted, refitted), seed)
+    interleave(beside, seed, steps=150)
     tell(**beside.counts)
     beside.check_at_the_end(X_test)
     assert beside.counts["register"] > 5
@@ -280,9 +279,9 @@ def test_two_hundred_steps(tmp_path, fitted, refitted, X_test, tell, seed, times
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("times", range(10))
-def test_five_hundred_steps(tmp_path, fitted, refitted, X_test, tell, seed, times):
+@pytest.mark.parametrize("times", range(5))
+def test_four_hundred_steps(tmp_path, fitted, refitted, X_test, tell, seed, times):
     beside = Beside(tmp_path / "store", (fitted, refitted), seed + times)
-    interleave(beside, seed, steps=500)
+    interleave(beside, seed, steps=400)
     tell(**beside.counts)
     beside.check_at_the_end(X_test)

@@ -74,8 +74,8 @@ class TestBesideAWriter:
 
     @pytest.mark.long
     @pytest.mark.parametrize("kind", PRUNES)
-    def test_nor_in_thousands(self, any_store, git, fitted, tell, kind):
-        self.programme(any_store, git, fitted, tell, kind, times=3000)
+    def test_nor_in_hundreds(self, any_store, git, fitted, tell, kind):
+        self.programme(any_store, git, fitted, tell, kind, times=400)
 
 
 class TestSecondNames:

@@ -97,12 +97,12 @@ class TestSeveralClones:
         assert_whole(shared, git, ["1.0.0", *(version for version, _ in heard)])
         assert Store.open(shared.path).validate() == ()
 
-    def test_four_push_ten_versions_each(self, shared, git, fitted, tmp_path, tell):
-        self.all_arrive(shared, git, fitted, tmp_path, tell, clones=4, times=10)
+    def test_four_push_five_versions_each(self, shared, git, fitted, tmp_path, tell):
+        self.all_arrive(shared, git, fitted, tmp_path, tell, clones=4, times=5)
 
     @pytest.mark.long
-    def test_eight_push_twenty_five_versions_each(self, shared, git, fitted, tmp_path, tell):
-        self.all_arrive(shared, git, fitted, tmp_path, tell, clones=8, times=25)
+    def test_eight_push_ten_versions_each(self, shared, git, fitted, tmp_path, tell):
+        self.all_arrive(shared, git, fitted, tmp_path, tell, clones=8, times=10)
 
 
 class TestAPushThatIsKilled:
@@ -137,11 +137,11 @@ class TestAPushThatIsKilled:
         assert Store.open(shared.path).validate() == ()
 
     def test_nothing_is_lost(self, shared, git, fitted, tmp_path, tell, seed):
-        self.programme(shared, git, fitted, tmp_path, tell, seed, rounds=25)
+        self.programme(shared, git, fitted, tmp_path, tell, seed, rounds=12)
 
     @pytest.mark.long
     def test_nor_in_many_rounds(self, shared, git, fitted, tmp_path, tell, seed):
-        self.programme(shared, git, fitted, tmp_path, tell, seed, rounds=250)
+        self.programme(shared, git, fitted, tmp_path, tell, seed, rounds=100)
 
 
 def settle(shared: Store) -> None:

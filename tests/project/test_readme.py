@@ -68,6 +68,7 @@ def test_the_first_session_prints_what_it_says(tmp_path: Path) -> None:
     ), said
 
 
+@pytest.mark.long  # tests/demo runs it in every run, but for the clone and the environment
 @pytest.mark.timeout(900)
 def test_the_demo_command_works_in_a_fresh_clone(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
