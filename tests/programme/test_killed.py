@@ -19,7 +19,7 @@ from tests.store.writers import inside
 
 Write = Callable[[Store], str]  # returns the subject of the commit that it made
 BETWEEN = ("1.0.0", "1.1.0")  # the two versions that production goes back and forth between
-LONGEST_LIFE_SECONDS = 0.12  # of a writer: a dozen registrations
+LONGEST_LIFE_SECONDS = 0.12  # of a writer: a dozen registrations; more where they take longer
 
 
 def registering(*pipelines: object) -> Write:
@@ -61,6 +61,14 @@ def life(place: Path, writes: list[Write], acknowledged: Acknowledged, seed: int
             acknowledged.say(write(store))
 
 
+def longest_life(store: Store, writes: list[Write]) -> float:
+    """Return how long a writer may live here: as long as some writes take."""
+    begun = time.monotonic()
+    for write in writes:
+        write(store)
+    return max(LONGEST_LIFE_SECONDS, 6 * (time.monotonic() - begun) / len(writes))
+
+
 def kill(pid: int, *, with_children: bool) -> None:
     """Kill a process; with what it has started, as when a container or a machine stops."""
     os.kill(pid, signal.SIGSTOP)  # so that it starts no more
@@ -97,13 +105,14 @@ def has_scars(store: Store, git) -> bool:
 def programme(store: Store, git, writes: list[Write], tell, seed: int, *, rounds: int) -> None:
     """Kill a writer at random moments; look each time at what is there, and go on."""
     chance = random.Random(seed)  # noqa: S311 - no secret
+    longest = longest_life(store, writes)
     counts = {"rounds": rounds, "acknowledged": 0, "lost": 0, "came_unsaid": 0, "scars": 0}
     for number in range(rounds):
         base = git(store.path, "rev-parse", "main").strip()
         with acknowledging() as acknowledged:
             place, mark = store.path, seed + number
             pid = children.start(lambda: life(place, writes, acknowledged, mark))  # noqa: B023
-            time.sleep(chance.uniform(0.0, LONGEST_LIFE_SECONDS))
+            time.sleep(chance.uniform(0.0, longest))
             kill(pid, with_children=chance.random() < 0.5)
             assert children.wait(pid) == -signal.SIGKILL
             said = acknowledged.heard()
