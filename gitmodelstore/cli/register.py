@@ -177,9 +177,9 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
 
 # Options that are keywords of `Store.register` as they are.
 _AS_GIVEN = (
-    *("data", "parse_dates", "baseline", "target", "version", "bump", "allow_backport"),
-    *("if_changed", "keep_diff", "sign"),
-)
+    "data", "parse_dates", "baseline", "target", "version", "bump", "allow_backport",
+    "if_changed", "keep_diff", "sign",
+)  # fmt: skip
 # What a folder's manifest says already, and a FILE does not.
 _OF_A_FILE = (
     "metrics", "metric", "data", "sample_from", "sample", "target", "card", "intended_use",

@@ -830,7 +830,7 @@ def _in_pickle(made: Made) -> Array | None:
     data = memoryview(content if type(content) is bytes else b"")
     items = content if type(content) is list else None
     return Array(
-        *(kind.text, shape, 0, len(data), fortran is True), content=items, code=kind.code, data=data
+        kind.text, shape, 0, len(data), fortran is True, content=items, code=kind.code, data=data
     )
 
 
@@ -869,10 +869,10 @@ _PLAIN_TYPES = frozenset({type(None), bool, int, float, str, bytes})
 _MEMORY = {("joblib.memory", "Memory")}
 # Modules of scikit-learn in which no estimator is defined.
 _NO_ESTIMATORS = (
-    *("sklearn._loss.", "sklearn.gaussian_process.kernels", "sklearn.metrics.", "sklearn.utils."),
-    *("sklearn.model_selection._split", "sklearn.neighbors._ball_tree"),
-    *("sklearn.neighbors._kd_tree", "sklearn.tree._tree"),
-)
+    "sklearn._loss.", "sklearn.gaussian_process.kernels", "sklearn.metrics.", "sklearn.utils.",
+    "sklearn.model_selection._split", "sklearn.neighbors._ball_tree",
+    "sklearn.neighbors._kd_tree", "sklearn.tree._tree",
+)  # fmt: skip
 _NOT_ESTIMATORS = frozenset({"TreePredictor", "_BisectingTree", "_CFNode", "_CFSubcluster"})
 
 
@@ -1286,7 +1286,11 @@ class Machine(_Unpickler):  # type: ignore[misc]
         walk.wrappers -= 1
         walk.arrays.append(
             Array(
-                *(dtype.text, shape, start, end - start, fortran),
+                dtype.text,
+                shape,
+                start,
+                end - start,
+                fortran,
                 content=content,
                 code=dtype.code,
                 data=memoryview(walk.data)[start : start if dtype.has_objects else end],
