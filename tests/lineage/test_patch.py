@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore.errors import GitFailed, InvalidInput
-from gitmodelstore.lineage.code import Look
+from gitmodelstore.lineage.code import CodeCapture
 from gitmodelstore.plumbing import training
 from gitmodelstore.values.fields import Digest
 
@@ -50,12 +50,12 @@ def commit(folder: Path, files: dict[str, bytes], object_format: str = "sha1") -
 
 
 def patch_of(folder: Path, script: Path | None = None) -> bytes:
-    with Look(folder, script) as look:
-        found = look.result()
+    with CodeCapture(folder, script) as capture:
+        found = capture.result()
     assert found is not None
-    assert look.patch is not None
-    assert found.diff == Digest.of(look.patch)
-    return look.patch
+    assert capture.patch is not None
+    assert found.diff == Digest.of(capture.patch)
+    return capture.patch
 
 
 def rebuilt(repository: Path, patch: bytes, place: Path) -> dict[str, tuple[str, bytes]]:
@@ -260,10 +260,10 @@ class TestSubmodules:
     def test_outputs_in_one_are_no_changes(self, whole):
         (whole / "lib" / "model.joblib").write_bytes(b"x")
 
-        with Look(whole, None) as look:
-            found = look.result()
+        with CodeCapture(whole, None) as capture:
+            found = capture.result()
 
-        assert (found.dirty, found.diff, look.patch) == (False, None, None)
+        assert (found.dirty, found.diff, capture.patch) == (False, None, None)
 
     def test_one_that_is_not_checked_out_is_named(self, whole, tmp_path):
         git(whole, "submodule", "--quiet", "deinit", "--force", "lib")
@@ -298,11 +298,11 @@ def test_a_link_is_kept_as_one_and_what_is_no_file_is_passed_over(project):
 def test_a_source_that_cannot_be_read_says_what_to_do(project):
     (project / "secret.py").write_bytes(b"x")
 
-    with Look(project, None) as look:
-        look._asked[0]._process.wait()  # git has seen it
+    with CodeCapture(project, None) as capture:
+        capture._asked[0]._process.wait()  # git has seen it
         (project / "secret.py").unlink()
         with pytest.raises(InvalidInput) as caught:
-            look.result()
+            capture.result()
 
     assert str(caught.value) == (
         "cannot read the untracked sources: pathspec 'secret.py' did not match any files"

@@ -27,9 +27,9 @@ from gitmodelstore import Store
 from gitmodelstore.errors import GateNotPassed, LoadError, RefusedPickle, UnportablePipeline
 from gitmodelstore.operations import load as loading
 from gitmodelstore.pipelines.dry import walk
-from gitmodelstore.pipelines.guard import find_known
 from gitmodelstore.pipelines.load import Reader, load
 from gitmodelstore.pipelines.loadable import absent
+from gitmodelstore.pipelines.names import find_known
 from gitmodelstore.pipelines.rights import Trust, acts
 
 OWN = """
