@@ -238,7 +238,7 @@ class AlreadyExists(StoreError):
 
 
 class VersionExists(AlreadyExists):
-    """A version number that was used before, or lies below the highest."""
+    """A version number that was used before, or is below the highest."""
 
 
 class LifecycleError(StoreError):
@@ -531,7 +531,7 @@ class SignatureError(CannotWork):
     ...     store.verify(signatures=True)
     ... except gms.SignatureError as error:
     ...     print(error)
-    nobody is known whose signatures count: gpg.ssh.allowedSignersFile is not set
+    no allowed signers are known: gpg.ssh.allowedSignersFile is not set
     """
 
 

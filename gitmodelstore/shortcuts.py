@@ -104,7 +104,7 @@ def load_model(
 ) -> Any:
     """Return the pipeline that `ref` names, verified and ready to predict.
 
-    What is no part of a pipeline is refused before it acts. That is no sandbox: load
+    What is not part of a pipeline is refused before it acts. That is no sandbox: load
     models of people you trust (docs/security.md).
 
     Inside a repository with a modelstore.lock.json that pins a model, the name of the model

@@ -190,7 +190,7 @@ def format_faults(error: FormatError, code: str, path: str, mend: str = "") -> I
 _RESTORE = "git restore --source=HEAD --staged --worktree -- {path}"
 _FOLDER = (
     "git restore --source=HEAD --staged --worktree -- {folder}; "
-    "or keep it as a version of its own: gms register --from-folder {folder}"
+    "or keep it as a new version: gms register --from-folder {folder}"
 )
 _MENDS = {
     "GMS002": _RESTORE,

@@ -138,7 +138,7 @@ def _own_faults(objects: Objects, name: str, entry: Entry) -> Iterator[Fault]:
     if entry.mode != PLAIN_FILE:
         yield _not(PLAIN_FILE, name, entry.mode)
     elif name == ATTRIBUTES and objects.content(entry.oid, name) != STORE_ATTRIBUTES:
-        what = "not the content that it has in every store"
+        what = "does not have its fixed content"
         yield Fault("GMS004", name, what, mend=f"{_RESTORE}{name}")
     elif name == SETTINGS and (size := objects.size(entry.oid, name)) > MOST_SETTINGS_BYTES:
         yield Fault("GMS005", name, f"{size:,} bytes, more than {MOST_SETTINGS_BYTES:,}")
@@ -160,22 +160,22 @@ def _file_faults(objects: Objects, path: str, entry: Entry, policy: Policy) -> I
     shown = _shown(path)
     parts = path.split("/")
     if any(_OBEYED.fullmatch(part) and part not in _ALLOWED_DOT_GIT for part in parts):
-        yield Fault("GMS001", shown, "git itself would obey it", mend=unstage(shown))
+        yield Fault("GMS001", shown, "git would act on it", mend=unstage(shown))
     elif not _fits(path, (*ALLOWED, *policy.allow)):
-        mend = f'take it out, or name it in {SETTINGS}: [store] allow = ["{shown}"]'
+        mend = f'remove it, or list it in {SETTINGS}: [store] allow = ["{shown}"]'
         yield Fault("GMS001", shown, "not a file of a model store", mend=mend)
     elif entry.mode != PLAIN_FILE:
         yield _not(PLAIN_FILE, shown, entry.mode)
     elif hidden := hidden_character(path):
-        yield Fault("GMS003", shown, f"its name holds the hidden character {hidden}")
+        yield Fault("GMS003", shown, f"its name contains the hidden character {hidden}")
     elif (size := objects.size(entry.oid, shown)) > policy.allow_bytes:
-        mend = f'take it out, or raise the bound in {SETTINGS}: [store] allow_size = "10 MiB"'
+        mend = f'remove it, or raise the limit in {SETTINGS}: [store] allow_size = "10 MiB"'
         yield Fault("GMS005", shown, f"{size:,} bytes, more than {policy.allow_bytes:,}", mend=mend)
     elif not _fits(path, policy.allow_binary) and (
         path.lower().endswith(_MODELS) or not is_text(objects.content(entry.oid, shown))
     ):
-        mend = f'take it out, or name it in {SETTINGS}: [store] allow_binary = ["{shown}"]'
-        yield Fault("GMS001", shown, "not text; what is no model is text here", mend=mend)
+        mend = f'remove it, or list it in {SETTINGS}: [store] allow_binary = ["{shown}"]'
+        yield Fault("GMS001", shown, "not text; only models may be binary here", mend=mend)
 
 
 def is_text(data: bytes) -> bool:
@@ -234,7 +234,7 @@ class FileFacts:
     Attributes:
         sha256: of its content (behind a Git LFS pointer: of what it points to).
         size_bytes: of the same.
-        mode: as git keeps it. Of what is no plain file the rest counts for nothing.
+        mode: as git keeps it. Of what is not a plain file the rest counts for nothing.
     """
 
     sha256: str
@@ -261,11 +261,11 @@ def folder_faults(
     yield from file_faults(model, {name: facts.mode for name, facts in files.items()})
     yield from missing_faults(model, files.keys())
     if attributes not in (None, FOLDER_ATTRIBUTES, FOLDER_ATTRIBUTES_LFS):
-        what = "not one of the two contents that a folder may have"
+        what = "not one of the two allowed contents"
         yield Fault("GMS004", f"{where}/{ATTRIBUTES}", what)
     named = (manifest.model, manifest.version)
     if named != (model, version):
-        what = f"is of {named[0]} {named[1]}, not of {model} {version}"
+        what = f"belongs to {named[0]} {named[1]}, not to {model} {version}"
         yield Fault("GMS023", f"{where}/{MANIFEST}", what)
     yield from artifact_faults(where, manifest, files)
 
@@ -282,13 +282,13 @@ def artifact_faults(
     """Yield where the files of a folder, `where`, are not those that its manifest lists."""
     declared = {entry.path: entry for entry in manifest.artifacts}
     for name in sorted((files.keys() & FOLDER_FILES) - declared.keys() - {MANIFEST, CARD}):
-        yield Fault("GMS021", f"{where}/{name}", "not in the manifest's artifacts")
+        yield Fault("GMS021", f"{where}/{name}", "not listed in the manifest")
     for name, entry in declared.items():
         facts = files.get(name)
         if facts is None and name in _ALWAYS:
             continue  # `missing_faults` has said so
         if facts is None:
-            what = "in the manifest's artifacts, not in the folder"
+            what = "listed in the manifest, but not in the folder"
             yield Fault("GMS020", f"{where}/{name}", what)
         elif facts.mode == PLAIN_FILE and (facts.sha256, facts.size_bytes) != (
             entry.sha256,
@@ -350,7 +350,7 @@ class FolderJudge:
         found = list(self._found[model, tree])
         manifest = self.outline(model, self._objects.entries(tree))
         if version is not None and manifest is not None and manifest.version != version:
-            what = f"is of {manifest.model} {manifest.version}, not of {model} {version}"
+            what = f"belongs to {manifest.model} {manifest.version}, not to {model} {version}"
             found.append(Fault("GMS023", f"{folder(model)}/{MANIFEST}", what))
         return found
 

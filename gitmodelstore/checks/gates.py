@@ -30,7 +30,7 @@ from gitmodelstore.values.version import SAMPLE, Version
 
 
 _MISSING = "not recorded"
-_UNREADABLE = "unknown, since the manifest cannot be read"
+_UNREADABLE = "unknown, because the manifest cannot be read"
 _NONE: Mapping[str, Scalar] = {}
 _SAME = f"{IDENTICAL} or {WITHIN}"
 AGAIN = "register it again with"  # so begins what no command does for this version
@@ -79,7 +79,7 @@ def judge_metric(
     number = candidate.metrics.get(metric) if candidate else None
     value = _UNREADABLE if candidate is None else _MISSING if number is None else repr(number)
     if condition.is_relative and holder is None and not is_unreadable:
-        what = f"{metric} is {value}, and nobody is in {change.after}"
+        what = f"{metric} is {value}, and no version is in {change.after}"
         return Judged(str(condition), value, asked, True, what)
     if candidate is None or number is None:
         mend = f"{AGAIN} metrics={{'{metric}': …}} (`gms register --metric {metric}=VALUE`)"
@@ -87,7 +87,7 @@ def judge_metric(
     if not condition.is_relative:
         return _judge_number(condition, value, number, None, "")
     if holder is None:
-        return _failed(condition, value, asked, "of a holder whose manifest cannot be read")
+        return _failed(condition, value, asked, "for a version whose manifest cannot be read")
     current, why = _current(metric, candidate, holder)
     if current is not None:
         origin = f"{condition.right}, {holder.model} {holder.version} has {current!r}"
@@ -146,7 +146,7 @@ def judge_replay(recorded: str | None, candidate: Manifest | None, change: Chang
     value = quoted(recorded) if recorded and not recorded.isprintable() else recorded or _MISSING
     if known and has_sample:
         return Judged("replay", value, _SAME, True, f"replay is {value}")
-    why = "" if has_sample else ": it has no sample to ask again"
+    why = "" if has_sample else ": it has no sample to replay"
     mend, flag = f"{AGAIN} {_MENDS['sample']}", ""
     if has_sample and recorded == DIFFERENT:
         mend = f"see how with `gms verify {change.model}@{change.version} --replay`"
@@ -211,7 +211,7 @@ def _current(metric: str, candidate: Manifest, holder: Manifest) -> tuple[float 
     for manifest, digests in ((candidate, ours), (holder, theirs)):
         if not digests:
             return None, f"{manifest.model} {manifest.version} records no test data"
-    return None, f"{name} was tested on other data"
+    return None, f"{name} was tested on different data"
 
 
 def _test_data(manifest: Manifest) -> list[str]:
@@ -522,9 +522,9 @@ def _bar(is_allowed: bool, overrides: bool, reason: str, status: str) -> str | N
     if not reason.strip():
         return "an override needs a reason"
     if not is_allowed:
-        return f"the gate of {status} lets nobody override it"
+        return f"the gate of {status} cannot be overridden"
     if not overrides:
-        return f"this repository lets nobody override a gate ({OVERRIDES} is false)"
+        return f"this repository does not allow gates to be overridden ({OVERRIDES} is false)"
     return None
 
 

@@ -246,9 +246,9 @@ class Ancestry:
 
 
 Moved = tuple[str, Version]  # model and version
-_AGAIN = "merge again and keep what either side changed, or use `git pull --rebase`"
+_AGAIN = "merge again and keep the changes of both sides, or use `git pull --rebase`"
 _AFTER = "merge first, and commit it afterwards"
-_ALONE = f"use `git pull --rebase`, which leaves a change of {SETTINGS} in a commit of its own"
+_ALONE = f"use `git pull --rebase`, which keeps a change of {SETTINGS} in a separate commit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +348,7 @@ class Sides:
         if status not in sides:
             what = f"{model} {version} is {status} on neither side of the merge"
             return Fault("GMS046", REGISTRY, what, where, _AFTER)
-        what = f"{model} {version} is taken back to {status} by the merge"
+        what = f"{model} {version} is moved back to {status} by the merge"
         newer = [
             f"; {oid[:12]} has it in {held}"
             for held, oid in sides.items()
@@ -366,11 +366,11 @@ class Sides:
             values = self._newer(self._folder, model)
             if entry in values:
                 continue
-            what = "the merge takes the folder back to what it was before"
+            what = "the merge restores an earlier state of the folder"
             if entry is None:
-                what = "the merge leaves the folder out"
+                what = "the merge drops the folder"
             elif not any(one.get(model) == entry for one in were):
-                what = "is not what either side has; a merge makes no version"
+                what = "differs from both sides; a merge cannot create a version"
             yield Fault("GMS046", folder(model), what, mend=_AGAIN)
 
     def _keys_of_settings(self, tree: str) -> Iterator[Fault]:
@@ -393,13 +393,15 @@ class Sides:
             found = both if len(values) > 1 else lost if value in held else made
             found.append(".".join(key) or "what is not TOML")
         if both:
-            what = f"both sides changed {', '.join(both)}, and a merge does not say which holds"
+            what = (
+                f"both sides changed {', '.join(both)}, and a merge does not say which one applies"
+            )
             yield Fault("GMS044", SETTINGS, what, mend=_ALONE)
         if made:
             what = f"the merge itself changes {', '.join(made)}"
             yield Fault("GMS044", SETTINGS, what, mend=f"{_AFTER}, alone")
         if lost:
-            what = f"the merge takes back what one side changed: {', '.join(lost)}"
+            what = f"the merge undoes what one side changed: {', '.join(lost)}"
             yield Fault("GMS046", SETTINGS, what, mend=_AGAIN)
 
     def _folder(self, oid: str, model: str) -> Entry | None:

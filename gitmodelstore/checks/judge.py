@@ -50,9 +50,9 @@ if TYPE_CHECKING:
     from gitmodelstore.values.manifest import Manifest, Outline
 
 Moved = tuple[str, Version]  # model and version
-_BEFORE = ", by the settings that the branch had before"
-_BESIDE = ", by the settings of {}, to which {} brings it"
-_REBASE = "git pull --rebase, so that it comes behind these settings, and meet them"
+_BEFORE = ", under the earlier settings of the branch"
+_BESIDE = ", under the settings of {}, onto which {} brings it"
+_REBASE = "git pull --rebase, so that it comes after these settings, and meet them"
 _MOST_REGISTRIES = 256  # in memory: a store has one for each version, each as long as its history
 
 
@@ -350,7 +350,7 @@ class _Trial:
         said = {fault.what for fault in as_it_is.rule_faults()}
         mend = _REBASE
         if is_after:
-            mend = f"push what is before it by itself first: git push REMOTE {self._parent}:BRANCH"
+            mend = f"push the commits before it first: git push REMOTE {self._parent}:BRANCH"
         for fault in self.rule_faults():
             if fault.what not in said:
                 yield replace(fault, what=fault.what + _BEFORE, mend=mend)
@@ -367,7 +367,7 @@ class _Trial:
         if all(self._judge.settings_of(root) == self._settings for root in roots):
             return
         for _, fault in self.ruled():
-            yield replace(fault, what=f"{fault.what}, by the settings of {self._parent}")
+            yield replace(fault, what=f"{fault.what}, under the settings of {self._parent}")
         yield from self._brought_faults(_BESIDE.format(self._parent, self._name))
 
     @property
@@ -573,7 +573,7 @@ class _Trial:
             return
         was, becomes = (self._objects.entries(root) for root in (self._before, self._step.tree))
         if others := _differing(was, becomes) - {SETTINGS}:
-            what = f"changes together with {', '.join(sorted(others))}"
+            what = f"is changed together with {', '.join(sorted(others))}"
             yield Fault("GMS044", SETTINGS, what, mend=f"commit it alone: git commit -- {SETTINGS}")
 
     def _read_registry(self) -> tuple[Registry | None, list[Fault]]:
@@ -603,8 +603,8 @@ class _Trial:
         for (model, version), said in read_trailers(self._step.message).items():
             change = moved.get((model, version))
             if change is None and said.before != said.after:
-                what = f"the trailers say that {model} {version} moves, registry.json does not"
-                yield Fault("GMS037", "", what, mend="git commit --amend, and take them out")
+                what = f"the trailers say that {model} {version} moves, but registry.json does not"
+                yield Fault("GMS037", "", what, mend="git commit --amend, and remove them")
 
     def _model_faults(self, after: Registry, changes: tuple[Change, ...]) -> Iterator[Fault]:
         was = tree.folder_names(self._objects, self._before) if self._before else {}
@@ -661,7 +661,7 @@ class _Trial:
         path = folder(model)
         if len(fresh) > 1:
             both = ", ".join(map(str, sorted(fresh)))
-            mend = "one commit for each: git keeps a version as a commit"
+            mend = "make one commit for each version"
             yield Fault("GMS034", REGISTRY, f"{model} gets {both} in one commit", mend=mend)
         if after is None:
             if before is not None:
@@ -685,10 +685,10 @@ class _Trial:
             yield from self._parent_faults(model, manifest)
         elif registry.status(model, version) is None:
             mend = f"gms register --from-folder {path}"
-            what = f"holds {version}, which registry.json does not know"
+            what = f"holds {version}, which registry.json does not list"
             yield Fault("GMS031", path, what, mend=mend)
         elif not self._is_restored(model, after):
-            mend = f"register it as a version of its own: gms register --from-folder {path}"
+            mend = f"register it as a new version: gms register --from-folder {path}"
             what = f"{model} {version} is not what was released under that number"
             yield Fault("GMS033", path, what, mend=mend)
 
@@ -696,7 +696,10 @@ class _Trial:
         versions = self._registry_before.versions(model)  # highest first
         highest = next((v for v in versions if v < manifest.version), None)
         if manifest.parent != highest:
-            what = f"parent is {manifest.parent}, the highest below {manifest.version} is {highest}"
+            what = (
+                f"parent is {manifest.parent}, but the highest below {manifest.version} "
+                f"is {highest}"
+            )
             path = folder(model)
             yield Fault(
                 "GMS035",
@@ -720,12 +723,12 @@ def _differing(was: Mapping[str, Entry], becomes: Mapping[str, Entry]) -> set[st
 
 def _without_folder(model: str, versions: set[Version], held: Version | None) -> Iterator[Fault]:
     for version in sorted(versions):
-        what = f"names {model} {version}, the folder holds {held or 'none'}"
+        what = f"names {model} {version}, but the folder has {held or 'none'}"
         yield Fault(
             "GMS032",
             REGISTRY,
             what,
-            mend=f"add {folder(model)} to the commit, or take {version} out of {REGISTRY}",
+            mend=f"add {folder(model)} to the commit, or remove {version} from {REGISTRY}",
         )
 
 
@@ -736,7 +739,7 @@ _NAME = re.compile(r"([a-z0-9_-]{1,63})@v(.{1,255})")
 
 
 def version_of(name: str) -> tuple[str, Version] | None:
-    """Return model and version that a tag's name spells; None when it is no name of a version.
+    """Return model and version that a tag's name spells; None when it is not a name of a version.
 
     >>> version_of("churn@v1.4.0")
     ('churn', Version('1.4.0'))
@@ -762,18 +765,18 @@ def tag_faults(judge: Judge, name: str, tag: Tag | None) -> Iterator[Fault]:
     ref = f"refs/tags/{name}"
     named = version_of(name)
     if named is None:
-        what = "is no tag of a version, as churn@v1.4.0; other tags a store does not have"
-        yield Fault("GMS055", ref, what, mend="push the tags of versions alone: '*@v*'")
+        what = "is not a version tag such as churn@v1.4.0; a store has no other tags"
+        yield Fault("GMS055", ref, what, mend="push only version tags: '*@v*'")
         return
     model, version = named
     again = f"git tag -f -a -m '{model} {version}' {name} COMMIT"
     if tag is None:
-        what = "is not an annotated tag of that name on a commit"
+        what = "is not an annotated tag of that name that points to a commit"
         yield Fault("GMS051", ref, what, mend=f"make it one: {again}")
         return
     commit = judge.objects.commit(tag.commit)
     if (model, version) not in judge.introduced(Step.of(commit)):
-        what = f"stands on {tag.commit[:12]}, which does not introduce {model} {version}"
+        what = f"points to {tag.commit[:12]}, which does not introduce {model} {version}"
         mend = f"set it on the commit that does: {again}; git log -- models/{model}"
         yield Fault("GMS052", ref, what, mend=mend)
         return
@@ -796,6 +799,6 @@ def _manifest_faults(
     said = named_manifest(tag.message)
     found = hashlib.sha256(judge.objects.content(entry.oid, MANIFEST)).hexdigest()
     if said is not None and said != found:
-        what = f"names the manifest {said[:12]}, at its commit stands {found[:12]}"
-        mend = f"take it from a sound clone, or: git tag -f -a {tag.name} {tag.commit}"
+        what = f"names manifest {said[:12]}, but its commit has {found[:12]}"
+        mend = f"fetch it from an intact clone, or: git tag -f -a {tag.name} {tag.commit}"
         yield Fault("GMS054", ref, what, mend=mend)

@@ -52,7 +52,7 @@ def lock_faults(lock: Lock, held: Mapping[str, Held], path: str = FILE) -> Itera
     """
     for model, locked in lock.models.items():
         for code, key, what in _differences(model, locked, held[model]):
-            again = f"lock a version that is there: `gms lock {model}@VERSION`"
+            again = f"lock a version that exists: `gms lock {model}@VERSION`"
             where = f"models.{model}.{key}" if key else f"models.{model}"
             yield Fault(code, path, what, where, again)
 
@@ -68,7 +68,7 @@ def _differences(model: str, locked: LockedModel, held: Held) -> Iterator[tuple[
     if not held.introduced:
         yield "GMS081", "commit", f"commit {locked.commit[:12]} did not introduce {name}"
     if held.tag_agrees is False:
-        yield "GMS081", "tag", f"tag {locked.tag} stands on another {name}"
+        yield "GMS081", "tag", f"tag {locked.tag} points to another {name}"
     if held.tag_manifest not in (None, locked.manifest_sha256):
         what = f"tag {locked.tag} names manifest {_short(held.tag_manifest)}"
         yield "GMS081", "manifest_sha256", f"{what}, the lock {_short(locked.manifest_sha256)}"
@@ -94,7 +94,7 @@ def _manifest_differences(
         what = f"{PIPELINE} is {said} in the store, the lock says {pinned.size_bytes} of "
         yield "GMS081", "pipeline", what + _short(pinned.sha256)
     if fingerprint(manifest.features) != locked.features:
-        yield "GMS083", "features", f"its inputs are not the locked ones: {_inputs(manifest)}"
+        yield "GMS083", "features", f"its inputs differ from the locked ones: {_inputs(manifest)}"
 
 
 def _inputs(manifest: Manifest) -> str:

@@ -121,10 +121,10 @@ def _judge_vacant(change: Change, why: str | None) -> Judged:
         value=why or "not said",
         bound="a reason",
         passed=bool(why),
-        what=f"leaves {left} empty, as is meant"
+        what=f"leaves {left} empty, as intended"
         if why
         else f"is in {left}, which would then be empty",
-        mend=f"name who takes over: {command} --successor VERSION, or leave {left} empty: "
+        mend=f"name a successor: {command} --successor VERSION, or leave {left} empty: "
         f"{command} {VACATE} {REASON}",
         code=VACANT,
         flag=f"{VACATE} {REASON}",

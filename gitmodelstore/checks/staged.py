@@ -30,7 +30,7 @@ def model_folder_faults(
         place: the folder's path, as the faults show it; empty for the top.
         files: path in the folder to its facts; those of manifest.json count for nothing
             but its mode.
-        manifest: bytes of manifest.json; None when it is no plain file.
+        manifest: bytes of manifest.json; None when it is not a plain file.
         attributes: the bytes of the folder's .gitattributes; None without such a file.
     """
     path = posixpath.join(place, MANIFEST)
@@ -56,7 +56,7 @@ def raw_model_fault(path: str, facts: FileFacts | None, manifest: bytes | None) 
 
     Args:
         path: the binary.
-        facts: of it; None when it is no plain file.
+        facts: of it; None when it is not a plain file.
         manifest: bytes of the manifest.json beside it; None without one.
     """
     name = posixpath.basename(path)

@@ -83,7 +83,7 @@ def cat(session: Session, what: str) -> None:
     """
     found = _REF_AND_FILE.fullmatch(what)
     if found is None:
-        raise click.UsageError(f"'{what}' names no file of a version: write REF:FILE")
+        raise click.UsageError(f"'{what}' does not name a file of a version: write REF:FILE")
     store = session.store()
     version = store.version(found["ref"])
     if session.json:
@@ -97,8 +97,8 @@ def cat(session: Session, what: str) -> None:
         is_binary |= b"\0" in bytes(part)
     if is_binary and sys.stdout.isatty():
         raise StoreError(
-            f"'{found['file']}' is binary, which a terminal cannot show",
-            hint=f"write it into a file: gms cat {what} > {found['file']}",
+            f"'{found['file']}' is binary and cannot be shown on a terminal",
+            hint=f"write it to a file: gms cat {what} > {found['file']}",
         )
     if sys.stdout.isatty():
         sys.stdout.write(data.decode("utf-8", "replace"))
@@ -109,7 +109,7 @@ def cat(session: Session, what: str) -> None:
 
 
 def _content(data: bytes) -> dict[str, Any]:
-    """Return the size of a file and its text, or its bytes in base64 where it is no text."""
+    """Return the size of a file and its text, or its bytes in base64 where it is not text."""
     try:
         return {"size_bytes": len(data), "text": data.decode("utf-8"), "base64": None}
     except UnicodeDecodeError:
@@ -137,7 +137,7 @@ def env(session: Session, ref: str, check: bool, python: bool) -> None:
     package is missing.
     """
     if check and python:
-        raise click.UsageError("--check and --python exclude each other")
+        raise click.UsageError("--check and --python cannot be used together")
     report = session.store().environment(ref)
     if session.json:
         recorded = report.recorded
@@ -153,7 +153,9 @@ def env(session: Session, ref: str, check: bool, python: bool) -> None:
         for line in report.requirements.splitlines():
             session.out(visible(line))
     if check and not report.matches:
-        session.note(f"see whether it answers alike: gms verify {report.version.ref} --replay")
+        session.note(
+            f"check whether it gives the same answers: gms verify {report.version.ref} --replay"
+        )
         raise click.exceptions.Exit(1)
 
 
@@ -165,7 +167,7 @@ def _lines(report: EnvironmentReport, paint: Paint) -> Iterator[str]:
     counting = sum(difference.counts for difference in report.differences)
     others = len(report.differences) - counting
     said = [paint.red(f"{counted(counting, 'difference')} that may change answers")]
-    said = said if counting else ["nothing that counts is different"]
+    said = said if counting else ["no difference that matters"]
     said += [f"{counted(others, 'other')}"] if others else []
     yield f"{title}  {', '.join(said)}"
     rows = [
@@ -203,7 +205,7 @@ def lock(
     if check == bool(refs):
         raise click.UsageError("name a version to lock, or give --check")
     if fetch and not check:
-        raise click.UsageError("--fetch goes with --check")
+        raise click.UsageError("--fetch needs --check")
     if store:
         session.path = store
     if check:
@@ -232,7 +234,7 @@ def _notes(pin: Pinned) -> list[str]:
     if pin.before not in (None, str(pin.version.version)):
         notes.append(f"{pin.version.model}: {pin.before} -> {pin.version.version}")
     if pin.new_inputs:
-        notes.append(f"{pin.version} takes other inputs than {pin.before}")
+        notes.append(f"{pin.version} takes different inputs from {pin.before}")
     return notes
 
 
@@ -252,7 +254,7 @@ def _check(session: Session, fetch: bool) -> None:
             if fault.mend:
                 session.note(fault.mend)
         if not found:
-            session.note(f"{counted(len(pins.read(path).models), 'version')} locked, all there")
+            session.note(f"{counted(len(pins.read(path).models), 'version')} locked, all present")
     if found:
         raise click.exceptions.Exit(1)
 
@@ -288,7 +290,9 @@ def sync(session: Session, folder: str | None, store: str | None) -> None:
 
     path = pins.find(Path())
     if path is None:
-        raise LockError(f"there is no {FILE} here or above", hint="write one with `gms lock REF`")
+        raise LockError(
+            f"there is no {FILE} in this folder or above it", hint="write one with `gms lock REF`"
+        )
     if store:
         session.path = store
     find_store(session, path.parent)

@@ -139,7 +139,7 @@ def _lines(inspected: Inspected, paint: Paint) -> Iterator[str]:
         yield paint.red("Loading it would be refused")
         yield from (f"  {visible(reason)}" for reason in _reasons(inspected))
     else:
-        yield "Nothing is known that speaks against loading it"
+        yield "No reason is known not to load it"
     if dry is None:
         return
     yield from _whom_to_trust(inspected, dry)

@@ -421,7 +421,7 @@ ELSEWHERE = {
 
 
 def suggestion(word: str) -> str | None:
-    """Return the hint for a word that is no command, None when nothing is near."""
+    """Return the hint for a word that is not a command, None when nothing is near."""
     meant = ELSEWHERE.get(word.lower())
     if meant is None:
         from gitmodelstore.values.names import nearest
@@ -681,7 +681,7 @@ def main(args: Sequence[str]) -> int:
             return _run(args, session)
         if not {"-h", "--help"}.isdisjoint(words):
             args = ["--json", "help", *(word for word in words if word in BY_NAME)][:3]
-        with redirect_stdout(sys.stderr):  # what a pipeline prints is no part of the document
+        with redirect_stdout(sys.stderr):  # what a pipeline prints is not part of the document
             return _run(args, session)
 
 
@@ -834,18 +834,18 @@ def _unexpected(session: Session, error: BaseException) -> int:
     said = " ".join(words_of(error).split())
     said = f"{type(error).__name__}{f': {said}' if said else ''}"
     if isinstance(error, Warning) and sys.warnoptions:
-        hint = "unset PYTHONWARNINGS, which makes errors of warnings"
-        _complain(session, "warning", f"a warning was made an error: {said}", hint)
+        hint = "unset PYTHONWARNINGS, which turns warnings into errors"
+        _complain(session, "warning", f"a warning was turned into an error: {said}", hint)
         return REFUSED
     if place := _place_of_theirs(error):
-        hint = "mend it there" + ("" if session.verbose else "; -v shows how it came to that")
+        hint = "fix it there" + ("" if session.verbose else "; -v shows the traceback")
         _complain(session, "raised-elsewhere", f"{place} raised {said}", hint)
         return REFUSED
     _complain(
         session,
         "own-fault",
-        f"gitmodelstore has a fault: {said}",
-        "please report it with what you typed"
+        f"internal error in gitmodelstore: {said}",
+        "please report it with the command that you ran"
         + (" and the lines above" if session.verbose else "; -v shows where it happened"),
     )
     return CANNOT_WORK
@@ -876,7 +876,7 @@ def _print_traceback(error: BaseException) -> None:
 
 def _of_system(error: OSError) -> str:
     if isinstance(error, FileNotFoundError) and not error.filename:
-        return "the working directory is not there any more: go to another with `cd`"
+        return "the working directory no longer exists: go to another with `cd`"
     reason = (error.strerror or str(error)).lower()
     return f"'{error.filename}': {reason}" if error.filename else reason
 

@@ -26,9 +26,7 @@ def _pairs(_: click.Context, parameter: click.Parameter, given: tuple[str, ...])
     for text in given:
         name, sign, value = text.partition("=")
         if not (name and sign and value):
-            raise click.UsageError(
-                f"'{text}' is not {parameter.metavar}, which {parameter.opts[0]} takes"
-            )
+            raise click.UsageError(f"{parameter.opts[0]} takes {parameter.metavar}, not '{text}'")
         if name in pairs:
             raise click.UsageError(f"'{name}' was given twice with {parameter.opts[0]}")
         pairs[name] = value
@@ -145,7 +143,7 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
     if options["accept_changes"] or options["run"]:
         raise click.UsageError("--accept-changes and --run are for --from-folder")
     if options["version"] and options["bump"] != "auto":
-        raise click.UsageError("--version and --bump exclude each other")
+        raise click.UsageError("--version and --bump cannot be used together")
     if options["sample"] == "rows" and not (options["sample_from"] or options["test"]):
         raise click.UsageError("--sample rows needs --sample-from FILE")
     if options["test"] and not options["target"]:
@@ -155,7 +153,7 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
     if options["baseline"] and not options["test"]:
         raise click.UsageError("--baseline needs --test FILE")
     if options["code"] and options["no_code"]:
-        raise click.UsageError("--code and --no-code exclude each other")
+        raise click.UsageError("--code and --no-code cannot be used together")
     if options["keep_diff"] and options["no_code"]:
         raise click.UsageError("--keep-diff and --no-code exclude each other")
     details = {name: options[name] for name in _AS_GIVEN} | {
@@ -196,10 +194,12 @@ def _register_folder(
     for option in _OF_A_FILE:
         if given(option) is click.core.ParameterSource.COMMANDLINE:
             flag = option.replace("_", "-")
-            raise click.UsageError(f"--{flag} is for FILE; a folder's manifest says it")
+            raise click.UsageError(
+                f"--{flag} is for FILE; with --from-folder, the manifest says it"
+            )
     bump = options["bump"] if given("bump") is click.core.ParameterSource.COMMANDLINE else None
     if options["version"] and bump:
-        raise click.UsageError("--version and --bump exclude each other")
+        raise click.UsageError("--version and --bump cannot be used together")
     store = session.store()
     before = {str(version) for model in store.models() for version in store.versions(model.model)}
     version = store.register_folder(
@@ -239,7 +239,7 @@ def _code(named: str | None) -> Path:
     """Return the training script or a folder of its repository: as named, else where we are."""
     path = Path(named or ".")
     if not path.exists():
-        hint = "leave --code out, or mend it"
+        hint = "omit --code, or correct it"
         raise InvalidInput(f"there is no file or folder '{named}'", hint=hint)
     return path
 

@@ -158,7 +158,7 @@ def _environment(found: Reproduction) -> str:
 
 def _answers(found: Reproduction, paint: Paint) -> Iterator[str]:
     if found.answers is None:
-        yield _fact("answers", "no sample to ask")
+        yield _fact("answers", "no sample to replay")
         return
     said = verdict(found.answers, paint).replace("answers ", "", 1)
     yield _fact("answers", f"{said} on {counted(found.answers.rows, 'row')}")
@@ -278,7 +278,7 @@ class _Runner:
         except OSError as error:
             raise InvalidInput(
                 f"'{args[0]}' cannot be started: {(error.strerror or str(error)).lower()}",
-                hint="a line of shell is typed as: -- sh -c 'LINE'",
+                hint="to run a shell command, use: -- sh -c 'LINE'",
             ) from None
         # A signal's number is added to 128, as shells do.
         return done.returncode if done.returncode >= 0 else 128 - done.returncode

@@ -61,9 +61,9 @@ def init(
     )
     where = str(store.path)
     if store.created:
-        notes.insert(0, "made a model store")
+        notes.insert(0, "created a model store")
     elif not notes:
-        notes.append("it was a model store already; nothing was changed")
+        notes.append("it is already a model store; nothing was changed")
     rules = list(store.host_rules)
     if session.json:
         session.document(path=where, created=store.created, notes=notes, rules=rules)
@@ -127,7 +127,7 @@ def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -
     from gitmodelstore.plumbing.hooks import hooks_folder, install, uninstall
 
     if (action == "run") != (name is not None):
-        raise click.UsageError("run takes the name of a hook, install and uninstall take none")
+        raise click.UsageError("run takes the name of a hook, but install and uninstall do not")
     if name is not None:
         raise click.exceptions.Exit(_run(session, name, args))
     repository = find(session.path)
@@ -186,7 +186,7 @@ def demo(session: Session, folder: Path) -> None:
             _introduce(session, folder)
         stage.perform(story(today))
     except KeyboardInterrupt:
-        session.warn(f"what '{folder}' holds so far is whole; begin again with another folder")
+        session.warn(f"'{folder}' is complete up to this point; start again with another folder")
         raise
     if session.json:
         session.document(facts(stage, today))

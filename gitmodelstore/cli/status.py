@@ -96,7 +96,7 @@ def check_words(reason: str | None, *, successor: str | None = None, **options: 
         if is_given and not (reason or "").strip():
             raise click.UsageError(f"--{name.replace('_', '-')} needs a --reason")
     if successor is not None and options.get("vacate"):
-        raise click.UsageError("--successor and --vacate exclude each other")
+        raise click.UsageError("--successor and --vacate cannot be used together")
 
 
 def tell(session: Session, events: Sequence[Event], unchanged: Sequence[str] = ()) -> None:
@@ -186,7 +186,7 @@ def promote(
     if not refs:
         raise click.UsageError(f"'{status}' alone: promote needs a version and a status")
     if successor is not None and len(refs) > 1:
-        raise click.UsageError("--successor is of one version")
+        raise click.UsageError("--successor works with one version only")
     store = session.store()
     events = store.promote(
         refs,
@@ -201,7 +201,7 @@ def promote(
     moved = {(event.model, event.version) for event in events}
     versions = [store.version(ref) for ref in refs] if len(moved) < len(refs) else []
     unchanged = [
-        f"{version} is {state(status)} already"
+        f"{version} is already {state(status)}"
         for version in versions
         if (version.model, version.version) not in moved
     ]
@@ -336,7 +336,7 @@ def trust(session: Session, action: str, names: tuple[str, ...]) -> None:
         for word in filter(None, words):
             session.note(word)
         projects = _projects(session, after, names if action == "add" else ())
-        session.note(f"kept in '{configure(after, projects)}'")
+        session.note(f"saved in '{configure(after, projects)}'")
     if session.json:
         session.document(trusted=after, path=config_file())
         return

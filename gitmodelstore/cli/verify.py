@@ -68,7 +68,7 @@ def _line(group: list[DataDifference]) -> str:
     if first.what == ROWS:
         return f"rows: recorded {first.recorded:,}, now {first.present:,}"
     if first.what == ORDER:
-        return "the columns stand in another order"
+        return "the columns are in another order"
     name = f"column '{cut(visible(first.column or ''), _MOST_NAME)}'"
     if first.what == ADDED:
         return f"{name}: not recorded, now {first.present}"
@@ -130,18 +130,18 @@ def verify(
     """
     if data:
         if all_of_them or replay or test or target or signatures:
-            raise click.UsageError("--data goes with no other option than --role")
+            raise click.UsageError("--data works with no other option than --role")
         if ref is None or path is None:
             raise click.UsageError(f"missing argument '{'PATH' if ref else 'REF'}'")
         verify_data(session, ref, path, role)
         return
     if path is not None or role is not None:
-        raise click.UsageError("a PATH and --role are for --data")
+        raise click.UsageError("PATH and --role need --data")
     all_of_them = all_of_them or (signatures and ref is None)
     if (ref is None) != all_of_them:
         raise click.UsageError("name one version, or give --all")
     if test and all_of_them:
-        raise click.UsageError("--test is of one version, and --all of all")
+        raise click.UsageError("--test works with one version only")
     if target and not test:
         raise click.UsageError("--target needs --test FILE")
     if parse_dates and not test:
@@ -330,7 +330,7 @@ def _summary_of_faults(found: Diagnosis) -> list[str]:
     lines = []
     if found.past:
         lines.append(
-            f"{counted(len(found.past), 'fault')} of earlier commits, put right since: "
+            f"{counted(len(found.past), 'fault')} of earlier commits, fixed since: "
             "`gms validate` names them"
         )
     if found.faults:

@@ -48,7 +48,7 @@ def pinned(path: Path) -> tuple[Digest, int]:
     if len(outputs) > 1:
         raise InvalidInput(
             f"{shown} pins {len(outputs)} outputs, not one",
-            hint="give the one that you mean, as the file or folder itself",
+            hint="give that file or folder itself",
         )
     if not outputs:
         raise InvalidInput(f"{shown} pins nothing: it has no 'outs'", hint=_INSTEAD)
@@ -63,7 +63,7 @@ def pinned(path: Path) -> tuple[Digest, int]:
     if not re.fullmatch(r"[0-9]{1,15}", size):
         raise InvalidInput(
             f"{shown} does not say the size of its output",
-            hint=f"let DVC write it anew with `dvc commit`, or {_INSTEAD}",
+            hint=f"let DVC write it again with `dvc commit`, or {_INSTEAD}",
         )
     return Digest(FOLDER if digest[2] else FILE, digest[1]), int(size)
 

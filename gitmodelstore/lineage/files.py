@@ -55,7 +55,7 @@ def digest_of_file(
     """Return the digest of the bytes of a file or of what a link leads to, and how many there are.
 
     Raises:
-        InvalidInput: it cannot be read, is no file, or changes while it is read.
+        InvalidInput: it cannot be read, is not a file, or changes while it is read.
     """
     total = _status(path).st_size
     if total < _WORTH_REMEMBERING:
@@ -115,7 +115,7 @@ def changed(path: Path) -> InvalidInput:
     """Return what to say of data that is being written while it is read."""
     return InvalidInput(
         f"'{visible(str(path))}' changed while it was read",
-        hint="try again when nothing writes to it",
+        hint="try again when nothing is writing to it",
     )
 
 

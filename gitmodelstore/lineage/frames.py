@@ -548,7 +548,7 @@ def digest_frame(data: Any) -> Digest:
             matrix, a list, None, or a pair `(X, y)` of these.
 
     Raises:
-        InvalidInput: a column name stands twice, a cell holds something without a
+        InvalidInput: a column name appears twice, a cell holds something without a
             canonical form, or `data` is none of the above.
 
     Source: docs/gms-df-1.md.
@@ -580,7 +580,7 @@ def features_of(X: Any) -> tuple[Feature, ...] | None:
         or MOST_NAME_CHARACTERS in their names.
 
     Raises:
-        InvalidInput: a column name stands twice or holds a hidden character, or `X`
+        InvalidInput: a column name appears twice or holds a hidden character, or `X`
             is nothing that has columns.
     """
     columns = list(islice(columns_of(X), MOST_FEATURES + 1))
@@ -808,7 +808,7 @@ def _list_as_array(data: list[Any]) -> Any:
         array = np.asarray(data)
     except ValueError:
         raise InvalidInput(
-            "a list of rows of different lengths is no table", hint="give a DataFrame"
+            "a list of rows of different lengths is not a table", hint="give a DataFrame"
         ) from None
     if array.dtype.kind in "US":
         return np.asarray(data, dtype=object)
@@ -819,7 +819,7 @@ def _refuse_repeated(labels: Any) -> None:
     if not labels.is_unique:
         twice = labels[labels.duplicated()][0]
         raise InvalidInput(
-            f"column '{label_text(twice)}' stands twice",
+            f"column '{label_text(twice)}' appears twice",
             hint="rename or drop one of them",
         )
 
@@ -834,4 +834,4 @@ def _refuse_hidden(label: object) -> None:
     hidden = hidden_character(label_text(label))
     if hidden:
         advice = "read the file with encoding='utf-8-sig'" if hidden == "U+FEFF" else "rename it"
-        raise InvalidInput(f"column {label!a} holds the hidden character {hidden}", hint=advice)
+        raise InvalidInput(f"column {label!a} contains the hidden character {hidden}", hint=advice)

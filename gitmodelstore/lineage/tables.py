@@ -203,7 +203,7 @@ def _rows(parts: tuple[Any, ...]) -> int:
     if len(set(lengths)) > 1:
         raise InvalidInput(
             f"X has {lengths[0]} rows, y has {lengths[1]}",
-            hint="give the rows and the answers of the same cases, in one order",
+            hint="give the rows and the answers of the same cases, in the same order",
         )
     return int(lengths[0]) if lengths else 0
 
@@ -521,7 +521,9 @@ def _dates(column: Any, where: str, *, utc: bool) -> Any:
         return day_first
     if day_first is not None and not day_first.equals(month_first):
         text = column[(day_first != month_first) & column.notna()].iloc[0]
-        raise _no_dates(where, f"which is the day, and which the month, of '{text}' is not certain")
+        raise _no_dates(
+            where, f"'{text}' does not make clear which number is the day and which the month"
+        )
     return month_first
 
 
@@ -569,7 +571,7 @@ def _has(value: Any, name: str) -> bool:
 
 
 def _not_taken(what: str, instead: str) -> InvalidInput:
-    return InvalidInput(f"{what}, which is not taken", hint=f"give `{instead}`")
+    return InvalidInput(f"{what}, which is not accepted", hint=f"give `{instead}`")
 
 
 def _converted(value: Any, what: str) -> Any:
@@ -577,7 +579,8 @@ def _converted(value: Any, what: str) -> Any:
         table = value.to_pandas()
     except ImportError as error:
         raise InvalidInput(
-            f"{what}, which needs pyarrow to become one of pandas", hint="run `pip install pyarrow`"
+            f"{what}, which needs pyarrow to be converted to pandas",
+            hint="run `pip install pyarrow`",
         ) from error
     except Exception as error:  # a type of its own that pandas has no word for
         raise InvalidInput(

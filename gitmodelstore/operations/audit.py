@@ -36,7 +36,7 @@ from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.signers import Signed
 from gitmodelstore.values.version import CARD, MANIFEST, PIPELINE, REGISTRY, SETTINGS, Version
 
-# What an audit says of signatures, also where nobody is known whose signatures count.
+# What an audit says of signatures, also where no allowed signers are known.
 
 
 SIGNED, ABSENT, INVALID, UNVERIFIED = "signed", "not signed", "not valid", "not verified"
@@ -121,7 +121,9 @@ def check_free(target: Path, *, replace: bool) -> None:
     if target.is_dir():
         raise CannotWrite(f"'{target}' is a folder", hint="name a file with -o FILE.zip")
     if not target.parent.is_dir():
-        raise CannotWrite(f"there is no folder '{target.parent}'", hint="make it, or name another")
+        raise CannotWrite(
+            f"there is no folder '{target.parent}'", hint="create it, or name another"
+        )
     if not replace:
         check_absent(target, "name another file with -o FILE.zip, or give --force")
 

@@ -118,8 +118,8 @@ def _line(
     """
     if good.version >= bad.version:
         raise BisectionError(
-            f"{good}, which is named good, is not below {bad}, which is named bad",
-            hint="a good version is looked for with a test that answers the other way round",
+            f"{good}, given as good, is not below {bad}, given as bad",
+            hint="to look for a good version, use a test that answers the other way round",
         )
     numbers = snapshot.registry.versions(good.model)
     between = [number for number in reversed(numbers) if good.version < number < bad.version]
@@ -174,7 +174,7 @@ def _trial(test: Test, version: ModelVersion) -> Trial:
     if not isinstance(plain, bool):
         raise InvalidInput(
             f"the test of {version} answers {answer!a}, not True (good), False (bad) or "
-            "None (cannot be said)",
+            "None (cannot be tested)",
             hint="return True, False or None from the function",
         )
     return Trial(version, GOOD if plain else BAD)
@@ -187,6 +187,6 @@ def _refuse_misnamed(trial: Trial, named: str) -> None:
     if trial.verdict == SKIPPED:
         found = f"it cannot be tested{f': {trial.why}' if trial.why else ''}"
     raise BisectionError(
-        f"{version} is named {named}, and {found}",
-        hint=f"name another version with --{named}, or take both at your word with --no-check",
+        f"{version} was given as {named}, but {found}",
+        hint=f"name another version with --{named}, or skip this check with --no-check",
     )

@@ -63,7 +63,7 @@ def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) 
     """
     if not isinstance(a, (str, ModelVersion)):
         raise InvalidInput(
-            f"expected a version to begin with, found {shown(a)}",
+            f"expected a version first, found {shown(a)}",
             hint='name it first, as in store.diff("churn@production", pipeline)',
         )
     first = resolve(snapshot, a)
@@ -206,7 +206,7 @@ def _with_answers(pair: _Pair, found: Diff, question: Question) -> Diff:
             return replace(found, answers=(Answers(both, held[0].rows, True, methods),))
         samples = {both: held[0]}
     if not samples and question.X_test is None:
-        return replace(found, unasked="there is no sample of either")
+        return replace(found, unasked="neither has a sample")
     try:
         one, other = pair.pipeline(found.a), pair.pipeline(found.b)
     except StoreError as error:
@@ -328,7 +328,7 @@ def _inputs(pipeline: Any, X: Any) -> Any:
         check_features(pipeline, inputs)
     except FeatureMismatch as error:
         raise FeatureMismatch(
-            str(error), hint="give rows with what both take; each is asked with its own columns"
+            str(error), hint="give rows with the columns that both take; each gets its own"
         ) from error.__cause__
     return inputs
 

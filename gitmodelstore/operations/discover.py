@@ -84,7 +84,7 @@ def _absolute(folder: str | os.PathLike[str]) -> Path:
         return Path(folder).resolve()
     except FileNotFoundError:
         raise NotAStore(
-            "the working directory is not there any more", hint="go to another with `cd`"
+            "the working directory no longer exists", hint="go to another with `cd`"
         ) from None
 
 
@@ -93,8 +93,8 @@ def _refuse_address(named: str | os.PathLike[str]) -> None:
         from gitmodelstore.lineage import without_credentials
 
         raise NotAStore(
-            f"'{without_credentials(named)}' is an address, and a store is used in a clone of it",
-            hint="make one with `gms clone URL`, and name its folder",
+            f"'{without_credentials(named)}' is a URL, but a store is used from a clone of it",
+            hint="clone it with `gms clone URL`, and name that folder",
         )
 
 
@@ -120,7 +120,7 @@ def _from(folder: Path) -> Path:
         return _of_project(*named)
     top = git_dir.top_of(folder)
     if top is None:
-        hint = "make a store with `gms init`, or name one with -C or $GITMODELSTORE"
+        hint = "create a store with `gms init`, or name one with -C or $GITMODELSTORE"
         below = files.store_inside(folder)
         if below is not None and _is_sound(below):
             hint = f"'{below.name}' is one: go there with `cd`, or name it with -C {below.name}"

@@ -70,7 +70,7 @@ def doctor(repository: Repository, writer: Callable[[], Writer] | None = None) -
 
 
 # Where one of these is damaged, git does nothing there.
-_LEFT = "nothing else was repaired, until that is mended"
+_LEFT = "nothing else was repaired, until that is fixed"
 _FATAL = ("HEAD", "config", "objects", "refs", "shallow", "packed-refs")
 
 
@@ -92,7 +92,7 @@ def revive(place: Path, *, fix: bool) -> Diagnosis | None:
     if folder is None or not folder.is_dir() or _opens(folder):
         return None
     if not os.access(folder, os.R_OK | os.X_OK):
-        closed = f"'{folder}': the system does not let you read it: check who may read it"
+        closed = f"'{folder}': you are not allowed to read it: check its permissions"
         return Diagnosis((), unexamined=(closed,))
     repaired: list[str] = []
     notes: list[str] = []
@@ -149,7 +149,7 @@ def _refuse_other_repository(repository: Repository) -> None:
         return
     raise NotAStore(
         f"'{repository.work_tree or repository.common_dir}' is not a model store, and never was",
-        hint="name the store with -C, or make one with `gms init`",
+        hint="name the store with -C, or create one with `gms init`",
     )
 
 
@@ -223,7 +223,7 @@ def _remove_locks(repository: Repository) -> Iterable[str]:
     for old in leftovers.old_locks(repository):
         if not old.may_be_held:
             leftovers.remove(old.path)
-            yield f"removed the lock {_place(repository, old.path)}, which nobody holds"
+            yield f"removed the lock {_place(repository, old.path)}, which no process holds"
 
 
 def _restore_refs(repository: Repository) -> Iterable[str]:
@@ -240,7 +240,7 @@ def _restore_refs(repository: Repository) -> Iterable[str]:
                 leftovers.restore_ref(repository, ref, known)
                 logged = known in leftovers.logged(repository, ref)
                 who = "its reflog" if logged else "the unfinished write"
-                yield f"set {ref} to {known[:12]}, where {who} says that it stood"
+                yield f"set {ref} to {known[:12]}, where {who} says that it was"
 
 
 def _restore_head(repository: Repository) -> Iterator[str]:
@@ -256,7 +256,7 @@ def _rebuild_indexes(repository: Repository) -> Iterator[str]:
     """Make an index anew of the commit that is checked out; no file is touched."""
     for tree in trees_without_index(repository, repository.common_dir):
         worktree.stage_head(tree)
-        yield f"made the index of {tree.folder} anew of the commit that is checked out"
+        yield f"rebuilt the index of {tree.folder} from the commit that is checked out"
 
 
 def _remove_refs(repository: Repository) -> Iterable[str]:
@@ -264,7 +264,7 @@ def _remove_refs(repository: Repository) -> Iterable[str]:
     for ref in leftovers.damaged_refs(repository):
         if ref.startswith((*REMOVABLE, f"{repository.branch}/")):
             leftovers.restore_ref(repository, ref, None)
-            yield f"removed {ref}, which held nothing"
+            yield f"removed {ref}, which was empty"
 
 
 def _recover(repository: Repository, held: Held) -> Iterable[str]:
@@ -291,7 +291,7 @@ def _follow(repository: Repository, held: Held) -> Iterable[str]:
 def _remove_temporaries(repository: Repository) -> Iterable[str]:
     for path in leftovers.temporaries(repository):
         leftovers.remove(path)
-        yield f"removed {_place(repository, path)}, which nobody had touched for a day"
+        yield f"removed {_place(repository, path)}, which had not been touched for a day"
 
 
 def _configure(repository: Repository) -> Iterable[str]:

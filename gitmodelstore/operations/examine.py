@@ -199,14 +199,14 @@ def _of_view(folder: Path, flaws: list[git_dir.Flaw], hidden: list[str]) -> Diag
     """Return what is wrong, the flaws first, and the rest as it is without them."""
     faults = tuple(_of_flaw(flaw) for flaw in flaws)
     closed = tuple(
-        f"{name}: the system does not let you read it: check who may read it" for name in hidden
+        f"{name}: you are not allowed to read it: check its permissions" for name in hidden
     )
     try:
         with git_dir.view(folder, flaws, hidden) as top:
             found = _Examination(Repository.open(top), folder, tuple(hidden)).diagnosis()
             found = _renamed(found, top, folder)
     except (OSError, StoreError) as error:
-        rest = f"what else there is: {error}; mend the above first"
+        rest = f"what else there is: {error}; fix the above first"
         return Diagnosis(faults, unexamined=(*closed, rest))
     told = (*hidden, *(flaw.path for flaw in flaws))  # what a view leaves out is missing there
     others = (
@@ -372,7 +372,7 @@ class _Examination:
             self._notes.append(said)
         if untagged:
             self._unexamined.append(
-                f"{untagged} tags: this clone was told to fetch none; "
+                f"{untagged} tags: this clone is set to fetch none; "
                 f"`git fetch --tags {held.remote}`"
             )
 
@@ -392,9 +392,7 @@ class _Examination:
             absent = hooks.absent(repository)
         except StoreError as error:
             absent = ()
-            self._notes.append(
-                f"{error}; whether the hooks there call ours cannot be seen from here"
-            )
+            self._notes.append(f"{error}; gms cannot tell whether the hooks there call its own")
         if is_copy:
             if lacking or absent:
                 said = "hooks and drivers are not set up: `gms doctor --fix`, to write here"
@@ -443,11 +441,11 @@ def _refs(repository: Repository) -> Iterator[Fault]:
         yield Fault("GMS077", ref, "holds no id", mend=mend)
     replaced = repository.common_dir / "refs/replace"
     for path in sorted(replaced.iterdir()) if replaced.is_dir() else ():
-        what = "git shows another object in its place; commands of this store do not"
+        what = "git shows another object in its place, but gms does not"
         yield Fault("GMS055", f"refs/replace/{path.name}", what, mend=f"git replace -d {path.name}")
     grafts = repository.common_dir / "info/grafts"
     if grafts.is_file() and grafts.read_bytes().strip():
-        what = "gives commits other parents than they have; commands of this store do not"
+        what = "replaces the parents of commits; gms ignores it"
         yield Fault("GMS078", "info/grafts", what, mend=f"remove the file '{grafts}'")
 
 
@@ -462,7 +460,7 @@ def _branch(
             yield Fault("GMS052", branch, found.what, mend=found.mend)
         return
     if found is None:  # what it says is to be had elsewhere
-        yield Fault("GMS070", branch, f"stands on {says}, which cannot be read", mend=REFETCH)
+        yield Fault("GMS070", branch, f"points to {says}, which cannot be read", mend=REFETCH)
         return
     is_lost = says is None and not (repository.common_dir / branch).exists()
     if is_lost and not found.ahead and not found.tags:
@@ -510,7 +508,7 @@ def _judged(objects: CatFile, past: Past, told: set[str]) -> list[Fault]:
 
 
 def _standing(found: list[Fault], past: Past, objects: CatFile) -> tuple[list[Fault], list[Fault]]:
-    """Return the faults that stand, with what mends them, and those that were put right since."""
+    """Return the faults that stand, with what mends them, and those that were fixed since."""
     standing = Standing(past)
     now: list[Fault] = []
     then: list[Fault] = []
@@ -612,7 +610,7 @@ def _indexes(repository: Repository, folder: Path) -> Iterator[Fault]:
     for tree in trees_without_index(repository, folder):
         is_own = tree.git_dir == repository.common_dir
         path = git_dir.INDEX if is_own else f"worktrees/{tree.git_dir.name}/{git_dir.INDEX}"
-        what = "is missing: the next commit would take every file out"
+        what = "is missing: the next commit would remove every file"
         yield Fault("GMS078", path, what, mend=FIX)
 
 
@@ -646,7 +644,7 @@ def _lags(repository: Repository) -> Iterator[Fault]:
             what = f"stands on {lag.commit[:12]}, {commits} behind the branch"
             yield Fault("GMS075", place, what, mend=FIX)
         else:
-            what = f"what is staged there would take back {', '.join(lag.undone)}"
+            what = f"what is staged there would undo {', '.join(lag.undone)}"
             mend = f"git -C {place} restore --source=HEAD --staged --worktree -- {REGISTRY} models"
             yield Fault("GMS075", place, what, mend=mend)
 
@@ -660,7 +658,7 @@ def _no_tip(repository: Repository) -> bool:
 
 def _locks(repository: Repository) -> Iterator[Fault]:
     for held in leftovers.old_locks(repository):
-        what = "no living git holds it for so long"
+        what = "no running git process holds a lock for so long"
         mend = FIX
         if held.may_be_held:
             what = "a commit may be waiting for its message in an editor"
@@ -670,7 +668,9 @@ def _locks(repository: Repository) -> Iterator[Fault]:
 
 def _temporaries(repository: Repository) -> Iterator[Fault]:
     for path in leftovers.temporaries(repository):
-        yield Fault("GMS074", _place(repository, path), "nobody has touched it for a day", mend=FIX)
+        yield Fault(
+            "GMS074", _place(repository, path), "it has not been touched for a day", mend=FIX
+        )
 
 
 def _place(repository: Repository, path: Path) -> str:

@@ -111,7 +111,7 @@ def reader_of(
     `cache` keeps verdicts in the user's cache; `notify` is told once why it cannot.
 
     Raises:
-        InvalidInput: one is no name.
+        InvalidInput: one is not a name.
     """
     folder = cache_folder() if cache else None
     verdicts = Verdicts(folder) if folder else None
@@ -141,7 +141,7 @@ def check_care(care: str) -> None:
     """
     if care not in CARES:
         raise InvalidInput(
-            f"environment={care!r} means nothing", hint=f"give {', '.join(map(repr, CARES))}"
+            f"environment={care!r} is not valid", hint=f"give {', '.join(map(repr, CARES))}"
         )
 
 
@@ -166,7 +166,7 @@ def difference_of(of: ModelVersion, recorded: Environment, care: str) -> str | N
         return None
     return (
         f"{of} was trained with other versions: {text}; "
-        f"see whether it answers alike: gms verify {of.ref} --replay"
+        f"check whether it gives the same answers: gms verify {of.ref} --replay"
     )
 
 
@@ -225,7 +225,7 @@ def load_folder(
             f"'{folder / MANIFEST}' is not the manifest that was pinned: its sha256 is "
             f"{found[:12]}, not {wanted[:12]}",
             path=str(folder / MANIFEST),
-            hint="fetch the folder again with `gms get`, or pin what it is meant to be",
+            hint="fetch the folder again with `gms get`, or correct the pinned digest",
         )
     manifest = Manifest.parse(content, str(folder / MANIFEST))
     sha256, data = _pipeline(folder, manifest)
@@ -258,7 +258,7 @@ def _wanted(digest: str | None) -> str | None:
     found = _DIGEST.fullmatch(digest)
     if found is None:
         raise InvalidDigest(
-            f"{digest!a} is no SHA-256 of a manifest",
+            f"{digest!a} is not a SHA-256 of a manifest",
             hint="give 64 hexadecimal digits, as `sha256sum manifest.json` prints them",
         )
     return found[1]
@@ -270,7 +270,7 @@ def _read(path: Path) -> bytes:
             return file.read(MOST_BYTES + 1)
     except OSError as error:
         raise NotAStore(
-            f"'{path.parent}' holds no version: {path.name} cannot be read "
+            f"'{path.parent}' does not contain a version: {path.name} cannot be read "
             f"({(error.strerror or str(error)).lower()})",
             hint="write one there with `gms get REF -o DIR`",
         ) from None

@@ -88,10 +88,10 @@ class Advice:
         if self.objects is None:
             return "git pull --rebase, gms doctor --fix, then push again; never with --force"
         if not self.is_known:
-            return f"fetch what is there, git fetch {self._there}, and push again"
+            return f"run git fetch {self._there}, and push again"
         branch = store_branch(self.objects)
         if self.stands and _are_apart(self.objects, self.stands, branch):
-            return f"what is there is another store: git remote set-url {self._there} URL, of yours"
+            return f"the remote is another store: git remote set-url {self._there} URL, of yours"
         # A pull of a branch by name would bring no tags, and the doctor would make them anew.
         onto = f"{self._there}/{_short(branch)}"
         return f"git fetch {self._there}, git rebase {onto}, gms doctor --fix, and push again"
@@ -99,7 +99,7 @@ class Advice:
     def beside(self, name: str, commit: str) -> str:
         """About a tag on a commit that the branch there does not hold, nor gets."""
         if self.objects is None:
-            return "push the branch with it: git push --follow-tags"
+            return "push the branch too: git push --follow-tags"
         branch = store_branch(self.objects)
         heads = [one.ref for one in self.updates if one.ref.startswith(_HEADS)]
         if heads and branch not in heads:
@@ -109,10 +109,10 @@ class Advice:
             return "gms doctor --fix sets it on the commit that the branch has; then push again"
         if self.stands is None or _is_ancestor(self.objects, self.stands, branch):
             how = f"git push --follow-tags {self._there} {_short(branch)}"
-            return f"push the branch with it: {how}"
+            return f"push the branch too: {how}"
         if _is_start(self.objects, self.stands):
             how = f"git push --force --follow-tags {self._there} {_short(branch)}"
-            return f"the store there holds nothing yet, so that this may take its place: {how}"
+            return f"the remote store is still empty, so this may replace it: {how}"
         return self.behind()
 
     def untagged(self, name: str) -> str:
@@ -127,7 +127,7 @@ class Advice:
 
     def moved(self, name: str | None) -> str:
         """About a tag that is there already; None where it would be deleted."""
-        once = "a version number is used once"
+        once = "a version number is used only once"
         if name is None:
             return f"leave it there: {once}"
         return f"{once}: git fetch --force {self._there} tag {name}, and register another"
@@ -152,9 +152,9 @@ def how_to_remake(faults: Sequence[Fault]) -> str | None:
     for fault in faults:
         if fault.commit and fault.code != "GMS024" and not fault.path.startswith(_TAGS):
             return (
-                f"no later commit mends {fault.commit[:12]}: git rebase -i {fault.commit[:12]}~1, "
-                "where `edit` stops at it to be mended with git commit --amend, and `drop` leaves "
-                "it out; then gms doctor --fix, and push again"
+                f"no later commit can fix {fault.commit[:12]}: git rebase -i "
+                f"{fault.commit[:12]}~1, with `edit` to fix it by git commit --amend or `drop` to "
+                "remove it; then gms doctor --fix, and push again"
             )
     return None
 
@@ -468,11 +468,11 @@ def _ref_faults(objects: CatFile, update: Update, branch: str, advice: Advice) -
             name = None if update.new == NOTHING else ref.removeprefix(_TAGS)
             yield Fault("GMS053", ref, what, mend=advice.moved(name))
         elif version_of(ref.removeprefix(_TAGS)) is None:
-            what = "is no tag of a version, as churn@v1.4.0; other tags a store does not have"
-            yield Fault("GMS055", ref, what, mend="push the tags of versions alone")
+            what = "is not a version tag such as churn@v1.4.0; a store has no other tags"
+            yield Fault("GMS055", ref, what, mend="push only version tags")
     elif not ref.startswith(_HEADS):
-        what = "is neither a branch nor a tag of a version"
-        yield Fault("GMS055", ref, what, mend="push branches and tags of versions alone")
+        what = "is neither a branch nor a version tag"
+        yield Fault("GMS055", ref, what, mend="push only branches and version tags")
     elif ref == branch and update.new == NOTHING:
         yield Fault("GMS036", ref, "would be deleted; it is the store", mend="leave it")
     elif ref == branch and not _goes_on(objects, update):
@@ -511,7 +511,7 @@ def _tags_faults(
             wrong = list(tag_faults(judge, name, tag))
         except (MissingObject, IntegrityError) as error:
             code = "GMS070" if isinstance(error, MissingObject) else "GMS071"
-            mend = "git fetch --refetch REMOTE, from a sound clone"
+            mend = "git fetch --refetch REMOTE, from an intact clone"
             wrong = [Fault(code, update.ref, str(error), mend=mend)]
         except SignatureError as error:
             wrong = [Fault("GMS061", update.ref, str(error), mend=error.hint or "")]
@@ -523,7 +523,7 @@ def _tags_faults(
     outside = set(_listed(objects, list(standing.values()), [f"^{tip}"] if tip else []))
     for name, commit in standing.items():
         if commit in outside:
-            what = f"stands on {commit[:12]}, which the store's branch does not hold"
+            what = f"points to {commit[:12]}, which is not on the store's branch"
             found.append(Fault("GMS052", _TAGS + name, what, mend=beside(name, commit)))
     return found
 
@@ -559,7 +559,7 @@ def _untagged_faults(
                 and _is_other(judge, model, version, commit, tag.commit)
             ):
                 what = f"{model} {version} is not what was released under that number"
-                again = f"register it as a version of its own: gms register {model} FILE"
+                again = f"register it as a new version: gms register {model} FILE"
                 yield Fault("GMS033", folder(model), what, mend=again, commit=commit)
 
 
@@ -634,7 +634,7 @@ def _commit_named(objects: CatFile, name: str) -> str:
         ).strip()
     except GitFailed as error:
         raise GitFailed(
-            f"'{name}' names no commit that is in this repository",
+            f"'{name}' is not a commit in this repository",
             command=error.command,
             stderr=error.stderr,
             hint=_how_to_get(objects, name),

@@ -164,7 +164,7 @@ def host(name: str, branch: str, owner: str) -> Host:
     }
     if name not in known:
         hint = f"one of {', '.join(known)}"
-        raise InvalidInput(f"'{name}' is no kind of git host", hint=hint)
+        raise InvalidInput(f"'{name}' is not a kind of git host", hint=hint)
     files, rules = known[name]
     if files:
         pipeline = next(iter(files))
@@ -306,7 +306,7 @@ def _equip(
         return (), ()
     if repository.work_tree is None:
         raise InvalidInput(
-            "a store without a work tree cannot be given files of a git host",
+            "a bare store cannot hold the files for a git host",
             hint="clone it, and run `gms init --host` there",
         )
     wanted = _host(repository, identify(repository.work_tree), name, owner)
@@ -314,7 +314,7 @@ def _equip(
     for path, content in wanted.files.items():
         file = repository.work_tree / path
         if file.exists():
-            notes.append(f"{path} is there already and was left alone")
+            notes.append(f"{path} already exists and was left alone")
             continue
         with writing(repository.work_tree):
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -392,7 +392,7 @@ def _refuse_other_repository(path: Path) -> None:
         return
     if not repository.is_empty:
         raise AlreadyExists(
-            f"'{path}' already exists as a git repository of something else",
+            f"'{path}' is already a git repository of something else",
             hint=f"name a folder of its own for the store: `gms init {_free()}`",
         )
 
@@ -454,8 +454,8 @@ def _introduce(code: Path, store: Path) -> list[str]:
         )
     elif not _is_found_from(code, store.resolve()):
         notes.append(
-            "nothing says yet that this is the store of that repository: write "
-            f"[tool.gitmodelstore] store = {json.dumps(relative)} into its pyproject.toml, "
+            "nothing names this as the store of that repository yet: add "
+            f"[tool.gitmodelstore] store = {json.dumps(relative)} to its pyproject.toml, "
             "or set $GITMODELSTORE"
         )
     return notes
@@ -529,7 +529,7 @@ def _not_a_store(url: str, *, is_empty: bool) -> NotAStore:
     if is_empty:
         return NotAStore(
             f"'{url}' is empty: no store has been pushed to it yet",
-            hint=f"in the store that it is for: git push {shlex.quote(url)} {BRANCH}",
+            hint=f"in the store that belongs there, run: git push {shlex.quote(url)} {BRANCH}",
         )
     return NotAStore(
         f"'{url}' is not a model store: no {REGISTRY} on its branch",

@@ -120,7 +120,7 @@ def _here(version: ModelVersion, manifest: Manifest) -> Iterator[None]:
         series = ".".join(recorded.python.split(".")[:2])
         raise OtherVersionsNeeded(
             f"{str(error).removesuffix('.')}; it was trained with {'; '.join(found)}",
-            hint=f"make its environment: `gms env {version.ref} > requirements.txt`, then "
+            hint=f"create its environment: `gms env {version.ref} > requirements.txt`, then "
             f"`uv venv --python {series} {version.model}-env && uv pip install --python "
             f"{version.model}-env -r requirements.txt`, or `pip install -r requirements.txt` where "
             f"Python is {series}",
@@ -162,7 +162,7 @@ def check_loads(
         except OtherVersionsNeeded as error:
             if any(map(lacks, own)):
                 raise
-            notify(f"nobody knows whether {version} loads where it serves: {error}")
+            notify(f"it is not known whether {version} loads where it is served: {error}")
         return
     data = read_verified(snapshot, version, PIPELINE, manifest, reader.verdicts)
     walk_dry(data, name, reader.trust)
@@ -280,7 +280,7 @@ def _not_released(
         f"{path} of {version} is not the file that was released: {size_bytes} bytes of "
         f"sha256 {sha256[:12]}, the manifest says {entry.size_bytes} of {entry.sha256[:12]}",
         path=path,
-        hint="fetch it from a sound clone; `gms log` and `git log` say who touched it",
+        hint="fetch it from an intact clone; `gms log` and `git log` show who changed it",
     )
 
 

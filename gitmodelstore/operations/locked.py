@@ -82,7 +82,7 @@ def _refuse_other(folder: Path, locked: LockedModel) -> None:
             data = file.read(MOST_BYTES + 1)
     except OSError:
         raise IntegrityError(
-            f"'{path}' cannot be read", path=str(path), hint="fetch it anew: `gms sync`"
+            f"'{path}' cannot be read", path=str(path), hint="fetch it again: `gms sync`"
         ) from None
     found = hashlib.sha256(data).hexdigest()
     entry = None
@@ -91,5 +91,5 @@ def _refuse_other(folder: Path, locked: LockedModel) -> None:
     pinned = locked.pipeline
     if entry is None or (entry.sha256, entry.size_bytes) != (pinned.sha256, pinned.size_bytes):
         raise IntegrityError(
-            f"'{folder}' is not what {FILE} pins", path=str(path), hint="fetch it anew: `gms sync`"
+            f"'{folder}' is not what {FILE} pins", path=str(path), hint="fetch it again: `gms sync`"
         )

@@ -255,8 +255,8 @@ class Past:
 
 
 _SQUASHED = (
-    "set tag {name} anew on {new}: a squash or rebase had left it on {old}, with the same folder; "
-    "if the old one was pushed, whoever may sets it anew there: git push --force REMOTE tag {name}"
+    "moved tag {name} to {new}: a squash or rebase had left it on {old}, with the same folder; "
+    "if the old tag was pushed, replace it there, if you may: git push --force REMOTE tag {name}"
 )
 
 
@@ -374,7 +374,7 @@ def retag(repository: Repository, writer: Writer) -> tuple[str, ...]:
             _sync(repository, writer)
             if refs.replace_tag(repository, known.tag, objects.tags[known.tag], oid):
                 where = f"{known.commit[:12]}, which introduced it"
-                done.append(f"set tag {known.tag}, which held no tag, on {where}")
+                done.append(f"set tag {known.tag}, which was not a tag, on {where}")
         for stray in list(strays(past, objects)):
             if stray.is_same and is_sound(past, stray.known):
                 oid = _made(repository, writer, stray.known, stray.tag.message)
@@ -453,7 +453,7 @@ def rebuild(repository: Repository, writer: Writer) -> tuple[str, ...]:
 
 
 FIX = "gms doctor --fix"
-REFETCH = "git fetch --refetch REMOTE, from a sound clone"
+REFETCH = "git fetch --refetch REMOTE, from an intact clone"
 _OF_REGISTRY = {
     "GMS011": FIX,
     "GMS020": FIX,
@@ -492,7 +492,7 @@ def with_next_step(fault: Fault, past: Past, strays: Mapping[str, Stray]) -> Fau
         mend = f"git restore --source={fault.commit}~1 -- {fault.path}, and commit it"
         return replace(fault, mend=mend)
     if fault.commit is not None:
-        return replace(fault, mend=f"nothing changes a commit of the past: git show {fault.commit}")
+        return replace(fault, mend=f"a past commit cannot be changed: git show {fault.commit}")
     return fault
 
 
@@ -502,7 +502,7 @@ def _of_tag(fault: Fault, past: Past, stray: Stray | None) -> Fault:
     known = next((one for one in past.introduced.values() if one.tag == name), None)
     if fault.code == "GMS055" or (known is None and fault.code == "GMS052"):
         return fault
-    sound = f"take it from a sound clone: git fetch REMOTE '+refs/tags/{name}:refs/tags/{name}'"
+    sound = f"fetch it from an intact clone: git fetch REMOTE '+refs/tags/{name}:refs/tags/{name}'"
     if known is None:
         return replace(fault, mend=sound)
     if fault.code == "GMS050" and not is_sound(past, known):
@@ -588,11 +588,11 @@ class Behind:
         more = f" and {len(self.tags) - 3} more" if len(self.tags) > 3 else ""
         lacking = f"does not hold {', '.join(self.tags[:3])}{more}" if self.tags else ""
         if self.tip is None:
-            said = "stands on no commit that is here"
+            said = "points to a commit that is not here"
         else:
             said = f"stands on {self.tip[:12]}, and {lacking}"
         if self.ahead:
-            return f"{said}; {self.who} knows that it stood on {self.ahead[:12]}"
+            return f"{said}; {self.who} says that it was at {self.ahead[:12]}"
         return f"{said}{self.doubt and '; '}{self.doubt}"
 
     @property
@@ -604,11 +604,11 @@ class Behind:
         if self.ahead and (self.tip is None or not last):
             return FIX
         if self.ahead:
-            return f"{FIX} moves it forward; if it was set back on purpose, {withdraw}"
+            return f"{FIX} moves it forward; if it was reset on purpose, {withdraw}"
         if self.tip is None:
             known = f"'{last}^0', or another" if last else "COMMIT, where another clone has it"
             return f"git branch --force {name} {known}"
-        return f"git merge '{last}^0', on {name}; if it was set back on purpose, then {withdraw}"
+        return f"git merge '{last}^0', on {name}; if it was reset on purpose, then {withdraw}"
 
 
 def behind(repository: Repository, objects: CatFile, past: Past | None) -> Behind | None:
@@ -616,7 +616,7 @@ def behind(repository: Repository, objects: CatFile, past: Past | None) -> Behin
 
     Args:
         repository, objects: the store.
-        past: the history of its branch; None where that stands on no commit that is here.
+        past: the history of its branch; None where that points to a commit that is not here.
     """
     tip = past.tip.oid if past else None
     held = _history(objects, tip) if tip else frozenset()
@@ -671,7 +671,7 @@ def _of_tags(
         if oid is not None and history >= set(lacking.values()) and is_whole(objects, oid):
             ahead, who = oid, _short(ref)
     if ahead is None:
-        doubt = "its versions' tags lie on several lines" if lacking else ""
+        doubt = "the tags of its versions are on diverging histories" if lacking else ""
         return replace(
             found, doubt=doubt if found.tip is None else _parted(objects, found, lacking)
         )
@@ -689,7 +689,7 @@ def _parted(objects: CatFile, found: Behind, lacking: Mapping[str, str]) -> str:
         base = objects.run("merge-base", found.tip or "", next(iter(lacking.values()))).strip()
         if base != found.tip:
             return f"both went on from {base[:12]}"
-    return "they lie on several lines" if len(lacking) > 1 else ""
+    return "they are on diverging histories" if len(lacking) > 1 else ""
 
 
 def _outside(

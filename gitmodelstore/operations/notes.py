@@ -57,7 +57,7 @@ def annotate(
 
     published = publish(repository, writer, draft)
     if wanted is None:
-        writer.notify(f"{meant} is annotated so already, so nothing was written")
+        writer.notify(f"{meant} already has these annotations, so nothing was written")
         return None
     line = Annotations(repository, published.commit.oid)
     return next(annotation_events(line, published.commit))
@@ -66,7 +66,7 @@ def annotate(
 def _checked(values: Mapping[str, Any]) -> dict[str, Scalar | None]:
     if not values:
         raise InvalidInput(
-            "nothing is annotated", hint="name a key and its value, as in validation_auc=0.83"
+            "no annotation is given", hint="name a key and its value, as in validation_auc=0.83"
         )
     if len(values) > MOST_KEYS:
         raise InvalidInput(
@@ -97,7 +97,7 @@ def _refuse_unknown(
     for key, value in said.items():
         if value is None and key not in known:
             raise InvalidInput(
-                f"{version} has no annotation '{key}' to take back",
+                f"{version} has no annotation '{key}' to remove",
                 hint=did_you_mean(key, known) or f"see them with `gms show {version.ref}`",
             )
 
@@ -131,7 +131,7 @@ def approve(
 
     published = publish(repository, writer, draft)
     if known:
-        writer.notify("you have approved it already, so nothing was written")
+        writer.notify("you have already approved it, so nothing was written")
     commit = repository.commit(known[0].commit) if known else published.commit
     event = approval_event(repository, commit)
     assert event is not None  # noqa: S101 - it has just been written, or read
@@ -151,7 +151,7 @@ def _may_approve(
     if people(author) & people(str(writer.author), str(writer.committer)):
         raise LifecycleError(
             f"{version} was registered by {author}, whose own approval does not count",
-            hint=f"ask somebody else to type: gms approve {version.ref} {status}",
+            hint=f"ask someone else to run: gms approve {version.ref} {status}",
         )
     return version
 

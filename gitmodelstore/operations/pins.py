@@ -50,7 +50,7 @@ class Pinned:
     Attributes:
         version: which.
         before: the version that was locked until then; None when there was none.
-        new_inputs: whether it takes other inputs than that one.
+        new_inputs: whether it takes different inputs from that one.
     """
 
     version: ModelVersion
@@ -83,8 +83,8 @@ def top_of(place: Path) -> Path:
         around = Repository.discover(place)
     except NotAStore:
         raise LockError(
-            f"'{place.absolute()}' is in no git repository",
-            hint="lock versions in the repository whose code uses them; `git init` makes one",
+            f"'{place.absolute()}' is not in a git repository",
+            hint="lock versions in the repository whose code uses them; `git init` creates one",
         ) from None
     if around.work_tree is None or is_store(around):
         raise LockError(
@@ -350,7 +350,7 @@ def _one(repository: Repository, model: str, locked: LockedModel, parent: Path) 
     try:
         fresh = download(snapshot, version, work / "new")
         if not is_whole(fresh, locked):
-            raise CannotWrite(f"'{fresh}' is not what was written there", hint="try it again")
+            raise CannotWrite(f"'{fresh}' is not what was written there", hint="try again")
         with writing(place):
             if occupied:
                 place.replace(work / "old")

@@ -109,10 +109,10 @@ class Gatekeeper:
     ) -> None:
         said = (reason or "").strip() or None
         if force and said is None:
-            raise InvalidInput("an override needs a reason", hint="say it with --reason TEXT")
+            raise InvalidInput("an override needs a reason", hint="give one with --reason TEXT")
         if vacate and said is None:
             raise InvalidInput(
-                "leaving a status empty needs a reason", hint="say it with --reason TEXT"
+                "leaving a status empty needs a reason", hint="give one with --reason TEXT"
             )
         self._writer = writer
         self._reason = said
@@ -336,7 +336,7 @@ class Gatekeeper:
         verb = "does" if len(refused) == 1 else "do"
         summary = f"{names} {verb} not pass the gate of {gated}"
         if gated is None:
-            summary = f"{names} may not come to {first.change.after}"
+            summary = f"{names} may not be moved to {first.change.after}"
         lines = [line for one in refused for line in _lines(one, is_named=len(refused) > 1)]
         unmet = sum(len(one.refused) + bool(one.barred) for one in refused)
         raise GateNotPassed(summary, lines, unmet=unmet, hint=hint)
@@ -525,7 +525,7 @@ def promote(
 
     events = _commit_told(repository, writer, draft, keeper, vacate=vacate)
     if force and events and not keeper.has_overridden:
-        writer.notify("every condition is met, so that nothing was overridden")
+        writer.notify("every condition is met, so nothing was overridden")
     return events
 
 
@@ -578,9 +578,13 @@ def _check_successor(successor: Named | None, refs: Sequence[Ref], *, vacate: bo
     if successor is None:
         return
     if vacate:
-        raise InvalidInput("a status that has a successor is not left empty", hint="name one way")
+        raise InvalidInput(
+            "a status with a successor is not left empty", hint="choose one of the two"
+        )
     if len(refs) > 1:
-        raise InvalidInput("a successor is of one version", hint="move the others by themselves")
+        raise InvalidInput(
+            "a successor works with one version only", hint="move the others separately"
+        )
 
 
 def _number(named: Named) -> str:
@@ -600,7 +604,7 @@ def _commit_told(
     keeper.tell()
     _tell_vacated(events, published, writer)
     if vacate and events and not keeper.has_vacated:
-        writer.notify("no status is left empty, so that nothing was vacated")
+        writer.notify("no status is left empty, so nothing was vacated")
     return events
 
 
@@ -677,7 +681,7 @@ def _named(snapshot: Snapshot, ref: Ref, status: str) -> ModelVersion:
         statuses = snapshot.registry.models[ref].items()
         newest = next((v for v, held in statuses if held != WITHDRAWN), None)
         raise VersionNotFound(
-            f"which version of '{ref}' is to be in {status}?",
+            f"which version of '{ref}' do you want in {status}?",
             hint=f"the newest is {newest}: gms promote {ref}@{newest} {status}"
             if newest
             else f"every version of '{ref}' is withdrawn",
@@ -704,8 +708,8 @@ def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Versio
     heir = resolve_of(snapshot, version.model, successor)
     if version.status not in snapshot.policy.exclusive:
         raise LifecycleError(
-            f"{version} is in {version.status}, in which nobody succeeds it",
-            hint=f"leave the successor out; to promote it: gms promote {heir.ref} {PRODUCTION}",
+            f"{version} is in {version.status}, where it has no successor",
+            hint=f"omit the successor; to promote it: gms promote {heir.ref} {PRODUCTION}",
         )
     if heir.version == version.version:
         raise LifecycleError(
@@ -754,7 +758,7 @@ def rollback(
     has_reason = bool((reason or "").strip())
     if not replay and not has_reason:
         raise InvalidInput(
-            "going back without a replay needs a reason", hint="say it with --reason TEXT"
+            "going back without a replay needs a reason", hint="give one with --reason TEXT"
         )
     again = f"gms rollback {model} --to {{version}}{' --keep' * keep}"
     keeper = Gatekeeper(
@@ -781,8 +785,8 @@ def rollback(
     def draft(snapshot: Snapshot) -> Draft | None:
         if _target(snapshot, model, to).version != target.version:
             raise StoreBusy(
-                f"somebody else changed the production of '{model}' just now",
-                hint=f"look with `gms log {model}`, then try again",
+                f"someone else just changed the production version of '{model}'",
+                hint=f"check with `gms log {model}`, then try again",
             )
         after = assigned(snapshot.registry, snapshot.policy, model, target.version, PRODUCTION)
         for version in snapshot.registry.holders(model, PRODUCTION):
@@ -804,7 +808,9 @@ def _replay(snapshot: Snapshot, target: ModelVersion, pipeline: Any, writer: Wri
     """
     found = replay_of(snapshot, target, pipeline)
     if found is None:
-        writer.notify(f"{target} has no sample, so nobody knows whether it answers as it did")
+        writer.notify(
+            f"{target} has no sample, so it is not known whether it still gives the same answers"
+        )
     elif found.outcome == WITHIN:
         writer.notify(within_tolerance(target, found.largest_absolute))
     elif found.outcome == DIFFERENT:
@@ -812,7 +818,7 @@ def _replay(snapshot: Snapshot, target: ModelVersion, pipeline: Any, writer: Wri
         raise RollbackError(
             f"{target} cannot answer here: {found.why}" if found.why else f"{target} {differs}",
             hint=f"see how with `gms verify {target.ref} --replay`; name another version with "
-            "--to VERSION, or go back knowingly with --no-replay --reason TEXT",
+            "--to VERSION, or go back anyway with --no-replay --reason TEXT",
         )
     return found.outcome if found else None
 
@@ -825,7 +831,7 @@ def _target(snapshot: Snapshot, model: str, to: Named | None) -> ModelVersion:
     target = resolve_of(snapshot, model, to)
     if target.version in present:
         raise RollbackError(
-            f"{target} is in production already",
+            f"{target} is already in production",
             hint=f"name another version: see them with `gms list {target.model}`",
         )
     return target

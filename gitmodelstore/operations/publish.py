@@ -255,7 +255,7 @@ def _validate_signatures(
             found += judge.tag_faults(name, oid, commit)
     if found:
         raise GateNotPassed(
-            f"{wanted.title}: not signed as the store asks for",
+            f"{wanted.title}: not signed as the store requires",
             map(str, found),
             unmet=len(found),
             hint=found[0].mend or None,

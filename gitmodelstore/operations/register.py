@@ -99,7 +99,9 @@ class Wish:
             InvalidVersion: `version` is not SemVer, or `bump` is none of BUMPS.
         """
         if bump not in BUMPS:
-            raise InvalidVersion(f"'{bump}' is no bump", hint=f"one of {', '.join(BUMPS)}")
+            raise InvalidVersion(
+                f"'{bump}' is not a kind of bump", hint=f"one of {', '.join(BUMPS)}"
+            )
         if isinstance(version, str):
             version = Version.parse(version)
         return cls(version, bump, allow_backport)  # type: ignore[arg-type]
@@ -210,12 +212,12 @@ def check_free(snapshot: Snapshot, model: str, wish: Wish) -> None:
     if taken is not None and highest is not None:
         raise VersionExists(
             f"version '{wish.version}' of '{model}' already exists",
-            hint=f"leave the version out for the next number, or take {highest.bump('patch')}",
+            hint=f"omit the version for the next number, or use {highest.bump('patch')}",
         )
     if highest is not None and wish.version < highest and not wish.allow_backport:
         raise VersionExists(
-            f"version '{wish.version}' of '{model}' lies below the highest, {highest}",
-            hint=f"take {highest.bump('patch')}, or say that it is a backport: "
+            f"version '{wish.version}' of '{model}' is below the highest, {highest}",
+            hint=f"use {highest.bump('patch')}, or mark it as a backport: "
             "allow_backport=True (--allow-backport)",
         )
 
@@ -318,7 +320,7 @@ def _draft(
     """
     if next(read_annotations(manifest.message), None):
         raise InvalidInput(
-            "the message holds the lines of an annotation, which would count as one",
+            "the message contains the lines of an annotation, and would count as one",
             hint="give another with -m TEXT, and annotate with `gms annotate`",
         )
     card = render_card(manifest, _readable(snapshot, manifest.model, manifest.parent))
@@ -542,7 +544,7 @@ def _source(what: RegisterOptions, sink: Sink) -> _Source:
         if what.run:
             return _Source(what.pipeline)
         raise InvalidInput(
-            "run=False is for files; a pipeline in memory is there already",
+            "run=False is for files; a pipeline in memory is already loaded",
             hint="leave run=False out",
         )
     from gitmodelstore.pipelines.load import is_compressed, load_file, read_file
@@ -714,7 +716,7 @@ def _baseline(
         )
     holders = snapshot.registry.holders(what.model, PRODUCTION)
     if not holders:
-        notify(f"nobody of '{what.model}' is in production, so there is no baseline")
+        notify(f"no version of '{what.model}' is in production, so there is no baseline")
         return None
     name = f"{what.model} {holders[0]}, which is in production,"
     metrics = _scores_of(snapshot, snapshot.version(what.model, holders[0]), name, what)
@@ -750,7 +752,7 @@ def _scores_of(
     except FeatureMismatch as error:
         raise FeatureMismatch(
             f"{name} takes other columns: {error}",
-            hint=f"add what it takes to the test rows, or {leave_out}",
+            hint=f"add the columns that it takes to the test rows, or {leave_out}",
         ) from error.__cause__
     except StoreError as error:
         raise InvalidInput(
@@ -865,5 +867,5 @@ def _refuse_other_sample(sample: object) -> None:
     if sample not in (SYNTHETIC, ROWS, None):
         raise InvalidInput(
             f"expected sample '{SYNTHETIC}', '{ROWS}' or None, found {sample!a}",
-            hint=f"'{ROWS}' keeps true rows of X_test, '{SYNTHETIC}' rows that nobody is in",
+            hint=f"'{ROWS}' keeps real rows of X_test, '{SYNTHETIC}' made-up ones",
         )

@@ -212,13 +212,15 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     foreign = [path.name for path in paths if path.name not in FOLDER_FILES]
     if foreign:
         raise InvalidInput(
-            f"'{folder}' holds what is no file of a version: {', '.join(map(ascii, foreign))}",
-            hint=f"take them out; a version has {', '.join(sorted(FOLDER_FILES))}",
+            f"'{folder}' contains files that do not belong to a version: "
+            f"{', '.join(map(ascii, foreign))}",
+            hint=f"remove them; a version has {', '.join(sorted(FOLDER_FILES))}",
         )
     other = [path.name for path in paths if path.is_symlink() or not path.is_file()]
     if other:
         raise InvalidInput(
-            f"'{folder}': no plain file: {', '.join(other)}", hint="put copies of the files there"
+            f"'{folder}': not a plain file: {', '.join(other)}",
+            hint="put copies of the files there",
         )
     if not any(path.name == PIPELINE for path in paths):
         raise NotAStore(
@@ -252,7 +254,7 @@ def _model(what: FolderOptions, claims: Claims, own: str | None, writer: Writer)
     except InvalidName as error:
         raise InvalidName(str(error), hint="name the model before --from-folder") from None
     if claimed not in (None, model):
-        writer.notify(f"its manifest is of '{claimed}'; it becomes a version of '{model}'")
+        writer.notify(f"its manifest is for '{claimed}'; it becomes a version of '{model}'")
     return model
 
 
@@ -302,11 +304,11 @@ def _submission(
     if SAMPLE in kept and not pipeline.answers:
         del kept[SAMPLE]
         rendered[SAMPLE] = None
-        writer.notify(f"{SAMPLE} is left out: its answers are those of the pipeline before")
+        writer.notify(f"{SAMPLE} is left out: its answers are from the earlier pipeline")
     environment, captured = _environment(claims, kept, pipeline, writer)
     for name in sorted(kept):
         if claims.digest(name) not in (None, _sha256(kept[name])):
-            writer.notify(f"{name} is not the one that its manifest names: renewed")
+            writer.notify(f"{name} does not match its manifest: renewed")
     contents = {**kept, **captured, ATTRIBUTES: attributes_of(sink)}
     files = {name: store_file(repository, data) for name, data in contents.items()}
     assert what.model is not None and what.wish is not None  # noqa: S101, PT018 - of `register_folder`
@@ -388,10 +390,10 @@ def _pipeline(
         raise IntegrityError(
             f"'{what.folder / PIPELINE}' has sha256 {present[:12]}, {says}",
             path=str(what.folder / PIPELINE),
-            hint="if these are the bytes that you mean: --accept-changes (accept_changes=True)",
+            hint="to accept these bytes: --accept-changes (accept_changes=True)",
         )
     if present != claimed:
-        writer.notify(f"{PIPELINE} is not the one that its manifest names: its digest is renewed")
+        writer.notify(f"{PIPELINE} does not match its manifest: its digest is renewed")
     unrun = look_at(content.path, content.data)
     refuse_script_names(unrun.globals)
     facts = claims.get("pipeline") if present == claimed else None
@@ -449,7 +451,7 @@ def _environment(
 
         is_named = any(feature.name is not None for feature in pipeline.features or ())
         captured = capture((EVERY_PIPELINE, *pipeline.globals), with_pandas=is_named)
-        writer.notify("no manifest says what was installed: the environment is that of here")
+        writer.notify("no manifest records the environment: the current one is recorded")
         environment = captured.environment
         files = {REQUIREMENTS: captured.requirements, INSTALLED: captured.installed}
         added = {name: data for name, data in files.items() if name not in kept}

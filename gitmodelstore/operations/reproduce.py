@@ -146,7 +146,7 @@ class Reproduction:
     @property
     def reasons(self) -> tuple[str, ...]:
         """What differs: of "data", "steps", "params", "answers" and "metrics"; none when the
-        version is reproduced. "nothing to tell it by" where no two things were compared."""
+        version is reproduced. "nothing to compare" where no two things were compared."""
         return tuple(self._reasons())
 
     def _reasons(self) -> Iterator[str]:
@@ -162,7 +162,7 @@ class Reproduction:
             yield "metrics"
         is_compared = any(one.outcome != NOT_COMPARED for one in self.metrics)
         if not (self.same_bytes or self.answers is not None or is_compared):
-            yield "nothing to tell it by"
+            yield "nothing to compare"
 
 
 def compare(
@@ -262,7 +262,7 @@ def kept_changes(snapshot: Snapshot, version: ModelVersion, code: Code) -> bytes
         return None
     if code.diff is None or code.diff.hex != entry.sha256:
         raise CannotReproduce(
-            f"{CODE_DIFF} of {version} is not the difference that its manifest names",
+            f"{CODE_DIFF} of {version} does not match its manifest",
             hint=f"read it with `gms cat {version.ref}:{CODE_DIFF}`",
         )
     return bytes(read_verified(snapshot, version, CODE_DIFF))
@@ -282,7 +282,7 @@ def training_repository(
     repository = _named(named) if named else _around(here, store)
     if repository is None:
         raise CannotReproduce(
-            f"the code of {version} is not at hand: no repository is around '{here}'",
+            f"the code of {version} was not found: there is no repository around '{here}'",
             hint=f"{_where(code)}, and name it with --code PATH",
         )
     if not training.has_commit(repository, commit):
@@ -302,7 +302,7 @@ def training_repository(
 
 def _named(folder: Path) -> Path | None:
     if not folder.is_dir():
-        raise CannotReproduce(f"there is no folder '{folder}'", hint="leave --code out, or mend it")
+        raise CannotReproduce(f"there is no folder '{folder}'", hint="omit --code, or correct it")
     found = checkout.find(folder)
     return found.top if found else folder.resolve()
 
@@ -373,7 +373,7 @@ def training_environment(
     modules = (_lend(folder), *(code_places(start) if own else ()))
     program = training.find() if found and with_uv else None
     if program is not None:
-        notify(f"uv makes the recorded environment: {_said(found)}")
+        notify(f"uv recreates the recorded environment: {_said(found)}")
         for name in sorted(own):
             notify(
                 f"uv leaves out '{name}', which no index has: it is taken from the recorded code; "
@@ -384,9 +384,9 @@ def training_environment(
             programs = training.make(program, folder / "env", manifest.environment.python, listed)
             return TrainingEnvironment(RECORDED, programs, programs / "python", modules, ())
         except training.UvFailed as error:
-            notify(f"uv cannot make the recorded environment: {error}")
+            notify(f"uv cannot recreate the recorded environment: {error}")
     if found:
-        notify(f"trained again in the present environment: {_said(found)}")
+        notify(f"trained again in the current environment: {_said(found)}")
     here = Path(sys.executable)
     return TrainingEnvironment(PRESENT, here.parent, here, modules, found)
 
@@ -439,7 +439,7 @@ _SETTINGS = {
     "store.durable": "false",
 }
 _TREE = "code"  # of the folders in the temporary one, that with the work tree
-_AWAY = "`git worktree remove -f {tree}` takes the work tree away"
+_AWAY = "`git worktree remove -f {tree}` removes the work tree"
 _COMMANDS = "gitmodelstore"
 _ASK = "gitmodelstore.cli.asked_again"
 
@@ -493,7 +493,7 @@ def reproduce(snapshot: Snapshot, version: ModelVersion, again: Again) -> Reprod
     repository = training_repository(version, code, commit, again.code, again.here, store)
     changes = kept_changes(snapshot, version, code)
     if code.dirty and changes is None:
-        again.notify(f"{version} was trained with uncommitted changes, of which none are kept")
+        again.notify(f"{version} was trained with uncommitted changes, which were not kept")
     with _folder(again) as folder, _tree(repository, commit, changes, folder, again) as tree:
         start = _start(again.here, repository, tree)
         _bring(manifest, repository, tree, start, again)
@@ -566,7 +566,7 @@ def _bring(manifest: Manifest, repository: Path, tree: Path, start: Path, again:
         path = repository / inside / uri
         if not _is_inside(uri) or not path.exists() or (start / uri).exists():
             continue
-        again.notify(f"copied '{uri}', which git does not hold, from '{repository / inside}'")
+        again.notify(f"copied '{uri}', which is not in git, from '{repository / inside}'")
         _copy(path, start / uri)
 
 
@@ -611,8 +611,8 @@ def _run(command: Sequence[str], bench: _Bench) -> None:
         said = f"exited with {status}" if status > 0 else f"was ended by signal {-status}"
         raise CannotReproduce(
             f"`{' '.join(command)}` {said}",
-            hint="name what it reads and git does not hold with --copy PATH; "
-            "--keep leaves the work tree to look at",
+            hint="name the files that it reads and that are not in git "
+            "with --copy PATH; --keep keeps the work tree",
         )
 
 
@@ -655,7 +655,7 @@ def _register(bench: _Bench, recorded: Manifest, again: Again) -> None:
     )
     if status:
         raise CannotReproduce(
-            f"what `{' '.join(again.command)}` wrote into ${OUT} cannot be taken: "
+            f"what `{' '.join(again.command)}` wrote to ${OUT} cannot be used: "
             f"{_last_line(said).removeprefix('error: ')}"
         )
 

@@ -407,7 +407,7 @@ def resolve_of(snapshot: Snapshot, model: str, named: Named) -> ModelVersion:
         found = resolve(snapshot, str(named) if "@" in str(named) else f"{model}@{named}")
     if found.model != model:
         raise InvalidReference(
-            f"'{found}' is no version of '{model}'", hint=f"see them with `gms list {model}`"
+            f"'{found}' is not a version of '{model}'", hint=f"see them with `gms list {model}`"
         )
     return found
 
@@ -443,7 +443,7 @@ def _select(asked: Snapshot, reference: Reference, model: str) -> Version:
         return _exact(asked, model, selector)
     if isinstance(selector, VersionRange):
         fitting = [v for v in _candidates(asked, model) if v in selector]
-        return _first(fitting, f"no version of '{model}' fits {selector}", asked, model)
+        return _first(fitting, f"no version of '{model}' matches {selector}", asked, model)
     if selector == LATEST:
         found = _candidates(asked, model)
         releases = [v for v in found if not v.is_prerelease] or found

@@ -390,9 +390,9 @@ def told(unread: Iterable[Unread]) -> Iterator[str]:
     """
     several = [one for one in unread if one.status is not None]
     for one in several[:_MOST_TOLD]:
-        yield f"not asked: {one}"
+        yield f"not searched: {one}"
     if len(several) > _MOST_TOLD:
-        yield f"not asked: {len(several) - _MOST_TOLD} more versions that cannot be read"
+        yield f"not searched: {len(several) - _MOST_TOLD} more versions that cannot be read"
 
 
 def split(rows: Iterable[Row | Unread]) -> tuple[list[Row], tuple[Unread, ...]]:

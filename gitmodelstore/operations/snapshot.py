@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Parsed = TypeVar("Parsed")
 
 _MOST_LOST = 5  # versions that a warning names
-_NONE = "make one with `gms init`, or name yours with -C or $GITMODELSTORE"
+_NONE = "create one with `gms init`, or name yours with -C or $GITMODELSTORE"
 LOST = "GMS030"  # code of the fault
 
 
@@ -74,7 +74,10 @@ class Snapshot:
             if repository.work_tree is None and repository.is_empty:
                 raise NotAStore(
                     f"'{_place(repository)}' is empty: no store has been pushed to it yet",
-                    hint=f"in the store that it is for: git push {_place(repository)} {name}",
+                    hint=(
+                        "in the store that belongs there, run: git push "
+                        f"{_place(repository)} {name}"
+                    ),
                 )
             raise NotAStore(
                 f"'{_place(repository)}' is not a model store: it has no branch '{name}'",
@@ -141,7 +144,7 @@ class Snapshot:
             CorruptStore: it does not follow its format.
         """
         hint = (
-            "docs/policy.md says what may stand there; who changed it: "
+            "docs/policy.md says what it may contain; see who changed it with "
             f"`git log -p -3 -- {SETTINGS}`"
         )
         policy = self._parsed(SETTINGS, Policy.parse, policies, hint)
@@ -289,7 +292,7 @@ def behind_tags(snapshot: Snapshot) -> str | None:
     branch = snapshot.repository.branch.removeprefix("refs/heads/")
     count = "a version" if len(lost) == 1 else f"{len(lost)} versions"
     return (
-        f"'{branch}' lacks {count} that tags name: {named}; it may have been set back: "
+        f"'{branch}' lacks {count} that tags name: {named}; it may have been reset: "
         "run `gms doctor --fix`, or `git pull` where you have only fetched"
     )
 
@@ -349,10 +352,10 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
         raise IntegrityError(f"no commit introduces {model} {version}", path=REGISTRY)
     if tag is not None and not _same_folder(repository, tag.commit, found, model):
         raise IntegrityError(
-            f"tag {name} was moved: it stands on {tag.commit[:12]}, the version was introduced "
-            f"by {found[:12]}",
+            f"tag {name} was moved: it points to {tag.commit[:12]}, but the version was "
+            f"introduced by {found[:12]}",
             path=f"refs/tags/{name}",
-            hint="take it from a sound clone: "
+            hint="fetch it from an intact clone: "
             f"`git fetch REMOTE +refs/tags/{name}:refs/tags/{name}`; "
             "`gms doctor` says what else can be done",
         )
@@ -482,8 +485,9 @@ def warn_of_clock(published: Snapshot, clock: datetime) -> None:
     )
     told = (
         f"the clock of this machine says {says}, but the commit before this one, "
-        f"{before.oid[:12]} by {before.author}, counts as of {tip}: this one is dated as that; "
-        "set the clock that is wrong"
+        f"{before.oid[:12]} by {before.author}, counts as of {tip}: this one gets that "
+        "date; correct "
+        "the wrong clock"
     )
     warn_user(ClockWarning(told))
 

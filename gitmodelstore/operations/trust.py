@@ -42,7 +42,7 @@ def trusted_names(given: Iterable[str], folder: Path) -> frozenset[str]:
     of the pyproject.toml that `folder` belongs to, unless that lies in a store.
 
     Raises:
-        InvalidInput: one is no name, or a file cannot be understood.
+        InvalidInput: one is not a name, or a file cannot be understood.
     """
     names = [given] if isinstance(given, str) else list(given)
     names += filter(None, (name.strip() for name in files.trusted_variable().split(",")))
@@ -88,7 +88,7 @@ def _settings(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text_of(path) or "")
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput(f"'{path}' is not TOML: {error}", hint="mend it or remove it") from None
+        raise InvalidInput(f"'{path}' is not TOML: {error}", hint="fix it or remove it") from None
 
 
 def configure(names: Iterable[str], projects: Iterable[str] = ()) -> Path:
@@ -97,7 +97,7 @@ def configure(names: Iterable[str], projects: Iterable[str] = ()) -> Path:
     `projects` are folders of code in which some of these names are defined.
 
     Raises:
-        InvalidInput: one is no name, the user has no home, or others could have written the
+        InvalidInput: one is not a name, the user has no home, or others could have written the
             file that is there.
     """
     listed = list(dict.fromkeys(names))
@@ -127,7 +127,7 @@ def _toml_list(key: str, texts: Iterable[str]) -> str:
 def _doubt(path: Path) -> str | None:
     """Return why a configuration file is not believed; None where it is, or is not there."""
     why = files.written_by_others(path) if path.exists() else None
-    return f"whom '{path}' trusts is not believed: {why}" if why else None
+    return f"the trusted names in '{path}' are ignored: {why}" if why else None
 
 
 def _of_project(folder: Path) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ def _of_project(folder: Path) -> tuple[str, ...]:
         if is_of_a_store(file):
             continue
         if why := files.is_a_strangers(file, folder):
-            warn_user(StoreWarning(f"whom '{file}' trusts is not believed: {why}"))
+            warn_user(StoreWarning(f"the trusted names in '{file}' are ignored: {why}"))
             return ()
         return _listed(settings[_KEY], str(file))
     return ()
@@ -187,9 +187,9 @@ def check_name(name: object) -> None:
     if package in GENERAL or package in sys.stdlib_module_names:
         if not inside or not names_at(name).inside:
             raise InvalidInput(
-                f"'{package}' is nobody's own: all of it would be at the service of every file",
-                hint="what honest pipelines need of it is allowed already; what else they hold "
-                "is trusted by its exact name, as `gms inspect` lists it",
+                f"'{package}' is not your own: every file could use all of it",
+                hint="what honest pipelines need of it is already allowed; trust anything else by "
+                "its exact name, as `gms inspect` lists it",
             )
         if acts(name):
             raise InvalidInput(
@@ -221,9 +221,8 @@ def check_added(name: str) -> str | None:
 
 def _not_as_a_whole(name: str) -> InvalidInput:
     return InvalidInput(
-        f"'{name}' is not taken as a whole: each of its classes would be at the service of every "
-        "file",
-        hint="name the very class that your pipelines hold, as `gms inspect` lists it: "
+        f"'{name}' cannot be trusted as a whole: every file could use each of its classes",
+        hint="name the exact class that your pipelines use, as `gms inspect` lists it: "
         f"{name}.….Class",
     )
 

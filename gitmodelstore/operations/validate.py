@@ -60,7 +60,7 @@ def validate_folder(folder: Path) -> tuple[Fault, ...]:
         data = path.read_bytes()
     except OSError as error:
         raise NotAStore(
-            f"'{folder}' is no folder of a model: {MANIFEST} cannot be read "
+            f"'{folder}' is not a model folder: {MANIFEST} cannot be read "
             f"({(error.strerror or str(error)).lower()})",
             hint="name a folder such as models/churn, or what `gms get` wrote",
         ) from None
@@ -72,7 +72,7 @@ def validate_folder(folder: Path) -> tuple[Fault, ...]:
     found: list[Fault] = []
     for file in sorted(folder.iterdir()):
         if file.is_symlink() or not file.is_file():
-            found.append(Fault("GMS002", str(file), "is no plain file"))
+            found.append(Fault("GMS002", str(file), "is not a plain file"))
         elif file.name not in FOLDER_FILES:
             found.append(Fault("GMS001", str(file), "not a file of a version"))
         else:

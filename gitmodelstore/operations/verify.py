@@ -432,9 +432,9 @@ class DataVerified:
         if self.is_same or self.differences:
             return None
         if self.recorded.columns is None:
-            return "which columns differ is not known: the version records none of this data"
+            return "it is not known which columns differ: the version records none of this data"
         if self.present.columns is None:
-            return "which columns differ is not known: what is here was not read as a table"
+            return "it is not known which columns differ: this data was not read as a table"
         return "rows, columns and their profiles agree: a few values or their order differ"
 
     def __str__(self) -> str:

@@ -344,7 +344,7 @@ class Walk:
     def use(self, symbol: Symbol, right: str) -> None:
         """Note that `symbol` is called, instantiated or given a state; it should be a name."""
         if type(symbol) is not Global:
-            self.refuse(f"{_DEED[right]} something that is no name")
+            self.refuse(f"{_DEED[right]} something that is not a name")
             return
         symbol.used.add(right)
         if symbol.rights is not None and right not in symbol.rights.allowed:
@@ -437,7 +437,7 @@ class Walk:
         elif type(target) is not Made or not (
             _is_trusted(target.of) or is_one_of(target.of, _LISTS)
         ):
-            self.refuse("items are appended to what is no list")
+            self.refuse("items are appended to what is not a list")
 
     def filled(self, target: Symbol, items: list[Symbol]) -> None:
         """Set pairs, and judge on what."""
@@ -450,12 +450,12 @@ class Walk:
         elif type(target) is Made and (is_one_of(target.of, _DICTS) or _is_trusted(target.of)):
             target.pairs = _extended(target.pairs, items)
         else:
-            self.refuse("items are set on what is no dict")
+            self.refuse("items are set on what is not a dict")
 
     def keyed(self, keys: Sequence[Symbol]) -> None:
         """Judge the keys of a dict, or the items of a set: hashing them must run no code."""
         if not _SIMPLE_KEYS.issuperset(map(type, keys)) and not all(map(_is_simple, keys)):
-            self.refuse("a key that is no simple value")
+            self.refuse("a key that is not a simple value")
 
 
 def _extended(held: list[Symbol] | tuple[()], items: list[Symbol]) -> list[Symbol]:
@@ -791,7 +791,7 @@ def read_wrapper(state: Symbol, fields: Budget) -> tuple[Dtype, tuple[int, ...],
         or len(state.flat) > 2 * _MOST_FACTS
         or not all(type(key) is str for key in state.flat[::2])
     ):
-        raise Fault("the state of an array is no dict of attributes")
+        raise Fault("the state of an array is not a dict of attributes")
     facts = dict(state)
     if not is_one_of(facts.get("subclass"), _CLASSES):
         raise Fault("an array of an unknown class")
@@ -1082,7 +1082,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
     # Beginning, frames, end
 
     def load_unknown(self) -> None:
-        raise Fault(f"byte {self.walk.data[self.walk.at]} is no opcode")
+        raise Fault(f"byte {self.walk.data[self.walk.at]} is not an opcode")
 
     def load_proto(self) -> None:
         self.proto = self.read(1)[0]
@@ -1211,7 +1211,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
         if type(target) is Items and not target.frozen:
             target.held = _extended(target.held, items)
         else:
-            self.refuse("items are added to what is no set")
+            self.refuse("items are added to what is not a set")
 
     def load_frozenset(self) -> None:
         items = self._items_of_set()  # of another stack than what holds them
@@ -1227,7 +1227,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
 
     def load_stack_global(self) -> None:
         if not all(type(text) is str for text in self.stack[-2:]):
-            raise Fault("a name that is no text")
+            raise Fault("a name that is not text")
         super().load_stack_global()
 
     def find_class(self, module: str, name: str) -> Global:

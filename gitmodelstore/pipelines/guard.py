@@ -456,7 +456,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         elif label.startswith("joblib._store_backends."):
             hint = "take the cache out before you fit: pipeline.set_params(memory=None)"
         self.refuse(
-            f"it uses '{label}', which is no part of a pipeline",
+            f"it uses '{label}', which is not part of a pipeline",
             label,
             hint=hint,
             needs_trust=() if rules.acts(label) else (label,),

@@ -133,7 +133,7 @@ def load(
 ) -> Any:
     """Return the estimator that joblib wrote as `data`.
 
-    What is no part of a pipeline is refused before it acts. That is no sandbox: see
+    What is not part of a pipeline is refused before it acts. That is no sandbox: see
     docs/security.md.
 
     Args:
@@ -229,7 +229,7 @@ def describing(pipeline: Any) -> Iterator[None]:
         raise NotAPipeline(
             f"this {type(pipeline).__name__} cannot be described: {_said(error)}",
             hint="give the object that `fit` was called on, whole; if a class of yours raises "
-            "this, mend it there",
+            "this, fix it there",
         ) from error
 
 
@@ -281,7 +281,7 @@ def read_file(path: Path, keep: Keep | None = None) -> FileBytes:
             if _facts(before) != _facts(after) or file.read(1):
                 raise LoadError(
                     f"'{path}' changed while it was read",
-                    hint="try again when nothing writes to it",
+                    hint="try again when nothing is writing to it",
                 )
     except FileNotFoundError:
         raise NotAPipeline(

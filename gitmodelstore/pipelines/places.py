@@ -173,7 +173,7 @@ def _is_of_text(view: View, leaf: Any) -> bool:
 
 
 def _are_few(view: View, leaf: Any) -> bool:
-    """Whether it is no number of threads under which native code would end the process."""
+    """Whether it is not a number of threads under which native code would end the process."""
     number: Any = leaf if isinstance(leaf, Real) else 0
     return bool(-_MOST_THREADS <= number <= _MOST_THREADS)
 
@@ -523,7 +523,7 @@ def _faults(
     for name in asked.params:
         keys, values = view.keys(held[name]), view.parts(held[name]) or ()
         given = list(zip(keys, values, strict=False))
-        is_odd = bool(keys) and len(keys) != len(values)  # with keys that are no text
+        is_odd = bool(keys) and len(keys) != len(values)  # with keys that are not text
         package = view.package(owner)
         if is_odd or any(
             _is_of_files(package, key) and not _is_off(key, one) for key, one in given

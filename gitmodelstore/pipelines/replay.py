@@ -195,7 +195,7 @@ def asked(rows: str, hint: str | Callable[[], str | None] | None = None) -> Iter
         kind, _, said = in_words(error).partition(": ")
         found = hint() if callable(hint) else hint
         if isinstance(error, StoreError):  # as of a store that the pipeline asks
-            found = error.hint or "mend what it asks of gitmodelstore"
+            found = error.hint or "fix what it asks of gitmodelstore"
         raise PipelineRaised(
             f"the pipeline raised {kind} on {rows}{f': {said}' if said else ''}",
             hint=found
@@ -349,7 +349,7 @@ _MOST_TRIES = 8
 def make_sample(pipeline: Any, X: Any, made: str = SYNTHETIC) -> Sample:
     """Return a sample of `X` with the answers of `pipeline`.
 
-    Rows on which the pipeline fails, or answers with what is no number, are left out,
+    Rows on which the pipeline fails, or answers with what is not a number, are left out,
     and so is a method that answers to none; rows are fewer where they are wide.
 
     Args:

@@ -174,7 +174,7 @@ def cells_of(held: Held) -> tuple[Cell, ...]:
     """Return the cells of a column.
 
     Raises:
-        NoSample: an object that is no text, number or truth value.
+        NoSample: an object that is not text, number or truth value.
     """
     if held.dtype == "object":
         return tuple(_cell(value) for value in held.values.tolist())

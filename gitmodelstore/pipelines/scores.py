@@ -159,7 +159,7 @@ def _check_lengths(X: Any, truth: Any, name: str) -> None:
     if rows != len(truth):
         raise InvalidInput(
             f"{name} has {len(truth)} rows, the features have {rows}",
-            hint="give the rows and the answers of the same cases, in one order",
+            hint="give the rows and the answers of the same cases, in the same order",
         )
 
 

@@ -254,7 +254,7 @@ class CatFile:
     def _ask(self, question: str, oid: str, path: str) -> tuple[str, int]:
         """Ask git about an object and return its kind and size in bytes."""
         if not _OID.fullmatch(oid):
-            raise IntegrityError(f"{path}: {oid!r} is no id of an object", path=path)
+            raise IntegrityError(f"{path}: {oid!r} is not an id of an object", path=path)
         head = self._answer(question, oid, path)
         if head[-1] == "missing":
             raise MissingObject(
@@ -297,7 +297,7 @@ class CatFile:
         return IntegrityError(
             f"{path}: damaged: git cannot read {oid}",
             path=path,
-            hint="run `git fsck` to see what is damaged, and fetch from a sound clone",
+            hint="run `git fsck` to see what is damaged, and fetch from an intact clone",
         )
 
 
@@ -350,5 +350,5 @@ def _size_of(path: str, sha256: str) -> int | None:
     except FileNotFoundError:
         return None
     if digest.hexdigest() != sha256:
-        raise IntegrityError(f"the Git LFS object {sha256} has another content", path=path)
+        raise IntegrityError(f"the Git LFS object {sha256} has different content", path=path)
     return size

@@ -52,7 +52,7 @@ class Extent:
     def lacks(self) -> str | None:
         """What cannot be judged, history or tags, and why; None where all can."""
         if self.lacks_history is None and self.has_no_tags:
-            return "this clone was told to fetch no tags"
+            return "this clone is set to fetch no tags"
         return self.lacks_history
 
     @property

@@ -273,7 +273,7 @@ def text_of(path: Path) -> str | None:
 
     Raises:
         CannotRead: too many files are open.
-        UnicodeDecodeError: it is no text.
+        UnicodeDecodeError: it is not text.
     """
     try:
         return path.read_text(encoding="utf-8")
@@ -375,9 +375,7 @@ def others_of(status: os.stat_result, place: str) -> str | None:
         return f"'{place}' belongs to another user"
     is_shared = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
     if status.st_mode & 0o022 and not stat.S_ISLNK(status.st_mode) and not is_shared:
-        return (
-            f"others may write to '{place}': `chmod go-w {shlex.quote(place)}` takes it from them"
-        )
+        return f"others may write to '{place}': prevent it with `chmod go-w {shlex.quote(place)}`"
     return None
 
 
@@ -392,9 +390,7 @@ def is_a_strangers(file: Path, folder: Path) -> str | None:
     if status.st_uid not in (os.geteuid(), 0, folder.stat().st_uid):
         return f"'{file}' belongs to another user"
     if status.st_mode & 0o002:
-        return (
-            f"others may write to '{file}': `chmod o-w {shlex.quote(str(file))}` takes it from them"
-        )
+        return f"others may write to '{file}': prevent it with `chmod o-w {shlex.quote(str(file))}`"
     return None
 
 
@@ -470,7 +466,7 @@ def settings(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise NotAStore(
                 f"'{above / FILE}' is not TOML: {error}",
-                hint="mend it, or name the store with -C",
+                hint="fix it, or name the store with -C",
             ) from None
         tool = whole.get("tool", {})
         found = tool.get("gitmodelstore") if isinstance(tool, dict) else None

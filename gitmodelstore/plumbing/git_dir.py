@@ -63,7 +63,7 @@ class Flaw:
         content: what belongs there; None where nothing has to.
         is_folder: whether a folder belongs there.
         mend: what to do about it; empty where `mend` can.
-        is_derived: whether git makes it anew of other files, so that nothing is lost with it.
+        is_derived: whether git makes it again of other files, so that nothing is lost with it.
     """
 
     path: str
@@ -192,7 +192,11 @@ def _kinds(folder: Path) -> Iterator[Flaw]:
         if path.is_dir() or (name not in _NEEDED and not os.path.lexists(path)):
             continue
         what = "is not a folder" if os.path.lexists(path) else "is missing"
-        mend = "clone the store anew, or take the folder from a backup" if name == "objects" else ""
+        mend = (
+            "clone the store again, or restore the folder from a backup"
+            if name == "objects"
+            else ""
+        )
         yield Flaw(name, what, is_folder=True, mend=mend)
     for name in _FILES:
         if (folder / name).is_dir():
@@ -213,7 +217,7 @@ def _not_said(path: Path, expected: re.Pattern[bytes]) -> str | None:
         return "is not a file"
     if path.stat().st_size <= _SMALL_BYTES and expected.fullmatch(path.read_bytes()):
         return None
-    return "does not say what it must" if path.stat().st_size else "is empty"
+    return "does not have the required content" if path.stat().st_size else "is empty"
 
 
 def _config(folder: Path) -> Iterator[Flaw]:
@@ -228,7 +232,7 @@ def _config(folder: Path) -> Iterator[Flaw]:
         return
     data = path.read_bytes()
     if data and not data.strip(b"\0 \t\r\n"):
-        yield Flaw("config", "holds nothing but zeros: remotes and settings are gone", least)
+        yield Flaw("config", "contains only zeros: remotes and settings are gone", least)
         return
     try:
         if _setting(folder, "core.bare"):
@@ -347,7 +351,7 @@ def _borders(folder: Path) -> Iterator[Flaw]:
     if gone:
         name = gone[0].decode(errors="backslashreplace")
         what = f"names '{name}', which is not there: objects are missing"
-        mend = f"make that folder reachable again, or take its line out of '{alternates}'"
+        mend = f"make that folder reachable again, or remove its line from '{alternates}'"
         content = b"".join(line + b"\n" for line in lines if line not in gone) or None
         yield Flaw("objects/info/alternates", what, content, mend=mend)
 
@@ -409,7 +413,7 @@ def _packs(folder: Path) -> Iterator[Flaw]:
             if not is_there or not _is_sound(index.read_bytes()):
                 what = "does not match its own checksum" if is_there else "is missing"
                 content = _index_of(path)
-                mend = "" if content else "git fetch --refetch REMOTE, from a sound clone"
+                mend = "" if content else "git fetch --refetch REMOTE, from an intact clone"
                 name = f"objects/pack/{index.name}"
                 yield Flaw(name, what, content, mend=mend, is_derived=True)
 

@@ -52,7 +52,7 @@ def scripts_folder() -> Path:
     for name in ("hooks", "gitmodelstore_hooks"):  # a checkout; an installed wheel
         if (beside / name / "pre-receive").is_file():
             return beside / name
-    raise NotAStore("this installation of gitmodelstore has no hooks", hint="install it anew")
+    raise NotAStore("this installation of gitmodelstore has no hooks", hint="install it again")
 
 
 def hooks_folder(repository: Repository) -> Path:

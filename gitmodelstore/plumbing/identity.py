@@ -67,7 +67,7 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
     found = _IDENT.fullmatch(line)
     if found is None or not found["name"]:
         raise NoIdentity(
-            f"git names nobody as the {role.lower()}: '{line}'",
+            f"git has no name for the {role.lower()}: '{line}'",
             hint="run `git config --global user.name 'Your Name'`",
         )
     minutes = int(found["zone"][:2]) * 60 + int(found["zone"][2:])
@@ -125,7 +125,7 @@ class Settings:
         if (self.value(name) or ours) != ours:
             raise SignatureError(
                 f"{name} is set in the store's own configuration, "
-                "and no program that a store names is started",
+                "and gms starts no program that a store names",
                 hint=f"if it is yours: git config --global {name} {self.value(name)}",
             )
         return _expanded(ours)
@@ -148,7 +148,7 @@ class Settings:
         path = Path(_expanded(said))
         if not path.is_absolute():
             raise SignatureError(
-                f"{name} is '{said}', which is no absolute path",
+                f"{name} is '{said}', which is not an absolute path",
                 hint=f"git config --global {name} /etc/gitmodelstore/{path.name}",
             )
         place = path.resolve()
@@ -158,8 +158,8 @@ class Settings:
             and not place.is_relative_to(inside.resolve())
         ):
             raise SignatureError(
-                f"{name} is '{said}', in the store itself: whoever may push could change it",
-                hint="move it to a place of your own",
+                f"{name} is '{said}', in the store itself: anyone who may push could change it",
+                hint="move it out of the store",
             )
         return path
 

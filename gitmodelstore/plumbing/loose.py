@@ -184,11 +184,11 @@ def open_blob(file: BinaryIO, oid: str, *, checked: bool) -> Stream:
     header, byte = b"", memoryview(bytearray(1))
     while not header.endswith(b"\0"):
         if len(header) > _MOST_HEADER or not readinto(byte):
-            raise Damaged(f"{oid}: it is no file")
+            raise Damaged(f"{oid}: it is not a file")
         header += byte
     kind, _, size = header[:-1].partition(b" ")
     if kind != b"blob" or not size.isdigit():
-        raise Damaged(f"{oid}: it is no file")
+        raise Damaged(f"{oid}: it is not a file")
     stream = whole(oid, int(size), readinto)
     return with_id(oid, stream) if checked else stream
 
@@ -775,7 +775,7 @@ def _no_longer(pack: str) -> IntegrityError:
     return IntegrityError(
         f"{path} is damaged: it is not the one that its index is of",
         path=path,
-        hint="run `git fsck` to see what is damaged, and fetch from a sound clone",
+        hint="run `git fsck` to see what is damaged, and fetch from an intact clone",
     )
 
 
@@ -833,5 +833,5 @@ def _open_blob(pack: str, offset: int, oid: str, checked: bool) -> tuple[BinaryI
 
 def _mend(path: Path) -> str:
     if path.suffix != ".idx":
-        return f"remove '{path}': git makes it anew"
-    return f"remove '{path}', then make it anew: git index-pack '{path.with_suffix('.pack')}'"
+        return f"remove '{path}': git makes it again"
+    return f"remove '{path}', then make it again: git index-pack '{path.with_suffix('.pack')}'"

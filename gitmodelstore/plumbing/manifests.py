@@ -71,7 +71,7 @@ def appearances(folder: Path, tip: str, known: str | None) -> Iterator[Appearanc
     if walk.returncode or compare.returncode:
         raise GitFailed(
             f"git cannot read the history of {tip}",
-            hint="run `git fsck` to see what is damaged, and fetch from a sound clone",
+            hint="run `git fsck` to see what is damaged, and fetch from an intact clone",
         )
 
 

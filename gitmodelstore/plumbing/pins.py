@@ -151,9 +151,9 @@ class Clone:
                 raise
             if "dubious ownership" in error.stderr:
                 raise of_somebody_else(path) from None
-            raise NotAStore(f"'{path}' is no git repository", hint=_GIT_LOST) from None
+            raise NotAStore(f"'{path}' is not a git repository", hint=_GIT_LOST) from None
         if inside[0] and inside[1] == "false":
-            raise NotAStore(f"'{path}' is no git repository", hint=_GIT_LOST)
+            raise NotAStore(f"'{path}' is not a git repository", hint=_GIT_LOST)
         return cls(path, branch)
 
     def fetch(self) -> None:
@@ -204,7 +204,7 @@ class Clone:
         tips = sorted(set(said.split()))
         if not tips:
             raise NotAStore(
-                f"'{self.path}' is no model store: it has no branch '{self.branch}'",
+                f"'{self.path}' is not a model store: it has no branch '{self.branch}'",
                 hint="name its branch: git config store.branch NAME",
             )
         if len(tips) == 1:
@@ -257,13 +257,13 @@ def _registers(registry: Object | None, model: str, locked: LockedModel) -> bool
 def _registry(found: Object | None, path: Path) -> Registry:
     if found is None:
         raise NotAStore(
-            f"'{path}' is no model store: no {REGISTRY} on its branch",
+            f"'{path}' is not a model store: no {REGISTRY} on its branch",
             hint="name the url of a store; or its branch there: git config store.branch NAME",
         )
     try:
         return Registry.parse(found[1])
     except FormatError as error:
-        raise CorruptStore(str(error), hint=f"mend it in '{path}'") from None
+        raise CorruptStore(str(error), hint=f"fix it in '{path}'") from None
 
 
 def _objects(path: Path, names: Iterable[str]) -> dict[str, Object]:

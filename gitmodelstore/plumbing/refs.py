@@ -80,7 +80,7 @@ def check_free(repository: Repository, name: str, *, until: float | None = None)
     if repository.ref(ref):
         raise VersionExists(
             f"tag '{name}' exists, but the branch holds no such version",
-            hint="the branch may have been set back: run `gms doctor --fix`; "
+            hint="the branch may have been reset: run `gms doctor --fix`; "
             f"or see what the tag is with `git show {name}`",
         )
     if _stands_below(repository.common_dir, ref):

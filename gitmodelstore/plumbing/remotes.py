@@ -21,7 +21,7 @@ def check_url(url: str) -> str:
     """
     if not url or url.startswith("-") or "::" in url or not url.isprintable():
         raise InvalidInput(
-            f"{url!a} is no place of a repository",
+            f"{url!a} is not the location of a repository",
             hint="name a path, or a url such as ssh://server/srv/models.git",
         )
     return url
@@ -58,7 +58,7 @@ def clone(url: str, path: Path, *, meter: bool) -> None:
             f"cannot clone '{url}': {reason.removeprefix('fatal: ')}",
             command="git clone",
             stderr="\n".join(said),
-            hint="check the place, and your right to read it, with `git ls-remote`",
+            hint="check the location, and that you may read it, with `git ls-remote`",
         )
 
 

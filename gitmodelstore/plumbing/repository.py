@@ -243,7 +243,7 @@ class Repository:
             raise CorruptStore(
                 f"{ref} cannot be read: {error}",
                 hint=f"`git reflog show {ref.removeprefix('refs/heads/')}` knows where it stood; "
-                f"or fetch it from a sound clone",
+                f"or fetch it from an intact clone",
             ) from None
         return self.commit(target).oid
 
@@ -268,7 +268,7 @@ class Repository:
             raise IntegrityError(
                 f"{name} cannot be read: it holds no id",
                 path=name,
-                hint=f"remove the file '{path}', then fetch the ref from a sound clone",
+                hint=f"remove the file '{path}', then fetch the ref from an intact clone",
             ) from None
 
     def tag_names(self) -> set[str]:
@@ -435,7 +435,7 @@ class Repository:
     def entries(self, tree: str, path: str = "") -> dict[str, Entry]:
         """Return the entries of a tree, or of the tree at `path` below it, by name.
 
-        A path that is no folder has none.
+        A path that is not a folder has none.
         """
         below = self.entry(tree, path) if path else Entry(FOLDER, tree)
         if below is None or below.mode != FOLDER:
@@ -846,7 +846,7 @@ def _reading(path: str) -> Iterator[None]:
         raise IntegrityError(
             f"{path}: damaged: {error}",
             path=path,
-            hint="run `git fsck` to see what is damaged, and fetch from a sound clone",
+            hint="run `git fsck` to see what is damaged, and fetch from an intact clone",
         ) from None
 
 
@@ -872,14 +872,14 @@ def _open_error(path: Path, said: str) -> NotAStore | UnsupportedRepository:
         if mark in said:
             return UnsupportedRepository(
                 f"'{path}' cannot be a store: {what} ({said.rpartition(': ')[2]})",
-                hint="make a store with `gms init`, which chooses both",
+                hint="create a store with `gms init`, which chooses both",
             )
     if "not owned" in said:
         named = re.search(r"'(.+)'", said)  # the one around, where a folder inside was asked for
         return of_somebody_else(named[1] if named else path)
     if os.path.isfile(path / ".git"):
         return NotAStore(
-            f"'{path / '.git'}' names a git directory that is not there, or damaged",
+            f"'{path / '.git'}' names a git directory that is missing or damaged",
             hint="run `git worktree repair` in the repository that the work tree belongs to",
         )
     if os.path.lexists(path / ".git") or os.path.exists(path / "objects"):
@@ -887,7 +887,7 @@ def _open_error(path: Path, said: str) -> NotAStore | UnsupportedRepository:
             f"'{path}' cannot be opened as a git repository: {said}",
             hint="see what is wrong with `gms doctor`",
         )
-    return NotAStore(f"no git repository at '{path}'", hint="make a store with `gms init`")
+    return NotAStore(f"no git repository at '{path}'", hint="create a store with `gms init`")
 
 
 def _when(signature: pygit2.Signature) -> datetime:

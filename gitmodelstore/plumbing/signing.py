@@ -109,7 +109,7 @@ def _default_key(settings: Settings) -> str:
     """Return the key that gpg.ssh.defaultKeyCommand prints, `key::…` or as in a .pub file."""
     command = settings.program("gpg.ssh.defaultKeyCommand", "")
     if not command:
-        raise SignatureError("git knows no ssh key to sign with", hint=_HOW)
+        raise SignatureError("git has no ssh key to sign with", hint=_HOW)
     done = run(shlex.split(command))
     first = done.stdout.decode(errors="replace").partition("\n")[0].strip()
     if done.returncode or _literal(first) is None:
@@ -147,7 +147,7 @@ def _by_gpg(payload: bytes, settings: Settings, kind: str, committer: str) -> by
 def _armored(signature: bytes, program: str) -> bytes:
     signature = signature.replace(b"\r\n", b"\n")
     if not signature.startswith(b"-----BEGIN "):
-        raise SignatureError(f"{program} made something that is no signature")
+        raise SignatureError(f"{program} made something that is not a signature")
     return signature.rstrip(b"\n") + b"\n"
 
 
@@ -197,7 +197,7 @@ class SshVerifier:
         allowed = settings.file(ALLOWED, work_tree, git_dir)
         if allowed is None:
             raise SignatureError(
-                f"nobody is known whose signatures count: {ALLOWED} is not set",
+                f"no allowed signers are known: {ALLOWED} is not set",
                 hint="write a line `ada@example.org ssh-ed25519 AAAA…` for each person, then: "
                 f"git config --global {ALLOWED} FILE",
             )

@@ -672,7 +672,7 @@ def _differences(differences: Sequence[DataDifference], paint: Paint) -> Iterato
     for group in by_column(differences):
         first, name = group[0], visible(group[0].column or "")
         if first.what == ORDER:
-            yield "~ the columns stand in another order"
+            yield "~ the columns are in another order"
         elif first.what in (ADDED, REMOVED):
             yield _change(name, first.recorded, first.present, paint)
         elif first.what != ROWS:

@@ -168,7 +168,7 @@ class Text(Kind):
             return [(place(where), f"expected text, found {_name(value)}")]
         # Whatever is hidden is not printable either, which is known ten times as soon.
         if not value.isprintable() and (hidden := json_rules.hidden_character(value)):
-            return [(place(where), f"holds the hidden character {hidden}")]
+            return [(place(where), f"contains the hidden character {hidden}")]
         if self._pattern and not self._pattern.fullmatch(value):
             return [(place(where), f"expected {self._what}, found {cut(repr(value))}")]
         return ()

@@ -125,7 +125,7 @@ def check_key(key: object) -> str:
     near = re.sub(r"[^a-z0-9_.-]+", "_", str(key).lower())[:63].strip("._-")
     advice = f"{rule}, such as '{near}'" if _KEY.fullmatch(near) else rule
     shown = quoted(cut(key)) if isinstance(key, str) else ascii(key)
-    raise InvalidInput(f"{shown} is no key of an annotation", hint=advice)
+    raise InvalidInput(f"{shown} is not a key of an annotation", hint=advice)
 
 
 def check_value(key: str, value: Any) -> Scalar | None:
@@ -139,7 +139,7 @@ def check_value(key: str, value: Any) -> Scalar | None:
     if isinstance(value, (int, float)):
         if isinstance(value, float) and not math.isfinite(value):
             raise InvalidInput(
-                f"'{key}' is {value}, which is no finite number",
+                f"'{key}' is {value}, which is not a finite number",
                 hint="leave it out, or give it as text",
             )
         if isinstance(value, int) and abs(value) > GREATEST_INTEGER:
@@ -152,7 +152,7 @@ def check_value(key: str, value: Any) -> Scalar | None:
             hint="name a key for each value",
         )
     if not value.strip():
-        raise InvalidInput(f"'{key}' is an empty text", hint=f"`{key}=` takes it back")
+        raise InvalidInput(f"'{key}' is an empty text", hint=f"`{key}=` removes it")
     if len(value) > MOST_CHARACTERS:
         raise InvalidInput(
             f"'{key}' has {len(value)} characters, more than {MOST_CHARACTERS}",
@@ -162,7 +162,7 @@ def check_value(key: str, value: Any) -> Scalar | None:
         raise InvalidInput(f"'{key}' is a text of several lines", hint="write one line")
     if hidden := hidden_character(value):
         raise InvalidInput(
-            f"'{key}' holds the hidden character {hidden}",
+            f"'{key}' contains the hidden character {hidden}",
             hint="type it again instead of pasting it",
         )
     return value
@@ -185,8 +185,8 @@ def parse_pair(text: str) -> tuple[str, Scalar | None]:
     key, sign, typed = text.partition("=")
     if not sign:
         raise InvalidInput(
-            f"{quoted(cut(text))} is no KEY=VALUE",
-            hint="as in validation_auc=0.83; KEY= takes it back",
+            f"{quoted(cut(text))} is not KEY=VALUE",
+            hint="as in validation_auc=0.83; KEY= removes it",
         )
     check_key(key)
     return key, check_value(key, _typed(key, typed))
@@ -212,7 +212,7 @@ def _typed(key: str, text: str) -> Any:
         )
     if _may_mean_a_number(text):
         raise InvalidInput(
-            f"'{key}' is {text}, which is no number of JSON",
+            f"'{key}' is {text}, which is not a JSON number",
             hint=f"write it as 0.5, or as text: '{key}=\"{text}\"'",
         )
     return text
@@ -521,7 +521,10 @@ def _gate(
                     "unknown key",
                     where=place,
                     hint=did_you_mean(key, KEYS)
-                    or f"a gate knows {', '.join(KEYS)}; a newer gitmodelstore may know more",
+                    or (
+                        f"the keys of a gate are {', '.join(KEYS)}; a newer gitmodelstore "
+                        "may have more"
+                    ),
                 )
             attributes["sources" if key == "from" else key] = read[key](setting, place)
     with faults:
@@ -536,7 +539,7 @@ def _check_gated(status: str, where: str, statuses: Collection[str], ends: Colle
         raise FormatError(
             f"no gate leads to '{status}'",
             where=where,
-            hint="say with lifecycle.moves which statuses may follow which",
+            hint="set lifecycle.moves to say which statuses may follow which",
         )
 
 
@@ -593,13 +596,13 @@ def _conditions(
         condition = Condition.parse(text, place)
         if condition.is_relative and condition.key is not None:
             raise FormatError(
-                "an annotation is not compared with that of another version",
+                "an annotation cannot be compared with that of another version",
                 where=place,
                 hint="compare it with a number",
             )
         if condition.is_relative and not is_exclusive:
             raise FormatError(
-                "many versions may have this status, so that none is the current one",
+                "many versions may have this status, so there is no current one",
                 where=place,
                 hint="compare with a number, or name the status in lifecycle.exclusive",
             )
@@ -647,7 +650,7 @@ def _field(text: str, where: str) -> str:
     if not dot:
         return text
     if below is None:
-        raise FormatError(f"nothing stands below '{root}', found {quoted(cut(text))}", where=where)
+        raise FormatError(f"nothing is below '{root}', found {quoted(cut(text))}", where=where)
     if not below[1].fullmatch(rest):
         what = f"expected {below[0]}, found {quoted(cut(text))}"
         names = [f"code.{name}" for name in _CODE] if root == "code" else []

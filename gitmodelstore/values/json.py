@@ -183,7 +183,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         counts = Counter(key for key, _ in pairs)
         twice = next(key for key, count in counts.items() if count > 1)
-        raise _Barred(f"the key {cut(ascii(twice))} stands twice in one object")
+        raise _Barred(f"the key {cut(ascii(twice))} appears twice in one object")
     return value
 
 

@@ -390,7 +390,7 @@ def _relations(value: Mapping[str, Any]) -> Iterator[Fault]:
         try:
             datetime.fromisoformat(value[key].removesuffix("Z"))
         except ValueError:
-            yield key, f"{value[key]} is no day of the calendar"
+            yield key, f"{value[key]} is not a day of the calendar"
     if value["parent"] is not None and not (
         Version.parse(value["parent"]) < Version.parse(value["version"])
     ):
@@ -398,7 +398,7 @@ def _relations(value: Mapping[str, Any]) -> Iterator[Fault]:
     paths: set[str] = set()
     for index, entry in enumerate(value["artifacts"]):
         if entry["path"] in paths:
-            yield f"artifacts[{index}].path", f"{entry['path']!r} stands twice"
+            yield f"artifacts[{index}].path", f"{entry['path']!r} appears twice"
         paths.add(entry["path"])
     if "pipeline.joblib" not in paths:
         yield "artifacts", "no entry for 'pipeline.joblib'"

@@ -215,7 +215,7 @@ def _read_selector(text: str) -> tuple[Selector, int, datetime | None]:
         text = f"{DEFAULT_STATUS}@{text}"
     parts = _PARTS.fullmatch(text)
     if not parts:
-        raise InvalidReference("nothing behind the '@'", hint="write churn@1.4.0 or churn@latest")
+        raise InvalidReference("nothing after the '@'", hint="write churn@1.4.0 or churn@latest")
     base, back, at = parts["base"], parts["back"], parts["at"]
     if base.startswith(("^", "~")):
         selector: Selector = VersionRange.parse(base)
@@ -225,7 +225,7 @@ def _read_selector(text: str) -> tuple[Selector, int, datetime | None]:
         selector = LATEST
     elif "@{" in base:
         raise InvalidReference(
-            "a date stands last, between braces", hint="write churn@production~1@{2026-06-01}"
+            "a date comes last, in braces", hint="write churn@production~1@{2026-06-01}"
         )
     else:
         selector = status_name(base)
@@ -382,7 +382,7 @@ def as_text(value: object, what: str, such_as: str, error: type[StoreError] = In
 def as_texts(
     value: object, what: str, such_as: str, error: type[StoreError] = InvalidInput
 ) -> tuple[str, ...]:
-    """Return the texts that `value` lists; a text alone is no list of its characters.
+    """Return the texts that `value` lists; a text alone is not a list of its characters.
 
     >>> as_texts(["mypackage"], "names to trust", "mypackage")
     ('mypackage',)
@@ -392,7 +392,7 @@ def as_texts(
     hint: such as ['mypackage']
 
     Raises:
-        InvalidInput, or `error`: it is no list, or lists something else than texts.
+        InvalidInput, or `error`: it is not a list, or lists something else than texts.
     """
     return _listed(value, what, such_as, (str,), error)
 

@@ -35,7 +35,7 @@ FILE = "modelstore.lock.json"
 SCHEMA = "1.0"
 MOST_BYTES = 1024 * 1024
 FINGERPRINT = "gms-features-1"
-_HINT = "write it anew with `gms lock REF`"
+_HINT = "write it again with `gms lock REF`"
 _LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)@")
 _LOGIN_SCHEMES = ("ssh", "git+ssh", "ssh+git")  # there the user is part of the address
 

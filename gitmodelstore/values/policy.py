@@ -156,7 +156,7 @@ def _settings(value: dict[str, Any], faults: SettingsFaults) -> dict[str, Any]:
         if unknown := sorted(exclusive - set(statuses)):
             raise FormatError(f"'{unknown[0]}' is not a status", where="lifecycle.exclusive")
         if shared := sorted(exclusive & _SHARED):
-            what = f"many versions are '{shared[0]}' at a time"
+            what = f"many versions can be '{shared[0]}' at once"
             raise FormatError(what, where="lifecycle.exclusive")
     exclusive |= {PRODUCTION}
     if value.get("gates") is not None or lifecycle.get("moves") is not None:  # most have none
@@ -241,7 +241,7 @@ def flag(value: Any, where: str) -> bool:
 
 def _status(name: str) -> str:
     if re.match(r"v[0-9]", name):
-        raise InvalidName(f"'{name}' reads as a version", hint="begin it with a word")
+        raise InvalidName(f"'{name}' looks like a version", hint="begin it with a word")
     return status_name(name)
 
 

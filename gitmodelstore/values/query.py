@@ -53,13 +53,13 @@ _TOKEN = re.compile(
 )
 _PART = re.compile(rf"{_STRING}|[^.]+", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_QUOTES = "text stands in quotes, and so does a name with such a character"
+_QUOTES = "write text in quotes, and a name with such a character too"
 _ELSEWHERE = {
     "=": "write == to compare",
     "&": "write `and`",
     "|": "write `or`",
     "!": "write `not`, or != to compare",
-    "`": 'text stands in quotes: "production"',
+    "`": 'write text in quotes: "production"',
 }
 
 
@@ -99,7 +99,7 @@ def tokens(source: str) -> Iterator[Token]:
     if len(source) > MOST_CHARACTERS:
         raise InvalidQuery(
             f"the expression has {len(source)} characters, more than {MOST_CHARACTERS}",
-            hint="ask in several steps",
+            hint="split it into several searches",
         )
     at = 0
     while at < len(source):
@@ -194,14 +194,14 @@ def _unquoted(text: str) -> str:
 def _no_word(source: str, at: int) -> InvalidQuery:
     char = source[at]
     if char in "\"'":
-        return wrong(source, at, "the text has no end", f"close it with {char}")
+        return wrong(source, at, "the text is not closed", f"close it with {char}")
     word = re.match(r"[\w.@+-]+", source[at:])
     if word and char.isdigit():
         return wrong(
             source,
             at,
-            f"{quoted(word[0])} is no number, date or version",
-            f'text stands in quotes: "{word[0]}"',
+            f"{quoted(word[0])} is not a number, date or version",
+            f'write text in quotes: "{word[0]}"',
         )
     return wrong(source, at, f"{quoted(char)} means nothing here", _ELSEWHERE.get(char, _QUOTES))
 
@@ -573,7 +573,7 @@ class _Reader:
 
     def whole(self) -> Clause:
         if self._next.kind == "end":
-            raise self._wrong(self._next, "nothing is asked", _AS_IN)
+            raise self._wrong(self._next, "the expression is empty", _AS_IN)
         condition = self._expression()
         if self._next.kind != "end":
             raise self._after_condition()
@@ -595,7 +595,9 @@ class _Reader:
         start = self._next
         self._level += 1
         if self._level > MOST_LEVELS:
-            raise self._wrong(start, f"nested more than {MOST_LEVELS} deep", "ask in several steps")
+            raise self._wrong(
+                start, f"nested more than {MOST_LEVELS} deep", "split it into several searches"
+            )
         try:
             if self._takes("not"):
                 return Not(self._one())
@@ -603,7 +605,7 @@ class _Reader:
                 condition = self._expression()
                 if self._next.kind != "end" and self._next.text != ")":
                     raise self._after_condition()
-                self._expect(")", f"the parenthesis of column {start.at + 1} is not closed")
+                self._expect(")", f"the parenthesis at column {start.at + 1} is not closed")
                 return condition
             return self._condition()
         finally:
@@ -637,7 +639,7 @@ class _Reader:
                 if sign.text not in ("==", "!="):
                     raise self._wrong(
                         sign,
-                        "null is neither above nor below anything",
+                        "null cannot be ordered",
                         "compare with null by == or !=",
                     )
                 is_null = IsNull(path)
@@ -645,7 +647,7 @@ class _Reader:
             if isinstance(value, list) and sign.text not in ("==", "!="):
                 raise self._wrong(
                     sign,
-                    "a list is neither above nor below anything",
+                    "a list cannot be ordered",
                     "write `in` for one of several",
                 )
         if sign.text == "==":
@@ -704,10 +706,10 @@ class _Reader:
         literals: list[Literal] = []
         while not self._takes("]"):
             if literals:
-                self._expect(",", f"the list of column {start.at + 1} is not closed")
+                self._expect(",", f"the list at column {start.at + 1} is not closed")
             one = self._take()
             if one.kind in ("name", "sign", "end"):
-                raise self._wrong(one, "a list holds values alone", 'as in `["a", "b"]`')
+                raise self._wrong(one, "a list may only hold values", 'as in `["a", "b"]`')
             literals.append(Literal(one.value, one.text))
         return literals
 
@@ -717,7 +719,7 @@ class _Reader:
             path = FieldPath.of(token.text, tuple(part for part, _ in parts))
         except UnknownName as error:
             part, offset = parts[error.index]
-            hint = f'text stands in quotes: "{token.text}"' if asked else error.hint
+            hint = f'write text in quotes: "{token.text}"' if asked else error.hint
             unknown = part if error.index == 0 and not asked else None
             place = token.at + offset
             self.unknown.append(wrong(self._source, place, str(error), hint, unknown=unknown))
@@ -772,7 +774,7 @@ class _Reader:
             return self._wrong(token, "a comparison has two sides", "join two comparisons by `and`")
         if token.text == ")":
             return self._wrong(token, "no parenthesis is open", "leave it out, or open one with (")
-        hint = "join two comparisons by `and`; text of several words stands in quotes"
+        hint = "join two comparisons by `and`; write text of several words in quotes"
         return self._wrong(token, f"expected `and` or `or`, found {quoted(token.text)}", hint)
 
     def _wrong(self, token: Token, message: str, hint: str | None) -> InvalidQuery:
@@ -800,6 +802,6 @@ def parse_field(text: str, *, with_value: bool = True) -> tuple[FieldPath, Liter
     rest = text[len(name) :]
     if not name or (rest and not (with_value and rest.startswith("="))):
         raise wrong(
-            text, len(name), "expected the name of a field alone", "as in `metrics.test_auc`"
+            text, len(name), "expected only the name of a field", "as in `metrics.test_auc`"
         )
     return _Reader(name).field(), literal(rest[1:]) if rest else None

@@ -239,7 +239,7 @@ def _check_model(model: str, statuses: Statuses) -> None:
         raise _fault(f"'{where}': a model without versions")
     for higher, lower in pairwise(versions):
         if not _order(lower) < _order(higher):
-            raise _fault(f"'{where}': {higher} stands before {lower}, highest comes first")
+            raise _fault(f"'{where}': {higher} comes before {lower}, the highest comes first")
 
 
 def _bad_names(where: str, model: str, statuses: Statuses) -> Iterator[tuple[str, str]]:

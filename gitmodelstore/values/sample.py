@@ -95,7 +95,7 @@ def cell_fault(value: Any) -> str | None:
         return None
     if isinstance(value, str):
         hidden = json_rules.hidden_character(value)
-        return f"holds the hidden character {hidden}" if hidden else None
+        return f"contains the hidden character {hidden}" if hidden else None
     if isinstance(value, float):
         return None if math.isfinite(value) else f"expected a finite number, found {value}"
     if isinstance(value, int):
@@ -325,7 +325,7 @@ def _relations(value: Mapping[str, Any]) -> Iterator[fields.Fault]:
     methods = [answer["method"] for answer in value["answers"]]
     for index, answer in enumerate(value["answers"]):
         if methods.index(answer["method"]) != index:
-            yield f"answers[{index}].method", f"{answer['method']!r} stands twice"
+            yield f"answers[{index}].method", f"{answer['method']!r} appears twice"
         yield from _block_faults(answer["block"], rows, f"answers[{index}].block")
 
 

@@ -128,7 +128,7 @@ class Key:
             raise NotSshSignature("it is no SSH signature, and only those are verified")
         armor = _ARMOR.fullmatch(armored)
         if armor is None:
-            raise NotSshSignature("the signature is broken, or something stands behind it")
+            raise NotSshSignature("the signature is broken, or something follows it")
         try:
             data = base64.b64decode(armor[1].replace(b"\n", b""), validate=True)
             blob, rest = _string(data.removeprefix(_MAGIC))

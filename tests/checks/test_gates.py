@@ -148,7 +148,7 @@ class TestMetrics:
         )
 
     def test_a_manifest_that_cannot_be_read_meets_nothing(self) -> None:
-        unknown = "unknown, since the manifest cannot be read"
+        unknown = "unknown, because the manifest cannot be read"
 
         found = judge(
             policy('metrics = ["auc > 0"]\nrequire = ["data"]'), CHANGE, None, None, False
@@ -198,7 +198,11 @@ class TestCurrent:
     @pytest.mark.parametrize(
         ("fields", "held_by", "why"),
         [
-            ({"data": [dataset("test", OTHER)]}, holder(), "churn 1.0.0 was tested on other data"),
+            (
+                {"data": [dataset("test", OTHER)]},
+                holder(),
+                "churn 1.0.0 was tested on different data",
+            ),
             ({"data": []}, holder(), "churn 1.1.0 records no test data"),
             ({"data": [dataset("train", TEST)]}, holder(), "churn 1.1.0 records no test data"),
             ({}, holder(data=[]), "churn 1.0.0 records no test data"),
@@ -209,7 +213,7 @@ class TestCurrent:
                     "baseline": {"version": "0.9.0", "metrics": {"auc": 0.1}},
                 },
                 holder(),
-                "the baseline is of churn 0.9.0, not of churn 1.0.0",
+                "the baseline belongs to churn 0.9.0, not to churn 1.0.0",
             ),
             (
                 {
@@ -222,7 +226,7 @@ class TestCurrent:
             (
                 {"data": [dataset("test", TEST), dataset("test", OTHER)]},
                 holder(),
-                "churn 1.0.0 was tested on other data",
+                "churn 1.0.0 was tested on different data",
             ),
         ],
     )
@@ -244,7 +248,7 @@ class TestCurrent:
     def test_where_nobody_is_it_is_met(self) -> None:
         found = one('metrics = ["auc >= current"]', manifest(data=[]))
 
-        assert found == (True, "auc is 0.82, and nobody is in production")
+        assert found == (True, "auc is 0.82, and no version is in production")
 
     def test_a_metric_that_is_missing_is_no_match(self) -> None:
         found = one('metrics = ["f1 >= current"]', manifest(), holder(metrics={"f1": 0.1}))
@@ -261,7 +265,7 @@ class TestCurrent:
         assert told(found) == [
             (
                 False,
-                "auc is 0.82, must be >= current, of a holder whose manifest cannot be read",
+                "auc is 0.82, must be >= current, for a version whose manifest cannot be read",
             )
         ]
 
@@ -398,8 +402,8 @@ class TestReplay:
 
         assert found == (
             False,
-            "replay is identical, must be identical or within tolerance: it has no sample to ask "
-            "again",
+            "replay is identical, must be identical or within tolerance: it has no sample to "
+            "replay",
         )
 
 
@@ -549,7 +553,7 @@ class TestOverride:
     def test_a_gate_may_allow_none(self) -> None:
         assert self.faults(self.GATE + "override = false", Recorded(override="we must")) == [
             self.UNMET,
-            ("GMS045", "the gate of production lets nobody override it"),
+            ("GMS045", "the gate of production cannot be overridden"),
         ]
 
     def test_the_repository_may_allow_none(self) -> None:
@@ -557,7 +561,8 @@ class TestOverride:
             self.UNMET,
             (
                 "GMS045",
-                "this repository lets nobody override a gate (modelstore.overrides is false)",
+                "this repository does not allow gates to be overridden "
+                "(modelstore.overrides is false)",
             ),
         ]
 
@@ -615,7 +620,7 @@ class TestStep:
 
     def test_a_holder_that_cannot_be_read_stops_a_comparison_alone(self) -> None:
         assert self.step('metrics = ["auc >= current"]', without=(V1,)) == [
-            "churn 1.1.0 to production: auc is 0.82, must be >= current, of a holder whose "
+            "churn 1.1.0 to production: auc is 0.82, must be >= current, for a version whose "
             "manifest cannot be read"
         ]
         assert self.step('metrics = ["auc >= 0.5"]', without=(V1,)) == []

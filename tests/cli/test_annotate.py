@@ -91,7 +91,7 @@ def test_nothing_is_written_twice(gms, annotated, git):
 
     assert gms("annotate", "churn@1.1.0", "final=true") == (
         "",
-        "note: churn 1.1.0 is annotated so already, so nothing was written\n",
+        "note: churn 1.1.0 already has these annotations, so nothing was written\n",
         0,
     )
     assert json.loads(gms("annotate", "churn@1.1.0", "final=true", "--json").stdout) == {
@@ -139,26 +139,26 @@ def test_a_gate_asks_for_it(gms, place, git):
         ),
         (
             ("churn@1.1.0", "auc"),
-            "'auc' is no KEY=VALUE",
-            "as in validation_auc=0.83; KEY= takes it back",
+            "'auc' is not KEY=VALUE",
+            "as in validation_auc=0.83; KEY= removes it",
             1,
         ),
         (("churn@1.1.0", "a=1", "a=2"), "'a' is named twice", "name each key once", 1),
         (
             ("churn@1.1.0", "a=nan"),
-            "'a' is nan, which is no number of JSON",
+            "'a' is nan, which is not a JSON number",
             "write it as 0.5, or as text: 'a=\"nan\"'",
             1,
         ),
         (
             ("churn@1.1.0", "a="),
-            "churn 1.1.0 has no annotation 'a' to take back",
+            "churn 1.1.0 has no annotation 'a' to remove",
             "see them with `gms show churn@1.1.0`",
             1,
         ),
         (
             ("churn", "a=1"),
-            "which version of 'churn' is to be annotated?",
+            "which version of 'churn' do you want to annotate?",
             "name it, as in: gms annotate churn@1.1.0 a=VALUE",
             1,
         ),
@@ -172,6 +172,7 @@ def test_what_is_refused(gms, unchanged, args, message, hint, code):
 def test_what_a_terminal_would_act_on_does_not_get_in(gms, unchanged):
     assert gms("annotate", "churn@1.1.0", "a=x\x1b[2J") == (
         "",
-        "error: 'a' holds the hidden character U+001B\nhint: type it again instead of pasting it\n",
+        "error: 'a' contains the hidden character U+001B\nhint: type it again instead of "
+        "pasting it\n",
         1,
     )

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-UNVERIFIED = "nobody is known whose signatures count: gpg.ssh.allowedSignersFile is not set"
+UNVERIFIED = "no allowed signers are known: gpg.ssh.allowedSignersFile is not set"
 NOTE = f"note: signatures were not verified: {UNVERIFIED}\n"
 
 
@@ -89,7 +89,7 @@ def test_a_broken_manifest_is_warned_of_and_stops_nothing(program, place, git):
             1,
         ),
         (("churn", "-o", "models"), "'models' is a folder", "name a file with -o FILE.zip", 128),
-        (("churn", "-o", "no/a.zip"), "there is no folder 'no'", "make it, or name another", 128),
+        (("churn", "-o", "no/a.zip"), "there is no folder 'no'", "create it, or name another", 128),
         (
             (),
             "missing argument 'NAME'",

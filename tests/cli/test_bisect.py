@@ -148,17 +148,17 @@ def test_codes_above_127_and_signals_end_the_search(bisect, line_of_shell, code)
 
 
 def test_both_ends_are_tested_first(bisect):
-    hint = "or take both at your word with --no-check\n"
+    hint = "or skip this check with --no-check\n"
 
     assert bisect("--", "false") == (
         "churn 1.0.0  bad\n",
-        f"{NOTE}error: churn 1.0.0 is named good, and the test says bad\n"
+        f"{NOTE}error: churn 1.0.0 was given as good, but the test says bad\n"
         f"hint: name another version with --good, {hint}",
         1,
     )
     assert bisect("--", "true") == (
         "churn 1.0.0  good\nchurn 1.4.0  good\n",
-        f"{NOTE}error: churn 1.4.0 is named bad, and the test says good\n"
+        f"{NOTE}error: churn 1.4.0 was given as bad, but the test says good\n"
         f"hint: name another version with --bad, {hint}",
         1,
     )
@@ -170,7 +170,7 @@ def test_a_command_that_cannot_be_started_is_no_verdict(bisect):
     assert bisect("--no-check", "--", "no such program") == (
         "",
         f"{NOTE}error: 'no such program' cannot be started: no such file or directory\n"
-        "hint: a line of shell is typed as: -- sh -c 'LINE'\n",
+        "hint: to run a shell command, use: -- sh -c 'LINE'\n",
         1,
     )
 

@@ -35,7 +35,7 @@ CHURN = (
     "Files\n"
     "  pipeline.joblib  {sizes}\n"
 )
-UNASKED = "note: no answers were compared: there is no sample of either\n"
+UNASKED = "note: no answers were compared: neither has a sample\n"
 
 
 LOST = "no repository here has both commits: name it with code= (--code DIR)"

@@ -179,7 +179,7 @@ def test_init_says_that_there_is_a_store(worlds, monkeypatch, capsys, place):
 
     assert capsys.readouterr() == (
         f"{here}/ml/models\n",
-        "note: it was a model store already; nothing was changed\n",
+        "note: it is already a model store; nothing was changed\n",
     )
 
 
@@ -205,8 +205,8 @@ def test_init_says_where_nothing_leads_to_the_store(tmp_path, monkeypatch, capsy
     assert main(["init", "modelstore"]) == 0
 
     assert (
-        "note: nothing says yet that this is the store of that repository: write "
-        '[tool.gitmodelstore] store = "modelstore" into its pyproject.toml, or set $GITMODELSTORE'
+        "note: nothing names this as the store of that repository yet: add "
+        '[tool.gitmodelstore] store = "modelstore" to its pyproject.toml, or set $GITMODELSTORE'
     ) in capsys.readouterr().err
 
 
@@ -223,7 +223,7 @@ class TestInACodeRepositoryWithoutAStore:
             assert main(command) == 128
             assert capsys.readouterr().err == (
                 f"error: '{ml}' is not a model store: no registry.json on branch 'main'\n"
-                "hint: make one with `gms init`, or name yours with -C or $GITMODELSTORE\n"
+                "hint: create one with `gms init`, or name yours with -C or $GITMODELSTORE\n"
             )
         assert sorted((ml / ".git" / "hooks").iterdir()) == before
 
@@ -382,7 +382,7 @@ class TestWhatIsNamedAndNotThere:
         for command in ("list", "doctor", "hook install"):
             assert main(command.split()) == 128
             assert capsys.readouterr().err.startswith(
-                "error: the working directory is not there any more"
+                "error: the working directory no longer exists"
             )
         with pytest.raises(NotAStore):
             Store.open()
@@ -392,13 +392,13 @@ class TestWhatIsNamedAndNotThere:
         ml = make_code(tmp_path / "ml", pyproject=NAMED.replace('"models"', f'"{named}"'))
         monkeypatch.chdir(ml)
         shown = named.replace("ada:secret@", "")
-        said = f"error: '{shown}' is an address, and a store is used in a clone of it\n"
+        said = f"error: '{shown}' is a URL, but a store is used from a clone of it\n"
 
         assert main(["list"]) == 128
         assert "store must be a path, found '" in capsys.readouterr().err
         assert main(["-C", named, "list"]) == 128
         assert capsys.readouterr().err == (
-            f"{said}hint: make one with `gms clone URL`, and name its folder\n"
+            f"{said}hint: clone it with `gms clone URL`, and name that folder\n"
         )
         monkeypatch.setenv("GITMODELSTORE", named)
         assert main(["list"]) == 128

@@ -49,7 +49,7 @@ def test_check_where_something_counts(gms):
         "churn 1.1.0  1 difference that may change answers, 1 other\n"
         f"  numpy    {numpy:<{wide}}  1.0.1  counts\n"
         f"  scipy    {scipy:<{wide}}  0.9\n",
-        "note: see whether it answers alike: gms verify churn@1.1.0 --replay\n",
+        "note: check whether it gives the same answers: gms verify churn@1.1.0 --replay\n",
         1,
     )
 
@@ -80,7 +80,7 @@ def test_the_document(gms):
     [
         (
             ["churn", "--check", "--python"],
-            "error: --check and --python exclude each other\n"
+            "error: --check and --python cannot be used together\n"
             "hint: as in `gms env churn@production --check`; see `gms help env`\n",
             2,
         ),

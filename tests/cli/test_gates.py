@@ -85,7 +85,7 @@ def test_a_reason_cannot_paint_the_screen(gms, gated, unchanged):
     done = gms("promote", "churn@1.2.0", "production", "--force", "--reason", "a\x1b[2Jb")
 
     assert (done.stdout, done.code) == ("", 1)
-    assert done.stderr.startswith("error: the reason holds the hidden character U+001B\n")
+    assert done.stderr.startswith("error: the reason contains the hidden character U+001B\n")
 
 
 def test_settings_with_faults_are_named_line_by_line(gms, place, git: Git):
@@ -111,7 +111,7 @@ def test_a_replay_can_be_asked_for(gms):
         "",
         "error: churn 1.0.0 does not pass the gate of production\n"
         "       failed: replay is not recorded, must be identical or within tolerance: it has no "
-        "sample to ask again\n"
+        "sample to replay\n"
         "hint: register it again with X_test (`gms register --sample-from FILE`), or override it: "
         "gms promote churn@1.0.0 production --force --reason TEXT\n",
         1,
@@ -313,7 +313,7 @@ def test_each_hint_gets_on(gms, at_desk, setting, rules, before, command, expect
 def test_a_machine_without_a_list_is_told_how_to_have_one(gms, desk, setting):
     desk.sit_down(desk.ada, sign=False)
     setting("[gates.production]\napprovals = 1\n")
-    missing = "nobody is known whose signatures count: gpg.ssh.allowedSignersFile is not set"
+    missing = "no allowed signers are known: gpg.ssh.allowedSignersFile is not set"
 
     assert gms("promote", "churn@1.2.0", "production") == (
         "",
@@ -343,11 +343,11 @@ def test_a_machine_without_a_list_is_told_how_to_have_one(gms, desk, setting):
         (["rollback", "churn", "--vacate"], "--vacate needs a --reason"),
         (
             ["archive", "churn@1.1.0", "--vacate", "--reason", "x", "--successor", "1.0.0"],
-            "--successor and --vacate exclude each other",
+            "--successor and --vacate cannot be used together",
         ),
         (
             ["promote", "churn@1.1.0", "fraud@1.0.0", "staging", "--successor", "1.0.0"],
-            "--successor is of one version",
+            "--successor works with one version only",
         ),
     ],
 )
@@ -362,7 +362,7 @@ def test_production_is_left_empty_only_on_purpose(gms, git: Git):
     assert gms("promote", "churn@1.1.0", "staging") == (
         "",
         "error: churn 1.1.0 is in production, which would then be empty\n"
-        "hint: name who takes over: gms promote churn@1.1.0 staging --successor VERSION, or leave "
+        "hint: name a successor: gms promote churn@1.1.0 staging --successor VERSION, or leave "
         "production empty: gms promote churn@1.1.0 staging --vacate --reason TEXT\n",
         1,
     )

@@ -53,7 +53,7 @@ def test_a_file_is_told_without_loading_it(gms, place):
     assert lines[0] == "first.joblib"
     assert re.fullmatch(r"  \d\.\d kB, pickle protocol 4, scikit-learn \d+\.\d+\.\d+", lines[1])
     assert lines[2] == f"  sha256 {hashlib.sha256(data).hexdigest()}"
-    assert lines[4] == "Nothing is known that speaks against loading it"
+    assert lines[4] == "No reason is known not to load it"
     assert "  logisticregression: LogisticRegression" in lines
     assert "    C = 1.0" in lines
     assert re.search(r"^GLOBAL +USED +MAY +VERDICT$", stdout, re.M)

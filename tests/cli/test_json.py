@@ -269,7 +269,7 @@ def test_each_error_has_the_code_and_the_exit_code_that_the_page_says(gms, monke
 
 def test_the_page_is_made_of_the_schema():
     assert documents.PAGE.read_text(encoding="utf-8") == documents.page(), (
-        "write it anew with `python -m tests.json_documents`"
+        "write it again with `python -m tests.json_documents`"
     )
 
 

@@ -191,8 +191,8 @@ def test_a_fault_of_ours_asks_to_be_reported(gms, monkeypatch):
 
     assert gms("list") == (
         "",
-        "error: gitmodelstore has a fault: TypeError: 'int' object is not iterable\n"
-        "hint: please report it with what you typed; -v shows where it happened\n",
+        "error: internal error in gitmodelstore: TypeError: 'int' object is not iterable\n"
+        "hint: please report it with the command that you ran; -v shows where it happened\n",
         128,
     )
 
@@ -203,7 +203,9 @@ def test_a_fault_of_ours_shows_where_when_asked(gms, monkeypatch):
     stderr = gms("list", "-v").stderr
 
     assert stderr.startswith("Traceback (most recent call last):\n")
-    assert stderr.endswith("hint: please report it with what you typed and the lines above\n")
+    assert stderr.endswith(
+        "hint: please report it with the command that you ran and the lines above\n"
+    )
 
 
 def test_every_fault_of_a_file_is_listed(gms, monkeypatch):
@@ -294,8 +296,8 @@ def test_a_pager_that_is_left_early_is_no_error():
 @pytest.mark.usefixtures("place")
 def test_a_terminal_is_not_shown_a_binary_file():
     assert on_terminal("cat", "churn:pipeline.joblib") == (
-        "error: 'pipeline.joblib' is binary, which a terminal cannot show\n"
-        "hint: write it into a file: gms cat churn:pipeline.joblib > pipeline.joblib\n"
+        "error: 'pipeline.joblib' is binary and cannot be shown on a terminal\n"
+        "hint: write it to a file: gms cat churn:pipeline.joblib > pipeline.joblib\n"
     )
 
 

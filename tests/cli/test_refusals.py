@@ -32,7 +32,7 @@ def refused(message: str, hint: str | None = None) -> str:
         (
             ("register", "churn", "first.joblib", "--version", "1.0.0"),
             "version '1.0.0' of 'churn' already exists",
-            "leave the version out for the next number, or take 1.1.1",
+            "omit the version for the next number, or use 1.1.1",
         ),
         (
             ("get", "churn@1.0.0", "-o", "taken"),
@@ -66,7 +66,7 @@ def refused(message: str, hint: str | None = None) -> str:
         ),
         (
             ("init", "other"),
-            "'{place}/other' already exists as a git repository of something else",
+            "'{place}/other' is already a git repository of something else",
             "name a folder of its own for the store: `gms init modelstore`",
         ),
         (
@@ -113,7 +113,7 @@ def test_no_store_around(place, capsys, monkeypatch):
     assert run_here(capsys, "list") == (
         refused(
             f"no git repository at '{place / 'empty'}'",
-            "make a store with `gms init`, or name one with -C or $GITMODELSTORE",
+            "create a store with `gms init`, or name one with -C or $GITMODELSTORE",
         ),
         128,
     )
@@ -158,7 +158,7 @@ def test_a_repository_of_something_else(place, capsys):
     assert run_here(capsys, "-C", "code", "list") == (
         refused(
             f"'{place}/code' is not a model store: it has no branch 'main'",
-            "make one with `gms init`, or name yours with -C or $GITMODELSTORE",
+            "create one with `gms init`, or name yours with -C or $GITMODELSTORE",
         ),
         128,
     )
@@ -172,7 +172,7 @@ def test_a_repository_with_other_ids(place, capsys):
     assert stderr == refused(
         f"'{place}/other' cannot be a store: its object ids are not sha1 "
         "(unknown object format 'sha256')",
-        "make a store with `gms init`, which chooses both",
+        "create a store with `gms init`, which chooses both",
     )
     assert code == 128
 
@@ -280,7 +280,7 @@ def test_a_registry_that_was_badly_edited(gms, git: Git):
         ),
         (
             ["promote", "churn", "production"],
-            "which version of 'churn' is to be in production?",
+            "which version of 'churn' do you want in production?",
             "the newest is 1.1.0: gms promote churn@1.1.0 production",
         ),
         (
@@ -291,7 +291,7 @@ def test_a_registry_that_was_badly_edited(gms, git: Git):
         (
             ["archive", "churn@1.1.0"],
             "churn 1.1.0 is in production, which would then be empty",
-            "name who takes over: gms archive churn@1.1.0 --successor VERSION, or leave "
+            "name a successor: gms archive churn@1.1.0 --successor VERSION, or leave "
             "production empty: gms archive churn@1.1.0 --vacate --reason TEXT",
         ),
         (
@@ -375,12 +375,12 @@ def test_reading_and_moving(gms, args, message, hint):
         (
             ["churn", "first.joblib", "--version", "1.1.0"],
             "version '1.1.0' of 'churn' already exists",
-            "leave the version out for the next number, or take 1.1.1",
+            "omit the version for the next number, or use 1.1.1",
         ),
         (
             ["churn", "first.joblib", "--version", "1.0.5"],
-            "version '1.0.5' of 'churn' lies below the highest, 1.1.0",
-            "take 1.1.1, or say that it is a backport: allow_backport=True (--allow-backport)",
+            "version '1.0.5' of 'churn' is below the highest, 1.1.0",
+            "use 1.1.1, or mark it as a backport: allow_backport=True (--allow-backport)",
         ),
         (
             ["churn", "first.joblib", "--version", "v1.2.3"],
@@ -412,7 +412,7 @@ def test_registering(gms, place, unfitted, args, message, hint):
 def test_registering_with_code_that_is_not_there(gms):
     assert gms("register", "churn", "first.joblib", "--code", "none") == (
         "",
-        refused("there is no file or folder 'none'", "leave --code out, or mend it"),
+        refused("there is no file or folder 'none'", "omit --code, or correct it"),
         1,
     )
 
@@ -456,7 +456,7 @@ _REGISTER = (
         (["register", "-x", "first.joblib"], "no such option '-x'", _REGISTER),
         (
             ["register", "churn", "first.joblib", "--data", "train"],
-            "'train' is not ROLE=PATH, which --data takes",
+            "--data takes ROLE=PATH, not 'train'",
             _REGISTER,
         ),
         (
@@ -471,7 +471,7 @@ _REGISTER = (
         ),
         (
             ["register", "churn", "first.joblib", "--version", "2.0.0", "--bump", "major"],
-            "--version and --bump exclude each other",
+            "--version and --bump cannot be used together",
             _REGISTER,
         ),
         (["register", "churn"], "missing argument 'FILE'", _REGISTER),
@@ -493,7 +493,7 @@ _REGISTER = (
         ),
         (
             ["cat", "churn@1.0.0"],
-            "'churn@1.0.0' names no file of a version: write REF:FILE",
+            "'churn@1.0.0' does not name a file of a version: write REF:FILE",
             "as in `gms cat churn@production:requirements.txt`; see `gms help cat`",
         ),
         (["--nothing"], "no such option '--nothing'", "see `gms help`"),

@@ -74,7 +74,7 @@ def test_what_is_reproduced(here, project):
     stdout, stderr, code = here("reproduce", "iris@1.0.0", "--", *COPY)
 
     assert code == 0
-    assert stderr == f"note: copied 'iris.csv', which git does not hold, from '{project}'\n"
+    assert stderr == f"note: copied 'iris.csv', which is not in git, from '{project}'\n"
     scores = here("show", "iris@1.0.0", "--json").stdout
     metrics = json.loads(scores)["manifest"]["metrics"]
     params = len(json.loads(scores)["manifest"]["pipeline"]["params"])
@@ -114,15 +114,15 @@ def test_what_differs_as_a_document(here, project):
         (["iris@1.0.0"], f"error: missing the command to run, after --\n{USAGE}", 2),
         (
             ["iris@1.0.0", "--", "false"],
-            "note: copied 'iris.csv', which git does not hold, from '{project}'\n"
+            "note: copied 'iris.csv', which is not in git, from '{project}'\n"
             "error: `false` exited with 1\n"
-            "hint: name what it reads and git does not hold with --copy PATH; "
-            "--keep leaves the work tree to look at\n",
+            "hint: name the files that it reads and that are not in git "
+            "with --copy PATH; --keep keeps the work tree\n",
             1,
         ),
         (
             ["iris@1.0.0", "--code", "nowhere", "--", "true"],
-            "error: there is no folder 'nowhere'\nhint: leave --code out, or mend it\n",
+            "error: there is no folder 'nowhere'\nhint: omit --code, or correct it\n",
             1,
         ),
         (

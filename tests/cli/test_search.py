@@ -164,7 +164,7 @@ def test_search_that_finds_nothing_exits_as_grep_does(gms):
             "error: column 11: no field 'production'\n"
             "       status == production\n"
             "                 ^\n"
-            'hint: text stands in quotes: "production"\n',
+            'hint: write text in quotes: "production"\n',
         ),
         (
             "xyzzy > 1",
@@ -178,10 +178,11 @@ def test_search_that_finds_nothing_exits_as_grep_does(gms):
             "error: column 15: '\\x1b' means nothing here\n"
             "       code.dirty and [31m\n"
             "                     ^\n"
-            "hint: text stands in quotes, and so does a name with such a character\n",
+            "hint: write text in quotes, and a name with such a character too\n",
         ),
         ("x" * 4001,
-         "error: the expression has 4001 characters, more than 4000\nhint: ask in several steps\n"),
+         "error: the expression has 4001 characters, more than 4000\n"
+         "hint: split it into several searches\n"),
     ],
     ids=lambda text: text[:20],
 )  # fmt: skip
@@ -204,7 +205,7 @@ def test_search_points_at_what_is_wrong(gms, expression, stderr):
         ),
         (
             ["search", "code.dirty", "--sort", "metrics.a > 1"],
-            "error: column 10: expected the name of a field alone\n"
+            "error: column 10: expected only the name of a field\n"
             "       metrics.a > 1\n"
             "                ^\n"
             "hint: as in `metrics.test_auc`\n",
@@ -305,7 +306,7 @@ def test_log_of_a_value_that_no_version_had(gms):
         ),
         (
             "metrics.",
-            "error: column 8: expected the name of a field alone\n"
+            "error: column 8: expected only the name of a field\n"
             "       metrics.\n"
             "              ^\n"
             "hint: as in `metrics.test_auc`\n",

@@ -79,7 +79,7 @@ def test_all_of_a_store_in_which_only_some_are_signed(desk, signed, gms, git):
 def test_without_a_list_it_cannot_work(gms, desk):
     assert gms("verify", "churn", "--signatures") == (
         "",
-        "error: nobody is known whose signatures count: gpg.ssh.allowedSignersFile is not set\n"
+        "error: no allowed signers are known: gpg.ssh.allowedSignersFile is not set\n"
         "hint: write a line `ada@example.org ssh-ed25519 AAAA…` for each person, then: "
         "git config --global gpg.ssh.allowedSignersFile FILE\n",
         128,
@@ -140,7 +140,7 @@ class TestApprove:
 
         assert gms("approve", "leave@1.0.0", "production") == (
             first.stdout,
-            "note: you have approved it already, so nothing was written\n",
+            "note: you have already approved it, so nothing was written\n",
             0,
         )
 
@@ -184,7 +184,7 @@ class TestApprove:
             "",
             "error: churn 1.0.0 was registered by Ada Lovelace <ada@example.org>, "
             "whose own approval does not count\n"
-            "hint: ask somebody else to type: gms approve churn@1.0.0 production\n",
+            "hint: ask someone else to run: gms approve churn@1.0.0 production\n",
             1,
         )
 
@@ -195,7 +195,7 @@ class TestApprove:
 
         assert gms("approve", "churn@1.0.0", "production") == (
             "",
-            "error: git knows no ssh key to sign with\n"
+            "error: git has no ssh key to sign with\n"
             "hint: sign with an ssh key: `git config --global gpg.format ssh` and "
             "`git config --global user.signingkey ~/.ssh/id_ed25519.pub`\n",
             128,

@@ -67,8 +67,8 @@ def test_a_file_that_is_not_toml_is_named(gms, isolated):
 
 
 NOT_AS_A_WHOLE = (
-    "error: '{0}' is not taken as a whole: each of its classes would be at the service of every "
-    "file\nhint: name the very class that your pipelines hold, as `gms inspect` lists it: "
+    "error: '{0}' cannot be trusted as a whole: every file could use each of its "
+    "classes\nhint: name the exact class that your pipelines use, as `gms inspect` lists it: "
     "{0}.….Class\n"
 )
 

@@ -94,7 +94,7 @@ class TestVerify:
         [
             ([], "name one version, or give --all"),
             (["churn", "--all"], "name one version, or give --all"),
-            (["--all", "--test", "rows.csv"], "--test is of one version, and --all of all"),
+            (["--all", "--test", "rows.csv"], "--test works with one version only"),
             (["churn", "--target", "left"], "--target needs --test FILE"),
         ],
     )
@@ -204,7 +204,7 @@ class TestReplay:
             "",
             "error: leave 1.0.0 answers differently here than when it was registered\n"
             "hint: see how with `gms verify leave@1.0.0 --replay`; name another version with "
-            "--to VERSION, or go back knowingly with --no-replay --reason TEXT\n",
+            "--to VERSION, or go back anyway with --no-replay --reason TEXT\n",
             1,
         )
 
@@ -270,7 +270,7 @@ class TestWhatCannotBeLoadedHere:
             "'sklearn.linear_model._logistic.LogisticRegression', which the installed "
             "'sklearn.linear_model._logistic' does not have; it was trained with "
             f"scikit-learn {gone}, here 99.0.1\n"
-            "  hint: make its environment: `gms env leave@1.1.0 > requirements.txt`, then "
+            "  hint: create its environment: `gms env leave@1.1.0 > requirements.txt`, then "
             f"`uv venv --python {self.SERIES} leave-env && uv pip install --python leave-env "
             "-r requirements.txt`, or `pip install -r requirements.txt` where Python is "
             f"{self.SERIES}\n"

@@ -123,14 +123,14 @@ class TestData:
             ),
             (["--data", "wine"], "missing argument 'PATH'", 2),
             (["--data"], "missing argument 'REF'", 2),
-            (["wine", "train.csv"], "a PATH and --role are for --data", 2),
-            (["wine", "--role", "train"], "a PATH and --role are for --data", 2),
+            (["wine", "train.csv"], "PATH and --role need --data", 2),
+            (["wine", "--role", "train"], "PATH and --role need --data", 2),
             (
                 ["--data", "wine", "train.csv", "--replay"],
-                "--data goes with no other option than --role",
+                "--data works with no other option than --role",
                 2,
             ),
-            (["--data", "--all"], "--data goes with no other option than --role", 2),
+            (["--data", "--all"], "--data works with no other option than --role", 2),
         ],
     )
     def test_what_is_wrong_is_said(self, gms, words, message, code):
@@ -147,7 +147,7 @@ def test_registering_says_why_columns_are_left_out(gms, place):
 
     assert found.code == 0
     assert (
-        "note: no columns are recorded of 'people.csv': "
+        "note: no columns were recorded for 'people.csv': "
         "its first line may be values instead of names"
     ) in found.stderr.splitlines()
 

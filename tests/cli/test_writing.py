@@ -24,7 +24,7 @@ def test_init_makes_a_store_in_the_current_folder(gms, place, capsys, monkeypatc
 
     assert main(["init"]) == 0
 
-    assert capsys.readouterr() == (f"{place}/new\n", "note: made a model store\n")
+    assert capsys.readouterr() == (f"{place}/new\n", "note: created a model store\n")
     assert Store.open(place / "new").models() == ()
 
 
@@ -33,7 +33,7 @@ def test_init_of_a_store_says_that_it_is_one(gms, place, git: Git):
 
     assert gms("init") == (
         f"{place}/models\n",
-        "note: it was a model store already; nothing was changed\n",
+        "note: it is already a model store; nothing was changed\n",
         0,
     )
     assert git("rev-parse", "HEAD") == head
@@ -49,7 +49,7 @@ def test_init_inside_a_code_repository_makes_models(place, capsys, monkeypatch):
     assert main(["init"]) == 0
     assert capsys.readouterr() == (
         f"{code}/models\n",
-        "note: made a model store\n"
+        "note: created a model store\n"
         "note: the code repository ignores it: /models/ is in .git/info/exclude\n"
         'note: pyproject.toml names it: [tool.gitmodelstore] store = "models"\n',
     )
@@ -62,7 +62,7 @@ def test_init_bare_as_json(place, capsys):
     assert json.loads(capsys.readouterr().out) == {
         "path": f"{place}/served.git",
         "created": True,
-        "notes": ["made a model store"],
+        "notes": ["created a model store"],
         "rules": [],
     }
     assert (place / "served.git" / "HEAD").is_file()
@@ -183,7 +183,7 @@ def test_promote_says_who_made_room(gms, git: Git):
 @pytest.mark.usefixtures("unchanged")
 def test_promote_again_changes_nothing(gms):
     assert gms("promote", "churn@1.1.0", "production") == (
-        "churn 1.1.0 is in production already\n",
+        "churn 1.1.0 is already in production\n",
         "",
         0,
     )
@@ -193,7 +193,7 @@ def test_promote_moves_several_models_in_one_commit(gms, git: Git):
     before = git("rev-parse", "HEAD")
 
     assert gms("promote", "churn@1.1.0", "fraud@1.0.0", "production") == (
-        "fraud 1.0.0 is in production\nchurn 1.1.0 is in production already\n",
+        "fraud 1.0.0 is in production\nchurn 1.1.0 is already in production\n",
         "",
         0,
     )
@@ -218,7 +218,7 @@ def test_archive_names_a_successor(gms):
         "",
         0,
     )
-    assert gms("archive", "churn@1.1.0") == ("churn 1.1.0 is archived already\n", "", 0)
+    assert gms("archive", "churn@1.1.0") == ("churn 1.1.0 is already archived\n", "", 0)
 
 
 def test_withdraw_marks_a_version_as_bad(gms):
@@ -227,7 +227,7 @@ def test_withdraw_marks_a_version_as_bad(gms):
         "",
         0,
     )
-    assert gms("yank", "churn@1.0.0") == ("churn 1.0.0 is withdrawn already\n", "", 0)
+    assert gms("yank", "churn@1.0.0") == ("churn 1.0.0 is already withdrawn\n", "", 0)
     assert gms("get", "churn@1.0.0", "-q") == (
         "churn-1.0.0\n",
         "warning: churn 1.0.0 was withdrawn; see why with `gms log churn`\n",
@@ -238,7 +238,8 @@ def test_withdraw_marks_a_version_as_bad(gms):
 def test_rollback_says_what_is_back_and_what_went(gms):
     assert gms("rollback", "churn", "--reason", "drift in income") == (
         "churn 1.0.0 is in production again (was 1.1.0, now withdrawn)\n",
-        "note: churn 1.0.0 has no sample, so nobody knows whether it answers as it did\n",
+        "note: churn 1.0.0 has no sample, so it is not known whether it still gives the "
+        "same answers\n",
         0,
     )
     assert (
@@ -278,5 +279,5 @@ def test_a_damaged_version_does_not_stop_the_list(gms, git: Git):
         ["1.0.1", "registered", "2026-04-01"],
         ["1.0.0", "staging", "damaged"],
     ]
-    assert stderr.startswith("warning: fraud 1.0.0: tag fraud@v1.0.0 was moved: it stands on ")
+    assert stderr.startswith("warning: fraud 1.0.0: tag fraud@v1.0.0 was moved: it points to ")
     assert code == 0

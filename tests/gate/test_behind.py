@@ -15,7 +15,7 @@ from gitmodelstore.plumbing.repository import Repository
 from .conftest import Place
 from .corpus import new_version
 
-ON_PURPOSE = "if it was set back on purpose, `gms withdraw {}`: a number is never used twice"
+ON_PURPOSE = "if it was reset on purpose, `gms withdraw {}`: a number is never used twice"
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_where_its_reflog_and_tags_agree_it_moves_forward(place: Place, how) -> 
             "GMS052",
             "refs/heads/main",
             f"stands on {old[:12]}, and does not hold risk@v1.0.0, risk@v1.1.0; "
-            f"its reflog knows that it stood on {new[:12]}",
+            f"its reflog says that it was at {new[:12]}",
             f"gms doctor --fix moves it forward; {ON_PURPOSE.format('risk@1.1.0')}",
         )
     ]
@@ -118,7 +118,7 @@ def test_without_a_reflog_tags_tell(place: Place) -> None:
     found = doctor(place.path)
 
     assert [f.what.partition("; ")[2] for f in found.faults] == [
-        f"the line of its versions' tags knows that it stood on {new[:12]}"
+        f"the line of its versions' tags says that it was at {new[:12]}"
     ]
     assert doctor(place.path, fix=True).is_sound
     assert tip(place) == new
@@ -155,7 +155,7 @@ def test_a_line_on_which_something_is_wrong_is_left(place: Place) -> None:
         f"{broken} is not sound: models/churn/pipeline.joblib: "
     )
     assert fault.mend == (
-        "git merge 'risk@v1.1.0^0', on main; if it was set back on purpose, then "
+        "git merge 'risk@v1.1.0^0', on main; if it was reset on purpose, then "
         "`gms withdraw risk@1.1.0`: a number is never used twice"
     )
     assert tip(place) == old
@@ -172,11 +172,11 @@ def test_a_branch_that_has_gone_on_otherwise_is_left_and_both_sides_named(place:
     assert [(f.what, f.mend) for f in fixed.faults] == [
         (
             f"stands on {old[:12]}, and does not hold risk@v1.1.0; both went on from {base}",
-            "git merge 'risk@v1.1.0^0', on main; if it was set back on purpose, then "
+            "git merge 'risk@v1.1.0^0', on main; if it was reset on purpose, then "
             "`gms withdraw risk@1.1.0`: a number is never used twice",
         ),
         (
-            f"stands on {pushed[:12]}, which the store's branch does not hold",
+            f"points to {pushed[:12]}, which is not on the store's branch",
             "git merge origin/main, on main",
         ),
     ]
@@ -235,8 +235,8 @@ class TestALostBranch:
         found = doctor(place.path)
 
         assert [str(fault) for fault in found.faults] == [
-            "refs/heads/main: stands on no commit that is here; "
-            f"{who} knows that it stood on {new[:12]} [GMS077]"
+            "refs/heads/main: points to a commit that is not here; "
+            f"{who} says that it was at {new[:12]} [GMS077]"
         ]
         assert found.unexamined == ("the history and registry.json, until the branch can be read",)
         fixed = doctor(place.path, fix=True)

@@ -55,7 +55,7 @@ def test_a_url_that_is_an_option_or_a_program(tmp_path: Path, url: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         Store.clone(url, tmp_path / "copy")
 
-    assert str(caught.value) == f"{url!a} is no place of a repository"
+    assert str(caught.value) == f"{url!a} is not the location of a repository"
     assert list(tmp_path.iterdir()) == []
 
 

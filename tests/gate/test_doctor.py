@@ -264,15 +264,15 @@ def take_rights_from_hook(place: Place) -> None:
 # What was done to the store, what the doctor says of it, and what it says that it has done.
 BREAKS = {
     lose_index: (
-        ["index: is missing: the next commit would take every file out [GMS078]"],
-        ["made the index of PLACE anew of the commit that is checked out"],
+        ["index: is missing: the next commit would remove every file [GMS078]"],
+        ["rebuilt the index of PLACE from the commit that is checked out"],
     ),
     cut_index: (
         ["index: does not match its own checksum [GMS078]"],
         [
             "removed index: it did not match its own checksum; "
             "what was there is in gitmodelstore/damaged/index",
-            "made the index of PLACE anew of the commit that is checked out",
+            "rebuilt the index of PLACE from the commit that is checked out",
         ],
     ),
     detach_head_from_everything: (
@@ -284,9 +284,9 @@ BREAKS = {
         ["set HEAD to refs/heads/main: refs/heads/other, which it named, is not there"],
     ),
     garble_head: (
-        ["HEAD: does not say what it must [GMS077]"],
+        ["HEAD: does not have the required content [GMS077]"],
         [
-            "made HEAD anew: it did not say what it must; "
+            "made HEAD anew: it did not have the required content; "
             "what was there is in gitmodelstore/damaged/HEAD"
         ],
     ),
@@ -325,11 +325,14 @@ BREAKS = {
             f"refs/tags/churn@v1.1.0: refs/tags/churn@v1.1.0: object {'1' * 40} is not in this "
             "repository [GMS070]"
         ],
-        ["set tag churn@v1.1.0, which held no tag, on X, which introduced it"],
+        ["set tag churn@v1.1.0, which was not a tag, on X, which introduced it"],
     ),
     make_tag_light: (
-        ["refs/tags/churn@v1.1.0: is not an annotated tag of that name on a commit [GMS051]"],
-        ["set tag churn@v1.1.0, which held no tag, on X, which introduced it"],
+        [
+            "refs/tags/churn@v1.1.0: is not an annotated tag of that name that points to "
+            "a commit [GMS051]"
+        ],
+        ["set tag churn@v1.1.0, which was not a tag, on X, which introduced it"],
     ),
     put_files_for_folders: (
         [
@@ -386,7 +389,7 @@ BREAKS = {
             "refs/tags/churn@v1.1.0: is missing: churn 1.1.0 has no tag [GMS050]",
         ],
         [
-            "removed refs/tags/churn@v1.1.0, which held nothing",
+            "removed refs/tags/churn@v1.1.0, which was empty",
             "set tag churn@v1.1.0 on X, which introduced it",
         ],
     ),
@@ -396,13 +399,13 @@ BREAKS = {
             "refs/tags/churn@v1.1.0: is missing: churn 1.1.0 has no tag [GMS050]",
         ],
         [
-            "removed refs/tags/churn@v1.1.0, which held nothing",
+            "removed refs/tags/churn@v1.1.0, which was empty",
             "set tag churn@v1.1.0 on X, which introduced it",
         ],
     ),
     empty_branch: (
         ["refs/heads/main: holds no id [GMS077]"],
-        ["set refs/heads/main to X, where its reflog says that it stood"],
+        ["set refs/heads/main to X, where its reflog says that it was"],
     ),
     break_registry: (
         ["registry.json:1:1: not JSON: expecting value [GMS011]"],
@@ -424,26 +427,26 @@ BREAKS = {
     ),
     leave_locks: (
         [
-            "index.lock: no living git holds it for so long [GMS073]",
-            "packed-refs.lock: no living git holds it for so long [GMS073]",
-            "refs/heads/main.lock: no living git holds it for so long [GMS073]",
+            "index.lock: no running git process holds a lock for so long [GMS073]",
+            "packed-refs.lock: no running git process holds a lock for so long [GMS073]",
+            "refs/heads/main.lock: no running git process holds a lock for so long [GMS073]",
         ],
         [
-            "removed the lock index.lock, which nobody holds",
-            "removed the lock packed-refs.lock, which nobody holds",
-            "removed the lock refs/heads/main.lock, which nobody holds",
+            "removed the lock index.lock, which no process holds",
+            "removed the lock packed-refs.lock, which no process holds",
+            "removed the lock refs/heads/main.lock, which no process holds",
         ],
     ),
     leave_files: (
         [
-            "lfs/tmp/1234: nobody has touched it for a day [GMS074]",
-            "objects/pack/tmp_pack_x: nobody has touched it for a day [GMS074]",
-            "objects/tmp_obj_0123: nobody has touched it for a day [GMS074]",
+            "lfs/tmp/1234: it has not been touched for a day [GMS074]",
+            "objects/pack/tmp_pack_x: it has not been touched for a day [GMS074]",
+            "objects/tmp_obj_0123: it has not been touched for a day [GMS074]",
         ],
         [
-            "removed lfs/tmp/1234, which nobody had touched for a day",
-            "removed objects/pack/tmp_pack_x, which nobody had touched for a day",
-            "removed objects/tmp_obj_0123, which nobody had touched for a day",
+            "removed lfs/tmp/1234, which had not been touched for a day",
+            "removed objects/pack/tmp_pack_x, which had not been touched for a day",
+            "removed objects/tmp_obj_0123, which had not been touched for a day",
         ],
     ),
     fall_behind: (
@@ -459,12 +462,12 @@ BREAKS = {
     ),
     squash: (
         [
-            "refs/tags/churn@v1.3.0: stands on X, which the store's branch does not hold; "
+            "refs/tags/churn@v1.3.0: points to X, which is not on the store's branch; "
             "X brought churn 1.3.0, the same folder [GMS052]"
         ],
         [
-            "set tag churn@v1.3.0 anew on X: a squash or rebase had left it on X, with the same "
-            "folder; if the old one was pushed, whoever may sets it anew there: "
+            "moved tag churn@v1.3.0 to X: a squash or rebase had left it on X, with the same "
+            "folder; if the old tag was pushed, replace it there, if you may: "
             "git push --force REMOTE tag churn@v1.3.0"
         ],
     ),
@@ -590,7 +593,7 @@ class TestObjects:
             f"models/risk/pipeline.joblib: blob {oid} of risk 1.0.0 is {how} "
             f"[{'GMS070' if how == 'missing' else 'GMS071'}]"
         ]
-        assert found.faults[0].mend == "git fetch --refetch REMOTE, from a sound clone"
+        assert found.faults[0].mend == "git fetch --refetch REMOTE, from an intact clone"
         again = doctor(place, fix=True)
         assert (said(again), again.repaired) == (said(found), ())
         assert Store.open(place.path).load("churn@1.2.0") is not None
@@ -718,12 +721,12 @@ class TestWithoutGuessing:
         found = self.left(place)
 
         assert plain(said(found), place) == [
-            "refs/tags/churn@v1.3.0: stands on X, which the store's branch does not hold; "
+            "refs/tags/churn@v1.3.0: points to X, which is not on the store's branch; "
             "X brought churn 1.3.0, another folder [GMS052]"
         ]
         new = place.git("rev-parse", "HEAD")[:12]
         assert found.faults[0].mend == (
-            "take it from a sound clone: "
+            "fetch it from an intact clone: "
             "git fetch REMOTE '+refs/tags/churn@v1.3.0:refs/tags/churn@v1.3.0'; or, where the "
             f"branch is right: git tag -f -a -m 'churn 1.3.0' churn@v1.3.0 {new}, once what the "
             "tag holds is registered under another number"
@@ -750,7 +753,7 @@ class TestWithoutGuessing:
         assert codes(found) == [("GMS052", "refs/tags/churn@v1.0.0")]
         command = f"git tag -f -a -m 'churn 1.0.0' churn@v1.0.0 {right}"
         assert found.faults[0].mend == (
-            "take it from a sound clone: "
+            "fetch it from an intact clone: "
             "git fetch REMOTE '+refs/tags/churn@v1.0.0:refs/tags/churn@v1.0.0'; or, where the "
             f"branch is right: {command}"
         )
@@ -827,7 +830,7 @@ class TestWithoutGuessing:
         found = self.left(place)
 
         assert plain(said(found), place) == [
-            "PLACE: what is staged there would take back risk 1.0.0 [GMS075]"
+            "PLACE: what is staged there would undo risk 1.0.0 [GMS075]"
         ]
 
     def test_a_branch_of_which_nobody_knows_where_it_stood(self, place: Place) -> None:
@@ -850,7 +853,7 @@ class TestWithoutGuessing:
         fixed = doctor(place, fix=True)
         assert fixed.is_sound
         assert fixed.repaired[0] == (
-            f"set refs/heads/main to {new}, where the unfinished write says that it stood"
+            f"set refs/heads/main to {new}, where the unfinished write says that it was"
         )
 
     def test_hooks_in_a_folder_that_others_share(self, place: Place, tmp_path: Path) -> None:
@@ -860,7 +863,7 @@ class TestWithoutGuessing:
             (),
             (
                 f"core.hooksPath is '{tmp_path}', which other repositories may share; "
-                "whether the hooks there call ours cannot be seen from here",
+                "gms cannot tell whether the hooks there call its own",
             ),
         )
         assert doctor(place, fix=True).is_sound
@@ -1231,7 +1234,7 @@ class TestCommand:
                     "is missing: churn 1.1.0 has no tag",
                 ),
             ]
-        assert document["notes"] == ["nothing else was repaired, until that is mended"]
+        assert document["notes"] == ["nothing else was repaired, until that is fixed"]
         path.write_text(whole)
         assert self.gms(place, "doctor", "--fix").returncode == 0
 
@@ -1282,7 +1285,7 @@ class TestCommand:
             code, document = look(*args)
             assert (code, document["faults"], document["repaired"]) == (128, [], [])
             assert document["unexamined"][0] == (
-                f"{name}: the system does not let you read it: check who may read it"
+                f"{name}: you are not allowed to read it: check its permissions"
             )
         place.file(f".git/{name}").chmod(0o755)
         assert doctor(place).is_sound

@@ -286,12 +286,12 @@ class TestHints:
         desk.type(BEGIN[0], "store")
 
         hint = desk.hint(BEGIN[1])
-        assert hint == "fetch what is there, git fetch origin, and push again"
+        assert hint == "run git fetch origin, and push again"
         desk.type("git fetch origin", "store")
         again = desk.hint(BEGIN[1])
 
         assert again == (
-            "the store there holds nothing yet, so that this may take its place: "
+            "the remote store is still empty, so this may replace it: "
             "git push --force --follow-tags origin main"
         )
         self.typed(desk, again)
@@ -306,7 +306,7 @@ class TestHints:
             assert "GMS036" in served.type(push, "other", code=1)
         served.assert_alike()
         hint = served.hint("git push -u origin main", "other")
-        assert hint == "what is there is another store: git remote set-url origin URL, of yours"
+        assert hint == "the remote is another store: git remote set-url origin URL, of yours"
         served.type("git init -q --bare -b main srv/own.git")
         served.type(f"git remote set-url origin {served.path}/srv/own.git", "other")
         served.type("git push -u origin main", "other")
@@ -332,7 +332,7 @@ class TestHints:
     def test_a_tag_alone(self, served: Desk) -> None:
         served.register(C=3.0)
         hint = served.hint("git push origin churn@v1.2.0")
-        assert hint == "push the branch with it: git push --follow-tags origin main"
+        assert hint == "push the branch too: git push --follow-tags origin main"
         self.typed(served, hint)
         served.assert_alike()
 
@@ -340,7 +340,7 @@ class TestHints:
         served.type("git tag -f -a -m moved churn@v1.0.0 main", "store")
         hint = served.hint("git push --force origin churn@v1.0.0")
         assert hint == (
-            "a version number is used once: git fetch --force origin tag churn@v1.0.0, "
+            "a version number is used only once: git fetch --force origin tag churn@v1.0.0, "
             "and register another"
         )
         served.type("git fetch --force origin tag churn@v1.0.0", "store")
@@ -365,9 +365,9 @@ class TestHints:
         hints = re.findall(r"hint: (.*)", served.type("git push", "store", code=1))
 
         assert hints == [
-            'take it out, or name it in modelstore.toml: [store] allow = ["notes.txt"]',
-            f"no later commit mends {commit}: git rebase -i {commit}~1, where `edit` stops at it "
-            "to be mended with git commit --amend, and `drop` leaves it out; then "
+            'remove it, or list it in modelstore.toml: [store] allow = ["notes.txt"]',
+            f"no later commit can fix {commit}: git rebase -i {commit}~1, with `edit` to fix it by "
+            "git commit --amend or `drop` to remove it; then "
             "gms doctor --fix, and push again",
         ]
         editor = "GIT_SEQUENCE_EDITOR='sed -i 1s/pick/edit/'"

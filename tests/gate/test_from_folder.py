@@ -112,7 +112,7 @@ class TestCopies:
         version = store.register_folder(copy, "leavers", message="a copy")
 
         assert str(version) == "leavers 1.0.0"
-        assert told[0] == "its manifest is of 'churn'; it becomes a version of 'leavers'"
+        assert told[0] == "its manifest is for 'churn'; it becomes a version of 'leavers'"
         assert store.show(version).message == "a copy"
         sound(place)
 
@@ -121,7 +121,7 @@ class TestCopies:
         assert str(store.register_folder(copy, bump="major")) == "churn 2.0.0"
         with pytest.raises(VersionExists) as caught:
             store.register_folder(copy, version="1.9.0")
-        assert str(caught.value) == "version '1.9.0' of 'churn' lies below the highest, 2.0.0"
+        assert str(caught.value) == "version '1.9.0' of 'churn' is below the highest, 2.0.0"
         assert str(store.register_folder(copy, version="1.9.0", allow_backport=True)) == (
             "churn 1.9.0"
         )
@@ -350,7 +350,7 @@ class TestPipelines:
             f"'{path}' has sha256 {found.stdout[:12]}, its manifest names {digest[:12]}"
         )
         assert caught.value.hint == (
-            "if these are the bytes that you mean: --accept-changes (accept_changes=True)"
+            "to accept these bytes: --accept-changes (accept_changes=True)"
         )
         assert place.git("rev-parse", "HEAD") == head
 
@@ -358,8 +358,8 @@ class TestPipelines:
         version = store.register_folder(changed, accept_changes=True)
 
         assert told == [
-            "pipeline.joblib is not the one that its manifest names: its digest is renewed",
-            "sample.json is left out: its answers are those of the pipeline before",
+            "pipeline.joblib does not match its manifest: its digest is renewed",
+            "sample.json is left out: its answers are from the earlier pipeline",
             "churn 1.4.1 (patch: retrained)",
         ]
         manifest = store.show(version)
@@ -419,12 +419,12 @@ class TestFolders:
             (
                 lambda folder: [(folder / name).write_text("x") for name in ("a.pkl", "b.txt")],
                 InvalidInput,
-                "'{folder}' holds what is no file of a version: 'a.pkl', 'b.txt'",
+                "'{folder}' contains files that do not belong to a version: 'a.pkl', 'b.txt'",
             ),
             (
                 lambda folder: (folder / "sub").mkdir(),
                 InvalidInput,
-                "'{folder}' holds what is no file of a version: 'sub'",
+                "'{folder}' contains files that do not belong to a version: 'sub'",
             ),
             (
                 lambda folder: (
@@ -432,7 +432,7 @@ class TestFolders:
                     (folder / "README.md").symlink_to("/etc/passwd"),
                 ),
                 InvalidInput,
-                "'{folder}': no plain file: README.md",
+                "'{folder}': not a plain file: README.md",
             ),
             (
                 lambda folder: (folder / "pipeline.joblib").unlink(),
@@ -470,8 +470,8 @@ class TestFolders:
 
         assert str(version) == "churn 1.2.1"
         assert told == [
-            "pipeline.joblib is not the one that its manifest names: its digest is renewed",
-            "no manifest says what was installed: the environment is that of here",
+            "pipeline.joblib does not match its manifest: its digest is renewed",
+            "no manifest records the environment: the current one is recorded",
             "churn 1.2.1 (patch: retrained)",
         ]
         manifest = store.show(version)
@@ -505,7 +505,7 @@ class TestFolders:
     def test_an_edited_file_is_renewed_and_said(self, store, place, copy, told) -> None:
         (copy / "environment.txt").write_text("# by hand\n")
         version = store.register_folder(copy)
-        assert told[0] == "environment.txt is not the one that its manifest names: renewed"
+        assert told[0] == "environment.txt does not match its manifest: renewed"
         manifest = store.show(version)
         assert manifest.environment.digest.hex == manifest.artifact("environment.txt").sha256
         sound(place)
@@ -567,11 +567,11 @@ class TestCommand:
             (("churn", "f", "--from-folder", CHURN), "give FILE or --from-folder, not both"),
             (
                 ("--from-folder", CHURN, "--metric", "a=1"),
-                "--metric is for FILE; a folder's manifest says it",
+                "--metric is for FILE; with --from-folder, the manifest says it",
             ),
             (
                 ("--from-folder", CHURN, "--version", "2.0.0", "--bump", "major"),
-                "--version and --bump exclude each other",
+                "--version and --bump cannot be used together",
             ),
         ],
     )

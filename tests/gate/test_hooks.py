@@ -90,7 +90,7 @@ class TestInstalled:
 
         assert (done.returncode, done.stderr) == (
             0,
-            "note: made a model store\n"
+            "note: created a model store\n"
             f"note: its hooks were not installed: core.hooksPath is '{tmp_path}/shared', which "
             "other repositories may share\n",
         )

@@ -95,7 +95,7 @@ def test_a_store_that_is_there_gets_the_files_uncommitted(place: Place) -> None:
     assert done.stderr.startswith(
         "note: wrote .gitea/workflows/modelstore.yml; commit it: git add "
         ".gitea/workflows/modelstore.yml\n"
-        "note: CODEOWNERS is there already and was left alone\n"
+        "note: CODEOWNERS already exists and was left alone\n"
     )
     assert place.git("status", "--porcelain") == "?? .gitea/\n"
     assert place.file("CODEOWNERS").read_text() == "* @me\n"
@@ -105,12 +105,12 @@ def test_a_store_that_is_there_gets_the_files_uncommitted(place: Place) -> None:
 def test_what_cannot_be_done_is_refused(place: Place) -> None:
     with pytest.raises(InvalidInput) as caught:
         Store.init(place.shared, bare=True, host="github")
-    assert str(caught.value) == "a store without a work tree cannot be given files of a git host"
+    assert str(caught.value) == "a bare store cannot hold the files for a git host"
 
     with pytest.raises(InvalidInput) as caught:
         Store.init(place.path, host="sourceforge")
     assert (str(caught.value), caught.value.hint) == (
-        "'sourceforge' is no kind of git host",
+        "'sourceforge' is not a kind of git host",
         "one of github, gitea, gitlab, ssh",
     )
 

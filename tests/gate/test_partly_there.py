@@ -103,11 +103,10 @@ def test_one_without_tags_gets_none_made_here(place: Place) -> None:
 
     assert (code, out) == (128, "installed the hooks pre-commit, pre-push\n")
     assert err.splitlines()[0] == (
-        "warning: not examined: 4 tags: this clone was told to fetch none; "
-        "`git fetch --tags origin`"
+        "warning: not examined: 4 tags: this clone is set to fetch none; `git fetch --tags origin`"
     )
     message = (
-        "error: cannot tell what is sound: this clone was told to fetch no tags\n"
+        "error: cannot tell what is sound: this clone is set to fetch no tags\n"
         "hint: `git fetch --tags origin`\n"
     )
     assert gms(there, "validate") == (128, "", message)
@@ -173,7 +172,7 @@ class TestRange:
         assert gms(place.path, "validate", f"--range={given}") == (
             128,
             "",
-            f"error: '{name}' names no commit that is in this repository\nhint: {hint}\n",
+            f"error: '{name}' is not a commit in this repository\nhint: {hint}\n",
         )
 
     def test_in_a_shallow_clone_it_says_what_a_pipeline_has_to_fetch(self, place: Place) -> None:
@@ -181,7 +180,7 @@ class TestRange:
         assert gms(there, "validate", "--range", "HEAD~1..HEAD") == (
             128,
             "",
-            "error: 'HEAD~1' names no commit that is in this repository\n"
+            "error: 'HEAD~1' is not a commit in this repository\n"
             f"hint: this is a shallow clone: {SHALLOW}\n",
         )
 

@@ -196,7 +196,7 @@ class TestApprovals:
         assert everywhere(signing) == [("GMS063", "")]
 
 
-NO_LIST = "nobody is known whose signatures count: gpg.ssh.allowedSignersFile is not set"
+NO_LIST = "no allowed signers are known: gpg.ssh.allowedSignersFile is not set"
 HOW_TO_LIST = (
     "write a line `ada@example.org ssh-ed25519 AAAA…` for each person, then: "
     "git config --global gpg.ssh.allowedSignersFile FILE"

@@ -402,8 +402,8 @@ class TestAPush:
         assert pushed(place) == place.by_pre_push("main") == NOT_MET
         assert place.by_range("origin/main") == NOT_MET
         assert (
-            "churn 1.2.0 to production: auc is not recorded, must be >= 0.8, by the settings "
-            "that the branch had before" in done.stderr
+            "churn 1.2.0 to production: auc is not recorded, must be >= 0.8, under the earlier "
+            "settings of the branch" in done.stderr
         )
         assert f"git push REMOTE {weaker[:12]}:BRANCH" in done.stderr
         place.git("push", "--quiet", "--no-verify", "origin", f"{weaker}:main")

@@ -86,7 +86,7 @@ for given in (
     try:
         store.register(pipeline, "churn", code=None, **given)
     except gms.StoreError as error:
-        assert "is a LazyFrame of polars, which is not taken" in str(error), error
+        assert "is a LazyFrame of polars, which is not accepted" in str(error), error
         assert "collect()" in error.hint, error.hint
     else:
         raise AssertionError(given)

@@ -168,7 +168,7 @@ def test_a_pair_lists_the_columns_of_both_halves():
 def test_halves_of_different_lengths_are_refused():
     assert refusal("test", (np.zeros((3, 1)), np.zeros(2))) == (
         "data set 'test': X has 3 rows, y has 2",
-        "give the rows and the answers of the same cases, in one order",
+        "give the rows and the answers of the same cases, in the same order",
     )
 
 

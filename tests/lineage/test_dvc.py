@@ -107,17 +107,17 @@ def test_a_folder_is_pinned_by_its_list(tmp_path):
         (
             f"outs:\n- md5: {MD5}\n  path: a\n",
             "'x.dvc' does not say the size of its output",
-            "let DVC write it anew with `dvc commit`, or give the data itself",
+            "let DVC write it again with `dvc commit`, or give the data itself",
         ),
         (
             f"outs:\n- md5: {MD5}\n  size: -3\n  path: a\n",
             "'x.dvc' does not say the size of its output",
-            "let DVC write it anew with `dvc commit`, or give the data itself",
+            "let DVC write it again with `dvc commit`, or give the data itself",
         ),
         (
             f"outs:\n- md5: {MD5}\n  size: 3\n  path: a\n- md5: {MD5}\n  size: 3\n  path: b\n",
             "'x.dvc' pins 2 outputs, not one",
-            "give the one that you mean, as the file or folder itself",
+            "give that file or folder itself",
         ),
         ("\0\xff\n" * 1000, "'x.dvc' pins nothing: it has no 'outs'", INSTEAD),
     ],

@@ -16,7 +16,7 @@ from gitmodelstore.lineage.data import describe
 from gitmodelstore.lineage.files import Hashing, digest_of_file, digest_of_folder
 
 MEBIBYTE = 1 << 20
-AGAIN = "try again when nothing writes to it"
+AGAIN = "try again when nothing is writing to it"
 
 
 class Seen:

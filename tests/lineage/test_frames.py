@@ -472,7 +472,7 @@ def test_a_repeated_column_is_refused():
         with pytest.raises(InvalidInput) as caught:
             refused(frame)
 
-        assert str(caught.value) == "column 'a' stands twice"
+        assert str(caught.value) == "column 'a' appears twice"
         assert caught.value.hint == "rename or drop one of them"
 
 
@@ -488,7 +488,7 @@ def test_a_byte_order_mark_in_a_column_name_is_refused():
     with pytest.raises(InvalidInput) as caught:
         features_of(pd.DataFrame({"\ufeffid": [1]}))
 
-    assert str(caught.value) == r"column '\ufeffid' holds the hidden character U+FEFF"
+    assert str(caught.value) == r"column '\ufeffid' contains the hidden character U+FEFF"
     assert caught.value.hint == "read the file with encoding='utf-8-sig'"
 
 
@@ -498,7 +498,7 @@ def test_a_byte_order_mark_in_a_column_name_is_refused():
         (7, "expected a table, found int"),
         ((1, 2, 3), "expected a pair (X, y), found 3 values"),
         (np.ma.masked_array([1], [True]), "a masked array has no digest"),
-        ([[1], [1, 2]], "a list of rows of different lengths is no table"),
+        ([[1], [1, 2]], "a list of rows of different lengths is not a table"),
         (np.array(["2024"], dtype="datetime64[ps]"), "times in units of ps have no portable form"),
     ],
 )

@@ -83,7 +83,7 @@ def test_a_first_line_that_may_be_values_is_not_recorded(tmp_path, text):
     found, said = described(path)
 
     assert (found.rows, found.columns) == (None, None)
-    assert said == [f"no columns are recorded of '{path}': {VALUES}"]
+    assert said == [f"no columns were recorded for '{path}': {VALUES}"]
 
 
 def test_an_index_that_pandas_wrote_is_a_column(tmp_path, wine):
@@ -102,7 +102,7 @@ def test_a_very_wide_file_is_not_opened(tmp_path):
     parquet.write_table(pa.table({f"c{n}": [1] for n in range(10_001)}), tmp_path / "wide.pq")
 
     assert described(path)[1] == [
-        f"no columns are recorded of '{path}': its first line has more than 10,000 fields"
+        f"no columns were recorded for '{path}': its first line has more than 10,000 fields"
     ]
     found, said = described(tmp_path / "wide.pq")
     assert (found.rows, found.columns, said) == (1, None, [])
@@ -113,7 +113,7 @@ def test_a_pyarrow_that_ran_what_files_hold_is_not_asked(tmp_path, wine, monkeyp
     monkeypatch.setattr(pa, "__version__", "14.0.0")
 
     assert described(tmp_path / "wine.parquet")[1] == [
-        f"no columns are recorded of '{tmp_path}/wine.parquet': "
+        f"no columns were recorded for '{tmp_path}/wine.parquet': "
         "it needs pyarrow 15 or newer to be read, found 14.0.0"
     ]
 
@@ -145,7 +145,7 @@ def test_a_column_name_with_a_dot_is_a_name(tmp_path):
         (
             "a.csv",
             "\u202eid,b\n1,2\n".encode(),
-            "column '\\u202eid' holds the hidden character U+202E",
+            "column '\\u202eid' contains the hidden character U+202E",
         ),
     ],
 )
@@ -156,7 +156,7 @@ def test_a_file_that_is_no_table_is_still_known_by_its_bytes(tmp_path, name, con
     found, notes = described(path)
 
     assert (found.rows, found.columns, found.size_bytes) == (None, None, len(content))
-    assert notes == [f"no columns are recorded of '{path}': {said}"]
+    assert notes == [f"no columns were recorded for '{path}': {said}"]
 
 
 @pytest.mark.parametrize("cut", [0, 3, 100, -1])
@@ -169,7 +169,7 @@ def test_a_broken_parquet_file_is_still_known_by_its_bytes(tmp_path, wine, cut):
 
     assert (found.rows, found.columns) == (None, None)
     assert len(notes) == 1
-    assert notes[0].startswith(f"no columns are recorded of '{path}': pyarrow cannot read it: ")
+    assert notes[0].startswith(f"no columns were recorded for '{path}': pyarrow cannot read it: ")
 
 
 def test_parquet_columns_without_a_digest_are_left_out(tmp_path):
@@ -246,5 +246,5 @@ def test_a_missing_pyarrow_is_said(tmp_path, wine):
         check=True,
     )
     assert done.stdout == (
-        "no columns are recorded of 'wine.parquet': it needs pyarrow to be read\nNone sha256\n"
+        "no columns were recorded for 'wine.parquet': it needs pyarrow to be read\nNone sha256\n"
     )

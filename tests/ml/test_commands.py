@@ -78,18 +78,18 @@ def test_the_store_can_be_named(gms, store, ml):
     assert gms("lock", "churn@1.0.0", "--store", "../store").code == 0
 
     # From now on the lock file names it.
-    assert gms("lock", "--check") == ("note: 1 version locked, all there\n", 0)
+    assert gms("lock", "--check") == ("note: 1 version locked, all present\n", 0)
     assert gms("sync", "-q") == (f"{ml.path}/.models/churn-1.0.0\n", 0)
 
 
 def test_a_check_says_every_difference(gms, store, ml):
     gms("lock", "churn@1.0.0", "credit@1.0.0")
-    assert gms("lock", "--check") == ("note: 2 versions locked, all there\n", 0)
+    assert gms("lock", "--check") == ("note: 2 versions locked, all present\n", 0)
     store.withdraw("churn@1.0.0")
 
     assert gms("lock", "--check", inside="src") == (
         f"{FILE}: models.churn.version: churn 1.0.0 was withdrawn [GMS082]\n"
-        "note: lock a version that is there: `gms lock churn@VERSION`\n",
+        "note: lock a version that exists: `gms lock churn@VERSION`\n",
         1,
     )
     done = gms("lock", "--check", "--json")
@@ -104,7 +104,7 @@ def test_a_check_says_every_difference(gms, store, ml):
                 "where": "models.churn.version",
                 "commit": None,
                 "message": "churn 1.0.0 was withdrawn",
-                "hint": "lock a version that is there: `gms lock churn@VERSION`",
+                "hint": "lock a version that exists: `gms lock churn@VERSION`",
             }
         ],
     }
@@ -144,7 +144,7 @@ def test_sync_puts_what_is_locked_into_a_folder(gms, store, ml):
     [
         (["lock"], "error: name a version to lock, or give --check\n"),
         (["lock", "churn", "--check"], "error: name a version to lock, or give --check\n"),
-        (["lock", "churn", "--fetch"], "error: --fetch goes with --check\n"),
+        (["lock", "churn", "--fetch"], "error: --fetch needs --check\n"),
     ],
 )
 def test_a_command_line_that_says_nothing_clear_is_refused(gms, args, said):
@@ -177,6 +177,7 @@ def test_nothing_is_locked_in_the_store_itself_or_outside_of_a_repository(gms, s
     )
     (tmp_path / "plain").mkdir()
     assert gms("lock", "churn@1.0.0", "--store", "../store", inside="../plain") == (
-        f"error: '{tmp_path / 'plain'}' is in no git repository\n{hint}; `git init` makes one\n",
+        f"error: '{tmp_path / 'plain'}' is not in a git repository\n{hint}; `git init` "
+        "creates one\n",
         1,
     )

@@ -252,7 +252,7 @@ def test_a_project_within_the_repository_is_judged_from_its_own_folder(framework
     ml.git("rm", "--quiet", "part/models/churn/requirements.txt")
 
     assert complaints(ml.commit())[0] == (
-        "error: models/churn/requirements.txt: in the manifest's artifacts, not in the folder "
+        "error: models/churn/requirements.txt: listed in the manifest, but not in the folder "
         "[GMS020]"
     )
 
@@ -268,7 +268,7 @@ def test_a_withdrawn_version_is_not_locked(hooked, store):
 
     assert complaints(done) == [
         "error: modelstore.lock.json: models.churn.version: churn 1.0.0 was withdrawn [GMS082]",
-        "hint: lock a version that is there: `gms lock churn@VERSION`",
+        "hint: lock a version that exists: `gms lock churn@VERSION`",
     ]
 
 

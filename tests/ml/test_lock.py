@@ -16,7 +16,7 @@ from gitmodelstore.values.pins import FILE
 
 from .conftest import Repository, fit, frame, run
 
-AGAIN = "lock a version that is there: `gms lock churn@VERSION`"
+AGAIN = "lock a version that exists: `gms lock churn@VERSION`"
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_inputs_that_are_not_the_locked_ones_are_told(locked):
     edit(locked, features=f"gms-features-1:{'0' * 64}")
 
     assert found(locked) == [
-        f"{FILE}: models.churn.features: its inputs are not the locked ones: income float64, "
+        f"{FILE}: models.churn.features: its inputs differ from the locked ones: income float64, "
         "age float64 [GMS083]"
     ]
 
@@ -174,7 +174,7 @@ def test_a_commit_that_did_not_introduce_the_version_is_told(store, locked):
     edit(locked, commit="0" * 40)
     assert found(locked) == [
         f"{FILE}: models.churn.commit: commit 000000000000 did not introduce churn 1.0.0 [GMS081]",
-        f"{FILE}: models.churn.tag: tag churn@v1.0.0 stands on another churn 1.0.0 [GMS081]",
+        f"{FILE}: models.churn.tag: tag churn@v1.0.0 points to another churn 1.0.0 [GMS081]",
     ]
 
 
@@ -183,7 +183,7 @@ def test_a_tag_that_was_moved_is_told(store, locked):
     assert run(git, store.path).code == 0
 
     assert found(locked) == [
-        f"{FILE}: models.churn.tag: tag churn@v1.0.0 stands on another churn 1.0.0 [GMS081]"
+        f"{FILE}: models.churn.tag: tag churn@v1.0.0 points to another churn 1.0.0 [GMS081]"
     ]
 
 
@@ -255,14 +255,14 @@ def test_with_a_url_alone_nobody_knows_where_the_clone_is(locked):
 def test_what_is_no_store_is_said_to_be_none(locked, tmp_path, what):
     other = tmp_path / "other"
     other.mkdir()
-    message = f"'{other}' is no git repository"
+    message = f"'{other}' is not a git repository"
     if what == "repository":
         run(["git", "init", "-q"], other)
-        message = f"'{other}' is no model store: it has no branch 'main'"
+        message = f"'{other}' is not a model store: it has no branch 'main'"
     elif what == "inside":  # a plain folder within another repository
         other = locked.path / "plain"
         other.mkdir()
-        message = f"'{other}' is no git repository"
+        message = f"'{other}' is not a git repository"
     relative = os.path.relpath(other, locked.path)
     (locked.path / "pyproject.toml").write_text(f"[tool.gitmodelstore]\nstore = '{relative}'\n")
 

@@ -121,7 +121,7 @@ def test_every_fault_of_a_folder_is_told_at_once(ml, copy):
         "error: models/churn/README.md: is of mode 100755, "
         "expected a plain file (mode 100644) [GMS002]",
         "error: models/churn/deep/data.csv: not a file of a version [GMS001]",
-        "error: models/churn/environment.txt: in the manifest's artifacts, not in the folder "
+        "error: models/churn/environment.txt: listed in the manifest, but not in the folder "
         "[GMS020]",
         f"error: models/churn/requirements.txt: 6 bytes of sha256 {short(b'other' + NEWLINE)}, "
         f"the manifest says {len(before)} of {short(before)} [GMS022]",

@@ -104,7 +104,7 @@ def test_a_name_that_is_not_listed(program, said):
         ),
         (
             b"cnumpy\nexp\n)R)R",
-            "it calls something that is no name (REDUCE at 69)",
+            "it calls something that is not a name (REDUCE at 69)",
         ),
     ],
     ids=["call", "call a value", "new", "new, named", "value", "in a tuple", "call what came"],
@@ -162,15 +162,15 @@ def test_a_state_where_none_belongs(program, said):
 @pytest.mark.parametrize(
     ("program", "said"),
     [
-        (SCALER + b")\x81Na", "items are appended to what is no list (APPEND at 102)"),
-        (SCALER + b")\x81(NNe", "items are appended to what is no list (APPENDS at 104)"),
-        (SCALER + b")\x81NNs", "items are set on what is no dict (SETITEM at 103)"),
-        (SCALER + b")\x81(NNu", "items are set on what is no dict (SETITEMS at 104)"),
-        (b"](N\x90", "items are added to what is no set (ADDITEMS at 58)"),
-        (b"(\x91(N\x90", "items are added to what is no set (ADDITEMS at 59)"),
-        (b"}]Ns", "a key that is no simple value (SETITEM at 58)"),
-        (b"})))\x87\x85Ns", "a key that is no simple value (SETITEM at 62)"),
-        (b"\x8f(" + SCALER + b")\x81\x90", "a key that is no simple value (ADDITEMS at 103)"),
+        (SCALER + b")\x81Na", "items are appended to what is not a list (APPEND at 102)"),
+        (SCALER + b")\x81(NNe", "items are appended to what is not a list (APPENDS at 104)"),
+        (SCALER + b")\x81NNs", "items are set on what is not a dict (SETITEM at 103)"),
+        (SCALER + b")\x81(NNu", "items are set on what is not a dict (SETITEMS at 104)"),
+        (b"](N\x90", "items are added to what is not a set (ADDITEMS at 58)"),
+        (b"(\x91(N\x90", "items are added to what is not a set (ADDITEMS at 59)"),
+        (b"}]Ns", "a key that is not a simple value (SETITEM at 58)"),
+        (b"})))\x87\x85Ns", "a key that is not a simple value (SETITEM at 62)"),
+        (b"\x8f(" + SCALER + b")\x81\x90", "a key that is not a simple value (ADDITEMS at 103)"),
     ],
 )
 def test_items_where_none_belong(program, said):

@@ -1,4 +1,4 @@
-"""What is no file of joblib, or a damaged one, ends in an exception of Python."""
+"""What is not a file of joblib, or a damaged one, ends in an exception of Python."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def test_a_class_of_the_script_that_wrote_it_is_named():
     data = b"\x80\x04c__main__\nLogScaler\n."
 
     assert refused(data, RefusedPickle) == (
-        "'churn.joblib' is refused: it uses '__main__.LogScaler', which is no part of a pipeline "
+        "'churn.joblib' is refused: it uses '__main__.LogScaler', which is not part of a pipeline "
         "(GLOBAL at byte 21)",
         "move it into a module that readers can import, and write the file again",
     )

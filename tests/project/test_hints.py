@@ -100,7 +100,7 @@ def test_every_command_that_a_hint_names_can_be_typed() -> None:
         while words[:1] and words[0] in ("-C", "--json"):
             words = words[2:] if words[0] == "-C" else words[1:]
         if not re.fullmatch(r"[a-z-]+", words[0] if words else ""):
-            continue  # the name of a command is put in, or it is no command
+            continue  # the name of a command is put in, or it is not a command
         command = group.get_command(context, words[0])
         if command is None:
             wrong.append(f"{place}: gms {typed}: no such command")

@@ -130,7 +130,7 @@ class TestAnnotate:
         before = look(churn.path) if churn.path.name == "store" else None
 
         assert churn.annotate("churn@1.0.0", {"b": "x"}, reason="once more") is None
-        assert notes == ["churn 1.0.0 is annotated so already, so nothing was written"]
+        assert notes == ["churn 1.0.0 already has these annotations, so nothing was written"]
         assert before is None or look(churn.path) == before
 
     @pytest.mark.parametrize(("before", "after"), [(1, True), (1, 1.0), ("1", 1), (0, False)])
@@ -173,7 +173,7 @@ class TestRefused:
                 "churn@1.0.0",
                 {},
                 InvalidInput,
-                "nothing is annotated",
+                "no annotation is given",
                 "name a key and its value, as in validation_auc=0.83",
             ),
             (
@@ -187,17 +187,17 @@ class TestRefused:
                 "churn@1.0.0",
                 {"approvel": None},
                 InvalidInput,
-                "churn 1.0.0 has no annotation 'approvel' to take back",
+                "churn 1.0.0 has no annotation 'approvel' to remove",
                 "did you mean 'approval'?",
             ),
             (
                 "churn@1.0.0",
                 {"zzz": None},
                 InvalidInput,
-                "churn 1.0.0 has no annotation 'zzz' to take back",
+                "churn 1.0.0 has no annotation 'zzz' to remove",
                 "see them with `gms show churn@1.0.0`",
             ),
-            ("churn@1.0.0", {"A": 1}, InvalidInput, "'A' is no key of an annotation", ...),
+            ("churn@1.0.0", {"A": 1}, InvalidInput, "'A' is not a key of an annotation", ...),
             (
                 "churn@1.0.0",
                 {"a": {"b": 1}},
@@ -223,18 +223,20 @@ class TestRefused:
         with pytest.raises(VersionNotFound) as caught:
             tree.annotate("churn", {"auc": 1})
 
-        assert str(caught.value) == "which version of 'churn' is to be annotated?"
+        assert str(caught.value) == "which version of 'churn' do you want to annotate?"
         assert caught.value.hint == "name it, as in: gms annotate churn@1.0.0 auc=VALUE"
 
     def test_a_hidden_character_in_the_reason(self, tree):
-        with pytest.raises(InvalidInput, match=r"^the reason holds the hidden character U\+202E\n"):
+        with pytest.raises(
+            InvalidInput, match=r"^the reason contains the hidden character U\+202E\n"
+        ):
             tree.annotate("churn@1.0.0", {"a": 1}, reason="a\u202eb")
 
 
 class TestMessageOfAVersion:
     """Somebody else's folder brings one; it must not speak in the name of who registers it."""
 
-    WHAT = "the message holds the lines of an annotation, which would count as one"
+    WHAT = "the message contains the lines of an annotation, and would count as one"
     HINT = "give another with -m TEXT, and annotate with `gms annotate`"
 
     def test_of_a_pipeline(self, tree, fit):

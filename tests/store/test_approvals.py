@@ -168,7 +168,7 @@ class TestApprove:
         with pytest.raises(VersionNotFound) as caught:
             house.store(desk.grace).approve("churn", "staging")
 
-        assert str(caught.value) == "which version of 'churn' may come to staging?"
+        assert str(caught.value) == "which version of 'churn' do you want to approve for staging?"
         assert caught.value.hint == "name it, as in: gms approve churn@1.0.0 staging"
 
     def test_the_author_is_told_that_it_would_not_count(self, house, desk):
@@ -179,9 +179,7 @@ class TestApprove:
             "churn 1.0.0 was registered by Ada Lovelace <ada@example.org>, "
             "whose own approval does not count"
         )
-        assert caught.value.hint == (
-            "ask somebody else to type: gms approve churn@1.0.0 production"
-        )
+        assert caught.value.hint == ("ask someone else to run: gms approve churn@1.0.0 production")
 
     def test_a_withdrawn_version(self, house, desk):
         house.store(desk.ada).withdraw("churn@1.0.0")
@@ -195,7 +193,7 @@ class TestApprove:
         with pytest.raises(InvalidInput) as caught:
             house.store(desk.grace).approve("churn@1.0.0", "staging", reason="fine\u202e")
 
-        assert str(caught.value) == "the reason holds the hidden character U+202E"
+        assert str(caught.value) == "the reason contains the hidden character U+202E"
 
     def test_without_a_key_nothing_is_written(self, house, desk, git):
         house.store(desk.grace)
@@ -248,7 +246,7 @@ class TestWhatCounts:
     def test_the_promoter_does_not_count(self, house, desk):
         house.approve(desk.linus)
 
-        assert house.tally(desk.linus) == ([], ["who moves the version does not count"])
+        assert house.tally(desk.linus) == ([], ["the person who moves the version does not count"])
 
     def test_the_promoter_does_not_count_under_another_name(self, house, desk):
         """What a server knows of whoever moves the version: the key, too."""
@@ -257,7 +255,9 @@ class TestWhatCounts:
 
         found = house.votes(people("Zoe <zoe@example.org>") | key)
 
-        assert [why for _, why in found.passed_over] == ["who moves the version does not count"]
+        assert [why for _, why in found.passed_over] == [
+            "the person who moves the version does not count"
+        ]
 
     def test_the_author_does_not_count_under_another_name(self, house, desk):
         """Ada's key, somebody else's name and address in the commit."""
@@ -347,7 +347,7 @@ class TestWhatCounts:
         ("old", "new", "why"),
         [
             ("Status: production", "Status: staging", "it is for staging"),
-            ("Manifest-SHA256: ", "Manifest-SHA256: 0", "it is of another manifest"),
+            ("Manifest-SHA256: ", "Manifest-SHA256: 0", "it is for another manifest"),
         ],
     )
     def test_made_by_hand_of_something_else(self, house, desk, git, old, new, why):
@@ -447,7 +447,7 @@ class TestGate:
             False,
             "1 of 2 approvals of churn 1.0.0 for production (by grace@example.org); "
             f"{mine[:7]} by Linus Pauling <linus@example.org> does not count: "
-            "who moves the version does not count",
+            "the person who moves the version does not count",
         )
 
     def test_approvals_there(self, house, desk):
@@ -465,7 +465,7 @@ class TestGate:
         one = judge_approvals(1, Tally((), ()), MOVE)
 
         assert one.what == "0 of 1 approvals of churn 1.0.0 for production"
-        assert one.mend == "somebody else types: gms approve churn@1.0.0 production"
+        assert one.mend == "ask someone else to run: gms approve churn@1.0.0 production"
 
     def test_a_withdrawn_version_comes_back_before_it_is_approved(self):
         move = Change("churn", Version(1, 0, 0), "withdrawn", "production")

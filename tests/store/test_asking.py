@@ -249,7 +249,7 @@ class TestReferences:
             (
                 "churn@^1.1",
                 VersionNotFound,
-                "no version of 'churn' fits ^1.1",
+                "no version of 'churn' matches ^1.1",
                 "there is 1.2.0-rc.1 (registered), 1.1.0 (withdrawn), 1.0.0 (production)",
             ),
             (

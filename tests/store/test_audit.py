@@ -23,7 +23,7 @@ from .looks import commit_by_hand, git, git_bytes, look
 
 MARCH = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 POLICY = 'schema = "1.0"\n\n[gates.production]\nrequire = ["annotations.ticket"]\n'
-UNVERIFIED = "nobody is known whose signatures count: gpg.ssh.allowedSignersFile is not set"
+UNVERIFIED = "no allowed signers are known: gpg.ssh.allowedSignersFile is not set"
 
 
 class Opened:

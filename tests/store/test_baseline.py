@@ -75,7 +75,7 @@ class TestBaseline:
         )
 
         assert live.show(version).baseline is None
-        assert notes[0] == "nobody of 'upsell' is in production, so there is no baseline"
+        assert notes[0] == "no version of 'upsell' is in production, so there is no baseline"
 
     @pytest.mark.parametrize("has_rows", [False, True])
     def test_it_needs_rows_and_answers(self, live, refitted, has_rows, X_test):
@@ -115,7 +115,7 @@ class TestBaseline:
             "churn 1.0.0, which is in production, takes other columns: X_test misses columns "
             "'mean radius', 'mean texture', "
         )
-        assert hint == f"add what it takes to the test rows, or {LEAVE_OUT}"
+        assert hint == f"add the columns that it takes to the test rows, or {LEAVE_OUT}"
 
     def test_another_number_of_columns_is_refused_too(self, live, y_train):
         put_live(live, LinearRegression().fit([[1.0, 2.0], [3.0, 4.0], [5.0, 1.0]], [1, 2, 3]))

@@ -16,7 +16,7 @@ from gitmodelstore.operations.snapshot import Snapshot, behind_tags
 from tests.store.commands import gms
 
 BEHIND = (
-    "'main' lacks 2 versions that tags name: churn 1.2.0, churn 1.1.0; it may have been set back: "
+    "'main' lacks 2 versions that tags name: churn 1.2.0, churn 1.1.0; it may have been reset: "
     "run `gms doctor --fix`, or `git pull` where you have only fetched"
 )
 

@@ -171,25 +171,35 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("good", "bad", "test", "what"),
         [
-            ("1.0.0", "1.6.0", lambda _: True, "churn 1.6.0 is named bad, and the test says good"),
-            ("1.0.0", "1.6.0", lambda _: False, "churn 1.0.0 is named good, and the test says bad"),
+            (
+                "1.0.0",
+                "1.6.0",
+                lambda _: True,
+                "churn 1.6.0 was given as bad, but the test says good",
+            ),
+            (
+                "1.0.0",
+                "1.6.0",
+                lambda _: False,
+                "churn 1.0.0 was given as good, but the test says bad",
+            ),
             (
                 "1.0.0",
                 "1.6.0",
                 lambda _: None,
-                "churn 1.0.0 is named good, and it cannot be tested",
+                "churn 1.0.0 was given as good, but it cannot be tested",
             ),
             (
                 "1.6.0",
                 "1.0.0",
                 Asked(),
-                "churn 1.6.0, which is named good, is not below churn 1.0.0, which is named bad",
+                "churn 1.6.0, given as good, is not below churn 1.0.0, given as bad",
             ),
             (
                 "1.0.0",
                 "1.0.0",
                 Asked(),
-                "churn 1.0.0, which is named good, is not below churn 1.0.0, which is named bad",
+                "churn 1.0.0, given as good, is not below churn 1.0.0, given as bad",
             ),
         ],
     )
@@ -207,10 +217,10 @@ class TestRefused:
             churn.bisect("churn", "1.0.0", "1.6.0", ask)
 
         assert str(caught.value) == (
-            "churn 1.0.0 is named good, and it cannot be tested: it needs a package"
+            "churn 1.0.0 was given as good, but it cannot be tested: it needs a package"
         )
         assert caught.value.hint == (
-            "name another version with --good, or take both at your word with --no-check"
+            "name another version with --good, or skip this check with --no-check"
         )
 
     def test_without_a_check_both_are_believed(self, churn):
@@ -228,7 +238,7 @@ class TestRefused:
 
         assert str(caught.value) == (
             f"the test of churn 1.0.0 answers {answer!r}, not True (good), False (bad) or None "
-            "(cannot be said)"
+            "(cannot be tested)"
         )
 
     @pytest.mark.parametrize(

@@ -311,7 +311,7 @@ class TestAWriterWhoseClockIsBehind:
         assert [str(one.message) for one in told] == [
             "the clock of this machine says 2026-10-12 12:00 UTC, but the commit before this one, "
             f"{tip[:12]} by Ada Lovelace <ada@example.org>, counts as of 2026-11-13 12:00 UTC: "
-            "this one is dated as that; set the clock that is wrong"
+            "this one gets that date; correct the wrong clock"
         ]
         assert git(slow.path, "log", "-1", "--format=%cI").strip() == "2026-11-13T12:00:00+00:00"
         assert [live(slow, day) for day in (11, 12, 13)] == ["1.0.0", "1.0.0", "1.2.0"]

@@ -153,7 +153,7 @@ class TestTwoVersions:
 
         found = store.diff("churn@1.0.0", "churn@1.1.0")
 
-        assert (found.answers, found.unasked) == ((), "there is no sample of either")
+        assert (found.answers, found.unasked) == ((), "neither has a sample")
 
     def test_both_are_scored_on_rows_that_are_given(self, churn, rows):
         X, y = rows
@@ -189,7 +189,7 @@ class TestTwoVersions:
             (
                 (None, "churn@1.1.0"),
                 InvalidInput,
-                "expected a version to begin with, found None",
+                "expected a version first, found None",
                 'name it first, as in store.diff("churn@production", pipeline)',
             ),
         ],
@@ -543,9 +543,7 @@ class TestUnregistered:
             live.diff("churn", refitted, X_test.drop(columns="mean radius"), y_test)
 
         assert str(caught.value) == "X_test misses column 'mean radius'"
-        assert caught.value.hint == (
-            "give rows with what both take; each is asked with its own columns"
-        )
+        assert caught.value.hint == ("give rows with the columns that both take; each gets its own")
         assert every_byte(live.path) == before
 
     def test_a_regressor_beside_a_classifier(self, live, X_train, y_train, X_test, y_test):
@@ -588,13 +586,13 @@ class TestUnregistered:
                 lambda p, X, y: (p, X, y[:5]),
                 InvalidInput,
                 "data set 'test': X has 40 rows, y has 5",
-                "give the rows and the answers of the same cases, in one order",
+                "give the rows and the answers of the same cases, in the same order",
             ),
             (
                 lambda p, X, y: (p, X.to_numpy()[:, :7], y),
                 FeatureMismatch,
                 "X_test has 7 columns, the pipeline was fitted on 30",
-                "give rows with what both take; each is asked with its own columns",
+                "give rows with the columns that both take; each gets its own",
             ),
         ],
     )

@@ -129,7 +129,7 @@ class TestRefusal:
             "churn 1.0.0 does not pass the gate of production",
             "failed: comes from registered, must come from staging",
             "failed: auc is 0.83, must be >= 0.9",
-            "passed: auc is 0.83, and nobody is in production",
+            "passed: auc is 0.83, and no version is in production",
             "failed: f1 is not recorded, must be > 0.5",
             "passed: data.test is recorded",
             "failed: card.intended_use is missing, must be recorded",
@@ -212,7 +212,7 @@ class TestCurrent:
         churn.promote("churn@2.1.0", "production")
 
         assert error.conditions[0].endswith(
-            ", must be >= current - 0.2, not comparable: churn 1.0.0 was tested on other data"
+            ", must be >= current - 0.2, not comparable: churn 1.0.0 was tested on different data"
         )
         assert error.hint == (
             "register it again with baseline=True (`gms register --baseline`), which scores churn "
@@ -231,7 +231,7 @@ class TestCurrent:
         error = refused(opened, opened.promote, "churn@1.1.0", "production")
 
         assert error.conditions == (
-            "failed: auc is 0.82, must be >= current, of a holder whose manifest cannot be read",
+            "failed: auc is 0.82, must be >= current, for a version whose manifest cannot be read",
         )
         gate('metrics = ["auc >= 0.5"]')
         opened.promote("churn@1.1.0", "production")
@@ -284,7 +284,7 @@ class TestReplay:
 
         assert error.conditions == (
             "failed: replay is not recorded, must be identical or within tolerance: it has no "
-            "sample to ask again",
+            "sample to replay",
         )
 
     def test_it_can_be_left_out_knowingly(self, churn, gate, elsewhere) -> None:
@@ -334,7 +334,7 @@ class TestOverride:
             churn.promote("churn@1.0.0", "production", force=True, reason=reason)
 
         assert str(caught.value) == "an override needs a reason"
-        assert caught.value.hint == "say it with --reason TEXT"
+        assert caught.value.hint == "give one with --reason TEXT"
         assert look(churn.path) == before
 
     def test_where_every_condition_is_met_none_is_recorded(self, churn, gate, notes) -> None:
@@ -343,7 +343,7 @@ class TestOverride:
         (event,) = churn.promote("churn@1.0.0", "production", force=True, reason="sure")
 
         assert (event.override, event.why) == (None, "sure")
-        assert notes == ["every condition is met, so that nothing was overridden"]
+        assert notes == ["every condition is met, so nothing was overridden"]
 
     def test_a_gate_may_allow_none(self, churn, gate) -> None:
         gate(f"{self.GATE}\noverride = false")
@@ -356,7 +356,7 @@ class TestOverride:
         assert plain.hint is None
         assert forced.conditions == (
             "failed: auc is 0.83, must be >= 0.9",
-            "failed: the gate of production lets nobody override it",
+            "failed: the gate of production cannot be overridden",
         )
         assert (forced.hint, forced.unmet) == (None, 2)
 
@@ -370,7 +370,8 @@ class TestOverride:
         )
 
         assert error.conditions[1] == (
-            "failed: this repository lets nobody override a gate (modelstore.overrides is false)"
+            "failed: this repository does not allow gates to be overridden "
+            "(modelstore.overrides is false)"
         )
         assert error.hint is None
 
@@ -474,7 +475,7 @@ class TestReturn:
 
         assert error.conditions == (
             "failed: replay is not recorded, must be identical or within tolerance: it has no "
-            "sample to ask again",
+            "sample to replay",
         )
         assert error.hint.endswith(
             ", or override it: gms rollback plain --to 1.0.0 --no-replay --reason TEXT"
@@ -488,7 +489,7 @@ class TestReturn:
 
         error = refused(live, live.rollback, "churn", replay=False, reason="no time")
 
-        assert error.conditions[1] == "failed: the gate of production lets nobody override it"
+        assert error.conditions[1] == "failed: the gate of production cannot be overridden"
         live.rollback("churn")
 
     def test_a_rollback_to_one_that_never_held_it_is_judged(self, live, gate, fit) -> None:

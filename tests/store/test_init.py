@@ -250,7 +250,7 @@ class TestInsideACodeRepository:
             Store.open()
 
         assert str(caught.value).startswith(f"'{project}/pyproject.toml' is not TOML: ")
-        assert caught.value.hint == "mend it, or name the store with -C"
+        assert caught.value.hint == "fix it, or name the store with -C"
 
 
 class TestRefused:
@@ -272,9 +272,7 @@ class TestRefused:
         with pytest.raises(AlreadyExists) as caught:
             Store.init(project)
 
-        assert str(caught.value) == (
-            f"'{project}' already exists as a git repository of something else"
-        )
+        assert str(caught.value) == (f"'{project}' is already a git repository of something else")
         assert git(project, "rev-parse", "HEAD") == before
 
     def test_a_file_in_the_way(self, tmp_path):
@@ -303,7 +301,7 @@ class TestRefused:
             assert str(caught.value).startswith(
                 f"'{tmp_path / 'store'}' cannot be a store: its object ids are not sha1"
             )
-            assert caught.value.hint == "make a store with `gms init`, which chooses both"
+            assert caught.value.hint == "create a store with `gms init`, which chooses both"
 
     def test_refs_that_are_not_files(self, tmp_path, git):
         git(tmp_path, "init", "--quiet", "store")
@@ -321,7 +319,7 @@ class TestRefused:
 
         assert str(caught.value) == f"no git repository at '{tmp_path}'"
         assert caught.value.hint == (
-            "make a store with `gms init`, or name one with -C or $GITMODELSTORE"
+            "create a store with `gms init`, or name one with -C or $GITMODELSTORE"
         )
 
     def test_a_repository_without_the_branch(self, project):
@@ -340,7 +338,7 @@ class TestRefused:
             f"'{project}' is not a model store: no registry.json on branch 'main'"
         )
         assert caught.value.hint == (
-            "make one with `gms init`, or name yours with -C or $GITMODELSTORE"
+            "create one with `gms init`, or name yours with -C or $GITMODELSTORE"
         )
 
     def test_a_folder_that_cannot_be_written(self, tmp_path):

@@ -185,10 +185,10 @@ class TestTags:
         with pytest.raises(IntegrityError) as caught:
             fresh(churn).load("churn@1.0.0")
 
-        assert str(caught.value).startswith("tag churn@v1.0.0 was moved: it stands on ")
+        assert str(caught.value).startswith("tag churn@v1.0.0 was moved: it points to ")
         assert caught.value.path == "refs/tags/churn@v1.0.0"
         assert caught.value.hint == (
-            "take it from a sound clone: `git fetch REMOTE "
+            "fetch it from an intact clone: `git fetch REMOTE "
             "+refs/tags/churn@v1.0.0:refs/tags/churn@v1.0.0`; "
             "`gms doctor` says what else can be done"
         )

@@ -333,7 +333,7 @@ class TestRegistering:
             load_file(file, keep=change)
 
         assert str(caught.value) == f"'{file}' changed while it was read"
-        assert caught.value.hint == "try again when nothing writes to it"
+        assert caught.value.hint == "try again when nothing is writing to it"
 
 
 def leftovers(store: Store) -> list[Path]:

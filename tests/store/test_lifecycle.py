@@ -181,7 +181,7 @@ class TestPromote:
                 "churn",
                 "production",
                 VersionNotFound,
-                "which version of 'churn' is to be in production?",
+                "which version of 'churn' do you want in production?",
                 "the newest is 1.2.0: gms promote churn@1.2.0 production",
             ),
             (
@@ -220,12 +220,12 @@ class TestPromote:
             three, InvalidInput, three.promote, "churn@1.0.0", "staging", reason=reason
         )
 
-        assert message == f"the reason holds the hidden character {found}"
+        assert message == f"the reason contains the hidden character {found}"
 
 
 VACANT = (
     "churn 1.2.0 is in production, which would then be empty",
-    "name who takes over: gms {verb} churn@1.2.0 --successor VERSION, or leave production empty: "
+    "name a successor: gms {verb} churn@1.2.0 --successor VERSION, or leave production empty: "
     "gms {verb} churn@1.2.0 --vacate --reason TEXT",
 )
 
@@ -297,14 +297,14 @@ class TestRetire:
         for successor in (fraud, "fraud@1.0.0"):
             assert refused(
                 live, InvalidReference, live.archive, "churn@1.2.0", successor=successor
-            ) == ("'fraud 1.0.0' is no version of 'churn'", "see them with `gms list churn`")
+            ) == ("'fraud 1.0.0' is not a version of 'churn'", "see them with `gms list churn`")
 
     def test_a_successor_where_there_is_nothing_to_succeed_is_refused(self, live, refused):
         found = refused(live, LifecycleError, live.withdraw, "churn@1.0.0", successor="1.1.0")
 
         assert found == (
-            "churn 1.0.0 is in archived, in which nobody succeeds it",
-            "leave the successor out; to promote it: gms promote churn@1.1.0 production",
+            "churn 1.0.0 is in archived, where it has no successor",
+            "omit the successor; to promote it: gms promote churn@1.1.0 production",
         )
 
 
@@ -337,7 +337,7 @@ class TestLeavingNobody:
         message, hint = refused(live, LifecycleError, emptying)
 
         assert message == VACANT[0]
-        assert hint.startswith("name who takes over: gms ")
+        assert hint.startswith("name a successor: gms ")
         assert hint.endswith(" --vacate --reason TEXT")
 
     def test_unless_it_is_meant(self, live, emptying):
@@ -354,7 +354,7 @@ class TestLeavingNobody:
     def test_which_needs_a_reason(self, live, refused, emptying, reason):
         found = refused(live, InvalidInput, emptying, vacate=True, reason=reason)
 
-        assert found == ("leaving a status empty needs a reason", "say it with --reason TEXT")
+        assert found == ("leaving a status empty needs a reason", "give one with --reason TEXT")
 
     def test_an_override_is_not_that(self, live, refused):
         found = refused(
@@ -363,7 +363,7 @@ class TestLeavingNobody:
 
         assert found == (
             VACANT[0],
-            "name who takes over: gms promote churn@1.2.0 staging --successor VERSION, or leave "
+            "name a successor: gms promote churn@1.2.0 staging --successor VERSION, or leave "
             "production empty: gms promote churn@1.2.0 staging --vacate --reason TEXT",
         )
 
@@ -376,7 +376,7 @@ class TestLeavingNobody:
 
         assert said == [
             "no version of 'churn' is in production now",
-            "no status is left empty, so that nothing was vacated",
+            "no status is left empty, so nothing was vacated",
         ]
 
     def test_a_successor_takes_over_by_promote_too(self, live):
@@ -396,7 +396,7 @@ class TestLeavingNobody:
             message, _ = refused(
                 live, InvalidInput, call, "churn@1.2.0", successor="1.1.0", **MEANT
             )
-            assert message == "a status that has a successor is not left empty"
+            assert message == "a status with a successor is not left empty"
 
     def test_an_exclusive_status_of_the_team_counts_as_much(self, live, refused):
         commit_by_hand(live.path, "modelstore.toml", SHADOW)
@@ -597,7 +597,7 @@ class TestRollback:
             (
                 "1.2.0",
                 RollbackError,
-                "churn 1.2.0 is in production already",
+                "churn 1.2.0 is already in production",
                 "name another version: see them with `gms list churn`",
             ),
             (
@@ -811,7 +811,7 @@ class TestByHand:
             (
                 '"1.2.0"',
                 '"1.0.5"',
-                "registry.json: 'models.churn': 1.0.5 stands before 1.1.0, highest comes first",
+                "registry.json: 'models.churn': 1.0.5 comes before 1.1.0, the highest comes first",
             ),
             (
                 "      ",

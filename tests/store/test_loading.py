@@ -299,7 +299,9 @@ class TestEnvironment:
         said = str(warning.message)
         assert said.startswith("churn 1.0.0 was trained with other versions: scikit-learn ")
         assert ", here 0.24.2; numpy " in said
-        assert said.endswith("see whether it answers alike: gms verify churn@1.0.0 --replay")
+        assert said.endswith(
+            "check whether it gives the same answers: gms verify churn@1.0.0 --replay"
+        )
 
     def test_what_hardly_counts_is_no_warning(self, churn, monkeypatch):
         real = environment._present
@@ -325,7 +327,7 @@ class TestEnvironment:
             elsewhere.load("churn@1.0.0", environment="ignore")
 
     def test_another_word_is_refused(self, churn):
-        with pytest.raises(InvalidInput, match="environment='strict' means nothing"):
+        with pytest.raises(InvalidInput, match="environment='strict' is not valid"):
             churn.load("churn@1.0.0", environment="strict")
 
     def test_the_warnings_of_scikit_learn_are_folded_into_it(self, elsewhere, monkeypatch):

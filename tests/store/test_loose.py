@@ -73,5 +73,5 @@ def test_another_kind_of_object_stored_is_no_file(tmp_path: Path) -> None:
     oid = loose.write(tmp_path, "tree", b"", loose.STORED)
     path = tmp_path / oid[:2] / oid[2:]
 
-    with path.open("rb", buffering=0) as file, pytest.raises(loose.Damaged, match="is no file"):
+    with path.open("rb", buffering=0) as file, pytest.raises(loose.Damaged, match="is not a file"):
         loose.read_blob(file, oid)

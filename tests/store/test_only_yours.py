@@ -88,7 +88,7 @@ class TestCache:
         assert file.read_bytes() == before
         assert re.fullmatch(
             r"the cache is not used: ('.*' belongs to another user"
-            r"|others may write to '.*': `chmod go-w .*` takes it from them)",
+            r"|others may write to '.*': prevent it with `chmod go-w .*`)",
             *told,
         )
 
@@ -198,8 +198,8 @@ class TestConfiguration:
         spoil(place(file, where))
 
         said = (
-            f"^whom '{file}' trusts is not believed: ('.*' belongs to another user"
-            "|others may write to '.*': `chmod go-w .*` takes it from them)$"
+            f"^the trusted names in '{file}' are ignored: ('.*' belongs to another user"
+            "|others may write to '.*': prevent it with `chmod go-w .*`)$"
         )
         with pytest.warns(UserWarning, match=said):
             assert configured() == ()
@@ -211,7 +211,7 @@ class TestConfiguration:
             configure(["other"])
 
         assert str(caught.value) == (
-            f"whom '{file}' trusts is not believed: others may write to '{file.parent}': "
+            f"the trusted names in '{file}' are ignored: others may write to '{file.parent}': "
             f"`chmod go-w {file.parent}` takes it from them"
         )
         assert file.read_text() == 'trusted = [\n    "teamwork",\n]\n'

@@ -433,11 +433,11 @@ class TestProduction:
         with pytest.raises(GateNotPassed) as caught:
             twice.promote("churn@1.0.0", "production")
 
-        assert caught.value.summary == "churn 1.0.0 may not come to production"
+        assert caught.value.summary == "churn 1.0.0 may not be moved to production"
         (line,) = caught.value.conditions
         assert line.startswith(
             "failed: does not load here: 'models/churn/pipeline.joblib of churn 1.0.0' is refused: "
-            "it uses 'ownnames.twice', which is no part of a pipeline"
+            "it uses 'ownnames.twice', which is not part of a pipeline"
         )
         assert caught.value.hint == (
             "if you trust it: trusted=['ownnames.twice'] in Python, or "

@@ -504,19 +504,19 @@ class TestNumbers:
                 {"version": "1.0.0"},
                 VersionExists,
                 "version '1.0.0' of 'churn' already exists",
-                "leave the version out for the next number, or take 1.0.1",
+                "omit the version for the next number, or use 1.0.1",
             ),
             (
                 {"version": "0.9.0"},
                 VersionExists,
-                "version '0.9.0' of 'churn' lies below the highest, 1.0.0",
-                "take 1.0.1, or say that it is a backport: allow_backport=True (--allow-backport)",
+                "version '0.9.0' of 'churn' is below the highest, 1.0.0",
+                "use 1.0.1, or mark it as a backport: allow_backport=True (--allow-backport)",
             ),
             (
                 {"version": "1.0.0-rc.1"},
                 VersionExists,
-                "version '1.0.0-rc.1' of 'churn' lies below the highest, 1.0.0",
-                "take 1.0.1, or say that it is a backport: allow_backport=True (--allow-backport)",
+                "version '1.0.0-rc.1' of 'churn' is below the highest, 1.0.0",
+                "use 1.0.1, or mark it as a backport: allow_backport=True (--allow-backport)",
             ),
             (
                 {"version": "v1.2.3"},
@@ -539,7 +539,7 @@ class TestNumbers:
             (
                 {"bump": "huge"},
                 InvalidVersion,
-                "'huge' is no bump",
+                "'huge' is not a kind of bump",
                 "one of auto, major, minor, patch",
             ),
         ],
@@ -675,7 +675,7 @@ class TestRefusals:
     def test_more_answers_than_rows(self, refused, X_test, y_test):
         assert refused(InvalidInput, X_test=X_test, y_test=y_test.iloc[1:]) == (
             "data set 'test': X has 40 rows, y has 39",
-            "give the rows and the answers of the same cases, in one order",
+            "give the rows and the answers of the same cases, in the same order",
         )
 
     def test_a_lambda(self, refused, X_train, y_train):
@@ -765,11 +765,11 @@ class TestRefusals:
             ({"card": {"intended_use": 7}}, "card.intended_use: expected text, found int 7"),
             (
                 {"message": "a\x00b"},
-                "cannot be recorded: message: holds the hidden character U+0000",
+                "cannot be recorded: message: contains the hidden character U+0000",
             ),
             (
                 {"target": "a\u202eb"},
-                "cannot be recorded: target: holds the hidden character U+202E",
+                "cannot be recorded: target: contains the hidden character U+202E",
             ),
             ({"data": ["train.csv"]}, "expected a dictionary of data sets, found ['train.csv']"),
         ],

@@ -158,7 +158,7 @@ def test_the_training_script_of_the_examples_is_reproduced(tmp_path, monkeypatch
     assert {"cv_auc", "test_auc", "roc_auc"} <= set(outcomes(found.metrics))
     assert set(outcomes(found.metrics).values()) == {"same"}
     assert notes == [
-        f"copied 'data/{name}-v1.csv', which git does not hold, from '{project}'"
+        f"copied 'data/{name}-v1.csv', which is not in git, from '{project}'"
         for name in ("loans", "test")
     ]
     stdout, stderr = capfd.readouterr()  # what the command prints is no result
@@ -239,7 +239,7 @@ def test_a_file_will_do_from_a_bare_repository_in_an_environment_of_uv(
     assert found.answers.outcome == "identical"
     assert outcomes(found.data) == {"train": "same", "test": "not compared"}
     assert set(outcomes(found.metrics).values()) == {"not compared"}
-    assert notes[-1] == "uv makes the recorded environment: training-tools 3.1, here none"
+    assert notes[-1] == "uv recreates the recorded environment: training-tools 3.1, here none"
     told = log.read_text().split()
     assert told[:2] == ["venv", "pip"]
     assert "training-tools==3.1" in told
@@ -297,7 +297,7 @@ class TestEnvironment:
             store.reproduce("cancer@1.0.0", ("true",))
 
         assert notes[-1] == (
-            "trained again in the present environment: training-tools 3.1, here none"
+            "trained again in the current environment: training-tools 3.1, here none"
         )
 
     def test_uv_that_cannot_make_it_is_said(self, store, project, elsewhere, notes, tmp_path):
@@ -308,9 +308,9 @@ class TestEnvironment:
             store.reproduce("cancer@1.0.0", ("true",))
 
         assert notes[-3:] == [
-            "uv makes the recorded environment: training-tools 3.1, here none",
-            "uv cannot make the recorded environment: no such package",
-            "trained again in the present environment: training-tools 3.1, here none",
+            "uv recreates the recorded environment: training-tools 3.1, here none",
+            "uv cannot recreate the recorded environment: no such package",
+            "trained again in the current environment: training-tools 3.1, here none",
         ]
 
     def test_uv_can_be_left_out(self, store, project, elsewhere, notes, tmp_path):
@@ -375,9 +375,7 @@ def test_changes_that_do_not_fit_or_are_not_those_of_the_manifest_are_refused(
     with pytest.raises(CannotReproduce) as caught:
         store.reproduce("other@latest", PYTHON)
 
-    assert str(caught.value) == (
-        "code.diff of other 1.0.0 is not the difference that its manifest names"
-    )
+    assert str(caught.value) == ("code.diff of other 1.0.0 does not match its manifest")
 
 
 def test_changes_that_were_not_kept_are_said(store, project, notes):
@@ -387,7 +385,7 @@ def test_changes_that_were_not_kept_are_said(store, project, notes):
     with pytest.raises(CannotReproduce):
         store.reproduce("cancer@1.0.0", ("true",))
 
-    assert "cancer 1.0.0 was trained with uncommitted changes, of which none are kept" in notes
+    assert "cancer 1.0.0 was trained with uncommitted changes, which were not kept" in notes
 
 
 def test_keep_leaves_it_to_be_looked_at(store, project, temporary, notes):
@@ -397,7 +395,7 @@ def test_keep_leaves_it_to_be_looked_at(store, project, temporary, notes):
         store.reproduce("cancer@1.0.0", ("touch", "seen"), keep=True)
 
     (folder,) = temporary.iterdir()
-    away = f"`git worktree remove -f {folder / 'code'}` takes the work tree away"
+    away = f"`git worktree remove -f {folder / 'code'}` removes the work tree"
     assert notes[-1] == f"left in '{folder}': {away}"
     assert (folder / "code" / "seen").exists()
     assert git(project, "worktree", "list").count("\n") == 2
@@ -466,7 +464,7 @@ class TestRefusals:
             store.reproduce("cancer@1.0.0", PYTHON)
 
         assert str(caught.value) == (
-            f"the code of cancer 1.0.0 is not at hand: no repository is around '{tmp_path}'"
+            f"the code of cancer 1.0.0 was not found: there is no repository around '{tmp_path}'"
         )
         assert caught.value.hint == (
             "clone https://example.org/churn.git, and name it with --code PATH"

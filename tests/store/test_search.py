@@ -222,7 +222,7 @@ class TestBlame:
         [
             ("version=1.2", "'1.2' is not a SemVer version"),
             ("created_at=soon", "'soon' is not a date"),
-            ("metrics.a > 1", "column 10: expected the name of a field alone"),
+            ("metrics.a > 1", "column 10: expected only the name of a field"),
             ("metrisc.a", "column 1: no field 'metrisc'"),
         ],
     )
@@ -324,7 +324,7 @@ class TestUnread:
         for _ in range(2):  # from the manifests, then from the index
             said.clear()
             assert len(full.search("version >= 1.0.0")) == 4
-            assert said == [f"not asked: churn 1.3.0: {self.LATER}"]
+            assert said == [f"not searched: churn 1.3.0: {self.LATER}"]
         assert [str(change.version) for change in full.blame("pipeline.task", "churn")] == [
             "churn 1.0.0"
         ]
@@ -337,7 +337,7 @@ class TestUnread:
         assert table.loc["churn@1.3.0", "status"] == "registered"
         assert table.loc["churn@1.3.0", "fault"] == self.LATER
         assert table.loc["churn@1.3.0"].isna().sum() == table.shape[1] - 4
-        assert said == [f"not asked: churn 1.3.0: {self.LATER}"]
+        assert said == [f"not searched: churn 1.3.0: {self.LATER}"]
 
     @pytest.mark.parametrize(
         ("change", "fault"),
@@ -355,7 +355,7 @@ class TestUnread:
 
         assert len(full.search("version >= 1.0.0")) == 4
         assert len(said) == 1
-        assert said[0].startswith("not asked: churn 1.3.0: ")
+        assert said[0].startswith("not searched: churn 1.3.0: ")
         assert fault in said[0]
 
     def test_many_are_counted(self, full, commit, said):
@@ -365,7 +365,7 @@ class TestUnread:
 
         assert len(full.search("version >= 1.0.0")) == 4
         assert len(said) == 11
-        assert said[-1] == "not asked: 3 more versions that cannot be read"
+        assert said[-1] == "not searched: 3 more versions that cannot be read"
 
     def test_a_missing_manifest_is_named(self, full):
         entry = full._snapshot().files(full.version("churn@1.1.0"))["manifest.json"]
@@ -375,7 +375,7 @@ class TestUnread:
             done = in_a_process_of_its_own(full)
             assert done.stdout == "churn@1.2.0 churn@1.0.0 fraud@1.0.0\n"
             assert done.stderr == (
-                "not asked: churn 1.1.0: models/churn/manifest.json: "
+                "not searched: churn 1.1.0: models/churn/manifest.json: "
                 f"object {entry.oid} is not in this repository\n"
             )
 
@@ -389,7 +389,7 @@ class TestUnread:
 
         assert done.stdout == "churn@1.2.0 churn@1.0.0 fraud@1.0.0\n"
         assert done.stderr == (
-            "not asked: churn 1.1.0: models/churn/manifest.json: damaged: "
+            "not searched: churn 1.1.0: models/churn/manifest.json: damaged: "
             f"{entry.oid}: the object was cut short\n"
         )
 
@@ -399,7 +399,7 @@ class TestUnread:
         (full.path / ".git/objects" / entry.oid[:2] / entry.oid[2:]).unlink()
         again = Store.open(full.path, notify=said.append)
         lost = (
-            "not asked: churn 1.0.0: models/churn/manifest.json: "
+            "not searched: churn 1.0.0: models/churn/manifest.json: "
             f"object {entry.oid} is not in this repository"
         )
 
@@ -422,7 +422,7 @@ class TestUnread:
 
         assert done.stdout == "churn@1.2.0 churn@1.0.0 fraud@1.0.0\n"
         assert done.stderr == (
-            "not asked: churn 1.1.0: models/churn/manifest.json: damaged: "
+            "not searched: churn 1.1.0: models/churn/manifest.json: damaged: "
             f"{entry.oid}: its content has another id\n"
         )
 

@@ -195,7 +195,7 @@ class TestNotValid:
 
         assert said(registered)["tag"] == (
             f"signed with the key {desk.ada.fingerprint} of ada@example.org, "
-            "which may not sign for git at that time"
+            "which was not allowed to sign for git at that time"
         )
 
     def test_a_signature_made_for_other_things(self, place, desk, registered):
@@ -262,7 +262,7 @@ class TestNotValid:
 
         outcome = SshVerifier.of(place / ".git", place).outcome(tag_parts(raw + extra))
 
-        assert str(outcome) == "the signature is broken, or something stands behind it"
+        assert str(outcome) == "the signature is broken, or something follows it"
 
     def test_two_signatures_are_none(self, place, desk, registered):
         desk.allow(desk.ada)
@@ -274,7 +274,7 @@ class TestNotValid:
             commit_parts(raw[:start] + header + b"\n" + raw[start:])
         )
 
-        assert str(outcome) == "the signature is broken, or something stands behind it"
+        assert str(outcome) == "the signature is broken, or something follows it"
 
 
 class TestLists:
@@ -288,9 +288,7 @@ class TestLists:
     def test_without_a_list_nothing_can_be_said(self, registered):
         error = self.refused(registered)
 
-        assert str(error) == (
-            "nobody is known whose signatures count: gpg.ssh.allowedSignersFile is not set"
-        )
+        assert str(error) == ("no allowed signers are known: gpg.ssh.allowedSignersFile is not set")
         assert error.hint == (
             "write a line `ada@example.org ssh-ed25519 AAAA…` for each person, then: "
             "git config --global gpg.ssh.allowedSignersFile FILE"
@@ -303,14 +301,14 @@ class TestLists:
 
         assert str(self.refused(registered)) == (
             f"gpg.ssh.allowedSignersFile is '{inside}', in the store itself: "
-            "whoever may push could change it"
+            "anyone who may push could change it"
         )
 
     def test_a_relative_path_is_refused(self, desk, registered):
         desk.set("gpg.ssh.allowedSignersFile", "allowed_signers")
 
         assert str(self.refused(registered)) == (
-            "gpg.ssh.allowedSignersFile is 'allowed_signers', which is no absolute path"
+            "gpg.ssh.allowedSignersFile is 'allowed_signers', which is not an absolute path"
         )
 
     def test_a_list_in_the_git_directory_is_the_readers_own(self, place, desk, registered, git):

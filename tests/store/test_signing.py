@@ -196,7 +196,7 @@ class TestKeys:
 
         assert str(caught.value) == (
             "gpg.ssh.program is set in the store's own configuration, "
-            "and no program that a store names is started"
+            "and gms starts no program that a store names"
         )
         assert caught.value.hint == (
             "if it is yours: git config --global gpg.ssh.program /bin/false"
@@ -226,7 +226,7 @@ class TestKeys:
         desk.allow(desk.ada)
         found = opened(place).verify(version, signatures=True).versions[0].signatures
         assert {str(one.outcome) for one in found} == {
-            "it is no SSH signature, and only those are verified"
+            "it is not an SSH signature, and only those are verified"
         }
 
 
@@ -261,7 +261,7 @@ class TestRefused:
         with pytest.raises(SignatureError) as caught:
             opened(place).register(fitted, "churn", code=None)
 
-        assert str(caught.value) == "git knows no ssh key to sign with"
+        assert str(caught.value) == "git has no ssh key to sign with"
         assert caught.value.hint == (
             "sign with an ssh key: `git config --global gpg.format ssh` and "
             "`git config --global user.signingkey ~/.ssh/id_ed25519.pub`"

@@ -427,8 +427,12 @@ class TestDataOfAnybodysMaking:
     @pytest.mark.parametrize(
         ("given", "message", "hint"),
         [
-            ({"a": [1]}, "X_test is a dict, which is not taken", "give `pandas.DataFrame(X_test)`"),
-            (iter([1]), "X_test is a list_iterator, which is not taken", "give `list(X_test)`"),
+            (
+                {"a": [1]},
+                "X_test is a dict, which is not accepted",
+                "give `pandas.DataFrame(X_test)`",
+            ),
+            (iter([1]), "X_test is a list_iterator, which is not accepted", "give `list(X_test)`"),
             (
                 "test.csv",
                 "X_test is 'test.csv', not a table",
@@ -460,7 +464,7 @@ class TestDataOfAnybodysMaking:
             store.register(fitted(), "churn", X_test=X_test, code=None)
 
         library = module.partition(".")[0]
-        assert str(caught.value) == f"X_test is a {kind} of {library}, which is not taken"
+        assert str(caught.value) == f"X_test is a {kind} of {library}, which is not accepted"
         assert caught.value.hint == f"give `{call}`"
 
     def test_what_reading_it_raises_is_said(self, store):

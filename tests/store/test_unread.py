@@ -169,7 +169,7 @@ class TestNothingIsLeftOutWithoutAWord:
         unread = [one for one in document["unread"] if one["model"] == "churn"]
 
         assert search.returncode == bool(unread)
-        assert search.stderr.count("warning: not asked: churn 1.") == len(unread)
+        assert search.stderr.count("warning: not searched: churn 1.") == len(unread)
         blame = gms(damaged, "log", "-G", "metrics.auc", "churn")
         assert blame.returncode == bool(unread)
         blamed = json.loads(gms(damaged, "log", "-G", "metrics.auc", "churn", "--json").stdout)

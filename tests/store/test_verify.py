@@ -223,7 +223,7 @@ class TestVerify:
         found = Store.open(churn.path).verify()
 
         assert [version.is_sound for version in found.versions] == [True, False, True]
-        assert found.versions[1].faults[0].startswith("tag churn@v1.0.0 was moved: it stands on ")
+        assert found.versions[1].faults[0].startswith("tag churn@v1.0.0 was moved: it points to ")
 
     def test_what_is_foreign_or_missing_in_the_folder_is_a_fault(self, store, fitted, X_test):
         store.register(fitted, "churn", X_test=X_test, code=None)
@@ -239,8 +239,7 @@ class TestVerify:
 
         assert found.faults == (
             "models/churn/notes.txt: not a file of a version [GMS001]",
-            "models/churn/requirements.txt: in the manifest's artifacts, not in the folder "
-            "[GMS020]",
+            "models/churn/requirements.txt: listed in the manifest, but not in the folder [GMS020]",
         )
 
     def test_a_reference_that_names_nothing_is_refused(self, churn):
@@ -345,7 +344,7 @@ class TestRollback:
 
     HINT = (
         "see how with `gms verify churn@1.0.0 --replay`; name another version with "
-        "--to VERSION, or go back knowingly with --no-replay --reason TEXT"
+        "--to VERSION, or go back anyway with --no-replay --reason TEXT"
     )
 
     @pytest.fixture
@@ -410,7 +409,9 @@ class TestRollback:
 
         noting.rollback("plain")
 
-        assert notes == ["plain 1.0.0 has no sample, so nobody knows whether it answers as it did"]
+        assert notes == [
+            "plain 1.0.0 has no sample, so it is not known whether it still gives the same answers"
+        ]
 
     def test_a_sample_of_a_later_release_is_refused(self, churn, monkeypatch):
         monkeypatch.setattr("gitmodelstore.values.sample._DOCUMENT._schema", "0.9")

@@ -222,7 +222,7 @@ class TestFoldersAndDvc:
 
         assert (same.is_same, other.is_same) == (True, False)
         assert other.why == (
-            "which columns differ is not known: the version records none of this data"
+            "it is not known which columns differ: the version records none of this data"
         )
         assert refusal(verify, tmp_path / "set" / "a")[1] == "give the path of a folder"
 
@@ -309,7 +309,7 @@ class TestReading:
         ):
             assert refusal(act) == (
                 f"data set 'train': '{large}' changed while it was read",
-                "try again when nothing writes to it",
+                "try again when nothing is writing to it",
             )
         assert [str(one.version) for one in store.versions("cancer")] == ["1.0.0"]
         assert calls[:3] == [1 << 20, 2 << 20, 3 << 20]

@@ -148,7 +148,7 @@ class TestOfAStranger:
         os.chown(tmp_path / "pyproject.toml", STRANGER, -1)
         (tmp_path / "mine").mkdir()
         monkeypatch.chdir(tmp_path / "mine")
-        said = f"whom '{tmp_path}/pyproject.toml' trusts is not believed: "
+        said = f"the trusted names in '{tmp_path}/pyproject.toml' are ignored: "
         said += f"'{tmp_path}/pyproject.toml' belongs to another user"
 
         with pytest.warns(UserWarning, match=said):

@@ -63,7 +63,7 @@ class TestKey:
             check_key(key)
 
         assert (str(caught.value), caught.value.hint) == (
-            f"{shown} is no key of an annotation",
+            f"{shown} is not a key of an annotation",
             hint,
         )
 
@@ -76,8 +76,8 @@ class TestValue:
     @pytest.mark.parametrize(
         ("value", "what"),
         [
-            (float("nan"), "'k' is nan, which is no finite number"),
-            (float("inf"), "'k' is inf, which is no finite number"),
+            (float("nan"), "'k' is nan, which is not a finite number"),
+            (float("inf"), "'k' is inf, which is not a finite number"),
             (2**53, "'k' lies beyond 2^53"),
             ([1], "'k' is a list, not a number, true, false or text"),
             (b"a", "'k' is a bytes, not a number, true, false or text"),
@@ -85,8 +85,8 @@ class TestValue:
             ("a\nb", "'k' is a text of several lines"),
             ("a\n", "'k' is a text of several lines"),
             ("a\u2028Event: withdrawn", "'k' is a text of several lines"),
-            ("a\u202eb", "'k' holds the hidden character U+202E"),
-            ("a\ud800", "'k' holds the hidden character U+D800"),
+            ("a\u202eb", "'k' contains the hidden character U+202E"),
+            ("a\ud800", "'k' contains the hidden character U+D800"),
             ("a" * (MOST_CHARACTERS + 1), "'k' has 1001 characters, more than 1000"),
         ],
     )
@@ -125,21 +125,21 @@ class TestPair:
     @pytest.mark.parametrize(
         ("typed", "what", "hint"),
         [
-            ("k", "'k' is no KEY=VALUE", "as in validation_auc=0.83; KEY= takes it back"),
-            ("K=1", "'K' is no key of an annotation", f"{RULE}, such as 'k'"),
+            ("k", "'k' is not KEY=VALUE", "as in validation_auc=0.83; KEY= removes it"),
+            ("K=1", "'K' is not a key of an annotation", f"{RULE}, such as 'k'"),
             (
                 "k=nan",
-                "'k' is nan, which is no number of JSON",
+                "'k' is nan, which is not a JSON number",
                 "write it as 0.5, or as text: 'k=\"nan\"'",
             ),
             (
                 "k=.5",
-                "'k' is .5, which is no number of JSON",
+                "'k' is .5, which is not a JSON number",
                 "write it as 0.5, or as text: 'k=\".5\"'",
             ),
             (
                 "k=1e999",
-                "'k' is inf, which is no finite number",
+                "'k' is inf, which is not a finite number",
                 "leave it out, or give it as text",
             ),
             ("k=99999999999999999999", "'k' lies beyond 2^53", "keep it as text"),

@@ -287,12 +287,12 @@ class TestGate:
             ),
             (
                 'metrics = ["annotations.auc >= current - 0.1"]',
-                "metrics[0]: an annotation is not compared with that of another version",
+                "metrics[0]: an annotation cannot be compared with that of another version",
                 "compare it with a number",
             ),
             (
                 'require = ["sample.rows"]',
-                "require[0]: nothing stands below 'sample', found 'sample.rows'",
+                "require[0]: nothing is below 'sample', found 'sample.rows'",
                 None,
             ),
             (
@@ -348,8 +348,8 @@ class TestGate:
 
     def test_a_status_of_many_has_no_current_holder(self) -> None:
         assert faults('[gates.staging]\nmetrics = ["a > current"]') == [
-            "gates.staging.metrics[0]: many versions may have this status, so that none is the "
-            "current one"
+            "gates.staging.metrics[0]: many versions may have this status, so there is no current "
+            "one"
         ]
 
     def test_gates_are_tables(self) -> None:

@@ -32,14 +32,14 @@ class TestParse:
     @pytest.mark.parametrize(
         ("data", "message"),
         [
-            (b'{"a": 1, "a": 2}', "churn.json: the key 'a' stands twice in one object"),
+            (b'{"a": 1, "a": 2}', "churn.json: the key 'a' appears twice in one object"),
             (
                 b'[{"x": {"a": 1, "b": 2, "a": 1}}]',
-                "churn.json: the key 'a' stands twice in one object",
+                "churn.json: the key 'a' appears twice in one object",
             ),
             (
                 b'{"\\u202e": 1, "\\u202e": 2}',
-                r"churn.json: the key '\u202e' stands twice in one object",
+                r"churn.json: the key '\u202e' appears twice in one object",
             ),
             (b"NaN", "churn.json: NaN is not a finite number"),
             (b'{"m": {"auc": NaN}}', "churn.json: m.auc: NaN is not a finite number"),

@@ -129,13 +129,13 @@ class TestFaulty:
             (
                 "created_at",
                 "2026-02-30T00:00:00Z",
-                "created_at: 2026-02-30T00:00:00Z is no day of the calendar",
+                "created_at: 2026-02-30T00:00:00Z is not a day of the calendar",
             ),
             ("artifacts", [], "artifacts: no entry for 'pipeline.joblib'"),
             (
                 "artifacts",
                 [VALUE["artifacts"][0]] * 2,
-                "artifacts[1].path: 'pipeline.joblib' stands twice",
+                "artifacts[1].path: 'pipeline.joblib' appears twice",
             ),
             (
                 "code.diff",
@@ -235,7 +235,7 @@ class TestBuilding:
             ({"custom": {"n": 2**53}}, "custom.n: the integer 9007199254740992 lies beyond 2^53"),
             ({"custom": {1: 2, "a": 3}}, "custom (key): expected text, found int 1"),
             ({"custom": {"a": {1: 2, "a": 3}}}, "custom.a (key): expected text, found int 1"),
-            ({"custom": {"a": "\ud800"}}, "custom.a: holds the hidden character U+D800"),
+            ({"custom": {"a": "\ud800"}}, "custom.a: contains the hidden character U+D800"),
             ({"custom": {"a": {1, 2}}}, "custom.a: expected JSON, found set {1, 2}"),
             (
                 {"created_at": datetime(2026, 3, 3, 1, 2, 3, 4, timezone.utc)},

@@ -135,7 +135,7 @@ def test_what_stands_beside_the_models_is_text_of_a_megabyte_unless_said_otherwi
         ),
         (
             '[lifecycle]\nstatuses = ["v2-canary"]',
-            "lifecycle.statuses: 'v2-canary' reads as a version",
+            "lifecycle.statuses: 'v2-canary' looks like a version",
             "begin it with a word",
         ),
         (
@@ -145,7 +145,7 @@ def test_what_stands_beside_the_models_is_text_of_a_megabyte_unless_said_otherwi
         ),
         (
             '[lifecycle]\nexclusive = ["archived"]',
-            "lifecycle.exclusive: many versions are 'archived' at a time",
+            "lifecycle.exclusive: many versions can be 'archived' at once",
             None,
         ),
     ],

@@ -178,7 +178,7 @@ def test_the_names_are_told_once_each_in_order():
 # What is wrong
 
 WRONG = {
-    "": ("column 1: nothing is asked", "as in `metrics.test_auc > 0.9`"),
+    "": ("column 1: the expression is empty", "as in `metrics.test_auc > 0.9`"),
     "metrics.auc >": (
         "column 14: expected a field or a value, found the end",
         "as in `metrics.test_auc > 0.9`",
@@ -187,7 +187,7 @@ WRONG = {
     "metrics.auc > 1 && status": ("column 17: '&' means nothing here", "write `and`"),
     "code.dirty || code.dirty": ("column 12: '|' means nothing here", "write `or`"),
     "!code.dirty": ("column 1: '!' means nothing here", "write `not`, or != to compare"),
-    "(metrics.auc > 1": ("column 17: the parenthesis of column 1 is not closed", "write ) there"),
+    "(metrics.auc > 1": ("column 17: the parenthesis at column 1 is not closed", "write ) there"),
     "metrics.auc > 1)": ("column 16: no parenthesis is open", "leave it out, or open one with ("),
     "1 < metrics.auc < 2": (
         "column 17: a comparison has two sides",
@@ -195,7 +195,7 @@ WRONG = {
     ),
     "code.dirty code.dirty": (
         "column 12: expected `and` or `or`, found 'code.dirty'",
-        "join two comparisons by `and`; text of several words stands in quotes",
+        "join two comparisons by `and`; write text of several words in quotes",
     ),
     "1 == 1": (
         "column 1: expected a field on one of the two sides",
@@ -210,20 +210,20 @@ WRONG = {
         "column 11: expected a list or a field after `in`",
         'as in `status in ["staging", "production"]`',
     ),
-    'status in ["a" "b"]': ("column 16: the list of column 11 is not closed", "write , or ] there"),
-    "status in [code.dirty]": ("column 12: a list holds values alone", 'as in `["a", "b"]`'),
-    "status in [[1]]": ("column 12: a list holds values alone", 'as in `["a", "b"]`'),
-    "status in ['a',]": ("column 16: a list holds values alone", 'as in `["a", "b"]`'),
-    "status in ['a'": ("column 15: the list of column 11 is not closed", "write , or ] there"),
+    'status in ["a" "b"]': ("column 16: the list at column 11 is not closed", "write , or ] there"),
+    "status in [code.dirty]": ("column 12: a list may only hold values", 'as in `["a", "b"]`'),
+    "status in [[1]]": ("column 12: a list may only hold values", 'as in `["a", "b"]`'),
+    "status in ['a',]": ("column 16: a list may only hold values", 'as in `["a", "b"]`'),
+    "status in ['a'": ("column 15: the list at column 11 is not closed", "write , or ] there"),
     "[1] in features": ("column 1: a list cannot be in another", "name a field before `in`"),
     "message ~ 3": ("column 11: expected text after ~", 'as in `message ~ "drift"`'),
     '"a" ~ "b"': ("column 1: expected a field before ~", 'as in `message ~ "drift"`'),
     "metrics.auc > null": (
-        "column 13: null is neither above nor below anything",
+        "column 13: null cannot be ordered",
         "compare with null by == or !=",
     ),
     "metrics.auc > [1]": (
-        "column 13: a list is neither above nor below anything",
+        "column 13: a list cannot be ordered",
         "write `in` for one of several",
     ),
     "version > 1.2": ("column 11: '1.2' is not a SemVer version", "write all three numbers: 1.2.0"),
@@ -232,14 +232,14 @@ WRONG = {
         "write it as 2026-03-03 or 2026-03-03T14:00",
     ),
     "created_at > 3x": (
-        "column 14: '3x' is no number, date or version",
-        'text stands in quotes: "3x"',
+        "column 14: '3x' is not a number, date or version",
+        'write text in quotes: "3x"',
     ),
     "metrics.auc > 1e999": ("column 15: 1e999 is not a finite number", "write a smaller one"),
-    'message ~ "drift': ("column 11: the text has no end", 'close it with "'),
+    'message ~ "drift': ("column 11: the text is not closed", 'close it with "'),
     "status == production": (
         "column 11: no field 'production'",
-        'text stands in quotes: "production"',
+        'write text in quotes: "production"',
     ),
     "statos == 'x'": ("column 1: no field 'statos'", "did you mean 'status'?"),
     "code.comit == 'x'": ("column 6: no 'comit' in 'code'", "did you mean 'commit'?"),
@@ -249,8 +249,14 @@ WRONG = {
         "column 15: 'pipeline.task' has no parts",
         "write pipeline.task alone",
     ),
-    "not " * 60 + "code.dirty": ("column 201: nested more than 50 deep", "ask in several steps"),
-    "(" * 60 + "code.dirty": ("column 51: nested more than 50 deep", "ask in several steps"),
+    "not " * 60 + "code.dirty": (
+        "column 201: nested more than 50 deep",
+        "split it into several searches",
+    ),
+    "(" * 60 + "code.dirty": (
+        "column 51: nested more than 50 deep",
+        "split it into several searches",
+    ),
 }
 
 
@@ -524,5 +530,5 @@ def test_a_field_with_a_value(text, parts, value):
 
 @pytest.mark.parametrize("text", ["", "=3", "metrics.a > 3", "metrics.a extra", "'metrics'"])
 def test_what_is_no_field(text):
-    with pytest.raises(InvalidQuery, match="expected the name of a field alone"):
+    with pytest.raises(InvalidQuery, match="expected only the name of a field"):
         parse_field(text)

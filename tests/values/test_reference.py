@@ -115,8 +115,8 @@ STATUS_RULE = "use lower-case letters, digits and hyphens, such as 'shadow' or '
         ("Churn", "'Churn' is not a model name", f"{NAME_RULE}, such as 'churn'"),
         ("../x", "'../x' is not a model name", f"{NAME_RULE}, such as 'x'"),
         ("@latest", "'' is not a model name", NAME_RULE),
-        ("churn@", "nothing behind the '@'", "write churn@1.4.0 or churn@latest"),
-        ("churn:", "nothing behind the '@'", "write churn@1.4.0 or churn@latest"),
+        ("churn@", "nothing after the '@'", "write churn@1.4.0 or churn@latest"),
+        ("churn:", "nothing after the '@'", "write churn@1.4.0 or churn@latest"),
         ("churn@1.4", "'1.4' is not a SemVer version", "write all three numbers: 1.4.0"),
         (
             "churn@1.02.3",
@@ -150,12 +150,12 @@ STATUS_RULE = "use lower-case letters, digits and hyphens, such as 'shadow' or '
         ),
         (
             "churn@production@{2026-06-01}~1",
-            "a date stands last, between braces",
+            "a date comes last, in braces",
             "write churn@production~1@{2026-06-01}",
         ),
         (
             "churn@production@{2026-06-01",
-            "a date stands last, between braces",
+            "a date comes last, in braces",
             "write churn@production~1@{2026-06-01}",
         ),
     ],

@@ -188,7 +188,7 @@ class TestRefusals:
             ),
             (
                 {"churn": {"1.0.0": VERSION, "1.1.0": VERSION}},
-                "'models.churn': 1.0.0 stands before 1.1.0, highest comes first",
+                "'models.churn': 1.0.0 comes before 1.1.0, the highest comes first",
             ),
             (
                 {"a\u202eb": {"1.0.0": VERSION}},
@@ -249,7 +249,7 @@ class TestRefusals:
             (b'{"schema": "1.0"}', "registry.json: expected the keys 'schema' and 'models'"),
             (
                 b'{"schema": "1.0", "models": {}, "models": {}}',
-                "registry.json: the key 'models' stands twice in one object",
+                "registry.json: the key 'models' appears twice in one object",
             ),
             (b"\xff", "registry.json: not UTF-8 at byte 0"),
             (b"<<<<<<< HEAD\n", "registry.json:1:1: not JSON: expecting value"),

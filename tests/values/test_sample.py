@@ -104,7 +104,7 @@ class TestCells:
         [
             (math.nan, "expected a finite number, found nan"),
             (2**53, "an integer beyond 2^53"),
-            ("a\u202eb", "holds the hidden character U+202E"),
+            ("a\u202eb", "contains the hidden character U+202E"),
         ],
     )
     def test_what_json_readers_lose_is_refused(self, value: Any, fault: str) -> None:
@@ -153,7 +153,7 @@ class TestSample:
                 {"columns": (SampleColumn("a", "object", ([], 1)),)},  # type: ignore[arg-type]
                 "columns[0].values[0]: expected a cell",
             ),
-            ({"answers": (ANSWER, ANSWER)}, "answers[1].method: 'predict' stands twice"),
+            ({"answers": (ANSWER, ANSWER)}, "answers[1].method: 'predict' appears twice"),
             (
                 {"answers": (Answer("predict", Block("int64", (3,), None, (1, 2, 3))),)},
                 "answers[0].block.shape: expected one or two dimensions of 2 rows",
