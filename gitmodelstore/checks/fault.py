@@ -1,4 +1,4 @@
-"""What a check finds: one fault, under a code that never changes its meaning.
+"""A fault that a check found, with a code that never changes its meaning.
 
 Hosts, hooks and scripts may rely on the codes; `docs/operations.md` explains each, and
 a test compares that page with this table. A code that is no longer used stays reserved.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Code to its short name. The tens group them: tree, documents, folder, history, lifecycle,
-# tags, signatures, objects and what lies about them, and what an ML repository holds.
+# tags, signatures, objects and other files of git, and the contents of ML repositories.
 CODES = {
     "GMS001": "foreign file",
     "GMS002": "not a plain file",
@@ -78,7 +78,7 @@ CODES = {
     "GMS083": "features differ",
     "GMS090": "model without manifest",
 }
-# What is named and refuses nothing: no answer depends on it, and nobody can mend it.
+# Codes that are reported but refuse nothing: no answer depends on them, and nobody can fix them.
 NOTES = frozenset({"GMS038"})
 
 GATE = "GMS043"
@@ -86,17 +86,17 @@ GATE = "GMS043"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong, or, where its code is one of `NOTES`, only to be known.
+    """Something wrong or, if its code is in `NOTES`, something worth knowing.
 
     Attributes:
         code: its kind, a key of `CODES`.
-        path: the file, as `models/churn/manifest.json`, or the ref, as
+        path: the file, such as `models/churn/manifest.json`, or the ref, such as
             `refs/tags/churn@v1.0.0`; empty for the commit itself.
-        where: the place in the file, as `artifacts[0].sha256`, or `3:7` for line and
-            column; empty when it is the whole of it.
+        where: the place in the file, such as `artifacts[0].sha256`, or `3:7` for line and
+            column; empty for the whole file.
         what: what is wrong, in lower case, without a full stop.
-        mend: the command that mends it, or what to do; empty when nothing is to be typed.
-        commit: id of the commit that is judged; None for what is not committed.
+        mend: the command that fixes it, or what to do; empty if there is nothing to do.
+        commit: id of the commit with the fault; None for uncommitted files.
     """
 
     code: str
@@ -114,12 +114,12 @@ class Fault:
 
     @property
     def is_note(self) -> bool:
-        """Whether it is only to be known, and refuses nothing."""
+        """Whether it is only a note, and refuses nothing."""
         return self.code in NOTES
 
     @property
     def place(self) -> str:
-        """Path and place in it, as one text."""
+        """The path and the place in the file, as one text."""
         return place_in(self.path, self.where)
 
 
@@ -128,14 +128,14 @@ class Judged:
     """One condition of a move, and whether it is met.
 
     Attributes:
-        condition: as the settings spell it: `test_auc >= 0.75`, `require data`, `from`.
-        value: what was found.
-        bound: what it must be.
-        passed: whether it is that.
-        what: all of it in words, as `test_auc is 0.74, must be >= 0.75`.
-        mend: what to do where it is not; empty when there is nothing to type.
-        code: of the fault that it is where it is not met.
-        flag: the option with which the same command meets it, as `--sign`; empty without one.
+        condition: as in the settings: `test_auc >= 0.75`, `require data`, `from`.
+        value: the actual value.
+        bound: the required value.
+        passed: whether the value meets the bound.
+        what: all of it in words, such as `test_auc is 0.74, must be >= 0.75`.
+        mend: what to do if it is not met; empty if there is nothing to do.
+        code: of the fault if it is not met.
+        flag: the option with which the same command meets it, such as `--sign`; empty without one.
     """
 
     condition: str
@@ -149,22 +149,22 @@ class Judged:
 
     @property
     def of_gate(self) -> bool:
-        """Whether an override passes it: neither a move, nor a signature, nor an approval."""
+        """Whether it can be overridden: not if it is a move, a signature or an approval."""
         return self.code == GATE
 
 
 class Faults(tuple[Fault, ...]):
-    """What is wrong, and beside it what is only to be known.
+    """The faults that refuse something, and the notes that do not.
 
     Attributes:
-        notes: the latter.
+        notes: the notes.
     """
 
     notes: tuple[Fault, ...] = ()
 
     @classmethod
     def of(cls, found: Iterable[Fault]) -> Faults:
-        """Return faults, of which notes are put aside."""
+        """Return faults with the notes separated."""
         every = tuple(found)
         made = cls(fault for fault in every if not fault.is_note)
         made.notes = tuple(fault for fault in every if fault.is_note)
@@ -172,19 +172,19 @@ class Faults(tuple[Fault, ...]):
 
 
 def format_faults(error: FormatError, code: str, path: str, mend: str = "") -> Iterator[Fault]:
-    """Yield every fault that reading a document found.
+    """Yield a fault for each error in a document.
 
     Args:
-        error: what reading it raised.
+        error: raised when reading it.
         code: for documents of this kind.
         path: the file.
-        mend: what to do where the error itself does not say; its hint is about the first.
+        mend: what to do if the error has no hint; its hint is about the first fault.
     """
     for place, (where, what) in enumerate(error.found):
         yield Fault(code, path, what, where, (error.hint if place == 0 else None) or mend)
 
 
-# What to type about a fault of a commit in the making, where the judge itself does not say.
+# What to type about a fault of a commit that is not made yet, if the judge does not say.
 
 
 _RESTORE = "git restore --source=HEAD --staged --worktree -- {path}"
@@ -214,7 +214,7 @@ _MENDS = {
 
 
 def mend_of(fault: Fault) -> str:
-    """Return what mends a fault: its own word, else that for faults of its kind."""
+    """Return how to fix a fault: its own hint, or the one for its code."""
     if fault.mend or fault.code not in _MENDS:
         return fault.mend
     inside = fault.path.startswith(f"{MODELS}/")
@@ -222,11 +222,11 @@ def mend_of(fault: Fault) -> str:
     return _MENDS[fault.code].format(path=fault.path, folder=folder)
 
 
-# Whether a manifest lists a file, found out without judging the manifest.
+# Whether a manifest lists a file, without judging the manifest.
 
 
 def plainly_lists(manifest: bytes, name: str, sha256: str, size_bytes: int) -> bool:
-    """Return whether a manifest lists exactly this file; False also when it cannot be read."""
+    """Return whether a manifest lists exactly this file; False also if it cannot be read."""
     try:
         value = json.loads(manifest)
     except (ValueError, RecursionError):
@@ -242,22 +242,22 @@ def plainly_lists(manifest: bytes, name: str, sha256: str, size_bytes: int) -> b
     )
 
 
-# What this process has judged already, by the id of its blob: the content never changes.
+# What this process has already judged, by the id of its blob, whose content never changes.
 
 
 class Kept:
-    """The last so many values, by the id of the blob from which each was read."""
+    """The most recent values, by the id of the blob from which each was read."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._held: dict[str, Any] = {}
 
     def get(self, oid: str) -> Any:
-        """Return the value of a blob, None of one that is not among them."""
+        """Return the value of a blob; None if it is not kept."""
         return self._held.get(oid)
 
     def put(self, oid: str, value: Any) -> None:
-        """Keep a value; the oldest go."""
+        """Keep a value, and drop the oldest."""
         while len(self._held) >= self._most:
             self._held.pop(next(iter(self._held)))
         self._held[oid] = value

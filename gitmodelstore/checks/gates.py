@@ -1,12 +1,12 @@
-"""Whether a version may come to a status: the moves of the store, and the gate of the status.
+"""Whether a version may get a status: the allowed moves of the store, and the gate of the status.
 
-Judged of values alone, so that a server, which never unpickles, and the library that promotes
-give the same answer. Signatures and approvals are not judged here.
+Only values are judged, so that a server, which never unpickles, and the library that promotes
+give the same answer. Signatures and approvals are judged elsewhere.
 
-A version that held the status before comes back without `from`, `metrics`, `require` and the
-table of moves, so that nothing stands between a team and its last good version; one that was
-withdrawn comes back only by a move that is allowed. Who makes room for another one in an
-exclusive status does not ask for leave.
+For a version that had the status before, `from`, `metrics`, `require` and the table of moves do
+not apply, so that nothing stands between a team and its last good version; a withdrawn version
+comes back only by an allowed move. A version that makes room for another in an exclusive status
+needs no permission.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from gitmodelstore.values.registry import Change, Registry
 from gitmodelstore.values.sample import DIFFERENT, IDENTICAL, WITHIN
 from gitmodelstore.values.version import SAMPLE, Version
 
-# The single conditions of a gate: a metric, a required field, a replay; each with its value.
+# The conditions of a gate: a metric, a required field, a replay; each with its value.
 
 
 _MISSING = "not recorded"
 _UNREADABLE = "unknown, because the manifest cannot be read"
 _NONE: Mapping[str, Scalar] = {}
 _SAME = f"{IDENTICAL} or {WITHIN}"
-AGAIN = "register it again with"  # so begins what no command does for this version
+AGAIN = "register it again with"  # prefix of what no command can do for this version
 _MENDS = {
     "data": "data={'train': …} (`gms register --data ROLE=PATH`)",
     "features": "X_test (`gms register --test FILE`), or fitted on a DataFrame",
@@ -61,15 +61,15 @@ def judge_metric(
 ) -> Judged:
     """Return whether a version's metric, or an annotation of it, is within its bound.
 
-    A bound on the present holder's number counts only where both numbers are of the same
-    rows: the recorded test data are the same, or the version recorded the holder's number on
-    its own rows (`baseline`). Where nobody holds the status it is met.
+    A bound relative to the current holder counts only if both numbers come from the same rows:
+    the recorded test data are the same, or the version recorded the holder's number on its own
+    rows (`baseline`). If no version has the status, it is met.
 
     Args:
         condition: the bound.
-        change: what it is asked for.
-        candidate: manifest of the version; None where it cannot be read.
-        holder: manifest of the present holder; None without one.
+        change: the move that needs it.
+        candidate: manifest of the version; None if it cannot be read.
+        holder: manifest of the current holder; None without one.
         is_unreadable: whether there is a holder, whose manifest cannot be read.
         annotations: those of the version.
     """
@@ -108,9 +108,9 @@ def judge_required(
     """Return whether a version has a field in its manifest, or an annotation, by its dotted name.
 
     Args:
-        name: such as "data.train"; "code.clean" asks for a commit without changes.
-        change: what it is asked for.
-        candidate: the manifest; None where it cannot be read.
+        name: such as "data.train"; "code.clean" requires a commit without uncommitted changes.
+        change: the move that needs it.
+        candidate: the manifest; None if it cannot be read.
         annotations: those of the version.
     """
     bound = "clean" if name == "code.clean" else "recorded"
@@ -134,12 +134,12 @@ def judge_required(
 
 
 def judge_replay(recorded: str | None, candidate: Manifest | None, change: Change) -> Judged:
-    """Return whether a version was asked its sample again, and answered as it did.
+    """Return whether the sample of a version was replayed, with the same answers.
 
     Args:
-        recorded: what the promoter recorded; None for nothing.
+        recorded: outcome that the promoter recorded; None without one.
         candidate: its manifest, which says whether there is a sample.
-        change: what it is asked for.
+        change: the move that needs it.
     """
     has_sample = candidate is None or candidate.artifact(SAMPLE) is not None
     known = recorded in (IDENTICAL, WITHIN)
@@ -195,7 +195,7 @@ def _failed(condition: Condition, value: str, asked: str, why: str, mend: str = 
 
 
 def _current(metric: str, candidate: Manifest, holder: Manifest) -> tuple[float | None, str]:
-    """Return the holder's number on the candidate's rows; else None, and why there is none."""
+    """Return the holder's number on the candidate's rows; or None, and the reason."""
     baseline, name = candidate.baseline, f"{holder.model} {holder.version}"
     is_of_holder = baseline is not None and baseline.version == holder.version
     if baseline is not None and is_of_holder and metric in baseline.metrics:
@@ -207,7 +207,7 @@ def _current(metric: str, candidate: Manifest, holder: Manifest) -> tuple[float 
     if is_of_holder:
         return None, f"the baseline has no {metric}"
     if baseline is not None:
-        return None, f"the baseline is of {candidate.model} {baseline.version}, not of {name}"
+        return None, f"the baseline is {candidate.model} {baseline.version}, not {name}"
     for manifest, digests in ((candidate, ours), (holder, theirs)):
         if not digests:
             return None, f"{manifest.model} {manifest.version} records no test data"
@@ -242,7 +242,7 @@ def _has(manifest: Manifest, name: str) -> bool:
 
 
 def _whole(manifest: Manifest, root: str) -> Any:
-    """Return what a field without a dot asks for."""
+    """Return the value of a field without a dot."""
     if root == "sample":
         return manifest.artifact(SAMPLE)
     if root == "code":
@@ -256,7 +256,7 @@ def _whole(manifest: Manifest, root: str) -> Any:
 
 
 def _within(value: Any, path: str) -> Any:
-    """Return what stands at a dotted path, whose keys may hold dots themselves; else None."""
+    """Return the value at a dotted path, whose keys may contain dots; None without one."""
     if not isinstance(value, Mapping):
         return None
     if path in value:
@@ -267,7 +267,7 @@ def _within(value: Any, path: str) -> Any:
 
 
 def _is_said(value: Any) -> bool:
-    """Whether a value says something: false and 0 do, empty text and empty lists do not."""
+    """Whether a value is given: false and 0 are, empty text and empty lists are not."""
     if isinstance(value, str):
         return bool(value.strip())
     return value is not None and (not isinstance(value, (list, tuple, Mapping)) or len(value) > 0)
@@ -282,18 +282,18 @@ def _mend(name: str) -> str:
 
 
 _BETTER = "register a version that meets it: gms register {} FILE"
-OVERRIDES = "modelstore.overrides"  # of git's configuration: false forbids them here
+OVERRIDES = "modelstore.overrides"  # in git's configuration: false forbids them here
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the judge finds what it must know; each is asked only where it matters.
+    """How the judge looks things up; each function is called only if its answer matters.
 
     Attributes:
-        manifest: returns the manifest of a version; None where it cannot be read.
-        held: returns whether a version had a status at some time until the first parent; it
-            is not asked of a version that is new.
-        annotations: returns key to value of what is annotated of a version until then.
+        manifest: returns the manifest of a version; None if it cannot be read.
+        held: returns whether a version had a status at any time up to the first parent; not
+            called for a new version.
+        annotations: returns the annotations of a version up to then, key to value.
     """
 
     manifest: Callable[[str, Version], Manifest | None]
@@ -303,13 +303,13 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What became of one change.
+    """The verdict on one change.
 
     Attributes:
-        change: which.
+        change: the move.
         judged: every condition that it had to meet.
-        overridden: whether it passes all the same, because somebody said so and may.
-        barred: why an override that was asked for does not count; None elsewhere.
+        overridden: whether it passes because of an override that counts.
+        barred: why a requested override does not count; None otherwise.
         may_force: whether an override would count, or does.
     """
 
@@ -321,12 +321,12 @@ class Judgement:
 
     @property
     def failed(self) -> tuple[Judged, ...]:
-        """The conditions that are not met, overridden or not."""
+        """The conditions that are not met, whether overridden or not."""
         return tuple(one for one in self.judged if not one.passed)
 
     @property
     def refused(self) -> tuple[Judged, ...]:
-        """The conditions that stand in the way."""
+        """The conditions that prevent the move."""
         return tuple(one for one in self.failed if not (self.overridden and one.of_gate))
 
 
@@ -339,15 +339,15 @@ def judge_step(
     *,
     overrides: bool = True,
 ) -> Iterator[Judgement]:
-    """Yield what becomes of each change of one commit.
+    """Yield the verdict on each change of one commit.
 
     Args:
         policy: of the commit's first parent.
         before: the registry of that parent.
-        changes: from it to the commit's own.
+        changes: from that registry to the commit's own.
         recorded: returns what the commit records for a change (`events.recorded_of`).
         look: how to find manifests and history.
-        overrides: whether this repository's own configuration lets overrides count.
+        overrides: whether the configuration of this repository allows overrides.
     """
     for change in changes:
         gate = policy.gates.get(change.after or "")
@@ -389,20 +389,20 @@ def judge(
     annotations: Mapping[str, Scalar] | None = None,
     overrides: bool = True,
 ) -> Judgement:
-    """Return what becomes of one change of one version's status.
+    """Return the verdict on one change of a version's status.
 
     Args:
         policy: of the commit's first parent.
-        change: the status before and after. A version that comes with another status than
-            `registered` (a squash does that) is judged as if it had been that.
-        candidate: manifest of the version; None where it cannot be read.
-        holder: manifest of the version that has the status now; None where nobody has.
+        change: the status before and after. A version that arrives with a status other than
+            `registered` (after a squash) is judged as if it had been registered before.
+        candidate: manifest of the version; None if it cannot be read.
+        holder: manifest of the version that has the status now; None without one.
         returned: whether the version has had the status before.
         recorded: what the commit records.
         gives_way: whether it makes room for another one, see `gives_way`.
         is_unreadable: whether there is a holder, whose manifest cannot be read.
-        annotations: key to value of those of the version; None for none.
-        overrides: whether this repository's own configuration lets overrides count.
+        annotations: those of the version, key to value; None for none.
+        overrides: whether the configuration of this repository allows overrides.
     """
     noted = annotations or {}
     found: list[Judged] = []
@@ -425,7 +425,7 @@ def judge(
 
 
 def faults_of(judgement: Judgement, commit: str | None = None) -> Iterator[Fault]:
-    """Yield one fault for each condition that stands in the way, and for a barred override."""
+    """Yield a fault for each condition that prevents the move, and for a barred override."""
     for one in judgement.refused:
         fault = fault_of(judgement.change, one, commit)
         is_stuck = one.of_gate and not (one.mend or judgement.may_force)
@@ -436,7 +436,7 @@ def faults_of(judgement: Judgement, commit: str | None = None) -> Iterator[Fault
 
 
 def gives_way(policy: Policy, change: Change, changes: Sequence[Change]) -> bool:
-    """Return whether a version leaves an exclusive status to another one of the same commit."""
+    """Return whether a version makes room for another one in an exclusive status."""
     return (
         change.before in policy.exclusive
         and change.after in (ARCHIVED, WITHDRAWN)
@@ -445,7 +445,7 @@ def gives_way(policy: Policy, change: Change, changes: Sequence[Change]) -> bool
 
 
 def _is_bound(policy: Policy, change: Change) -> bool:
-    """Whether the table of moves has a say in a change."""
+    """Whether the table of moves applies to a change."""
     is_new = change.before is None and change.after == REGISTERED
     return change.after is not None and not is_new and (change.before or REGISTERED) in policy.moves
 
@@ -478,9 +478,9 @@ def _judge_move(policy: Policy, change: Change) -> Judged:
 
 
 def _next_step(policy: Policy, change: Change) -> str:
-    """Return the command for the first step of a way that moves and gates leave open; "" for none.
+    """Return the command for the first step of a path that moves and gates allow; "" for none.
 
-    Whether the version passes the gates on that way is not asked.
+    It does not check whether the version passes the gates on that path.
     """
     start, goal = change.before or REGISTERED, change.after or ""
     firsts = {start: ""}  # each status that can be reached, to the first step towards it
@@ -518,7 +518,7 @@ def _judge_source(policy: Policy, sources: tuple[str, ...], change: Change) -> J
 
 
 def _bar(is_allowed: bool, overrides: bool, reason: str, status: str) -> str | None:
-    """Return why an override does not count; None where it does."""
+    """Return why an override does not count; None if it does."""
     if not reason.strip():
         return "an override needs a reason"
     if not is_allowed:

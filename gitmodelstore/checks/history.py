@@ -1,9 +1,9 @@
-"""What the judge must know of the commits before the one that it judges, and when each was made.
+"""What the judge must know about earlier commits, and when each of them counts.
 
-Clocks differ, and a commit may bear any date. A commit counts at its committer's date, or at
-the effective date of its first parent where that is later: what is put on a commit is younger
-than it. So dates never go back along a line of first parents, and no commit that is added
-changes what the store was before the moment at which the one that it is put on counts.
+Clocks differ, and a commit may have any date. A commit counts from its committer's date, or from
+the effective date of its first parent if that is later, because a commit is younger than its
+parent. So dates never go back along first parents, and a new commit never changes what the store
+was before the date from which its parent counts.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
 _NONE = EMPTY.render()
 _UNREADABLE = (MissingObject, IntegrityError)
-SKEW = timedelta(minutes=1)  # by so much clocks may differ before anybody is told
+SKEW = timedelta(minutes=1)  # how much clocks may differ before it is reported
 _CLOCK = re.compile(r"(?:^|\n\n)Clock: ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z)(?=\n\n|\n*$)")
 
 
 def effective_date(objects: Objects, oid: str) -> datetime:
-    """Return the moment at which a commit counts: no earlier than its first parent does.
+    """Return the time from which a commit counts: no earlier than its first parent.
 
     Raises:
         MissingObject, IntegrityError: the commit itself cannot be read.
@@ -51,11 +51,11 @@ def effective_date(objects: Objects, oid: str) -> datetime:
 
 
 def earliest_after(objects: Objects, oid: str) -> datetime | None:
-    """Return the moment before which nothing counts that is put on a commit.
+    """Return the earliest time from which a commit on top of this one can count.
 
-    None where the store has no version yet: what makes a store, and its settings, date
-    nothing, so that a new one takes versions of the past. Where the line cannot be read to
-    its end (a shallow clone, damage) what can be counts.
+    None if the store has no version yet: the commits that create a store and its settings do
+    not count, so that a new store accepts versions with past dates. If the line cannot be
+    read to its end (a shallow clone, damage), the readable part counts.
 
     Raises:
         MissingObject, IntegrityError: the commit itself cannot be read.
@@ -85,7 +85,7 @@ def earliest_after(objects: Objects, oid: str) -> datetime | None:
 
 
 def _has_versions(objects: Objects, commit: Commit) -> bool:
-    """Whether a commit's registry holds anything; one that cannot be read may."""
+    """Whether the registry of a commit has versions; True if it cannot be read."""
     try:
         entry = objects.entries(commit.tree).get(REGISTRY)
         return entry is not None and objects.content(entry.oid, REGISTRY) != _NONE
@@ -94,9 +94,9 @@ def _has_versions(objects: Objects, commit: Commit) -> bool:
 
 
 def made_at(objects: Objects, oid: str) -> datetime:
-    """Return the moment by which a key that signs a commit must be valid.
+    """Return the time at which the key that signs a commit must be valid.
 
-    That is when the commit counts, and no earlier than its first parent was made.
+    It is the time from which the commit counts, and no earlier than its first parent's own.
     """
     commit = objects.commit(oid)
     counts = effective_date(objects, oid)
@@ -104,23 +104,23 @@ def made_at(objects: Objects, oid: str) -> datetime:
 
 
 def clock_behind(objects: Objects, commit: Commit) -> datetime | None:
-    """Return by which date a commit says that it was made, where it counts later than that.
+    """Return the date that a commit claims, if it counts from a later one.
 
-    That is its committer's date, or the clock that its writer noted in the message instead of
-    dating it before its parent (`clock_note`). None where both agree but for `SKEW`.
+    It is the committer's date, or the time that the writer noted in the message instead of
+    dating it before its parent (`clock_note`). None if both agree within `SKEW`.
     """
     said = commit.when
     if noted := _CLOCK.search(commit.message):
-        with suppress(InvalidReference):  # anybody may write anything into a message
+        with suppress(InvalidReference):  # a message can contain anything
             said = min(said, parse_moment(noted[1]))
     return said if effective_date(objects, commit.oid) - said > SKEW else None
 
 
 def date_notes(objects: Objects, oid: str) -> Iterator[Fault]:
-    """Yield, of a commit that a clock dated before its parent, at which date it counts."""
+    """Yield a note for a commit dated before its parent, with the date from which it counts."""
     try:
         clock = clock_behind(objects, objects.commit(oid))
-    except _UNREADABLE:  # which is a fault of its own
+    except _UNREADABLE:  # which is a separate fault
         return
     if clock is not None:
         counts = format_moment(effective_date(objects, oid))
@@ -129,12 +129,12 @@ def date_notes(objects: Objects, oid: str) -> Iterator[Fault]:
 
 
 def clock_note(clock: datetime) -> str:
-    """Return the paragraph of a message that tells `clock_behind` what a clock said."""
+    """Return the paragraph of a message from which `clock_behind` reads the time of a clock."""
     return f"Clock: {format_moment(clock)}"
 
 
 def ancestors(objects: Objects, *tips: str) -> Iterator[Commit]:
-    """Yield commits and what is behind them, the way of first parents first, each once."""
+    """Yield commits and their ancestors, first parents first, each once."""
     seen, ahead = set(tips), list(reversed(tips))
     while ahead:
         commit = objects.commit(ahead.pop())
@@ -145,7 +145,7 @@ def ancestors(objects: Objects, *tips: str) -> Iterator[Commit]:
 
 
 def first_parents(objects: Objects, tip: str) -> Iterator[Commit]:
-    """Yield a commit and what is before it along first parents."""
+    """Yield a commit and its ancestors along first parents."""
     commit = objects.commit(tip)
     while True:
         yield commit
@@ -155,7 +155,7 @@ def first_parents(objects: Objects, tip: str) -> Iterator[Commit]:
 
 
 def folder_before(objects: Objects, tip: str, model: str) -> Iterator[Entry]:
-    """Yield the folder of a model as it stood at a commit and at each before it."""
+    """Yield the folder of a model at a commit and at each ancestor."""
     for commit in ancestors(objects, tip):
         entry = folder_names(objects, commit.tree).get(model)
         if entry is not None:
@@ -163,7 +163,7 @@ def folder_before(objects: Objects, tip: str, model: str) -> Iterator[Entry]:
 
 
 def has_held(objects: Objects, tip: str, model: str, version: Version, status: str) -> bool:
-    """Return whether a version had a status at a commit, or at one before it."""
+    """Return whether a version had a status at a commit, or at an ancestor."""
     later: bytes | None = None
     for commit in first_parents(objects, tip):
         entry = objects.entries(commit.tree).get(REGISTRY)
@@ -172,7 +172,7 @@ def has_held(objects: Objects, tip: str, model: str, version: Version, status: s
             try:
                 changes = changes_between(data, later)
             except FormatError:
-                continue  # somebody left a registry that is none: the one before it counts
+                continue  # an invalid registry was committed: the previous one counts
             for change in changes:
                 if (change.model, change.version) == (model, version):
                     if status in (change.before, change.after):
@@ -184,20 +184,20 @@ def has_held(objects: Objects, tip: str, model: str, version: Version, status: s
 
 
 class Ancestry:
-    """Who is behind whom among some commits; each set of them is a number, one bit a commit.
+    """Which commits are ancestors of which; a set of commits is a number, one bit per commit.
 
-    So that a whole history with its merges costs no more than a few operations on such
-    numbers for each commit. They are kept for parents of merges and for forks alone.
+    A whole history with merges then costs only a few operations on such numbers for each
+    commit. Sets are kept only for parents of merges and for forks.
 
     Args:
-        graph: commits with their parents, parents before children; of parents that are not
-            among them nothing is known.
-        tips: commits that will be asked about though they are neither.
+        graph: commits with their parents, parents before children; parents that are not among
+            them are unknown.
+        tips: other commits that will be asked about.
     """
 
     def __init__(self, graph: Sequence[tuple[str, Sequence[str]]], tips: Iterable[str] = ()):
         self._oids = [oid for oid, _ in graph]
-        self._behind: dict[str, int] = {}  # the commit itself is among those behind it
+        self._behind: dict[str, int] = {}  # the set of ancestors includes the commit itself
         self.sound: dict[str | None, int] = {}  # for the judge: by settings, what follows them
         children = Counter(parent for _, parents in graph for parent in set(parents))
         kept = {oid for oid, number in children.items() if number > 1} | set(tips)
@@ -211,7 +211,7 @@ class Ancestry:
             self._behind[oid] = behind
 
     def knows(self, *oids: str) -> bool:
-        """Whether it can be asked about commits."""
+        """Whether it covers these commits."""
         return all(oid in self._behind for oid in oids)
 
     def brought(self, to: str, by: Iterable[str]) -> int:
@@ -226,7 +226,7 @@ class Ancestry:
         return not self._behind[old] & ~self._behind[new]
 
     def bases(self, one: str, other: str) -> list[str]:
-        """Return the best common ancestors of two commits; several where merges crossed."""
+        """Return the best common ancestors of two commits; several if merges crossed."""
         common, found = self._behind[one] & self._behind[other], []
         while common:
             found.append(self._oids[common.bit_length() - 1])
@@ -234,7 +234,7 @@ class Ancestry:
         return found
 
     def oids(self, commits: int) -> Iterator[tuple[str, int]]:
-        """Yield each commit of a set, oldest first, with the set of it alone."""
+        """Yield each commit of a set, oldest first, with the set of just that commit."""
         text = bin(commits)[:1:-1]
         place = text.find("1")
         while place >= 0:
@@ -242,7 +242,7 @@ class Ancestry:
             place = text.find("1", place + 1)
 
 
-# What a merge may be: what either side changed, and nothing of its own.
+# What a merge may contain: the changes of both sides, and nothing else.
 
 
 Moved = tuple[str, Version]  # model and version
@@ -253,11 +253,11 @@ _ALONE = f"use `git pull --rebase`, which keeps a change of {SETTINGS} in a sepa
 
 @dataclass(frozen=True, slots=True)
 class Merging:
-    """What became of a merge.
+    """The outcome of a merge.
 
     Attributes:
-        faults: what it took back, or made up.
-        decided: the versions that both sides moved, of which it keeps one side's word.
+        faults: changes that it undoes, or adds itself.
+        decided: the versions that both sides moved, where it keeps the status of one side.
     """
 
     faults: tuple[Fault, ...]
@@ -266,14 +266,14 @@ class Merging:
 
 @dataclass(slots=True)
 class Sides:
-    """The parents of a merge, and what their common ancestors said.
+    """The parents of a merge, and their common ancestors.
 
     Attributes:
         objects: the repository.
         parents: ids of the commits.
         ancestry: knows them.
         registry: returns the registry of a commit.
-        exclusive: the statuses that one version of a model holds at a time, by any parent.
+        exclusive: the statuses that one version of a model has at a time, under any parent.
     """
 
     objects: Objects
@@ -284,7 +284,7 @@ class Sides:
     _settings: dict[str, Mapping[tuple[str, ...], Hashable]] = field(default_factory=dict)
 
     def judge(self, tree: str, after: Registry) -> Merging:
-        """Say what became of the merge whose root tree and registry these are."""
+        """Return the outcome of the merge with this root tree and registry."""
         faults, decided = self._statuses(after)
         faults += [*self._folders(tree), *self._keys_of_settings(tree)]
         return Merging(tuple(faults), frozenset(decided))
@@ -301,7 +301,7 @@ class Sides:
         for (model, version), values in sorted(newer.items()):
             status = after.status(model, version)
             gives_way = (model, version) in claimed and status == ARCHIVED
-            if WITHDRAWN in values:  # a merge brings no such version back
+            if WITHDRAWN in values:  # a merge does not bring such a version back
                 is_right = status == WITHDRAWN
             elif len(values) > 1 and self._is_emptied(model, version, after):
                 is_right = False
@@ -313,7 +313,7 @@ class Sides:
         return faults, decided
 
     def _claimed(self, newer: Mapping[Moved, set[Hashable]], after: Registry) -> set[Moved]:
-        """Return the versions that either side gave one exclusive status, where one has it now."""
+        """Return the versions that a side gave an exclusive status, if one of them has it now."""
         found: set[Moved] = set()
         for model in {model for model, _ in newer}:
             for status in self.exclusive:
@@ -328,7 +328,7 @@ class Sides:
         return found
 
     def _is_emptied(self, model: str, version: Version, after: Registry) -> bool:
-        """Whether a version loses an exclusive status that nobody has then."""
+        """Whether a version leaves an exclusive status that no version has afterwards."""
         return any(
             held in self.exclusive and not after.holders(model, held)
             for held in (self._status(oid, (model, version)) for oid in self.parents)
@@ -422,7 +422,7 @@ class Sides:
         return self._settings[root]
 
     def _newer(self, value: Callable[[str, Key], Hashable], key: Key) -> set[Hashable]:
-        """Return the values that no other parent has changed since; one where they do not differ.
+        """Return the values that no other parent changed since; one value if they do not differ.
 
         Args:
             value: returns that of a commit.
@@ -448,8 +448,8 @@ def _newer(
 
 
 def _values(data: bytes) -> dict[tuple[str, ...], Hashable]:
-    """Return every value of a TOML document by its keys; what is none is one value."""
-    import tomllib  # only where settings differ
+    """Return every value of a TOML document by its keys; invalid text is one value."""
+    import tomllib  # only if settings differ
 
     try:
         return dict(_leaves((), tomllib.loads(data.decode("utf-8"))))

@@ -1,9 +1,9 @@
 """The judge: whether a step from one commit to the next leaves a sound store.
 
-Library, commands, client hooks and the server's hook ask the same judge, and differ
-only in how they read the repository. A step is judged against its first parent, by the
-settings that stand there, and so is what a merge brings to it; a merge from its other
-parents too, for what it takes from them. All faults are found, not only the first.
+The library, commands, client hooks and the server's hook use the same judge, and differ only in
+how they read the repository. A step is judged against its first parent, under the settings of
+that parent, and so is what a merge brings to it; a merge is judged against its other parents too.
+All faults are reported, not only the first.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ _MOST_REGISTRIES = 256  # in memory: a store has one for each version, each as l
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is judged: a commit, or one in the making.
+    """What is judged: a commit, or one that is not made yet.
 
     Attributes:
         tree: id of its root tree.
         parents: ids of its parents, the first parent first; none for a first commit.
-        message: of the commit; empty when there is none yet.
-        oid: its id; None when it is in the making.
+        message: of the commit; empty if there is none yet.
+        oid: its id; None if it is not made yet.
     """
 
     tree: str
@@ -84,13 +84,13 @@ class Step:
 
 
 class Judge:
-    """Judges steps of one repository; what it has seen once it does not look at again.
+    """Judges steps of one repository, and remembers what it has read.
 
     Args:
         objects: the repository.
-        verifier: returns who is believed; called for the first signature that something is
-            asked of. None leaves them unjudged.
-        ancestry: of all the steps that will be judged; without it each merge looks for its own.
+        verifier: returns the verifier of signatures; called for the first signature that
+            matters. None leaves them unjudged.
+        ancestry: of all the steps that will be judged; without it each merge builds its own.
     """
 
     def __init__(
@@ -119,9 +119,9 @@ class Judge:
         return self._told(step, lambda: _Trial(self, step).faults())
 
     def faults_from_others(self, step: Step) -> list[Fault]:
-        """Return what is wrong with a merge by settings that another parent's side has changed.
+        """Return what is wrong with a merge under settings that another parent's side changed.
 
-        Where it is not known which parent was the branch, each may have been.
+        If it is not known which parent was the branch, it can be any of them.
         """
         found: list[Fault] = []
         for parent in step.parents[1:]:
@@ -130,19 +130,19 @@ class Judge:
         return found
 
     def faults_as_whole(self, step: Step, tip: str, *, is_after: bool) -> list[Fault]:
-        """Return what is wrong with a step by the settings that the branch had before a push.
+        """Return what is wrong with a step under the settings that the branch had before a push.
 
         Args:
             step: one of the push.
-            tip: the commit on which the branch stands before it.
-            is_after: whether that commit is behind the first parent of the step, or is it.
+            tip: the commit of the branch before the push.
+            is_after: whether that commit is the first parent of the step, or an ancestor of it.
         """
         settings = self.settings_of(self.objects.commit(tip).tree)
         trial = _Trial(self, step, settings, since=tip)
         return self._told(step, lambda: trial.faults_by_settings(is_after=is_after))
 
     def _told(self, step: Step, find: Callable[[], Iterable[Fault]]) -> list[Fault]:
-        """Return the faults that something finds, with what cannot be read among them."""
+        """Return faults, including one for what cannot be read."""
         found: list[Fault] = []
         try:
             found.extend(find())
@@ -157,13 +157,13 @@ class Judge:
         ]
 
     def ancestry_of(self, step: Step) -> Ancestry:
-        """Return an ancestry that knows the parents of a merge."""
+        """Return an ancestry that covers the parents of a merge."""
         if self.ancestry is None or not self.ancestry.knows(*step.parents):
             self.ancestry = Ancestry(self.objects.graph(*step.parents), step.parents)
         return self.ancestry
 
     def merging(self, step: Step, after: Registry) -> Merging:
-        """Return what became of a merge, whichever of its parents is the first.
+        """Return the outcome of a merge, whichever parent is the first.
 
         Args:
             step: the merge.
@@ -186,13 +186,13 @@ class Judge:
     def brought_faults(
         self, step: Step, settings: str | None, since: str | None, moved: Collection[Moved]
     ) -> Iterator[Fault]:
-        """Yield what settings have against the commits that a merge brings to its first parent.
+        """Yield the faults, under some settings, of the commits that a merge brings.
 
         Args:
             step: the merge.
-            settings: the id of their blob; None for those of a store without any.
-            since: a commit that is behind the merge; what is behind that is not brought.
-            moved: the versions whose status the merge changes; moves of others it does not bring.
+            settings: the id of their blob; None for a store without settings.
+            since: an ancestor of the merge; its own ancestors are not brought.
+            moved: the versions whose status the merge changes; it brings only their moves.
         """
         ancestry = self.ancestry_of(step)
         brought = ancestry.brought(step.parents[0], step.parents[1:])
@@ -207,9 +207,9 @@ class Judge:
                     yield replace(fault, commit=oid)
 
     def _ruled_by(self, oid: str, settings: str | None) -> list[tuple[Moved | None, Fault]]:
-        """Return what settings have against the moves and signatures of a commit.
+        """Return the faults of the moves and signatures of a commit under some settings.
 
-        Nothing where they are the settings by which it is judged anyway.
+        Nothing if the commit is judged under these settings anyway.
         """
         if (oid, settings) not in self._ruled:
             trial = _Trial(self, Step.of(self.objects.commit(oid)), settings)
@@ -223,7 +223,7 @@ class Judge:
         return entry.oid if entry else None
 
     def policy_of(self, settings: str | None) -> Policy:
-        """Return what settings say; the defaults of none, and of what cannot be read."""
+        """Return the policy of settings; the defaults if there are none that can be read."""
         if settings is None:
             return Policy()
         known: Policy | None = policies.get(settings)
@@ -240,7 +240,7 @@ class Judge:
         return self.readable_registry(root) or EMPTY
 
     def readable_registry(self, root: str) -> Registry | None:
-        """Return the registry of a root tree, as `registry`; None where it is missing or none."""
+        """Return the registry of a root tree, as `registry`; None if it is missing or invalid."""
         entry = self.objects.entries(root).get(REGISTRY)
         if entry is None:
             return None
@@ -256,14 +256,14 @@ class Judge:
         return known
 
     def policy(self, step: Step) -> Policy:
-        """Return the settings by which a step is judged: those of its first parent."""
+        """Return the settings that apply to a step: those of its first parent."""
         return _Trial(self, step).policy
 
     def registry_at(self, commit: str) -> Registry:
         """Return the registry from which a step after a commit starts.
 
-        Where somebody left a registry that is none, the last before it counts: so that a
-        step which puts it right is judged by what it changes, as the log tells it.
+        If the registry of the commit is invalid, the last valid one before it counts, so that
+        a step which corrects it is judged by what it changes, as in the log.
         """
         for held in first_parents(self.objects, commit):
             found = self.readable_registry(held.tree)
@@ -272,7 +272,7 @@ class Judge:
         return EMPTY
 
     def introduced(self, step: Step) -> frozenset[tuple[str, Version]]:
-        """Return model and version of what a step brings that none of its parents has."""
+        """Return model and version of everything new in a step, which no parent has."""
         parents = [self.registry_at(oid) for oid in step.parents]
         changes = (parents[0] if parents else EMPTY).changes(self.registry(step.tree))
         return frozenset(
@@ -283,11 +283,11 @@ class Judge:
         )
 
     def manifest(self, model: str, entries: Mapping[str, Entry]) -> Manifest | None:
-        """Return the manifest of a model's folder; None where it has none that can be read."""
+        """Return the manifest of a model's folder; None without one that can be read."""
         return self._folders.manifest(model, entries)
 
     def outline(self, model: str, entries: Mapping[str, Entry]) -> Outline | Manifest | None:
-        """Return the same, at least in outline, which is had sooner."""
+        """Return at least the outline of the same, which is faster."""
         return self._folders.outline(model, entries)
 
     def folder_faults(self, model: str, version: Version | None, tree_oid: str) -> list[Fault]:
@@ -296,7 +296,7 @@ class Judge:
 
 
 class _Trial:
-    """One step before the judge.
+    """The trial of one step.
 
     Args:
         judge: of the repository.
@@ -341,7 +341,7 @@ class _Trial:
         yield from self._brought_faults(_BESIDE.format(self._parent, self._name))
 
     def faults_by_settings(self, *, is_after: bool) -> Iterator[Fault]:
-        """Yield what other settings than its own have against the step, and what it brings."""
+        """Yield the faults of the step, and of what it brings, under other settings."""
         assert self._step.oid is not None  # noqa: S101 - what is pushed is committed
         step = Step.of(self._objects.commit(self._step.oid))
         if self.is_judged_by_its_own and step == self._step:  # `faults` says it all
@@ -357,12 +357,12 @@ class _Trial:
         yield from self._brought_faults(_BEFORE)
 
     def rule_faults(self) -> Iterator[Fault]:
-        """Yield what the settings have against the step itself, and who has a status after it."""
+        """Yield the faults of the step itself under the settings, and of the statuses after it."""
         yield from self._holder_faults()
         yield from (fault for _, fault in self.ruled())
 
     def faults_of_changed_settings(self) -> Iterator[Fault]:
-        """Yield the same where the parent's side has changed its settings itself."""
+        """Yield the same if the parent's side changed its settings itself."""
         roots = [self._objects.commit(oid).tree for oid in self._bases]
         if all(self._judge.settings_of(root) == self._settings for root in roots):
             return
@@ -372,13 +372,13 @@ class _Trial:
 
     @property
     def is_judged_by_its_own(self) -> bool:
-        """Whether the settings are those of the parent, by which the step is judged anyway."""
+        """Whether the settings are those of the parent, which apply to the step anyway."""
         return self._settings == self._own
 
     def ruled(self) -> Iterator[tuple[Moved | None, Fault]]:
-        """Yield what the settings have against moves and signatures, each with what is moved.
+        """Yield the faults of moves and signatures under the settings, each with what is moved.
 
-        Of a merge these are the moves that it decides; what it brings is judged where it was made.
+        For a merge, these are the moves that it decides; others are judged where they were made.
         """
         changes = self._decided
         if self.policy.gates or self.policy.moves:
@@ -393,7 +393,7 @@ class _Trial:
             yield from (fault for fault in found if fault.code == "GMS041")
 
     def _brought_faults(self, where: str) -> Iterator[Fault]:
-        """Yield what the settings have against what a merge brings; `where` is added to each."""
+        """Yield the faults of what a merge brings under the settings; `where` is added to each."""
         rules = self.policy.gates or self.policy.moves or self.policy.require_signed
         if not (self._merged and rules):
             return
@@ -412,7 +412,7 @@ class _Trial:
 
     @property
     def _decided(self) -> tuple[Change, ...]:
-        """The changes that the step makes itself: of a merge those that it decides."""
+        """The changes that the step makes itself: for a merge, those that it decides."""
         if self._merging is None:
             return self._changes
         decided = self._merging.decided
@@ -420,7 +420,7 @@ class _Trial:
 
     @cached_property
     def _merging(self) -> Merging | None:
-        """What became of a merge; None where the step is none, or leaves no registry."""
+        """The outcome of a merge; None if the step is not a merge, or leaves no registry."""
         after, _ = self._after
         return self._judge.merging(self._step, after) if self._merged and after else None
 
@@ -440,7 +440,7 @@ class _Trial:
         return f"the merge {self._step.oid[:12]}" if self._step.oid else "the merge"
 
     def _word_faults(self) -> Iterator[Fault]:
-        """Yield the moves that somebody must mean, where the message does not say so."""
+        """Yield the moves that must be intended, if the message does not say so."""
         found = word_needed(
             self.policy,
             self._registry_before,
@@ -534,7 +534,7 @@ class _Trial:
         )
 
     def _annotations_of(self, model: str, version: Version) -> Mapping[str, Scalar]:
-        """Return what was annotated until the first parent, and what is in this very step."""
+        """Return the annotations up to the first parent, and those in this step."""
         from gitmodelstore.checks.notes import Annotations, values_of
 
         line = self._step.parents[:1]
@@ -543,7 +543,7 @@ class _Trial:
 
     @property
     def policy(self) -> Policy:
-        """What the settings say."""
+        """The policy of the settings."""
         return self._judge.policy_of(self._settings)
 
     @cached_property
@@ -569,7 +569,9 @@ class _Trial:
                 Policy.parse(self._objects.content(after.oid, SETTINGS))
             except FormatError as error:
                 yield from format_faults(error, "GMS012", SETTINGS)
-        if self._before is None or self._merged:  # what a merge brings was committed alone before
+        if (
+            self._before is None or self._merged
+        ):  # what a merge brings was committed separately before
             return
         was, becomes = (self._objects.entries(root) for root in (self._before, self._step.tree))
         if others := _differing(was, becomes) - {SETTINGS}:
@@ -594,7 +596,7 @@ class _Trial:
             return None, list(format_faults(error, "GMS011", REGISTRY, mend))
 
     def _trailer_faults(self, changes: tuple[Change, ...]) -> Iterator[Fault]:
-        """Yield the trailers that speak of a version which the step leaves as it was."""
+        """Yield the trailers about a version that the step does not change."""
         if not self._step.message:  # not written yet
             return
         from gitmodelstore.values.events import read_trailers
@@ -619,10 +621,10 @@ class _Trial:
                 yield from self._folder_faults(model, was.get(model), entry, after, fresh)
 
     def _fresh(self, model: str, changes: tuple[Change, ...]) -> set[Version]:
-        """Return the versions that this step introduces: not a parent that it merges, nor history.
+        """Return the versions that this step introduces, not a parent that it merges, nor history.
 
-        A registry that lost versions gets them back in one step. History is searched for
-        them only where they are not the one that a new folder holds.
+        A registry that lost versions gets them back in one step. History is searched for them
+        only if they are not the version in a new folder.
         """
         fresh = {
             change.version
@@ -640,14 +642,14 @@ class _Trial:
         return {version for version in fresh if not self._was_introduced(model, version)}
 
     def _was_introduced(self, model: str, version: Version) -> bool:
-        """Whether an earlier commit's registry holds a version."""
+        """Whether the registry of an earlier commit has a version."""
         return any(
             self._judge.registry(commit.tree).status(model, version) is not None
             for commit in self._history()
         )
 
     def _history(self) -> Iterator[Commit]:
-        """Yield every commit before this step, near ones first."""
+        """Yield every commit before this step, nearest first."""
         return ancestors(self._objects, *self._step.parents)
 
     def _folder_faults(
@@ -710,7 +712,7 @@ class _Trial:
             )
 
     def _is_restored(self, model: str, entry: Entry) -> bool:
-        """Whether a folder stood so in an earlier commit, or does in a parent that is merged."""
+        """Whether an earlier commit, or a parent that is merged, has the same folder."""
         return any(
             tree.folder_names(self._objects, commit.tree).get(model) == entry
             for commit in ancestors(self._objects, *self._step.parents)
@@ -732,14 +734,14 @@ def _without_folder(model: str, versions: set[Version], held: Version | None) ->
         )
 
 
-# Tags: each names a version, is annotated, and stands on the commit that introduced it.
+# Tags: each names a version, is annotated, and points to the commit that introduced it.
 
 
 _NAME = re.compile(r"([a-z0-9_-]{1,63})@v(.{1,255})")
 
 
 def version_of(name: str) -> tuple[str, Version] | None:
-    """Return model and version that a tag's name spells; None when it is not a name of a version.
+    """Return the model and version in the name of a tag; None if it is not a version tag.
 
     >>> version_of("churn@v1.4.0")
     ('churn', Version('1.4.0'))
@@ -755,12 +757,12 @@ def version_of(name: str) -> tuple[str, Version] | None:
 
 
 def tag_faults(judge: Judge, name: str, tag: Tag | None) -> Iterator[Fault]:
-    """Yield what is wrong with a tag, where it stands in the history apart.
+    """Yield what is wrong with a tag, apart from its place in the history.
 
     Args:
         judge: of the repository.
         name: of the ref, without refs/tags/.
-        tag: what it holds; None when that is no annotated tag of that name on a commit.
+        tag: its content; None if it is not an annotated tag of that name that points to a commit.
     """
     ref = f"refs/tags/{name}"
     named = version_of(name)

@@ -213,7 +213,7 @@ class TestCurrent:
                     "baseline": {"version": "0.9.0", "metrics": {"auc": 0.1}},
                 },
                 holder(),
-                "the baseline belongs to churn 0.9.0, not to churn 1.0.0",
+                "the baseline is churn 0.9.0, not churn 1.0.0",
             ),
             (
                 {

@@ -17,7 +17,7 @@ def test_names_are_added_listed_and_removed(gms, isolated):
     assert gms("trust", "add", "mypackage", "other.features.LogScaler") == (
         "mypackage\nother.features.LogScaler\n",
         "note: 'mypackage' is not installed here\nnote: 'other' is not installed here\n"
-        f"note: kept in '{file}'\n",
+        f"note: saved in '{file}'\n",
         0,
     )
     assert gms("-q", "trust", "add", "mypackage")[0] == "mypackage\nother.features.LogScaler\n"

@@ -235,8 +235,8 @@ class TestGate:
             (
                 "colour = 1",
                 "colour: unknown key",
-                "a gate knows from, metrics, require, replay, signed, signers, approvals, "
-                "override; a newer gitmodelstore may know more",
+                "the keys of a gate are from, metrics, require, replay, signed, signers, "
+                "approvals, override; a newer gitmodelstore may have more",
             ),
             (
                 'from = "staging"',
