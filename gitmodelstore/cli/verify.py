@@ -136,7 +136,7 @@ def verify(
         verify_data(session, ref, path, role)
         return
     if path is not None or role is not None:
-        raise click.UsageError("PATH and --role need --data")
+        raise click.UsageError("a PATH or --role needs --data")
     all_of_them = all_of_them or (signatures and ref is None)
     if (ref is None) != all_of_them:
         raise click.UsageError("name one version, or give --all")

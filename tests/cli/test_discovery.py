@@ -402,7 +402,7 @@ class TestWhatIsNamedAndNotThere:
         )
         monkeypatch.setenv("GITMODELSTORE", named)
         assert main(["list"]) == 128
-        assert capsys.readouterr().err.startswith(f"{said}hint: $GITMODELSTORE names it; make one")
+        assert capsys.readouterr().err.startswith(f"{said}hint: $GITMODELSTORE names it; clone it")
 
     def test_a_file(self, tmp_path, monkeypatch, capsys):
         (tmp_path / "file").write_text("")

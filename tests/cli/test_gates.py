@@ -174,7 +174,7 @@ def follow(gms, desk: Desk, *command: str) -> list[str]:
         said = done.stderr
         typed.append(typed_by_hint(said).replace("=VALUE", "=0.9"))
         words = shlex.split(typed[-1])[1:]
-        if "somebody else types" in said or "grace@example.org types" in said:
+        if "someone else to run" in said or "grace@example.org must run" in said:
             desk.sit_down(desk.grace, sign=False)
         if typed[-1].startswith("git"):
             desk.allow(desk.ada, desk.grace)

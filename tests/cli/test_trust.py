@@ -148,7 +148,7 @@ def test_a_name_that_is_no_class_here_gets_a_word(gms, installed):
     assert word("boosts.Boost") == (
         "note: 'boosts.Boost' is defined in 'boosts.trees': pipelines name it as it is named there"
     )
-    assert word("boosts.boost").startswith("note: kept in ")
-    assert word("numpy.tile").startswith("note: kept in ")  # as pipelines name it
-    assert word("boosts.trees.Boost").startswith("note: kept in ")
+    assert word("boosts.boost").startswith("note: saved in ")
+    assert word("numpy.tile").startswith("note: saved in ")  # as pipelines name it
+    assert word("boosts.trees.Boost").startswith("note: saved in ")
     assert "boosts" not in sys.modules

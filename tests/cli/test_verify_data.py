@@ -123,8 +123,8 @@ class TestData:
             ),
             (["--data", "wine"], "missing argument 'PATH'", 2),
             (["--data"], "missing argument 'REF'", 2),
-            (["wine", "train.csv"], "PATH and --role need --data", 2),
-            (["wine", "--role", "train"], "PATH and --role need --data", 2),
+            (["wine", "train.csv"], "a PATH or --role needs --data", 2),
+            (["wine", "--role", "train"], "a PATH or --role needs --data", 2),
             (
                 ["--data", "wine", "train.csv", "--replay"],
                 "--data works with no other option than --role",
