@@ -40,7 +40,7 @@ NOT_ALLOWED = "GMS062"
 MISSING = "GMS063"
 SIGN = "--sign"
 _HOW_TO_SIGN = "sign it: --sign, or `git config commit.gpgsign true` and `tag.gpgsign true`"
-_OTHER_KEY = "sign it with a key of the list of allowed signers: git config user.signingkey FILE"
+_OTHER_KEY = "sign it with a key in the list of allowed signers: git config user.signingkey FILE"
 _NOTHING = EMPTY.render()
 
 
@@ -346,7 +346,7 @@ def judge_approvals(
         return Judged("approvals", value, str(needed), True, what, code=MISSING)
     for approval, why in votes.passed_over:
         what += f"; {approval.commit[:7]} by {approval.who} does not count: {why}"
-    mend = f"somebody else types: gms approve {ref} {change.after}"
+    mend = f"ask someone else to run: gms approve {ref} {change.after}"
     if change.before == WITHDRAWN:
         mend = f"gms promote {ref} {way_back} --reason TEXT"
     return Judged("approvals", value, str(needed), False, what, mend, MISSING)
@@ -522,13 +522,13 @@ class SignatureJudge:
             if approval.status != change.after:
                 why = f"it is for {approval.status}"
             elif approval.manifest_sha256 != digest:
-                why = "it is of another manifest"
+                why = "it is for another manifest"
             elif not outcome.is_valid:
                 why = outcome.why
             elif overlap(names, author):
                 why = "the author of the version does not count"
             elif overlap(names, promoter):
-                why = "who moves the version does not count"
+                why = "the person who moves the version does not count"
             elif any(overlap(outcome.names, other.names) for _, other in counted):
                 why = "the same person counts once"
             else:
@@ -570,7 +570,7 @@ def _judge_signer(outcome: Outcome, signers: Sequence[str], change: Change) -> J
     judged = judge_signature(outcome, signers=signers, purpose=purpose)
     if judged.code != NOT_ALLOWED:
         return judged
-    return replace(judged, mend=f"{listed(signers, 'or')} types: {typed(change)} {SIGN}")
+    return replace(judged, mend=f"{listed(signers, 'or')} must run: {typed(change)} {SIGN}")
 
 
 def _unknown(what: str, bound: str, error: SignatureError) -> Judged:

@@ -50,7 +50,7 @@ _FILES = (
     "objects/info/commit-graph", "logs/HEAD", "info/attributes", "info/exclude",
     f"{OWN_FOLDER}/lock", f"{OWN_FOLDER}/pending.json", f"{OWN_FOLDER}/manifests",
 )  # fmt: skip
-_EDIT = "git config --file '{path}' --edit, or take the file from a backup"
+_EDIT = "git config --file '{path}' --edit, or restore the file from a backup"
 
 
 @dataclass(frozen=True, slots=True)

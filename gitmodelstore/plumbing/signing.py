@@ -278,7 +278,7 @@ class _Question:
             why = f"signed with the revoked key {of_whom}"
         else:
             times = (line.outside(self.when) for line in lines)
-            time = next(filter(None, times), "may not sign for git at that time")
+            time = next(filter(None, times), "was not allowed to sign for git at that time")
             why = f"signed with the key {of_whom}, which {time}"
         return Outcome(key=key.fingerprint, code=NOT_VALID, why=why)
 

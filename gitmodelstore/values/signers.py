@@ -125,7 +125,7 @@ class Key:
                 signature, or is made for something else than git.
         """
         if not armored.startswith(_SSH):
-            raise NotSshSignature("it is no SSH signature, and only those are verified")
+            raise NotSshSignature("it is not an SSH signature, and only those are verified")
         armor = _ARMOR.fullmatch(armored)
         if armor is None:
             raise NotSshSignature("the signature is broken, or something follows it")
