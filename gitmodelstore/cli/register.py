@@ -155,7 +155,7 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
     if options["code"] and options["no_code"]:
         raise click.UsageError("--code and --no-code cannot be used together")
     if options["keep_diff"] and options["no_code"]:
-        raise click.UsageError("--keep-diff and --no-code exclude each other")
+        raise click.UsageError("--keep-diff and --no-code cannot be used together")
     details = {name: options[name] for name in _AS_GIVEN} | {
         "message": "\n\n".join(options["messages"]),
         "metrics": {**_metrics_of(options["metrics"]), **options["metric"]},

@@ -266,7 +266,7 @@ def _describe_path(role: str, path: Path, options: _Options) -> Dataset:
     name, version = name_and_version(path.absolute().name)
     digest, size_bytes, facts = _measured(path, options)
     if facts.why:
-        options.notify(f"no columns are recorded of '{visible(str(path))}': {facts.why}")
+        options.notify(f"no columns were recorded for '{visible(str(path))}': {facts.why}")
     return Dataset(
         role=role,
         uri=visible(_uri(path, options.base)),

@@ -85,7 +85,7 @@ def check_reason(reason: str | None) -> None:
     """
     if found := hidden_character(" ".join((reason or "").split())):
         raise InvalidInput(
-            f"the reason holds the hidden character {found}",
+            f"the reason contains the hidden character {found}",
             hint="type the reason again instead of pasting it",
         )
 

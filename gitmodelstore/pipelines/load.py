@@ -582,11 +582,11 @@ def refuse_unloadable(data: bytes | memoryview, pipeline: Any, names: Iterable[s
             f"nobody could load this pipeline: {why}",
             [refused.name] if refused.name else [],
             hint=(None if refused.name else refused.hint)
-            or "keep such things out of it, or in a class of a module of yours, which readers "
+            or "keep such things out of it, or in a class in a module of yours, which readers "
             "can trust",
         ) from None
     except LoadError as error:
         raise LoadError(
             f"this pipeline cannot be loaded again: {str(error).removeprefix(_NOT_HERE)}",
-            hint="mend how its classes are pickled; `joblib.load` of the same file fails alike",
+            hint="fix how its classes are pickled; `joblib.load` of the same file fails alike",
         ) from error.__cause__

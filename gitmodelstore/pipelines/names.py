@@ -44,7 +44,7 @@ def find_known(module: str, name: str, trust: rights.Trust = rights.NOBODY) -> A
     kin = rights.kin_of(module, name, find)
     if kin is not None:
         return kin.held
-    raise RefusedPickle(f"'{module}.{name}' is no part of a pipeline", name=f"{module}.{name}")
+    raise RefusedPickle(f"'{module}.{name}' is not part of a pipeline", name=f"{module}.{name}")
 
 
 def kin_of_class(cls: type) -> rights.Kin | None:

@@ -392,7 +392,9 @@ class TestSigned:
         with pytest.raises(GateNotPassed) as caught:
             store.annotate("churn@1.0.0", {"a": 1})
 
-        assert str(caught.value).startswith("annotate churn 1.0.0: a: not signed as the store asks")
+        assert str(caught.value).startswith(
+            "annotate churn 1.0.0: a: not signed as the store requires"
+        )
         assert store.annotate("churn@1.0.0", {"a": 1}, sign=True).annotations == (("a", 1),)
 
 

@@ -226,7 +226,7 @@ class TestTrust:
 
     @pytest.mark.parametrize("name", ["subprocess", "numpy", "sklearn.utils"])
     def test_a_general_package_is_never_trusted(self, doubled, name):
-        with pytest.raises(InvalidInput, match="is nobody's own"):
+        with pytest.raises(InvalidInput, match="is not your own"):
             Store.open(doubled.path, trusted=[name]).load("churn@1.0.0")
 
     @pytest.mark.parametrize(
@@ -403,7 +403,7 @@ class TestFolders:
         with pytest.raises(NotAStore) as caught:
             gms.load_model(tmp_path / "nowhere")
 
-        assert "holds no version: manifest.json cannot be read" in str(caught.value)
+        assert "does not contain a version: manifest.json cannot be read" in str(caught.value)
         assert caught.value.hint == "write one there with `gms get REF -o DIR`"
 
     def test_a_warm_one_is_read_fast_by_whoever_pins_it(self, churn, tmp_path, walks, monkeypatch):

@@ -212,7 +212,7 @@ class TestConfiguration:
 
         assert str(caught.value) == (
             f"the trusted names in '{file}' are ignored: others may write to '{file.parent}': "
-            f"`chmod go-w {file.parent}` takes it from them"
+            f"prevent it with `chmod go-w {file.parent}`"
         )
         assert file.read_text() == 'trusted = [\n    "teamwork",\n]\n'
 

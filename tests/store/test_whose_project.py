@@ -170,5 +170,5 @@ def test_one_that_all_may_write_to_is_not_believed(tmp_path, monkeypatch):
     file.chmod(0o666)
     monkeypatch.chdir(tmp_path)
 
-    with pytest.warns(UserWarning, match=f"`chmod o-w {file}` takes it from them"):
+    with pytest.warns(UserWarning, match=f"prevent it with `chmod o-w {file}`"):
         assert trusted_names([], Path()) == frozenset()
