@@ -231,7 +231,7 @@ def _retire(session: Session, ref: str, status: str, *, sign: bool | None, **how
     version = store.version(ref)
     retire = store.archive if status == ARCHIVED else store.withdraw
     events = retire(version, sign=sign, **how)
-    tell(session, events, [] if events else [f"{version} is {status} already"])
+    tell(session, events, [] if events else [f"{version} is already {status}"])
 
 
 @signed

@@ -46,7 +46,7 @@ def annotate(
     def draft(snapshot: Snapshot) -> Draft | None:
         nonlocal wanted, meant
         command = f"annotate {{}} {next(iter(said))}=VALUE"
-        version = _named(snapshot, ref, "is to be annotated", command)
+        version = _named(snapshot, ref, "do you want to annotate", command)
         known = {key: one.value for key, one in annotated(snapshot, version).items()}
         _refuse_unknown(version, said, known)
         wanted, meant = None, str(version)
@@ -142,7 +142,9 @@ def _may_approve(
     snapshot: Snapshot, writer: Writer, ref: str | ModelVersion, status: str
 ) -> ModelVersion:
     snapshot.policy.check_status(status)
-    version = _named(snapshot, ref, f"may come to {status}", f"approve {{}} {status}")
+    version = _named(
+        snapshot, ref, f"do you want to approve for {status}", f"approve {{}} {status}"
+    )
     if version.status == WITHDRAWN:
         raise LifecycleError(
             f"{version} was withdrawn", hint=f"see why with `gms log {version.model}`"
