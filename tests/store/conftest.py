@@ -84,17 +84,15 @@ def copied(templates: Path, tmp_path: Path) -> Copied:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """A new store with a work tree; not durable, since a test is over before the power fails."""
-    Store.init(tmp_path / "store")
-    return Store.open(tmp_path / "store", durable=False)
+def store(copied: Copied) -> Store:
+    """A new store with a work tree."""
+    return copied("new", Store.init)
 
 
 @pytest.fixture
-def bare_store(tmp_path: Path) -> Store:
+def bare_store(copied: Copied) -> Store:
     """A new store without a work tree."""
-    Store.init(tmp_path / "store.git", bare=True)
-    return Store.open(tmp_path / "store.git", durable=False)
+    return copied("new.git", lambda place: Store.init(place, bare=True), "store.git")
 
 
 @pytest.fixture(params=["work tree", "bare"])

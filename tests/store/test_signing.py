@@ -37,7 +37,7 @@ def is_signed(git, place: Path, name: str) -> bool:
 
 class TestAsConfigured:
     def test_git_accepts_the_commit_and_the_tag_of_a_registration(
-        self, place, desk, fitted, git, any_store
+        self, desk, fitted, git, any_store
     ):
         desk.allow(desk.ada)
         store = any_store

@@ -497,7 +497,8 @@ class TestWhatMustNotRun:
 
 
 class TestFilters:
-    def test_a_filter_of_the_user_is_applied_as_git_does(self, store, git, life):
+    def test_a_filter_of_the_user_is_applied_as_git_does(self, tmp_path, git, life):
+        store = Store.init(tmp_path / "own", durable=False)
         (store.path / ".git" / "info").mkdir(exist_ok=True)
         (store.path / ".git" / "info" / "attributes").write_text("README.md filter=shout\n")
         git(store.path, "config", "--global", "filter.shout.smudge", "tr a-z A-Z")
