@@ -102,6 +102,12 @@ def folder_names(objects: Objects, tree: str) -> Mapping[str, Entry]:
     return objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
 
 
+def manifest_entry(objects: Objects, tree: str, model: str) -> Entry | None:
+    """Return the entry of a model's manifest in a root tree; None without one."""
+    entry = folder_names(objects, tree).get(model)
+    return objects.entries(entry.oid).get(MANIFEST) if entry and entry.mode == FOLDER else None
+
+
 def name_faults(model: str, entry: Entry) -> Iterator[Fault]:
     """Yield what is wrong with an entry of `models/` before one looks into it."""
     try:
@@ -124,11 +130,11 @@ def file_faults(model: str, modes: Mapping[str, int]) -> Iterator[Fault]:
 
 def unstage(path: str) -> str:
     """Return the command that takes a file out of what is to be committed."""
-    return f"git rm --cached -- {_quoted(path)}"
+    return f"git rm --cached -- {quoted_path(path)}"
 
 
-def _quoted(path: str) -> str:
-    """Return a path as a shell reads it."""
+def quoted_path(path: str) -> str:
+    """Return a path as a POSIX shell reads it."""
     import shlex  # only for what is wrong: a hook that finds nothing is to be quick
 
     return shlex.quote(path)
@@ -148,12 +154,12 @@ def _foreign_faults(
     objects: Objects, name: str, entry: Entry, before: Sequence[Entry | None], policy: Policy
 ) -> Iterator[Fault]:
     """Yield what is wrong with the files below a name; those that stood there are not judged."""
-    for number, (path, found, is_new) in enumerate(_files(objects, name, entry, before)):
+    for number, (path, file, is_new) in enumerate(_files(objects, name, entry, before)):
         if number >= MOST_FILES:
             yield Fault("GMS005", name, f"more than {MOST_FILES:,} files")
             return
         if is_new:
-            yield from _file_faults(objects, path, found, policy)
+            yield from _file_faults(objects, path, file, policy)
 
 
 def _file_faults(objects: Objects, path: str, entry: Entry, policy: Policy) -> Iterator[Fault]:
@@ -208,7 +214,7 @@ def _files(
 def _not(wanted: int, path: str, mode: int) -> Fault:
     kind = _KINDS.get(mode, f"of mode {mode:o}")
     expected = "a folder" if wanted == FOLDER else f"a plain file (mode {PLAIN_FILE:o})"
-    mend = f"git update-index --chmod=-x -- {_quoted(path)}" if mode == 0o100755 else ""
+    mend = f"git update-index --chmod=-x -- {quoted_path(path)}" if mode == 0o100755 else ""
     return Fault("GMS002", path, f"is {kind}, expected {expected}", mend=mend)
 
 
@@ -263,9 +269,8 @@ def folder_faults(
     if attributes not in (None, FOLDER_ATTRIBUTES, FOLDER_ATTRIBUTES_LFS):
         what = "not one of the two allowed contents"
         yield Fault("GMS004", f"{where}/{ATTRIBUTES}", what)
-    named = (manifest.model, manifest.version)
-    if named != (model, version):
-        what = f"belongs to {named[0]} {named[1]}, not to {model} {version}"
+    if (manifest.model, manifest.version) != (model, version):
+        what = f"belongs to {manifest.model} {manifest.version}, not to {model} {version}"
         yield Fault("GMS023", f"{where}/{MANIFEST}", what)
     yield from artifact_faults(where, manifest, files)
 
@@ -313,21 +318,21 @@ class FolderJudge:
         most = objects.setting("modelstore.maxFileBytes") or ""
         self._most_bytes = int(most) if most.isdigit() else UNLIMITED
         self._outlines: dict[str, Outline | Manifest | FormatError] = {}
-        self._found: dict[tuple[str, str], list[Fault]] = {}
+        self._faults: dict[tuple[str, str], list[Fault]] = {}
 
     def outline(self, model: str, entries: Mapping[str, Entry]) -> Outline | Manifest | None:
         """Return the manifest in a folder, at least in outline.
 
         None where there is none that follows its format.
         """
-        found = self._read(model, entries)
-        return None if isinstance(found, FormatError) else found
+        outline = self._read(model, entries)
+        return None if isinstance(outline, FormatError) else outline
 
     def manifest(self, model: str, entries: Mapping[str, Entry]) -> Manifest | None:
         """Return the whole manifest in a folder; None as `outline`."""
-        found = self.outline(model, entries)
-        if found is None or isinstance(found, Manifest):
-            return found
+        outline = self.outline(model, entries)
+        if outline is None or isinstance(outline, Manifest):
+            return outline
         entry = entries[MANIFEST]
         data = self._objects.content(entry.oid, f"{folder(model)}/{MANIFEST}")
         manifest = Manifest.parse(data)
@@ -345,14 +350,14 @@ class FolderJudge:
         Raises:
             MissingObject, IntegrityError: an object of it cannot be read.
         """
-        if (model, tree) not in self._found:
-            self._found[model, tree] = list(self._judged(model, tree))
-        found = list(self._found[model, tree])
+        if (model, tree) not in self._faults:
+            self._faults[model, tree] = list(self._judged(model, tree))
+        faults = list(self._faults[model, tree])
         manifest = self.outline(model, self._objects.entries(tree))
         if version is not None and manifest is not None and manifest.version != version:
             what = f"belongs to {manifest.model} {manifest.version}, not to {model} {version}"
-            found.append(Fault("GMS023", f"{folder(model)}/{MANIFEST}", what))
-        return found
+            faults.append(Fault("GMS023", f"{folder(model)}/{MANIFEST}", what))
+        return faults
 
     def _judged(self, model: str, tree: str) -> Iterator[Fault]:
         where = folder(model)

@@ -175,18 +175,11 @@ def _annotate(change: Change, key: str) -> str:
 def _judge_number(
     condition: Condition, value: str, number: float, current: float | None, origin: str
 ) -> Judged:
-    found, other = exactly(number), None if current is None else exactly(current)
+    exact, other = exactly(number), None if current is None else exactly(current)
     bound = f"{condition.operator} {condition.bound(other)}"
-    passed = condition.holds(found, other)
-    must = f"{bound}{origin}"
-    what = f"{condition.metric} is {value}, {must}" if passed else ""
-    return Judged(
-        str(condition),
-        value,
-        bound,
-        passed,
-        what or f"{condition.metric} is {value}, must be {must}",
-    )
+    passed = condition.holds(exact, other)
+    what = f"{condition.metric} is {value}, {'' if passed else 'must be '}{bound}{origin}"
+    return Judged(str(condition), value, bound, passed, what)
 
 
 def _failed(condition: Condition, value: str, asked: str, why: str, mend: str = "") -> Judged:
@@ -262,8 +255,8 @@ def _within(value: Any, path: str) -> Any:
     if path in value:
         return value[path]
     cuts = [place for place, character in enumerate(path) if character == "."]
-    found = (_within(value[path[:at]], path[at + 1 :]) for at in cuts if path[:at] in value)
-    return next((held for held in found if held is not None), None)
+    values = (_within(value[path[:at]], path[at + 1 :]) for at in cuts if path[:at] in value)
+    return next((one for one in values if one is not None), None)
 
 
 def _is_said(value: Any) -> bool:
@@ -357,7 +350,7 @@ def judge_step(
         model, status = change.model, change.after or ""
         returned = change.before is not None and look.held(model, change.version, status)
         candidate = look.manifest(model, change.version) if gate else None
-        holders = [held for held in before.holders(model, status) if held != change.version]
+        holders = [one for one in before.holders(model, status) if one != change.version]
         is_compared = gate and not returned and any(one.is_relative for one in gate.metrics)
         holder = look.manifest(model, holders[0]) if is_compared and holders else None
         yield judge(
@@ -405,34 +398,36 @@ def judge(
         overrides: whether the configuration of this repository allows overrides.
     """
     noted = annotations or {}
-    found: list[Judged] = []
+    conditions: list[Judged] = []
     if _is_bound(policy, change) and not gives_way and not _is_free(change, returned):
-        found.append(_judge_move(policy, change))
+        conditions.append(_judge_move(policy, change))
     gate = policy.gates.get(change.after or "")
     if gate is None:
-        return Judgement(change, tuple(found))
+        return Judgement(change, tuple(conditions))
     if not returned:
-        found += [_judge_source(policy, gate.sources, change)] if gate.sources else []
+        conditions += [_judge_source(policy, gate.sources, change)] if gate.sources else []
         for condition in gate.metrics:
-            found.append(judge_metric(condition, change, candidate, holder, is_unreadable, noted))
-        found += [judge_required(name, change, candidate, noted) for name in gate.require]
-    found += [judge_replay(recorded.replay, candidate, change)] if gate.replay else []
+            conditions.append(
+                judge_metric(condition, change, candidate, holder, is_unreadable, noted)
+            )
+        conditions += [judge_required(name, change, candidate, noted) for name in gate.require]
+    conditions += [judge_replay(recorded.replay, candidate, change)] if gate.replay else []
     may_force = gate.override and overrides
-    if recorded.override is None or all(one.passed or not one.of_gate for one in found):
-        return Judgement(change, tuple(found), may_force=may_force)
+    if recorded.override is None or all(one.passed or not one.of_gate for one in conditions):
+        return Judgement(change, tuple(conditions), may_force=may_force)
     barred = _bar(gate.override, overrides, recorded.override, change.after or "")
-    return Judgement(change, tuple(found), barred is None, barred, may_force)
+    return Judgement(change, tuple(conditions), barred is None, barred, may_force)
 
 
-def faults_of(judgement: Judgement, commit: str | None = None) -> Iterator[Fault]:
+def faults_of(judgement: Judgement) -> Iterator[Fault]:
     """Yield a fault for each condition that prevents the move, and for a barred override."""
     for one in judgement.refused:
-        fault = fault_of(judgement.change, one, commit)
+        fault = fault_of(judgement.change, one)
         is_stuck = one.of_gate and not (one.mend or judgement.may_force)
         yield replace(fault, mend=_BETTER.format(judgement.change.model)) if is_stuck else fault
     if judgement.barred:
         barred = Judged("override", "", "", False, judgement.barred, code="GMS045")
-        yield fault_of(judgement.change, barred, commit)
+        yield fault_of(judgement.change, barred)
 
 
 def gives_way(policy: Policy, change: Change, changes: Sequence[Change]) -> bool:
@@ -462,19 +457,13 @@ def _is_free(change: Change, returned: bool) -> bool:
 
 def _judge_move(policy: Policy, change: Change) -> Judged:
     before, after = change.before or REGISTERED, change.after or ""
-    followers = policy.moves[before]
-    may = f"only {_any_of(followers)} may follow" if followers else "nothing may follow"
-    return Judged(
-        condition="moves",
-        value=f"{before} to {after}",
-        bound=_any_of(followers) or "none",
-        passed=policy.allows(before, after),
-        what=f"may go from {before} to {after}"
-        if policy.allows(before, after)
-        else f"may not go from {before} to {after}, {may} {before}",
-        mend="" if policy.allows(before, after) else _next_step(policy, change),
-        code=MOVE,
-    )
+    followers = _any_of(policy.moves[before])
+    value, bound = f"{before} to {after}", followers or "none"
+    if policy.allows(before, after):
+        return Judged("moves", value, bound, True, f"may go from {value}", code=MOVE)
+    may = f"only {followers} may follow" if followers else "nothing may follow"
+    what = f"may not go from {value}, {may} {before}"
+    return Judged("moves", value, bound, False, what, _next_step(policy, change), MOVE)
 
 
 def _next_step(policy: Policy, change: Change) -> str:
@@ -504,17 +493,11 @@ def _is_open(policy: Policy, before: str, after: str) -> bool:
 
 
 def _judge_source(policy: Policy, sources: tuple[str, ...], change: Change) -> Judged:
-    before = change.before or REGISTERED
-    return Judged(
-        condition="from",
-        value=before,
-        bound=_any_of(sources),
-        passed=before in sources,
-        what=f"comes from {before}"
-        if before in sources
-        else f"comes from {before}, must come from {_any_of(sources)}",
-        mend="" if before in sources else _next_step(policy, change),
-    )
+    before, bound = change.before or REGISTERED, _any_of(sources)
+    if before in sources:
+        return Judged("from", before, bound, True, f"comes from {before}")
+    what = f"comes from {before}, must come from {bound}"
+    return Judged("from", before, bound, False, what, _next_step(policy, change))
 
 
 def _bar(is_allowed: bool, overrides: bool, reason: str, status: str) -> str | None:

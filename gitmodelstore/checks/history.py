@@ -109,11 +109,11 @@ def clock_behind(objects: Objects, commit: Commit) -> datetime | None:
     It is the committer's date, or the time that the writer noted in the message instead of
     dating it before its parent (`clock_note`). None if both agree within `SKEW`.
     """
-    said = commit.when
+    claimed = commit.when
     if noted := _CLOCK.search(commit.message):
         with suppress(InvalidReference):  # a message can contain anything
-            said = min(said, parse_moment(noted[1]))
-    return said if effective_date(objects, commit.oid) - said > SKEW else None
+            claimed = min(claimed, parse_moment(noted[1]))
+    return claimed if effective_date(objects, commit.oid) - claimed > SKEW else None
 
 
 def date_notes(objects: Objects, oid: str) -> Iterator[Fault]:
@@ -152,6 +152,12 @@ def first_parents(objects: Objects, tip: str) -> Iterator[Commit]:
         if not commit.parents:
             return
         commit = objects.commit(commit.parents[0])
+
+
+def merged_by(objects: Objects, parents: Sequence[str]) -> Iterator[Commit]:
+    """Yield the commits that a merge brings to its first parent; none where there is one alone."""
+    for other in parents[1:]:
+        yield from (objects.commit(oid) for oid in objects.between(parents[0], other))
 
 
 def folder_before(objects: Objects, tip: str, model: str) -> Iterator[Entry]:
@@ -216,10 +222,10 @@ class Ancestry:
 
     def brought(self, to: str, by: Iterable[str]) -> int:
         """Return the set of commits behind some that are not behind the one they come to."""
-        found = 0
+        commits = 0
         for oid in by:
-            found |= self._behind[oid]
-        return found & ~self._behind[to]
+            commits |= self._behind[oid]
+        return commits & ~self._behind[to]
 
     def is_behind(self, old: str, new: str) -> bool:
         """Whether a commit is in the history of another."""
@@ -227,11 +233,11 @@ class Ancestry:
 
     def bases(self, one: str, other: str) -> list[str]:
         """Return the best common ancestors of two commits; several if merges crossed."""
-        common, found = self._behind[one] & self._behind[other], []
+        common, bases = self._behind[one] & self._behind[other], []
         while common:
-            found.append(self._oids[common.bit_length() - 1])
-            common &= ~self._behind[found[-1]]
-        return found
+            bases.append(self._oids[common.bit_length() - 1])
+            common &= ~self._behind[bases[-1]]
+        return bases
 
     def oids(self, commits: int) -> Iterator[tuple[str, int]]:
         """Yield each commit of a set, oldest first, with the set of just that commit."""
@@ -314,7 +320,7 @@ class Sides:
 
     def _claimed(self, newer: Mapping[Moved, set[Hashable]], after: Registry) -> set[Moved]:
         """Return the versions that a side gave an exclusive status, if one of them has it now."""
-        found: set[Moved] = set()
+        claimed: set[Moved] = set()
         for model in {model for model, _ in newer}:
             for status in self.exclusive:
                 claims = {
@@ -324,15 +330,15 @@ class Sides:
                     if status in newer.get((model, version), {status})
                 }
                 if len(claims) > 1 and after.holders(model, status):
-                    found |= claims
-        return found
+                    claimed |= claims
+        return claimed
 
     def _is_emptied(self, model: str, version: Version, after: Registry) -> bool:
         """Whether a version leaves an exclusive status that no version has afterwards."""
         return any(
-            held in self.exclusive and not after.holders(model, held)
-            for held in (self._status(oid, (model, version)) for oid in self.parents)
-            if held is not None
+            status in self.exclusive and not after.holders(model, status)
+            for status in (self._status(oid, (model, version)) for oid in self.parents)
+            if status is not None
         )
 
     def _status(self, oid: str, key: Moved) -> str | None:
@@ -350,9 +356,9 @@ class Sides:
             return Fault("GMS046", REGISTRY, what, where, _AFTER)
         what = f"{model} {version} is moved back to {status} by the merge"
         newer = [
-            f"; {oid[:12]} has it in {held}"
-            for held, oid in sides.items()
-            if held in values - {status}
+            f"; {oid[:12]} has it in {other}"
+            for other, oid in sides.items()
+            if other in values - {status}
         ]
         return Fault("GMS046", REGISTRY, "".join([what, *newer]), where, _AGAIN)
 
@@ -376,7 +382,7 @@ class Sides:
     def _keys_of_settings(self, tree: str) -> Iterator[Fault]:
         entries = [self.objects.entries(self._root(oid)).get(SETTINGS) for oid in self.parents]
         entry = self.objects.entries(tree).get(SETTINGS)
-        if all(held == entry for held in entries):
+        if all(one == entry for one in entries):
             return
         becomes = self._settings_of(tree)
         were = [self._settings_of(self._root(oid)) for oid in self.parents]
@@ -384,14 +390,14 @@ class Sides:
         made: list[str] = []
         lost: list[str] = []
         for key in sorted({key for one in (*were, becomes) for key in one}):
-            value, held = becomes.get(key), [one.get(key) for one in were]
-            if all(one == value for one in held):  # no need to look further
+            value, theirs = becomes.get(key), [one.get(key) for one in were]
+            if all(one == value for one in theirs):  # no need to look further
                 continue
             values = self._newer(self._setting, key)
             if values == {value}:
                 continue
-            found = both if len(values) > 1 else lost if value in held else made
-            found.append(".".join(key) or "what is not TOML")
+            keys = both if len(values) > 1 else lost if value in theirs else made
+            keys.append(".".join(key) or "what is not TOML")
         if both:
             what = (
                 f"both sides changed {', '.join(both)}, and a merge does not say which one applies"
@@ -434,17 +440,17 @@ class Sides:
 def _newer(
     ancestry: Ancestry, commits: Sequence[str], value: Callable[[str], Hashable]
 ) -> set[Hashable]:
-    held = {oid: value(oid) for oid in commits}
-    if len(set(held.values())) == 1:
-        return set(held.values())
+    values = {oid: value(oid) for oid in commits}
+    if len(set(values.values())) == 1:
+        return set(values.values())
 
     def changed(one: str, other: str) -> bool:
         """Whether `one` has changed what `other` still has."""
         bases = ancestry.bases(one, other)
         before = _newer(ancestry, bases, value) if bases else {None}
-        return held[one] != held[other] and before == {held[other]}
+        return values[one] != values[other] and before == {values[other]}
 
-    return {held[other] for other in commits if not any(changed(one, other) for one in commits)}
+    return {values[other] for other in commits if not any(changed(one, other) for one in commits)}
 
 
 def _values(data: bytes) -> dict[tuple[str, ...], Hashable]:
@@ -459,7 +465,7 @@ def _values(data: bytes) -> dict[tuple[str, ...], Hashable]:
 
 def _leaves(keys: tuple[str, ...], value: object) -> Iterable[tuple[tuple[str, ...], Hashable]]:
     if isinstance(value, dict):
-        for key, held in value.items():
-            yield from _leaves((*keys, key), held)
+        for key, below in value.items():
+            yield from _leaves((*keys, key), below)
     else:
         yield keys, repr(value)

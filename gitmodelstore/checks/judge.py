@@ -11,13 +11,21 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gitmodelstore.cached import cached_property
 from gitmodelstore.checks import folder as tree
 from gitmodelstore.checks.fault import Fault, format_faults, mend_of, policies, registries
-from gitmodelstore.checks.folder import FolderJudge, folder_names
-from gitmodelstore.checks.history import Ancestry, ancestors, first_parents, folder_before, has_held
+from gitmodelstore.checks.folder import FolderJudge, manifest_entry
+from gitmodelstore.checks.history import (
+    Ancestry,
+    ancestors,
+    first_parents,
+    folder_before,
+    has_held,
+    merged_by,
+)
 from gitmodelstore.checks.registry import fault_of, registry_faults, word_needed
 from gitmodelstore.errors import (
     FormatError,
@@ -123,11 +131,11 @@ class Judge:
 
         If it is not known which parent was the branch, it can be any of them.
         """
-        found: list[Fault] = []
+        faults: list[Fault] = []
         for parent in step.parents[1:]:
             trial = _Trial(self, step.seen_from(parent))
-            found += self._told(step, trial.faults_of_changed_settings)
-        return found
+            faults += self._told(step, trial.faults_of_changed_settings)
+        return faults
 
     def faults_as_whole(self, step: Step, tip: str, *, is_after: bool) -> list[Fault]:
         """Return what is wrong with a step under the settings that the branch had before a push.
@@ -143,18 +151,16 @@ class Judge:
 
     def _told(self, step: Step, find: Callable[[], Iterable[Fault]]) -> list[Fault]:
         """Return faults, including one for what cannot be read."""
-        found: list[Fault] = []
+        faults: list[Fault] = []
         try:
-            found.extend(find())
+            faults.extend(find())
         except MissingObject as error:
-            found.append(Fault("GMS070", "", str(error), mend=error.hint or ""))
+            faults.append(Fault("GMS070", "", str(error), mend=error.hint or ""))
         except IntegrityError as error:
-            found.append(Fault("GMS071", error.path, str(error), mend=error.hint or ""))
+            faults.append(Fault("GMS071", error.path, str(error), mend=error.hint or ""))
         except SignatureError as error:
-            found.append(Fault("GMS061", "", str(error), mend=error.hint or ""))
-        return [
-            replace(fault, mend=mend_of(fault), commit=fault.commit or step.oid) for fault in found
-        ]
+            faults.append(Fault("GMS061", "", str(error), mend=error.hint or ""))
+        return [replace(one, mend=mend_of(one), commit=one.commit or step.oid) for one in faults]
 
     def ancestry_of(self, step: Step) -> Ancestry:
         """Return an ancestry that covers the parents of a merge."""
@@ -226,14 +232,14 @@ class Judge:
         """Return the policy of settings; the defaults if there are none that can be read."""
         if settings is None:
             return Policy()
-        known: Policy | None = policies.get(settings)
-        if known is None:
+        policy: Policy | None = policies.get(settings)
+        if policy is None:
             try:
-                known = Policy.parse(self.objects.content(settings, SETTINGS))
+                policy = Policy.parse(self.objects.content(settings, SETTINGS))
             except FormatError:  # a fault of the commit that brought it
                 return Policy()
-            policies.put(settings, known)
-        return known
+            policies.put(settings, policy)
+        return policy
 
     def registry(self, root: str) -> Registry:
         """Return the registry of a root tree without judging its form; an empty one without it."""
@@ -244,16 +250,14 @@ class Judge:
         entry = self.objects.entries(root).get(REGISTRY)
         if entry is None:
             return None
-        known: Registry | None = registries.get(entry.oid) or self._registries.get(entry.oid)
-        if known is None and entry.oid not in self._registries:
-            try:
-                known = Registry.parse_history(self.objects.content(entry.oid, REGISTRY))
-            except FormatError:
-                known = None
+        registry: Registry | None = registries.get(entry.oid) or self._registries.get(entry.oid)
+        if registry is None and entry.oid not in self._registries:
+            with suppress(FormatError):
+                registry = Registry.parse_history(self.objects.content(entry.oid, REGISTRY))
             if len(self._registries) >= _MOST_REGISTRIES:
                 self._registries.clear()
-            self._registries[entry.oid] = known
-        return known
+            self._registries[entry.oid] = registry
+        return registry
 
     def policy(self, step: Step) -> Policy:
         """Return the settings that apply to a step: those of its first parent."""
@@ -265,10 +269,10 @@ class Judge:
         If the registry of the commit is invalid, the last valid one before it counts, so that
         a step which corrects it is judged by what it changes, as in the log.
         """
-        for held in first_parents(self.objects, commit):
-            found = self.readable_registry(held.tree)
-            if found is not None:
-                return found
+        for before in first_parents(self.objects, commit):
+            registry = self.readable_registry(before.tree)
+            if registry is not None:
+                return registry
         return EMPTY
 
     def introduced(self, step: Step) -> frozenset[tuple[str, Version]]:
@@ -325,14 +329,14 @@ class _Trial:
         yield from unreadable
         if after is None:
             return
-        known = self.policy.statuses
+        statuses = self.policy.statuses
         if self._merged:  # a status that the other side has added
-            known += self._judge.policy_of(self._judge.settings_of(self._step.tree)).statuses
+            statuses += self._judge.policy_of(self._judge.settings_of(self._step.tree)).statuses
         lost = [] if self._merging is None else self._merging.faults
         yield from lost
-        said = {(fault.code, fault.what) for fault in lost}
-        for fault in registry_faults(self._registry_before, after, self.policy, known):
-            if (fault.code, fault.what) not in said:
+        told = {(fault.code, fault.what) for fault in lost}
+        for fault in registry_faults(self._registry_before, after, self.policy, statuses):
+            if (fault.code, fault.what) not in told:
                 yield fault
         yield from self._trailer_faults(self._changes)
         yield from self._model_faults(after, self._changes)
@@ -347,12 +351,12 @@ class _Trial:
         if self.is_judged_by_its_own and step == self._step:  # `faults` says it all
             return
         as_it_is = _Trial(self._judge, step)
-        said = {fault.what for fault in as_it_is.rule_faults()}
+        own = {fault.what for fault in as_it_is.rule_faults()}
         mend = _REBASE
         if is_after:
             mend = f"push the commits before it first: git push REMOTE {self._parent}:BRANCH"
         for fault in self.rule_faults():
-            if fault.what not in said:
+            if fault.what not in own:
                 yield replace(fault, what=fault.what + _BEFORE, mend=mend)
         yield from self._brought_faults(_BEFORE)
 
@@ -389,8 +393,8 @@ class _Trial:
     def _holder_faults(self) -> Iterator[Fault]:
         after, _ = self._after
         if after is not None:
-            found = registry_faults(self._registry_before, after, self.policy)
-            yield from (fault for fault in found if fault.code == "GMS041")
+            faults = registry_faults(self._registry_before, after, self.policy)
+            yield from (fault for fault in faults if fault.code == "GMS041")
 
     def _brought_faults(self, where: str) -> Iterator[Fault]:
         """Yield the faults of what a merge brings under the settings; `where` is added to each."""
@@ -441,20 +445,20 @@ class _Trial:
 
     def _word_faults(self) -> Iterator[Fault]:
         """Yield the moves that must be intended, if the message does not say so."""
-        found = word_needed(
+        words = word_needed(
             self.policy,
             self._registry_before,
             self._decided,
             lambda change: self._said("vacates", change),
             lambda change: self._said("returns", change),
         )
-        yield from (fault_of(change, one) for change, one in found if not one.passed)
+        yield from (fault_of(change, one) for change, one in words if not one.passed)
 
     def _said(self, what: str, change: Change) -> str | None:
         from gitmodelstore.values import events
 
-        said: str | None = getattr(events, what)(self._messages, change)
-        return said
+        reason: str | None = getattr(events, what)(self._messages, change)
+        return reason
 
     def _signature_faults(
         self, changes: tuple[Change, ...]
@@ -487,14 +491,14 @@ class _Trial:
         from gitmodelstore.checks.gates import OVERRIDES, Look, faults_of, judge_step
         from gitmodelstore.values.events import recorded_of
 
-        said = self._objects.setting(OVERRIDES) or "true"
+        setting = self._objects.setting(OVERRIDES) or "true"
         judgements = judge_step(
             self.policy,
             self._registry_before,
             changes,
             lambda change: recorded_of(self._messages, change),
             Look(self._manifest_of, self._has_held, self._annotations_of),
-            overrides=said.lower() not in FALSE,
+            overrides=setting.lower() not in FALSE,
         )
         for judgement in judgements:
             moved = judgement.change.model, judgement.change.version
@@ -503,11 +507,7 @@ class _Trial:
     @cached_property
     def _messages(self) -> str:
         """The message of the step, and before it those of the commits that it merges."""
-        merged = (
-            self._objects.commit(oid).message
-            for other in self._step.parents[1:]
-            for oid in self._objects.between(self._step.parents[0], other)
-        )
+        merged = (one.message for one in merged_by(self._objects, self._step.parents))
         return "\n\n".join([*merged, self._step.message])
 
     def _manifest_of(self, model: str, version: Version) -> Manifest | None:
@@ -518,8 +518,8 @@ class _Trial:
             roots.append(self._objects.commit(tag.commit).tree)
         folders = [tree.folder_names(self._objects, root).get(model) for root in roots]
         for entry in (*folders, *self._folders_before(model)):
-            held = self._objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
-            manifest = self._judge.manifest(model, held)
+            entries = self._objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
+            manifest = self._judge.manifest(model, entries)
             if manifest and (manifest.model, manifest.version) == (model, version):
                 return manifest
         return None
@@ -584,13 +584,13 @@ class _Trial:
             return None, []  # its absence is a fault of the tree
         if before == after:
             return self._registry_before, []
-        known: Registry | None = registries.get(after.oid)
-        if known is not None:
-            return known, []
+        registry: Registry | None = registries.get(after.oid)
+        if registry is not None:
+            return registry, []
         try:
-            known = Registry.parse(self._objects.content(after.oid, REGISTRY))
-            registries.put(after.oid, known)
-            return known, []
+            registry = Registry.parse(self._objects.content(after.oid, REGISTRY))
+            registries.put(after.oid, registry)
+            return registry, []
         except FormatError as error:
             mend = f"git restore --source=HEAD --staged --worktree -- {REGISTRY}"
             return None, list(format_faults(error, "GMS011", REGISTRY, mend))
@@ -601,10 +601,9 @@ class _Trial:
             return
         from gitmodelstore.values.events import read_trailers
 
-        moved = {(change.model, str(change.version)): change for change in changes}
-        for (model, version), said in read_trailers(self._step.message).items():
-            change = moved.get((model, version))
-            if change is None and said.before != said.after:
+        moved = {(change.model, str(change.version)) for change in changes}
+        for (model, version), move in read_trailers(self._step.message).items():
+            if (model, version) not in moved and move.before != move.after:
                 what = f"the trailers say that {model} {version} moves, but registry.json does not"
                 yield Fault("GMS037", "", what, mend="git commit --amend, and remove them")
 
@@ -614,9 +613,9 @@ class _Trial:
         new = {change.model for change in changes if change.before is None}
         for model in sorted(_differing(was, becomes) | new):
             entry = becomes.get(model)
-            named = list(tree.name_faults(model, entry)) if entry else []
-            yield from named
-            if not named:
+            name_faults = list(tree.name_faults(model, entry)) if entry else []
+            yield from name_faults
+            if not name_faults:
                 fresh = self._fresh(model, changes)
                 yield from self._folder_faults(model, was.get(model), entry, after, fresh)
 
@@ -636,8 +635,8 @@ class _Trial:
         entry = tree.folder_names(self._objects, self._step.tree).get(model)
         was = tree.folder_names(self._objects, self._before).get(model) if self._before else None
         entries = self._objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
-        held = self._judge.outline(model, entries)
-        if not fresh or (held and fresh == {held.version} and entry != was):
+        manifest = self._judge.outline(model, entries)
+        if not fresh or (manifest and fresh == {manifest.version} and entry != was):
             return fresh
         return {version for version in fresh if not self._was_introduced(model, version)}
 
@@ -645,12 +644,8 @@ class _Trial:
         """Whether the registry of an earlier commit has a version."""
         return any(
             self._judge.registry(commit.tree).status(model, version) is not None
-            for commit in self._history()
+            for commit in ancestors(self._objects, *self._step.parents)
         )
-
-    def _history(self) -> Iterator[Commit]:
-        """Yield every commit before this step, nearest first."""
-        return ancestors(self._objects, *self._step.parents)
 
     def _folder_faults(
         self,
@@ -746,14 +741,14 @@ def version_of(name: str) -> tuple[str, Version] | None:
     >>> version_of("churn@v1.4.0")
     ('churn', Version('1.4.0'))
     """
-    found = _NAME.fullmatch(name)
-    if found is None:
+    parts = _NAME.fullmatch(name)
+    if parts is None:
         return None
     try:
-        named = model_name(found[1]), Version.parse(found[2])
+        model, version = model_name(parts[1]), Version.parse(parts[2])
     except StoreError:
         return None
-    return named if tag_name(*named) == name else None
+    return (model, version) if tag_name(model, version) == name else None
 
 
 def tag_faults(judge: Judge, name: str, tag: Tag | None) -> Iterator[Fault]:
@@ -791,16 +786,15 @@ def _manifest_faults(
     judge: Judge, ref: str, tag: Tag, model: str, version: Version
 ) -> Iterator[Fault]:
     root = judge.objects.commit(tag.commit).tree
-    held = folder_names(judge.objects, root).get(model)
-    entry = judge.objects.entries(held.oid).get(MANIFEST) if held else None
+    entry = manifest_entry(judge.objects, root, model)
     if entry is None or entry.mode != PLAIN_FILE:
         what = f"there is no manifest of {model} {version} at its commit"
         mend = f"set it on a commit that has one: git tag -f -a {tag.name} COMMIT"
         yield Fault("GMS020", ref, what, mend=mend)
         return
-    said = named_manifest(tag.message)
-    found = hashlib.sha256(judge.objects.content(entry.oid, MANIFEST)).hexdigest()
-    if said is not None and said != found:
-        what = f"names manifest {said[:12]}, but its commit has {found[:12]}"
+    named = named_manifest(tag.message)
+    digest = hashlib.sha256(judge.objects.content(entry.oid, MANIFEST)).hexdigest()
+    if named is not None and named != digest:
+        what = f"names manifest {named[:12]}, but its commit has {digest[:12]}"
         mend = f"fetch it from an intact clone, or: git tag -f -a {tag.name} {tag.commit}"
         yield Fault("GMS054", ref, what, mend=mend)

@@ -34,20 +34,20 @@ def registry_faults(
         policy: the rules of the store.
         statuses: those that a version may have; None for those of the policy.
     """
-    touched, known = set(), policy.statuses if statuses is None else statuses
+    touched, allowed = set(), policy.statuses if statuses is None else statuses
     for change in before.changes(after):
         touched.add(change.model)
         if change.after is None:
             yield Fault("GMS030", REGISTRY, f"{change.model} {change.version} is lost")
-        elif change.after not in known:
+        elif change.after not in allowed:
             what = f"{change.model} {change.version} has the unknown status '{change.after}'"
             yield Fault("GMS040", REGISTRY, what)
     for model in sorted(touched):
         for status in sorted(policy.exclusive):
             holders = after.holders(model, status)
             if len(holders) > 1:
-                found = ", ".join(map(str, holders))
-                what = f"{model} has {len(holders)} versions in {status}: {found}"
+                names = ", ".join(map(str, holders))
+                what = f"{model} has {len(holders)} versions in {status}: {names}"
                 yield Fault("GMS041", REGISTRY, what)
 
 
@@ -93,11 +93,11 @@ def words_for(policy: Policy, change: Change) -> str:
     return f" {VACATE} {REASON}" if change.before in policy.exclusive else ""
 
 
-def fault_of(change: Change, judged: Judged, commit: str | None = None) -> Fault:
+def fault_of(change: Change, judged: Judged) -> Fault:
     """Return the fault that a condition of a change is, where it is not met."""
     where = join(f"models.{change.model}", str(change.version))
     what = f"{change.model} {change.version} to {change.after}: {judged.what}"
-    return Fault(judged.code, REGISTRY, what, where, judged.mend, commit)
+    return Fault(judged.code, REGISTRY, what, where, judged.mend)
 
 
 def _leaves_empty(
@@ -115,32 +115,16 @@ def _leaves_empty(
 
 
 def _judge_vacant(change: Change, why: str | None) -> Judged:
-    left, command = change.before, typed(change)
-    return Judged(
-        condition="vacate",
-        value=why or "not said",
-        bound="a reason",
-        passed=bool(why),
-        what=f"leaves {left} empty, as intended"
-        if why
-        else f"is in {left}, which would then be empty",
-        mend=f"name a successor: {command} --successor VERSION, or leave {left} empty: "
-        f"{command} {VACATE} {REASON}",
-        code=VACANT,
-        flag=f"{VACATE} {REASON}",
+    left, command, flag = change.before, typed(change), f"{VACATE} {REASON}"
+    what = (
+        f"leaves {left} empty, as intended" if why else f"is in {left}, which would then be empty"
     )
+    mend = f"name a successor: {command} --successor VERSION, or leave {left} empty: "
+    mend += f"{command} {flag}"
+    return Judged("vacate", why or "not said", "a reason", bool(why), what, mend, VACANT, flag)
 
 
 def _judge_return(change: Change, why: str | None) -> Judged:
-    return Judged(
-        condition="reason",
-        value=why or "not said",
-        bound="a reason",
-        passed=bool(why),
-        what="was withdrawn, and comes back with a reason"
-        if why
-        else "was withdrawn, and comes back only with a reason",
-        mend=f"{typed(change)} {REASON}",
-        code=RETURN,
-        flag=REASON,
-    )
+    what = f"was withdrawn, and comes back {'with' if why else 'only with'} a reason"
+    mend = f"{typed(change)} {REASON}"
+    return Judged("reason", why or "not said", "a reason", bool(why), what, mend, RETURN, REASON)

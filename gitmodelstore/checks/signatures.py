@@ -21,8 +21,8 @@ from typing import Protocol
 
 from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.fault import Fault, Judged
-from gitmodelstore.checks.folder import folder_names
-from gitmodelstore.checks.history import first_parents, made_at
+from gitmodelstore.checks.folder import manifest_entry
+from gitmodelstore.checks.history import first_parents, made_at, merged_by
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.registry import typed
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
@@ -296,12 +296,9 @@ def _withdraws(objects: Objects, commit: Commit, version: tuple[str, Version]) -
     A merge may be the branch that came to us: what it merges is looked at one by one.
     """
     try:
-        merged = (
-            oid for other in commit.parents[1:] for oid in objects.between(commit.parents[0], other)
-        )
         return any(
             (change.model, change.version) == version and change.after == WITHDRAWN
-            for part in (commit, *(objects.commit(oid) for oid in merged))
+            for part in (commit, *merged_by(objects, commit.parents))
             for change in _changes(objects, part)
         )
     except (FormatError, IntegrityError, MissingObject):
@@ -505,8 +502,7 @@ class SignatureJudge:
         line = self._since_registered(tip, change)
         registered = line[-1]
         model, version = change.model, str(change.version)
-        entry = folder_names(self._objects, registered.tree).get(model)
-        manifest = self._objects.entries(entry.oid).get(MANIFEST) if entry else None
+        manifest = manifest_entry(self._objects, registered.tree, model)
         if manifest is None:
             return Tally((), ())
         steps = (step_of(self._objects, one, (model, change.version)) for one in line[:-1])

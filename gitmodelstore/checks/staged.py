@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from gitmodelstore.checks.fault import Fault, format_faults
-from gitmodelstore.checks.folder import FileFacts, folder_faults, unstage
+from gitmodelstore.checks.folder import FileFacts, folder_faults, quoted_path, unstage
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values.manifest import Outline
 from gitmodelstore.values.names import MODEL_PATTERN
@@ -38,13 +38,13 @@ def model_folder_faults(
         yield Fault("GMS002", path, "not a plain file")
         return
     try:
-        said = Outline.parse(manifest, path)
+        outline = Outline.parse(manifest, path)
     except FormatError as error:
         yield from format_faults(error, "GMS010", path, _COPY_AGAIN.format(ref="REF"))
         return
-    inside = folder(said.model)
-    again = _COPY_AGAIN.format(ref=f"{said.model}@{said.version}")
-    for fault in folder_faults(said.model, said.version, files, said, attributes):
+    inside = folder(outline.model)
+    again = _COPY_AGAIN.format(ref=f"{outline.model}@{outline.version}")
+    for fault in folder_faults(outline.model, outline.version, files, outline, attributes):
         name = fault.path.removeprefix(f"{inside}/")
         moved = posixpath.join(place, name)
         mend = unstage(moved) if fault.code == "GMS001" else again
@@ -59,27 +59,28 @@ def raw_model_fault(path: str, facts: FileFacts | None, manifest: bytes | None) 
         facts: of it; None when it is not a plain file.
         manifest: bytes of the manifest.json beside it; None without one.
     """
-    name = posixpath.basename(path)
     if manifest is None:
         return _raw(path, "a model without a manifest beside it")
     try:
-        said = Outline.parse(manifest, posixpath.join(posixpath.dirname(path), MANIFEST))
+        outline = Outline.parse(manifest, posixpath.join(posixpath.dirname(path), MANIFEST))
     except FormatError as error:
         return _raw(path, f"a model beside a manifest that cannot be read: {error}")
-    entry = said.artifact(name)
+    entry = outline.artifact(posixpath.basename(path))
     if entry is None:
-        return _raw(path, f"a model that the manifest of {said.model} {said.version} does not list")
+        return _raw(
+            path, f"a model that the manifest of {outline.model} {outline.version} does not list"
+        )
     if facts is None or (facts.sha256, facts.size_bytes) != (entry.sha256, entry.size_bytes):
-        of = f"{said.model} {said.version}"
+        of = f"{outline.model} {outline.version}"
         return _raw(path, f"not the file that the manifest of {of} lists")
     return None
 
 
 def _raw(path: str, what: str) -> Fault:
-    register = f"run `gms register {_model(path)} {_shell(path)}`"
+    register = f"run `gms register {_model(path)} {quoted_path(path)}`"
     if not path.lower().endswith(_JOBLIB):
         register = f"write it with `joblib.dump`, run `gms register {_model(path)} FILE`"
-    mend = f"{register}, then `git rm --cached -- {_shell(path)}`"
+    mend = f"{register}, then `git rm --cached -- {quoted_path(path)}`"
     return Fault("GMS090", path, what, mend=mend)
 
 
@@ -88,10 +89,3 @@ def _model(path: str) -> str:
     stem = posixpath.basename(path).partition(".")[0]
     near = re.sub(r"[^a-z0-9_-]+", "-", stem.lower())[:63].strip("-_")
     return near if re.fullmatch(MODEL_PATTERN, near) else "NAME"
-
-
-def _shell(path: str) -> str:
-    """Return a path as a POSIX shell reads it."""
-    import shlex  # only for what is wrong: a hook that finds nothing is to be quick
-
-    return shlex.quote(path)

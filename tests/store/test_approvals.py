@@ -316,6 +316,21 @@ class TestWhatCounts:
         house.approve(desk.grace)
         assert house.tally() == (["grace@example.org"], [])
 
+    def test_from_before_a_withdrawal_that_a_merge_brings(self, house, desk, git):
+        """For whoever reads, too: the branch that is merged may have been everybody's."""
+        before = git(house.place, "rev-parse", "main").strip()
+        house.store(desk.ada).withdraw("churn@1.0.0")
+        house.store(desk.ada).promote("churn@1.0.0", "registered", reason="fine after all")
+        git(house.place, "branch", "theirs")
+        git(house.place, "reset", "--hard", "--quiet", before)
+        house.approve(desk.grace)
+        assert house.tally() == (["grace@example.org"], [])
+
+        git(house.place, "merge", "--quiet", "--no-edit", "theirs")
+
+        assert house.tally() == ([], [])
+        assert house.store().approvals("churn@1.0.0") == ()
+
     def test_from_before_a_withdrawal_copied_behind_it(self, house, desk, git):
         """A cherry-pick is another commit, which Grace has not signed."""
         signed = house.approve(desk.grace)

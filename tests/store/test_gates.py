@@ -105,15 +105,14 @@ def judged_again(store: Store) -> Iterator[Fault]:
         def held(model, version, status, before=before):
             return has_held(before, model, version, status)
 
-        judgements = judge_step(
+        for judgement in judge_step(
             before.policy,
             before.registry,
             list(before.registry.changes(after.registry)),
             lambda change, commit=commit: recorded_of(commit.message, change),
             Look(manifest, held, lambda *_: {}),
-        )
-        for judgement in judgements:
-            yield from faults_of(judgement, commit.oid)
+        ):
+            yield from faults_of(judgement)
 
 
 class TestRefusal:
