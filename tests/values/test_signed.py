@@ -123,8 +123,8 @@ class TestKey:
     @pytest.mark.parametrize(
         ("text", "why"),
         [
-            (b"-----BEGIN PGP SIGNATURE-----\n", "it is no SSH signature, and only those"),
-            (armored(SIGNATURE) + b"x", "the signature is broken, or something stands behind"),
+            (b"-----BEGIN PGP SIGNATURE-----\n", "it is not an SSH signature, and only those"),
+            (armored(SIGNATURE) + b"x", "the signature is broken, or something follows it"),
             (armored(b"SSHSIX" + SIGNATURE[6:]), "the signature is broken"),
             (armored(SIGNATURE[:30]), "the signature is broken"),
             (armored(SIGNATURE.replace(b"git", b"cat")), "the signature is made for 'cat', not"),
