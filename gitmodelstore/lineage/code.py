@@ -318,7 +318,8 @@ def _with_new_files(work_tree: Checkout, sources: list[bytes], command: tuple[st
         names, index = Path(folder, "names"), Path(folder, "index")
         names.write_bytes(b"\0".join(sources))
         with contextlib.suppress(FileNotFoundError):  # before the first `git add`
-            shutil.copyfile(work_tree.git_dir / "index", index)
+            # With its time: git compares by content what is no older than the index.
+            shutil.copy2(work_tree.git_dir / "index", index)
         there = str(work_tree.common_dir / "objects").replace("\\", r"\\").replace('"', r"\"")
         aside = {
             "GIT_INDEX_FILE": str(index),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,22 @@ def test_uncommitted_changes_are_a_file_of_the_version(any_store, fitted, projec
     git(project, "apply", "patch")  # plain git rebuilds it
     assert (project / "features.py").read_text() == "x = 1\n"
     assert (project / "train.py").read_text() == "print(2)\n"
+
+
+def test_a_file_as_young_as_the_index_is_compared_by_what_it_holds(store, fitted, project):
+    """Git tells such a change of the same size by its content alone ("racy git")."""
+    train, moment = project / "train.py", (1_700_000_000, 1_700_000_000)
+    git(project, "config", "core.trustctime", "false")
+    os.utime(train, moment)
+    git(project, "update-index", "--refresh")
+    os.utime(project / ".git/index", moment)
+    train.write_text("print(2)\n")
+    os.utime(train, moment)
+    (project / "features.py").write_text("x = 1\n")
+
+    version = store.register(fitted, "churn", keep_diff=True)
+
+    assert b"-print(1)\n+print(2)\n" in store.read(version, "code.diff")
 
 
 def test_without_being_asked_only_the_digest_is_kept(store, fitted, project):
