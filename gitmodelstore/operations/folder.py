@@ -129,8 +129,8 @@ CARES: tuple[Care, ...] = ("warn", "exact", "ignore")
 
 def differences(recorded: Environment) -> tuple[Difference, ...]:
     """Return where Python, scikit-learn, numpy or pandas differ from those at training."""
-    known = {name: recorded.versions[name] for name in PARTS_AT_LOAD if name in recorded.versions}
-    return environment_differences(known, {name: _present(name) for name in known}, PARTS_AT_LOAD)
+    pins = {name: recorded.versions[name] for name in PARTS_AT_LOAD if name in recorded.versions}
+    return environment_differences(pins, {name: _present(name) for name in pins}, PARTS_AT_LOAD)
 
 
 def check_care(care: str) -> None:
@@ -219,24 +219,24 @@ def load_folder(
     """
     wanted = _wanted(digest)
     content = _read(folder / MANIFEST)
-    found = hashlib.sha256(content).hexdigest()
-    if wanted is not None and found != wanted:
+    manifest_sha256 = hashlib.sha256(content).hexdigest()
+    if wanted is not None and manifest_sha256 != wanted:
         raise IntegrityError(
             f"'{folder / MANIFEST}' is not the manifest that was pinned: its sha256 is "
-            f"{found[:12]}, not {wanted[:12]}",
+            f"{manifest_sha256[:12]}, not {wanted[:12]}",
             path=str(folder / MANIFEST),
             hint="fetch the folder again with `gms get`, or correct the pinned digest",
         )
     manifest = Manifest.parse(content, str(folder / MANIFEST))
     sha256, data = _pipeline(folder, manifest)
     version = ModelVersion(manifest.model, manifest.version, "", "")
-    said = difference_of(version, manifest.environment, environment)
+    warning = difference_of(version, manifest.environment, environment)
     if wanted is not None and Verdicts(folder / WARM).holds(verdict_of(sha256, reader.trust)):
         reader = Reader(reader.trust, Verdicts(folder / WARM))
     with one_warning(manifest.environment):
         pipeline = load(data, name=str(folder / PIPELINE), reader=reader, sha256=sha256)
-    if said:
-        warn_user(EnvironmentWarning(said))
+    if warning:
+        warn_user(EnvironmentWarning(warning))
     remember(pipeline, version)
     return pipeline
 
@@ -255,13 +255,13 @@ def warm(folder: Path, reader: Reader, name: str) -> None:
 def _wanted(digest: str | None) -> str | None:
     if digest is None:
         return None
-    found = _DIGEST.fullmatch(digest)
-    if found is None:
+    match = _DIGEST.fullmatch(digest)
+    if match is None:
         raise InvalidDigest(
             f"{digest!a} is not a SHA-256 of a manifest",
             hint="give 64 hexadecimal digits, as `sha256sum manifest.json` prints them",
         )
-    return found[1]
+    return match[1]
 
 
 def _read(path: Path) -> bytes:
@@ -288,11 +288,11 @@ def _pipeline(folder: Path, manifest: Manifest) -> tuple[str, memoryview]:
         raise IntegrityError(
             f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}", path=str(path)
         ) from None
-    found, size_bytes = content.sha256 or "", content.data.nbytes
-    if entry is None or (found, size_bytes) != (entry.sha256, entry.size_bytes):
+    sha256, size_bytes = content.sha256 or "", content.data.nbytes
+    if entry is None or (sha256, size_bytes) != (entry.sha256, entry.size_bytes):
         raise IntegrityError(
             f"'{path}' is not the file that was released",
             path=str(path),
             hint="fetch the folder again with `gms get`",
         )
-    return found, content.data
+    return sha256, content.data

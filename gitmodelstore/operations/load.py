@@ -74,7 +74,7 @@ def load(
     manifest = snapshot.manifest(version)
     remembered = reader.verdicts if reader else None
     data = read_verified(snapshot, version, PIPELINE, manifest, remembered)
-    said = difference_of(version, manifest.environment, environment)
+    warning = difference_of(version, manifest.environment, environment)
     name = f"{folder(version.model)}/{PIPELINE} of {version}"
     with one_warning(manifest.environment), _here(version, manifest):
         if unsafe:
@@ -83,8 +83,8 @@ def load(
             entry = manifest.artifact(PIPELINE)
             sha256 = entry.sha256 if entry else None
             pipeline = unpickle(data, name=name, reader=reader, sha256=sha256)
-    if said:
-        warn_user(EnvironmentWarning(said))
+    if warning:
+        warn_user(EnvironmentWarning(warning))
     remember(pipeline, version)
     return pipeline
 
@@ -99,8 +99,8 @@ def load_quietly(snapshot: Snapshot, version: ModelVersion, reader: Reader | Non
 def warn_if_withdrawn(version: ModelVersion) -> None:
     """Warn whoever is about to use a version that somebody has found to be bad."""
     if version.status == WITHDRAWN:
-        said = f"{version} was withdrawn; see why with `gms log {version.model}`"
-        warn_user(WithdrawnWarning(said))
+        warning = f"{version} was withdrawn; see why with `gms log {version.model}`"
+        warn_user(WithdrawnWarning(warning))
 
 
 @contextmanager
@@ -116,15 +116,15 @@ def _here(version: ModelVersion, manifest: Manifest) -> Iterator[None]:
         if not differing:
             raise
         differing.sort(key=lambda one: one.package not in PARTS_AT_LOAD)
-        found = [str(one) for one in differing]
+        versions = [str(one) for one in differing]
         series = ".".join(recorded.python.split(".")[:2])
         raise OtherVersionsNeeded(
-            f"{str(error).removesuffix('.')}; it was trained with {'; '.join(found)}",
+            f"{str(error).removesuffix('.')}; it was trained with {'; '.join(versions)}",
             hint=f"create its environment: `gms env {version.ref} > requirements.txt`, then "
             f"`uv venv --python {series} {version.model}-env && uv pip install --python "
             f"{version.model}-env -r requirements.txt`, or `pip install -r requirements.txt` where "
             f"Python is {series}",
-            differences=found,
+            differences=versions,
         ) from error.__cause__
 
 

@@ -180,7 +180,7 @@ def compare(
     """
     lacking = NOT_COMPARED if from_file else MISSING
     before, after = recorded.pipeline, present.pipeline
-    files = [held.artifact(PIPELINE) for held in (recorded, present)]
+    files = [manifest.artifact(PIPELINE) for manifest in (recorded, present)]
     return Reproduction(
         version,
         ran,
@@ -303,16 +303,16 @@ def training_repository(
 def _named(folder: Path) -> Path | None:
     if not folder.is_dir():
         raise CannotReproduce(f"there is no folder '{folder}'", hint="omit --code, or correct it")
-    found = checkout.find(folder)
-    return found.top if found else folder.resolve()
+    repository = checkout.find(folder)
+    return repository.top if repository else folder.resolve()
 
 
 def _around(here: Path, store: Path) -> Path | None:
     """Return the top of the repository around a folder, that of the store passed over."""
-    found = checkout.find(here)
-    if found is not None and found.common_dir.resolve() == store.resolve():
-        found = checkout.find(found.top.parent)
-    return found.top if found else None
+    repository = checkout.find(here)
+    if repository is not None and repository.common_dir.resolve() == store.resolve():
+        repository = checkout.find(repository.top.parent)
+    return repository.top if repository else None
 
 
 def _where(code: Code) -> str:
@@ -369,11 +369,11 @@ def training_environment(
     pins, own = _everything(snapshot, version)
     pins = pins or dict(manifest.environment.pins)
     own |= own_projects() & pins.keys()
-    found = _differences(manifest.environment.python, pins)
+    differing = _differences(manifest.environment.python, pins)
     modules = (_lend(folder), *(code_places(start) if own else ()))
-    program = training.find() if found and with_uv else None
+    program = training.find() if differing and with_uv else None
     if program is not None:
-        notify(f"uv recreates the recorded environment: {_said(found)}")
+        notify(f"uv recreates the recorded environment: {_said(differing)}")
         for name in sorted(own):
             notify(
                 f"uv leaves out '{name}', which no index has: it is taken from the recorded code; "
@@ -385,10 +385,10 @@ def training_environment(
             return TrainingEnvironment(RECORDED, programs, programs / "python", modules, ())
         except training.UvFailed as error:
             notify(f"uv cannot recreate the recorded environment: {error}")
-    if found:
-        notify(f"trained again in the current environment: {_said(found)}")
+    if differing:
+        notify(f"trained again in the current environment: {_said(differing)}")
     here = Path(sys.executable)
-    return TrainingEnvironment(PRESENT, here.parent, here, modules, found)
+    return TrainingEnvironment(PRESENT, here.parent, here, modules, differing)
 
 
 def _everything(snapshot: Snapshot, version: ModelVersion) -> tuple[dict[str, str], set[str]]:
@@ -399,8 +399,8 @@ def _everything(snapshot: Snapshot, version: ModelVersion) -> tuple[dict[str, st
     if snapshot.manifest(version).artifact(INSTALLED) is None:
         return {}, set()
     text = bytes(read_verified(snapshot, version, INSTALLED)).decode("utf-8")
-    found = [line.groups() for line in _LISTED.finditer(text) if line["name"] not in _NO_PART]
-    return {name: number for _, name, number in found}, {name for own, name, _ in found if own}
+    lines = [line.groups() for line in _LISTED.finditer(text) if line["name"] not in _NO_PART]
+    return {name: number for _, name, number in lines}, {name for own, name, _ in lines if own}
 
 
 def _differences(python: str, pins: dict[str, str]) -> tuple[Difference, ...]:
@@ -413,9 +413,9 @@ def _differences(python: str, pins: dict[str, str]) -> tuple[Difference, ...]:
 
 def _said(differences: tuple[Difference, ...]) -> str:
     most = 5
-    said = "; ".join(map(str, differences[:most]))
+    text = "; ".join(map(str, differences[:most]))
     more = len(differences) - most
-    return f"{said}; and {more} more" if more > 0 else said
+    return f"{text}; and {more} more" if more > 0 else text
 
 
 def _lend(folder: Path) -> Path:
@@ -608,9 +608,9 @@ def _scratch(path: Path, again: Again) -> Repository:
 def _run(command: Sequence[str], bench: _Bench) -> None:
     status = training.run(command, bench.start, bench.surroundings)
     if status:
-        said = f"exited with {status}" if status > 0 else f"was ended by signal {-status}"
+        ending = f"exited with {status}" if status > 0 else f"was ended by signal {-status}"
         raise CannotReproduce(
-            f"`{' '.join(command)}` {said}",
+            f"`{' '.join(command)}` {ending}",
             hint="name the files that it reads and that are not in git "
             "with --copy PATH; --keep keeps the work tree",
         )
@@ -648,7 +648,7 @@ def _register(bench: _Bench, recorded: Manifest, again: Again) -> None:
     ]
     trust = [argument for name in again.trusted for argument in ("--trust", name)]
     arguments = [recorded.model, str(bench.out), *data, *trust, "--quiet"]
-    status, _, said = training.ask(
+    status, _, message = training.ask(
         [str(bench.environment.python), "-m", _COMMANDS, "register", *arguments],
         bench.start,
         bench.surroundings,
@@ -656,7 +656,7 @@ def _register(bench: _Bench, recorded: Manifest, again: Again) -> None:
     if status:
         raise CannotReproduce(
             f"what `{' '.join(again.command)}` wrote to ${OUT} cannot be used: "
-            f"{_last_line(said).removeprefix('error: ')}"
+            f"{_last_line(message).removeprefix('error: ')}"
         )
 
 
@@ -681,10 +681,12 @@ def _answers(
         made.ref,
         str(sample),
     ]
-    status, told, said = training.ask([*command, *again.trusted], bench.start, bench.surroundings)
+    status, answers, message = training.ask(
+        [*command, *again.trusted], bench.start, bench.surroundings
+    )
     if status:
-        return Replay(0, why=_last_line(said).removeprefix("error: "))
-    document = json.loads(told)
+        return Replay(0, why=_last_line(message).removeprefix("error: "))
+    document = json.loads(answers)
     comparisons = (
         Comparison(**{**one, "rows": tuple(DifferentRow(**row) for row in one["rows"])})
         for one in document["comparisons"]
