@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pygit2
 import pytest
+from pygit2.enums import ConfigLevel
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -163,6 +165,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("HOME", str(folder))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
         (folder / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.org\n")
+        # libgit2 may still look into the HOME of an earlier test, whose user signs.
+        paths = pygit2.settings.search_path
+        before, paths[ConfigLevel.GLOBAL] = paths[ConfigLevel.GLOBAL], str(folder)
         Store.init(folder / "shared.git", bare=True)
         run = ["git", "-C", str(folder), "clone", "--quiet", "shared.git", "clone"]
         subprocess.run(run, check=True)
@@ -174,6 +179,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         clone.promote("churn@1.1.0", "production")
         push = ["git", "push", "--quiet", "--atomic", "origin", "main", "refs/tags/*"]
         subprocess.run(push, cwd=folder / "clone", check=True)
+        paths[ConfigLevel.GLOBAL] = before
     return folder
 
 
