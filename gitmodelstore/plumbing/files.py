@@ -312,6 +312,12 @@ def config_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     return _folder(environment, "XDG_CONFIG_HOME", ".config", "Library/Application Support")
 
 
+def attributes_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return where git looks for attributes of the user if core.attributesFile names no file."""
+    config = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
+    return Path(config, "git", "attributes")
+
+
 def _folder(environment: Mapping[str, str], variable: str, linux: str, mac: str) -> Path | None:
     """Source: the XDG Base Directory Specification; on macOS and Windows their own places."""
     given = environment.get(variable)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from gitmodelstore.errors import CannotWrite, FormatError, GitFailed, LocalChanges, StoreError
 from gitmodelstore.plumbing import git, index, mapped, processes
-from gitmodelstore.plumbing.files import UNSHARED, Sharing, put
+from gitmodelstore.plumbing.files import UNSHARED, Sharing, attributes_file, put
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.writer_lock import Held
 from gitmodelstore.values.objects import PLAIN_FILE
@@ -636,6 +636,8 @@ def bring(
     try:
         if os.name != "posix" or (tree.git_dir / "info" / "sparse-checkout").exists():
             raise _AskGit
+        if _has_attributes_elsewhere(repository):
+            raise _AskGit
         changes = list(_changes(repository, old, new))
         lock = index.take(tree.git_dir, until=until, sharing=tree.sharing)
     except (_AskGit, OSError, StoreError):
@@ -651,6 +653,20 @@ def bring(
     finally:
         index.release(tree.git_dir)
     return True
+
+
+def _has_attributes_elsewhere(repository: Repository) -> bool:
+    """Whether attributes outside the store may name filters, line ends or encodings.
+
+    Source: "DESCRIPTION" of gitattributes(5). Those within the store are judged with each commit.
+    """
+    named = repository.setting("core.attributesFile")
+    places = (
+        repository.common_dir / "info" / "attributes",
+        Path(named).expanduser() if named else attributes_file(),
+        Path("/etc/gitattributes"),
+    )
+    return any(map(os.path.exists, places))
 
 
 def _changes(repository: Repository, old: str, new: str) -> Iterator[_Change]:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from gitmodelstore.errors import GitFailed, LocalChanges
 from gitmodelstore.plumbing import git as plumbing
 from tests.store import children
 
-CARD = "models/churn/README.md"
+CARD, UPSELL_CARD = "models/churn/README.md", "models/upsell/README.md"
 
 
 @pytest.fixture
@@ -497,16 +498,26 @@ class TestWhatMustNotRun:
 
 
 class TestFilters:
-    def test_a_filter_of_the_user_is_applied_as_git_does(self, tmp_path, git, life):
-        store = Store.init(tmp_path / "own", durable=False)
-        (store.path / ".git" / "info").mkdir(exist_ok=True)
-        (store.path / ".git" / "info" / "attributes").write_text("README.md filter=shout\n")
-        git(store.path, "config", "--global", "filter.shout.smudge", "tr a-z A-Z")
-        git(store.path, "config", "--global", "filter.shout.clean", "git show main:" + CARD)
+    @pytest.mark.parametrize("place", ["info", "home", "named"])
+    def test_a_filter_of_the_user_is_applied_as_git_does(self, churn, git, life, place, isolated):
+        """Also where index and files are so that git need not be asked."""
+        git(churn.path, "update-index", "--refresh")
+        os.utime(churn.path / ".git" / "index", (time.time() + 5,) * 2)
+        file = {
+            "info": churn.path / ".git" / "info" / "attributes",
+            "home": isolated / ".config" / "git" / "attributes",
+            "named": isolated / "attributes",
+        }[place]
+        if place == "named":
+            git(churn.path, "config", "--global", "core.attributesFile", str(file))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("README.md filter=shout\n")
+        git(churn.path, "config", "--global", "filter.shout.smudge", "tr a-z A-Z")
+        git(churn.path, "config", "--global", "filter.shout.clean", "git show main:" + UPSELL_CARD)
 
-        life[0](store)
+        life[5](churn)
 
-        assert "# CHURN" in (store.path / CARD).read_text()
+        assert "# UPSELL" in (churn.path / UPSELL_CARD).read_text()
 
     def test_a_filter_that_fails_leaves_nothing_half_done(self, churn, git, life):
         (churn.path / ".git" / "info").mkdir(exist_ok=True)
