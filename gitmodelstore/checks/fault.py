@@ -209,7 +209,7 @@ _MENDS = {
     "GMS040": "use a status of this store, or add it to modelstore.toml in a commit before",
     "GMS041": "gms promote MODEL@VERSION STATUS, for the one that is meant; the other is archived",
     "GMS043": "gms promote MODEL@VERSION STATUS --force --reason TEXT, if it must be",
-    "GMS045": "ask whoever keeps the store, or meet the conditions",
+    "GMS045": "ask the person who runs the store, or meet the conditions",
 }
 
 

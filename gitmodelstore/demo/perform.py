@@ -147,7 +147,7 @@ class Stage:
                 read_identity(self.folder / folder, role)
         except NoIdentity:
             if not self.is_demo_user:
-                self._show("prose", "git knows nobody's name here, so the demo gives one:")
+                self._show("prose", "git does not know your name here, so the demo sets one:")
             self.is_demo_user = True
             at = "" if folder == "." else f"-C {folder} "
             self._run_command(f"git {at}config user.name '{DEMO_USER.name}'")

@@ -45,7 +45,9 @@ NOTHING = "0" * 40  # how git spells a ref that does not exist
 MOST_COMMITS = 10_000  # in one push, unless modelstore.maxCommits says otherwise
 _HEADS = "refs/heads/"
 _TAGS = "refs/tags/"
-_SET_BACK = "gms doctor says where the branch stood, and --fix moves it forward if that is no guess"
+_SET_BACK = (
+    "gms doctor says where the branch was, and --fix moves it forward if that needs no guess"
+)
 Graph = dict[str, list[str]]  # commit to its parents, parents before children
 Introduced = dict[tuple[str, Version], list[str]]  # model and version to the commits that bring it
 

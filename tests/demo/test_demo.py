@@ -133,7 +133,7 @@ class TestStory:
         assert "\x1b" not in told
 
     def test_says_that_the_demo_names_itself_to_a_git_that_knows_nobody(self, told):
-        assert "git knows nobody's name here, so the demo gives one:" in told
+        assert "git does not know your name here, so the demo sets one:" in told
         assert "$ git config user.name 'Demo User'" in told
         assert "$ git -C models config user.email demo@example.org" in told
         assert "Demo User <demo@example.org>" in told

@@ -97,7 +97,7 @@ def test_where_its_reflog_and_tags_agree_it_moves_forward(place: Place, how) -> 
 def test_validate_says_who_can_tell(place: Place) -> None:
     set_back(place)
     assert {fault.mend for fault in Store.open(place.path).validate()} == {
-        "gms doctor says where the branch stood, and --fix moves it forward if that is no guess"
+        "gms doctor says where the branch was, and --fix moves it forward if that needs no guess"
     }
 
 
