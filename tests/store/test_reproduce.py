@@ -435,7 +435,7 @@ class TestRefusals:
 
         assert str(caught.value).startswith(
             "what `sh -c echo x > $GMS_REPRODUCE_OUT` wrote into $GMS_REPRODUCE_OUT "
-            "cannot be taken: "
+            "cannot be used: "
         )
 
     def test_a_version_without_code_or_commit(self, store, fitted, project, tmp_path):
