@@ -434,7 +434,7 @@ class TestRefusals:
             store.reproduce("cancer@1.0.0", ("sh", "-c", "echo x > $GMS_REPRODUCE_OUT"))
 
         assert str(caught.value).startswith(
-            "what `sh -c echo x > $GMS_REPRODUCE_OUT` wrote into $GMS_REPRODUCE_OUT "
+            "what `sh -c echo x > $GMS_REPRODUCE_OUT` wrote to $GMS_REPRODUCE_OUT "
             "cannot be used: "
         )
 
