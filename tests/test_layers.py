@@ -149,6 +149,19 @@ def test_only_commands_read_the_environment() -> None:
     assert readers == {"plumbing/git.py", "plumbing/files.py"}
 
 
+def test_one_function_starts_programs() -> None:
+    """A fork comes between nothing that `processes.start` does; a hook's git is alone there."""
+    starters = {
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        if layer(path) not in FACES
+        for node in nodes(path)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("subprocess.run", "subprocess.Popen", "os.posix_spawnp")
+    }
+    assert starters == {"plumbing/processes.py", "plumbing/git.py"}
+
+
 def test_only_commands_print() -> None:
     printers = {
         f"{path.relative_to(PACKAGE)}:{node.lineno}"

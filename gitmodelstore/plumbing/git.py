@@ -291,20 +291,17 @@ def start(
     if not training and not inherit:
         extra |= NO_FETCH if _verb(args) in _LOOKS_AT_NONE else closed(cwd)
     try:
-        with (
-            processes.guard
-        ):  # a fork meanwhile would copy the pipes, and keep us waiting for its end
-            return subprocess.Popen(
-                command(*args),
-                cwd=cwd,
-                env=environment(extra, inherit=inherit),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=holding,
-                process_group=0 if to_the_end else None,
-                umask=-1 if umask is None else umask,
-            )
+        return processes.start(
+            command(*args),
+            cwd=cwd,
+            env=environment(extra, inherit=inherit),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=holding,
+            process_group=0 if to_the_end else None,
+            umask=-1 if umask is None else umask,
+        )
     except FileNotFoundError:
         raise _not_started(cwd) from None
     except OSError as error:
@@ -434,13 +431,17 @@ def setting(name: str, folder: Path, *, kind: str = "") -> str | None:
     """
     import subprocess
 
+    from gitmodelstore.plumbing import processes
+
     options = (f"--type={kind}",) if kind else ()
-    asked = ("git", *TRUSTING, "config", *options, "--get", name)  # HARMLESS would be the answer
-    done = subprocess.run(asked, cwd=folder, env=environment(), capture_output=True, check=False)
-    if done.returncode > 1:
-        said = done.stderr.decode(errors="replace").strip()
-        raise failure(f"`git config` failed: {said}", command=" ".join(asked), stderr=said)
-    return None if done.returncode else done.stdout.decode(errors="surrogateescape")[:-1]
+    words = ("git", *TRUSTING, "config", *options, "--get", name)  # HARMLESS would be the answer
+    pipe = subprocess.PIPE
+    process = processes.start(words, cwd=folder, env=environment(), stdout=pipe, stderr=pipe)
+    value, errors = process.communicate()
+    if process.returncode > 1:
+        why = errors.decode(errors="replace").strip()
+        raise failure(f"`git config` failed: {why}", command=" ".join(words), stderr=why)
+    return None if process.returncode else value.decode(errors="surrogateescape")[:-1]
 
 
 def is_elsewhere(name: str, has_machine_settings: Callable[[], bool]) -> bool:

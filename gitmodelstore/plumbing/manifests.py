@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitmodelstore.errors import GitFailed
-from gitmodelstore.plumbing import git
+from gitmodelstore.plumbing import git, processes
 
 if TYPE_CHECKING:
     import subprocess
@@ -152,7 +152,7 @@ def _start(
 
     source = subprocess.PIPE if talking else subprocess.DEVNULL
     try:
-        return subprocess.Popen(
+        return processes.start(
             git.command(*args),
             cwd=folder,
             env=git.environment(git.NO_FETCH),

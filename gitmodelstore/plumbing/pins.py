@@ -16,7 +16,7 @@ from gitmodelstore.errors import (
     LockError,
     NotAStore,
 )
-from gitmodelstore.plumbing import files, git
+from gitmodelstore.plumbing import files, git, processes
 from gitmodelstore.plumbing.files import of_somebody_else
 from gitmodelstore.values.names import WITHDRAWN
 from gitmodelstore.values.objects import named_manifest
@@ -269,7 +269,7 @@ def _registry(found: Object | None, path: Path) -> Registry:
 def _objects(path: Path, names: Iterable[str]) -> dict[str, Object]:
     """Return the objects that names of git's grammar mean; what is not there is left out."""
     wanted = list(dict.fromkeys(names))
-    process = subprocess.Popen(
+    process = processes.start(
         git.command(*_TRUSTED, "cat-file", "--batch"),
         cwd=path,
         env=git.environment(git.NO_FETCH),  # "as last fetched": no network

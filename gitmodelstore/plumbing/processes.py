@@ -21,11 +21,14 @@ import time
 # costs ten times as much as the rest.
 from _signal import getsignal  # type: ignore[import-not-found]
 from _signal import signal as set_handler
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import subprocess
 
 _NUMBERS = tuple(
     getattr(signal, name)
@@ -156,6 +159,18 @@ def forget() -> None:
 guard = threading.RLock()  # held for microseconds, or while a process is being started
 own: set[int] = set()  # descriptors of this process alone
 _count = 0
+
+
+def start(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start a program, with the options of `subprocess.Popen`.
+
+    A fork of another thread meanwhile would copy the pipes, and keep who reads them waiting for
+    its end.
+    """
+    import subprocess  # it takes half as long to import as Python takes to start
+
+    with guard:
+        return subprocess.Popen(command, **options)
 
 
 def count() -> int:

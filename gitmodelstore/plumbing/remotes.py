@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 from gitmodelstore.errors import GitFailed, InvalidInput
-from gitmodelstore.plumbing import git
+from gitmodelstore.plumbing import git, processes
 
 
 def check_url(url: str) -> str:
@@ -43,16 +43,16 @@ def clone(url: str, path: Path, *, meter: bool) -> None:
     command = git.command(
         "clone", *shown, "--no-recurse-submodules", "--", check_url(url), str(path)
     )
-    done = subprocess.run(
+    process = processes.start(
         command,
         env=git.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=None if meter else subprocess.PIPE,
-        check=False,
     )
-    if done.returncode:
-        said = (done.stderr or b"").decode(errors="replace").strip().splitlines()
+    _, errors = process.communicate()
+    if process.returncode:
+        said = (errors or b"").decode(errors="replace").strip().splitlines()
         reason = next((line for line in said if line.startswith("fatal: ")), "see above")
         raise GitFailed(
             f"cannot clone '{url}': {reason.removeprefix('fatal: ')}",

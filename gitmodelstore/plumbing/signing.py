@@ -62,14 +62,13 @@ def run(args: Sequence[str], data: bytes | None = None) -> subprocess.CompletedP
         SignatureError: it is not installed; the hint names the package.
     """
     try:
-        with processes.guard:  # as in `git.start`
-            process = subprocess.Popen(
-                args,
-                env=git.environment(),
-                stdin=subprocess.DEVNULL if data is None else subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
+        process = processes.start(
+            args,
+            env=git.environment(),
+            stdin=subprocess.DEVNULL if data is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
     except OSError as error:
         what = f"'{args[0]}' does not start: {(error.strerror or str(error)).lower()}"
         hint = "git's configuration names it: see `git config --list --show-origin`"

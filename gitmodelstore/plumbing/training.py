@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitmodelstore.errors import CannotReproduce, GitFailed
-from gitmodelstore.plumbing import git
+from gitmodelstore.plumbing import git, processes
 
 _GITLINK = b"160000"
 
@@ -120,7 +120,7 @@ def _run(args: tuple[str, ...], cwd: Path, given: bytes | None = None) -> None:
     environment = git.environment()  # of a training repository, as in `git.start`
     del environment["GIT_LFS_SKIP_SMUDGE"]
     try:
-        process = subprocess.Popen(
+        process = processes.start(
             git.command(*args),
             cwd=cwd,
             env=environment,
@@ -218,7 +218,7 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     environment = surroundings.environment()
     try:
-        return subprocess.Popen(
+        return processes.start(
             [_program(command[0], environment["PATH"]), *command[1:]],
             cwd=folder,
             env=environment,
@@ -299,18 +299,18 @@ def make(program: str, folder: Path, python: str, requirements: str) -> Path:
 
 def _run_uv(command: list[str], folder: Path) -> None:
     try:
-        done = subprocess.run(
+        process = processes.start(
             command,
             cwd=folder,
             env=git.surroundings(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            check=False,
         )
     except OSError as error:
         raise UvFailed(error.strerror or str(error)) from None
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
+    _, errors = process.communicate()
+    if code := process.returncode:
+        lines = errors.decode(errors="replace").strip().splitlines()
         said = next((line.strip() for line in lines if line.strip(" ×│╰─▶")), "")
-        raise UvFailed(said.strip("× ").removeprefix("error: ") or f"exit status {done.returncode}")
+        raise UvFailed(said.strip("× ").removeprefix("error: ") or f"exit status {code}")

@@ -184,7 +184,7 @@ def test_ctrl_c_leaves_what_was_done_whole(start_gms, stranger: Run, tmp_path):
     _, said = running.communicate(timeout=30)
 
     assert running.returncode == 130
-    assert "what 'cut' holds so far is whole" in said
+    assert "'cut' is complete up to this point" in said
     for args in (("fsck", "--strict", "--no-progress"), ("status", "--porcelain")):
         done = stranger("git", *args, cwd=tmp_path / "cut" / "models")
         assert done.stdout + done.stderr == ""

@@ -434,8 +434,7 @@ class TestRefusals:
             store.reproduce("cancer@1.0.0", ("sh", "-c", "echo x > $GMS_REPRODUCE_OUT"))
 
         assert str(caught.value).startswith(
-            "what `sh -c echo x > $GMS_REPRODUCE_OUT` wrote to $GMS_REPRODUCE_OUT "
-            "cannot be used: "
+            "what `sh -c echo x > $GMS_REPRODUCE_OUT` wrote to $GMS_REPRODUCE_OUT cannot be used: "
         )
 
     def test_a_version_without_code_or_commit(self, store, fitted, project, tmp_path):
