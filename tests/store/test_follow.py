@@ -93,6 +93,10 @@ def test_folders_come_and_go(churn, git, fitted, settle):
     assert (churn.path / "models/churn").is_dir()
 
 
+def _with_last_byte_changed(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 IN_THE_WAY: dict[str, Callable[[Path, Callable[..., str]], object]] = {
     "an edit": lambda at, git: (at / CARD).write_text("mine"),
     "an edit of the same size": lambda at, git: (at / CARD).write_bytes(
@@ -123,7 +127,7 @@ IN_THE_WAY: dict[str, Callable[[Path, Callable[..., str]], object]] = {
     "a split index": lambda at, git: git(at, "update-index", "--split-index"),
     "an index of another format": lambda at, git: git(at, "update-index", "--index-version", "4"),
     "a damaged index": lambda at, git: (at / ".git/index").write_bytes(
-        (at / ".git/index").read_bytes()[:-1] + b"x"
+        _with_last_byte_changed((at / ".git/index").read_bytes())
     ),
     "a sparse checkout": lambda at, git: git(at, "sparse-checkout", "set", "models"),
     "another file touched when it was staged": lambda at, git: (
