@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pygit2
@@ -25,28 +26,50 @@ WITHOUT_HOOKS = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def between_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What fixtures of a module or a session see: never the machine's HOME, nor a test's."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        isolate(home, patch)
+        yield home
+
+
 @pytest.fixture(autouse=True)
-def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A HOME of its own, no system configuration, a fixed identity; nothing inherited of git."""
+def isolated(
+    between_tests: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A HOME of the test's own, as `isolate` says."""
     home = tmp_path_factory.mktemp("home")
+    isolate(home, monkeypatch)
+    yield home
+    set_libgit2_home(between_tests)
+
+
+def isolate(home: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let `home` be HOME: no system configuration, a fixed identity; nothing inherited of git."""
     for name in list(os.environ):
         if name.startswith(("GIT_", "GITMODELSTORE", "GMS_", "XDG_")):
-            monkeypatch.delenv(name)
+            patch.delenv(name)
     for name in ("COLUMNS", "LINES", "PAGER", "LESS", "EDITOR", "VISUAL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(home))
-    for level, path in (("GLOBAL", str(home)), ("XDG", ""), ("SYSTEM", "")):
-        pygit2.settings.search_path[ConfigLevel[level]] = path  # it has read HOME once and for all
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    monkeypatch.setenv("NO_COLOR", "1")
+        patch.delenv(name, raising=False)
+    patch.setenv("HOME", str(home))
+    set_libgit2_home(home)
+    patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    patch.setenv("NO_COLOR", "1")
     # What is committed by hand in tests is mostly wrong on purpose; tests/gate tries the hooks.
     for name, value in WITHOUT_HOOKS.items():
-        monkeypatch.setenv(name, value)
+        patch.setenv(name, value)
     (home / ".gitconfig").write_text(
         "[user]\n\tname = Ada Lovelace\n\temail = ada@example.org\n"
         "[init]\n\tdefaultBranch = trunk\n[advice]\n\tdetachedHead = false\n"
     )
-    return home
+
+
+def set_libgit2_home(home: Path) -> None:
+    """Say which configuration libgit2 reads, which has read HOME once and for all."""
+    for level, path in (("GLOBAL", str(home)), ("XDG", ""), ("SYSTEM", "")):
+        pygit2.settings.search_path[ConfigLevel[level]] = path
 
 
 SEED = "TESTS_SEED"  # of the sample; set it to draw the same one, or to run what another run left

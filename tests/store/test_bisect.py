@@ -24,19 +24,15 @@ BAD_FROM = Version.parse("1.3.0")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, fit) -> Store:
     """churn 1.0.0 to 1.6.0, pre-releases and a backport among them; 1.4.0 was withdrawn."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AUTHOR", "COMMITTER"):
-            patch.setenv(f"GIT_{name}_NAME", "Ada Lovelace")
-            patch.setenv(f"GIT_{name}_EMAIL", "ada@example.org")
-        path = tmp_path_factory.mktemp("bisect") / "store"
-        Store.init(path)
-        store = Store.open(path, durable=False)
-        numbers = ("1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.5.0-rc.1", "1.5.0", "1.6.0")
-        for place, number in enumerate(numbers):
-            store.register(fit(C=1.0 + place), "churn", version=number, code=None)
-        store.register(fit(C=20.0), "churn", version="1.2.1", allow_backport=True, code=None)
-        store.register(fit(C=1.0), "fraud", code=None)
-        store.withdraw("churn@1.4.0")
+    path = tmp_path_factory.mktemp("bisect") / "store"
+    Store.init(path)
+    store = Store.open(path, durable=False)
+    numbers = ("1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.5.0-rc.1", "1.5.0", "1.6.0")
+    for place, number in enumerate(numbers):
+        store.register(fit(C=1.0 + place), "churn", version=number, code=None)
+    store.register(fit(C=20.0), "churn", version="1.2.1", allow_backport=True, code=None)
+    store.register(fit(C=1.0), "fraud", code=None)
+    store.withdraw("churn@1.4.0")
     return store
 
 
