@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from gitmodelstore.cli.documents import document, person
 from gitmodelstore.cli.main import REFUSED, trusting
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import BisectionError, InvalidInput, StoreError
+from gitmodelstore.plumbing import processes
 from gitmodelstore.values.pages import differences, verdict
 from gitmodelstore.values.tables import (
     ABBREVIATED,
@@ -272,16 +272,17 @@ class _Runner:
             "GITMODELSTORE": str(self._store.path.absolute()),
         }
         try:
-            done = subprocess.run(
-                args, env={**os.environ, **variables}, stdout=_STDERR, check=False
-            )
+            with processes.running(
+                lambda: processes.start(args, env={**os.environ, **variables}, stdout=_STDERR)
+            ) as process:
+                code = process.wait()
         except OSError as error:
             raise InvalidInput(
                 f"'{args[0]}' cannot be started: {(error.strerror or str(error)).lower()}",
                 hint="to run a shell command, use: -- sh -c 'LINE'",
             ) from None
         # A signal's number is added to 128, as shells do.
-        return done.returncode if done.returncode >= 0 else 128 - done.returncode
+        return code if code >= 0 else 128 - code
 
 
 @contextmanager

@@ -36,6 +36,7 @@ _NUMBERS = tuple(
     if hasattr(signal, name)
 )
 _LONGEST_PAUSE_SECONDS = 0.05
+_GRACE_SECONDS = 10.0  # after which a program that was asked to end is ended
 
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -171,6 +172,33 @@ def start(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
 
     with guard:
         return subprocess.Popen(command, **options)
+
+
+@contextmanager
+def running(start: Callable[[], subprocess.Popen[bytes]]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program, which is ended and waited for when we are interrupted, at any moment."""
+    process = None
+    try:
+        with held():  # a signal that comes while it starts finds it in `process`
+            process = start()
+        yield process
+    except BaseException:
+        if process is not None:
+            _end(process)
+        raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    from subprocess import TimeoutExpired
+
+    process.terminate()
+    try:
+        process.communicate(timeout=_GRACE_SECONDS)
+    except BaseException as error:  # also of somebody who cannot wait
+        process.kill()
+        process.communicate()
+        if not isinstance(error, TimeoutExpired):
+            raise
 
 
 def count() -> int:

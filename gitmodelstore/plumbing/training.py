@@ -151,7 +151,6 @@ def _run(args: tuple[str, ...], cwd: Path, given: bytes | None = None) -> None:
 
 
 _STDERR = 2
-_GRACE_SECONDS = 10.0  # after which a command that was asked to end is ended
 
 
 class Surroundings(NamedTuple):
@@ -184,12 +183,10 @@ def run(command: Sequence[str], folder: Path, surroundings: Surroundings) -> int
     Raises:
         CannotReproduce: it cannot be started.
     """
-    process = _start(command, folder, surroundings, stdout=_STDERR, stderr=None)
-    try:
+    with processes.running(
+        lambda: _start(command, folder, surroundings, stdout=_STDERR, stderr=None)
+    ) as process:
         return process.wait()
-    except BaseException:  # Ctrl-C is for it too
-        _end(process)
-        raise
 
 
 def ask(command: Sequence[str], folder: Path, surroundings: Surroundings) -> tuple[int, str, str]:
@@ -199,12 +196,10 @@ def ask(command: Sequence[str], folder: Path, surroundings: Surroundings) -> tup
         CannotReproduce: it cannot be started.
     """
     pipe = subprocess.PIPE
-    process = _start(command, folder, surroundings, stdout=pipe, stderr=pipe)
-    try:
+    with processes.running(
+        lambda: _start(command, folder, surroundings, stdout=pipe, stderr=pipe)
+    ) as process:
         stdout, stderr = process.communicate()
-    except BaseException:  # Ctrl-C is for it too
-        _end(process)
-        raise
     return process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace")
 
 
@@ -241,17 +236,6 @@ def _program(name: str, path: str) -> str:
 
 def _before(folder: Path, path: str) -> str:
     return os.pathsep.join(part for part in (str(folder), path) if part)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.communicate(timeout=_GRACE_SECONDS)
-    except BaseException as error:  # also of somebody who cannot wait
-        process.kill()
-        process.communicate()
-        if not isinstance(error, subprocess.TimeoutExpired):
-            raise
 
 
 # uv, the program, which makes a recorded environment again.
@@ -298,18 +282,13 @@ def make(program: str, folder: Path, python: str, requirements: str) -> Path:
 
 
 def _run_uv(command: list[str], folder: Path) -> None:
+    options = {"cwd": folder, "env": git.surroundings(), "stderr": subprocess.PIPE}
+    options |= {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     try:
-        process = processes.start(
-            command,
-            cwd=folder,
-            env=git.surroundings(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+        with processes.running(lambda: processes.start(command, **options)) as process:
+            _, errors = process.communicate()
     except OSError as error:
         raise UvFailed(error.strerror or str(error)) from None
-    _, errors = process.communicate()
     if code := process.returncode:
         lines = errors.decode(errors="replace").strip().splitlines()
         said = next((line.strip() for line in lines if line.strip(" ×│╰─▶")), "")

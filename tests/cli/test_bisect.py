@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import gitmodelstore
+from gitmodelstore.plumbing import processes
 from gitmodelstore.store import Store
 from tests import json_documents
 
@@ -263,3 +264,17 @@ def test_what_ends_it_leaves_no_folder(line, place, number, code):
         assert json_documents.checked("error", stdout)["error"]["code"] == "interrupted"
     assert stderr == NOTE + ("interrupted\n" if number == signal.SIGINT else "")
     assert list(line.iterdir()) == []
+
+
+def test_a_signal_that_comes_while_the_command_starts_ends_it_too():
+    started = []
+
+    def start():
+        started.append(processes.start(["sleep", "60"]))
+        signal.raise_signal(signal.SIGINT)  # before anybody has the process
+        return started[0]
+
+    with pytest.raises(KeyboardInterrupt), processes.running(start):
+        pass
+
+    assert started[0].returncode == -signal.SIGTERM
