@@ -12,13 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _pytest.doctest import DoctestItem
+from _pytest.doctest import DoctestItem, DoctestModule
 
 from tests.conftest import isolated
 
 __all__ = ["isolated"]
 
 NAMES = ("store", "gms", "pipeline", "X_test")  # an example that has one of these gets them all
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Take the examples in docstrings; a module without one is not looked into."""
+    if file_path.suffix == ".py" and ">>> " in file_path.read_text():
+        return DoctestModule.from_parent(parent, path=file_path)
+    return None
 
 
 @pytest.fixture(scope="session")

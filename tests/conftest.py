@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -115,17 +116,37 @@ def is_drawn(case: str, share: int = SHARE) -> bool:
     return zlib.crc32(f"{os.environ[SEED]}:{case}".encode()) % share == 0
 
 
-@pytest.hookimpl(tryfirst=True)  # before cases are chosen by -m
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave most of a corpus to `-m long`, and begin with what takes long.
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Try a sample of a corpus, and leave the rest of it to `-m long`.
 
-    So the default run answers soon, and no worker is left alone at the end. A test that is named
-    on the command line is run whatever the sample is.
+    The rest is not even made where it is not asked for. A test that is named on the command line
+    is run whatever the sample is.
     """
-    for item in items if not any("::" in name for name in config.args) else ():
-        case = getattr(item, "callspec", None)
-        if case and item.get_closest_marker("corpus") and not is_drawn(case.id):
-            item.add_marker("long")
+    mark = metafunc.definition.get_closest_marker("corpus")
+    if mark is None:
+        return
+    argument, cases = mark.args
+    names = {getattr(case, "name", case): case for case in cases}
+    if not any("::" in place for place in metafunc.config.args):
+        drawn = {name: case for name, case in names.items() if is_drawn(name)}
+        if metafunc.config.option.markexpr == "not long":
+            names = drawn or dict(list(names.items())[:1])
+        else:
+            rest = {name: pytest.param(names[name], marks=pytest.mark.long) for name in names}
+            names = rest | drawn
+    metafunc.parametrize(argument, names.values(), ids=names)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Collect without looking for garbage: there is none among a hundred thousand new objects."""
+    gc.disable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no worker is left alone at the end."""
+    gc.freeze()
+    gc.enable()
     items.sort(key=lambda item: [*LONG, item.path.parent.name].index(item.path.parent.name))
 
 

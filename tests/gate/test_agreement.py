@@ -11,8 +11,7 @@ from .conftest import Place
 from .corpus import CASES, Case
 
 
-@pytest.mark.corpus
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+@pytest.mark.corpus("case", CASES)
 def test_every_judge_says_the_same(place: Place, case: Case) -> None:
     case.edit(place)
     expected = sorted(case.faults)
@@ -27,8 +26,7 @@ def test_every_judge_says_the_same(place: Place, case: Case) -> None:
     assert place.by_pre_receive() == case.of_branch
 
 
-@pytest.mark.corpus
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+@pytest.mark.corpus("case", CASES)
 def test_a_wrong_commit_in_the_middle_of_ten_is_found(place: Place, case: Case) -> None:
     """The tip is sound again: every pushed commit is judged, not only the last one."""
     for number in range(4):

@@ -69,8 +69,7 @@ assert rows.tobytes() == np.linspace(0.1, 0.9, 12).tobytes(), "a function wrote 
 """
 
 
-@pytest.mark.corpus
-@pytest.mark.parametrize("name", LISTED)
+@pytest.mark.corpus("name", LISTED)
 def test_a_listed_function_loads(name):
     data = dumped(FunctionTransformer(LISTED[name]))
 

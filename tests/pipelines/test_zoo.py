@@ -19,7 +19,7 @@ from tests.zoo import DEPRECATED, answers, difference, encodings, specimens
 from tests.zoo.make_rights import TABLE, needs_of
 from tests.zoo.specimen import dumped
 
-pytestmark = [pytest.mark.filterwarnings(DEPRECATED), pytest.mark.corpus]
+pytestmark = pytest.mark.filterwarnings(DEPRECATED)
 
 ZOO = {specimen.name: specimen for specimen in specimens()}
 ENCODINGS = dict(encodings())
@@ -42,14 +42,14 @@ def by_joblib(data: bytes) -> Any:
     return joblib.load(io.BytesIO(data))
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.corpus("name", ZOO)
 def test_the_first_load_gives_the_very_objects_of_joblib(name):
     data = saved(name)
 
     assert difference(by_joblib(data), load(data, name=name), identity=True) is None
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.corpus("name", ZOO)
 def test_the_second_load_does_too(name, tmp_path):
     data = saved(name)
     reader = Reader(verdicts=Verdicts(tmp_path))
@@ -60,7 +60,7 @@ def test_the_second_load_does_too(name, tmp_path):
     assert difference(by_joblib(data), again, identity=True) is None
 
 
-@pytest.mark.parametrize("name", [name for name in ZOO if ZOO[name].rows is not None])
+@pytest.mark.corpus("name", [name for name in ZOO if ZOO[name].rows is not None])
 def test_a_loaded_one_answers_as_joblibs_does(name, tmp_path):
     data, rows = saved(name), ZOO[name].rows
 
@@ -69,7 +69,7 @@ def test_a_loaded_one_answers_as_joblibs_does(name, tmp_path):
     assert difference(answers(load(data, name=name), rows), expected) is None
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.corpus("encoding", ENCODINGS)
 @pytest.mark.parametrize("name", ENCODED)
 def test_every_encoding_of_joblib_is_read(name, encoding, tmp_path):
     data = ENCODINGS[encoding](ZOO[name].fit())
@@ -80,7 +80,7 @@ def test_every_encoding_of_joblib_is_read(name, encoding, tmp_path):
         assert difference(by_joblib(data), found, identity=True) is None
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.corpus("name", ZOO)
 def test_the_table_has_what_it_needs_and_no_more_is_given(name):
     table = json.loads(TABLE.read_text())["names"]
 

@@ -31,7 +31,7 @@ from tests.zoo import (
 from tests.zoo.estimators import UNFITTED
 from tests.zoo.specimen import dumped
 
-pytestmark = [pytest.mark.filterwarnings(DEPRECATED), pytest.mark.corpus]
+pytestmark = pytest.mark.filterwarnings(DEPRECATED)
 
 ZOO = {specimen.name: specimen for specimen in specimens()}
 ENCODINGS = dict(encodings())
@@ -88,7 +88,7 @@ def test_there_are_hundreds_of_compositions():
     assert len(list(compositions())) > 300
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.corpus("name", ZOO)
 def test_joblib_keeps_every_answer(name):
     rows, (model, content) = ZOO[name].rows, saved(name)
     if name in CHANGED_BY_SAVING:
@@ -108,14 +108,14 @@ def test_only_what_saving_changes_is_excused(name):
     assert not same(answers(model, rows), answers(loaded(content), rows))
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.corpus("name", ZOO)
 def test_two_loads_are_alike_in_references_and_flags(name):
     _, content = saved(name)
 
     assert difference(loaded(content), loaded(content), identity=True) is None
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.corpus("name", ZOO)
 def test_no_file_names_a_module_of_ours(name):
     _, content = saved(name)
 
