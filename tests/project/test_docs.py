@@ -146,7 +146,7 @@ def section(heading: str) -> str:
 
 
 def test_the_page_about_security_names_every_state_that_is_looked_at() -> None:
-    table = section("States that are looked at")
+    table = section("States that are checked")
 
     for _, name in states._CHECKS:
         assert NAMES_IN_THE_PAGE.get(name, f"`{name}`") in table, name
