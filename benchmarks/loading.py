@@ -32,8 +32,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import gitmodelstore as gms
-from gitmodelstore.pipelines.load import Reader, load
-from gitmodelstore.pipelines.rights import Trust
+from gitmodelstore.pickles.load import Reader, load
+from gitmodelstore.pickles.rights import Trust
 from gitmodelstore.plumbing.caches import Verdicts
 
 SETTLED_SECONDS = 2.5  # a digest is remembered of a file that has not changed for so long

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.resolve import Listed, Log
     from gitmodelstore.operations.search import Answer, Blame, FieldChange, Match
     from gitmodelstore.operations.verify import DataVerified, Verification
-    from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.pickles.load import Reader
     from gitmodelstore.values.diff import Diff
     from gitmodelstore.values.events import Event, Holding
     from gitmodelstore.values.gates import Annotation

@@ -19,7 +19,7 @@ from gitmodelstore.values.sample import Sample
 
 def main(args: Sequence[str]) -> int:
     """Ask, and print; return the exit status."""
-    from gitmodelstore.pipelines.replay import replay
+    from gitmodelstore.estimators.replay import replay
 
     store, ref, path, *trusted = args
     try:

@@ -240,10 +240,10 @@ def _notes(pin: Pinned) -> list[str]:
 
 def _check(session: Session, fetch: bool) -> None:
     from gitmodelstore.operations.pins import check_lock
-    from gitmodelstore.plumbing import pins
+    from gitmodelstore.plumbing import ml_repository
     from gitmodelstore.plumbing.files import named_store
 
-    path = pins.find(Path()) or Path().absolute() / FILE
+    path = ml_repository.find(Path()) or Path().absolute() / FILE
     named = session.path or named_store()
     found = check_lock(path, session.store().path if named else None, fetch=fetch)
     if session.json:
@@ -254,7 +254,9 @@ def _check(session: Session, fetch: bool) -> None:
             if fault.mend:
                 session.note(fault.mend)
         if not found:
-            session.note(f"{counted(len(pins.read(path).models), 'version')} locked, all present")
+            session.note(
+                f"{counted(len(ml_repository.read(path).models), 'version')} locked, all present"
+            )
     if found:
         raise click.exceptions.Exit(1)
 
@@ -264,11 +266,11 @@ def find_store(session: Session, top: Path) -> None:
     from gitmodelstore.plumbing.files import named_store
 
     if not (session.path or named_store()):
-        from gitmodelstore.plumbing import pins
-        from gitmodelstore.plumbing.pins import locate
+        from gitmodelstore.plumbing import ml_repository
+        from gitmodelstore.plumbing.ml_repository import locate
 
         path = top / FILE
-        session.path = str(locate(top, pins.read(path) if path.exists() else None))
+        session.path = str(locate(top, ml_repository.read(path) if path.exists() else None))
 
 
 # `gms sync`: what is locked, as plain files.
@@ -286,9 +288,9 @@ def sync(session: Session, folder: str | None, store: str | None) -> None:
     The folders go into .models beside the file, which git then ignores. A complete folder is
     left alone, an incomplete one is written again.
     """
-    from gitmodelstore.plumbing import pins
+    from gitmodelstore.plumbing import ml_repository
 
-    path = pins.find(Path())
+    path = ml_repository.find(Path())
     if path is None:
         raise LockError(
             f"there is no {FILE} in this folder or above it", hint="write one with `gms lock REF`"

@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline, StoreError
-from gitmodelstore.pipelines.dry import Dry, walk
-from gitmodelstore.pipelines.summary import summarize, written_by
+from gitmodelstore.pickles.dry import Dry, walk
+from gitmodelstore.pickles.summary import summarize, written_by
 from gitmodelstore.plumbing.git import command
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Registry, merge

@@ -18,10 +18,10 @@ from gitmodelstore.cli.output import columns_of_terminal
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.operations.trust import trusted_names
-from gitmodelstore.pipelines.dry import Array, Dry, GlobalUse, walk
-from gitmodelstore.pipelines.loadable import absent
-from gitmodelstore.pipelines.rights import Trust, needs_trust
-from gitmodelstore.pipelines.summary import summarize, written_by
+from gitmodelstore.pickles.dry import Array, Dry, GlobalUse, walk
+from gitmodelstore.pickles.loadable import absent
+from gitmodelstore.pickles.rights import Trust, needs_trust
+from gitmodelstore.pickles.summary import summarize, written_by
 from gitmodelstore.values.events import Holding, as_typed
 from gitmodelstore.values.gates import Annotation
 from gitmodelstore.values.manifest import Artifact, Code, Dataset, Manifest, Step

@@ -167,7 +167,7 @@ def _judge_locks(files: dict[str, tuple[int, str]], contents: staged.Contents) -
 
     from gitmodelstore.checks.fault import Fault
     from gitmodelstore.checks.pins import lock_faults, read_lock
-    from gitmodelstore.plumbing.pins import Clone, locate
+    from gitmodelstore.plumbing.ml_repository import Clone, locate
     from gitmodelstore.values.objects import PLAIN_FILE
 
     for path, (mode, oid) in files.items():

@@ -31,7 +31,7 @@ from gitmodelstore.values.sample import Sample
 from gitmodelstore.values.version import PIPELINE, SAMPLE
 
 if TYPE_CHECKING:
-    from gitmodelstore.pipelines.load import PipelineFile, Reader
+    from gitmodelstore.pickles.load import PipelineFile, Reader
 
 UNREGISTERED = ""  # stands for the reference of a pipeline that has none
 
@@ -166,7 +166,7 @@ def _scores(pair: _Pair, found: Diff, question: Question) -> Metrics:
     Raises:
         FeatureMismatch, InvalidInput: a pipeline that has no version cannot be.
     """
-    from gitmodelstore.pipelines.retest import scored
+    from gitmodelstore.estimators.retest import scored
 
     metrics = []
     for side in (found.b, found.a):  # of a pipeline in the making it is an error
@@ -211,8 +211,8 @@ def _with_answers(pair: _Pair, found: Diff, question: Question) -> Diff:
         one, other = pair.pipeline(found.a), pair.pipeline(found.b)
     except StoreError as error:
         return replace(found, unasked=f"one of the two cannot be loaded here: {error}")
-    from gitmodelstore.pipelines.retest import contrast
-    from gitmodelstore.pipelines.sample import table_of
+    from gitmodelstore.estimators.retest import contrast
+    from gitmodelstore.estimators.sample import table_of
 
     rows = {name: table_of(sample) for name, sample in samples.items()}
     if question.X_test is not None:
@@ -250,7 +250,7 @@ def side_of(what: Any, question: Question) -> tuple[Side, Any]:
             not be registered.
         FeatureMismatch: it does not take the columns of the test rows.
     """
-    from gitmodelstore.pipelines.load import asking, describing
+    from gitmodelstore.pickles.load import asking, describing
 
     file = _read(what, question)
     pipeline = file.pipeline if file else what
@@ -259,11 +259,11 @@ def side_of(what: Any, question: Question) -> tuple[Side, Any]:
 
 
 def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Question) -> Side:
+    from gitmodelstore.estimators.describe import describe
+    from gitmodelstore.estimators.fitted import check_fitted
     from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
     from gitmodelstore.operations.register import features_of, is_named, name_of
-    from gitmodelstore.pipelines.describe import describe
-    from gitmodelstore.pipelines.dump import dump, globals_of
-    from gitmodelstore.pipelines.fitted import check_fitted
+    from gitmodelstore.pickles.dump import dump, globals_of
 
     check_fitted(pipeline)
     inputs = _inputs(pipeline, question.X_test)
@@ -307,7 +307,7 @@ class _Hashed:
 def _read(what: Any, question: Question) -> PipelineFile | None:
     if not isinstance(what, PathLike):
         return None
-    from gitmodelstore.pipelines.load import load_file
+    from gitmodelstore.pickles.load import load_file
 
     return load_file(Path(what), question.reader())
 
@@ -318,8 +318,8 @@ def _inputs(pipeline: Any, X: Any) -> Any:
     Raises:
         FeatureMismatch: the test rows lack one of them.
     """
-    from gitmodelstore.pipelines.retest import inputs_of
-    from gitmodelstore.pipelines.structure import check_features
+    from gitmodelstore.estimators.retest import inputs_of
+    from gitmodelstore.estimators.structure import check_features
 
     if X is None:
         return None

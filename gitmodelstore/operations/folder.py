@@ -30,9 +30,9 @@ from gitmodelstore.errors import (
     warn_user,
 )
 from gitmodelstore.operations.trust import trusted_names
-from gitmodelstore.pipelines.load import Reader, load, verdict_of
-from gitmodelstore.pipelines.rights import Trust, needs_trust
-from gitmodelstore.plumbing import mapped
+from gitmodelstore.pickles.load import Reader, load, verdict_of
+from gitmodelstore.pickles.rights import Trust, needs_trust
+from gitmodelstore.plumbing import large_files
 from gitmodelstore.plumbing.caches import Verdicts
 from gitmodelstore.plumbing.files import cache_folder
 from gitmodelstore.values.compare import PARTS_AT_LOAD, Difference, environment_differences
@@ -93,7 +93,7 @@ def with_needs(version: ModelVersion, names: Iterable[str], writer: Writer) -> M
         names: that loading it looks up.
         writer: is told of them.
     """
-    from gitmodelstore.pipelines.loadable import needs_here
+    from gitmodelstore.pickles.loadable import needs_here
 
     needed = needs_here(names)
     if needed:
@@ -189,7 +189,7 @@ def one_warning(recorded: Environment) -> Iterator[None]:
     if not differences(recorded):
         yield
         return
-    from gitmodelstore.pipelines.load import version_warning
+    from gitmodelstore.pickles.load import version_warning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", version_warning())
@@ -283,7 +283,7 @@ def _pipeline(folder: Path, manifest: Manifest) -> tuple[str, memoryview]:
     try:
         with path.open("rb", buffering=0) as file:
             size_bytes = os.fstat(file.fileno()).st_size
-            content = mapped.take(mapped.Stream(size_bytes, file.readinto))
+            content = large_files.take(large_files.Stream(size_bytes, file.readinto))
     except OSError as error:
         raise IntegrityError(
             f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}", path=str(path)

@@ -23,7 +23,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.lineage.environment import present_versions
 from gitmodelstore.operations.folder import difference_of, one_warning, remember
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.plumbing import lfs, mapped
+from gitmodelstore.plumbing import large_files, lfs
 from gitmodelstore.values.compare import (
     PARTS_AT_LOAD,
     PLATFORM,
@@ -38,9 +38,9 @@ from gitmodelstore.values.sample import Sample
 from gitmodelstore.values.version import CARD, MANIFEST, PIPELINE, REQUIREMENTS, SAMPLE, folder
 
 if TYPE_CHECKING:
-    from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.pickles.load import Reader
     from gitmodelstore.plumbing.caches import Verdicts
-    from gitmodelstore.plumbing.mapped import Stream
+    from gitmodelstore.plumbing.large_files import Stream
     from gitmodelstore.values.manifest import Outline
 
 
@@ -68,8 +68,8 @@ def load(
     Raises:
         OtherVersionsNeeded: they cannot be unpickled here, where other versions are installed.
     """
-    from gitmodelstore.pipelines.load import load as unpickle
-    from gitmodelstore.pipelines.load import load_unsafe
+    from gitmodelstore.pickles.load import load as unpickle
+    from gitmodelstore.pickles.load import load_unsafe
 
     manifest = snapshot.manifest(version)
     remembered = reader.verdicts if reader else None
@@ -145,9 +145,9 @@ def check_loads(
     Raises:
         LoadError, NotAPipeline, IntegrityError, MissingObject: as in `load`.
     """
-    from gitmodelstore.pipelines.load import DRY, verdict_of
-    from gitmodelstore.pipelines.loadable import lacks, walk_dry
-    from gitmodelstore.pipelines.rights import needs_trust
+    from gitmodelstore.pickles.load import DRY, verdict_of
+    from gitmodelstore.pickles.loadable import lacks, walk_dry
+    from gitmodelstore.pickles.rights import needs_trust
 
     manifest, name = snapshot.manifest(version), f"{folder(version.model)}/{PIPELINE} of {version}"
     entry = manifest.artifact(PIPELINE)
@@ -223,7 +223,7 @@ def verified_parts(
         return
     digest, size_bytes = hashlib.sha256(), 0
     with _opened(snapshot, version, entry) as stream:
-        for part in mapped.parts(stream):
+        for part in large_files.parts(stream):
             digest.update(part)
             size_bytes += part.nbytes
             yield part

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import IntegrityError
 from gitmodelstore.operations.folder import load_folder
-from gitmodelstore.plumbing import pins
-from gitmodelstore.plumbing.pins import SYNCED, folder_of
+from gitmodelstore.plumbing import ml_repository
+from gitmodelstore.plumbing.ml_repository import SYNCED, folder_of
 from gitmodelstore.values.manifest import MOST_BYTES, Manifest
 from gitmodelstore.values.pins import FILE, LockedModel
 from gitmodelstore.values.version import MANIFEST, PIPELINE
 
 if TYPE_CHECKING:
-    from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.pickles.load import Reader
 
 _SYNC = "fetch what is locked with `gms sync`"
 
@@ -26,10 +26,10 @@ def locked_in(place: Path, model: str) -> tuple[Path, LockedModel] | None:
     Raises:
         FormatError, LockError: there is a lock file, and it cannot be understood.
     """
-    path = pins.find(place)
+    path = ml_repository.find(place)
     if path is None:
         return None
-    entry = pins.read(path).models.get(model)
+    entry = ml_repository.read(path).models.get(model)
     return None if entry is None else (path, entry)
 
 

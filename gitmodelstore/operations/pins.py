@@ -27,9 +27,9 @@ from gitmodelstore.operations.discover import find, is_store
 from gitmodelstore.operations.load import verified_parts
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
-from gitmodelstore.plumbing import pins
+from gitmodelstore.plumbing import ml_repository
 from gitmodelstore.plumbing.files import check_absent
-from gitmodelstore.plumbing.pins import SYNCED, Clone, folder_of, locate
+from gitmodelstore.plumbing.ml_repository import SYNCED, Clone, folder_of, locate
 from gitmodelstore.plumbing.repository import Repository, exclude, writing
 from gitmodelstore.values.manifest import MOST_BYTES, Manifest
 from gitmodelstore.values.model_version import ModelVersion
@@ -38,7 +38,7 @@ from gitmodelstore.values.pins import FILE, Lock, LockedModel, LockedPipeline, f
 from gitmodelstore.values.version import CARD, MANIFEST, PIPELINE, folder
 
 if TYPE_CHECKING:
-    from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.pickles.load import Reader
 
 _SCP = re.compile(r"(?:[^/@:]+@)?[^/@:]{2,}:(?!//).+")  # host:path, as ssh has it; no drive letter
 
@@ -101,9 +101,9 @@ def store_for(place: Path) -> Repository:
         NotAStore: none is known, or it is not there.
         FormatError: the lock file, which may name it, cannot be understood.
     """
-    path = pins.find(place)
+    path = ml_repository.find(place)
     found = path.parent if path else place
-    return find(locate(found, pins.read(path) if path else None))
+    return find(locate(found, ml_repository.read(path) if path else None))
 
 
 def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) -> Locked:
@@ -113,7 +113,7 @@ def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) 
     """
     snapshot = Snapshot.now(repository)
     path = top / FILE
-    before = pins.read(path).models if path.exists() else {}
+    before = ml_repository.read(path).models if path.exists() else {}
     named = store_name(repository, top)
     pinned: dict[str, Pinned] = {}
     models: dict[str, LockedModel] = {}
@@ -132,7 +132,7 @@ def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) 
     if not models:
         raise LockError("no version is named", hint="name one, as in `gms lock churn@1.2.0`")
     wanted = Lock(named, {**before, **models})
-    return Locked(path, tuple(pinned.values()), pins.write(path, wanted))
+    return Locked(path, tuple(pinned.values()), ml_repository.write(path, wanted))
 
 
 def entry_of(snapshot: Snapshot, version: ModelVersion) -> LockedModel:
@@ -319,7 +319,7 @@ def sync(repository: Repository, path: Path, target: Path | None = None) -> tupl
         MissingObject: a file is not here; what was in its place stays.
         CannotWrite: the disk does not take it.
     """
-    pinned = pins.read(path)
+    pinned = ml_repository.read(path)
     parent = path.parent / SYNCED if target is None else target
     if target is None:
         _ignore(path.parent)

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from gitmodelstore.checks.fault import Judged
     from gitmodelstore.checks.gates import Judgement
     from gitmodelstore.checks.signatures import SignatureJudge
-    from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.pickles.load import Reader
     from gitmodelstore.values.events import Scalar
     from gitmodelstore.values.manifest import Manifest
 

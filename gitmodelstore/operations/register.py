@@ -67,8 +67,8 @@ from gitmodelstore.values.version import (
 if TYPE_CHECKING:
     from gitmodelstore.lineage.code import CodeCapture
     from gitmodelstore.lineage.files import Hashing
-    from gitmodelstore.pipelines.load import Reader
-    from gitmodelstore.pipelines.summary import UnrunFile
+    from gitmodelstore.pickles.load import Reader
+    from gitmodelstore.pickles.summary import UnrunFile
 
 FIRST = Version(1, 0, 0)
 BUMPS = ("auto", "major", "minor", "patch")
@@ -442,7 +442,7 @@ class _Source:
 
     def asking(self) -> AbstractContextManager[None]:
         """Return what says in our words what the pipeline raises when it is looked at."""
-        from gitmodelstore.pipelines.load import asking, describing
+        from gitmodelstore.pickles.load import asking, describing
 
         return describing(self.pipeline) if self.name is None else asking(self.name)
 
@@ -547,13 +547,13 @@ def _source(what: RegisterOptions, sink: Sink) -> _Source:
             "run=False is for files; a pipeline in memory is already loaded",
             hint="leave run=False out",
         )
-    from gitmodelstore.pipelines.load import is_compressed, load_file, read_file
+    from gitmodelstore.pickles.load import is_compressed, load_file, read_file
 
     path = Path(what.pipeline)
     if what.run:
         loaded = load_file(what.pipeline, what.reader, sink.write)
         return _Source(loaded.pipeline, path.name, is_compressed=loaded.is_compressed)
-    from gitmodelstore.pipelines.summary import look_at
+    from gitmodelstore.pickles.summary import look_at
 
     data = read_file(path, sink.write).data
     return _Source(None, path.name, look_at(path, data), is_compressed(data))
@@ -561,9 +561,9 @@ def _source(what: RegisterOptions, sink: Sink) -> _Source:
 
 def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[str, ...]:
     """Have the pipeline in the sink and return the names that loading it looks up."""
-    from gitmodelstore.pipelines.dump import dump, globals_of
-    from gitmodelstore.pipelines.load import refuse_unloadable
-    from gitmodelstore.pipelines.unportable import refuse_script_names
+    from gitmodelstore.pickles.dump import dump, globals_of
+    from gitmodelstore.pickles.load import refuse_unloadable
+    from gitmodelstore.pickles.unportable import refuse_script_names
 
     if source.name is None:
         names = dump(source.pipeline, sink).globals
@@ -579,7 +579,7 @@ def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[str, ...]:
 
 def _unrun(source: _Source, what: RegisterOptions) -> _Described:
     """Return what a file says of itself that is not to be run."""
-    from gitmodelstore.pipelines.scores import check_metrics
+    from gitmodelstore.estimators.scores import check_metrics
 
     if what.baseline or what.has_rows:
         raise InvalidInput(
@@ -596,13 +596,13 @@ def _asked(
     source: _Source, what: RegisterOptions, writer: Writer, snapshot: Snapshot
 ) -> _Described:
     """Return what a pipeline says when it is asked."""
-    from gitmodelstore.pipelines.describe import describe
-    from gitmodelstore.pipelines.fitted import check_fitted
-    from gitmodelstore.pipelines.replay import asked
-    from gitmodelstore.pipelines.retest import dates_as_text
-    from gitmodelstore.pipelines.scores import check_metrics
-    from gitmodelstore.pipelines.structure import check_features
-    from gitmodelstore.pipelines.unportable import refuse_caches
+    from gitmodelstore.estimators.describe import describe
+    from gitmodelstore.estimators.fitted import check_fitted
+    from gitmodelstore.estimators.replay import asked
+    from gitmodelstore.estimators.retest import dates_as_text
+    from gitmodelstore.estimators.scores import check_metrics
+    from gitmodelstore.estimators.structure import check_features
+    from gitmodelstore.pickles.unportable import refuse_caches
 
     metrics, pipeline, X = check_metrics(what.metrics), source.pipeline, what.X_test
     with source.asking():
@@ -679,8 +679,8 @@ def _with_test_rows(what: RegisterOptions, pipeline: Any, snapshot: Snapshot) ->
         InvalidInput: there are test rows twice, the target is not named or not in the
             table, or the table cannot be read.
     """
+    from gitmodelstore.estimators.retest import inputs_of
     from gitmodelstore.lineage.tables import given_rows, types_of, with_dates
-    from gitmodelstore.pipelines.retest import inputs_of
 
     if what.test is not None or what.sample_from is not None:
         last = _readable(snapshot, what.model, snapshot.registry.highest(what.model))
@@ -730,7 +730,7 @@ def _scores_of(
     snapshot: Snapshot, version: ModelVersion, name: str, what: RegisterOptions
 ) -> dict[str, float]:
     """Return the metrics of the version that `name` is; raises as `_baseline`, in its words."""
-    from gitmodelstore.pipelines.retest import scored
+    from gitmodelstore.estimators.retest import scored
 
     leave_out = "register without a baseline, and compare the two in another way"
     try:
@@ -765,8 +765,8 @@ def features_of(pipeline: Any, X_test: Any) -> tuple[Feature, ...] | None:
 
     None when neither says, or when they are too many for a manifest.
     """
+    from gitmodelstore.estimators.structure import feature_names
     from gitmodelstore.lineage import frames
-    from gitmodelstore.pipelines.structure import feature_names
 
     if X_test is not None:
         return frames.features_of(X_test)
@@ -776,7 +776,7 @@ def features_of(pipeline: Any, X_test: Any) -> tuple[Feature, ...] | None:
 
 def is_named(pipeline: Any, X_test: Any) -> bool:
     """Whether the input columns have names, so that whoever predicts needs pandas."""
-    from gitmodelstore.pipelines.structure import feature_names
+    from gitmodelstore.estimators.structure import feature_names
 
     return feature_names(pipeline) is not None or hasattr(X_test, "columns")
 
@@ -806,7 +806,7 @@ def _sample(
     """Return the bytes of sample.json; None without rows, or where there can be none."""
     if what.sample is None:
         return None
-    from gitmodelstore.pipelines.replay import methods_of
+    from gitmodelstore.estimators.replay import methods_of
 
     if not methods_of(pipeline):
         why = f"{algorithm} has neither predict nor transform"
@@ -814,10 +814,10 @@ def _sample(
         return None
     if what.sample_from is None and what.X_test is None:
         return None
+    from gitmodelstore.estimators.replay import NoSample, asked, make_sample
+    from gitmodelstore.estimators.retest import dates_as_text, inputs_of
+    from gitmodelstore.estimators.structure import check_features
     from gitmodelstore.lineage.tables import read_table
-    from gitmodelstore.pipelines.replay import NoSample, asked, make_sample
-    from gitmodelstore.pipelines.retest import dates_as_text, inputs_of
-    from gitmodelstore.pipelines.structure import check_features
 
     X = what.X_test
     if what.sample_from is not None:
@@ -838,7 +838,7 @@ def _scores(pipeline: Any, what: RegisterOptions) -> dict[str, float]:
         return {}
     if what.X_test is None:
         raise InvalidInput("y_test without X_test", hint="pass the rows that y_test belongs to")
-    from gitmodelstore.pipelines.scores import standard_metrics
+    from gitmodelstore.estimators.scores import standard_metrics
 
     return standard_metrics(pipeline, what.X_test, what.y_test)
 

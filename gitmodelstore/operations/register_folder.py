@@ -70,7 +70,7 @@ from gitmodelstore.values.version import (
 )
 
 if TYPE_CHECKING:
-    from gitmodelstore.pipelines.load import Reader
+    from gitmodelstore.pickles.load import Reader
 
 _IGNORED = frozenset({".gitmodelstore"})  # the verdicts that `gms get --warm` leaves there
 _MADE_ANEW = frozenset({MANIFEST, CARD, ATTRIBUTES, PIPELINE})
@@ -350,7 +350,7 @@ def _content(repository: Repository, path: Path, sink: Sink) -> _Content:
         LoadError: it cannot be read, or was written meanwhile.
         MissingObject: its Git LFS object is not on this machine.
     """
-    from gitmodelstore.pipelines.load import read_file
+    from gitmodelstore.pickles.load import read_file
 
     lying = b""
     with suppress(OSError):  # which is said below
@@ -379,8 +379,8 @@ def _pipeline(
         IntegrityError: it is not the one that the manifest names, and may not be.
         RefusedPickle, LoadError: it would do more than the parts of a pipeline may.
     """
-    from gitmodelstore.pipelines.summary import look_at
-    from gitmodelstore.pipelines.unportable import refuse_script_names
+    from gitmodelstore.pickles.summary import look_at
+    from gitmodelstore.pickles.unportable import refuse_script_names
 
     present, claimed = content.sha256, claims.digest(PIPELINE)
     if present != claimed and not what.accept_changes:
@@ -411,12 +411,12 @@ def _asked(
     claimed: tuple[Feature, ...] | None,
 ) -> tuple[PipelineFacts, tuple[Feature, ...] | None, bool]:
     """Load a pipeline, and return what it says of itself, and whether the sample is its."""
+    from gitmodelstore.estimators.describe import describe
+    from gitmodelstore.estimators.fitted import check_fitted
+    from gitmodelstore.estimators.replay import replay
+    from gitmodelstore.estimators.structure import feature_names
     from gitmodelstore.lineage.frames import features_named
-    from gitmodelstore.pipelines.describe import describe
-    from gitmodelstore.pipelines.fitted import check_fitted
-    from gitmodelstore.pipelines.load import asking, load
-    from gitmodelstore.pipelines.replay import replay
-    from gitmodelstore.pipelines.structure import feature_names
+    from gitmodelstore.pickles.load import asking, load
 
     name = str(what.folder / PIPELINE)
     pipeline = load(content.data, name=name, reader=what.reader, sha256=content.sha256)

@@ -38,7 +38,7 @@ from gitmodelstore.values.sample import DIFFERENT as ANSWERS_DIFFER
 from gitmodelstore.values.version import CODE_DIFF, INSTALLED, PIPELINE, SAMPLE
 
 if TYPE_CHECKING:
-    from gitmodelstore.pipelines.replay import Replay
+    from gitmodelstore.estimators.replay import Replay
 
 
 # What training again gave, set beside what was registered.
@@ -217,7 +217,7 @@ def _params(recorded: Mapping[str, Any], present: Mapping[str, Any]) -> Iterator
 def _metrics(
     recorded: Mapping[str, float], present: Mapping[str, float], lacking: str
 ) -> Iterator[MetricResult]:
-    from gitmodelstore.pipelines.retest import Retested
+    from gitmodelstore.estimators.retest import Retested
 
     for name, value in sorted(recorded.items()):
         now = Retested(name, value, present.get(name))
@@ -669,7 +669,7 @@ def _answers(
     """
     if snapshot.manifest(version).artifact(SAMPLE) is None:
         return None
-    from gitmodelstore.pipelines.replay import Comparison, DifferentRow, Replay
+    from gitmodelstore.estimators.replay import Comparison, DifferentRow, Replay
 
     sample = bench.folder / SAMPLE
     sample.write_bytes(read_verified(snapshot, version, SAMPLE))

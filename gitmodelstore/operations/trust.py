@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gitmodelstore.errors import InvalidInput, StoreWarning, warn_user
-from gitmodelstore.pipelines.rights import GENERAL, acts, is_like_a_class, names_at
+from gitmodelstore.pickles.rights import GENERAL, acts, is_like_a_class, names_at
 from gitmodelstore.plumbing import files
 from gitmodelstore.plumbing.files import around, code_places, text_of
 from gitmodelstore.values.version import MANIFEST, PIPELINE, REGISTRY

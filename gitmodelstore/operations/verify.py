@@ -42,11 +42,11 @@ from gitmodelstore.values.tables import Paint, counted
 from gitmodelstore.values.version import ATTRIBUTES, SAMPLE, Version, folder
 
 if TYPE_CHECKING:
+    from gitmodelstore.estimators.replay import Replay
+    from gitmodelstore.estimators.retest import Retested
     from gitmodelstore.lineage.files import Progress
     from gitmodelstore.operations.signatures import Signature, Signatures
-    from gitmodelstore.pipelines.load import Reader
-    from gitmodelstore.pipelines.replay import Replay
-    from gitmodelstore.pipelines.retest import Retested
+    from gitmodelstore.pickles.load import Reader
     from gitmodelstore.values.manifest import Manifest
 
 # Threads hash and inflate without holding each other up. Each has a part of one file in memory.
@@ -212,7 +212,7 @@ def replay_of(snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Repla
     """
     if snapshot.manifest(version).artifact(SAMPLE) is None:
         return None
-    from gitmodelstore.pipelines.replay import Replay, replay
+    from gitmodelstore.estimators.replay import Replay, replay
 
     try:
         sample = sample_of(snapshot, version)
@@ -369,8 +369,8 @@ def _ask(
 
 
 def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested, ...]:
+    from gitmodelstore.estimators.retest import retest
     from gitmodelstore.lineage.tables import check_columns, read_table, recorded_types, with_dates
-    from gitmodelstore.pipelines.retest import retest
 
     target = asked.target or manifest.target
     if target is None:

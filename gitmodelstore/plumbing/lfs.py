@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gitmodelstore.errors import MissingObject
-from gitmodelstore.plumbing import mapped
+from gitmodelstore.plumbing import large_files
 from gitmodelstore.plumbing.caches import Verdicts
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, reading
-from gitmodelstore.plumbing.mapped import Content, Stream
+from gitmodelstore.plumbing.large_files import Content, Stream
 from gitmodelstore.values.objects import Pointer
 from gitmodelstore.values.version import large_file_path
 
@@ -67,7 +67,7 @@ def read(
         CannotRead: the system does not let this process.
     """
     with _finding(pointer, path):
-        return mapped.read(object_path(common_dir, pointer.sha256), pointer.sha256, remembered)
+        return large_files.read(object_path(common_dir, pointer.sha256), pointer.sha256, remembered)
 
 
 @contextmanager

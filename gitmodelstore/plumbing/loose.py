@@ -25,7 +25,7 @@ from typing import BinaryIO, Literal
 from gitmodelstore.errors import IntegrityError
 from gitmodelstore.plumbing import processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing
-from gitmodelstore.plumbing.mapped import Stream, private_memory
+from gitmodelstore.plumbing.large_files import Stream, private_memory
 from gitmodelstore.values.version import large_file_path
 
 Buffer = bytes | memoryview

@@ -30,11 +30,11 @@ from gitmodelstore.errors import (
     NotAStore,
     UnsupportedRepository,
 )
-from gitmodelstore.plumbing import git, lfs, loose, mapped, processes
+from gitmodelstore.plumbing import git, large_files, lfs, loose, processes
 from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.files import Sharing, limit, of_somebody_else, refusal
+from gitmodelstore.plumbing.large_files import Content, Stream
 from gitmodelstore.plumbing.loose import Packs
-from gitmodelstore.plumbing.mapped import Content, Stream
 from gitmodelstore.values.names import from_seconds
 from gitmodelstore.values.objects import FOLDER, Commit, Entry, Tag
 from gitmodelstore.values.signers import with_signature
@@ -503,7 +503,7 @@ class Repository:
             if opened is not None:
                 file, stream = opened
                 with file:
-                    return mapped.take(stream)
+                    return large_files.take(stream)
         return Content(self.read(oid, path), None)
 
     @contextmanager
@@ -558,7 +558,7 @@ class Repository:
     def _fact(self, oid: str, path: str) -> tuple[str, int]:
         if oid not in self._facts:
             with self.stream(oid, path) as stream:
-                self.know(oid, mapped.sha256(stream), stream.size_bytes)
+                self.know(oid, large_files.sha256(stream), stream.size_bytes)
         return self._facts[oid]
 
     def large_file(self, sha256: str) -> int | None:

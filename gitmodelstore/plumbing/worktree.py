@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 from gitmodelstore.errors import CannotWrite, FormatError, GitFailed, LocalChanges, StoreError
-from gitmodelstore.plumbing import git, index, mapped, processes
+from gitmodelstore.plumbing import git, index, large_files, processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, attributes_file, put
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.writer_lock import Held
@@ -804,7 +804,7 @@ def _content_at(repository: Repository, change: _Change) -> Iterator[memoryview]
         yield change.content
     elif change.after is not None:
         with repository.stream(change.after, change.path) as stream:
-            yield from mapped.parts(stream)
+            yield from large_files.parts(stream)
 
 
 def _create(file: str, sharing: Sharing) -> int:

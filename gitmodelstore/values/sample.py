@@ -1,7 +1,7 @@
 """The sample: a few input rows of a version, and the answers that its pipeline gave to them.
 
 The value classes below are the format of sample.json, as those of `values/manifest.py`
-are the manifest's. `pipelines/sample.py` makes the rows, and a table of them again.
+are the manifest's. `estimators/sample.py` makes the rows, and a table of them again.
 """
 
 from __future__ import annotations
@@ -174,7 +174,10 @@ MOST_ROWS = 50
 
 SYNTHETIC, ROWS = "synthetic", "rows"  # how the rows came about
 IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"  # answers, later
-RELATIVE, ABSOLUTE = 1e-6, 1e-9  # what answers of type float may differ by: see pipelines/replay.py
+RELATIVE, ABSOLUTE = (
+    1e-6,
+    1e-9,
+)  # what answers of type float may differ by: see estimators/replay.py
 FRAME, SERIES, ARRAY, LIST = "frame", "series", "array", "list"
 
 _SPARSE_PATTERN = r"(?:bsr|coo|csc|csr|dia|dok|lil)_(?:array|matrix)"

@@ -17,7 +17,7 @@ from gitmodelstore import Store
 from gitmodelstore.cli.main import main
 from gitmodelstore.cli.output import shown
 from gitmodelstore.errors import RefusedPickle, StoreError
-from gitmodelstore.pipelines.load import load_file
+from gitmodelstore.pickles.load import load_file
 from gitmodelstore.values.tables import Paint
 
 # Escape sequences, C0, DEL, C1, right to left, nothing to be seen, a mark for byte order.

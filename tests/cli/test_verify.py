@@ -246,7 +246,7 @@ def test_verifying_without_a_replay_starts_no_heavy_package(place):
 def gone(monkeypatch):
     """What the pipelines name is not in the releases that are installed here."""
     from gitmodelstore.operations import load
-    from gitmodelstore.pipelines.names import find_known
+    from gitmodelstore.pickles.names import find_known
 
     found = load.present_versions()
     monkeypatch.setattr(load, "present_versions", lambda: {**found, "scikit-learn": "99.0.1"})

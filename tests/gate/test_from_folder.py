@@ -387,7 +387,7 @@ class TestPipelines:
         assert store.verify(version, replay=True).versions[0].replay.outcome == "identical"
 
     def test_nothing_is_unpickled(self, store, place, changed, monkeypatch) -> None:
-        from gitmodelstore.pipelines import load
+        from gitmodelstore.pickles import load
 
         monkeypatch.setattr(load, "_unpickle", lambda *_, **__: pytest.fail("unpickled"))
         store.register_folder(changed, accept_changes=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitmodelstore.pipelines import rights
+from gitmodelstore.pickles import rights
 from tests.zoo import DEPRECATED
 from tests.zoo.make_rights import needs_here, table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from gitmodelstore.pipelines.rights import packages
+from gitmodelstore.pickles.rights import packages
 
 MISSING = sorted(package for package in packages() if find_spec(package) is None)
 

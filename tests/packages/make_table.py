@@ -1,4 +1,4 @@
-"""Make `gitmodelstore/pipelines/packages.json`: which classes of which packages are known.
+"""Make `gitmodelstore/pickles/packages.json`: which classes of which packages are known.
 
     python -m tests.packages.make_table            # show what would change
     python -m tests.packages.make_table --write    # and write it
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from sklearn.base import BaseEstimator
 
-from gitmodelstore.pipelines import rights
+from gitmodelstore.pickles import rights
 
 TABLE = Path(rights.__file__).with_name("packages.json")
 ABOUT = "packages that are judged as scikit-learn is; made by tests/packages/make_table.py"

@@ -29,15 +29,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from gitmodelstore.errors import RefusedPickle
-from gitmodelstore.pipelines.dry import walk
-from gitmodelstore.pipelines.load import Reader, load
-from gitmodelstore.pipelines.native import (
+from gitmodelstore.pickles.dry import walk
+from gitmodelstore.pickles.load import Reader, load
+from gitmodelstore.pickles.native import (
     _Buffer,
     is_whole_catboost,
     is_whole_lightgbm,
     is_whole_xgboost,
 )
-from gitmodelstore.pipelines.rights import Trust
+from gitmodelstore.pickles.rights import Trust
 from tests.packages import zoo
 from tests.packages.readers import exits
 from tests.zoo.specimen import dumped

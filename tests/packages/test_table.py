@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore.errors import LoadError
-from gitmodelstore.pipelines.dry import walk
-from gitmodelstore.pipelines.load import load
-from gitmodelstore.pipelines.native import is_whole_lightgbm
-from gitmodelstore.pipelines.rights import (
+from gitmodelstore.pickles.dry import walk
+from gitmodelstore.pickles.load import load
+from gitmodelstore.pickles.native import is_whole_lightgbm
+from gitmodelstore.pickles.rights import (
     OF_PACKAGES,
     is_estimator_of_package,
     listed,
@@ -155,11 +155,11 @@ def test_nothing_of_them_is_imported(tmp_path: Path):
     code = (
         "import io, sys, joblib, gitmodelstore\n"
         "from sklearn.linear_model import Ridge\n"
-        "from gitmodelstore.pipelines.load import load\n"
+        "from gitmodelstore.pickles.load import load\n"
         "file = io.BytesIO()\n"
         "joblib.dump(Ridge().fit([[1], [2]], [1, 2]), file)\n"
         "load(file.getvalue(), name='ridge')\n"
-        "from gitmodelstore.pipelines.rights import packages\n"
+        "from gitmodelstore.pickles.rights import packages\n"
         "assert packages().isdisjoint(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)

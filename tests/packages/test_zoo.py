@@ -13,9 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from gitmodelstore import Store
 from gitmodelstore.cli.main import main
-from gitmodelstore.pipelines.dry import walk
-from gitmodelstore.pipelines.load import Reader, load
-from gitmodelstore.pipelines.rights import OF_PACKAGES, listed
+from gitmodelstore.pickles.dry import walk
+from gitmodelstore.pickles.load import Reader, load
+from gitmodelstore.pickles.rights import OF_PACKAGES, listed
 from gitmodelstore.plumbing.caches import Verdicts
 from tests.packages.make_table import TABLE, table
 from tests.packages.zoo import FAMILIES, specimens

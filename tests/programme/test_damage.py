@@ -22,8 +22,8 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import BehindWarning, StoreError
 from gitmodelstore.operations import snapshot
-from gitmodelstore.pipelines import load as door
-from gitmodelstore.plumbing import mapped
+from gitmodelstore.pickles import load as door
+from gitmodelstore.plumbing import large_files
 from gitmodelstore.plumbing.files import cache_folder
 from tests.store import children
 from tests.store.children import Acknowledged, acknowledging
@@ -40,7 +40,9 @@ NAMED = re.compile(
 @pytest.fixture
 def damaged(tmp_path: Path, git, fitted, refitted, monkeypatch) -> Store:
     """A store with blobs, an LFS object, trees, commits, tags, both kinds of ref, and a cache."""
-    monkeypatch.setattr(mapped, "_SETTLED_NS", 0)  # the digest of a file just made is noted too
+    monkeypatch.setattr(
+        large_files, "_SETTLED_NS", 0
+    )  # the digest of a file just made is noted too
     store = Store.init(tmp_path / "store", durable=False)
     store.register(fitted, "churn", code=None)
     store.promote("churn@1.0.0", "production")

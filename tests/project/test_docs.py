@@ -12,7 +12,7 @@ import pytest
 
 from gitmodelstore.cli.main import COMMANDS
 from gitmodelstore.operations.folder import CARES
-from gitmodelstore.pipelines import places, relations, states
+from gitmodelstore.pickles import places, relations, states
 from tests.project.test_readme import ROOT, steps
 
 PAGES = sorted(

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 from gitmodelstore.errors import FeatureMismatch, InvalidInput, LoadError, StoreError
-from gitmodelstore.pipelines.scores import standard_metrics
+from gitmodelstore.estimators.scores import standard_metrics
 
 from .looks import look
 

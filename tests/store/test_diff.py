@@ -32,9 +32,9 @@ from gitmodelstore.errors import (
     UnfittedPipeline,
     VersionNotFound,
 )
-from gitmodelstore.pipelines import dump as dumping
-from gitmodelstore.pipelines.dump import Dumped
-from gitmodelstore.pipelines.scores import standard_metrics
+from gitmodelstore.estimators.scores import standard_metrics
+from gitmodelstore.pickles import dump as dumping
+from gitmodelstore.pickles.dump import Dumped
 from gitmodelstore.values.diff import PartChange, SourceChange
 from tests.hostile.families import families, has_fired
 

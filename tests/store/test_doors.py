@@ -15,8 +15,8 @@ import pytest
 import gitmodelstore as gms
 from gitmodelstore import Store
 from gitmodelstore.errors import RefusedPickle, StoreError
-from gitmodelstore.pipelines import dump as dumping
-from gitmodelstore.pipelines.dump import Dumped
+from gitmodelstore.pickles import dump as dumping
+from gitmodelstore.pickles.dump import Dumped
 from tests.hostile.families import families, has_fired
 
 PACKAGE = Path(gms.__file__).parent
@@ -136,7 +136,7 @@ def test_unsafe_loading_is_what_its_name_says(poisoned, marker):
 
 
 def test_nothing_else_unpickles() -> None:
-    """Only pipelines/ imports pickle, and only one function there calls joblib's loader."""
+    """Only pickles/ imports pickle, and only one function there calls joblib's loader."""
     callers = set()
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -147,8 +147,8 @@ def test_nothing_else_unpickles() -> None:
                 callers.add((path.relative_to(PACKAGE).as_posix(), ast.unparse(node.func)))
 
     assert callers == {
-        ("pipelines/load.py", "joblib.load"),  # load_unsafe
-        ("pipelines/fast_load.py", "pickle.Unpickler"),  # the canary, which it wrote itself
+        ("pickles/load.py", "joblib.load"),  # load_unsafe
+        ("pickles/fast_load.py", "pickle.Unpickler"),  # the canary, which it wrote itself
     }
 
 

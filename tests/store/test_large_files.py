@@ -17,8 +17,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from gitmodelstore import Store
 from gitmodelstore.errors import IntegrityError, LoadError, RefusedPickle
-from gitmodelstore.pipelines.load import load_file
-from gitmodelstore.plumbing import loose, mapped
+from gitmodelstore.pickles.load import load_file
+from gitmodelstore.plumbing import large_files, loose
 
 PIPELINE = "models/churn/pipeline.joblib"
 LFS = 'schema = "1.0"\n\n[storage]\nlfs_threshold = "1 MiB"\n'
@@ -192,13 +192,13 @@ class TestMemory:
     @pytest.fixture
     def thrifty(self, monkeypatch) -> None:
         """Let nobody have memory for a whole large file."""
-        taken = mapped.private_memory
+        taken = large_files.private_memory
 
         def a_little(size_bytes: int) -> memoryview:
             assert size_bytes <= loose.MOST_WHOLE_BYTES
             return taken(size_bytes)
 
-        for module in (mapped, loose):
+        for module in (large_files, loose):
             monkeypatch.setattr(module, "private_memory", a_little)
 
     def test_verify_and_get_have_no_whole_file_in_memory(self, kept, tmp_path, thrifty):

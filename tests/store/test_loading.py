@@ -27,8 +27,8 @@ from gitmodelstore.errors import (
     RefusedPickle,
 )
 from gitmodelstore.operations import folder as environment
-from gitmodelstore.pipelines import guard, load, names
-from gitmodelstore.plumbing import caches, mapped
+from gitmodelstore.pickles import guard, load, names
+from gitmodelstore.plumbing import caches, large_files
 
 TEAM = """
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -447,19 +447,19 @@ class TestLargeFiles:
     def hashes(self, monkeypatch) -> list[str | None]:
         """Note the digest of each large file that is read; None where it was remembered."""
         seen: list[str | None] = []
-        real = mapped.read
+        real = large_files.read
 
-        def noting(*args: object) -> mapped.Content:
+        def noting(*args: object) -> large_files.Content:
             content = real(*args)  # type: ignore[arg-type]
             is_mapped = type(content.data.obj).__name__ == "mmap"
             seen.append(None if is_mapped else content.sha256)
             return content
 
-        monkeypatch.setattr(mapped, "read", noting)
+        monkeypatch.setattr(large_files, "read", noting)
         return seen
 
     def settle(self, monkeypatch) -> None:
-        monkeypatch.setattr(mapped, "_SETTLED_NS", 0)
+        monkeypatch.setattr(large_files, "_SETTLED_NS", 0)
 
     def test_a_remembered_one_is_mapped_and_not_hashed(self, large, hashes, monkeypatch, X_test):
         self.settle(monkeypatch)
@@ -508,7 +508,7 @@ class TestLargeFiles:
         assert large.load("churn@1.0.0")[-1].coef_.any()
 
     def test_memory_is_private_to_the_process(self):
-        memory = mapped.private_memory(8 << 20)
+        memory = large_files.private_memory(8 << 20)
         child = os.fork()
         if child == 0:
             memory[0] = 7

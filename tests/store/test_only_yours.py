@@ -13,7 +13,7 @@ import gitmodelstore as gms
 from gitmodelstore import Store
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.operations.trust import configure, configured
-from gitmodelstore.pipelines import load
+from gitmodelstore.pickles import load
 from gitmodelstore.plumbing.caches import Memo, Verdicts
 from gitmodelstore.plumbing.files import cache_folder, written_by_others
 

@@ -26,11 +26,11 @@ from sklearn.preprocessing import FunctionTransformer
 from gitmodelstore import Store
 from gitmodelstore.errors import GateNotPassed, LoadError, RefusedPickle, UnportablePipeline
 from gitmodelstore.operations import load as loading
-from gitmodelstore.pipelines.dry import walk
-from gitmodelstore.pipelines.load import Reader, load
-from gitmodelstore.pipelines.loadable import absent
-from gitmodelstore.pipelines.names import find_known
-from gitmodelstore.pipelines.rights import Trust, acts
+from gitmodelstore.pickles.dry import walk
+from gitmodelstore.pickles.load import Reader, load
+from gitmodelstore.pickles.loadable import absent
+from gitmodelstore.pickles.names import find_known
+from gitmodelstore.pickles.rights import Trust, acts
 
 OWN = """
 import re

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 from gitmodelstore.errors import FeatureMismatch, InvalidInput, ModelNotFound, RollbackError
-from gitmodelstore.pipelines.sample import table_of
+from gitmodelstore.estimators.sample import table_of
 from gitmodelstore.plumbing import refs
 from gitmodelstore.values.sample import Sample
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from gitmodelstore.pipelines.replay import compare
-from gitmodelstore.pipelines.sample import block_of
+from gitmodelstore.estimators.replay import compare
+from gitmodelstore.estimators.sample import block_of
 from gitmodelstore.values.compare import compare_recorded, hold_same_rows
 from gitmodelstore.values.diff import AnswerChange
 from gitmodelstore.values.sample import Answer, Sample

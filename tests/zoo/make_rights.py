@@ -1,4 +1,4 @@
-"""Make `gitmodelstore/pipelines/rights.json` from what honest pipelines need.
+"""Make `gitmodelstore/pickles/rights.json` from what honest pipelines need.
 
     python -m tests.zoo.make_rights            # show what would change
     python -m tests.zoo.make_rights --write    # and write it
@@ -42,12 +42,12 @@ from scipy.interpolate import interp1d
 from sklearn.metrics import pairwise
 from sklearn.utils._param_validation import Hidden, Options, make_constraint
 
-from gitmodelstore.pipelines import guard, opcodes, rights, stand_ins
-from gitmodelstore.pipelines.compression import Source
-from gitmodelstore.pipelines.guard import Guard
-from gitmodelstore.pipelines.names import find as find_here
-from gitmodelstore.pipelines.names import is_of_scikit_learn
-from gitmodelstore.pipelines.rights import ARGUMENT, CALL, NEW, RIGHTS, STATE, VALUE
+from gitmodelstore.pickles import guard, opcodes, rights, stand_ins
+from gitmodelstore.pickles.compression import Source
+from gitmodelstore.pickles.guard import Guard
+from gitmodelstore.pickles.names import find as find_here
+from gitmodelstore.pickles.names import is_of_scikit_learn
+from gitmodelstore.pickles.rights import ARGUMENT, CALL, NEW, RIGHTS, STATE, VALUE
 
 TABLE = Path(rights.__file__).with_name("rights.json")
 ABOUT = "what honest pipelines need; made by tests/zoo/make_rights.py"

@@ -1,0 +1,458 @@
+"""Whether a pipeline still answers as it did: the rows of its sample, asked again.
+
+Tolerance: answers of type float may differ by 1e-9 plus a millionth of what was
+recorded, which is more than another processor or BLAS makes of the same model, and
+less than anybody would act on. Labels and whole numbers must be equal.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gitmodelstore.errors import PipelineRaised, StoreError, is_ours, is_theirs, words_of
+from gitmodelstore.estimators.sample import (
+    NoSample,
+    array_of,
+    block_of,
+    choose,
+    is_sparse,
+    keep,
+    len_of,
+    table_of,
+    take,
+)
+from gitmodelstore.values.json import hidden_character
+from gitmodelstore.values.sample import (
+    ABSOLUTE,
+    DIFFERENT,
+    IDENTICAL,
+    MOST_BYTES,
+    RELATIVE,
+    SYNTHETIC,
+    WITHIN,
+    Answer,
+    Sample,
+)
+
+METHODS = ("predict", "predict_proba", "decision_function", "transform")
+_SAID_TWICE = {"decision_function": "predict_proba"}  # which is made of it
+
+_MOST_SAID = 200  # characters of an error
+
+
+@dataclass(frozen=True, slots=True)
+class DifferentRow:
+    """One row to which the answer is another one now.
+
+    Attributes:
+        row: its place in the sample, from 0.
+        recorded: the answer at registration: a number, a label, or a list of these.
+        present: the answer here.
+    """
+
+    row: int
+    recorded: Any
+    present: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What became of the answers of one method.
+
+    Attributes:
+        method: its name.
+        outcome: "identical", "within tolerance" or "different".
+        largest_absolute: the largest difference of any number; 0.0 for labels.
+        largest_relative: the same, relative to the recorded number; those that were
+            recorded as 0 left out.
+        rows: those that differ by more than the tolerance.
+        why: what is wrong, where there is nothing to compare; None elsewhere.
+    """
+
+    method: str
+    outcome: str
+    largest_absolute: float = 0.0
+    largest_relative: float = 0.0
+    rows: tuple[DifferentRow, ...] = ()
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What became of the answers of a pipeline.
+
+    Attributes:
+        rows: how many the sample has.
+        comparisons: one a method, in the order in which they were recorded.
+        why: what stopped the pipeline from answering here; None when nothing did.
+    """
+
+    rows: int
+    comparisons: tuple[Comparison, ...] = ()
+    why: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """The worst of the outcomes of the methods; "different" when there is a `why`."""
+        outcomes = {comparison.outcome for comparison in self.comparisons}
+        if self.why or DIFFERENT in outcomes:
+            return DIFFERENT
+        return WITHIN if WITHIN in outcomes else IDENTICAL
+
+    @property
+    def largest_absolute(self) -> float:
+        """The largest difference of any number of any method."""
+        return max((one.largest_absolute for one in self.comparisons), default=0.0)
+
+    @property
+    def largest_relative(self) -> float:
+        """The same, relative to what was recorded."""
+        return max((one.largest_relative for one in self.comparisons), default=0.0)
+
+
+def methods_of(pipeline: Any) -> tuple[str, ...]:
+    """Return the names of the methods that a sample asks of `pipeline`."""
+    there = [name for name in METHODS if hasattr(pipeline, name)]
+    return tuple(name for name in there if _SAID_TWICE.get(name) not in there)
+
+
+def answers(pipeline: Any, X: Any, methods: Iterable[str] | None = None) -> dict[str, Any]:
+    """Return what the methods of `pipeline` answer to `X`, each asked on a copy of its own.
+
+    Args:
+        pipeline: fitted.
+        X: rows, as the pipeline takes them.
+        methods: which; None for those that it has.
+
+    Returns:
+        Name to array or sparse matrix; several outputs are named `predict_proba[0]`, ….
+
+    Raises:
+        Exception: whatever the pipeline raises.
+    """
+    found: dict[str, Any] = {}
+    with quiet():
+        for name in methods_of(pipeline) if methods is None else methods:
+            answer = getattr(pipeline, name)(_copy(X))
+            if isinstance(answer, (list, tuple)) and len(answer) and np.ndim(answer[0]) == 2:
+                found |= {f"{name}[{place}]": np.asarray(one) for place, one in enumerate(answer)}
+            else:
+                found[name] = answer if is_sparse(answer) else np.asarray(answer)
+    return found
+
+
+def compare(recorded: Sequence[Answer], present: dict[str, Any], rows: int) -> Replay:
+    """Return how the answers at registration and those given here differ.
+
+    Args:
+        recorded: those of the sample.
+        present: what `answers` returned.
+        rows: how many the sample has.
+    """
+    return Replay(
+        rows,
+        tuple(_compare(answer, present.get(answer.method)) for answer in recorded),
+    )
+
+
+def replay(pipeline: Any, sample: Sample) -> Replay:
+    """Ask `pipeline` the rows of `sample` again and compare.
+
+    A pipeline that cannot answer here is different; the error is said.
+    """
+    methods = dict.fromkeys(answer.method.partition("[")[0] for answer in sample.answers)
+    try:
+        found = answers(pipeline, table_of(sample), methods)
+    except BaseException as error:
+        if not is_theirs(error):
+            raise
+        return Replay(sample.rows, why=in_words(error))
+    return compare(sample.answers, found, sample.rows)
+
+
+@contextmanager
+def asked(rows: str, hint: str | Callable[[], str | None] | None = None) -> Iterator[None]:
+    """Say as theirs what a pipeline raises when it is asked rows.
+
+    Args:
+        rows: which, such as "the test rows".
+        hint: what to do about it, or what finds it out; None for a look at types.
+
+    Raises:
+        PipelineRaised: for anything but an error of ours, or a warning made one.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if is_ours(error) or not is_theirs(error):
+            raise
+        kind, _, said = in_words(error).partition(": ")
+        found = hint() if callable(hint) else hint
+        if isinstance(error, StoreError):  # as of a store that the pipeline asks
+            found = error.hint or "fix what it asks of gitmodelstore"
+        raise PipelineRaised(
+            f"the pipeline raised {kind} on {rows}{f': {said}' if said else ''}",
+            hint=found
+            or f"give {rows} the columns and types that the pipeline was fitted on: Parquet files "
+            "keep types, CSV files do not",
+        ) from (None if hidden_character(said) else error)
+
+
+def in_words(error: BaseException) -> str:
+    """Return an error on one line, short."""
+    said = " ".join(f"{type(error).__name__}: {words_of(error)}".split()).removesuffix(":")
+    return said if len(said) <= _MOST_SAID else f"{said[: _MOST_SAID - 1]}…"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the warnings of predictions, which nobody asked for, to ourselves; one process only.
+
+    Work that is split among threads adds up in an order by chance: the last bits of a
+    forest's answers would be others each time.
+    """
+    import joblib
+
+    with warnings.catch_warnings(), joblib.parallel_backend("sequential"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _copy(X: Any) -> Any:
+    """Return a copy: estimators with copy=False write into what they are given."""
+    return X.copy() if hasattr(X, "copy") else list(X)
+
+
+def _compare(answer: Answer, present: Any) -> Comparison:
+    if present is None:
+        return Comparison(answer.method, DIFFERENT, why="the pipeline has no such answer now")
+    recorded = array_of(answer.block)
+    if tuple(present.shape) != answer.block.shape:
+        shapes = f"shape {tuple(present.shape)}, recorded {answer.block.shape}"
+        return Comparison(answer.method, DIFFERENT, why=shapes)
+    if is_sparse(recorded) or is_sparse(present):
+        return compare_arrays(answer.method, recorded, present, same_type=True)
+    try:
+        dtype = block_of(present, any_length=True).dtype
+    except NoSample as error:
+        return Comparison(answer.method, DIFFERENT, why=str(error))
+    same_type = dtype == answer.block.dtype
+    return compare_arrays(answer.method, recorded, present, same_type=same_type)
+
+
+def compare_arrays(method: str, recorded: Any, present: Any, *, same_type: bool) -> Comparison:
+    """Return how two arrays, or sparse matrices, of one shape differ.
+
+    Args:
+        method: whose answers they are.
+        recorded, present: the two.
+        same_type: whether they are identical where all values are; of sparse ones their
+            own types tell.
+    """
+    if not (is_sparse(recorded) or is_sparse(present)):
+        return _compare_values(method, recorded, present, same_type)
+    if not (is_sparse(recorded) and is_sparse(present)):
+        return Comparison(method, DIFFERENT, why="sparse in one, dense in the other")
+    # Where either has a value; the rest is zero in both.
+    columns = np.unique((abs(recorded) + abs(present)).tocsr().indices)
+    return _compare_values(
+        method,
+        recorded.tocsc()[:, columns].toarray(),
+        present.tocsc()[:, columns].toarray(),
+        recorded.dtype == present.dtype,
+    )
+
+
+def _compare_values(method: str, recorded: Any, present: Any, same_type: bool) -> Comparison:
+    are_floats = recorded.dtype.kind == "f" and present.dtype.kind == "f"
+    if not are_floats:
+        is_other = ~_equal(recorded, present)
+        outcome = DIFFERENT if is_other.any() else IDENTICAL if same_type else WITHIN
+        rows = _different_rows(is_other, recorded, present)
+        return Comparison(method, outcome, rows=rows)
+    absolute, relative = _differences(recorded, present)
+    is_other = absolute > ABSOLUTE + RELATIVE * np.abs(np.nan_to_num(recorded, posinf=0, neginf=0))
+    is_identical = same_type and _same_bits(recorded, present)
+    return Comparison(
+        method,
+        DIFFERENT if is_other.any() else IDENTICAL if is_identical else WITHIN,
+        float(absolute.max(initial=0.0)),
+        float(relative.max(initial=0.0)),
+        _different_rows(is_other, recorded, present),
+    )
+
+
+def _equal(recorded: Any, present: Any) -> Any:
+    """Where two arrays hold the same value of the same kind: 1 is neither "1" nor True."""
+    if "O" not in (recorded.dtype.kind, present.dtype.kind):
+        kinds = {"i": "n", "u": "n", "f": "n", "U": "t"}
+        one, other = (kinds.get(held.dtype.kind, held.dtype.kind) for held in (recorded, present))
+        if one != other:
+            return np.zeros(recorded.shape, dtype=bool)
+        is_equal = recorded == present
+        return is_equal | (np.isnat(recorded) & np.isnat(present)) if one in "mM" else is_equal
+    pairs = zip(recorded.ravel().tolist(), present.ravel().tolist(), strict=True)
+    found = [_same(one, other) for one, other in pairs]
+    return np.array(found, dtype=bool).reshape(recorded.shape)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if type(one) is not type(other):
+        return isinstance(one, str) and isinstance(other, str) and str(one) == str(other)
+    return one is other or bool(one == other) or (one != one and other != other)
+
+
+def _differences(recorded: Any, present: Any) -> tuple[Any, Any]:
+    """Return absolute and relative differences; infinite where only one is a finite number."""
+    before, after = recorded.astype(np.float64), present.astype(np.float64)
+    with np.errstate(all="ignore"):
+        absolute = np.abs(after - before)
+        absolute[(before == after) | (np.isnan(before) & np.isnan(after))] = 0.0
+        absolute[np.isnan(absolute)] = np.inf
+        relative = np.where(before == 0, 0.0, absolute / np.abs(before))
+    return absolute, np.where(np.isnan(relative), 0.0, relative)
+
+
+def _same_bits(recorded: Any, present: Any) -> bool:
+    """Whether floats are equal bit for bit; NaN is written as one, so that it is NaN's equal."""
+    nan = np.isnan(recorded)
+    return bool(
+        np.array_equal(nan, np.isnan(present))
+        and recorded[~nan].tobytes() == present[~nan].tobytes()
+    )
+
+
+def _different_rows(is_other: Any, recorded: Any, present: Any) -> tuple[DifferentRow, ...]:
+    rows = np.flatnonzero(is_other.reshape(len(is_other), -1).any(axis=1)).tolist()
+    return tuple(
+        DifferentRow(row, recorded[row].tolist(), present[row].tolist())
+        if hasattr(recorded[row], "tolist")
+        else DifferentRow(row, recorded[row], present[row])
+        for row in rows
+    )
+
+
+# The sample of a pipeline: rows of which it knows an answer, and the answers.
+
+
+__all__ = ["NoSample", "make_sample"]
+
+_MOST_TRIES = 8
+
+
+def make_sample(pipeline: Any, X: Any, made: str = SYNTHETIC) -> Sample:
+    """Return a sample of `X` with the answers of `pipeline`.
+
+    Rows on which the pipeline fails, or answers with what is not a number, are left out,
+    and so is a method that answers to none; rows are fewer where they are wide.
+
+    Args:
+        pipeline: fitted.
+        X: the test rows, in any form that `sample.choose` takes; not changed.
+        made: "synthetic" or "rows".
+
+    Raises:
+        NoSample: there can be none, and why.
+    """
+    try:
+        return _make(pipeline, X, made)
+    except NoSample:
+        raise
+    except BaseException as error:  # the version is kept without one
+        if not is_theirs(error):
+            raise
+        raise NoSample(in_words(error)) from error
+
+
+def _make(pipeline: Any, X: Any, made: str) -> Sample:
+    rows = choose(X, made)
+    methods = methods_of(pipeline)
+    for _ in range(_MOST_TRIES):
+        # Asked of what will be read again, so that not even the layout in memory is another.
+        table = table_of(rows)
+        raised: list[BaseException] = []
+        good, found = _answers_and_rows(pipeline, table, methods, raised)
+        methods = tuple(found)
+        if not good.any():
+            why = f" ({in_words(raised[0])})" if raised else ""
+            raise NoSample(f"the pipeline answers to none of its rows{why}") from next(
+                iter(raised), None
+            )
+        if not good.all():
+            rows = keep(take(table, np.flatnonzero(good)))
+            continue
+        sample = Sample(made, *rows, answers=_kept(found))
+        size_bytes = len(sample.render())
+        if size_bytes <= MOST_BYTES:
+            return sample
+        fewer = int(rows.rows * MOST_BYTES / size_bytes * 0.9)
+        if not fewer:
+            raise NoSample("a single row and its answers are too large")
+        rows = keep(take(table, np.arange(fewer)))
+    raise NoSample("the pipeline answers to its rows alone, not together")
+
+
+def _kept(found: dict[str, dict[str, Any]]) -> tuple[Answer, ...]:
+    return tuple(
+        Answer(name, block_of(answer, any_length=True))
+        for answered in found.values()
+        for name, answer in answered.items()
+    )
+
+
+def _answers_and_rows(
+    pipeline: Any, table: Any, methods: Sequence[str], raised: list[BaseException]
+) -> tuple[Any, dict[str, dict[str, Any]]]:
+    """Return which rows all methods answer to, and the answers of those that answer to any.
+
+    What they raise is added to `raised`.
+    """
+    good = np.ones(len_of(table), dtype=bool)
+    found = {}
+    for method in methods:
+        answered, answer = _ask(pipeline, table, method, raised)
+        if answered.any():
+            found[method] = answer
+            good &= answered
+    return good & bool(found), found
+
+
+def _ask(
+    pipeline: Any, table: Any, method: str, raised: list[BaseException]
+) -> tuple[Any, dict[str, Any]]:
+    """Return where `method` answers with a value, and the answers if it does so everywhere."""
+    try:
+        found = answers(pipeline, table, [method])
+    except BaseException as error:
+        if not is_theirs(error):
+            raise
+        raised.append(error)
+        return _ask_singly(pipeline, table, method, raised), {}
+    good = np.ones(len_of(table), dtype=bool)
+    for answer in found.values():
+        good &= ~_has_nan(answer)
+    return good, found
+
+
+def _ask_singly(pipeline: Any, table: Any, method: str, raised: list[BaseException]) -> Any:
+    """Return which rows `method` answers to when it is asked one by one."""
+    if len_of(table) == 1:
+        return np.zeros(1, dtype=bool)
+    rows = (take(table, [row]) for row in range(len_of(table)))
+    return np.array([_ask(pipeline, row, method, raised)[0][0] for row in rows], dtype=bool)
+
+
+def _has_nan(answer: Any) -> Any:
+    """Where an answer holds NaN, by row."""
+    if answer.dtype.kind != "f":
+        return np.zeros(answer.shape[0], dtype=bool)
+    if is_sparse(answer):
+        rows = answer.tocoo()
+        return np.bincount(rows.row[np.isnan(rows.data)], minlength=answer.shape[0]) > 0
+    return np.isnan(answer.reshape(len(answer), -1)).any(axis=1)

@@ -1,0 +1,749 @@
+"""A sample of the rows that a pipeline was tested on, made at registration and read again.
+
+`synthesis` says what a synthetic sample can tell of the test rows, and what it cannot.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import string
+import sys
+from collections import Counter
+from dataclasses import replace
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from gitmodelstore.estimators.placeholders import is_mostly_distinct, placeholders
+from gitmodelstore.values.sample import (
+    ARRAY,
+    FRAME,
+    LIST,
+    MOST_ROWS,
+    NA,
+    NAT,
+    ROWS,
+    SERIES,
+    Block,
+    Cell,
+    Labels,
+    Sample,
+    SampleColumn,
+)
+
+# Columns of a table as arrays of numpy, as cells of a sample, and back with equal dtypes.
+
+
+NUMBER, TRUTH, TIME, TEXT, CODE, OBJECT = "number", "truth", "time", "text", "code", "object"
+
+_ARROW_NUMBERS = r"u?int\d+|float|double|bool"
+_ZONED = re.compile(r"datetime64\[(?P<unit>s|ms|us|ns), (?P<zone>.+)\]")
+_ARROW = re.compile(r"arrow\[(?P<name>.+)\]")
+_SPARSE = re.compile(r"Sparse\[(?P<dtype>.+), (?P<fill>.+)\]")
+_STRING = re.compile(r"(?P<kind>str|string)\[(?P<storage>python|pyarrow)\]")
+
+
+class NoSample(Exception):
+    """Why there can be no sample of these rows, in words that end "no sample: ..."."""
+
+
+class Held(NamedTuple):
+    """One column.
+
+    Attributes:
+        dtype: as `values.sample.Column` spells it.
+        kind: one of the words above.
+        values: shape (n_rows,): numbers, bools, ticks, codes of categories, or objects.
+        missing: shape (n_rows,), true where there is no value.
+        labels: of a categorical column; None elsewhere.
+    """
+
+    dtype: str
+    kind: str
+    values: Any
+    missing: Any
+    labels: Labels | None = None
+
+    @property
+    def can_miss(self) -> bool:
+        """Whether values of this column may be missing, and how that is said is known."""
+        if self.dtype == "object":
+            return bool(self.missing.any())
+        return self.kind in (TIME, CODE) or bool(
+            re.match(r"float|>f|str|Int|UInt|Float|boolean|arrow|Sparse\[float", self.dtype)
+        )
+
+
+# From tables
+
+
+def hold(column: Any) -> Held:
+    """Return the values of one column.
+
+    Args:
+        column: a Series, an Index, or an array of numpy; shape (n_rows,).
+
+    Raises:
+        NoSample: a type of which a sample keeps nothing.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype):
+        return hold_array(np.asarray(column))
+    missing = np.asarray(column.isna(), dtype=bool)
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _hold_category(column, dtype, missing)
+    if isinstance(dtype, pd.StringDtype):
+        return Held(string_name(dtype), TEXT, column.to_numpy(dtype=object), missing)
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        naive = pd.DatetimeIndex(column).tz_convert("UTC").tz_localize(None)
+        return Held(str(dtype), TIME, np.asarray(naive), missing)
+    if isinstance(dtype, pd.SparseDtype):
+        dense = hold_array(np.asarray(column.array.to_dense()))
+        return dense._replace(dtype=f"Sparse[{dtype.subtype}, {dtype.fill_value!s}]")
+    if isinstance(dtype, pd.ArrowDtype):
+        return _hold_arrow(column, dtype, missing)
+    if isinstance(getattr(dtype, "numpy_dtype", None), np.dtype):  # Int64, Float32, boolean
+        return _hold_masked(column, str(dtype), dtype.numpy_dtype, missing)
+    raise NoSample(f"values of type {dtype}")
+
+
+def hold_array(values: Any) -> Held:
+    """Return the values of an array of numpy, shape (n,).
+
+    Raises:
+        NoSample: a type of which a sample keeps nothing.
+    """
+    dtype = values.dtype
+    nothing = np.zeros(len(values), dtype=bool)
+    if dtype.kind in "iu":
+        return Held(str(dtype), NUMBER, values, nothing)
+    if dtype.kind == "b":
+        return Held(str(dtype), TRUTH, values, nothing)
+    if dtype.kind == "f" and dtype.itemsize <= 8:
+        return Held(str(dtype), NUMBER, values, np.isnan(values))
+    if dtype.kind in "mM" and np.datetime_data(dtype)[0] != "generic":
+        return Held(str(dtype), TIME, values, np.isnat(values))
+    if dtype.kind == "U":
+        return Held(str(dtype), TEXT, values.astype(object), nothing)
+    if dtype.kind == "O":
+        return _hold_objects(values)
+    raise NoSample(f"values of type {dtype}")
+
+
+def string_name(dtype: Any) -> str:
+    """Return how a sample spells a dtype of pandas' strings: `str[…]` where NaN is missing."""
+    is_nan = isinstance(getattr(dtype, "na_value", pd.NA), float)
+    return f"{'str' if is_nan else 'string'}[{dtype.storage.partition('_')[0]}]"
+
+
+def _hold_objects(values: Any) -> Held:
+    missing = np.asarray(pd.isna(values), dtype=bool)
+    is_text = all(isinstance(value, str) for value in values[~missing])
+    return Held("object", TEXT if is_text else OBJECT, values, missing)
+
+
+def _hold_category(column: Any, dtype: Any, missing: Any) -> Held:
+    codes = column.cat.codes if hasattr(column, "cat") else column.codes
+    held = hold(dtype.categories)
+    labels = Labels(held.dtype, bool(dtype.ordered), cells_of(held))
+    return Held("category", CODE, np.asarray(codes, dtype=np.int64), missing, labels)
+
+
+def _hold_arrow(column: Any, dtype: Any, missing: Any) -> Held:
+    name = str(dtype.pyarrow_dtype)
+    if name in ("string", "large_string"):
+        return Held(f"arrow[{name}]", TEXT, column.to_numpy(dtype=object), missing)
+    if not re.fullmatch(_ARROW_NUMBERS, name):
+        raise NoSample(f"values of Arrow's type {name}")
+    return _hold_masked(column, f"arrow[{name}]", np.dtype(dtype.numpy_dtype), missing)
+
+
+def _hold_masked(column: Any, name: str, dtype: Any, missing: Any) -> Held:
+    nothing = False if dtype.kind == "b" else 0
+    values = column.to_numpy(dtype=dtype, na_value=nothing)
+    return Held(name, TRUTH if dtype.kind == "b" else NUMBER, values, missing)
+
+
+# To cells
+
+
+def cells_of(held: Held) -> tuple[Cell, ...]:
+    """Return the cells of a column.
+
+    Raises:
+        NoSample: an object that is not text, number or truth value.
+    """
+    if held.dtype == "object":
+        return tuple(_cell(value) for value in held.values.tolist())
+    values = _plain(held.values)
+    if not held.missing.any():
+        return tuple(values)
+    return tuple(
+        None if is_missing else value
+        for value, is_missing in zip(values, held.missing.tolist(), strict=True)
+    )
+
+
+def _plain(values: Any) -> list[Any]:
+    if values.dtype.kind == "M":
+        return np.datetime_as_string(values).tolist()  # type: ignore[no-any-return]
+    if values.dtype.kind == "m":
+        return values.astype(np.int64).tolist()  # type: ignore[no-any-return]
+    if values.dtype.kind == "f" and values.dtype.itemsize < 8:
+        return [float(str(value)) for value in values]  # the shortest digits that mean it
+    return values.tolist()  # type: ignore[no-any-return]
+
+
+def _cell(value: Any) -> Cell:
+    if value is None or type(value) in (bool, int, float, str):
+        cell: Cell = value
+        return cell
+    if value is pd.NA:
+        return NA
+    if value is pd.NaT:
+        return NAT
+    if isinstance(value, np.str_):
+        return str(value)
+    raise NoSample(f"objects of type {type(value).__name__}")
+
+
+# And back
+
+
+def restore_column(column: SampleColumn) -> Any:
+    """Return the array of numpy or pandas that a column of a sample spells.
+
+    Text of pandas 3 becomes objects where pandas is older and has no such dtype.
+    """
+    if column.labels is not None:
+        labels = restore(column.labels.dtype, column.labels.values)
+        dtype: Any = pd.CategoricalDtype(
+            pd.Index(labels, dtype=labels.dtype), ordered=column.labels.ordered
+        )
+        codes: Any = [-1 if code is None else code for code in column.values]
+        return pd.Categorical.from_codes(codes, dtype=dtype)
+    return restore(column.dtype, column.values)
+
+
+def restore(name: str, cells: tuple[Cell, ...]) -> Any:
+    """Return the array of the type `name` that holds `cells`."""
+    if found := _STRING.fullmatch(name):
+        return _strings(found["kind"], found["storage"], cells)
+    if found := _ZONED.fullmatch(name):
+        naive = _numpy(f"datetime64[{found['unit']}]", cells)
+        return pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(found["zone"]).array
+    if found := _ARROW.fullmatch(name):
+        dtype = pd.ArrowDtype(import_module("pyarrow").type_for_alias(found["name"]))
+        return pd.array(_with_na(cells), dtype=dtype)
+    if found := _SPARSE.fullmatch(name):
+        fill = found["fill"] == "True" if found["dtype"] == "bool" else float(found["fill"])
+        dense = _numpy(found["dtype"], cells)
+        return pd.arrays.SparseArray(dense, dtype=pd.SparseDtype(dense.dtype, fill))
+    if name[0].isupper() or name == "boolean":
+        return pd.array(_with_na(cells), dtype=name)
+    return _numpy(name, cells)
+
+
+def _with_na(cells: tuple[Cell, ...]) -> Any:
+    return [pd.NA if cell is None else cell for cell in cells]
+
+
+def _strings(kind: str, storage: str, cells: tuple[Cell, ...]) -> Any:
+    missing: Any = math.nan if kind == "str" else pd.NA
+    values: Any = [missing if cell is None else cell for cell in cells]
+    settings: dict[str, Any] = {"na_value": missing} if kind == "str" else {}
+    try:
+        return pd.array(values, dtype=_string_dtype(storage, **settings))
+    except TypeError:  # pandas before 2.3 has no such dtype
+        return object_array(values)
+    except ImportError:  # no pyarrow here
+        return pd.array(values, dtype=_string_dtype("python", **settings))
+
+
+_string_dtype: Any = pd.StringDtype  # whose stubs do not know each pandas
+
+
+def _numpy(name: str, cells: tuple[Cell, ...]) -> Any:
+    dtype = np.dtype(object if name == "str" else name)
+    if dtype.kind == "O":
+        words = {NA: pd.NA, NAT: pd.NaT}
+        return object_array([words[cell] if type(cell) is type(NA) else cell for cell in cells])
+    if dtype.kind == "m":
+        least = np.iinfo(np.int64).min  # how numpy writes NaT
+        ticks = [least if cell is None else cell for cell in cells]
+        return np.array(ticks, dtype=np.int64).view(dtype)
+    if dtype.kind in "fM":
+        blank = "NaT" if dtype.kind == "M" else math.nan
+        return np.array([blank if cell is None else cell for cell in cells], dtype=dtype)
+    return np.array(cells, dtype=dtype)
+
+
+def object_array(values: list[Any]) -> Any:
+    """An array of one dimension, whatever the values are."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+# Arrays and sparse matrices as blocks of a sample, and back.
+
+
+def is_sparse(table: Any) -> bool:
+    """Whether `table` is a scipy sparse matrix or array."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and bool(sparse.issparse(table))
+
+
+def block_of(values: Any, *, any_length: bool = False) -> Block:
+    """Return the block of an array of one or two dimensions, or of a sparse matrix.
+
+    Args:
+        values: what it is to hold.
+        any_length: whether text is text, rather than numpy's text of so many characters.
+
+    Raises:
+        NoSample: it has more dimensions, or holds what no cell can.
+    """
+    if is_sparse(values):
+        return _sparse_block(values)
+    values = np.asarray(values)
+    if values.ndim not in (1, 2):
+        raise NoSample(f"arrays of {values.ndim} dimensions")
+    held = hold_array(values.reshape(-1))
+    is_text = any_length and held.kind == TEXT and not held.missing.any()
+    name = "str" if is_text else held.dtype
+    return Block(name, tuple(values.shape), None, cells_of(held))
+
+
+def array_of(block: Block) -> Any:
+    """Return the array, or the sparse matrix by compressed rows, that a block holds."""
+    values = restore(block.dtype, block.values)
+    if block.places is None:
+        return values.reshape(block.shape)
+    from scipy.sparse import csr_matrix
+
+    rows, columns = np.divmod(np.array(block.places, dtype=np.int64), max(block.shape[1], 1))
+    return csr_matrix((values, (rows, columns)), shape=block.shape)
+
+
+def _sparse_block(matrix: Any) -> Block:
+    if len(matrix.shape) != 2:
+        raise NoSample(f"sparse arrays of {len(matrix.shape)} dimensions")
+    rows = matrix.tocsr(copy=True)
+    rows.sum_duplicates()
+    counts = np.diff(rows.indptr)
+    starts = np.repeat(np.arange(len(counts), dtype=np.int64) * matrix.shape[1], counts)
+    held = hold_array(np.asarray(rows.data))
+    shape = tuple(map(int, matrix.shape))
+    return Block(held.dtype, shape, tuple((starts + rows.indices).tolist()), cells_of(held))
+
+
+# Rows that nobody is in: each column is drawn by itself, from what five rows or more share.
+
+
+FEWEST_ROWS = 5  # behind every value that survives
+_MOST_GROUPS = 20  # whose medians stand for the distribution
+_SECONDS = (86_400, 3_600, 60, 1)
+
+
+def draw(held: Held, rows: int, chance: Any) -> Held:
+    """Return a column of `rows` rows, of the same dtype, that resembles `held`.
+
+    Args:
+        held: the column of the test rows.
+        rows: how many to draw.
+        chance: a RandomState, whose streams no release of numpy changes.
+
+    Raises:
+        NoSample: no value is held by enough rows.
+    """
+    present = held.values[~held.missing]
+    drawn = _drawn(held, present, rows, chance)
+    missing = _missing(held, rows, chance)
+    if drawn is None:
+        if not held.can_miss:
+            raise NoSample(f"no value of a column is held by {FEWEST_ROWS} rows")
+        drawn, missing = np.zeros(rows, dtype=held.values.dtype), np.ones(rows, dtype=bool)
+    return held._replace(values=_blanked(held, drawn, missing), missing=missing)
+
+
+def without_rare_labels(held: Held) -> Held:
+    """Return a categorical column whose rare labels are placeholders; needs all rows.
+
+    Raises:
+        NoSample: a rare label is neither text nor a number.
+    """
+    if held.labels is None:
+        return held
+    labels = held.labels.values
+    counts = np.bincount(held.values[~held.missing], minlength=len(labels)).tolist()
+    if not any(0 < count < FEWEST_ROWS for count in counts):
+        return held
+    taken = set(labels)
+    chance = np.random.RandomState(0)
+    kept = tuple(
+        _other_label(label, taken, chance) if 0 < count < FEWEST_ROWS else label
+        for label, count in zip(labels, counts, strict=True)
+    )
+    return held._replace(labels=replace(held.labels, values=kept))
+
+
+def draw_sparse(matrix: Any, rows: int, chance: Any) -> Any:
+    """Return a sparse matrix of `rows` rows that resembles `matrix` (by compressed rows)."""
+    from scipy.sparse import csr_matrix
+
+    filled = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    pool = matrix.indices[filled[matrix.indices] >= FEWEST_ROWS]
+    counts = draw_numbers(np.diff(matrix.indptr), rows, chance)
+    if counts is None or not len(pool):
+        return csr_matrix((rows, matrix.shape[1]), dtype=matrix.dtype)
+    places = [np.unique(pool[chance.randint(0, len(pool), count)]) for count in counts.tolist()]
+    indptr = np.cumsum([0, *map(len, places)])
+    data = draw_numbers(matrix.data, int(indptr[-1]), chance)
+    if data is None:
+        raise NoSample(f"fewer than {2 * FEWEST_ROWS} values")
+    shape = (rows, matrix.shape[1])
+    return csr_matrix((data.astype(matrix.dtype), np.concatenate(places), indptr), shape=shape)
+
+
+def draw_numbers(values: Any, rows: int, chance: Any) -> Any:
+    """Return `rows` numbers that resemble `values`, of the same dtype; None from too few."""
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    if not len(finite):
+        return None
+    found, counts = _counted(finite)
+    is_shared = counts >= FEWEST_ROWS
+    rest = np.repeat(found[~is_shared], counts[~is_shared])
+    share = 1 - len(rest) / len(finite)
+    if len(rest) < 2 * FEWEST_ROWS or share >= 0.9:
+        if not is_shared.any():
+            return None
+        return _of_frequent(found[is_shared], counts[is_shared], rows, chance)
+    drawn = _between(rest, found[counts == 1], rows, chance)
+    if is_shared.any():
+        shared = _of_frequent(found[is_shared], counts[is_shared], rows, chance)
+        drawn = np.where(chance.random_sample(rows) < share, shared, drawn)
+    return drawn
+
+
+def _drawn(held: Held, present: Any, rows: int, chance: Any) -> Any:
+    """Values that are not missing, of the dtype of `present`; None when nothing is common."""
+    if held.kind == NUMBER:
+        return draw_numbers(present, rows, chance)
+    if held.kind == TIME:
+        return _times(present, rows, chance)
+    if held.kind == TEXT and is_mostly_distinct(present, FEWEST_ROWS):
+        return object_array(placeholders(present.tolist(), rows, chance, FEWEST_ROWS))
+    if held.kind in (TEXT, OBJECT):
+        counter = Counter((type(value), value) for value in present.tolist())
+        values = object_array([value for _, value in counter])
+        counts = np.array(list(counter.values()), dtype=np.int64)
+    else:
+        values, counts = _counted(present)
+    is_shared = counts >= FEWEST_ROWS
+    if not is_shared.any():
+        return None
+    return _of_frequent(values[is_shared], counts[is_shared], rows, chance)
+
+
+def _of_frequent(values: Any, counts: Any, rows: int, chance: Any) -> Any:
+    places = np.searchsorted(np.cumsum(counts), chance.randint(0, counts.sum(), rows), "right")
+    return values[places]
+
+
+def _between(ordered: Any, alone: Any, rows: int, chance: Any) -> Any:
+    """Return numbers between the medians of groups of `ordered`, none of them in `alone`."""
+    groups = min(_MOST_GROUPS, len(ordered) // FEWEST_ROWS)
+    bounds = np.arange(groups + 1) * len(ordered) // groups
+    middle = bounds[:-1] + bounds[1:] - 1
+    # Halved before they are added, since the sum of two large numbers may be none.
+    medians = ordered[middle // 2] / 2.0 + ordered[(middle + 1) // 2] / 2.0
+    places = chance.random_sample(rows) * (groups - 1)
+    below = places.astype(int)
+    weight = places - below
+    exact = medians[below] * (1 - weight) + medians[below + 1] * weight
+    if ordered.dtype.kind in "iu":
+        return _moved(_whole(exact, ordered.dtype), alone, medians).astype(ordered.dtype)
+    if (ordered == np.rint(ordered)).all():
+        return _moved(np.rint(exact), alone, medians).astype(ordered.dtype)
+    rounded = np.array([f"{value:.6g}" for value in exact.tolist()], dtype=ordered.dtype)
+    return np.where(_is_in(rounded, alone), exact.astype(ordered.dtype), rounded)
+
+
+def _counted(values: Any) -> tuple[Any, Any]:
+    """Return the distinct values, ascending, and how often each occurs; as np.unique, sooner."""
+    ordered = np.sort(values)
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    if not len(values):
+        return ordered, np.zeros(0, dtype=np.int64)
+    return ordered[starts], np.diff(np.append(starts, len(ordered)))
+
+
+def _is_in(values: Any, ordered: Any) -> Any:
+    """Where `values` are among `ordered`, which ascend; as np.isin, sooner."""
+    if not len(ordered):
+        return np.zeros(len(values), dtype=bool)
+    places = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    return ordered[places] == values
+
+
+def _whole(numbers: Any, dtype: Any) -> Any:
+    """Round to what fits into the integers of `dtype`, whose largest no float may be."""
+    bounds = np.iinfo(dtype)
+    return np.rint(np.clip(numbers, bounds.min, np.nextafter(float(bounds.max), 0)))
+
+
+def _moved(numbers: Any, alone: Any, medians: Any) -> Any:
+    """Move whole numbers that one row alone holds to a free one beside them, if there is one."""
+    for step in (1, -1, 2, -2, 3, -3):
+        taken = _is_in(numbers, alone)
+        if not taken.any():
+            break
+        beside = numbers + step
+        is_free = ~_is_in(beside, alone) & (beside > medians[0]) & (beside < medians[-1])
+        numbers = np.where(taken & is_free, beside, numbers)
+    return numbers
+
+
+def _times(values: Any, rows: int, chance: Any) -> Any:
+    """Times between times, to the day, hour, minute or second if those given are."""
+    ticks = values.astype(np.int64)
+    unit, many = np.datetime_data(values.dtype)
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}.get(unit)
+    steps = [seconds * per_second for seconds in _SECONDS] if per_second and many == 1 else []
+    step = next((step for step in steps if len(ticks) and not (ticks % step).any()), 1)
+    drawn = draw_numbers(ticks // step, rows, chance)
+    return None if drawn is None else (drawn * step).view(values.dtype)
+
+
+def _missing(held: Held, rows: int, chance: Any) -> Any:
+    """Where there is no value: as large a share of rows as before, and never none of some."""
+    count = int(np.count_nonzero(held.missing))
+    missing = np.zeros(rows, dtype=bool)
+    if count:
+        share = max(1, round(count / len(held.missing) * rows))
+        missing[chance.permutation(rows)[:share]] = True
+    return missing
+
+
+def _blanked(held: Held, values: Any, missing: Any) -> Any:
+    """Put into `values` what is missing, the way in which `held` says so."""
+    if not missing.any():
+        return values
+    if held.kind == CODE:
+        return np.where(missing, -1, values)
+    if held.kind == TIME:
+        return np.where(missing, np.array("NaT", dtype=values.dtype), values)
+    if held.dtype != "object":
+        return values
+    blanks = held.values[held.missing]
+    values = values.copy()
+    for number, place in enumerate(np.flatnonzero(missing)):
+        values[place] = blanks[number % len(blanks)]
+    return values
+
+
+def _other_label(label: Cell, taken: set[Cell], chance: Any) -> Cell:
+    """Return a label of the same type that is none of `taken`, and take it."""
+    other: Cell
+    if isinstance(label, str):
+        other = "".join(chance.choice(list(string.ascii_lowercase), max(len(label), 4)))
+        while other in taken:
+            other = f"{other}x"
+    elif isinstance(label, (int, float)) and not isinstance(label, bool):
+        largest = max(number for number in taken if isinstance(number, (int, float)))
+        other = type(label)(largest + 1)
+    else:
+        raise NoSample("rare labels that are neither text nor numbers")
+    taken.add(other)
+    return other
+
+
+# Sample
+
+
+_MOST_SEEN = 500  # rows of the test data that are looked at
+_MOST_COLUMNS = 2_000  # of a dense table
+_MOST_CELLS = 600  # of the inputs of a dense table; each costs some microseconds to keep
+_FEWEST = 5  # rows of a wide one
+_SEED = 20260303
+
+
+class Rows(NamedTuple):
+    """What a Sample holds of its rows, without the answers; not judged yet."""
+
+    form: str
+    rows: int
+    columns: tuple[SampleColumn, ...] | None
+    block: Block | None
+
+
+def choose(X: Any, made: str) -> Rows:
+    """Return rows of `X`, or rows like those of it.
+
+    Args:
+        X: rows, shape (n_samples, n_features) or (n_samples,): a DataFrame, a Series, an
+            array, a sparse matrix, or a list of texts or of lists. It is not changed.
+        made: "synthetic", or "rows" for some of the rows themselves.
+
+    Raises:
+        NoSample: too few rows, too many columns, or types that a sample does not keep.
+    """
+    count = len_of(X)
+    chance = np.random.RandomState(_SEED)
+    rows = _rows_for(X)
+    if made == ROWS:
+        if not count:
+            raise NoSample("there are no rows")
+        picked = np.sort(chance.permutation(count)[:rows])
+        return keep(take(X, picked))
+    if count < 2 * FEWEST_ROWS:
+        raise NoSample(f"{count} rows, fewer than {2 * FEWEST_ROWS}, would tell of single ones")
+    seen = np.sort(chance.permutation(count)[:_MOST_SEEN]) if count > _MOST_SEEN else None
+    return _synthetic(X, seen, rows, chance)
+
+
+def keep(table: Any) -> Rows:
+    """Return the rows of `table`, exactly.
+
+    Raises:
+        NoSample: types that a sample does not keep.
+    """
+    rows = len_of(table)
+    if isinstance(table, pd.DataFrame):
+        held = [(_label(name), hold(column)) for name, column in table.items()]
+        return Rows(FRAME, rows, tuple(_column(*pair) for pair in held), None)
+    if isinstance(table, pd.Series):
+        columns = (_column(_label(table.name), hold(table)),)
+        return Rows(SERIES, rows, columns, None)
+    return Rows(_form_of(table), rows, None, block_of(_as_block(table)))
+
+
+def table_of(sample: Rows | Sample) -> Any:
+    """Return the rows of a sample as a pipeline takes them, with their dtypes."""
+    if sample.columns is not None:
+        if sample.form == SERIES:
+            (column,) = sample.columns
+            values = restore_column(column)
+            return pd.Series(values, name=column.name, dtype=values.dtype)
+        data = {place: _as_it_is(restore_column(c)) for place, c in enumerate(sample.columns)}
+        frame = pd.DataFrame(data, index=range(sample.rows))
+        frame.columns = pd.Index([column.name for column in sample.columns])
+        return frame
+    assert sample.block is not None  # noqa: S101 - Sample has one of the two
+    values = array_of(sample.block)
+    if sample.form == LIST:
+        return values.tolist()
+    if sample.form == ARRAY:
+        return values
+    import scipy.sparse
+
+    form = sample.form.partition("_")[0]
+    return getattr(scipy.sparse, f"csr_{sample.form.partition('_')[2]}")(values).asformat(form)
+
+
+def _as_it_is(values: Any) -> Any:
+    """Return objects such that pandas 3 does not take them for text because they are."""
+    return pd.Series(values, dtype=object) if values.dtype == object else values
+
+
+def take(table: Any, rows: Any) -> Any:
+    """Return some rows of a table, given by their places, numbered anew."""
+    if isinstance(table, (pd.DataFrame, pd.Series)):
+        return table.iloc[rows].reset_index(drop=True)
+    if is_sparse(table):
+        return table.tocsr()[rows].asformat(table.format)
+    if isinstance(table, np.ndarray):
+        return table[rows]
+    return [table[row] for row in rows]
+
+
+def len_of(table: Any) -> int:
+    """Return how many rows a table has."""
+    shape = getattr(table, "shape", None)
+    return int(shape[0]) if shape else len(table)
+
+
+def _rows_for(X: Any) -> int:
+    """Return how many rows a sample of `X` shall have."""
+    shape: tuple[Any, ...] = getattr(X, "shape", ())
+    columns = 1 if len(shape) < 2 or is_sparse(X) else int(shape[1])
+    if columns > _MOST_COLUMNS:
+        raise NoSample(f"{columns:,} columns, more than {_MOST_COLUMNS:,}")
+    return max(_FEWEST, min(MOST_ROWS, _MOST_CELLS // max(columns, 1)))
+
+
+def _synthetic(X: Any, seen: Any, rows: int, chance: Any) -> Rows:
+    if isinstance(X, (pd.DataFrame, pd.Series)):
+        form = FRAME if isinstance(X, pd.DataFrame) else SERIES
+        pairs = X.items() if isinstance(X, pd.DataFrame) else [(X.name, X)]
+        columns = tuple(
+            _column(_label(name), _drawn_column(column, seen, rows, chance))
+            for name, column in pairs
+        )
+        return Rows(form, rows, columns, None)
+    if is_sparse(X):
+        matrix = X.tocsr() if seen is None else X.tocsr()[seen]
+        return Rows(_form_of(X), rows, None, block_of(draw_sparse(matrix, rows, chance)))
+    values = _as_block(X) if seen is None else _as_block(take(X, seen))
+    return Rows(_form_of(X), rows, None, _drawn_block(values, rows, chance))
+
+
+def _drawn_column(column: Any, seen: Any, rows: int, chance: Any) -> Held:
+    if seen is None:
+        return draw(without_rare_labels(hold(column)), rows, chance)
+    if isinstance(column.dtype, pd.CategoricalDtype):  # a rare label is one of all the rows
+        held = without_rare_labels(hold(column))
+        few = held._replace(values=held.values[seen], missing=held.missing[seen])
+        return draw(few, rows, chance)
+    return draw(hold(column.iloc[seen]), rows, chance)
+
+
+def _drawn_block(values: Any, rows: int, chance: Any) -> Block:
+    columns = (
+        [values] if values.ndim == 1 else [values[:, place] for place in range(values.shape[1])]
+    )
+    drawn = [draw(hold_array(column), rows, chance) for column in columns]
+    arrays = [restore(held.dtype, cells_of(held)) for held in drawn]
+    return block_of(arrays[0] if values.ndim == 1 else np.stack(arrays, axis=1))
+
+
+def _as_block(table: Any) -> Any:
+    """Return an array of `table`, or the sparse matrix that it is."""
+    if is_sparse(table) or isinstance(table, np.ndarray):
+        return table
+    if not isinstance(table, (list, tuple)):
+        raise NoSample(f"a table of type {type(table).__name__}")
+    if all(isinstance(held, str) for held in table):
+        array = np.empty(len(table), dtype=object)
+        array[:] = table
+        return array
+    try:
+        return np.asarray(table)
+    except ValueError:
+        raise NoSample("rows of different lengths") from None
+
+
+def _form_of(table: Any) -> str:
+    if is_sparse(table):
+        import scipy.sparse
+
+        of_arrays = isinstance(table, getattr(scipy.sparse, "sparray", ()))
+        return f"{table.format}_{'array' if of_arrays else 'matrix'}"
+    return ARRAY if isinstance(table, np.ndarray) else LIST
+
+
+def _column(name: Cell, held: Held) -> SampleColumn:
+    return SampleColumn(name, held.dtype, cells_of(held), held.labels)
+
+
+def _label(label: Any) -> Cell:
+    if label is None or type(label) in (str, int):
+        found: Cell = label
+        return found
+    if isinstance(label, np.integer):
+        return int(label)
+    raise NoSample(f"a column is named by {type(label).__name__}")

@@ -1,0 +1,1532 @@
+"""What a joblib file is, told without running it: nothing is imported, nothing is called.
+
+The way in: `walk` for hooks, `gms inspect` and `git diff`. The standard library does, so that
+a hook runs from a bare clone. The machine is Python's own unpickler, which finds a `Global` for
+each name and makes a `Made` of each call; what speaks against a file is noted in its `Walk`,
+what people want to know of it is told by `summary.py`.
+
+An answer without refusals is no promise: the guarded loader also looks at what the
+names are. A refusal is one: it would not load the file.
+"""
+
+from __future__ import annotations
+
+import mmap
+import pickle
+import re
+import struct
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from math import prod
+from typing import Any, NamedTuple, NoReturn, cast
+
+from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
+from gitmodelstore.pickles.compression import MOST_BYTES, compressor_of, decompress
+from gitmodelstore.pickles.places import (
+    FOREIGN_KEYWORDS,
+    TYPES_OF_NUMBERS,
+    is_type_of_values,
+    misplaced,
+)
+from gitmodelstore.pickles.rights import (
+    ARGUMENT,
+    CALL,
+    CLASS,
+    FUNCTION,
+    METHODS,
+    NOBODY,
+    OF_DATA,
+    OF_SCIKIT_LEARN,
+    RIGHTS,
+    STATE,
+    TEXT_METHODS,
+    VALUE,
+    Rights,
+    Trust,
+    is_estimator_of_package,
+    is_like_a_class,
+    is_suffix,
+    listed,
+    may_be_of_scikit_learn,
+    may_be_renamed,
+    newest_release,
+    of_python_3,
+    packages,
+    spelled,
+)
+
+# What a dry walk finds on its stack: signs for objects that nobody makes.
+
+
+Symbol = Any
+
+CALLED, NEW = "call", "new"
+
+
+class Global:
+    """A name that the pickle asks for; one for each name of a file.
+
+    Attributes:
+        module, name: as Python 3 spells them.
+        place: where the table lists them, whichever release wrote them.
+        rights: what may be done with it; None when it is refused.
+        verdict: "listed", "data", "scikit-learn", "trusted" or "refused".
+        offset: of the opcode that named it first.
+        used: the rights that it uses.
+    """
+
+    __slots__ = ("module", "name", "offset", "place", "rights", "used", "verdict")
+
+    def __init__(
+        self, module: str, name: str, rights: Rights | None, verdict: str, offset: int
+    ) -> None:
+        self.module, self.name = module, name
+        self.place = spelled(module, name)
+        self.rights, self.verdict = rights, verdict
+        self.offset = offset
+        self.used: set[str] = set()
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+class Made:
+    """An object that the pickle would make.
+
+    Attributes:
+        way: "call" (REDUCE and its like) or "new" (made without `__init__`).
+        of: what was called or instantiated; a `Global` in every honest file.
+        arguments: a tuple in every honest file.
+        state: what BUILD gave it; None without one.
+        pairs: keys and values that were set on it, in turn.
+    """
+
+    __slots__ = ("arguments", "of", "pairs", "state", "way")
+
+    def __init__(self, way: str, of: Symbol, arguments: Symbol) -> None:
+        self.way = way
+        self.of = of
+        self.arguments = arguments
+        self.state: Symbol = None
+        self.pairs: list[Symbol] | tuple[()] = ()
+
+
+class Pairs:
+    """A dict: its keys and values in turn, as they were written, repeated keys included."""
+
+    __slots__ = ("flat",)
+
+    def __init__(self, flat: list[Symbol] | tuple[()] = ()) -> None:
+        self.flat = flat
+
+    def __iter__(self) -> Iterator[tuple[Symbol, Symbol]]:
+        return zip(self.flat[::2], self.flat[1::2], strict=True)
+
+
+class Items:
+    """A set or a frozenset: its items, as they were written."""
+
+    __slots__ = ("frozen", "held")
+
+    def __init__(self, held: list[Symbol] | tuple[()] = (), *, frozen: bool = False) -> None:
+        self.held = held
+        self.frozen = frozen
+
+
+class Unknown:
+    """What no dry walk can know: an extension code, a persistent id, a buffer from outside."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Array:
+    """An array whose bytes stand in the file.
+
+    Attributes:
+        dtype: as numpy prints it: "float64", "<U12", "object".
+        shape: as numpy says it.
+        offset: where its bytes begin, padding passed over, in what was decompressed.
+        size_bytes: of its bytes; of an object array, of the pickle that holds its items.
+        fortran: whether columns come first.
+        content: the symbol of the array in that pickle; None for plain bytes.
+        code: how `struct` reads an item; None where it cannot.
+        data: the bytes; empty for an object array.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+    size_bytes: int
+    fortran: bool = False
+    content: Symbol = None
+    code: str | None = None
+    data: memoryview = field(default=memoryview(b""), repr=False)
+
+
+# What the guarded loader would refuse, as far as can be told without importing.
+
+
+MOST_REFUSALS = 200  # of one file: a hostile one can give a reason every few bytes
+SPARE_OPCODES = 1_000_000  # beyond one for each byte of a file, since a compressed one repeats
+MOST_FIELDS = 2_000_000  # of dtypes in one file: those of each array are counted
+OPCODES = {
+    value[0]: name
+    for name, value in vars(pickle).items()
+    if name.isupper() and isinstance(value, bytes) and len(value) == 1
+}
+_MOST_TEXT = 120
+_MOST_IN_KEY = 100  # items of a tuple
+
+# The classes that are dicts, so that items may be set on their instances.
+_DICTS = {
+    ("collections", "OrderedDict"),
+    ("collections", "Counter"),
+    ("collections", "defaultdict"),
+    ("sklearn.utils._bunch", "Bunch"),
+}
+_LISTS = {("collections", "deque")}
+_PARTIAL = {("functools", "partial")}
+_CALLED_LATER = _PARTIAL | {("numpy", "vectorize")}
+_GETATTR = {("builtins", "getattr")}
+_SIMPLE_KEYS = frozenset({str, int, float, bool, bytes, type(None), Global})
+# What functools.update_wrapper leaves on numpy.vectorize, and scipy on its distributions.
+_KNOWN_DUNDERS = ("__name__", "__doc__")
+# What native code reads a model from, and what else it would take for an address.
+_BOOSTERS = {("lightgbm.basic", "Booster"), ("xgboost.core", "Booster")}
+_BYTES = {("builtins", "bytearray")}
+_HANDLES = ("_handle", "handle")
+# Of objects, as `rights` lists them, and of scipy's interp1d, as protocol 2 writes them.
+_BOUND_METHODS = {name for _, name in METHODS} | {"_call_linear", "_call_linear_np"}
+_SLOTS = {("scipy.interpolate._interpolate", "interp1d")}
+
+# scipy.stats._distn_infrastructure.parse_arg_template, with names and numbers filled in.
+_TEMPLATE = re.compile(
+    r"""
+def _parse_args\(self, ?WORDS\):
+    return \(WORDS\), WORDS
+
+def _parse_args_rvs\(self, ?WORDS, size=None\):
+    return self\._argcheck_rvs\(WORDS, size=size\)
+
+def _parse_args_stats\(self, ?WORDS, moments='mv'\):
+    return \(WORDS\), WORDS, moments
+""".replace("WORDS", "[A-Za-z0-9_ ,=.]*")
+)
+
+_CLASS_NAMES = {Pairs: "dict", Items: "set", Array: "array", Global: "global", Unknown: "unknown"}
+_DEED = {
+    CALL: "it calls",
+    NEW: "it makes an instance of",
+    STATE: "it gives state to an instance of",
+    VALUE: "it holds as a value",
+    ARGUMENT: "it hands over",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason why a file would not be loaded.
+
+    Attributes:
+        name: the global that it is about, "os.system"; None when it is about none.
+        opcode: as `pickletools` calls it, "REDUCE".
+        offset: of the opcode, in what was decompressed.
+        reason: what is wrong.
+    """
+
+    name: str | None
+    opcode: str
+    offset: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.reason} ({self.opcode} at {self.offset})"
+
+
+class Fault(ValueError):
+    """What makes it impossible to read on; the text says what is wrong."""
+
+
+class Budget:
+    """How much of something may still come: a file can name one thing many times.
+
+    Attributes:
+        left: of it.
+        fault: what is said when there is no more.
+    """
+
+    def __init__(self, left: int, fault: str) -> None:
+        self.left, self.fault = left, fault
+
+    def spend(self, count: int) -> None:
+        """Take `count` of it.
+
+        Raises:
+            Fault: there are not as many.
+        """
+        self.left -= count
+        if self.left < 0:
+            raise Fault(self.fault)
+
+
+class Walk:
+    """What the pickles of one file share: the names that it uses, and what speaks against it.
+
+    Attributes:
+        name: what to call the file in errors.
+        data: the file, decompressed.
+        at: offset of the opcode that is obeyed.
+        globals: by module and name, in order of appearance.
+        refusals: at most `MOST_REFUSALS`, each reason once, where it was met first.
+        stated: the objects that were given a state.
+        arrays: those met so far.
+        opcodes, fields: how many opcodes, and fields of dtypes, may still come.
+        wrappers: how many of joblib's wrappers wait for their array.
+    """
+
+    def __init__(self, name: str, data: bytes, trust: Trust, size_bytes: int = 0) -> None:
+        self.name, self.data, self.at = name, data, 0
+        self.globals: dict[tuple[str, str], Global] = {}
+        self.refusals: dict[tuple[str | None, str, str], Refusal] = {}
+        self.stated: list[Made] = []
+        self.arrays: list[Array] = []
+        self.opcodes = Budget(SPARE_OPCODES + size_bytes, "it has far more opcodes than bytes")
+        self.fields = Budget(MOST_FIELDS, "dtypes of too many fields")
+        self.wrappers = 0
+        self._states: set[int] = set()
+        self._trust = trust
+
+    def refuse(self, reason: str, about: Symbol = None) -> None:
+        """Note what speaks against the opcode that is obeyed, and which name it is about."""
+        name = shortened(str(about)) if type(about) is Global else None
+        key = name, OPCODES[self.data[self.at]], reason
+        if key not in self.refusals and len(self.refusals) < MOST_REFUSALS:
+            self.refusals[key] = Refusal(*key[:2], self.at, reason)
+
+    # Names
+
+    def named(self, module: str, name: str) -> Global:
+        """Return the symbol of a name, the same one each time."""
+        symbol = self.globals.get((module, name))
+        if symbol is None:
+            symbol = Global(module, name, *self._judge(module, name), self.at)
+            self.globals[module, name] = symbol
+            if symbol.rights is None:
+                self.refuse(f"'{shortened(str(symbol))}' is not a name that may be used", symbol)
+        return symbol
+
+    def _judge(self, module: str, name: str) -> tuple[Rights | None, str]:
+        rights = listed(module, name)
+        if rights is not None:
+            return rights, "listed"
+        rights = self._trust.rights(module, name)
+        if rights is not None and not self._is_uncovered_function(module, name):
+            return rights, "trusted"
+        if may_be_of_scikit_learn(module, name):
+            return OF_SCIKIT_LEARN, "scikit-learn"
+        if may_be_renamed(module, name):
+            moved = listed(*spelled(module, name))
+            return (moved, "listed") if moved else (OF_DATA, "data")
+        return None, "refused"
+
+    def _is_uncovered_function(self, module: str, name: str) -> bool:
+        """Whether a name is of a trusted package, which does not cover its functions."""
+        if self._trust.names_exactly(module, name):
+            return False
+        if "." in name and not is_like_a_class(name):
+            return True  # a function of a class
+        from gitmodelstore.pickles.rights import names_at  # nobody else needs `ast`
+
+        return names_at(f"{module}.{name}").is_function
+
+    def use(self, symbol: Symbol, right: str) -> None:
+        """Note that `symbol` is called, instantiated or given a state; it should be a name."""
+        if type(symbol) is not Global:
+            self.refuse(f"{_DEED[right]} something that is not a name")
+            return
+        symbol.used.add(right)
+        if symbol.rights is not None and right not in symbol.rights.allowed:
+            shown = shortened(str(symbol))
+            self.refuse(f"{_DEED[right]} '{shown}', which may only be: {symbol.rights}", symbol)
+
+    def hold(self, items: list[Symbol]) -> None:
+        """Note which names stand among `items` as values."""
+        if Global in map(type, items):
+            for item in items:
+                if type(item) is Global:
+                    self.use(item, _way_of_holding(item))
+
+    # Objects
+
+    def made(self, way: str, of: Symbol, arguments: Symbol) -> Made:
+        """Return what a call, or a new instance, is, and judge it."""
+        made = Made(way, of, arguments)
+        self.use(of, NEW if way == NEW else CALL)
+        if type(arguments) is not tuple:
+            self.refuse("arguments that are no tuple")
+        elif reason := _unfit_arguments(of, arguments):
+            self.refuse(reason, of)
+        self.wrappers += is_one_of(class_of(made), _WRAPPER)
+        return made
+
+    def given_state(self, target: Symbol, state: Symbol) -> None:
+        """Judge a BUILD."""
+        if type(target) is Global:
+            self.refuse(f"state is given to '{shortened(str(target))}' itself", target)
+        elif type(target) is not Made:
+            self.refuse("state is given to what was not made here")
+        else:
+            cls = class_of(target)
+            if target.state is not None or id(state) in self._states:
+                self.refuse("a second state, or one of two objects", cls)
+            elif type(state) in (tuple, Pairs):
+                self.stated.append(target)
+                self._states.add(id(state))
+            if target.way == NEW or cls is not target.of:
+                self.use(cls, STATE)
+            self._judge_state(cls, state)
+            target.state = state
+
+    def _judge_state(self, cls: Symbol, state: Symbol) -> None:
+        parts: tuple[Symbol, ...] = (state,)
+        if type(state) is tuple and len(state) == 2 and type(state[1]) is Pairs:
+            parts = state
+            if not is_one_of(cls, _SLOTS) and not _is_trusted(cls):
+                self.refuse("state for slots", cls)
+        if is_one_of(cls, _PARTIAL) and not _is_state_of_partial(state):
+            self.refuse("a partial with arguments that are called or written to")
+        for part in parts:
+            if type(part) is Global:
+                self.use(part, VALUE)
+            elif type(part) is Pairs:
+                self._judge_attributes(part, cls)
+
+    def _judge_attributes(self, pairs: Pairs, cls: Symbol) -> None:
+        is_data = type(cls) is Global and cls.verdict == "data"
+        for name, value in pairs:
+            if is_data and type(value) is Global:
+                self.refuse("data that is called", cls)
+            if type(name) is not str:
+                continue
+            if name.startswith("__") and name.endswith("__") and name not in _KNOWN_DUNDERS:
+                self.refuse(f"attribute '{shortened(name)}' in a state", cls)
+            elif name == "_parse_arg_template" and not _is_template(value):
+                self.refuse("a template that is not scipy's", cls)
+            elif name in _HANDLES and is_one_of(cls, _BOOSTERS) and not _is_model(value):
+                self.refuse("a model that is neither text nor bytes", cls)
+
+    def ended(self, root: Symbol) -> None:
+        """Judge what the whole file holds; a class of the reader's own may be made in any way."""
+        is_object = type(root) is Made and (root.way == NEW or _is_trusted(root.of))
+        if not is_object:
+            self.refuse(f"it holds '{class_name(root)}', not a fitted estimator")
+        for misplacement in misplaced(self.stated, root, Symbols()):
+            self.refuse(shortened(misplacement.fault))
+        if self.wrappers:
+            self.refuse("an array of joblib's without its bytes")
+
+    # Containers: a class of the reader's own may be one too, of which nobody can know here
+
+    def extended(self, target: Symbol, items: list[Symbol]) -> None:
+        """Append items, and judge what to."""
+        self.hold(items)
+        if type(target) is list:
+            target.extend(items)
+        elif type(target) is not Made or not (
+            _is_trusted(target.of) or is_one_of(target.of, _LISTS)
+        ):
+            self.refuse("items are appended to what is not a list")
+
+    def filled(self, target: Symbol, items: list[Symbol]) -> None:
+        """Set pairs, and judge on what."""
+        if len(items) % 2:
+            raise Fault("a key without a value")
+        self.hold(items)
+        self.keyed(items[::2])
+        if type(target) is Pairs:
+            target.flat = _extended(target.flat, items)
+        elif type(target) is Made and (is_one_of(target.of, _DICTS) or _is_trusted(target.of)):
+            target.pairs = _extended(target.pairs, items)
+        else:
+            self.refuse("items are set on what is not a dict")
+
+    def keyed(self, keys: Sequence[Symbol]) -> None:
+        """Judge the keys of a dict, or the items of a set: hashing them must run no code."""
+        if not _SIMPLE_KEYS.issuperset(map(type, keys)) and not all(map(_is_simple, keys)):
+            self.refuse("a key that is not a simple value")
+
+
+def _extended(held: list[Symbol] | tuple[()], items: list[Symbol]) -> list[Symbol]:
+    """Return `held` with the items behind; a list that is there already grows in place."""
+    if not isinstance(held, list):
+        return items
+    held.extend(items)
+    return held
+
+
+def _way_of_holding(symbol: Global) -> str:
+    """Return the right that holding a name takes: whom it is handed to only the guard sees."""
+    rights = symbol.rights
+    is_argument = rights is not None and VALUE not in rights.allowed and ARGUMENT in rights.allowed
+    return ARGUMENT if is_argument else VALUE
+
+
+def class_of(made: Made) -> Symbol:
+    """Return what `made` is an instance of, as far as it shows; the function that makes it else."""
+    given = made.arguments
+    if is_one_of(made.of, {("copyreg", "_reconstructor")}) and type(given) is tuple and given:
+        return given[0]
+    return made.of
+
+
+def class_name(symbol: Symbol) -> str:
+    """Return the dotted name of the class, or of the function that makes `symbol`."""
+    if type(symbol) is Made:
+        cls = class_of(symbol)
+        return shortened(str(cls)) if type(cls) is Global else "something unknown"
+    return _CLASS_NAMES.get(type(symbol), type(symbol).__name__)
+
+
+def is_one_of(symbol: Symbol, names: Collection[tuple[str, str]]) -> bool:
+    """Whether `symbol` is a name of that list, however the release that wrote it spelled it."""
+    return type(symbol) is Global and symbol.place in names
+
+
+def shortened(text: str) -> str:
+    """Return `text`, printable, and cut where no honest name is as long."""
+    if not text.isprintable():
+        text = ascii(text[:_MOST_TEXT])[1:-1]
+    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}…"
+
+
+def _is_trusted(symbol: Symbol) -> bool:
+    return type(symbol) is Global and symbol.verdict == "trusted"
+
+
+def _is_simple(key: Symbol) -> bool:
+    """Whether a key is a scalar, numpy's and the standard library's included, or a flat tuple."""
+    if type(key) is tuple:
+        return len(key) <= _MOST_IN_KEY and all(map(_is_scalar, key))
+    return _is_scalar(key)
+
+
+def _is_scalar(key: Symbol) -> bool:
+    if type(key) is not Made:
+        return type(key) in _SIMPLE_KEYS
+    return key.way != NEW or _is_trusted(key.of)
+
+
+def _is_bound_method(given: tuple[Symbol, ...]) -> bool:
+    """Whether the arguments of getattr ask for one of the methods that honest pipelines keep."""
+    if len(given) != 2 or type(given[1]) is not str:
+        return False
+    if type(given[0]) is str:
+        return is_suffix(given[0], given[1])
+    of_text = is_one_of(given[0], {("builtins", "str")})
+    return given[1] in (TEXT_METHODS if of_text else _BOUND_METHODS)
+
+
+def _is_template(value: Symbol) -> bool:
+    """Whether a text, which scipy executes, defines what scipy's does and calls nothing else."""
+    return type(value) is str and _TEMPLATE.fullmatch(value) is not None
+
+
+def _is_model(value: Symbol) -> bool:
+    is_array = type(value) is Made and is_one_of(value.of, _BYTES)
+    return is_array or type(value) in (str, bytes)  # of protocol 5 both kinds of bytes are one
+
+
+def _unfit_arguments(of: Symbol, given: tuple[Symbol, ...]) -> str | None:
+    """Return what is wrong with the arguments of a callable that is safe with some only."""
+    if is_one_of(of, _GETATTR) and not _is_bound_method(given):
+        return "getattr of an attribute that is not listed"
+    if is_one_of(of, _BYTES) and given and type(given[0]) is int:
+        return "a bytearray of a size"
+    if is_one_of(of, _PARTIAL) and not _is_function(next(iter(given), None)):
+        return "a partial of something that is not a listed function"
+    return None
+
+
+def _is_state_of_partial(state: Symbol) -> bool:
+    if type(state) is not tuple or len(state) != 4 or type(state[1]) is not tuple:
+        return False
+    keywords = state[2].flat if type(state[2]) is Pairs else ()
+    is_called = any(
+        (type(held) is Global and held.place not in TYPES_OF_NUMBERS)
+        or is_partial(held)
+        or is_type_of_values(held, Symbols().class_name(held), dtype_code(held))
+        for held in (*state[1], *keywords[1::2])
+    )
+    return not is_called and not any(
+        type(key) is str and key in FOREIGN_KEYWORDS for key in keywords[::2]
+    )
+
+
+def dtype_code(symbol: Symbol) -> str:
+    """Return the letters of a dtype of numpy's, "f4"; "" for any other symbol."""
+    is_dtype = type(symbol) is Made and is_one_of(symbol.of, _DTYPE)
+    given = symbol.arguments if is_dtype else ()
+    return given[0] if type(given) is tuple and given and type(given[0]) is str else ""
+
+
+def is_partial(symbol: Symbol) -> bool:
+    """Whether `symbol` is a function with arguments, to be called later."""
+    return type(symbol) is Made and is_one_of(symbol.of, _CALLED_LATER)
+
+
+def _is_function(value: Symbol) -> bool:
+    """Whether partials may call it: a listed function, or one of the reader's own."""
+    if type(value) is Made:
+        return is_one_of(value.of, _PARTIAL)
+    if type(value) is not Global or value.rights is None:
+        return False
+    is_own = value.verdict == "trusted"
+    return is_own or (value.rights.kind == FUNCTION and value.place[0] != "builtins")
+
+
+# Arrays, read from symbols: their dtypes and shapes, and what their items look like.
+
+
+_MOST_DIMENSIONS = 64
+_MOST_NESTED = 8  # structures within structures
+_MOST_FACTS = 32  # of a wrapper; joblib writes six
+_FEW_FIELDS = 100  # where only words are wanted
+_HAS_OBJECTS = 1  # NPY_ITEM_REFCOUNT among the flags of a dtype
+
+_DTYPE = {("numpy", "dtype")}
+_RECONSTRUCT = {("numpy._core.multiarray", "_reconstruct")}
+_FROM_BUFFER = {("numpy._core.numeric", "_frombuffer")}
+_SCALAR = {("numpy._core.multiarray", "scalar")}
+_CLASSES = {("numpy", "ndarray"), ("numpy", "matrix"), ("numpy", "memmap")}
+
+# Type letter and bytes to numpy's name and the letter of `struct`.
+_PLAIN = {
+    "b1": ("bool", "?"),
+    "i1": ("int8", "b"),
+    "i2": ("int16", "h"),
+    "i4": ("int32", "i"),
+    "i8": ("int64", "q"),
+    "u1": ("uint8", "B"),
+    "u2": ("uint16", "H"),
+    "u4": ("uint32", "I"),
+    "u8": ("uint64", "Q"),
+    "f2": ("float16", "e"),
+    "f4": ("float32", "f"),
+    "f8": ("float64", "d"),
+    "f16": ("float128", None),
+    "c8": ("complex64", None),
+    "c16": ("complex128", None),
+    "c32": ("complex256", None),
+    "M8": ("datetime64", None),
+    "m8": ("timedelta64", None),
+    "O8": ("object", None),
+    "O4": ("object", None),
+}
+
+
+class Dtype(NamedTuple):
+    """What one item of an array is.
+
+    Attributes:
+        text: as numpy prints it, "float64"; byte order only where it is big.
+        itemsize: in bytes.
+        has_objects: whether items, or fields of theirs, are Python objects.
+        code: how `struct` reads one item; None where it cannot.
+    """
+
+    text: str
+    itemsize: int
+    has_objects: bool = False
+    code: str | None = None
+
+
+class _State(NamedTuple):
+    """The state of a dtype."""
+
+    version: Symbol = None
+    order: Symbol = None
+    subarray: Symbol = None
+    names: Symbol = None
+    fields: Symbol = None
+    itemsize: Any = -1  # where its name says it
+    alignment: Symbol = None
+    flags: Any = 0
+    unit: Symbol = None
+
+
+def read_shape(symbol: Symbol) -> tuple[int, ...]:
+    """Return a shape.
+
+    Raises:
+        Fault: it is none.
+    """
+    if type(symbol) is not tuple or len(symbol) > _MOST_DIMENSIONS:
+        raise Fault("an array without a shape")
+    if not all(type(length) is int and 0 <= length < 2**63 for length in symbol):
+        raise Fault("an array of an impossible shape")
+    return symbol
+
+
+def read_dtype(symbol: Symbol, fields: Budget, level: int = 0) -> Dtype:
+    """Return the dtype that a call of `numpy.dtype`, and the state given to it, describe.
+
+    Raises:
+        Fault: they describe none that is known here.
+    """
+    fields.spend(1)
+    if level > _MOST_NESTED:
+        raise Fault("dtypes within dtypes without end")
+    if type(symbol) is not Made or not is_one_of(symbol.of, _DTYPE):
+        raise Fault("an array without a dtype")
+    text = dtype_code(symbol)
+    if not text:
+        raise Fault("a dtype without a name")
+    state = _state_of(symbol.state)
+    is_simple = state.subarray is None and state.fields is None
+    if is_simple and text[0] != "O" and state.flags & _HAS_OBJECTS:
+        raise Fault("a dtype that claims to hold objects")
+    if text in _PLAIN:
+        return _plain(text, state)
+    return _flexible(text, state, fields, level)
+
+
+def _state_of(symbol: Symbol) -> _State:
+    if symbol is None:
+        return _State()
+    if type(symbol) is not tuple or len(symbol) not in (8, 9):
+        raise Fault("a dtype of an unknown state")
+    state = _State(*symbol)
+    if type(state.itemsize) is not int or type(state.flags) is not int or state.itemsize >= 2**31:
+        raise Fault("a dtype of an impossible size")
+    return state
+
+
+def _plain(text: str, state: _State) -> Dtype:
+    name, code = _PLAIN[text]
+    sign = ">" if state.order == ">" else "<"
+    if text[0] in "Mm":
+        name += _unit(state.unit)
+    if sign == ">" and int(text[1:]) > 1:
+        name = f">{text}"
+    return Dtype(name, int(text[1:]), text[0] == "O", sign + code if code else None)
+
+
+def _unit(metadata: Symbol) -> str:
+    """Return "[ns]" of what numpy says of a date: ({}, (unit, count, …))."""
+    try:
+        unit, count = metadata[1][:2]
+    except (TypeError, IndexError, ValueError):
+        return ""
+    if type(unit) is bytes:
+        unit = unit.decode("ascii", "replace")
+    return f"[{'' if count == 1 else count}{unit}]" if type(unit) is str else ""
+
+
+def _flexible(text: str, state: _State, fields: Budget, level: int) -> Dtype:
+    """Return the dtype of texts, bytes and structures, whose size the state says."""
+    if not re.fullmatch("[USVa][0-9]{1,9}", text):
+        raise Fault("a dtype that is not known here")
+    kind, itemsize = text[0], state.itemsize
+    if itemsize < 0:
+        itemsize = int(text[1:]) * (4 if kind == "U" else 1)
+    if state.subarray is not None:
+        return _subarray(state, itemsize, fields, level)
+    if state.fields is not None:
+        return _structure(state, itemsize, fields, level)
+    sign = ">" if state.order == ">" else "<"
+    name = f"{sign}U{itemsize // 4}" if kind == "U" else f"{kind}{itemsize}"
+    return Dtype(name, itemsize, code=f"{itemsize}s" if kind in "Sa" else None)
+
+
+def _subarray(state: _State, itemsize: int, fields: Budget, level: int) -> Dtype:
+    if type(state.subarray) is not tuple or len(state.subarray) != 2:
+        raise Fault("a dtype of an unknown state")
+    dtype, shape = state.subarray
+    inner = read_dtype(dtype, fields, level + 1)
+    shape = shape if type(shape) is int else read_shape(shape)
+    return Dtype(f"({inner.text}, {shape})", itemsize, inner.has_objects)
+
+
+def _structure(state: _State, itemsize: int, fields: Budget, level: int) -> Dtype:
+    """Return the dtype of records; its fields must lie within, and its flags tell the truth."""
+    if type(state.fields) is not Pairs or type(state.names) is not tuple:
+        raise Fault("a dtype of an unknown state")
+    fields.spend(len(state.fields.flat) + len(state.names))
+    held = {
+        name: _field(field, itemsize, fields, level)
+        for name, field in state.fields
+        if type(name) is str
+    }
+    if not all(type(name) is str and name in held for name in state.names):
+        raise Fault("a dtype with names that are no fields")
+    has_objects = any(inner.has_objects for inner in held.values())
+    if has_objects != bool(state.flags & _HAS_OBJECTS):
+        raise Fault("a dtype whose flags do not agree with its fields")
+    text = ", ".join(f"{name}: {held[name].text}" for name in state.names)
+    return Dtype(f"[{text}]", itemsize, has_objects)
+
+
+def _field(field: Symbol, itemsize: int, fields: Budget, level: int) -> Dtype:
+    if type(field) is not tuple or len(field) not in (2, 3) or type(field[1]) is not int:
+        raise Fault("a dtype of an unknown state")
+    inner = read_dtype(field[0], fields, level + 1)
+    if field[1] < 0 or field[1] + inner.itemsize > itemsize:
+        raise Fault("a field beyond the end of its dtype")
+    return inner
+
+
+def read_wrapper(state: Symbol, fields: Budget) -> tuple[Dtype, tuple[int, ...], bool, bool]:
+    """Return what the state of a `NumpyArrayWrapper` says of an array before its bytes.
+
+    That is dtype, shape, whether columns come first, and whether a byte that counts the
+    padding, and the padding, come before the bytes.
+
+    Raises:
+        Fault: it says no such thing.
+    """
+    if (
+        type(state) is not Pairs
+        or len(state.flat) > 2 * _MOST_FACTS
+        or not all(type(key) is str for key in state.flat[::2])
+    ):
+        raise Fault("the state of an array is not a dict of attributes")
+    facts = dict(state)
+    if not is_one_of(facts.get("subclass"), _CLASSES):
+        raise Fault("an array of an unknown class")
+    if facts.get("order") not in ("C", "F"):
+        raise Fault("an array without an order")
+    dtype, shape = read_dtype(facts.get("dtype"), fields), read_shape(facts.get("shape"))
+    aligned = facts.get("numpy_array_alignment_bytes") is not None
+    return dtype, shape, facts["order"] == "F", aligned
+
+
+def array_of(symbol: Symbol) -> Array | None:
+    """Return the array that a symbol stands for, in whichever of numpy's ways it was written.
+
+    The `content` of an object array is the flat list of its items, where it is known.
+    """
+    try:
+        if type(symbol) is Array:
+            inner = array_of(symbol.content) if type(symbol.content) is Made else None
+            return replace(symbol, content=inner.content) if inner else symbol
+        return _in_pickle(symbol) if type(symbol) is Made else None
+    except Fault:
+        return None
+
+
+def _in_pickle(made: Made) -> Array | None:
+    """Return an array that stands in the pickle itself, as all do that joblib did not write."""
+    given, state = made.arguments, made.state
+    if is_one_of(made.of, _RECONSTRUCT) and type(state) is tuple and len(state) == 5:
+        _, shape, dtype, fortran, content = state
+    elif is_one_of(made.of, _FROM_BUFFER) and type(given) is tuple and len(given) == 4:
+        content, dtype, shape, order = given
+        fortran = order == "F"
+    else:
+        return None
+    kind, shape = _in_few_fields(dtype), read_shape(shape)
+    data = memoryview(content if type(content) is bytes else b"")
+    items = content if type(content) is list else None
+    return Array(
+        kind.text, shape, 0, len(data), fortran is True, content=items, code=kind.code, data=data
+    )
+
+
+def _in_few_fields(symbol: Symbol) -> Dtype:
+    return read_dtype(symbol, Budget(_FEW_FIELDS, "dtypes of too many fields"))
+
+
+def scalar_of(made: Made) -> Symbol:
+    """Return the value of a numpy scalar; None where `made` is none that can be read."""
+    given = made.arguments
+    if not is_one_of(made.of, _SCALAR) or type(given) is not tuple or len(given) != 2:
+        return None
+    try:
+        dtype, value = _in_few_fields(given[0]), given[1]
+        if type(value) is not bytes or dtype.has_objects:
+            return value
+        if dtype.text.lstrip("<>").startswith("U"):
+            return value.decode(f"utf-32-{'be' if dtype.text[0] == '>' else 'le'}").rstrip("\0")
+        return struct.unpack(dtype.code, value)[0] if dtype.code else None
+    except (Fault, struct.error, UnicodeError):
+        return None
+
+
+def dtype_text(made: Made) -> str | None:
+    """Return how numpy prints the dtype that `made` is; None where it is none."""
+    try:
+        return _in_few_fields(made).text
+    except Fault:
+        return None
+
+
+# How a dry walk shows its symbols to `places`.
+
+
+_PLAIN_TYPES = frozenset({type(None), bool, int, float, str, bytes})
+_MEMORY = {("joblib.memory", "Memory")}
+# Modules of scikit-learn in which no estimator is defined.
+_NO_ESTIMATORS = (
+    "sklearn._loss.", "sklearn.gaussian_process.kernels", "sklearn.metrics.", "sklearn.utils.",
+    "sklearn.model_selection._split", "sklearn.neighbors._ball_tree",
+    "sklearn.neighbors._kd_tree", "sklearn.tree._tree",
+)  # fmt: skip
+_NOT_ESTIMATORS = frozenset({"TreePredictor", "_BisectingTree", "_CFNode", "_CFSubcluster"})
+
+
+class Symbols:
+    """The view of a dry walk."""
+
+    def class_name(self, value: Symbol) -> str:
+        cls = class_of(value) if type(value) is Made else None
+        return cls.name.rpartition(".")[2] if type(cls) is Global else "object"
+
+    def package(self, value: Symbol) -> str:
+        cls = class_of(value) if type(value) is Made else None
+        package = str(cls.place[0]).partition(".")[0] if type(cls) is Global else ""
+        return package if package in packages() else ""
+
+    def attributes(self, value: Symbol) -> Mapping[str, Symbol]:
+        if not self._is_of(value, "sklearn") and not self.package(value):
+            return {}
+        state = value.state[0] if type(value.state) is tuple and value.state else value.state
+        if type(state) is not Pairs:
+            return {}
+        return {name: held for name, held in state if type(name) is str}
+
+    def parts(self, value: Symbol) -> Sequence[Symbol] | None:
+        if isinstance(value, (list, tuple)):
+            return value
+        if type(value) is Pairs:
+            return value.flat[1::2]
+        if type(value) is Items:
+            return value.held
+        if type(value) is Made and value.way == NEW and value.arguments:
+            return tuple(value.arguments)  # a tuple with names
+        array = array_of(value)
+        if array is not None:
+            return array.content if type(array.content) is list else None
+        is_dict = type(value) is Made and value.pairs and type(value.state) in (type(None), Pairs)
+        return value.pairs[1::2] if is_dict else None
+
+    def keys(self, value: Symbol) -> Collection[Symbol]:
+        if type(value) is Pairs:
+            return [key for key in value.flat[::2] if type(key) is str]
+        return [key for key in value.pairs[::2] if type(key) is str] if type(value) is Made else ()
+
+    def is_plain(self, value: Symbol) -> bool:
+        return type(value) in _PLAIN_TYPES or (type(value) is Made and is_one_of(value.of, _SCALAR))
+
+    def is_array(self, value: Symbol) -> bool:
+        array = array_of(value)
+        return array is not None and array.content is None
+
+    def is_estimator(self, value: Symbol) -> bool:
+        if self.package(value):
+            return is_estimator_of_package(*class_of(value).place)
+        if not self._is_of(value, "sklearn") or self.class_name(value) in _NOT_ESTIMATORS:
+            return False
+        return not class_of(value).module.startswith(_NO_ESTIMATORS)
+
+    def is_part(self, value: Symbol, package: str) -> bool:
+        return self._is_of(value, package)
+
+    def named(self, leaf: Symbol) -> tuple[str, str] | None:
+        if type(leaf) is Global:
+            return str(leaf.place[0]), str(leaf.place[1])
+        is_method = type(leaf) is Made and is_one_of(leaf.of, _GETATTR)
+        if not is_method or type(leaf.arguments) is not tuple or len(leaf.arguments) != 2:
+            return None
+        of, name = leaf.arguments
+        if type(of) is str:
+            return "builtins.str", str(name)
+        return (".".join(of.place) if type(of) is Global else "", str(name))
+
+    def is_trusted_function(self, leaf: Symbol) -> bool:
+        while is_partial(leaf) and type(leaf.arguments) is tuple and leaf.arguments:
+            leaf = leaf.arguments[0]
+        rights = leaf.rights if type(leaf) is Global and leaf.verdict == "trusted" else None
+        return rights is not None and rights.kind == FUNCTION
+
+    def called(self, leaf: Symbol) -> tuple[str, str] | None:
+        while type(leaf) is Made and is_partial(leaf) and leaf.arguments:
+            leaf = leaf.arguments[0]
+        return self.named(leaf)
+
+    def dtype_code(self, leaf: Symbol) -> str:
+        return dtype_code(leaf)
+
+    def is_class(self, leaf: Symbol) -> bool:
+        return type(leaf) is Global and leaf.rights is not None and leaf.rights.kind == CLASS
+
+    def is_partial(self, leaf: Symbol) -> bool:
+        return is_partial(leaf)
+
+    def is_memory(self, leaf: Symbol) -> bool:
+        return type(leaf) is Made and is_one_of(leaf.of, _MEMORY)
+
+    def takes(self, value: Symbol, param: str, text: str) -> bool:
+        """Whether nobody can know here: a later release than the table's wrote the object."""
+        version = self.attributes(value).get("_sklearn_version")
+        return type(version) is str and _release(version) > _release(newest_release())
+
+    def _is_of(self, value: Symbol, package: str) -> bool:
+        if type(value) is not Made:
+            return False
+        cls = class_of(value)
+        if type(cls) is not Global:
+            return False
+        return bool(cls.verdict == "trusted" or cls.place[0].partition(".")[0] == package)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d{1,9}", version)[:2])
+
+
+# The machine: Python's own unpickler, with signs in the place of objects.
+
+
+MOST_NAME = 1_000  # characters
+MOST_MARKS = 10_000  # open at once
+
+_WRAPPER = {("joblib.numpy_pickle", "NumpyArrayWrapper")}
+_NEWEST_PROTOCOL = 5
+_OLDEST_PROTOCOL = 2
+_Unpickler: Any = pickle._Unpickler
+
+
+class _Memo(dict[int, Symbol]):
+    def __missing__(self, place: int) -> NoReturn:
+        raise Fault("nothing is in that place of the memo")
+
+
+class Machine(_Unpickler):  # type: ignore[misc]
+    """One pickle: the file's own, or that of the items of an object array.
+
+    An opcode does what it does in the base class where its function is not overridden: those
+    that make something of names, or keep something, are.
+
+    Attributes:
+        proto: the protocol that it said last; 0 before it says one.
+    """
+
+    def __init__(self, walk: Walk, source: Any, *, inner: bool = False) -> None:
+        super().__init__(source)
+        self.walk, self.source, self.inner = walk, source, inner
+        self.read, self.readline = source.read, source.readline
+        self.memo = _Memo()
+        self.metastack: list[list[Symbol]] = []
+        self.stack: list[Symbol] = []
+        self.append = self.stack.append
+        self.frame: int | None = None  # where the opcode stands that began it
+        self.end = len(walk.data)  # of the frame, or of all
+
+    def run(self) -> Symbol:
+        """Return the symbol of the object that the pickle makes which begins here.
+
+        Raises:
+            BrokenPipelineFile: it does not reach its end.
+        """
+        walk, tell, read, functions = self.walk, self.source.tell, self.read, self.functions
+        done = 0
+        try:
+            for done in range(walk.opcodes.left):  # noqa: B007 - counted for the finally below
+                walk.at = at = tell()
+                if at >= self.end:
+                    self._leave(at)
+                functions[read(1)[0]](self)
+            raise Fault(walk.opcodes.fault)
+        except pickle._Stop as stop:  # type: ignore[attr-defined]
+            return stop.value
+        except (IndexError, ValueError, struct.error, pickle.UnpicklingError) as error:
+            refusals = [str(refusal) for refusal in walk.refusals.values()]
+            raise BrokenPipelineFile(
+                walk.name,
+                _in_words(error, is_at_end=tell() >= len(walk.data)),
+                offset=walk.at,
+                refusals=refusals,
+            ) from error
+        finally:
+            walk.opcodes.left -= done
+
+    def _leave(self, at: int) -> None:
+        """Leave the frame that ends here; all ends here otherwise."""
+        if at > self.end:
+            self.walk.at = cast(int, self.frame)
+            raise Fault("an opcode reaches beyond the end of its frame")
+        self.frame, self.end = None, len(self.walk.data)
+        if at == self.end:
+            raise Fault("it ends too early")
+
+    def _end_of(self, start: int, count: int) -> int:
+        """Return where `count` bytes from `start` end.
+
+        Raises:
+            Fault: fewer are left.
+        """
+        left = len(self.walk.data) - start
+        if count > left:
+            raise Fault(f"{count:,} bytes are announced, {left:,} are left")
+        return start + count
+
+    def take(self, count: int) -> bytes:
+        """Return exactly so many bytes."""
+        self._end_of(self.source.tell(), count)
+        return cast(bytes, self.read(count))
+
+    def refuse(self, reason: str) -> None:
+        self.walk.refuse(reason)
+
+    # Beginning, frames, end
+
+    def load_unknown(self) -> None:
+        raise Fault(f"byte {self.walk.data[self.walk.at]} is not an opcode")
+
+    def load_proto(self) -> None:
+        self.proto = self.read(1)[0]
+        if self.proto > _NEWEST_PROTOCOL:
+            raise Fault(f"pickle protocol {self.proto} is not known")
+        if self.proto < _OLDEST_PROTOCOL:
+            self.refuse(f"pickle protocol {self.proto}")
+
+    def load_frame(self) -> None:
+        if self.frame is not None:
+            raise Fault("a frame begins within another")
+        size_bytes = struct.unpack("<Q", self.read(8))[0]
+        self.end, self.frame = self._end_of(self.source.tell(), size_bytes), self.walk.at
+
+    def load_stop(self) -> None:
+        if not self.stack:
+            raise Fault("the stack is empty")
+        root = self.stack[-1]
+        if len(self.stack) > 1 or self.metastack:
+            self.refuse("more than one object is left at the end")
+        self.walk.hold([root])
+        if self.frame is not None and self.source.tell() != self.end:
+            raise Fault("it stops before the end of its frame")
+        raise pickle._Stop(root)  # type: ignore[attr-defined]
+
+    # Marks and memo
+
+    def load_mark(self) -> None:
+        if len(self.metastack) >= MOST_MARKS:
+            raise Fault("it is nested too deeply")
+        super().load_mark()
+
+    def pop_mark(self) -> list[Symbol]:
+        if not self.metastack:
+            raise Fault("there is no mark")
+        return cast(list[Symbol], super().pop_mark())
+
+    def load_put(self) -> None:
+        super().load_put()
+        self._bound_memo()
+
+    def load_long_binput(self) -> None:
+        super().load_long_binput()
+        self._bound_memo()
+
+    def _bound_memo(self) -> None:
+        if next(reversed(self.memo)) >= len(self.walk.data):  # C's memo is an array as long
+            raise Fault("an impossible place in the memo")
+
+    # Texts and bytes
+
+    def load_binunicode(self) -> None:
+        self._text(4)
+
+    def load_binunicode8(self) -> None:
+        self._text(8)
+
+    def _text(self, width: int) -> None:
+        self.append(str(self._sized(width), "utf-8", "surrogatepass"))
+
+    def load_binbytes(self) -> None:
+        self.append(self._sized(4))
+
+    def load_binbytes8(self) -> None:
+        self.append(self._sized(8))
+
+    load_bytearray8 = load_binbytes8
+
+    def _sized(self, width: int) -> bytes:
+        return self.take(int.from_bytes(self.take(width), "little"))
+
+    # Containers
+
+    def load_tuple(self) -> None:
+        items = self.pop_mark()
+        self.walk.hold(items)
+        self.append(tuple(items))
+
+    def load_tuple1(self) -> None:
+        self.walk.hold(self.stack[-1:])
+        super().load_tuple1()
+
+    def load_tuple2(self) -> None:
+        self.walk.hold(self.stack[-2:])
+        super().load_tuple2()
+
+    def load_tuple3(self) -> None:
+        self.walk.hold(self.stack[-3:])
+        super().load_tuple3()
+
+    def load_list(self) -> None:
+        self.walk.hold(self.stack)
+        super().load_list()
+
+    def load_append(self) -> None:
+        item = self.stack.pop()
+        self.walk.extended(self.stack[-1], [item])
+
+    def load_appends(self) -> None:
+        items = self.pop_mark()
+        self.walk.extended(self.stack[-1], items)
+
+    def load_empty_dictionary(self) -> None:
+        self.append(Pairs())
+
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        self.append(Pairs())
+        self.walk.filled(self.stack[-1], items)
+
+    def load_setitem(self) -> None:
+        value = self.stack.pop()
+        key = self.stack.pop()
+        self.walk.filled(self.stack[-1], [key, value])
+
+    def load_setitems(self) -> None:
+        items = self.pop_mark()
+        self.walk.filled(self.stack[-1], items)
+
+    def load_empty_set(self) -> None:
+        self.append(Items())
+
+    def load_additems(self) -> None:
+        items = self._items_of_set()
+        target = self.stack[-1]
+        if type(target) is Items and not target.frozen:
+            target.held = _extended(target.held, items)
+        else:
+            self.refuse("items are added to what is not a set")
+
+    def load_frozenset(self) -> None:
+        items = self._items_of_set()  # of another stack than what holds them
+        self.append(Items(items, frozen=True))
+
+    def _items_of_set(self) -> list[Symbol]:
+        items = self.pop_mark()
+        self.walk.hold(items)
+        self.walk.keyed(items)
+        return items
+
+    # Names
+
+    def load_stack_global(self) -> None:
+        if not all(type(text) is str for text in self.stack[-2:]):
+            raise Fault("a name that is not text")
+        super().load_stack_global()
+
+    def find_class(self, module: str, name: str) -> Global:
+        if len(module) + len(name) > MOST_NAME:
+            raise Fault("a name that is too long")
+        if self.proto < 3:
+            module, name = of_python_3(module, name)
+        return self.walk.named(module, name)
+
+    # Objects
+
+    def load_reduce(self) -> None:
+        arguments = self.stack.pop()
+        self.stack[-1] = self.walk.made(CALLED, self.stack[-1], arguments)
+
+    def load_newobj(self) -> None:
+        arguments = self.stack.pop()
+        self.stack[-1] = self.walk.made(NEW, self.stack[-1], arguments)
+
+    def load_newobj_ex(self) -> None:
+        named = self.stack.pop()
+        arguments = self.stack.pop()
+        if type(named) is not Pairs or not _is_trusted(self.stack[-1]):
+            self.refuse("arguments with names")
+        self.stack[-1] = self.walk.made(NEW, self.stack[-1], arguments)
+
+    def load_build(self) -> None:
+        state = self.stack.pop()
+        target = self.stack[-1]
+        self.walk.opcodes.spend(_weight(state))
+        self.walk.given_state(target, state)
+        if type(target) is Made and is_one_of(class_of(target), _WRAPPER):
+            self.stack[-1] = self._array(state)
+
+    # Arrays
+
+    def _array(self, state: Symbol) -> Array:
+        """Return the array that belongs in the place of its wrapper, and pass over its bytes."""
+        walk, start, begun = self.walk, self.source.tell(), self.walk.at
+        if self.inner:
+            raise Fault("an array of joblib's within the items of another")
+        if self.frame is not None and start != self.end:
+            raise Fault("the bytes of an array begin within a frame")
+        self.frame, self.end = None, len(walk.data)
+        dtype, shape, fortran, aligned = read_wrapper(state, walk.fields)
+        content: Symbol = None
+        if dtype.has_objects:
+            inner = Machine(walk, self.source, inner=True)
+            content, walk.at = inner.run(), begun
+            if inner.proto < _OLDEST_PROTOCOL:
+                self.refuse(f"pickle protocol {inner.proto} in an array")
+        else:
+            start += 1 + self.read(1)[0] if aligned else 0
+            self.source.seek(self._end_of(start, prod(shape) * dtype.itemsize))
+        end = self.source.tell()
+        walk.wrappers -= 1
+        walk.arrays.append(
+            Array(
+                dtype.text,
+                shape,
+                start,
+                end - start,
+                fortran,
+                content=content,
+                code=dtype.code,
+                data=memoryview(walk.data)[start : start if dtype.has_objects else end],
+            )
+        )
+        return walk.arrays[-1]
+
+    # What no honest file has
+
+    def _instantiate(self, cls: Symbol, arguments: list[Symbol]) -> None:
+        self.refuse("a forbidden opcode")
+        self.append(self.walk.made(CALLED, cls, tuple(arguments)))
+
+    def persistent_load(self, _: Any) -> Symbol:
+        self.refuse("a forbidden opcode")
+        return Unknown()
+
+    def get_extension(self, code: int) -> None:
+        self.append(self.persistent_load(code))
+
+    def load_next_buffer(self) -> None:
+        self.append(self.persistent_load(None))
+
+    def load_readonly_buffer(self) -> None:
+        self.refuse("a forbidden opcode")
+
+    functions: Sequence[Callable[[Machine], None]]  # what each of the 256 opcodes does
+
+
+Machine.functions = [Machine.load_unknown] * 256
+for _code, _function in _Unpickler.dispatch.items():
+    Machine.functions[_code] = getattr(Machine, _function.__name__)
+
+
+def _weight(state: Symbol) -> int:
+    """Return how many items of a state are looked at."""
+    parts = state if type(state) is tuple and len(state) == 2 else (state,)
+    return sum(len(part.flat) for part in parts if type(part) is Pairs)
+
+
+def _in_words(error: Exception, *, is_at_end: bool) -> str:
+    if isinstance(error, Fault):
+        return str(error)
+    if is_at_end or isinstance(error, struct.error):
+        return "it ends too early"
+    if isinstance(error, pickle.UnpicklingError):
+        return str(error)
+    if isinstance(error, UnicodeError):
+        return "a text that cannot be read"
+    if isinstance(error, IndexError):
+        return "the stack is empty"
+    return "a number that is none"
+
+
+# The way in.
+
+
+MOST_LEVELS = 10_000  # of containers within containers
+_START_BYTES = 64  # that say what a file is
+
+_WRITE_AGAIN = "write it again with `joblib.dump(pipeline, file)`"
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_LEAVES = frozenset({str, int, float, bool, bytes, type(None), Array})
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalUse:
+    """A name that a file uses.
+
+    Attributes:
+        name: as "sklearn.pipeline.Pipeline".
+        used: rights that it uses, of "value", "call", "new" and "state", in that order.
+        rights: what may be done with it; None when it may not be used at all.
+        verdict: "listed"; by its spelling "data" or "scikit-learn"; "trusted"; "refused".
+        offset: of the opcode that named it first.
+    """
+
+    name: str
+    used: tuple[str, ...]
+    rights: Rights | None
+    verdict: str
+    offset: int
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it may not be used so."""
+        return self.rights is None or not self.rights.allowed.issuperset(self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class Dry:
+    """What a dry walk found.
+
+    Attributes:
+        root: the symbol of the object that the file holds.
+        protocol: of the pickle.
+        compression: name of joblib's compressor; None for a plain file.
+        size_bytes: of the file.
+        pickle_bytes: of what it holds, decompressed.
+        globals: the names that it uses, in order.
+        arrays: those whose bytes joblib wrote between the opcodes.
+        refusals: why the guarded loader would refuse it; empty when nothing is known.
+    """
+
+    root: Symbol = field(repr=False)
+    protocol: int
+    compression: str | None
+    size_bytes: int
+    pickle_bytes: int
+    globals: tuple[GlobalUse, ...]
+    arrays: tuple[Array, ...] = field(repr=False)
+    refusals: tuple[Refusal, ...]
+
+
+def walk(
+    data: bytes | memoryview,
+    *,
+    name: str = "pipeline.joblib",
+    trust: Trust = NOBODY,
+    most_bytes: int = MOST_BYTES,
+) -> Dry:
+    """Return what `data`, a whole file that joblib wrote, holds.
+
+    Args:
+        data: the file, plain or in any of joblib's compressions but lz4.
+        name: what to call it in errors.
+        trust: names besides the table of `rights.py`.
+        most_bytes: that it may have when decompressed.
+
+    Raises:
+        NotAPipeline: joblib did not write it.
+        BrokenPipelineFile: it cannot be read to its end.
+    """
+    start = bytes(data[:_START_BYTES])
+    refuse_other_files(start, name)
+    compression = compressor_of(start)
+    if compression is None:
+        held, behind = _as_bytes(data), 0
+    else:
+        content = BytesIO()  # hands out what it holds without a copy
+        behind = decompress(data, compression, content.write, name=name, most_bytes=most_bytes)
+        held = content.getvalue()
+    state = Walk(name, held, trust, len(data))
+    source: Any = BytesIO(held) if isinstance(held, bytes) else held
+    source.seek(0)
+    machine = Machine(state, source)
+    root = _run(machine)
+    if machine.proto < _OLDEST_PROTOCOL:
+        state.refuse(f"pickle protocol {machine.proto}")
+    state.ended(root)
+    behind += len(held) - source.tell()
+    if behind:
+        state.refuse(f"{behind:,} bytes follow the end")
+    if _is_too_deep(root):
+        state.refuse(f"it is nested more than {MOST_LEVELS:,} deep")
+    return Dry(
+        root=root,
+        protocol=machine.proto,
+        compression=compression,
+        size_bytes=len(data),
+        pickle_bytes=len(held),
+        globals=tuple(map(_use, state.globals.values())),
+        arrays=tuple(state.arrays),
+        refusals=tuple(state.refusals.values()),
+    )
+
+
+def _as_bytes(data: bytes | memoryview) -> bytes:
+    """Return what reads as bytes do, of large memory without a copy: a mapping does."""
+    if isinstance(data, bytes):
+        return data
+    whole = data.obj
+    is_all = isinstance(whole, mmap.mmap) and len(whole) == data.nbytes
+    return cast(bytes, whole) if is_all else bytes(data)
+
+
+def refuse_other_files(data: bytes, name: str) -> None:
+    """Refuse what joblib cannot have written, or wrote before 0.10.
+
+    Raises:
+        NotAPipeline: says what it is.
+    """
+    if not data:
+        raise NotAPipeline(f"'{name}' is empty", hint=_WRITE_AGAIN)
+    if data.startswith(_LFS_POINTER):
+        raise NotAPipeline(
+            f"'{name}' is a Git LFS pointer, not the file that it points to",
+            hint="run `git lfs pull`",
+        )
+    if data.startswith(b"ZF"):
+        raise NotAPipeline(f"'{name}' was written by a joblib before 0.10", hint=_WRITE_AGAIN)
+
+
+def _run(machine: Machine) -> Symbol:
+    """Run the machine; what does not even begin as a pickle is no damaged one."""
+    try:
+        return machine.run()
+    except BrokenPipelineFile:
+        if machine.walk.data[:1] == b"\x80":
+            raise
+        reason = f"'{machine.walk.name}' is not a file that joblib wrote"
+        raise NotAPipeline(reason, hint=_WRITE_AGAIN) from None
+
+
+def _use(symbol: Global) -> GlobalUse:
+    used = tuple(right for right in RIGHTS if right in symbol.used)
+    return GlobalUse(str(symbol), used, symbol.rights, symbol.verdict, symbol.offset)
+
+
+def _is_too_deep(root: Symbol) -> bool:
+    """Whether something is only reached through very many containers, the shortest way."""
+    level, seen = [root], {id(root)}
+    for _ in range(MOST_LEVELS):
+        if not level:
+            return False
+        below = []
+        for symbol in level:
+            for part in _parts(symbol):
+                if id(part) not in seen:
+                    seen.add(id(part))
+                    below.append(part)
+        level = below
+    return True
+
+
+def _parts(symbol: Symbol) -> list[Symbol]:
+    """Return what a symbol holds, without what holds nothing itself."""
+    kind = type(symbol)
+    if kind is list or kind is tuple:
+        held = symbol
+    elif kind is Pairs:
+        held = symbol.flat
+    elif kind is Items:
+        held = symbol.held
+    elif kind is Made:
+        held = (symbol.of, symbol.arguments, symbol.state, *symbol.pairs)
+    else:
+        return []
+    return [part for part in held if type(part) not in _LEAVES]

@@ -1,0 +1,621 @@
+"""Unpickling that refuses before it acts: the guarded walk.
+
+An own subclass of the unpickler that is written in Python, so that each opcode can be
+judged before it does anything. What a name may be used for is told by `rights`; what
+a callable may be called with by `stand_ins`; which state an object may be given by
+`states`. One parser checks and loads, so that the two cannot disagree.
+
+It is no sandbox: well-formed but hostile numbers can make native code misbehave. Some
+such forms are looked at (see docs/security.md), not all.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import weakref
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from functools import partial
+from types import MethodType, ModuleType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from gitmodelstore.errors import RefusedPickle
+from gitmodelstore.pickles import rights as rules
+from gitmodelstore.pickles.compression import Source
+from gitmodelstore.pickles.fast_load import Dtypes
+from gitmodelstore.pickles.loadable import way_to_trust
+from gitmodelstore.pickles.names import (
+    NEVER_HELD,
+    find,
+    is_of_scikit_learn,
+    kin_of_class,
+    rights_of_trusted,
+)
+from gitmodelstore.pickles.opcodes import FUNCTIONS
+from gitmodelstore.pickles.rights import STATE, VALUE, Trust, kin_of
+from gitmodelstore.pickles.stand_ins import Named, Wrapper, in_words
+from gitmodelstore.pickles.whole import refuse_what_does_not_fit
+
+# The links of decision trees, which native code follows without looking.
+
+
+_BATCH_BYTES = 4 << 20
+_LEAF = -1  # sklearn.tree._tree.TREE_LEAF
+
+
+class Links:
+    """The trees of one pipeline."""
+
+    def __init__(self) -> None:
+        self._nodes_bytes = 0
+        self._are_sound = True
+        self._trees: list[tuple[Any, Any, Any]] = []  # left, right and feature of each node
+        self._features: list[int] = []
+        self._depths: list[int] = []
+        self._predictors: list[Any] = []
+        self._sets: list[int] = []
+
+    def add_tree(self, nodes: Any, features: int, depth: int) -> None:
+        """Take the nodes of a `Tree` that splits so many features, and says how deep it is."""
+        left, right, feature = (
+            np.ascontiguousarray(nodes[field]) for field in ("left_child", "right_child", "feature")
+        )
+        self._trees.append((left, right, feature))
+        self._features.append(features)
+        self._depths.append(depth)
+        self._add(nodes)
+
+    def add_predictor(self, nodes: Any, sets: int) -> None:
+        """Take the nodes of a `TreePredictor` that has so many sets of categories."""
+        self._predictors.append(nodes)
+        self._sets.append(sets)
+        self._add(nodes)
+
+    def are_sound(self) -> bool:
+        """Whether all links lead forward within their tree, and each split is of something."""
+        self._judge()
+        return self._are_sound
+
+    def _add(self, nodes: Any) -> None:
+        self._nodes_bytes += nodes.nbytes
+        if self._nodes_bytes > _BATCH_BYTES:  # they are copied to be judged
+            self._judge()
+
+    def _judge(self) -> None:
+        if not (self._trees_are_sound() and self._predictors_are_sound()):
+            self._are_sound = False
+        for held in (self._trees, self._features, self._depths, self._predictors, self._sets):
+            held.clear()
+        self._nodes_bytes = 0
+
+    def _trees_are_sound(self) -> bool:
+        if not self._trees:
+            return True
+        left, right, feature = map(np.concatenate, zip(*self._trees, strict=True))
+        sizes = np.array([len(links) for links, _, _ in self._trees])
+        places, counts = _places(sizes)
+        inner = np.flatnonzero(left != _LEAF)
+        feature, features = feature[inner], np.repeat(self._features, sizes)[inner]
+        return (
+            _lead_forward(left[inner], right[inner], places[inner], counts[inner])
+            and bool(((feature >= 0) & (feature < features)).all())
+            and self._are_as_deep(left, right, inner, places, sizes)
+        )
+
+    def _are_as_deep(self, left: Any, right: Any, inner: Any, places: Any, sizes: Any) -> bool:
+        """Whether each tree is as deep as it says: paths are written to arrays of that size.
+
+        Links lead forward, and no node has two above it, so that each is met once.
+        """
+        first = inner - places[inner]  # where the tree of a node begins
+        left, right = left.copy(), right.copy()
+        left[inner] += first
+        right[inner] += first
+        children = np.concatenate((left[inner], right[inner]))
+        if len(children) and np.bincount(children).max() > 1:
+            return False
+        is_inner = np.zeros(len(places), dtype=bool)
+        is_inner[inner] = True
+        tree_of = np.repeat(np.arange(len(sizes)), sizes)
+        depths, depth = np.zeros(len(sizes), dtype=np.int64), 0
+        level = np.flatnonzero(places == 0)
+        while len(level):
+            depths[tree_of.take(level)] = depth
+            level, depth = level[is_inner.take(level)], depth + 1
+            level = np.concatenate((left.take(level), right.take(level)))
+        return bool((depths == self._depths).all())
+
+    def _predictors_are_sound(self) -> bool:
+        if not self._predictors:
+            return True
+        nodes = np.concatenate(self._predictors)
+        sizes = np.array([len(tree) for tree in self._predictors])
+        places, counts = _places(sizes)
+        sets = np.repeat(self._sets, sizes)
+        inner = nodes["is_leaf"] == 0
+        of_sets = inner & (nodes["is_categorical"] != 0)
+        left, right = (nodes[side][inner].astype(np.int64) for side in ("left", "right"))
+        return _lead_forward(left, right, places[inner], counts[inner]) and bool(
+            (nodes["feature_idx"][inner] >= 0).all()
+            and (nodes["bitset_idx"][of_sets] < sets[of_sets]).all()
+        )
+
+
+def _places(sizes: Any) -> tuple[Any, Any]:
+    """Return of each node its place in its tree, and how many nodes that has."""
+    starts = np.cumsum(sizes) - sizes
+    return np.arange(sizes.sum()) - np.repeat(starts, sizes), np.repeat(sizes, sizes)
+
+
+def _lead_forward(left: Any, right: Any, places: Any, counts: Any) -> bool:
+    return all(bool(((child > places) & (child < counts)).all()) for child in (left, right))
+
+
+# Guard
+
+
+WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
+# What a file may cost beyond what its own size explains, so that a small one stays cheap:
+_SPARE_BYTES = 64 << 20  # of memory, for what is made of the same bytes again and again
+_SPARE_WORK = 500_000  # microseconds, roughly, in what its calls and states do
+_SPARE_OPCODES = 1_000_000  # a compressed file can repeat one for ever
+_MOST_ALIKE = 1_000  # keys of one hash, which are compared with each other
+
+_MOST_KEY_LEVELS = 2  # tuples within a tuple that is a key
+_SCALARS = (str, bytes, int, float, bool, complex, type(None), date, timedelta, type)
+_MOST_DIGITS = 1 << 16  # bits of a number that is a key, or is calculated with
+
+
+_Unpickler: Any = pickle._Unpickler
+
+
+class Guard(_Unpickler):  # type: ignore[misc]
+    """Walks through one pickle, or through one nested in it.
+
+    Args:
+        source: the bytes; where it stands afterwards says where the pickle ended.
+        name: what to call the file in errors.
+        trust: what the reader trusts besides scikit-learn's world.
+        private: whether the bytes are writable memory that is handed over: arrays are then
+            views on them.
+        size_bytes: of the file, if it was compressed; None for that of `source`.
+        outer: of the pickle in which this one is nested, in an array of objects.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        name: str,
+        trust: Trust = rules.NOBODY,
+        *,
+        private: bool = False,
+        size_bytes: int | None = None,
+        outer: Guard | None = None,
+    ) -> None:
+        super().__init__(source)
+        self.source = source
+        self.file_name = name
+        self.trust = trust
+        self.private = private
+        self.dtypes: Dtypes = outer.dtypes if outer else Dtypes()
+        self.named: dict[tuple[str, str], Named] = outer.named if outer else {}
+        self._by_id: dict[int, Named] = outer._by_id if outer else {}
+        self._outer = outer
+        self._frame: io.BytesIO | None = None
+        self.links: Links = outer.links if outer else Links()
+        self.wrappers: list[weakref.ref[Wrapper]] = outer.wrappers if outer else []
+        # What is made in two steps and has no state yet: arrays, their types, native objects.
+        self.unfinished: dict[int, Any] = outer.unfinished if outer else {}
+        # What was given a state, arrays and their types left out, and the states; by id.
+        self.stated: dict[int, Any] = outer.stated if outer else {}
+        self.states: dict[int, Any] = outer.states if outer else {}
+        # Arrays and containers that were taken from the memo, so that two may hold them; by id.
+        self.shared: dict[int, Any] = outer.shared if outer else {}
+        # Arrays that were looked at and that native code follows: nobody else may hold them.
+        self.alone: list[Any] = outer.alone if outer else []
+        self.takers: dict[type, Any] = outer.takers if outer else {}  # see `states`
+        self._hashes: dict[int, Any] = outer._hashes if outer else {}
+        self._alike = 0
+        size_bytes = source.size_bytes if size_bytes is None else size_bytes
+        self._spare = _SPARE_BYTES + size_bytes
+        self._work = _SPARE_WORK + size_bytes // 4
+        self._opcodes = _SPARE_OPCODES + size_bytes
+
+    def load(self) -> Any:
+        """Return the object.
+
+        Raises:
+            RefusedPickle: it wants more than the parts of a pipeline may.
+            Exception: it is damaged, or does not fit what is installed here; anything
+                that a class of a library raises.
+        """
+        value = self._walk()
+        self.walking = ""
+        self.memo.clear()
+        if self._outer is None:
+            self._refuse_what_was_kept(value)
+            self.must_be_alone(*self.alone)
+            if self.unfinished:
+                self.refuse(
+                    f"it holds {in_words(next(iter(self.unfinished.values())))} without a state"
+                )
+            if not self.links.are_sound():
+                self.refuse("the links of a tree lead out of it, or round in it")
+            refuse_what_does_not_fit(self, value)
+        return value
+
+    def _walk(self) -> Any:
+        """Do what the base class does, but read by functions written in C.
+
+        Frames are kept to, though all is in memory already: the C unpickler keeps to
+        them, and must not see another pickle than this one in the same bytes.
+        """
+        self._leave_frame()
+        self.metastack: list[list[Any]] = []
+        self.stack: list[Any] = []
+        self.append = self.stack.append
+        self.walking, self.proto = "", 0
+        self.began: int | None = None  # where in the frame the opcode stands that is judged
+        functions = self.functions()
+        counter, done = self._outer or self, 0
+        try:
+            for done in range(counter._opcodes):  # noqa: B007 - counted for the finally below
+                opcode = self.read(1)
+                if opcode:
+                    functions[opcode[0]](self)
+                elif self._frame is None:
+                    raise EOFError
+                else:
+                    self._leave_frame()
+            self.refuse("it has far more opcodes than bytes")
+        except pickle._Stop as stop:  # type: ignore[attr-defined]
+            self.end_frame()
+            return stop.value
+        finally:
+            counter._opcodes -= done
+
+    def functions(self) -> Sequence[Callable[[Guard], None]]:
+        """Return what each of the 256 opcodes does."""
+        return FUNCTIONS
+
+    def take(self, size_bytes: int) -> bytes:
+        """Return exactly so many bytes of what is being read.
+
+        Raises:
+            EOFError: there are not so many, in this frame or in the file.
+        """
+        if self._frame is None:
+            return bytes(self.source.take(size_bytes))
+        taken = self._frame.read(size_bytes)
+        if len(taken) < size_bytes:
+            raise EOFError
+        return taken
+
+    def enter_frame(self, size_bytes: int) -> None:
+        """Read on from the next bytes of the source, up to so many."""
+        self.end_frame()
+        self._frame = io.BytesIO(self.source.take(size_bytes))
+        self.read, self.readline = self._frame.read, self._frame.readline
+
+    def end_frame(self) -> None:
+        """Leave a frame that must be at its end."""
+        if self._frame is not None and self._frame.read(1):
+            self.refuse("a frame is longer than what it holds")
+        self._leave_frame()
+
+    def _leave_frame(self) -> None:
+        self._frame = None
+        self.read, self.readline = self.source.read, self.source.readline
+
+    def begin(self, opcode: str) -> None:
+        """Take note of what is judged now."""
+        self.walking = opcode
+        self.began = None if self._frame is None else self._frame.tell()
+
+    def _position(self) -> int:
+        """Return where the opcode stands that is judged, as well as it can be told."""
+        position = int(self.source.tell())
+        if self._frame is not None:
+            after = self.began if self.began is not None else self._frame.tell()
+            position += after - len(self._frame.getvalue())
+        return position - 1 if self.walking else position
+
+    def refuse(
+        self,
+        why: str,
+        named: Named | str | None = None,
+        *,
+        hint: str | None = None,
+        needs_trust: tuple[str, ...] = (),
+    ) -> NoReturn:
+        """Raise the refusal of what is being done just now."""
+        name = str(named) if named else None
+        place = f" ({self.walking} at byte {self._position()})" if self.walking else ""
+        raise RefusedPickle(
+            f"'{self.file_name}' is refused: {why}{place}",
+            name=name,
+            opcode=self.walking or None,
+            offset=self._position(),
+            hint=hint or (way_to_trust(needs_trust) if needs_trust else _LOOK),
+            needs_trust=needs_trust,
+        )
+
+    def nested(self) -> Any:
+        """Return the object that is pickled at this place, between the opcodes."""
+        return Guard(self.source, self.file_name, self.trust, outer=self._outer or self).load()
+
+    def check_keys(self, keys: Sequence[Any]) -> None:
+        """Refuse keys that take long to hash, or whose class says how they are hashed.
+
+        Different keys of one hash are counted too: a table compares each with all others.
+        """
+        for key in keys:
+            if not _is_key(key, _MOST_KEY_LEVELS) and not self.is_own(type(key)):
+                self.refuse(f"it uses {in_words(key)} as a key")
+            if type(key) is tuple:
+                self.work(len(key) // 8)
+            if type(key) is not str and self._hashes.setdefault(hash(key), key) != key:
+                self._alike += 1
+        if self._alike > _MOST_ALIKE:
+            self.refuse("it uses very many keys of the same hash")
+
+    def work(self, microseconds: int) -> None:
+        """Take note of time that a call or a state takes, roughly."""
+        outer = self._outer or self
+        outer._work -= microseconds
+        if outer._work < 0:
+            self.refuse("it would take far longer than its size explains")
+
+    def spend(self, size_bytes: int) -> None:
+        """Take note of memory that is filled from bytes which may be filled from again."""
+        outer = self._outer or self
+        outer._spare -= size_bytes
+        if outer._spare < 0:
+            self.refuse("it makes far more of its bytes than it has")
+
+    def finish(self, value: Any) -> bool:
+        """Return whether an array or a type of one may be given its state: once, and unused.
+
+        Given it later, it could change under those who have looked at it before.
+        """
+        return self.unfinished.pop(id(value), None) is not None
+
+    def must_be_alone(self, *arrays: Any) -> None:
+        """Take note of arrays that are looked at, so that nothing else may write to them."""
+        self.alone += arrays
+        if self.shared and any(id(array) in self.shared for array in arrays):
+            self.refuse("something else holds an array that native code follows")
+
+    def of(self, value: Any) -> Named | None:
+        """Return the name by which a value came, None for any other."""
+        return self._by_id.get(id(value))
+
+    def allows_state(self, cls: type) -> bool:
+        """Whether objects of a class may be given a state."""
+        listed = rules.listed(cls.__module__, cls.__qualname__)
+        if listed is not None and STATE in listed.allowed:
+            return True
+        kin = None if listed else kin_of_class(cls)
+        if kin is not None and STATE in kin.rights.allowed:
+            return True
+        return any(
+            named.held is cls and STATE in named.rights.allowed for named in self.named.values()
+        )
+
+    # Names
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a name stands for: itself, or a token where it may only be called."""
+        if self.proto < 3:
+            module, name = rules.of_python_3(module, name)
+        known = self.named.get((module, name))
+        if known is None:
+            known = self._resolve(module, name)
+            self.named[module, name] = known
+            self._by_id[id(known)] = known
+            if VALUE in known.rights.allowed:
+                self._by_id[id(known.held)] = known
+        return known.held if VALUE in known.rights.allowed else known
+
+    def _resolve(self, module: str, name: str) -> Named:
+        label = f"{module}.{name}"
+        listed = rules.listed(module, name)
+        if listed is None and self.trust.rights(module, name) is not None:
+            return self._trusted(module, name)
+        if listed is None and rules.may_be_of_scikit_learn(module, name):
+            listed = rules.OF_SCIKIT_LEARN
+        kin = None if listed else kin_of(module, name, find)
+        if kin is not None:
+            return Named(*kin.place, kin.rights, kin.held)
+        if listed is None or (self._outer is not None and (module, name) == WRAPPER):
+            self._refuse_foreign(label)
+        if (module, name) == WRAPPER:
+            return Named(module, name, listed, Wrapper)
+        held = find(module, name)
+        if isinstance(held, ModuleType) or isinstance(held, type) != (listed.kind == rules.CLASS):
+            self.refuse(f"'{label}' is not the {listed.kind} that it should be", label)
+        if listed is rules.OF_SCIKIT_LEARN and not is_of_scikit_learn(held):
+            self._refuse_foreign(label)
+        return Named(module, name, listed, held)
+
+    def _trusted(self, module: str, name: str) -> Named:
+        """Return a name that the reader trusts, if it is what that trust is for."""
+        held = find(module, name)
+        rights = rights_of_trusted(held, module, name, self.trust)
+        if rights is None:
+            self._refuse_trusted(held, module, name)
+        return Named(module, name, rights, held)
+
+    def _refuse_foreign(self, label: str) -> NoReturn:
+        hint = None
+        if label.partition(".")[0] == "__main__":
+            hint = "move it into a module that readers can import, and write the file again"
+        elif label.startswith("joblib._store_backends."):
+            hint = "take the cache out before you fit: pipeline.set_params(memory=None)"
+        self.refuse(
+            f"it uses '{label}', which is not part of a pipeline",
+            label,
+            hint=hint,
+            needs_trust=() if rules.acts(label) else (label,),
+        )
+
+    def _refuse_trusted(self, held: Any, module: str, name: str) -> NoReturn:
+        """Say why trust does not cover what a name stands for."""
+        label, place = f"{module}.{name}", getattr(held, "__module__", None)
+        if not isinstance(held, type) and not self.trust.names_exactly(module, name):
+            why = f"'{label}' is not a class, and a trusted package covers its classes alone"
+            self.refuse(why, label, needs_trust=(label,))
+        if isinstance(held, NEVER_HELD) or not isinstance(place, str):
+            self.refuse(f"'{label}' is not a class or a function", label)
+        self.refuse(
+            f"'{label}' is defined elsewhere, as '{place}.{getattr(held, '__qualname__', name)}'",
+            label,
+            hint="write the file again here, so that it names what is meant",
+        )
+
+    def is_own(self, cls: type) -> bool:
+        """Whether a class is one that the reader trusts, which may run its own code."""
+        return any(
+            named.held is cls and named.rights is rules.OF_TRUSTED for named in self.named.values()
+        )
+
+    def with_right(self, value: Any, right: str, verb: str) -> Named:
+        named = self.of(value)
+        if named is None:
+            self.refuse(f"it {verb} {in_words(value)}, which no name of its own stands for")
+        if right not in named.rights.allowed:
+            self.refuse(f"it {verb} '{named}', which may not be", named)
+        return named
+
+    def _refuse_what_was_kept(self, value: Any) -> None:
+        """Refuse where something holds a name that may only be called.
+
+        The tokens of such names are ours: once the stack and the memo are gone nobody
+        else may have one.
+        """
+        if isinstance(value, Named):
+            self.refuse(f"it is nothing but the name '{value}'", value)
+        tokens = [
+            (str(token), weakref.ref(token))
+            for token in self.named.values()
+            if VALUE not in token.rights.allowed
+        ]
+        self.named.clear()
+        self._by_id.clear()
+        del self.stack, self.metastack, self.append
+        if any(wrapper() is not None for wrapper in self.wrappers):
+            self.refuse("it keeps the description of an array in the array's place")
+        for label, token in tokens:
+            if token() is not None:
+                self.refuse(f"it keeps '{label}', which may only be called", label)
+
+
+def _is_key(value: Any, levels: int) -> bool:
+    if type(value) is tuple:
+        return levels > 0 and all(_is_key(held, levels - 1) for held in value)
+    if type(value) is int:
+        return value.bit_length() <= _MOST_DIGITS
+    if isinstance(value, np.void):
+        return False
+    return type(value) in _SCALARS or isinstance(value, (np.generic, *_SCALARS))
+
+
+_LOOK = "no honest pipeline needs that: look at it with `gms inspect`, which runs nothing"
+
+
+# How deep the parts of a pipeline lie in one another, and where that has an end.
+
+
+# The honest pipelines of tests/zoo hold up to 13 levels, not weighed. An estimator weighs more:
+# scikit-learn's repr of one in another takes twice as long for each, seconds at a dozen.
+MOST_LEVELS = 50
+_OF_ESTIMATOR = 4
+
+_LEAVES = frozenset((str, bytes, int, float, bool, complex, type(None), type))
+_CONTAINERS = (list, tuple, set, frozenset)
+
+
+def is_too_deep(root: Any) -> bool:
+    """Whether more estimators, kernels and containers than `MOST_LEVELS` lie in one another.
+
+    So do estimators that hold themselves. Other objects are looked at by nobody, such as the
+    nodes of a Birch, which are a long chain; nor are private attributes.
+    """
+    heights: dict[int, int] = {}
+    way = [_Level(root)]
+    above = way[0].weight
+    while way:
+        level = way[-1]
+        if level.left:
+            child = level.left.pop()
+            known = heights.get(id(child))
+            if known is not None:
+                level.below = max(level.below, known)
+            elif any(other.held is child for other in way):
+                if has_params(child) or any(has_params(other.held) for other in _since(way, child)):
+                    return True
+            else:
+                way.append(_Level(child))
+                above += way[-1].weight
+        else:
+            way.pop()
+            above -= level.weight
+            heights[id(level.held)] = level.below + level.weight
+            if way:
+                way[-1].below = max(way[-1].below, level.below + level.weight)
+        if above + (way[-1].below if way else 0) > MOST_LEVELS:
+            return True
+    return False
+
+
+def has_params(value: Any) -> bool:
+    """Whether an object is of a class of estimators or kernels, without asking the object."""
+    return hasattr(type(value), "get_params")
+
+
+class _Level:
+    """An object on the way down: what it holds that is yet to be looked at, and how deep it is."""
+
+    __slots__ = ("below", "held", "left", "weight")
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+        self.left = _inner(held)
+        self.below = 0
+        self.weight = _OF_ESTIMATOR if hasattr(type(held), "fit") else 1
+
+
+def _since(way: list[_Level], held: Any) -> list[_Level]:
+    at = next(number for number, level in enumerate(way) if level.held is held)
+    return way[at:]
+
+
+def _inner(held: Any) -> list[Any]:
+    """Return what an object holds that may hold something itself."""
+    kind = type(held)
+    values: Any = ()
+    if isinstance(held, dict):
+        values = held.values()
+    elif isinstance(held, _CONTAINERS):
+        values = held
+    elif kind is np.ndarray:
+        values = held.ravel().tolist() if held.dtype == object else ()
+    elif kind is partial:
+        values = (*held.args, *held.keywords.values())
+    elif kind is MethodType:
+        values = (held.__self__,)
+    elif has_params(held) and kind is not type:
+        state = getattr(held, "__dict__", {})  # `_scorer` of histogram boosting holds its owner
+        values = [value for name, value in state.items() if name[:1] != "_"]
+    return [value for value in values if type(value) not in _LEAVES and _may_hold(value)]
+
+
+def _may_hold(value: Any) -> bool:
+    """Whether something can lie in an object on which the way goes on."""
+    kind = type(value)
+    if kind is np.ndarray:
+        return bool(value.dtype == object)
+    return isinstance(value, (dict, *_CONTAINERS, partial, MethodType)) or has_params(value)

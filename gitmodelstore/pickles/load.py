@@ -1,0 +1,594 @@
+"""Reading a pipeline: the one door through which bytes become objects.
+
+Unpickling runs code that the bytes name. Everything that unpickles goes through
+`load`, which expects bytes that were verified before: the guarded walk the first time
+that a machine sees them, the C unpickler from then on. `load_unsafe` asks nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import lru_cache, partial
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitmodelstore.errors import (
+    BrokenPipelineFile,
+    LoadError,
+    NotAPipeline,
+    RefusedPickle,
+    UnportablePipeline,
+    is_ours,
+    is_theirs,
+    words_of,
+)
+from gitmodelstore.pickles import rights
+from gitmodelstore.pickles.compression import (
+    ALWAYS_BYTES,
+    MOST_RATIO,
+    Source,
+    compressor_of,
+    decompress,
+)
+from gitmodelstore.pickles.dry import refuse_other_files
+from gitmodelstore.pickles.loadable import needs_here, told_whole
+from gitmodelstore.pickles.rights import NOBODY, Trust
+from gitmodelstore.plumbing import large_files
+from gitmodelstore.values.json import hidden_character
+
+if TYPE_CHECKING:
+    from io import FileIO
+
+    from gitmodelstore.plumbing.caches import Verdicts
+
+__all__ = [
+    "PipelineFile",
+    "Reader",
+    "asking",
+    "describing",
+    "is_compressed",
+    "load",
+    "load_file",
+    "load_unsafe",
+    "refuse_unloadable",
+    "version_warning",
+]
+
+Keep = Callable[[memoryview], object]
+
+DRY = " dry"
+_HIGHEST_PROTOCOL = 5
+_MOST_SAID = 200  # characters of what an object of a file raised
+_MOST_BYTES = 1 << 36  # of what is decompressed, which is bound by its ratio before
+
+_REQUIREMENTS = "install the versions that its requirements.txt names"
+_OTHERWISE = f"{_REQUIREMENTS}; otherwise the file is damaged, or code of yours raises this"
+_WRITE_AGAIN = "write it again with `joblib.dump(pipeline, file)`"
+_COPY_AGAIN = "copy the file again, or write it again with `joblib.dump`"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads, and how carefully.
+
+    Attributes:
+        trust: the packages and classes that the reader trusts besides scikit-learn's world.
+        verdicts: where it is noted which bytes were found harmless here; None for
+            nowhere: every load is a guarded walk.
+    """
+
+    trust: Trust = NOBODY
+    verdicts: Verdicts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineFile:
+    """A file that joblib wrote.
+
+    Attributes:
+        pipeline: the estimator that was loaded from exactly the bytes that were read.
+        sha256, size_bytes: of these.
+        is_compressed: whether they are: git then finds nothing that two versions share.
+        modified_at: when the file was last written, UTC.
+    """
+
+    pipeline: Any
+    sha256: str
+    size_bytes: int
+    is_compressed: bool
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FileBytes:
+    """What a file held when it was read once.
+
+    Attributes:
+        data: its bytes, in memory of their own.
+        sha256: of them.
+        modified_at: when it was last written, UTC.
+    """
+
+    data: memoryview
+    sha256: str
+    modified_at: datetime
+
+
+def load(
+    data: bytes | bytearray | memoryview,
+    *,
+    name: str,
+    reader: Reader | None = None,
+    sha256: str | None = None,
+) -> Any:
+    """Return the estimator that joblib wrote as `data`.
+
+    What is not part of a pipeline is refused before it acts. That is no sandbox: see
+    docs/security.md.
+
+    Args:
+        data: the whole file, plain or in any of joblib's compressions. Writable memory is
+            handed over: the arrays become views on it, and the caller lets go of it.
+        name: what to call it in errors, such as "pipeline.joblib".
+        reader: None for one who trusts nobody and notes nothing.
+        sha256: of `data`, in hexadecimal, where it was just taken; None takes it when
+            it is needed.
+
+    Raises:
+        NotAPipeline: joblib did not write it, or it holds something else than an estimator.
+        RefusedPickle: it would do more than the parts of a pipeline may.
+        LoadError: it cannot be loaded here: cut off, damaged, or in need of
+            modules or versions that this machine does not have.
+    """
+    _refuse_other_files(data, name)
+    compressor = compressor_of(bytes(data[:64]))
+    plain = _decompressed(data, compressor, name) if compressor else data
+    try:
+        pipeline = _unpickle(data, plain, name, reader or Reader(), sha256)
+    except LoadError as error:  # of the frames of the walk, which say nothing to anybody
+        raise error.with_traceback(None) from error.__cause__
+    with asking(name):
+        _refuse_other_objects(pipeline, name)
+    return pipeline
+
+
+def is_compressed(data: bytes | bytearray | memoryview) -> bool:
+    """Whether `data` is compressed; git then finds nothing that two versions share."""
+    return compressor_of(bytes(data[:64])) is not None
+
+
+def load_unsafe(data: bytes | bytearray | memoryview, *, name: str) -> Any:
+    """Return the estimator that joblib wrote as `data`, and RUN WHATEVER IT SAYS.
+
+    For files of people whom you trust with this machine, which hold what the guarded
+    walk refuses. Raises as `load`, but RefusedPickle.
+    """
+    import joblib
+
+    _refuse_other_files(data, name)
+    try:
+        pipeline = joblib.load(io.BytesIO(data))
+    except Warning:
+        raise  # a warning that the caller turned into an error stays what it is
+    except BaseException as error:  # unpickling calls what the bytes name: it can raise anything
+        if not is_theirs(error):
+            raise
+        raise _explained(error, data, name) from error
+    _refuse_other_objects(pipeline, name)
+    return pipeline
+
+
+@contextmanager
+def asking(name: str, fault: str = "does not hold a whole pipeline") -> Iterator[None]:
+    """Say what the objects of a file raise, when they are looked at or asked, in our words.
+
+    A file may lack attributes that every estimator of its class has, or hold others in their
+    place; whoever loads it finds out only then.
+
+    Args:
+        name: of the file, as in `load`.
+        fault: what is wrong with it then.
+
+    Raises:
+        LoadError: for anything but an error or a warning of ours.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if is_ours(error) or not is_theirs(error):
+            raise
+        said = _said(error)
+        raise LoadError(
+            f"'{name}' {fault}: {said}",
+            hint=_OTHERWISE,
+        ) from (None if hidden_character(said) else error)
+
+
+@contextmanager
+def describing(pipeline: Any) -> Iterator[None]:
+    """Say in our words what a pipeline in memory raises when it is described.
+
+    Raises:
+        NotAPipeline: for anything but an error or a warning of ours.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if is_ours(error) or not is_theirs(error):
+            raise
+        raise NotAPipeline(
+            f"this {type(pipeline).__name__} cannot be described: {_said(error)}",
+            hint="give the object that `fit` was called on, whole; if a class of yours raises "
+            "this, fix it there",
+        ) from error
+
+
+def version_warning() -> Any:
+    """Return what scikit-learn warns with of each estimator that another release wrote."""
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    return InconsistentVersionWarning
+
+
+def load_file(
+    path: str | PathLike[str], reader: Reader | None = None, keep: Keep | None = None
+) -> PipelineFile:
+    """Return the estimator that the file at `path` holds, and what there is to say of the file.
+
+    Args:
+        path: of the file.
+        reader: as in `load`.
+        keep: is handed the bytes as they are read, for they are the pipeline's own afterwards.
+
+    Raises:
+        NotAPipeline: there is no such file, or `load` says so of its bytes.
+        RefusedPickle, LoadError: it cannot be read, or `load` says so of its bytes.
+    """
+    path = Path(path)
+    file = read_file(path, keep)
+    size_bytes, compressed = file.data.nbytes, is_compressed(file.data)
+    pipeline = load(file.data, name=path.name, reader=reader, sha256=file.sha256)
+    return PipelineFile(pipeline, file.sha256, size_bytes, compressed, file.modified_at)
+
+
+def read_file(path: Path, keep: Keep | None = None) -> FileBytes:
+    """Return what a file holds, read once.
+
+    Args:
+        path: of the file.
+        keep: is handed the bytes as they are read.
+
+    Raises:
+        NotAPipeline: there is no such file.
+        LoadError: it cannot be read, or was written meanwhile.
+        StoreError: whatever `keep` says.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            before = os.fstat(file.fileno())
+            content = large_files.take(
+                large_files.Stream(before.st_size, partial(_read_on, file, keep))
+            )
+            after = os.fstat(file.fileno())
+            if _facts(before) != _facts(after) or file.read(1):
+                raise LoadError(
+                    f"'{path}' changed while it was read",
+                    hint="try again when nothing is writing to it",
+                )
+    except FileNotFoundError:
+        raise NotAPipeline(
+            f"there is no file '{path}'",
+            hint="check the path; it is relative to the working directory",
+        ) from None
+    except IsADirectoryError:
+        raise NotAPipeline(
+            f"'{path}' is a folder, not a file", hint="name the file that joblib wrote"
+        ) from None
+    except OSError as error:
+        raise LoadError(
+            f"'{path}' cannot be read: {error.strerror}", hint="check the path, and who may read it"
+        ) from None
+    modified_at = datetime.fromtimestamp(before.st_mtime, timezone.utc)
+    return FileBytes(content.data, content.sha256 or "", modified_at)
+
+
+def _read_on(file: FileIO, keep: Keep | None, target: memoryview) -> int:
+    count = file.readinto(target)
+    if keep is not None and count:
+        keep(target[:count])
+    return count
+
+
+def _facts(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _refuse_other_files(data: bytes | bytearray | memoryview, name: str) -> None:
+    start = bytes(data[:64])
+    refuse_other_files(start, name)
+    if not is_compressed(start) and not _is_pickle(start):
+        raise _not_joblib(name)
+
+
+def _is_pickle(start: bytes) -> bool:
+    """Whether it begins as pickles do since protocol 2: PROTO and its number."""
+    return start[:1] == b"\x80" and 2 <= (start[1:2] or b"\x00")[0] <= _HIGHEST_PROTOCOL
+
+
+def _not_joblib(name: str) -> NotAPipeline:
+    return NotAPipeline(f"'{name}' is not a file that joblib wrote", hint=_WRITE_AGAIN)
+
+
+def _decompressed(data: bytes | bytearray | memoryview, compressor: str, name: str) -> bytearray:
+    if compressor == "lz4":
+        return _from_lz4(bytes(data), name)
+    content = bytearray()  # grows where it lies; 3.13 complains of a BytesIO that ends with views
+    keep = content.extend
+    behind = decompress(memoryview(data), compressor, keep, name=name, most_bytes=_MOST_BYTES)
+    if behind:
+        raise RefusedPickle(
+            f"'{name}' is refused: {behind} bytes follow what was compressed", hint=_COPY_AGAIN
+        )
+    return content
+
+
+def _from_lz4(data: bytes, name: str) -> bytearray:
+    try:
+        from lz4.frame import LZ4FrameDecompressor
+    except ImportError as error:
+        raise LoadError(f"'{name}' is compressed with lz4", hint="run `pip install lz4`") from error
+    most = MOST_RATIO * len(data) + ALWAYS_BYTES
+    try:
+        return bytearray(LZ4FrameDecompressor().decompress(data, max_length=most))
+    except (RuntimeError, EOFError):
+        raise BrokenPipelineFile(name, "it cannot be decompressed", offset=0) from None
+
+
+def _unpickle(
+    data: bytes | bytearray | memoryview,
+    plain: bytes | bytearray | memoryview,
+    name: str,
+    reader: Reader,
+    sha256: str | None,
+) -> Any:
+    try:
+        if reader.verdicts is None:
+            return _walk(plain, name, reader.trust, len(data))
+        key = verdict_of(sha256 or hashlib.sha256(data).hexdigest(), reader.trust)
+        if reader.verdicts.holds(key):
+            return _again(plain, name, reader.trust, len(data))
+        pipeline = _walk(plain, name, reader.trust, len(data))
+    except RefusedPickle:
+        raise
+    except BaseException as error:  # classes take their state, and can raise anything
+        if is_ours(error) or not is_theirs(error):
+            raise  # a warning that the caller turned into an error stays what it is
+        # What a terminal would act on is in no traceback either; a broken file says it all.
+        is_broken = isinstance(error, (pickle.UnpicklingError, EOFError))
+        cause = None if is_broken or hidden_character(words_of(error)) else error
+        raise _explained(error, data, name) from cause
+    reader.verdicts.note(key)
+    return pipeline
+
+
+def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_bytes: int) -> Any:
+    """Return what the guarded walk makes of it: nothing before it is known to be harmless."""
+    from gitmodelstore.pickles.guard import MOST_LEVELS, Guard, is_too_deep
+
+    source = Source(data)
+    guard = Guard(source, name, trust, private=_is_private(data), size_bytes=size_bytes)
+    try:
+        pipeline = guard.load()
+    except RefusedPickle as refused:
+        raise told_whole(refused, data, name, trust) from None
+    if source.left_bytes():
+        raise RefusedPickle(
+            f"'{name}' is refused: {source.left_bytes()} bytes follow its end", hint=_COPY_AGAIN
+        )
+    if is_too_deep(pipeline):
+        raise RefusedPickle(
+            f"'{name}' is refused: its parts are nested more than {MOST_LEVELS} deep",
+            hint="no honest pipeline needs that",
+        )
+    return pipeline
+
+
+def _again(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_bytes: int) -> Any:
+    """Return what the C unpickler makes of bytes that the guarded walk found harmless."""
+    from gitmodelstore.pickles.fast_load import NotFast, fast_load, is_fast_here
+    from gitmodelstore.pickles.names import find_known
+
+    if is_fast_here():
+        with suppress(NotFast):
+            find = partial(find_known, trust=trust)
+            return fast_load(data, find, private=_is_private(data))
+    return _walk(data, name, trust, size_bytes)
+
+
+def _is_private(data: bytes | bytearray | memoryview) -> bool:
+    """Whether it is memory that was made for this load: whoever keeps bytes hands out read-only."""
+    return not memoryview(data).readonly
+
+
+def verdict_of(sha256: str, trust: Trust, how: str = "") -> str:
+    """Return the key of a verdict: these bytes, by these rules, in these libraries.
+
+    Args:
+        sha256: of the bytes.
+        trust: of the reader.
+        how: DRY of the verdict of a dry walk, which no load relies on.
+    """
+    said = "\n".join((sha256 + how, f"rules {rights.RULES}", *sorted(trust.names), *_versions()))
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _versions() -> tuple[str, ...]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = [sys.version]
+    packages = ("joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "xgboost-cpu")
+    for package in (*packages, *sorted(rights.distributions())):
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"{package} none")
+    return tuple(found)
+
+
+def _explained(
+    error: BaseException, data: bytes | bytearray | memoryview, name: str
+) -> LoadError | NotAPipeline:
+    """Return the error that says what stopped `data` from loading."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return _missing_module(error.name, name)
+    text = words_of(error)
+    missing = re.match(r"Can't get attribute '([^']+)' on <module '([^']+)'", text)
+    if missing:
+        return _missing_attribute(missing[2], missing[1], name)
+    missing = re.match(r"module '([^']+)' has no attribute '([^']+)'", text)
+    if missing:
+        return _missing_attribute(missing[1], missing[2], name)
+    if _is_cut_off(error, data):
+        return LoadError(f"'{name}' ends too early: it was cut off", hint=_COPY_AGAIN)
+    said = ascii(text) if hidden_character(text) else text
+    return LoadError(
+        f"'{name}' cannot be loaded here: {type(error).__name__}: {said}".removesuffix(": "),
+        hint=_OTHERWISE,
+    )
+
+
+def _is_cut_off(error: BaseException, data: bytes | bytearray | memoryview) -> bool:
+    """Whether the end is missing: a whole pickle ends with the opcode STOP, a full stop."""
+    return isinstance(error, EOFError) or (not is_compressed(data) and bytes(data[-1:]) != b".")
+
+
+def _missing_module(module: str, name: str) -> LoadError:
+    package = module.partition(".")[0]
+    known = rights.to_install(package)
+    if known and not _is_importable(package):
+        return LoadError(
+            f"'{name}' needs '{package}', which is not installed here",
+            hint=f"run `pip install {known}`, "
+            "or install the release that its requirements.txt names",
+        )
+    if package != module and _is_importable(package):
+        return LoadError(
+            f"'{name}' needs module '{module}', which the installed '{package}' does not have",
+            hint=_REQUIREMENTS,
+        )
+    return LoadError(
+        f"'{name}' needs module '{module}', which is not installed here",
+        hint=f"install it, or start Python where '{package}' can be imported; commands import it "
+        "from a project of yours in which you ran `gms trust add NAME`",
+    )
+
+
+def _is_importable(package: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(package) is not None
+
+
+def _missing_attribute(module: str, attribute: str, name: str) -> LoadError:
+    if module in ("__main__", _main_module()):
+        return LoadError(
+            f"'{name}' needs '{attribute}' of the script that wrote it",
+            hint=f"move '{attribute}' into a module that readers can import, such as "
+            "features.py, import it from there, fit and dump again",
+        )
+    return LoadError(
+        f"'{name}' needs '{module}.{attribute}', which the installed '{module}' does not have",
+        hint=_REQUIREMENTS if _is_importable(module.partition(".")[0]) else None,
+    )
+
+
+def _main_module() -> str | None:
+    """What the error calls `__main__` when Python was started with -m; None otherwise."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec.name if spec else None
+
+
+def _refuse_other_objects(pipeline: Any, name: str) -> None:
+    from gitmodelstore.estimators.fitted import type_in_words
+    from gitmodelstore.estimators.structure import is_estimator
+
+    if isinstance(pipeline, type):
+        raise NotAPipeline(
+            f"'{name}' holds the class '{pipeline.__name__}', not a fitted estimator",
+            hint="dump the object that `fit` was called on",
+        )
+    if not is_estimator(pipeline):
+        raise NotAPipeline(
+            f"'{name}' holds {type_in_words(pipeline)}, not a fitted estimator",
+            hint="dump the object that `fit` was called on",
+        )
+
+
+def _said(error: BaseException) -> str:
+    """Return the kind of an error and the beginning of what it says, on one line."""
+    said = " ".join(f"{type(error).__name__}: {words_of(error)}".split()).removesuffix(":")
+    return said[:_MOST_SAID]
+
+
+# Whether anybody could load a pipeline, before it is kept.
+
+
+# Names by which a file says more than the table can: whom it calls with what.
+_SAY_MORE = frozenset({"builtins.getattr", "functools.partial", "numpy.vectorize"})
+_UNTIL_NOW = "'pipeline.joblib' is refused: "
+_NOT_HERE = "'pipeline.joblib' cannot be loaded here: "
+
+
+def refuse_unloadable(data: bytes | memoryview, pipeline: Any, names: Iterable[str]) -> None:
+    """Refuse a pipeline that no reader could load, whomever he trusts.
+
+    What names nothing but the table, and nothing by which a file calls what it likes, is not read
+    again: only what its estimators hold is looked at.
+
+    Args:
+        data: the file that is to be kept.
+        pipeline: what was written into it.
+        names: that loading it looks up.
+
+    Raises:
+        UnportablePipeline: says which part it is, and what to change.
+        LoadError: a class of its own raised something when it was read again.
+    """
+    from gitmodelstore.pickles.unportable import refuse_what_nobody_loads
+
+    known = tuple(names)
+    refuse_what_nobody_loads(pipeline, rights.never_loads(known))
+    wanted = needs_here(known)
+    if not wanted and _SAY_MORE.isdisjoint(known):
+        from gitmodelstore.pickles.whole import refuse_what_is_misplaced
+
+        refuse_what_is_misplaced(pipeline)
+        return
+    try:
+        load(data, name="pipeline.joblib", reader=Reader(Trust.of(wanted)))
+    except RefusedPickle as refused:
+        refuse_what_nobody_loads(pipeline, known, only_found=True)
+        why = str(refused).removeprefix(_UNTIL_NOW)
+        raise UnportablePipeline(
+            f"nobody could load this pipeline: {why}",
+            [refused.name] if refused.name else [],
+            hint=(None if refused.name else refused.hint)
+            or "keep such things out of it, or in a class in a module of yours, which readers "
+            "can trust",
+        ) from None
+    except LoadError as error:
+        raise LoadError(
+            f"this pipeline cannot be loaded again: {str(error).removeprefix(_NOT_HERE)}",
+            hint="fix how its classes are pickled; `joblib.load` of the same file fails alike",
+        ) from error.__cause__

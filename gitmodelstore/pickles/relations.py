@@ -1,0 +1,814 @@
+"""Numbers of fitted estimators that must agree, since native code does not compare them.
+
+Trees, centres, support vectors, encoders and such are handed to compiled code, which follows the
+sizes and indices of one attribute into the arrays of another. Owns what must hold between the
+attributes of one estimator; docs/security.md lists it with the figures. Arrays that stand for
+themselves (sparse matrices, trees, curves) are judged by `states`, when they get their state.
+
+Each rule yields claims: the attribute, whether it is as it must be, and what it must be. What
+cannot even be compared is not as it must be. An attribute that is not there is not claimed,
+unless compiled code would go astray without it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gitmodelstore.pickles.states import spline_of
+
+Claim = tuple[str, bool, str]
+
+_MOST_FEATURES = 1 << 24
+_MOST_OUTPUTS = 1 << 20
+_MOST_THREADS = 4096
+_MOST_DEGREE = 1000
+_INT32 = np.dtype("int32")
+_FLOAT64 = np.dtype("float64")
+
+# What comparing raises where an attribute is of another kind than honest ones.
+_INCOMPARABLE = (
+    ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
+    RecursionError,
+)  # fmt: skip
+
+
+class Held:
+    """The attributes of one estimator, and what is often asked of them."""
+
+    def __init__(self, value: Any) -> None:
+        self.kind = type(value).__name__
+        self._held: Mapping[str, Any] = value.__dict__
+
+    def __getitem__(self, name: str) -> Any:
+        return self._held[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._held.get(name, default)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._held
+
+    @property
+    def features(self) -> Any:
+        """How many columns it was fitted on, as the file says."""
+        return self._held.get("n_features_in_")
+
+    @property
+    def is_classifier(self) -> bool:
+        return self.kind.endswith("Classifier") or self.kind.endswith("SVC")
+
+
+Rule = Callable[[Held], Iterator[Claim]]
+_RULES: dict[str, list[Rule]] = {}
+
+
+def disagreements(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield which attributes of an object disagree with others, and what they must be."""
+    cls: Any = type(value)
+    rules = _rules_of(cls)
+    if not rules:
+        return
+    held = Held(value)
+    for rule in rules:
+        try:
+            for name, is_so, wanted in rule(held):
+                if not is_so:
+                    yield name, wanted
+        except _INCOMPARABLE:
+            yield f"{rule.__name__.strip('_')}", "numbers that can be compared"
+
+
+@lru_cache(maxsize=1024)
+def _rules_of(cls: Any) -> tuple[Rule, ...]:
+    return tuple(
+        rule
+        for base in cls.__mro__
+        if base.__module__.startswith("sklearn.")
+        for rule in _RULES.get(base.__name__, ())
+    )
+
+
+def _of(*classes: str) -> Callable[[Rule], Rule]:
+    """Let a rule be about these classes of scikit-learn and what derives from them."""
+
+    def put(rule: Rule) -> Rule:
+        for name in classes:
+            _RULES.setdefault(name, []).append(rule)
+        return rule
+
+    return put
+
+
+def _is_count(value: Any, least: int, most: int) -> bool:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        return False
+    return bool(least <= value <= most)
+
+
+def _is_array(value: Any, dimensions: int, kinds: str = "f", dtype: Any = None) -> bool:
+    return (
+        isinstance(value, np.ndarray)
+        and value.ndim == dimensions
+        and value.dtype.kind in kinds
+        and value.dtype.isnative
+        and (dtype is None or value.dtype == dtype)
+    )
+
+
+def _is_in_rows(value: Any, dimensions: int, dtype: Any = None) -> bool:
+    return _is_array(value, dimensions, "fi", dtype) and bool(value.flags.c_contiguous)
+
+
+def _within(places: Any, size: int) -> bool:
+    return bool(places.size == 0 or (places.min() >= 0 and places.max() < size))
+
+
+def _is_sparse(value: Any) -> bool:
+    return type(value).__module__.startswith("scipy.sparse")
+
+
+def _features(held: Held) -> Claim:
+    """Claim that the width is known: without it scikit-learn compares none with the rows."""
+    is_so = _is_count(held.features, 0, _MOST_FEATURES)
+    return "n_features_in_", is_so, f"a whole number up to {_MOST_FEATURES:,}"
+
+
+def _classes(held: Held) -> Iterator[Claim]:
+    """Claim that the classes are as many as is said, of one output or of each."""
+    classes, count = held.get("classes_"), held.get("n_classes_")
+    if classes is None or count is None:
+        return
+    if isinstance(count, (int, np.integer)):
+        is_so = len(classes) == count
+    else:
+        is_so = len(classes) == len(count) <= _MOST_OUTPUTS and all(
+            len(part) == number for part, number in zip(classes, count, strict=True)
+        )
+    yield "n_classes_", is_so, "as many as classes_"
+
+
+@_of("BaseEstimator")
+def _estimator(held: Held) -> Iterator[Claim]:
+    for name in ("n_features_in_", "_n_features_out"):
+        if name in held:
+            yield name, _is_count(held[name], 0, _MOST_FEATURES), "a number of columns"
+    names = held.get("feature_names_in_")
+    if names is not None and "n_features_in_" in held:
+        yield "feature_names_in_", names.shape == (held.features,), "a name for each column"
+    for name in ("_n_threads", "n_threads"):
+        if name in held:
+            yield name, _is_count(held[name], 1, _MOST_THREADS), f"1 to {_MOST_THREADS}"
+    jobs = held.get("n_jobs")
+    if isinstance(jobs, (int, np.integer)):
+        yield "n_jobs", abs(int(jobs)) <= _MOST_THREADS, f"at most {_MOST_THREADS}"
+    outputs = held.get("n_outputs_")
+    if isinstance(outputs, (int, np.integer)):
+        yield "n_outputs_", _is_count(outputs, 0, _MOST_OUTPUTS), "a number of outputs"
+
+
+# Trees
+
+
+def _tree_in(value: Any) -> Any:
+    return getattr(value, "__dict__", {}).get("tree_")
+
+
+def _is_tree(value: Any) -> bool:
+    return type(value).__name__ == "Tree" and type(value).__module__ == "sklearn.tree._tree"
+
+
+@_of("BaseDecisionTree")
+def _decision_tree(held: Held) -> Iterator[Claim]:
+    tree = held.get("tree_")
+    if tree is None:
+        return
+    yield "tree_", _is_tree(tree), "a tree"
+    yield _features(held)
+    yield "tree_", tree.n_features == held.features, "of as many features as the estimator"
+    yield "n_outputs_", held.get("n_outputs_", tree.n_outputs) == tree.n_outputs, "as of the tree"
+    if held.is_classifier and "n_classes_" in held:
+        counts = np.atleast_1d(held["n_classes_"])
+        yield "n_classes_", np.array_equal(counts, tree.n_classes), "as of the tree"
+        if isinstance(held["n_classes_"], (int, np.integer)):
+            yield from _classes(held)
+
+
+@_of("BaseForest")
+def _forest(held: Held) -> Iterator[Claim]:
+    if "estimators_" not in held:
+        return
+    yield _features(held)
+    yield from _classes(held)
+    trees = [_tree_in(each) for each in held["estimators_"]]
+    is_so = all(_is_tree(tree) and tree.n_features == held.features for tree in trees)
+    yield "estimators_", is_so, "trees of as many features as the forest"
+    outputs = held.get("n_outputs_")
+    is_so = outputs is None or all(tree.n_outputs == outputs for tree in trees)
+    yield "n_outputs_", is_so, "as of the trees"
+    if "n_classes_" in held:
+        counts = np.atleast_1d(held["n_classes_"])
+        is_so = all(np.array_equal(counts, tree.n_classes) for tree in trees)
+        yield "n_classes_", is_so, "as of the trees"
+    for name in ("_n_samples", "_n_samples_bootstrap"):
+        if held.get(name) is not None:
+            yield name, _is_count(held[name], 0, (1 << 31) - 1), "a number of rows"
+
+
+@_of("RandomTreesEmbedding")
+def _embedding(held: Held) -> Iterator[Claim]:
+    encoder = held.get("one_hot_encoder_")
+    if encoder is not None:
+        is_so = len(encoder.__dict__["categories_"]) == len(held["estimators_"])
+        yield "one_hot_encoder_", is_so, "a column for each tree"
+
+
+@_of("BaseBagging")
+def _bagging(held: Held) -> Iterator[Claim]:
+    if "estimators_" not in held:
+        return
+    yield _features(held)
+    yield from _classes(held)
+    columns = held["estimators_features_"]
+    is_so = len(columns) == len(held["estimators_"]) and all(
+        _is_array(part, 1, "iu") and _within(part, held.features) for part in columns
+    )
+    yield "estimators_features_", is_so, "columns for each estimator"
+    if "_max_samples" in held:
+        yield "_max_samples", _is_count(held["_max_samples"], 0, (1 << 31) - 1), "a number of rows"
+
+
+@_of("IsolationForest")
+def _isolation(held: Held) -> Iterator[Claim]:
+    if "estimators_" not in held:
+        return
+    trees = [_tree_in(each) for each in held["estimators_"]]
+    widths = [
+        held.features if held["_max_features"] == held.features else len(columns)
+        for columns in held["estimators_features_"]
+    ]
+    is_so = all(tree.n_features == width for tree, width in zip(trees, widths, strict=True))
+    yield "estimators_", is_so, "trees of as many features as they are given"
+    for name in ("_decision_path_lengths", "_average_path_length_per_tree"):
+        if name in held:
+            is_so = all(
+                _is_array(part, 1, "fi") and len(part) == tree.node_count
+                for part, tree in zip(held[name], trees, strict=True)
+            )
+            yield name, is_so, "a number for each node of each tree"
+
+
+@_of("BaseGradientBoosting")
+def _boosting(held: Held) -> Iterator[Claim]:
+    trees = held.get("estimators_")
+    if trees is None:
+        return
+    yield _features(held)
+    wide = 1
+    if held.is_classifier:
+        yield from _classes(held)
+        wide = 1 if held["n_classes_"] == 2 else int(held["n_classes_"])
+    is_so = (
+        isinstance(trees, np.ndarray)
+        and trees.dtype == object
+        and trees.ndim == 2
+        and trees.flags.c_contiguous
+        and trees.shape[1] == wide
+        and held.get("n_trees_per_iteration_", wide) == wide
+    )
+    yield "estimators_", bool(is_so), "rows of one tree for each class"
+    is_so = all(
+        type(each).__name__ == "DecisionTreeRegressor"
+        and _is_tree(_tree_in(each))
+        and _tree_in(each).n_features == held.features
+        and _tree_in(each).n_outputs == 1
+        for each in trees.ravel().tolist()
+    )
+    yield "estimators_", is_so, "trees of one output, and of as many features as it has"
+    first = held.get("init_")
+    if wide > 1 and not isinstance(first, str):
+        yield "init_", _answers(first) == wide, "something that knows as many classes"
+
+
+def _answers(value: Any) -> int:
+    """Return how many classes an estimator answers with, or its last step does."""
+    held = value.__dict__
+    if type(value).__name__ == "DummyClassifier":
+        sizes = {int(held["n_classes_"]), len(held["classes_"]), len(held["class_prior_"])}
+        return sizes.pop() if len(sizes) == 1 and held["n_outputs_"] == 1 else -1
+    if "classes_" in held:
+        return len(held["classes_"])
+    if "steps" in held:
+        return _answers(held["steps"][-1][1])
+    inner = ("best_estimator_", "estimator_", "final_estimator_", "estimator")
+    return next((_answers(held[name]) for name in inner if name in held), -1)
+
+
+@_of("BaseHistGradientBoosting")
+def _histogram_boosting(held: Held) -> Iterator[Claim]:
+    rows = held.get("_predictors")
+    if rows is None:
+        return
+    features, each = held.features, held["n_trees_per_iteration_"]
+    yield _features(held)
+    is_so = _is_count(each, 1, _MOST_OUTPUTS) and all(len(row) == each for row in rows)
+    yield "_predictors", is_so, "rows of n_trees_per_iteration_ trees"
+    bins = held["_bin_mapper"].__dict__
+    kinds, edges = bins["is_categorical_"], bins["bin_thresholds_"]
+    is_so = _is_array(kinds, 1, "ub") and len(kinds) == len(edges) == features
+    yield "_bin_mapper", is_so, "edges and a kind for each feature"
+    is_categorical = np.asarray(kinds).astype(bool)
+    is_so = all(
+        bool((edge >= 0).all() and (edge < 256).all())
+        for edge, chosen in zip(edges, is_categorical, strict=True)
+        if chosen
+    )
+    yield "_bin_mapper", is_so, "categories from 0 to 255"
+    predictors = {id(predictor): predictor for row in rows for predictor in row}
+    nodes = [predictor.__dict__["nodes"] for predictor in predictors.values()]
+    if nodes:
+        inner: Any = np.concatenate(nodes)
+        inner = inner[inner["is_leaf"] == 0]
+        is_so = _within(inner["feature_idx"].astype(np.int64), features)
+        yield "_predictors", is_so, "splits on features that there are"
+        chosen = inner[inner["is_categorical"] != 0]["feature_idx"]
+        yield "_predictors", bool(is_categorical[chosen].all()), "sets of categorical features"
+    if held.get("_preprocessor") is not None:
+        is_so = _keeps_columns(held["_preprocessor"], features)
+        yield "_preprocessor", is_so, "a sorting of all columns"
+
+
+def _keeps_columns(preprocessor: Any, features: int) -> bool:
+    """Whether what comes before the trees hands on every column, in the order that it says."""
+    parts = [it for it in preprocessor.__dict__["transformers_"] if not isinstance(it[1], str)]
+    masks = [np.asarray(columns) for _, _, columns in parts]
+    if [type(part).__name__ for _, part, _ in parts] != ["OrdinalEncoder", "FunctionTransformer"]:
+        return False
+    function = parts[1][1].__dict__["func"]
+    return bool(
+        function.func.__name__ == "check_array"
+        and not function.args
+        and all(mask.dtype == bool and mask.shape == (features,) for mask in masks)
+        and (np.sum(masks, axis=0) == 1).all()
+        and len(parts[0][1].__dict__["categories_"]) == masks[0].sum()
+    )
+
+
+# Neighbours and clusters
+
+
+def _rows_of(tree: Any) -> tuple[int, ...]:
+    shape: tuple[int, ...] = np.asarray(tree.data).shape
+    return shape
+
+
+@_of("NeighborsBase")
+def _neighbours(held: Held) -> Iterator[Claim]:
+    if "_fit_X" not in held:
+        return
+    rows, tree, method = held["_fit_X"], held.get("_tree"), held["_fit_method"]
+    metric = held.get("effective_metric_")
+    yield _features(held)
+    is_so = _is_sparse(rows) or _is_array(rows, 2, "fiub")
+    yield "_fit_X", is_so, "rows of numbers"
+    is_so = _is_count(held["n_samples_fit_"], 0, (1 << 31) - 1)
+    yield "n_samples_fit_", is_so and rows.shape[0] == held["n_samples_fit_"], "rows of _fit_X"
+    if metric != "precomputed":
+        yield "_fit_X", rows.shape[1] == held.features, "as wide as n_features_in_"
+    kinds = {"brute": "NoneType", "kd_tree": "KDTree", "ball_tree": "BallTree"}
+    yield "_tree", kinds.get(method) == type(tree).__name__, "what _fit_method says"
+    if tree is not None:
+        yield "_tree", _rows_of(tree) == rows.shape, "a tree of the rows of _fit_X"
+    targets, classes = held.get("_y"), held.get("classes_")
+    if targets is not None:
+        yield "_y", targets.shape[0] == rows.shape[0], "a target for each row"
+        if held.is_classifier and isinstance(classes, np.ndarray):
+            is_so = targets.dtype.kind in "iu" and _within(targets, len(classes))
+            yield "_y", is_so, "numbers of classes_"
+    yield from _metric(held, "effective_metric_params_", held.features)
+
+
+def _metric(held: Held, name: str, features: Any) -> Iterator[Claim]:
+    given = held.get(name) or {}
+    known = {"p", "w", "V", "VI", "gamma", "missing_values"}
+    yield name, known.issuperset(given), "numbers that a metric takes"
+    for key, shapes in (
+        ("VI", [(features, features)]),
+        ("V", [(features,), (features, features)]),
+        ("w", [(features,)]),
+    ):
+        if given.get(key) is not None:
+            yield name, np.shape(given[key]) in shapes, f"{key} of as many features"
+
+
+@_of("KernelDensity")
+def _density(held: Held) -> Iterator[Claim]:
+    if "tree_" in held:
+        yield _features(held)
+        is_so = type(held["tree_"]).__name__ in ("KDTree", "BallTree")
+        yield "tree_", is_so and _rows_of(held["tree_"])[1] == held.features, "a tree of its rows"
+
+
+@_of("_BaseKMeans")
+def _means(held: Held) -> Iterator[Claim]:
+    centres = held.get("cluster_centers_")
+    if centres is None:
+        return
+    yield _features(held)
+    is_so = (
+        _is_in_rows(centres, 2)
+        and centres.dtype.kind == "f"
+        and centres.dtype.itemsize in (4, 8)
+        and centres.shape[0] > 0
+        and centres.shape[1] == held.features
+    )
+    yield "cluster_centers_", is_so, "rows of as many numbers as there are features"
+    if "_counts" in held:
+        is_so = _is_array(held["_counts"], 1) and len(held["_counts"]) == len(centres)
+        yield "_counts", is_so, "a number for each centre"
+
+
+@_of("BisectingKMeans")
+def _bisecting(held: Held) -> Iterator[Claim]:
+    waiting, seen = [held.get("_bisecting_tree")], set()
+    centres = held.get("cluster_centers_")
+    is_so = True
+    while waiting and is_so:
+        node = waiting.pop()
+        if node is None:
+            continue
+        inside = node.__dict__
+        is_so = (
+            type(node).__name__ == "_BisectingTree"
+            and id(node) not in seen
+            and inside["center"].size == held.features
+            and inside["center"].dtype == centres.dtype
+            and (inside["left"] is not None or _is_count(inside["label"], 0, len(centres) - 1))
+        )
+        seen.add(id(node))
+        waiting += [inside["left"], inside["right"]]
+    yield "_bisecting_tree", bool(is_so), "a tree of centres"
+
+
+@_of("Birch")
+def _birch(held: Held) -> Iterator[Claim]:
+    centres = held.get("subcluster_centers_")
+    if centres is None:
+        return
+    yield _features(held)
+    is_so = _is_array(centres, 2) and centres.shape[1] == held.features
+    yield "subcluster_centers_", is_so, "as wide as n_features_in_"
+    norms = held["_subcluster_norms"]
+    is_so = norms.shape == (len(centres),) and norms.dtype == centres.dtype
+    yield "_subcluster_norms", is_so, "a number for each centre"
+    if "subcluster_labels_" in held:
+        is_so = len(held["subcluster_labels_"]) == len(centres)
+        yield "subcluster_labels_", is_so, "a label for each centre"
+
+
+@_of("AffinityPropagation", "MeanShift")
+def _centres(held: Held) -> Iterator[Claim]:
+    centres = held.get("cluster_centers_")
+    if centres is not None and not _is_sparse(centres) and held.get("affinity") != "precomputed":
+        is_so = centres.ndim == 2 and (len(centres) == 0 or centres.shape[1] == held.features)
+        yield "cluster_centers_", is_so, "as wide as n_features_in_"
+
+
+@_of("HDBSCAN")
+def _linkage(held: Held) -> Iterator[Claim]:
+    joined = held.get("_single_linkage_tree_")
+    if joined is None:
+        return
+    rows = len(joined) + 1
+    limits = rows + np.arange(len(joined))
+    is_so = joined.ndim == 1 and all(
+        bool((joined[side] >= 0).all() and (joined[side] < limits).all())
+        for side in ("left_node", "right_node")
+    )
+    is_so = is_so and bool((joined["cluster_size"] <= rows).all())
+    yield "_single_linkage_tree_", is_so, "nodes that join earlier ones"
+
+
+# Support vectors
+
+
+@_of("BaseLibSVM")
+def _support(held: Held) -> Iterator[Claim]:
+    if "support_" not in held:
+        return
+    places, counts, kernel = held["support_"], held["_n_support"], held.get("kernel")
+    vectors, weights = held["support_vectors_"], held["_dual_coef_"]
+    is_sparse, is_given = held["_sparse"], callable(kernel) or kernel == "precomputed"
+    for name, array in (("support_", places), ("_n_support", counts)):
+        yield name, _is_in_rows(array, 1, _INT32), "whole numbers"
+    size, classes = len(places), 2
+    if held.is_classifier:
+        classes = len(held["classes_"])
+        is_so = classes >= 2 and len(counts) == classes and bool(counts.min() >= 0)
+        is_so = is_so and int(counts.astype(np.int64).sum()) == size
+    else:  # scikit-learn 1.5 writes anything into the numbers of a sparse one
+        is_so = len(counts) == 2 and (is_sparse or counts[0] == size)
+    yield "_n_support", bool(is_so), "the numbers of support vectors"
+    pairs = classes * (classes - 1) // 2 if held.is_classifier else 1
+    if not callable(kernel):
+        yield _features(held)
+    is_so = is_sparse == _is_sparse(vectors) == _is_sparse(weights)
+    yield "_sparse", isinstance(is_sparse, bool) and is_so, "what the support vectors are"
+    if is_given:
+        yield "support_vectors_", vectors.shape[0] == 0 and not is_sparse, "empty"
+    else:
+        yield "support_vectors_", vectors.shape == (size, held.features), "a row for each"
+    wanted = (classes - 1 if held.is_classifier else 1, size)
+    yield "_dual_coef_", weights.shape == wanted, "a number for each support vector and class"
+    if is_sparse:
+        is_so = weights.format == vectors.format == "csr"
+        is_so = is_so and weights.data.shape == (wanted[0] * wanted[1],)
+    else:
+        is_so = _is_in_rows(vectors, 2, _FLOAT64) and _is_in_rows(weights, 2, _FLOAT64)
+    yield "_dual_coef_", is_so, "numbers without gaps"
+    is_so = _is_in_rows(held["_intercept_"], 1, _FLOAT64) and len(held["_intercept_"]) == pairs
+    yield "_intercept_", is_so, "a number for each pair of classes"
+    for name in ("_probA", "_probB"):
+        if held.get(name) is not None:
+            is_so = _is_in_rows(held[name], 1, _FLOAT64) and len(held[name]) in (0, pairs)
+            is_so = is_so and len(held["_probA"]) == len(held["_probB"])
+            yield name, is_so, "a number for each pair of classes, or none"
+    if held.is_classifier and "class_weight_" in held:
+        is_so = len(held["class_weight_"]) in (0, classes)
+        yield "class_weight_", is_so, "a number for each class"
+    if is_given:
+        yield "support_", _within(places, held["shape_fit_"][0]), "rows of what was fitted"
+    if kernel == "precomputed":
+        yield "support_", _within(places, held.features), "columns of what is predicted"
+    if callable(kernel):
+        rows = held["_BaseLibSVM__Xfit"].shape[0]
+        yield "_BaseLibSVM__Xfit", rows == held["shape_fit_"][0], "the rows of the fit"
+    degree = held.get("degree")
+    if isinstance(degree, (int, np.integer)):
+        yield "degree", _is_count(degree, 0, _MOST_DEGREE), f"0 to {_MOST_DEGREE}"
+
+
+# Text and encoders
+
+
+def _numbers(held: Held, name: str, size: int) -> Claim:
+    found = held[name]
+    is_so = isinstance(found, dict) and all(_is_count(n, 0, size - 1) for n in found.values())
+    return name, is_so, "numbers below its size"
+
+
+@_of("CountVectorizer")
+def _words(held: Held) -> Iterator[Claim]:
+    if "vocabulary_" not in held:
+        return
+    size = len(held["vocabulary_"])
+    yield _numbers(held, "vocabulary_", size)
+    weights = getattr(held.get("_tfidf"), "__dict__", {}).get("idf_")
+    if weights is not None:
+        yield "_tfidf", len(weights) == size, "a weight for each word"
+
+
+@_of("DictVectorizer")
+def _records(held: Held) -> Iterator[Claim]:
+    if "vocabulary_" in held:
+        size = len(held["vocabulary_"])
+        yield "feature_names_", len(held["feature_names_"]) == size, "as many as vocabulary_"
+        yield _numbers(held, "vocabulary_", size)
+
+
+@_of("FeatureHasher", "HashingVectorizer")
+def _hashes(held: Held) -> Iterator[Claim]:
+    if "n_features" in held:
+        yield "n_features", _is_count(held["n_features"], 1, (1 << 31) - 1), "1 or more"
+
+
+@_of("MultiLabelBinarizer")
+def _labels(held: Held) -> Iterator[Claim]:
+    classes, cached = held.get("classes_"), held.get("_cached_dict")
+    if isinstance(classes, np.ndarray):
+        yield "classes_", len(set(classes.tolist())) == len(classes), "no class twice"
+    if cached is not None and classes is not None:
+        yield _numbers(held, "_cached_dict", len(classes))
+        yield "_cached_dict", len(cached) == len(classes), "as many as classes_"
+
+
+@_of("_BaseEncoder")
+def _encoder(held: Held) -> Iterator[Claim]:
+    categories = held.get("categories_")
+    if categories is None:
+        return
+    yield _features(held)
+    is_so = len(categories) == held.features and all(
+        isinstance(part, np.ndarray) and part.ndim == 1 for part in categories
+    )
+    yield "categories_", is_so, "an array for each column"
+    sizes = [len(part) for part in categories]
+    if held.get("_infrequent_enabled"):
+        rare, mappings = held["_infrequent_indices"], held["_default_to_infrequent_mappings"]
+        for place, (few, mapping) in enumerate(zip(rare, mappings, strict=True)):
+            if mapping is None:
+                yield "_infrequent_indices", few is None, "none where nothing is mapped"
+                continue
+            left = sizes[place] - len(few) + 1
+            is_so = (
+                _is_array(mapping, 1, "iu")
+                and len(mapping) == sizes[place]
+                and _within(few, sizes[place])
+                and _within(mapping, left)
+            )
+            yield "_default_to_infrequent_mappings", is_so, "numbers of what is left"
+            sizes[place] = left
+    if held.kind == "OneHotEncoder" and "_n_features_outs" in held:
+        yield from _one_hot(held, sizes)
+    if held.kind == "TargetEncoder" and "encodings_" in held:
+        each = len(held["classes_"]) if held.get("target_type_") == "multiclass" else 1
+        found = [len(part) for part in held["encodings_"]]
+        wanted = [size for size in sizes for _ in range(each)]
+        yield "encodings_", found == wanted, "a number for each category"
+
+
+def _one_hot(held: Held, sizes: list[int]) -> Iterator[Claim]:
+    dropped = held.get("_drop_idx_after_grouping", held.get("drop_idx_"))
+    if dropped is not None:
+        is_so = len(dropped) == len(sizes) and all(
+            place is None or _is_count(place, 0, size - 1)
+            for place, size in zip(dropped, sizes, strict=True)
+        )
+        yield "drop_idx_", is_so, "categories that there are"
+        sizes = [size - (place is not None) for size, place in zip(sizes, dropped, strict=True)]
+    yield "_n_features_outs", list(held["_n_features_outs"]) == sizes, "what the categories make"
+
+
+@_of("KBinsDiscretizer")
+def _bins(held: Held) -> Iterator[Claim]:
+    if "n_bins_" not in held:
+        return
+    counts, edges = held["n_bins_"], held["bin_edges_"]
+    is_so = len(counts) == len(edges) == held.features and all(
+        len(edge) == count + 1 for edge, count in zip(edges, counts, strict=True)
+    )
+    yield "n_bins_", is_so, "one less than the edges"
+    encoder = held.get("_encoder")
+    if encoder is not None:
+        found = [len(part) for part in encoder.__dict__["categories_"]]
+        yield "_encoder", found == [int(count) for count in counts], "a category for each bin"
+
+
+# Preprocessing, linear models, decompositions
+
+
+@_of("PolynomialFeatures")
+def _powers(held: Held) -> Iterator[Claim]:
+    if "n_output_features_" not in held:
+        return
+    least, most = held["_min_degree"], held["_max_degree"]
+    yield _features(held)
+    is_so = _is_count(least, 0, _MOST_DEGREE) and _is_count(most, 0, _MOST_DEGREE)
+    yield "_max_degree", is_so and least <= most, f"0 to {_MOST_DEGREE}"
+    if is_so:
+        is_so = held["n_output_features_"] == _combinations(held, least, most)
+        is_so = is_so and held["_n_out_full"] == _combinations(held, 0, most)
+        yield "n_output_features_", is_so, "what degree and features make"
+
+
+def _combinations(held: Held, least: int, most: int) -> int:
+    """Source: sklearn.preprocessing.PolynomialFeatures._num_combinations."""
+    features = int(held.features)
+    if held["interaction_only"]:
+        upper = min(most, features)
+        total = sum(math.comb(features, n) for n in range(max(1, least), upper + 1))
+    else:
+        total = math.comb(features + most, most) - 1
+        if least > 0:
+            total -= math.comb(features + least - 1, least - 1) - 1
+    return total + bool(held["include_bias"])
+
+
+@_of("SplineTransformer")
+def _splines(held: Held) -> Iterator[Claim]:
+    curves = held.get("bsplines_")
+    if curves is not None:
+        degrees = [spline_of(curve).get("k") for curve in curves]
+        is_so = len(curves) == held.features and all(k == held["degree"] for k in degrees)
+        yield "bsplines_", is_so, "a curve of its degree for each column"
+
+
+@_of("EmpiricalCovariance")
+def _covariance(held: Held) -> Iterator[Claim]:
+    if "covariance_" not in held:
+        return
+    yield _features(held)
+    square = (held.features, held.features)
+    for name in ("covariance_", "precision_"):
+        if held.get(name) is not None:
+            is_so = _is_array(held[name], 2) and held[name].shape == square
+            yield name, is_so, "as many rows and columns as features"
+    yield "location_", held["location_"].shape == (held.features,), "a number for each feature"
+
+
+@_of("BaseSGD")
+def _descent(held: Held) -> Iterator[Claim]:
+    weights = held.get("coef_")
+    if weights is None:
+        return
+    yield _features(held)
+    yield "coef_", weights.shape[-1] == held.features, "as wide as n_features_in_"
+    rows = 1 if weights.ndim == 1 else weights.shape[0]
+    if "classes_" in held:
+        count = len(held["classes_"])
+        yield "coef_", rows == (1 if count == 2 else count), "a row for each class"
+    for name in ("_standard_coef", "_average_coef"):
+        if held.get(name) is not None:
+            shapes = [weights.shape, weights.shape[-1:]] if rows == 1 else [weights.shape]
+            is_so = _is_array(held[name], held[name].ndim) and held[name].shape in shapes
+            yield name, is_so, "of the shape of coef_"
+    for name in ("intercept_", "_standard_intercept", "_average_intercept", "offset_"):
+        if isinstance(held.get(name), np.ndarray):
+            yield name, held[name].shape == (rows,), "a number for each row of coef_"
+    if held.get("_expanded_class_weight") is not None and "classes_" in held:
+        is_so = len(held["_expanded_class_weight"]) == len(held["classes_"])
+        yield "_expanded_class_weight", is_so, "a number for each class"
+
+
+@_of("LatentDirichletAllocation")
+def _topics(held: Held) -> Iterator[Claim]:
+    parts = held.get("components_")
+    if parts is None:
+        return
+    is_so = _is_array(parts, 2) and parts.shape == (held["n_components"], held.features)
+    yield "components_", is_so, "n_components rows of n_features_in_ numbers"
+    other = held["exp_dirichlet_component_"]
+    is_so = other.shape == parts.shape and other.dtype == parts.dtype
+    yield "exp_dirichlet_component_", is_so, "of the shape of components_"
+    yield "components_", bool(np.isfinite(other).all()), "finite numbers"
+    for name in ("doc_topic_prior_", "topic_word_prior_"):
+        if name in held:
+            yield name, bool(0 <= held[name] < math.inf), "a finite number"
+    is_so = _is_count(held.get("max_doc_update_iter", 1), 0, 1_000_000)
+    yield "max_doc_update_iter", is_so, "a number of rounds"
+
+
+@_of("_BaseNMF")
+def _factors(held: Held) -> Iterator[Claim]:
+    parts = held.get("components_")
+    if parts is None:
+        return
+    yield "components_", parts.shape[1] == held.features, "as wide as n_features_in_"
+    for name in ("n_components_", "_n_components"):
+        if isinstance(held.get(name), (int, np.integer)):
+            yield name, held[name] == parts.shape[0], "the rows of components_"
+
+
+@_of("_BaseSparseCoding", "_BasePCA", "TruncatedSVD", "BaseRandomProjection", "_BaseSparsePCA")
+def _components(held: Held) -> Iterator[Claim]:
+    parts = held.get("components_", held.get("dictionary"))
+    if parts is not None and held.features is not None:
+        is_so = len(parts.shape) == 2 and parts.shape[1] == held.features
+        yield "components_", is_so, "as wide as n_features_in_"
+        rows = held.get("n_components_")
+        if isinstance(rows, (int, np.integer)):
+            yield "n_components_", rows == parts.shape[0], "the rows of components_"
+
+
+@_of("LocallyLinearEmbedding")
+def _embedded(held: Held) -> Iterator[Claim]:
+    if isinstance(held.get("embedding_"), np.ndarray):
+        is_so = held["embedding_"].shape[1] == held["n_components"]
+        yield "n_components", is_so, "the columns of embedding_"
+
+
+@_of("AdditiveChi2Sampler")
+def _sampler(held: Held) -> Iterator[Claim]:
+    if "sample_steps" in held:
+        is_so = _is_count(held["sample_steps"], 1, _MOST_DEGREE)
+        yield "sample_steps", is_so, f"1 to {_MOST_DEGREE}"
+
+
+@_of("PolynomialCountSketch")
+def _sketch(held: Held) -> Iterator[Claim]:
+    places = held.get("indexHash_")
+    if places is not None:
+        is_so = (
+            _is_count(held["degree"], 1, _MOST_DEGREE)
+            and places.shape == held["bitHash_"].shape
+            and places.shape[0] == held["degree"]
+            and _is_count(held["n_components"], 1, _MOST_FEATURES)
+            and _within(places, held["n_components"])
+        )
+        yield "indexHash_", is_so, "a row below n_components for each degree"
+
+
+@_of("BaseMultilayerPerceptron")
+def _layers(held: Held) -> Iterator[Claim]:
+    layers = held.get("coefs_")
+    if isinstance(layers, list) and layers:
+        widths = [held.features, *(layer.shape[1] for layer in layers)]
+        is_so = all(
+            layer.shape == sizes for layer, sizes in zip(layers, pairwise(widths), strict=True)
+        )
+        yield "coefs_", is_so, "layers that follow on each other"

@@ -1,0 +1,669 @@
+"""What a pickle may do with which name: a closed table, and one rule for scikit-learn's classes.
+
+Owns the question "may this file use that name, and how", without importing anything
+but the standard library, so that hooks can ask it too. What a name resolves to is
+the guard's business. The table is `rights.json`, made by `tests/zoo/make_rights.py`
+from the pickles of honest pipelines; `packages.json` adds the packages that tabular
+models are made of (`tests/packages/make_table.py`), whose classes are judged likewise.
+
+The rights:
+
+- value: it may stand in the pickle, as an argument or an attribute.
+- call: it may be called with arguments from the pickle (REDUCE).
+- new: instances may be made without calling `__init__` (NEWOBJ).
+- state: its instances may be given their state (BUILD).
+- argument: it may be handed to a callable that is known to make the right thing of it,
+  and to nobody else.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import pkgutil
+import re
+import sys
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from abc import ABCMeta
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gitmodelstore.plumbing.files import code_places
+
+VALUE, CALL, NEW, STATE, ARGUMENT = RIGHTS = ("value", "call", "new", "state", "argument")
+CLASS, FUNCTION, OBJECT = "class", "function", "object"
+
+# Packages of which the table says all that there is to say.
+GENERAL = frozenset({"joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn"})
+
+_TABLE = Path(__file__).with_name("rights.json")
+_PACKAGES = Path(__file__).with_name("packages.json")
+
+# The number of this set of rules, which cached verdicts bear: one of another set says nothing.
+# Raise it when the tables or a module that judges changes; tests/pickles/test_rules.py tells.
+RULES = 4
+
+# What of Python's own may be trusted by name: modules that calculate, and what pickles of a
+# pattern and of a key call.
+_CALCULATING = frozenset(
+    {"_decimal", "_pydecimal", "cmath", "datetime", "decimal", "fractions", "ipaddress", "math"}
+    | {"numbers", "statistics", "unicodedata"}
+)
+_HARMLESS = frozenset({"operator.itemgetter", "re._compile"})
+# Parts of general packages, and names in them, that read, write, start, import or compile what
+# they are told to.
+_ACTING_PARTS = frozenset(
+    {"_ccallback", "_compiler", "_datasource", "_lib", "_npyio_impl", "_testing", "_utils_impl"}
+    | {"compat", "computation", "config_init", "ctypeslib", "datasets", "distutils"}
+    | {"externals", "f2py", "format", "io", "memmap", "misc", "npyio", "parallel", "parsers"}
+    | {"plotting", "testing", "tests", "util", "weave"}
+)
+_ACTING_NAME = re.compile(
+    r"_*(add_newdoc|as_strided|check_(library|memory)|dump|eval$|exec|export|fetch"
+    r"|from(file|regex|string)|genfromtxt|getattr|import|info$|load|lookfor|memmap|mmap"
+    r"|nonlin_wrapper|open|popen|read|run$|save|show|source$|spawn|system|test$|tofile|ufunc_reconstruct"
+    r"|to_(csv|pickle|parquet|hdf|json|sql|excel|feather|orc|xml|stata|gbq|clipboard)|write).*",
+    re.IGNORECASE,
+)
+
+# Parts of module paths in which nothing is a part of a pipeline.
+_BARRED = frozenset(
+    {
+        "tests",
+        "conftest",
+        "externals",
+        "_testing",
+        "estimator_checks",
+        "datasets",
+        "discovery",
+        "_build_utils",
+        "_show_versions",
+        "_mocking",
+        "experimental",
+    }
+)
+
+# Where numpy, scipy and pandas keep what is private to a release, of which pipelines hold some.
+_PRIVATE = (
+    "numpy._core.", "numpy.ma.", "numpy.random.", "pandas._libs.", "pandas.core.",
+    "scipy.interpolate.", "scipy.sparse.", "scipy.special.", "scipy.stats.",
+)  # fmt: skip
+_BARRED_THERE = frozenset({"computation", "test", "testing", "tests", "testutils"})
+
+# What a vectorizer takes as a preprocessor, a tokenizer or an analyzer: a method of str, which
+# pickle writes as a call of getattr.
+TEXT_METHODS = frozenset(
+    {"casefold", "lower", "lstrip", "rsplit", "rstrip", "split", "splitlines", "strip", "swapcase"}
+    | {"title", "upper"}
+)
+# The same of other objects: frozen distributions keep one, histogram boosting that stopped early
+# the other. Module of the object's class, and name.
+METHODS = frozenset(
+    {
+        ("scipy.stats._discrete_distns", "_entropy"),
+        ("sklearn.ensemble._hist_gradient_boosting.gradient_boosting", "_raw_predict"),
+    }
+)
+
+_SUFFIX = re.compile(r"\{\}[^{}]{0,200}")
+
+# Where names stood in other releases: module to module, then single names.
+_MOVED_MODULES = {
+    "numpy.core": "numpy._core",
+    "numpy.core.multiarray": "numpy._core.multiarray",
+    "numpy.core.numeric": "numpy._core.numeric",
+    "_loss": "sklearn._loss._loss",
+    "pathlib._local": "pathlib",
+    "pandas.core.frame": "pandas",
+    "pandas.core.series": "pandas",
+    "pandas.core.arrays.categorical": "pandas",
+    "pandas.core.dtypes.dtypes": "pandas",
+    "pandas._libs.missing": "pandas",
+    "pandas._libs.interval": "pandas",
+    "pandas.core.arrays.boolean": "pandas.arrays",
+    "pandas.core.arrays.integer": "pandas.arrays",
+    "pandas.core.arrays.floating": "pandas.arrays",
+    "pandas.core.arrays.datetimes": "pandas.arrays",
+    "pandas.core.arrays.timedeltas": "pandas.arrays",
+    "pandas.core.arrays.period": "pandas.arrays",
+    "pandas.core.arrays.interval": "pandas.arrays",
+    "pandas.core.arrays.string_": "pandas.arrays",
+    "pandas.core.dtypes.missing": "pandas",
+    "pandas.core.reshape.encoding": "pandas",
+    "pandas.core.tools.datetimes": "pandas",
+    "pandas.core.tools.numeric": "pandas",
+    "pandas.core.tools.timedeltas": "pandas",
+    "scipy.stats._stats_py": "scipy.stats",
+    "scipy.stats.stats": "scipy.stats",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What may be done with a name.
+
+    Attributes:
+        kind: what it must be: "class", "function" (anything that is called) or "object".
+        allowed: of RIGHTS.
+    """
+
+    kind: str
+    allowed: frozenset[str]
+
+    def __str__(self) -> str:
+        return ", ".join(right for right in RIGHTS if right in self.allowed)
+
+
+OF_SCIKIT_LEARN = Rights(CLASS, frozenset({VALUE, NEW, STATE}))
+OF_DATA = Rights(CLASS, frozenset({NEW, STATE}))
+OF_PACKAGES = Rights(CLASS, frozenset({NEW, STATE, ARGUMENT}))
+OF_TRUSTED = Rights(CLASS, frozenset({VALUE, CALL, NEW, STATE}))
+OF_TRUSTED_FUNCTION = Rights(FUNCTION, frozenset({VALUE, CALL}))
+OF_TRUSTED_OBJECT = Rights(OBJECT, frozenset({VALUE}))
+# Of an exact name that is written as functions are, where nobody looks what it is.
+_OF_EITHER = Rights(FUNCTION, OF_TRUSTED.allowed)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the reader trusts besides the table.
+
+    Attributes:
+        names: packages ("mypackage": the classes defined in it, never functions) and
+            exact names of classes and functions ("other.features.LogScaler").
+    """
+
+    names: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Trust:
+        return cls(frozenset(names))
+
+    def covers(self, module: str, name: str) -> bool:
+        """Whether a class of that name is trusted."""
+        return self.names_exactly(module, name) or any(
+            package in self.names for package in _packages(module)
+        )
+
+    def names_exactly(self, module: str, name: str) -> bool:
+        """Whether that very name is trusted, be it a class or a function."""
+        label = f"{module}.{name}"
+        return label in self.names and not acts(label)
+
+    def rights(self, module: str, name: str) -> Rights | None:
+        """Return what a trusted name may be used for, as far as its spelling tells; else None."""
+        if not self.names or not self.covers(module, name):
+            return None
+        is_function = self.names_exactly(module, name) and not is_like_a_class(name)
+        return _OF_EITHER if is_function else OF_TRUSTED
+
+
+NOBODY = Trust()
+
+
+def _packages(module: str) -> Iterator[str]:
+    """Yield a module and the packages that it is in, general ones left out."""
+    parts = module.split(".")
+    if parts[0] not in GENERAL and parts[0] not in sys.stdlib_module_names:
+        yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+
+
+def canonical(module: str, name: str) -> tuple[str, str]:
+    """Return where the table lists what a pickle of any supported release calls so."""
+    if module == "numpy.core._multiarray_umath":
+        return "numpy", name
+    if (module, name) == ("pandas._libs.tslibs.nattype", "__nat_unpickle"):
+        return module, "_nat_unpickle"
+    if module.startswith("pandas.core.arrays.") and name.endswith("Dtype"):
+        return "pandas", name
+    if module.startswith("pandas.core.indexes.") and not name.startswith("_"):
+        return "pandas", name
+    if module == "numpy.ma.core" and not name.startswith("_"):
+        return "numpy.ma", name
+    if module.startswith("scipy.special._"):
+        return "scipy.special", name
+    if module == "numpy.rec" and name in ("recarray", "record"):
+        return "numpy", name
+    return _MOVED_MODULES.get(module, module), name
+
+
+def listed(module: str, name: str) -> Rights | None:
+    """Return the rights of a name that the table lists; None for any other."""
+    return _table().get(canonical(module, name))
+
+
+def is_suffix(text: str, method: str) -> bool:
+    """Whether it is how skrub's joiners name columns: the method `format` of a plain "{} right"."""
+    return method == "format" and _SUFFIX.fullmatch(text) is not None
+
+
+def may_be_of_scikit_learn(module: str, name: str) -> bool:
+    """Whether the open rule can cover a name, as far as its spelling tells.
+
+    The guard also looks at what it is: a class defined in scikit-learn that derives
+    from one of the bases of estimators and of what they hold.
+    """
+    parts = module.split(".")
+    return (
+        parts[0] == "sklearn"
+        and _BARRED.isdisjoint(parts)
+        and name.isidentifier()
+        and is_like_a_class(name)
+        and not name.startswith("__")
+    )
+
+
+def may_be_renamed(module: str, name: str) -> bool:
+    """Whether a name can be of a part of numpy, scipy or pandas that releases rename.
+
+    As far as its spelling tells: the guard looks at what it is, see `kin`.
+    """
+    parts = module.split(".")
+    return (
+        module.startswith(_PRIVATE)
+        and _BARRED_THERE.isdisjoint(parts)
+        and not any(part.startswith("__") for part in parts)
+        and name.isidentifier()
+    )
+
+
+def namesakes(module: str, name: str) -> tuple[tuple[str, str], ...]:
+    """Return where the table lists something of the same library by the same last name."""
+    return _namesakes().get((module.partition(".")[0], name), ())
+
+
+def spelled(module: str, name: str) -> tuple[str, str]:
+    """Return where the table lists a name, or its namesake, as far as its spelling tells."""
+    place = canonical(module, name)
+    if place in _table() or not may_be_renamed(module, name):
+        return place
+    return next(iter(namesakes(module, name)), place)
+
+
+def of_python_3(module: str, name: str) -> tuple[str, str]:
+    """Return what a pickle means that keeps to the names of Python 2, as protocol 2 does."""
+    if (module, name) in NAME_MAPPING:
+        return NAME_MAPPING[module, name]
+    return IMPORT_MAPPING.get(module, module), name
+
+
+def is_like_a_class(name: str) -> bool:
+    """Whether the last part of a name is written as those of classes are."""
+    return name.rpartition(".")[2].lstrip("_")[:1].isupper()
+
+
+def needs_trust(names: Iterable[str]) -> tuple[str, ...]:
+    """Return which of the names that a file uses its readers must trust, sorted.
+
+    >>> needs_trust(["sklearn.pipeline.Pipeline", "features.LogScaler", "builtins.max"])
+    ('features.LogScaler',)
+    """
+    return tuple(sorted(name for name in names if _is_foreign(name) and not acts(name)))
+
+
+def never_loads(names: Iterable[str]) -> tuple[str, ...]:
+    """Return which of the names that a file uses nobody can trust, sorted."""
+    return tuple(sorted(name for name in names if _is_foreign(name) and acts(name)))
+
+
+@lru_cache(maxsize=4096)
+def _is_foreign(dotted: str) -> bool:
+    """Whether the table does not say what a name may be used for, nor the rule for scikit-learn."""
+    parts = dotted.split(".")
+    splits = ((".".join(parts[:n]), ".".join(parts[n:])) for n in range(1, len(parts)))
+    return not any(
+        listed(*split) or may_be_of_scikit_learn(*split) or _may_go_unlisted(*split)
+        for split in splits
+    )
+
+
+def _may_go_unlisted(module: str, name: str) -> bool:
+    """Whether a private name of these libraries may go without the table, as it is spelled."""
+    return may_be_renamed(module, name) and (is_like_a_class(name) or bool(namesakes(module, name)))
+
+
+@lru_cache(maxsize=4096)
+def acts(dotted: str) -> bool:
+    """Whether nobody can trust a name: it may act, and is of Python or of a general package.
+
+    >>> acts("posix.system"), acts("pandas.io.parsers.readers.read_csv"), acts("math.log1p")
+    (True, True, False)
+    >>> acts("scipy.interpolate._bsplines._BSpline"), acts("mypackage.features.twice")
+    (False, False)
+    """
+    package, *parts = dotted.split(".")
+    if package == "__main__" or not parts:
+        return True
+    if package in sys.stdlib_module_names:
+        return dotted not in _HARMLESS and package not in _CALCULATING
+    if package not in GENERAL:
+        return False
+    if package in ("joblib", "pyarrow"):
+        return True
+    is_method = len(parts) > 1 and is_like_a_class(parts[-2])
+    is_apart = not (_ACTING_PARTS | _BARRED).isdisjoint(parts)
+    return is_method or is_apart or bool(_ACTING_NAME.match(parts[-1]))
+
+
+def packages() -> frozenset[str]:
+    """Return the packages besides scikit-learn's whose classes are known, as they are imported."""
+    return frozenset(_known_packages())
+
+
+def to_install(package: str) -> str | None:
+    """Return what `pip install` takes for one of `packages`; None for any other package.
+
+    The release is the one that the table was made with.
+    """
+    known = _known_packages().get(package)
+    return f"{known['index']}=={known['version']}" if known else None
+
+
+def distributions() -> frozenset[str]:
+    """Return the names of `packages` in the package index."""
+    return frozenset(known["index"] for known in _known_packages().values())
+
+
+def is_estimator_of_package(module: str, name: str) -> bool:
+    """Whether the table of packages lists a class as an estimator's."""
+    return (module, name) in _estimators()
+
+
+@lru_cache(maxsize=1)
+def _known_packages() -> dict[str, Any]:
+    held: dict[str, Any] = json.loads(_PACKAGES.read_bytes())
+    return dict(held["packages"])
+
+
+@lru_cache(maxsize=1)
+def _estimators() -> frozenset[tuple[str, str]]:
+    return frozenset(_names_of_packages("estimators"))
+
+
+def _names_of_packages(kind: str) -> Iterator[tuple[str, str]]:
+    for package in _known_packages().values():
+        for module, names in package[kind].items():
+            yield from ((module, name) for name in names.split())
+
+
+def newest_release() -> str:
+    """Return the newest scikit-learn that the table was made with."""
+    return str(_file()["newest"])
+
+
+def words_of(cls: str) -> Mapping[str, frozenset[str]]:
+    """Return the texts that parameters of a class of scikit-learn's take, by parameter.
+
+    Those of every supported release; a parameter that takes any text is not there.
+    """
+    return _words().get(cls, {})
+
+
+@lru_cache(maxsize=1)
+def _words() -> dict[str, dict[str, frozenset[str]]]:
+    return {
+        cls: {param: frozenset(words.split()) for param, words in params.items()}
+        for cls, params in _file()["words"].items()
+    }
+
+
+@lru_cache(maxsize=1)
+def _file() -> dict[str, Any]:
+    held: dict[str, Any] = json.loads(_TABLE.read_bytes())
+    return held
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[tuple[str, str], Rights]:
+    table = {
+        (module, name): Rights(kind, frozenset(allowed))
+        for module, names in _file()["names"].items()
+        for name, (kind, *allowed) in ((name, text.split()) for name, text in names.items())
+    }
+    for kind in ("estimators", "parts"):
+        table |= dict.fromkeys(_names_of_packages(kind), OF_PACKAGES)
+    functions = Rights(FUNCTION, frozenset({VALUE}))
+    return table | dict.fromkeys(_names_of_packages("functions"), functions)
+
+
+@lru_cache(maxsize=1)
+def _namesakes() -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
+    found: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+    for module, name in _table():
+        key = module.partition(".")[0], name
+        found[key] = (*found.get(key, ()), (module, name))
+    return found
+
+
+# Where a name that somebody is about to trust is defined, found out without importing it.
+
+
+_FUNCTION = "function"
+_ANY_NAME = ("*", "__getattr__")  # of a module that binds them any name may be had
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a dotted name leads to here.
+
+    Attributes:
+        module: the longest part of it that is a module; empty where not even the first part is.
+        inside: what follows, within the module.
+        source: where the module is written in Python; None where it is not, or not known.
+    """
+
+    module: str
+    inside: str
+    source: Path | None = None
+
+    def word(self, name: str) -> str | None:
+        """Return what there is to say of the name; None of what is defined there."""
+        if not self.inside and self.module:
+            return f"'{name}' stands for every class that is defined in it"
+        # The libraries write where a name is public into what is defined elsewhere.
+        said = None if name.partition(".")[0] in GENERAL else self._said()
+        return self.lack(name) or (f"'{name}' {said}" if said and said != _FUNCTION else None)
+
+    def lack(self, name: str) -> str | None:
+        """Return what is not here of the name; None of what is, as far as that can be told."""
+        if not self.module:
+            package = name.partition(".")[0]
+            if package in sys.modules:
+                return None
+            return f"'{package}' is not installed here{_near(package, _installed())}"
+        first = self.inside.partition(".")[0]
+        bound = self._bound()
+        if hasattr(sys.modules.get(self.module), first):
+            return None
+        if not first or first in bound or not bound.keys().isdisjoint(_ANY_NAME):
+            return None
+        return f"'{self.module}' has no '{first}'{_near(first, bound)}"
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it is a function, as far as the source of its module tells."""
+        return self._said() == _FUNCTION
+
+    def _said(self) -> str | None:
+        return self._bound().get(self.inside.partition(".")[0])
+
+    def _bound(self) -> dict[str, str]:
+        """Return what the module binds; `_ANY_NAME` where nobody knows without importing it."""
+        return _bound(self.source, self.module) if self.source else dict.fromkeys(_ANY_NAME, "")
+
+
+def names_at(name: str) -> Place:
+    """Return where a dotted name leads to; nothing is imported."""
+    parts = name.split(".")
+    found: ModuleSpec | None = None
+    count = 0
+    while count < len(parts):
+        inner = _spec(".".join(parts[: count + 1]), found)
+        if inner is None:
+            break
+        found, count = inner, count + 1
+    origin = found.origin if found else None
+    source = Path(origin) if origin and origin.endswith(".py") else None
+    return Place(".".join(parts[:count]), ".".join(parts[count:]), source)
+
+
+def _spec(name: str, within: ModuleSpec | None) -> ModuleSpec | None:
+    if within is not None:
+        places = within.submodule_search_locations
+        # By its last part: of a package without __init__.py the whole name asks for its parent.
+        tail = name.rpartition(".")[2]
+        return PathFinder.find_spec(tail, list(places)) if places is not None else None
+    try:
+        return PathFinder.find_spec(name, _places()) or find_spec(name)
+    except ValueError:  # `__main__` has none
+        return None
+
+
+def _places() -> list[str]:
+    return [str(place) for place in code_places(Path())]
+
+
+def _installed() -> Iterator[str]:
+    """Yield the names of packages and modules that can be imported."""
+    paths = [*_places(), *sys.path]
+    yield from (found.name for found in pkgutil.iter_modules(dict.fromkeys(paths)))
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word, known, n=1, cutoff=0.8)
+    return f": did you mean '{near[0]}'?" if near else ""
+
+
+def _bound(source: Path, module: str) -> dict[str, str]:
+    """Return what a module binds, and what there is to say of it where it is not a class."""
+    try:
+        tree = ast.parse(source.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return dict.fromkeys(_ANY_NAME, "")
+    package = module if source.name == "__init__.py" else module.rpartition(".")[0]
+    said: dict[str, str] = {}
+    for node in ast.walk(tree):
+        for name, word in _bound_by(node, package):
+            said[name] = word and said.get(name, word)  # a class on one of several ways is one
+    return said
+
+
+def _bound_by(node: ast.AST, package: str) -> Iterator[tuple[str, str]]:
+    match node:
+        case ast.ClassDef():
+            yield node.name, ""
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            yield node.name, _FUNCTION
+        case ast.Assign():
+            yield from ((held.id, "") for held in node.targets if isinstance(held, ast.Name))
+        case ast.ImportFrom():
+            parts = package.split(".")
+            above = parts[: len(parts) - node.level + 1] if node.level else []
+            place = ".".join([*above, *filter(None, [node.module])])
+            for alias in node.names:
+                word = f"is defined in '{place}': pipelines name it as it is named there"
+                yield alias.asname or alias.name, word
+
+
+# Names of numpy, scipy and pandas that the table does not have, judged by what they are here.
+
+
+# By which a class would act while it is made, given a state, looked at or let go.
+_ACTING = frozenset(
+    {"__del__", "__delattr__", "__getattr__", "__getattribute__", "__getnewargs__"}
+    | {"__getnewargs_ex__", "__init_subclass__", "__new__", "__reduce__", "__reduce_ex__"}
+    | {"__set_name__", "__setattr__", "__setstate__"}
+)
+_HARMLESS_BASES = frozenset({("builtins", "object"), ("abc", "ABC"), ("typing", "Generic")})
+_HEAP_TYPE = 1 << 9  # of `__flags__`: the class was made by a class statement
+
+
+class _Plain:
+    """An object with attributes and nothing else, as memory holds it."""
+
+
+class Kin(NamedTuple):
+    """What a name that the table does not have turned out to be.
+
+    Attributes:
+        place: where the table lists it; of a class of data, where it is.
+        rights: what may be done with it.
+        held: what it is.
+    """
+
+    place: tuple[str, str]
+    rights: Rights
+    held: Any
+
+
+@lru_cache(maxsize=1024)
+def kin_of(module: str, name: str, find: Callable[[str, str], Any]) -> Kin | None:
+    """Return what a name stands for that the table does not have; None where it may not be used.
+
+    Args:
+        module, name: as the pickle spells them.
+        find: returns what a name stands for in this installation.
+
+    Raises:
+        ModuleNotFoundError, AttributeError: nothing.
+    """
+    if not may_be_renamed(module, name):
+        return None
+    held = find(module, name)
+    for place in namesakes(module, name):
+        known = listed(*place)
+        if known is not None and any(found is held for found in _addresses(*place, find)):
+            return Kin(place, known, held)
+    if not isinstance(held, type) or not may_be_renamed(held.__module__, held.__qualname__):
+        return None
+    derived = _rights_of_base(held)
+    if derived is not None:
+        return Kin((module, name), Rights(derived.kind, derived.allowed - {VALUE}), held)
+    return Kin((module, name), OF_DATA, held) if _only_holds(held) else None
+
+
+def _addresses(module: str, name: str, find: Callable[[str, str], Any]) -> Iterator[Any]:
+    """Yield what the table's name stands for here, and the public ones above it."""
+    parts = module.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            yield find(".".join(parts[:count]), name)
+        except (ImportError, AttributeError):
+            continue
+
+
+def _rights_of_base(cls: type) -> Rights | None:
+    """Return those of the listed class that `cls` is a kind of; None where it acts by itself."""
+    for base in cls.__mro__:
+        known = listed(base.__module__, base.__qualname__)
+        if known is not None and base is not object:
+            return known if STATE in known.allowed else None
+        if not _is_quiet(base, cls):
+            return None
+    return None
+
+
+def _only_holds(cls: type) -> bool:
+    return (
+        type(cls) in (type, ABCMeta)
+        and cls.__basicsize__ == _Plain.__basicsize__
+        and cls.__dictoffset__ != 0
+        and all(_is_quiet(base, cls) for base in cls.__mro__)
+    )
+
+
+def _is_quiet(base: type, cls: type) -> bool:
+    """Whether a class of the same library was made by Python, and does nothing unasked."""
+    if (base.__module__, base.__qualname__) in _HARMLESS_BASES:
+        return True
+    return (
+        base.__module__.partition(".")[0] == cls.__module__.partition(".")[0]
+        and bool(base.__flags__ & _HEAP_TYPE)
+        and _ACTING.isdisjoint(vars(base))
+    )

@@ -1,0 +1,520 @@
+"""What people want to know of a pipeline, from the symbols of a dry walk.
+
+Which object stands in which, its settings, and what fitting left: shapes, digests, small
+values. The text is the same on every machine and in every run, so that `git diff` can
+compare it. How a single value is put into words is the business of `dry_words.py`.
+
+It follows scikit-learn's conventions: what `fit` leaves behind ends with an underscore.
+Which settings differ from the defaults cannot be known without importing the class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+
+from gitmodelstore.pickles.dry import (
+    CALLED,
+    NEW,
+    Array,
+    Global,
+    Items,
+    Made,
+    Pairs,
+    Symbol,
+    Unknown,
+    array_of,
+    class_name,
+    class_of,
+    dtype_text,
+    scalar_of,
+    shortened,
+    walk,
+)
+from gitmodelstore.pickles.loadable import walk_dry
+from gitmodelstore.pickles.rights import Trust, needs_trust
+from gitmodelstore.values.manifest import PipelineFacts, Step
+
+# The symbols of a dry walk in words: short, on one line, the same everywhere.
+
+
+_MOST_ITEMS = 8  # of a list that are shown
+_MOST_NAMES = 60  # of texts, which are names of columns
+_MOST_TEXT = 80
+_MOST_LINE = 240
+_MOST_BITS = 256
+_MOST_LEVELS = 3
+_MOST_SORTED = 1_000
+_MOST_HASHED = 1 << 26  # characters of texts in a list
+_DIGITS = 8  # of a digest
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
+# How numpy spells its generators of random numbers.
+_RANDOM = {"__randomstate_ctor": "RandomState", "__generator_ctor": "Generator"}
+
+
+def items_of(symbol: Symbol) -> list[Symbol]:
+    """Return the items of a list, or of an array of objects; none for anything else."""
+    if type(symbol) is list:
+        return symbol
+    array = array_of(symbol)
+    return array.content if array and type(array.content) is list else []
+
+
+class Words:
+    """What is said of the symbols of one file, which must live as long as this does."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[int, int], str] = {}
+        self._counted: dict[int, str | None] = {}
+        self._attributes: dict[int, Mapping[str, Symbol]] = {}
+
+    def line(self, symbol: Symbol) -> str:
+        """Return what a reader needs to see of `symbol`, cut where it is too long for a line."""
+        text = self._words(symbol, 0)
+        return text if len(text) <= _MOST_LINE else f"{text[:_MOST_LINE]}…{_digest(text.encode())}"
+
+    def attributes(self, symbol: Symbol) -> Mapping[str, Symbol]:
+        """Return what an object holds by name; nothing for what has no names."""
+        if type(symbol) is not Made:
+            return {}
+        found = self._attributes.get(id(symbol))
+        if found is None:
+            state = symbol.state
+            flat = [*symbol.pairs, *(state.flat if type(state) is Pairs else ())]
+            pairs = zip(flat[::2], flat[1::2], strict=True)
+            found = {name: value for name, value in pairs if type(name) is str}
+            self._attributes[id(symbol)] = found
+        return found
+
+    def counted(self, items: list[Symbol]) -> str | None:
+        """Return "200 x DecisionTreeRegressor, 5,432 nodes, depth 4" for objects of one class.
+
+        None where the items are nothing like it. Lists within the list, one for each class
+        of labels, count as one.
+        """
+        if id(items) not in self._counted:
+            self._counted[id(items)] = self._count(items)
+        return self._counted[id(items)]
+
+    def _count(self, items: list[Symbol]) -> str | None:
+        if items and all(type(item) is list and len(item) < _MOST_SORTED for item in items):
+            items = [inner for item in items for inner in item]
+        kinds = {class_name(item) if type(item) is Made else "" for item in items}
+        if len(kinds) != 1 or "" in kinds or not all(map(self.attributes, items)):
+            return None
+        facts = [self._tree(item) for item in items]
+        text = f"{len(items):,} x {kinds.pop().rpartition('.')[2]}"
+        return text + _grown(sum(nodes for nodes, _ in facts), max(depth for _, depth in facts))
+
+    def _tree(self, symbol: Symbol) -> tuple[int, int]:
+        """Return how many nodes a tree has and how deep it is; zeros where it is none."""
+        held = self.attributes(symbol)
+        held = self.attributes(held.get("tree_")) or held
+        if "nodes" not in held:
+            return 0, 0
+        count, depth = held.get("node_count"), held.get("max_depth")
+        if type(count) is not int:
+            nodes = array_of(held["nodes"])
+            count = nodes.shape[0] if nodes and nodes.shape else 0
+        return min(count, 1 << 40), min(depth, 1 << 40) if type(depth) is int else 0
+
+    def _words(self, symbol: Symbol, level: int) -> str:
+        """Return the words for what is a part of the file; they are remembered by its identity."""
+        key = id(symbol), level
+        if key not in self._said:
+            self._said[key] = _plain(symbol) or self._of_whole(symbol, level)
+        return self._said[key]
+
+    def _of_whole(self, symbol: Symbol, level: int) -> str:
+        array = array_of(symbol)
+        if array is not None:
+            return self._array(array, level)
+        if type(symbol) is Made:
+            return self._made(symbol, level)
+        if type(symbol) is Pairs:
+            return self._pairs(symbol, level)
+        if type(symbol) is Items:
+            return self._set(symbol, level)
+        if type(symbol) is list:
+            return self.counted(symbol) or f"{self._sequence(symbol, level, '[]', 'list')}"
+        return self._sequence(symbol, level, "()", "tuple")
+
+    def _made(self, made: Made, level: int) -> str:
+        scalar = scalar_of(made)
+        if scalar is not None:
+            return _plain(scalar) or "an object"
+        name = _made_class(made)
+        special = dtype_text(made) or _RANDOM.get(name)
+        if special:
+            return special
+        nodes, depth = self._tree(made)
+        given = made.arguments
+        is_known = name != class_name(made).rpartition(".")[2]
+        if not (nodes or is_known) and made.way == CALLED and type(given) is tuple and given:
+            return f"{name}({self._listed(given, level)})" if level < _MOST_LEVELS else name
+        return name + _grown(nodes, depth)
+
+    def _sequence(
+        self, items: list[Symbol] | tuple[Symbol, ...], level: int, brackets: str, kind: str
+    ) -> str:
+        if level >= _MOST_LEVELS or len(items) > _most(items):
+            return f"{kind} of {len(items):,}{_digest_of(items)}"
+        comma = "," if kind == "tuple" and len(items) == 1 else ""
+        return f"{brackets[0]}{self._listed(items, level)}{comma}{brackets[1]}"
+
+    def _listed(self, items: list[Symbol] | tuple[Symbol, ...], level: int) -> str:
+        most = _most(items)
+        shown = ", ".join(self._words(item, level + 1) for item in items[:most])
+        return shown if len(items) <= most else f"{shown}, … {len(items):,} in all"
+
+    def _pairs(self, pairs: Pairs, level: int) -> str:
+        flat, count = pairs.flat, len(pairs.flat) // 2
+        if level >= _MOST_LEVELS or count > _MOST_ITEMS:
+            return f"dict of {count:,}{_digest_of(flat)}"
+        shown = (
+            f"{self._words(key, level + 1)}: {self._words(value, level + 1)}"
+            for key, value in zip(flat[::2], flat[1::2], strict=True)
+        )
+        return f"{{{', '.join(shown)}}}"
+
+    def _set(self, items: Items, level: int) -> str:
+        if level >= _MOST_LEVELS or len(items.held) > _MOST_SORTED:
+            return f"set of {len(items.held):,}"
+        # A set has no order of its own.
+        shown = sorted(self._words(item, level + 1) for item in items.held)
+        if len(shown) > _MOST_ITEMS:
+            return f"set of {len(shown):,}{_digest(repr(shown).encode())}"
+        return f"{{{', '.join(shown)}}}" if shown else "set()"
+
+    def _array(self, array: Array, level: int) -> str:
+        kind = f"{array.dtype} {array.shape}"
+        if type(array.content) is not list:
+            values = _values(array)
+            return f"{kind} [{values}]" if values else kind + _digest(array.data)
+        counted = self.counted(array.content)
+        if counted:
+            return counted
+        if level >= _MOST_LEVELS or len(array.content) > _most(array.content):
+            return kind + _digest_of(array.content)
+        return f"{kind} [{self._listed(array.content, level)}]"
+
+
+def _plain(symbol: Symbol) -> str | None:
+    """Return the words for a value without parts; None for one that has some."""
+    if symbol is None or type(symbol) is bool or type(symbol) is float:
+        return repr(symbol)
+    if type(symbol) is int:
+        bits = symbol.bit_length()
+        return str(symbol) if bits <= _MOST_BITS else f"a number of {bits} bits"
+    if type(symbol) is str:
+        return _text(symbol)
+    if type(symbol) is bytes:
+        return f"{len(symbol):,} bytes{_digest(symbol)}"
+    if type(symbol) is Global:
+        return shortened(str(symbol))
+    return "something from outside the file" if type(symbol) is Unknown else None
+
+
+def _made_class(made: Made) -> str:
+    """Return the name of the class; a function that makes an object is often told which."""
+    given = made.arguments
+    is_told = type(given) is tuple and len(given) > 0 and type(given[0]) is Global
+    if (
+        is_told
+        and type(made.of) is Global
+        and made.of.name.startswith(("newObj", "__pyx_unpickle"))
+    ):
+        return shortened(str(given[0].name))
+    return class_name(made).rpartition(".")[2]
+
+
+def _grown(nodes: int, depth: int) -> str:
+    return (f", {nodes:,} nodes" if nodes else "") + (f", depth {depth}" if depth else "")
+
+
+def _text(text: str) -> str:
+    if len(text) <= _MOST_TEXT:
+        return repr(text) if text.isprintable() else ascii(text)
+    digest = _digest(text.encode("utf-8", "backslashreplace"))
+    return f"{text[:_MOST_TEXT]!a}… {len(text):,} characters{digest}"
+
+
+def _values(array: Array) -> str | None:
+    """Return the few items of a small array, in memory order; None for others."""
+    count = prod(array.shape)
+    if not 0 < count <= _MOST_ITEMS or len(array.data) == 0:
+        return None
+    if array.dtype.startswith("<U"):
+        return _letters(array, count)
+    if array.code is None:
+        return None
+    try:
+        return ", ".join(_item(item) for (item,) in struct.iter_unpack(array.code, array.data))
+    except struct.error:
+        return None
+
+
+def _item(value: Symbol) -> str:
+    """Return an item of an array; of numbers as many digits as numpy prints."""
+    return f"{value:.8g}" if type(value) is float else str(_plain(value))
+
+
+def _letters(array: Array, count: int) -> str | None:
+    size = len(array.data) // count
+    if not size:
+        return None
+    parts = (bytes(array.data[at : at + size]) for at in range(0, size * count, size))
+    try:
+        return ", ".join(_text(part.decode("utf-32-le").rstrip("\0")) for part in parts)
+    except UnicodeError:
+        return None
+
+
+def _most(items: list[Symbol] | tuple[Symbol, ...]) -> int:
+    """Return how many items are shown: more where they are texts, such as names of columns."""
+    is_names = _MOST_ITEMS < len(items) <= _MOST_NAMES and {str}.issuperset(map(type, items))
+    return _MOST_NAMES if is_names else _MOST_ITEMS
+
+
+def _digest(content: bytes | memoryview) -> str:
+    """Return the beginning of a digest, behind a space; "" for nothing."""
+    return f" sha256:{hashlib.sha256(content).hexdigest()[:_DIGITS]}" if len(content) else ""
+
+
+def _digest_of(items: list[Symbol] | tuple[Symbol, ...]) -> str:
+    """Return the digest of many plain values; "" where there are others, or too much of them."""
+    if not _PLAIN.issuperset(map(type, items)):
+        return ""
+    size = 0
+    for item in items:
+        if type(item) is int and item.bit_length() > _MOST_BITS:
+            return ""
+        size += len(item) if type(item) is str or type(item) is bytes else 0
+    if size > _MOST_HASHED:
+        return ""
+    return _digest(repr(items).encode("utf-8", "backslashreplace"))
+
+
+# Summary
+
+
+MOST_LEVELS = 30  # of parts within parts
+_MOST_INSIDE = 100  # parts of a list
+MOST_PARTS = 2_000
+MOST_FACTS = 20_000  # lines of settings and of what fit left
+_MOST_ALIKE = 3  # estimators of one class in a list that are shown one by one
+
+# Not a part of a pipeline: what numpy, scipy and pandas make is a value.
+_VALUES = ("numpy", "scipy", "pandas", "builtins", "collections")
+_VERSION = "_sklearn_version"
+# The version stands elsewhere; the others are an address in memory and notes about renamed keys.
+_NOT_TOLD = (_VERSION, "_stop_words_id", "_deprecated_key_to_warnings")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One object of a pipeline.
+
+    Attributes:
+        name: in the object around it; "" for the whole.
+        class_name: with its module, "sklearn.pipeline.Pipeline".
+        columns: what a ColumnTransformer gives it; None elsewhere.
+        params: settings, name to text, sorted.
+        fitted: what fit left, name to text, sorted.
+        parts: the objects inside, in order.
+        note: why nothing more is shown of it; None otherwise.
+    """
+
+    name: str
+    class_name: str
+    columns: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    fitted: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
+    note: str | None = None
+
+    def lines(self, indent: str = "") -> Iterator[str]:
+        """Yield the text, a fact a line."""
+        yield indent + self._head()
+        for name, text in (*self.params.items(), *self.fitted.items()):
+            yield f"{indent}  {name} = {text}"
+        for part in self.parts:
+            yield from part.lines(indent + "  ")
+
+    def _head(self) -> str:
+        kind = self.class_name.rpartition(".")[2]
+        note = self.note or ""
+        if note.startswith(kind):
+            kind, note = note, ""
+        of = f"of {self.columns}" if self.columns else ""
+        named = f"{self.name}: {kind}" if self.name else kind
+        return " ".join(filter(None, (named, of, note)))
+
+
+def summarize(root: Symbol) -> Part:
+    """Return what the object `root` is made of."""
+    return _Teller().part("", root)
+
+
+def written_by(root: Symbol) -> str | None:
+    """Return the version of scikit-learn that a pipeline says it was fitted with."""
+    found = Words().attributes(root).get(_VERSION)
+    return shortened(found) if type(found) is str else None
+
+
+class _Teller:
+    """Tells of each object once, so that what is shared, and cycles, end."""
+
+    def __init__(self) -> None:
+        self._told: set[int] = set()
+        self._words = Words()
+        self._left = MOST_FACTS
+
+    def part(self, name: str, symbol: Symbol, level: int = 0, columns: str | None = None) -> Part:
+        kind = class_name(symbol)
+        if type(symbol) is str:  # "passthrough" or "drop" in the place of an estimator
+            return Part(name, shortened(symbol), columns)
+        if not _has_parts(symbol):
+            return Part(name, kind, columns, note=self._words.line(symbol))
+        if id(symbol) in self._told:
+            return Part(name, kind, columns, note="(told before)")
+        if level > MOST_LEVELS or len(self._told) >= MOST_PARTS:
+            return Part(name, kind, columns, note="…")
+        self._told.add(id(symbol))
+        return self._whole(name, kind, symbol, level, columns)
+
+    def _whole(self, name: str, kind: str, symbol: Symbol, level: int, columns: str | None) -> Part:
+        params: dict[str, str] = {}
+        fitted: dict[str, str] = {}
+        parts: list[Part] = []
+        held = _without_doubles(self._words.attributes(symbol))
+        for attribute in sorted(held)[: self._left]:
+            self._left -= 1
+            inside = list(self._inside(attribute, held[attribute], level + 1))
+            parts += inside
+            if not inside and attribute not in _NOT_TOLD:
+                target = params if _is_param(attribute) else fitted
+                target[shortened(attribute)] = self._words.line(held[attribute])
+        return Part(name, kind, columns, params, fitted, tuple(parts))
+
+    def _inside(self, attribute: str, value: Symbol, level: int) -> Iterator[Part]:
+        """Yield the parts that an attribute holds; none when it is a plain value."""
+        if _has_parts(value):
+            yield self.part(shortened(attribute), value, level)
+            return
+        items = items_of(value)
+        if not 0 < len(items) <= _MOST_INSIDE:
+            return
+        if all(_is_named(item) for item in items):
+            for given, held, *rest in items:
+                columns = self._words.line(rest[0]) if rest else None
+                yield self.part(shortened(given), held, level, columns)
+        elif all(_has_parts(item) for item in items) and self._are_shown(items):
+            for index, item in enumerate(items):
+                yield self.part(f"{shortened(attribute)}[{index}]", item, level)
+
+    def _are_shown(self, items: list[Symbol]) -> bool:
+        """Whether objects are told of one by one; many of a class, and trees, are counted."""
+        counted = self._words.counted(items)
+        return counted is None or (len(items) <= _MOST_ALIKE and "nodes" not in counted)
+
+
+def _is_param(attribute: str) -> bool:
+    return not attribute.startswith("_") and not attribute.endswith("_")
+
+
+def _is_named(item: Symbol) -> bool:
+    """Whether `item` is an entry of a composition: (name, estimator[, columns])."""
+    return (
+        type(item) is tuple
+        and len(item) in (2, 3)
+        and type(item[0]) is str
+        and (type(item[1]) in (Made, str))
+    )
+
+
+def _without_doubles(held: Mapping[str, Symbol]) -> Mapping[str, Symbol]:
+    """Leave out the estimators as they were given, where those that were fitted are there too."""
+    doubles = {name for name in ("transformers", "estimators") if f"{name}_" in held}
+    if "named_estimators_" in held:
+        doubles.add("estimators_")
+    return {name: value for name, value in held.items() if name not in doubles}
+
+
+def _has_parts(symbol: Symbol) -> bool:
+    """Whether `symbol` is an object with attributes of its own to tell of."""
+    if type(symbol) is not Made:
+        return False
+    cls = class_of(symbol)
+    is_object = symbol.way == NEW and type(cls) is Global and type(symbol.state) is Pairs
+    is_bunch = type(cls) is Global and cls.name == "Bunch" and bool(symbol.pairs)
+    return is_bunch or (is_object and cls.module.split(".")[0] not in _VALUES)
+
+
+# What the manifest can say of a file that is not to be run: the facts of a dry walk.
+
+
+_PIPELINE = "sklearn.pipeline.Pipeline"
+
+
+@dataclass(frozen=True, slots=True)
+class UnrunFile:
+    """A file that joblib wrote, looked at without running it.
+
+    Attributes:
+        facts: what it says of itself: params as text, nothing that needs the classes.
+        globals: the names that loading would look up, sorted.
+    """
+
+    facts: PipelineFacts
+    globals: tuple[str, ...]
+
+
+def look_at(path: Path, data: bytes | memoryview) -> UnrunFile:
+    """Return what a file says of itself.
+
+    Args:
+        path: what to call it in errors.
+        data: its bytes.
+
+    Raises:
+        NotAPipeline: joblib did not write it.
+        RefusedPickle: more speaks against it than classes that are not known here.
+        LoadError: it cannot be read to its end.
+    """
+    names = tuple(sorted(use.name for use in walk(data, name=path.name).globals))
+    dry = walk_dry(data, path.name, Trust.of(needs_trust(names)))
+    return UnrunFile(_facts(summarize(dry.root)), names)
+
+
+def _facts(whole: Part) -> PipelineFacts:
+    return PipelineFacts(
+        class_name=whole.class_name,
+        algorithm=_algorithm(whole),
+        steps=_steps(whole),
+        params=dict(sorted(_params(whole, ""))),
+        tuned=(),
+        task=None,
+        classes=None,
+    )
+
+
+def _steps(part: Part) -> tuple[Step, ...]:
+    return tuple(Step(held.name, held.class_name, None, _steps(held)) for held in part.parts)
+
+
+def _params(part: Part, prefix: str) -> Iterator[tuple[str, str]]:
+    for name, text in part.params.items():
+        yield f"{prefix}{name}", text
+    for held in part.parts:
+        yield from _params(held, f"{prefix}{held.name}__")
+
+
+def _algorithm(part: Part) -> str:
+    while part.class_name == _PIPELINE and part.parts:
+        part = part.parts[-1]
+    return part.class_name.rpartition(".")[2]

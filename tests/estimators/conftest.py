@@ -1,0 +1,12 @@
+"""The toy data and estimators of tests/pickles/conftest.py."""
+
+from __future__ import annotations
+
+from tests.pickles.conftest import (  # noqa: F401
+    answer,
+    answers_,
+    estimator,
+    in_main,
+    keeper,
+    people_,
+)

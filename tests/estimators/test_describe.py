@@ -1,0 +1,252 @@
+"""Claims about what the manifest records of a pipeline."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector
+from sklearn.ensemble import (
+    BaggingClassifier,
+    IsolationForest,
+    RandomForestClassifier,
+    StackingRegressor,
+    VotingClassifier,
+)
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from gitmodelstore.estimators.describe import describe
+from gitmodelstore.estimators.structure import is_estimator, is_named_list
+from gitmodelstore.values import fields
+from gitmodelstore.values.manifest import PipelineFacts
+
+X = np.arange(40.0).reshape(20, 2) % 7
+Y = np.arange(20) % 2
+
+
+def outline(steps):
+    """Steps as nested (name, class, columns, …)."""
+    return [
+        (step.name, step.class_name.rpartition(".")[2], step.columns, *outline(step.steps))
+        for step in steps
+    ]
+
+
+@pytest.fixture
+def churn(people, answers):
+    numeric = Pipeline([("scale", StandardScaler())])
+    prepare = ColumnTransformer(
+        [("num", numeric, ["age", "income"]), ("cat", OneHotEncoder(), ["city"])],
+        remainder="passthrough",
+    )
+    clf = LogisticRegression(C=0.5, max_iter=500, random_state=0)
+    return Pipeline([("prep", prepare), ("clf", clf)]).fit(people.drop(columns="plan"), answers)
+
+
+def test_a_pipeline_is_described_with_its_nested_steps(churn):
+    facts = describe(churn)
+
+    assert facts.class_name == "sklearn.pipeline.Pipeline"
+    assert facts.algorithm == "LogisticRegression"
+    assert facts.task == "classification"
+    assert facts.classes == (0, 1)
+    assert outline(facts.steps)[0][:3] == ("prep", "ColumnTransformer", None)
+    branches = outline(facts.steps)[0][3:]
+    assert branches[0] == (
+        "num",
+        "Pipeline",
+        ("age", "income"),
+        ("scale", "StandardScaler", None),
+    )
+    assert branches[1] == ("cat", "OneHotEncoder", ("city",))
+    assert branches[2][:2] == ("remainder", "passthrough")
+    assert branches[2][2] in (("tenure",), (2,))  # scikit-learn 1.5 and 1.6 keep positions
+
+
+def test_only_what_departs_from_the_defaults_is_tuned(churn):
+    facts = describe(churn)
+
+    assert facts.tuned == (
+        "clf__C",
+        "clf__max_iter",
+        "clf__random_state",
+        "prep__remainder",
+    )
+    assert facts.params["clf__C"] == 0.5
+    assert facts.params["prep__num__scale__with_mean"] is True
+
+
+def test_params_are_those_of_get_params_but_for_the_estimators(estimator):
+    deep = estimator.get_params(deep=True)
+    expected = {
+        name
+        for name, value in deep.items()
+        if not is_estimator(value) and not is_named_list(name.rpartition("__")[2], value)
+    }
+
+    facts = describe(estimator)
+
+    assert set(facts.params) == expected
+
+
+def test_every_description_fits_the_manifest(estimator):
+    facts = describe(estimator)
+
+    assert list(fields.faults(PipelineFacts, fields.write(facts))) == []
+    assert describe(estimator) == facts
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "name"),
+    [
+        (GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, cv=2), "Ridge"),
+        (GridSearchCV(make_pipeline(StandardScaler(), Ridge()), {}, cv=2), "Ridge"),
+        (CalibratedClassifierCV(LogisticRegression(), cv=2), "LogisticRegression"),
+        (TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1), "Ridge"),
+        (Pipeline([("scale", StandardScaler()), ("none", "passthrough")]), "StandardScaler"),
+        (BaggingClassifier(n_estimators=2), "BaggingClassifier"),
+        (StackingRegressor([("a", Ridge())], cv=2), "StackingRegressor"),
+    ],
+)
+def test_the_algorithm_is_what_predicts(pipeline, name):
+    assert describe(pipeline.fit(X, Y)).algorithm == name
+
+
+def test_the_parts_of_ensembles_and_unions_are_steps():
+    voting = VotingClassifier([("a", LogisticRegression()), ("b", "drop")])
+    stacking = StackingRegressor([("a", Ridge())], final_estimator=KNeighborsRegressor(2), cv=2)
+    union = FeatureUnion([("a", StandardScaler()), ("b", "drop")])
+
+    assert outline(describe(voting.fit(X, Y)).steps) == [
+        ("a", "LogisticRegression", None),
+        ("b", "drop", None),
+    ]
+    assert outline(describe(stacking.fit(X, Y)).steps) == [
+        ("a", "Ridge", None),
+        ("final_estimator", "KNeighborsRegressor", None),
+    ]
+    assert outline(describe(union.fit(X)).steps) == [
+        ("a", "StandardScaler", None),
+        ("b", "drop", None),
+    ]
+
+
+def test_the_estimator_that_fit_chose_is_a_step():
+    steps = describe(BaggingClassifier(n_estimators=2).fit(X, Y)).steps
+
+    assert outline(steps) == [("estimator", "DecisionTreeClassifier", None)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("age", ("age",)),
+        (["income", "age"], ("income", "age")),
+        ([0, 2], (0, 2)),
+        (1, (1,)),
+        (slice(0, 2), (0, 1)),
+        (slice("income", "tenure"), ("income", "tenure")),
+        ([True, False, True], (0, 2)),
+        (np.array([1]), (1,)),
+        (make_column_selector("^a"), ("age",)),
+    ],
+)
+def test_columns_are_recorded_however_they_were_chosen(people, columns, expected):
+    table = people[["age", "income", "tenure"]]
+    is_one = isinstance(columns, (str, int))
+    step = CountVectorizer(analyzer="char") if is_one else StandardScaler()
+    table = table.astype(str) if is_one else table
+
+    prepare = ColumnTransformer([("some", step, columns)]).fit(table)
+
+    assert describe(prepare).steps[0].columns == expected
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "task"),
+    [
+        (LogisticRegression(), "classification"),
+        (make_pipeline(StandardScaler(), Ridge()), "regression"),
+        (KMeans(2, n_init=1), "clustering"),
+        (IsolationForest(n_estimators=2), "outlier-detection"),
+        (make_pipeline(StandardScaler(), StandardScaler()), "transformation"),
+        (GridSearchCV(LogisticRegression(), {}, cv=2), "classification"),
+    ],
+)
+def test_the_task_is_what_scikit_learn_says(pipeline, task):
+    assert describe(pipeline.fit(X, Y)).task == task
+
+
+def test_an_estimator_of_no_kind_has_no_task():
+    class Plain:
+        def fit(self):
+            return self
+
+        def get_params(self, deep=True):
+            return {"x": 1}
+
+    facts = describe(Plain())
+
+    assert (facts.task, facts.classes, facts.params) == (None, None, {"x": 1})
+
+
+def test_classes_are_plain_and_one_list_an_output():
+    words = LogisticRegression().fit(X, np.where(Y, "stays", "leaves"))
+    several = DecisionTreeClassifier().fit(X, np.column_stack([Y, Y]))
+    regressor = Ridge().fit(X, Y)
+
+    assert describe(words).classes == ("leaves", "stays")
+    assert describe(several).classes == ([0, 1], [0, 1])
+    assert describe(regressor).classes is None
+
+
+def test_kernels_and_splitters_are_shown_as_python_shows_them():
+    process = GaussianProcessRegressor(RBF(2.0), optimizer=None).fit(X, Y)
+    search = GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=KFold(2)).fit(X, Y)
+
+    assert describe(process).params["kernel"] == "RBF(length_scale=2)"
+    assert describe(process).params["kernel__length_scale"] == 2.0
+    assert describe(search).params["cv"] == "KFold(n_splits=2, random_state=None, shuffle=False)"
+    assert describe(search).params["param_grid"] == {"alpha": [1.0]}
+
+
+def test_class_weights_keep_their_labels():
+    forest = RandomForestClassifier(2, class_weight={0: 1, 1: 5}).fit(X, Y)
+
+    assert describe(forest).params["class_weight"] == {"0": 1, "1": 5}
+
+
+def test_descriptions_are_equal_in_every_process():
+    code = (
+        "import numpy as np\n"
+        "from sklearn.preprocessing import FunctionTransformer\n"
+        "from gitmodelstore.estimators.describe import describe\n"
+        "args = {'a': {'x', 'y', 'z', 3, 1.5}, 'b': object(), 'c': np.random.RandomState(1),\n"
+        "        'd': frozenset(map(str, range(99))), 'e': np.random.default_rng(1)}\n"
+        "print(describe(FunctionTransformer(np.log1p, kw_args=args)).params)"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(filter(None, sys.path))},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+
+    assert len(found) == 1
+    assert "<object object>" in found.pop()

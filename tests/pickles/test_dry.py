@@ -1,0 +1,269 @@
+"""A dry walk of honest files: what it sees, and that it imports nothing for it."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import pickletools
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from sklearn import (
+    cluster,
+    decomposition,
+    ensemble,
+    linear_model,
+    naive_bayes,
+    neighbors,
+    neural_network,
+    preprocessing,
+    svm,
+    tree,
+)
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_selection import SelectKBest
+from sklearn.mixture import GaussianMixture
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+
+import gitmodelstore
+from gitmodelstore.pickles.dry import OPCODES, Dry, Machine, Walk, walk
+from gitmodelstore.pickles.rights import NOBODY, Trust
+
+ROWS = np.random.default_rng(5).normal(size=(60, 3))
+LABELS = (ROWS[:, 0] > 0).astype(int)
+
+ESTIMATORS = [
+    cluster.KMeans(2),
+    cluster.Birch(),
+    cluster.DBSCAN(),
+    cluster.AgglomerativeClustering(),
+    decomposition.PCA(2),
+    decomposition.FastICA(2),
+    decomposition.TruncatedSVD(2),
+    ensemble.AdaBoostClassifier(n_estimators=3),
+    ensemble.BaggingClassifier(n_estimators=3),
+    ensemble.ExtraTreesRegressor(3),
+    ensemble.GradientBoostingRegressor(n_estimators=3),
+    ensemble.HistGradientBoostingRegressor(max_iter=3),
+    ensemble.VotingClassifier([("tree", tree.DecisionTreeClassifier())]),
+    ensemble.StackingClassifier([("tree", tree.DecisionTreeClassifier())], cv=2),
+    linear_model.LogisticRegression(),
+    linear_model.Lasso(),
+    linear_model.BayesianRidge(),
+    linear_model.SGDClassifier(),
+    linear_model.HuberRegressor(),
+    naive_bayes.GaussianNB(),
+    neighbors.KNeighborsRegressor(algorithm="ball_tree"),
+    neighbors.KNeighborsClassifier(algorithm="brute"),
+    neighbors.KernelDensity(),
+    neural_network.MLPClassifier((4,), max_iter=5),
+    preprocessing.QuantileTransformer(n_quantiles=10),
+    preprocessing.PolynomialFeatures(),
+    preprocessing.KBinsDiscretizer(3, encode="ordinal"),
+    preprocessing.PowerTransformer(),
+    svm.SVR(),
+    svm.LinearSVC(),
+    tree.DecisionTreeRegressor(),
+    CalibratedClassifierCV(linear_model.LogisticRegression(), cv=2),
+    LinearDiscriminantAnalysis(),
+    SelectKBest(k=2),
+    GaussianMixture(2),
+    OneVsRestClassifier(linear_model.LogisticRegression()),
+    make_pipeline(preprocessing.StandardScaler(), svm.NuSVC()),
+]
+
+
+def dumped(model: Any, **options: Any) -> bytes:
+    file = io.BytesIO()
+    joblib.dump(model, file, **options)
+    return file.getvalue()
+
+
+def scaler() -> Any:
+    return preprocessing.StandardScaler().fit(ROWS)
+
+
+def opcodes_of(data: bytes) -> list[str]:
+    """The opcodes that the dry machine obeys, those of object arrays included."""
+    seen: list[str] = []
+
+    def recorded(name: str, obey: Callable[[Machine], None]) -> Callable[[Machine], None]:
+        def record(machine: Machine) -> None:
+            seen.append(name)
+            obey(machine)
+
+        return record
+
+    machine = Machine(Walk("file", data, NOBODY), io.BytesIO(data))
+    machine.functions = [
+        recorded(OPCODES.get(code, ""), obey) for code, obey in enumerate(Machine.functions)
+    ]
+    machine.run()
+    return seen
+
+
+def refused(dry: Dry) -> list[str]:
+    return [str(refusal) for refusal in dry.refusals]
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda held: type(held).__name__)
+def test_a_fitted_estimator_is_not_refused(estimator):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", FutureWarning)  # defaults of the oldest release
+        estimator.fit(ROWS, LABELS)
+
+    named = {str(held.name) for held in walk(dumped(estimator)).refusals}
+    assert named == set()
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_it_obeys_the_opcodes_that_pickletools_lists(estimator, protocol):
+    data = pickle.dumps(estimator, protocol)
+
+    assert opcodes_of(data) == [opcode.name for opcode, _, _ in pickletools.genops(data)]
+
+
+def test_it_obeys_the_opcodes_between_the_arrays_of_joblib():
+    data = dumped(scaler())
+    arrays = walk(data).arrays
+    assert len(arrays) == 3
+    bare = bytearray(data)
+    for array in reversed(arrays):
+        end = array.offset + array.size_bytes
+        padding = next(n for n in range(1, 17) if data[array.offset - n - 1] == n)
+        del bare[array.offset - padding - 1 : end]
+
+    assert opcodes_of(data) == [opcode.name for opcode, _, _ in pickletools.genops(bytes(bare))]
+
+
+# What it says
+
+
+def test_names_are_told_with_what_they_are_used_for():
+    found = {use.name: (use.used, use.verdict) for use in walk(dumped(scaler())).globals}
+
+    numpy_dtype = next(name for name in found if name.endswith(".dtype"))
+    assert found["sklearn.preprocessing._data.StandardScaler"] == (("new", "state"), "listed")
+    assert found["joblib.numpy_pickle.NumpyArrayWrapper"] == (("new", "state"), "listed")
+    assert found["numpy.ndarray"] == (("argument",), "listed")
+    assert found[numpy_dtype] == (("call",), "listed")
+
+
+def test_arrays_are_told_with_their_place():
+    data = dumped(scaler())
+    mean = walk(data).arrays[0]
+
+    assert (mean.dtype, mean.shape, mean.size_bytes) == ("float64", (3,), 24)
+    held = np.frombuffer(data, "<f8", count=3, offset=mean.offset)
+    assert held.tolist() == scaler().mean_.tolist()
+
+
+@pytest.mark.parametrize("compress", ["zlib", "gzip", "bz2", "lzma", "xz"])
+def test_compressed_files_say_the_same(compress):
+    model = scaler()
+    plain = walk(dumped(model))
+    packed = walk(dumped(model, compress=(compress, 3)))
+
+    assert (plain.compression, packed.compression) == (None, compress)
+    assert packed.globals == plain.globals
+    assert [array.shape for array in packed.arrays] == [array.shape for array in plain.arrays]
+    assert (packed.refusals, packed.pickle_bytes) == ((), plain.size_bytes)
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+def test_protocols_say_the_same(protocol):
+    dry = walk(dumped(scaler(), protocol=protocol))
+
+    assert (dry.protocol, dry.refusals, len(dry.arrays)) == (protocol, (), 3)
+
+
+@pytest.mark.parametrize(
+    ("array", "dtype", "size"),
+    [
+        (np.zeros((2, 3), np.float32), "float32", 24),
+        (np.asfortranarray(np.zeros((2, 3))), "float64", 48),
+        (np.array(["a", "four"]), "<U4", 32),
+        (np.array([b"a", b"four"]), "S4", 8),
+        (np.zeros(2, ">i4"), ">i4", 8),
+        (np.zeros(2, "M8[D]"), "datetime64[D]", 16),
+        (np.zeros(2, [("a", "i4"), ("b", "f8", (2,))]), "[a: int32, b: (float64, (2,))]", 40),
+        (np.zeros((0, 3)), "float64", 0),
+        (np.array(1.5), "float64", 8),
+        (np.zeros(3, bool), "bool", 3),
+    ],
+    ids=str,
+)
+def test_every_kind_of_array_is_understood(keeper, array, dtype, size):
+    dry = walk(dumped(keeper(array)))
+    found = dry.arrays[0]
+
+    assert found.dtype == dtype
+    assert (found.shape, found.size_bytes) == (array.shape, size)
+
+
+def test_the_items_of_an_object_array_are_walked_too(keeper):
+    data = dumped(keeper(np.array([os.system, "a"], dtype=object)))
+    dry = walk(data, trust=Trust.of([keeper.__module__]))
+
+    assert "posix.system" in [refusal.name for refusal in dry.refusals]
+
+
+# A reader's own classes
+
+
+def test_a_class_of_the_readers_own_must_be_trusted(keeper):
+    data = dumped(keeper(None))
+    module = type(keeper(None).steps[0][1]).__module__
+
+    assert f"'{module}.Keeper' is not a name that may be used" in refused(walk(data))[0]
+    assert refused(walk(data, trust=Trust.of([f"{module}.Keeper"]))) == []
+
+
+def test_a_new_class_of_scikit_learn_is_taken_for_one_by_its_name():
+    data = dumped(scaler()).replace(b"\x0eStandardScaler", b"\x0eStandardScalar")
+
+    dry = walk(data)
+
+    assert dry.refusals == ()
+    assert "scikit-learn" in [use.verdict for use in dry.globals]
+
+
+# What it needs
+
+
+def test_it_needs_the_standard_library_alone(tmp_path):
+    (tmp_path / "pipeline.joblib").write_bytes(dumped(scaler(), compress=3))
+    program = (
+        "import pathlib, sys\n"
+        "from gitmodelstore.pickles.dry import walk\n"
+        "from gitmodelstore.pickles.summary import summarize\n"
+        "dry = walk(pathlib.Path('pipeline.joblib').read_bytes())\n"
+        "print(*summarize(dry.root).lines(), sep='\\n')\n"
+        "found = {name.partition('.')[0] for name in sys.modules}\n"
+        "assert found <= sys.stdlib_module_names | {'gitmodelstore', '__main__'}, found\n"
+    )
+    root = str(Path(gitmodelstore.__file__).parents[1])
+
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program],  # without the folder of installed packages
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout.startswith("StandardScaler\n  copy = True\n")
