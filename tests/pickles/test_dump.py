@@ -334,7 +334,7 @@ class Obstinate:
 
 def test_importing_the_package_imports_nothing_heavy():
     code = (
-        "import sys, gitmodelstore.pipelines, gitmodelstore.pickles.load, "
+        "import sys, gitmodelstore.pickles, gitmodelstore.pickles.load, "
         "gitmodelstore.estimators.scores, gitmodelstore.values.compare; "
         "print(*{'joblib', 'numpy', 'sklearn', 'pandas'} & set(sys.modules))"
     )
