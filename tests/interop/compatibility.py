@@ -29,10 +29,9 @@ Row = dict[str, Any]
 HEAD = """\
 # Compatibility
 
-What CI ran the tests with; `python -m tests.interop.compatibility` makes this page of its runs.
-macOS and Windows are not tried, nor what stands in no row. A pipeline that another release wrote
-loads where the libraries themselves can read it
-([loading.md](loading.md#other-versions-than-at-training)).
+CI ran the tests with these releases; `python -m tests.interop.compatibility` writes this page from
+its runs. Nothing else was tried, nor macOS and Windows. A pipeline from another release loads if
+the libraries themselves can read it ([loading.md](loading.md#other-versions-than-at-training)).
 
 ## Python and its libraries
 
