@@ -63,34 +63,10 @@ def register_model(
 
     Raises: as `Store.register`, and as `Store.open`.
     """
+    options = {name: value for name, value in locals().items() if name != "store"}
     from gitmodelstore.store import Store
 
-    return Store.open(store).register(
-        pipeline,
-        model,
-        X_test=X_test,
-        y_test=y_test,
-        test=test,
-        parse_dates=parse_dates,
-        baseline=baseline,
-        sample=sample,
-        sample_from=sample_from,
-        data=data,
-        metrics=metrics,
-        target=target,
-        card=card,
-        message=message,
-        version=version,
-        bump=bump,
-        allow_backport=allow_backport,
-        if_changed=if_changed,
-        code=code,
-        keep_diff=keep_diff,
-        trained_at=trained_at,
-        custom=custom,
-        run=run,
-        sign=sign,
-    )
+    return Store.open(store).register(**options)
 
 
 def load_model(

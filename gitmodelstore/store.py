@@ -1281,8 +1281,6 @@ class Store:
     ) -> tuple[Event, ...]:
         """Retire a version; one in production with the version that takes over.
 
-        `vacate` as for `promote`, `sign` as for `register`.
-
         >>> for event in store.archive("churn@1.2.0", reason="of no use"):
         ...     print(event)
         churn 1.2.0 archived: registered -> archived (of no use)
@@ -1315,27 +1313,18 @@ class Store:
     ) -> tuple[Event, ...]:
         """Mark a version as bad: from then on only its exact number finds it.
 
-        `vacate` as for `promote`, `sign` as for `register`.
-
         >>> for event in store.withdraw("churn@1.1.0", successor="1.0.0", reason="bad data"):
         ...     print(event)
         churn 1.1.0 withdrawn: production -> withdrawn (bad data)
         churn 1.0.0 promoted: archived -> production (bad data)
 
         Args:
-            ref: which version.
-            successor: the version that takes over an exclusive status; None where it holds none.
-            reason: why.
-            vacate: as for `promote`.
-            sign: as for `register`.
+            ref, successor, reason, vacate, sign: as for `archive`.
 
         Returns:
             What happened; nothing when it was withdrawn already.
 
-        Raises:
-            LifecycleError: it holds an exclusive status, and neither a successor is named
-                nor `vacate` given, or it holds none and a successor is named.
-            InvalidInput: `vacate` without a reason, or with a successor.
+        Raises: as `archive`.
         """
         return self._retire(ref, "withdrawn", successor, reason, vacate, sign)
 

@@ -164,13 +164,12 @@ def _short(status: str | None) -> str:
 @click.pass_obj
 def promote(
     session: Session,
+    /,
     words: tuple[str, ...],
     successor: str | None,
-    vacate: bool,
-    reason: str | None,
-    force: bool,
     replay: bool | None,
     sign: bool | None,
+    **how: Any,
 ) -> None:
     """Give the version REF, or one version each of several models, the status STATUS.
 
@@ -181,23 +180,14 @@ def promote(
     that fail are listed. To move a version out of production, name a --successor, or leave
     production empty with --vacate. A withdrawn version needs a --reason to come back.
     """
-    check_words(reason, successor=successor, vacate=vacate, force=force)
+    check_words(successor=successor, **how)
     *refs, status = words
     if not refs:
         raise click.UsageError(f"'{status}' alone: promote needs a version and a status")
     if successor is not None and len(refs) > 1:
         raise click.UsageError("--successor works with one version only")
     store = session.store()
-    events = store.promote(
-        refs,
-        status,
-        reason=reason,
-        successor=successor,
-        vacate=vacate,
-        force=force,
-        replay=replay,
-        sign=sign,
-    )
+    events = store.promote(refs, status, successor=successor, replay=replay, sign=sign, **how)
     moved = {(event.model, event.version) for event in events}
     versions = [store.version(ref) for ref in refs] if len(moved) < len(refs) else []
     unchanged = [

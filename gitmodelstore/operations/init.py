@@ -34,6 +34,16 @@ from gitmodelstore.values.version import (
 # What a git host needs to be the gate: the check as its pipeline, owners, rules to set.
 
 
+_STEPS = """\
+      - uses: actions/checkout@v4
+        with:
+          fetch-depth: 0
+      - uses: actions/setup-python@v5
+        with:
+          python-version: "3.12"
+      - run: pip install gitmodelstore
+"""
+
 _ACTIONS = """\
 # Written by `gms init --host {host}`: the gate of this model store.
 name: model store
@@ -49,14 +59,7 @@ jobs:
     permissions:
       contents: read
     steps:
-      - uses: actions/checkout@v4
-        with:
-          fetch-depth: 0
-      - uses: actions/setup-python@v5
-        with:
-          python-version: "3.12"
-      - run: pip install gitmodelstore
-      - run: gms validate --range "$BASE..HEAD"
+{steps}      - run: gms validate --range "$BASE..HEAD"
         env:
           BASE: ${{{{ github.event.pull_request.base.sha }}}}
   tags:
@@ -72,14 +75,7 @@ jobs:
       GIT_COMMITTER_NAME: model store
       GIT_COMMITTER_EMAIL: model-store@localhost
     steps:
-      - uses: actions/checkout@v4
-        with:
-          fetch-depth: 0
-      - uses: actions/setup-python@v5
-        with:
-          python-version: "3.12"
-      - run: pip install gitmodelstore
-      - run: gms doctor --fix
+{steps}      - run: gms doctor --fix
       - run: gms validate
       - run: git push origin --tags
 """
@@ -176,7 +172,7 @@ def host(name: str, branch: str, owner: str) -> Host:
 
 
 def _actions(name: str, path: str, branch: str) -> dict[str, str]:
-    return {path: _ACTIONS.format(host=name, branch=branch)}
+    return {path: _ACTIONS.format(host=name, branch=branch, steps=_STEPS)}
 
 
 # Init
