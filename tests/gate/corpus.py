@@ -159,6 +159,7 @@ CASES = [
     Case("a foreign file", _write("notes.txt", "x"), [("GMS001", "notes.txt")]),
     Case("a foreign folder", _write("data/train.csv", "x"), [("GMS001", "data/train.csv")]),
     Case("a foreign file of a model", _pickle_beside, [("GMS001", f"{CHURN}/other.pkl"), IN_PLACE]),
+    Case("a submodule", _submodule, [("GMS001", "vendored")]),
     Case("submodules", _write(".gitmodules", ""), [("GMS001", ".gitmodules")]),
     Case("attributes in a host's folder", _write(".github/.gitattributes", "* filter=x"),
          [("GMS001", ".github/.gitattributes")]),
