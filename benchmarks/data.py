@@ -15,7 +15,7 @@ from comparison import Action, Comparison
 
 from gitmodelstore.lineage.data import describe
 from gitmodelstore.lineage.files import Hashing, digest_of_file, digest_of_folder
-from gitmodelstore.lineage.frames import digest_frame
+from gitmodelstore.lineage.frames import measure
 
 
 def mixed(rows: int) -> pd.DataFrame:
@@ -65,7 +65,7 @@ def main() -> None:
 def in_memory(rows: int, turns: int) -> None:
     table = mixed(rows)
     size = f"{rows:,} x {table.shape[1]}"
-    processor(f"digest, {size}", lambda: digest_frame(table), turns)
+    processor(f"digest, {size}", lambda: measure(table), turns)
     processor(f"digest, columns and profiles, {size}", lambda: describe("train", table), turns)
     processor(
         f"pandas' hashes of the rows, {size}", lambda: pd.util.hash_pandas_object(table), turns

@@ -2,8 +2,7 @@
 
 Owns `gms-df-1`, specified in docs/gms-df-1.md: how a DataFrame, a Series, an
 array, a sparse matrix or a pair of these becomes one stream of bytes that is the
-same for every pandas, dtype backend and machine. What is recorded about a data set is
-`lineage.data`'s.
+same for every pandas, dtype backend and machine.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -35,17 +34,14 @@ _OLD_FREQUENCIES = {"A": "Y", "H": "h", "T": "min", "S": "s", "L": "ms", "U": "u
 
 
 def split_times(values: Any) -> tuple[Any, Any, Any]:
-    """Return the whole seconds, the nanoseconds above them, and where there is no time.
-
-    `values` is of datetime64 or timedelta64, shape (n,); InvalidInput of a unit below nanoseconds.
-    """
+    """Return the whole seconds, the nanoseconds above them, and where there is no time."""
     unit, count = np.datetime_data(values.dtype)
     if unit in _FINER_THAN_NANOSECONDS:
         raise InvalidInput(
             f"times in units of {unit} have no portable form",
             hint="convert them to nanoseconds first",
         )
-    if unit not in _PER_SECOND or count != 1:
+    if unit not in _PER_SECOND or count != 1:  # days, or multiples
         unit = unit if unit in _PER_SECOND else "s"
         values = values.astype(f"{values.dtype.kind}8[{unit}]")
     missing = np.isnat(values)
@@ -54,10 +50,7 @@ def split_times(values: Any) -> tuple[Any, Any, Any]:
 
 
 def split_ticks(ticks: Any, unit: str, missing: Any) -> tuple[Any, Any]:
-    """Return counts of a unit as whole seconds and the nanoseconds above: no overflow.
-
-    `ticks` and `missing`, where both are to be 0, have the shape (n,).
-    """
+    """Return counts of a unit as whole seconds and the nanoseconds above: no overflow."""
     per_second = _PER_SECOND[unit]
     seconds, rest = np.divmod(np.where(missing, 0, ticks), per_second)
     nanoseconds = rest * (10**9 // per_second)
@@ -94,11 +87,7 @@ _EPOCH = datetime(1970, 1, 1)
 
 
 def cell(value: Any, level: int = 0) -> bytes:
-    """Return the canonical bytes of one Python object: a tag and what it needs.
-
-    `level` is how many lists, dicts and sets it lies in. What docs/gms-df-1.md does not
-    list is an InvalidInput.
-    """
+    """Return the canonical bytes of one Python object, within `level` lists, dicts and sets."""
     if write := _FREQUENT.get(type(value)):
         return write(value)
     if level > _MOST_LEVELS:
@@ -106,13 +95,12 @@ def cell(value: Any, level: int = 0) -> bytes:
     if isinstance(value, np.ndarray):
         value = value.tolist() if value.dtype.kind not in "mM" else list(value)
     if isinstance(value, (list, tuple)):
-        return b"l" + _number(len(value)) + b"".join(cell(item, level + 1) for item in value)
+        return b"l" + _sequence([cell(item, level + 1) for item in value])
     if isinstance(value, dict):
-        pairs = sorted(cell(k, level + 1) + cell(v, level + 1) for k, v in value.items())
-        return b"m" + _number(len(pairs)) + b"".join(pairs)
+        pairs = [cell(k, level + 1) + cell(v, level + 1) for k, v in value.items()]
+        return b"m" + _sequence(sorted(pairs))
     if isinstance(value, (set, frozenset)):
-        held_cells = sorted(cell(item, level + 1) for item in value)
-        return b"e" + _number(len(held_cells)) + b"".join(held_cells)
+        return b"e" + _sequence(sorted(cell(item, level + 1) for item in value))
     return _scalar(value)
 
 
@@ -125,42 +113,28 @@ def cells(values: Iterable[Any]) -> Iterator[bytes]:
             raise InvalidInput(f"row {row}: {error}", hint=error.hint) from None
 
 
-def is_pandas(value: Any, name: str) -> bool:
-    """Whether `value` is an instance of that class of pandas, if pandas is in use at all."""
+def is_pandas(value: Any, *names: str) -> bool:
+    """Whether `value` is of one of those classes of pandas, if pandas is in use at all."""
     pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(value, getattr(pandas, name))
-
-
-def utf8(text: str) -> bytes:
-    """Return `text` in UTF-8; a lone surrogate is data like any other."""
-    return text.encode("utf-8", "surrogatepass")
+    return pandas is not None and any(isinstance(value, getattr(pandas, name)) for name in names)
 
 
 def _scalar(value: Any) -> bytes:
     if _is_missing(value):
         return b"0"
     if isinstance(value, (np.datetime64, np.timedelta64)):
-        return _numpy_time(value)
+        seconds, nanoseconds, _ = split_times(np.asarray([value]))
+        moment: bytes = seconds.tobytes() + nanoseconds.tobytes()
+        return b"t" + moment + _text("") if isinstance(value, np.datetime64) else b"d" + moment
     if isinstance(value, np.generic):
         value = value.item()
     for kind, write in _SCALARS:
         if isinstance(value, kind):
             return write(value)
-    return _pandas_scalar(value)
-
-
-def _numpy_time(value: Any) -> bytes:
-    seconds, nanoseconds, _ = split_times(np.asarray([value]))
-    tag = b"t" if isinstance(value, np.datetime64) else b"d"
-    ending = _chunk(b"") if tag == b"t" else b""
-    return b"".join((tag, seconds.tobytes(), nanoseconds.tobytes(), ending))
-
-
-def _pandas_scalar(value: Any) -> bytes:
     if is_pandas(value, "Period"):
-        return b"p" + _chunk(utf8(frequency(value.freqstr))) + _int(value.ordinal)
+        return b"p" + _text(frequency(value.freqstr)) + _int(value.ordinal)
     if is_pandas(value, "Interval"):
-        return b"v" + _chunk(utf8(value.closed)) + cell(value.left) + cell(value.right)
+        return b"v" + _text(value.closed) + cell(value.left) + cell(value.right)
     raise InvalidInput(
         f"a value of type {type(value).__name__} has no digest",
         hint="convert the column to text, numbers or times first",
@@ -181,14 +155,6 @@ def _int(value: int) -> bytes:
     return b"i" + _chunk(str(int(value)).encode("ascii"))
 
 
-def _float(value: float) -> bytes:
-    return b"f" + struct.pack("<d", value)
-
-
-def _complex(value: complex) -> bytes:
-    return b"c" + struct.pack("<dd", value.real, value.imag)
-
-
 def _decimal(value: Decimal) -> bytes:
     """The number without trailing zeros: 1.50 and 1.5 are one."""
     sign, digits, exponent = value.as_tuple()
@@ -206,7 +172,7 @@ def _datetime(value: datetime) -> bytes:
     # A Timestamp is a datetime that also knows nanoseconds; what `-` gives would lose them.
     nanoseconds = utc.microsecond * 1000 + int(getattr(utc, "nanosecond", 0))
     whole = datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second)
-    return b"t" + _moment(whole - _EPOCH, nanoseconds) + _chunk(utf8(zone))
+    return b"t" + _moment(whole - _EPOCH, nanoseconds) + _text(zone)
 
 
 def _timedelta(value: timedelta) -> bytes:
@@ -222,9 +188,9 @@ def _moment(whole: timedelta, nanoseconds: int) -> bytes:
 _SCALARS: tuple[tuple[Any, Callable[[Any], bytes]], ...] = (  # the first that fits
     (bool, lambda value: b"b\1" if value else b"b\0"),
     (int, _int),
-    (float, _float),
-    (complex, _complex),
-    (str, lambda value: b"s" + _chunk(utf8(value))),
+    (float, lambda value: b"f" + struct.pack("<d", value)),
+    (complex, lambda value: b"c" + struct.pack("<dd", value.real, value.imag)),
+    (str, lambda value: b"s" + _text(value)),
     ((bytes, bytearray), lambda value: b"y" + _chunk(bytes(value))),
     (Decimal, _decimal),
     (datetime, _datetime),
@@ -233,8 +199,6 @@ _SCALARS: tuple[tuple[Any, Callable[[Any], bytes]], ...] = (  # the first that f
     (timedelta, _timedelta),
     (UUID, lambda value: b"u" + value.bytes),
 )
-
-
 # By exact type, which a dict finds sooner than a row of isinstance.
 _FREQUENT: dict[type, Callable[[Any], bytes]] = {
     kind: write for kind, write in _SCALARS if kind in (bool, int, str)
@@ -249,6 +213,18 @@ def _chunk(data: bytes) -> bytes:
     return _number(len(data)) + data
 
 
+def _text(text: str) -> bytes:
+    return _chunk(_utf8(text))
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # a lone surrogate is data like any other
+
+
+def _sequence(items: list[bytes]) -> bytes:
+    return _number(len(items)) + b"".join(items)
+
+
 # Columns: their logical types, and the canonical form that no storage shows in.
 
 
@@ -258,17 +234,13 @@ _ARROW_TIME = re.compile(r"(timestamp|duration)\[(s|ms|us|ns)(?:, tz=(.+))?\]")
 class Encoded(NamedTuple):
     """A column in its canonical form.
 
-    Attributes:
-        type: its logical type.
-        missing: shape (n_rows,), true where there is no value; None when nothing is missing.
-        rows: how many.
-        parts: what follows in the stream: buffers, and columns within this one. Numbers
-            and bools have one buffer, times two (whole seconds, nanoseconds above them),
-            categories their labels as a column and the codes; each 0 where missing.
+    `parts` is what follows in the stream: buffers, and columns within this one. Numbers
+    and bools have one buffer, times two (whole seconds, nanoseconds above them),
+    categories their labels as a column and the codes; each 0 where missing.
     """
 
-    type: str
-    missing: Any
+    type: str  # its logical type
+    missing: Any  # true where there is no value; None when nothing is missing
     rows: int
     parts: tuple[Any, ...]
 
@@ -283,12 +255,6 @@ def logical_type(column: Any) -> str:
     "timedelta64". Categories name the type of their labels: "category[str]",
     "category[int64, ordered]". An object column of nothing but bools is "bool";
     any other is "object".
-
-    Args:
-        column: a Series, an Index, an extension array, or an array of any shape.
-
-    Raises:
-        InvalidInput: a type that gms-df-1 does not know, such as numpy's longdouble.
     """
     dtype = column.dtype
     if isinstance(dtype, np.dtype):
@@ -297,31 +263,22 @@ def logical_type(column: Any) -> str:
         return _objects_type(np.asarray(column, dtype=object).reshape(-1))[0]
     if is_pandas(dtype, "CategoricalDtype"):
         return _category_type(dtype, logical_type(dtype.categories))
-    if _is_fixed(dtype):
-        column = column.iloc[:0] if is_series(column) else column[:0]
-    return encode(column).type
+    array = getattr(column, "array", column)
+    return encode(array[:0] if _is_fixed(dtype) else array).type
 
 
 def encode(column: Any) -> Encoded:
-    """Return the canonical form of one column of any array type, shape (n_rows,).
-
-    Raises:
-        InvalidInput: it holds something that gms-df-1 does not know.
-    """
+    """Return the canonical form of one column of any array type, shape (n_rows,)."""
     dtype = column.dtype
     if isinstance(dtype, np.dtype):
         return from_numpy(np.asarray(column))
-    for name, encode in _EXTENSIONS.items():
+    array = getattr(column, "array", column)  # of a Series or an Index
+    for name, encoded in _EXTENSIONS.items():
         if is_pandas(dtype, name):
-            return encode(column, dtype)
+            return encoded(array)
     if isinstance(getattr(dtype, "numpy_dtype", None), np.dtype):  # Int64, Float32, boolean
-        return _from_masked(column, dtype)
-    return _from_objects(column.to_numpy(dtype=object))
-
-
-def is_series(data: Any) -> bool:
-    """Whether `data` is a pandas Series."""
-    return is_pandas(data, "Series")
+        return _from_masked(array)
+    return _from_text(array)
 
 
 def object_array(values: list[Any]) -> Any:
@@ -331,76 +288,63 @@ def object_array(values: list[Any]) -> Any:
     return array
 
 
-# Columns of pandas
+# Arrays of pandas
 
 
-def _from_masked(column: Any, dtype: Any) -> Encoded:
-    missing = np.asarray(column.isna(), dtype=bool)
-    nothing = False if dtype.numpy_dtype.kind == "b" else 0
-    numbers = column.to_numpy(dtype=dtype.numpy_dtype, na_value=nothing)
-    return from_numpy(numbers, missing)
+def _from_masked(array: Any) -> Encoded:
+    numpy_dtype = array.dtype.numpy_dtype
+    nothing = False if numpy_dtype.kind == "b" else 0
+    numbers = array.to_numpy(dtype=numpy_dtype, na_value=nothing)
+    return from_numpy(numbers, np.asarray(array.isna(), dtype=bool))
 
 
-def _from_string(column: Any, dtype: Any) -> Encoded:
-    return _from_objects(column.to_numpy(dtype=object))
+def _from_text(array: Any) -> Encoded:
+    return _from_objects(array.to_numpy(dtype=object))
 
 
-def _from_category(column: Any, dtype: Any) -> Encoded:
-    labels = encode(dtype.categories)
-    codes = column.cat.codes.to_numpy() if is_series(column) else column.codes
-    missing = codes < 0
-    codes = little(np.where(missing, 0, codes), "<i4")
-    return Encoded(_category_type(dtype, labels.type), _any(missing), len(codes), (labels, codes))
+def _from_category(array: Any) -> Encoded:
+    labels = encode(array.dtype.categories)
+    missing = array.codes < 0
+    codes = little(np.where(missing, 0, array.codes), "<i4")
+    name = _category_type(array.dtype, labels.type)
+    return Encoded(name, _any(missing), len(codes), (labels, codes))
 
 
 def _category_type(dtype: Any, labels: str) -> str:
     return f"category[{labels}, ordered]" if dtype.ordered else f"category[{labels}]"
 
 
-def _from_zoned(column: Any, dtype: Any) -> Encoded:
-    instants = column.dt.tz_convert("UTC") if is_series(column) else column.tz_convert("UTC")
-    naive = instants.dt if is_series(column) else instants
-    times = from_numpy(np.asarray(naive.tz_localize(None)))
-    return times._replace(type=f"datetime64[{zone_name(dtype.tz)}]")
+def _from_zoned(array: Any) -> Encoded:
+    times = from_numpy(np.asarray(array.tz_convert("UTC").tz_localize(None)))
+    return times._replace(type=f"datetime64[{zone_name(array.dtype.tz)}]")
 
 
-def _from_period(column: Any, dtype: Any) -> Encoded:
-    array = getattr(column, "array", column)
+def _from_period(array: Any) -> Encoded:
     missing = np.asarray(array.isna())
-    ordinals = np.where(missing, 0, array.asi8)
-    return Encoded(
-        f"period[{frequency(str(dtype)[len('period[') : -1])}]",
-        _any(missing),
-        len(ordinals),
-        (little(ordinals, "<i8"),),
-    )
+    ordinals = little(np.where(missing, 0, array.asi8), "<i8")
+    name = f"period[{frequency(str(array.dtype)[len('period[') : -1])}]"
+    return Encoded(name, _any(missing), len(ordinals), (ordinals,))
 
 
-def _from_interval(column: Any, dtype: Any) -> Encoded:
-    array = getattr(column, "array", column)
+def _from_interval(array: Any) -> Encoded:
     left, right = encode(array.left), encode(array.right)
     missing = np.asarray(array.isna())
-    name = f"interval[{left.type}, {dtype.closed}]"
+    name = f"interval[{left.type}, {array.dtype.closed}]"
     return Encoded(name, _any(missing), len(missing), (left, right))
 
 
-def _from_sparse_column(column: Any, dtype: Any) -> Encoded:
-    array = getattr(column, "array", column)
-    return from_numpy(np.asarray(array.to_dense()))
-
-
-def _from_arrow(column: Any, dtype: Any) -> Encoded:
+def _from_arrow(array: Any) -> Encoded:
     """Arrow-backed columns, by their Arrow type; pyarrow itself is never imported here."""
-    arrow = getattr(column, "array", column).__arrow_array__()
-    name = str(dtype.pyarrow_dtype)
+    arrow = array.__arrow_array__()
+    name = str(array.dtype.pyarrow_dtype)
     if re.fullmatch(r"u?int\d+|halffloat|float|double|bool", name):
-        return _from_masked(column, dtype)
+        return _from_masked(array)
     if match := _ARROW_TIME.fullmatch(name):
         return _from_arrow_time(arrow, *match.groups())
     if name.startswith("dictionary"):
         return encode(arrow.to_pandas())
     if name in ("string", "large_string", "string_view"):
-        return _from_objects(column.to_numpy(dtype=object))
+        return _from_text(array)
     return _from_objects(object_array(arrow.to_pylist()))  # dates, decimals, lists, null
 
 
@@ -413,13 +357,13 @@ def _from_arrow_time(arrow: Any, what: str, unit: str, zone: str | None) -> Enco
     return Encoded(name, _any(missing), len(ticks), split_ticks(ticks, unit, missing))
 
 
-_EXTENSIONS: dict[str, Callable[[Any, Any], Encoded]] = {
+_EXTENSIONS: dict[str, Callable[[Any], Encoded]] = {
     "CategoricalDtype": _from_category,
-    "StringDtype": _from_string,
+    "StringDtype": _from_text,
     "DatetimeTZDtype": _from_zoned,
     "PeriodDtype": _from_period,
     "IntervalDtype": _from_interval,
-    "SparseDtype": _from_sparse_column,
+    "SparseDtype": lambda array: from_numpy(np.asarray(array.to_dense())),
     "ArrowDtype": _from_arrow,
 }
 
@@ -429,7 +373,7 @@ def _is_fixed(dtype: Any) -> bool:
     if is_pandas(dtype, "ArrowDtype"):
         name = str(dtype.pyarrow_dtype)
         return bool(re.match(r"u?int|half|float|double|bool|str|large_str|timestamp|dur", name))
-    if any(is_pandas(dtype, name) for name in _EXTENSIONS):
+    if is_pandas(dtype, *_EXTENSIONS):
         return not is_pandas(dtype, "SparseDtype")
     return hasattr(dtype, "numpy_dtype")
 
@@ -438,16 +382,17 @@ def _is_fixed(dtype: Any) -> bool:
 
 
 def from_numpy(values: Any, missing: Any = None) -> Encoded:
-    """Return the canonical form of an array of one dimension.
+    """Return the canonical form of an array of one dimension, which lacks values where `missing`.
 
-    `missing` is true where `values` holds none; None when only NaN, NaT and None say so.
+    NaN, NaT and None are missing in any case.
     """
     kind = values.dtype.kind
     if kind in "OUTS":
         return _from_objects(values.astype(object, copy=False))
     name = _numpy_type(values.dtype)
     if kind in "mM":
-        return _from_times(name, values)
+        seconds, nanoseconds, missing = split_times(values)
+        return Encoded(name, _any(missing), len(values), (seconds, nanoseconds))
     if kind in "fc":
         nan = np.isnan(values)
         missing = nan if missing is None else missing | nan
@@ -459,7 +404,7 @@ def from_numpy(values: Any, missing: Any = None) -> Encoded:
 
 
 def _numpy_type(dtype: Any) -> str:
-    """Return the logical type of a numpy dtype other than objects and text."""
+    """Return the logical type of a numpy dtype that holds neither objects nor text."""
     if dtype.kind == "b":
         return "bool"
     if dtype.kind in "mM":
@@ -473,13 +418,8 @@ def _numpy_type(dtype: Any) -> str:
     return f"{words[dtype.kind]}{dtype.itemsize * 8}"
 
 
-def _from_times(name: str, values: Any) -> Encoded:
-    seconds, nanoseconds, missing = split_times(values)
-    return Encoded(name, _any(missing), len(values), (seconds, nanoseconds))
-
-
 def _from_objects(values: Any) -> Encoded:
-    """Return the canonical form of Python objects, shape (n,): text, bools, or anything."""
+    """Return the canonical form of Python objects: text, bools, or anything."""
     name, missing = _objects_type(values)
     if name == "str":
         parts: tuple[Any, ...] = _texts(values, missing)
@@ -510,7 +450,7 @@ def _texts(values: Any, missing: Any) -> tuple[Any, bytes]:
         values[missing] = ""
     texts = values.tolist()
     lengths = np.fromiter(map(len, texts), dtype="<u4", count=len(texts))
-    return lengths, utf8("".join(texts))
+    return lengths, _utf8("".join(texts))
 
 
 def little(values: Any, dtype: Any) -> Any:
@@ -535,13 +475,14 @@ MOST_FEATURES = 5_000
 MOST_NAME_CHARACTERS = 250_000  # of all names together
 
 
-def digest_frame(data: Any) -> Digest:
-    """Return the digest of everything in `data`, of the algorithm "gms-df-1".
+def measure(data: Any) -> tuple[Digest, int]:
+    """Return the digest of everything in `data`, and the length of its canonical form in bytes.
 
     Every row, column, name, logical type and missing value takes part, in order;
     the index does not. What is equal by value has one digest whatever the version
     of pandas, the dtype backend or the machine; a DataFrame and the array of its
-    values have two.
+    values have two. The length stands for the size of data in memory: unlike what the
+    process allocates, it is equal wherever the digest is.
 
     Args:
         data: a DataFrame, a Series, an array (structured ones too), a scipy sparse
@@ -553,35 +494,18 @@ def digest_frame(data: Any) -> Digest:
 
     Source: docs/gms-df-1.md.
     """
-    return measure(data)[0]
-
-
-def measure(data: Any) -> tuple[Digest, int]:
-    """Return the digest of `data` and the length of its canonical form in bytes.
-
-    The length stands for the size of data in memory: unlike what the process
-    allocates, it is equal wherever the digest is.
-    """
-    stream = _Stream()
-    stream.text(ALGORITHM)
-    _write_value(stream, data)
-    return Digest(ALGORITHM, stream.hexdigest()), stream.size_bytes
+    digest, size_bytes = hashlib.sha256(), 0
+    for part in chain((_text(ALGORITHM),), _value(data)):
+        digest.update(part)
+        size_bytes += memoryview(part).nbytes
+    return Digest(ALGORITHM, digest.hexdigest()), size_bytes
 
 
 def features_of(X: Any) -> tuple[Feature, ...] | None:
     """Return the name and the logical type of each input column, in order.
 
-    Args:
-        X: a DataFrame, an array of shape (n_samples,) or (n_samples, n_features), a
-            sparse matrix, or a list; one dimension makes one feature without a name.
-
-    Returns:
-        None where a manifest has no room for them: more than MOST_FEATURES columns,
-        or MOST_NAME_CHARACTERS in their names.
-
-    Raises:
-        InvalidInput: a column name appears twice or holds a hidden character, or `X`
-            is nothing that has columns.
+    One dimension makes one feature without a name. None where a manifest has no room for
+    them: more than MOST_FEATURES columns, or MOST_NAME_CHARACTERS in their names.
     """
     columns = list(islice(columns_of(X), MOST_FEATURES + 1))
     names = [label if isinstance(label, str) else None for label, _ in columns]
@@ -599,17 +523,13 @@ def features_named(names: Sequence[str]) -> tuple[Feature, ...] | None:
 
 
 def columns_of(data: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the label and the values of each column of `data`.
+    """Yield the label and the values of each column; None where columns have no labels.
 
-    The label is None where there is none: in arrays, sparse matrices, Series and
-    lists. Columns of a sparse matrix are arrays of length zero: their type is known,
-    their values are not looked at.
-
-    Raises:
-        InvalidInput: as `features_of`.
+    Columns of a sparse matrix are arrays of length zero: their type is known, their
+    values are not looked at.
     """
     data = _as_array(data)
-    if is_frame(data):
+    if is_pandas(data, "DataFrame"):
         _refuse_repeated(data.columns)
         for label, column in data.items():
             _refuse_hidden(label)
@@ -625,11 +545,6 @@ def columns_of(data: Any) -> Iterator[tuple[Any, Any]]:
         yield from ((None, data[:, position]) for position in range(data.shape[1]))
 
 
-def is_frame(data: Any) -> bool:
-    """Whether `data` is a pandas DataFrame."""
-    return is_pandas(data, "DataFrame")
-
-
 def is_sparse(data: Any) -> bool:
     """Whether `data` is a scipy sparse matrix or array."""
     sparse = sys.modules.get("scipy.sparse")
@@ -641,113 +556,65 @@ def label_text(label: object) -> str:
     return label if isinstance(label, str) else str(label)
 
 
-# Structure
+# The canonical form in pieces: bytes, and contiguous little-endian arrays that are not copied
 
 
-class _Stream:
-    """The canonical bytes, hashed as they are written."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-        self.size_bytes = 0
-
-    def raw(self, data: bytes) -> None:
-        self._hash.update(data)
-        self.size_bytes += len(data)
-
-    def number(self, value: int) -> None:
-        self.raw(value.to_bytes(8, "little"))
-
-    def chunk(self, data: bytes) -> None:
-        self.number(len(data))
-        self.raw(data)
-
-    def text(self, value: str) -> None:
-        self.chunk(utf8(value))
-
-    def buffer(self, values: Any) -> None:
-        """Write a contiguous little-endian array without copying it."""
-        self.number(values.nbytes)
-        if values.nbytes:
-            self._hash.update(values)
-            self.size_bytes += values.nbytes
-
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()
-
-
-def _write_value(stream: _Stream, data: Any) -> None:
-    if isinstance(data, tuple):
-        _write_pair(stream, data)
-        return
+def _value(data: Any) -> Iterator[Any]:
     if data is None:
-        stream.text("nothing")
+        yield _text("nothing")
+        return
+    if isinstance(data, tuple):
+        yield from _pair(data)
         return
     data = _as_array(data)
-    if is_frame(data):
-        _write_frame(stream, data)
-    elif is_series(data):
-        stream.text("series")
-        stream.chunk(cell(data.name))
-        _write_column(stream, encode(data))
+    if is_pandas(data, "DataFrame"):
+        yield from _frame(data)
+    elif is_pandas(data, "Series"):
+        yield _text("series") + _chunk(cell(data.name))
+        yield from _column(encode(data))
     elif is_sparse(data):
-        _write_sparse(stream, data)
+        yield from _sparse(data)
     else:
-        _write_array(stream, data)
+        yield from _array(data)
 
 
-def _write_pair(stream: _Stream, data: tuple[Any, ...]) -> None:
+def _pair(data: tuple[Any, ...]) -> Iterator[Any]:
     if len(data) != 2:
         raise InvalidInput(
             f"expected a pair (X, y), found {len(data)} values",
             hint="give each data set its own role, such as 'train' and 'test'",
         )
-    stream.text("pair")
+    yield _text("pair")
     for half in data:
-        _write_value(stream, half)
+        yield from _value(half)
 
 
-def _write_frame(stream: _Stream, frame: Any) -> None:
+def _frame(frame: Any) -> Iterator[Any]:
     _refuse_repeated(frame.columns)
-    stream.text("frame")
-    stream.number(frame.shape[0])
-    stream.number(frame.shape[1])
+    yield _text("frame") + _number(frame.shape[0]) + _number(frame.shape[1])
     for label, column in frame.items():
-        stream.chunk(cell(label))
+        yield _chunk(cell(label))
         try:
-            _write_column(stream, encode(column))
+            encoded = encode(column)
         except InvalidInput as error:
             message = f"column '{label_text(label)}': {error}"
             raise InvalidInput(message, hint=error.hint) from None
+        yield from _column(encoded)
 
 
-def _write_array(stream: _Stream, array: Any) -> None:
+def _array(array: Any) -> Iterator[Any]:
     names = array.dtype.names
-    stream.text("records" if names else "array")
-    stream.number(array.ndim)
-    for length in array.shape:
-        stream.number(length)
+    yield _text("records" if names else "array") + _sequence([_number(n) for n in array.shape])
     if not names:
-        _write_column(stream, from_numpy(array.reshape(-1)))
+        yield from _column(from_numpy(array.reshape(-1)))
         return
-    stream.number(len(names))
+    yield _number(len(names))
     for name in names:
-        stream.text(name)
-        _write_array(stream, array[name])
+        yield _text(name)
+        yield from _array(array[name])
 
 
-def _write_sparse(stream: _Stream, matrix: Any) -> None:
-    rows = _canonical_rows(matrix)
-    stream.text("sparse")
-    stream.number(len(matrix.shape))
-    for length in matrix.shape:
-        stream.number(length)
-    _write_column(stream, from_numpy(rows.data))
-    stream.buffer(little(rows.indices, "<i8"))
-    stream.buffer(little(rows.indptr, "<i8"))
-
-
-def _canonical_rows(matrix: Any) -> Any:
+def _sparse(matrix: Any) -> Iterator[Any]:
     """The matrix by compressed rows: columns ascending, nothing twice, no zeros."""
     if len(matrix.shape) > 2:
         raise InvalidInput(f"a sparse array of {len(matrix.shape)} dimensions has no digest")
@@ -756,24 +623,26 @@ def _canonical_rows(matrix: Any) -> Any:
         rows = rows.copy()  # the caller's matrix stays as it is
         rows.sum_duplicates()
         rows.eliminate_zeros()
-    return rows
+    yield _text("sparse") + _sequence([_number(n) for n in matrix.shape])
+    yield from _column(from_numpy(rows.data))
+    yield from _buffer(little(rows.indices, "<i8"))
+    yield from _buffer(little(rows.indptr, "<i8"))
 
 
-def _write_column(stream: _Stream, column: Encoded) -> None:
-    stream.text(column.type)
-    stream.number(column.rows)
+def _column(column: Encoded) -> Iterator[Any]:
+    yield _text(column.type) + _number(column.rows)
     if column.missing is None:
-        stream.raw(b"\0")
+        yield b"\0"
     else:
-        stream.raw(b"\1")
-        stream.buffer(np.packbits(column.missing, bitorder="little"))
+        yield b"\1"
+        yield from _buffer(np.packbits(column.missing, bitorder="little"))
     for part in column.parts:
-        if isinstance(part, Encoded):
-            _write_column(stream, part)
-        elif isinstance(part, bytes):
-            stream.chunk(part)
-        else:
-            stream.buffer(part)
+        yield from _column(part) if isinstance(part, Encoded) else _buffer(part)
+
+
+def _buffer(data: Any) -> Iterator[Any]:
+    yield _number(memoryview(data).nbytes)
+    yield data
 
 
 # What is refused, and what is read as an array
@@ -781,18 +650,18 @@ def _write_column(stream: _Stream, column: Encoded) -> None:
 
 def _as_array(data: Any) -> Any:
     """Return `data` if it is a table already, else the array that it spells."""
-    if is_frame(data) or is_series(data) or is_sparse(data):
+    if is_pandas(data, "DataFrame", "Series") or is_sparse(data):
         return data
     if isinstance(data, list):
         return _list_as_array(data)
-    if is_pandas(data, "Index") or is_pandas(data, "Categorical"):
+    if is_pandas(data, "Index", "Categorical"):
         import pandas as pd
 
         return pd.Series(data)
     if isinstance(data, np.ma.MaskedArray):
         raise InvalidInput("a masked array has no digest", hint="fill it, or give a DataFrame")
     if isinstance(data, np.ndarray) and data.ndim:
-        return np.asarray(data)
+        return np.asarray(data)  # of a subclass too
     advice = "; call its to_pandas()" if hasattr(data, "to_pandas") else ""
     raise InvalidInput(
         f"expected a table, found {type(data).__name__}",
@@ -819,13 +688,11 @@ def _refuse_repeated(labels: Any) -> None:
     if not labels.is_unique:
         twice = labels[labels.duplicated()][0]
         raise InvalidInput(
-            f"column '{label_text(twice)}' appears twice",
-            hint="rename or drop one of them",
+            f"column '{label_text(twice)}' appears twice", hint="rename or drop one of them"
         )
 
 
 def _have_room(names: Sequence[str | None]) -> bool:
-    """Whether a manifest has room for this many names of this length."""
     characters = sum(len(name) for name in names if name)
     return len(names) <= MOST_FEATURES and characters <= MOST_NAME_CHARACTERS
 

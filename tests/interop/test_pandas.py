@@ -10,9 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gitmodelstore.lineage.frames import digest_frame
-
-from ..lineage.corpus import SPARSE_FORMATS, corpus
+from ..lineage.corpus import SPARSE_FORMATS, corpus, digest_frame
 from .environments import make
 
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,8 @@ import pandas as pd
 import pyarrow as pa
 import scipy.sparse as sp
 
-from gitmodelstore.lineage.frames import digest_frame
+from gitmodelstore.lineage.frames import measure
+from gitmodelstore.values.fields import Digest
 
 CSV = """\
 when,age,income,city,left,share,note
@@ -30,18 +31,20 @@ when,age,income,city,left,share,note
 SPARSE_FORMATS = ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
 
 
+def digest_frame(data: Any) -> Digest:
+    return measure(data)[0]
+
+
 def corpus() -> dict[str, Any]:
     """Return name to data."""
-    found: dict[str, Any] = {}
-    for make in (_numbers, _texts, _times, _categories, _nullable, _objects, _arrow, _shapes):
-        made = make()
-        assert not set(made) & set(found)
-        found |= made
-    return found
+    made = [_numbers(), _texts(), _times(), _categories(), _nullable(), _objects(), _arrow()]
+    named = [pair for part in (*made, _shapes()) for pair in part.items()]
+    assert len(dict(named)) == len(named)
+    return dict(named)
 
 
 def _numbers() -> dict[str, Any]:
-    found: dict[str, Any] = {
+    found = {
         f"numbers {dtype}": pd.DataFrame({"n": np.array([0, 1, 100], dtype=dtype)})
         for dtype in (
             *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -52,6 +55,7 @@ def _numbers() -> dict[str, Any]:
         "integers at their ends": pd.DataFrame({"n": [-(2**63), 2**63 - 1]}),
         "floats": pd.DataFrame({"f": [0.0, -0.0, np.nan, np.inf, -np.inf, 5e-324, 0.1]}),
         "big-endian": pd.DataFrame({"n": np.array([1, 2], dtype=">i4")}),
+        "complex numbers": np.array([1 + 2j, complex("nan")]),
         "sparse column": pd.DataFrame({"s": pd.arrays.SparseArray([0.0, 1.5, np.nan])}),
         "a mixed table": pd.DataFrame(
             {
@@ -100,8 +104,9 @@ def _times() -> dict[str, Any]:
         "a fixed offset": pd.DataFrame({"t": pd.to_datetime(["2024-01-01T00:00:00+05:30"])}),
         "durations": pd.DataFrame({"d": pd.to_timedelta(["1 day", None, "-3 us"])}),
         "months": pd.DataFrame({"p": pd.period_range("2024-01", periods=3, freq="M")}),
-        "quarters": pd.DataFrame(
-            {"p": pd.PeriodIndex(["2024Q1", None], freq="Q-DEC")},
+        "quarters": pd.DataFrame({"p": pd.PeriodIndex(["2024Q1", None], freq="Q-DEC")}),
+        "years": pd.DataFrame(
+            {"p": pd.period_range("2024", "2026", freq=pd.offsets.YearEnd(month=12))}
         ),
         "intervals": pd.DataFrame({"v": pd.cut([1.0, 5.0, np.nan], [0, 4, 10])}),
         "an interval index": pd.Series(pd.interval_range(0, 3), name="v"),
@@ -205,5 +210,5 @@ def _shapes() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    said = {name: digest_frame(data).hex for name, data in corpus().items()}
-    print(json.dumps({"pandas": pd.__version__, "digests": said}))
+    digests = {name: digest_frame(data).hex for name, data in corpus().items()}
+    print(json.dumps({"pandas": pd.__version__, "digests": digests}))

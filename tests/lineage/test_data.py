@@ -137,7 +137,7 @@ def test_a_table_is_known_by_its_values():
         uri=None,
         name=None,
         version=None,
-        digest=frames.digest_frame(frame),
+        digest=frames.measure(frame)[0],
         size_bytes=frames.measure(frame)[1],
         rows=5,
         columns=(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import hashlib
 import io
 import re
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.lineage import frames
 from gitmodelstore.lineage.frames import (
-    digest_frame,
     features_named,
     features_of,
     logical_type,
@@ -31,114 +30,18 @@ from gitmodelstore.values import fields
 from gitmodelstore.values.json import dump as render
 from gitmodelstore.values.manifest import MOST_BYTES, Feature, Step
 
+from .corpus import corpus, digest_frame
+
 SPECIFICATION = Path(__file__).parents[2] / "docs" / "gms-df-1.md"
 
-MIXED_CELLS = [
-    1,
-    "1",
-    1.5,
-    None,
-    True,
-    dt.date(2024, 1, 2),
-    decimal.Decimal("1.50"),
-    b"x",
-    [1, "a"],
-    {"k": 1},
-    uuid.UUID(int=7),
-    dt.time(1, 2),
-    pd.Timestamp("2024-01-01"),
-    pd.Timedelta("1s"),
-]
-
-# Computed under pandas 3.1.1 and equal under 2.3.3 and 2.0.3 (numpy 2.4 and 1.26).
-PINNED: dict[str, tuple[Any, str]] = {
-    "mixed": (
-        pd.DataFrame(
-            {
-                "i": [1, 2, 3],
-                "f": [0.5, np.nan, -0.0],
-                "s": ["a", None, "é"],
-                "b": [True, False, True],
-            }
-        ),
-        "5afc3c1854de0fd0415203fcbb1c2320",
-    ),
-    "empty": (pd.DataFrame({"s": ["a"], "f": [1.0]}).iloc[:0], "49c20c9b3fc2eb2628c3ac4aab2b5e60"),
-    "nocols": (pd.DataFrame(index=range(3)), "cad7a412303336cd57f21c0c217201f6"),
-    "text": (pd.DataFrame({"t": ["a", None, "é\0x", "", "b"]}), "f8715220f05b23087d1f70ece2262979"),
-    "cat": (
-        pd.DataFrame({"c": pd.Categorical(["x", "y", None, "x"], categories=["y", "x", "z"])}),
-        "f7ab1a69798fd65eeb371d3fa3716d1e",
-    ),
-    "cut": (
-        pd.DataFrame({"c": pd.cut([1.0, 5.0, 9.0], [0, 4, 10])}),
-        "76ccd8c37870946c9685e5a5531e0aec",
-    ),
-    "dates": (
-        pd.DataFrame(
-            {"d": pd.to_datetime(["2024-01-01 00:00:00.5", None, "1960-02-03"], format="mixed")}
-        ),
-        "5f83233e0f7b33f9a102f5fa3e10d6e0",
-    ),
-    "zoned": (
-        pd.DataFrame(
-            {"d": pd.to_datetime(["2024-01-01", "2024-07-01"]).tz_localize("Europe/Paris")}
-        ),
-        "abca01f5f0e43f3c29aed7081ce92986",
-    ),
-    "utc": (
-        pd.DataFrame({"d": pd.to_datetime(["2024-01-01", "2024-07-01"], utc=True)}),
-        "41e092d4fa57e33af99a839f86fc7fe9",
-    ),
-    "delta": (
-        pd.DataFrame({"d": pd.to_timedelta(["1 day", None, "-3 us"])}),
-        "119a24ee8d6bf3d86004c30202462908",
-    ),
-    "period": (
-        pd.DataFrame({"p": pd.period_range("2024", "2026", freq=pd.offsets.YearEnd(month=12))}),
-        "b35cf055b65797499693854ba5747ab8",
-    ),
-    "nullable": (
-        pd.DataFrame(
-            {
-                "i": pd.array([1, None, 3], dtype="Int64"),
-                "b": pd.array([True, None, False], dtype="boolean"),
-                "f": pd.array([1.5, None, 2.5], dtype="Float32"),
-            }
-        ),
-        "285cf3a4de6c93b0fee453c503a161d0",
-    ),
-    "object": (pd.DataFrame({"o": MIXED_CELLS}), "f26287f1293f743f3602e3c02bdcf3ee"),
-    "labels": (
-        pd.DataFrame([[1, 2, 3]], columns=[1, "1", ("a", 2)]),
-        "1689f7b2bb3ddde50d1717749252bb68",
-    ),
-    "series": (pd.Series([1, 2, 3], name="y"), "f7688881f9e09338576f52126ed5a109"),
-    "array": (np.arange(6.0).reshape(2, 3), "74969ccb7932a1f2dd0445aeabbaee02"),
-    "u": (np.array(["a", "bc"]), "c14d00eac29a1d9d5dc3fc8ce5e6efa1"),
-    "records": (
-        np.array([(1, "a"), (2, "b")], dtype=[("i", "<i4"), ("s", "U3")]),
-        "a4e8b6ab3001d41d1407aafd5a2af0f0",
-    ),
-    "sparse": (
-        sp.csc_matrix(np.array([[0, 1.5], [np.nan, 0]])),
-        "51e89556cc03f4e0f848fae2a4408d7a",
-    ),
-    "pair": ((pd.DataFrame({"a": [1, 2]}), np.array([0, 1])), "c126f3ae4155ebd1d3b2ab5b89c3649c"),
-    "big": (np.array([1, 2, 3], dtype=">i4"), "753c3c3e0ad83231d0ee420bf8e5fc5a"),
-    "c": (np.array([1 + 2j, complex("nan")]), "2fdac5a33e8ad028fb4797dcd78d64eb"),
-    "spcol": (
-        pd.DataFrame({"s": pd.arrays.SparseArray([0.0, 1.0, 0.0])}),
-        "5fafa270f8dacaf56dc69398cd14ee3d",
-    ),
-}
+# Of each kind of data in the corpus: the digest that pandas 2.0.3, 2.3.3 and 3.1.1 agree on.
+PINNED = (Path(__file__).parent / "digests.txt").read_text("utf-8").splitlines()
 
 
-@pytest.mark.parametrize("name", PINNED)
-def test_a_digest_is_what_every_release_of_pandas_gave(name):
-    data, expected = PINNED[name]
+def test_a_digest_is_what_every_release_of_pandas_gave():
+    digests = {name: digest_frame(data).hex for name, data in corpus().items()}
 
-    assert digest_frame(data).hex.startswith(expected)
+    assert digests == {line[66:]: line[:64] for line in PINNED}
 
 
 def test_the_example_of_the_specification_is_what_is_hashed():
@@ -150,51 +53,7 @@ def test_the_example_of_the_specification_is_what_is_hashed():
     stream = "".join(
         re.match(r" {4}((?:[0-9a-f]{2,} ?)+)", line).group(1) for line in lines[-8:-1]
     ).replace(" ", "")
-    import hashlib
-
     assert hashlib.sha256(bytes.fromhex(stream)).hexdigest() == expected
-
-
-# Strategies: every kind of column, and what a cell of it may hold
-
-CELLS = {
-    "int64": st.integers(-(2**63), 2**63 - 1),
-    "float64": st.floats(allow_nan=False) | st.none(),
-    "bool": st.booleans(),
-    "Int64": st.integers(-(2**63), 2**63 - 1) | st.none(),
-    "boolean": st.booleans() | st.none(),
-    "object": st.text(max_size=5) | st.none(),
-    "string": st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.none(),
-    "datetime64[us]": st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1)) | st.none(),
-    "category": st.sampled_from(["a", "b", "c"]) | st.none(),
-    "mixed": st.one_of(st.integers(), st.text(max_size=3), st.binary(max_size=3), st.booleans()),
-}
-
-
-@st.composite
-def changed_cells(draw):
-    """A column, and the same column with one cell changed."""
-    kind = draw(st.sampled_from(sorted(CELLS)))
-    values = draw(st.lists(CELLS[kind], min_size=1, max_size=6))
-    row = draw(st.integers(0, len(values) - 1))
-    other = draw(CELLS[kind].filter(lambda value: repr(value) != repr(values[row])))
-    changed = [*values[:row], other, *values[row + 1 :]]
-    return _column(kind, values), _column(kind, changed)
-
-
-def _column(kind: str, values: list[Any]) -> pd.Series:
-    if kind == "category":
-        return pd.Series(pd.Categorical(values, categories=["a", "b", "c"]))
-    return pd.Series(values, dtype="object" if kind == "mixed" else kind)
-
-
-@given(changed_cells())
-@settings(max_examples=300, deadline=None)
-def test_a_change_of_one_cell_changes_the_digest(pair):
-    before, after = (pd.DataFrame({"k": range(len(column)), "v": column}) for column in pair)
-
-    assert digest_frame(before) != digest_frame(after)
-    assert digest_frame(before) == digest_frame(before.copy())
 
 
 @given(
