@@ -34,7 +34,6 @@ ROLLED_BACK = "rolled-back"
 REMOVED = "removed"
 APPROVED = "approved"  # moves nothing: a signed statement that a version may come to a status
 ANNOTATED = "annotated"  # moves nothing either: what is said of a version afterwards
-KINDS = (REGISTERED, PROMOTED, ARCHIVED, WITHDRAWN, ROLLED_BACK, REMOVED)
 Scalar = str | int | float | bool  # what an annotation may say
 
 # An override may come without its reason, so that the checks can say so.
@@ -54,7 +53,8 @@ class Event:
     ('registered', 'churn', '1.0.0', 'registered')
 
     Attributes:
-        kind: one of KINDS, or APPROVED, or ANNOTATED.
+        kind: "registered", "promoted", "archived", "withdrawn", "rolled-back" or "removed"; or
+            "approved" or "annotated".
         model, version: which version.
         before: its status until then; None when it was registered, and of an annotation.
         after: its status from then on; None when it was removed by hand, and of an annotation.

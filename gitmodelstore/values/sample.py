@@ -29,7 +29,6 @@ from gitmodelstore.values.fields import (
     declared,
     place,
     record,
-    whole,
 )
 
 if TYPE_CHECKING:
@@ -139,30 +138,8 @@ class OneCell(Kind):
     def write(self, value: Any) -> Any:
         return write_cell(value)
 
-    def schema(self) -> dict[str, Any]:
-        return {"$ref": "#/$defs/cell"}
-
 
 _CELLS = ListOf(OneCell())
-
-CELL_DEFINITION: dict[str, Any] = {
-    "anyOf": [
-        {"type": ["null", "boolean", "number"]},
-        {"type": "string", "pattern": whole(json_rules.VISIBLE_PATTERN)},
-        {
-            "type": "object",
-            "properties": {
-                "float": {"enum": list(_FLOATS)},
-                "int": {"type": "string", "pattern": whole(_LONG_INTEGER.pattern)},
-                "escaped": {"type": "string", "pattern": whole(_ESCAPED.pattern)},
-                "missing": {"enum": [NA.name, NAT.name]},
-            },
-            "minProperties": 1,
-            "maxProperties": 1,
-            "additionalProperties": False,
-        },
-    ]
-}
 
 
 # Sample
@@ -298,16 +275,6 @@ class Sample:
     def render(self) -> bytes:
         """Return the bytes of sample.json; whoever makes one keeps it below MOST_BYTES."""
         return json_rules.dump(self._written)
-
-
-def sample_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of sample.json."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"gitmodelstore sample, schema {SCHEMA}",
-        **fields.json_schema(Sample),
-        "$defs": {"cell": CELL_DEFINITION},
-    }
 
 
 def _relations(value: Mapping[str, Any]) -> Iterator[fields.Fault]:

@@ -7,7 +7,6 @@ import math
 from dataclasses import replace
 from typing import Any
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +22,6 @@ from gitmodelstore.values.sample import (
     SampleColumn,
     cell_fault,
     read_cell,
-    sample_schema,
     write_cell,
 )
 
@@ -117,12 +115,6 @@ class TestSample:
     @pytest.mark.parametrize("sample", [FRAME, SPARSE])
     def test_it_is_read_as_it_was_written(self, sample: Sample) -> None:
         assert Sample.parse(sample.render()) == sample
-
-    @pytest.mark.parametrize("sample", [FRAME, SPARSE])
-    def test_the_published_schema_accepts_it(self, sample: Sample) -> None:
-        schema = sample_schema()
-        jsonschema.Draft202012Validator.check_schema(schema)
-        jsonschema.Draft202012Validator(schema).validate(json.loads(sample.render()))
 
     @pytest.mark.parametrize(
         ("changes", "fault"),
