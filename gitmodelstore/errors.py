@@ -188,7 +188,7 @@ class InvalidInput(StoreError):
 
 
 class PipelineRaised(InvalidInput):
-    """What a pipeline raised when it was asked rows; the error itself is the cause.
+    """An exception that a pipeline raised on rows; it is the cause of this error.
 
     >>> try:
     ...     store.register(pipeline, "churn", X_test=X_test.astype("str") + "?", y_test=y_test)
@@ -199,7 +199,7 @@ class PipelineRaised(InvalidInput):
 
 
 class UnfittedPipeline(StoreError):
-    """The estimator has not been fitted, so there is nothing to keep."""
+    """The estimator has not been fitted, so there is nothing to register."""
 
 
 class UnportablePipeline(StoreError):
@@ -219,7 +219,7 @@ class FeatureMismatch(StoreError):
 
 
 class NotAPipeline(StoreError):
-    """A file or an object that is not a scikit-learn estimator kept by joblib."""
+    """A file or an object that is not a scikit-learn estimator written by joblib."""
 
 
 # What the store holds
@@ -234,7 +234,7 @@ class VersionNotFound(StoreError):
 
 
 class AlreadyExists(StoreError):
-    """Something stands where something new was to be; it was left as it is."""
+    """Something already exists there; it was left as it is."""
 
 
 class VersionExists(AlreadyExists):
@@ -246,7 +246,7 @@ class LifecycleError(StoreError):
 
 
 class GateNotPassed(LifecycleError):
-    """A version that does not meet what a status asks for.
+    """A version that does not pass the gate of a status.
 
     >>> try:  # doctest: +SKIP
     ...     store.promote("churn@1.2.0", "production")
@@ -286,7 +286,7 @@ class StoreBusy(StoreError):
 
 
 class MergeConflict(StoreError):
-    """Two histories of the store that no merge by meaning can join.
+    """Two histories of the store that cannot be merged by meaning.
 
     Attributes:
         clashes: each as "model version: what either side did".
@@ -382,7 +382,7 @@ class LoadError(StoreError):
 
 
 class BrokenPipelineFile(LoadError):
-    """A joblib file that cannot be read to its end, damaged or made to mislead.
+    """A joblib file that cannot be read to its end, damaged or crafted.
 
     Attributes:
         reason: what is wrong.
@@ -400,7 +400,7 @@ class BrokenPipelineFile(LoadError):
 
 
 class RefusedPickle(LoadError):
-    """A pickle that would do more than the parts of a pipeline may; nothing of it was done.
+    """A pickle that would do what no pipeline needs; none of it was run.
 
     >>> joblib.dump(make_pipeline(print), "stolen.joblib")[0]
     'stolen.joblib'
@@ -435,7 +435,7 @@ class RefusedPickle(LoadError):
 
 
 class OtherVersionsNeeded(LoadError):
-    """Sound bytes that what is installed here cannot read: they were written with other versions.
+    """Undamaged bytes that the versions here cannot read, because others wrote them.
 
     Attributes:
         differences: what differs, each as "numpy 2.4.6, here 1.26.4".
@@ -447,7 +447,7 @@ class OtherVersionsNeeded(LoadError):
 
 
 class EnvironmentDiffers(LoadError):
-    """What is installed here is not what a version was trained with, and it had to be."""
+    """What is installed here differs from training, and the caller required the same."""
 
 
 class StoreWarning(UserWarning):
@@ -536,7 +536,7 @@ class SignatureError(CannotWork):
 
 
 class GitFailed(CannotWork):
-    """A git process, or libgit2, failed in a way that has no better name.
+    """A git process, or libgit2, failed for another reason.
 
     Attributes:
         command: the git command line, empty for libgit2.
@@ -552,7 +552,7 @@ class GitFailed(CannotWork):
 
 
 class CannotWrite(CannotWork):
-    """The disk is full, read-only, or otherwise does not take what must be written."""
+    """The disk is full, read-only, or cannot be written to for another reason."""
 
 
 class CannotRead(CannotWork):

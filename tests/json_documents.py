@@ -22,12 +22,12 @@ DEFINITIONS: dict[str, dict[str, Any]] = SCHEMA["$defs"]
 _MANIFEST = Draft202012Validator(json.loads((DOCS / "manifest.schema.json").read_text()))
 # Errors that are none of our classes: code, exit code, what they are.
 OTHERS = (
-    ("raised-elsewhere", 1, "Code of somebody else raised something."),
-    ("warning", 1, "Python was told to make errors of warnings, and one was given."),
+    ("raised-elsewhere", 1, "Other code raised an exception."),
+    ("warning", 1, "Python was told to turn warnings into errors, and there was one."),
     ("usage-error", 2, "The command line cannot be understood."),
     ("system-error", 128, "The operating system refused something."),
     ("out-of-memory", 128, "There is not enough memory."),
-    ("own-fault", 128, "A fault of gitmodelstore itself."),
+    ("own-fault", 128, "A bug in gitmodelstore."),
     ("interrupted", 130, "You interrupted it."),
 )
 
