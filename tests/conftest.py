@@ -80,6 +80,10 @@ ROWS = "COMPATIBILITY_ROWS"  # a folder: each run writes there what it ran with,
 LONG = ("interop", "packages", "project", "programme", "demo")  # folders with what takes minutes
 
 
+# Before numpy is imported, here and in what is started: on toy data, threads only wait for another.
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
 MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of ours there
 PLENTY = 6 << 30  # of bytes: what the tests write, and as much for what they start
 
