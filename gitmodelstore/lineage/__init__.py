@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from gitmodelstore.values.json import hidden_character
+from gitmodelstore.values.json import HIDDEN_CHARACTER
 
 _URL = re.compile(r"(?P<scheme>(?:\w+::)?[A-Za-z][A-Za-z0-9+.-]+)://(?P<rest>.*)", re.DOTALL)
 _LOGIN_SCHEMES = ("ssh", "git+ssh", "ssh+git", "sftp")  # the user is part of the address
@@ -48,11 +48,8 @@ def visible(text: str) -> str:
     >>> visible("b\u202ea")
     'b\\u202ea'
     """
-    if hidden_character(text) is None:
-        return text
-    return "".join(
-        char if hidden_character(char) is None else char.encode("unicode_escape").decode("ascii")
-        for char in text
+    return HIDDEN_CHARACTER.sub(
+        lambda match: match.group().encode("unicode_escape").decode("ascii"), text
     )
 
 

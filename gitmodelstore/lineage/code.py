@@ -13,8 +13,8 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from gitmodelstore.lineage import visible, without_credentials
 from gitmodelstore.plumbing import checkout, git
 from gitmodelstore.plumbing.checkout import Checkout
 from gitmodelstore.plumbing.training import has_commit
-from gitmodelstore.values.diff import SourceChange
+from gitmodelstore.values.diff import CodeChange, SourceChange
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Code
 
@@ -72,31 +72,25 @@ _EMPTY_TREE = {
 
 
 class _Status(NamedTuple):
-    """What `git status` says: see "Porcelain Format Version 2" in git help status.
+    """What `git status` says: see "Porcelain Format Version 2" in git help status."""
 
-    Attributes:
-        commit, branch: None before the first commit, and with a detached head.
-        has_changes: whether tracked files differ, what lies in submodules apart.
-        untracked: paths that git neither tracks nor ignores.
-        submodules: those that differ, with the commit that HEAD has of them; None for none.
-    """
-
-    commit: str | None
-    branch: str | None
-    has_changes: bool
-    untracked: tuple[bytes, ...]
-    submodules: tuple[tuple[bytes, str | None], ...]
-
-
-class _Changes(NamedTuple):
-    """What is not committed: whether anything is not, and the patch of it."""
-
-    dirty: bool
-    patch: bytes
+    commit: str | None  # None before the first one
+    branch: str | None  # None with a detached head
+    has_changes: bool  # of tracked files, what lies in submodules apart
+    untracked: tuple[bytes, ...]  # paths that git does not ignore
+    submodules: tuple[tuple[bytes, str | None], ...]  # that differ, with the commit in HEAD
 
 
 def capture(folder: Path, entry_point: Path | None = None) -> Code | None:
-    """Return the git repository around `folder`, and whether its commit says it all.
+    """Return what `CodeCapture` finds; None when there is no repository around `folder`."""
+    with CodeCapture(folder, entry_point) as look:
+        return look.result()
+
+
+class CodeCapture:
+    """The git repository around `folder`, and whether its commit says it all.
+
+    It is begun now and finished later: git works while Python does something else.
 
     The innermost repository is recorded, so a submodule stands for itself. `dirty`
     means that tracked files differ from the commit, in the index or the work tree,
@@ -115,51 +109,32 @@ def capture(folder: Path, entry_point: Path | None = None) -> Code | None:
         folder: a folder, of which the parents are searched.
         entry_point: the script that trained; None when unknown, as in a notebook.
 
-    Returns:
-        None when there is no repository around `folder`.
+    Attributes:
+        patch: what makes the work tree of the commit, once the result is known; None when
+            nothing is uncommitted.
 
     Raises:
         GitFailed: git is not installed, or refuses the repository (owned by
             somebody else, corrupt).
         InvalidInput: an untracked source file cannot be read.
     """
-    with CodeCapture(folder, entry_point) as look:
-        return look.result()
-
-
-class CodeCapture:
-    """`capture`, begun now and finished later: git works while Python does something else.
-
-    Args:
-        folder, entry_point: as in `capture`.
-
-    Attributes:
-        patch: what makes the work tree of the commit, once the result is known; None when
-            nothing is uncommitted.
-
-    Raises:
-        GitFailed: git is not installed.
-    """
 
     def __init__(self, folder: Path, entry_point: Path | None) -> None:
         self.patch: bytes | None = None
-        self._found: Code | None = None
+        self._code: Code | None = None
         self._entry_point = entry_point
         self._checkout = checkout.find(folder)
-        self._script: str | None = None
-        self._asked: list[_Question] = []
-        if self._checkout is not None and entry_point is not None:
-            self._script = _relative(entry_point, self._checkout.top)
+        self._questions: list[_Question] = []
 
     def __enter__(self) -> CodeCapture:
-        if self._checkout is not None:
+        if self.top is not None:
             # Most often something has changed, so that git need not wait to be asked what.
-            top = self._checkout.top
-            self._asked = [_Question(top, _STATUS), _Question(top, _diff_command("HEAD"))]
+            commands = (_STATUS, _diff_command("HEAD"))
+            self._questions = [_Question(self.top, command) for command in commands]
         return self
 
     def __exit__(self, *_: object) -> None:
-        for question in self._asked:
+        for question in self._questions:
             question.abandon()
 
     @property
@@ -168,31 +143,32 @@ class CodeCapture:
         return self._checkout.top if self._checkout else None
 
     def result(self) -> Code | None:
-        """Return what `capture` returns, found out once; `patch` is known from then on."""
-        if self._checkout is None:
-            return None
-        if self._found is None:
-            self._found = self._find_out(self._checkout, self._script)
-        return self._found
+        """Return what there is to record, found out once; `patch` is known from then on."""
+        if self._code is None and self._checkout is not None:
+            self._code = self._find_out(self._checkout)
+        return self._code
 
-    def _find_out(self, work_tree: Checkout, script: str | None) -> Code:
-        about_status, about_diff = self._asked
-        status = _parse_status(about_status.answer())
+    def _find_out(self, work_tree: Checkout) -> Code:
+        status = _parse_status(self._questions[0].answer())
         config = _settings_of(work_tree)
-        against, differ = "HEAD", about_diff.answer
+        script = shown = None
+        if self._entry_point is not None:
+            script = _relative(self._entry_point, work_tree.top)
+            shown = visible(script or self._entry_point.name)
+        missing = script if script and not _is_tracked(work_tree, script) else None
         if status.commit is None:
-            against = _empty_tree(config)
-            differ = _Question.later(work_tree.top, _diff_command(against))
-        missing = script if script is not None and not _is_tracked(work_tree, script) else None
-        dirty, patch = _changes(work_tree, status, differ, against, missing_script=missing)
-        self.patch = patch if dirty else None
+            patch = _changes(work_tree, status, _empty_tree(config), missing_script=missing)
+        else:
+            differs = self._questions[1]
+            patch = _changes(work_tree, status, "HEAD", missing_script=missing, differs=differs)
+        self.patch = patch
         return Code(
             url=_address(config, status.branch),
             commit=status.commit,
             branch=None if status.branch is None else visible(status.branch),
-            dirty=dirty,
-            diff=Digest.of(patch) if dirty else None,
-            entry_point=_shown(self._entry_point, script),
+            dirty=patch is not None,
+            diff=None if patch is None else Digest.of(patch),
+            entry_point=shown,
         )
 
 
@@ -228,36 +204,27 @@ class _Question:
         self._args = args
         self._process = git.start(args, top, extra=extra, training=True)
 
-    @classmethod
-    def later(cls, top: Path, args: tuple[str, ...]) -> Callable[[], bytes]:
-        """Return what asks when the answer is wanted."""
-        return lambda: cls(top, args).answer()
-
     def answer(self) -> bytes:
         stdout, stderr = self._process.communicate()
         status = self._process.returncode
-        if status:
-            raise _refused(self._args, status, stderr)
-        return stdout
+        if not status:
+            return stdout
+        verb = next(arg for arg in self._args if arg.isalpha() or arg == "ls-files")
+        message = stderr.decode(errors="replace").strip()
+        lines = message.splitlines()
+        fix = next((line.strip() for line in lines if "git config --global" in line), None)
+        raise GitFailed(
+            f"`git {verb}` failed: {lines[0] if lines else f'exit status {status}'}",
+            command="git " + " ".join(self._args),
+            stderr=message,
+            hint=f"run `{fix}`" if fix else None,
+        )
 
     def abandon(self) -> None:
         """End it where nobody waits for the answer any more."""
         if self._process.stdout and not self._process.stdout.closed:
             self._process.kill()
             self._process.communicate()
-
-
-def _refused(args: tuple[str, ...], status: int, stderr: bytes) -> GitFailed:
-    verb = next(arg for arg in args if arg.isalpha() or arg == "ls-files")
-    message = stderr.decode(errors="replace").strip()
-    lines = message.splitlines()
-    fix = next((line.strip() for line in lines if "git config --global" in line), None)
-    return GitFailed(
-        f"`git {verb}` failed: {lines[0] if lines else f'exit status {status}'}",
-        command="git " + " ".join(args),
-        stderr=message,
-        hint=f"run `{fix}`" if fix else None,
-    )
 
 
 def _parse_status(output: bytes) -> _Status:
@@ -285,28 +252,32 @@ def _parse_status(output: bytes) -> _Status:
 def _changes(
     work_tree: Checkout,
     status: _Status,
-    differ: Callable[[], bytes],
     against: str,
     prefix: bytes = b"",
+    *,
     missing_script: str | None = None,
-) -> _Changes:
-    """Return what is not committed in a work tree, and in the submodules that it has.
+    differs: _Question | None = None,
+) -> bytes | None:
+    """Return the patch of what is not committed, in submodules too; None when nothing is.
 
     Args:
-        differ: returns how tracked files differ; asked where no source is new.
         against: the commit or tree that the work tree is compared with.
         prefix: its path in the repository that is recorded, with a slash; empty for that one.
         missing_script: the entry point, where the commit lacks it.
+        differs: how tracked files do, where git is at it already.
     """
-    sources = _uncommitted_sources(status, missing_script)
+    command = _diff_command(against, os.fsdecode(prefix))
+    sources = {path for path in status.untracked if path.lower().endswith(_SOURCE_ENDINGS)}
+    if missing_script is not None:
+        sources.add(os.fsencode(missing_script))
+    parts: list[bytes | None] = []
     if sources:
-        parts = [_with_new_files(work_tree, sources, _diff_command(against, os.fsdecode(prefix)))]
-    else:
-        parts = [differ()] if status.has_changes else []
-    inside = [_changes_inside(work_tree.top, *changed, prefix) for changed in status.submodules]
-    parts += [changes.patch for changes in inside]
-    dirty = status.has_changes or bool(sources) or any(changes.dirty for changes in inside)
-    return _Changes(dirty, b"".join(parts))
+        parts.append(_with_new_files(work_tree, sorted(sources), command))
+    elif status.has_changes:
+        parts.append((differs or _Question(work_tree.top, command)).answer())
+    parts += [_changes_inside(work_tree.top, *changed, prefix) for changed in status.submodules]
+    patches = [patch for patch in parts if patch is not None]
+    return b"".join(patches) if patches else None
 
 
 def _with_new_files(work_tree: Checkout, sources: list[bytes], command: tuple[str, ...]) -> bytes:
@@ -339,26 +310,23 @@ def _with_new_files(work_tree: Checkout, sources: list[bytes], command: tuple[st
             ) from None
 
 
-def _changes_inside(top: Path, path: bytes, before: str | None, prefix: bytes) -> _Changes:
+def _changes_inside(top: Path, path: bytes, before: str | None, prefix: bytes) -> bytes | None:
     """Return what the files of a submodule differ by from those of the commit `before`.
 
     Where the submodule lacks that commit, as a shallow one may, from its own commit: that it is
     another one is known from the repository around it.
     """
-    folder, prefix = top / os.fsdecode(path), prefix + path + b"/"
+    folder = top / os.fsdecode(path)
     work_tree = checkout.find(folder)
-    if work_tree is None or work_tree.top != Path(
-        os.path.realpath(folder)
-    ):  # not checked out, or gone
-        return _Changes(dirty=False, patch=b"")
+    if work_tree is None or work_tree.top != Path(os.path.realpath(folder)):
+        return None  # it is not checked out, or gone
     status = _parse_status(_Question(folder, _STATUS).answer())
     if before != status.commit:
         status = status._replace(has_changes=True)
     against = before or _empty_tree(_settings_of(work_tree))
     if before not in (None, status.commit) and not has_commit(folder, before):
         against = "HEAD"
-    args = _diff_command(against, os.fsdecode(prefix))
-    return _changes(work_tree, status, _Question.later(folder, args), against, prefix)
+    return _changes(work_tree, status, against, prefix + path + b"/")
 
 
 def _diff_command(against: str, prefix: str = "") -> tuple[str, ...]:
@@ -377,13 +345,6 @@ def _is_tracked(work_tree: Checkout, script: str) -> bool:
     return answer
 
 
-def _uncommitted_sources(status: _Status, missing_script: str | None) -> list[bytes]:
-    paths = {path for path in status.untracked if path.lower().endswith(_SOURCE_ENDINGS)}
-    if missing_script is not None:
-        paths.add(os.fsencode(missing_script))
-    return sorted(paths)
-
-
 def _relative(script: Path, top: Path) -> str | None:
     """Return the script's path in the repository, None when it is outside or not there."""
     # Only the folder is resolved: git records a link as itself, not as what it points to.
@@ -391,12 +352,6 @@ def _relative(script: Path, top: Path) -> str | None:
     if not whole.is_relative_to(top) or not whole.is_file():
         return None
     return whole.relative_to(top).as_posix()
-
-
-def _shown(entry_point: Path | None, script: str | None) -> str | None:
-    if entry_point is None:
-        return None
-    return visible(script if script is not None else entry_point.name)
 
 
 def _settings_of(work_tree: Checkout) -> dict[str, str]:
@@ -437,50 +392,30 @@ _OFFLINE = ("-c", "protocol.allow=never", "--no-optional-locks")  # a partial cl
 _NUMSTAT = ("--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
-    """What lies between two commits.
-
-    Attributes:
-        commits: those that only the second has, newest first, as id and subject.
-        left_out: those that only the first has, in the same way.
-        files: what differs between the two.
-    """
-
-    commits: tuple[tuple[str, str], ...]
-    left_out: tuple[tuple[str, str], ...]
-    files: tuple[SourceChange, ...]
-
-
-def holds(folder: Path, *commits: str) -> bool:
-    """Return whether the repository around `folder` has each of the commits, by full ids."""
+def top_with(folder: Path, *commits: str) -> Path | None:
+    """Return the top of the repository around `folder` if it has each commit, by full ids."""
     work_tree = checkout.find(folder)
     if work_tree is None:
-        return False
+        return None
     try:
         for commit in commits:
             git.run(*_OFFLINE, "cat-file", "-e", f"{commit}^{{commit}}", cwd=work_tree.top)
     except GitFailed:
-        return False
-    return True
+        return None
+    return work_tree.top
 
 
-def between(folder: Path, first: str, second: str) -> Between:
-    """Return what lies between two commits of the repository around `folder`.
+def with_between(change: CodeChange, top: Path, first: str, second: str) -> CodeChange:
+    """Return a change with what lies between two commits of the repository at `top`.
 
     Raises:
         GitFailed: git cannot tell, as in a clone that lacks part of the history.
     """
-    work_tree = checkout.find(folder)
-    if work_tree is None:
-        raise GitFailed(
-            f"there is no repository around '{folder}'",
-            hint="name the training repository: --code DIR",
-        )
-    return Between(
-        _commits(work_tree.top, first, second),
-        _commits(work_tree.top, second, first),
-        tuple(_files(work_tree.top, first, second)),
+    return replace(
+        change,
+        commits=_commits(top, first, second),
+        left_out=_commits(top, second, first),
+        files=tuple(_files(top, first, second)),
     )
 
 
@@ -492,14 +427,11 @@ def _commits(top: Path, without: str, of: str) -> tuple[tuple[str, str], ...]:
     return tuple((commit, visible(subject)) for commit, _, subject in pairs)
 
 
-def _files(top: Path, first: str, second: str) -> list[SourceChange]:
+def _files(top: Path, first: str, second: str) -> Iterator[SourceChange]:
     output = git.run(*_OFFLINE, "diff", *_NUMSTAT, first, second, "--", cwd=top)
-    changes = []
-    for line in output.decode("utf-8", "replace").split("\0"):
-        if line:
-            added, removed, path = line.split("\t", 2)
-            changes.append(SourceChange(visible(path), _count(added), _count(removed)))
-    return changes
+    for line in filter(None, output.decode("utf-8", "replace").split("\0")):
+        added, removed, path = line.split("\t", 2)
+        yield SourceChange(visible(path), _count(added), _count(removed))
 
 
 def _count(text: str) -> int | None:

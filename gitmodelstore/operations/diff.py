@@ -143,18 +143,17 @@ def _between(
         return replace(change, why="one of the two was trained before the first commit")
     if first == second:
         return change
-    from gitmodelstore.lineage.code import between, holds
+    from gitmodelstore.lineage.code import top_with, with_between
 
-    place = next((place for place in places if holds(place, first, second)), None)
-    if place is None:
+    top = next(filter(None, (top_with(place, first, second) for place in places)), None)
+    if top is None:
         return replace(
             change, why="no repository here has both commits: name it with code= (--code DIR)"
         )
     try:
-        found = between(place, first, second)
+        return with_between(change, top, first, second)
     except GitFailed as error:
         return replace(change, why=f"git cannot tell what changed: {error}")
-    return replace(change, commits=found.commits, left_out=found.left_out, files=found.files)
 
 
 # Scores

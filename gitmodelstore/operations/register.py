@@ -648,7 +648,7 @@ def _kept_patch(look: CodeCapture | None, writer: Writer) -> bytes | None:
 
     Raises:
         InvalidInput: the uncommitted changes are more than a version may keep.
-        GitFailed: as in `lineage.code.capture`.
+        GitFailed: as in `lineage.code.CodeCapture`.
     """
     code = look.result() if look else None
     if look is None or code is None:

@@ -32,7 +32,7 @@ _HIDDEN = (
 # The same, to stand between the brackets of a pattern.
 HIDDEN_CLASS = "".join(c if c == "-" else f"\\u{ord(c):04x}" for c in _HIDDEN)
 VISIBLE_PATTERN = rf"[^{HIDDEN_CLASS}]*"
-_HIDDEN_CHARACTER = re.compile(f"[{HIDDEN_CLASS}\ud800-\udfff]")
+HIDDEN_CHARACTER = re.compile(f"[{HIDDEN_CLASS}\ud800-\udfff]")
 
 # A string ends at its quote, or nowhere: one that never ends takes the rest of the text with it.
 # Nothing is ever given back (`++`, `*+`), else many lone quotes would cost the square of the size.
@@ -141,7 +141,7 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
 
 def hidden_character(text: str) -> str | None:
     """Return the first character that a reader could not see, as `U+202E`; None without one."""
-    match = _HIDDEN_CHARACTER.search(text)
+    match = HIDDEN_CHARACTER.search(text)
     return f"U+{ord(match.group()):04X}" if match else None
 
 

@@ -299,7 +299,7 @@ def test_a_source_that_cannot_be_read_says_what_to_do(project):
     (project / "secret.py").write_bytes(b"x")
 
     with CodeCapture(project, None) as capture:
-        capture._asked[0]._process.wait()  # git has seen it
+        capture._questions[0]._process.wait()  # git has seen it
         (project / "secret.py").unlink()
         with pytest.raises(InvalidInput) as caught:
             capture.result()
