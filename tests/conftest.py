@@ -54,6 +54,7 @@ def isolate(home: Path, patch: pytest.MonkeyPatch) -> None:
             patch.delenv(name)
     for name in ("COLUMNS", "LINES", "PAGER", "LESS", "EDITOR", "VISUAL"):
         patch.delenv(name, raising=False)
+        os.unsetenv(name)  # readline, which pytest imports, sets COLUMNS past os.environ
     patch.setenv("HOME", str(home))
     set_libgit2_home(home)
     patch.setenv("GIT_CONFIG_NOSYSTEM", "1")

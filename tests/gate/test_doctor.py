@@ -1157,10 +1157,7 @@ class TestCommand:
 
     def gms(self, place: Place, *args: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "gitmodelstore.cli.main", *args]
-        # Handed on by name: readline, which pytest imports, sets COLUMNS where Python does not see.
-        return subprocess.run(
-            command, cwd=place.path, env={**os.environ}, capture_output=True, text=True
-        )
+        return subprocess.run(command, cwd=place.path, capture_output=True, text=True)
 
     def test_it_says_what_it_finds_and_does(self, place: Place) -> None:
         delete_tag(place)
