@@ -14,7 +14,7 @@ FACES = ("cli", "demo")  # they alone meet the user: arguments, environment, scr
 # Each layer may import itself and those before it. Layers of one row do not know each other,
 # but for lineage, which asks git about the training repository.
 ROWS = [
-    {"errors", "cached"},
+    {"errors", "lean"},
     {"values"},
     {"checks"},
     {"plumbing"},

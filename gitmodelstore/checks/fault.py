@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gitmodelstore.errors import FormatError, place_in
+from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.version import MODELS
-
-TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from typing import Any

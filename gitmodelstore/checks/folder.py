@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 from gitmodelstore.checks.fault import Fault, format_faults, manifests, samples
 from gitmodelstore.errors import FormatError, InvalidName
+from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.manifest import Manifest, Outline
 from gitmodelstore.values.names import model_name
@@ -33,8 +34,6 @@ from gitmodelstore.values.version import (
     Version,
     folder,
 )
-
-TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.objects import Objects

@@ -18,13 +18,12 @@ from datetime import datetime, timedelta
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.folder import folder_names
 from gitmodelstore.errors import FormatError, IntegrityError, InvalidReference, MissingObject
+from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.json import join
 from gitmodelstore.values.names import ARCHIVED, WITHDRAWN, format_moment, parse_moment
 from gitmodelstore.values.objects import Commit, Entry
 from gitmodelstore.values.registry import EMPTY, changes_between
 from gitmodelstore.values.version import REGISTRY, SETTINGS, Version, folder
-
-TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from typing import TypeVar

@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from gitmodelstore.cached import cached_property
 from gitmodelstore.checks import folder as tree
 from gitmodelstore.checks.fault import Fault, format_faults, mend_of, policies, registries
 from gitmodelstore.checks.folder import FolderJudge, manifest_entry
@@ -34,6 +33,7 @@ from gitmodelstore.errors import (
     SignatureError,
     StoreError,
 )
+from gitmodelstore.lean import TYPE_CHECKING, cached_property
 from gitmodelstore.values.names import model_name
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Commit, Entry, Tag, named_manifest
 from gitmodelstore.values.policy import Policy
@@ -47,8 +47,6 @@ from gitmodelstore.values.version import (
     folder,
     tag_name,
 )
-
-TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.history import Merging

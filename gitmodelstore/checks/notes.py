@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.history import clock_behind, effective_date, first_parents
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.errors import FormatError, IntegrityError, InvalidVersion, MissingObject
+from gitmodelstore.lean import cached_property
 from gitmodelstore.values.events import Scalar
 from gitmodelstore.values.gates import Annotated, Annotation, read_annotations, says_annotated
 from gitmodelstore.values.objects import Commit

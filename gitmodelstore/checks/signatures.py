@@ -19,13 +19,13 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.checks.folder import manifest_entry
 from gitmodelstore.checks.history import first_parents, made_at, merged_by
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.checks.registry import typed
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
+from gitmodelstore.lean import cached_property
 from gitmodelstore.values.events import APPROVED
 from gitmodelstore.values.names import REGISTERED, WITHDRAWN
 from gitmodelstore.values.objects import Commit

@@ -10,8 +10,8 @@ import os
 import sys
 
 from gitmodelstore.plumbing import staged
+from gitmodelstore.plumbing.git import TYPE_CHECKING
 
-TYPE_CHECKING = False  # typing's own takes 7 ms to import, which hooks would feel
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 

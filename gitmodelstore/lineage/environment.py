@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from gitmodelstore.cached import cached_property
+from gitmodelstore.lean import cached_property
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Code, Environment
 

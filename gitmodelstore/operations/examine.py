@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
+from gitmodelstore.lean import cached_property
 from gitmodelstore.operations.gate import no_branch, store_faults
 from gitmodelstore.operations.init import unconfigured
 from gitmodelstore.operations.mend import (

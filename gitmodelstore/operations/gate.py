@@ -22,6 +22,7 @@ from gitmodelstore.errors import (
     MissingObject,
     SignatureError,
 )
+from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.extent import Extent, border, extent
 from gitmodelstore.values.objects import FOLDER
@@ -36,7 +37,6 @@ from gitmodelstore.values.version import (
     tag_name,
 )
 
-TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
     from gitmodelstore.checks.signatures import Verifier
 

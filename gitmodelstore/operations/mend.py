@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.folder import folder_names
 from gitmodelstore.checks.judge import Judge, Step, version_of
 from gitmodelstore.checks.objects import Objects
 from gitmodelstore.errors import FormatError, GitFailed, IntegrityError, LocalChanges, MissingObject
+from gitmodelstore.lean import cached_property
 from gitmodelstore.operations.publish import Draft, publish, write_tag_object
 from gitmodelstore.operations.snapshot import Snapshot, Writer
 from gitmodelstore.plumbing import files, leftovers, refs, worktree

@@ -10,7 +10,6 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.notes import Annotations
 from gitmodelstore.errors import (
     FormatError,
@@ -22,6 +21,7 @@ from gitmodelstore.errors import (
     Sentence,
     StoreError,
 )
+from gitmodelstore.lean import cached_property
 from gitmodelstore.lineage.tables import COUNT, FLAG, NUMBER, TEXT, TIME, version_table
 from gitmodelstore.operations.resolve import check_model, listed, registered_at
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID, Outcome, SignatureJudge, Verifier
 from gitmodelstore.errors import IntegrityError
+from gitmodelstore.lean import cached_property
 from gitmodelstore.operations.resolve import approvals, claimed, log, manifest_sha256
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing.signing import SshVerifier

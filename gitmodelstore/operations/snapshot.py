@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 
-from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.fault import Kept, manifests, policies, registries
 from gitmodelstore.checks.history import SKEW, earliest_after, effective_date
 from gitmodelstore.checks.judge import version_of
@@ -22,6 +21,7 @@ from gitmodelstore.errors import (
     VersionNotFound,
     warn_user,
 )
+from gitmodelstore.lean import cached_property
 from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.repository import Repository, Sign
 from gitmodelstore.values.model_version import ModelVersion, Unread

@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from gitmodelstore.cached import cached_property
+from gitmodelstore.lean import cached_property
 from gitmodelstore.plumbing import files
 from gitmodelstore.plumbing.files import make_private, others_of, written_by_others
 

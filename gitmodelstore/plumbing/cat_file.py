@@ -13,15 +13,14 @@ import os
 import re
 from datetime import datetime
 
-from gitmodelstore.cached import cached_property
 from gitmodelstore.errors import GitFailed, IntegrityError, MissingObject
+from gitmodelstore.lean import cached_property
 from gitmodelstore.plumbing import git
-from gitmodelstore.plumbing.git import Conversation, Git
+from gitmodelstore.plumbing.git import TYPE_CHECKING, Conversation, Git
 from gitmodelstore.values.names import from_seconds
 from gitmodelstore.values.objects import Commit, Entry, Tag
 from gitmodelstore.values.version import LARGE_FILES, large_file_path
 
-TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path

@@ -115,7 +115,7 @@ class Sharing:
         return 0o777 & ~allowed if self.only else _umask() & ~allowed
 
 
-UNSHARED = Sharing()
+UNSHARED: Sharing = Sharing()
 
 
 def _umask() -> int:

@@ -14,9 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
-from gitmodelstore.cached import cached_property
 from gitmodelstore.checks.signatures import NOT_VALID, UNSIGNED, Outcome
 from gitmodelstore.errors import SignatureError
+from gitmodelstore.lean import cached_property
 from gitmodelstore.plumbing import git, processes
 from gitmodelstore.plumbing.identity import ALLOWED, REVOKED, Identity, Settings
 from gitmodelstore.values.signers import (

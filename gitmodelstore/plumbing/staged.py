@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import os
 
-from gitmodelstore.plumbing.git import Git, failure
+from gitmodelstore.plumbing.git import TYPE_CHECKING, Git, failure
 
-TYPE_CHECKING = False  # typing's own takes 7 ms to import, which hooks would feel
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from io import BufferedReader

@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gitmodelstore.errors import FormatError, InvalidDigest
+from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.json import MOST_LEVELS, cut, join
 from gitmodelstore.values.names import quoted
-
-TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

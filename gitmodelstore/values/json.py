@@ -15,8 +15,8 @@ from collections.abc import Callable
 from json.encoder import encode_basestring
 
 from gitmodelstore.errors import FormatError
+from gitmodelstore.lean import TYPE_CHECKING
 
-TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
     from typing import Any
 

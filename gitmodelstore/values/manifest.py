@@ -12,6 +12,7 @@ from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timezone
 
 from gitmodelstore.errors import FormatError
+from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.fields import (
@@ -35,7 +36,6 @@ from gitmodelstore.values.fields import (
 from gitmodelstore.values.names import METRIC_PATTERN, MODEL_PATTERN, format_moment
 from gitmodelstore.values.version import VERSION_PATTERN, Version
 
-TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
     from typing import Any
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gitmodelstore.errors import FormatError, InvalidName, LifecycleError, StoreError
+from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.json import cut
 from gitmodelstore.values.names import (
     ARCHIVED,
@@ -21,7 +22,6 @@ from gitmodelstore.values.names import (
 )
 from gitmodelstore.values.version import NEW_SETTINGS, SETTINGS
 
-TYPE_CHECKING = False  # as in values/fields.py
 if TYPE_CHECKING:
     from typing import Any
 

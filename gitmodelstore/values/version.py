@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from functools import total_ordering
 
 from gitmodelstore.errors import InvalidVersion
+from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.names import quoted
-
-TYPE_CHECKING = False
-
 
 if TYPE_CHECKING:
     from typing import Literal

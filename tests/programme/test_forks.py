@@ -162,7 +162,7 @@ class TestProgramsThatStay:
 
 class TestInTheChild:
     def test_what_another_thread_computes_is_computed_anew(self):
-        from gitmodelstore.cached import cached_property
+        from gitmodelstore.lean import cached_property
 
         computing, go_on = threading.Event(), threading.Event()
 
