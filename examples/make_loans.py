@@ -1,6 +1,6 @@
-"""Write the simulated loans of the examples into data/: who asked for one, and who did not pay.
+"""Write the simulated loans of the examples into data/: who applied, and who did not pay back.
 
-Run it in the folder of the project: python make_loans.py
+Run it in the folder of the project.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _MISSING_SHARES = {
     "employment_years": 0.04,
     "home_ownership": 0.06,
 }
-_BASE_RATE = -2.1  # log-odds of a default where everything is ordinary; about one loan in five
+_BASE_RATE = -2.1  # log-odds of a default for an average applicant; about one loan in five
 
-# file name -> first row, row behind the last, whether the credit scores are of today
+# file name -> first row, row after the last, whether it has today's credit scores
 FILES = {
     "loans-v1.csv": (0, 2000, False),
     "loans-v2.csv": (0, 3000, False),
@@ -36,7 +36,7 @@ FILES = {
 
 
 def write_loans(folder: Path) -> None:
-    """Write the files of the story, `FILES`, as CSV into a folder, which is made if need be."""
+    """Write `FILES` as CSV into a folder, which is created if necessary."""
     folder.mkdir(parents=True, exist_ok=True)
     at_application = simulate(LOANS)
     of_today = simulate(LOANS, scores_of_today=True)
@@ -49,11 +49,11 @@ def simulate(rows: int, *, seed: int = SEED, scores_of_today: bool = False) -> p
     """Return loans with their outcome in the column `default` (1: not paid back).
 
     Args:
-        rows: how many.
-        seed: of the generator.
-        scores_of_today: the mistake of the story. The credit score is not the one at
-            the time of the application but one that knows how the loan ended; the
-            other columns are the same.
+        rows: the number of loans.
+        seed: the seed of the generator.
+        scores_of_today: leak the outcome. The credit score is today's, which knows how
+            the loan ended, and not the one at the time of the application; the other
+            columns are the same.
 
     Returns:
         Columns income (a year), age (years), loan_amount, credit_score (300 to 850),
@@ -88,7 +88,7 @@ def _applicants(draw: np.random.Generator, rows: int) -> pd.DataFrame:
 
 
 def _log_odds(table: pd.DataFrame) -> pd.Series[float]:
-    """How likely each loan is not paid back, from the facts at its application."""
+    """Return the log-odds of a default for each loan, from the facts at its application."""
     home = table["home_ownership"].map({"mortgage": -0.2, "own": -0.5, "rent": 0.4})
     return (
         _BASE_RATE

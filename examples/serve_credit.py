@@ -1,7 +1,7 @@
 """Answer with the credit model in production, whichever version that is.
 
-python serve.py               three applications from this file
-python serve.py rows.csv      your own rows
+Without an argument, it answers for three applications in this file; with the path of a CSV file, for
+the rows in it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ APPLICATIONS = pd.DataFrame(
 
 
 def main() -> None:
-    """Load once, verified, then predict: what a service does when it starts."""
+    """Load the model once, verified, as a service does when it starts, then predict."""
     model = gms.load_model("credit@production")  # unpickling runs code: trust the store
     rows = pd.read_csv(sys.argv[1]) if len(sys.argv) > 1 else APPLICATIONS
     risks = model.predict_proba(rows)[:, 1]

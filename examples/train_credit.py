@@ -1,6 +1,6 @@
 """Train the credit model: how likely is a loan not to be paid back?
 
-Run it in the folder that holds data/: python train.py
+Run it in the folder that contains data/.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def read(path: str) -> tuple[pd.DataFrame, pd.Series[int]]:
 
 
 def build() -> Pipeline:
-    """Return the pipeline, not yet fitted."""
+    """Return the unfitted pipeline."""
     numeric = make_pipeline(SimpleImputer(strategy="median"), PowerTransformer())
     categorical = make_pipeline(
         SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")
@@ -66,7 +66,7 @@ def fit(train: str, test: str) -> tuple[Pipeline, dict[str, float]]:
 
 
 def main() -> None:
-    """Train, and keep what came of it as a new version of the model `credit`."""
+    """Train, and register the result as a new version of the model `credit`."""
     pipeline, metrics = fit(TRAIN, TEST)
     X_test, y_test = read(TEST)
     data = {"train": TRAIN, "test": TEST}
