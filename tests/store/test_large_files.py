@@ -255,10 +255,10 @@ class TestMemory:
 NAMES = ("big", "small")
 PEAK = """
 import sys
-from gitmodelstore.cli.main import main
+from gitmodelstore.cli.main import run
 sys.argv = ["gms", *sys.argv[1:]]
 try:
-    main()
+    run()
 except SystemExit as end:
     code = end.code
 with open("/proc/self/status") as status:

@@ -549,7 +549,8 @@ def twice(X):
 
 
 @pytest.mark.long
-def test_the_whole_life_of_a_function_by_commands(tmp_path):
+def test_the_whole_life_of_a_function_by_commands(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")  # so that no sentence is folded
     (tmp_path / "feats.py").write_text(FEATS)
     (tmp_path / "train.py").write_text(LIFE)
     run = functools.partial(subprocess.run, cwd=tmp_path, capture_output=True, text=True)
