@@ -14,6 +14,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.folder import folder_names
@@ -230,9 +232,13 @@ class Ancestry:
         """Whether a commit is in the history of another."""
         return not self._behind[old] & ~self._behind[new]
 
-    def bases(self, one: str, other: str) -> list[str]:
-        """Return the best common ancestors of two commits; several if merges crossed."""
-        common, bases = self._behind[one] & self._behind[other], []
+    def bases(self, one: str, *others: str) -> list[str]:
+        """Return the best common ancestors of a commit and of what merges the others.
+
+        Several if merges crossed.
+        """
+        common = self._behind[one] & reduce(or_, (self._behind[other] for other in others))
+        bases: list[str] = []
         while common:
             bases.append(self._oids[common.bit_length() - 1])
             common &= ~self._behind[bases[-1]]
@@ -427,7 +433,7 @@ class Sides:
         return self._settings[root]
 
     def _newer(self, value: Callable[[str, Key], Hashable], key: Key) -> set[Hashable]:
-        """Return the values that no other parent changed since; one value if they do not differ.
+        """Return the values that a merge may take; one if no two sides changed it differently.
 
         Args:
             value: returns that of a commit.
@@ -439,17 +445,18 @@ class Sides:
 def _newer(
     ancestry: Ancestry, commits: Sequence[str], value: Callable[[str], Hashable]
 ) -> set[Hashable]:
-    values = {oid: value(oid) for oid in commits}
-    if len(set(values.values())) == 1:
-        return set(values.values())
-
-    def changed(one: str, other: str) -> bool:
-        """Whether `one` has changed what `other` still has."""
-        bases = ancestry.bases(one, other)
+    """Merge one commit after the other into the first, as git does; one that differs is new,
+    unless it stands as it did in their common ancestors."""
+    values = {value(commits[0])}
+    for place, commit in enumerate(commits[1:], 1):
+        theirs = value(commit)
+        if values == {theirs}:
+            continue
+        bases = ancestry.bases(commit, *commits[:place])
         before = _newer(ancestry, bases, value) if bases else {None}
-        return values[one] != values[other] and before == {values[other]}
-
-    return {values[other] for other in commits if not any(changed(one, other) for one in commits)}
+        if before != {theirs}:  # they changed it
+            values = {theirs, *(ours for ours in values if before != {ours})}
+    return values
 
 
 def _values(data: bytes) -> dict[tuple[str, ...], Hashable]:

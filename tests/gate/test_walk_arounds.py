@@ -615,6 +615,23 @@ class TestHonest:
 
         assert place.by_pre_commit() == []
 
+    def test_an_octopus_in_which_one_side_took_back_what_two_had_done(self, place: Place) -> None:
+        """One of the two knows nothing of it, but git merges the others before."""
+        fork(place, "one", "main")
+        put(place, v1_0_0="staging")
+        fork(place, "back", "one")
+        put(place, v1_0_0="registered")
+        fork(place, "two", "main")
+        place.commit("not the same commit as that of one")
+        put(place, v1_0_0="staging")
+        place.git("switch", "--quiet", "one")
+        place.commit("nothing")
+        merge(place, "two", "back")
+        assert len(place.git("rev-parse", "HEAD^@").split()) == 3
+        assert '"registered"' in place.git("show", "HEAD:registry.json").split('"1.0.0"')[1]
+
+        self.taken(place)
+
     def test_two_promotions_of_which_the_merge_keeps_one(self, place: Place) -> None:
         self.elsewhere(place, go_live)
         go_live(place, "v1_0_0")
