@@ -92,7 +92,6 @@ _OF_CLASS: dict[str, dict[str, str | None]] = {
     "Diagnosis": {"is_sound": "sound"},
     "Refusal": {"reason": "message", "name": "global"},
     "Part": {"class_name": "class"},
-    "GlobalUse": {"rights": "may"},
     "Array": {"fortran": None, "content": None, "code": None, "data": None},
 }
 

@@ -18,7 +18,7 @@ from gitmodelstore.cli.output import columns_of_terminal
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.operations.trust import trusted_names
-from gitmodelstore.pickles.dry import Array, Dry, GlobalUse, walk
+from gitmodelstore.pickles.dry import Array, Dry, Global, walk
 from gitmodelstore.pickles.loadable import absent
 from gitmodelstore.pickles.rights import Trust, needs_trust
 from gitmodelstore.pickles.summary import summarize, written_by
@@ -195,7 +195,7 @@ def _globals(dry: Dry, paint: Paint) -> Iterator[str]:
     yield from _table(columns, [_global(use) for use in ordered], paint)
 
 
-def _global(use: GlobalUse) -> list[str]:
+def _global(use: Global) -> list[str]:
     verdict = "refused" if use.is_refused else use.verdict
     return [visible(use.name), ", ".join(use.used) or "-", str(use.rights or "-"), verdict]
 
@@ -273,7 +273,7 @@ def _bare(reason: str, offset: int | None) -> dict[str, Any]:
     return {"message": reason, "global": None, "opcode": None, "offset": offset}
 
 
-def _global_document(use: GlobalUse) -> dict[str, Any]:
+def _global_document(use: Global) -> dict[str, Any]:
     return {
         "name": use.name,
         "used": list(use.used),

@@ -22,80 +22,75 @@ from math import prod
 from typing import Any, NamedTuple, NoReturn, cast
 
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
+from gitmodelstore.pickles import rights as rules
 from gitmodelstore.pickles.compression import MOST_BYTES, compressor_of, decompress
-from gitmodelstore.pickles.places import (
-    FOREIGN_KEYWORDS,
-    TYPES_OF_NUMBERS,
-    is_type_of_values,
-    misplaced,
-)
+from gitmodelstore.pickles.places import FOREIGN_KEYWORDS, is_given, misplaced
 from gitmodelstore.pickles.rights import (
     ARGUMENT,
     CALL,
     CLASS,
     FUNCTION,
-    METHODS,
+    NEW,
     NOBODY,
-    OF_DATA,
-    OF_SCIKIT_LEARN,
     RIGHTS,
     STATE,
-    TEXT_METHODS,
     VALUE,
     Rights,
     Trust,
-    is_estimator_of_package,
-    is_like_a_class,
-    is_suffix,
-    listed,
-    may_be_of_scikit_learn,
-    may_be_renamed,
-    newest_release,
-    of_python_3,
-    packages,
-    spelled,
 )
 
 # What a dry walk finds on its stack: signs for objects that nobody makes.
 
 
 Symbol = Any
+Place = tuple[str, str]
 
-CALLED, NEW = "call", "new"
 
-
+@dataclass(slots=True)
 class Global:
     """A name that the pickle asks for; one for each name of a file.
 
     Attributes:
-        module, name: as Python 3 spells them.
-        place: where the table lists them, whichever release wrote them.
-        rights: what may be done with it; None when it is refused.
-        verdict: "listed", "data", "scikit-learn", "trusted" or "refused".
+        module, inner: as Python 3 spells them.
+        rights: what may be done with it; None when it may not be used at all.
+        verdict: "listed"; by its spelling "data" or "scikit-learn"; "trusted"; "refused".
         offset: of the opcode that named it first.
-        used: the rights that it uses.
+        place: where the table lists it, whichever release wrote it.
+        uses: the rights that it uses.
     """
 
-    __slots__ = ("module", "name", "offset", "place", "rights", "used", "verdict")
+    module: str
+    inner: str
+    rights: Rights | None
+    verdict: str
+    offset: int
+    place: Place
+    uses: set[str] = field(default_factory=set)
 
-    def __init__(
-        self, module: str, name: str, rights: Rights | None, verdict: str, offset: int
-    ) -> None:
-        self.module, self.name = module, name
-        self.place = spelled(module, name)
-        self.rights, self.verdict = rights, verdict
-        self.offset = offset
-        self.used: set[str] = set()
+    @property
+    def name(self) -> str:
+        """As "sklearn.pipeline.Pipeline"."""
+        return f"{self.module}.{self.inner}"
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The rights that it uses, in their order."""
+        return tuple(right for right in RIGHTS if right in self.uses)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it may not be used so."""
+        return self.rights is None or not self.rights.allowed.issuperset(self.uses)
 
     def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
+        return self.name
 
 
 class Made:
     """An object that the pickle would make.
 
     Attributes:
-        way: "call" (REDUCE and its like) or "new" (made without `__init__`).
+        way: CALL (REDUCE and its like) or NEW (made without `__init__`).
         of: what was called or instantiated; a `Global` in every honest file.
         arguments: a tuple in every honest file.
         state: what BUILD gave it; None without one.
@@ -105,33 +100,27 @@ class Made:
     __slots__ = ("arguments", "of", "pairs", "state", "way")
 
     def __init__(self, way: str, of: Symbol, arguments: Symbol) -> None:
-        self.way = way
-        self.of = of
-        self.arguments = arguments
+        self.way, self.of, self.arguments = way, of, arguments
         self.state: Symbol = None
-        self.pairs: list[Symbol] | tuple[()] = ()
+        self.pairs: list[Symbol] = []
 
 
-class Pairs:
+class Pairs(list[Symbol]):
     """A dict: its keys and values in turn, as they were written, repeated keys included."""
 
-    __slots__ = ("flat",)
-
-    def __init__(self, flat: list[Symbol] | tuple[()] = ()) -> None:
-        self.flat = flat
-
-    def __iter__(self) -> Iterator[tuple[Symbol, Symbol]]:
-        return zip(self.flat[::2], self.flat[1::2], strict=True)
+    __slots__ = ()
 
 
-class Items:
-    """A set or a frozenset: its items, as they were written."""
+class Items(list[Symbol]):
+    """A set: its items, as they were written."""
 
-    __slots__ = ("frozen", "held")
+    __slots__ = ()
 
-    def __init__(self, held: list[Symbol] | tuple[()] = (), *, frozen: bool = False) -> None:
-        self.held = held
-        self.frozen = frozen
+
+class FrozenItems(Items):
+    """A frozenset."""
+
+    __slots__ = ()
 
 
 class Unknown:
@@ -179,6 +168,8 @@ OPCODES = {
 _MOST_TEXT = 120
 _MOST_IN_KEY = 100  # items of a tuple
 
+_RECONSTRUCTOR = {("copyreg", "_reconstructor")}
+_WRAPPER = {("joblib.numpy_pickle", "NumpyArrayWrapper")}
 # The classes that are dicts, so that items may be set on their instances.
 _DICTS = {
     ("collections", "OrderedDict"),
@@ -198,7 +189,7 @@ _BOOSTERS = {("lightgbm.basic", "Booster"), ("xgboost.core", "Booster")}
 _BYTES = {("builtins", "bytearray")}
 _HANDLES = ("_handle", "handle")
 # Of objects, as `rights` lists them, and of scipy's interp1d, as protocol 2 writes them.
-_BOUND_METHODS = {name for _, name in METHODS} | {"_call_linear", "_call_linear_np"}
+_BOUND_METHODS = {name for _, name in rules.METHODS} | {"_call_linear", "_call_linear_np"}
 _SLOTS = {("scipy.interpolate._interpolate", "interp1d")}
 
 # scipy.stats._distn_infrastructure.parse_arg_template, with names and numbers filled in.
@@ -215,7 +206,14 @@ def _parse_args_stats\(self, ?WORDS, moments='mv'\):
 """.replace("WORDS", "[A-Za-z0-9_ ,=.]*")
 )
 
-_CLASS_NAMES = {Pairs: "dict", Items: "set", Array: "array", Global: "global", Unknown: "unknown"}
+_CLASS_NAMES: Mapping[type, str] = {
+    Pairs: "dict",
+    Items: "set",
+    FrozenItems: "set",
+    Array: "array",
+    Global: "global",
+    Unknown: "unknown",
+}
 _DEED = {
     CALL: "it calls",
     NEW: "it makes an instance of",
@@ -250,12 +248,7 @@ class Fault(ValueError):
 
 
 class Budget:
-    """How much of something may still come: a file can name one thing many times.
-
-    Attributes:
-        left: of it.
-        fault: what is said when there is no more.
-    """
+    """How much of something may still come, and the fault where there is no more."""
 
     def __init__(self, left: int, fault: str) -> None:
         self.left, self.fault = left, fault
@@ -288,7 +281,7 @@ class Walk:
 
     def __init__(self, name: str, data: bytes, trust: Trust, size_bytes: int = 0) -> None:
         self.name, self.data, self.at = name, data, 0
-        self.globals: dict[tuple[str, str], Global] = {}
+        self.globals: dict[Place, Global] = {}
         self.refusals: dict[tuple[str | None, str, str], Refusal] = {}
         self.stated: list[Made] = []
         self.arrays: list[Array] = []
@@ -311,63 +304,67 @@ class Walk:
         """Return the symbol of a name, the same one each time."""
         symbol = self.globals.get((module, name))
         if symbol is None:
-            symbol = Global(module, name, *self._judge(module, name), self.at)
+            judgement = self._judge(module, name)
+            symbol = Global(module, name, *judgement, self.at, rules.spelled(module, name))
             self.globals[module, name] = symbol
             if symbol.rights is None:
                 self.refuse(f"'{shortened(str(symbol))}' is not a name that may be used", symbol)
         return symbol
 
     def _judge(self, module: str, name: str) -> tuple[Rights | None, str]:
-        rights = listed(module, name)
+        rights = rules.listed(module, name)
         if rights is not None:
             return rights, "listed"
         rights = self._trust.rights(module, name)
         if rights is not None and not self._is_uncovered_function(module, name):
             return rights, "trusted"
-        if may_be_of_scikit_learn(module, name):
-            return OF_SCIKIT_LEARN, "scikit-learn"
-        if may_be_renamed(module, name):
-            moved = listed(*spelled(module, name))
-            return (moved, "listed") if moved else (OF_DATA, "data")
+        if rules.may_be_of_scikit_learn(module, name):
+            return rules.OF_SCIKIT_LEARN, "scikit-learn"
+        if rules.may_be_renamed(module, name):
+            moved = rules.listed(*rules.spelled(module, name))
+            return (moved, "listed") if moved else (rules.OF_DATA, "data")
         return None, "refused"
 
     def _is_uncovered_function(self, module: str, name: str) -> bool:
         """Whether a name is of a trusted package, which does not cover its functions."""
         if self._trust.names_exactly(module, name):
             return False
-        if "." in name and not is_like_a_class(name):
-            return True  # a function of a class
-        from gitmodelstore.pickles.rights import names_at  # nobody else needs `ast`
-
-        return names_at(f"{module}.{name}").is_function
+        is_of_class = "." in name and not rules.is_like_a_class(name)
+        return is_of_class or rules.names_at(f"{module}.{name}").is_function
 
     def use(self, symbol: Symbol, right: str) -> None:
         """Note that `symbol` is called, instantiated or given a state; it should be a name."""
         if type(symbol) is not Global:
             self.refuse(f"{_DEED[right]} something that is not a name")
             return
-        symbol.used.add(right)
+        symbol.uses.add(right)
         if symbol.rights is not None and right not in symbol.rights.allowed:
             shown = shortened(str(symbol))
             self.refuse(f"{_DEED[right]} '{shown}', which may only be: {symbol.rights}", symbol)
 
     def hold(self, items: list[Symbol]) -> None:
-        """Note which names stand among `items` as values."""
+        """Note which names stand among `items`: whom they are handed to only the guard sees."""
         if Global in map(type, items):
             for item in items:
                 if type(item) is Global:
-                    self.use(item, _way_of_holding(item))
+                    allowed = item.rights.allowed if item.rights else ()
+                    is_argument = ARGUMENT in allowed and VALUE not in allowed
+                    self.use(item, ARGUMENT if is_argument else VALUE)
 
     # Objects
 
     def made(self, way: str, of: Symbol, arguments: Symbol) -> Made:
         """Return what a call, or a new instance, is, and judge it."""
         made = Made(way, of, arguments)
-        self.use(of, NEW if way == NEW else CALL)
+        self.use(of, way)
         if type(arguments) is not tuple:
             self.refuse("arguments that are no tuple")
-        elif reason := _unfit_arguments(of, arguments):
-            self.refuse(reason, of)
+        elif is_one_of(of, _GETATTR) and not _is_bound_method(arguments):
+            self.refuse("getattr of an attribute that is not listed", of)
+        elif is_one_of(of, _BYTES) and arguments and type(arguments[0]) is int:
+            self.refuse("a bytearray of a size", of)
+        elif is_one_of(of, _PARTIAL) and not (arguments and _is_function(arguments[0])):
+            self.refuse("a partial of something that is not a listed function", of)
         self.wrappers += is_one_of(class_of(made), _WRAPPER)
         return made
 
@@ -390,11 +387,9 @@ class Walk:
             target.state = state
 
     def _judge_state(self, cls: Symbol, state: Symbol) -> None:
-        parts: tuple[Symbol, ...] = (state,)
-        if type(state) is tuple and len(state) == 2 and type(state[1]) is Pairs:
-            parts = state
-            if not is_one_of(cls, _SLOTS) and not _is_trusted(cls):
-                self.refuse("state for slots", cls)
+        parts = _parts_of_state(state)
+        if len(parts) > 1 and not is_one_of(cls, _SLOTS) and not _is_trusted(cls):
+            self.refuse("state for slots", cls)
         if is_one_of(cls, _PARTIAL) and not _is_state_of_partial(state):
             self.refuse("a partial with arguments that are called or written to")
         for part in parts:
@@ -405,7 +400,7 @@ class Walk:
 
     def _judge_attributes(self, pairs: Pairs, cls: Symbol) -> None:
         is_data = type(cls) is Global and cls.verdict == "data"
-        for name, value in pairs:
+        for name, value in in_pairs(pairs):
             if is_data and type(value) is Global:
                 self.refuse("data that is called", cls)
             if type(name) is not str:
@@ -419,10 +414,9 @@ class Walk:
 
     def ended(self, root: Symbol) -> None:
         """Judge what the whole file holds; a class of the reader's own may be made in any way."""
-        is_object = type(root) is Made and (root.way == NEW or _is_trusted(root.of))
-        if not is_object:
+        if type(root) is not Made or not (root.way == NEW or _is_trusted(root.of)):
             self.refuse(f"it holds '{class_name(root)}', not a fitted estimator")
-        for misplacement in misplaced(self.stated, root, Symbols()):
+        for misplacement in misplaced(self.stated, root, SYMBOLS):
             self.refuse(shortened(misplacement.fault))
         if self.wrappers:
             self.refuse("an array of joblib's without its bytes")
@@ -434,9 +428,7 @@ class Walk:
         self.hold(items)
         if type(target) is list:
             target.extend(items)
-        elif type(target) is not Made or not (
-            _is_trusted(target.of) or is_one_of(target.of, _LISTS)
-        ):
+        elif not _is_made_of(target, _LISTS):
             self.refuse("items are appended to what is not a list")
 
     def filled(self, target: Symbol, items: list[Symbol]) -> None:
@@ -446,9 +438,9 @@ class Walk:
         self.hold(items)
         self.keyed(items[::2])
         if type(target) is Pairs:
-            target.flat = _extended(target.flat, items)
-        elif type(target) is Made and (is_one_of(target.of, _DICTS) or _is_trusted(target.of)):
-            target.pairs = _extended(target.pairs, items)
+            target.extend(items)
+        elif _is_made_of(target, _DICTS):
+            target.pairs.extend(items)
         else:
             self.refuse("items are set on what is not a dict")
 
@@ -458,25 +450,21 @@ class Walk:
             self.refuse("a key that is not a simple value")
 
 
-def _extended(held: list[Symbol] | tuple[()], items: list[Symbol]) -> list[Symbol]:
-    """Return `held` with the items behind; a list that is there already grows in place."""
-    if not isinstance(held, list):
-        return items
-    held.extend(items)
-    return held
+def in_pairs(flat: list[Symbol]) -> Iterator[tuple[Symbol, Symbol]]:
+    """Yield keys and values that stand in turn."""
+    return zip(flat[::2], flat[1::2], strict=True)
 
 
-def _way_of_holding(symbol: Global) -> str:
-    """Return the right that holding a name takes: whom it is handed to only the guard sees."""
-    rights = symbol.rights
-    is_argument = rights is not None and VALUE not in rights.allowed and ARGUMENT in rights.allowed
-    return ARGUMENT if is_argument else VALUE
+def _parts_of_state(state: Symbol) -> tuple[Symbol, ...]:
+    """Return attributes and slots of a state that gives both; the state alone otherwise."""
+    has_slots = type(state) is tuple and len(state) == 2 and type(state[1]) is Pairs
+    return state if has_slots else (state,)
 
 
 def class_of(made: Made) -> Symbol:
     """Return what `made` is an instance of, as far as it shows; the function that makes it else."""
     given = made.arguments
-    if is_one_of(made.of, {("copyreg", "_reconstructor")}) and type(given) is tuple and given:
+    if is_one_of(made.of, _RECONSTRUCTOR) and type(given) is tuple and given:
         return given[0]
     return made.of
 
@@ -489,9 +477,14 @@ def class_name(symbol: Symbol) -> str:
     return _CLASS_NAMES.get(type(symbol), type(symbol).__name__)
 
 
-def is_one_of(symbol: Symbol, names: Collection[tuple[str, str]]) -> bool:
+def is_one_of(symbol: Symbol, names: Collection[Place]) -> bool:
     """Whether `symbol` is a name of that list, however the release that wrote it spelled it."""
     return type(symbol) is Global and symbol.place in names
+
+
+def is_made_by(symbol: Symbol, names: Collection[Place]) -> bool:
+    """Whether `symbol` is made by one of these names, of arguments as honest files have them."""
+    return type(symbol) is Made and is_one_of(symbol.of, names) and type(symbol.arguments) is tuple
 
 
 def shortened(text: str) -> str:
@@ -503,6 +496,11 @@ def shortened(text: str) -> str:
 
 def _is_trusted(symbol: Symbol) -> bool:
     return type(symbol) is Global and symbol.verdict == "trusted"
+
+
+def _is_made_of(target: Symbol, names: Collection[Place]) -> bool:
+    """Whether `target` is an object of one of these classes, or of one of the reader's own."""
+    return type(target) is Made and (is_one_of(target.of, names) or _is_trusted(target.of))
 
 
 def _is_simple(key: Symbol) -> bool:
@@ -523,9 +521,9 @@ def _is_bound_method(given: tuple[Symbol, ...]) -> bool:
     if len(given) != 2 or type(given[1]) is not str:
         return False
     if type(given[0]) is str:
-        return is_suffix(given[0], given[1])
+        return rules.is_suffix(given[0], given[1])
     of_text = is_one_of(given[0], {("builtins", "str")})
-    return given[1] in (TEXT_METHODS if of_text else _BOUND_METHODS)
+    return given[1] in (rules.TEXT_METHODS if of_text else _BOUND_METHODS)
 
 
 def _is_template(value: Symbol) -> bool:
@@ -538,37 +536,19 @@ def _is_model(value: Symbol) -> bool:
     return is_array or type(value) in (str, bytes)  # of protocol 5 both kinds of bytes are one
 
 
-def _unfit_arguments(of: Symbol, given: tuple[Symbol, ...]) -> str | None:
-    """Return what is wrong with the arguments of a callable that is safe with some only."""
-    if is_one_of(of, _GETATTR) and not _is_bound_method(given):
-        return "getattr of an attribute that is not listed"
-    if is_one_of(of, _BYTES) and given and type(given[0]) is int:
-        return "a bytearray of a size"
-    if is_one_of(of, _PARTIAL) and not _is_function(next(iter(given), None)):
-        return "a partial of something that is not a listed function"
-    return None
-
-
 def _is_state_of_partial(state: Symbol) -> bool:
     if type(state) is not tuple or len(state) != 4 or type(state[1]) is not tuple:
         return False
-    keywords = state[2].flat if type(state[2]) is Pairs else ()
-    is_called = any(
-        (type(held) is Global and held.place not in TYPES_OF_NUMBERS)
-        or is_partial(held)
-        or is_type_of_values(held, Symbols().class_name(held), dtype_code(held))
-        for held in (*state[1], *keywords[1::2])
-    )
-    return not is_called and not any(
+    keywords = state[2] if type(state[2]) is Pairs else []
+    return all(is_given(SYMBOLS, value) for value in (*state[1], *keywords[1::2])) and not any(
         type(key) is str and key in FOREIGN_KEYWORDS for key in keywords[::2]
     )
 
 
 def dtype_code(symbol: Symbol) -> str:
     """Return the letters of a dtype of numpy's, "f4"; "" for any other symbol."""
-    is_dtype = type(symbol) is Made and is_one_of(symbol.of, _DTYPE)
-    given = symbol.arguments if is_dtype else ()
-    return given[0] if type(given) is tuple and given and type(given[0]) is str else ""
+    given = symbol.arguments if is_made_by(symbol, _DTYPE) else ()
+    return given[0] if given and type(given[0]) is str else ""
 
 
 def is_partial(symbol: Symbol) -> bool:
@@ -582,8 +562,8 @@ def _is_function(value: Symbol) -> bool:
         return is_one_of(value.of, _PARTIAL)
     if type(value) is not Global or value.rights is None:
         return False
-    is_own = value.verdict == "trusted"
-    return is_own or (value.rights.kind == FUNCTION and value.place[0] != "builtins")
+    is_listed = value.rights.kind == FUNCTION and value.place[0] != "builtins"
+    return is_listed or _is_trusted(value)
 
 
 # Arrays, read from symbols: their dtypes and shapes, and what their items look like.
@@ -601,29 +581,17 @@ _FROM_BUFFER = {("numpy._core.numeric", "_frombuffer")}
 _SCALAR = {("numpy._core.multiarray", "scalar")}
 _CLASSES = {("numpy", "ndarray"), ("numpy", "matrix"), ("numpy", "memmap")}
 
-# Type letter and bytes to numpy's name and the letter of `struct`.
-_PLAIN = {
-    "b1": ("bool", "?"),
-    "i1": ("int8", "b"),
-    "i2": ("int16", "h"),
-    "i4": ("int32", "i"),
-    "i8": ("int64", "q"),
-    "u1": ("uint8", "B"),
-    "u2": ("uint16", "H"),
-    "u4": ("uint32", "I"),
-    "u8": ("uint64", "Q"),
-    "f2": ("float16", "e"),
-    "f4": ("float32", "f"),
-    "f8": ("float64", "d"),
-    "f16": ("float128", None),
-    "c8": ("complex64", None),
-    "c16": ("complex128", None),
-    "c32": ("complex256", None),
-    "M8": ("datetime64", None),
-    "m8": ("timedelta64", None),
-    "O8": ("object", None),
-    "O4": ("object", None),
-}
+# Type letter and bytes to the letter of `struct`, and to numpy's name.
+_CODES = {
+    "b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I",
+    "u8": "Q", "f2": "e", "f4": "f", "f8": "d",
+}  # fmt: skip
+_KINDS = {"i": "int", "u": "uint", "f": "float"}
+_NAMES = {
+    **{text: f"{_KINDS[text[0]]}{8 * int(text[1:])}" for text in (*_CODES, "f16") if text != "b1"},
+    "b1": "bool", "c8": "complex64", "c16": "complex128", "c32": "complex256",
+    "M8": "datetime64", "m8": "timedelta64", "O8": "object", "O4": "object",
+}  # fmt: skip
 
 
 class Dtype(NamedTuple):
@@ -678,18 +646,17 @@ def read_dtype(symbol: Symbol, fields: Budget, level: int = 0) -> Dtype:
     fields.spend(1)
     if level > _MOST_NESTED:
         raise Fault("dtypes within dtypes without end")
-    if type(symbol) is not Made or not is_one_of(symbol.of, _DTYPE):
-        raise Fault("an array without a dtype")
     text = dtype_code(symbol)
     if not text:
-        raise Fault("a dtype without a name")
+        raise Fault("an array without a dtype")
     state = _state_of(symbol.state)
-    is_simple = state.subarray is None and state.fields is None
-    if is_simple and text[0] != "O" and state.flags & _HAS_OBJECTS:
-        raise Fault("a dtype that claims to hold objects")
-    if text in _PLAIN:
+    if text in _NAMES or (state.subarray is None and state.fields is None):
         return _plain(text, state)
-    return _flexible(text, state, fields, level)
+    if type(state.subarray) is tuple and len(state.subarray) == 2:
+        inner, shape = read_dtype(state.subarray[0], fields, level + 1), state.subarray[1]
+        shape = shape if type(shape) is int else read_shape(shape)
+        return Dtype(f"({inner.text}, {shape})", _size(text, state), inner.has_objects)
+    return _structure(_size(text, state), state, fields, level)
 
 
 def _state_of(symbol: Symbol) -> _State:
@@ -704,13 +671,28 @@ def _state_of(symbol: Symbol) -> _State:
 
 
 def _plain(text: str, state: _State) -> Dtype:
-    name, code = _PLAIN[text]
-    sign = ">" if state.order == ">" else "<"
-    if text[0] in "Mm":
-        name += _unit(state.unit)
-    if sign == ">" and int(text[1:]) > 1:
+    """Return the dtype of numbers, moments, objects, texts and bytes."""
+    kind, sign = text[0], ">" if state.order == ">" else "<"
+    if kind != "O" and state.flags & _HAS_OBJECTS:
+        raise Fault("a dtype that claims to hold objects")
+    itemsize = _size(text, state)
+    if text not in _NAMES:
+        name = f"{sign}U{itemsize // 4}" if kind == "U" else f"{kind}{itemsize}"
+        return Dtype(name, itemsize, code=f"{itemsize}s" if kind in "Sa" else None)
+    name = _NAMES[text] + (_unit(state.unit) if kind in "Mm" else "")
+    if sign == ">" and itemsize > 1:
         name = f">{text}"
-    return Dtype(name, int(text[1:]), text[0] == "O", sign + code if code else None)
+    return Dtype(name, itemsize, kind == "O", sign + _CODES[text] if text in _CODES else None)
+
+
+def _size(text: str, state: _State) -> int:
+    """Return the bytes of an item; of texts, bytes and structures the state says it."""
+    if text in _NAMES:
+        return int(text[1:])
+    if not re.fullmatch("[USVa][0-9]{1,9}", text):
+        raise Fault("a dtype that is not known here")
+    size = int(text[1:]) * (4 if text[0] == "U" else 1)
+    return size if state.itemsize < 0 else int(state.itemsize)
 
 
 def _unit(metadata: Symbol) -> str:
@@ -724,47 +706,22 @@ def _unit(metadata: Symbol) -> str:
     return f"[{'' if count == 1 else count}{unit}]" if type(unit) is str else ""
 
 
-def _flexible(text: str, state: _State, fields: Budget, level: int) -> Dtype:
-    """Return the dtype of texts, bytes and structures, whose size the state says."""
-    if not re.fullmatch("[USVa][0-9]{1,9}", text):
-        raise Fault("a dtype that is not known here")
-    kind, itemsize = text[0], state.itemsize
-    if itemsize < 0:
-        itemsize = int(text[1:]) * (4 if kind == "U" else 1)
-    if state.subarray is not None:
-        return _subarray(state, itemsize, fields, level)
-    if state.fields is not None:
-        return _structure(state, itemsize, fields, level)
-    sign = ">" if state.order == ">" else "<"
-    name = f"{sign}U{itemsize // 4}" if kind == "U" else f"{kind}{itemsize}"
-    return Dtype(name, itemsize, code=f"{itemsize}s" if kind in "Sa" else None)
-
-
-def _subarray(state: _State, itemsize: int, fields: Budget, level: int) -> Dtype:
-    if type(state.subarray) is not tuple or len(state.subarray) != 2:
-        raise Fault("a dtype of an unknown state")
-    dtype, shape = state.subarray
-    inner = read_dtype(dtype, fields, level + 1)
-    shape = shape if type(shape) is int else read_shape(shape)
-    return Dtype(f"({inner.text}, {shape})", itemsize, inner.has_objects)
-
-
-def _structure(state: _State, itemsize: int, fields: Budget, level: int) -> Dtype:
+def _structure(itemsize: int, state: _State, fields: Budget, level: int) -> Dtype:
     """Return the dtype of records; its fields must lie within, and its flags tell the truth."""
     if type(state.fields) is not Pairs or type(state.names) is not tuple:
         raise Fault("a dtype of an unknown state")
-    fields.spend(len(state.fields.flat) + len(state.names))
-    held = {
+    fields.spend(len(state.fields) + len(state.names))
+    inner = {
         name: _field(field, itemsize, fields, level)
-        for name, field in state.fields
+        for name, field in in_pairs(state.fields)
         if type(name) is str
     }
-    if not all(type(name) is str and name in held for name in state.names):
+    if not all(type(name) is str and name in inner for name in state.names):
         raise Fault("a dtype with names that are no fields")
-    has_objects = any(inner.has_objects for inner in held.values())
+    has_objects = any(dtype.has_objects for dtype in inner.values())
     if has_objects != bool(state.flags & _HAS_OBJECTS):
         raise Fault("a dtype whose flags do not agree with its fields")
-    text = ", ".join(f"{name}: {held[name].text}" for name in state.names)
+    text = ", ".join(f"{name}: {inner[name].text}" for name in state.names)
     return Dtype(f"[{text}]", itemsize, has_objects)
 
 
@@ -786,13 +743,10 @@ def read_wrapper(state: Symbol, fields: Budget) -> tuple[Dtype, tuple[int, ...],
     Raises:
         Fault: it says no such thing.
     """
-    if (
-        type(state) is not Pairs
-        or len(state.flat) > 2 * _MOST_FACTS
-        or not all(type(key) is str for key in state.flat[::2])
-    ):
+    is_dict = type(state) is Pairs and len(state) <= 2 * _MOST_FACTS
+    if not is_dict or not all(type(key) is str for key in state[::2]):
         raise Fault("the state of an array is not a dict of attributes")
-    facts = dict(state)
+    facts = dict(in_pairs(state))
     if not is_one_of(facts.get("subclass"), _CLASSES):
         raise Fault("an array of an unknown class")
     if facts.get("order") not in ("C", "F"):
@@ -821,7 +775,7 @@ def _in_pickle(made: Made) -> Array | None:
     given, state = made.arguments, made.state
     if is_one_of(made.of, _RECONSTRUCT) and type(state) is tuple and len(state) == 5:
         _, shape, dtype, fortran, content = state
-    elif is_one_of(made.of, _FROM_BUFFER) and type(given) is tuple and len(given) == 4:
+    elif is_made_by(made, _FROM_BUFFER) and len(given) == 4:
         content, dtype, shape, order = given
         fortran = order == "F"
     else:
@@ -829,9 +783,7 @@ def _in_pickle(made: Made) -> Array | None:
     kind, shape = _in_few_fields(dtype), read_shape(shape)
     data = memoryview(content if type(content) is bytes else b"")
     items = content if type(content) is list else None
-    return Array(
-        kind.text, shape, 0, len(data), fortran is True, content=items, code=kind.code, data=data
-    )
+    return Array(kind.text, shape, 0, len(data), fortran is True, items, kind.code, data)
 
 
 def _in_few_fields(symbol: Symbol) -> Dtype:
@@ -840,11 +792,10 @@ def _in_few_fields(symbol: Symbol) -> Dtype:
 
 def scalar_of(made: Made) -> Symbol:
     """Return the value of a numpy scalar; None where `made` is none that can be read."""
-    given = made.arguments
-    if not is_one_of(made.of, _SCALAR) or type(given) is not tuple or len(given) != 2:
+    if not is_made_by(made, _SCALAR) or len(made.arguments) != 2:
         return None
     try:
-        dtype, value = _in_few_fields(given[0]), given[1]
+        dtype, value = _in_few_fields(made.arguments[0]), made.arguments[1]
         if type(value) is not bytes or dtype.has_objects:
             return value
         if dtype.text.lstrip("<>").startswith("U"):
@@ -876,33 +827,36 @@ _NO_ESTIMATORS = (
 _NOT_ESTIMATORS = frozenset({"TreePredictor", "_BisectingTree", "_CFNode", "_CFSubcluster"})
 
 
+def _class(value: Symbol) -> Global | None:
+    """Return the name of the class of an object; None where it has none."""
+    cls = class_of(value) if type(value) is Made else None
+    return cls if type(cls) is Global else None
+
+
 class Symbols:
     """The view of a dry walk."""
 
     def class_name(self, value: Symbol) -> str:
-        cls = class_of(value) if type(value) is Made else None
-        return cls.name.rpartition(".")[2] if type(cls) is Global else "object"
+        cls = _class(value)
+        return cls.inner.rpartition(".")[2] if cls else "object"
 
     def package(self, value: Symbol) -> str:
-        cls = class_of(value) if type(value) is Made else None
-        package = str(cls.place[0]).partition(".")[0] if type(cls) is Global else ""
-        return package if package in packages() else ""
+        package = self._package(value)
+        return package if package in rules.packages() else ""
 
     def attributes(self, value: Symbol) -> Mapping[str, Symbol]:
-        if not self._is_of(value, "sklearn") and not self.package(value):
+        if not self.is_part(value, "sklearn") and not self.package(value):
             return {}
         state = value.state[0] if type(value.state) is tuple and value.state else value.state
         if type(state) is not Pairs:
             return {}
-        return {name: held for name, held in state if type(name) is str}
+        return {name: held for name, held in in_pairs(state) if type(name) is str}
 
     def parts(self, value: Symbol) -> Sequence[Symbol] | None:
+        if type(value) is Pairs:
+            return value[1::2]
         if isinstance(value, (list, tuple)):
             return value
-        if type(value) is Pairs:
-            return value.flat[1::2]
-        if type(value) is Items:
-            return value.held
         if type(value) is Made and value.way == NEW and value.arguments:
             return tuple(value.arguments)  # a tuple with names
         array = array_of(value)
@@ -912,9 +866,8 @@ class Symbols:
         return value.pairs[1::2] if is_dict else None
 
     def keys(self, value: Symbol) -> Collection[Symbol]:
-        if type(value) is Pairs:
-            return [key for key in value.flat[::2] if type(key) is str]
-        return [key for key in value.pairs[::2] if type(key) is str] if type(value) is Made else ()
+        flat = value.pairs if type(value) is Made else value if type(value) is Pairs else []
+        return [key for key in flat[::2] if type(key) is str]
 
     def is_plain(self, value: Symbol) -> bool:
         return type(value) in _PLAIN_TYPES or (type(value) is Made and is_one_of(value.of, _SCALAR))
@@ -924,20 +877,21 @@ class Symbols:
         return array is not None and array.content is None
 
     def is_estimator(self, value: Symbol) -> bool:
-        if self.package(value):
-            return is_estimator_of_package(*class_of(value).place)
-        if not self._is_of(value, "sklearn") or self.class_name(value) in _NOT_ESTIMATORS:
-            return False
-        return not class_of(value).module.startswith(_NO_ESTIMATORS)
+        cls = _class(value)
+        if cls is None or self.package(value):
+            return cls is not None and rules.is_estimator_of_package(*cls.place)
+        is_other = (
+            cls.module.startswith(_NO_ESTIMATORS) or self.class_name(value) in _NOT_ESTIMATORS
+        )
+        return self.is_part(value, "sklearn") and not is_other
 
     def is_part(self, value: Symbol, package: str) -> bool:
-        return self._is_of(value, package)
+        return _is_trusted(_class(value)) or self._package(value) == package
 
-    def named(self, leaf: Symbol) -> tuple[str, str] | None:
+    def named(self, leaf: Symbol) -> Place | None:
         if type(leaf) is Global:
-            return str(leaf.place[0]), str(leaf.place[1])
-        is_method = type(leaf) is Made and is_one_of(leaf.of, _GETATTR)
-        if not is_method or type(leaf.arguments) is not tuple or len(leaf.arguments) != 2:
+            return leaf.place
+        if not is_made_by(leaf, _GETATTR) or len(leaf.arguments) != 2:
             return None
         of, name = leaf.arguments
         if type(of) is str:
@@ -945,15 +899,11 @@ class Symbols:
         return (".".join(of.place) if type(of) is Global else "", str(name))
 
     def is_trusted_function(self, leaf: Symbol) -> bool:
-        while is_partial(leaf) and type(leaf.arguments) is tuple and leaf.arguments:
-            leaf = leaf.arguments[0]
-        rights = leaf.rights if type(leaf) is Global and leaf.verdict == "trusted" else None
-        return rights is not None and rights.kind == FUNCTION
+        leaf = _inmost(leaf)
+        return _is_trusted(leaf) and leaf.rights.kind == FUNCTION
 
-    def called(self, leaf: Symbol) -> tuple[str, str] | None:
-        while type(leaf) is Made and is_partial(leaf) and leaf.arguments:
-            leaf = leaf.arguments[0]
-        return self.named(leaf)
+    def called(self, leaf: Symbol) -> Place | None:
+        return self.named(_inmost(leaf))
 
     def dtype_code(self, leaf: Symbol) -> str:
         return dtype_code(leaf)
@@ -970,15 +920,21 @@ class Symbols:
     def takes(self, value: Symbol, param: str, text: str) -> bool:
         """Whether nobody can know here: a later release than the table's wrote the object."""
         version = self.attributes(value).get("_sklearn_version")
-        return type(version) is str and _release(version) > _release(newest_release())
+        return type(version) is str and _release(version) > _release(rules.newest_release())
 
-    def _is_of(self, value: Symbol, package: str) -> bool:
-        if type(value) is not Made:
-            return False
-        cls = class_of(value)
-        if type(cls) is not Global:
-            return False
-        return bool(cls.verdict == "trusted" or cls.place[0].partition(".")[0] == package)
+    def _package(self, value: Symbol) -> str:
+        cls = _class(value)
+        return cls.place[0].partition(".")[0] if cls else ""
+
+
+SYMBOLS = Symbols()
+
+
+def _inmost(leaf: Symbol) -> Symbol:
+    """Return what a partial calls, through partials of partials."""
+    while is_made_by(leaf, _CALLED_LATER) and leaf.arguments:
+        leaf = leaf.arguments[0]
+    return leaf
 
 
 def _release(version: str) -> tuple[int, ...]:
@@ -991,15 +947,47 @@ def _release(version: str) -> tuple[int, ...]:
 MOST_NAME = 1_000  # characters
 MOST_MARKS = 10_000  # open at once
 
-_WRAPPER = {("joblib.numpy_pickle", "NumpyArrayWrapper")}
 _NEWEST_PROTOCOL = 5
 _OLDEST_PROTOCOL = 2
 _Unpickler: Any = pickle._Unpickler
+_Obey = Callable[["Machine"], None]
 
 
 class _Memo(dict[int, Symbol]):
     def __missing__(self, place: int) -> NoReturn:
         raise Fault("nothing is in that place of the memo")
+
+
+def _sized(width: int, make: Callable[[bytes], Symbol]) -> _Obey:
+    """Return what reads a size of so many bytes, and makes something of as many bytes."""
+    return lambda machine: machine.append(make(machine.take_sized(width)))
+
+
+def _text(data: bytes) -> str:
+    return str(data, "utf-8", "surrogatepass")
+
+
+def _tuple_of(count: int) -> _Obey:
+    """Return what makes a tuple of so many items."""
+    make = getattr(_Unpickler, f"load_tuple{count}")
+
+    def load(machine: Machine) -> None:
+        machine.walk.hold(machine.stack[-count:])
+        make(machine)
+
+    return load
+
+
+def _remembered(name: str) -> _Obey:
+    """Return what keeps something in a place of the memo that the file itself names."""
+    put = getattr(_Unpickler, name)
+
+    def load(machine: Machine) -> None:
+        put(machine)
+        if next(reversed(machine.memo)) >= len(machine.walk.data):  # C's memo is an array as long
+            raise Fault("an impossible place in the memo")
+
+    return load
 
 
 class Machine(_Unpickler):  # type: ignore[misc]
@@ -1015,6 +1003,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
     def __init__(self, walk: Walk, source: Any, *, inner: bool = False) -> None:
         super().__init__(source)
         self.walk, self.source, self.inner = walk, source, inner
+        self.refuse = walk.refuse
         self.read, self.readline = source.read, source.readline
         self.memo = _Memo()
         self.metastack: list[list[Symbol]] = []
@@ -1042,11 +1031,9 @@ class Machine(_Unpickler):  # type: ignore[misc]
             return stop.value
         except (IndexError, ValueError, struct.error, pickle.UnpicklingError) as error:
             refusals = [str(refusal) for refusal in walk.refusals.values()]
+            reason = _in_words(error, is_at_end=tell() >= len(walk.data))
             raise BrokenPipelineFile(
-                walk.name,
-                _in_words(error, is_at_end=tell() >= len(walk.data)),
-                offset=walk.at,
-                refusals=refusals,
+                walk.name, reason, offset=walk.at, refusals=refusals
             ) from error
         finally:
             walk.opcodes.left -= done
@@ -1071,13 +1058,11 @@ class Machine(_Unpickler):  # type: ignore[misc]
             raise Fault(f"{count:,} bytes are announced, {left:,} are left")
         return start + count
 
-    def take(self, count: int) -> bytes:
-        """Return exactly so many bytes."""
+    def take_sized(self, width: int) -> bytes:
+        """Return as many bytes as a number of `width` bytes says."""
+        count = int.from_bytes(self.read(width), "little")
         self._end_of(self.source.tell(), count)
         return cast(bytes, self.read(count))
-
-    def refuse(self, reason: str) -> None:
-        self.walk.refuse(reason)
 
     # Beginning, frames, end
 
@@ -1120,62 +1105,26 @@ class Machine(_Unpickler):  # type: ignore[misc]
             raise Fault("there is no mark")
         return cast(list[Symbol], super().pop_mark())
 
-    def load_put(self) -> None:
-        super().load_put()
-        self._bound_memo()
+    load_put, load_long_binput = _remembered("load_put"), _remembered("load_long_binput")
 
-    def load_long_binput(self) -> None:
-        super().load_long_binput()
-        self._bound_memo()
+    # Texts, bytes and containers
 
-    def _bound_memo(self) -> None:
-        if next(reversed(self.memo)) >= len(self.walk.data):  # C's memo is an array as long
-            raise Fault("an impossible place in the memo")
-
-    # Texts and bytes
-
-    def load_binunicode(self) -> None:
-        self._text(4)
-
-    def load_binunicode8(self) -> None:
-        self._text(8)
-
-    def _text(self, width: int) -> None:
-        self.append(str(self._sized(width), "utf-8", "surrogatepass"))
-
-    def load_binbytes(self) -> None:
-        self.append(self._sized(4))
-
-    def load_binbytes8(self) -> None:
-        self.append(self._sized(8))
-
-    load_bytearray8 = load_binbytes8
-
-    def _sized(self, width: int) -> bytes:
-        return self.take(int.from_bytes(self.take(width), "little"))
-
-    # Containers
+    load_binunicode, load_binunicode8 = _sized(4, _text), _sized(8, _text)
+    load_binbytes, load_binbytes8, load_bytearray8 = _sized(4, bytes), *[_sized(8, bytes)] * 2
+    load_tuple1, load_tuple2, load_tuple3 = _tuple_of(1), _tuple_of(2), _tuple_of(3)
 
     def load_tuple(self) -> None:
-        items = self.pop_mark()
-        self.walk.hold(items)
+        items = self._held()  # it makes the stack the one before the mark
         self.append(tuple(items))
 
-    def load_tuple1(self) -> None:
-        self.walk.hold(self.stack[-1:])
-        super().load_tuple1()
-
-    def load_tuple2(self) -> None:
-        self.walk.hold(self.stack[-2:])
-        super().load_tuple2()
-
-    def load_tuple3(self) -> None:
-        self.walk.hold(self.stack[-3:])
-        super().load_tuple3()
-
     def load_list(self) -> None:
-        self.walk.hold(self.stack)
-        super().load_list()
+        items = self._held()
+        self.append(items)
+
+    def _held(self) -> list[Symbol]:
+        items = self.pop_mark()
+        self.walk.hold(items)
+        return items
 
     def load_append(self) -> None:
         item = self.stack.pop()
@@ -1207,23 +1156,21 @@ class Machine(_Unpickler):  # type: ignore[misc]
 
     def load_additems(self) -> None:
         items = self._items_of_set()
-        target = self.stack[-1]
-        if type(target) is Items and not target.frozen:
-            target.held = _extended(target.held, items)
+        if type(self.stack[-1]) is Items:
+            self.stack[-1].extend(items)
         else:
             self.refuse("items are added to what is not a set")
 
     def load_frozenset(self) -> None:
-        items = self._items_of_set()  # of another stack than what holds them
-        self.append(Items(items, frozen=True))
+        items = self._items_of_set()
+        self.append(FrozenItems(items))
 
     def _items_of_set(self) -> list[Symbol]:
-        items = self.pop_mark()
-        self.walk.hold(items)
+        items = self._held()
         self.walk.keyed(items)
         return items
 
-    # Names
+    # Names and objects
 
     def load_stack_global(self) -> None:
         if not all(type(text) is str for text in self.stack[-2:]):
@@ -1234,30 +1181,28 @@ class Machine(_Unpickler):  # type: ignore[misc]
         if len(module) + len(name) > MOST_NAME:
             raise Fault("a name that is too long")
         if self.proto < 3:
-            module, name = of_python_3(module, name)
+            module, name = rules.of_python_3(module, name)
         return self.walk.named(module, name)
-
-    # Objects
 
     def load_reduce(self) -> None:
         arguments = self.stack.pop()
-        self.stack[-1] = self.walk.made(CALLED, self.stack[-1], arguments)
+        self.stack[-1] = self.walk.made(CALL, self.stack[-1], arguments)
 
     def load_newobj(self) -> None:
         arguments = self.stack.pop()
         self.stack[-1] = self.walk.made(NEW, self.stack[-1], arguments)
 
     def load_newobj_ex(self) -> None:
-        named = self.stack.pop()
-        arguments = self.stack.pop()
-        if type(named) is not Pairs or not _is_trusted(self.stack[-1]):
+        keywords = self.stack.pop()
+        if type(keywords) is not Pairs or not _is_trusted(self.stack[-2]):
             self.refuse("arguments with names")
-        self.stack[-1] = self.walk.made(NEW, self.stack[-1], arguments)
+        self.load_newobj()
 
     def load_build(self) -> None:
         state = self.stack.pop()
         target = self.stack[-1]
-        self.walk.opcodes.spend(_weight(state))
+        parts = _parts_of_state(state)
+        self.walk.opcodes.spend(sum(len(part) for part in parts if type(part) is Pairs))
         self.walk.given_state(target, state)
         if type(target) is Made and is_one_of(class_of(target), _WRAPPER):
             self.stack[-1] = self._array(state)
@@ -1273,7 +1218,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
             raise Fault("the bytes of an array begin within a frame")
         self.frame, self.end = None, len(walk.data)
         dtype, shape, fortran, aligned = read_wrapper(state, walk.fields)
-        content: Symbol = None
+        content, data = None, memoryview(b"")
         if dtype.has_objects:
             inner = Machine(walk, self.source, inner=True)
             content, walk.at = inner.run(), begun
@@ -1281,28 +1226,19 @@ class Machine(_Unpickler):  # type: ignore[misc]
                 self.refuse(f"pickle protocol {inner.proto} in an array")
         else:
             start += 1 + self.read(1)[0] if aligned else 0
-            self.source.seek(self._end_of(start, prod(shape) * dtype.itemsize))
-        end = self.source.tell()
+            end = self.source.seek(self._end_of(start, prod(shape) * dtype.itemsize))
+            data = memoryview(walk.data)[start:end]
+        size_bytes = self.source.tell() - start
         walk.wrappers -= 1
-        walk.arrays.append(
-            Array(
-                dtype.text,
-                shape,
-                start,
-                end - start,
-                fortran,
-                content=content,
-                code=dtype.code,
-                data=memoryview(walk.data)[start : start if dtype.has_objects else end],
-            )
-        )
-        return walk.arrays[-1]
+        array = Array(dtype.text, shape, start, size_bytes, fortran, content, dtype.code, data)
+        walk.arrays.append(array)
+        return array
 
     # What no honest file has
 
     def _instantiate(self, cls: Symbol, arguments: list[Symbol]) -> None:
         self.refuse("a forbidden opcode")
-        self.append(self.walk.made(CALLED, cls, tuple(arguments)))
+        self.append(self.walk.made(CALL, cls, tuple(arguments)))
 
     def persistent_load(self, _: Any) -> Symbol:
         self.refuse("a forbidden opcode")
@@ -1317,18 +1253,12 @@ class Machine(_Unpickler):  # type: ignore[misc]
     def load_readonly_buffer(self) -> None:
         self.refuse("a forbidden opcode")
 
-    functions: Sequence[Callable[[Machine], None]]  # what each of the 256 opcodes does
+    functions: Sequence[_Obey]  # what each of the 256 opcodes does
 
 
 Machine.functions = [Machine.load_unknown] * 256
 for _code, _function in _Unpickler.dispatch.items():
     Machine.functions[_code] = getattr(Machine, _function.__name__)
-
-
-def _weight(state: Symbol) -> int:
-    """Return how many items of a state are looked at."""
-    parts = state if type(state) is tuple and len(state) == 2 else (state,)
-    return sum(len(part.flat) for part in parts if type(part) is Pairs)
 
 
 def _in_words(error: Exception, *, is_at_end: bool) -> str:
@@ -1340,9 +1270,7 @@ def _in_words(error: Exception, *, is_at_end: bool) -> str:
         return str(error)
     if isinstance(error, UnicodeError):
         return "a text that cannot be read"
-    if isinstance(error, IndexError):
-        return "the stack is empty"
-    return "a number that is none"
+    return "the stack is empty" if isinstance(error, IndexError) else "a number that is none"
 
 
 # The way in.
@@ -1354,30 +1282,6 @@ _START_BYTES = 64  # that say what a file is
 _WRITE_AGAIN = "write it again with `joblib.dump(pipeline, file)`"
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LEAVES = frozenset({str, int, float, bool, bytes, type(None), Array})
-
-
-@dataclass(frozen=True, slots=True)
-class GlobalUse:
-    """A name that a file uses.
-
-    Attributes:
-        name: as "sklearn.pipeline.Pipeline".
-        used: rights that it uses, of "value", "call", "new" and "state", in that order.
-        rights: what may be done with it; None when it may not be used at all.
-        verdict: "listed"; by its spelling "data" or "scikit-learn"; "trusted"; "refused".
-        offset: of the opcode that named it first.
-    """
-
-    name: str
-    used: tuple[str, ...]
-    rights: Rights | None
-    verdict: str
-    offset: int
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether it may not be used so."""
-        return self.rights is None or not self.rights.allowed.issuperset(self.used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1400,7 +1304,7 @@ class Dry:
     compression: str | None
     size_bytes: int
     pickle_bytes: int
-    globals: tuple[GlobalUse, ...]
+    globals: tuple[Global, ...]
     arrays: tuple[Array, ...] = field(repr=False)
     refusals: tuple[Refusal, ...]
 
@@ -1428,31 +1332,31 @@ def walk(
     refuse_other_files(start, name)
     compression = compressor_of(start)
     if compression is None:
-        held, behind = _as_bytes(data), 0
+        content, behind = _as_bytes(data), 0
     else:
-        content = BytesIO()  # hands out what it holds without a copy
-        behind = decompress(data, compression, content.write, name=name, most_bytes=most_bytes)
-        held = content.getvalue()
-    state = Walk(name, held, trust, len(data))
-    source: Any = BytesIO(held) if isinstance(held, bytes) else held
+        unpacked = BytesIO()  # hands out what it holds without a copy
+        behind = decompress(data, compression, unpacked.write, name=name, most_bytes=most_bytes)
+        content = unpacked.getvalue()
+    state = Walk(name, content, trust, len(data))
+    source: Any = BytesIO(content) if isinstance(content, bytes) else content
     source.seek(0)
     machine = Machine(state, source)
     root = _run(machine)
     if machine.proto < _OLDEST_PROTOCOL:
         state.refuse(f"pickle protocol {machine.proto}")
     state.ended(root)
-    behind += len(held) - source.tell()
+    behind += len(content) - source.tell()
     if behind:
         state.refuse(f"{behind:,} bytes follow the end")
     if _is_too_deep(root):
         state.refuse(f"it is nested more than {MOST_LEVELS:,} deep")
     return Dry(
-        root=root,
-        protocol=machine.proto,
-        compression=compression,
+        root,
+        machine.proto,
+        compression,
         size_bytes=len(data),
-        pickle_bytes=len(held),
-        globals=tuple(map(_use, state.globals.values())),
+        pickle_bytes=len(content),
+        globals=tuple(state.globals.values()),
         arrays=tuple(state.arrays),
         refusals=tuple(state.refusals.values()),
     )
@@ -1495,38 +1399,21 @@ def _run(machine: Machine) -> Symbol:
         raise NotAPipeline(reason, hint=_WRITE_AGAIN) from None
 
 
-def _use(symbol: Global) -> GlobalUse:
-    used = tuple(right for right in RIGHTS if right in symbol.used)
-    return GlobalUse(str(symbol), used, symbol.rights, symbol.verdict, symbol.offset)
-
-
 def _is_too_deep(root: Symbol) -> bool:
     """Whether something is only reached through very many containers, the shortest way."""
     level, seen = [root], {id(root)}
     for _ in range(MOST_LEVELS):
+        below = {id(part): part for symbol in level for part in _parts(symbol)}
+        level = [part for key, part in below.items() if key not in seen]
+        seen |= below.keys()
         if not level:
             return False
-        below = []
-        for symbol in level:
-            for part in _parts(symbol):
-                if id(part) not in seen:
-                    seen.add(id(part))
-                    below.append(part)
-        level = below
     return True
 
 
 def _parts(symbol: Symbol) -> list[Symbol]:
     """Return what a symbol holds, without what holds nothing itself."""
-    kind = type(symbol)
-    if kind is list or kind is tuple:
-        held = symbol
-    elif kind is Pairs:
-        held = symbol.flat
-    elif kind is Items:
-        held = symbol.held
-    elif kind is Made:
+    held = symbol if isinstance(symbol, (list, tuple)) else ()
+    if type(symbol) is Made:
         held = (symbol.of, symbol.arguments, symbol.state, *symbol.pairs)
-    else:
-        return []
     return [part for part in held if type(part) not in _LEAVES]

@@ -141,7 +141,8 @@ def _is_not_called(view: View, leaf: Any) -> bool:
     return view.named(leaf) is None and not view.is_partial(leaf)
 
 
-def _is_given(view: View, leaf: Any) -> bool:
+def is_given(view: View, leaf: Any) -> bool:
+    """Whether a function may be handed it: nothing to be called, and no type of wide values."""
     if view.named(leaf) in TYPES_OF_NUMBERS:
         return True
     is_wide = is_type_of_values(leaf, view.class_name(leaf), view.dtype_code(leaf))
@@ -242,7 +243,7 @@ _ESTIMATORS = _Rule(_is_estimator, "holds something that is not an estimator")
 _PARTS = _Rule(_is_part, "holds something that is not a part of scikit-learn")
 _CURVES = _Rule(_is_curve, "holds something that is not a curve of scipy's")
 _WIDE = re.compile(r"[|<>=]?[aSUV]\d{4,}")
-_GIVEN = _Rule(_is_given, "holds something to be called, or a type of very wide values")
+_GIVEN = _Rule(is_given, "holds something to be called, or a type of very wide values")
 _FEW = _Rule(_are_few, f"asks for more than {_MOST_THREADS} threads or processes")
 _NOT_CALLED = _Rule(_is_not_called, "holds something to be called")
 _FUNCTIONS = _Rule(_is_function, "is a class of Python's own, to be called")

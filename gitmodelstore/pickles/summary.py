@@ -18,8 +18,6 @@ from math import prod
 from pathlib import Path
 
 from gitmodelstore.pickles.dry import (
-    CALLED,
-    NEW,
     Array,
     Global,
     Items,
@@ -31,12 +29,13 @@ from gitmodelstore.pickles.dry import (
     class_name,
     class_of,
     dtype_text,
+    in_pairs,
     scalar_of,
     shortened,
     walk,
 )
 from gitmodelstore.pickles.loadable import walk_dry
-from gitmodelstore.pickles.rights import Trust, needs_trust
+from gitmodelstore.pickles.rights import CALL, NEW, Trust, needs_trust
 from gitmodelstore.values.manifest import PipelineFacts, Step
 
 # The symbols of a dry walk in words: short, on one line, the same everywhere.
@@ -84,9 +83,8 @@ class Words:
         found = self._attributes.get(id(symbol))
         if found is None:
             state = symbol.state
-            flat = [*symbol.pairs, *(state.flat if type(state) is Pairs else ())]
-            pairs = zip(flat[::2], flat[1::2], strict=True)
-            found = {name: value for name, value in pairs if type(name) is str}
+            flat = [*symbol.pairs, *(state if type(state) is Pairs else ())]
+            found = {name: value for name, value in in_pairs(flat) if type(name) is str}
             self._attributes[id(symbol)] = found
         return found
 
@@ -137,7 +135,7 @@ class Words:
             return self._made(symbol, level)
         if type(symbol) is Pairs:
             return self._pairs(symbol, level)
-        if type(symbol) is Items:
+        if isinstance(symbol, Items):
             return self._set(symbol, level)
         if type(symbol) is list:
             return self.counted(symbol) or f"{self._sequence(symbol, level, '[]', 'list')}"
@@ -154,7 +152,7 @@ class Words:
         nodes, depth = self._tree(made)
         given = made.arguments
         is_known = name != class_name(made).rpartition(".")[2]
-        if not (nodes or is_known) and made.way == CALLED and type(given) is tuple and given:
+        if not (nodes or is_known) and made.way == CALL and type(given) is tuple and given:
             return f"{name}({self._listed(given, level)})" if level < _MOST_LEVELS else name
         return name + _grown(nodes, depth)
 
@@ -172,20 +170,20 @@ class Words:
         return shown if len(items) <= most else f"{shown}, … {len(items):,} in all"
 
     def _pairs(self, pairs: Pairs, level: int) -> str:
-        flat, count = pairs.flat, len(pairs.flat) // 2
+        count = len(pairs) // 2
         if level >= _MOST_LEVELS or count > _MOST_ITEMS:
-            return f"dict of {count:,}{_digest_of(flat)}"
+            return f"dict of {count:,}{_digest_of(pairs or ())}"
         shown = (
             f"{self._words(key, level + 1)}: {self._words(value, level + 1)}"
-            for key, value in zip(flat[::2], flat[1::2], strict=True)
+            for key, value in in_pairs(pairs)
         )
         return f"{{{', '.join(shown)}}}"
 
     def _set(self, items: Items, level: int) -> str:
-        if level >= _MOST_LEVELS or len(items.held) > _MOST_SORTED:
-            return f"set of {len(items.held):,}"
+        if level >= _MOST_LEVELS or len(items) > _MOST_SORTED:
+            return f"set of {len(items):,}"
         # A set has no order of its own.
-        shown = sorted(self._words(item, level + 1) for item in items.held)
+        shown = sorted(self._words(item, level + 1) for item in items)
         if len(shown) > _MOST_ITEMS:
             return f"set of {len(shown):,}{_digest(repr(shown).encode())}"
         return f"{{{', '.join(shown)}}}" if shown else "set()"
@@ -226,9 +224,9 @@ def _made_class(made: Made) -> str:
     if (
         is_told
         and type(made.of) is Global
-        and made.of.name.startswith(("newObj", "__pyx_unpickle"))
+        and made.of.inner.startswith(("newObj", "__pyx_unpickle"))
     ):
-        return shortened(str(given[0].name))
+        return shortened(str(given[0].inner))
     return class_name(made).rpartition(".")[2]
 
 
@@ -451,7 +449,7 @@ def _has_parts(symbol: Symbol) -> bool:
         return False
     cls = class_of(symbol)
     is_object = symbol.way == NEW and type(cls) is Global and type(symbol.state) is Pairs
-    is_bunch = type(cls) is Global and cls.name == "Bunch" and bool(symbol.pairs)
+    is_bunch = type(cls) is Global and cls.inner == "Bunch" and bool(symbol.pairs)
     return is_bunch or (is_object and cls.module.split(".")[0] not in _VALUES)
 
 
