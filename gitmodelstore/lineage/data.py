@@ -23,7 +23,6 @@ from gitmodelstore.values.names import did_you_mean
 
 # What DVC knows data by: what a `.dvc` file pins, and the same digests of data at hand.
 
-
 SUFFIX = ".dvc"
 FILE, FOLDER = "md5", "md5-dir"
 
@@ -36,12 +35,7 @@ _INSTEAD = "give the data itself"
 
 
 def pinned(path: Path) -> tuple[Digest, int]:
-    """Return the digest ("md5" or "md5-dir") and size that a `.dvc` file pins for its one output.
-
-    Raises:
-        InvalidInput: it cannot be read, or pins nothing, several outputs, or by something
-            else than an MD5 and a size.
-    """
+    """Return the "md5" or "md5-dir", and the size, that a `.dvc` file pins for its one output."""
     data, _ = read_whole(path)
     shown = f"'{visible(str(path))}'"
     outputs = list(_outputs(data[:_MOST_BYTES].decode("utf-8", "replace").replace("\r\n", "\n")))
@@ -111,8 +105,7 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else value
 
 
-# Data
-
+# What the manifest says of any data.
 
 _ROLE = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _OVERRIDES = ("source", "uri", "name", "version", "profile")
@@ -182,8 +175,6 @@ def name_and_version(file_name: str) -> tuple[str, str | None]:
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """How data is described: the options of `describe`, and whether columns have a profile."""
-
     base: Path | None
     hashing: Hashing
     notify: Callable[[str], None]
@@ -202,9 +193,26 @@ def _check_role(role: object) -> None:
 def _describe(role: str, source: object, options: _Options) -> Dataset:
     if isinstance(source, Mapping) and not hasattr(source, "shape"):  # as a sparse matrix has
         return _overridden(role, source, options)
+    uri = name = version = None
     if isinstance(source, (str, os.PathLike)):
-        return _describe_path(role, path_of(source), options)
-    return _describe_memory(role, source, options)
+        path = path_of(source)
+        uri = visible(_uri(path, options.base))
+        name, version = name_and_version(path.absolute().name)
+        digest, size_bytes, facts = _file(path, options)
+        if facts.why:
+            options.notify(f"no columns were recorded for '{visible(str(path))}': {facts.why}")
+    else:
+        digest, size_bytes, facts = _table(source, options)
+    return Dataset(
+        role=role,
+        uri=uri,
+        name=None if name is None else visible(name),
+        version=None if version is None else visible(version),
+        digest=digest,
+        size_bytes=size_bytes,
+        rows=facts.rows,
+        columns=facts.columns,
+    )
 
 
 def _overridden(role: str, given: Mapping[str, Any], options: _Options) -> Dataset:
@@ -243,9 +251,6 @@ def _fact(given: Mapping[str, Any], key: str) -> str | None:
     return None if fact is None else visible(fact)
 
 
-# Files and folders
-
-
 def path_of(given: str | os.PathLike[Any]) -> Path:
     """Return the path that is given as text or as a path; InvalidInput of a URL and of no path."""
     text = os.fsdecode(given)
@@ -262,36 +267,18 @@ def path_of(given: str | os.PathLike[Any]) -> Path:
     return Path(text)
 
 
-def _describe_path(role: str, path: Path, options: _Options) -> Dataset:
-    name, version = name_and_version(path.absolute().name)
-    digest, size_bytes, facts = _measured(path, options)
-    if facts.why:
-        options.notify(f"no columns were recorded for '{visible(str(path))}': {facts.why}")
-    return Dataset(
-        role=role,
-        uri=visible(_uri(path, options.base)),
-        name=visible(name),
-        version=None if version is None else visible(version),
-        digest=digest,
-        size_bytes=size_bytes,
-        rows=facts.rows,
-        columns=facts.columns,
-    )
-
-
-def _measured(path: Path, options: _Options) -> tuple[Digest, int, tables.Facts]:
+def _file(path: Path, options: _Options) -> tuple[Digest, int, tables.Facts]:
     if files.is_folder(path):
         return (*files.digest_of_folder(path, options.hashing), tables.NOTHING)
     if path.suffix == SUFFIX:
         return (*pinned(path), tables.NOTHING)
     if not tables.is_table_file(path):
         return (*files.digest_of_file(path, options.hashing), tables.NOTHING)
-    before = files.identity(path)
-    if before.size_bytes > tables.MOST_FILE_BYTES:
+    before = files.status(path)
+    if before.st_size > tables.MOST_FILE_BYTES:
         digest, size_bytes = files.digest_of_file(path, options.hashing)
         facts = tables.facts_of_file(path, None)
-        if files.identity(path) != before:
-            raise files.changed(path)
+        files.refuse_changed(path, before)
         return digest, size_bytes, facts
     data, digest = files.read_whole(path, options.hashing)  # what is described is what is hashed
     return digest, len(data), tables.facts_of_file(path, data, profiled=options.profiled)
@@ -316,12 +303,8 @@ def _without_suffixes(file_name: str) -> str:
     return file_name
 
 
-# Tables in memory
-
-
-def _describe_memory(role: str, source: Any, options: _Options) -> Dataset:
+def _table(source: Any, options: _Options) -> tuple[Digest, int, tables.Facts]:
     from gitmodelstore.lineage import frames
-    from gitmodelstore.lineage.tables import in_pandas
 
     if source is None:
         raise InvalidInput(
@@ -329,12 +312,11 @@ def _describe_memory(role: str, source: Any, options: _Options) -> Dataset:
             hint="such as 'train.csv', a DataFrame, or (X, y)",
         )
     if isinstance(source, tuple):
-        source = tuple(map(in_pandas, source, ("X", "y", *map(str, range(2, len(source))))))
+        source = tuple(map(tables.in_pandas, source, ("X", "y", *map(str, range(2, len(source))))))
     else:
-        source = in_pandas(source, "the table")
+        source = tables.in_pandas(source, "the table")
     try:
-        digest, size_bytes = frames.measure(source)
-        facts = tables.facts(source, profiled=options.profiled)
+        return (*frames.measure(source), tables.facts(source, profiled=options.profiled))
     except (InvalidInput, Warning):
         raise
     except Exception as error:  # an array or a dtype of anybody's making
@@ -343,13 +325,3 @@ def _describe_memory(role: str, source: Any, options: _Options) -> Dataset:
             f"reading the {type(source).__name__} raised {reason:.200}",
             hint="give a DataFrame of pandas, or the path of a file",
         ) from error
-    return Dataset(
-        role=role,
-        uri=None,
-        name=None,
-        version=None,
-        digest=digest,
-        size_bytes=size_bytes,
-        rows=facts.rows,
-        columns=facts.columns,
-    )

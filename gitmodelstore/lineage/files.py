@@ -1,6 +1,6 @@
 """Files and folders by their bytes: read once, in pieces, and caught changing.
 
-Owns `gms-tree-1`, the digest of a folder. What is remembered of files is `plumbing.memo`'s.
+Owns `gms-tree-1`, the digest of a folder. What is remembered of files is `plumbing.caches`'.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.lineage import visible
-from gitmodelstore.plumbing.caches import Memo
+from gitmodelstore.plumbing.caches import Memo, identity
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.names import did_you_mean
 
@@ -36,14 +35,11 @@ _WORTH_REMEMBERING = 1 << 20  # bytes: a smaller file is hashed as soon as it is
 class Hashing:
     """How files are hashed.
 
-    Attributes:
-        cache: the user's cache folder, where digests are remembered; None to read every file.
-        progress: is told how far it is, at every file and every mebibyte, and last when all
-            was read; None for nobody.
+    `progress` is told how far it is, at every file and every mebibyte, and last when all was read.
     """
 
-    cache: Path | None = None
-    progress: Progress | None = None
+    cache: Path | None = None  # the user's, where digests are remembered; None to read every file
+    progress: Progress | None = None  # None for nobody
 
 
 PLAIN = Hashing()
@@ -52,17 +48,17 @@ PLAIN = Hashing()
 def digest_of_file(
     path: Path, how: Hashing = PLAIN, algorithm: str = "sha256"
 ) -> tuple[Digest, int]:
-    """Return the digest of the bytes of a file or of what a link leads to, and how many there are.
+    """Return digest and size in bytes of a file or of what a link leads to.
 
     Raises:
         InvalidInput: it cannot be read, is not a file, or changes while it is read.
     """
-    total = _status(path).st_size
+    total = status(path).st_size
     if total < _WORTH_REMEMBERING:
         how = replace(how, cache=None)
-    with _reading(path, how, algorithm) as run:
-        run.total = total
-        digest, size_bytes = run.digest(path, b"")
+    with _Reading(path, how, algorithm) as reading:
+        reading.total = total
+        digest, size_bytes = reading.digest(path, b"")
     return Digest(algorithm, digest), size_bytes
 
 
@@ -90,53 +86,57 @@ def digests_in_folder(
     folder: Path, how: Hashing = PLAIN, algorithm: str = "sha256"
 ) -> list[tuple[bytes, str, int]]:
     """Return path, digest in hexadecimal and size of each file, in the order of the paths."""
-    with _reading(folder, how, algorithm) as run:
+    with _Reading(folder, how, algorithm) as reading:
         before = sorted(_files(folder))
         if how.progress:
-            run.total = sum(_size_of(folder / _path(name)) for name in before)
-        files = [(name, *run.digest(folder / _path(name), name)) for name in before]
+            reading.total = sum(_size_of(folder / _path(name)) for name in before)
+        files = [(name, *reading.digest(folder / _path(name), name)) for name in before]
         if before != sorted(_files(folder)):
-            raise changed(folder)
-        run.look_again()
+            raise _changed(folder)
+        reading.look_again()
     return files
-
-
-def unreadable(path: Path, error: OSError) -> InvalidInput:
-    """Return what to say of a path that the system does not hand out."""
-    shown = visible(str(path))
-    if isinstance(error, FileNotFoundError):
-        hint = _near(path) or "check the path; it is relative to the working directory"
-        return InvalidInput(f"no file or folder '{shown}'", hint=hint)
-    where = f" at '{visible(str(error.filename))}'" if _is_within(error, path) else ""
-    return InvalidInput(f"cannot read '{shown}'{where}: {(error.strerror or str(error)).lower()}")
-
-
-def changed(path: Path) -> InvalidInput:
-    """Return what to say of data that is being written while it is read."""
-    return InvalidInput(
-        f"'{visible(str(path))}' changed while it was read",
-        hint="try again when nothing is writing to it",
-    )
 
 
 def read_whole(path: Path, how: Hashing = PLAIN) -> tuple[bytes, Digest]:
     """Return the bytes of a file that is small, and their SHA-256; raises as `digest_of_file`."""
     chunks: list[bytes] = []
-    with _reading(path, replace(how, cache=None), "sha256") as run:
-        run.total = _status(path).st_size
-        digest, _ = run.digest(path, b"", chunks.append)
+    with _Reading(path, replace(how, cache=None), "sha256") as reading:
+        reading.total = status(path).st_size
+        digest, _ = reading.digest(path, b"", chunks.append)
     return b"".join(chunks), Digest("sha256", digest)
+
+
+def status(path: Path) -> os.stat_result:
+    """Return what the system says of a file; InvalidInput where it says nothing."""
+    try:
+        return path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path leads to a folder; InvalidInput where it leads nowhere or cannot be seen."""
+    return stat.S_ISDIR(status(path).st_mode)
+
+
+def refuse_changed(path: Path, before: os.stat_result) -> None:
+    """Refuse a file that is not what it was."""
+    try:
+        same = identity(path.stat()) == identity(before)
+    except OSError:
+        same = False
+    if not same:
+        raise _changed(path)
 
 
 class _Reading:
     """Files of one data set, read one after the other.
 
-    Attributes:
-        total: how many bytes they have, for whoever is told.
+    What was found is remembered even if the last of them cannot be read.
     """
 
     def __init__(self, root: Path, how: Hashing, algorithm: str) -> None:
-        self.total = 0
+        self.total = 0  # bytes to read, for whoever is told
         self._root = root
         self._name = visible(str(root))
         self._how = how
@@ -144,7 +144,14 @@ class _Reading:
         self._done = 0
         self._memo = Memo(how.cache, root) if how.cache else None
         self._buffer = memoryview(bytearray(_STEP_BYTES))
-        self._seen: list[tuple[Path, FileIdentity]] = []
+        self._seen: list[tuple[Path, os.stat_result]] = []
+
+    def __enter__(self) -> _Reading:
+        return self
+
+    def __exit__(self, error: object, *_: object) -> None:
+        if self._memo:
+            self._memo.save(whole=error is None)
 
     def digest(
         self, path: Path, name: bytes, keep: Callable[[bytes], Any] | None = None
@@ -153,10 +160,12 @@ class _Reading:
         began_ns, noted = time.time_ns(), self._algorithm.encode("ascii") + b" " + name
         try:
             if not path.is_file():  # to open a pipe would wait for whoever writes into it
-                raise self._no_file(path)
+                if path != self._root and not os.path.lexists(path):
+                    raise _changed(self._root)  # it was there when the folder was listed
+                raise InvalidInput(f"'{visible(str(path))}' is neither a file nor a folder")
             with path.open("rb", buffering=0) as file:
                 before = os.fstat(file.fileno())
-                self._seen.append((path, _identity(before)))
+                self._seen.append((path, before))
                 remembered = self._memo.digest(noted, before) if self._memo else None
                 if remembered:
                     self._step(before.st_size)
@@ -164,22 +173,18 @@ class _Reading:
                 _wait_a_tick(before)
                 digest, size_bytes = self._read(file, before.st_size, keep)
         except OSError as error:
-            raise unreadable(path, error) from None
-        if _identity_of(path) != _identity(before) or size_bytes != before.st_size:
-            raise changed(path)
+            raise _unreadable(path, error) from None
+        refuse_changed(path, before)
+        if size_bytes != before.st_size:
+            raise _changed(path)
         if self._memo:
             self._memo.note(noted, before, digest, began_ns)
         return digest, size_bytes
 
     def look_again(self) -> None:
         """Refuse a folder of which a file has changed while later ones were read."""
-        for path, identity in self._seen:
-            if _identity_of(path) != identity:
-                raise changed(path)
-
-    def save(self, *, whole: bool) -> None:
-        if self._memo:
-            self._memo.save(whole=whole)
+        for path, before in self._seen:
+            refuse_changed(path, before)
 
     def _read(
         self, file: Any, expected_bytes: int, keep: Callable[[bytes], Any] | None
@@ -197,53 +202,10 @@ class _Reading:
             self._step(0)
         return digest.hexdigest(), size_bytes
 
-    def _no_file(self, path: Path) -> InvalidInput:
-        if path != self._root and not os.path.lexists(path):  # it was when the folder was listed
-            return changed(self._root)
-        return InvalidInput(f"'{visible(str(path))}' is neither a file nor a folder")
-
     def _step(self, count: int) -> None:
         self._done += count
         if self._how.progress:
             self._how.progress(self._name, self._done, max(self._done, self.total))
-
-
-@contextmanager
-def _reading(root: Path, how: Hashing, algorithm: str) -> Iterator[_Reading]:
-    """Read files; what was found is remembered even if the last of them cannot be read."""
-    run = _Reading(root, how, algorithm)
-    whole = False
-    try:
-        yield run
-        whole = True
-    finally:
-        run.save(whole=whole)
-
-
-class FileIdentity(NamedTuple):
-    """What changes with the content of a file; the last even where a writer sets the time back."""
-
-    device: int
-    inode: int
-    size_bytes: int
-    modified_ns: int
-    changed_ns: int
-
-
-def identity(path: Path) -> FileIdentity:
-    """Return what tells that a file is still the same; InvalidInput where it cannot be seen."""
-    return _identity(_status(path))
-
-
-def is_folder(path: Path) -> bool:
-    """Whether a path leads to a folder; InvalidInput where it leads nowhere or cannot be seen."""
-    return stat.S_ISDIR(_status(path).st_mode)
-
-
-def _identity(status: os.stat_result) -> FileIdentity:
-    return FileIdentity(
-        status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-    )
 
 
 def _wait_a_tick(status: os.stat_result) -> None:
@@ -253,27 +215,12 @@ def _wait_a_tick(status: os.stat_result) -> None:
         time.sleep((_TICK_NS - age_ns) / 1e9)
 
 
-def _identity_of(path: Path) -> FileIdentity | None:
-    """The same of what lies there by now; None when it is gone."""
-    try:
-        return _identity(path.stat())
-    except OSError:
-        return None
-
-
 def _size_of(path: Path) -> int:
     """Bytes to read, as far as is known before; why there are none shows when it is read."""
     try:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _status(path: Path) -> os.stat_result:
-    try:
-        return path.stat()
-    except OSError as error:
-        raise unreadable(path, error) from None
 
 
 def _files(folder: Path) -> Iterator[bytes]:
@@ -291,7 +238,7 @@ def _files(folder: Path) -> Iterator[bytes]:
             prefix = "" if within == "." else f"{within}/"
             yield from (f"{prefix}{name}".encode("utf-8", "surrogateescape") for name in files)
     except OSError as error:
-        raise unreadable(folder, error) from None
+        raise _unreadable(folder, error) from None
 
 
 def _path(name: bytes) -> str:
@@ -302,8 +249,21 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _is_within(error: OSError, path: Path) -> bool:
-    return isinstance(error.filename, str) and Path(error.filename) != path
+def _unreadable(path: Path, error: OSError) -> InvalidInput:
+    shown = visible(str(path))
+    if isinstance(error, FileNotFoundError):
+        hint = _near(path) or "check the path; it is relative to the working directory"
+        return InvalidInput(f"no file or folder '{shown}'", hint=hint)
+    within = isinstance(error.filename, str) and Path(error.filename) != path
+    where = f" at '{visible(error.filename)}'" if within else ""
+    return InvalidInput(f"cannot read '{shown}'{where}: {(error.strerror or str(error)).lower()}")
+
+
+def _changed(path: Path) -> InvalidInput:
+    return InvalidInput(
+        f"'{visible(str(path))}' changed while it was read",
+        hint="try again when nothing is writing to it",
+    )
 
 
 def _near(path: Path) -> str | None:

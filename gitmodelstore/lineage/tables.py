@@ -14,13 +14,14 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.lineage import visible
 from gitmodelstore.values.fields import write
-from gitmodelstore.values.manifest import Column, Feature, Manifest
+from gitmodelstore.values.manifest import Column, Feature
 from gitmodelstore.values.names import did_you_mean
 
 if TYPE_CHECKING:
@@ -43,17 +44,11 @@ _OLDEST_PYARROW = 15  # before 14.0.1 a file could hold a pickle that reading it
 
 
 class Facts(NamedTuple):
-    """What is known of a table.
+    """What is known of a table."""
 
-    Attributes:
-        rows: how many; None when it was not opened.
-        columns: in order; None when it was not opened, or there are too many.
-        why: why a file that looks like a table was not described; None where it was.
-    """
-
-    rows: int | None
-    columns: tuple[Column, ...] | None
-    why: str | None = None
+    rows: int | None  # None when it was not opened
+    columns: tuple[Column, ...] | None  # None when it was not opened, or there are too many
+    why: str | None = None  # a file that looks like a table was not described
 
 
 NOTHING = Facts(None, None)
@@ -76,7 +71,7 @@ def is_parquet(path: Path) -> bool:
 
 
 def facts_of_file(path: Path, data: bytes | None, *, profiled: bool = True) -> Facts:
-    """Return rows and columns of a CSV or Parquet file, by the suffix of its name.
+    """Return rows and columns of a CSV or Parquet file.
 
     `data` is None where it is more than MOST_FILE_BYTES: then only the rows of a Parquet file
     are known, from its footer.
@@ -105,11 +100,10 @@ def _of_csv(path: Path, data: bytes, profiled: bool) -> Facts:
     return facts(table, profiled=profiled)
 
 
-def read(path: Path, data: bytes | None = None, *, as_text: Iterable[str] = ()) -> Any:
-    """Return the DataFrame in a CSV or Parquet file; `as_text` are columns that hold text.
+def read(path: Path, data: bytes | None = None, types: Mapping[str, str] | None = None) -> Any:
+    """Return the DataFrame in a CSV or Parquet file.
 
-    Raises:
-        InvalidInput: there is none, or pyarrow is missing.
+    Of a CSV file, columns are read as text that only text can be given their `types` from.
     """
     import pandas as pd
 
@@ -120,16 +114,15 @@ def read(path: Path, data: bytes | None = None, *, as_text: Iterable[str] = ()) 
             if is_parquet(path):
                 _parquet()
                 return pd.read_parquet(file)
-            types: Any = dict.fromkeys(as_text, str)
+            text: Any = {
+                name: str for name, dtype in (types or {}).items() if _AS_TEXT.match(dtype)
+            }
             # In pieces, columns of a large file would be of one type here and of another there.
-            return pd.read_csv(file, sep=_separator(path), low_memory=False, dtype=types)
+            return pd.read_csv(file, sep=_separator(path), low_memory=False, dtype=text)
     except InvalidInput:
         raise
     except MemoryError:
-        raise InvalidInput(
-            "it does not fit into memory",
-            hint="give fewer rows",
-        ) from None
+        raise InvalidInput("it does not fit into memory", hint="give fewer rows") from None
     except UnicodeDecodeError:
         raise InvalidInput(
             "it is not text in UTF-8", hint="save it as UTF-8, or give a Parquet file"
@@ -209,33 +202,34 @@ def _rows(parts: tuple[Any, ...]) -> int:
 
 
 def _columns(parts: tuple[Any, ...], profiled: bool) -> tuple[Column, ...] | None:
-    """The columns of X, then that of y; None when there are too many to list."""
+    """The columns of X, then that of y; None when there are too many, or too long, to list."""
     from gitmodelstore.lineage import frames
+    from gitmodelstore.lineage.profile import profile
 
-    columns = [
+    found = [
         (_column_name(part, label, place, is_target=number > 0), column, frames.is_sparse(part))
         for number, part in enumerate(parts)
         if part is not None
         for place, (label, column) in enumerate(frames.columns_of(part))
     ]
-    if len(columns) > MOST_COLUMNS:
+    if len(found) > MOST_COLUMNS:
         return None
-    profiled = profiled and len(columns) <= MOST_PROFILES
-    return _that_fit(
-        tuple(_column(name, column, profiled and not sparse) for name, column, sparse in columns)
+    profiled = profiled and len(found) <= MOST_PROFILES
+    columns = tuple(
+        Column(
+            name,
+            frames.logical_type(column),
+            profile(column) if profiled and not is_sparse else None,
+        )
+        for name, column, is_sparse in found
     )
+    bare = tuple(replace(column, profile=None) for column in columns)
+    return next((listed for listed in (columns, bare) if _fit(listed)), None)
 
 
-def _that_fit(listed: tuple[Column, ...]) -> tuple[Column, ...] | None:
-    """The columns, without profiles or not at all where they would fill a manifest."""
-    if _length(listed) <= MOST_COLUMN_BYTES:
-        return listed
-    bare = tuple(Column(column.name, column.dtype, None) for column in listed)
-    return bare if _length(bare) <= MOST_COLUMN_BYTES else None
-
-
-def _length(listed: tuple[Column, ...]) -> int:
-    return len(json.dumps([write(column) for column in listed], ensure_ascii=False).encode("utf-8"))
+def _fit(columns: tuple[Column, ...]) -> bool:
+    text = json.dumps([write(column) for column in columns], ensure_ascii=False)
+    return len(text.encode("utf-8")) <= MOST_COLUMN_BYTES
 
 
 def _column_name(part: Any, label: Any, place: int, *, is_target: bool) -> str:
@@ -247,12 +241,6 @@ def _column_name(part: Any, label: Any, place: int, *, is_target: bool) -> str:
     if label is not None:
         return visible(frames.label_text(label))
     return "y" if is_target and getattr(part, "ndim", 1) == 1 else str(place)
-
-
-def _column(name: str, column: Any, profiled: bool) -> Column:
-    from gitmodelstore.lineage import frames, profile
-
-    return Column(name, frames.logical_type(column), profile.profile(column) if profiled else None)
 
 
 # The versions of a store as a DataFrame: a row a version, a column a fact.
@@ -268,7 +256,7 @@ def version_table(
 ) -> pd.DataFrame:
     """Return a table of facts: of each version name to value, "ref" the index.
 
-    `columns` is name to one of the types above, in order; None for that of the values.
+    `columns` is name to one of the types above; None for that of the values.
     """
     import pandas as pd
 
@@ -327,35 +315,24 @@ _CONVERSIONS = {
 }
 
 
-# Types
-
-
-def recorded_types(manifest: Manifest, target: str | None = None) -> dict[str, str]:
-    """Return name to logical type of the columns that a version was tested with."""
-    return types_of(manifest.features or (), target, manifest.pipeline.classes)
-
-
 def types_of(
-    features: Iterable[Feature], target: str | None = None, classes: Iterable[Any] | None = None
+    features: Iterable[Feature] | None,
+    target: str | None,
+    classes: Iterable[Any] | None,
+    dates: Iterable[str],
 ) -> dict[str, str]:
-    """Return name to logical type of columns, as far as these are known."""
-    types = {one.name: one.dtype for one in features if one.name is not None and one.dtype}
+    """Return name to logical type of columns, as far as these are known.
+
+    `classes` are those of the pipeline, None without; `dates` the columns with times.
+    """
+    types = {one.name: one.dtype for one in features or () if one.name is not None and one.dtype}
     labels = list(classes) if classes is not None else []
     if target is not None and labels and all(isinstance(label, str) for label in labels):
         types[target] = "str"
+    for name in dates:
+        if not types.get(name, "").startswith(_TIMES):  # what is recorded may tell the zone
+            types[name] = _TIMES
     return types
-
-
-def with_dates(types: Mapping[str, str], named: Iterable[str]) -> dict[str, str]:
-    """Return `types` with those columns as times that the caller names."""
-    dated = dict(types)
-    for name in named:
-        if not dated.get(name, "").startswith(_TIMES):  # what is recorded may tell the zone
-            dated[name] = _TIMES
-    return dated
-
-
-# Tables
 
 
 def read_table(
@@ -363,12 +340,8 @@ def read_table(
 ) -> Any:
     """Return the table in a CSV or Parquet file, or one in memory, in pandas' form.
 
-    `types` is name to logical type of columns, which get it if they can be given it; None for
-    those that are read. `name` is what to call the table in errors.
-
-    Raises:
-        InvalidInput: it cannot be read, or is of a kind that is not taken, or a column that is
-            to hold times holds something else.
+    `types` is name to logical type of columns, which get it if they can be given it. `name` is
+    what to call the table in errors.
     """
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
@@ -390,10 +363,6 @@ def given_rows(
 
     `test` is a table, or the path of a CSV or Parquet file, with the column `target` and those
     `named`; it is read with `types` as `read_table` takes them.
-
-    Raises:
-        InvalidInput: there are rows twice; or the target is not named or not in the table, or
-            it cannot be read.
     """
     if test is None:
         return in_pandas(X, "X_test"), in_pandas(y, "y_test")
@@ -422,7 +391,7 @@ def check_columns(table: Any, named: Iterable[str], *, name: str = "the test dat
 def _read(path: Path, types: Mapping[str, str]) -> Any:
     try:
         path.stat()  # whose error is clearer than pandas'
-        table = read(path, as_text=text_columns(types))
+        table = read(path, types=types)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         hint = None
@@ -441,18 +410,10 @@ def _read(path: Path, types: Mapping[str, str]) -> Any:
     return table
 
 
-def text_columns(types: Mapping[str, str]) -> list[str]:
-    """Return the columns that a CSV file must be read as text for, to be given these types."""
-    return [name for name, dtype in types.items() if _AS_TEXT.match(dtype)]
-
-
 def with_types(table: Any, types: Mapping[str, str], name: str, *, is_text: bool) -> Any:
     """Return `table` with columns of these types, where theirs are others that spell the same.
 
     Only tables of pandas are changed. `is_text` is whether it comes from a file of text alone.
-
-    Raises:
-        InvalidInput: a column that is to hold times holds something else.
     """
     if not hasattr(table, "columns"):
         return table
@@ -538,11 +499,7 @@ def _no_dates(where: str, why: str) -> InvalidInput:
 
 
 def in_pandas(value: Any, name: str) -> Any:
-    """Return a table of polars or pyarrow as pandas has it; what is of neither as it is.
-
-    Raises:
-        InvalidInput: it is of a library, or of a kind, that is not taken.
-    """
+    """Return a table of polars or pyarrow as pandas has it; what is of neither as it is."""
     library, kind = type(value).__module__.partition(".")[0], type(value).__name__
     call = _CONVERSIONS.get((library, kind)) or _CONVERSIONS.get((library, ""))
     given = name if name.isidentifier() else ""

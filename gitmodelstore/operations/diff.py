@@ -90,12 +90,11 @@ def _with_test_rows(question: Question, a: Side) -> Question:
     Raises:
         InvalidInput: rows are given twice, or answers without rows; the table cannot be read.
     """
-    from gitmodelstore.lineage.tables import given_rows, types_of, with_dates
+    from gitmodelstore.lineage.tables import given_rows, types_of
 
     if question.y_test is not None and question.X_test is None:
         raise InvalidInput("y_test without X_test", hint="pass the rows that y_test belongs to")
-    recorded = types_of(a.features or (), question.target, a.pipeline.classes)
-    types = with_dates(recorded, question.parse_dates)
+    types = types_of(a.features, question.target, a.pipeline.classes, question.parse_dates)
     rows = question.X_test, question.y_test, question.test
     X, y = given_rows(*rows, question.target, types, question.parse_dates)
     if question.test is not None:

@@ -680,13 +680,13 @@ def _with_test_rows(what: RegisterOptions, pipeline: Any, snapshot: Snapshot) ->
             table, or the table cannot be read.
     """
     from gitmodelstore.estimators.retest import inputs_of
-    from gitmodelstore.lineage.tables import given_rows, types_of, with_dates
+    from gitmodelstore.lineage.tables import given_rows, types_of
 
     if what.test is not None or what.sample_from is not None:
         last = _readable(snapshot, what.model, snapshot.registry.highest(what.model))
-        features = (last.features if last else None) or ()
-        types = types_of(features, what.target, getattr(pipeline, "classes_", None))
-        what = replace(what, types=with_dates(types, what.parse_dates))
+        features = last.features if last else None
+        classes = getattr(pipeline, "classes_", None)
+        what = replace(what, types=types_of(features, what.target, classes, what.parse_dates))
     rows = what.X_test, what.y_test, what.test
     X, y = given_rows(*rows, what.target, what.types, what.parse_dates)
     if what.test is None:

@@ -370,7 +370,7 @@ def _ask(
 
 def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested, ...]:
     from gitmodelstore.estimators.retest import retest
-    from gitmodelstore.lineage.tables import check_columns, read_table, recorded_types, with_dates
+    from gitmodelstore.lineage.tables import check_columns, read_table, types_of
 
     target = asked.target or manifest.target
     if target is None:
@@ -378,7 +378,8 @@ def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested,
             "the version does not say what it predicts",
             hint="name the column that holds the true answers with --target",
         )
-    types = with_dates(recorded_types(manifest, target), asked.parse_dates)
+    classes = manifest.pipeline.classes
+    types = types_of(manifest.features, target, classes, asked.parse_dates)
     table = read_table(asked.test, types)
     check_columns(table, asked.parse_dates)
     return retest(pipeline, table, target, manifest.metrics)
@@ -510,14 +511,14 @@ class _Asked:
         """Whether a file need not be read to know that it is another one."""
         from gitmodelstore.lineage import data as dvc
         from gitmodelstore.lineage.data import path_of
-        from gitmodelstore.lineage.files import identity, is_folder
+        from gitmodelstore.lineage.files import is_folder, status
 
         if recorded.digest.algorithm not in (_FILE, _PIN) or not _is_path(self.source):
             return False
         path = path_of(self.source)
         if is_folder(path) or path.suffix == dvc.SUFFIX:
             return False
-        return identity(path).size_bytes != recorded.size_bytes
+        return status(path).st_size != recorded.size_bytes
 
     def _forms(self, recorded: Dataset, given: Any) -> Iterator[Dataset]:
         from gitmodelstore.lineage.data import describe
@@ -595,7 +596,7 @@ def _typed(recorded: Dataset, path: Path, data: bytes) -> Any:
         return None
     types = {column.name: column.dtype for column in recorded.columns}
     try:
-        table = tables.read(path, data, as_text=tables.text_columns(types))
+        table = tables.read(path, data, types)
         return tables.with_types(table, types, f"'{path}'", is_text=True)
     except InvalidInput:
         return None

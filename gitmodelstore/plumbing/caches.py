@@ -85,15 +85,15 @@ class Memo:
             _tidy(self._path.parent)
 
     def _key(self, name: bytes, status: os.stat_result) -> bytes:
-        facts = (
-            status.st_dev,
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-        )
-        text = b"%s\0%s\0%s" % (self._root, name, repr(facts).encode("ascii"))
+        facts = repr(identity(status)).encode("ascii")
+        text = b"%s\0%s\0%s" % (self._root, name, facts)
         return hashlib.sha256(text).hexdigest()[:32].encode("ascii")
+
+
+def identity(status: os.stat_result) -> tuple[int, ...]:
+    """What changes with the content of a file; the last even where its time is set back."""
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_size, *times
 
 
 def _read(path: Path) -> dict[bytes, bytes]:

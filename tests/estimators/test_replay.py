@@ -276,7 +276,7 @@ class TestRetest:
                 return np.ones(len(X), dtype=int)
 
         features = [Feature("day", "datetime64"), Feature("plan", "category[str]")]
-        table = read_table(tmp_path / "test.csv", types_of(features))
+        table = read_table(tmp_path / "test.csv", types_of(features, None, None, ()))
         retest(Model(), table, "y", {"accuracy": 1.0})
 
         assert seen[0]["day"].dtype.kind == "M"
