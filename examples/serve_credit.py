@@ -1,7 +1,7 @@
 """Answer with the credit model in production, whichever version that is.
 
-Without an argument, it answers for three applications in this file; with the path of a CSV file, for
-the rows in it.
+Without an argument, it answers for three applications in this file; with the path of a CSV file,
+for the rows in it.
 """
 
 from __future__ import annotations

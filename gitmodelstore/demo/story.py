@@ -1,11 +1,11 @@
-"""The story of the demo: a bank's credit model over six weeks. Text only; `perform` does it.
+"""The story of the demo: a bank's credit model over six weeks. Text only; `perform` runs it.
 
-What is shown is what is run, so nothing here states a result: numbers that a sentence needs are
-worked out by the statements beside it.
+What is shown is what is run, so nothing here states a result: the statements beside a sentence
+compute the numbers that it needs.
 
-A scene begins with `#`. `$` stands before a command, `>>>` and `...` before a Python statement;
-`In FILE:` is followed by a line to take out and one to put in; `identify` sees to it that git
-knows who commits in a folder; `@` stands for what is said below, or for a day. The rest is prose.
+A scene begins with `#`. `$` marks a command, `>>>` and `...` a Python statement. `In FILE:` is
+followed by a line to remove and one to add. `identify` makes sure that git has an identity in a
+folder. `@` stands for a text below, or for a day. The rest is prose.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ data/
 _STORY = """\
 # 42 days ago: A training project, and a store for its models
 train.py, serve.py and simulated loans (data/*.csv) are in the folder already. The store becomes
-a git repository of its own inside it.
+a git repository of its own inside that folder.
 $ git init --quiet --initial-branch=main
 identify .
 $ gms init models
@@ -39,8 +39,8 @@ $ git add .
 $ git commit --quiet -m 'Train a credit model'
 $ git log --oneline --stat
 # 42 days ago: Any scikit-learn pipeline: tumours, benign or malignant
-The data is real and comes with scikit-learn. now= is there for the story's sake: it dates what
-is written.
+The data is real and comes with scikit-learn. now= is only for the story: it sets the date of each
+commit.
 >>> from sklearn.datasets import load_breast_cancer
 >>> from sklearn.linear_model import LogisticRegression
 >>> from sklearn.model_selection import train_test_split
@@ -60,38 +60,38 @@ is written.
 ...  for name, value in store.show(version).metrics.items()}
 $ gms promote breast-cancer@latest production --reason 'first model'
 # 41 days ago: The credit model goes live
-Now the functions of train.py: imputation and scaling by column, gradient boosting,
+Now with the functions of train.py: imputation and scaling by column, gradient boosting,
 cross-validation. Each version records the digests of its data files and the commit of train.py
-(code= says where that is).
+(code= says where it is).
 >>> import train
 >>> from importlib import reload
 >>> X_test, y_test = train.read("data/test-v1.csv")
 @train loans-v1 test-v1 2,000 loans
 $ gms promote credit@latest production --reason 'first model'
 # 30 days ago: More loans: a patch
-Nobody chooses a number: the store looks at what changed, and says so.
-@train loans-v2 test-v1 1,000 loans more
+Nobody chooses a number: the store looks at what changed, and says why.
+@train loans-v2 test-v1 1,000 more loans
 @promote
 # 23 days ago: Other parameters: a minor version
 In train.py:
 - PARAMS = {"n_estimators": 50, "max_depth": 3}
 + PARAMS = {"n_estimators": 100, "max_depth": 2}
-$ git commit --all --quiet -m 'More trees, but flatter ones'
+$ git commit --all --quiet -m 'More but shallower trees'
 >>> train = reload(train)
-@train loans-v2 test-v1 flatter trees
+@train loans-v2 test-v1 shallower trees
 @promote
 # 16 days ago: One more column: a major version, since callers must send it
 In train.py:
 - NUMERIC = ["income", "age", "loan_amount", "credit_score"]
 + NUMERIC = ["income", "age", "loan_amount", "credit_score", "employment_years"]
-$ git commit --all --quiet -m 'Look at the years of employment'
+$ git commit --all --quiet -m 'Use the years of employment'
 >>> train = reload(train)
 >>> X_test, y_test = train.read("data/test-v1.csv")
 @train loans-v2 test-v1 employment years
 @promote
 # 16 days ago: What production loads is what was trained
-Loading checks the SHA-256 of the very bytes that it unpickles. (Unpickling runs code: load
-models of people whom you trust.)
+Loading checks the SHA-256 of exactly the bytes that it unpickles. (Unpickling runs code: load
+only models from people you trust.)
 >>> loaded = gms.load_model("credit@production")
 >>> loaded_version = gms.version_of(loaded)
 >>> print(loaded_version)
@@ -99,31 +99,31 @@ models of people whom you trust.)
 >>> loaded_auc = train.auc(loaded, "data/test-v1.csv")
 >>> trained_auc = metrics["test_auc"]
 >>> print(f"{loaded_auc:.4f} loaded, {trained_auc:.4f} trained")
-And not only to four digits:
+And they are equal in every digit:
 >>> loaded_auc == trained_auc
 # 9 days ago: A mistake goes live
-Somebody joins the credit scores anew, for training and for test rows: those of today, not of the
-day of the application. Who did not pay has a bad score by now. The test looks splendid, of course.
+Somebody adds the credit scores again, to training and test rows: today's, not those of the day of
+the application. By now, everyone who did not pay has a bad score. Of course the test looks great.
 >>> X_test, y_test = train.read("data/test-v2.csv")
 @train loans-v3 test-v2 scores rejoined
 @promote
 # 4 days ago: Fresh loans tell the truth; back to the last good version
-The outcome of newer loans is known by now, with scores as they were:
+By now, the outcome of newer loans is known, with their scores at the time:
 >>> live_auc = train.auc(store.load("credit@production"), "data/fresh.csv")
 >>> earlier_auc = train.auc(store.load("credit@production~1"), "data/fresh.csv")
->>> print(f"{live_auc:.4f} live, {earlier_auc:.4f} the one before")
+>>> print(f"{live_auc:.4f} live, {earlier_auc:.4f} the version before")
 $ gms rollback credit --reason 'scores from after the outcome'
-A service that starts now gets the earlier one, verified:
+A service that starts now gets the earlier version, verified:
 $ python serve.py
 # 0 days ago: What was live when, and why
 Six weeks later, somebody asks:
 $ gms list credit
 $ gms which credit@production
-Who got an answer on @day got it from the bad one:
+Anyone who got an answer on @day got it from the bad version:
 $ gms which credit@production --at @day
 Nothing is ever rewritten. The last four of all events:
 $ gms log credit -n 4
-The store is plain git, and git shows it without us:
+The store is plain git, and git shows it without gitmodelstore:
 $ git -C models log --oneline --decorate
 $ git -C models status --short --branch
 """
@@ -144,7 +144,7 @@ _PROMOTION = """
 
 
 class Scene(NamedTuple):
-    """What happens on one day, in UTC; what is committed bears it."""
+    """What happens on one day, in UTC, which is also the date of its commits."""
 
     title: str
     on: date
