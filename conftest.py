@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from _pytest.doctest import DoctestItem, DoctestModule
 
-from tests.conftest import isolated
+from tests.conftest import between_tests, isolated
 
-__all__ = ["isolated"]
+__all__ = ["between_tests", "isolated"]
 
 NAMES = ("store", "gms", "pipeline", "X_test")  # an example that has one of these gets them all
 
