@@ -11,7 +11,8 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -34,10 +35,9 @@ _PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 
 @dataclass(frozen=True)
 class Captured:
-    """The environment, and the two files that spell it out.
+    """The environment for the manifest, and the two files that spell it out.
 
     Attributes:
-        environment: for the manifest.
         requirements: requirements.txt: a comment line for each module and package of the
             user's own, then `name==version` of what else the pipeline needs, sorted.
         installed: environment.txt: two comment lines, `# python 3.11.7` and
@@ -66,30 +66,24 @@ def capture(
     is not there. When one name is installed twice the first on `sys.path` counts, as
     it does for imports.
 
-    Args:
-        globals_: dotted names, such as "sklearn.linear_model._logistic.LogisticRegression".
-        with_pandas: whether the pipeline was fitted on columns with names.
-        code, top: the training code, and the top of its work tree; None where unknown. What is
-            installed from there, or is only a file, no index has: comments say where it is.
+    `code` is the training code and `top` the top of its work tree, None where unknown. What is
+    installed from there, or is only a file, no index has: comments say where it is.
     """
     installed = _installed()
     roots, files = _roots(installed, globals_, with_pandas=with_pandas)
-    needed = _closure(roots, installed)
-    pins = {name: installed[name].version for name in sorted(needed)}
-    own = {name: place for name in pins if (place := installed[name].project) is not None}
-    comments = [
-        *(f"# {name}: {_where(file, code, top)}\n" for name, file in files.items()),
-        *(f"# {name}=={pins[name]}: {_where(place, code, top)}\n" for name, place in own.items()),
-    ]
+    needed = [installed[name] for name in sorted(_closure(roots, installed))]
+    comments = [f"# {name}: {_where(file, code, top)}\n" for name, file in files.items()]
+    own = [one for one in needed if one.project is not None]
+    comments += [f"# {one.pin}: {_where(one.project, code, top)}\n" for one in own]
+    lines = [f"{one.pin}\n" for one in needed if one not in own]
     python, system = sys.version.split()[0], platform_name()
     head = f"# python {python}\n# platform {system}\n"
-    lines = (installed[name].line() for name in sorted(installed))
-    everything = "".join([head, *lines]).encode("utf-8")
+    everything = "".join([head, *(installed[name].line() for name in sorted(installed))])
+    pins = {one.name: one.version for one in needed}
     return Captured(
-        Environment(python=python, platform=system, pins=pins, digest=Digest.of(everything)),
-        requirements="".join(sorted(comments)).encode("utf-8")
-        + _lines({name: version for name, version in pins.items() if name not in own}),
-        installed=everything,
+        Environment(python, system, pins, Digest.of(everything.encode("utf-8"))),
+        requirements="".join([*sorted(comments), *lines]).encode("utf-8"),
+        installed=everything.encode("utf-8"),
     )
 
 
@@ -118,42 +112,34 @@ def platform_name() -> str:
     return f"{platform.system()}-{platform.machine()}".lower()
 
 
-def _lines(pins: Mapping[str, str]) -> bytes:
-    return "".join(f"{name}=={version}\n" for name, version in pins.items()).encode("utf-8")
-
-
 # What is installed
 
 
 @dataclass
 class _Distribution:
-    """One installed distribution; its files are read when they are asked for.
+    """One installed distribution; its files are read when they are asked for."""
 
-    Attributes:
-        name: normalized.
-        version: as its folder is named.
-        path: its `.dist-info` folder, or `.egg-info` folder or file.
-    """
-
-    name: str
-    version: str
-    path: Path
+    name: str  # normalized
+    version: str  # as its folder is named
+    path: Path  # its `.dist-info` folder, or `.egg-info` folder or file
     _shipped: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def pin(self) -> str:
+        return f"{self.name}=={self.version}"
 
     @cached_property
     def requires(self) -> tuple[str, ...]:
         """Normalized names that it requires without an extra."""
-        requirements = []
-        for line in _metadata(self.path).splitlines():
-            if not line:  # the description begins
-                break
-            if line.startswith("Requires-Dist:"):
-                requirements.append(line.partition(":")[2].strip())
-        requirements += _egg_requirements(self.path)
+        requirements = re.findall(r"^Requires-Dist: *(.*)$", _head(self.path), re.MULTILINE)
+        if self.path.suffix == ".egg-info":  # each section of requires.txt is one of an extra
+            sections = re.split(r"^\[", _text(self.path / "requires.txt"), flags=re.MULTILINE)
+            requirements += sections[0].split("\n")
         return tuple(
             normalized(match.group())
             for requirement in requirements
-            if (match := _NAME.match(requirement)) and not _is_extra(requirement)
+            if (match := _NAME.match(requirement))
+            and not _EXTRA.search(requirement.partition(";")[2])
         )
 
     @cached_property
@@ -176,8 +162,7 @@ class _Distribution:
 
     def line(self) -> str:
         """Return what environment.txt says of it."""
-        pin = f"{self.name}=={self.version}"
-        return f"{pin}\n" if self.project is None else f"# {pin}: {_ON_NO_INDEX}\n"
+        return f"{self.pin}\n" if self.project is None else f"# {self.pin}: {_ON_NO_INDEX}\n"
 
     @cached_property
     def _top_level(self) -> frozenset[str]:
@@ -191,49 +176,37 @@ class _Distribution:
     def ships(self, module: str) -> bool:
         """Whether it installed `module`, a top-level name or a dotted one."""
         if module not in self._shipped:
-            self._shipped[module] = self._looks_shipped(module)
+            path = module.replace(".", "/")
+            self._shipped[module] = (
+                module in self._top_level
+                or any(f"\n{path}{ending}" in self._record for ending in ("/", "."))
+                # An editable installation lists only the hook that finds its modules.
+                or (normalized(module) == self.name and ".pth," in self._record)
+            )
         return self._shipped[module]
-
-    def _looks_shipped(self, module: str) -> bool:
-        if module in self._top_level:
-            return True
-        path = module.replace(".", "/")
-        if any(f"\n{path}{ending}" in self._record for ending in ("/", ".")):
-            return True
-        # An editable installation lists only the hook that finds its modules.
-        return normalized(module) == self.name and ".pth," in self._record
 
 
 def _installed() -> dict[str, _Distribution]:
     """Return normalized name to distribution, scanned once until sys.path or a folder changes."""
-    return _scan(tuple(_watched_folders()))
-
-
-def _watched_folders() -> Iterator[tuple[str, int]]:
+    watched = []
     for entry in dict.fromkeys(sys.path):
-        try:
-            status = os.stat(entry or ".")
-        except OSError:  # a folder that is not there, as Python puts on its path
-            continue
-        yield entry or os.getcwd(), status.st_mtime_ns
+        with suppress(OSError):  # a folder that is not there, as Python puts on its path
+            watched.append((entry or os.getcwd(), os.stat(entry or ".").st_mtime_ns))
+    return _scan(tuple(watched))
 
 
 @lru_cache(maxsize=4)
 def _scan(folders: tuple[tuple[str, int], ...]) -> dict[str, _Distribution]:
     distributions: dict[str, _Distribution] = {}
     for folder, _ in folders:
-        for name in _listing(folder):
+        names: list[str] = []
+        with suppress(OSError):  # an archive, which has no folder to list
+            names = sorted(os.listdir(folder))
+        for name in names:
             distribution = _distribution(folder, name)
             if distribution is not None:
                 distributions.setdefault(distribution.name, distribution)
     return distributions
-
-
-def _listing(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:  # an archive, which has no folder to list
-        return []
 
 
 def _distribution(folder: str, entry: str) -> _Distribution | None:
@@ -247,37 +220,22 @@ def _distribution(folder: str, entry: str) -> _Distribution | None:
     name, version = parts.groups() if parts else (stem, "")
     if suffix == ".dist-info" and not (path / "METADATA").is_file():
         return None
-    if not version:
-        name, version = _declared(path, name)
-    version = version.replace("_", "-") if "_" in version else version
+    if not version:  # the folder of a source tree does not say it
+        fields = dict(re.findall(r"^(Name|Version): *(.*?) *$", _head(path), re.MULTILINE))
+        name, version = fields.get("Name", name), fields.get("Version", "")
+    version = version.replace("_", "-")
     if not _NAME.fullmatch(name) or not _PIN.fullmatch(version):
         return None
     return _Distribution(normalized(name), version, path)
 
 
-def _declared(path: Path, name: str) -> tuple[str, str]:
-    """Name and version from the metadata itself: a source tree's folder does not say them."""
-    head = _metadata(path).partition("\n\n")[0]
-    fields = dict(re.findall(r"^(Name|Version): *(.*?) *$", head, re.MULTILINE))
-    return fields.get("Name", name), fields.get("Version", "")
-
-
-def _metadata(path: Path) -> str:
+def _head(path: Path) -> str:
+    """The metadata without the description, which follows an empty line."""
     if path.suffix == ".dist-info":
-        return _text(path / "METADATA")
-    return _text(path) if path.is_file() else _text(path / "PKG-INFO")
-
-
-def _is_extra(requirement: str) -> bool:
-    """Whether only an extra asks for it: `polars; extra == "frames"`."""
-    return _EXTRA.search(requirement.partition(";")[2]) is not None
-
-
-def _egg_requirements(path: Path) -> list[str]:
-    """The part of requires.txt before the first section, which names an extra or a condition."""
-    if path.suffix != ".egg-info":
-        return []
-    return re.split(r"^\[", _text(path / "requires.txt"), flags=re.MULTILINE)[0].split("\n")
+        path /= "METADATA"
+    elif not path.is_file():
+        path /= "PKG-INFO"
+    return _text(path).partition("\n\n")[0]
 
 
 def _text(path: Path) -> str:
@@ -292,15 +250,13 @@ def _text(path: Path) -> str:
 
 def _where(place: Path | None, code: Code | None, top: Path | None) -> str:
     """Return where to have code from that no index has."""
-    if place is None or code is None or top is None or not _is_within(place, top):
+    if place is None or code is None or top is None:
+        return _ON_NO_INDEX
+    if not place.resolve().is_relative_to(top.resolve()):
         return _ON_NO_INDEX
     state = ", with changes that were not committed" if code.dirty else ""
     url = f" of {' '.join(code.url.split())}" if code.url else ""
     return f"from the code repository at {code.commit or 'its beginning'}{url}{state}"
-
-
-def _is_within(place: Path, top: Path) -> bool:
-    return place.resolve().is_relative_to(top.resolve())
 
 
 def _roots(
