@@ -33,12 +33,6 @@ def profile(column: Any) -> dict[str, Any]:
     `distinct`, and `values` with their shares when there are at most 20, each seen
     five times or more. A number that fewer than five rows stand behind, or that is
     not finite, is left out; so is everything but `missing` for other types.
-
-    Args:
-        column: a Series or an array, shape (n_rows,).
-
-    Raises:
-        InvalidInput: the column holds something that gms-df-1 does not know.
     """
     if frames.logical_type(column) == "str":  # whose canonical form takes long, and tells nothing
         return _texts(np.asarray(column, dtype=object).reshape(-1))
