@@ -25,19 +25,7 @@ from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.pickles import rights as rules
 from gitmodelstore.pickles.compression import MOST_BYTES, compressor_of, decompress
 from gitmodelstore.pickles.places import FOREIGN_KEYWORDS, is_given, misplaced
-from gitmodelstore.pickles.rights import (
-    ARGUMENT,
-    CALL,
-    CLASS,
-    FUNCTION,
-    NEW,
-    NOBODY,
-    RIGHTS,
-    STATE,
-    VALUE,
-    Rights,
-    Trust,
-)
+from gitmodelstore.pickles.rights import CALL, FUNCTION, NEW, STATE, VALUE, Rights, Trust
 
 # What a dry walk finds on its stack: signs for objects that nobody makes.
 
@@ -75,7 +63,7 @@ class Global:
     @property
     def used(self) -> tuple[str, ...]:
         """The rights that it uses, in their order."""
-        return tuple(right for right in RIGHTS if right in self.uses)
+        return tuple(right for right in rules.RIGHTS if right in self.uses)
 
     @property
     def is_refused(self) -> bool:
@@ -219,24 +207,17 @@ _DEED = {
     NEW: "it makes an instance of",
     STATE: "it gives state to an instance of",
     VALUE: "it holds as a value",
-    ARGUMENT: "it hands over",
+    rules.ARGUMENT: "it hands over",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One reason why a file would not be loaded.
+    """One reason why a file would not be loaded."""
 
-    Attributes:
-        name: the global that it is about, "os.system"; None when it is about none.
-        opcode: as `pickletools` calls it, "REDUCE".
-        offset: of the opcode, in what was decompressed.
-        reason: what is wrong.
-    """
-
-    name: str | None
-    opcode: str
-    offset: int
+    name: str | None  # the global that it is about, "os.system"
+    opcode: str  # as `pickletools` calls it, "REDUCE"
+    offset: int  # of the opcode, in what was decompressed
     reason: str
 
     def __str__(self) -> str:
@@ -254,40 +235,24 @@ class Budget:
         self.left, self.fault = left, fault
 
     def spend(self, count: int) -> None:
-        """Take `count` of it.
-
-        Raises:
-            Fault: there are not as many.
-        """
         self.left -= count
         if self.left < 0:
             raise Fault(self.fault)
 
 
 class Walk:
-    """What the pickles of one file share: the names that it uses, and what speaks against it.
-
-    Attributes:
-        name: what to call the file in errors.
-        data: the file, decompressed.
-        at: offset of the opcode that is obeyed.
-        globals: by module and name, in order of appearance.
-        refusals: at most `MOST_REFUSALS`, each reason once, where it was met first.
-        stated: the objects that were given a state.
-        arrays: those met so far.
-        opcodes, fields: how many opcodes, and fields of dtypes, may still come.
-        wrappers: how many of joblib's wrappers wait for their array.
-    """
+    """What the pickles of one file share: the names that it uses, and what speaks against it."""
 
     def __init__(self, name: str, data: bytes, trust: Trust, size_bytes: int = 0) -> None:
-        self.name, self.data, self.at = name, data, 0
+        self.name, self.data = name, data
+        self.at = 0  # offset of the opcode that is obeyed
         self.globals: dict[Place, Global] = {}
-        self.refusals: dict[tuple[str | None, str, str], Refusal] = {}
-        self.stated: list[Made] = []
+        self.refusals: dict[tuple[str | None, str, str], Refusal] = {}  # each once, the first
         self.arrays: list[Array] = []
         self.opcodes = Budget(SPARE_OPCODES + size_bytes, "it has far more opcodes than bytes")
         self.fields = Budget(MOST_FIELDS, "dtypes of too many fields")
-        self.wrappers = 0
+        self.wrappers = 0  # of joblib's that wait for their array
+        self._stated: list[Made] = []  # what was given a state
         self._states: set[int] = set()
         self._trust = trust
 
@@ -348,8 +313,8 @@ class Walk:
             for item in items:
                 if type(item) is Global:
                     allowed = item.rights.allowed if item.rights else ()
-                    is_argument = ARGUMENT in allowed and VALUE not in allowed
-                    self.use(item, ARGUMENT if is_argument else VALUE)
+                    is_argument = rules.ARGUMENT in allowed and VALUE not in allowed
+                    self.use(item, rules.ARGUMENT if is_argument else VALUE)
 
     # Objects
 
@@ -379,7 +344,7 @@ class Walk:
             if target.state is not None or id(state) in self._states:
                 self.refuse("a second state, or one of two objects", cls)
             elif type(state) in (tuple, Pairs):
-                self.stated.append(target)
+                self._stated.append(target)
                 self._states.add(id(state))
             if target.way == NEW or cls is not target.of:
                 self.use(cls, STATE)
@@ -416,7 +381,7 @@ class Walk:
         """Judge what the whole file holds; a class of the reader's own may be made in any way."""
         if type(root) is not Made or not (root.way == NEW or _is_trusted(root.of)):
             self.refuse(f"it holds '{class_name(root)}', not a fitted estimator")
-        for misplacement in misplaced(self.stated, root, SYMBOLS):
+        for misplacement in misplaced(self._stated, root, SYMBOLS):
             self.refuse(shortened(misplacement.fault))
         if self.wrappers:
             self.refuse("an array of joblib's without its bytes")
@@ -595,19 +560,12 @@ _NAMES = {
 
 
 class Dtype(NamedTuple):
-    """What one item of an array is.
+    """What one item of an array is."""
 
-    Attributes:
-        text: as numpy prints it, "float64"; byte order only where it is big.
-        itemsize: in bytes.
-        has_objects: whether items, or fields of theirs, are Python objects.
-        code: how `struct` reads one item; None where it cannot.
-    """
-
-    text: str
-    itemsize: int
-    has_objects: bool = False
-    code: str | None = None
+    text: str  # as numpy prints it, "float64"; byte order only where it is big
+    itemsize: int  # in bytes
+    has_objects: bool = False  # itself, or in fields
+    code: str | None = None  # how `struct` reads one item
 
 
 class _State(NamedTuple):
@@ -625,11 +583,7 @@ class _State(NamedTuple):
 
 
 def read_shape(symbol: Symbol) -> tuple[int, ...]:
-    """Return a shape.
-
-    Raises:
-        Fault: it is none.
-    """
+    """Return a shape; what is none is a fault."""
     if type(symbol) is not tuple or len(symbol) > _MOST_DIMENSIONS:
         raise Fault("an array without a shape")
     if not all(type(length) is int and 0 <= length < 2**63 for length in symbol):
@@ -638,11 +592,7 @@ def read_shape(symbol: Symbol) -> tuple[int, ...]:
 
 
 def read_dtype(symbol: Symbol, fields: Budget, level: int = 0) -> Dtype:
-    """Return the dtype that a call of `numpy.dtype`, and the state given to it, describe.
-
-    Raises:
-        Fault: they describe none that is known here.
-    """
+    """Return the dtype that a call of `numpy.dtype`, and the state given to it, describe."""
     fields.spend(1)
     if level > _MOST_NESTED:
         raise Fault("dtypes within dtypes without end")
@@ -739,9 +689,6 @@ def read_wrapper(state: Symbol, fields: Budget) -> tuple[Dtype, tuple[int, ...],
 
     That is dtype, shape, whether columns come first, and whether a byte that counts the
     padding, and the padding, come before the bytes.
-
-    Raises:
-        Fault: it says no such thing.
     """
     is_dict = type(state) is Pairs and len(state) <= 2 * _MOST_FACTS
     if not is_dict or not all(type(key) is str for key in state[::2]):
@@ -836,6 +783,8 @@ def _class(value: Symbol) -> Global | None:
 class Symbols:
     """The view of a dry walk."""
 
+    dtype_code, is_partial = staticmethod(dtype_code), staticmethod(is_partial)
+
     def class_name(self, value: Symbol) -> str:
         cls = _class(value)
         return cls.inner.rpartition(".")[2] if cls else "object"
@@ -905,14 +854,8 @@ class Symbols:
     def called(self, leaf: Symbol) -> Place | None:
         return self.named(_inmost(leaf))
 
-    def dtype_code(self, leaf: Symbol) -> str:
-        return dtype_code(leaf)
-
     def is_class(self, leaf: Symbol) -> bool:
-        return type(leaf) is Global and leaf.rights is not None and leaf.rights.kind == CLASS
-
-    def is_partial(self, leaf: Symbol) -> bool:
-        return is_partial(leaf)
+        return type(leaf) is Global and leaf.rights is not None and leaf.rights.kind == rules.CLASS
 
     def is_memory(self, leaf: Symbol) -> bool:
         return type(leaf) is Made and is_one_of(leaf.of, _MEMORY)
@@ -978,6 +921,17 @@ def _tuple_of(count: int) -> _Obey:
     return load
 
 
+def _put(judged: Callable[[Walk, Symbol, list[Symbol]], None], count: int = 0) -> _Obey:
+    """Return what puts so many items, or those above the mark, into what is below them."""
+
+    def load(machine: Machine) -> None:
+        stack = machine.stack
+        items = [stack.pop() for _ in range(count)][::-1] if count else machine.pop_mark()
+        judged(machine.walk, machine.stack[-1], items)
+
+    return load
+
+
 def _remembered(name: str) -> _Obey:
     """Return what keeps something in a place of the memo that the file itself names."""
     put = getattr(_Unpickler, name)
@@ -1013,11 +967,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
         self.end = len(walk.data)  # of the frame, or of all
 
     def run(self) -> Symbol:
-        """Return the symbol of the object that the pickle makes which begins here.
-
-        Raises:
-            BrokenPipelineFile: it does not reach its end.
-        """
+        """Return the symbol of the object that the pickle makes which begins here."""
         walk, tell, read, functions = self.walk, self.source.tell, self.read, self.functions
         done = 0
         try:
@@ -1048,11 +998,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
             raise Fault("it ends too early")
 
     def _end_of(self, start: int, count: int) -> int:
-        """Return where `count` bytes from `start` end.
-
-        Raises:
-            Fault: fewer are left.
-        """
+        """Return where `count` bytes from `start` end; a fault where fewer are left."""
         left = len(self.walk.data) - start
         if count > left:
             raise Fault(f"{count:,} bytes are announced, {left:,} are left")
@@ -1112,6 +1058,8 @@ class Machine(_Unpickler):  # type: ignore[misc]
     load_binunicode, load_binunicode8 = _sized(4, _text), _sized(8, _text)
     load_binbytes, load_binbytes8, load_bytearray8 = _sized(4, bytes), *[_sized(8, bytes)] * 2
     load_tuple1, load_tuple2, load_tuple3 = _tuple_of(1), _tuple_of(2), _tuple_of(3)
+    load_append, load_appends = _put(Walk.extended, 1), _put(Walk.extended)
+    load_setitem, load_setitems = _put(Walk.filled, 2), _put(Walk.filled)
 
     def load_tuple(self) -> None:
         items = self._held()  # it makes the stack the one before the mark
@@ -1126,29 +1074,12 @@ class Machine(_Unpickler):  # type: ignore[misc]
         self.walk.hold(items)
         return items
 
-    def load_append(self) -> None:
-        item = self.stack.pop()
-        self.walk.extended(self.stack[-1], [item])
-
-    def load_appends(self) -> None:
-        items = self.pop_mark()
-        self.walk.extended(self.stack[-1], items)
-
     def load_empty_dictionary(self) -> None:
         self.append(Pairs())
 
     def load_dict(self) -> None:
         items = self.pop_mark()
         self.append(Pairs())
-        self.walk.filled(self.stack[-1], items)
-
-    def load_setitem(self) -> None:
-        value = self.stack.pop()
-        key = self.stack.pop()
-        self.walk.filled(self.stack[-1], [key, value])
-
-    def load_setitems(self) -> None:
-        items = self.pop_mark()
         self.walk.filled(self.stack[-1], items)
 
     def load_empty_set(self) -> None:
@@ -1313,7 +1244,7 @@ def walk(
     data: bytes | memoryview,
     *,
     name: str = "pipeline.joblib",
-    trust: Trust = NOBODY,
+    trust: Trust = rules.NOBODY,
     most_bytes: int = MOST_BYTES,
 ) -> Dry:
     """Return what `data`, a whole file that joblib wrote, holds.
@@ -1372,11 +1303,7 @@ def _as_bytes(data: bytes | memoryview) -> bytes:
 
 
 def refuse_other_files(data: bytes, name: str) -> None:
-    """Refuse what joblib cannot have written, or wrote before 0.10.
-
-    Raises:
-        NotAPipeline: says what it is.
-    """
+    """Refuse what joblib cannot have written, or wrote before 0.10, and say what it is."""
     if not data:
         raise NotAPipeline(f"'{name}' is empty", hint=_WRITE_AGAIN)
     if data.startswith(_LFS_POINTER):
