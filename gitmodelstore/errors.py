@@ -57,7 +57,7 @@ def words_of(error: BaseException) -> str:
     """Return what an error says; nothing where it cannot even say that."""
     try:
         return str(error)
-    except Exception:  # `__str__` of anybody's making
+    except Exception:  # `__str__` of a class of anybody's may raise anything
         return ""
 
 

@@ -1839,7 +1839,7 @@ def training_code(code: str | PathLike[str] | None) -> tuple[Path | None, Path |
         return None, None
     if code != "auto" and not Path(code).exists():
         raise InvalidInput(
-            f"there is no file or folder '{os.fspath(code)}'",
+            f"'{os.fspath(code)}' does not exist",
             hint="check the path; None records no training code",
         )
     if code != "auto" and Path(code).is_file():

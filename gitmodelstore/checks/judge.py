@@ -786,7 +786,7 @@ def _manifest_faults(
     root = judge.objects.commit(tag.commit).tree
     entry = manifest_entry(judge.objects, root, model)
     if entry is None or entry.mode != PLAIN_FILE:
-        what = f"there is no manifest of {model} {version} at its commit"
+        what = f"its commit has no manifest of {model} {version}"
         mend = f"set it on a commit that has one: git tag -f -a {tag.name} COMMIT"
         yield Fault("GMS020", ref, what, mend=mend)
         return

@@ -103,7 +103,7 @@ def fault_of(change: Change, judged: Judged) -> Fault:
 def _leaves_empty(
     policy: Policy, before: Registry, changes: Sequence[Change], change: Change
 ) -> bool:
-    """Whether nobody has the exclusive status that a version leaves, once all have moved."""
+    """Whether the exclusive status that a version leaves has no holder after all changes."""
     left = change.before
     if left not in policy.exclusive:
         return False

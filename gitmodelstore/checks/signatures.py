@@ -570,6 +570,6 @@ def _judge_signer(outcome: Outcome, signers: Sequence[str], change: Change) -> J
 
 
 def _unknown(what: str, bound: str, error: SignatureError) -> Judged:
-    """Return a condition of which nobody here can say whether it is met."""
+    """Return a condition that cannot be judged here."""
     mend = error.hint or ""
     return Judged("signed", "unknown", bound, False, f"{what}: {error}", mend, NOT_VALID)

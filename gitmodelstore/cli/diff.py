@@ -53,7 +53,7 @@ def diff(
     if parse_dates and not test:
         raise click.UsageError("--parse-dates needs --test FILE")
     if code is not None and not Path(code).is_dir():
-        raise click.UsageError(f"there is no folder '{code}'")
+        raise click.UsageError(f"folder '{code}' does not exist")
     found = session.store().diff(
         a,
         Path(b) if b.endswith(_FILES) else b,

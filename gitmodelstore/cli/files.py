@@ -293,7 +293,7 @@ def sync(session: Session, folder: str | None, store: str | None) -> None:
     path = ml_repository.find(Path())
     if path is None:
         raise LockError(
-            f"there is no {FILE} in this folder or above it", hint="write one with `gms lock REF`"
+            f"no {FILE} in this folder or any folder above it", hint="write one with `gms lock REF`"
         )
     if store:
         session.path = store

@@ -110,7 +110,7 @@ def _read(session: Session, what: str) -> tuple[str, ModelVersion | None, bytes]
         return what, None, path.read_bytes()
     if path.suffix in _SUFFIXES:
         raise NotAPipeline(
-            f"there is no file '{what}'",
+            f"file '{what}' does not exist",
             hint="check the path; it is relative to the working directory",
         )
     store = session.store()

@@ -728,7 +728,7 @@ def _run(args: Sequence[str], session: Session) -> int:
     except MemoryError:
         _complain(session, "out-of-memory", "out of memory", None)
         return CANNOT_WORK
-    except BaseException as error:
+    except BaseException as error:  # code of the user's may raise anything, SystemExit too
         if not isinstance(error, Exception) and _place_of_theirs(error) is None:
             raise
         return _unexpected(session, error)
@@ -828,7 +828,7 @@ def _show_cause(session: Session, error: StoreError) -> None:
 
 
 def _unexpected(session: Session, error: BaseException) -> int:
-    """Say what nobody has put into words: whose it is goes by where it was raised."""
+    """Report an unexpected error: as the user's if their code raised it, otherwise as a bug."""
     if session.verbose:
         _print_traceback(error)
     said = " ".join(words_of(error).split())

@@ -38,7 +38,7 @@ def answer(hook: Callable[[Sequence[str]], Iterable[Fault]], names: Sequence[str
     """Run a hook, say what is wrong on stderr, and return the exit code."""
     try:
         found = tuple(hook(names))
-    except Exception as error:
+    except Exception as error:  # a StoreError, whose module hooks import only then
         from gitmodelstore.errors import StoreError
 
         if not isinstance(error, StoreError):

@@ -240,7 +240,7 @@ def _code(named: str | None) -> Path:
     path = Path(named or ".")
     if not path.exists():
         hint = "omit --code, or correct it"
-        raise InvalidInput(f"there is no file or folder '{named}'", hint=hint)
+        raise InvalidInput(f"'{named}' does not exist", hint=hint)
     return path
 
 

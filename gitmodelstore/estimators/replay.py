@@ -169,7 +169,7 @@ def replay(pipeline: Any, sample: Sample) -> Replay:
     methods = dict.fromkeys(answer.method.partition("[")[0] for answer in sample.answers)
     try:
         found = answers(pipeline, table_of(sample), methods)
-    except BaseException as error:
+    except BaseException as error:  # a pipeline may raise anything
         if not is_theirs(error):
             raise
         return Replay(sample.rows, why=in_words(error))
@@ -189,7 +189,7 @@ def asked(rows: str, hint: str | Callable[[], str | None] | None = None) -> Iter
     """
     try:
         yield
-    except BaseException as error:
+    except BaseException as error:  # a pipeline may raise anything
         if is_ours(error) or not is_theirs(error):
             raise
         kind, _, said = in_words(error).partition(": ")
@@ -429,7 +429,7 @@ def _ask(
     """Return where `method` answers with a value, and the answers if it does so everywhere."""
     try:
         found = answers(pipeline, table, [method])
-    except BaseException as error:
+    except BaseException as error:  # a pipeline may raise anything
         if not is_theirs(error):
             raise
         raised.append(error)

@@ -86,7 +86,7 @@ def retest(
     found = _metrics(pipeline, X, table[target], f"column '{target}'")
     if not found:
         raise InvalidInput(
-            "there are no standard metrics of this kind of pipeline",
+            "this kind of pipeline has no standard metrics",
             hint="ask it its sample instead: --replay (replay=True)",
         )
     return tuple(
@@ -211,7 +211,7 @@ def _ask(pipeline: Any, X: Any, common: set[str]) -> dict[str, Any]:
         return answers(pipeline, inputs, [name for name in methods_of(pipeline) if name in common])
     except FeatureMismatch as error:
         raise _NoAnswer(str(error)) from error.__cause__
-    except BaseException as error:
+    except BaseException as error:  # a pipeline may raise anything
         if not is_theirs(error):
             raise
         raise _NoAnswer(in_words(error)) from error

@@ -523,7 +523,7 @@ def in_pandas(value: Any, name: str) -> Any:
 def _has(value: Any, name: str) -> bool:
     try:
         return hasattr(value, name)
-    except Exception:  # of anybody's making
+    except Exception:  # `__getattr__` of a class of anybody's may raise anything
         return False
 
 

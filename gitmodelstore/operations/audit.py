@@ -122,7 +122,7 @@ def check_free(target: Path, *, replace: bool) -> None:
         raise CannotWrite(f"'{target}' is a folder", hint="name a file with -o FILE.zip")
     if not target.parent.is_dir():
         raise CannotWrite(
-            f"there is no folder '{target.parent}'", hint="create it, or name another"
+            f"folder '{target.parent}' does not exist", hint="create it, or name another"
         )
     if not replace:
         check_absent(target, "name another file with -o FILE.zip, or give --force")
@@ -155,7 +155,7 @@ def write_zip(
         with writing(target):
             partial.chmod(0o644)  # mkstemp makes it private
             partial.replace(target)
-    except BaseException:  # Ctrl-C too
+    except BaseException:  # Ctrl-C too must leave nothing
         partial.unlink(missing_ok=True)
         raise
     return digest

@@ -137,7 +137,7 @@ def _line(
 def _question(line: Sequence[ModelVersion]) -> str:
     between = line[1:-1]
     if not between:
-        return f"there is no version between {line[0]} and {line[-1].version}"
+        return f"no version lies between {line[0]} and {line[-1].version}"
     count = f"{len(between)} version{'' if len(between) == 1 else 's'}"
     said = f"{count} between {line[0]} and {line[-1].version}"
     withdrawn = [str(version.version) for version in between if version.status == WITHDRAWN]

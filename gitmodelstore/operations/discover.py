@@ -102,7 +102,7 @@ def _named(folder: Path) -> Path:
     """Return the store that a folder is, or is in; else the one that is found from there."""
     if not folder.is_dir():
         is_file = folder.exists()
-        what = f"'{folder}' is not a folder" if is_file else f"there is no folder '{folder}'"
+        what = f"'{folder}' is not a folder" if is_file else f"folder '{folder}' does not exist"
         hint = "name the folder of the store" if is_file else f"check the path; {_make(folder)}"
         raise NotAStore(what, hint=hint)
     top = git_dir.top_of(folder)

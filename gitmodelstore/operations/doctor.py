@@ -134,7 +134,7 @@ def _attempt(what: str, step: _Step, done: list[str], notes: list[str]) -> None:
     try:
         for line in step():  # what was done before a failure counts
             done.append(line)
-    except Exception as error:
+    except Exception as error:  # damage takes any form, and the other steps must run
         hint = getattr(error, "hint", None)
         notes.append(f"{what}: {' '.join(str(error).split())}{f'; {hint}' if hint else ''}")
 

@@ -302,7 +302,7 @@ class _Examination:
         """Return what a step returns; where it fails, of whatever kind that is, say so."""
         try:
             return step()
-        except Exception as error:
+        except Exception as error:  # damage takes any form, and the rest must be examined
             hint = getattr(error, "hint", None)
             said = " ".join(str(error).split()) or type(error).__name__
             self._unexamined.append(f"{what}: {said}{f'; {hint}' if hint else ''}")

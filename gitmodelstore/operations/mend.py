@@ -818,5 +818,5 @@ def _past(repository: Repository, objects: CatFile) -> Past | None:
     try:
         tip = repository.head(repository.branch)
         return Past(objects, tip) if tip else None
-    except Exception:  # whatever is the matter with it, it is no commit that is here
+    except Exception:  # damage takes any form; without a past, doctor guesses nothing
         return None

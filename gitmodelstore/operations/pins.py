@@ -170,7 +170,7 @@ def check_lock(path: Path, clone: Path | None = None, *, fetch: bool = False) ->
         data = path.read_bytes()
     except OSError:
         raise LockError(
-            f"there is no {FILE} in '{path.parent}'", hint="write one with `gms lock REF`"
+            f"'{path.parent}' has no {FILE}", hint="write one with `gms lock REF`"
         ) from None
     pinned, faults = read_lock(data, FILE)
     if pinned is None:

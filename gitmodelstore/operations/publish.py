@@ -319,7 +319,7 @@ def _swap(
     writer_lock.write(repository.common_dir, note, repository.sharing)
     try:
         moved = _follow_and_advance(repository, trees, note, wanted, writer, held)
-    except BaseException as error:
+    except BaseException as error:  # Ctrl-C too must undo what was begun
         was_pruned = repository.revive() and isinstance(error, StoreError)
         with suppress(StoreError):  # the note stays for the next writer
             recover(repository, writer.notify, held, died=False)

@@ -652,7 +652,7 @@ def _kept_patch(look: CodeCapture | None, writer: Writer) -> bytes | None:
     """
     code = look.result() if look else None
     if look is None or code is None:
-        writer.notify(f"no {CODE_DIFF} is kept: there is no training repository")
+        writer.notify(f"{CODE_DIFF} was not kept: no training repository was found")
         return None
     if look.patch is None:
         writer.notify(f"no {CODE_DIFF} is kept: nothing is uncommitted")
@@ -716,12 +716,12 @@ def _baseline(
         )
     holders = snapshot.registry.holders(what.model, PRODUCTION)
     if not holders:
-        notify(f"no version of '{what.model}' is in production, so there is no baseline")
+        notify(f"no version of '{what.model}' is in production, so no baseline was recorded")
         return None
     name = f"{what.model} {holders[0]}, which is in production,"
     metrics = _scores_of(snapshot, snapshot.version(what.model, holders[0]), name, what)
     if not metrics:
-        notify(f"{name} is of a kind without standard metrics, so there is no baseline")
+        notify(f"{name} is of a kind without standard metrics, so no baseline was recorded")
         return None
     return Baseline(holders[0], metrics)
 

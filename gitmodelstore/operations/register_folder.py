@@ -158,7 +158,7 @@ class _Place:
         """Put the hand-made entry of registry.json back into the work tree when all fails."""
         try:
             yield
-        except BaseException:
+        except BaseException:  # Ctrl-C too
             if self.entered is not None:
                 (self.tree.folder / REGISTRY).write_bytes(self.registry)
             raise
@@ -205,7 +205,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     """
     if not folder.is_dir():
         raise NotAStore(
-            f"there is no folder '{folder}'",
+            f"folder '{folder}' does not exist",
             hint="name a folder such as models/churn, or what `gms get` wrote",
         )
     paths = [path for path in sorted(folder.iterdir()) if path.name not in _IGNORED]

@@ -282,7 +282,7 @@ def training_repository(
     repository = _named(named) if named else _around(here, store)
     if repository is None:
         raise CannotReproduce(
-            f"the code of {version} was not found: there is no repository around '{here}'",
+            f"cannot find the code of {version}: '{here}' is not in a repository",
             hint=f"{_where(code)}, and name it with --code PATH",
         )
     if not training.has_commit(repository, commit):
@@ -302,7 +302,9 @@ def training_repository(
 
 def _named(folder: Path) -> Path | None:
     if not folder.is_dir():
-        raise CannotReproduce(f"there is no folder '{folder}'", hint="omit --code, or correct it")
+        raise CannotReproduce(
+            f"folder '{folder}' does not exist", hint="omit --code, or correct it"
+        )
     repository = checkout.find(folder)
     return repository.top if repository else folder.resolve()
 
@@ -486,7 +488,7 @@ def reproduce(snapshot: Snapshot, version: ModelVersion, again: Again) -> Reprod
     Raises as `Store.reproduce`.
     """
     if not again.command:
-        raise InvalidInput("there is no command to run", hint="write it after --")
+        raise InvalidInput("no command to run", hint="write it after --")
     manifest = snapshot.manifest(version)
     code, commit = recorded_code(version, manifest)
     store = snapshot.repository.common_dir
@@ -557,7 +559,7 @@ def _bring(manifest: Manifest, repository: Path, tree: Path, start: Path, again:
         path = (repository / inside / given).resolve()
         if not path.is_relative_to(repository) or not path.exists():
             raise InvalidInput(
-                f"there is no '{given}' in the repository '{repository}' to be copied",
+                f"cannot copy '{given}': it is not in the repository '{repository}'",
                 hint="name a file or folder of it, relative to where the command starts",
             )
         _copy(path, tree / path.relative_to(repository))

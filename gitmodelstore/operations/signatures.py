@@ -16,7 +16,7 @@ from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.version import REGISTRY
 
 TAG = "tag"
-_NO_TAG = Outcome(code=NOT_SIGNED, why="there is no such tag, so nobody has signed it")
+_NO_TAG = Outcome(code=NOT_SIGNED, why="the tag does not exist, so it is not signed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ class Snapshot:
             if effective_date(self.repository, commit.oid) <= moment:
                 return Snapshot(self.repository, commit)
         raise VersionNotFound(
-            f"there was no store yet on {moment:%Y-%m-%d %H:%M} UTC",
+            f"the store did not exist yet on {moment:%Y-%m-%d %H:%M} UTC",
             hint="see when it began with `gms log`",
         )
 

@@ -106,7 +106,7 @@ def configure(names: Iterable[str], projects: Iterable[str] = ()) -> Path:
     path = config_file()
     if path is None:
         raise InvalidInput(
-            "there is no home folder to keep the configuration in",
+            "cannot find your home folder, which holds the configuration",
             hint="set HOME, or name them each time: --trust NAME",
         )
     if why := _doubt(path):

@@ -1048,7 +1048,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
 
     def pop_mark(self) -> list[Symbol]:
         if not self.metastack:
-            raise Fault("there is no mark")
+            raise Fault("the stack has no mark")
         return cast(list[Symbol], super().pop_mark())
 
     load_put, load_long_binput = _remembered("load_put"), _remembered("load_long_binput")

@@ -204,7 +204,7 @@ def asking(name: str, fault: str = "does not hold a whole pipeline") -> Iterator
     """
     try:
         yield
-    except BaseException as error:
+    except BaseException as error:  # classes of anybody's may raise anything
         if is_ours(error) or not is_theirs(error):
             raise
         said = _said(error)
@@ -223,7 +223,7 @@ def describing(pipeline: Any) -> Iterator[None]:
     """
     try:
         yield
-    except BaseException as error:
+    except BaseException as error:  # classes of anybody's may raise anything
         if is_ours(error) or not is_theirs(error):
             raise
         raise NotAPipeline(
@@ -287,7 +287,7 @@ def read_file(path: Path, keep: Keep | None = None) -> FileBytes:
                 )
     except FileNotFoundError:
         raise NotAPipeline(
-            f"there is no file '{path}'",
+            f"file '{path}' does not exist",
             hint="check the path; it is relative to the working directory",
         ) from None
     except IsADirectoryError:

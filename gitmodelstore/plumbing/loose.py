@@ -113,7 +113,7 @@ def _make(
     try:
         _fill(descriptor, header, data, level, sharing)
         return _rename(temporary, path, sharing)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must leave no file
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
@@ -826,7 +826,7 @@ def _open_blob(pack: str, offset: int, oid: str, checked: bool) -> tuple[BinaryI
         file.seek(offset + used)
         stream = whole(oid, size, Inflated(file, oid).readinto)
         return file, with_id(oid, stream) if checked else stream
-    except BaseException:
+    except BaseException:  # nobody else knows of the file yet
         file.close()
         raise
 

@@ -141,7 +141,7 @@ class Clone:
             NotAStore: there is no repository.
         """
         if not path.is_dir():
-            raise NotAStore(f"there is no folder '{path}'", hint=_GIT_LOST)
+            raise NotAStore(f"folder '{path}' does not exist", hint=_GIT_LOST)
         try:
             # A folder within another repository is no clone: git would answer for that one.
             inside = _ask(path, "rev-parse", "--show-prefix", "--is-bare-repository").split("\n")

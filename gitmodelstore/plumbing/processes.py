@@ -182,7 +182,7 @@ def running(start: Callable[[], subprocess.Popen[bytes]]) -> Iterator[subprocess
         with held():  # a signal that comes while it starts finds it in `process`
             process = start()
         yield process
-    except BaseException:
+    except BaseException:  # Ctrl-C too must end the program
         if process is not None:
             _end(process)
         raise

@@ -535,7 +535,7 @@ class Repository:
             if os.fstat(file.fileno()).st_size <= loose.MOST_WHOLE_BYTES:
                 return file, Stream.of(loose.read_blob(file, oid))
             return file, loose.open_blob(file, oid, checked=checked)
-        except BaseException:
+        except BaseException:  # nobody else knows of the file yet
             file.close()
             raise
 

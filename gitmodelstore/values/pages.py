@@ -236,7 +236,7 @@ def _faults(summary: Document) -> list[str]:
 def _state(heading: str, state: Document | None) -> list[str]:
     lines = [f"<h2>{_text(heading)}</h2>"]
     if state is None:
-        return [*lines, "<p>There was no store yet.</p>"]
+        return [*lines, "<p>The store did not exist yet.</p>"]
     all_of_them = ", ".join(f"{number} {status}" for number, status in state["statuses"].items())
     holders = "; ".join(
         f"in {status}: {', '.join(numbers) or 'none'}"

@@ -89,7 +89,12 @@ def test_a_broken_manifest_is_warned_of_and_stops_nothing(program, place, git):
             1,
         ),
         (("churn", "-o", "models"), "'models' is a folder", "name a file with -o FILE.zip", 128),
-        (("churn", "-o", "no/a.zip"), "there is no folder 'no'", "create it, or name another", 128),
+        (
+            ("churn", "-o", "no/a.zip"),
+            "folder 'no' does not exist",
+            "create it, or name another",
+            128,
+        ),
         (
             (),
             "missing argument 'NAME'",

@@ -124,7 +124,7 @@ class TestDiff:
             (["churn"], "missing argument 'B'"),
             (["churn", "churn", "--test", "rows.csv"], "--test FILE and --target NAME go together"),
             (["churn", "churn", "--target", "left"], "--test FILE and --target NAME go together"),
-            (["churn", "churn", "--code", "nowhere"], "there is no folder 'nowhere'"),
+            (["churn", "churn", "--code", "nowhere"], "folder 'nowhere' does not exist"),
         ],
     )
     def test_what_cannot_be_meant_is_a_usage_error(self, gms, args, message):
@@ -138,7 +138,7 @@ class TestDiff:
             (["churn", "churm"], "error: no model 'churm'\nhint: did you mean 'churn'?\n"),
             (
                 ["churn", "no.joblib"],
-                "error: there is no file 'no.joblib'\n"
+                "error: file 'no.joblib' does not exist\n"
                 "hint: check the path; it is relative to the working directory\n",
             ),
             (

@@ -356,13 +356,13 @@ class TestWhatIsNamedAndNotThere:
 
         with pytest.raises(NotAStore) as caught:
             gms.load_model("churn", store="models")
-        assert str(caught.value) == f"there is no folder '{there}'"
+        assert str(caught.value) == f"folder '{there}' does not exist"
         assert caught.value.hint == f"check the path; {makes}"
 
         monkeypatch.setenv("GITMODELSTORE", "src/../models")
         with pytest.raises(NotAStore) as caught:
             gms.load_model("churn")
-        assert str(caught.value) == f"there is no folder '{there}'"
+        assert str(caught.value) == f"folder '{there}' does not exist"
         assert caught.value.hint == ("$GITMODELSTORE names it: unset it, or name a store with -C")
 
     def test_the_hint_leads_out(self, worlds, tmp_path, monkeypatch, capsys):

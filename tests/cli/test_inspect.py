@@ -140,7 +140,7 @@ def test_what_joblib_did_not_write_is_named(gms, place, content, said):
 def test_a_file_that_is_not_there_is_named(gms):
     assert gms("inspect", "none.joblib") == (
         "",
-        "error: there is no file 'none.joblib'\n"
+        "error: file 'none.joblib' does not exist\n"
         "hint: check the path; it is relative to the working directory\n",
         1,
     )

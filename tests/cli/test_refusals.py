@@ -133,7 +133,7 @@ def test_a_store_below_is_named_where_none_is_around(place, capsys):
 def test_no_folder_of_that_name(place, capsys):
     assert run_here(capsys, "-C", "nowhere", "list") == (
         refused(
-            f"there is no folder '{place}/nowhere'",
+            f"folder '{place}/nowhere' does not exist",
             f"check the path; `gms init {place}/nowhere` makes a new one there",
         ),
         128,
@@ -265,7 +265,7 @@ def test_a_registry_that_was_badly_edited(gms, git: Git):
         ),
         (
             ["which", "churn", "--at", "2020-01-01"],
-            "there was no store yet on 2020-01-01 23:59 UTC",
+            "the store did not exist yet on 2020-01-01 23:59 UTC",
             "see when it began with `gms log`",
         ),
         (
@@ -314,7 +314,7 @@ def test_reading_and_moving(gms, args, message, hint):
     [
         (
             ["churn", "none.joblib"],
-            "there is no file 'none.joblib'",
+            "file 'none.joblib' does not exist",
             "check the path; it is relative to the working directory",
         ),
         (
@@ -412,7 +412,7 @@ def test_registering(gms, place, unfitted, args, message, hint):
 def test_registering_with_code_that_is_not_there(gms):
     assert gms("register", "churn", "first.joblib", "--code", "none") == (
         "",
-        refused("there is no file or folder 'none'", "omit --code, or correct it"),
+        refused("'none' does not exist", "omit --code, or correct it"),
         1,
     )
 

@@ -122,7 +122,7 @@ def test_what_differs_as_a_document(here, project):
         ),
         (
             ["iris@1.0.0", "--code", "nowhere", "--", "true"],
-            "error: there is no folder 'nowhere'\nhint: omit --code, or correct it\n",
+            "error: folder 'nowhere' does not exist\nhint: omit --code, or correct it\n",
             1,
         ),
         (

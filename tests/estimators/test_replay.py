@@ -312,7 +312,7 @@ class TestRetest:
         with pytest.raises(InvalidInput) as caught:
             retest(StandardScaler().fit(rows()), rows().assign(y=1), "y", {})
 
-        assert str(caught.value) == "there are no standard metrics of this kind of pipeline"
+        assert str(caught.value) == "this kind of pipeline has no standard metrics"
 
     @pytest.mark.parametrize("name", ["no.csv", "no.parquet"])
     def test_a_file_that_is_not_there_is_refused(self, tmp_path, name):

@@ -439,7 +439,7 @@ class TestFolders:
                 NotAStore,
                 "'{folder}' holds no pipeline.joblib",
             ),
-            (shutil.rmtree, NotAStore, "there is no folder '{folder}'"),
+            (shutil.rmtree, NotAStore, "folder '{folder}' does not exist"),
             (
                 lambda folder: (folder / "manifest.json").unlink(),
                 IntegrityError,

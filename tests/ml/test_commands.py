@@ -157,8 +157,8 @@ def test_a_command_line_that_says_nothing_clear_is_refused(gms, args, said):
 def test_without_a_lock_file_both_say_how_to_write_one(gms, ml):
     hint = "hint: write one with `gms lock REF`\n"
 
-    assert gms("lock", "--check") == (f"error: there is no {FILE} in '{ml.path}'\n{hint}", 1)
-    assert gms("sync") == (f"error: there is no {FILE} in this folder or above it\n{hint}", 1)
+    assert gms("lock", "--check") == (f"error: '{ml.path}' has no {FILE}\n{hint}", 1)
+    assert gms("sync") == (f"error: no {FILE} in this folder or any folder above it\n{hint}", 1)
 
 
 def test_an_unknown_model_is_refused(gms, ml):

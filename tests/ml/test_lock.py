@@ -232,7 +232,7 @@ def test_without_a_store_the_hook_says_what_is_missing(store, locked):
     shutil.rmtree(store.path)
 
     assert locked.hook("lock", FILE) == (
-        f"error: there is no folder '{store.path}'\n"
+        f"error: folder '{store.path}' does not exist\n"
         "hint: the folder must be a clone of the store: `git clone URL FOLDER`\n",
         1,
     )
@@ -353,5 +353,5 @@ def test_without_a_lock_file_there_is_nothing_to_check(ml):
     with pytest.raises(LockError) as caught:
         check_lock(ml.path / FILE)
 
-    assert str(caught.value) == f"there is no {FILE} in '{ml.path}'"
+    assert str(caught.value) == f"'{ml.path}' has no {FILE}"
     assert caught.value.hint == "write one with `gms lock REF`"

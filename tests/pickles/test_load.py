@@ -247,7 +247,7 @@ def test_a_path_without_a_file_is_refused(tmp_path):
     with pytest.raises(NotAPipeline) as caught:
         load_file(tmp_path / "none.joblib")
 
-    assert str(caught.value) == f"there is no file '{tmp_path / 'none.joblib'}'"
+    assert str(caught.value) == f"file '{tmp_path / 'none.joblib'}' does not exist"
 
 
 def test_a_folder_is_refused(tmp_path):

@@ -122,6 +122,6 @@ def test_a_digest_that_nothing_would_be_held_against_is_refused(store: Store) ->
 def test_training_code_that_is_not_there_is_refused_before_anything_is_written(
     store: Store, tmp_path: Path
 ) -> None:
-    with pytest.raises(StoreError, match=r"^there is no file or folder '.*nowhere'"):
+    with pytest.raises(StoreError, match=r"^'.*nowhere' does not exist"):
         store.register(None, "churn", code=tmp_path / "nowhere")
     assert not store.models()

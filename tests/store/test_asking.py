@@ -279,7 +279,7 @@ class TestReferences:
             (
                 "churn@{2020-01-01}",
                 VersionNotFound,
-                "there was no store yet on 2020-01-01 23:59 UTC",
+                "the store did not exist yet on 2020-01-01 23:59 UTC",
                 "see when it began with `gms log`",
             ),
             (

@@ -247,7 +247,7 @@ class TestSince:
 
         assert len(found.events) == 8
         assert found.json("audit.json")["before"] is None
-        assert "There was no store yet" in found["index.html"].decode()
+        assert "The store did not exist yet" in found["index.html"].decode()
 
     def test_in_the_future_nothing_has_happened(self, audit):
         found = audit(since="2999-01-01")
@@ -295,7 +295,7 @@ class TestPlace:
 
     @pytest.mark.parametrize(
         ("name", "what"),
-        [("", "'{}' is a folder"), ("no/a.zip", "there is no folder '{}/no'")],
+        [("", "'{}' is a folder"), ("no/a.zip", "folder '{}/no' does not exist")],
     )
     def test_where_no_file_can_be(self, churn, tmp_path, name, what):
         with pytest.raises(CannotWrite) as caught:

@@ -75,7 +75,7 @@ class TestBaseline:
         )
 
         assert live.show(version).baseline is None
-        assert notes[0] == "no version of 'upsell' is in production, so there is no baseline"
+        assert notes[0] == "no version of 'upsell' is in production, so no baseline was recorded"
 
     @pytest.mark.parametrize("has_rows", [False, True])
     def test_it_needs_rows_and_answers(self, live, refitted, has_rows, X_test):
@@ -190,8 +190,8 @@ class TestBaseline:
 
         assert live.show(version).baseline is None
         assert notes[0] == (
-            "churn 1.1.0, which is in production, is of a kind without standard metrics, so there "
-            "is no baseline"
+            "churn 1.1.0, which is in production, is of a kind without standard metrics, so no "
+            "baseline was recorded"
         )
 
     def test_a_holder_that_writes_into_its_input_spoils_nothing(

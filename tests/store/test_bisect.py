@@ -102,7 +102,7 @@ class TestFound:
         found = churn.bisect("churn", "1.2.1", "1.3.0", Asked())
 
         assert str(found.first_bad) == "churn 1.3.0"
-        assert notes == ["there is no version between churn 1.2.1 and 1.3.0"]
+        assert notes == ["no version lies between churn 1.2.1 and 1.3.0"]
 
     def test_versions_are_named_as_anywhere(self, churn):
         good = churn.version("churn@1.1.0")

@@ -573,7 +573,7 @@ class TestUnregistered:
             (
                 lambda p, X, y: (Path("no.joblib"),),
                 NotAPipeline,
-                "there is no file 'no.joblib'",
+                "file 'no.joblib' does not exist",
                 "check the path; it is relative to the working directory",
             ),
             (

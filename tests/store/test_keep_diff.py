@@ -103,7 +103,7 @@ def test_where_nothing_can_be_kept_it_is_said(told, said, fitted, project):
 
     assert [line for line in said if "kept:" in line] == [
         "no code.diff is kept: nothing is uncommitted",
-        "no code.diff is kept: there is no training repository",
+        "code.diff was not kept: no training repository was found",
     ]
     assert told.show("churn@latest").code is None
 

@@ -732,7 +732,7 @@ class TestRefusals:
 
     def test_a_file_that_is_not_there(self, refused):
         assert refused(NotAPipeline, "p.joblib") == (
-            "there is no file 'p.joblib'",
+            "file 'p.joblib' does not exist",
             "check the path; it is relative to the working directory",
         )
 

@@ -357,7 +357,7 @@ def test_what_cannot_be_copied_is_said(store, project, untouched):
         with pytest.raises(InvalidInput) as caught:
             store.reproduce("cancer@1.0.0", PYTHON, copy=[name])
         assert str(caught.value) == (
-            f"there is no '{name}' in the repository '{project}' to be copied"
+            f"cannot copy '{name}': it is not in the repository '{project}'"
         )
 
 
@@ -423,7 +423,7 @@ class TestRefusals:
             with pytest.raises(CannotReproduce) as caught:
                 store.reproduce("cancer@1.0.0", command)
             assert str(caught.value) == said
-        with pytest.raises(InvalidInput, match="there is no command to run"):
+        with pytest.raises(InvalidInput, match="no command to run"):
             store.reproduce("cancer@1.0.0", ())
 
     def test_a_file_that_is_no_pipeline(self, store, project, untouched):
@@ -463,7 +463,7 @@ class TestRefusals:
             store.reproduce("cancer@1.0.0", PYTHON)
 
         assert str(caught.value) == (
-            f"the code of cancer 1.0.0 was not found: there is no repository around '{tmp_path}'"
+            f"cannot find the code of cancer 1.0.0: '{tmp_path}' is not in a repository"
         )
         assert caught.value.hint == (
             "clone https://example.org/churn.git, and name it with --code PATH"
@@ -502,7 +502,7 @@ class TestRefusals:
     def test_a_folder_that_is_not_there_or_no_repository(self, store, project, tmp_path):
         train(store, project)
 
-        with pytest.raises(CannotReproduce, match="there is no folder 'nowhere'"):
+        with pytest.raises(CannotReproduce, match="folder 'nowhere' does not exist"):
             store.reproduce("cancer@1.0.0", PYTHON, code="nowhere")
         with pytest.raises(GitFailed, match="not a git repository"):
             store.reproduce("cancer@1.0.0", PYTHON, code=tmp_path)

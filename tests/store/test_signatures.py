@@ -142,7 +142,7 @@ class TestNotValid:
 
         found = registered.verify("churn@1.0.0", signatures=True).versions[0].signatures
 
-        assert str(found[0].outcome) == "there is no such tag, so nobody has signed it"
+        assert str(found[0].outcome) == "the tag does not exist, so it is not signed"
 
     def test_an_unknown_key(self, desk, registered):
         desk.allow(desk.grace)
