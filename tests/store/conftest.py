@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -63,6 +65,35 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("templates")
 
 
+def refresh(folder: Path) -> None:
+    """Let git look at the files of a copied work tree, which have other times."""
+    if (folder / ".git").exists():
+        subprocess.run(["git", "update-index", "-q", "--refresh"], cwd=folder, check=True)
+
+
+def once(fill: Callable[..., Store]) -> Callable[..., Store]:
+    """Make of a function that writes into a store a fixture that writes once, and then copies.
+
+    What it returns is opened anew, and not durable.
+    """
+
+    @functools.wraps(fill)
+    def filled(*self: Any, **fixtures: Any) -> Store:
+        place = next(value.path for value in fixtures.values() if isinstance(value, Store))
+        name = f"{fill.__module__}.{fill.__qualname__} of {place.name}"
+        template = place.parents[1] / "filled" / name
+        if template.exists():
+            shutil.rmtree(place)
+            shutil.copytree(template, place, symlinks=True)
+            refresh(place)
+        else:
+            fill(*self, **fixtures)
+            shutil.copytree(place, template, symlinks=True)
+        return Store.open(place, durable=False)
+
+    return filled
+
+
 @pytest.fixture
 def copied(templates: Path, tmp_path: Path) -> Copied:
     """Give a copy of a store: `copied("churn", make)`, where `make(place)` makes the first.
@@ -75,9 +106,7 @@ def copied(templates: Path, tmp_path: Path) -> Copied:
             make(tmp_path / "making")
             (tmp_path / "making").rename(templates / name)
         shutil.copytree(templates / name, tmp_path / folder, symlinks=True)
-        if (tmp_path / folder / ".git").exists():  # whose files have other times
-            refresh = ["git", "update-index", "-q", "--refresh"]
-            subprocess.run(refresh, cwd=tmp_path / folder, check=True)
+        refresh(tmp_path / folder)
         return Store.open(tmp_path / folder, durable=False)
 
     return copy

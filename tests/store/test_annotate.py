@@ -15,6 +15,7 @@ from gitmodelstore.checks.notes import Annotations
 from gitmodelstore.errors import GateNotPassed, InvalidInput, ModelNotFound, VersionNotFound
 from gitmodelstore.values.gates import annotation_text
 
+from .conftest import once
 from .looks import commit_by_hand, git, look
 
 MARCH = datetime(2026, 3, 3, 12, tzinfo=timezone.utc)
@@ -43,6 +44,7 @@ def churn(any_store, notes, fitted, refitted) -> Store:
 
 
 @pytest.fixture
+@once
 def tree(store, fitted, refitted) -> Store:
     """The same, with a work tree in any case, for what is done by hand."""
     store.register(fitted, "churn", code=None)

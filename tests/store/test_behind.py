@@ -15,6 +15,8 @@ from gitmodelstore.errors import BehindWarning, NotAStore, VersionNotFound
 from gitmodelstore.operations.snapshot import Snapshot, behind_tags
 from tests.store.commands import gms
 
+from .conftest import once
+
 BEHIND = (
     "'main' lacks 2 versions that tags name: churn 1.2.0, churn 1.1.0; it may have been reset: "
     "run `gms doctor --fix`, or `git pull` where you have only fetched"
@@ -22,6 +24,7 @@ BEHIND = (
 
 
 @pytest.fixture
+@once
 def churn(store, fit) -> Store:
     """churn 1.0.0, in production, 1.1.0 and 1.2.0."""
     store.register(fit(C=1.0), "churn", code=None)

@@ -38,12 +38,14 @@ from gitmodelstore.pickles.dump import Dumped
 from gitmodelstore.values.diff import PartChange, SourceChange
 from tests.hostile.families import families, has_fired
 
+from .conftest import once
 from .looks import commit_by_hand, git
 
 LOST = "no repository here has both commits: name it with code= (--code DIR)"
 
 
 @pytest.fixture
+@once
 def churn(store, fitted, refitted, X_test, y_test) -> Store:
     """churn 1.0.0 and 1.1.0, tested on the same rows."""
     for pipeline in (fitted, refitted):
@@ -415,6 +417,7 @@ class TestUnregistered:
     """Both on the same rows, and nothing is kept."""
 
     @pytest.fixture
+    @once
     def live(self, any_store, fitted, X_test, y_test) -> Store:
         any_store.register(fitted, "churn", X_test=X_test, y_test=y_test, code=None)
         any_store.promote("churn@1.0.0", "production")

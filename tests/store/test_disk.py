@@ -14,9 +14,11 @@ from gitmodelstore.errors import CannotWrite, GitFailed
 from gitmodelstore.plumbing import files
 
 from . import children
+from .conftest import once
 
 
 @pytest.fixture
+@once
 def churn(any_store, fitted) -> Store:
     """A store that holds churn 1.0.0."""
     any_store.register(fitted, "churn", code=None)

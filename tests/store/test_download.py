@@ -12,6 +12,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import AlreadyExists, IntegrityError, StoreError, VersionNotFound
 
+from .conftest import once
 from .looks import git, git_bytes
 
 
@@ -24,6 +25,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+@once
 def two(any_store, fitted, refitted):
     """A store, with a work tree or bare, with churn 1.0.0 and 1.1.0."""
     any_store.register(fitted, "churn", code=None)

@@ -13,8 +13,11 @@ import pytest
 
 from gitmodelstore.errors import IntegrityError, VersionNotFound
 
+from .conftest import once
+
 
 @pytest.fixture
+@once
 def churn(store, fitted, X_test):
     """A store with churn 1.0.0, which takes columns with names."""
     store.register(fitted, "churn", X_test=X_test, code=None)

@@ -15,11 +15,14 @@ from gitmodelstore import Store
 from gitmodelstore.errors import CorruptStore, IntegrityError, MissingObject, StoreError
 from gitmodelstore.operations import snapshot
 
+from .conftest import once
+
 PIPELINE = "models/churn/pipeline.joblib"
 MANIFEST = "models/churn/manifest.json"
 
 
 @pytest.fixture
+@once
 def churn(store, fitted, refitted, other) -> Store:
     """A store that holds churn 1.0.0 in production, churn 1.1.0 and upsell 1.0.0."""
     store.register(fitted, "churn", code=None)

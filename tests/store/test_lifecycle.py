@@ -22,6 +22,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.operations import publish as publish_module
 from gitmodelstore.values.version import Version
 
+from .conftest import once
 from .looks import commit_by_hand, git, git_bytes, look
 
 
@@ -39,6 +40,7 @@ def subject(store: Store) -> str:
 
 
 @pytest.fixture
+@once
 def three(store, fitted):
     """A store with churn 1.0.0, 1.1.0 and 1.2.0."""
     for number in ("1.0.0", "1.1.0", "1.2.0"):
@@ -47,6 +49,7 @@ def three(store, fitted):
 
 
 @pytest.fixture
+@once
 def live(three):
     """The same, after each was in production in turn: 1.2.0 is."""
     for number in ("1.0.0", "1.1.0", "1.2.0"):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import joblib
 import pytest
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 import gitmodelstore as gms
@@ -29,6 +30,8 @@ from gitmodelstore.errors import (
 from gitmodelstore.operations import folder as environment
 from gitmodelstore.pickles import guard, load, names
 from gitmodelstore.plumbing import caches, large_files
+
+from .conftest import once
 
 TEAM = """
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -47,6 +50,7 @@ def innocent():
 
 
 @pytest.fixture
+@once
 def churn(store, fitted) -> Store:
     store.register(fitted, "churn", code=None)
     return store
@@ -164,7 +168,7 @@ class TestVerdicts:
 class TestTrust:
     @pytest.fixture
     def doubled(self, store, team, fitted, X_train, y_train) -> Store:
-        pipeline = make_pipeline(team.Doubler(), *[step for _, step in fitted.steps])
+        pipeline = make_pipeline(team.Doubler(), *[clone(step) for _, step in fitted.steps])
         store.register(pipeline.fit(X_train, y_train), "churn", code=None)
         return store
 
@@ -266,7 +270,7 @@ class TestTrust:
     ):
         told: list[str] = []
         telling = Store.open(store.path, notify=told.append)
-        pipeline = make_pipeline(team.Doubler(), *[step for _, step in fitted.steps])
+        pipeline = make_pipeline(team.Doubler(), *[clone(step) for _, step in fitted.steps])
 
         telling.register(pipeline.fit(X_train, y_train), "churn", code=None)
 

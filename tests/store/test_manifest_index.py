@@ -18,11 +18,14 @@ from gitmodelstore.plumbing.manifest_index import Block
 from gitmodelstore.values import field_path
 from tests.store import children
 
+from .conftest import once
+
 EVERY = "metrics.number >= 0"
 COLUMNS = (*field_path.keys(), "@blob", "@commit", "@fault")
 
 
 @pytest.fixture
+@once
 def few(any_store: Store, fitted) -> Store:
     """Five versions of churn, whose metric `number` is their minor number."""
     for number in range(5):

@@ -13,8 +13,11 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import StoreWarning, WithdrawnWarning
 
+from .conftest import once
+
 
 @pytest.fixture
+@once
 def churn(store: Store, fitted, refitted) -> Store:
     store.register(fitted, "churn", code=None)
     return store

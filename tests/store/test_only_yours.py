@@ -17,6 +17,8 @@ from gitmodelstore.pickles import load
 from gitmodelstore.plumbing.caches import Memo, Verdicts
 from gitmodelstore.plumbing.files import cache_folder, written_by_others
 
+from .conftest import once
+
 STRANGER = 12345
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
@@ -47,6 +49,7 @@ SPOILT_IDS = ["another's", "open to all", "open to a group", "a link of another'
 
 
 @pytest.fixture
+@once
 def churn(store: Store, fitted) -> Store:
     store.register(fitted, "churn", code=None)
     return store

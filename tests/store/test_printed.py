@@ -10,9 +10,11 @@ import pytest
 from gitmodelstore import Store
 
 from .commands import gms
+from .conftest import once
 
 
 @pytest.fixture
+@once
 def churn(store: Store, fitted, refitted, X_test, y_test) -> Store:
     store.register(fitted, "churn", X_test=X_test, y_test=y_test, code=None)
     store.promote("churn@1.0.0", "production", reason="the first")

@@ -12,6 +12,8 @@ import pytest
 import gitmodelstore as gms
 from gitmodelstore import Store
 
+from .conftest import once
+
 
 class Place:
     """A path of somebody else's making."""
@@ -34,6 +36,7 @@ class Bump(str, Enum):  # noqa: UP042
 
 
 @pytest.fixture
+@once
 def churn(store: Store, fitted) -> Store:
     store.register(fitted, "churn", code=None)
     return store
