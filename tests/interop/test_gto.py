@@ -31,6 +31,7 @@ def ask(gto: Path, store: gms.Store, *words: str) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.long  # pip takes most of the time, to make the environment
 @pytest.mark.timeout(600)
 class TestOnAStoreWithALife:
     @pytest.fixture
