@@ -201,13 +201,13 @@ def log(
 @click.option(
     "--at",
     metavar="DATE",
-    help="at the end of a day (2026-03-03) or at a time (2026-03-03T14:05, UTC)",
+    help="show it at the end of a day (2026-03-03) or at a time (2026-03-03T14:05, UTC)",
 )
 @click.pass_obj
 def which(session: Session, ref: str, at: str | None) -> None:
     """Show which version REF means, since when, by whom and why.
 
-    The first line is the version alone. A model name alone means the version in production.
+    The first line is only the version, for scripts. A model name alone means the version in production.
     """
     holding = session.store().which(ref, at=at)
     if session.json:

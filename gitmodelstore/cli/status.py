@@ -31,10 +31,10 @@ def annotate(
 ) -> None:
     """Add notes to the version REF after it was registered, such as a late test result.
 
-    Numbers, true and false are stored as such, anything else, or anything in double quotes,
-    as text. The latest value of a KEY counts; KEY= removes it. Notes are a commit that
-    changes no file, so the version stays as it is. `gms show` and `gms log` show them, and
-    gates can require them.
+    Numbers, true and false are stored as such; everything else, and anything in double
+    quotes, is text. The latest value of a KEY counts; KEY= removes it. The notes are in a
+    commit that changes no file, so the version stays as it is. `gms show` and `gms log` show
+    them, and gates can require them.
     """
     event = session.store().annotate(ref, _values(pairs), reason=reason, sign=sign)
     if session.json:

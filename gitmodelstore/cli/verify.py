@@ -203,7 +203,7 @@ def audit(
 ) -> None:
     """Write the history of the model NAME and the details of its versions to a zip file.
 
-    It needs no tool to read: open index.html in a browser, or events.csv in a spreadsheet.
+    You need no tool to read it: open index.html in a browser, or events.csv in a spreadsheet.
     It holds events, approvals, overrides, annotations, signatures, the policy in force at
     each event, manifests, cards, and a SHA-256 of each file. The same commit of the store
     gives the same bytes.
@@ -232,7 +232,7 @@ def audit(
 def validate(session: Session, paths: Sequence[Path], range_: str | None) -> None:
     """Check every commit on the store's branch and every tag. Nothing is loaded.
 
-    With PATHs, check model folders on disk, such as `gms get` writes. With --range, check
+    With PATHs, check model folders on disk, as `gms get` writes them. With --range, check
     the commits of a proposed change and the result of merging it; this is the required check
     on a git host. The exit code is 1 if something is wrong, and 128 if gms cannot tell: the
     clone is shallow, or a commit in --range is missing.
