@@ -207,7 +207,8 @@ def log(
 def which(session: Session, ref: str, at: str | None) -> None:
     """Show which version REF means, since when, by whom and why.
 
-    The first line is only the version, for scripts. A model name alone means the version in production.
+    The first line is only the version, for scripts. A model name alone means the version in
+    production.
     """
     holding = session.store().which(ref, at=at)
     if session.json:
