@@ -363,7 +363,7 @@ class IntegrityError(StoreError):
 
 
 class LockError(StoreError):
-    """A lock file that is missing, or pins something else than the store has.
+    """A lock file that is missing, or pins something other than the store has.
 
     >>> try:
     ...     store.sync("modelstore.lock.json")
