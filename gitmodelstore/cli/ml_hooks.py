@@ -177,7 +177,7 @@ def _judge_locks(files: dict[str, tuple[int, str]], contents: staged.Contents) -
         pinned, faults = read_lock(contents.data(oid), path)
         yield from faults
         if pinned is not None and pinned.models:
-            clone = Clone.open(locate(Path(path).parent, pinned))
+            clone = Clone(locate(Path(path).parent, pinned))
             yield from lock_faults(pinned, clone.held(pinned), path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +9,9 @@ from gitmodelstore.errors import IntegrityError
 from gitmodelstore.operations.folder import load_folder
 from gitmodelstore.plumbing import ml_repository
 from gitmodelstore.plumbing.ml_repository import SYNCED, folder_of
-from gitmodelstore.values.manifest import MOST_BYTES, Manifest
+from gitmodelstore.values.manifest import MOST_BYTES
 from gitmodelstore.values.pins import FILE, LockedModel
-from gitmodelstore.values.version import MANIFEST, PIPELINE
+from gitmodelstore.values.version import MANIFEST
 
 if TYPE_CHECKING:
     from gitmodelstore.pickles.load import Reader
@@ -21,11 +20,7 @@ _SYNC = "fetch what is locked with `gms sync`"
 
 
 def locked_in(place: Path, model: str) -> tuple[Path, LockedModel] | None:
-    """Return the lock file around `place` that pins a model, and what it pins; None without one.
-
-    Raises:
-        FormatError, LockError: there is a lock file, and it cannot be understood.
-    """
+    """Return the lock file around `place` that pins a model, and what it pins; None without one."""
     path = ml_repository.find(place)
     if path is None:
         return None
@@ -47,10 +42,6 @@ def load_locked(
     It comes from the folder that `sync` wrote, where there is one, which needs no store and
     no git; otherwise from the store. One that `store` names is asked first; None is the one
     that the lock file or a pyproject.toml names.
-
-    Raises:
-        LockError: the store has no such version.
-        IntegrityError: it has another under that number.
     """
     synced = folder_of(path.parent / SYNCED, model, locked)
     if store is None and synced.is_dir():
@@ -75,21 +66,11 @@ def _from_folder(folder: Path, locked: LockedModel, reader: Reader, environment:
 
 
 def _refuse_other(folder: Path, locked: LockedModel) -> None:
-    """Refuse a folder whose manifest, or pipeline by it, is not what is locked."""
     path = folder / MANIFEST
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError:
-        raise IntegrityError(
-            f"'{path}' cannot be read", path=str(path), hint="fetch it again: `gms sync`"
-        ) from None
-    found = hashlib.sha256(data).hexdigest()
-    entry = None
-    if found == locked.manifest_sha256:
-        entry = Manifest.parse(data, str(path)).artifact(PIPELINE)
-    pinned = locked.pipeline
-    if entry is None or (entry.sha256, entry.size_bytes) != (pinned.sha256, pinned.size_bytes):
-        raise IntegrityError(
-            f"'{folder}' is not what {FILE} pins", path=str(path), hint="fetch it again: `gms sync`"
-        )
+        raise IntegrityError(f"'{path}' cannot be read", path=str(path), hint=_SYNC) from None
+    if not locked.pins(data, str(path)):
+        raise IntegrityError(f"'{folder}' is not what {FILE} pins", path=str(path), hint=_SYNC)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from gitmodelstore.pickles.load import Reader
 
 _SCP = re.compile(r"(?:[^/@:]+@)?[^/@:]{2,}:(?!//).+")  # host:path, as ssh has it; no drive letter
+_ELSEWHERE = "lock versions in the repository whose code uses them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,49 +75,37 @@ class Locked:
 
 
 def top_of(place: Path) -> Path:
-    """Return the folder in which the lock file of the repository around `place` lies.
-
-    Raises:
-        LockError: there is no repository, or it is the store itself.
-    """
+    """Return the folder in which the lock file of the repository around `place` lies."""
     try:
         around = Repository.discover(place)
     except NotAStore:
         raise LockError(
             f"'{place.absolute()}' is not in a git repository",
-            hint="lock versions in the repository whose code uses them; `git init` creates one",
+            hint=f"{_ELSEWHERE}; `git init` creates one",
         ) from None
     if around.work_tree is None or is_store(around):
         raise LockError(
             f"'{around.work_tree or around.common_dir}' is the store itself",
-            hint="lock versions in the repository whose code uses them",
+            hint=_ELSEWHERE,
         )
     return around.work_tree
 
 
 def store_for(place: Path) -> Repository:
-    """Return the store that the lock file of `place` is about.
-
-    Raises:
-        NotAStore: none is known, or it is not there.
-        FormatError: the lock file, which may name it, cannot be understood.
-    """
+    """Return the store that the lock file of `place` is about, which may name it."""
     path = ml_repository.find(place)
-    found = path.parent if path else place
-    return find(locate(found, ml_repository.read(path) if path else None))
+    lock = ml_repository.read(path) if path else None
+    return find(locate(path.parent if path else place, lock))
 
 
 def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) -> Locked:
-    """Pin versions in the lock file of the folder `top`, as `Store.lock` says.
-
-    Where two are of one model the last one counts. No `refs` at all is a LockError.
-    """
+    """Pin versions in the lock file of the folder `top`, as `Store.lock` says."""
     snapshot = Snapshot.now(repository)
     path = top / FILE
     before = ml_repository.read(path).models if path.exists() else {}
     named = store_name(repository, top)
     pinned: dict[str, Pinned] = {}
-    models: dict[str, LockedModel] = {}
+    models: dict[str, LockedModel] = {}  # where two are of one model the last one counts
     for ref in refs:
         version = resolve(snapshot, ref)
         if version.status == WITHDRAWN:
@@ -136,11 +125,7 @@ def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) 
 
 
 def entry_of(snapshot: Snapshot, version: ModelVersion) -> LockedModel:
-    """Return what a lock file says of a version.
-
-    Raises:
-        IntegrityError, FormatError: its manifest is not the one that was released.
-    """
+    """Return what a lock file says of a version."""
     manifest = snapshot.manifest(version)
     entry = manifest.artifact(PIPELINE)
     assert entry is not None  # noqa: S101 - a manifest without it cannot be read
@@ -157,14 +142,7 @@ def entry_of(snapshot: Snapshot, version: ModelVersion) -> LockedModel:
 def check_lock(path: Path, clone: Path | None = None, *, fetch: bool = False) -> tuple[Fault, ...]:
     """Return every difference between a lock file and the store, as it was last fetched.
 
-    Args:
-        path: the lock file.
-        clone: of the store; None for the one that `locate` finds.
-        fetch: whether to fetch from its remote first.
-
-    Raises:
-        LockError: there is no lock file.
-        NotAStore, GitFailed: the store is not there, or cannot be fetched.
+    `clone` is one of the store; None for the one that `locate` finds.
     """
     try:
         data = path.read_bytes()
@@ -175,7 +153,7 @@ def check_lock(path: Path, clone: Path | None = None, *, fetch: bool = False) ->
     pinned, faults = read_lock(data, FILE)
     if pinned is None:
         return faults
-    opened = Clone.open(clone or locate(path.parent, pinned))
+    opened = Clone(clone or locate(path.parent, pinned))
     if fetch:
         opened.fetch()
     return tuple(lock_faults(pinned, opened.held(pinned), FILE))
@@ -188,10 +166,6 @@ def pinned_version(
 
     That is the store's branch, or the locked commit where the branch is not there yet:
     after a `git fetch` the commit is on this machine, and its bytes are pinned.
-
-    Raises:
-        LockError: it is not in the store.
-        IntegrityError: what the store has under that number is not what is locked.
     """
     snapshot = Snapshot.now(repository)
     if snapshot.registry.status(model, locked.version) is None:
@@ -203,28 +177,18 @@ def pinned_version(
             )
         snapshot = Snapshot(repository, repository.commit(found))
     version = snapshot.version(model, locked.version)
-    _refuse_other(snapshot, version, locked)
-    return snapshot, version
-
-
-def _refuse_other(snapshot: Snapshot, version: ModelVersion, locked: LockedModel) -> None:
-    """Refuse a version whose manifest, or pipeline by it, is not what is locked."""
-    path = f"{folder(version.model)}/{MANIFEST}"
-    data = bytes(snapshot.read(version, MANIFEST))
-    found = hashlib.sha256(data).hexdigest()
-    entry = None
-    if found == locked.manifest_sha256:
-        try:
-            entry = Manifest.parse(data, path).artifact(PIPELINE)
-        except FormatError as error:
-            raise IntegrityError(str(error), path=path, hint=error.hint) from None
-    pinned = locked.pipeline
-    if entry is None or (entry.sha256, entry.size_bytes) != (pinned.sha256, pinned.size_bytes):
+    path = f"{folder(model)}/{MANIFEST}"
+    try:
+        same = locked.pins(bytes(snapshot.read(version, MANIFEST)), path)
+    except FormatError as error:
+        raise IntegrityError(str(error), path=path, hint=error.hint) from None
+    if not same:
         raise IntegrityError(
             f"{version} in the store is not the one that {FILE} pins",
             path=path,
             hint="see what differs with `gms lock --check`",
         )
+    return snapshot, version
 
 
 def store_name(repository: Repository, top: Path) -> str:
@@ -250,13 +214,8 @@ def download(
 ) -> Path:
     """Write the files of a version into a new folder, each verified, and return the folder.
 
-    `warming` loads the pipeline once, to leave a verdict beside the files.
-
-    Raises:
-        AlreadyExists: the folder does, and holds something.
-        CannotWrite: the disk does not take it.
-        IntegrityError, MissingObject: a file is not the one that was released; nothing is left.
-        RefusedPickle, LoadError: the pipeline cannot be loaded; nothing is left.
+    `warming` loads the pipeline once, to leave a verdict beside the files. After an error
+    nothing is left.
     """
     check_absent(target, "name another folder with -o DIR")
     manifest = snapshot.manifest(version)
@@ -291,7 +250,6 @@ def download(
 
 
 PRESENT, WRITTEN, REPLACED = "present", "written", "replaced"
-_NOTES = frozenset({MANIFEST, CARD})  # what no manifest lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,11 +271,8 @@ class Synced:
 def sync(repository: Repository, path: Path, target: Path | None = None) -> tuple[Synced, ...]:
     """Put each locked version, verified, into a folder of its own, as `Store.sync` says.
 
-    The repository of the lock file is told to ignore `.models`.
-
-    Raises:
-        MissingObject: a file is not here; what was in its place stays.
-        CannotWrite: the disk does not take it.
+    The repository of the lock file is told to ignore `.models`. What was in the place of a
+    file that is not here stays.
     """
     pinned = ml_repository.read(path)
     parent = path.parent / SYNCED if target is None else target
@@ -365,22 +320,18 @@ def is_whole(place: Path, locked: LockedModel) -> bool:
     if place.is_symlink() or not place.is_dir():
         return False
     try:
-        data = _read(place / MANIFEST, MOST_BYTES + 1)
+        with (place / MANIFEST).open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
         if hashlib.sha256(data).hexdigest() != locked.manifest_sha256:
             return False
         declared = {entry.path: entry for entry in Manifest.parse(data).artifacts}
-        found = {held.name for held in place.iterdir()}
-        return found == declared.keys() | _NOTES and all(
+        names = {file.name for file in place.iterdir()}
+        return names == declared.keys() | {MANIFEST, CARD} and all(
             _facts(place / name) == (entry.sha256, entry.size_bytes)
             for name, entry in declared.items()
         )
     except (OSError, FormatError):
         return False
-
-
-def _read(path: Path, most: int) -> bytes:
-    with path.open("rb") as file:
-        return file.read(most)
 
 
 def _facts(path: Path) -> tuple[str, int] | None:

@@ -42,12 +42,7 @@ def find(folder: Path) -> Path | None:
 
 
 def read(path: Path) -> Lock:
-    """Return what a lock file says.
-
-    Raises:
-        LockError: it cannot be read.
-        FormatError: it does not follow its format.
-    """
+    """Return what a lock file says; LockError if it cannot be read."""
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
@@ -60,11 +55,7 @@ def read(path: Path) -> Lock:
 
 
 def write(path: Path, lock: Lock) -> bool:
-    """Write a lock file in one step; return False where it says the same already.
-
-    Raises:
-        CannotWrite: the disk does not take it.
-    """
+    """Write a lock file in one step; return False where it says the same already."""
     data = lock.render()
     try:
         if path.is_file() and path.read_bytes() == data:
@@ -98,9 +89,6 @@ def locate(place: Path, lock: Lock | None) -> Path:
 
     It is found as by `operations.discover`; the repository around is not the store here, but
     its lock may hold the store's path.
-
-    Raises:
-        NotAStore: none of them is there.
     """
     variable, named = files.named_store(), files.store_of_project(place)
     if variable is not None:
@@ -124,46 +112,32 @@ def locate(place: Path, lock: Lock | None) -> Path:
 class Clone:
     """A repository that holds the store, as it was last fetched.
 
-    Attributes:
-        path: its folder.
-        branch: the store's branch, without refs/heads/.
+    Raises:
+        NotAStore: there is no repository at `path`.
     """
 
-    def __init__(self, path: Path, branch: str) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.branch = branch
-
-    @classmethod
-    def open(cls, path: Path) -> Clone:
-        """Open the clone at `path`.
-
-        Raises:
-            NotAStore: there is no repository.
-        """
         if not path.is_dir():
             raise NotAStore(f"folder '{path}' does not exist", hint=_GIT_LOST)
+        no_repository = NotAStore(f"'{path}' is not a git repository", hint=_GIT_LOST)
         try:
             # A folder within another repository is no clone: git would answer for that one.
-            inside = _ask(path, "rev-parse", "--show-prefix", "--is-bare-repository").split("\n")
-            branch = _ask(path, "config", "--default", "main", "--get", "store.branch").strip()
+            inside = self._ask("rev-parse", "--show-prefix", "--is-bare-repository").split("\n")
+            branch = self._ask("config", "--default", "main", "--get", "store.branch").strip()
         except GitFailed as error:
             if not error.stderr:
                 raise
             if "dubious ownership" in error.stderr:
                 raise of_somebody_else(path) from None
-            raise NotAStore(f"'{path}' is not a git repository", hint=_GIT_LOST) from None
+            raise no_repository from None
         if inside[0] and inside[1] == "false":
-            raise NotAStore(f"'{path}' is not a git repository", hint=_GIT_LOST)
-        return cls(path, branch)
+            raise no_repository
+        self.branch = branch  # without refs/heads/
 
     def fetch(self) -> None:
-        """Fetch the store's branch and its tags from the remote; no branch moves.
-
-        Raises:
-            NotAStore: it has no remote.
-            GitFailed: the remote cannot be reached, or has moved a tag.
-        """
-        remotes = _ask(self.path, "remote").split()
+        """Fetch the store's branch and its tags from the remote; no branch moves."""
+        remotes = self._ask("remote").split()
         if not remotes:
             raise NotAStore(
                 f"'{self.path}' has no remote to fetch from",
@@ -173,15 +147,10 @@ class Clone:
         there = f"+refs/heads/{self.branch}:refs/remotes/{remote}/{self.branch}"
         tags = "refs/tags/*:refs/tags/*"
         program = "--upload-pack=git-upload-pack"  # whatever the clone's settings say
-        _ask(self.path, "fetch", "--quiet", "--no-tags", program, "--", remote, there, tags)
+        self._ask("fetch", "--quiet", "--no-tags", program, "--", remote, there, tags)
 
     def held(self, lock: Lock) -> dict[str, Held]:
-        """Return what the clone says of each locked model.
-
-        Raises:
-            NotAStore: it has no such branch, or no registry.json on it.
-            CorruptStore: registry.json does not follow its format.
-        """
+        """Return what the clone says of each locked model."""
         tips = self._tips()
         wanted = [f"{tip}:{REGISTRY}" for tip in tips]
         for model, locked in lock.models.items():
@@ -194,14 +163,8 @@ class Clone:
 
     def _tips(self) -> list[str]:
         """Return the newest commits of the branch, here and as fetched: more than one if apart."""
-        said = _ask(
-            self.path,
-            "for-each-ref",
-            "--format=%(objectname)",
-            f"refs/heads/{self.branch}",
-            f"refs/remotes/*/{self.branch}",
-        )
-        tips = sorted(set(said.split()))
+        refs = f"refs/heads/{self.branch}", f"refs/remotes/*/{self.branch}"
+        tips = sorted(set(self._ask("for-each-ref", "--format=%(objectname)", *refs).split()))
         if not tips:
             raise NotAStore(
                 f"'{self.path}' is not a model store: it has no branch '{self.branch}'",
@@ -209,7 +172,10 @@ class Clone:
             )
         if len(tips) == 1:
             return tips
-        return _ask(self.path, "merge-base", "--independent", *tips).split()
+        return self._ask("merge-base", "--independent", *tips).split()
+
+    def _ask(self, *args: str) -> str:
+        return git.run(*_TRUSTED, *args, cwd=self.path).decode(errors="surrogateescape")
 
 
 def _questions(model: str, locked: LockedModel) -> Iterable[str]:
@@ -292,7 +258,3 @@ def _objects(path: Path, names: Iterable[str]) -> dict[str, Object]:
             found[name] = head[1].decode(), stdout[at : at + size]
             at += size + 1
     return found
-
-
-def _ask(path: Path, *args: str) -> str:
-    return git.run(*_TRUSTED, *args, cwd=path).decode(errors="surrogateescape")

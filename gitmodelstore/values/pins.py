@@ -27,9 +27,9 @@ from gitmodelstore.values.fields import (
     declared,
     record,
 )
-from gitmodelstore.values.manifest import VERSION, Feature
+from gitmodelstore.values.manifest import VERSION, Feature, Manifest
 from gitmodelstore.values.names import MODEL_PATTERN
-from gitmodelstore.values.version import Version, tag_name
+from gitmodelstore.values.version import PIPELINE, Version, tag_name
 
 FILE = "modelstore.lock.json"
 SCHEMA = "1.0"
@@ -74,6 +74,20 @@ class LockedModel:
     features: str | None = declared(
         Nullable(Text(rf"{FINGERPRINT}:[0-9a-f]{{64}}", f"{FINGERPRINT}:hex"))
     )
+
+    def pins(self, manifest: bytes, path: str) -> bool:
+        """Whether a manifest.json, and the pipeline by it, are what is locked.
+
+        Raises:
+            FormatError: what is locked is no manifest; `path` names it.
+        """
+        if hashlib.sha256(manifest).hexdigest() != self.manifest_sha256:
+            return False
+        entry, pinned = Manifest.parse(manifest, path).artifact(PIPELINE), self.pipeline
+        return entry is not None and (entry.sha256, entry.size_bytes) == (
+            pinned.sha256,
+            pinned.size_bytes,
+        )
 
 
 @record
