@@ -20,7 +20,7 @@ from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.operations.trust import trusted_names
 from gitmodelstore.pickles.dry import Array, Dry, Global, walk
 from gitmodelstore.pickles.loadable import absent
-from gitmodelstore.pickles.rights import Trust, needs_trust
+from gitmodelstore.pickles.rights import Trust
 from gitmodelstore.pickles.summary import summarize, written_by
 from gitmodelstore.values.events import Holding, as_typed
 from gitmodelstore.values.gates import Annotation
@@ -80,7 +80,7 @@ class Inspected:
     @property
     def needs_trust(self) -> tuple[str, ...]:
         """The names that readers must trust, whether this one does or not."""
-        return needs_trust(use.name for use in self.dry.globals) if self.dry else ()
+        return self.dry.needs_trust if self.dry else ()
 
 
 @trusting
@@ -103,11 +103,14 @@ def inspect(session: Session, what: str) -> None:
         raise click.exceptions.Exit(_REFUSED)
 
 
-def _read(session: Session, what: str) -> tuple[str, ModelVersion | None, bytes]:
-    """Return the name, the version and the bytes of what is asked for."""
+def _read(session: Session, what: str) -> tuple[str, ModelVersion | None, bytes, tuple[str, ...]]:
+    """Return the name, the version and the bytes of what is asked for, and whom it needs trusted.
+
+    That is what its manifest says.
+    """
     path = Path(what)
     if path.is_file():
-        return what, None, path.read_bytes()
+        return what, None, path.read_bytes(), ()
     if path.suffix in _SUFFIXES:
         raise NotAPipeline(
             f"file '{what}' does not exist",
@@ -115,12 +118,18 @@ def _read(session: Session, what: str) -> tuple[str, ModelVersion | None, bytes]
         )
     store = session.store()
     version = store.version(what)
-    return str(version), version, store.read(version, PIPELINE)
+    return str(version), version, store.read(version, PIPELINE), store.needs_trust(version)
 
 
-def _inspect(name: str, version: ModelVersion | None, data: bytes, trust: Trust) -> Inspected:
+def _inspect(
+    name: str,
+    version: ModelVersion | None,
+    data: bytes,
+    recorded: tuple[str, ...],
+    trust: Trust,
+) -> Inspected:
     try:
-        dry = walk(data, name=name, trust=trust)
+        dry = walk(data, name=name, trust=trust, recorded=recorded)
         return Inspected(name, version, data, dry=dry, absent=tuple(absent(dry)))
     except BrokenPipelineFile as error:
         return Inspected(name, version, data, broken=error)
@@ -157,10 +166,8 @@ def _whom_to_trust(inspected: Inspected, dry: Dry) -> Iterator[str]:
     needed = inspected.needs_trust
     if needed:
         yield visible(f"Readers must trust: {', '.join(needed)}")
-    refused = {use.name for use in dry.globals if use.is_refused}
-    lacking = [name for name in needed if name in refused]
-    if lacking:
-        yield visible(f"  if you do: gms trust add {' '.join(lacking)}")
+    if dry.lacks_trust:
+        yield visible(f"  if you do: gms trust add {' '.join(dry.lacks_trust)}")
 
 
 def _facts(inspected: Inspected) -> str:

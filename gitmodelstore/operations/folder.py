@@ -82,20 +82,19 @@ def remember(pipeline: Any, version: ModelVersion) -> None:
 def needs_of(manifest: Manifest) -> tuple[str, ...]:
     """Return the names that readers of a version must trust; empty for none."""
     pipeline = manifest.artifact(PIPELINE)
-    return needs_trust(pipeline.globals or ()) if pipeline else ()
+    if pipeline is None:
+        return ()
+    return tuple(sorted({*needs_trust(pipeline.globals or ()), *(pipeline.needs_trust or ())}))
 
 
-def with_needs(version: ModelVersion, names: Iterable[str], writer: Writer) -> ModelVersion:
+def with_needs(version: ModelVersion, needed: tuple[str, ...], writer: Writer) -> ModelVersion:
     """Return a version that was just registered, with the names that readers must trust.
 
     Args:
         version: which.
-        names: that loading it looks up.
+        needed: these names.
         writer: is told of them.
     """
-    from gitmodelstore.pickles.loadable import needs_here
-
-    needed = needs_here(names)
     if needed:
         writer.notify(
             f"readers must trust: {', '.join(needed)} (`gms trust add {' '.join(needed)}`)"

@@ -21,7 +21,7 @@ from gitmodelstore.errors import (
     warn_user,
 )
 from gitmodelstore.lineage.environment import present_versions
-from gitmodelstore.operations.folder import difference_of, one_warning, remember
+from gitmodelstore.operations.folder import difference_of, needs_of, one_warning, remember
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.plumbing import large_files, lfs
 from gitmodelstore.values.compare import (
@@ -133,8 +133,9 @@ def check_loads(
 ) -> None:
     """Make sure that a version loads here for a reader, as cheaply as that can be known.
 
-    It has been loaded here before; or its names are those of the table alone and the releases
-    those of the training, so that a dry walk tells, which imports nothing; or it is loaded.
+    It has been loaded here before; or its names, which are those of the table, tell of it and the
+    releases are those of the training, so that a dry walk does, which imports nothing; or it is
+    loaded.
     Where other releases are installed, what fails on their account is only said.
 
     Args:
@@ -146,17 +147,16 @@ def check_loads(
         LoadError, NotAPipeline, IntegrityError, MissingObject: as in `load`.
     """
     from gitmodelstore.pickles.load import DRY, verdict_of
-    from gitmodelstore.pickles.loadable import lacks, walk_dry
-    from gitmodelstore.pickles.rights import needs_trust
+    from gitmodelstore.pickles.loadable import is_told_by_names, lacks, walk_dry
 
     manifest, name = snapshot.manifest(version), f"{folder(version.model)}/{PIPELINE} of {version}"
     entry = manifest.artifact(PIPELINE)
-    own = needs_trust((entry.globals if entry else None) or ())
+    own, names = needs_of(manifest), (entry.globals if entry else None) or ()
     keys = [verdict_of(entry.sha256 if entry else "", reader.trust, how) for how in ("", DRY)]
     if reader.verdicts and any(map(reader.verdicts.holds, keys)) and not any(map(lacks, own)):
         return
     is_elsewhere = difference_of(version, manifest.environment, "warn") is not None
-    if own or is_elsewhere:
+    if own or is_elsewhere or not is_told_by_names(names):
         try:
             load(snapshot, version, reader)
         except OtherVersionsNeeded as error:

@@ -34,6 +34,7 @@ from gitmodelstore.operations.folder import with_needs
 from gitmodelstore.operations.load import load
 from gitmodelstore.operations.publish import Draft, publish
 from gitmodelstore.operations.snapshot import Snapshot, Writer, upon
+from gitmodelstore.pickles.rights import needs_trust
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.sink import Sink
 from gitmodelstore.values.card import render_card
@@ -125,6 +126,7 @@ class Submission:
         wish: the number that the caller wants.
         fields: the attributes of `Manifest` that the number, the time and the writer leave.
         globals: the names that loading the pipeline looks up.
+        needs_trust: those of them that readers must trust.
         files: of the version, by name, but for manifest and card.
         if_changed: whether to write nothing where the highest version is the same.
         regardless_of: attributes of `Manifest` that do not make it another version.
@@ -135,6 +137,7 @@ class Submission:
     wish: Wish
     fields: Mapping[str, Any]
     globals: tuple[str, ...]
+    needs_trust: tuple[str, ...]
     files: Mapping[str, StoredFile]
     if_changed: bool
     regardless_of: tuple[str, ...] = ("created_at", "trained_at")
@@ -187,7 +190,7 @@ def submit(
     if after.policy.gates:
         for sentence in _missing_in_card(after, version):
             writer.notify(sentence)
-    return with_needs(version, what.globals, writer)
+    return with_needs(version, what.needs_trust, writer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,10 +280,7 @@ def _manifest(writer: Writer, what: Submission, number: _Number) -> tuple[Manife
     Raises:
         InvalidInput: something that was given cannot be written into it.
     """
-    artifacts = (
-        Artifact(name, file.sha256, file.size_bytes, what.globals if name == PIPELINE else None)
-        for name, file in sorted(what.files.items())
-    )
+    artifacts = (_artifact(what, name, file) for name, file in sorted(what.files.items()))
     try:
         manifest = Manifest(
             model=what.model,
@@ -294,6 +294,14 @@ def _manifest(writer: Writer, what: Submission, number: _Number) -> tuple[Manife
         return manifest, manifest.render()
     except FormatError as error:
         raise InvalidInput(f"cannot be recorded: {error.faults[0]}", hint=error.hint) from None
+
+
+def _artifact(what: Submission, name: str, file: StoredFile) -> Artifact:
+    """Return what the manifest says of a file; of whom to trust, what names alone do not say."""
+    if name != PIPELINE:
+        return Artifact(name, file.sha256, file.size_bytes)
+    others = sorted(set(what.needs_trust).difference(needs_trust(what.globals)))
+    return Artifact(name, file.sha256, file.size_bytes, what.globals, tuple(others) or None)
 
 
 def _unchanged(snapshot: Snapshot, writer: Writer, what: Submission) -> Version | None:
@@ -504,7 +512,7 @@ def _submission(
         patch = _kept_patch(look, writer) if what.keep_diff else None
         data = _data(what, writer)
         described = _unrun(source, what) if source.unrun else _asked(source, what, writer, snapshot)
-        names = _fill(sink, source, writer)
+        names, needed = _fill(sink, source, writer)
         sha256, blob = sink.keep()
         stored = StoredFile(blob, sha256, sink.size_bytes)
         code = look.result() if look else None
@@ -535,7 +543,7 @@ def _submission(
         "custom": what.custom,
     }
     files[PIPELINE] = stored
-    return Submission(what.model, what.wish, fields, names, files, what.if_changed)
+    return Submission(what.model, what.wish, fields, names, needed, files, what.if_changed)
 
 
 def _source(what: RegisterOptions, sink: Sink) -> _Source:
@@ -559,22 +567,27 @@ def _source(what: RegisterOptions, sink: Sink) -> _Source:
     return _Source(None, path.name, look_at(path, data), is_compressed(data))
 
 
-def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[str, ...]:
-    """Have the pipeline in the sink and return the names that loading it looks up."""
+def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Have the pipeline in the sink, and return the names that loading it looks up.
+
+    Then come those of them that readers must trust.
+    """
     from gitmodelstore.pickles.dump import dump, globals_of
     from gitmodelstore.pickles.load import refuse_unloadable
+    from gitmodelstore.pickles.loadable import needs_of_file
     from gitmodelstore.pickles.unportable import refuse_script_names
 
     if source.name is None:
         names = dump(source.pipeline, sink).globals
         refuse_script_names(names)
-        refuse_unloadable(sink.content(), source.pipeline, names)
+        needed = refuse_unloadable(sink.content(), source.pipeline, names)
     else:
         names = source.unrun.globals if source.unrun else globals_of(source.pipeline)
         refuse_script_names(names)
+        needed = needs_of_file(sink.content(), names)
     if source.is_compressed:
         writer.notify("the file is compressed: git cannot share bytes between versions of it")
-    return names
+    return names, needed
 
 
 def _unrun(source: _Source, what: RegisterOptions) -> _Described:

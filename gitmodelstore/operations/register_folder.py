@@ -116,6 +116,7 @@ class _FolderPipeline:
     facts: PipelineFacts
     features: tuple[Feature, ...] | None
     globals: tuple[str, ...]
+    needs_trust: tuple[str, ...]
     is_unrun: bool
     answers: bool
 
@@ -330,6 +331,7 @@ def _submission(
             "custom": claims.get("custom", {}),
         },
         pipeline.globals,
+        pipeline.needs_trust,
         {**files, PIPELINE: stored},
         what.if_changed,
         _REGARDLESS_OF,
@@ -379,6 +381,7 @@ def _pipeline(
         IntegrityError: it is not the one that the manifest names, and may not be.
         RefusedPickle, LoadError: it would do more than the parts of a pipeline may.
     """
+    from gitmodelstore.pickles.loadable import needs_of_file
     from gitmodelstore.pickles.summary import look_at
     from gitmodelstore.pickles.unportable import refuse_script_names
 
@@ -401,7 +404,9 @@ def _pipeline(
     is_unrun = facts is None and not what.run
     if what.run:
         facts, features, answers = _asked(content, what, read, features)
-    return _FolderPipeline(facts or unrun.facts, features, unrun.globals, is_unrun, answers)
+    needed = needs_of_file(content.data, unrun.globals)
+    facts = facts or unrun.facts
+    return _FolderPipeline(facts, features, unrun.globals, needed, is_unrun, answers)
 
 
 def _asked(

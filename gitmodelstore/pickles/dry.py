@@ -24,7 +24,14 @@ from typing import Any, NamedTuple, NoReturn, cast
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.pickles import rights as rules
 from gitmodelstore.pickles.compression import MOST_BYTES, compressor_of, decompress
-from gitmodelstore.pickles.places import FOREIGN_KEYWORDS, is_given, misplaced
+from gitmodelstore.pickles.places import (
+    FOREIGN_KEYWORDS,
+    MODEL_OF_CATBOOST,
+    OF_TEXT,
+    is_given,
+    is_of_text,
+    misplaced,
+)
 from gitmodelstore.pickles.rights import CALL, FUNCTION, NEW, STATE, VALUE, Rights, Trust
 
 # What a dry walk finds on its stack: signs for objects that nobody makes.
@@ -45,6 +52,7 @@ class Global:
         offset: of the opcode that named it first.
         place: where the table lists it, whichever release wrote it.
         uses: the rights that it uses.
+        wants_trust: whether what an object of it holds is why it must be trusted.
     """
 
     module: str
@@ -54,6 +62,7 @@ class Global:
     offset: int
     place: Place
     uses: set[str] = field(default_factory=set)
+    wants_trust: bool = False
 
     @property
     def name(self) -> str:
@@ -68,7 +77,9 @@ class Global:
     @property
     def is_refused(self) -> bool:
         """Whether it may not be used so."""
-        return self.rights is None or not self.rights.allowed.issuperset(self.uses)
+        if self.rights is None or self.verdict == "refused":
+            return True
+        return not self.rights.allowed.issuperset(self.uses)
 
     def __str__(self) -> str:
         return self.name
@@ -175,6 +186,7 @@ _KNOWN_DUNDERS = ("__name__", "__doc__")
 # What native code reads a model from, and what else it would take for an address.
 _BOOSTERS = {("lightgbm.basic", "Booster"), ("xgboost.core", "Booster")}
 _BYTES = {("builtins", "bytearray")}
+_ENCODE = {("_codecs", "encode")}
 _HANDLES = ("_handle", "handle")
 # Of objects, as `rights` lists them, and of scipy's interp1d, as protocol 2 writes them.
 _BOUND_METHODS = {name for _, name in rules.METHODS} | {"_call_linear", "_call_linear_np"}
@@ -243,7 +255,14 @@ class Budget:
 class Walk:
     """What the pickles of one file share: the names that it uses, and what speaks against it."""
 
-    def __init__(self, name: str, data: bytes, trust: Trust, size_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        data: bytes,
+        trust: Trust,
+        size_bytes: int = 0,
+        recorded: Collection[str] = (),
+    ) -> None:
         self.name, self.data = name, data
         self.at = 0  # offset of the opcode that is obeyed
         self.globals: dict[Place, Global] = {}
@@ -254,7 +273,7 @@ class Walk:
         self.wrappers = 0  # of joblib's that wait for their array
         self._stated: list[Made] = []  # what was given a state
         self._states: set[int] = set()
-        self._trust = trust
+        self._trust, self._recorded = trust, recorded
 
     def refuse(self, reason: str, about: Symbol = None) -> None:
         """Note what speaks against the opcode that is obeyed, and which name it is about."""
@@ -274,7 +293,16 @@ class Walk:
             self.globals[module, name] = symbol
             if symbol.rights is None:
                 self.refuse(f"'{shortened(str(symbol))}' is not a name that may be used", symbol)
+            elif symbol.name in self._recorded:
+                self.want_trust(symbol, f"'{shortened(symbol.name)}' holds what is not known")
         return symbol
+
+    def want_trust(self, symbol: Global, why: str) -> None:
+        """Note that only readers who trust a name load the file, though it is of the table."""
+        if not symbol.wants_trust:
+            symbol.wants_trust = True
+            if not self._trust.covers(symbol.module, symbol.inner):
+                self.refuse(why, symbol)
 
     def _judge(self, module: str, name: str) -> tuple[Rights | None, str]:
         rights = rules.listed(module, name)
@@ -376,9 +404,15 @@ class Walk:
                 self.refuse("a template that is not scipy's", cls)
             elif name in _HANDLES and is_one_of(cls, _BOOSTERS) and not _is_model(value):
                 self.refuse("a model that is neither text nor bytes", cls)
+            elif name == MODEL_OF_CATBOOST and _is_of_catboost(cls) and is_of_text(_bytes(value)):
+                self.want_trust(cls, OF_TEXT)
 
     def ended(self, root: Symbol) -> None:
         """Judge what the whole file holds; a class of the reader's own may be made in any way."""
+        for symbol in self.globals.values():  # what is held is judged as of the listed class
+            if symbol.wants_trust:
+                is_trusted = self._trust.covers(symbol.module, symbol.inner)
+                symbol.verdict = "trusted" if is_trusted else "refused"
         if type(root) is not Made or not (root.way == NEW or _is_trusted(root.of)):
             self.refuse(f"it holds '{class_name(root)}', not a fitted estimator")
         for misplacement in misplaced(self._stated, root, SYMBOLS):
@@ -466,6 +500,18 @@ def _is_trusted(symbol: Symbol) -> bool:
 def _is_made_of(target: Symbol, names: Collection[Place]) -> bool:
     """Whether `target` is an object of one of these classes, or of one of the reader's own."""
     return type(target) is Made and (is_one_of(target.of, names) or _is_trusted(target.of))
+
+
+def _is_of_catboost(symbol: Symbol) -> bool:
+    return type(symbol) is Global and symbol.place[0] == "catboost.core"
+
+
+def _bytes(value: Symbol) -> bytes:
+    """Return bytes, of protocol 2 the text that stands for them; none of anything else."""
+    if type(value) is Made and is_one_of(value.of, _ENCODE) and type(value.arguments) is tuple:
+        text = value.arguments[0] if value.arguments else None
+        return text.encode("latin-1", "replace") if type(text) is str else b""
+    return value if type(value) is bytes else b""
 
 
 def _is_simple(key: Symbol) -> bool:
@@ -1239,6 +1285,18 @@ class Dry:
     arrays: tuple[Array, ...] = field(repr=False)
     refusals: tuple[Refusal, ...]
 
+    @property
+    def needs_trust(self) -> tuple[str, ...]:
+        """The names that readers must trust, whether the one of this walk does or not."""
+        for_bytes = (use.name for use in self.globals if use.wants_trust)
+        return tuple(sorted({*rules.needs_trust(use.name for use in self.globals), *for_bytes}))
+
+    @property
+    def lacks_trust(self) -> tuple[str, ...]:
+        """Those of them that the reader of this walk does not trust."""
+        refused = {use.name for use in self.globals if use.verdict == "refused"}
+        return tuple(name for name in self.needs_trust if name in refused)
+
 
 def walk(
     data: bytes | memoryview,
@@ -1246,6 +1304,7 @@ def walk(
     name: str = "pipeline.joblib",
     trust: Trust = rules.NOBODY,
     most_bytes: int = MOST_BYTES,
+    recorded: Collection[str] = (),
 ) -> Dry:
     """Return what `data`, a whole file that joblib wrote, holds.
 
@@ -1254,6 +1313,7 @@ def walk(
         name: what to call it in errors.
         trust: names besides the table of `rights.py`.
         most_bytes: that it may have when decompressed.
+        recorded: the names that readers must trust, as far as a manifest says so.
 
     Raises:
         NotAPipeline: joblib did not write it.
@@ -1268,7 +1328,7 @@ def walk(
         unpacked = BytesIO()  # hands out what it holds without a copy
         behind = decompress(data, compression, unpacked.write, name=name, most_bytes=most_bytes)
         content = unpacked.getvalue()
-    state = Walk(name, content, trust, len(data))
+    state = Walk(name, content, trust, len(data), recorded)
     source: Any = BytesIO(content) if isinstance(content, bytes) else content
     source.seek(0)
     machine = Machine(state, source)

@@ -41,7 +41,7 @@ from gitmodelstore.pickles.compression import (
     decompress,
 )
 from gitmodelstore.pickles.dry import refuse_other_files
-from gitmodelstore.pickles.loadable import needs_here, told_whole
+from gitmodelstore.pickles.loadable import is_told_by_names, needs_of_file, told_whole
 from gitmodelstore.pickles.rights import NOBODY, Trust
 from gitmodelstore.plumbing import large_files
 from gitmodelstore.values.json import hidden_character
@@ -544,22 +544,24 @@ def _said(error: BaseException) -> str:
 # Whether anybody could load a pipeline, before it is kept.
 
 
-# Names by which a file says more than the table can: whom it calls with what.
-_SAY_MORE = frozenset({"builtins.getattr", "functools.partial", "numpy.vectorize"})
 _UNTIL_NOW = "'pipeline.joblib' is refused: "
 _NOT_HERE = "'pipeline.joblib' cannot be loaded here: "
 
 
-def refuse_unloadable(data: bytes | memoryview, pipeline: Any, names: Iterable[str]) -> None:
+def refuse_unloadable(
+    data: bytes | memoryview, pipeline: Any, names: Iterable[str]
+) -> tuple[str, ...]:
     """Refuse a pipeline that no reader could load, whomever he trusts.
 
-    What names nothing but the table, and nothing by which a file calls what it likes, is not read
-    again: only what its estimators hold is looked at.
+    What its names tell all of is not read again: only what its estimators hold is looked at.
 
     Args:
         data: the file that is to be kept.
         pipeline: what was written into it.
         names: that loading it looks up.
+
+    Returns:
+        The names that readers must trust.
 
     Raises:
         UnportablePipeline: says which part it is, and what to change.
@@ -569,26 +571,35 @@ def refuse_unloadable(data: bytes | memoryview, pipeline: Any, names: Iterable[s
 
     known = tuple(names)
     refuse_what_nobody_loads(pipeline, rights.never_loads(known))
-    wanted = needs_here(known)
-    if not wanted and _SAY_MORE.isdisjoint(known):
-        from gitmodelstore.pickles.whole import refuse_what_is_misplaced
+    wanted = needs_of_file(data, known)
+    if not wanted and is_told_by_names(known):
+        from gitmodelstore.pickles.whole import hangs_together
 
-        refuse_what_is_misplaced(pipeline)
-        return
-    try:
-        load(data, name="pipeline.joblib", reader=Reader(Trust.of(wanted)))
-    except RefusedPickle as refused:
-        refuse_what_nobody_loads(pipeline, known, only_found=True)
-        why = str(refused).removeprefix(_UNTIL_NOW)
-        raise UnportablePipeline(
-            f"nobody could load this pipeline: {why}",
-            [refused.name] if refused.name else [],
-            hint=(None if refused.name else refused.hint)
-            or "keep such things out of it, or in a class in a module of yours, which readers "
-            "can trust",
-        ) from None
-    except LoadError as error:
-        raise LoadError(
-            f"this pipeline cannot be loaded again: {str(error).removeprefix(_NOT_HERE)}",
-            hint="fix how its classes are pickled; `joblib.load` of the same file fails alike",
-        ) from error.__cause__
+        if hangs_together(pipeline):
+            return ()
+    while True:
+        try:
+            load(data, name="pipeline.joblib", reader=Reader(Trust.of(wanted)))
+        except RefusedPickle as refused:
+            more = set(refused.needs_trust).difference(wanted)
+            if not more:
+                refuse_what_nobody_loads(pipeline, known, only_found=True)
+                raise _nobody_loads(refused) from None
+            wanted = tuple(sorted((*wanted, *more)))
+        except LoadError as error:
+            raise LoadError(
+                f"this pipeline cannot be loaded again: {str(error).removeprefix(_NOT_HERE)}",
+                hint="fix how its classes are pickled; `joblib.load` of the same file fails alike",
+            ) from error.__cause__
+        else:
+            return wanted
+
+
+def _nobody_loads(refused: RefusedPickle) -> UnportablePipeline:
+    return UnportablePipeline(
+        f"nobody could load this pipeline: {str(refused).removeprefix(_UNTIL_NOW)}",
+        [refused.name] if refused.name else [],
+        hint=(None if refused.name else refused.hint)
+        or "keep such things out of it, or in a class in a module of yours, which readers "
+        "can trust",
+    )

@@ -14,7 +14,11 @@ from typing import Any
 from gitmodelstore.errors import RefusedPickle, StoreError
 from gitmodelstore.pickles import rights
 from gitmodelstore.pickles.dry import Dry, walk
-from gitmodelstore.pickles.rights import Trust, names_at, needs_trust
+from gitmodelstore.pickles.rights import Trust, names_at
+
+# Names by which a file says more than the table can: whom it calls with what.
+_SAY_MORE = frozenset({"builtins.getattr", "functools.partial", "numpy.vectorize"})
+_BOOSTERS = frozenset({"lightgbm.basic.Booster", "xgboost.core.Booster"})
 
 
 def needs_here(names: Iterable[str]) -> tuple[str, ...]:
@@ -31,6 +35,42 @@ def needs_here(names: Iterable[str]) -> tuple[str, ...]:
         if rights.listed(place, last) is None and not _has_kin(place, last):
             found.add(name)
     return tuple(sorted(found))
+
+
+def needs_of_file(data: bytes | memoryview, names: Iterable[str]) -> tuple[str, ...]:
+    """Return which names readers of a file must trust here: for themselves, or for what it holds.
+
+    Args:
+        data: the file.
+        names: those that it uses.
+    """
+    known = set(names)
+    needed = set(needs_here(known))
+    if any(map(_is_native, known)):
+        with suppress(StoreError):  # lz4, which only a load reads
+            needed.update(walk(data).needs_trust)
+    return tuple(sorted(needed))
+
+
+def is_told_by_names(names: Iterable[str]) -> bool:
+    """Whether names tell all that can be known without the guarded walk of whether a file loads.
+
+    They do not where the file calls functions with what it likes, where native code of other
+    packages reads a model, and of private classes, which must hold what is known.
+    """
+    known = set(names)
+    return _SAY_MORE.isdisjoint(known) and not any(
+        _is_native(name) or _is_unlisted(name) for name in known
+    )
+
+
+def _is_native(name: str) -> bool:
+    return name in _BOOSTERS or name.startswith("catboost.core.")
+
+
+def _is_unlisted(name: str) -> bool:
+    module, _, last = name.rpartition(".")
+    return rights.may_be_renamed(module, last) and rights.listed(module, last) is None
 
 
 def _has_kin(module: str, name: str) -> bool:
@@ -86,8 +126,7 @@ def told_whole(refused: RefusedPickle, data: Any, name: str, trust: Trust) -> Re
         dry = walk(data, name=name, trust=trust)
     except StoreError:
         return refused
-    wanted = (use.name for use in dry.globals if use.verdict == "refused")
-    names = tuple(dict.fromkeys((*refused.needs_trust, *needs_trust(wanted))))
+    names = tuple(dict.fromkeys((*refused.needs_trust, *dry.lacks_trust)))
     known = sorted(
         held for held in trust.names if any(_is_of(use.name, held) for use in dry.globals)
     )
@@ -137,6 +176,6 @@ def walk_dry(data: bytes | memoryview, name: str, trust: Trust) -> Dry:
         opcode=first.opcode,
         offset=first.offset,
         hint="look at it with `gms inspect`, which runs nothing",
-        needs_trust=() if first.name is None else needs_trust([first.name]),
+        needs_trust=tuple(name for name in dry.lacks_trust if name == first.name),
     )
     raise told_whole(refused, data, name, trust)

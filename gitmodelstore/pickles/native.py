@@ -363,15 +363,6 @@ def is_whole_catboost(data: bytes) -> bool:
     return True
 
 
-def is_of_text(data: bytes) -> bool:
-    """Whether the bytes of a CatBoost model say that it has features of text or embeddings."""
-    try:
-        trees = _Buffer.sized(data, 4)[0].table(1)
-        return any(len(trees.array(field, "<u4")) for field in _OF_TEXT)
-    except (ValueError, struct.error):
-        return False
-
-
 class _Buffer:
     """A FlatBuffer: each vector lies within it, and all together are hardly more than it."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import string
+import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -19,6 +20,34 @@ from numbers import Real
 from typing import Any, NamedTuple, Protocol
 
 from gitmodelstore.pickles.rights import words_of
+
+# A CatBoost model of text or embeddings loads for readers who trust its class.
+
+
+MODEL_OF_CATBOOST = "__model"  # the attribute that its native code reads
+OF_TEXT = "it holds a CatBoost model of text or embeddings, which is not looked at"
+_FIELDS_OF_TEXT = (12, 13, 18)  # of all trees: features, what is calculated of them, embeddings
+
+
+def is_of_text(data: bytes) -> bool:
+    """Whether the bytes of a CatBoost model say that it has features of text or embeddings."""
+
+    def number(kind: str, at: int) -> int:
+        return int(struct.unpack_from(kind, data, at)[0])
+
+    def followed(table: int, field: int) -> int | None:
+        """Return where a field of a FlatBuffer's table leads; None where it is not there."""
+        vtable = table - number("<i", table)
+        place = 4 + 2 * field
+        offset = number("<H", vtable + place) if place < number("<H", vtable) else 0
+        return table + offset + number("<I", table + offset) if offset else None
+
+    try:
+        trees = followed(8 + number("<I", 8), 1)
+        vectors = [followed(trees, field) for field in _FIELDS_OF_TEXT] if trees else []
+        return any(at is not None and number("<I", at) for at in vectors)
+    except struct.error:
+        return False
 
 
 class View(Protocol):

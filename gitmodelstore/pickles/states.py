@@ -19,7 +19,6 @@ import numpy as np
 from gitmodelstore.pickles import rights as rules
 from gitmodelstore.pickles.names import kin_of_class
 from gitmodelstore.pickles.native import (
-    is_of_text,
     is_whole_catboost,
     is_whole_lightgbm,
     is_whole_xgboost,
@@ -27,7 +26,10 @@ from gitmodelstore.pickles.native import (
 from gitmodelstore.pickles.places import (
     FOREIGN_KEYWORDS,
     HINT_OF_GIVEN,
+    MODEL_OF_CATBOOST,
+    OF_TEXT,
     TYPES_OF_NUMBERS,
+    is_of_text,
     is_type_of_values,
     is_version,
 )
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from gitmodelstore.pickles.guard import Guard
 
 _HARMLESS_DUNDERS = frozenset({"__doc__", "__name__"})  # of numpy.vectorize, and of nobody's making
-_DUNDERS_OF = {"catboost.core": frozenset({"__model"})}  # which its `__setstate__` takes
+_DUNDERS_OF = {"catboost.core": frozenset({MODEL_OF_CATBOOST})}  # which its `__setstate__` takes
 _STATES = (tuple, list, str, bytes, int, float, bool, type(None), np.ndarray)
 _MOST_LEVELS = 5  # of containers within what objects of data hold
 _Check = Callable[["Guard", Any, Any], bool]
@@ -698,9 +700,9 @@ def _catboost(guard: Guard, held: Any, state: Any) -> bool:
 
     One of text or embeddings is not looked at, and taken of a class that the reader trusts.
     """
-    if type(state) is not dict or type(state.get("__model", b"")) is not bytes:
+    if type(state) is not dict or type(state.get(MODEL_OF_CATBOOST, b"")) is not bytes:
         return False
-    data, cls = state.get("__model"), type(held)
+    data, cls = state.get(MODEL_OF_CATBOOST), type(held)
     guard.work(len(data or b"") >> 3)
     if data is None or is_whole_catboost(data):
         return True
@@ -708,8 +710,7 @@ def _catboost(guard: Guard, held: Any, state: Any) -> bool:
         return False
     if not guard.trust.covers(cls.__module__, cls.__qualname__):
         name = _label(cls)
-        why = "it holds a CatBoost model of text or embeddings, which is not looked at"
-        guard.refuse(why, name, needs_trust=(name,))
+        guard.refuse(OF_TEXT, name, needs_trust=(name,))
     return True
 
 

@@ -35,7 +35,7 @@ from gitmodelstore.pickles.dry import (
     walk,
 )
 from gitmodelstore.pickles.loadable import walk_dry
-from gitmodelstore.pickles.rights import CALL, NEW, Trust, needs_trust
+from gitmodelstore.pickles.rights import CALL, NEW, Trust
 from gitmodelstore.values.manifest import PipelineFacts, Step
 
 # The symbols of a dry walk in words: short, on one line, the same everywhere.
@@ -484,8 +484,9 @@ def look_at(path: Path, data: bytes | memoryview) -> UnrunFile:
         RefusedPickle: more speaks against it than classes that are not known here.
         LoadError: it cannot be read to its end.
     """
-    names = tuple(sorted(use.name for use in walk(data, name=path.name).globals))
-    dry = walk_dry(data, path.name, Trust.of(needs_trust(names)))
+    needed = walk(data, name=path.name).needs_trust
+    dry = walk_dry(data, path.name, Trust.of(needed))
+    names = tuple(sorted(use.name for use in dry.globals))
     return UnrunFile(_facts(summarize(dry.root)), names)
 
 

@@ -7,7 +7,7 @@ that numbers agree which native code takes for granted, by `relations`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -44,31 +44,44 @@ def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
     """
     view = _Objects(guard.trust)
     for value in guard.stated.values():
-        defined = _defined_by(_class_of(value))
-        own = getattr(value, "__dict__", _NOTHING) if defined else _NOTHING  # a partial makes one
-        for name in sorted(own.keys() & defined):
-            if name not in _KEPT_METHODS or getattr(own[name], "__self__", None) is not value:
-                guard.refuse(f"it sets '{name}' of {_named(value)}, which its class defines")
+        for fault in _in_the_way(value):
+            guard.refuse(fault)
         held = view.attributes(value)
         if guard.shared:  # what nobody else holds costs what the file itself is long
             for part in held.values():
                 _weigh(guard, part)
-        of_scikit_learn = held and _acts_as_scikit_learn(_class_of(value))
-        for name, wanted in disagreements(value) if of_scikit_learn else ():
-            guard.refuse(f"'{name}' of {_named(value)} does not fit: it must be {wanted}")
+        for fault in _disagreeing(value, held):
+            guard.refuse(fault)
         if any(callable(held[name]) for name in held.keys() & _CALLED):
             guard.must_be_alone(*_arrays_in(held))
     for found in misplaced(guard.stated.values(), pipeline, view):
         guard.refuse(found.fault, hint=found.hint)
 
 
-def refuse_what_is_misplaced(pipeline: Any) -> None:
-    """Refuse estimators in memory that no reader could load, for what their attributes hold.
+def _in_the_way(value: Any) -> Iterator[str]:
+    """Yield which attributes of an object take the place of what its class defines."""
+    defined = _defined_by(_class_of(value))
+    own = getattr(value, "__dict__", _NOTHING) if defined else _NOTHING  # a partial makes one
+    for name in sorted(own.keys() & defined):
+        if name not in _KEPT_METHODS or getattr(own[name], "__self__", None) is not value:
+            yield f"it sets '{name}' of {_named(value)}, which its class defines"
 
-    For a pipeline of scikit-learn's own classes, of which nothing else can be in the way.
+
+def _disagreeing(value: Any, held: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which attributes of an object do not agree with its others."""
+    if held and _acts_as_scikit_learn(_class_of(value)):
+        for name, wanted in disagreements(value):
+            yield f"'{name}' of {_named(value)} does not fit: it must be {wanted}"
+
+
+def hangs_together(pipeline: Any) -> bool:
+    """Whether nothing that the estimators of a pipeline in memory hold is in the way of a load.
+
+    For a pipeline of scikit-learn's own classes; of False only a load tells.
 
     Raises:
-        UnportablePipeline: says which attribute of what is wrong, and what to type.
+        UnportablePipeline: what one of them holds stands where no reader takes it; says which
+            attribute of what it is, and what to type.
     """
     estimators, waiting = [], [pipeline]
     while waiting:
@@ -76,10 +89,16 @@ def refuse_what_is_misplaced(pipeline: Any) -> None:
         if is_estimator(held):
             estimators.append(held)
             waiting += [part.estimator for part in parts(held)]
-    for found in misplaced(estimators, pipeline, _Objects(NOBODY)):
+    view = _Objects(NOBODY)
+    for found in misplaced(estimators, pipeline, view):
         raise UnportablePipeline(
             f"no reader could load this pipeline: {found.fault}", (), hint=found.hint
         )
+    return not any(
+        fault
+        for value in estimators
+        for fault in (*_in_the_way(value), *_disagreeing(value, view.attributes(value)))
+    )
 
 
 def _class_of(value: Any) -> Any:

@@ -275,12 +275,15 @@ class Artifact:
         sha256: of its content, 64 hexadecimal digits.
         size_bytes: of its content.
         globals: for the pipeline, the dotted names that loading it looks up; None elsewhere.
+        needs_trust: those of them that readers must trust for what the pipeline holds, though
+            their names alone do not say so; None for none.
     """
 
     path: str = declared(Text(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*", "a file name"))
     sha256: str = declared(SHA256)
     size_bytes: int = declared(Integer())
     globals: tuple[str, ...] | None = declared(ListOf(Text()), required=False, default=None)
+    needs_trust: tuple[str, ...] | None = declared(ListOf(Text()), required=False, default=None)
 
 
 @record

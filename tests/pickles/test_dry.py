@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import pickletools
+import struct
 import subprocess
 import sys
 import warnings
@@ -267,3 +268,61 @@ def test_it_needs_the_standard_library_alone(tmp_path):
 
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout.startswith("StandardScaler\n  copy = True\n")
+
+
+def _catboost_of_text(field: int) -> bytes:
+    """Return the beginning of a model of CatBoost's whose trees have something in a field."""
+    offsets = [0] * 19
+    offsets[field] = 4
+    trees = struct.pack("<HH19H", 42, 8, *offsets) + bytes(2)  # its vtable, then the table
+    root = struct.pack("<IHHHHiI", 12, 8, 8, 0, 4, 8, 4 + len(trees))
+    vector = struct.pack("<II", int(field > 0), 0)
+    buffer = root + trees + struct.pack("<iI", len(trees), 4) + vector
+    return b"CBM1" + struct.pack("<I", len(buffer)) + buffer
+
+
+def _with_model(data: bytes, protocol: int = 4) -> bytes:
+    """Return the file of a classifier of CatBoost's, which need not be here, with that model."""
+    file = io.BytesIO()
+    pickler = pickle._Pickler(file, protocol)
+    file.write(pickle.PROTO + bytes([protocol]))
+    file.write(pickle.GLOBAL + b"catboost.core\nCatBoostClassifier\n")
+    file.write(pickle.EMPTY_TUPLE + pickle.NEWOBJ)
+    pickler.framer.file_write, pickler.proto = file.write, protocol
+    pickler.save({"__model": data})
+    file.write(pickle.BUILD + pickle.STOP)
+    return file.getvalue()
+
+
+CATBOOST = "catboost.core.CatBoostClassifier"
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("field", [12, 13, 18])
+def test_a_model_of_catboosts_that_is_not_looked_at_wants_its_class_trusted(field, protocol):
+    data = _with_model(_catboost_of_text(field), protocol)
+
+    dry = walk(data)
+
+    assert [str(one).split(" (")[0] for one in dry.refusals] == [
+        "it holds a CatBoost model of text or embeddings, which is not looked at"
+    ]
+    assert dry.needs_trust == dry.lacks_trust == (CATBOOST,)
+    trusted = walk(data, trust=Trust.of([CATBOOST]))
+    assert (trusted.refusals, trusted.needs_trust, trusted.lacks_trust) == ((), (CATBOOST,), ())
+
+
+@pytest.mark.parametrize("held", [_catboost_of_text(0), _catboost_of_text(12)[:40], b"", b"CBM1"])
+def test_another_model_of_catboosts_wants_no_trust(held):
+    assert walk(_with_model(held)).needs_trust == ()
+
+
+def test_a_file_that_is_not_run_says_whom_its_bytes_want_trusted(tmp_path):
+    path = tmp_path / "text.joblib"
+    path.write_bytes(_with_model(_catboost_of_text(12)))
+    store = gitmodelstore.Store.init(tmp_path / "models")
+
+    version = store.register(path, "text", run=False, code=None)
+
+    assert version.needs_trust == store.needs_trust(version) == (CATBOOST,)
+    assert store.show(version).artifact("pipeline.joblib").needs_trust == (CATBOOST,)

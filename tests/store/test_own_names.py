@@ -17,13 +17,16 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.interpolate import LSQUnivariateSpline
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from gitmodelstore import Store
+from gitmodelstore.cli.main import main
 from gitmodelstore.errors import GateNotPassed, LoadError, RefusedPickle, UnportablePipeline
 from gitmodelstore.operations import load as loading
 from gitmodelstore.pickles.dry import walk
@@ -419,6 +422,49 @@ def test_what_runs_imports_or_writes_at_a_word_is_nobodys_to_trust(name):
     assert not Trust.of([name]).names_exactly(*name.rsplit(".", 1))
 
 
+@pytest.fixture
+def curved(store):
+    """Return what holds an object of scipy's whose state only a load can judge."""
+    pipeline = fitted(StandardScaler())
+    pipeline[0].curve_ = LSQUnivariateSpline(range(9), range(9), [4])
+    return store.register(pipeline, "curved", code=None)
+
+
+CURVE = "scipy.interpolate._fitpack2.LSQUnivariateSpline"
+
+
+def test_what_only_a_load_wants_trusted_is_recorded_when_it_is_registered(store, curved):
+    assert curved.needs_trust == store.needs_trust(curved) == (CURVE,)
+    assert Store.open(store.path, trusted=[CURVE]).load(curved) is not None
+    with pytest.raises(RefusedPickle) as caught:
+        store.load(curved)
+    assert caught.value.needs_trust == (CURVE,)
+
+
+def test_what_is_recorded_is_told_where_nothing_is_run(store, curved, capsys):
+    inspect = ["-C", str(store.path), "inspect", str(curved.ref)]
+
+    assert main(inspect) == 1
+    assert f"if you do: gms trust add {CURVE}" in capsys.readouterr().out
+    assert main([*inspect, "--trust", CURVE]) == 0
+
+
+def test_what_only_a_load_wants_trusted_does_not_come_to_production(store, curved):
+    with pytest.raises(GateNotPassed) as caught:
+        store.promote(curved, "production")
+
+    assert f"`gms trust add {CURVE}`" in caught.value.hint
+    Store.open(store.path, trusted=[CURVE]).promote(curved, "production")
+
+
+def test_an_estimator_whose_parts_do_not_fit_each_other_is_refused(store):
+    model = DecisionTreeClassifier().fit(X, y)
+    model.tree_ = DecisionTreeClassifier().fit(X[:, :1], y).tree_
+
+    with pytest.raises(UnportablePipeline, match="'tree_' of a DecisionTreeClassifier does not"):
+        store.register(model, "refused", code=None)
+
+
 class TestProduction:
     """Nothing comes to an exclusive status that does not load where it is promoted."""
 
@@ -522,7 +568,8 @@ LIFE = """
 import joblib, numpy as np, pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from feats import LogScaler, twice
 
 X = pd.DataFrame(np.arange(1.0, 41.0).reshape(20, 2), columns=["p", "q"])
