@@ -8,17 +8,21 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import catboost
+import numpy as np
 import pytest
+from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from gitmodelstore import Store
 from gitmodelstore.cli.main import main
+from gitmodelstore.errors import GateNotPassed, RefusedPickle, UnportablePipeline
 from gitmodelstore.pickles.dry import walk
 from gitmodelstore.pickles.load import Reader, load
 from gitmodelstore.pickles.rights import OF_PACKAGES, listed
 from gitmodelstore.plumbing.caches import Verdicts
 from tests.packages.make_table import TABLE, table
-from tests.packages.zoo import FAMILIES, specimens
+from tests.packages.zoo import FAMILIES, binary, specimens, visits
 from tests.zoo import answers, difference
 from tests.zoo.make_rights import needs_of
 from tests.zoo.specimen import dumped
@@ -132,3 +136,69 @@ def test_params_are_compared_with_the_defaults_that_xgboost_hands_on(store):
     facts = store.show(version).pipeline
 
     assert set(facts.tuned) == {"max_depth", "n_estimators", "n_jobs"}
+
+
+TEXT = "catboost.core.CatBoostClassifier"
+
+
+@functools.cache
+def of_text() -> Any:
+    """Return a model whose dictionaries nobody looks at."""
+    model = catboost.CatBoostClassifier(iterations=2, text_features=["note"], verbose=False)
+    rows = visits()[["age", "note"]]
+    return model.set_params(allow_writing_files=False).fit(rows, binary())
+
+
+@pytest.mark.parametrize("way", ["object", "file", "unrun", "piped", "folder"])
+def test_a_model_that_is_not_looked_at_says_whom_to_trust_wherever_it_comes_from(
+    way, store, tmp_path
+):
+    model = make_pipeline("passthrough", of_text()) if way == "piped" else of_text()
+    telling = Store.open(store.path, trusted=[TEXT], durable=False, cache=False)
+    file = tmp_path / "text.joblib"
+    file.write_bytes(dumped(model))
+    if way == "folder":
+        folder = telling.download(telling.register(model, "text", code=None), tmp_path / "got")
+        version = store.register_folder(folder, "text", bump="minor")
+    elif way in ("file", "unrun"):
+        version = telling.register(file, "text", run=way == "file", code=None)
+    else:
+        version = store.register(model, "text", code=None)
+
+    assert version.needs_trust == store.needs_trust(version) == (TEXT,)
+    assert type(telling.load(version)) is type(model)
+    with pytest.raises(RefusedPickle) as refused:
+        store.load(version)
+    assert refused.value.needs_trust == (TEXT,)
+
+
+def test_inspect_names_it_until_it_is_trusted(store, capsys):
+    ref = str(store.register(of_text(), "inspected", code=None).ref)
+    inspect = ["-C", str(store.path), "inspect", ref]
+
+    assert main(inspect) == 1
+    assert f"if you do: gms trust add {TEXT}" in capsys.readouterr().out
+    assert main([*inspect, "--trust", TEXT]) == 0
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_model_that_does_not_load_here_does_not_come_to_production(is_old, store, monkeypatch):
+    if is_old:  # as it was registered before anybody looked
+        monkeypatch.setattr("gitmodelstore.pickles.load.refuse_unloadable", lambda *_: ())
+    version = store.register(of_text(), "promoted", code=None)
+    assert store.needs_trust(version) == (() if is_old else (TEXT,))
+
+    with pytest.raises(GateNotPassed) as refused:
+        store.promote(version, "production")
+
+    assert f"`gms trust add {TEXT}`" in refused.value.hint
+    Store.open(store.path, trusted=[TEXT], durable=False).promote(version, "production")
+
+
+@pytest.mark.parametrize("name", ["lightgbm-classifier", "xgboost-classifier"])
+def test_a_model_that_native_code_could_not_follow_is_not_registered(name, store):
+    model = copy.deepcopy(fitted(name))
+    model.set_params = np.abs
+
+    with pytest.raises(UnportablePipeline, match="sets 'set_params' of"):
+        store.register(model, "refused", code=None)
