@@ -28,19 +28,21 @@ def notes() -> list[str]:
 
 
 @pytest.fixture
-def churn(any_store, notes, fitted, refitted) -> Store:
-    """churn 1.0.0 and 1.1.0; each write is an hour after the one before."""
-    hours = count()
-    noting = Store.open(
-        any_store.path,
-        durable=False,
-        notify=notes.append,
-        now=lambda: MARCH + timedelta(hours=next(hours)),
-    )
-    noting.register(fitted, "churn", code=None)
-    noting.register(refitted, "churn", code=None)
-    notes.clear()
-    return noting
+@once
+def made(any_store, fitted, refitted) -> Store:
+    """churn 1.0.0 and 1.1.0, an hour later."""
+    for hour, pipeline in enumerate((fitted, refitted)):
+        store = Store.open(any_store.path, now=lambda: MARCH + timedelta(hours=hour))  # noqa: B023
+        store.register(pipeline, "churn", code=None)
+    return any_store
+
+
+@pytest.fixture
+def churn(made, notes) -> Store:
+    """The same; each write is an hour after the one before."""
+    hours = count(2)
+    later = lambda: MARCH + timedelta(hours=next(hours))  # noqa: E731
+    return Store.open(made.path, durable=False, notify=notes.append, now=later)
 
 
 @pytest.fixture

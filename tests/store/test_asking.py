@@ -21,6 +21,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.operations import folder as load_module
 from gitmodelstore.values.version import Version
 
+from .conftest import once
 from .looks import commit_by_hand, git
 
 UTC = timezone.utc
@@ -44,6 +45,7 @@ def clock():
 
 
 @pytest.fixture
+@once
 def story(store, clock, fitted, refitted):
     """A June: 1.0.0 live on the 2nd, 1.1.0 on the 4th, bad and rolled back on the 6th.
 

@@ -19,6 +19,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import AlreadyExists, CannotWrite, InvalidReference, ModelNotFound
 
+from .conftest import once
 from .looks import commit_by_hand, git, git_bytes, look
 
 MARCH = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
@@ -52,6 +53,7 @@ class Opened:
 
 
 @pytest.fixture
+@once
 def churn(store, fitted, refitted) -> Store:
     """A year of churn, a day each step: a policy on the fourth, an override, an annotation."""
     days = count()

@@ -23,6 +23,8 @@ from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository
 from tests.store.commands import gms
 
+from .conftest import once
+
 NOVEMBER = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
 SLOW = timedelta(weeks=5)
 
@@ -42,7 +44,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def churn(store, clock, fit) -> Store:
+@once
+def made(store, clock, fit) -> Store:
     """1.0.0 to 1.2.0 come on 1, 4 and 7 November; 1.0.0 is live on the 10th, 1.1.0 on the 13th."""
     store = Store.open(store.path, durable=False, now=lambda: clock.now)
     for day, strength in ((1, 1.0), (4, 2.0), (7, 3.0)):
@@ -52,6 +55,13 @@ def churn(store, clock, fit) -> Store:
         clock.day(day)
         store.promote(f"churn@{version}", "production")
     return store
+
+
+@pytest.fixture
+def churn(made, clock) -> Store:
+    """The same, on that day."""
+    clock.day(13)
+    return Store.open(made.path, durable=False, now=lambda: clock.now)
 
 
 def live(store: Store, day: int) -> str:

@@ -168,25 +168,25 @@ class Doubler(TransformerMixin, BaseEstimator):
 """
 
 
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory) -> Path:
+    """A file whose classes this process does not have."""
+    side = tmp_path_factory.mktemp("side")
+    (side / "elsewhere.py").write_text(ELSEWHERE)
+    program = (
+        "import joblib, elsewhere\n"
+        "from sklearn.pipeline import make_pipeline\n"
+        "from sklearn.linear_model import LogisticRegression\n"
+        "X = [[0.0], [1.0], [2.0], [3.0]]\n"
+        "model = make_pipeline(elsewhere.Doubler(), LogisticRegression(C=0.5))\n"
+        "joblib.dump(model.fit(X, [0, 0, 1, 1]), 'foreign.joblib')\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=side)
+    return side / "foreign.joblib"
+
+
 class TestUnrun:
     """A file with unknown classes is registered from its dry facts."""
-
-    @pytest.fixture
-    def foreign(self, tmp_path) -> Path:
-        """A file whose classes this process does not have."""
-        side = tmp_path / "side"
-        side.mkdir()
-        (side / "elsewhere.py").write_text(ELSEWHERE)
-        program = (
-            "import joblib, elsewhere\n"
-            "from sklearn.pipeline import make_pipeline\n"
-            "from sklearn.linear_model import LogisticRegression\n"
-            "X = [[0.0], [1.0], [2.0], [3.0]]\n"
-            "model = make_pipeline(elsewhere.Doubler(), LogisticRegression(C=0.5))\n"
-            f"joblib.dump(model.fit(X, [0, 0, 1, 1]), {str(tmp_path / 'foreign.joblib')!r})\n"
-        )
-        subprocess.run([sys.executable, "-c", program], check=True, cwd=side)
-        return tmp_path / "foreign.joblib"
 
     def test_it_is_kept_byte_for_byte_with_what_it_says_of_itself(self, store, foreign, git):
         told: list[str] = []

@@ -21,6 +21,7 @@ from gitmodelstore.operations.resolve import has_held
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.events import recorded_of
 
+from .conftest import once
 from .looks import commit_by_hand, git, look
 
 FORCE = "gms promote churn@1.0.0 production --force --reason TEXT"
@@ -32,11 +33,11 @@ def notes() -> list[str]:
 
 
 @pytest.fixture
-def churn(store, notes, fitted, refitted, X_test, y_test) -> Store:
+@once
+def tested(store, fitted, refitted, X_test, y_test) -> Store:
     """A store with churn 1.0.0, with a sample, and churn 1.1.0; the test data are the same."""
-    noting = Store.open(store.path, durable=False, notify=notes.append)
     for pipeline, auc in ((fitted, 0.83), (refitted, 0.82)):
-        noting.register(
+        store.register(
             pipeline,
             "churn",
             X_test=X_test,
@@ -44,8 +45,13 @@ def churn(store, notes, fitted, refitted, X_test, y_test) -> Store:
             metrics={"auc": auc},
             code=None,
         )
-    notes.clear()
-    return noting
+    return store
+
+
+@pytest.fixture
+def churn(tested, notes) -> Store:
+    """The same, whose notes are taken."""
+    return Store.open(tested.path, durable=False, notify=notes.append)
 
 
 @pytest.fixture
