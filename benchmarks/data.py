@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 from comparison import Action, Comparison
 
-from gitmodelstore.lineage.data import describe
-from gitmodelstore.lineage.files import Hashing, digest_of_file, digest_of_folder
+from gitmodelstore.lineage.data import Hashing, describe, digest_of_file, digest_of_folder
 from gitmodelstore.lineage.frames import measure
 
 

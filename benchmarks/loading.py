@@ -34,7 +34,7 @@ from sklearn.preprocessing import StandardScaler
 import gitmodelstore as gms
 from gitmodelstore.pickles.load import Reader, load
 from gitmodelstore.pickles.rights import Trust
-from gitmodelstore.plumbing.caches import Verdicts
+from gitmodelstore.plumbing.large_files import Verdicts
 
 SETTLED_SECONDS = 2.5  # a digest is remembered of a file that has not changed for so long
 

@@ -16,7 +16,7 @@ from gitmodelstore.errors import (
     StoreWarning as StoreWarning,
 )
 from gitmodelstore.operations.audit import Audit as Audit
-from gitmodelstore.operations.bisect import Bisection as Bisection, Trial as Trial
+from gitmodelstore.operations.reproduce import Bisection as Bisection, Trial as Trial
 from gitmodelstore.operations.search import FieldChange as FieldChange
 from gitmodelstore.operations.load import EnvironmentReport as EnvironmentReport
 from gitmodelstore.operations.reproduce import Reproduction as Reproduction
@@ -36,7 +36,7 @@ from gitmodelstore.values.model_version import (
     ModelSummary as ModelSummary,
     ModelVersion as ModelVersion,
 )
-from gitmodelstore.values.version import Version as Version
+from gitmodelstore.values.names import Version as Version
 
 __all__ = [
     "Annotation",

@@ -9,10 +9,18 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.checks.pins import FILE, LockedModel
+from gitmodelstore.errors import IntegrityError
+from gitmodelstore.operations.load import load_folder
+from gitmodelstore.plumbing import ml_repository
+from gitmodelstore.plumbing.ml_repository import SYNCED, folder_of
+from gitmodelstore.values.manifest import MOST_BYTES
 from gitmodelstore.values.model_version import ModelVersion, expect, expect_flags, expect_given
+from gitmodelstore.values.names import MANIFEST
 
 if TYPE_CHECKING:
-    from gitmodelstore.values.version import Version
+    from gitmodelstore.pickles.load import Reader
+    from gitmodelstore.values.names import Version
 
 _OF_MLFLOW = "models:"  # the spelling of another tool, see values/model_version.py
 
@@ -117,11 +125,9 @@ def load_model(
             hint="leave it out, or name a folder that `gms get` wrote, such as './churn-1.2.0'",
         )
     if folder is None and _names_model(ref):
-        from gitmodelstore.operations.locked import load_locked, locked_in
-
         pinned = locked_in(Path(), str(ref))
         if pinned is not None:
-            from gitmodelstore.operations.folder import reader_of
+            from gitmodelstore.operations.load import reader_of
 
             return load_locked(
                 pinned[0],
@@ -136,7 +142,7 @@ def load_model(
 
         opened = Store.open(store, trusted=trusted, cache=cache)
         return opened.load(ref, environment=environment)  # type: ignore[arg-type]
-    from gitmodelstore.operations.folder import load_folder, reader_of
+    from gitmodelstore.operations.load import load_folder, reader_of
 
     reader = reader_of(trusted, cache=cache)
     return load_folder(folder, reader, digest=digest, environment=environment)
@@ -168,6 +174,69 @@ def version_of(pipeline: Any) -> ModelVersion:
     Raises:
         StoreError: this object was not loaded from a store in this process.
     """
-    from gitmodelstore.operations.folder import version_of
+    from gitmodelstore.operations.load import version_of
 
     return version_of(pipeline)
+
+
+# Load the version that a lock file pins.
+
+
+_SYNC = "fetch what is locked with `gms sync`"
+
+
+def locked_in(place: Path, model: str) -> tuple[Path, LockedModel] | None:
+    """Return the lock file around `place` that pins a model, and what it pins; None without one."""
+    path = ml_repository.find(place)
+    if path is None:
+        return None
+    entry = ml_repository.read(path).models.get(model)
+    return None if entry is None else (path, entry)
+
+
+def load_locked(
+    path: Path,
+    model: str,
+    locked: LockedModel,
+    reader: Reader,
+    *,
+    store: Path | None = None,
+    environment: str = "warn",
+) -> Any:
+    """Return the pipeline that is locked, and no other; raises as `Store.load`.
+
+    It comes from the folder that `sync` wrote, where there is one, which needs no store and
+    no git; otherwise from the store. One that `store` names is asked first; None is the one
+    that the lock file or a pyproject.toml names.
+    """
+    synced = folder_of(path.parent / SYNCED, model, locked)
+    if store is None and synced.is_dir():
+        return _from_folder(synced, locked, reader, environment)
+    from gitmodelstore.operations.load import load, warn_if_withdrawn
+    from gitmodelstore.operations.pins import pinned_version, store_for
+    from gitmodelstore.operations.snapshot import find
+
+    repository = store_for(path.parent) if store is None else find(store)
+    snapshot, version = pinned_version(repository, model, locked)
+    warn_if_withdrawn(version)
+    return load(snapshot, version, reader, environment=environment)
+
+
+def _from_folder(folder: Path, locked: LockedModel, reader: Reader, environment: str) -> Any:
+    try:
+        _refuse_other(folder, locked)
+        digest = f"sha256:{locked.manifest_sha256}"
+        return load_folder(folder, reader, digest=digest, environment=environment)
+    except IntegrityError as error:
+        raise IntegrityError(str(error), path=error.path, hint=_SYNC) from None
+
+
+def _refuse_other(folder: Path, locked: LockedModel) -> None:
+    path = folder / MANIFEST
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError:
+        raise IntegrityError(f"'{path}' cannot be read", path=str(path), hint=_SYNC) from None
+    if not locked.pins(data, str(path)):
+        raise IntegrityError(f"'{folder}' is not what {FILE} pins", path=str(path), hint=_SYNC)

@@ -28,8 +28,8 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.operations.snapshot import Snapshot, Writer, behind_tags, signing
 from gitmodelstore.plumbing.files import scratch_store
-from gitmodelstore.plumbing.identity import Identity, read_identity
 from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.plumbing.signing import Identity, read_identity
 from gitmodelstore.values.model_version import (
     Found,
     Reference,
@@ -44,21 +44,19 @@ from gitmodelstore.values.model_version import (
     expect_given,
     shown,
 )
-from gitmodelstore.values.names import as_moment, parse_since
-from gitmodelstore.values.version import Version
+from gitmodelstore.values.names import Version, as_moment, parse_since
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gitmodelstore.checks.fault import Faults
     from gitmodelstore.checks.signatures import Approval
-    from gitmodelstore.lineage.files import Hashing, Progress
+    from gitmodelstore.lineage.data import Hashing, Progress
     from gitmodelstore.operations.audit import Audit
-    from gitmodelstore.operations.bisect import Bisection, Trial
     from gitmodelstore.operations.examine import Diagnosis
     from gitmodelstore.operations.load import EnvironmentReport
     from gitmodelstore.operations.pins import Locked, Synced
-    from gitmodelstore.operations.reproduce import Reproduction
+    from gitmodelstore.operations.reproduce import Bisection, Reproduction, Trial
     from gitmodelstore.operations.resolve import Listed, Log
     from gitmodelstore.operations.search import Answer, Blame, FieldChange, Match
     from gitmodelstore.operations.verify import DataVerified, Verification
@@ -291,7 +289,7 @@ class Store:
             NotAStore: there is none.
             UnsupportedRepository: a repository with sha256 ids or reftable refs.
         """
-        from gitmodelstore.operations.discover import find
+        from gitmodelstore.operations.snapshot import find
 
         expect_given(path=path)
         settings = _settings(notify, now, durable, wait_seconds, trusted, cache, progress)
@@ -646,7 +644,7 @@ class Store:
         Raises:
             IntegrityError, FormatError: its manifest is not the one that was released.
         """
-        from gitmodelstore.operations.folder import needs_of
+        from gitmodelstore.operations.load import needs_of
 
         return needs_of(self.show(ref))
 
@@ -1231,7 +1229,7 @@ class Store:
         expect(ref=ref)
         status = as_text(status, "a status", "staging", InvalidName)
         expect_given(reason=reason)
-        from gitmodelstore.operations.notes import approve
+        from gitmodelstore.operations.publish import approve
 
         return approve(self._repository, self._writer(True), ref, status, reason=reason)
 
@@ -1266,7 +1264,7 @@ class Store:
         expect(ref=ref, values=values)
         expect_given(reason=reason)
         expect_flags_given(sign=sign)
-        from gitmodelstore.operations.notes import annotate
+        from gitmodelstore.operations.publish import annotate
 
         return annotate(self._repository, self._writer(sign), ref, values, reason=reason)
 
@@ -1433,7 +1431,7 @@ class Store:
         snapshot = self._snapshot(warn=False)  # what it would say is a fault here
         signed = None
         if signatures:
-            from gitmodelstore.operations.signatures import Signatures
+            from gitmodelstore.operations.verify import Signatures
 
             signed = Signatures(snapshot)
         return verify(snapshot, ref, Asked(replay, test, target, self._reader(), signed, dates))
@@ -1587,7 +1585,7 @@ class Store:
         if seen is not None:
             expect_function("seen", seen)
         expect_flags(check=check)
-        from gitmodelstore.operations.bisect import bisect
+        from gitmodelstore.operations.reproduce import bisect
 
         return bisect(
             self._snapshot(), model, good, bad, test, check=check, notify=self._notify, seen=seen
@@ -1760,13 +1758,13 @@ class Store:
     def _reader(self) -> Reader:
         """Return who reads; what is configured is looked up once a store."""
         if self._who_reads is None:
-            from gitmodelstore.operations.folder import reader_of
+            from gitmodelstore.operations.load import reader_of
 
             self._who_reads = reader_of(self._trusted, cache=self._cache, notify=self._notify)
         return self._who_reads
 
     def _hashing(self) -> Hashing:
-        from gitmodelstore.lineage.files import Hashing
+        from gitmodelstore.lineage.data import Hashing
         from gitmodelstore.plumbing.files import cache_folder
 
         return Hashing(cache_folder() if self._cache else None, self._progress)

@@ -13,7 +13,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - the interpreter is the user's ch
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 from gitmodelstore.errors import StoreError, visible
-from gitmodelstore.operations.gate import (
+from gitmodelstore.operations.validate import (
     Update,
     how_to_remake,
     received_faults,
@@ -21,8 +21,7 @@ from gitmodelstore.operations.gate import (
     staged_faults,
 )
 from gitmodelstore.plumbing.cat_file import CatFile
-from gitmodelstore.plumbing.git import Git
-from gitmodelstore.plumbing.staged import Contents
+from gitmodelstore.plumbing.git import Contents, Git
 
 _MOST_TOLD = 50
 

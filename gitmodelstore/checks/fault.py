@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from gitmodelstore.errors import FormatError, place_in
 from gitmodelstore.lean import TYPE_CHECKING
-from gitmodelstore.values.version import MODELS
+from gitmodelstore.values.names import MODELS
 
 if TYPE_CHECKING:
     from typing import Any

@@ -13,9 +13,7 @@ from gitmodelstore.errors import FormatError, InvalidName
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.json import hidden_character
 from gitmodelstore.values.manifest import Manifest, Outline
-from gitmodelstore.values.names import model_name
-from gitmodelstore.values.objects import FOLDER, MOST_POINTER_BYTES, PLAIN_FILE, Entry, read_pointer
-from gitmodelstore.values.version import (
+from gitmodelstore.values.names import (
     ATTRIBUTES,
     CARD,
     CODE_DIFF,
@@ -33,10 +31,12 @@ from gitmodelstore.values.version import (
     STORE_ATTRIBUTES,
     Version,
     folder,
+    model_name,
 )
+from gitmodelstore.values.objects import FOLDER, MOST_POINTER_BYTES, PLAIN_FILE, Entry, read_pointer
 
 if TYPE_CHECKING:
-    from gitmodelstore.checks.objects import Objects
+    from gitmodelstore.checks.history import Objects
     from gitmodelstore.values.policy import Policy
 
 

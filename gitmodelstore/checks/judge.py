@@ -20,12 +20,14 @@ from gitmodelstore.checks.folder import FolderJudge, manifest_entry
 from gitmodelstore.checks.history import (
     Ancestry,
     ancestors,
+    fault_of,
     first_parents,
     folder_before,
     has_held,
     merged_by,
+    registry_faults,
+    word_needed,
 )
-from gitmodelstore.checks.registry import fault_of, registry_faults, word_needed
 from gitmodelstore.errors import (
     FormatError,
     IntegrityError,
@@ -34,23 +36,22 @@ from gitmodelstore.errors import (
     StoreError,
 )
 from gitmodelstore.lean import TYPE_CHECKING, cached_property
-from gitmodelstore.values.names import model_name
-from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Commit, Entry, Tag, named_manifest
-from gitmodelstore.values.policy import Policy
-from gitmodelstore.values.registry import EMPTY, Change, Registry
-from gitmodelstore.values.version import (
+from gitmodelstore.values.names import (
     FALSE,
     MANIFEST,
     REGISTRY,
     SETTINGS,
     Version,
     folder,
+    model_name,
     tag_name,
 )
+from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Commit, Entry, Tag, named_manifest
+from gitmodelstore.values.policy import Policy
+from gitmodelstore.values.registry import EMPTY, Change, Registry
 
 if TYPE_CHECKING:
-    from gitmodelstore.checks.history import Merging
-    from gitmodelstore.checks.objects import Objects
+    from gitmodelstore.checks.history import Merging, Objects
     from gitmodelstore.checks.signatures import SignatureJudge, Verifier
     from gitmodelstore.values.events import Scalar
     from gitmodelstore.values.manifest import Manifest, Outline
@@ -533,7 +534,7 @@ class _Trial:
 
     def _annotations_of(self, model: str, version: Version) -> Mapping[str, Scalar]:
         """Return the annotations up to the first parent, and those in this step."""
-        from gitmodelstore.checks.notes import Annotations, values_of
+        from gitmodelstore.checks.gates import Annotations, values_of
 
         line = self._step.parents[:1]
         until = Annotations(self._objects, line[0]).of(model, version) if line else {}

@@ -1,17 +1,252 @@
-"""What a lock file must be, and whether the store still has what it pins."""
+"""Repositories that use models: their lock file, and what a commit to them may hold of models."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping
+import json
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gitmodelstore.checks.fault import Fault, format_faults
+from gitmodelstore.checks.folder import FileFacts, folder_faults, quoted_path, unstage
 from gitmodelstore.errors import FormatError
-from gitmodelstore.values.manifest import Feature, Manifest
-from gitmodelstore.values.names import WITHDRAWN
-from gitmodelstore.values.pins import FILE, Lock, LockedModel, fingerprint
-from gitmodelstore.values.version import MANIFEST, PIPELINE, folder
+from gitmodelstore.lean import TYPE_CHECKING
+from gitmodelstore.values import fields
+from gitmodelstore.values import json as json_rules
+from gitmodelstore.values.fields import (
+    SHA256,
+    Constant,
+    Document,
+    Integer,
+    MapOf,
+    Nullable,
+    Record,
+    Text,
+    declared,
+    record,
+)
+from gitmodelstore.values.manifest import VERSION, Feature, Manifest, Outline
+from gitmodelstore.values.names import (
+    MANIFEST,
+    MODEL_PATTERN,
+    PIPELINE,
+    WITHDRAWN,
+    Version,
+    folder,
+    tag_name,
+)
+
+if TYPE_CHECKING:
+    from typing import Any
+
+# What a commit to an ML repository may hold of models: whole versions, or nothing.
+
+
+_COPY_AGAIN = "copy the folder again: `gms get {ref} -o DIR`"
+_JOBLIB = (".joblib", ".pkl", ".pickle")  # what `gms register` takes
+
+
+def model_folder_faults(
+    place: str, files: Mapping[str, FileFacts], manifest: bytes | None, attributes: bytes | None
+) -> Iterator[Fault]:
+    """Yield what is wrong with a model folder as it is to be committed.
+
+    Args:
+        place: the folder's path, as the faults show it; empty for the top.
+        files: path in the folder to its facts; those of manifest.json count for nothing
+            but its mode.
+        manifest: bytes of manifest.json; None when it is not a plain file.
+        attributes: the bytes of the folder's .gitattributes; None without such a file.
+    """
+    path = posixpath.join(place, MANIFEST)
+    if manifest is None:
+        yield Fault("GMS002", path, "not a plain file")
+        return
+    try:
+        outline = Outline.parse(manifest, path)
+    except FormatError as error:
+        yield from format_faults(error, "GMS010", path, _COPY_AGAIN.format(ref="REF"))
+        return
+    inside = folder(outline.model)
+    again = _COPY_AGAIN.format(ref=f"{outline.model}@{outline.version}")
+    for fault in folder_faults(outline.model, outline.version, files, outline, attributes):
+        name = fault.path.removeprefix(f"{inside}/")
+        moved = posixpath.join(place, name)
+        mend = unstage(moved) if fault.code == "GMS001" else again
+        yield dataclasses.replace(fault, path=moved, mend=mend)
+
+
+def raw_model_fault(path: str, facts: FileFacts | None, manifest: bytes | None) -> Fault | None:
+    """Return what is wrong with a model binary that is to be committed; None when all is well.
+
+    Args:
+        path: the binary.
+        facts: of it; None when it is not a plain file.
+        manifest: bytes of the manifest.json beside it; None without one.
+    """
+    if manifest is None:
+        return _raw(path, "a model without a manifest beside it")
+    try:
+        outline = Outline.parse(manifest, posixpath.join(posixpath.dirname(path), MANIFEST))
+    except FormatError as error:
+        return _raw(path, f"a model beside a manifest that cannot be read: {error}")
+    entry = outline.artifact(posixpath.basename(path))
+    if entry is None:
+        return _raw(
+            path, f"a model that the manifest of {outline.model} {outline.version} does not list"
+        )
+    if facts is None or (facts.sha256, facts.size_bytes) != (entry.sha256, entry.size_bytes):
+        of = f"{outline.model} {outline.version}"
+        return _raw(path, f"not the file that the manifest of {of} lists")
+    return None
+
+
+def _raw(path: str, what: str) -> Fault:
+    register = f"run `gms register {_model(path)} {quoted_path(path)}`"
+    if not path.lower().endswith(_JOBLIB):
+        register = f"write it with `joblib.dump`, run `gms register {_model(path)} FILE`"
+    mend = f"{register}, then `git rm --cached -- {quoted_path(path)}`"
+    return Fault("GMS090", path, what, mend=mend)
+
+
+def _model(path: str) -> str:
+    """Return a model's name that the file's name suggests."""
+    stem = posixpath.basename(path).partition(".")[0]
+    near = re.sub(r"[^a-z0-9_-]+", "-", stem.lower())[:63].strip("-_")
+    return near if re.fullmatch(MODEL_PATTERN, near) else "NAME"
+
+
+# modelstore.lock.json: which versions a repository that uses models is built on.
+
+
+FILE = "modelstore.lock.json"
+SCHEMA = "1.0"
+MOST_BYTES = 1024 * 1024
+FINGERPRINT = "gms-features-1"
+_HINT = "write it again with `gms lock REF`"
+_LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)@")
+_LOGIN_SCHEMES = ("ssh", "git+ssh", "ssh+git")  # there the user is part of the address
+
+
+@record
+class LockedPipeline:
+    """The bytes that are loaded.
+
+    Attributes:
+        sha256: of pipeline.joblib, 64 hexadecimal digits.
+        size_bytes: of the same.
+    """
+
+    sha256: str = declared(SHA256)
+    size_bytes: int = declared(Integer())
+
+
+@record
+class LockedModel:
+    """The one version of a model that is meant.
+
+    Attributes:
+        version: which.
+        tag: its tag in the store.
+        commit: id of the commit that introduced it.
+        manifest_sha256: of manifest.json, which names every other file.
+        pipeline: the bytes that are loaded.
+        features: `fingerprint` of its inputs; None when the manifest does not know them.
+    """
+
+    version: Version = declared(VERSION)
+    tag: str = declared(Text())
+    commit: str = declared(Text(r"[0-9a-f]{40}", "a commit id"))
+    manifest_sha256: str = declared(SHA256)
+    pipeline: LockedPipeline = declared(Record(LockedPipeline))
+    features: str | None = declared(
+        Nullable(Text(rf"{FINGERPRINT}:[0-9a-f]{{64}}", f"{FINGERPRINT}:hex"))
+    )
+
+    def pins(self, manifest: bytes, path: str) -> bool:
+        """Whether a manifest.json, and the pipeline by it, are what is locked.
+
+        Raises:
+            FormatError: what is locked is no manifest; `path` names it.
+        """
+        if hashlib.sha256(manifest).hexdigest() != self.manifest_sha256:
+            return False
+        entry, pinned = Manifest.parse(manifest, path).artifact(PIPELINE), self.pipeline
+        return entry is not None and (entry.sha256, entry.size_bytes) == (
+            pinned.sha256,
+            pinned.size_bytes,
+        )
+
+
+@record
+class Lock:
+    """The content of modelstore.lock.json.
+
+    Attributes:
+        store: url of the store, without credentials; or its path, relative to the file.
+        models: name to the version that is locked.
+    """
+
+    schema: str = declared(Constant(SCHEMA), default=SCHEMA, kw_only=True)
+    store: str = declared(Text(r".*\S.*", "a url or a path"))
+    models: Mapping[str, LockedModel] = declared(
+        MapOf(Record(LockedModel), MODEL_PATTERN, "a model name")
+    )
+
+    def __post_init__(self) -> None:
+        faults = _DOCUMENT.faults(fields.write(self))
+        if faults:
+            raise FormatError(path=FILE, found=faults)
+
+    @classmethod
+    def parse(cls, data: bytes, path: str = FILE) -> Lock:
+        """Return what the bytes of a lock file say.
+
+        Raises:
+            FormatError: as `Manifest.parse`.
+        """
+        return fields.read(cls, _DOCUMENT.read(data, path))
+
+    def render(self) -> bytes:
+        """Return the bytes of the file."""
+        return json_rules.dump(fields.write(self))
+
+
+def fingerprint(features: Iterable[Feature] | None) -> str | None:
+    """Return what tells the inputs of one version from those of another; None for unknown ones.
+
+    It is the SHA-256 of the JSON text `[["income","float64"],…]`: name and logical type of
+    each input column in order, UTF-8, no spaces, no escapes that are not needed.
+
+    >>> fingerprint([Feature("age", "int64")])[:31]
+    'gms-features-1:02ae2f33e8ab2068'
+    """
+    if features is None:
+        return None
+    pairs = [[feature.name, feature.dtype] for feature in features]
+    text = json.dumps(pairs, ensure_ascii=False, separators=(",", ":"))
+    return f"{FINGERPRINT}:{hashlib.sha256(text.encode('utf-8')).hexdigest()}"
+
+
+def _relations(value: Mapping[str, Any]) -> Iterator[fields.Fault]:
+    """Rules between fields, which a table of single fields cannot say."""
+    login = _LOGIN.match(value["store"])
+    if login and (":" in login[2] or login[1].lower() not in _LOGIN_SCHEMES):
+        yield "store", "holds credentials"
+    for model, locked in value["models"].items():
+        tag = tag_name(model, locked["version"])
+        if locked["tag"] != tag:
+            where = json_rules.join(json_rules.join("models", model), "tag")
+            yield where, f"expected {tag!r}, found {json_rules.cut(repr(locked['tag']))}"
+
+
+_DOCUMENT = Document(Lock, SCHEMA, MOST_BYTES, _relations, _HINT)
+
+
+# Pins
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from typing import Any
 from gitmodelstore.errors import Sentence
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.names import format_moment
-from gitmodelstore.values.version import Version
+from gitmodelstore.values.names import Version, format_moment
 
 UNREADABLE = "unreadable"  # the code of what only a sentence is known of
 _AS_TEXT = (Version, Digest, Path)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitmodelstore.checks.pins import FILE
 from gitmodelstore.cli.main import trusting
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import LockError, StoreError
-from gitmodelstore.values.pins import FILE
+from gitmodelstore.values.names import MANIFEST
 from gitmodelstore.values.tables import Paint, TextColumn, counted, size, table, visible, widths_of
-from gitmodelstore.values.version import MANIFEST
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.load import EnvironmentReport

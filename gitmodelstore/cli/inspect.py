@@ -14,18 +14,17 @@ import click
 from gitmodelstore.checks.signatures import Approval
 from gitmodelstore.cli.documents import OF_A_VERSION, document
 from gitmodelstore.cli.main import trusting
-from gitmodelstore.cli.output import columns_of_terminal
-from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.session import Session, columns_of_terminal
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.operations.trust import trusted_names
 from gitmodelstore.pickles.dry import Array, Dry, Global, walk
-from gitmodelstore.pickles.loadable import absent
 from gitmodelstore.pickles.rights import Trust
-from gitmodelstore.pickles.summary import summarize, written_by
+from gitmodelstore.pickles.summary import absent, summarize, written_by
 from gitmodelstore.values.events import Holding, as_typed
 from gitmodelstore.values.gates import Annotation
 from gitmodelstore.values.manifest import Artifact, Code, Dataset, Manifest, Step
 from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.names import PIPELINE
 from gitmodelstore.values.tables import (
     ABBREVIATED,
     Paint,
@@ -46,7 +45,6 @@ from gitmodelstore.values.tables import (
     withdrawn_and_back,
     wrapped,
 )
-from gitmodelstore.values.version import PIPELINE
 
 _SUFFIXES = (".joblib", ".pkl", ".pickle")
 _MOST_ROWS = 30  # of a table on a screen; --json has them all

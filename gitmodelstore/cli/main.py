@@ -22,8 +22,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from gitmodelstore.cli.output import columns_of_terminal, folded, on_screen, say
-from gitmodelstore.cli.session import OwnCode, Session
+from gitmodelstore.cli.session import OwnCode, Session, columns_of_terminal, folded, on_screen, say
 from gitmodelstore.errors import (
     CannotWork,
     CorruptStore,
@@ -48,10 +47,19 @@ GROUPS = (START, VERSIONS, LIFECYCLE, FILES, TRUST)
 # The modules that hold several commands; another stands in one of its own name.
 FAMILIES = {
     "look": ("list", "show", "log", "which", "search", "blame"),
-    "verify": ("verify", "audit", "doctor", "validate"),
+    "verify": ("verify", "diff", "audit", "doctor", "validate"),
     "files": ("get", "cat", "env", "lock", "sync"),
     "start": ("init", "clone", "hook", "demo"),
-    "status": ("promote", "archive", "withdraw", "rollback", "annotate", "approve", "trust"),
+    "register": (
+        "register",
+        "promote",
+        "archive",
+        "withdraw",
+        "rollback",
+        "annotate",
+        "approve",
+        "trust",
+    ),
     "reproduce": ("reproduce", "bisect"),
     "main": ("help",),
 }
@@ -625,7 +633,7 @@ class Commands(click.Group):
         entry = BY_NAME.get(cmd_name)
         if cmd_name in CALLED_BY_GIT:
             name = CALLED_BY_GIT[cmd_name]
-            command: click.Command = getattr(import_module("gitmodelstore.cli.git_calls"), name)
+            command: click.Command = getattr(import_module("gitmodelstore.cli.start"), name)
             return command
         if entry is None:
             return None

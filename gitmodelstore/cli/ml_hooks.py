@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from gitmodelstore.plumbing import staged
+from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.git import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,19 +56,19 @@ def answer(hook: Callable[[Sequence[str]], Iterable[Fault]], names: Sequence[str
 
 def validate(names: Sequence[str]) -> Iterable[Fault]:
     """Return what is wrong with the model folders that a commit touches."""
-    index = staged.Staged(names, folders=True)
+    index = git.Staged(names, folders=True)
     folders = index.model_folders()
     if not folders:
         return ()
     files = index.files_of(folders)
-    contents = staged.Contents(files)
+    contents = git.Contents(files)
     return _judge_folders(folders, files, contents)
 
 
 def _judge_folders(
-    folders: Iterable[str], files: dict[str, tuple[int, str]], contents: staged.Contents
+    folders: Iterable[str], files: dict[str, tuple[int, str]], contents: git.Contents
 ) -> Iterable[Fault]:
-    from gitmodelstore.checks.staged import model_folder_faults
+    from gitmodelstore.checks.pins import model_folder_faults
     from gitmodelstore.values.objects import PLAIN_FILE
 
     for folder in folders:
@@ -83,20 +83,18 @@ def _judge_folders(
             name: contents.data(oid) for name, (mode, oid) in inside.items() if mode == PLAIN_FILE
         }
         attributes = read.get(".gitattributes")
-        yield from model_folder_faults(folder, facts, read.get(staged.MANIFEST), attributes)
+        yield from model_folder_faults(folder, facts, read.get(git.MANIFEST), attributes)
 
 
 def no_raw_models(names: Sequence[str]) -> Iterable[Fault]:
     """Return the model binaries of a commit that no manifest beside them lists."""
-    changes = staged.Staged(names).changes()
+    changes = git.Staged(names).changes()
     binaries = {path for path, letter in changes.items() if letter != "D" and _is_binary(path)}
-    folders = {
-        os.path.dirname(path) for path in changes if os.path.basename(path) == staged.MANIFEST
-    }
+    folders = {os.path.dirname(path) for path in changes if os.path.basename(path) == git.MANIFEST}
     if not binaries and not folders:
         return ()
     folders_of = folders | {os.path.dirname(path) for path in binaries}
-    files = staged.entries([staged.folder_pathspec(folder) for folder in sorted(folders_of)])
+    files = git.entries([git.folder_pathspec(folder) for folder in sorted(folders_of)])
     # Beside a manifest that is changed or deleted, those that stay as they are count too.
     binaries |= {path for path in files if os.path.dirname(path) in folders and _is_binary(path)}
     return _judge_binaries(sorted(binaries & files.keys()), files)
@@ -108,12 +106,12 @@ def _judge_binaries(binaries: Sequence[str], files: dict[str, tuple[int, str]]) 
     beside = {path: _beside(path) for path in binaries}
     listed = [path for path in binaries if beside[path] in files]
     wanted = [*listed, *(beside[path] for path in listed)]
-    contents = staged.Contents({path: files[path] for path in wanted})
+    contents = git.Contents({path: files[path] for path in wanted})
     binaries = [path for path in binaries if not _plainly_listed(path, beside, files, contents)]
     if not binaries:
         return
 
-    from gitmodelstore.checks.staged import raw_model_fault
+    from gitmodelstore.checks.pins import raw_model_fault
     from gitmodelstore.values.objects import PLAIN_FILE
 
     for path in binaries:
@@ -131,7 +129,7 @@ def _plainly_listed(
     path: str,
     beside: dict[str, str],
     files: dict[str, tuple[int, str]],
-    contents: staged.Contents,
+    contents: git.Contents,
 ) -> bool:
     """Return whether a pipeline is the one of the manifest beside it, without judging that one.
 
@@ -141,7 +139,7 @@ def _plainly_listed(
     from gitmodelstore.checks.fault import plainly_lists
 
     name = os.path.basename(path)
-    if name != staged.PIPELINE or beside[path] not in files:
+    if name != git.PIPELINE or beside[path] not in files:
         return False
     modes = {files[path][0], files[beside[path]][0]}
     manifest = contents.data(files[beside[path]][1]) if modes == {0o100644} else b""
@@ -155,14 +153,14 @@ def lock(names: Sequence[str]) -> Iterable[Fault]:
     is meant, if there is one.
     """
     wanted = [name for name in names if os.path.basename(name) == LOCK] or [LOCK]
-    files = staged.entries([staged.file_pathspec(name) for name in wanted])
+    files = git.entries([git.file_pathspec(name) for name in wanted])
     if not files:
         return ()
-    contents = staged.Contents(files)
+    contents = git.Contents(files)
     return _judge_locks(files, contents)
 
 
-def _judge_locks(files: dict[str, tuple[int, str]], contents: staged.Contents) -> Iterable[Fault]:
+def _judge_locks(files: dict[str, tuple[int, str]], contents: git.Contents) -> Iterable[Fault]:
     from pathlib import Path
 
     from gitmodelstore.checks.fault import Fault
@@ -187,7 +185,7 @@ def _is_binary(path: str) -> bool:
 
 def _beside(path: str) -> str:
     folder = os.path.dirname(path)
-    return f"{folder}/{staged.MANIFEST}" if folder else staged.MANIFEST
+    return f"{folder}/{git.MANIFEST}" if folder else git.MANIFEST
 
 
 def _say(kind: str, text: str) -> None:

@@ -36,11 +36,10 @@ from gitmodelstore.values.tables import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from gitmodelstore.operations.bisect import Bisection, Trial
-    from gitmodelstore.operations.reproduce import MetricResult, Reproduction
+    from gitmodelstore.operations.reproduce import Bisection, MetricResult, Reproduction, Trial
     from gitmodelstore.store import Store
     from gitmodelstore.values.model_version import ModelVersion
-    from gitmodelstore.values.version import Version
+    from gitmodelstore.values.names import Version
 
 _LABEL = 13  # columns of the facts' names
 _MOST_PARAMS = 10  # shown; --json has them all

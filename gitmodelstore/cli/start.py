@@ -1,4 +1,4 @@
-"""`gms init`: create a model store."""
+"""Commands that set up a store, and those that git calls there: init, clone, hook, textconv, …"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING
 import click
 
 from gitmodelstore.cli.session import Session
-from gitmodelstore.values.version import CLIENT_HOOKS as CLIENT
-from gitmodelstore.values.version import SERVER_HOOKS as SERVER
+from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline, StoreError
+from gitmodelstore.values.names import CLIENT_HOOKS as CLIENT
+from gitmodelstore.values.names import SERVER_HOOKS as SERVER
+from gitmodelstore.values.names import SETTINGS
 
 if TYPE_CHECKING:
     from gitmodelstore.cli.session import Session
-    from gitmodelstore.demo.perform import Kind, Show
+    from gitmodelstore.demo.story import Kind, Show
+    from gitmodelstore.pickles.dry import Dry
+    from gitmodelstore.values.registry import Registry
 
 HOSTS = ("github", "gitlab", "gitea", "ssh")
 
@@ -122,9 +126,9 @@ def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -
     `install` also makes the git settings that a store needs, such as push.followTags, unless
     you have set them yourself. Call `run NAME` from a hook of your own to run one of these.
     """
-    from gitmodelstore.operations.discover import find
     from gitmodelstore.operations.init import set_up
-    from gitmodelstore.plumbing.hooks import hooks_folder, install, uninstall
+    from gitmodelstore.operations.snapshot import find
+    from gitmodelstore.plumbing.git_dir import hooks_folder, install, uninstall
 
     if (action == "run") != (name is not None):
         raise click.UsageError("run takes the name of a hook, but install and uninstall do not")
@@ -144,7 +148,7 @@ def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -
 
 
 def _run(session: Session, name: str, args: Sequence[str]) -> int:
-    from gitmodelstore.plumbing.hooks import scripts_folder
+    from gitmodelstore.plumbing.git_dir import scripts_folder
 
     script = scripts_folder() / name
     call = [sys.executable, "-E", "-s", "-S", str(script), *args]
@@ -175,8 +179,7 @@ def demo(session: Session, folder: Path) -> None:
     Every command shown is really run. It takes about ten seconds, needs no network, and
     leaves the folder for you to look at.
     """
-    from gitmodelstore.demo.perform import Stage, facts
-    from gitmodelstore.demo.story import story
+    from gitmodelstore.demo.story import Stage, facts, story
 
     began, today = time.monotonic(), datetime.now(timezone.utc).date()
     stage = Stage(folder, _silent if session.json else _show(session))
@@ -243,3 +246,110 @@ def _conclude(session: Session, folder: Path, seconds: float) -> None:
     show("command", f"cd {shlex.quote(str(folder))}")
     for command, meaning in _NEXT:
         session.out(f"{paint.dim('$ ')}{paint.bold(f'{command:28}')}  # {meaning}")
+
+
+# `gms merge-driver`: how git merges registry.json; git calls it, `init` configures it.
+
+
+@click.command("merge-driver")
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("ours", type=click.Path(path_type=Path))
+@click.argument("theirs", type=click.Path(path_type=Path))
+def merge_driver(base: Path, ours: Path, theirs: Path) -> None:
+    """Merge the registry THEIRS into OURS, given their common ancestor BASE, by meaning.
+
+    Where that cannot be done git's own merge of lines goes into OURS, with its marks,
+    and the exit code says that somebody must look at it.
+    """
+    from gitmodelstore.plumbing.git import command
+    from gitmodelstore.values.registry import merge
+
+    try:
+        merged = merge(_read(base), _read(ours), _read(theirs), _exclusive())
+    except StoreError:
+        labels = ("-L", "ours", "-L", "base", "-L", "theirs")
+        files = (str(ours), str(base), str(theirs))
+        subprocess.run(command("merge-file", *labels, *files), check=False)
+        raise
+    ours.write_bytes(merged.render())
+
+
+def _read(path: Path) -> Registry:
+    from gitmodelstore.values.registry import EMPTY, Registry
+
+    data = path.read_bytes()
+    return Registry.parse_history(data) if data else EMPTY  # without an ancestor BASE is empty
+
+
+def _exclusive() -> frozenset[str]:
+    """The exclusive statuses of the work tree in which git merges; the usual ones without one."""
+    from gitmodelstore.values.policy import Policy
+
+    settings = Path(SETTINGS)
+    return (Policy.parse(settings.read_bytes()) if settings.exists() else Policy()).exclusive
+
+
+# `gms textconv`: a joblib file as text for `git diff`; git calls it, `init` configures it.
+
+
+_LFS = b"version https://git-lfs.github.com/spec/"
+_MOST_POINTER_BYTES = 1024
+_MOST_LINES = 5_000
+
+
+@click.command("textconv")
+@click.argument("file", type=click.Path(path_type=Path))
+def textconv(file: Path) -> None:
+    """Print what the joblib file FILE holds, the same on every machine, running nothing."""
+    for count, line in enumerate(lines_of(file.read_bytes())):
+        if count == _MOST_LINES:
+            print("…")
+            break
+        print(visible_line(line))
+
+
+def visible_line(line: str) -> str:
+    """Return a line without what a terminal would act on, its indentation kept."""
+    from gitmodelstore.values.tables import visible
+
+    text = line.lstrip(" ")
+    return " " * (len(line) - len(text)) + visible(text)
+
+
+def lines_of(data: bytes) -> Iterator[str]:
+    """Yield the text of a file, whatever it is.
+
+    Refusals are told without their offsets, which say nothing to who compares two files.
+    """
+    import hashlib
+
+    from gitmodelstore.pickles.dry import walk
+
+    if data.startswith(_LFS) and len(data) <= _MOST_POINTER_BYTES:
+        yield "Git LFS pointer"
+        yield from data.decode("utf-8", "replace").splitlines()[1:]
+        return
+    try:
+        dry = walk(data)
+    except NotAPipeline:
+        yield "not a file that joblib wrote"
+    except BrokenPipelineFile as error:
+        yield f"joblib file that cannot be read: {error.reason}"
+    else:
+        yield from _pipeline(dry)
+    yield ""
+    yield f"file: {len(data):,} bytes, sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _pipeline(dry: Dry) -> Iterator[str]:
+    from gitmodelstore.pickles.summary import summarize, written_by
+
+    yield from (f"refused: {reason}" for reason in _reasons(dry))
+    yield from summarize(dry.root).lines()
+    yield ""
+    yield f"scikit-learn: {written_by(dry.root) or 'unknown'}"
+    yield f"pickle: protocol {dry.protocol}, {dry.compression or 'not compressed'}"
+
+
+def _reasons(dry: Dry) -> list[str]:
+    return list(dict.fromkeys(refusal.reason for refusal in dry.refusals))

@@ -10,9 +10,31 @@ folder. `@` stands for a text below, or for a day. The rest is prose.
 
 from __future__ import annotations
 
+import io
+import os
 import re
-from datetime import date, timedelta
-from typing import NamedTuple
+import runpy
+import shlex
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, redirect_stdout
+from datetime import date, datetime, time, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import gitmodelstore
+from gitmodelstore.errors import NoIdentity, StoreError
+from gitmodelstore.plumbing import git
+from gitmodelstore.plumbing.files import check_absent
+from gitmodelstore.plumbing.repository import writing
+from gitmodelstore.plumbing.signing import Identity, read_identity
+from gitmodelstore.values.events import ROLLED_BACK
+from gitmodelstore.values.names import WITHDRAWN
+
+if TYPE_CHECKING:
+    from gitmodelstore.values.manifest import Manifest
 
 MODEL = "credit"
 
@@ -162,3 +184,214 @@ def story(today: date) -> tuple[Scene, ...]:
     text = text.replace("\n@promote\n", _PROMOTION).replace("@day", str(asked_on(today)))
     scenes = re.findall(r"# (\d+) days ago: (.*)\n((?:[^#].*\n)+)", text)
     return tuple(Scene(title, today - timedelta(int(ago)), does) for ago, title, does in scenes)
+
+
+# Performs a story in a folder, where what is shown is what is run; then tells the facts.
+
+
+Kind = Literal["title", "prose", "command", "python", "result"]
+Show = Callable[[Kind, str], None]
+
+DEMO_USER = Identity("Demo User", "demo@example.org")
+_DAY_BEGINS = time(9, 0, tzinfo=timezone.utc)
+# What of the user's own settings could ask for a passphrase, or run a program, in the midst of
+# the story. They are set for the demo's processes alone.
+_UNDISTURBED = "commit.gpgSign=false tag.gpgSign=false core.hooksPath=/dev/null color.ui=false"
+_PROGRAMS = {
+    "gms": (sys.executable, "-c", "from gitmodelstore.cli.main import run; run()"),
+    "python": (sys.executable,),
+}
+_STEPS = re.compile(
+    r">>> (?P<python>.*\n(?:\.\.\. .*\n)*)|\$ (?P<command>.*)\n|identify (?P<identify>.*)\n"
+    r"|In (?P<edit>\S+):\n- (?P<before>.*)\n\+ (?P<after>.*)\n"
+    r"|(?P<prose>(?:(?!>>> |\$ |identify |In \S+:\n).*\n)+)"
+)
+
+
+class Stage:
+    """A folder, new or empty, in which stories are performed; `show` takes all that happens."""
+
+    def __init__(self, folder: Path, show: Show) -> None:
+        self.folder = folder.absolute()
+        self._given = folder
+        self.names: dict[str, Any] = {}  # of the Python session, which lasts for the whole story
+        self.is_demo_user = False  # whether git knew nobody, so that `DEMO_USER` writes
+        self._show = show
+        self._time = datetime.min.replace(tzinfo=timezone.utc)
+
+    def set_up(self) -> None:
+        """Write what the story finds in its folder; nothing where git is missing."""
+        git.run("version", cwd=Path())
+        check_absent(self._given, "name another folder: `gms demo DIR`")
+        examples = _examples()
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for name in ("train", "serve"):
+                script = examples / f"{name}_credit.py"
+                self._write(f"{name}.py", script.read_text(encoding="utf-8"))
+            self._write("pyproject.toml", PYPROJECT)
+            self._write(".gitignore", IGNORED)
+            runpy.run_path(str(examples / "make_loans.py"))["write_loans"](self.folder / "data")
+
+    def perform(self, scenes: tuple[Scene, ...]) -> None:
+        """Do every step of every scene, and show it."""
+        self.names |= {"__name__": "__demo__", "story_time": self._now}
+        with chdir(self.folder), _session_in(self.folder):
+            for number, scene in enumerate(scenes, start=1):
+                self._time = max(self._time, datetime.combine(scene.on, _DAY_BEGINS))
+                self._show("title", f"{number}. {scene.title} ({scene.on})")
+                for step in _STEPS.finditer(scene.text):
+                    self._do(step)
+
+    def _now(self) -> datetime:
+        """Return the time in the story: a minute passes from one call to the next."""
+        self._time += timedelta(minutes=1)
+        return self._time - timedelta(minutes=1)
+
+    def _do(self, step: re.Match[str]) -> None:
+        match step.lastgroup:
+            case "python":
+                self._run_python(step["python"].replace("\n... ", "\n").rstrip("\n"))
+            case "command":
+                self._run_command(step["command"])
+            case "identify":
+                self._identify(step["identify"])
+            case "prose":
+                self._show("prose", step["prose"])
+            case _:
+                self._edit(step["edit"], step["before"], step["after"])
+
+    def _run_python(self, source: str) -> None:
+        self._show("python", source)
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            # The statement is the one just shown, and comes from story.py.
+            exec(compile(f"{source}\n", "<demo>", "single"), self.names)  # noqa: S102
+        self._show("result", printed.getvalue())
+
+    def _run_command(self, shown: str) -> None:
+        self._show("command", shown)
+        program, *args = shlex.split(shown)
+        process = subprocess.Popen(
+            [*_PROGRAMS.get(program, (program,)), *args],
+            cwd=self.folder,
+            env=_environment(self._now().isoformat()),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            self._show("result", process.communicate()[0].decode(errors="replace"))
+        finally:
+            process.wait()  # one that is interrupted ends by itself, and is not killed
+        if process.returncode:
+            raise StoreError(f"`{shown}` failed with exit status {process.returncode}")
+
+    def _edit(self, path: str, before: str, after: str) -> None:
+        text = (self.folder / path).read_text(encoding="utf-8")
+        if text.count(before) != 1:
+            raise StoreError(f"'{path}' does not hold {before!r} once")
+        self._show("prose", f"In {path}:")
+        self._show("result", f"- {before}\n+ {after}")
+        self._write(path, text.replace(before, after))
+
+    def _identify(self, folder: str) -> None:
+        """Name the demo's user to git in one repository, if git knows nobody there.
+
+        Whoever signs otherwise is not asked for a key by a demo.
+        """
+        for name in ("commit.gpgsign", "tag.gpgsign"):
+            git.run("config", name, "false", cwd=self.folder / folder)
+        try:
+            for role in ("AUTHOR", "COMMITTER"):
+                read_identity(self.folder / folder, role)
+        except NoIdentity:
+            if not self.is_demo_user:
+                self._show("prose", "git does not know your name here, so the demo sets one:")
+            self.is_demo_user = True
+            at = "" if folder == "." else f"-C {folder} "
+            self._run_command(f"git {at}config user.name '{DEMO_USER.name}'")
+            self._run_command(f"git {at}config user.email {DEMO_USER.email}")
+
+    def _write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _examples() -> Path:
+    """Return the folder with the scripts of the examples, which is beside the package."""
+    beside = Path(gitmodelstore.__file__).resolve().parents[1]
+    for name in ("examples", "gitmodelstore_examples"):  # a checkout; an installed wheel
+        if (beside / name / "train_credit.py").is_file():
+            return beside / name
+    raise StoreError("this installation of gitmodelstore has no examples", hint="install it anew")
+
+
+def _environment(moment: str) -> dict[str, str]:
+    """Return the environment of a command of the story, undisturbed by the user's settings.
+
+    Its Python looks for modules where this one does, and in the folder of this package unless it
+    is installed: a checkout is found by the working directory, which is not the story's.
+    """
+    made = git.environment({"GIT_AUTHOR_DATE": moment, "GIT_COMMITTER_DATE": moment})
+    made.pop("GITMODELSTORE", None)  # it would name another store than the project does
+    made |= {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONUTF8": "1"}
+    inherited = made.get("PYTHONPATH", "").split(os.pathsep)
+    paths = [os.path.abspath(path) for path in inherited if path]
+    ours = str(Path(gitmodelstore.__file__).absolute().parents[1])
+    if ours not in (*paths, sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
+        paths.append(ours)
+    made["PYTHONPATH"] = os.pathsep.join(paths)
+    settings = [setting.partition("=") for setting in _UNDISTURBED.split()]
+    for number, (key, _, value) in enumerate(settings):
+        made |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return made | {"GIT_CONFIG_COUNT": str(len(settings))}
+
+
+@contextmanager
+def _session_in(folder: Path) -> Iterator[None]:
+    """Import train.py and show values as a plain prompt opened there does, and leave no trace."""
+    before = sys.dont_write_bytecode, sys.displayhook, sys.modules.pop("train", None)
+    sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True  # a stale cache would hide an edit within the same second
+    sys.displayhook = lambda value: None if value is None else print(repr(value))
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode, sys.displayhook, train = before
+        sys.path.remove(str(folder))
+        sys.modules.pop("train", None)
+        if train is not None:
+            sys.modules["train"] = train
+
+
+def facts(stage: Stage, today: date) -> dict[str, Any]:
+    """Return what happened, as docs/json.md lists it: read off the store, not off the script."""
+    store, names = stage.names["store"], stage.names
+    trained, loaded = names["trained_auc"], names["loaded_auc"]
+    agreement = {"version": names["loaded_version"], "trained_auc": trained, "loaded_auc": loaded}
+    events = {event.kind: event for event in reversed(store.log(MODEL))}
+    bad, good = str(events[WITHDRAWN].version), str(events[ROLLED_BACK].version)
+    why, commit = events[ROLLED_BACK].why, events[ROLLED_BACK].commit
+    day = asked_on(today).isoformat()
+    live = store.which(f"{MODEL}@production", at=day)
+    user = {"name": DEMO_USER.name, "email": DEMO_USER.email}
+    return {
+        "path": stage.folder,
+        "store": store.path,
+        "demo_user": user if stage.is_demo_user else None,
+        "versions": [
+            {"version": version, **_made_of(store.show(version))}
+            for summary in store.models()
+            for version in reversed(store.versions(summary.model))
+        ],
+        "agreement": agreement | {"identical": trained == loaded},
+        "fresh_auc": {bad: names["live_auc"], good: names["earlier_auc"]},
+        "rollback": {"model": MODEL, "from": bad, "to": good, "reason": why, "commit": commit},
+        "production_at": {key: getattr(live, key) for key in ("version", "since", "until")}
+        | {"date": day},
+    }
+
+
+def _made_of(manifest: Manifest) -> dict[str, Any]:
+    commit = manifest.code.commit if manifest.code else None
+    return {"code_commit": commit, "metrics": dict(manifest.metrics)}

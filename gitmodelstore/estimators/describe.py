@@ -7,30 +7,377 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections import UserList
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gitmodelstore.estimators.structure import (
-    algorithm,
-    check_features,
-    defaults,
-    feature_count,
-    feature_names,
-    given_parts,
-    has_params,
-    is_estimator,
-    is_named_list,
-    own_params,
-    parts,
-    plain_columns,
-)
+from gitmodelstore.errors import FeatureMismatch, NotAPipeline, UnfittedPipeline
 from gitmodelstore.values.json import GREATEST_INTEGER, hidden_character
 from gitmodelstore.values.manifest import PipelineFacts, Step
+from gitmodelstore.values.names import nearest
+
+# How an estimator is put together: its params, their defaults, and the estimators inside it.
+
+
+# The params of scikit-learn's compositions that hold (name, estimator[, columns]).
+_LISTS = ("steps", "transformers", "transformer_list", "estimators")
+
+# Transparent wrappers: they search, calibrate or transform around the algorithm, which the
+# param named here holds.
+_WRAPPERS = {
+    "GridSearchCV": "estimator",
+    "RandomizedSearchCV": "estimator",
+    "HalvingGridSearchCV": "estimator",
+    "HalvingRandomSearchCV": "estimator",
+    "CalibratedClassifierCV": "estimator",
+    "FixedThresholdClassifier": "estimator",
+    "TunedThresholdClassifierCV": "estimator",
+    "FrozenEstimator": "estimator",
+    "TransformedTargetRegressor": "regressor",
+}
+
+
+# Params for which None means an algorithm that fit chooses; elsewhere (the `init` of boosting)
+# what fit leaves behind is a detail of its own.
+_CHOSEN_BY_FIT = ("estimator", "final_estimator", "regressor")
+
+
+class Part(NamedTuple):
+    """One estimator inside another.
+
+    Attributes:
+        name: as `get_params` spells it.
+        estimator: the fitted one where there is one; "passthrough" or "drop" as they stand.
+        columns: what a ColumnTransformer gives it, in any of the ways that it takes;
+            None elsewhere.
+    """
+
+    name: str
+    estimator: Any
+    columns: Any = None
+
+
+def is_estimator(value: object) -> bool:
+    """Whether `value` can be fitted and asked for its params; a class cannot."""
+    return not isinstance(value, type) and hasattr(value, "fit") and hasattr(value, "get_params")
+
+
+def has_params(value: object) -> bool:
+    """Whether `get_params(deep=True)` looks into `value` (estimators, kernels)."""
+    return hasattr(value, "get_params") and not isinstance(value, type)
+
+
+def is_named_list(name: str, value: object) -> bool:
+    """Whether the param `name` is a composition's list of named estimators."""
+    return (
+        name in _LISTS
+        and isinstance(value, (list, tuple))
+        and all(isinstance(held, tuple) and len(held) in (2, 3) for held in value)
+    )
+
+
+def is_pipeline(estimator: object) -> bool:
+    """Whether `estimator` runs its parts one after the other."""
+    return isinstance(getattr(estimator, "steps", None), list)
+
+
+def own_params(estimator: Any) -> Mapping[str, Any]:
+    """Return `get_params(deep=False)`.
+
+    scikit-learn reads the signature anew at each call; where it is its own
+    method that would be called, the names are remembered by class, six times faster.
+    """
+    cls: Any = type(estimator)  # mypy takes no class for hashable
+    if cls.__module__.startswith("xgboost."):  # its own draws a number from a RandomState
+        given = getattr(estimator, "kwargs", None) or {}
+        held = {**vars(estimator), **given}
+        return {name: held[name] for name in {**_defaults(cls), **given} if name in held}
+    if not cls.get_params.__module__.startswith("sklearn."):
+        return dict(estimator.get_params(deep=False))
+    names = _param_names(cls)
+    if names is None:
+        return dict(estimator.get_params(deep=False))
+    return {name: getattr(estimator, name) for name in names}
+
+
+@lru_cache(maxsize=512)
+def _param_names(cls: Any) -> tuple[str, ...] | None:
+    """The names that scikit-learn reads; None for classes that name no such list (kernels)."""
+    names = getattr(cls, "_get_param_names", None)
+    return tuple(names()) if names else None
+
+
+def defaults(estimator: Any) -> Mapping[str, Any]:
+    """Return the defaults of the constructor; params that must be given are left out."""
+    cls: Any = type(estimator)
+    return _defaults(cls)
+
+
+@lru_cache(maxsize=512)
+def _defaults(cls: Any) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    for base in (cls, *(base for base in cls.__mro__[1:-1] if "__init__" in vars(base))):
+        try:
+            params = inspect.signature(base).parameters.values()
+        except (TypeError, ValueError):  # a constructor written in C
+            break
+        for param in params:
+            if param.default is not param.empty:
+                found.setdefault(param.name, param.default)
+        if not any(param.kind is param.VAR_KEYWORD for param in params):
+            break  # it hands nothing on to the next one, as xgboost's do
+    return found
+
+
+def given_parts(estimator: Any) -> dict[str, Any]:
+    """Return the named estimators as they were given, not as they were fitted."""
+    return {
+        held[0]: held[1]
+        for name, value in own_params(estimator).items()
+        if is_named_list(name, value)
+        for held in value
+    }
+
+
+def parts(estimator: Any) -> Iterator[Part]:
+    """Yield the estimators that `estimator` is made of, one level down, fitted where possible."""
+    left_behind = getattr(estimator, "__dict__", {})
+    for name, value in own_params(estimator).items():
+        if is_named_list(name, value):
+            yield from _named(estimator, value)
+        elif name == "remainder" and "transformers_" in left_behind:
+            continue  # the fitted list names it, with its columns
+        else:
+            fitted = left_behind.get(f"{name}_")
+            if name == "estimator":
+                fitted = left_behind.get("best_estimator_", fitted)
+            chosen = is_estimator(value) or (value is None and name in _CHOSEN_BY_FIT)
+            if chosen and is_estimator(fitted):
+                yield Part(name, fitted)
+            elif is_estimator(value):
+                yield Part(name, value)
+
+
+def _named(estimator: Any, given: Any) -> Iterator[Part]:
+    """Yield the parts of a list, words as given: fit turns "passthrough" into an estimator."""
+    left_behind = vars(estimator)
+    if "transformers_" in left_behind:
+        words = {held[0]: held[1] for held in given if isinstance(held[1], str)}
+        if isinstance(estimator.remainder, str):
+            words["remainder"] = estimator.remainder
+        for name, fitted, columns in left_behind["transformers_"]:
+            yield Part(name, words.get(name, fitted), columns)
+        return
+    fitted_by_name = left_behind.get("named_estimators_") or {}
+    for name, chosen, *columns in given:
+        fitted = chosen if isinstance(chosen, str) else fitted_by_name.get(name, chosen)
+        yield Part(name, fitted, columns[0] if columns else None)
+
+
+def algorithm(estimator: Any) -> str:
+    """Return the class name of what predicts.
+
+    Of a Pipeline that is its last step that does something; searches, calibration,
+    thresholds and transformed targets are looked through; ensembles and other
+    meta-estimators are algorithms themselves.
+    """
+    inner = _inner(estimator)
+    return type(estimator).__name__ if inner is None else algorithm(inner)
+
+
+def _inner(estimator: Any) -> Any:
+    """The estimator to look through to; None at the algorithm itself."""
+    if is_pipeline(estimator):
+        working = [held[1] for held in estimator.steps if is_estimator(held[1])]
+        return working[-1] if working else None
+    wrapped = _WRAPPERS.get(type(estimator).__name__)
+    return next((part.estimator for part in parts(estimator) if part.name == wrapped), None)
+
+
+def plain_columns(columns: Any, names: tuple[str, ...] | None, count: int | None) -> Any:
+    """Return the columns of a branch as a tuple of names or positions.
+
+    Args:
+        columns: as a fitted ColumnTransformer keeps them: a name, a position, a
+            list or an array of them, a mask, or a slice.
+        names: of all columns; None where they have none.
+        count: of all columns; None when unknown.
+
+    Returns:
+        None when they are unknown (a callable before fit).
+    """
+    if columns is None or callable(columns):
+        return None
+    if isinstance(columns, slice):
+        return _sliced(columns, names, count)
+    if isinstance(columns, UserList):
+        columns = columns.data  # scikit-learn 1.5 and 1.6 warn at each look into theirs
+    if isinstance(columns, (str, int)):
+        return (columns,)
+    listed = columns.tolist() if hasattr(columns, "tolist") else list(columns)
+    if listed and all(isinstance(held, bool) for held in listed):
+        return tuple(position for position, taken in enumerate(listed) if taken)
+    plain = [held.item() if hasattr(held, "item") else held for held in listed]
+    return tuple(held if isinstance(held, int) else str(held) for held in plain)
+
+
+def _sliced(columns: slice, names: tuple[str, ...] | None, count: int | None) -> Any:
+    """The columns of a slice; of a slice of names the last is included, as in pandas."""
+    if isinstance(columns.start, str) or isinstance(columns.stop, str):
+        if names is None:
+            return None
+        start = 0 if columns.start is None else names.index(columns.start)
+        stop = len(names) if columns.stop is None else names.index(columns.stop) + 1
+        return names[start : stop : columns.step]
+    return None if count is None else tuple(range(count))[columns]
+
+
+# The input columns of a fitted pipeline, and whether a table has them.
+
+
+_MOST_NAMED = 5
+
+
+def feature_names(pipeline: Any) -> tuple[str, ...] | None:
+    """Return the names of the columns that `pipeline` was fitted on, in order.
+
+    Returns:
+        None when it was fitted on data without column names, or on text.
+
+    Source: `feature_names_in_` of scikit-learn, sought in the first working step
+    of a Pipeline and in what a search or a meta-estimator has fitted.
+    """
+    names = _first(pipeline, "feature_names_in_")
+    return None if names is None else tuple(str(name) for name in names)
+
+
+def feature_count(pipeline: Any) -> int | None:
+    """Return the number of columns that `pipeline` was fitted on; None when unknown."""
+    count = _first(pipeline, "n_features_in_")
+    return None if count is None else int(count)
+
+
+def check_features(
+    pipeline: Any, X: Any, *, name: str = "X_test", left_out: Iterable[object] = ()
+) -> None:
+    """Refuse a table whose columns are not those that `pipeline` was fitted on.
+
+    Args:
+        pipeline: fitted.
+        X: a DataFrame, an array or a sparse matrix, shape (n_samples, n_features);
+            what has no such shape (a list of texts) passes when the pipeline
+            names no columns. Values are not read.
+        name: what to call `X` in the error.
+        left_out: columns of the caller's table that are not in `X`, one of which may be meant.
+
+    Raises:
+        FeatureMismatch: columns are missing, unexpected or in another order, their
+            number differs, or they have no names where the pipeline knows names.
+    """
+    expected, count = feature_names(pipeline), feature_count(pipeline)
+    given, given_count = _names_of(X), _count_of(X)
+    if expected is not None and given is not None:
+        _compare_names(expected, given, name, [str(column) for column in left_out])
+    elif count is not None and given_count is not None and given_count != count:
+        raise FeatureMismatch(
+            f"{name} has {_columns(given_count)}, the pipeline was fitted on {count}",
+            hint="give the columns that it was fitted on, without the target",
+        )
+    elif expected is not None:
+        raise FeatureMismatch(
+            f"{name} has no column names, the pipeline was fitted on {_listed(expected)}",
+            hint="give a DataFrame with these columns",
+        )
+
+
+def _first(estimator: Any, attribute: str) -> Any:
+    """The attribute of the estimator that sees the data first; None without one."""
+    if is_pipeline(estimator):
+        working = (step[1] for step in estimator.steps if is_estimator(step[1]))
+        first = next(working, None)
+        return None if first is None else _first(first, attribute)
+    found = getattr(estimator, attribute, None)
+    if found is not None:
+        return found
+    inside = (part.estimator for part in parts(estimator) if part.name in ("estimator", "base"))
+    return next((_first(held, attribute) for held in inside), None)
+
+
+def _names_of(X: Any) -> tuple[str, ...] | None:
+    """The column names of a DataFrame; None unless all are text, as scikit-learn has it."""
+    columns = getattr(X, "columns", None)
+    if columns is None or not all(isinstance(column, str) for column in columns):
+        return None
+    return tuple(str(column) for column in columns)
+
+
+def _count_of(X: Any) -> int | None:
+    shape = getattr(X, "shape", None)
+    if shape is not None:
+        return int(shape[1]) if len(shape) == 2 else None
+    if isinstance(X, (list, tuple)) and X and isinstance(X[0], (list, tuple)):
+        return len(X[0])
+    return None
+
+
+def _compare_names(
+    expected: tuple[str, ...], given: tuple[str, ...], name: str, left_out: list[str]
+) -> None:
+    missing = [column for column in expected if column not in given]
+    unexpected = [column for column in given if column not in expected]
+    said = [f"misses {_listed(missing)}"] * bool(missing)
+    said += [f"has the unexpected {_listed(unexpected)}"] * bool(unexpected)
+    if not said and given != expected:
+        said = [_order(expected, given)]
+    if said:
+        raise FeatureMismatch(
+            f"{name} {' and '.join(said)}",
+            hint=_to_add(missing, unexpected + left_out)
+            if missing
+            else f"give {name}[list(pipeline.feature_names_in_)]",
+        )
+
+
+def _to_add(missing: list[str], others: list[str]) -> str:
+    """What to do about missing columns, one of which may go by another name."""
+    for column in missing:
+        near = nearest(column, others)
+        if near:
+            return (
+                f"if '{near}' is what the pipeline knows as '{column}', rename it: "
+                f"`.rename(columns={{{near!r}: {column!r}}})`"
+            )
+    it = "it" if len(missing) == 1 else "them"
+    return f"add {it}, made as for training: the pipeline was fitted on {it}"
+
+
+def _order(expected: tuple[str, ...], given: tuple[str, ...]) -> str:
+    if len(given) != len(expected):
+        twice = [column for column in dict.fromkeys(given) if given.count(column) > 1]
+        return f"has {_listed(twice)} more than once"
+    moved = [column for column, other in zip(given, expected, strict=True) if column != other]
+    return f"has its columns in another order: {_listed(moved)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    quoted = [f"'{name}'" for name in names[:_MOST_NAMED]]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"column{'s' * (len(names) > 1)} {', '.join(quoted)}{more}"
+
+
+def _columns(count: int) -> str:
+    return f"{count} column{'s' * (count != 1)}"
+
+
+# Describe
+
 
 # Any value of a param as plain JSON: equal in every process, and short.
 
@@ -65,7 +412,7 @@ def plain(value: Any, level: int = 0) -> Any:
     if isinstance(value, (list, tuple)):
         return _sequence(value, level)
     if isinstance(value, (set, frozenset)):
-        return _sequence(sorted((plain(held, level + 1) for held in value), key=_order), level)
+        return _sequence(sorted((plain(held, level + 1) for held in value), key=_sort_key), level)
     return _object(value, level)
 
 
@@ -182,7 +529,7 @@ def _shown(value: Any) -> str:
     return plain_text(text if len(text) <= _MOST_REPR else f"{text[: _MOST_REPR - 1]}…")
 
 
-def _order(value: Any) -> tuple[str, Any]:
+def _sort_key(value: Any) -> tuple[str, Any]:
     """A key that orders values of several kinds: numbers by size, the rest by their JSON."""
     if isinstance(value, (int, float)):
         return "", value
@@ -277,14 +624,14 @@ def _steps(estimator: Any, level: int) -> tuple[Step, ...]:
         Step(
             plain_text(str(part.name)),
             _class_of(part.estimator),
-            _columns(part.columns, names, count),
+            _selected_columns(part.columns, names, count),
             _steps(part.estimator, level + 1) if is_estimator(part.estimator) else (),
         )
         for part in found
     )
 
 
-def _columns(
+def _selected_columns(
     columns: Any, names: tuple[str, ...] | None, count: int | None
 ) -> tuple[str | int, ...] | None:
     listed = plain_columns(columns, names, count)
@@ -322,3 +669,131 @@ def _is_made_of_estimators(name: str, value: Any) -> bool:
     if is_estimator(value) or is_named_list(name, value):
         return True
     return isinstance(value, (list, tuple)) and any(map(is_estimator, value))
+
+
+# Whether there is something to keep: a fitted scikit-learn estimator.
+
+
+def check_estimator(pipeline: Any) -> None:
+    """Refuse what is not a scikit-learn estimator.
+
+    Raises:
+        NotAPipeline: it has no `fit` and `get_params`, or is a class.
+    """
+    if inspect.isclass(pipeline):
+        name = pipeline.__name__
+        raise NotAPipeline(
+            f"'{name}' is a class, not a fitted estimator",
+            hint=f"make one of it and fit that: {name}().fit(X, y)",
+        )
+    if not is_estimator(pipeline):
+        raise NotAPipeline(
+            f"expected a fitted scikit-learn estimator, found {type_in_words(pipeline)}",
+            hint="give the object that `fit` was called on",
+        )
+
+
+def check_fitted(pipeline: Any) -> None:
+    """Refuse what is not a fitted scikit-learn estimator.
+
+    Steps that need no fit (FunctionTransformer, HashingVectorizer, "passthrough")
+    are passed over, and so are inner steps of other packages that leave no trace of
+    fit: whether they need it, only they know.
+
+    Raises:
+        NotAPipeline: it has no `fit` and `get_params`, or is a class.
+        UnfittedPipeline: it, or a step of it, has not been fitted.
+    """
+    check_estimator(pipeline)
+    place = next(_unfitted(pipeline, ""), None)
+    if place is not None:
+        subject = f"step '{place}' of the pipeline" if place else type(pipeline).__name__
+        raise UnfittedPipeline(f"{subject} is not fitted", hint="call fit before register")
+    _refuse_search_without_refit(pipeline)
+
+
+def type_in_words(value: Any) -> str:
+    """Return what an object is, as "a dict", "an ndarray" or "None"."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' or name == 'ndarray' else 'a'} {name}"
+
+
+def _unfitted(estimator: Any, path: str) -> Iterator[str]:
+    """Yield the path of each step that is not fitted; "" for the estimator itself."""
+    steps = _named_steps(estimator)
+    if steps is None:
+        if not _is_fitted(estimator, inner=bool(path)):
+            yield path
+        return
+    found = [
+        place
+        for name, step in steps
+        if is_estimator(step)
+        for place in _unfitted(step, f"{path}__{name}" if path else name)
+    ]
+    working = [name for name, step in steps if is_estimator(step)]
+    if found and len(found) == len(working) > 0:
+        yield path  # nothing in it is fitted, so it is the whole that was not
+    else:
+        yield from found
+
+
+def _named_steps(estimator: Any) -> list[tuple[str, Any]] | None:
+    """The steps that data goes through; None where the estimator must be looked at itself."""
+    if is_pipeline(estimator):
+        return [(step[0], step[1]) for step in estimator.steps]
+    if isinstance(vars(estimator).get("transformers_"), list):  # skrub's is a mapping of columns
+        return [(branch[0], branch[1]) for branch in estimator.transformers_]
+    if hasattr(estimator, "transformer_list"):
+        return [(branch[0], branch[1]) for branch in estimator.transformer_list]
+    return None
+
+
+def _is_fitted(estimator: Any, *, inner: bool) -> bool:
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    if (inner and not _can_tell(type(estimator))) or _is_stateless(estimator):
+        return True
+    said = vars(estimator).get("_is_fitted")
+    if isinstance(said, bool):  # as optbinning does
+        return said
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    except AttributeError:  # no tags: not derived from BaseEstimator
+        return _has_fitted_attributes(estimator)
+    return True
+
+
+def _can_tell(cls: type) -> bool:
+    """Whether the absence of fitted attributes means something."""
+    return cls.__module__.startswith("sklearn.") or hasattr(cls, "__sklearn_is_fitted__")
+
+
+def _is_stateless(estimator: Any) -> bool:
+    """Whether it needs no fit, where older releases of scikit-learn do not say so by tag."""
+    from sklearn.feature_extraction import FeatureHasher
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    if isinstance(estimator, (FeatureHasher, HashingVectorizer)):
+        return True  # untold before 1.7
+    if hasattr(estimator, "__sklearn_tags__") or not hasattr(estimator, "_get_tags"):
+        return False
+    return bool(estimator._get_tags()["stateless"])  # 1.5
+
+
+def _has_fitted_attributes(estimator: Any) -> bool:
+    """Whether fit left attributes behind, by scikit-learn's convention of a last underscore."""
+    return any(name.endswith("_") and not name.startswith("__") for name in vars(estimator))
+
+
+def _refuse_search_without_refit(pipeline: Any) -> None:
+    if getattr(pipeline, "refit", None) is False and not hasattr(pipeline, "best_estimator_"):
+        raise UnfittedPipeline(
+            f"{type(pipeline).__name__} holds scores but no fitted estimator",
+            hint="search with refit=True, or register an estimator fitted with `best_params_`",
+        )

@@ -21,8 +21,7 @@ from typing import NamedTuple
 from gitmodelstore.errors import GitFailed, InvalidInput
 from gitmodelstore.lineage import visible, without_credentials
 from gitmodelstore.plumbing import checkout, git
-from gitmodelstore.plumbing.checkout import Checkout
-from gitmodelstore.plumbing.training import has_commit
+from gitmodelstore.plumbing.checkout import Checkout, has_commit
 from gitmodelstore.values.diff import CodeChange, SourceChange
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Code

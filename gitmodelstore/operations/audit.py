@@ -17,24 +17,30 @@ from pathlib import Path
 from typing import Any
 
 from gitmodelstore.checks.history import effective_date
-from gitmodelstore.checks.signatures import NOT_SIGNED, UNSIGNED, Outcome
+from gitmodelstore.checks.signatures import NOT_SIGNED, UNSIGNED, Outcome, Signed
 from gitmodelstore.errors import CannotWrite, Sentence, SignatureError, StoreError, VersionNotFound
 from gitmodelstore.operations.load import read_verified
 from gitmodelstore.operations.resolve import check_model, log
-from gitmodelstore.operations.signatures import TAG, Signatures
 from gitmodelstore.operations.snapshot import Snapshot, registry_of
+from gitmodelstore.operations.verify import TAG, Signatures
 from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.repository import writing
 from gitmodelstore.values.events import REGISTERED, Event, Scalar
 from gitmodelstore.values.json import dump
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.names import format_moment
+from gitmodelstore.values.names import (
+    CARD,
+    MANIFEST,
+    PIPELINE,
+    REGISTRY,
+    SETTINGS,
+    Version,
+    format_moment,
+)
 from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.pages import audit_page as page
 from gitmodelstore.values.pages import events_table
 from gitmodelstore.values.policy import Policy
-from gitmodelstore.values.signers import Signed
-from gitmodelstore.values.version import CARD, MANIFEST, PIPELINE, REGISTRY, SETTINGS, Version
 
 # What an audit says of signatures, also where no allowed signers are known.
 

@@ -27,8 +27,8 @@ from gitmodelstore.values.compare import compare, compare_recorded, hold_same_ro
 from gitmodelstore.values.diff import SAME_DATA, TEST_ROWS, Answers, CodeChange, Diff, Metrics, Side
 from gitmodelstore.values.manifest import Code, Dataset
 from gitmodelstore.values.model_version import ModelVersion, shown
+from gitmodelstore.values.names import PIPELINE, SAMPLE
 from gitmodelstore.values.sample import Sample
-from gitmodelstore.values.version import PIPELINE, SAMPLE
 
 if TYPE_CHECKING:
     from gitmodelstore.pickles.load import PipelineFile, Reader
@@ -164,7 +164,7 @@ def _scores(pair: _Pair, found: Diff, question: Question) -> Metrics:
     Raises:
         FeatureMismatch, InvalidInput: a pipeline that has no version cannot be.
     """
-    from gitmodelstore.estimators.retest import scored
+    from gitmodelstore.estimators.replay import scored
 
     metrics = []
     for side in (found.b, found.a):  # of a pipeline in the making it is an error
@@ -209,7 +209,7 @@ def _with_answers(pair: _Pair, found: Diff, question: Question) -> Diff:
         one, other = pair.pipeline(found.a), pair.pipeline(found.b)
     except StoreError as error:
         return replace(found, unasked=f"one of the two cannot be loaded here: {error}")
-    from gitmodelstore.estimators.retest import contrast
+    from gitmodelstore.estimators.replay import contrast
     from gitmodelstore.estimators.sample import table_of
 
     rows = {name: table_of(sample) for name, sample in samples.items()}
@@ -257,8 +257,7 @@ def side_of(what: Any, question: Question) -> tuple[Side, Any]:
 
 
 def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Question) -> Side:
-    from gitmodelstore.estimators.describe import describe
-    from gitmodelstore.estimators.fitted import check_fitted
+    from gitmodelstore.estimators.describe import check_fitted, describe
     from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
     from gitmodelstore.operations.register import features_of, is_named, name_of
     from gitmodelstore.pickles.dump import dump, globals_of
@@ -316,8 +315,8 @@ def _inputs(pipeline: Any, X: Any) -> Any:
     Raises:
         FeatureMismatch: the test rows lack one of them.
     """
-    from gitmodelstore.estimators.retest import inputs_of
-    from gitmodelstore.estimators.structure import check_features
+    from gitmodelstore.estimators.describe import check_features
+    from gitmodelstore.estimators.replay import inputs_of
 
     if X is None:
         return None

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 from gitmodelstore.errors import CannotWork, CannotWrite, NotAStore, StoreError
-from gitmodelstore.operations.discover import was_store
 from gitmodelstore.operations.examine import (
     REMOVABLE,
     Diagnosis,
@@ -30,13 +29,12 @@ from gitmodelstore.operations.examine import (
 from gitmodelstore.operations.init import CONFIGURED, unconfigured
 from gitmodelstore.operations.mend import is_whole, move_forward, rebuild, retag
 from gitmodelstore.operations.publish import recover
-from gitmodelstore.operations.snapshot import Writer
-from gitmodelstore.plumbing import git_dir, hooks, leftovers, worktree, writer_lock
-from gitmodelstore.plumbing.cat_file import CatFile
-from gitmodelstore.plumbing.extent import Extent, extent
+from gitmodelstore.operations.snapshot import Writer, was_store
+from gitmodelstore.plumbing import git_dir, worktree, writer_lock
+from gitmodelstore.plumbing.cat_file import CatFile, Extent, extent
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.writer_lock import Held
-from gitmodelstore.values.version import REGISTRY
+from gitmodelstore.values.names import REGISTRY
 
 _Step = Callable[[], Iterable[str]]
 _Findings = tuple[list[str], list[str]]  # what was done, and what could not be, a line each
@@ -220,25 +218,25 @@ def _has_branch(repository: Repository) -> bool:
 
 
 def _remove_locks(repository: Repository) -> Iterable[str]:
-    for old in leftovers.old_locks(repository):
+    for old in writer_lock.old_locks(repository):
         if not old.may_be_held:
-            leftovers.remove(old.path)
+            writer_lock.remove(old.path)
             yield f"removed the lock {_place(repository, old.path)}, which no process holds"
 
 
 def _restore_refs(repository: Repository) -> Iterable[str]:
     """Give back to refs what packed-refs, their reflogs or the note of a dead writer know."""
     with CatFile(repository.common_dir, inherit=False) as objects:
-        for ref in leftovers.damaged_refs(repository):
-            if leftovers.packed(repository, ref) and ref.startswith("refs/tags/"):
-                leftovers.restore_ref(repository, ref, None)
+        for ref in writer_lock.damaged_refs(repository):
+            if writer_lock.packed(repository, ref) and ref.startswith("refs/tags/"):
+                writer_lock.restore_ref(repository, ref, None)
                 yield f"removed an empty {ref}, which packed-refs has"
                 continue
             values = known_values(repository, ref)
             known = next((oid for oid in values if is_whole(objects, oid)), None)
             if known is not None:
-                leftovers.restore_ref(repository, ref, known)
-                logged = known in leftovers.logged(repository, ref)
+                writer_lock.restore_ref(repository, ref, known)
+                logged = known in writer_lock.logged(repository, ref)
                 who = "its reflog" if logged else "the unfinished write"
                 yield f"set {ref} to {known[:12]}, where {who} says that it was"
 
@@ -261,9 +259,9 @@ def _rebuild_indexes(repository: Repository) -> Iterator[str]:
 
 def _remove_refs(repository: Repository) -> Iterable[str]:
     """Remove tags and remotes' refs that hold nothing, and of which nobody here knows more."""
-    for ref in leftovers.damaged_refs(repository):
+    for ref in writer_lock.damaged_refs(repository):
         if ref.startswith((*REMOVABLE, f"{repository.branch}/")):
-            leftovers.restore_ref(repository, ref, None)
+            writer_lock.restore_ref(repository, ref, None)
             yield f"removed {ref}, which was empty"
 
 
@@ -289,8 +287,8 @@ def _follow(repository: Repository, held: Held) -> Iterable[str]:
 
 
 def _remove_temporaries(repository: Repository) -> Iterable[str]:
-    for path in leftovers.temporaries(repository):
-        leftovers.remove(path)
+    for path in writer_lock.temporaries(repository):
+        writer_lock.remove(path)
         yield f"removed {_place(repository, path)}, which had not been touched for a day"
 
 
@@ -304,8 +302,8 @@ def _configure(repository: Repository) -> Iterable[str]:
 
 
 def _install_hooks(repository: Repository) -> Iterable[str]:
-    if not _extent(repository).is_mirror and hooks.absent(repository):
-        yield f"installed the hooks {', '.join(hooks.install(repository))}"
+    if not _extent(repository).is_mirror and git_dir.absent(repository):
+        yield f"installed the hooks {', '.join(git_dir.install(repository))}"
 
 
 def _place(repository: Repository, path: object) -> str:

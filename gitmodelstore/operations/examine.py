@@ -15,7 +15,6 @@ from typing import TypeVar
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
 from gitmodelstore.lean import cached_property
-from gitmodelstore.operations.gate import no_branch, store_faults
 from gitmodelstore.operations.init import unconfigured
 from gitmodelstore.operations.mend import (
     FIX,
@@ -27,12 +26,11 @@ from gitmodelstore.operations.mend import (
     strays,
     with_next_step,
 )
-from gitmodelstore.plumbing import git_dir, hooks, leftovers, worktree, writer_lock
-from gitmodelstore.plumbing.cat_file import CatFile
-from gitmodelstore.plumbing.extent import WHOLE, Extent, extent
+from gitmodelstore.operations.validate import no_branch, store_faults
+from gitmodelstore.plumbing import git_dir, worktree, writer_lock
+from gitmodelstore.plumbing.cat_file import WHOLE, CatFile, Extent, extent
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.values.names import WITHDRAWN
-from gitmodelstore.values.version import LARGE_FILES, MODELS, REGISTRY, Version
+from gitmodelstore.values.names import LARGE_FILES, MODELS, REGISTRY, WITHDRAWN, Version
 
 # Which faults of a history stand, and which a later commit has put right.
 
@@ -313,8 +311,8 @@ class _Examination:
         objects.wants_large_files = True
         tip = _tip(repository, objects)
         held = self._value("what the clone holds", lambda: extent(objects), WHOLE)
-        none: tuple[leftovers.Damage, ...] = ()
-        damages = self._value("objects", lambda: leftovers.check(repository.common_dir), none)
+        none: tuple[writer_lock.Damage, ...] = ()
+        damages = self._value("objects", lambda: writer_lock.check(repository.common_dir), none)
         known = Past(objects, tip) if tip and held.lacks_history is None else None
         lacking = None
         if held.lacks_history is None:
@@ -389,7 +387,7 @@ class _Examination:
             is_copy = extent(objects).is_copy
         lacking = unconfigured(repository)
         try:
-            absent = hooks.absent(repository)
+            absent = git_dir.absent(repository)
         except StoreError as error:
             absent = ()
             self._notes.append(f"{error}; gms cannot tell whether the hooks there call its own")
@@ -405,8 +403,8 @@ class _Examination:
             yield Fault("GMS076", f"hooks/{name}", what, mend=FIX)
 
     def _count_loose(self) -> tuple[Fault, ...]:
-        loose = leftovers.loose_objects(self._repository)
-        if loose > leftovers.MANY_LOOSE:
+        loose = writer_lock.loose_objects(self._repository)
+        if loose > writer_lock.MANY_LOOSE:
             said = f"{loose:,} loose objects: `git gc` packs them, and prunes nothing young"
             self._notes.append(said)
         return ()
@@ -433,7 +431,7 @@ def _tip(repository: Repository, objects: CatFile) -> str | None:
 
 def _refs(repository: Repository) -> Iterator[Fault]:
     branch = repository.branch
-    for ref in leftovers.damaged_refs(repository):
+    for ref in writer_lock.damaged_refs(repository):
         if ref == branch:  # of which `behind` tells
             continue
         known = ref.startswith((*REMOVABLE, f"{branch}/")) or any(known_values(repository, ref))
@@ -454,7 +452,7 @@ def _branch(
 ) -> Iterator[Fault]:
     """Yield what is wrong with the place where the branch stands."""
     branch = repository.branch
-    says = leftovers.held_by(repository, branch) or leftovers.packed(repository, branch)
+    says = writer_lock.held_by(repository, branch) or writer_lock.packed(repository, branch)
     if tip is not None:
         if found is not None and found.tags:
             yield Fault("GMS052", branch, found.what, mend=found.mend)
@@ -466,7 +464,7 @@ def _branch(
     if is_lost and not found.ahead and not found.tags:
         what = "the store has no such branch"
         yield Fault("GMS020", branch, what, mend=no_branch(objects, branch))
-    elif branch in leftovers.damaged_refs(repository):
+    elif branch in writer_lock.damaged_refs(repository):
         doubt = f"; {found.doubt}" if found.doubt else ""
         yield Fault("GMS077", branch, f"holds no id{doubt}", mend=found.mend)
     else:
@@ -475,7 +473,7 @@ def _branch(
 
 def known_values(repository: Repository, ref: str) -> Iterator[str]:
     """Yield the ids that a damaged ref may have held: of its reflog, of an unfinished write."""
-    yield from leftovers.logged(repository, ref)
+    yield from writer_lock.logged(repository, ref)
     note = writer_lock.read(repository.common_dir)
     if note is not None and ref == repository.branch:
         yield from (note.new, note.old)
@@ -532,7 +530,7 @@ def _unsaid(past: Past, now: list[Fault]) -> Iterator[Fault]:
             yield Fault("GMS030", REGISTRY, what)
 
 
-def _damages(past: Past | None, damages: tuple[leftovers.Damage, ...]) -> Iterator[Fault]:
+def _damages(past: Past | None, damages: tuple[writer_lock.Damage, ...]) -> Iterator[Fault]:
     names = _names(past) if past and damages else {}
     for damage in damages:
         code = "GMS070" if damage.is_missing else "GMS071"
@@ -657,7 +655,7 @@ def _no_tip(repository: Repository) -> bool:
 
 
 def _locks(repository: Repository) -> Iterator[Fault]:
-    for held in leftovers.old_locks(repository):
+    for held in writer_lock.old_locks(repository):
         what = "no running git process holds a lock for so long"
         mend = FIX
         if held.may_be_held:
@@ -667,7 +665,7 @@ def _locks(repository: Repository) -> Iterator[Fault]:
 
 
 def _temporaries(repository: Repository) -> Iterator[Fault]:
-    for path in leftovers.temporaries(repository):
+    for path in writer_lock.temporaries(repository):
         yield Fault(
             "GMS074", _place(repository, path), "it has not been touched for a day", mend=FIX
         )

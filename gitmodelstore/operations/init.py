@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmodelstore.errors import AlreadyExists, CannotWork, InvalidInput, NotAStore, StoreError
-from gitmodelstore.operations.discover import is_store
-from gitmodelstore.operations.snapshot import Writer, signing
+from gitmodelstore.operations.snapshot import Writer, is_store, signing
 from gitmodelstore.plumbing import files as disk
 from gitmodelstore.plumbing import files as project
-from gitmodelstore.plumbing import hooks, refs, remotes, worktree, writer_lock
+from gitmodelstore.plumbing import git_dir, refs, remotes, worktree, writer_lock
 from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.repository import Repository, exclude, writing
-from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
-from gitmodelstore.values.registry import EMPTY
-from gitmodelstore.values.version import (
+from gitmodelstore.values.names import (
     ATTRIBUTES,
     MODELS,
     NEW_SETTINGS,
@@ -30,6 +27,8 @@ from gitmodelstore.values.version import (
     SETTINGS,
     STORE_ATTRIBUTES,
 )
+from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
+from gitmodelstore.values.registry import EMPTY
 
 # What a git host needs to be the gate: the check as its pipeline, owners, rules to set.
 
@@ -258,7 +257,7 @@ def init(
     _first_commit(repository, writer, wanted.files)
     notes = [] if code is None or bare else list(_introduce(code, path))
     try:
-        hooks.install(repository)
+        git_dir.install(repository)
     except InvalidInput as error:
         notes.append(f"its hooks were not installed: {error}")
     return Initialized(repository, True, tuple(notes), wanted.rules)
@@ -515,7 +514,7 @@ def clone(url: str, path: Path, notify: Callable[[str], None], *, meter: bool) -
         raise _not_a_store(url, is_empty=is_empty)
     set_up(repository)
     try:
-        hooks.install(repository)
+        git_dir.install(repository)
     except InvalidInput as error:
         notify(f"its hooks were not installed: {error}")
     return repository

@@ -13,21 +13,28 @@ from dataclasses import dataclass, field, replace
 
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.folder import folder_names
+from gitmodelstore.checks.history import Objects
 from gitmodelstore.checks.judge import Judge, Step, version_of
-from gitmodelstore.checks.objects import Objects
 from gitmodelstore.errors import FormatError, GitFailed, IntegrityError, LocalChanges, MissingObject
 from gitmodelstore.lean import cached_property
 from gitmodelstore.operations.publish import Draft, publish, write_tag_object
 from gitmodelstore.operations.snapshot import Snapshot, Writer
-from gitmodelstore.plumbing import files, leftovers, refs, worktree
+from gitmodelstore.plumbing import files, refs, worktree, writer_lock
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.writer_lock import Held
-from gitmodelstore.values.names import ARCHIVED
+from gitmodelstore.values.names import (
+    ARCHIVED,
+    MANIFEST,
+    MODELS,
+    REGISTRY,
+    SETTINGS,
+    Version,
+    tag_name,
+)
 from gitmodelstore.values.objects import FOLDER, Commit, Entry, Tag, named_manifest
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Registry, changes_between
-from gitmodelstore.values.version import MANIFEST, MODELS, REGISTRY, SETTINGS, Version, tag_name
 
 Key = tuple[str, Version]  # model and version
 _UNREADABLE = (MissingObject, IntegrityError)
@@ -403,7 +410,7 @@ def _sync(repository: Repository, writer: Writer) -> None:
 def _dangling(objects: CatFile) -> dict[tuple[str, str], str]:
     """Return tag objects that no ref holds and that name a manifest, by name and commit."""
     found: dict[tuple[str, str], str] = {}
-    for oid in leftovers.dangling_tags(objects.folder):
+    for oid in writer_lock.dangling_tags(objects.folder):
         tag = objects.any_tag(oid)
         if tag is not None and named_manifest(tag.message):
             found[tag.name, tag.commit] = oid
@@ -716,8 +723,8 @@ def _is_only_gone(repository: Repository) -> bool:
     What it says is worth more than an older commit: a sound clone may have that one.
     """
     branch = repository.branch
-    said = leftovers.held_by(repository, branch) or leftovers.packed(repository, branch)
-    return said is not None and said == next(leftovers.logged(repository, branch), None)
+    said = writer_lock.held_by(repository, branch) or writer_lock.packed(repository, branch)
+    return said is not None and said == next(writer_lock.logged(repository, branch), None)
 
 
 def _logged(repository: Repository, tip: str | None) -> Iterator[tuple[str, str]]:
@@ -727,10 +734,10 @@ def _logged(repository: Repository, tip: str | None) -> Iterator[tuple[str, str]
     the branch. What is before that may be another branch's.
     """
     branch = repository.branch
-    logged = list(dict.fromkeys(leftovers.logged(repository, branch)))
+    logged = list(dict.fromkeys(writer_lock.logged(repository, branch)))
     yield from ((oid, "its reflog") for oid in logged)
-    if tip is None and not logged and leftovers.held_by(repository, "HEAD") == f"ref: {branch}":
-        last = next(leftovers.logged(repository, "HEAD"), None)
+    if tip is None and not logged and writer_lock.held_by(repository, "HEAD") == f"ref: {branch}":
+        last = next(writer_lock.logged(repository, "HEAD"), None)
         if last is not None:
             yield last, "the reflog of HEAD"
 
@@ -792,8 +799,8 @@ def move_forward(repository: Repository, writer: Writer, held: Held) -> Iterator
     if found.who in (_TAG, _TAGS):  # a promotion has none
         commits = f"{commits}; `git fsck --lost-found` shows what may have come after it"
     if found.tip is None:
-        said = leftovers.held_by(repository, found.branch)
-        leftovers.restore_ref(repository, found.branch, found.ahead, instead_of=said)
+        said = writer_lock.held_by(repository, found.branch)
+        writer_lock.restore_ref(repository, found.branch, found.ahead, instead_of=said)
         yield f"set {found.branch} to {commits}"
         return
     trees = worktree.on_branch(repository)

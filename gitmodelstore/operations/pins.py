@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitmodelstore.checks.fault import Fault
-from gitmodelstore.checks.pins import lock_faults, read_lock
+from gitmodelstore.checks.pins import (
+    FILE,
+    Lock,
+    LockedModel,
+    LockedPipeline,
+    fingerprint,
+    lock_faults,
+    read_lock,
+)
 from gitmodelstore.errors import (
     CannotWrite,
     FormatError,
@@ -23,19 +31,16 @@ from gitmodelstore.errors import (
     StoreError,
 )
 from gitmodelstore.lineage import is_url, without_credentials
-from gitmodelstore.operations.discover import find, is_store
 from gitmodelstore.operations.load import verified_parts
 from gitmodelstore.operations.resolve import resolve
-from gitmodelstore.operations.snapshot import Snapshot
+from gitmodelstore.operations.snapshot import Snapshot, find, is_store
 from gitmodelstore.plumbing import ml_repository
 from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.ml_repository import SYNCED, Clone, folder_of, locate
 from gitmodelstore.plumbing.repository import Repository, exclude, writing
 from gitmodelstore.values.manifest import MOST_BYTES, Manifest
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.names import WITHDRAWN
-from gitmodelstore.values.pins import FILE, Lock, LockedModel, LockedPipeline, fingerprint
-from gitmodelstore.values.version import CARD, MANIFEST, PIPELINE, folder
+from gitmodelstore.values.names import CARD, MANIFEST, PIPELINE, WITHDRAWN, folder
 
 if TYPE_CHECKING:
     from gitmodelstore.pickles.load import Reader
@@ -234,7 +239,7 @@ def download(
                 with writing(target):
                     file.close()
         if warming is not None:
-            from gitmodelstore.operations.folder import warm
+            from gitmodelstore.operations.load import warm
 
             warm(partial, warming, f"{folder(version.model)}/{PIPELINE} of {version}")
         with writing(target):

@@ -12,15 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gitmodelstore.checks.registry import (
-    MOVE,
-    REASON,
-    RETURN,
-    VACANT,
-    VACATE,
-    typed,
-    word_needed,
-)
+from gitmodelstore.checks.history import MOVE, REASON, RETURN, VACANT, VACATE, typed, word_needed
 from gitmodelstore.checks.signatures import SIGN
 from gitmodelstore.errors import (
     GateNotPassed,
@@ -56,11 +48,18 @@ from gitmodelstore.values.events import (
     write_trailers,
 )
 from gitmodelstore.values.model_version import ModelVersion, Reference
-from gitmodelstore.values.names import ARCHIVED, PRODUCTION, WITHDRAWN
+from gitmodelstore.values.names import (
+    ARCHIVED,
+    FALSE,
+    PIPELINE,
+    PRODUCTION,
+    WITHDRAWN,
+    Version,
+    folder,
+)
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import Change, Registry
 from gitmodelstore.values.sample import DIFFERENT, WITHIN
-from gitmodelstore.values.version import FALSE, PIPELINE, Version, folder
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.fault import Judged

@@ -14,34 +14,53 @@ is in their commit, and is left alone.
 
 from __future__ import annotations
 
+import hashlib
+import mmap
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gitmodelstore.checks.fault import registries
-from gitmodelstore.checks.history import clock_note
+from gitmodelstore.checks.gates import Annotations
+from gitmodelstore.checks.history import LIFECYCLE, clock_note
 from gitmodelstore.checks.judge import Judge, Step
-from gitmodelstore.checks.registry import LIFECYCLE
+from gitmodelstore.checks.signatures import Approval, SignatureJudge, approval_text, people
 from gitmodelstore.errors import (
     FormatError,
     GateNotPassed,
     InvalidInput,
     LifecycleError,
     LocalChanges,
+    SignatureError,
     StoreBusy,
     StoreError,
+    VersionNotFound,
+)
+from gitmodelstore.operations.resolve import (
+    annotated,
+    annotation_events,
+    approval_event,
+    approvals,
+    manifest_sha256,
+    resolve,
 )
 from gitmodelstore.operations.snapshot import Snapshot, Writer, slow_clock, upon, warn_of_clock
-from gitmodelstore.plumbing import files, index, refs, worktree, writer_lock
+from gitmodelstore.plumbing import files, large_files, processes, refs, worktree, writer_lock
 from gitmodelstore.plumbing.repository import Repository, writing
+from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.plumbing.worktree import Handmade, registry_alone
 from gitmodelstore.plumbing.writer_lock import Held
+from gitmodelstore.values.events import Event, Scalar
+from gitmodelstore.values.gates import MOST_KEYS, annotation_text, check_key, check_value, written
 from gitmodelstore.values.json import hidden_character
-from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry
+from gitmodelstore.values.model_version import ModelVersion, Reference
+from gitmodelstore.values.names import MODELS, REGISTRY, WITHDRAWN, did_you_mean
+from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry, Pointer
 from gitmodelstore.values.registry import Registry
-from gitmodelstore.values.version import MODELS, REGISTRY
 
 if TYPE_CHECKING:
     from gitmodelstore.checks.signatures import SignatureJudge
@@ -190,7 +209,7 @@ def recover(
     repository.restore()
     refs.remove_own(repository, note.new, note.tags, died=died)
     for tree in _noted(repository, note):
-        index.remove_own(tree.git_dir)
+        refs.remove_own_index(tree.git_dir)
     tip = repository.head(repository.branch)
     new = repository.find_commit(note.new)
     if tip is None or new is None:  # the power went before its objects were on the disk
@@ -470,3 +489,281 @@ def _undo(repository: Repository, note: writer_lock.Note, tip: str, held: Held) 
 def _registry_oid(repository: Repository, commit: str) -> str | None:
     entry = repository.entry(repository.commit(commit).tree, REGISTRY)
     return entry.oid if entry else None
+
+
+# Say something of a version after it was registered.
+
+
+def annotate(
+    repository: Repository,
+    writer: Writer,
+    ref: str | ModelVersion,
+    values: Mapping[str, Any],
+    *,
+    reason: str | None,
+) -> Event | None:
+    """Add a commit that changes no file, and says something of a version; see `Store.annotate`.
+
+    Where every key has that value already, the writer is told so.
+    """
+    said = _checked(values)
+    check_reason(reason)
+    wanted: Draft | None = None
+    meant = ""
+
+    def draft(snapshot: Snapshot) -> Draft | None:
+        nonlocal wanted, meant
+        command = f"annotate {{}} {next(iter(said))}=VALUE"
+        version = _named(snapshot, ref, "do you want to annotate", command)
+        known = {key: one.value for key, one in annotated(snapshot, version).items()}
+        _refuse_unknown(version, said, known)
+        wanted, meant = None, str(version)
+        if any(written(known.get(key)) != written(value) for key, value in said.items()):
+            text = annotation_text(version.model, str(version.version), said, reason)
+            wanted = Draft(text, snapshot.registry)
+        return wanted
+
+    published = publish(repository, writer, draft)
+    if wanted is None:
+        writer.notify(f"{meant} already has these annotations, so nothing was written")
+        return None
+    line = Annotations(repository, published.commit.oid)
+    return next(annotation_events(line, published.commit))
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Scalar | None]:
+    if not values:
+        raise InvalidInput(
+            "no annotation is given", hint="name a key and its value, as in validation_auc=0.83"
+        )
+    if len(values) > MOST_KEYS:
+        raise InvalidInput(
+            f"{len(values)} keys, more than {MOST_KEYS} at once",
+            hint="annotate them in several steps",
+        )
+    # numpy's numbers know themselves as Python's
+    plain = {
+        key: value.item() if hasattr(value, "item") else value for key, value in values.items()
+    }
+    return {check_key(key): check_value(key, value) for key, value in plain.items()}
+
+
+def _named(snapshot: Snapshot, ref: str | ModelVersion, what: str, command: str) -> ModelVersion:
+    """Resolve a reference that must name its version: what is said of one is not of the next."""
+    version = resolve(snapshot, ref)
+    if isinstance(ref, str) and Reference.parse(ref).model == ref:
+        raise VersionNotFound(
+            f"which version of '{ref}' {what}?",
+            hint=f"name it, as in: gms {command.format(version.ref)}",
+        )
+    return version
+
+
+def _refuse_unknown(
+    version: ModelVersion, said: Mapping[str, Scalar | None], known: Mapping[str, Scalar | None]
+) -> None:
+    for key, value in said.items():
+        if value is None and key not in known:
+            raise InvalidInput(
+                f"{version} has no annotation '{key}' to remove",
+                hint=did_you_mean(key, known) or f"see them with `gms show {version.ref}`",
+            )
+
+
+# Say, signed, that a version may come to a status.
+
+
+def approve(
+    repository: Repository,
+    writer: Writer,
+    ref: str | ModelVersion,
+    status: str,
+    *,
+    reason: str | None,
+) -> Event:
+    """Add a signed commit that changes no file, and says that a version may come to a status.
+
+    As `Store.approve` says; the writer must sign commits.
+    """
+    check_reason(reason)
+    known: list[Approval] = []
+
+    def draft(snapshot: Snapshot) -> Draft | None:
+        version = _may_approve(snapshot, writer, ref, status)
+        digest = manifest_sha256(snapshot, version)
+        known[:] = _own(snapshot, writer, version, status, digest)
+        if known:
+            return None
+        text = approval_text(version.model, str(version.version), status, digest, reason)
+        return Draft(text, snapshot.registry)
+
+    published = publish(repository, writer, draft)
+    if known:
+        writer.notify("you have already approved it, so nothing was written")
+    commit = repository.commit(known[0].commit) if known else published.commit
+    event = approval_event(repository, commit)
+    assert event is not None  # noqa: S101 - it has just been written, or read
+    return event
+
+
+def _may_approve(
+    snapshot: Snapshot, writer: Writer, ref: str | ModelVersion, status: str
+) -> ModelVersion:
+    snapshot.policy.check_status(status)
+    version = _named(
+        snapshot, ref, f"do you want to approve for {status}", f"approve {{}} {status}"
+    )
+    if version.status == WITHDRAWN:
+        raise LifecycleError(
+            f"{version} was withdrawn", hint=f"see why with `gms log {version.model}`"
+        )
+    author = snapshot.repository.commit(version.commit).author
+    if people(author) & people(str(writer.author), str(writer.committer)):
+        raise LifecycleError(
+            f"{version} was registered by {author}, whose own approval does not count",
+            hint=f"ask someone else to run: gms approve {version.ref} {status}",
+        )
+    return version
+
+
+def _own(
+    snapshot: Snapshot, writer: Writer, version: ModelVersion, status: str, digest: str
+) -> list[Approval]:
+    """Return the approvals that the writer has given already.
+
+    Those whose signatures are not valid, as far as somebody can tell here, are none.
+    """
+    own = [
+        approval
+        for approval in approvals(snapshot, version)
+        if (approval.status, approval.manifest_sha256) == (status, digest)
+        and people(approval.who) & people(str(writer.author))
+        and approval.signed
+    ]
+    repository = snapshot.repository
+    judge = SignatureJudge(
+        repository, lambda: SshVerifier.of(repository.common_dir, repository.work_tree)
+    )
+    try:
+        outcomes = judge.outcomes(approval.commit for approval in own)
+    except SignatureError:
+        return own
+    return [approval for approval in own if outcomes[approval.commit].is_valid]
+
+
+# A file on its way into the store: hashed as it comes, in memory until it is large.
+
+
+class _Temporary:
+    """A file that goes when this object does, unless it has been `kept` until then."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.kept = False
+        self._process = os.getpid()
+
+    def __del__(self) -> None:
+        if not self.kept and self._process == os.getpid():  # no copy, in a process forked meanwhile
+            with processes.held():
+                self.path.unlink(missing_ok=True)
+
+
+class Sink:
+    """Takes the bytes of one file and keeps them in git or as an LFS object.
+
+    Nothing is visible before `keep`, and nothing at all is left when the sink is
+    closed without it.
+
+    Args:
+        repository: where it is to be kept.
+        threshold_bytes: from which size on it is kept as an LFS object.
+        most_in_memory: from which size on it waits on the disk, whatever becomes of it.
+
+    Attributes:
+        size_bytes: how much came so far.
+    """
+
+    def __init__(
+        self, repository: Repository, threshold_bytes: int, *, most_in_memory: int | None = None
+    ) -> None:
+        self.size_bytes = 0
+        self._repository = repository
+        self._threshold = threshold_bytes
+        self._most_in_memory = min(threshold_bytes, most_in_memory or threshold_bytes)
+        self._memory = bytearray()  # 3.13 complains of a BytesIO that ends with its views
+        self._file: BinaryIO | None = None
+        self._temporary: _Temporary | None = None
+        self._digest = hashlib.sha256()
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Take the next bytes; joblib's pickler and shutil call it."""
+        size = memoryview(data).nbytes
+        self.size_bytes += size
+        if self._file is None and self.size_bytes >= self._most_in_memory:
+            self._spill()
+        if self._file is None:
+            self._memory += data
+            return size
+        self._digest.update(data)
+        with writing(self._repository.common_dir):
+            return self._file.write(data)
+
+    def content(self) -> memoryview:
+        """Return what came, read-only; nothing may come afterwards."""
+        if self._file is None:
+            return memoryview(self._memory).toreadonly()
+        with writing(self._repository.common_dir):
+            self._file.flush()
+        return memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
+
+    def keep(self) -> tuple[str, str]:
+        """Store what came and return its SHA-256 and the id of the blob for the tree.
+
+        That blob is the content itself, or the pointer to an LFS object.
+        """
+        if self._file is None or self._temporary is None:
+            data = memoryview(self._memory)
+            sha256 = hashlib.sha256(data).hexdigest()
+            blob = self._repository.write_blob(data, stored=True)
+            self._repository.know(blob, sha256, data.nbytes)
+            return sha256, blob
+        sha256 = self._digest.hexdigest()
+        if not self.is_large:
+            with writing(self._repository.common_dir):
+                self._file.flush()
+            blob = self._repository.write_file(self._temporary.path, self.size_bytes)
+            self._repository.know(blob, sha256, self.size_bytes)
+            return sha256, blob
+        with processes.held(), writing(self._repository.common_dir):
+            self._file.close()
+            self._repository.keep_large_file(self._temporary.path, sha256)
+            self._temporary.kept = True
+        pointer = Pointer(sha256, self.size_bytes)
+        return sha256, self._repository.write_blob(pointer.render())
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it becomes an LFS object."""
+        return self.size_bytes >= self._threshold
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            with suppress(OSError):  # of what a full disk did not take, and nobody wants now
+                self._file.close()
+        self._temporary = None
+
+    def _spill(self) -> None:
+        """Move on to a file in git-lfs's own folder: from here a rename makes it an object."""
+        with processes.held(), writing(self._repository.common_dir):
+            folder = large_files.temporary_folder(
+                self._repository.common_dir, self._repository.sharing
+            )
+            self._temporary = _Temporary(folder / f"tmp{os.urandom(8).hex()}")
+            descriptor = os.open(self._temporary.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            self._file = os.fdopen(descriptor, "wb", buffering=1 << 20)
+            self._file.write(self._memory)
+        self._digest.update(self._memory)
+        self._memory = bytearray()

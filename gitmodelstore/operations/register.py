@@ -30,13 +30,11 @@ from gitmodelstore.errors import (
     StoreError,
     VersionExists,
 )
-from gitmodelstore.operations.folder import with_needs
-from gitmodelstore.operations.load import load
-from gitmodelstore.operations.publish import Draft, publish
+from gitmodelstore.operations.load import load, with_needs
+from gitmodelstore.operations.publish import Draft, Sink, publish
 from gitmodelstore.operations.snapshot import Snapshot, Writer, upon
 from gitmodelstore.pickles.rights import needs_trust
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.plumbing.sink import Sink
 from gitmodelstore.values.card import render_card
 from gitmodelstore.values.compare import suggest
 from gitmodelstore.values.events import REGISTERED, write_trailers
@@ -44,12 +42,7 @@ from gitmodelstore.values.fields import Free, MapOf, Text
 from gitmodelstore.values.gates import read_annotations
 from gitmodelstore.values.manifest import Artifact, Baseline, Card, Dataset, Feature, Manifest
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.names import PRODUCTION, model_name
-from gitmodelstore.values.names import REGISTERED as NEW_STATUS
-from gitmodelstore.values.objects import PLAIN_FILE, Entry
-from gitmodelstore.values.registry import Change
-from gitmodelstore.values.sample import ROWS, SYNTHETIC
-from gitmodelstore.values.version import (
+from gitmodelstore.values.names import (
     ATTRIBUTES,
     CARD,
     CODE_DIFF,
@@ -58,16 +51,22 @@ from gitmodelstore.values.version import (
     INSTALLED,
     MANIFEST,
     PIPELINE,
+    PRODUCTION,
     REQUIREMENTS,
     SAMPLE,
     Bump,
     Version,
+    model_name,
     tag_name,
 )
+from gitmodelstore.values.names import REGISTERED as NEW_STATUS
+from gitmodelstore.values.objects import PLAIN_FILE, Entry
+from gitmodelstore.values.registry import Change
+from gitmodelstore.values.sample import ROWS, SYNTHETIC
 
 if TYPE_CHECKING:
     from gitmodelstore.lineage.code import CodeCapture
-    from gitmodelstore.lineage.files import Hashing
+    from gitmodelstore.lineage.data import Hashing
     from gitmodelstore.pickles.load import Reader
     from gitmodelstore.pickles.summary import UnrunFile
 
@@ -572,10 +571,9 @@ def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[tuple[str, ...],
 
     Then come those of them that readers must trust.
     """
-    from gitmodelstore.pickles.dump import dump, globals_of
+    from gitmodelstore.pickles.dump import dump, globals_of, refuse_script_names
     from gitmodelstore.pickles.load import refuse_unloadable
-    from gitmodelstore.pickles.loadable import needs_of_file
-    from gitmodelstore.pickles.unportable import refuse_script_names
+    from gitmodelstore.pickles.summary import needs_of_file
 
     if source.name is None:
         names = dump(source.pipeline, sink).globals
@@ -609,13 +607,10 @@ def _asked(
     source: _Source, what: RegisterOptions, writer: Writer, snapshot: Snapshot
 ) -> _Described:
     """Return what a pipeline says when it is asked."""
-    from gitmodelstore.estimators.describe import describe
-    from gitmodelstore.estimators.fitted import check_fitted
-    from gitmodelstore.estimators.replay import asked
-    from gitmodelstore.estimators.retest import dates_as_text
+    from gitmodelstore.estimators.describe import check_features, check_fitted, describe
+    from gitmodelstore.estimators.replay import asked, dates_as_text
     from gitmodelstore.estimators.scores import check_metrics
-    from gitmodelstore.estimators.structure import check_features
-    from gitmodelstore.pickles.unportable import refuse_caches
+    from gitmodelstore.pickles.dump import refuse_caches
 
     metrics, pipeline, X = check_metrics(what.metrics), source.pipeline, what.X_test
     with source.asking():
@@ -692,7 +687,7 @@ def _with_test_rows(what: RegisterOptions, pipeline: Any, snapshot: Snapshot) ->
         InvalidInput: there are test rows twice, the target is not named or not in the
             table, or the table cannot be read.
     """
-    from gitmodelstore.estimators.retest import inputs_of
+    from gitmodelstore.estimators.replay import inputs_of
     from gitmodelstore.lineage.tables import given_rows, types_of
 
     if what.test is not None or what.sample_from is not None:
@@ -743,7 +738,7 @@ def _scores_of(
     snapshot: Snapshot, version: ModelVersion, name: str, what: RegisterOptions
 ) -> dict[str, float]:
     """Return the metrics of the version that `name` is; raises as `_baseline`, in its words."""
-    from gitmodelstore.estimators.retest import scored
+    from gitmodelstore.estimators.replay import scored
 
     leave_out = "register without a baseline, and compare the two in another way"
     try:
@@ -778,7 +773,7 @@ def features_of(pipeline: Any, X_test: Any) -> tuple[Feature, ...] | None:
 
     None when neither says, or when they are too many for a manifest.
     """
-    from gitmodelstore.estimators.structure import feature_names
+    from gitmodelstore.estimators.describe import feature_names
     from gitmodelstore.lineage import frames
 
     if X_test is not None:
@@ -789,7 +784,7 @@ def features_of(pipeline: Any, X_test: Any) -> tuple[Feature, ...] | None:
 
 def is_named(pipeline: Any, X_test: Any) -> bool:
     """Whether the input columns have names, so that whoever predicts needs pandas."""
-    from gitmodelstore.estimators.structure import feature_names
+    from gitmodelstore.estimators.describe import feature_names
 
     return feature_names(pipeline) is not None or hasattr(X_test, "columns")
 
@@ -827,9 +822,14 @@ def _sample(
         return None
     if what.sample_from is None and what.X_test is None:
         return None
-    from gitmodelstore.estimators.replay import NoSample, asked, make_sample
-    from gitmodelstore.estimators.retest import dates_as_text, inputs_of
-    from gitmodelstore.estimators.structure import check_features
+    from gitmodelstore.estimators.describe import check_features
+    from gitmodelstore.estimators.replay import (
+        NoSample,
+        asked,
+        dates_as_text,
+        inputs_of,
+        make_sample,
+    )
     from gitmodelstore.lineage.tables import read_table
 
     X = what.X_test

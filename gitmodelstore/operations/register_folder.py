@@ -25,7 +25,7 @@ from gitmodelstore.errors import (
     NotAStore,
     StoreError,
 )
-from gitmodelstore.operations.publish import Draft
+from gitmodelstore.operations.publish import Draft, Sink
 from gitmodelstore.operations.register import (
     MOST_TWICE,
     StoredFile,
@@ -38,9 +38,8 @@ from gitmodelstore.operations.register import (
     submit,
 )
 from gitmodelstore.operations.snapshot import Snapshot, Writer
-from gitmodelstore.plumbing import lfs, worktree
+from gitmodelstore.plumbing import large_files, worktree
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.plumbing.sink import Sink
 from gitmodelstore.plumbing.worktree import Handmade, WorkTree
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import (
@@ -52,11 +51,7 @@ from gitmodelstore.values.manifest import (
     read_claims,
 )
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.names import model_name
-from gitmodelstore.values.objects import MOST_POINTER_BYTES, Pointer, read_pointer
-from gitmodelstore.values.registry import Registry
-from gitmodelstore.values.sample import DIFFERENT, Sample
-from gitmodelstore.values.version import (
+from gitmodelstore.values.names import (
     ATTRIBUTES,
     CARD,
     FOLDER_FILES,
@@ -67,7 +62,11 @@ from gitmodelstore.values.version import (
     REQUIREMENTS,
     SAMPLE,
     Version,
+    model_name,
 )
+from gitmodelstore.values.objects import MOST_POINTER_BYTES, Pointer, read_pointer
+from gitmodelstore.values.registry import Registry
+from gitmodelstore.values.sample import DIFFERENT, Sample
 
 if TYPE_CHECKING:
     from gitmodelstore.pickles.load import Reader
@@ -362,9 +361,9 @@ def _content(repository: Repository, path: Path, sink: Sink) -> _Content:
     if pointer is None:
         file = read_file(path, sink.write)
         return _Content(path, file.data, file.sha256, file.sha256)
-    content = lfs.read(repository.common_dir, pointer, str(path))
+    content = large_files.read_object(repository.common_dir, pointer, str(path))
     sink.write(content.data)
-    place = lfs.object_path(repository.common_dir, pointer.sha256)
+    place = large_files.object_path(repository.common_dir, pointer.sha256)
     return _Content(place, content.data, content.sha256 or "", _sha256(lying))
 
 
@@ -381,9 +380,8 @@ def _pipeline(
         IntegrityError: it is not the one that the manifest names, and may not be.
         RefusedPickle, LoadError: it would do more than the parts of a pipeline may.
     """
-    from gitmodelstore.pickles.loadable import needs_of_file
-    from gitmodelstore.pickles.summary import look_at
-    from gitmodelstore.pickles.unportable import refuse_script_names
+    from gitmodelstore.pickles.dump import refuse_script_names
+    from gitmodelstore.pickles.summary import look_at, needs_of_file
 
     present, claimed = content.sha256, claims.digest(PIPELINE)
     if present != claimed and not what.accept_changes:
@@ -416,10 +414,8 @@ def _asked(
     claimed: tuple[Feature, ...] | None,
 ) -> tuple[PipelineFacts, tuple[Feature, ...] | None, bool]:
     """Load a pipeline, and return what it says of itself, and whether the sample is its."""
-    from gitmodelstore.estimators.describe import describe
-    from gitmodelstore.estimators.fitted import check_fitted
+    from gitmodelstore.estimators.describe import check_fitted, describe, feature_names
     from gitmodelstore.estimators.replay import replay
-    from gitmodelstore.estimators.structure import feature_names
     from gitmodelstore.lineage.frames import features_named
     from gitmodelstore.pickles.load import asking, load
 

@@ -21,25 +21,34 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import gitmodelstore
-from gitmodelstore.errors import CannotReproduce, InvalidInput
+from gitmodelstore.errors import (
+    BisectionError,
+    CannotReproduce,
+    FormatError,
+    IntegrityError,
+    InvalidInput,
+    LoadError,
+    MissingObject,
+    StoreError,
+)
 from gitmodelstore.lineage.environment import own_projects, present_versions
 from gitmodelstore.operations.init import BRANCH, init
 from gitmodelstore.operations.load import read_verified
+from gitmodelstore.operations.resolve import Named, check_model, resolve_of
 from gitmodelstore.operations.snapshot import Snapshot, Writer
-from gitmodelstore.plumbing import checkout, training
+from gitmodelstore.plumbing import checkout
 from gitmodelstore.plumbing.files import SCRATCH, code_places
-from gitmodelstore.plumbing.identity import Identity
 from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.plumbing.signing import Identity
 from gitmodelstore.values.compare import PYTHON, Difference, environment_differences, first_parts
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Code, Manifest
 from gitmodelstore.values.model_version import ModelVersion
+from gitmodelstore.values.names import CODE_DIFF, INSTALLED, PIPELINE, SAMPLE, WITHDRAWN, Version
 from gitmodelstore.values.sample import DIFFERENT as ANSWERS_DIFFER
-from gitmodelstore.values.version import CODE_DIFF, INSTALLED, PIPELINE, SAMPLE
 
 if TYPE_CHECKING:
     from gitmodelstore.estimators.replay import Replay
-
 
 # What training again gave, set beside what was registered.
 
@@ -217,7 +226,7 @@ def _params(recorded: Mapping[str, Any], present: Mapping[str, Any]) -> Iterator
 def _metrics(
     recorded: Mapping[str, float], present: Mapping[str, float], lacking: str
 ) -> Iterator[MetricResult]:
-    from gitmodelstore.estimators.retest import Retested
+    from gitmodelstore.estimators.replay import Retested
 
     for name, value in sorted(recorded.items()):
         now = Retested(name, value, present.get(name))
@@ -285,12 +294,12 @@ def training_repository(
             f"cannot find the code of {version}: '{here}' is not in a repository",
             hint=f"{_where(code)}, and name it with --code PATH",
         )
-    if not training.has_commit(repository, commit):
+    if not checkout.has_commit(repository, commit):
         hint = f"run `git -C {repository} fetch`, or name with --code PATH the one that has it"
         if code.url:
             hint = f"run `git -C {repository} fetch {code.url}`, or {_where(code)} and name it"
             hint += " with --code PATH"
-        if training.is_shallow(repository):
+        if checkout.is_shallow(repository):
             hint = f"it is a shallow clone: run `git -C {repository} fetch --unshallow`"
         raise CannotReproduce(
             f"the repository '{repository}' lacks the commit {commit[:_SHOWN]} "
@@ -373,7 +382,7 @@ def training_environment(
     own |= own_projects() & pins.keys()
     differing = _differences(manifest.environment.python, pins)
     modules = (_lend(folder), *(code_places(start) if own else ()))
-    program = training.find() if differing and with_uv else None
+    program = checkout.find_uv() if differing and with_uv else None
     if program is not None:
         notify(f"uv recreates the recorded environment: {_said(differing)}")
         for name in sorted(own):
@@ -383,9 +392,9 @@ def training_environment(
             )
         listed = "".join(f"{name}=={pins[name]}\n" for name in pins if name not in own)
         try:
-            programs = training.make(program, folder / "env", manifest.environment.python, listed)
+            programs = checkout.make(program, folder / "env", manifest.environment.python, listed)
             return TrainingEnvironment(RECORDED, programs, programs / "python", modules, ())
-        except training.UvFailed as error:
+        except checkout.UvFailed as error:
             notify(f"uv cannot recreate the recorded environment: {error}")
     if differing:
         notify(f"trained again in the current environment: {_said(differing)}")
@@ -479,7 +488,7 @@ class _Bench:
     store: Repository
     out: Path
     environment: TrainingEnvironment
-    surroundings: training.Surroundings
+    surroundings: checkout.Surroundings
 
 
 def reproduce(snapshot: Snapshot, version: ModelVersion, again: Again) -> Reproduction:
@@ -531,13 +540,13 @@ def _folder(again: Again) -> Iterator[Path]:
 def _tree(
     repository: Path, commit: str, changes: bytes | None, folder: Path, again: Again
 ) -> Iterator[Path]:
-    trees, tree = training.LinkedTrees(), folder / _TREE
+    trees, tree = checkout.LinkedTrees(), folder / _TREE
     is_ready = False
     try:
         trees.add(repository, commit, tree)
         for name in trees.lacking:
             again.notify(f"the submodule '{name}' is empty: it is not checked out in {repository}")
-        training.apply(changes or b"", tree)
+        checkout.apply(changes or b"", tree)
         is_ready = True
         yield tree
     finally:
@@ -596,7 +605,7 @@ def _bench(
     store, out = _scratch(folder / "store.git", again), folder / PIPELINE
     place = str(store.common_dir)
     variables = {"GITMODELSTORE": place, SCRATCH: place, OUT: str(out)}
-    around = training.Surroundings(environment.programs, environment.modules, variables)
+    around = checkout.Surroundings(environment.programs, environment.modules, variables)
     return _Bench(folder, start, store, out, environment, around)
 
 
@@ -608,7 +617,7 @@ def _scratch(path: Path, again: Again) -> Repository:
 
 
 def _run(command: Sequence[str], bench: _Bench) -> None:
-    status = training.run(command, bench.start, bench.surroundings)
+    status = checkout.run(command, bench.start, bench.surroundings)
     if status:
         ending = f"exited with {status}" if status > 0 else f"was ended by signal {-status}"
         raise CannotReproduce(
@@ -650,7 +659,7 @@ def _register(bench: _Bench, recorded: Manifest, again: Again) -> None:
     ]
     trust = [argument for name in again.trusted for argument in ("--trust", name)]
     arguments = [recorded.model, str(bench.out), *data, *trust, "--quiet"]
-    status, _, message = training.ask(
+    status, _, message = checkout.ask(
         [str(bench.environment.python), "-m", _COMMANDS, "register", *arguments],
         bench.start,
         bench.surroundings,
@@ -683,7 +692,7 @@ def _answers(
         made.ref,
         str(sample),
     ]
-    status, answers, message = training.ask(
+    status, answers, message = checkout.ask(
         [*command, *again.trusted], bench.start, bench.surroundings
     )
     if status:
@@ -700,3 +709,177 @@ def _last_line(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error: ")]
     return (errors or lines or ["it said nothing"])[-1]
+
+
+# Find the first bad version of a model, by asking about the middle of those in question.
+
+
+GOOD, BAD, SKIPPED = "good", "bad", "skipped"
+Test = Callable[[ModelVersion], bool | None]
+_UNTESTABLE = (IntegrityError, MissingObject, FormatError, LoadError)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of one version.
+
+    >>> found = store.bisect("churn", "1.0.0", "1.2.0", lambda version: version.ref < "churn@1.2.0")
+    >>> [(str(trial.version), trial.verdict) for trial in found.trials][:1]
+    [('churn 1.0.0', 'good')]
+
+    Attributes:
+        version: which.
+        verdict: GOOD, BAD or SKIPPED.
+        why: why it cannot be tested; None where the test itself said what it said.
+    """
+
+    version: ModelVersion
+    verdict: str
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bisection:
+    """What a search has found.
+
+    >>> found = store.bisect("churn", "1.0.0", "1.2.0", lambda version: version.ref < "churn@1.2.0")
+    >>> print(found.first_bad)
+    churn 1.2.0
+
+    Attributes:
+        good: the highest version that is known, or named, as good.
+        suspects: the first bad version is one of these, lowest first: those that could not be
+            tested, and the lowest that is bad. One when the answer is clear.
+        trials: every version that was tested, in order, the two that were named first.
+    """
+
+    good: ModelVersion
+    suspects: tuple[ModelVersion, ...]
+    trials: tuple[Trial, ...]
+
+    @property
+    def first_bad(self) -> ModelVersion | None:
+        """The first bad version; None where it can be one of several."""
+        return self.suspects[0] if len(self.suspects) == 1 else None
+
+
+def bisect(
+    snapshot: Snapshot,
+    model: str,
+    good: Named,
+    bad: Named,
+    test: Test,
+    *,
+    check: bool = True,
+    notify: Callable[[str], None],
+    seen: Callable[[Trial], None] | None = None,
+) -> Bisection:
+    """Find the first bad version above a good one, as `Store.bisect` says.
+
+    In question are all versions between, in the order of their numbers, withdrawn ones too:
+    what was found bad later is what is looked for. `notify` is told how many they are.
+    """
+    check_model(snapshot, model)
+    ends = resolve_of(snapshot, model, good), resolve_of(snapshot, model, bad)
+    line, faults = _line(snapshot, *ends)
+    notify(_question(line))
+    trials: list[Trial] = []
+
+    def judge(version: ModelVersion) -> str:
+        fault = faults.get(version.version)
+        trial = Trial(version, SKIPPED, fault) if fault else _trial(test, version)
+        trials.append(trial)
+        if seen is not None:
+            seen(trial)
+        return trial.verdict
+
+    if check:
+        for version, named in zip(ends, (GOOD, BAD), strict=True):
+            judge(version)
+            _refuse_misnamed(trials[-1], named)
+    low, high = _narrow(line, judge)
+    return Bisection(line[low], tuple(line[low + 1 : high + 1]), tuple(trials))
+
+
+def _line(
+    snapshot: Snapshot, good: ModelVersion, bad: ModelVersion
+) -> tuple[list[ModelVersion], dict[Version, str]]:
+    """Return the versions from the good one to the bad one, both of them too.
+
+    One of which nobody can say which commit introduced it is among them, without that; why
+    is said beside them.
+    """
+    if good.version >= bad.version:
+        raise BisectionError(
+            f"{good}, given as good, is not below {bad}, given as bad",
+            hint="to look for a good version, use a test that answers the other way round",
+        )
+    numbers = snapshot.registry.versions(good.model)
+    between = [number for number in reversed(numbers) if good.version < number < bad.version]
+    line, faults = [good], {}
+    for number in between:
+        try:
+            line.append(snapshot.version(good.model, number))
+        except StoreError as error:
+            status = snapshot.registry.status(good.model, number) or ""
+            line.append(ModelVersion(good.model, number, status, ""))
+            faults[number] = str(error)
+    return [*line, bad], faults
+
+
+def _question(line: Sequence[ModelVersion]) -> str:
+    between = line[1:-1]
+    if not between:
+        return f"no version lies between {line[0]} and {line[-1].version}"
+    count = f"{len(between)} version{'' if len(between) == 1 else 's'}"
+    said = f"{count} between {line[0]} and {line[-1].version}"
+    withdrawn = [str(version.version) for version in between if version.status == WITHDRAWN]
+    if withdrawn:
+        said += f", the withdrawn {', '.join(withdrawn)} among them"
+    return f"{said}: at most {len(between).bit_length()} to test"
+
+
+def _narrow(line: Sequence[ModelVersion], judge: Callable[[ModelVersion], str]) -> tuple[int, int]:
+    """Return the places of the last good and the first bad one, as near as can be found out."""
+    low, high = 0, len(line) - 1
+    skipped: set[int] = set()
+    while left := [place for place in range(low + 1, high) if place not in skipped]:
+        middle = (low + high) / 2
+        place = min(left, key=lambda place: abs(place - middle))
+        verdict = judge(line[place])
+        if verdict == GOOD:
+            low = place
+        elif verdict == BAD:
+            high = place
+        else:
+            skipped.add(place)
+    return low, high
+
+
+def _trial(test: Test, version: ModelVersion) -> Trial:
+    try:
+        answer: Any = test(version)
+    except _UNTESTABLE as error:
+        return Trial(version, SKIPPED, str(error))
+    plain = answer.item() if hasattr(answer, "item") else answer  # numpy's truth is not Python's
+    if plain is None:
+        return Trial(version, SKIPPED)
+    if not isinstance(plain, bool):
+        raise InvalidInput(
+            f"the test of {version} answers {answer!a}, not True (good), False (bad) or "
+            "None (cannot be tested)",
+            hint="return True, False or None from the function",
+        )
+    return Trial(version, GOOD if plain else BAD)
+
+
+def _refuse_misnamed(trial: Trial, named: str) -> None:
+    if trial.verdict == named:
+        return
+    version, found = trial.version, f"the test says {trial.verdict}"
+    if trial.verdict == SKIPPED:
+        found = f"it cannot be tested{f': {trial.why}' if trial.why else ''}"
+    raise BisectionError(
+        f"{version} was given as {named}, but {found}",
+        hint=f"name another version with --{named}, or skip this check with --no-check",
+    )

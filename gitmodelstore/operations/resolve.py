@@ -9,15 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, islice, takewhile
 
+from gitmodelstore.checks.gates import Annotations
 from gitmodelstore.checks.history import clock_behind, effective_date
-from gitmodelstore.checks.notes import Annotations
-from gitmodelstore.checks.signatures import (
-    Approval,
-    approval_of,
-    says_approved,
-    standing,
-    step_of,
-)
+from gitmodelstore.checks.signatures import Approval, approval_of, says_approved, standing, step_of
 from gitmodelstore.errors import (
     FormatError,
     IntegrityError,
@@ -51,11 +45,19 @@ from gitmodelstore.values.model_version import (
     Reference,
     Unread,
 )
-from gitmodelstore.values.names import STAGING, WITHDRAWN, did_you_mean
+from gitmodelstore.values.names import (
+    MANIFEST,
+    REGISTRY,
+    STAGING,
+    WITHDRAWN,
+    Version,
+    VersionRange,
+    did_you_mean,
+    tag_name,
+)
 from gitmodelstore.values.objects import Commit
 from gitmodelstore.values.pages import Reading
 from gitmodelstore.values.registry import EMPTY, Change, Registry, changes_between
-from gitmodelstore.values.version import MANIFEST, REGISTRY, Version, VersionRange, tag_name
 
 # The annotations in the history: what counts of a version, and what the log tells of them.
 

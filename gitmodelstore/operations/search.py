@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from gitmodelstore.checks.notes import Annotations
+from gitmodelstore.checks.gates import Annotations
 from gitmodelstore.errors import (
     FormatError,
     GitFailed,
@@ -25,15 +25,31 @@ from gitmodelstore.lean import cached_property
 from gitmodelstore.lineage.tables import COUNT, FLAG, NUMBER, TEXT, TIME, version_table
 from gitmodelstore.operations.resolve import check_model, listed, registered_at
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions
-from gitmodelstore.plumbing import manifest_index
-from gitmodelstore.plumbing.manifest_index import ROWS_A_BLOCK, Block, Damaged
-from gitmodelstore.plumbing.manifests import Appearance, appearances, contents, holds
+from gitmodelstore.plumbing import manifests
+from gitmodelstore.plumbing.manifests import (
+    ROWS_A_BLOCK,
+    Appearance,
+    Block,
+    Damaged,
+    appearances,
+    contents,
+    holds,
+)
 from gitmodelstore.values import field_path
 from gitmodelstore.values.events import Scalar
 from gitmodelstore.values.field_path import ANNOTATIONS, STATUS, FieldPath
 from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.model_version import ModelVersion, Unread
-from gitmodelstore.values.names import format_moment, nearest, parse_moment, quoted
+from gitmodelstore.values.names import (
+    MANIFEST,
+    PIPELINE,
+    Version,
+    folder,
+    format_moment,
+    nearest,
+    parse_moment,
+    quoted,
+)
 from gitmodelstore.values.query import (
     Literal,
     Query,
@@ -45,7 +61,6 @@ from gitmodelstore.values.query import (
     sort_key,
     wanted,
 )
-from gitmodelstore.values.version import MANIFEST, PIPELINE, Version, folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,7 +165,7 @@ class Catalogue:
         self._beside = Beside(snapshot)
         self._columns = (*field_path.keys(), _OID, _COMMIT, _FAULT)
         tip = snapshot.commit.oid
-        known = manifest_index.read(self._common_dir, self._columns) if keep and not anew else None
+        known = manifests.read(self._common_dir, self._columns) if keep and not anew else None
         if known is not None and known[0] != tip and not holds(self._common_dir, tip, known[0]):
             known = None
         before, self._blocks = known or (None, [])
@@ -158,7 +173,7 @@ class Catalogue:
         if before != tip:
             is_complete = self._read_on(before)
             if keep and is_complete:
-                manifest_index.write(
+                manifests.write(
                     self._common_dir, self._columns, tip, self._blocks, self._repository.sharing
                 )
 

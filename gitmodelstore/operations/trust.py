@@ -15,7 +15,7 @@ from gitmodelstore.errors import InvalidInput, StoreWarning, warn_user
 from gitmodelstore.pickles.rights import GENERAL, acts, is_like_a_class, names_at
 from gitmodelstore.plumbing import files
 from gitmodelstore.plumbing.files import around, code_places, text_of
-from gitmodelstore.values.version import MANIFEST, PIPELINE, REGISTRY
+from gitmodelstore.values.names import MANIFEST, PIPELINE, REGISTRY
 
 _KEY, _PROJECTS = "trusted", "projects"
 # Of what no index need be asked: tools that run, compile, load or fetch what they are told to.

@@ -3,17 +3,689 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import shlex
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitmodelstore.checks.fault import Fault, Faults, format_faults
-from gitmodelstore.checks.folder import FileFacts, artifact_faults
-from gitmodelstore.errors import FormatError, NotAStore
-from gitmodelstore.operations.gate import cannot_tell, range_faults, store_faults
-from gitmodelstore.plumbing.cat_file import CatFile
-from gitmodelstore.plumbing.extent import extent
-from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.checks.folder import FileFacts, artifact_faults, folder_names
+from gitmodelstore.checks.history import Ancestry, date_notes
+from gitmodelstore.checks.judge import Judge, Step, tag_faults, version_of
+from gitmodelstore.errors import (
+    CannotWork,
+    FormatError,
+    GitFailed,
+    IntegrityError,
+    MissingObject,
+    NotAStore,
+    SignatureError,
+)
+from gitmodelstore.lean import TYPE_CHECKING
+from gitmodelstore.plumbing.cat_file import CatFile, Extent, border, extent
 from gitmodelstore.values.manifest import Outline
-from gitmodelstore.values.version import FOLDER_FILES, MANIFEST, PIPELINE
+from gitmodelstore.values.names import (
+    ATTRIBUTES,
+    FOLDER_FILES,
+    MANIFEST,
+    NEW_SETTINGS,
+    PIPELINE,
+    REGISTRY,
+    SETTINGS,
+    STORE_ATTRIBUTES,
+    Version,
+    folder,
+    tag_name,
+)
+from gitmodelstore.values.objects import FOLDER
+
+if TYPE_CHECKING:
+    from gitmodelstore.checks.signatures import Verifier
+    from gitmodelstore.plumbing.repository import Repository
+
+
+# The gate: what hooks and `gms validate` ask the judge about a repository.
+
+
+ALLOWED = "gpg.ssh.allowedSignersFile"
+NOTHING = "0" * 40  # how git spells a ref that does not exist
+MOST_COMMITS = 10_000  # in one push, unless modelstore.maxCommits says otherwise
+_HEADS = "refs/heads/"
+_TAGS = "refs/tags/"
+_SET_BACK = (
+    "gms doctor says where the branch was, and --fix moves it forward if that needs no guess"
+)
+Graph = dict[str, list[str]]  # commit to its parents, parents before children
+Introduced = dict[tuple[str, Version], list[str]]  # model and version to the commits that bring it
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One ref that a push changes.
+
+    Attributes:
+        ref: its full name.
+        old, new: ids before and after; NOTHING where it does not exist.
+    """
+
+    ref: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to type about a push that is refused.
+
+    Attributes:
+        objects: the repository that pushes; None on the side that receives, which knows
+            neither what was done there nor how it is called there.
+        updates: the refs that the push changes.
+        remote: the name of where it goes to.
+        stands: the commit on which the branch stands there, as far as is known here.
+        is_known: whether anything of the other side is known here.
+    """
+
+    objects: CatFile | None = None
+    updates: Sequence[Update] = ()
+    remote: str = "REMOTE"
+    stands: str | None = None
+    is_known: bool = True
+
+    def behind(self) -> str:
+        """About a branch of which somebody was first to push."""
+        if self.objects is None:
+            return "git pull --rebase, gms doctor --fix, then push again; never with --force"
+        if not self.is_known:
+            return f"run git fetch {self._there}, and push again"
+        branch = store_branch(self.objects)
+        if self.stands and _are_apart(self.objects, self.stands, branch):
+            return f"the remote is another store: git remote set-url {self._there} URL, of yours"
+        # A pull of a branch by name would bring no tags, and the doctor would make them anew.
+        onto = f"{self._there}/{_short(branch)}"
+        return f"git fetch {self._there}, git rebase {onto}, gms doctor --fix, and push again"
+
+    def beside(self, name: str, commit: str) -> str:
+        """About a tag on a commit that the branch there does not hold, nor gets."""
+        if self.objects is None:
+            return "push the branch too: git push --follow-tags"
+        branch = store_branch(self.objects)
+        heads = [one.ref for one in self.updates if one.ref.startswith(_HEADS)]
+        if heads and branch not in heads:
+            how = f"git push --no-follow-tags {self._there} BRANCH:{_short(heads[0])}"
+            return f"push a proposal without its tags: {how}"
+        if not _is_ancestor(self.objects, commit, branch):
+            return "gms doctor --fix sets it on the commit that the branch has; then push again"
+        if self.stands is None or _is_ancestor(self.objects, self.stands, branch):
+            how = f"git push --follow-tags {self._there} {_short(branch)}"
+            return f"push the branch too: {how}"
+        if _is_start(self.objects, self.stands):
+            how = f"git push --force --follow-tags {self._there} {_short(branch)}"
+            return f"the remote store is still empty, so this may replace it: {how}"
+        return self.behind()
+
+    def untagged(self, name: str) -> str:
+        """About a version without its tag."""
+        objects = self.objects
+        if objects is None or name not in objects.tags:
+            return "gms doctor --fix, where it is missing here; then git push --follow-tags"
+        branch = store_branch(objects)
+        if not _is_ancestor(objects, f"{_TAGS}{name}^{{commit}}", branch):
+            return "gms doctor --fix sets it on the commit that the branch has; then push again"
+        return f"push it too: git push --follow-tags {self._there} {_short(branch)}"
+
+    def moved(self, name: str | None) -> str:
+        """About a tag that is there already; None where it would be deleted."""
+        once = "a version number is used only once"
+        if name is None:
+            return f"leave it there: {once}"
+        return f"{once}: git fetch --force {self._there} tag {name}, and register another"
+
+    @property
+    def _there(self) -> str:
+        from shlex import quote  # only who is refused pays for it
+
+        is_secret = "@" in self.remote and "://" in self.remote
+        return "REMOTE" if is_secret else quote(self.remote)
+
+
+def _short(ref: str) -> str:
+    return ref.removeprefix(_HEADS)
+
+
+def how_to_remake(faults: Sequence[Fault]) -> str | None:
+    """Return what to type where commits of a push are faulty themselves; None where none is.
+
+    They stay so, whatever follows them; only tags and large files are not in the commit.
+    """
+    for fault in faults:
+        if fault.commit and fault.code != "GMS024" and not fault.path.startswith(_TAGS):
+            return (
+                f"no later commit can fix {fault.commit[:12]}: git rebase -i "
+                f"{fault.commit[:12]}~1, with `edit` to fix it by git commit --amend or `drop` to "
+                "remove it; then gms doctor --fix, and push again"
+            )
+    return None
+
+
+def store_branch(objects: CatFile) -> str:
+    """Return the full name of the store's branch."""
+    return _HEADS + (objects.setting("store.branch") or "main")
+
+
+def staged_faults(objects: CatFile, tree: str) -> list[Fault]:
+    """Return what is wrong with the commit that is being made, of which `tree` is the root tree."""
+    parents = tuple(_parents_to_be(objects))
+    if parents and objects.commit(parents[0]).tree == tree and len(parents) == 1:
+        return []
+    return Judge(objects).faults(Step(tree, parents))  # nobody has signed it yet
+
+
+def _parents_to_be(objects: CatFile) -> Iterator[str]:
+    """Yield HEAD and what is being merged into it, several at once perhaps."""
+    head = objects.resolve("HEAD")
+    if head is None:  # no commit yet
+        return
+    yield head
+    if objects.resolve("MERGE_HEAD") is not None:
+        with open(f"{objects.git_dir}/MERGE_HEAD") as file:
+            yield from file.read().split()
+
+
+def sent_faults(objects: CatFile, updates: Sequence[Update], remote: str) -> list[Fault]:
+    """Return what is wrong with what is about to be pushed to a remote.
+
+    That remote has what it said of its refs, and what was fetched from it before.
+    """
+    has = [f"^{update.old}" for update in updates if objects.has(update.old)]
+    listed = objects.run("for-each-ref", "--format=^%(objectname)", f"refs/remotes/{remote}/")
+    branch = store_branch(objects).removeprefix(_HEADS)
+    stands = _tip(objects, f"refs/remotes/{remote}/{branch}")
+    advice = Advice(objects, updates, remote, stands, is_known=bool(has or listed))
+    return _push_faults(objects, updates, [*has, *listed.split()], {}, stands, advice)
+
+
+def received_faults(objects: CatFile, updates: Sequence[Update]) -> list[Fault]:
+    """Return what is wrong with a push on the server that receives it."""
+    stands = _tip(objects, store_branch(objects))
+    branch = store_branch(objects)
+    meant = [update if update.ref == branch else _followed(objects, update) for update in updates]
+    return _push_faults(objects, meant, ["--not", "--all"], objects.tags, stands, Advice())
+
+
+def _followed(objects: CatFile, update: Update) -> Update:
+    """Return an update as that of the branch for which its ref is only another name."""
+    if not update.ref.startswith(_HEADS) or update.old == NOTHING:
+        return update
+    names = objects.run("rev-parse", "--symbolic-full-name", update.ref)
+    return replace(update, ref=names.strip() or update.ref)
+
+
+def _push_faults(
+    objects: CatFile,
+    updates: Sequence[Update],
+    known: Sequence[str],
+    held: Mapping[str, str],
+    stands: str | None,
+    advice: Advice,
+) -> list[Fault]:
+    """Return what is wrong with a push, seen from either side.
+
+    Args:
+        objects: where the pushed objects are.
+        updates: the refs that it changes.
+        known: arguments of `git rev-list` that leave out what the receiving side has.
+        held: the tags that it has.
+        stands: the commit on which its store's branch stands; None without one.
+        advice: what to do about it; a client's leaves signatures unjudged where nobody is known
+            who is believed.
+    """
+    branch = store_branch(objects)
+    updates = [_from_start(objects, update, branch) for update in updates]
+    found = [fault for update in updates for fault in _ref_faults(objects, update, branch, advice)]
+    if found:
+        return found
+    objects.pushed_tags.update(
+        {update.ref.removeprefix(_TAGS): update.new for update in updates if _is_tag(update)}
+    )
+    moved = next((update for update in updates if update.ref == branch), None)
+    old = moved.old if moved and moved.old != NOTHING else None
+    # What other branches hold has never been judged as this one, nor with its tags.
+    graph = dict(objects.commits(moved.new, *_without(old))) if moved else {}
+    others = [update.new for update in updates if update.new != NOTHING and update != moved]
+    beside = {} if not others else dict(objects.commits(*others, *known))
+    commits = graph | beside
+    said = objects.setting("modelstore.maxCommits") or ""
+    most = int(said) if said.isdigit() else MOST_COMMITS
+    if len(commits) > most:
+        mend = "push it in parts, or let the server's owner set modelstore.maxCommits"
+        what = f"{len(commits):,} commits in one push, at most {most:,}"
+        return [Fault("GMS005", "", what, mend=mend)]
+    heads = [*others, *([moved.new] if moved else [])]
+    ancestry = _ancestry(objects, commits, heads, old)
+    judge = _judge(objects, ancestry, is_advice=advice.objects is not None)
+    introduced = _judge_all(judge, commits, found)
+    if moved and old:
+        found += _whole_faults(judge, graph, moved.new, old)
+    tip = moved.new if moved else None
+    found += _tags_faults(judge, [u for u in updates if _is_tag(u)], tip or stands, advice.beside)
+    if tip is not None:
+        on_branch = {key: [oid for oid in oids if oid in graph] for key, oids in introduced.items()}
+        tags = {**held, **objects.pushed_tags}
+        told = {fault.path for fault in found}
+        found += _untagged_faults(judge, on_branch, tags, told, advice.untagged)
+    return _without_repeats(found)
+
+
+def _from_start(objects: CatFile, update: Update, branch: str) -> Update:
+    """Return the update of a branch on which only `init` has written as one that makes it anew.
+
+    So a store that exists can be pushed to one that was begun empty: nothing is lost with that.
+    """
+    if update.ref == branch and not _goes_on(objects, update) and _is_start(objects, update.old):
+        return replace(update, old=NOTHING)
+    return update
+
+
+def _is_start(objects: CatFile, oid: str) -> bool:
+    """Whether a commit is the first of a store, as `init` writes it, without a model or a rule."""
+    if not objects.has(oid):
+        return False
+    from gitmodelstore.values.registry import EMPTY  # of which few pushes ask
+
+    commit = objects.commit(oid)
+    begun = {REGISTRY: EMPTY.render(), SETTINGS: NEW_SETTINGS, ATTRIBUTES: STORE_ATTRIBUTES}
+    held = objects.entries(commit.tree)
+    return not commit.parents and all(
+        name in held and objects.content(held[name].oid, name) == data
+        for name, data in begun.items()
+    )
+
+
+def _without(old: str | None) -> list[str]:
+    return [f"^{old}"] if old else []
+
+
+def _ancestry(
+    objects: CatFile, commits: Graph, heads: Sequence[str], old: str | None
+) -> Ancestry | None:
+    """Return who is behind whom among the commits of a push; None where it merges nothing.
+
+    Those that its merges join with are there too, down to one that is behind all of them.
+    """
+    if all(len(parents) < 2 for parents in commits.values()):
+        return None
+    outside = {oid for parents in commits.values() for oid in parents if oid not in commits}
+    outside.update([old] if old else [])
+    known = objects.not_before(*outside) if outside else []
+    return Ancestry(objects.commits(*heads, *known), outside)
+
+
+def _whole_faults(judge: Judge, graph: Graph, new: str, old: str) -> list[Fault]:
+    """Return what is wrong with what a push does to the branch, by the settings it had before.
+
+    Judged are the commits that come to lie on the branch: on the way from its old commit to the
+    new one, and along first parents, where later ones look for what there has been.
+
+    Args:
+        judge: of the repository.
+        graph: the commits that the branch gets.
+        new, old: on which it will stand, and stands.
+    """
+    found: list[Fault] = []
+    ahead, met = [(new, True)], set()  # whether the old commit is behind it
+    while ahead:
+        oid, is_after = ahead.pop()
+        if oid not in graph or oid in met:
+            continue
+        met.add(oid)
+        step, first, way = Step.of(judge.objects.commit(oid)), graph[oid][:1], graph[oid][:1]
+        if len(graph[oid]) > 1 and is_after and judge.ancestry is not None:
+            way = [one for one in graph[oid] if judge.ancestry.is_behind(old, one)][:1]
+            step = step.seen_from(*way)
+        found += judge.faults_as_whole(step, old, is_after=is_after)
+        ahead += [(one, is_after and one in way) for one in {*first, *way}]
+    return found
+
+
+def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
+    """Return what is wrong with what `head` adds to `base`, judged on the merge of both.
+
+    Each commit is judged against its own parent and by the settings of `base`, then the merge.
+
+    Raises:
+        GitFailed: one of them names no commit.
+        CannotWork: a shallow clone does not hold what is between them.
+    """
+    old, new = (_commit_named(objects, name) for name in (base, head))
+    graph = dict(objects.commits(new, f"^{old}"))
+    held = extent(objects)
+    if held.is_shallow and not border(objects).isdisjoint(graph):
+        raise cannot_tell(held)
+    judge = _judge(objects, _ancestry(objects, graph, [new], old))
+    found: list[Fault] = []
+    _judge_all(judge, graph, found)
+    if _is_ancestor(objects, old, new):
+        return _without_repeats([*found, *_whole_faults(judge, graph, new, old)])
+    tree = _merged_tree(objects, old, new)
+    if tree is None:
+        what = f"{head} does not merge into {base} without conflict"
+        return [*found, Fault("GMS036", "", what, mend=f"git merge {base}, and push again")]
+    found = _without_twins([*found, *judge.faults(Step(tree, (old, new)))])
+    if held.lacks_history and any(fault.code in ("GMS070", "GMS071") for fault in found):
+        raise cannot_tell(held)
+    return found
+
+
+def cannot_tell(held: Extent) -> CannotWork:
+    """Return what to raise where a clone does not hold what is to be judged."""
+    return CannotWork(f"cannot tell what is sound: {held.lacks}", hint=held.fetch)
+
+
+def store_faults(objects: CatFile, commits: Sequence[str] = ()) -> list[Fault]:
+    """Return everything that is wrong with a store: each commit of its branch, each tag.
+
+    Args:
+        objects: the store.
+        commits: those of its branch, parents first, where git cannot list them.
+    """
+    branch = store_branch(objects)
+    tip = _tip(objects, branch)
+    if tip is None:
+        what = "the store has no such branch"
+        return [Fault("GMS020", branch, what, mend=no_branch(objects, branch))]
+    if commits:
+        graph = [(oid, list(objects.commit(oid).parents)) for oid in commits]
+    else:
+        graph = objects.commits(tip)
+    merges = any(len(parents) > 1 for _, parents in graph)
+    judge = _judge(objects, Ancestry(graph) if merges and not commits else None)
+    found: list[Fault] = []
+    introduced = _judge_all(judge, dict(graph), found, from_others=not commits)
+    tags = [Update(_TAGS + name, NOTHING, oid) for name, oid in objects.tags.items()]
+    found += _tags_faults(judge, tags, tip, lambda *_: _SET_BACK, has_gap=bool(commits))
+    told, mend = {fault.path for fault in found}, Advice().untagged
+    found += _untagged_faults(judge, introduced, objects.tags, told, mend)
+    return _without_repeats(found)
+
+
+def no_branch(objects: CatFile, branch: str) -> str:
+    """Return what to type where the store's branch is not here."""
+    name = branch.removeprefix(_HEADS)
+    remotes = objects.run("for-each-ref", "--format=%(refname)", f"refs/remotes/*/{name}").split()
+    if remotes:
+        return f"git branch {name} {remotes[0].removeprefix('refs/remotes/')}"
+    urls = sorted(key for key in objects.settings if re.fullmatch(r"remote\..*\.url", key))
+    if urls:
+        return f"git fetch {urls[0].split('.', 1)[1].removesuffix('.url')} {name}:{name}"
+    if objects.run("for-each-ref", "--count=1").strip():
+        return f"git config store.branch NAME, where its branch is not '{name}'; or gms doctor"
+    if objects.work_tree is None:
+        return f"git push {shlex.quote(str(objects.git_dir))} {name}, in the store that it is for"
+    return "gms init"
+
+
+def _judge(objects: CatFile, ancestry: Ancestry | None = None, *, is_advice: bool = False) -> Judge:
+    """Return a judge who believes whom git's configuration here names; never the store's files."""
+
+    def verifier() -> Verifier:
+        from pathlib import Path
+
+        from gitmodelstore.plumbing.signing import SshVerifier
+
+        top = objects.work_tree
+        return SshVerifier.of(Path(objects.git_dir), Path(top) if top else None)
+
+    if is_advice and objects.setting(ALLOWED) is None:
+        return Judge(objects, ancestry=ancestry)
+    return Judge(objects, verifier, ancestry)
+
+
+def _judge_all(
+    judge: Judge, commits: Iterable[str], found: list[Fault], *, from_others: bool = False
+) -> Introduced:
+    """Judge commits, parents before children, and return what they introduce.
+
+    Args:
+        judge: of the repository.
+        commits: their ids.
+        found: where the faults go.
+        from_others: whether of merges it is not known which parent was the branch.
+    """
+    introduced: Introduced = {}
+    for oid in commits:
+        step = Step.of(judge.objects.commit(oid))
+        found += judge.faults(step)
+        found += date_notes(judge.objects, oid)
+        if from_others:
+            found += judge.faults_from_others(step)
+        try:
+            new = judge.introduced(step)
+        except (MissingObject, IntegrityError):  # `faults` has said so
+            continue
+        for key in new:
+            introduced.setdefault(key, []).append(oid)
+    return introduced
+
+
+def _ref_faults(objects: CatFile, update: Update, branch: str, advice: Advice) -> Iterator[Fault]:
+    ref = update.ref
+    if ref.startswith(_TAGS):
+        if update.old != NOTHING:
+            verb = "deleted" if update.new == NOTHING else "moved"
+            what = f"would be {verb}; tags of a store stay"
+            name = None if update.new == NOTHING else ref.removeprefix(_TAGS)
+            yield Fault("GMS053", ref, what, mend=advice.moved(name))
+        elif version_of(ref.removeprefix(_TAGS)) is None:
+            what = "is not a version tag such as churn@v1.4.0; a store has no other tags"
+            yield Fault("GMS055", ref, what, mend="push only version tags")
+    elif not ref.startswith(_HEADS):
+        what = "is neither a branch nor a version tag"
+        yield Fault("GMS055", ref, what, mend="push only branches and version tags")
+    elif ref == branch and update.new == NOTHING:
+        yield Fault("GMS036", ref, "would be deleted; it is the store", mend="leave it")
+    elif ref == branch and not _goes_on(objects, update):
+        what = "would lose commits: not a fast-forward"
+        yield Fault("GMS036", ref, what, mend=advice.behind())
+
+
+def _goes_on(objects: CatFile, update: Update) -> bool:
+    return update.old == NOTHING or _is_ancestor(objects, update.old, update.new)
+
+
+def _tags_faults(
+    judge: Judge,
+    updates: Sequence[Update],
+    tip: str | None,
+    beside: Callable[[str, str], str],
+    *,
+    has_gap: bool = False,
+) -> list[Fault]:
+    """Return what is wrong with tags.
+
+    Args:
+        judge, updates, tip: who judges, the tags, and the commit on which the branch stands.
+        beside: says what to do about one, given by name and commit, that the branch does not hold.
+        has_gap: whether nobody can tell what the branch holds, since a commit is missing.
+    """
+    objects = judge.objects
+    assert isinstance(objects, CatFile)  # noqa: S101 - the gate knows no other
+    found: list[Fault] = []
+    standing: dict[str, str] = {}
+    for update in updates:
+        name = update.ref.removeprefix(_TAGS)
+        tag = None
+        try:
+            tag = objects.tag_object(name, update.new)
+            wrong = list(tag_faults(judge, name, tag))
+        except (MissingObject, IntegrityError) as error:
+            code = "GMS070" if isinstance(error, MissingObject) else "GMS071"
+            mend = "git fetch --refetch REMOTE, from an intact clone"
+            wrong = [Fault(code, update.ref, str(error), mend=mend)]
+        except SignatureError as error:
+            wrong = [Fault("GMS061", update.ref, str(error), mend=error.hint or "")]
+        found += wrong
+        if tag is not None and not wrong:
+            standing[name] = tag.commit
+    if has_gap:
+        return found
+    outside = set(_listed(objects, list(standing.values()), [f"^{tip}"] if tip else []))
+    for name, commit in standing.items():
+        if commit in outside:
+            what = f"points to {commit[:12]}, which is not on the store's branch"
+            found.append(Fault("GMS052", _TAGS + name, what, mend=beside(name, commit)))
+    return found
+
+
+def _untagged_faults(
+    judge: Judge,
+    introduced: Introduced,
+    tags: Mapping[str, str],
+    told: Collection[str],
+    mend: Callable[[str], str],
+) -> Iterator[Fault]:
+    """Yield the versions that the branch gets, or has, without a tag, or under a number in use.
+
+    Args:
+        judge: of the repository.
+        introduced: by the commits of the branch.
+        tags: name to id.
+        told: paths of what is wrong already, tags among them.
+        mend: says what to do about a tag, given by name, that is missing.
+    """
+    for (model, version), commits in introduced.items():
+        name = tag_name(model, version)
+        if name not in tags:
+            what = f"is missing: {model} {version} has no tag"
+            for commit in commits[:1]:
+                yield Fault("GMS050", _TAGS + name, what, mend=mend(name), commit=commit)
+            continue
+        tag = None if _TAGS + name in told else judge.objects.tag(name)
+        for commit in commits:
+            if (
+                tag
+                and commit != tag.commit
+                and _is_other(judge, model, version, commit, tag.commit)
+            ):
+                what = f"{model} {version} is not what was released under that number"
+                again = f"register it as a new version: gms register {model} FILE"
+                yield Fault("GMS033", folder(model), what, mend=again, commit=commit)
+
+
+def _is_other(judge: Judge, model: str, version: Version, commit: str, tagged: str) -> bool:
+    """Whether a commit introduces a version with another folder than a tagged one has.
+
+    A registry that had lost versions gets them back without their folders.
+    """
+    try:
+        roots = [judge.objects.commit(oid).tree for oid in (commit, tagged)]
+        entry, released = (folder_names(judge.objects, root).get(model) for root in roots)
+        if entry is None or entry == released or entry.mode != FOLDER:
+            return False
+        manifest = judge.outline(model, judge.objects.entries(entry.oid))
+    except (MissingObject, IntegrityError):  # which is said
+        return False
+    return manifest is not None and manifest.version == version
+
+
+def _merged_tree(objects: CatFile, old: str, new: str) -> str | None:
+    """Return the root tree after `new` is merged into `old`; None where that conflicts."""
+    if _is_ancestor(objects, old, new):
+        return objects.commit(new).tree
+    try:
+        return objects.run("merge-tree", "--write-tree", old, new).split("\n")[0]
+    except GitFailed as error:
+        if error.stderr:
+            raise
+        return None
+
+
+def _without_repeats(found: Sequence[Fault]) -> list[Fault]:
+    """Return the faults, each once: several ways may lead to it."""
+    return list(dict.fromkeys(found))
+
+
+def _without_twins(found: Sequence[Fault]) -> list[Fault]:
+    """Return the faults, of those that a commit and the merge share the first only."""
+    kept: dict[tuple[str, str, str, str], Fault] = {}
+    for fault in found:
+        kept.setdefault((fault.code, fault.path, fault.where, fault.what), fault)
+    return list(kept.values())
+
+
+def _listed(objects: CatFile, new: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the commits behind ids that are not known, parents before children."""
+    if not new:
+        return []
+    return objects.run("rev-list", "--reverse", "--topo-order", *new, *known, "--").split()
+
+
+def _is_tag(update: Update) -> bool:
+    return update.ref.startswith(_TAGS) and update.new != NOTHING
+
+
+def _tip(objects: CatFile, ref: str) -> str | None:
+    try:
+        return objects.run("rev-parse", "--quiet", "--verify", f"{ref}^{{commit}}").strip()
+    except GitFailed:
+        return None
+
+
+def _commit_named(objects: CatFile, name: str) -> str:
+    """Return the commit that a name means.
+
+    Raises:
+        GitFailed: it means none that is here.
+    """
+    try:
+        return objects.run(
+            "rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"
+        ).strip()
+    except GitFailed as error:
+        raise GitFailed(
+            f"'{name}' is not a commit in this repository",
+            command=error.command,
+            stderr=error.stderr,
+            hint=_how_to_get(objects, name),
+        ) from None
+
+
+def _how_to_get(objects: CatFile, name: str) -> str:
+    """Return what to type to get a commit that is not here."""
+    held = extent(objects)
+    if held.is_shallow:
+        return f"this is a shallow clone: {held.fetch}"
+    start = re.split(r"[~^]", name)[0]
+    if start != name and _tip(objects, start):
+        return f"see how far its history goes: `git log --oneline {start}`"
+    remote, _, branch = start.removeprefix("refs/remotes/").partition("/")
+    if branch and f"remote.{remote}.url" in objects.settings:
+        return f"fetch it: `git fetch {remote} {branch}`"
+    if held.remote in objects.settings.get(f"remote.{held.remote}.fetch", ""):
+        return f"`git branch --all` lists what is here; `git fetch {held.remote}` brings the rest"
+    return "`git branch --all` and `git tag` list what is here"
+
+
+def _are_apart(objects: CatFile, one: str, other: str) -> bool:
+    """Whether two commits have no commit in common behind them."""
+    try:
+        objects.run("merge-base", one, other)
+    except GitFailed:
+        return True
+    return False
+
+
+def _is_ancestor(objects: CatFile, old: str, new: str) -> bool:
+    """Whether a commit is in the history of another; False also where it is not here."""
+    try:
+        objects.run("merge-base", "--is-ancestor", old, new)
+    except GitFailed:
+        return False
+    return True
+
+
+# Validate
 
 
 def validate(repository: Repository, between: tuple[str, str] | None) -> Faults:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.folder import FileFacts, folder_faults
+from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID, Outcome, SignatureJudge, Verifier
 from gitmodelstore.errors import (
     BrokenPipelineFile,
     CannotRead,
@@ -24,28 +25,28 @@ from gitmodelstore.errors import (
     Sentence,
     StoreError,
 )
+from gitmodelstore.lean import cached_property
 from gitmodelstore.operations.load import load_quietly, sample_of, verified_parts
-from gitmodelstore.operations.resolve import resolve
+from gitmodelstore.operations.resolve import approvals, claimed, log, manifest_sha256, resolve
 from gitmodelstore.operations.snapshot import LOST, Snapshot, behind_tags
 from gitmodelstore.operations.validate import refuse_part
 from gitmodelstore.plumbing import writer_lock
 from gitmodelstore.plumbing.repository import Repository
+from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.values.compare import data_differences
 from gitmodelstore.values.diff import DataDifference
+from gitmodelstore.values.events import APPROVED, REGISTERED, Event
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Dataset, Manifest, Outline
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.names import did_you_mean
+from gitmodelstore.values.names import ATTRIBUTES, REGISTRY, SAMPLE, Version, did_you_mean, folder
 from gitmodelstore.values.objects import Entry
 from gitmodelstore.values.sample import DIFFERENT
 from gitmodelstore.values.tables import Paint, counted
-from gitmodelstore.values.version import ATTRIBUTES, SAMPLE, Version, folder
 
 if TYPE_CHECKING:
-    from gitmodelstore.estimators.replay import Replay
-    from gitmodelstore.estimators.retest import Retested
-    from gitmodelstore.lineage.files import Progress
-    from gitmodelstore.operations.signatures import Signature, Signatures
+    from gitmodelstore.estimators.replay import Replay, Retested
+    from gitmodelstore.lineage.data import Progress
     from gitmodelstore.pickles.load import Reader
     from gitmodelstore.values.manifest import Manifest
 
@@ -369,7 +370,7 @@ def _ask(
 
 
 def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested, ...]:
-    from gitmodelstore.estimators.retest import retest
+    from gitmodelstore.estimators.replay import retest
     from gitmodelstore.lineage.tables import check_columns, read_table, types_of
 
     target = asked.target or manifest.target
@@ -510,8 +511,7 @@ class _Asked:
     def has_another_size(self, recorded: Dataset) -> bool:
         """Whether a file need not be read to know that it is another one."""
         from gitmodelstore.lineage import data as dvc
-        from gitmodelstore.lineage.data import path_of
-        from gitmodelstore.lineage.files import is_folder, status
+        from gitmodelstore.lineage.data import is_folder, path_of, status
 
         if recorded.digest.algorithm not in (_FILE, _PIN) or not _is_path(self.source):
             return False
@@ -521,8 +521,7 @@ class _Asked:
         return status(path).st_size != recorded.size_bytes
 
     def _forms(self, recorded: Dataset, given: Any) -> Iterator[Dataset]:
-        from gitmodelstore.lineage.data import describe
-        from gitmodelstore.lineage.files import Hashing
+        from gitmodelstore.lineage.data import Hashing, describe
 
         if _is_path(given):
             found = self._of_path(recorded, given)
@@ -539,8 +538,7 @@ class _Asked:
     def _of_path(self, recorded: Dataset, given: str | os.PathLike[Any]) -> Iterator[Any]:
         """Yield what a path may be, as `describe` takes it, or as it is described."""
         from gitmodelstore.lineage import data as dvc
-        from gitmodelstore.lineage.data import path_of
-        from gitmodelstore.lineage.files import is_folder
+        from gitmodelstore.lineage.data import is_folder, path_of
 
         path, algorithm = path_of(given), recorded.digest.algorithm
         folder = is_folder(path)
@@ -559,17 +557,17 @@ class _Asked:
             yield path
 
     def _as_dvc_does(self, recorded: Dataset, path: Path) -> Dataset:
-        from gitmodelstore.lineage import data as dvc
-        from gitmodelstore.lineage import files
+        from gitmodelstore.lineage import data
 
-        how = files.Hashing(progress=self.progress)
+        how = data.Hashing(progress=self.progress)
         if recorded.digest.algorithm == _PINNED_FOLDER:
-            return _plain(recorded, path, *dvc.digest_of_folder(path, how))
-        return _plain(recorded, path, *files.digest_of_file(path, how, _PIN))
+            return _plain(recorded, path, *data.dvc_digest_of_folder(path, how))
+        return _plain(recorded, path, *data.digest_of_file(path, how, _PIN))
 
     def _tables(self, recorded: Dataset, path: Path) -> Iterator[Any]:
         """Yield the table in a file; and apart, where they were recorded so, X and y."""
-        from gitmodelstore.lineage import files, tables
+        from gitmodelstore.lineage import data as files
+        from gitmodelstore.lineage import tables
 
         if not tables.is_table_file(path):
             raise _other_kind(recorded, f"'{path}'")
@@ -638,3 +636,101 @@ def _other_kind(recorded: Dataset, given: str) -> _OtherKind:
     return _OtherKind(
         f"data set '{recorded.role}' is known by {known}: {given} is of another kind", hint=hint
     )
+
+
+# The signatures of versions: of tag, registration, last move of status, and approvals.
+
+
+TAG = "tag"
+_NO_TAG = Outcome(code=NOT_SIGNED, why="the tag does not exist, so it is not signed")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One commit or tag, and who has signed it.
+
+    Attributes:
+        kind: "tag", or what the commit did: registered, promoted, …, approved.
+        name: of the tag; else the id of the commit.
+        status: to which it moved the version, or for which it approves it; None of a tag.
+        outcome: who, or why that does not count.
+    """
+
+    kind: str
+    name: str
+    status: str | None
+    outcome: Outcome
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the version is not well signed without it; approvals are the gates' business."""
+        return self.kind != APPROVED
+
+
+class Signatures:
+    """What is signed in a store, and by whom.
+
+    Args:
+        snapshot: the store.
+        verifier: who is believed; None for whom git's configuration here names.
+
+    Raises:
+        SignatureError: nobody is known who could be believed.
+    """
+
+    def __init__(self, snapshot: Snapshot, verifier: Verifier | None = None) -> None:
+        repository = snapshot.repository
+        believed = verifier or SshVerifier.of(repository.common_dir, repository.work_tree)
+        self._snapshot = snapshot
+        self._judge = SignatureJudge(repository, lambda: believed)
+        self._moves: dict[tuple[str, str], Event] = {}
+        self._log = log(snapshot)
+
+    def of(self, version: ModelVersion) -> tuple[Signature, ...]:
+        """Return the signatures of a version: tag, registration, last move, approvals.
+
+        Raises:
+            SignatureError: ssh-keygen is not installed.
+        """
+        move = self._last_move(version)
+        is_claimed = (version.model, str(version.version)) in self._claimed
+        stated = approvals(self._snapshot, version) if is_claimed else ()
+        tag = self._snapshot.repository.tag(version.tag)
+        outcomes = self._judge.outcomes(
+            [version.commit, move.commit, *(one.commit for one in stated)],
+            [(tag.oid, version.tag, tag.commit)] if tag else (),
+        )
+        made = [(REGISTERED, version.commit, REGISTERED), (move.kind, move.commit, move.after)]
+        signatures = [Signature(TAG, version.tag, None, outcomes[tag.oid] if tag else _NO_TAG)]
+        for kind, oid, status in made if move.kind != REGISTERED else made[:1]:
+            signatures.append(Signature(kind, oid, status, outcomes[oid]))
+        digest = manifest_sha256(self._snapshot, version) if stated else ""
+        for one in stated:
+            outcome = outcomes[one.commit]
+            if outcome.is_valid and one.manifest_sha256 != digest:
+                why = "replayed: it approves another manifest"
+                outcome = Outcome(key=outcome.key, code=NOT_VALID, why=why)
+            signatures.append(Signature(APPROVED, one.commit, one.status, outcome))
+        return tuple(signatures)
+
+    def of_commits(self, oids: Iterable[str]) -> dict[str, Outcome]:
+        """Return what became of the signature of each commit, by its id.
+
+        Raises:
+            SignatureError: ssh-keygen is not installed.
+        """
+        return self._judge.outcomes(oids)
+
+    @cached_property
+    def _claimed(self) -> frozenset[tuple[str, str]]:
+        return claimed(self._snapshot)
+
+    def _last_move(self, version: ModelVersion) -> Event:
+        """Return how a version came to its status; the history is read as far as need be."""
+        key = (version.model, str(version.version))
+        while key not in self._moves:
+            event = next((event for event in self._log if event.is_move), None)
+            if event is None:
+                raise IntegrityError(f"no commit says how {version} came here", path=REGISTRY)
+            self._moves.setdefault((event.model, str(event.version)), event)
+        return self._moves[key]

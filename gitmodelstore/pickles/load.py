@@ -41,15 +41,15 @@ from gitmodelstore.pickles.compression import (
     decompress,
 )
 from gitmodelstore.pickles.dry import refuse_other_files
-from gitmodelstore.pickles.loadable import is_told_by_names, needs_of_file, told_whole
 from gitmodelstore.pickles.rights import NOBODY, Trust
+from gitmodelstore.pickles.summary import is_told_by_names, needs_of_file, told_whole
 from gitmodelstore.plumbing import large_files
 from gitmodelstore.values.json import hidden_character
 
 if TYPE_CHECKING:
     from io import FileIO
 
-    from gitmodelstore.plumbing.caches import Verdicts
+    from gitmodelstore.plumbing.large_files import Verdicts
 
 __all__ = [
     "PipelineFile",
@@ -405,8 +405,7 @@ def _walk(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_by
 
 def _again(data: bytes | bytearray | memoryview, name: str, trust: Trust, size_bytes: int) -> Any:
     """Return what the C unpickler makes of bytes that the guarded walk found harmless."""
-    from gitmodelstore.pickles.fast_load import NotFast, fast_load, is_fast_here
-    from gitmodelstore.pickles.names import find_known
+    from gitmodelstore.pickles.fast_load import NotFast, fast_load, find_known, is_fast_here
 
     if is_fast_here():
         with suppress(NotFast):
@@ -520,8 +519,7 @@ def _main_module() -> str | None:
 
 
 def _refuse_other_objects(pipeline: Any, name: str) -> None:
-    from gitmodelstore.estimators.fitted import type_in_words
-    from gitmodelstore.estimators.structure import is_estimator
+    from gitmodelstore.estimators.describe import is_estimator, type_in_words
 
     if isinstance(pipeline, type):
         raise NotAPipeline(
@@ -567,13 +565,13 @@ def refuse_unloadable(
         UnportablePipeline: says which part it is, and what to change.
         LoadError: a class of its own raised something when it was read again.
     """
-    from gitmodelstore.pickles.unportable import refuse_what_nobody_loads
+    from gitmodelstore.pickles.dump import refuse_what_nobody_loads
 
     known = tuple(names)
     refuse_what_nobody_loads(pipeline, rights.never_loads(known))
     wanted = needs_of_file(data, known)
     if not wanted and is_told_by_names(known):
-        from gitmodelstore.pickles.whole import hangs_together
+        from gitmodelstore.pickles.guard import hangs_together
 
         if hangs_together(pipeline):
             return ()

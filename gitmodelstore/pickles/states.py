@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gitmodelstore.pickles import rights as rules
-from gitmodelstore.pickles.names import kin_of_class
+from gitmodelstore.pickles.fast_load import kin_of_class
 from gitmodelstore.pickles.native import (
     is_whole_catboost,
     is_whole_lightgbm,

@@ -11,15 +11,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from dataclasses import dataclass
 from datetime import datetime
 
 from gitmodelstore.errors import GitFailed, IntegrityError, MissingObject
 from gitmodelstore.lean import cached_property
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.git import TYPE_CHECKING, Conversation, Git
-from gitmodelstore.values.names import from_seconds
+from gitmodelstore.values.names import LARGE_FILES, from_seconds, large_file_path
 from gitmodelstore.values.objects import Commit, Entry, Tag
-from gitmodelstore.values.version import LARGE_FILES, large_file_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -86,30 +86,30 @@ class CatFile:
         return Git(*where, "config", "--list", "-z", environment=environment)
 
     def commit(self, oid: str) -> Commit:
-        """Return a commit: see `checks.objects.Objects`."""
+        """Return a commit: see `checks.history.Objects`."""
         if oid not in self._commits:
             data = self._read(oid, f"commit {oid}", "commit")
             self._commits[oid] = _commit(oid, data)
         return self._commits[oid]
 
     def entries(self, tree: str) -> Mapping[str, Entry]:
-        """Return the entries of a tree: see `checks.objects.Objects`."""
+        """Return the entries of a tree: see `checks.history.Objects`."""
         if tree not in self._trees:
             self._trees[tree] = dict(_entries(self._read(tree, f"tree {tree}", "tree")))
         return self._trees[tree]
 
     def content(self, oid: str, path: str) -> bytes:
-        """Return the bytes of a file: see `checks.objects.Objects`."""
+        """Return the bytes of a file: see `checks.history.Objects`."""
         return b"".join(self._parts(oid, path, "blob"))
 
     def size(self, oid: str, path: str) -> int:
-        """Return the size of a file in bytes: see `checks.objects.Objects`."""
+        """Return the size of a file in bytes: see `checks.history.Objects`."""
         kind, size = self._ask(f"info {oid}", oid, path)
         _check_kind(kind, "blob", path)
         return size
 
     def sha256(self, oid: str, path: str) -> str:
-        """Return the SHA-256 of a file: see `checks.objects.Objects`."""
+        """Return the SHA-256 of a file: see `checks.history.Objects`."""
         known = self.hashed(oid) if self.hashed else None
         if known is not None:
             return known
@@ -119,15 +119,15 @@ class CatFile:
         return digest.hexdigest()
 
     def raw(self, oid: str) -> bytes:
-        """Return the content of a commit or tag: see `checks.objects.Objects`."""
+        """Return the content of a commit or tag: see `checks.history.Objects`."""
         return b"".join(self._parts(oid, oid, None))
 
     def between(self, old: str, new: str) -> Sequence[str]:
-        """Return the commits that `new` adds to `old`: see `checks.objects.Objects`."""
+        """Return the commits that `new` adds to `old`: see `checks.history.Objects`."""
         return self.run("rev-list", "--reverse", "--topo-order", new, f"^{old}", "--").split()
 
     def graph(self, *tips: str) -> list[tuple[str, list[str]]]:
-        """Return the commits behind tips with their parents: see `checks.objects.Objects`."""
+        """Return the commits behind tips with their parents: see `checks.history.Objects`."""
         return self.commits(*tips, *self.not_before(*tips))
 
     def commits(self, *revisions: str) -> list[tuple[str, list[str]]]:
@@ -153,7 +153,7 @@ class CatFile:
         return None if head[-1] == "missing" else head[0]
 
     def tag(self, name: str) -> Tag | None:
-        """Return an annotated tag: see `checks.objects.Objects`."""
+        """Return an annotated tag: see `checks.history.Objects`."""
         oid = self.pushed_tags.get(name) or self.tags.get(name)
         return self.tag_object(name, oid) if oid else None
 
@@ -187,7 +187,7 @@ class CatFile:
         return Tag(name, oid, commit, when, message.decode(errors="replace"))
 
     def large_file(self, sha256: str) -> int | None:
-        """Return the size of a Git LFS object: see `checks.objects.Objects`."""
+        """Return the size of a Git LFS object: see `checks.history.Objects`."""
         if sha256 not in self._large:
             path = f"{self.common_dir}/{large_file_path(sha256)}"
             self._large[sha256] = _size_of(path, sha256)
@@ -351,3 +351,115 @@ def _size_of(path: str, sha256: str) -> int | None:
     if digest.hexdigest() != sha256:
         raise IntegrityError(f"the Git LFS object {sha256} has different content", path=path)
     return size
+
+
+# How much of a store a clone was asked to hold: what it lacks by request is no damage.
+
+
+_NO_REMOTE = "REMOTE"
+_CI = "on a hosted runner, let the checkout fetch all of it: `fetch-depth: 0`"
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a clone does not hold, because it was not asked to.
+
+    Attributes:
+        remote: from where it can be had; REMOTE where there is none.
+        is_shallow: whether its history is cut off.
+        is_partial: whether objects of its history are only at the remote.
+        has_no_tags: whether the remote's tags are left out.
+        is_mirror: whether it takes each ref as the remote has it, so that nobody works here.
+    """
+
+    remote: str
+    is_shallow: bool
+    is_partial: bool
+    has_no_tags: bool
+    is_mirror: bool
+
+    @property
+    def has_remote(self) -> bool:
+        """Whether there is somewhere to fetch from."""
+        return self.remote != _NO_REMOTE
+
+    @property
+    def lacks_history(self) -> str | None:
+        """Why its history cannot be judged; None where it can."""
+        if self.is_shallow:
+            return "this is a shallow clone, without the commits before its border"
+        if self.is_partial:
+            return "this is a partial clone, and objects of its history are only at the remote"
+        return None
+
+    @property
+    def lacks(self) -> str | None:
+        """What cannot be judged, history or tags, and why; None where all can."""
+        if self.lacks_history is None and self.has_no_tags:
+            return "this clone is set to fetch no tags"
+        return self.lacks_history
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it serves to read, or as a backup, more than to work in."""
+        return self.is_mirror or self.is_shallow or self.is_partial
+
+    @property
+    def fetch(self) -> str:
+        """What to type to get the rest, with what a pipeline on a host has to say."""
+        if self.is_shallow:
+            return f"`git fetch --unshallow --tags {self.remote}`; {_CI}"
+        if self.has_no_tags and not self.is_partial:
+            return f"`git fetch --tags {self.remote}`"
+        return f"`git fetch --refetch --no-filter {self.remote}`"
+
+
+WHOLE = Extent(_NO_REMOTE, is_shallow=False, is_partial=False, has_no_tags=False, is_mirror=False)
+
+
+def extent(objects: CatFile) -> Extent:
+    """Return what a clone was asked to hold."""
+    settings = objects.settings
+    remotes = [
+        name.removeprefix("remote.").removesuffix(".url")
+        for name in settings
+        if name.startswith("remote.") and name.endswith(".url")
+    ]
+    remotes.sort(key=lambda name: name != "origin")
+
+    def says(key: str, value: str) -> bool:
+        return any(settings.get(f"remote.{remote}.{key}") == value for remote in remotes)
+
+    is_partial = "extensions.partialclone" in settings or says("promisor", "true")
+    return Extent(
+        remotes[0] if remotes else _NO_REMOTE,
+        is_shallow=_is_shallow(objects),
+        is_partial=is_partial and _lacks_objects(objects),
+        has_no_tags=says("tagopt", "--no-tags"),
+        is_mirror=says("mirror", "true"),
+    )
+
+
+def _is_shallow(objects: CatFile) -> bool:
+    try:
+        return os.stat(os.path.join(objects.common_dir, "shallow")).st_size > 0
+    except OSError:
+        return False
+
+
+def _lacks_objects(objects: CatFile) -> bool:
+    """Whether objects of the history are not here; git does not fetch them for that."""
+    try:
+        listed = objects.run("rev-list", "--objects", "--all", "--missing=print")
+    except GitFailed:
+        return True
+    return any(line.startswith("?") for line in listed.splitlines())
+
+
+def border(objects: CatFile) -> frozenset[str]:
+    """Return the commits of a shallow clone whose parents are not here."""
+    try:
+        with open(os.path.join(objects.common_dir, "shallow"), encoding="ascii") as file:
+            return frozenset(file.read().split())
+    except (OSError, UnicodeDecodeError):
+        return frozenset()

@@ -8,13 +8,20 @@ is told here is told by files of documented formats; what calls for git's judgem
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import pygit2
 
-from gitmodelstore.errors import GitFailed
+from gitmodelstore.errors import CannotReproduce, GitFailed
+from gitmodelstore.plumbing import git, processes
+
+if TYPE_CHECKING:
+    import subprocess
 
 _MOST_COMMITS, _MOST_IN_ALL = 100, 2000  # looked at behind a ref, and of a repository
 
@@ -131,3 +138,288 @@ def is_tracked(checkout: Checkout, path: str) -> bool | None:
         return path in pygit2.Index(str(index))
     except (pygit2.GitError, OSError, ValueError):
         return None  # split, sparse, or of a repository with sha256 ids
+
+
+# Work trees of somebody's repository at one commit, made for a while and taken away again.
+
+
+_GITLINK = b"160000"
+
+
+def has_commit(repository: Path, commit: str) -> bool:
+    """Return whether a repository holds a commit.
+
+    Raises:
+        GitFailed: git cannot be started, or `repository` is none that it takes.
+    """
+    git.run("rev-parse", "--git-dir", cwd=repository)
+    done = git.start(("cat-file", "-e", f"{commit}^{{commit}}"), repository)
+    done.communicate()
+    return done.returncode == 0
+
+
+def is_shallow(repository: Path) -> bool:
+    """Return whether a repository's history was cut off when it was cloned."""
+    return git.run("rev-parse", "--is-shallow-repository", cwd=repository).strip() == b"true"
+
+
+class LinkedTrees:
+    """The work trees that were added, to be removed together.
+
+    Attributes:
+        lacking: paths of submodules that are empty, since the repository has not checked
+            them out, or lacks the commit.
+    """
+
+    def __init__(self) -> None:
+        self.lacking: list[str] = []
+        self._made: list[tuple[Path, Path]] = []
+
+    def add(self, repository: Path, commit: str, place: Path, name: str = "") -> None:
+        """Check a commit out into a new folder, with the submodules that are checked out here.
+
+        Args:
+            repository: a folder of the repository; its top where it has a work tree.
+            commit: id of the commit.
+            place: the new folder.
+            name: path of the submodule that the repository is; empty for the outermost.
+
+        Raises:
+            GitFailed: git could not do it.
+        """
+        self._made.append((repository, place))
+        _run(("worktree", "add", "--quiet", "--detach", str(place), commit), repository)
+        for path, pinned in _gitlinks(place, commit):
+            inner, inside = repository / path, f"{name}{path}"
+            if (inner / ".git").exists() and has_commit(inner, pinned):
+                self.add(inner, pinned, place / path, f"{inside}/")
+            else:
+                self.lacking.append(inside)
+
+    def remove(self) -> None:
+        """Remove every work tree, and what the repositories note of it."""
+        while self._made:
+            repository, place = self._made.pop()
+            note = _note(place)
+            try:
+                _run(("worktree", "remove", "--force", "--force", str(place)), repository)
+            except BaseException as error:  # somebody has been there first, or cannot wait
+                shutil.rmtree(place, ignore_errors=True)
+                if note is not None:
+                    shutil.rmtree(note, ignore_errors=True)
+                if not isinstance(error, GitFailed):
+                    self.remove()
+                    raise
+
+
+def apply(patch: bytes, place: Path) -> None:
+    """Change the files of a work tree as a patch says.
+
+    Raises:
+        GitFailed: it does not fit.
+    """
+    if not patch:
+        return
+    options = ("-c", "apply.ignoreWhitespace=no", "apply", "--whitespace=nowarn", "-")
+    _run(options, place, patch)
+
+
+def _gitlinks(place: Path, commit: str) -> list[tuple[str, str]]:
+    """Return path and commit of each submodule of a commit."""
+    listed = git.run("ls-tree", "-r", "-z", commit, cwd=place).split(b"\0")
+    parts = [entry.partition(b"\t") for entry in listed if entry.startswith(_GITLINK)]
+    return [(os.fsdecode(path), facts.split()[2].decode("ascii")) for facts, _, path in parts]
+
+
+def _note(place: Path) -> Path | None:
+    """Return the folder in which the repository keeps what belongs to a work tree."""
+    try:
+        said = (place / ".git").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    folder = Path(said.strip().removeprefix("gitdir: "))
+    return folder if folder.parent.name == "worktrees" else None
+
+
+def _run(args: tuple[str, ...], cwd: Path, given: bytes | None = None) -> None:
+    import subprocess
+
+    environment = git.environment()  # of a training repository, as in `git.start`
+    del environment["GIT_LFS_SKIP_SMUDGE"]
+    try:
+        process = processes.start(
+            git.command(*args),
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            process_group=0,  # Ctrl-C is ours to hand on: git tidies up when it is asked to end
+        )
+    except OSError as error:
+        raise GitFailed(f"git cannot be started: {error.strerror}") from None
+    try:
+        _, stderr = process.communicate(given)
+    except BaseException:  # Ctrl-C: git is asked to end, and takes back what it has begun
+        process.terminate()
+        process.communicate()
+        raise
+    if process.returncode:
+        said = stderr.decode(errors="replace").strip()
+        verb = next(arg for arg in args if arg.isalpha())
+        raise GitFailed(
+            f"`git {verb}` failed: {said.partition(chr(10))[0] or process.returncode}",
+            command="git " + " ".join(args),
+            stderr=said,
+        )
+
+
+# Somebody's command, run in a folder with an environment of which we say a part.
+
+
+_STDERR = 2
+
+
+class Surroundings(NamedTuple):
+    """Where commands find their programs and modules.
+
+    Attributes:
+        programs: folder of `python` and the programs that are installed beside it.
+        modules: folders that come first on the path of Python.
+        variables: what else the environment says.
+    """
+
+    programs: Path
+    modules: Sequence[Path]
+    variables: Mapping[str, str]
+
+    def environment(self) -> dict[str, str]:
+        """Return this process's environment, changed so; what names a repository is gone."""
+        found = git.surroundings()
+        found["PATH"] = _before(self.programs, found.get("PATH", os.defpath))
+        for folder in reversed(self.modules):
+            found["PYTHONPATH"] = _before(folder, found.get("PYTHONPATH", ""))
+        return {**found, **self.variables}
+
+
+def run(command: Sequence[str], folder: Path, surroundings: Surroundings) -> int:
+    """Run a command to its end and return its exit status; what it prints goes to stderr.
+
+    When we are interrupted it is ended too.
+
+    Raises:
+        CannotReproduce: it cannot be started.
+    """
+    with processes.running(
+        lambda: _start(command, folder, surroundings, stdout=_STDERR, stderr=None)
+    ) as process:
+        return process.wait()
+
+
+def ask(command: Sequence[str], folder: Path, surroundings: Surroundings) -> tuple[int, str, str]:
+    """Run a command to its end and return its exit status and what it printed.
+
+    Raises:
+        CannotReproduce: it cannot be started.
+    """
+    from subprocess import PIPE
+
+    with processes.running(
+        lambda: _start(command, folder, surroundings, stdout=PIPE, stderr=PIPE)
+    ) as process:
+        stdout, stderr = process.communicate()
+    return process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace")
+
+
+def _start(
+    command: Sequence[str],
+    folder: Path,
+    surroundings: Surroundings,
+    *,
+    stdout: int,
+    stderr: int | None,
+) -> subprocess.Popen[bytes]:
+    environment = surroundings.environment()
+    try:
+        return processes.start(
+            [_program(command[0], environment["PATH"]), *command[1:]],
+            cwd=folder,
+            env=environment,
+            stdout=stdout,
+            stderr=stderr,
+        )
+    except OSError as error:
+        raise CannotReproduce(
+            f"'{command[0]}' cannot be started: {(error.strerror or str(error)).lower()}",
+            hint="write the command after --, as in: -- python train.py",
+        ) from None
+
+
+def _program(name: str, path: str) -> str:
+    """Return where a program is on a path that is not ours; its name where it is nowhere."""
+    from shutil import which
+
+    return name if os.sep in name else which(name, path=path) or name
+
+
+def _before(folder: Path, path: str) -> str:
+    return os.pathsep.join(part for part in (str(folder), path) if part)
+
+
+# uv, the program, which makes a recorded environment again.
+
+
+PROGRAM = "uv"
+
+
+class UvFailed(Exception):
+    """uv could not make the environment; what it said last."""
+
+
+def find_uv() -> str | None:
+    """Return where uv is; None where it is not installed."""
+    beside = str(Path(sys.executable).parent)
+    return shutil.which(PROGRAM) or shutil.which(PROGRAM, path=beside)
+
+
+def make(program: str, folder: Path, python: str, requirements: str) -> Path:
+    """Make an environment and return the folder of its programs.
+
+    Args:
+        program: where uv is.
+        folder: where the environment is to be; there is none yet.
+        python: version of Python; where just this one cannot be had, another one of the same
+            minor release.
+        requirements: `name==version`, one a line: exactly this is installed.
+
+    Raises:
+        UvFailed: it could not.
+    """
+    listed = folder.with_suffix(".txt")
+    listed.write_text(requirements, encoding="utf-8")
+    minor = ".".join(python.split(".")[:2])
+    venv = [program, "venv", "--quiet", "--no-project", str(folder), "--python"]
+    try:
+        _run_uv([*venv, python], folder.parent)
+    except UvFailed:
+        _run_uv([*venv, minor], folder.parent)
+    programs = folder / ("Scripts" if sys.platform == "win32" else "bin")
+    install = [program, "pip", "install", "--quiet", "--no-deps", "--python", str(folder)]
+    _run_uv([*install, "--requirements", str(listed)], folder.parent)
+    return programs
+
+
+def _run_uv(command: list[str], folder: Path) -> None:
+    import subprocess
+
+    options = {"cwd": folder, "env": git.surroundings(), "stderr": subprocess.PIPE}
+    options |= {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    try:
+        with processes.running(lambda: processes.start(command, **options)) as process:
+            _, errors = process.communicate()
+    except OSError as error:
+        raise UvFailed(error.strerror or str(error)) from None
+    if code := process.returncode:
+        lines = errors.decode(errors="replace").strip().splitlines()
+        said = next((line.strip() for line in lines if line.strip(" ×│╰─▶")), "")
+        raise UvFailed(said.strip("× ").removeprefix("error: ") or f"exit status {code}")

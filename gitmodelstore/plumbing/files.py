@@ -23,7 +23,7 @@ from typing import Any
 
 from gitmodelstore.errors import AlreadyExists, CannotRead, NotAStore
 from gitmodelstore.plumbing import processes
-from gitmodelstore.values.version import MODELS
+from gitmodelstore.values.names import MODELS
 
 _GROUP, _EVERYBODY = 0o660, 0o664
 _WORDS = {

@@ -26,7 +26,7 @@ from gitmodelstore.errors import IntegrityError
 from gitmodelstore.plumbing import processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing
 from gitmodelstore.plumbing.large_files import Stream, private_memory
-from gitmodelstore.values.version import large_file_path
+from gitmodelstore.values.names import large_file_path
 
 Buffer = bytes | memoryview
 Kind = Literal["blob", "tree", "commit", "tag"]

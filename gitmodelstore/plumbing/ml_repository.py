@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from gitmodelstore.checks.pins import Held
+from gitmodelstore.checks.pins import FILE, MOST_BYTES, Held, Lock, LockedModel
 from gitmodelstore.errors import (
     CannotWrite,
     CorruptStore,
@@ -18,11 +18,9 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.plumbing import files, git, processes
 from gitmodelstore.plumbing.files import of_somebody_else
-from gitmodelstore.values.names import WITHDRAWN
+from gitmodelstore.values.names import MANIFEST, REGISTRY, WITHDRAWN, folder
 from gitmodelstore.values.objects import named_manifest
-from gitmodelstore.values.pins import FILE, MOST_BYTES, Lock, LockedModel
 from gitmodelstore.values.registry import Registry
-from gitmodelstore.values.version import MANIFEST, REGISTRY, folder
 
 SYNCED = ".models"  # beside the lock file: the folder of what is locked, as plain files
 
@@ -87,7 +85,7 @@ Object = tuple[str, bytes]  # kind of object, and its content
 def locate(place: Path, lock: Lock | None) -> Path:
     """Return where the clone of the store is that a lock file in `place` speaks of.
 
-    It is found as by `operations.discover`; the repository around is not the store here, but
+    It is found as by `operations.snapshot.find`; the repository around is not the store here, but
     its lock may hold the store's path.
     """
     variable, named = files.named_store(), files.store_of_project(place)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import pygit2
 from pygit2.enums import RepositoryOpenFlag
 
+from gitmodelstore.checks.signatures import with_signature
 from gitmodelstore.errors import (
     CannotWrite,
     CorruptStore,
@@ -30,18 +31,16 @@ from gitmodelstore.errors import (
     NotAStore,
     UnsupportedRepository,
 )
-from gitmodelstore.plumbing import git, large_files, lfs, loose, processes
+from gitmodelstore.plumbing import git, large_files, loose, processes
 from gitmodelstore.plumbing.checkout import common_dir
 from gitmodelstore.plumbing.files import Sharing, limit, of_somebody_else, refusal
 from gitmodelstore.plumbing.large_files import Content, Stream
 from gitmodelstore.plumbing.loose import Packs
-from gitmodelstore.values.names import from_seconds
+from gitmodelstore.values.names import from_seconds, large_file_path
 from gitmodelstore.values.objects import FOLDER, Commit, Entry, Tag
-from gitmodelstore.values.signers import with_signature
-from gitmodelstore.values.version import large_file_path
 
 if TYPE_CHECKING:
-    from gitmodelstore.plumbing.identity import Identity
+    from gitmodelstore.plumbing.signing import Identity
 
 _MOST_REMEMBERED = 1 << 14
 _MOST_RECENT = 4
@@ -82,7 +81,7 @@ class Repository:
         common_dir: where objects and refs are.
         work_tree: None in a bare repository.
         branch: the full name of the store's branch.
-        dates: see `checks.objects.Objects`.
+        dates: see `checks.history.Objects`.
         sharing: who else may use what is written there.
     """
 
@@ -400,7 +399,7 @@ class Repository:
         return found
 
     def graph(self, *tips: str) -> list[tuple[str, tuple[str, ...]]]:
-        """Return all commits behind some, with their parents: see `checks.objects.Objects`."""
+        """Return all commits behind some, with their parents: see `checks.history.Objects`."""
         found: dict[str, tuple[str, ...]] = {}
         ahead, met = [(oid, False) for oid in reversed(tips)], set()
         while ahead:
@@ -636,7 +635,7 @@ class Repository:
         Raises:
             OSError: the disk does not take it.
         """
-        lfs.keep(self.common_dir, temporary, sha256, self.sharing)
+        large_files.keep(self.common_dir, temporary, sha256, self.sharing)
         self._own.large.append(sha256)
         loose.keep(self.common_dir, sha256, self.sharing)
 

@@ -21,13 +21,13 @@ from itertools import islice
 from pathlib import Path
 
 from gitmodelstore.errors import CannotWrite, FormatError, GitFailed, LocalChanges, StoreError
-from gitmodelstore.plumbing import git, index, large_files, processes
+from gitmodelstore.plumbing import git, large_files, processes, refs
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, attributes_file, put
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.writer_lock import Held
+from gitmodelstore.values.names import REGISTRY
 from gitmodelstore.values.objects import PLAIN_FILE
 from gitmodelstore.values.registry import Registry
-from gitmodelstore.values.version import REGISTRY
 
 Process = subprocess.Popen[bytes]
 
@@ -112,11 +112,11 @@ def _start(tree: WorkTree, command: tuple[str, ...], lock: Held) -> Process:
     """Lock the index of a work tree, and start a git that works on it; `_wait` ends it."""
     try:
         with writing(tree.folder):
-            index.take(tree.git_dir, until=lock.until, sharing=tree.sharing)
+            refs.take(tree.git_dir, until=lock.until, sharing=tree.sharing)
             try:
-                aside = index.set_aside(tree.git_dir)
+                aside = refs.set_aside(tree.git_dir)
             except BaseException:  # a full disk too must leave no lock
-                index.release(tree.git_dir)
+                refs.release(tree.git_dir)
                 raise
     except CannotWrite as error:
         if isinstance(error.__cause__, FileExistsError):
@@ -135,7 +135,7 @@ def _start(tree: WorkTree, command: tuple[str, ...], lock: Held) -> Process:
             umask=tree.sharing.umask(),
         )
     except BaseException:  # Ctrl-C too must leave no lock
-        index.release(tree.git_dir)
+        refs.release(tree.git_dir)
         raise
 
 
@@ -240,9 +240,9 @@ def _end(tree: WorkTree, process: Process) -> str:
     try:
         _, stderr = process.communicate()
         with writing(tree.folder):
-            index.put_back(tree.git_dir)  # git writes it whole, or not at all
+            refs.put_back(tree.git_dir)  # git writes it whole, or not at all
     finally:
-        index.release(tree.git_dir)
+        refs.release(tree.git_dir)
     return stderr.decode(errors="replace").strip()
 
 
@@ -265,7 +265,7 @@ def _pointers() -> tuple[str, ...]:
 def staged(tree: WorkTree, path: str) -> str | None:
     """Return the id of the blob that the index of a work tree has at `path`; None without one."""
     with suppress(OSError):
-        entries = index.read(tree.git_dir / "index")
+        entries = refs.read(tree.git_dir / "index")
         if entries is not None:
             found = entries.get(path)
             return found.oid if found else None
@@ -639,7 +639,7 @@ def bring(
         if _has_attributes_elsewhere(repository):
             raise _AskGit
         changes = list(_changes(repository, old, new))
-        lock = index.take(tree.git_dir, until=until, sharing=tree.sharing)
+        lock = refs.take(tree.git_dir, until=until, sharing=tree.sharing)
     except (_AskGit, OSError, StoreError):
         return False
     try:
@@ -647,11 +647,11 @@ def bring(
         with writing(tree.folder):
             for change in changes:
                 _write(repository, tree, change, entries)
-            _replace(tree.git_dir, lock, index.render(entries))
+            _replace(tree.git_dir, lock, refs.render(entries))
     except _AskGit:
         return False
     finally:
-        index.release(tree.git_dir)
+        refs.release(tree.git_dir)
     return True
 
 
@@ -712,7 +712,7 @@ def _replace(git_dir: Path, lock: Path, content: bytes) -> None:
     lock.replace(git_dir / "index")
 
 
-def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, index.Staged]:
+def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, refs.Staged]:
     """Return what is staged, where index and files are as the changes start from.
 
     Raises:
@@ -721,7 +721,7 @@ def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, index.Staged]:
     path = tree.git_dir / "index"
     try:
         written = path.stat()
-        entries = index.read(path) if written.st_size <= _MOST_INDEX_BYTES else None
+        entries = refs.read(path) if written.st_size <= _MOST_INDEX_BYTES else None
         if entries is None:
             raise _AskGit
         kept = entries.keys() - {change.path for change in changes}
@@ -739,7 +739,7 @@ def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, index.Staged]:
 
 
 def _starts_there(
-    folder: Path, change: _Change, entries: Mapping[str, index.Staged], indexed_at: int
+    folder: Path, change: _Change, entries: Mapping[str, refs.Staged], indexed_at: int
 ) -> bool:
     """Whether a file is as the old commit has it, staged and in the work tree."""
     file, entry = f"{folder}/{change.path}", entries.get(change.path)
@@ -750,7 +750,7 @@ def _starts_there(
     found = os.lstat(file)
     if not stat.S_ISREG(found.st_mode) or found.st_mode & stat.S_IXUSR:
         return False
-    if entry.modified_at < indexed_at and entry == index.staged(change.path, entry.oid, found):
+    if entry.modified_at < indexed_at and entry == refs.staged(change.path, entry.oid, found):
         return True  # nothing has touched it since
     return _oid(Path(file).read_bytes()) == change.before
 
@@ -778,7 +778,7 @@ def _oid(content: bytes) -> str:
 
 
 def _write(
-    repository: Repository, tree: WorkTree, change: _Change, entries: dict[str, index.Staged]
+    repository: Repository, tree: WorkTree, change: _Change, entries: dict[str, refs.Staged]
 ) -> None:
     file = f"{tree.folder}/{change.path}"
     if change.before is not None:
@@ -794,7 +794,7 @@ def _write(
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
         tree.sharing.adjust(descriptor)
-        entries[change.path] = index.staged(change.path, change.after, os.fstat(descriptor))
+        entries[change.path] = refs.staged(change.path, change.after, os.fstat(descriptor))
     finally:
         os.close(descriptor)
 

@@ -24,9 +24,8 @@ from typing import Any
 
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Dataset, Manifest, Step
-from gitmodelstore.values.names import format_moment
+from gitmodelstore.values.names import CODE_DIFF, format_moment
 from gitmodelstore.values.tables import counted, difference, number
-from gitmodelstore.values.version import CODE_DIFF
 
 # Markdown that holds what others chose: names and values that cannot open anything in it.
 

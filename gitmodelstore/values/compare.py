@@ -52,6 +52,7 @@ from gitmodelstore.values.manifest import (
     PipelineFacts,
     Step,
 )
+from gitmodelstore.values.names import Bump
 from gitmodelstore.values.sample import (
     ABSOLUTE,
     DIFFERENT,
@@ -62,7 +63,6 @@ from gitmodelstore.values.sample import (
     Cell,
     Sample,
 )
-from gitmodelstore.values.version import Bump
 
 # Recorded against present environment: what differs, and which of it counts.
 

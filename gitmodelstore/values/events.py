@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.names import ARCHIVED, WITHDRAWN, format_moment
+from gitmodelstore.values.names import ARCHIVED, WITHDRAWN, Version, format_moment
 from gitmodelstore.values.registry import Change
 from gitmodelstore.values.tables import (
     ABBREVIATED,
@@ -26,7 +26,6 @@ from gitmodelstore.values.tables import (
     visible,
     withdrawn_and_back,
 )
-from gitmodelstore.values.version import Version
 
 REGISTERED = "registered"
 PROMOTED = "promoted"

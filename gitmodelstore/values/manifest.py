@@ -33,8 +33,13 @@ from gitmodelstore.values.fields import (
     declared,
     record,
 )
-from gitmodelstore.values.names import METRIC_PATTERN, MODEL_PATTERN, format_moment
-from gitmodelstore.values.version import VERSION_PATTERN, Version
+from gitmodelstore.values.names import (
+    METRIC_PATTERN,
+    MODEL_PATTERN,
+    VERSION_PATTERN,
+    Version,
+    format_moment,
+)
 
 if TYPE_CHECKING:
     from typing import Any

@@ -10,8 +10,15 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
 
 from gitmodelstore.errors import InvalidInput, InvalidName, InvalidReference, StoreError
-from gitmodelstore.values.names import model_name, parse_moment, quoted, status_name
-from gitmodelstore.values.version import Version, VersionRange, tag_name
+from gitmodelstore.values.names import (
+    Version,
+    VersionRange,
+    model_name,
+    parse_moment,
+    quoted,
+    status_name,
+    tag_name,
+)
 
 if TYPE_CHECKING:
     from gitmodelstore.values.pages import Page

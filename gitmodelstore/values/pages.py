@@ -15,10 +15,8 @@ from gitmodelstore.values.sample import DIFFERENT, WITHIN
 from gitmodelstore.values.tables import ABBREVIATED, Paint, counted, cut, number, visible
 
 if TYPE_CHECKING:
-    from gitmodelstore.estimators.replay import Comparison, Replay
-    from gitmodelstore.estimators.retest import Retested
-    from gitmodelstore.operations.signatures import Signature
-    from gitmodelstore.operations.verify import Verification, Verified
+    from gitmodelstore.estimators.replay import Comparison, Replay, Retested
+    from gitmodelstore.operations.verify import Signature, Verification, Verified
 
 _MOST_ROWS = 5  # shown of a method; --json has them all
 _MOST_ANSWER = 40  # characters

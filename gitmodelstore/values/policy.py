@@ -11,8 +11,10 @@ from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.json import cut
 from gitmodelstore.values.names import (
     ARCHIVED,
+    NEW_SETTINGS,
     PRODUCTION,
     REGISTERED,
+    SETTINGS,
     STATUSES,
     WITHDRAWN,
     did_you_mean,
@@ -20,7 +22,6 @@ from gitmodelstore.values.names import (
     quoted,
     status_name,
 )
-from gitmodelstore.values.version import NEW_SETTINGS, SETTINGS
 
 if TYPE_CHECKING:
     from typing import Any

@@ -25,8 +25,7 @@ from typing import Any, NamedTuple, Protocol
 
 from gitmodelstore.errors import InvalidQuery, InvalidReference, InvalidVersion
 from gitmodelstore.values.field_path import FieldPath, UnknownName, ValueKind, VersionRecord
-from gitmodelstore.values.names import parse_moment, quoted
-from gitmodelstore.values.version import Version
+from gitmodelstore.values.names import Version, parse_moment, quoted
 
 # The words of a search expression, and what is said of one that is none.
 

@@ -13,8 +13,7 @@ from itertools import pairwise
 from gitmodelstore.errors import FormatError, MergeConflict, StoreError
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values import json as json_rules
-from gitmodelstore.values.names import model_name, status_name
-from gitmodelstore.values.version import REGISTRY, Version
+from gitmodelstore.values.names import REGISTRY, Version, model_name, status_name
 
 if TYPE_CHECKING:
     from typing import Any

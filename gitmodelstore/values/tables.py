@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.search import Match
     from gitmodelstore.values.events import Holding
     from gitmodelstore.values.model_version import ModelSummary
-    from gitmodelstore.values.version import Version
+    from gitmodelstore.values.names import Version
 
 
 # How values look when printed: times, people, numbers, tables, wrapped text, colours.

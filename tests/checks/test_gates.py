@@ -10,21 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitmodelstore.checks.fault import Fault, format_faults
-from gitmodelstore.checks.gates import (
-    Judgement,
-    Look,
-    faults_of,
-    gives_way,
-    judge,
-    judge_step,
-)
+from gitmodelstore.checks.gates import Judgement, Look, faults_of, gives_way, judge, judge_step
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values import fields as fields_of
 from gitmodelstore.values.events import NOTHING, Recorded, recorded_of, write_trailers
 from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.names import Version
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change, Registry
-from gitmodelstore.values.version import Version
 from tests.values.strategies import manifest_values
 
 V1, V2 = Version(1, 0, 0), Version(1, 1, 0)

@@ -19,8 +19,8 @@ from gitmodelstore.values.diff import (
 )
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Baseline, Column, Dataset, Environment, Feature
+from gitmodelstore.values.names import Version
 from gitmodelstore.values.tables import Paint
-from gitmodelstore.values.version import Version
 from tests.values.test_compare import CLF, CODE, FACTS, FEATURES, LATER, NUM, PREP, side
 
 

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 from gitmodelstore.cli.main import main
-from gitmodelstore.cli.output import shown
+from gitmodelstore.cli.session import shown
 from gitmodelstore.errors import RefusedPickle, StoreError
 from gitmodelstore.pickles.load import load_file
 from gitmodelstore.values.tables import Paint

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore.cli import main as main_module
-from gitmodelstore.cli.git_calls import lines_of
+from gitmodelstore.cli.start import lines_of
 
 Git = Callable[..., str]
 HEAVY = {"sklearn", "pandas", "joblib", "numpy", "git", "scipy"}

@@ -16,7 +16,7 @@ from gitmodelstore.cli import main as program
 from gitmodelstore.cli.documents import document, person
 from gitmodelstore.cli.main import COMMANDS
 from gitmodelstore.errors import StoreError
-from gitmodelstore.values.version import Version
+from gitmodelstore.values.names import Version
 
 # The document of a form of a command, what is typed for it, and the exit code.
 FORMS = [

@@ -12,7 +12,7 @@ from unicodedata import combining, east_asian_width
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.cli.output import folded
+from gitmodelstore.cli.session import folded
 
 NARROW = 40
 WIDE_TEXT = "昨日の検証では精度が下がったので、担当者の判断により一つ前の版へ戻しました。"

@@ -245,11 +245,12 @@ def test_verifying_without_a_replay_starts_no_heavy_package(place):
 @pytest.fixture
 def gone(monkeypatch):
     """What the pipelines name is not in the releases that are installed here."""
-    from gitmodelstore.operations import load
-    from gitmodelstore.pickles.names import find_known
+    from gitmodelstore.lineage import environment
+    from gitmodelstore.pickles.fast_load import find_known
 
-    found = load.present_versions()
-    monkeypatch.setattr(load, "present_versions", lambda: {**found, "scikit-learn": "99.0.1"})
+    found = environment.present_versions()
+    versions = {**found, "scikit-learn": "99.0.1"}
+    monkeypatch.setattr(environment, "present_versions", lambda: versions)
     monkeypatch.delattr("sklearn.linear_model._logistic.LogisticRegression")
     find_known.cache_clear()
     yield found["scikit-learn"]

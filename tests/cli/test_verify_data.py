@@ -14,8 +14,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_wine
 
-from gitmodelstore.cli.output import Meter, Screen
-from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.session import Meter, Screen, Session
 
 NAMES = ["alcohol", "malic_acid", "target"]
 
@@ -158,7 +157,7 @@ class TestMeter:
     @pytest.fixture
     def clock(self, monkeypatch):
         now = [0.0]
-        monkeypatch.setattr("gitmodelstore.cli.output.time.monotonic", lambda: now[0])
+        monkeypatch.setattr("gitmodelstore.cli.session.time.monotonic", lambda: now[0])
         return now
 
     @pytest.fixture

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from gitmodelstore.estimators.retest import contrast
+from gitmodelstore.estimators.replay import contrast
 from gitmodelstore.values.diff import AnswerChange, Answers
 
 NAMES = ("the one", "the other")

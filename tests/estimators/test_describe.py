@@ -27,8 +27,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from gitmodelstore.estimators.describe import describe
-from gitmodelstore.estimators.structure import is_estimator, is_named_list
+from gitmodelstore.estimators.describe import describe, is_estimator, is_named_list
 from gitmodelstore.values import fields
 from gitmodelstore.values.manifest import PipelineFacts
 

@@ -21,13 +21,15 @@ from sklearn.preprocessing import StandardScaler
 from gitmodelstore.errors import FeatureMismatch, InvalidInput, PipelineRaised
 from gitmodelstore.estimators.replay import (
     DifferentRow,
+    Retested,
     answers,
     compare,
+    inputs_of,
     make_sample,
     methods_of,
     replay,
+    retest,
 )
-from gitmodelstore.estimators.retest import Retested, inputs_of, retest
 from gitmodelstore.estimators.sample import block_of
 from gitmodelstore.lineage.tables import read_table, types_of
 from gitmodelstore.values.manifest import Feature

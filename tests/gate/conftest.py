@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 from gitmodelstore.checks.judge import Judge, Step
-from gitmodelstore.plumbing import hooks
+from gitmodelstore.plumbing import git_dir
 from gitmodelstore.plumbing.repository import Repository
 from tests.store import children
 
@@ -163,7 +163,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run = ["git", "-C", str(folder), "clone", "--quiet", "shared.git", "clone"]
         subprocess.run(run, check=True)
         clone = Store.open(folder / "clone", durable=False)
-        hooks.install(clone._repository)
+        git_dir.install(clone._repository)
         for C in (1.0, 0.1, 0.01):
             clone.register(_pipeline(C), "churn", code=None)
         clone.register(_pipeline(0.5), "risk", code=None)

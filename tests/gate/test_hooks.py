@@ -10,7 +10,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import InvalidInput
-from gitmodelstore.plumbing import hooks
+from gitmodelstore.plumbing import git_dir
 
 from .conftest import Place, told
 
@@ -29,31 +29,31 @@ class TestInstalled:
         assert installed(bare.path / "hooks") == ["pre-receive"]
 
     def test_twice_changes_nothing(self, place: Place) -> None:
-        assert hooks.install(Store.open(place.path)._repository) == ()
+        assert git_dir.install(Store.open(place.path)._repository) == ()
 
     def test_a_hook_of_the_users_is_called_first_and_comes_back(self, place: Place) -> None:
         repository = Store.open(place.path)._repository
-        hooks.uninstall(repository)
+        git_dir.uninstall(repository)
         own = place.path / ".git" / "hooks" / "pre-push"
         own.write_text("#!/bin/sh\ncat > pushed\n")
         own.chmod(0o755)
-        assert hooks.install(repository) == ("pre-commit", "pre-push")
+        assert git_dir.install(repository) == ("pre-commit", "pre-push")
         place.register()
 
         assert place.by_pre_push("main") == [("GMS050", "refs/tags/churn@v1.3.0")]
         assert (place.path / "pushed").read_text().startswith("refs/heads/main ")
 
-        assert hooks.uninstall(repository) == ("pre-commit", "pre-push")
+        assert git_dir.uninstall(repository) == ("pre-commit", "pre-push")
         assert own.read_text() == "#!/bin/sh\ncat > pushed\n"
-        assert hooks.uninstall(repository) == ()
+        assert git_dir.uninstall(repository) == ()
 
     def test_a_hook_of_the_users_that_refuses_has_the_last_word(self, place: Place) -> None:
         repository = Store.open(place.path)._repository
-        hooks.uninstall(repository)
+        git_dir.uninstall(repository)
         own = place.path / ".git" / "hooks" / "pre-commit"
         own.write_text("#!/bin/sh\necho no >&2\nexit 3\n")
         own.chmod(0o755)
-        hooks.install(repository)
+        git_dir.install(repository)
         place.file("README.md").write_text("# Models")
         place.git("add", "README.md")
 
@@ -64,7 +64,7 @@ class TestInstalled:
     def test_a_hooks_folder_of_its_own_is_used(self, place: Place) -> None:
         place.git("config", "core.hooksPath", ".git/mine")
 
-        assert hooks.install(Store.open(place.path)._repository) == ("pre-commit", "pre-push")
+        assert git_dir.install(Store.open(place.path)._repository) == ("pre-commit", "pre-push")
         assert (place.path / ".git" / "mine" / "pre-commit").exists()
 
     def test_a_hooks_folder_that_others_share_is_left_alone(
@@ -74,7 +74,7 @@ class TestInstalled:
         place.git("config", "core.hooksPath", str(shared))
 
         with pytest.raises(InvalidInput) as caught:
-            hooks.install(Store.open(place.path)._repository)
+            git_dir.install(Store.open(place.path)._repository)
 
         assert str(caught.value) == (
             f"core.hooksPath is '{shared}', which other repositories may share"
@@ -175,7 +175,7 @@ class TestWhatIsStaged:
         subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
         made = Place(folder, folder)
         (folder / "notes.txt").write_text("x")
-        script = str(hooks.scripts_folder() / "pre-commit")
+        script = str(git_dir.scripts_folder() / "pre-commit")
         made.git("add", "--all")
 
         done = subprocess.run(
@@ -193,7 +193,7 @@ class TestWhatIsImported:
     """A hook runs at every commit: what it imports is what it costs."""
 
     def imported(self, place: Place) -> set[str]:
-        script = str(hooks.scripts_folder() / "pre-commit")
+        script = str(git_dir.scripts_folder() / "pre-commit")
         done = subprocess.run(
             [sys.executable, "-E", "-s", "-S", "-X", "importtime", script],
             cwd=place.path,

@@ -17,7 +17,7 @@ from gitmodelstore.errors import InvalidInput
 from gitmodelstore.lineage import data as data_module
 from gitmodelstore.lineage import frames, tables, without_credentials
 from gitmodelstore.lineage.data import describe, name_and_version
-from gitmodelstore.lineage.files import digest_of_folder as tree_digest
+from gitmodelstore.lineage.data import digest_of_folder as tree_digest
 from gitmodelstore.values.manifest import Column, Dataset
 
 

@@ -133,7 +133,7 @@ def test_the_digest_of_a_folder_is_the_one_that_dvc_gives(tmp_path):
     (tmp_path / "d" / "sub" / "é.csv").write_text("x")
     (tmp_path / "d" / "B.csv").write_text("q")
 
-    digest, size = data.digest_of_folder(tmp_path / "d")
+    digest, size = data.dvc_digest_of_folder(tmp_path / "d")
 
     assert (str(digest), size) == ("md5-dir:0eb39c0979ca7dc714f2b9007b10c618", 10)
 
@@ -143,6 +143,6 @@ def test_a_name_that_is_not_utf_8_has_no_digest_in_dvc(tmp_path):
     Path(os.fsdecode(bytes(tmp_path / "d") + b"/\xff")).write_text("x")
 
     with pytest.raises(InvalidInput) as caught:
-        data.digest_of_folder(tmp_path / "d")
+        data.dvc_digest_of_folder(tmp_path / "d")
 
     assert str(caught.value) == f"'{tmp_path}/d' holds a name that is not UTF-8"

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore.errors import InvalidInput
-from gitmodelstore.lineage.data import describe
-from gitmodelstore.lineage.files import Hashing, digest_of_file, digest_of_folder
+from gitmodelstore.lineage.data import Hashing, describe, digest_of_file, digest_of_folder
 
 MEBIBYTE = 1 << 20
 AGAIN = "try again when nothing is writing to it"
@@ -168,7 +167,7 @@ def test_what_was_read_is_remembered_though_the_rest_is_not(settled, cache):
 
 
 def test_old_memos_go_when_there_are_too_many(settled, cache, monkeypatch):
-    monkeypatch.setattr("gitmodelstore.plumbing.caches._MOST_BYTES", 400)
+    monkeypatch.setattr("gitmodelstore.plumbing.large_files._MOST_BYTES", 400)
     path = settled()
     (cache / "data").mkdir(parents=True)
     for number in range(5):

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitmodelstore.lineage.files import digest_of_file, digest_of_folder
+from gitmodelstore.lineage.data import digest_of_file, digest_of_folder
 
 from .corpus import digest_frame
 

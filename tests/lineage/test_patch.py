@@ -12,7 +12,7 @@ import pytest
 
 from gitmodelstore.errors import GitFailed, InvalidInput
 from gitmodelstore.lineage.code import CodeCapture
-from gitmodelstore.plumbing import training
+from gitmodelstore.plumbing import checkout
 from gitmodelstore.values.fields import Digest
 
 BINARY = b"".join(sha256(bytes([number])).digest() for number in range(100))
@@ -66,10 +66,10 @@ def rebuilt(repository: Path, patch: bytes, place: Path) -> dict[str, tuple[str,
         return [git(top, "worktree", "list") for top in tops]
 
     before = known()
-    trees = training.LinkedTrees()
+    trees = checkout.LinkedTrees()
     try:
         trees.add(repository, git(repository, "rev-parse", "HEAD").strip(), place)
-        training.apply(patch, place)
+        checkout.apply(patch, place)
         return files_of(place)
     finally:
         trees.remove()
@@ -267,7 +267,7 @@ class TestSubmodules:
 
     def test_one_that_is_not_checked_out_is_named(self, whole, tmp_path):
         git(whole, "submodule", "--quiet", "deinit", "--force", "lib")
-        trees = training.LinkedTrees()
+        trees = checkout.LinkedTrees()
         try:
             trees.add(whole, git(whole, "rev-parse", "HEAD").strip(), tmp_path / "again")
             assert trees.lacking == ["lib"]
@@ -280,7 +280,7 @@ def test_a_patch_that_does_not_fit_says_so(project, tmp_path):
     patch = patch_of(project)
 
     with pytest.raises(GitFailed) as caught:
-        training.apply(patch, project)
+        checkout.apply(patch, project)
 
     assert str(caught.value) == "`git apply` failed: error: patch failed: train.py:1"
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gitmodelstore.values.pins import FILE
+from gitmodelstore.checks.pins import FILE
 
 from .conftest import ROOT, run
 

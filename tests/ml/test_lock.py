@@ -10,9 +10,9 @@ import pytest
 
 import gitmodelstore as gms
 from gitmodelstore import Store
+from gitmodelstore.checks.pins import FILE
 from gitmodelstore.errors import LockError, NotAStore, VersionNotFound
 from gitmodelstore.operations.pins import check_lock
-from gitmodelstore.values.pins import FILE
 
 from .conftest import Repository, fit, frame, run
 

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from gitmodelstore.plumbing import staged
+from gitmodelstore.plumbing import git
 
 from .conftest import ROOT, run
 
@@ -85,8 +85,7 @@ def test_a_commit_without_a_model_imports_nothing_that_takes_time(ml):
         "[]",
         "set()",
         "['gitmodelstore', 'gitmodelstore.cli', 'gitmodelstore.cli.ml_hooks', "
-        "'gitmodelstore.plumbing', 'gitmodelstore.plumbing.git', "
-        "'gitmodelstore.plumbing.staged']",
+        "'gitmodelstore.plumbing', 'gitmodelstore.plumbing.git']",
     ]
 
 
@@ -282,15 +281,15 @@ def test_a_manifest_that_anybody_could_write_vouches_for_nothing(ml):
 
 
 def test_more_files_than_git_is_asked_about_at_once_are_read(ml):
-    for number in range(staged._MOST_ASKED + 7):
+    for number in range(git._MOST_ASKED + 7):
         (ml.path / f"{number}.txt").write_text(f"{number}\n")
     ml.git("add", ".")
     said = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from gitmodelstore.plumbing import staged\n"
-        "files = staged.entries([':(glob)*.txt'])\n"
+        "from gitmodelstore.plumbing import git\n"
+        "files = git.entries([':(glob)*.txt'])\n"
         "[__import__('os').unlink(path) for path in files]\n"
-        "contents = staged.Contents(files)\n"
+        "contents = git.Contents(files)\n"
         "print(len(files), all(contents.data(oid) == f'{path[:-4]}\\n'.encode()"
         " for path, (_, oid) in files.items()))"
     )

@@ -12,8 +12,8 @@ import pytest
 
 import gitmodelstore as gms
 from gitmodelstore import Store
+from gitmodelstore.checks.pins import FILE
 from gitmodelstore.errors import FormatError, IntegrityError, LockError, MissingObject, NotAStore
-from gitmodelstore.values.pins import FILE
 
 from .conftest import ROOT, fit, frame, run
 

@@ -20,7 +20,7 @@ from gitmodelstore.errors import GateNotPassed, RefusedPickle, UnportablePipelin
 from gitmodelstore.pickles.dry import walk
 from gitmodelstore.pickles.load import Reader, load
 from gitmodelstore.pickles.rights import OF_PACKAGES, listed
-from gitmodelstore.plumbing.caches import Verdicts
+from gitmodelstore.plumbing.large_files import Verdicts
 from tests.packages.make_table import TABLE, table
 from tests.packages.zoo import FAMILIES, binary, specimens, visits
 from tests.zoo import answers, difference

@@ -21,7 +21,7 @@ from gitmodelstore import Store
 from gitmodelstore.errors import StoreError
 from gitmodelstore.pickles.dry import walk
 from gitmodelstore.pickles.load import Reader, load, load_file
-from gitmodelstore.plumbing.caches import Verdicts
+from gitmodelstore.plumbing.large_files import Verdicts
 from tests.conftest import is_drawn
 from tests.hostile.families import MAKERS, Effect, Hostile, has_fired
 from tests.zoo import DEPRECATED, specimens

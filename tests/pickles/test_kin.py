@@ -23,7 +23,7 @@ from gitmodelstore.errors import RefusedPickle
 from gitmodelstore.pickles.dry import walk
 from gitmodelstore.pickles.load import Reader, load
 from gitmodelstore.pickles.rights import Trust
-from gitmodelstore.plumbing.caches import Verdicts
+from gitmodelstore.plumbing.large_files import Verdicts
 from tests.zoo import difference
 
 X = np.random.RandomState(0).normal(size=(60, 2))
@@ -31,7 +31,7 @@ X = np.random.RandomState(0).normal(size=(60, 2))
 
 @pytest.fixture(autouse=True)
 def nothing_remembered():
-    from gitmodelstore.pickles.names import find_known
+    from gitmodelstore.pickles.fast_load import find_known
     from gitmodelstore.pickles.rights import kin_of
 
     yield

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from gitmodelstore.pickles import rights
 from gitmodelstore.pickles.load import Reader, load
-from gitmodelstore.plumbing.caches import Verdicts
+from gitmodelstore.plumbing.large_files import Verdicts
 from tests.zoo import DEPRECATED, answers, difference, encodings, specimens
 from tests.zoo.make_rights import TABLE, needs_of
 from tests.zoo.specimen import dumped

@@ -22,7 +22,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.cli.main import main
-from gitmodelstore.plumbing import hooks
+from gitmodelstore.plumbing import git_dir
 from tests.store import children
 
 from .damages import ALL, git
@@ -37,7 +37,7 @@ def template(tmp_path: Path, fitted, refitted) -> Path:
     """A store with a work tree: two models, a promotion, a pipeline that is a Git LFS object."""
     place = tmp_path / "template"
     store = Store.init(place, durable=False)
-    hooks.install(store._repository)
+    git_dir.install(store._repository)
     store.register(fitted, "churn", code=None)
     store.register(refitted, "churn", code=None)
     store.promote("churn@1.0.0", "production")

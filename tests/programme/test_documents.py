@@ -17,8 +17,8 @@ from gitmodelstore.values import fields
 from gitmodelstore.values import json as json_rules
 from gitmodelstore.values.fields import Text
 from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import Registry
-from gitmodelstore.values.version import Version
 from tests.programme import tables
 from tests.values.strategies import model_names, versions
 from tests.values.test_manifest import VALUE

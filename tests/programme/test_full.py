@@ -18,7 +18,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import CannotRead, CannotWrite, GitFailed, StoreError
-from gitmodelstore.operations import folder as reading
+from gitmodelstore.operations import load as reading
 from gitmodelstore.operations import promote
 from tests.store import children
 from tests.store.children import acknowledging

@@ -22,8 +22,8 @@ from hypothesis.stateful import (
 
 from gitmodelstore import Store
 from gitmodelstore.errors import LifecycleError, RollbackError, VersionNotFound
+from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import Registry
-from gitmodelstore.values.version import Version
 from tests.store.looks import git
 
 # Versions that were withdrawn are loaded too, which warns.

@@ -18,8 +18,8 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import LocalChanges
+from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import Registry
-from gitmodelstore.values.version import Version
 from tests.store.looks import git
 
 # Versions that were withdrawn are loaded too, which warns.

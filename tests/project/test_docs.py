@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore.cli.main import COMMANDS
-from gitmodelstore.operations.folder import CARES
+from gitmodelstore.operations.load import CARES
 from gitmodelstore.pickles import places, relations, states
 from tests.project.test_readme import ROOT, steps
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gitmodelstore import Annotation, Store
-from gitmodelstore.checks.notes import Annotations
+from gitmodelstore.checks.gates import Annotations
 from gitmodelstore.errors import GateNotPassed, InvalidInput, ModelNotFound, VersionNotFound
 from gitmodelstore.values.gates import annotation_text
 

@@ -22,8 +22,8 @@ from gitmodelstore.checks.signatures import (
 from gitmodelstore.errors import InvalidInput, LifecycleError, SignatureError, VersionNotFound
 from gitmodelstore.plumbing import refs
 from gitmodelstore.plumbing.signing import SshVerifier
+from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import Change
-from gitmodelstore.values.version import Version
 from tests.keys import Person
 from tests.store.test_signatures import hash_object, raw_of
 

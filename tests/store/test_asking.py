@@ -18,8 +18,8 @@ from gitmodelstore.errors import (
     VersionNotFound,
     WithdrawnWarning,
 )
-from gitmodelstore.operations import folder as load_module
-from gitmodelstore.values.version import Version
+from gitmodelstore.operations import load as load_module
+from gitmodelstore.values.names import Version
 
 from .conftest import once
 from .looks import commit_by_hand, git

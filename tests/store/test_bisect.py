@@ -14,7 +14,7 @@ from gitmodelstore.errors import (
     ModelNotFound,
     VersionNotFound,
 )
-from gitmodelstore.operations.bisect import BAD, GOOD, SKIPPED, Trial, _narrow
+from gitmodelstore.operations.reproduce import BAD, GOOD, SKIPPED, Trial, _narrow
 
 from .looks import look
 

@@ -17,7 +17,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import LocalChanges
-from gitmodelstore.plumbing import files, index, lfs, loose, refs, worktree, writer_lock
+from gitmodelstore.plumbing import files, large_files, loose, refs, worktree, writer_lock
 
 from . import children
 
@@ -154,9 +154,9 @@ class TestEachStep:
     @pytest.mark.parametrize(
         ("module", "name", "call"),
         [
-            *((index, "take", 1), (worktree, "_replace", 1)),
+            *((refs, "take", 1), (worktree, "_replace", 1)),
             *((worktree, "_write", 1), (worktree, "_write", 2), (worktree, "_write", 4)),
-            *((worktree, "_create", 2), (index, "staged", 3)),
+            *((worktree, "_create", 2), (refs, "staged", 3)),
         ],
         ids=str,
     )
@@ -186,7 +186,7 @@ class TestEachStep:
 
     def test_a_large_pipeline_half_written(self, churn, git, refitted):
         def work() -> None:
-            kill_at(lfs, "keep", after=False)
+            kill_at(large_files, "keep", after=False)
             Store.open(churn.path).register(refitted, "churn", code=None)
 
         small_threshold(churn, git)

@@ -686,7 +686,7 @@ class TestWhatCannotBeLoaded:
 
 
 def test_other_versions_of_a_library_do_not_warn(churn, monkeypatch, recwarn):
-    monkeypatch.setattr("gitmodelstore.operations.folder._present", lambda _: "0.1")
+    monkeypatch.setattr("gitmodelstore.operations.load._present", lambda _: "0.1")
 
     churn.diff("churn@1.0.0", "churn@1.1.0", answers=True)
 

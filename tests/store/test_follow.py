@@ -11,7 +11,7 @@ import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.errors import CannotWrite
-from gitmodelstore.plumbing import index, worktree
+from gitmodelstore.plumbing import refs, worktree
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.worktree import WorkTree
 
@@ -180,9 +180,9 @@ def test_a_disk_that_takes_no_more_is_said(churn, git, monkeypatch):
 
 class TestTheIndex:
     def test_what_git_wrote_is_read_and_written_alike(self, churn, git, tmp_path):
-        held = index.read(churn.path / ".git/index")
+        held = refs.read(churn.path / ".git/index")
         assert held is not None
-        (tmp_path / "copy").write_bytes(index.render(held))
+        (tmp_path / "copy").write_bytes(refs.render(held))
 
         assert list(held) == git(churn.path, "ls-files").split()
         ours = git(churn.path, "ls-files", "--stage", "--debug", GIT_INDEX_FILE=f"{tmp_path}/copy")
@@ -192,10 +192,10 @@ class TestTheIndex:
     def test_an_entry_of_ours_is_the_one_that_git_makes(self, churn, git, name):
         (churn.path / name).write_text("content")
         git(churn.path, "add", name)
-        held = index.read(churn.path / ".git/index")
+        held = refs.read(churn.path / ".git/index")
         assert held is not None
 
-        assert index.staged(name, held[name].oid, (churn.path / name).lstat()) == held[name]
+        assert refs.staged(name, held[name].oid, (churn.path / name).lstat()) == held[name]
 
     def test_a_conflict_is_not_plain(self, churn, git):
         card = git(churn.path, "rev-parse", f"HEAD:{CARD}").strip()
@@ -207,4 +207,4 @@ class TestTheIndex:
                 ["git", "update-index", "--index-info"], cwd=churn.path, stdin=source, check=True
             )
 
-        assert index.read(churn.path / ".git/index") is None
+        assert refs.read(churn.path / ".git/index") is None

@@ -20,7 +20,7 @@ from gitmodelstore.errors import (
     VersionNotFound,
 )
 from gitmodelstore.operations import publish as publish_module
-from gitmodelstore.values.version import Version
+from gitmodelstore.values.names import Version
 
 from .conftest import once
 from .looks import commit_by_hand, git, git_bytes, look

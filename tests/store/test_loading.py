@@ -27,9 +27,9 @@ from gitmodelstore.errors import (
     NotAStore,
     RefusedPickle,
 )
-from gitmodelstore.operations import folder as environment
-from gitmodelstore.pickles import guard, load, names
-from gitmodelstore.plumbing import caches, large_files
+from gitmodelstore.operations import load as environment
+from gitmodelstore.pickles import fast_load, guard, load
+from gitmodelstore.plumbing import large_files
 
 from .conftest import once
 
@@ -139,10 +139,10 @@ class TestVerdicts:
         assert len(walks) == 1
 
     def test_a_full_one_begins_anew(self, churn, walks, isolated, monkeypatch):
-        monkeypatch.setattr(caches, "_MOST_VERDICT_BYTES", 10)
+        monkeypatch.setattr(large_files, "_MOST_VERDICT_BYTES", 10)
         file = isolated / ".cache" / "gitmodelstore" / "verdicts"
         for name in ("a", "b", "c"):
-            caches.Verdicts(file.parent).note(name * 64)
+            large_files.Verdicts(file.parent).note(name * 64)
 
         assert file.stat().st_size <= 66
 
@@ -157,9 +157,9 @@ class TestVerdicts:
 
     def test_the_fast_way_obeys_the_table_too(self, churn, monkeypatch):
         churn.load("churn@1.0.0")
-        monkeypatch.setattr(names.rights, "listed", lambda *_: None)
-        monkeypatch.setattr(names.rights, "may_be_of_scikit_learn", lambda *_: False)
-        names.find_known.cache_clear()
+        monkeypatch.setattr(fast_load.rights, "listed", lambda *_: None)
+        monkeypatch.setattr(fast_load.rights, "may_be_of_scikit_learn", lambda *_: False)
+        fast_load.find_known.cache_clear()
 
         with pytest.raises(RefusedPickle):
             churn.load("churn@1.0.0")

@@ -13,8 +13,8 @@ import pytest
 
 import gitmodelstore as gms
 from gitmodelstore import Store
-from gitmodelstore.plumbing import manifest_index
-from gitmodelstore.plumbing.manifest_index import Block
+from gitmodelstore.plumbing import manifests
+from gitmodelstore.plumbing.manifests import Block
 from gitmodelstore.values import field_path
 from tests.store import children
 
@@ -147,11 +147,11 @@ def other_head(path: Path, **other: object) -> None:
     """Write what a release with another format might, with right checksums."""
     line, _, rest = path.read_bytes().partition(b"\n")
     head = json.dumps({**json.loads(line[65:]), **other}).encode()
-    path.write_bytes(b"%b %b\n%b" % (manifest_index._digest(head).encode(), head, rest))
+    path.write_bytes(b"%b %b\n%b" % (manifests._digest(head).encode(), head, rest))
 
 
 def other_format(path: Path) -> None:
-    other_head(path, format=manifest_index.FORMAT + 1)
+    other_head(path, format=manifests.FORMAT + 1)
 
 
 def other_columns(path: Path) -> None:
@@ -371,7 +371,7 @@ def test_many_versions_stand_in_several_blocks(store, fitted, monkeypatch):
             assert numbers(store) == expected(*range(number + 1))
 
     assert numbers(store) == expected(*range(5))
-    known = manifest_index.read(store._repository.common_dir, COLUMNS)
+    known = manifests.read(store._repository.common_dir, COLUMNS)
     assert known is not None
     assert [len(block.column("version")) for block in known[1]] == [2, 2, 1]
 

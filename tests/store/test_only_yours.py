@@ -14,8 +14,8 @@ from gitmodelstore import Store
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.operations.trust import configure, configured
 from gitmodelstore.pickles import load
-from gitmodelstore.plumbing.caches import Memo, Verdicts
 from gitmodelstore.plumbing.files import cache_folder, written_by_others
+from gitmodelstore.plumbing.large_files import Memo, Verdicts
 
 from .conftest import once
 

@@ -30,10 +30,10 @@ from gitmodelstore.cli.main import main
 from gitmodelstore.errors import GateNotPassed, LoadError, RefusedPickle, UnportablePipeline
 from gitmodelstore.operations import load as loading
 from gitmodelstore.pickles.dry import walk
+from gitmodelstore.pickles.fast_load import find_known
 from gitmodelstore.pickles.load import Reader, load
-from gitmodelstore.pickles.loadable import absent
-from gitmodelstore.pickles.names import find_known
 from gitmodelstore.pickles.rights import Trust, acts
+from gitmodelstore.pickles.summary import absent
 
 OWN = """
 import re

@@ -34,7 +34,7 @@ from gitmodelstore.errors import (
     VersionExists,
 )
 from gitmodelstore.lineage.frames import measure
-from gitmodelstore.values.version import Version
+from gitmodelstore.values.names import Version
 
 from .looks import commit_by_hand, git, git_bytes, look
 

@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 import gitmodelstore as gms
 from gitmodelstore import Store
 from gitmodelstore.errors import CannotReproduce, GitFailed, InvalidInput
-from gitmodelstore.plumbing import training
+from gitmodelstore.plumbing import checkout
 
 from .looks import commit_by_hand, git, look
 
@@ -292,7 +292,7 @@ class TestEnvironment:
     ):
         elsewhere(project)
 
-        monkeypatch.setattr(training, "PROGRAM", "no-such-uv")
+        monkeypatch.setattr(checkout, "PROGRAM", "no-such-uv")
         with pytest.raises(CannotReproduce):
             store.reproduce("cancer@1.0.0", ("true",))
 

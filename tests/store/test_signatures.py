@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore import Store
-from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID
+from gitmodelstore.checks.signatures import NOT_SIGNED, NOT_VALID, commit_parts, tag_parts
 from gitmodelstore.errors import ClockWarning, SignatureError
 from gitmodelstore.plumbing.signing import SshVerifier
-from gitmodelstore.values.signers import commit_parts, tag_parts
 from tests.keys import ssh_keygen
 
 MARCH = datetime(2026, 3, 3, 12, tzinfo=timezone.utc)
@@ -363,7 +362,7 @@ import subprocess, sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
 from gitmodelstore.plumbing.signing import SshVerifier
-from gitmodelstore.values.signers import commit_parts
+from gitmodelstore.checks.signatures import commit_parts
 
 for line in sys.stdin:
     old, new, ref = line.split()

@@ -20,8 +20,8 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.operations import publish as publishing
 from gitmodelstore.plumbing import refs, worktree, writer_lock
+from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import Registry
-from gitmodelstore.values.version import Version
 
 
 @pytest.fixture

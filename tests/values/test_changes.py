@@ -18,7 +18,7 @@ from gitmodelstore.values.manifest import (
     PipelineFacts,
     Step,
 )
-from gitmodelstore.values.version import Version
+from gitmodelstore.values.names import Version
 
 SCALE = Step("scale", "sklearn.preprocessing._data.StandardScaler", None, ())
 PREP = Step("prep", "sklearn.pipeline.Pipeline", ("age", "city"), (SCALE,))

@@ -28,7 +28,7 @@ from gitmodelstore.values.manifest import (
     Step,
 )
 from gitmodelstore.values.model_version import ModelVersion
-from gitmodelstore.values.version import Version
+from gitmodelstore.values.names import Version
 
 SCALE = Step("scale", "sklearn.preprocessing._data.StandardScaler", None, ())
 NUM = Step("num", "sklearn.pipeline.Pipeline", ("age", "income"), (SCALE,))

@@ -21,8 +21,8 @@ from gitmodelstore.values.events import (
     recorded_of,
     write_trailers,
 )
+from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import Change
-from gitmodelstore.values.version import Version
 
 from .strategies import model_names, versions
 

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
+from gitmodelstore.checks.pins import Lock, fingerprint
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values.manifest import Feature
-from gitmodelstore.values.pins import Lock, fingerprint
 
 CHURN = {
     "version": "1.2.0",

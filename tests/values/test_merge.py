@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmodelstore.errors import MergeConflict
+from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import EMPTY, Registry, merge
-from gitmodelstore.values.version import Version
 
 PRODUCTION = frozenset({"production"})
 

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmodelstore.errors import FormatError, LifecycleError
-from gitmodelstore.values.names import STATUSES
+from gitmodelstore.values.names import NEW_SETTINGS, STATUSES
 from gitmodelstore.values.policy import Policy
-from gitmodelstore.values.version import NEW_SETTINGS
 
 
 def policy(text: str) -> Policy:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gitmodelstore.errors import InvalidReference
 from gitmodelstore.values.model_version import Reference
-from gitmodelstore.values.version import Version, VersionRange
+from gitmodelstore.values.names import Version, VersionRange
 
 from .strategies import model_names, versions
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmodelstore.errors import FormatError
+from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import EMPTY, Change, Registry
-from gitmodelstore.values.version import Version
 
 from .strategies import model_names, versions
 

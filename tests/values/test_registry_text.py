@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values import registry as registry_text
+from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import EMPTY, Registry, changes_between
-from gitmodelstore.values.version import Version
 
 MODELS = st.sampled_from(["a", "a-b", "ab", "b", "churn"])
 VERSIONS = st.builds(Version, st.integers(0, 3), st.integers(0, 12), st.integers(0, 2))

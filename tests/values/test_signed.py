@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitmodelstore.values.signers import (
+from gitmodelstore.checks.signatures import (
     Key,
     NotSshSignature,
     allowed_signers,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmodelstore.errors import InvalidVersion
-from gitmodelstore.values.version import Version, VersionRange
+from gitmodelstore.values.names import Version, VersionRange
 
 from .strategies import versions
 

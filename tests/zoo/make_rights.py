@@ -44,9 +44,9 @@ from sklearn.utils._param_validation import Hidden, Options, make_constraint
 
 from gitmodelstore.pickles import guard, opcodes, rights, stand_ins
 from gitmodelstore.pickles.compression import Source
+from gitmodelstore.pickles.fast_load import find as find_here
+from gitmodelstore.pickles.fast_load import is_of_scikit_learn
 from gitmodelstore.pickles.guard import Guard
-from gitmodelstore.pickles.names import find as find_here
-from gitmodelstore.pickles.names import is_of_scikit_learn
 from gitmodelstore.pickles.rights import ARGUMENT, CALL, NEW, RIGHTS, STATE, VALUE
 
 TABLE = Path(rights.__file__).with_name("rights.json")
