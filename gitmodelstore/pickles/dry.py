@@ -351,7 +351,7 @@ class Walk:
         made = Made(way, of, arguments)
         self.use(of, way)
         if type(arguments) is not tuple:
-            self.refuse("arguments that are no tuple")
+            self.refuse("arguments that are not a tuple")
         elif is_one_of(of, _GETATTR) and not _is_bound_method(arguments):
             self.refuse("getattr of an attribute that is not listed", of)
         elif is_one_of(of, _BYTES) and arguments and type(arguments[0]) is int:
@@ -370,7 +370,7 @@ class Walk:
         else:
             cls = class_of(target)
             if target.state is not None or id(state) in self._states:
-                self.refuse("a second state, or one of two objects", cls)
+                self.refuse("a second state, or one that two objects share", cls)
             elif type(state) in (tuple, Pairs):
                 self._stated.append(target)
                 self._states.add(id(state))
@@ -713,7 +713,7 @@ def _structure(itemsize: int, state: _State, fields: Budget, level: int) -> Dtyp
         if type(name) is str
     }
     if not all(type(name) is str and name in inner for name in state.names):
-        raise Fault("a dtype with names that are no fields")
+        raise Fault("a dtype with names that are not fields")
     has_objects = any(dtype.has_objects for dtype in inner.values())
     if has_objects != bool(state.flags & _HAS_OBJECTS):
         raise Fault("a dtype whose flags do not agree with its fields")

@@ -119,7 +119,7 @@ def refuse_caches(pipeline: Any) -> None:
         given = "**{" + ", ".join(f'"{name}": None' for name in names) + "}"
     again = "" if all(in_place for _, in_place in found) else ", and fit again"
     raise UnportablePipeline(
-        f"{listed} {verb} a folder, whose pickles `fit` would load",
+        f"{listed} {verb} a folder whose pickles `fit` would load",
         names,
         hint=f"take {it} out before you register: pipeline.set_params({given}){again}",
     )

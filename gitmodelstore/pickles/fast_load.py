@@ -171,7 +171,7 @@ class ArrayForm(NamedTuple):
         """Return what the pickle of an array of objects held, as joblib hands it out.
 
         Raises:
-            pickle.UnpicklingError: it held something else than an array.
+            pickle.UnpicklingError: it held something other than an array.
         """
         if not isinstance(array, np.ndarray):
             raise pickle.UnpicklingError("something else stands where an array of objects belongs")

@@ -94,7 +94,7 @@ def _in_the_way(value: Any) -> Iterator[str]:
     own = getattr(value, "__dict__", _NOTHING) if defined else _NOTHING  # a partial makes one
     for name in sorted(own.keys() & defined):
         if name not in _KEPT_METHODS or getattr(own[name], "__self__", None) is not value:
-            yield f"it sets '{name}' of {_named(value)}, which its class defines"
+            yield f"it sets '{name}' on {_named(value)}, although the class defines it"
 
 
 def _disagreeing(value: Any, held: Mapping[str, Any]) -> Iterator[str]:
@@ -523,11 +523,10 @@ class Guard(_Unpickler):  # type: ignore[misc]
             self._refuse_what_was_kept(value)
             self.must_be_alone(*self.alone)
             if self.unfinished:
-                self.refuse(
-                    f"it holds {in_words(next(iter(self.unfinished.values())))} without a state"
-                )
+                first = in_words(next(iter(self.unfinished.values())))
+                self.refuse(f"it holds {first}, which is never given its state")
             if not self.links.are_sound():
-                self.refuse("the links of a tree lead out of it, or round in it")
+                self.refuse("the links of a tree leave it, or form a loop")
             refuse_what_does_not_fit(self, value)
         return value
 
@@ -587,7 +586,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
     def end_frame(self) -> None:
         """Leave a frame that must be at its end."""
         if self._frame is not None and self._frame.read(1):
-            self.refuse("a frame is longer than what it holds")
+            self.refuse("a frame is longer than its contents")
         self._leave_frame()
 
     def _leave_frame(self) -> None:
@@ -644,21 +643,21 @@ class Guard(_Unpickler):  # type: ignore[misc]
             if type(key) is not str and self._hashes.setdefault(hash(key), key) != key:
                 self._alike += 1
         if self._alike > _MOST_ALIKE:
-            self.refuse("it uses very many keys of the same hash")
+            self.refuse("it uses very many keys with the same hash")
 
     def work(self, microseconds: int) -> None:
         """Take note of time that a call or a state takes, roughly."""
         outer = self._outer or self
         outer._work -= microseconds
         if outer._work < 0:
-            self.refuse("it would take far longer than its size explains")
+            self.refuse("loading it would take far longer than its size explains")
 
     def spend(self, size_bytes: int) -> None:
         """Take note of memory that is filled from bytes which may be filled from again."""
         outer = self._outer or self
         outer._spare -= size_bytes
         if outer._spare < 0:
-            self.refuse("it makes far more of its bytes than it has")
+            self.refuse("it expands into far more memory than its size explains")
 
     def finish(self, value: Any) -> bool:
         """Return whether an array or a type of one may be given its state: once, and unused.
@@ -671,7 +670,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         """Take note of arrays that are looked at, so that nothing else may write to them."""
         self.alone += arrays
         if self.shared and any(id(array) in self.shared for array in arrays):
-            self.refuse("something else holds an array that native code follows")
+            self.refuse("an array that native code follows is shared with something else")
 
     def of(self, value: Any) -> Named | None:
         """Return the name by which a value came, None for any other."""
@@ -720,7 +719,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
             return Named(module, name, listed, Wrapper)
         held = find(module, name)
         if isinstance(held, ModuleType) or isinstance(held, type) != (listed.kind == rules.CLASS):
-            self.refuse(f"'{label}' is not the {listed.kind} that it should be", label)
+            self.refuse(f"'{label}' is not the {listed.kind} it should be", label)
         if listed is rules.OF_SCIKIT_LEARN and not is_of_scikit_learn(held):
             self._refuse_foreign(label)
         return Named(module, name, listed, held)
@@ -750,7 +749,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         """Say why trust does not cover what a name stands for."""
         label, place = f"{module}.{name}", getattr(held, "__module__", None)
         if not isinstance(held, type) and not self.trust.names_exactly(module, name):
-            why = f"'{label}' is not a class, and a trusted package covers its classes alone"
+            why = f"'{label}' is not a class, and trust in a package covers only its classes"
             self.refuse(why, label, needs_trust=(label,))
         if isinstance(held, NEVER_HELD) or not isinstance(place, str):
             self.refuse(f"'{label}' is not a class or a function", label)
@@ -769,9 +768,9 @@ class Guard(_Unpickler):  # type: ignore[misc]
     def with_right(self, value: Any, right: str, verb: str) -> Named:
         named = self.of(value)
         if named is None:
-            self.refuse(f"it {verb} {in_words(value)}, which no name of its own stands for")
+            self.refuse(f"it {verb} {in_words(value)}, which is not a name")
         if right not in named.rights.allowed:
-            self.refuse(f"it {verb} '{named}', which may not be", named)
+            self.refuse(f"it {verb} '{named}', which is not allowed", named)
         return named
 
     def _refuse_what_was_kept(self, value: Any) -> None:
@@ -781,7 +780,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         else may have one.
         """
         if isinstance(value, Named):
-            self.refuse(f"it is nothing but the name '{value}'", value)
+            self.refuse(f"it holds nothing but the name '{value}'", value)
         tokens = [
             (str(token), weakref.ref(token))
             for token in self.named.values()
@@ -791,7 +790,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         self._by_id.clear()
         del self.stack, self.metastack, self.append
         if any(wrapper() is not None for wrapper in self.wrappers):
-            self.refuse("it keeps the description of an array in the array's place")
+            self.refuse("it keeps the description of an array in place of the array")
         for label, token in tokens:
             if token() is not None:
                 self.refuse(f"it keeps '{label}', which may only be called", label)

@@ -145,7 +145,7 @@ def load(
             it is needed.
 
     Raises:
-        NotAPipeline: joblib did not write it, or it holds something else than an estimator.
+        NotAPipeline: joblib did not write it, or it holds something other than an estimator.
         RefusedPickle: it would do more than the parts of a pipeline may.
         LoadError: it cannot be loaded here: cut off, damaged, or in need of
             modules or versions that this machine does not have.

@@ -73,7 +73,7 @@ def _judged(opcode: bytes) -> Callable[[Function], Function]:
 def _unknown(code: int) -> Function:
     def refuse(guard: Guard) -> None:
         guard.begin(_NAMES.get(code, f"0x{code:02x}"))
-        guard.refuse(f"the opcode {guard.walking} has no place in a pipeline")
+        guard.refuse(f"the opcode {guard.walking} does not belong in a pipeline")
 
     return refuse
 
@@ -87,7 +87,7 @@ for _opcode in _AS_THEY_ARE:
 def _load_proto(guard: Guard) -> None:
     number = guard.read(1)[0]
     if not _LEAST_PROTOCOL <= number <= _MOST_PROTOCOL:
-        guard.refuse(f"it is of pickle protocol {number}")
+        guard.refuse(f"it uses pickle protocol {number}")
     guard.proto = number
 
 
@@ -165,10 +165,10 @@ def _load_reduce(guard: Guard) -> None:
 def _load_newobj(guard: Guard) -> None:
     stack = guard.stack
     arguments = stack.pop()
-    named = guard.with_right(stack[-1], NEW, "makes an object of")
+    named = guard.with_right(stack[-1], NEW, "creates an object of")
     cls = named.held
     if type(arguments) is not tuple or (arguments and not _takes_arguments(guard, cls)):
-        guard.refuse(f"it makes a '{named}' of arguments", named)
+        guard.refuse(f"it creates a '{named}' with arguments", named)
     stack[-1] = cls.__new__(cls, *arguments)
     if named.rights is OF_DATA:
         guard.unfinished[id(stack[-1])] = stack[-1]  # it is judged by what it is given
@@ -189,12 +189,12 @@ def _load_newobj_ex(guard: Guard) -> None:
     stack = guard.stack
     keywords = stack.pop()
     arguments = stack.pop()
-    named = guard.with_right(stack[-1], NEW, "makes an object of")
+    named = guard.with_right(stack[-1], NEW, "creates an object of")
     cls = named.held
     if type(arguments) is not tuple or type(keywords) is not dict or not guard.is_own(cls):
-        guard.refuse(f"it makes a '{named}' of arguments with names", named)
+        guard.refuse(f"it creates a '{named}' with keyword arguments", named)
     if not _takes_arguments(guard, cls) or not all(type(key) is str for key in keywords):
-        guard.refuse(f"it makes a '{named}' of arguments with names", named)
+        guard.refuse(f"it creates a '{named}' with keyword arguments", named)
     stack[-1] = cls.__new__(cls, *arguments, **keywords)
 
 
@@ -302,10 +302,10 @@ def _load_long_binget(guard: Guard) -> None:
 def _share(guard: Guard, held: Any) -> None:
     """Take note of what a second one comes to hold."""
     if id(held) in guard.unfinished:
-        guard.refuse(f"it uses {in_words(held)} that has no state yet")
+        guard.refuse(f"it uses {in_words(held)} before it has its state")
     if type(held) in _SHARED:
         if id(held) in guard.states:
-            guard.refuse(f"it uses {in_words(held)} again that was a state")
+            guard.refuse(f"it uses {in_words(held)} again after using it as a state")
         guard.shared[id(held)] = held
 
 
@@ -317,5 +317,5 @@ FUNCTIONS[pickle.LONG_BINGET[0]] = _load_long_binget
 def _load_long_binput(guard: Guard) -> None:
     place = int.from_bytes(guard.read(4), "little")
     if place > guard.source.size_bytes:
-        guard.refuse(f"it remembers something in place {place}")
+        guard.refuse(f"it stores something in place {place} of the memo")
     guard.memo[place] = guard.stack[-1]

@@ -25,7 +25,7 @@ from gitmodelstore.pickles.rights import words_of
 
 
 MODEL_OF_CATBOOST = "__model"  # the attribute that its native code reads
-OF_TEXT = "it holds a CatBoost model of text or embeddings, which is not looked at"
+OF_TEXT = "it holds a CatBoost model of text or embeddings, which cannot be checked"
 _FIELDS_OF_TEXT = (12, 13, 18)  # of all trees: features, what is calculated of them, embeddings
 
 
@@ -270,13 +270,13 @@ _NEVER_WRITTEN = "is not a text that scikit-learn writes there"
 _FOLDS = {("sklearn.model_selection._split", name) for name in ("KFold", "StratifiedKFold")}
 _ESTIMATORS = _Rule(_is_estimator, "holds something that is not an estimator")
 _PARTS = _Rule(_is_part, "holds something that is not a part of scikit-learn")
-_CURVES = _Rule(_is_curve, "holds something that is not a curve of scipy's")
+_CURVES = _Rule(_is_curve, "holds something that is not a curve from scipy")
 _WIDE = re.compile(r"[|<>=]?[aSUV]\d{4,}")
-_GIVEN = _Rule(is_given, "holds something to be called, or a type of very wide values")
+_GIVEN = _Rule(is_given, "holds something callable, or a type of very wide values")
 _FEW = _Rule(_are_few, f"asks for more than {_MOST_THREADS} threads or processes")
-_NOT_CALLED = _Rule(_is_not_called, "holds something to be called")
-_FUNCTIONS = _Rule(_is_function, "is a class of Python's own, to be called")
-_OF_TEXT = _Rule(_is_of_text, "is not a method of text")
+_NOT_CALLED = _Rule(_is_not_called, "holds something callable")
+_FUNCTIONS = _Rule(_is_function, "is a built-in class, which would be called")
+_OF_TEXT = _Rule(_is_of_text, "is not a method of str")
 _METHODS = _words(
     "auto", "decision_function", "predict", "predict_log_proba", "predict_proba",
     "score_samples", "transform",
@@ -320,7 +320,7 @@ _RULES: Mapping[str, _Rule] = {
     ),
     **dict.fromkeys(("bsplines_", "f_"), _CURVES),
     **dict.fromkeys(_THREADS, _FEW),
-    "memory": _Rule(_is_memory, "names a folder, whose pickles `fit` would load"),
+    "memory": _Rule(_is_memory, "names a folder whose pickles `fit` would load"),
     "cv": _Rule(_is_splitter, "is a class that scikit-learn never writes there"),
     **dict.fromkeys(
         (
@@ -344,7 +344,7 @@ _RULES: Mapping[str, _Rule] = {
         ),
         _GIVEN,
     ),
-    "dtype": _Rule(_is_class_of_numbers, "is a function, to be called"),
+    "dtype": _Rule(_is_class_of_numbers, "is a function, which would be called"),
     **dict.fromkeys(_OF_METHODS, _METHODS),
     "_sklearn_output_config": _words("default", "pandas", "polars"),
     "encoding": _form(r"[A-Za-z0-9_.\-]{1,40}"),
@@ -370,7 +370,7 @@ _PART_NAMES = frozenset(
     | {"to_str", "tomek", "tomek_", "transformer", "transformer_", "transformers"}
     | {"transformers_", "tsvd_", "vectorizer", "vectorizer_", "vectorizers_"}
 )
-_OF_PACKAGES = _Rule(_is_data, "holds something to be called")
+_OF_PACKAGES = _Rule(_is_data, "holds something callable")
 _PARTS_OF_PACKAGES = _Rule(_is_part_of_packages, "holds something that is not a part of a pipeline")
 _FUNCTIONS_OF_PACKAGES = _Rule(_is_data_or_function, _FUNCTIONS.fault)
 _CLASSES_OF_PACKAGES = _Rule(_is_data_or_class, _OF_PACKAGES.fault)
@@ -481,7 +481,7 @@ class Misplaced(NamedTuple):
     """One attribute that does not hold what scikit-learn writes there.
 
     Attributes:
-        fault: a clause, "'memory' of a Pipeline names a folder, whose …".
+        fault: a clause, "'memory' of a Pipeline names a folder whose …".
         hint: what an honest author types instead; None where there is none.
     """
 
@@ -516,7 +516,7 @@ def misplaced(objects: Iterable[Any], root: Any, view: View) -> Iterator[Misplac
         yield _misplaced(
             "func",
             view.class_name(one_of_many),
-            "makes one value of the rows, which a model would take for the name of a file",
+            "turns the rows into one value, which a model would take for a file name",
         )
     given = {id(value) for value in _given_the_rows(root, view)} if readers else set()
     for value in readers:
@@ -524,7 +524,7 @@ def misplaced(objects: Iterable[Any], root: Any, view: View) -> Iterator[Misplac
             yield _misplaced(
                 _READS_FILES,
                 view.class_name(value),
-                "has it read files that other parts of the pipeline name",
+                "makes it read files that other parts of the pipeline name",
             )
 
 
@@ -542,14 +542,14 @@ def _faults(
         yield name, "is a name that scikit-learn never writes"
     if asked.own and view.is_estimator(owner):
         for name in asked.own:
-            yield name, "would take the place of its own"
+            yield name, "would replace its own"
     for name, rule in asked.rules:
         leaves = _leaves(held[name], view, seen, name)
         if not all(rule.is_met(view, leaf) or view.is_trusted_function(leaf) for leaf in leaves):
             yield name, rule.fault
     for name in asked.files:
         if held[name] is not None:
-            yield name, "names a file or a machine, for native code to use in `fit`"
+            yield name, "names a file or a machine that native code would use in `fit`"
     for name in asked.params:
         keys, values = view.keys(held[name]), view.parts(held[name]) or ()
         given = list(zip(keys, values, strict=False))
@@ -558,12 +558,12 @@ def _faults(
         if is_odd or any(
             _is_of_files(package, key) and not _is_off(key, one) for key, one in given
         ):
-            yield name, "names a file or a machine, for native code to use in `fit`"
+            yield name, "names a file or a machine that native code would use in `fit`"
         if any(key in _THREADS and not _are_few(view, value) for key, value in given):
             yield name, _FEW.fault
     for name in asked.keywords:
         if not FOREIGN_KEYWORDS.isdisjoint(view.keys(held[name])):
-            yield name, "has the function write into an array that it is given"
+            yield name, "makes the function write into an array that it is given"
     for name in asked.iterated:
         if view.keys(held[name]):  # it would be used by its keys
             yield name, "is a mapping"
@@ -574,7 +574,7 @@ def _faults(
     for name, words in asked.words:
         text = held[name]
         if isinstance(text, str) and text not in words and not view.takes(owner, name, text):
-            yield name, f"is {_shown(text)!a}, which scikit-learn never takes"
+            yield name, f"is {_shown(text)!a}, which scikit-learn never accepts"
 
 
 class _Asked(NamedTuple):

@@ -191,10 +191,10 @@ def _decision_tree(held: Held) -> Iterator[Claim]:
     yield "tree_", _is_tree(tree), "a tree"
     yield _features(held)
     yield "tree_", tree.n_features == held.features, "of as many features as the estimator"
-    yield "n_outputs_", held.get("n_outputs_", tree.n_outputs) == tree.n_outputs, "as of the tree"
+    yield "n_outputs_", held.get("n_outputs_", tree.n_outputs) == tree.n_outputs, "as in the tree"
     if held.is_classifier and "n_classes_" in held:
         counts = np.atleast_1d(held["n_classes_"])
-        yield "n_classes_", np.array_equal(counts, tree.n_classes), "as of the tree"
+        yield "n_classes_", np.array_equal(counts, tree.n_classes), "as in the tree"
         if isinstance(held["n_classes_"], (int, np.integer)):
             yield from _classes(held)
 
@@ -210,11 +210,11 @@ def _forest(held: Held) -> Iterator[Claim]:
     yield "estimators_", is_so, "trees of as many features as the forest"
     outputs = held.get("n_outputs_")
     is_so = outputs is None or all(tree.n_outputs == outputs for tree in trees)
-    yield "n_outputs_", is_so, "as of the trees"
+    yield "n_outputs_", is_so, "as in the trees"
     if "n_classes_" in held:
         counts = np.atleast_1d(held["n_classes_"])
         is_so = all(np.array_equal(counts, tree.n_classes) for tree in trees)
-        yield "n_classes_", is_so, "as of the trees"
+        yield "n_classes_", is_so, "as in the trees"
     for name in ("_n_samples", "_n_samples_bootstrap"):
         if held.get(name) is not None:
             yield name, _is_count(held[name], 0, (1 << 31) - 1), "a number of rows"
@@ -292,7 +292,7 @@ def _boosting(held: Held) -> Iterator[Claim]:
     yield "estimators_", is_so, "trees of one output, and of as many features as it has"
     first = held.get("init_")
     if wide > 1 and not isinstance(first, str):
-        yield "init_", _answers(first) == wide, "something that knows as many classes"
+        yield "init_", _answers(first) == wide, "an estimator with as many classes"
 
 
 def _answers(value: Any) -> int:
@@ -335,12 +335,12 @@ def _histogram_boosting(held: Held) -> Iterator[Claim]:
         inner: Any = np.concatenate(nodes)
         inner = inner[inner["is_leaf"] == 0]
         is_so = _within(inner["feature_idx"].astype(np.int64), features)
-        yield "_predictors", is_so, "splits on features that there are"
+        yield "_predictors", is_so, "splits on existing features"
         chosen = inner[inner["is_categorical"] != 0]["feature_idx"]
         yield "_predictors", bool(is_categorical[chosen].all()), "sets of categorical features"
     if held.get("_preprocessor") is not None:
         is_so = _keeps_columns(held["_preprocessor"], features)
-        yield "_preprocessor", is_so, "a sorting of all columns"
+        yield "_preprocessor", is_so, "an order of all columns"
 
 
 def _keeps_columns(preprocessor: Any, features: int) -> bool:
@@ -530,7 +530,7 @@ def _support(held: Held) -> Iterator[Claim]:
         is_so = is_so and weights.data.shape == (wanted[0] * wanted[1],)
     else:
         is_so = _is_in_rows(vectors, 2, _FLOAT64) and _is_in_rows(weights, 2, _FLOAT64)
-    yield "_dual_coef_", is_so, "numbers without gaps"
+    yield "_dual_coef_", is_so, "numbers in one block"
     is_so = _is_in_rows(held["_intercept_"], 1, _FLOAT64) and len(held["_intercept_"]) == pairs
     yield "_intercept_", is_so, "a number for each pair of classes"
     for name in ("_probA", "_probB"):
@@ -621,7 +621,7 @@ def _encoder(held: Held) -> Iterator[Claim]:
                 and _within(few, sizes[place])
                 and _within(mapping, left)
             )
-            yield "_default_to_infrequent_mappings", is_so, "numbers of what is left"
+            yield "_default_to_infrequent_mappings", is_so, "numbers of the remaining categories"
             sizes[place] = left
     if held.kind == "OneHotEncoder" and "_n_features_outs" in held:
         yield from _one_hot(held, sizes)
@@ -639,9 +639,9 @@ def _one_hot(held: Held, sizes: list[int]) -> Iterator[Claim]:
             place is None or _is_count(place, 0, size - 1)
             for place, size in zip(dropped, sizes, strict=True)
         )
-        yield "drop_idx_", is_so, "categories that there are"
+        yield "drop_idx_", is_so, "existing categories"
         sizes = [size - (place is not None) for size, place in zip(sizes, dropped, strict=True)]
-    yield "_n_features_outs", list(held["_n_features_outs"]) == sizes, "what the categories make"
+    yield "_n_features_outs", list(held["_n_features_outs"]) == sizes, "counts of the categories"
 
 
 @_of("KBinsDiscretizer")
@@ -811,4 +811,4 @@ def _layers(held: Held) -> Iterator[Claim]:
         is_so = all(
             layer.shape == sizes for layer, sizes in zip(layers, pairwise(widths), strict=True)
         )
-        yield "coefs_", is_so, "layers that follow on each other"
+        yield "coefs_", is_so, "layers that fit each other"

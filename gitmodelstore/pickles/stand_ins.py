@@ -84,7 +84,7 @@ def read(guard: Guard, state: Any) -> Any:
         EOFError: the file does not hold so many bytes.
     """
     if type(state) is not dict:
-        guard.refuse("an array is described in no way of joblib's")
+        guard.refuse("an array is described in a way that joblib never uses")
     named = guard.of(state.get("subclass"))
     if named is None:
         guard.refuse("an array is of no class that has a name")
@@ -205,7 +205,7 @@ def _class_in(guard: Guard, named: Named, arguments: Arguments, base: type = obj
     """Return the class that is the first argument, one that is meant to be."""
     found = guard.of(arguments[0]) if arguments else None
     if found is None or not {VALUE, ARGUMENT} & found.rights.allowed:
-        _refuse(guard, named, "no class that it may make")
+        _refuse(guard, named, "something other than a class that it may create")
     if not isinstance(found.held, type) or not issubclass(found.held, base):
         _refuse(guard, named, f"'{found}'")
     return found.held
@@ -214,7 +214,7 @@ def _class_in(guard: Guard, named: Named, arguments: Arguments, base: type = obj
 def _getattr(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """The methods that objects of the zoo keep: how Python pickles a method."""
     if len(arguments) != 2 or type(arguments[1]) is not str:
-        _refuse(guard, named, "something else than an object and a name")
+        _refuse(guard, named, "something other than an object and a name")
     held, name = arguments
     if held is str and name in TEXT_METHODS:
         return getattr(str, name)
@@ -244,7 +244,7 @@ def _reconstructor(guard: Guard, named: Named, arguments: Arguments) -> Any:
         made = dict.__new__(cls, arguments[2])
         dict.update(made, arguments[2])
         return made
-    _refuse(guard, named, "another base than object or dict")
+    _refuse(guard, named, "a base other than object or dict")
 
 
 def _partial(guard: Guard, named: Named, arguments: Arguments) -> Any:
@@ -273,13 +273,13 @@ def _bytearray(guard: Guard, named: Named, arguments: Arguments) -> Any:
     if arguments[1:] == ("latin-1",) and type(arguments[0]) is str:
         guard.spend(len(arguments[0]))
         return bytearray(arguments[0], "latin-1")
-    _refuse(guard, named, "something else than bytes")
+    _refuse(guard, named, "something other than bytes")
 
 
 def _set(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """A set or a frozen one of a list of keys, as protocols 2 and 3 write them."""
     if len(arguments) != 1 or type(arguments[0]) is not list:
-        _refuse(guard, named, "something else than a list")
+        _refuse(guard, named, "something other than a list")
     guard.check_keys(arguments[0])
     return named.held(arguments[0])
 
@@ -293,7 +293,7 @@ def _bytes(guard: Guard, named: Named, arguments: Arguments) -> Any:
 
 def _counter(guard: Guard, named: Named, arguments: Arguments) -> Any:
     if not all(type(argument) is dict for argument in arguments):
-        _refuse(guard, named, "something else than its counts")
+        _refuse(guard, named, "something other than its counts")
     return Counter(*arguments)
 
 
@@ -308,7 +308,7 @@ def _default(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """An empty one with what makes its values."""
     factory = guard.of(arguments[0]) if arguments else None
     if len(arguments) > 1 or (arguments and factory is None and arguments[0] is not None):
-        _refuse(guard, named, "something else than a class")
+        _refuse(guard, named, "something other than a class")
     if factory is not None and (factory.module, factory.name) == ("collections", "OrderedDict"):
         return named.held(factory.held)  # what lightgbm's scores are kept in
     _refuse_tokens(guard, named, arguments)
@@ -321,7 +321,7 @@ def _fraction(guard: Guard, named: Named, arguments: Arguments) -> Any:
         (len(arguments) == 1 and _is_text(arguments[0], _FRACTION))
         or (len(arguments) == 2 and all(map(_is_number, arguments)))
     ):
-        _refuse(guard, named, "something else than its text or two numbers")
+        _refuse(guard, named, "something other than its text or two numbers")
     digits = sum(len(n) if type(n) is str else n.bit_length() // 3 for n in arguments)
     guard.work(digits * digits >> 17)
     return named.held(*arguments)
@@ -329,7 +329,7 @@ def _fraction(guard: Guard, named: Named, arguments: Arguments) -> Any:
 
 def _path(guard: Guard, named: Named, arguments: Arguments) -> Any:
     if sum(len(part) if type(part) is str else _MOST_PATH for part in arguments) > _MOST_PATH:
-        _refuse(guard, named, "something else than the parts of a path")
+        _refuse(guard, named, "something other than the parts of a path")
     return named.held(*arguments)
 
 
@@ -343,13 +343,13 @@ def _is_number(value: Any) -> bool:
 
 def _decimal(guard: Guard, named: Named, arguments: Arguments) -> Any:
     if len(arguments) != 1 or type(arguments[0]) is not str or len(arguments[0]) > _MOST_TEXT:
-        _refuse(guard, named, "something else than its text")
+        _refuse(guard, named, "something other than its text")
     return named.held(*arguments)
 
 
 def _complex(guard: Guard, named: Named, arguments: Arguments) -> Any:
     if not all(type(part) is float for part in arguments):
-        _refuse(guard, named, "something else than two numbers")
+        _refuse(guard, named, "something other than two numbers")
     return complex(*arguments)
 
 
@@ -363,7 +363,7 @@ def _deque(guard: Guard, named: Named, arguments: Arguments) -> Any:
 def _encode(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """_codecs.encode, as protocol 2 writes bytes."""
     if len(arguments) != 2 or type(arguments[0]) is not str or arguments[1] != "latin1":
-        _refuse(guard, named, "something else than a text as latin1")
+        _refuse(guard, named, "something other than a text as latin1")
     guard.spend(len(arguments[0]))
     return arguments[0].encode("latin1")
 
@@ -374,7 +374,7 @@ def _dtype(guard: Guard, named: Named, arguments: Arguments) -> Any:
     if found is not None and found.held is np.record:
         return _unfinished(guard, np.dtype(np.record, align=_is_aligned(arguments), copy=True))
     if not arguments or not _is_text(arguments[0], _DTYPE):
-        _refuse(guard, named, "something else than its name")
+        _refuse(guard, named, "something other than its name")
     return _unfinished(guard, np.dtype(arguments[0], align=_is_aligned(arguments), copy=True))
 
 
@@ -392,7 +392,7 @@ def _reconstruct(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """An empty array, which a state fills."""
     cls = _class_in(guard, named, arguments, np.ndarray)
     if arguments[1:] not in (((0,), b"b"), ((0,), "b")):
-        _refuse(guard, named, "a shape of its own")
+        _refuse(guard, named, "a shape other than (0,)")
     return _unfinished(guard, np.ndarray.__new__(cls, (0,), "b"))
 
 
@@ -401,7 +401,7 @@ def _mareconstruct(guard: Guard, named: Named, arguments: Arguments) -> Any:
     cls = _class_in(guard, named, arguments, np.ma.MaskedArray)
     base = _class_in(guard, named, arguments[1:], np.ndarray)
     if arguments[2:] not in (((0,), b"b"), ((0,), "b")):
-        _refuse(guard, named, "a shape of its own")
+        _refuse(guard, named, "a shape other than (0,)")
     return _unfinished(guard, named.held(cls, base, (0,), "b"))
 
 
@@ -410,11 +410,11 @@ def _frombuffer(guard: Guard, named: Named, arguments: Arguments) -> Any:
         _refuse(guard, named, f"{len(arguments)} arguments")
     data, dtype, shape, order = arguments[:4]
     if not isinstance(data, (bytes, bytearray)) or not _holds_no_objects(dtype):
-        _refuse(guard, named, "something else than bytes and the type of numbers")
+        _refuse(guard, named, "something other than bytes and the type of numbers")
     if not is_shape(shape) or math.prod(shape) * dtype.itemsize != len(data):
         _refuse(guard, named, "a shape that does not fit its bytes")
     if order not in ("C", "F"):
-        _refuse(guard, named, "another order than C and F")
+        _refuse(guard, named, "an order other than C or F")
     guard.spend(len(data))
     array = np.frombuffer(bytearray(data), dtype=dtype)
     return array.reshape(shape, order=order)
@@ -422,7 +422,7 @@ def _frombuffer(guard: Guard, named: Named, arguments: Arguments) -> Any:
 
 def _scalar(guard: Guard, named: Named, arguments: Arguments) -> Any:
     if len(arguments) != 2 or not _holds_no_objects(arguments[0]):
-        _refuse(guard, named, "something else than the type of a number")
+        _refuse(guard, named, "something other than the type of a number")
     if type(arguments[1]) is not bytes or len(arguments[1]) != arguments[0].itemsize:
         _refuse(guard, named, "bytes that do not fit the type")
     guard.spend(len(arguments[1]))
@@ -451,24 +451,24 @@ def _seed(guard: Guard) -> None:
 def _random(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """A RandomState or a Generator of a bit generator, which is made already or named."""
     if not arguments:
-        _refuse(guard, named, "nothing")
+        _refuse(guard, named, "no arguments")
     _seed(guard)
     given = arguments[0]
     for other in arguments[1:]:
         maker = guard.of(other)
         if maker is None or (maker.module, maker.name) != (_RANDOM, "__bit_generator_ctor"):
-            _refuse(guard, named, "another maker of generators")
+            _refuse(guard, named, "an unknown constructor of generators")
     if isinstance(given, np.random.BitGenerator) or (
         isinstance(given, str) and given in _BIT_GENERATORS
     ):
         return named.held(given)
-    _refuse(guard, named, "no generator")
+    _refuse(guard, named, "something other than a generator")
 
 
 def _of_cython(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """What Cython makes for its classes: of the class in the callable's name, and no other."""
     if len(arguments) != 3 or not isinstance(arguments[2], (tuple, type(None))):
-        _refuse(guard, named, "something else than a class, a number and a state")
+        _refuse(guard, named, "something other than a class, a number and a state")
     wanted = named.name.removeprefix("__pyx_unpickle_")
     cls = _class_in(guard, named, arguments)
     if wanted not in {base.__name__ for base in cls.__mro__} or type(arguments[1]) is not int:
@@ -490,13 +490,13 @@ def _new_index(guard: Guard, named: Named, arguments: Arguments) -> Any:
 
     cls = _class_in(guard, named, arguments, Index)
     if len(arguments) != 2 or type(arguments[1]) is not dict:
-        _refuse(guard, named, "something else than a class and its parts")
+        _refuse(guard, named, "something other than a class and its parts")
     given = arguments[1]
     if not _OF_INDEX.issuperset(given):
         _refuse(guard, named, "parts that pandas does not write")
     _refuse_tokens(guard, named, tuple(given.values()))
     if any(isinstance(given.get(part), (range, RangeIndex)) for part in ("data", "left", "right")):
-        _refuse(guard, named, "a range to be filled")
+        _refuse(guard, named, "a range, which would be expanded")
     for part in given.values():
         size = getattr(part, "size", 0)
         if isinstance(size, int):  # each value may become an object
@@ -522,7 +522,7 @@ def _block(guard: Guard, named: Named, arguments: Arguments) -> Any:
     shape: Any = getattr(values, "shape", ())
     is_frame = dimensions == 2 and len(shape) == 2
     if rows is None or (is_frame and shape[0] != rows):
-        _refuse(guard, named, "a place that does not fit its values")
+        _refuse(guard, named, "a placement that does not fit its values")
     return named.held(*arguments)
 
 
@@ -554,9 +554,9 @@ def _tree(guard: Guard, named: Named, arguments: Arguments) -> Any:
         _refuse(guard, named, f"{len(arguments)} arguments")
     features, classes, outputs = arguments
     if not all(isinstance(n, (int, np.integer)) for n in (features, outputs)):
-        _refuse(guard, named, "something else than numbers of features and outputs")
+        _refuse(guard, named, "something other than numbers of features and outputs")
     if not isinstance(classes, np.ndarray) or classes.dtype != np.intp or classes.ndim != 1:
-        _refuse(guard, named, "something else than numbers of classes")
+        _refuse(guard, named, "something other than numbers of classes")
     counts = classes.tolist()
     if not 0 < outputs <= _MOST_OUTPUTS or len(counts) != outputs or min(counts) < 1:
         _refuse(guard, named, "numbers of classes that do not fit its outputs")

@@ -54,15 +54,17 @@ def give(guard: Guard, held: Any, state: Any) -> None:
     """
     cls = type(held)
     if id(held) in guard.stated:
-        guard.refuse(f"it gives a {cls.__name__} another state", _label(cls))
+        guard.refuse(f"it gives a {cls.__name__} a second state", _label(cls))
     if id(state) in guard.shared:
-        guard.refuse(f"it gives a {cls.__name__} a state that something else holds", _label(cls))
+        guard.refuse(
+            f"it gives a {cls.__name__} a state that it shares with something else", _label(cls)
+        )
     if (
         type(state) not in _STATES
         and not isinstance(state, (dict, np.random.BitGenerator))
         and not (guard.is_own(cls) and hasattr(cls, "__setstate__"))
     ):
-        guard.refuse(f"it gives a {cls.__name__} a state that is none", _label(cls))
+        guard.refuse(f"it gives a {cls.__name__} an invalid state", _label(cls))
     if cls not in guard.takers:
         guard.takers[cls] = _taker(guard, np.dtype if isinstance(held, np.dtype) else cls)
     check, setstate = guard.takers[cls]
@@ -72,7 +74,7 @@ def give(guard: Guard, held: Any, state: Any) -> None:
     if check is not None and not check(guard, held, state):
         unknown = (_label(cls),) if check is _by_what_it_holds and _wants_shape(cls) else ()
         guard.refuse(
-            f"it gives a {cls.__name__} a state that is none", _label(cls), needs_trust=unknown
+            f"it gives a {cls.__name__} an invalid state", _label(cls), needs_trust=unknown
         )
     if setstate is not None:
         setstate(held, state)
@@ -87,7 +89,7 @@ def give(guard: Guard, held: Any, state: Any) -> None:
 def _taker(guard: Guard, cls: type) -> tuple[_Check | None, Any]:
     """Return what is to be looked at in the state of a class, and what takes it."""
     if not guard.allows_state(cls):
-        guard.refuse(f"it gives a {cls.__name__} a state, which takes none", _label(cls))
+        guard.refuse(f"it gives a state to a {cls.__name__}, which takes none", _label(cls))
     check = next((_CHECKS[name] for name in map(_place, cls.__mro__) if name in _CHECKS), None)
     is_shaped = cls.__module__.startswith(("scipy.interpolate.", "scipy.stats."))
     is_trusted = guard.trust.covers(cls.__module__, cls.__qualname__)
@@ -116,14 +118,14 @@ def _label(cls: type) -> str:
 def _refuse_dunders(guard: Guard, state: dict[Any, Any], harmless: frozenset[str]) -> None:
     """Refuse attributes by which an object would answer to Python or to numpy itself."""
     if type(state) is not dict:
-        guard.refuse("it gives attributes in something else than a dictionary")
+        guard.refuse("it gives attributes that are not in a dictionary")
     for key in state:
         if type(key) is not str:
             guard.refuse("it gives attributes whose names are not text")
         if key[:2] == "__" and key not in harmless:
-            guard.refuse(f"it sets '{key}' of an object")
+            guard.refuse(f"it sets '{key}' on an object")
     if not is_version(state.get("_sklearn_version", "")):
-        guard.refuse("it gives something else than a number as the release of scikit-learn")
+        guard.refuse("the release of scikit-learn that it gives is not a number")
 
 
 def _update(guard: Guard, held: Any, state: Any) -> None:
@@ -132,7 +134,7 @@ def _update(guard: Guard, held: Any, state: Any) -> None:
     if type(state) is tuple and len(state) == 2:
         state, slots = state
     if slots and type(held).__name__ != "interp1d" and not guard.is_own(type(held)):
-        guard.refuse(f"it sets slots of a {type(held).__name__}")
+        guard.refuse(f"it sets slots on a {type(held).__name__}")
     for key, value in (state or {}).items():
         held.__dict__[sys.intern(key)] = value
     for key, value in (slots or {}).items():
@@ -252,13 +254,13 @@ def _partial(guard: Guard, held: Any, state: Any) -> bool:
         guard.must_be_alone(*(each for each in given if isinstance(each, np.ndarray)))
         if any(map(_is_called_or_wide, given)):
             guard.refuse(
-                "a partial holds something to be called, or a type of very wide values",
+                "a partial holds something callable, or a type of very wide values",
                 hint=HINT_OF_GIVEN,
             )
         if not FOREIGN_KEYWORDS.isdisjoint(keywords or ()) or _writes(function, len(arguments)):
             name = getattr(function, "__name__", "function")
             guard.refuse(
-                f"a partial of '{name}' would write into an array that it is given",
+                f"a partial of '{name}' would write into one of its arguments",
                 hint="leave 'out' and 'overwrite_input' out, or call it in a function of your own",
             )
     return (

@@ -312,7 +312,7 @@ def _not_comparable(manifest: Manifest, parent: Manifest | None) -> Iterator[str
     now = manifest.dataset("test")
     before = parent.dataset("test") if parent else None
     if parent and now and before and now.digest != before.digest:
-        yield f"_{parent.version} was measured on other test data._"
+        yield f"_{parent.version} was measured on different test data._"
 
 
 def _numbers(metrics: Mapping[str, float]) -> dict[str, str]:
@@ -437,7 +437,7 @@ def _outputs(manifest: Manifest, most_bytes: int) -> str:
     classes = manifest.pipeline.classes
     lines = [
         f"- target: {code_span(manifest.target) if manifest.target else 'not named'}",
-        f"- task: {manifest.pipeline.task[:60] if manifest.pipeline.task else 'not known'}",
+        f"- task: {manifest.pipeline.task[:60] if manifest.pipeline.task else 'unknown'}",
     ]
     if classes is not None:
         spans = (code_span(value(label)) for label in classes)
@@ -450,10 +450,10 @@ def _params(manifest: Manifest, most_tuned: int, most_bytes: int) -> str:
     tuned = sorted(set(manifest.pipeline.tuned) & set(params))
     if not params:
         return "## Parameters\n\n_None._"
-    differing = "All are the defaults."
+    differing = "All have their default values."
     if tuned:
         table = _param_table(params, tuned, most_tuned)
-        differing = f"Those that differ from the defaults:\n\n{table}"
+        differing = f"Those that differ from their defaults:\n\n{table}"
     every = folded(
         f"All {counted(len(params), 'parameter')}",
         _param_table(params, sorted(params), most_bytes),
@@ -538,7 +538,7 @@ def _file(manifest: Manifest) -> str:
     ]
     if manifest.artifact("sample.json") is not None:
         command = f"gms verify {manifest.model}@{manifest.version} --replay"
-        lines.append(f"\nA sample of inputs and answers is kept: `{command}` asks them again.")
+        lines.append(f"\nA sample of inputs and answers is kept; replay it with `{command}`.")
     return "## File\n\n" + "\n".join(lines)
 
 

@@ -87,8 +87,8 @@ class TestRelease:
             load_file(file)
 
         assert str(caught.value).startswith(
-            "'release.joblib' is refused: it gives something else than a number as the release "
-            "of scikit-learn (BUILD at byte "
+            "'release.joblib' is refused: the release of scikit-learn that it gives is not a "
+            "number (BUILD at byte "
         )
 
     @pytest.mark.parametrize(

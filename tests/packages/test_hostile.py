@@ -315,7 +315,7 @@ UNSAFE = {
 def test_a_model_of_catboosts_that_would_end_the_process_is_refused(name, tmp_path: Path):
     data = UNSAFE[name]()
 
-    with pytest.raises(RefusedPickle, match="a state that is none"):
+    with pytest.raises(RefusedPickle, match="an invalid state"):
         load(_with_state(catboost.CatBoostClassifier, {"__model": data}), name=name)
 
     assert 0 not in exits("catboost", [data], 4, tmp_path)

@@ -305,7 +305,7 @@ def test_a_model_of_catboosts_that_is_not_looked_at_wants_its_class_trusted(fiel
     dry = walk(data)
 
     assert [str(one).split(" (")[0] for one in dry.refusals] == [
-        "it holds a CatBoost model of text or embeddings, which is not looked at"
+        "it holds a CatBoost model of text or embeddings, which cannot be checked"
     ]
     assert dry.needs_trust == dry.lacks_trust == (CATBOOST,)
     trusted = walk(data, trust=Trust.of([CATBOOST]))

@@ -192,7 +192,7 @@ def test_items_where_none_belong(program, said):
             b"cfunctools\npartial\nN\x85R",
             "a partial of something that is not a listed function (REDUCE at 76)",
         ),
-        (b"cbuiltins\nrange\n]R", "arguments that are no tuple (REDUCE at 72)"),
+        (b"cbuiltins\nrange\n]R", "arguments that are not a tuple (REDUCE at 72)"),
     ],
     ids=["getattr", "bytearray", "partial", "list"],
 )

@@ -32,7 +32,7 @@ def written(value: Any, **how: Any) -> bytes:
 
 
 def wrapped(array: bytes = b"\1\xff" + bytes(24), **changed: Any) -> bytes:
-    """A file of three numbers, whose wrapper says something else than joblib's."""
+    """A file of three numbers, whose wrapper says something other than joblib's."""
     state = {
         "subclass": np.ndarray,
         "shape": (3,),

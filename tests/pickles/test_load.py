@@ -123,7 +123,7 @@ def test_bytes_that_are_no_opcodes_are_refused():
     message, hint = refused(b"\x80\x04\xff\xff.", RefusedPickle)
 
     assert message == (
-        "'churn.joblib' is refused: the opcode 0xff has no place in a pipeline (0xff at byte 2)"
+        "'churn.joblib' is refused: the opcode 0xff does not belong in a pipeline (0xff at byte 2)"
     )
     assert hint == (
         "no honest pipeline needs that: look at it with `gms inspect`, which runs nothing"

@@ -285,7 +285,7 @@ def test_a_package_never_stands_for_its_functions(store, own):
     with pytest.raises(RefusedPickle) as caught:
         Store.open(store.path, trusted=["ownnames"]).load(version)
 
-    assert "'ownnames.twice' is not a class, and a trusted package covers its classes alone" in str(
+    assert "'ownnames.twice' is not a class, and trust in a package covers only its classes" in str(
         caught.value
     )
     assert caught.value.hint == (
@@ -356,7 +356,7 @@ STEP = "param 'func' of step 'functiontransformer'"
         (
             lambda own: FunctionTransformer(np.abs, feature_names_out=np.abs),
             "no reader could load this pipeline: 'feature_names_out' of a FunctionTransformer "
-            "holds something to be called",
+            "holds something callable",
             None,
         ),
     ],

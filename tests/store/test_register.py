@@ -693,7 +693,7 @@ class TestRefusals:
         pipeline = make_pipeline(inner, LogisticRegression(max_iter=9999)).fit(X_train, y_train)
 
         assert refused(UnportablePipeline, pipeline) == (
-            "'pipeline__memory' names a folder, whose pickles `fit` would load",
+            "'pipeline__memory' names a folder whose pickles `fit` would load",
             "take it out before you register: pipeline.set_params(pipeline__memory=None)",
         )
 
@@ -712,12 +712,12 @@ class TestRefusals:
 
         pipeline = make_pipeline(union, LogisticRegression(max_iter=9999)).fit(X_train, y_train)
         assert refused(UnportablePipeline, pipeline) == (
-            "'featureunion__pipeline__memory' names a folder, whose pickles `fit` would load",
+            "'featureunion__pipeline__memory' names a folder whose pickles `fit` would load",
             "take it out before you register: "
             "pipeline.set_params(featureunion__pipeline__memory=None)",
         )
         assert refused(UnportablePipeline, search.fit(X_train, y_train)) == (
-            "'estimator__memory' names a folder, whose pickles `fit` would load",
+            "'estimator__memory' names a folder whose pickles `fit` would load",
             "take it out before you register: "
             "pipeline.set_params(estimator__memory=None), and fit again",
         )

@@ -150,7 +150,7 @@ class TestSampleOfAVersion:
         assert look(store.path) == before
 
     def test_the_card_says_so(self, churn):
-        line = "A sample of inputs and answers is kept: `gms verify churn@1.0.0 --replay` asks them"
+        line = "A sample of inputs and answers is kept; replay it with `gms verify churn@1.0.0"
 
         assert line in churn.read("churn@1.0.0", "README.md").decode()
         assert "sample" not in churn.read("upsell@1.0.0", "README.md").decode()

@@ -211,7 +211,7 @@ flowchart TB
 
 ## Parameters
 
-Those that differ from the defaults:
+Those that differ from their defaults:
 
 | parameter | value |
 | --- | --- |
@@ -552,7 +552,7 @@ class TestMetrics:
 
     def test_other_test_data_are_said_to_be_others(self) -> None:
         data = [{**VALUE["data"][0], "digest": "sha256:" + "00" * 32}]
-        line = "_1.1.0 was measured on other test data._"
+        line = "_1.1.0 was measured on different test data._"
 
         assert line in render_card(manifest_of(), before(data=data)).decode()
         assert line not in render_card(manifest_of(), before()).decode()
