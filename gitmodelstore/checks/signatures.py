@@ -7,6 +7,9 @@ says what was not met, not who.
 An approval is a commit that changes no file. Its message names the version, the status
 and the SHA-256 of the manifest; its signature says who approves. It is bound to its
 place in the history, since a commit names its parent: nowhere else is it the same commit.
+The alternatives were notes (a ref that is not fetched by default, and can be rewritten), trailers
+of the promotion (a commit has one signature) and files (a second truth about statuses, to be
+merged). The price is that a squash or a rebase on a host loses approvals.
 """
 
 from __future__ import annotations

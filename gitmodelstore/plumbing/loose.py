@@ -5,6 +5,14 @@ longer than pickling it (and inflating it again longer than unpickling), and spe
 a dozen system calls where three do. Packing, which is where git saves space and
 shares bytes between versions, deflates anew in any case.
 
+`git prune --expire=now`, alone or in `git gc --prune=now`, removes every loose object that no
+ref reached when it started, also what a writer has made and named since. A ref of our own would
+come too late as well, and git's lock of a gc binds no `git prune`. So before the branch moves,
+each new object gets a hard link in `gitmodelstore-spares` for some minutes. A writer waits for
+a `git gc` at work and puts back what is missing. A prune that outlasts that is recognized by
+`objects/tmp_gitmodelstore`, which it removes last: then the next reader that misses an object,
+or the next writer, restores all.
+
 Source of the formats: git's Documentation/gitformat-loose and gitformat-commit.
 """
 

@@ -1,7 +1,18 @@
-"""Every manifest of a history, found and read by git in bulk.
+"""Every manifest of a history, read by git in bulk, and the index of them for searches.
 
 libgit2 compares trees and inflates objects one by one, which takes three times as long;
 what git cannot read is left to whoever can say why.
+
+The index is derived: if it is missing, damaged, of another format or of another history, it is
+rebuilt, and if it cannot be written, searches do without. Its first line tells the format, the
+commit up to which the history was read, and where each column is; then follow the columns, in
+blocks of up to ROWS_A_BLOCK manifests with a checksum. A column is JSON: its different values,
+and for each manifest which of them it has.
+
+Measured with 10,000 manifests of 8 kB: all as Python objects take 1.1 s to parse, and 0.5 s to
+read again by `marshal`; a table in sqlite3 answers in 2 ms, but takes 3 s to fill and 70 MB;
+columns of JSON take half a second more than git needs and 24 MB, and a question reads its one
+or two columns in a tenth of a second.
 """
 
 from __future__ import annotations

@@ -1,5 +1,9 @@
 """Signing commits and tags, with the key and the program that git is configured for.
 
+ssh-keygen judges, and not `git verify-tag` or `git log --format=%G?`, which ask it themselves:
+git names only the first principal of a key, judges by the date that the object claims, calls a
+doubled signature good, and does not say whether a key was revoked or a commit altered.
+
 Source: git's gpg-interface.c, whose command lines these are.
 """
 
