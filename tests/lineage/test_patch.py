@@ -11,17 +11,14 @@ from pathlib import Path
 import pytest
 
 from gitmodelstore.errors import GitFailed, InvalidInput
-from gitmodelstore.lineage.code import CodeCapture
+from gitmodelstore.lineage.code import CodeCapture, capture
 from gitmodelstore.plumbing import checkout
 from gitmodelstore.values.fields import Digest
 
+from .conftest import commit, git, output
+
 BINARY = b"".join(sha256(bytes([number])).digest() for number in range(100))
 ALLOW = ("-c", "protocol.file.allow=always")
-
-
-def git(folder: Path, *args: str) -> str:
-    done = subprocess.run(["git", *args], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout
 
 
 def files_of(folder: Path) -> dict[str, tuple[str, bytes]]:
@@ -38,24 +35,12 @@ def files_of(folder: Path) -> dict[str, tuple[str, bytes]]:
     return found
 
 
-def commit(folder: Path, files: dict[str, bytes], object_format: str = "sha1") -> Path:
-    folder.mkdir()
-    git(folder, "init", "-q", f"--object-format={object_format}")
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    git(folder, "add", ".")
-    git(folder, "commit", "-qm", "first")
-    return folder
-
-
 def patch_of(folder: Path, script: Path | None = None) -> bytes:
-    with CodeCapture(folder, script) as capture:
-        found = capture.result()
-    assert found is not None
-    assert capture.patch is not None
-    assert found.diff == Digest.of(capture.patch)
-    return capture.patch
+    with CodeCapture(folder, script) as look:
+        found = look.result()
+    assert found.dirty
+    assert found.diff == Digest.of(look.patch)
+    return look.patch
 
 
 def rebuilt(repository: Path, patch: bytes, place: Path) -> dict[str, tuple[str, bytes]]:
@@ -68,7 +53,7 @@ def rebuilt(repository: Path, patch: bytes, place: Path) -> dict[str, tuple[str,
     before = known()
     trees = checkout.LinkedTrees()
     try:
-        trees.add(repository, git(repository, "rev-parse", "HEAD").strip(), place)
+        trees.add(repository, git(repository, "rev-parse", "HEAD"), place)
         checkout.apply(patch, place)
         return files_of(place)
     finally:
@@ -125,7 +110,7 @@ def test_a_dirty_tree_is_rebuilt_file_by_file(project, tmp_path):
 
 def test_the_patch_is_what_git_itself_would_write_of_new_files(project):
     git(project, "rm", "-q", "--cached", "gone.py")
-    names = ["a.py", "b c.py", "dir/d.py", "é.py", "no_end.py", "empty.py", "run.py"]
+    names = ["a.py", "b c.py", "dir/d.py", "é\n.py", "*.py", "no_end.py", "empty.py", "run.py"]
     (project / "dir").mkdir()
     for name in names:
         (project / name).write_text("" if name == "empty.py" else f"x = '{name}'\ny = 2\n")
@@ -140,13 +125,7 @@ def test_the_patch_is_what_git_itself_would_write_of_new_files(project):
         path: path.read_bytes() for path in (project / ".git").rglob("*") if path.is_file()
     }
     git(project, "add", "-A")
-    theirs = subprocess.run(
-        ["git", "diff", "--cached", "--binary", "--full-index"],
-        cwd=project,
-        check=True,
-        capture_output=True,
-    ).stdout
-    assert ours == theirs
+    assert ours == output(["git", "diff", "--cached", "--binary", "--full-index"], project)
 
 
 def test_a_file_that_was_taken_from_the_index_alone_is_rebuilt(project, tmp_path):
@@ -179,7 +158,9 @@ def test_settings_of_git_change_neither_the_patch_nor_what_it_rebuilds(project, 
         file.write(
             "[core]\n\tquotePath = false\n\tcompression = 9\n\tlooseCompression = 9\n"
             "[diff]\n\tsuppressBlankEmpty = true\n\trelative = true\n\trenames = copies\n"
-            "\tmnemonicPrefix = true\n\tsubmodule = log\n"
+            "\tmnemonicPrefix = true\n\tsubmodule = log\n\tnoprefix = true\n"
+            "\talgorithm = patience\n\tcontext = 9\n\texternal = false\n[color]\n\tui = always\n"
+            "[status]\n\trelativePaths = true\n\tshowUntrackedFiles = no\n"
             "[apply]\n\twhitespace = fix\n\tignoreWhitespace = change\n"
         )
 
@@ -210,6 +191,7 @@ class TestSubmodules:
         return project
 
     def test_what_changed_in_them_is_rebuilt(self, whole, tmp_path):
+        git(whole, "config", "submodule.lib.ignore", "all")
         (whole / "lib" / "lib.py").write_bytes(b"y = 2\n")
         (whole / "lib" / "old.py").unlink()
         (whole / "lib" / "fresh.py").write_bytes(b"w = 1\n")
@@ -226,6 +208,15 @@ class TestSubmodules:
         expected = files_of(whole)
 
         assert rebuilt(whole, patch_of(whole), tmp_path / "again") == expected
+
+    def test_each_is_recorded_as_itself(self, whole):
+        (whole / "lib" / "lib.py").write_bytes(b"y = 2\n")
+
+        outside, inside = capture(whole), capture(whole / "lib")
+
+        assert (outside.dirty, inside.dirty) == (True, True)
+        assert outside.commit == git(whole, "rev-parse", "HEAD") != inside.commit
+        assert inside.commit == git(whole / "lib", "rev-parse", "HEAD")
 
     def test_one_that_was_added_renamed_or_taken_away_is_rebuilt(self, whole, tmp_path):
         more = commit(tmp_path / "more", {"more.py": b"v = 1\n"})
@@ -249,7 +240,7 @@ class TestSubmodules:
         shutil.rmtree(whole / "lib")
         url = (tmp_path / "library").as_uri()
         git(whole, "clone", "-q", "--depth=1", url, "lib")
-        later = git(whole / "lib", "rev-parse", "HEAD").strip()
+        later = git(whole / "lib", "rev-parse", "HEAD")
 
         patch = patch_of(whole)
 
@@ -260,16 +251,13 @@ class TestSubmodules:
     def test_outputs_in_one_are_no_changes(self, whole):
         (whole / "lib" / "model.joblib").write_bytes(b"x")
 
-        with CodeCapture(whole, None) as capture:
-            found = capture.result()
-
-        assert (found.dirty, found.diff, capture.patch) == (False, None, None)
+        assert (capture(whole).dirty, capture(whole).diff) == (False, None)
 
     def test_one_that_is_not_checked_out_is_named(self, whole, tmp_path):
         git(whole, "submodule", "--quiet", "deinit", "--force", "lib")
         trees = checkout.LinkedTrees()
         try:
-            trees.add(whole, git(whole, "rev-parse", "HEAD").strip(), tmp_path / "again")
+            trees.add(whole, git(whole, "rev-parse", "HEAD"), tmp_path / "again")
             assert trees.lacking == ["lib"]
         finally:
             trees.remove()
@@ -298,11 +286,11 @@ def test_a_link_is_kept_as_one_and_what_is_no_file_is_passed_over(project):
 def test_a_source_that_cannot_be_read_says_what_to_do(project):
     (project / "secret.py").write_bytes(b"x")
 
-    with CodeCapture(project, None) as capture:
-        capture._questions[0]._process.wait()  # git has seen it
+    with CodeCapture(project, None) as look:
+        look._questions[0]._process.wait()  # git has seen it
         (project / "secret.py").unlink()
         with pytest.raises(InvalidInput) as caught:
-            capture.result()
+            look.result()
 
     assert str(caught.value) == (
         "cannot read the untracked sources: pathspec 'secret.py' did not match any files"
