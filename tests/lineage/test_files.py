@@ -14,6 +14,8 @@ import pytest
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.lineage.data import Hashing, describe, digest_of_file, digest_of_folder
 
+from .conftest import refusal, run
+
 MEBIBYTE = 1 << 20
 AGAIN = "try again when nothing is writing to it"
 
@@ -209,25 +211,23 @@ def test_nobody_is_told_of_more_than_there_is(tmp_path):
 @pytest.mark.parametrize("writing", ["append", "overwrite", "cut", "replace", "delete"])
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, name, writing):
     path = tmp_path / name
-    path.write_bytes(b"1,2\n" * MEBIBYTE)
+    other = tmp_path / "other"
+    for each in (path, other):
+        each.write_bytes(b"1,2\n" * MEBIBYTE)
 
-    def write() -> None:
-        if writing == "append":
-            with path.open("ab") as file:
-                file.write(b"3,4\n")
-        elif writing == "overwrite":
-            with path.open("r+b") as file:
-                file.write(b"9")
-        elif writing == "cut":
-            os.truncate(path, 5)
-        elif writing == "replace":
-            (tmp_path / "new").write_bytes(b"1,2\n" * MEBIBYTE)
-            (tmp_path / "new").replace(path)
-        else:
-            path.unlink()
+    def write(mode: str, data: bytes) -> None:
+        with path.open(mode) as file:
+            file.write(data)
 
+    writings = {
+        "append": lambda: write("ab", b"3,4\n"),
+        "overwrite": lambda: write("r+b", b"9"),
+        "cut": lambda: os.truncate(path, 5),
+        "replace": lambda: other.replace(path),
+        "delete": path.unlink,
+    }
     with pytest.raises(InvalidInput) as caught:
-        describe("train", path, hashing=Hashing(tmp_path / "cache", Seen(write)))
+        describe("train", path, hashing=Hashing(tmp_path / "cache", Seen(writings[writing])))
 
     assert str(caught.value) == f"data set 'train': '{path}' changed while it was read"
     assert caught.value.hint == AGAIN
@@ -286,16 +286,13 @@ def test_files_that_come_or_go_while_a_folder_is_read_are_noticed(tmp_path, writ
     for name in ("a", "b", "c"):
         (folder / name).write_text(name)
 
-    def write() -> None:
-        if writing == "add":
-            (folder / "a0").write_text("new")
-        elif writing == "remove":
-            (folder / "c").unlink()
-        else:
-            (folder / "c").rename(folder / "z")
-
+    writings = {
+        "add": lambda: (folder / "a0").write_text("new"),
+        "remove": (folder / "c").unlink,
+        "rename": lambda: (folder / "c").rename(folder / "z"),
+    }
     with pytest.raises(InvalidInput) as caught:
-        digest_of_folder(folder, Hashing(progress=Seen(write)))
+        digest_of_folder(folder, Hashing(progress=Seen(writings[writing])))
 
     assert str(caught.value) == f"'{folder}' changed while it was read"
     assert caught.value.hint == AGAIN
@@ -316,47 +313,34 @@ def test_a_file_that_changes_after_it_was_read_spoils_its_folder(tmp_path):
 # Data that cannot be read
 
 
-def refusal(source: Path) -> str:
-    with pytest.raises(InvalidInput) as caught:
-        describe("train", source)
-    return str(caught.value)
-
-
-def test_an_error_of_the_disk_names_the_file():
-    if not Path("/proc/self/mem").exists():
-        pytest.skip("no file here that cannot be read")
-
-    assert refusal(Path("/proc/self/mem")) == (
-        "data set 'train': cannot read '/proc/self/mem': input/output error"
-    )
-
-
-def test_links_that_lead_nowhere_or_in_circles_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("/proc/self/mem", "cannot read '/proc/self/mem': input/output error"),
+        ("set", "'{folder}/set/gone.csv' is neither a file nor a folder"),
+        ("circle", "cannot read '{folder}/circle': too many levels of symbolic links"),
+        ("x" * 300, "cannot read '{folder}/" + "x" * 300 + "': file name too long"),
+    ],
+    ids=["a disk's error", "a link to nowhere", "a link to itself", "a long name"],
+)
+def test_what_the_system_cannot_read_is_refused_in_its_words(tmp_path, name, said):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "gone.csv").symlink_to("nowhere")
     (tmp_path / "circle").symlink_to("circle")
 
-    assert refusal(tmp_path / "set") == (
-        f"data set 'train': '{tmp_path}/set/gone.csv' is neither a file nor a folder"
-    )
-    assert refusal(tmp_path / "circle") == (
-        f"data set 'train': cannot read '{tmp_path}/circle': too many levels of symbolic links"
+    assert refusal("train", tmp_path / name)[0] == f"data set 'train': {said}".format(
+        folder=tmp_path
     )
 
 
-def test_a_name_too_long_for_the_system_is_refused(tmp_path):
-    path = tmp_path / ("x" * 300)
-
-    assert refusal(path) == f"data set 'train': cannot read '{path}': file name too long"
-
-
-def test_what_may_not_be_read_within_a_folder_is_named(tmp_path):
+def test_what_may_not_be_read_is_named_within_a_folder_too(tmp_path):
     tmp_path.chmod(0o755)
     folder = tmp_path / "set"
     folder.mkdir(mode=0o755)
-    (folder / "a.csv").write_text("a\n1\n")
-    (folder / "b.csv").write_text("a\n1\n")
+    for name in ("a.csv", "b.csv"):
+        (folder / name).write_text("a\n1\n")
     (folder / "b.csv").chmod(0)
+    (tmp_path / "closed").mkdir(mode=0)
     program = (
         "import os, sys\n"
         "from gitmodelstore.lineage.data import InvalidInput, describe\n"
@@ -369,18 +353,10 @@ def test_what_may_not_be_read_within_a_folder_is_named(tmp_path):
         "    except InvalidInput as error:\n"
         "        print(error)\n"
     )
-    (tmp_path / "closed").mkdir(mode=0)
-    done = subprocess.run(
-        [sys.executable, "-c", program, "set", "closed", "closed/x.csv"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
 
-    assert done.stdout.splitlines() == [
-        "data set 'train': cannot read 'set/b.csv': permission denied",
-        "data set 'train': cannot read 'closed': permission denied",
-        "data set 'train': cannot read 'closed/x.csv': permission denied",
+    said = run(tmp_path, "-c", program, "set", "set/b.csv", "closed", "closed/x.csv")
+
+    assert said.splitlines() == [
+        f"data set 'train': cannot read '{name}': permission denied"
+        for name in ("set/b.csv", "set/b.csv", "closed", "closed/x.csv")
     ]
