@@ -7,8 +7,10 @@ import decimal
 import hashlib
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -89,137 +91,94 @@ def test_text_is_one_type_in_every_storage(values):
     assert len(digests) == 1
 
 
-@pytest.mark.parametrize(
-    ("nullable", "plain"),
-    [("Int64", "int64"), ("Int8", "int8"), ("UInt16", "uint16"), ("Float32", "float32")],
-)
-def test_a_nullable_column_without_missing_values_is_the_plain_one(nullable, plain):
-    values = pd.Series([1, 2, 3], dtype=plain)
-
-    assert digest_frame(values.astype(nullable)) == digest_frame(values)
-    assert logical_type(values.astype(nullable)) == plain
-
-
-def test_arrow_columns_are_what_they_hold():
-    frame = pd.DataFrame(
-        {
-            "i": pd.array([1, None], dtype="Int64"),
-            "f": [1.5, None],
-            "b": pd.array([True, None], dtype="boolean"),
-            "s": ["a", None],
-            "t": pd.to_datetime(["2024-01-01", None]),
-            "z": pd.to_datetime(["2024-01-01", None]).tz_localize("Europe/Paris"),
-            "d": pd.Series([dt.date(2024, 1, 2), None], dtype=object),
-        }
-    )
-    table = pa.Table.from_pandas(frame)
-
-    assert digest_frame(table.to_pandas(types_mapper=pd.ArrowDtype)) == digest_frame(frame)
-
-
-def test_bools_with_a_missing_value_are_bools_however_they_are_kept():
-    kept_as_objects = pd.Series([True, None, False], dtype=object)
-
-    assert logical_type(kept_as_objects) == "bool"
-    assert digest_frame(kept_as_objects) == digest_frame(kept_as_objects.astype("boolean"))
-
-
-@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-def test_the_unit_of_times_does_not_show(unit):
-    times = pd.Series(np.array(["2024-01-01T01:02:03", "NaT"], dtype=f"datetime64[{unit}]"))
-
-    assert logical_type(times) == "datetime64"
-    assert digest_frame(times) == digest_frame(times.astype("datetime64[us]"))
-
-
-def test_every_missing_value_is_one():
-    digests = {
-        digest_frame(pd.Series(["a", missing], dtype=object))
-        for missing in (None, np.nan, pd.NaT, pd.NA, decimal.Decimal("NaN"))
+VALUES = np.arange(6.0).reshape(2, 3)
+DENSE = np.array([[0, 1.5, 0], [2.0, 0, 0]])
+ROWS = sp.csr_matrix(DENSE)
+TIMES = pd.Series(np.array(["2024-01-01T01:02:03", "NaT"], dtype="datetime64[us]"))
+BOOLS = pd.Series([True, None, False], dtype=object)
+FRAME = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+MIXED = pd.DataFrame(
+    {
+        "i": pd.array([1, None], dtype="Int64"),
+        "f": [1.5, None],
+        "b": pd.array([True, None], dtype="boolean"),
+        "s": ["a", None],
+        "t": pd.to_datetime(["2024-01-01", None]),
+        "z": pd.to_datetime(["2024-01-01", None]).tz_localize("Europe/Paris"),
+        "d": pd.Series([dt.date(2024, 1, 2), None], dtype=object),
     }
-
-    assert len(digests) == 1
-
-
-def test_every_nan_is_one():
-    other_nan = np.array([0x7FF8000000000001], dtype=np.uint64).view(np.float64)
-
-    assert digest_frame(other_nan) == digest_frame(np.array([np.nan]))
+)
 
 
-def test_zero_and_minus_zero_differ():
-    assert digest_frame(np.array([0.0])) != digest_frame(np.array([-0.0]))
+def plain(dtype: str) -> pd.Series:
+    return pd.Series([1, 2, 3], dtype=dtype)
 
 
-def test_byte_order_and_memory_order_do_not_show():
-    values = np.arange(6.0).reshape(2, 3)
-
-    assert digest_frame(values.astype(">f8")) == digest_frame(values)
-    assert digest_frame(np.asfortranarray(values)) == digest_frame(values)
+def one(value: Any) -> Any:
+    """A column of objects that holds a value."""
+    return object_array([value, 1])
 
 
-def test_the_index_is_not_data():
-    frame = pd.DataFrame({"a": [1, 2]})
-
-    assert digest_frame(frame.set_axis(["x", "y"])) == digest_frame(frame)
-
-
-def test_every_detail_of_a_table_counts():
-    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
-    others = [
-        frame[["b", "a"]],
-        frame.iloc[::-1],
-        frame.rename(columns={"a": "c"}),
-        frame.astype({"a": "int32"}),
-        frame.astype({"a": "float64"}),
-        frame.iloc[:1],
-        frame[["a"]],
-        frame.to_numpy(),
-        frame.rename(columns={"a": 1}),
-        frame.rename(columns={"a": "1"}),
-    ]
-
-    digests = {digest_frame(data) for data in [frame, *others]}
-
-    assert len(digests) == 1 + len(others)
-
-
-def test_lengths_of_empty_tables_count():
-    empty = [pd.DataFrame(), pd.DataFrame(index=range(2)), np.empty((0, 2)), np.empty((2, 0))]
-
-    assert len({digest_frame(data) for data in empty}) == len(empty)
-
-
-def test_text_without_rows_is_text_in_every_storage():
-    frame = pd.DataFrame({"s": ["a"]})
-
-    assert digest_frame(frame.iloc[:0]) == digest_frame(frame.astype(object).iloc[:0])
+@pytest.mark.parametrize(
+    "alike",
+    [
+        [plain("int64"), plain("int64").astype("Int64")],
+        [plain("int8"), plain("int8").astype("Int8")],
+        [plain("uint16"), plain("uint16").astype("UInt16")],
+        [plain("float32"), plain("float32").astype("Float32")],
+        [BOOLS, BOOLS.astype("boolean")],
+        [MIXED, pa.Table.from_pandas(MIXED).to_pandas(types_mapper=pd.ArrowDtype)],
+        [TIMES, *(TIMES.astype(f"datetime64[{unit}]") for unit in ("s", "ms", "ns"))],
+        [
+            pd.Series(["a", missing], dtype=object)
+            for missing in (None, np.nan, pd.NaT, pd.NA, decimal.Decimal("NaN"))
+        ],
+        [np.array([np.nan]), np.array([0x7FF8000000000001], dtype=np.uint64).view(np.float64)],
+        [VALUES, VALUES.astype(">f8"), np.asfortranarray(VALUES)],
+        [FRAME, FRAME.set_axis(["x", "y"])],  # the index is not data
+        [pd.DataFrame({"s": ["a"]}).iloc[:0], pd.DataFrame({"s": ["a"]}).astype(object).iloc[:0]],
+        [
+            *(ROWS, ROWS.tocsc(), ROWS.tolil()),
+            sp.coo_matrix(([1.0, 0.5, 2.0, 0.0], ([0, 0, 1, 1], [1, 1, 0, 2])), shape=(2, 3)),
+        ],
+        [one(decimal.Decimal("1.50")), one(decimal.Decimal("1.5"))],
+        [one(decimal.Decimal("100")), one(decimal.Decimal("1E+2"))],
+        [one([1, 2]), one(np.array([1, 2])), one((1, 2))],
+        [one({"a": 1, "b": 2}), one({"b": 2, "a": 1})],
+        [one({1, 2}), one({2, 1})],
+        [one(np.datetime64("2024-01-01")), one(dt.datetime(2024, 1, 1))],
+    ],
+)
+def test_what_is_equal_by_value_has_one_digest(alike):
+    assert len({digest_frame(data) for data in alike}) == 1
 
 
-def test_characters_do_not_move_between_neighbours():
-    assert digest_frame(pd.Series(["ab", "c"])) != digest_frame(pd.Series(["a", "bc"]))
-    assert digest_frame(pd.Series(["a\0b", "a\0c"])) != digest_frame(pd.Series(["a\0b", "a\0b"]))
-
-
-def test_categories_count_by_label_list_and_order():
-    kept = pd.Categorical(["x", "y"], categories=["x", "y"])
-    others = [
-        pd.Categorical(["x", "y"], categories=["y", "x"]),
-        pd.Categorical(["x", "y"], categories=["x", "y", "z"]),
-        pd.Categorical(["x", "y"], categories=["x", "y"], ordered=True),
-        pd.Categorical(["x", "x"], categories=["x", "y"]),
-    ]
-
-    assert len({digest_frame(pd.Series(data)) for data in [kept, *others]}) == 5
-
-
-def test_a_sparse_matrix_counts_by_value_whatever_its_format():
-    dense = np.array([[0, 1.5, 0], [2.0, 0, 0]])
-    rows = sp.csr_matrix(dense)
-    twice = sp.coo_matrix(([1.0, 0.5, 2.0, 0.0], ([0, 0, 1, 1], [1, 1, 0, 2])), shape=(2, 3))
-
-    assert len({digest_frame(m) for m in (rows, rows.tocsc(), rows.tolil(), twice)}) == 1
-    assert digest_frame(sp.csr_matrix(dense * 2)) != digest_frame(rows)
+@pytest.mark.parametrize(
+    "different",
+    [
+        [np.array([0.0]), np.array([-0.0])],
+        [
+            *(FRAME, FRAME[["b", "a"]], FRAME.iloc[::-1], FRAME.iloc[:1], FRAME[["a"]]),
+            *(FRAME.astype({"a": "int32"}), FRAME.astype({"a": "float64"}), FRAME.to_numpy()),
+            *(FRAME.rename(columns={"a": name}) for name in ("c", 1, "1")),
+        ],
+        [pd.DataFrame(), pd.DataFrame(index=range(2)), np.empty((0, 2)), np.empty((2, 0))],
+        [pd.Series(["ab", "c"]), pd.Series(["a", "bc"])],
+        [pd.Series(["a\0b", "a\0c"]), pd.Series(["a\0b", "a\0b"])],
+        [
+            pd.Series(pd.Categorical(["x", "y"], categories=["x", "y"])),
+            pd.Series(pd.Categorical(["x", "y"], categories=["y", "x"])),
+            pd.Series(pd.Categorical(["x", "y"], categories=["x", "y", "z"])),
+            pd.Series(pd.Categorical(["x", "y"], categories=["x", "y"], ordered=True)),
+            pd.Series(pd.Categorical(["x", "x"], categories=["x", "y"])),
+        ],
+        [ROWS, sp.csr_matrix(DENSE * 2)],
+        [FRAME, VALUES[:, 0], (FRAME, VALUES[:, 0]), (FRAME, None), (VALUES[:, 0], FRAME)],
+        [one([1, 2]), one([12])],
+    ],
+)
+def test_every_detail_counts(different):
+    assert len({digest_frame(data) for data in different}) == len(different)
 
 
 def test_digesting_a_sparse_matrix_leaves_it_as_it_was():
@@ -231,42 +190,22 @@ def test_digesting_a_sparse_matrix_leaves_it_as_it_was():
     assert matrix.indices.tolist() == [1, 0]
 
 
-def test_a_pair_is_neither_of_its_halves():
-    X, y = pd.DataFrame({"a": [1]}), np.array([1])
-
-    assert len({digest_frame(data) for data in [X, y, (X, y), (X, None), (y, X)]}) == 5
-
-
-def test_decimals_and_nested_cells_count_by_value():
-    def one(value):
-        return digest_frame(object_array([value, 1]))
-
-    assert one(decimal.Decimal("1.50")) == one(decimal.Decimal("1.5"))
-    assert one(decimal.Decimal("100")) == one(decimal.Decimal("1E+2"))
-    assert one([1, 2]) == one(np.array([1, 2])) == one((1, 2))
-    assert one({"a": 1, "b": 2}) == one({"b": 2, "a": 1})
-    assert one({1, 2}) == one({2, 1})
-    assert one([1, 2]) != one([12])
-    assert one(np.datetime64("2024-01-01")) == one(dt.datetime(2024, 1, 1))
-
-
-def test_one_zone_has_one_name_whoever_supplies_it():
-    from zoneinfo import ZoneInfo
-
-    hour = dt.timezone(dt.timedelta(hours=1))
-    times = pd.Series(pd.to_datetime(["2024-01-01"]))
-
-    assert (
-        logical_type(times.dt.tz_localize(ZoneInfo("Europe/Paris"))) == "datetime64[Europe/Paris]"
-    )
-    assert logical_type(times.dt.tz_localize(dt.timezone.utc)) == "datetime64[UTC]"
-    assert logical_type(times.dt.tz_localize(hour)) == "datetime64[UTC+01:00]"
+def zoned(zone: dt.tzinfo) -> pd.Series:
+    return pd.Series(pd.to_datetime(["2024-01-01"])).dt.tz_localize(zone)
 
 
 @pytest.mark.parametrize(
     ("column", "expected"),
     [
         (pd.Series([1, None], dtype="Int64"), "int64"),
+        (pd.Series([1, 2], dtype="UInt16"), "uint16"),
+        (pd.Series([1, 2], dtype="Float32"), "float32"),
+        (BOOLS, "bool"),
+        (TIMES.astype("datetime64[s]"), "datetime64"),
+        (TIMES.astype("datetime64[ns]"), "datetime64"),
+        (zoned(ZoneInfo("Europe/Paris")), "datetime64[Europe/Paris]"),
+        (zoned(dt.timezone.utc), "datetime64[UTC]"),
+        (zoned(dt.timezone(dt.timedelta(hours=1))), "datetime64[UTC+01:00]"),
         (pd.Series(["a"]), "str"),
         (pd.Series([None], dtype=object), "str"),
         (pd.Series([1, "a"], dtype=object), "object"),
@@ -324,31 +263,36 @@ def test_a_manifest_has_room_for_the_most_columns_twice(longest):
     assert len(render([fields.write(held) for held in (*features, step)])) < MOST_BYTES * 0.85
 
 
-def test_a_repeated_column_is_refused():
-    frame = pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"])
-
-    for refused in (digest_frame, features_of):
-        with pytest.raises(InvalidInput) as caught:
-            refused(frame)
-
-        assert str(caught.value) == "column 'a' appears twice"
-        assert caught.value.hint == "rename or drop one of them"
-
-
-def test_an_object_without_a_canonical_form_is_refused_with_its_place():
+def refusal(function: Callable[[Any], Any], data: Any) -> tuple[str, str | None]:
     with pytest.raises(InvalidInput) as caught:
-        digest_frame(pd.DataFrame({"a": [1, object()]}))
+        function(data)
+    return str(caught.value), caught.value.hint
 
-    assert str(caught.value) == "column 'a': row 1: a value of type object has no digest"
-    assert caught.value.hint == "convert the column to text, numbers or times first"
+
+@pytest.mark.parametrize("function", [digest_frame, features_of])
+def test_a_repeated_column_is_refused(function):
+    assert refusal(function, pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"])) == (
+        "column 'a' appears twice",
+        "rename or drop one of them",
+    )
 
 
 def test_a_byte_order_mark_in_a_column_name_is_refused():
-    with pytest.raises(InvalidInput) as caught:
-        features_of(pd.DataFrame({"\ufeffid": [1]}))
+    assert refusal(features_of, pd.DataFrame({"\ufeffid": [1]})) == (
+        r"column '\ufeffid' contains the hidden character U+FEFF",
+        "read the file with encoding='utf-8-sig'",
+    )
 
-    assert str(caught.value) == r"column '\ufeffid' contains the hidden character U+FEFF"
-    assert caught.value.hint == "read the file with encoding='utf-8-sig'"
+
+def test_an_object_without_a_canonical_form_is_refused_with_its_place():
+    assert refusal(digest_frame, pd.DataFrame({"a": [1, object()]})) == (
+        "column 'a': row 1: a value of type object has no digest",
+        "convert the column to text, numbers or times first",
+    )
+
+
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
 
 
 @pytest.mark.parametrize(
@@ -359,21 +303,8 @@ def test_a_byte_order_mark_in_a_column_name_is_refused():
         (np.ma.masked_array([1], [True]), "a masked array has no digest"),
         ([[1], [1, 2]], "a list of rows of different lengths is not a table"),
         (np.array(["2024"], dtype="datetime64[ps]"), "times in units of ps have no portable form"),
+        (one(ENDLESS), "row 0: a cell nested more than 32 deep has no digest"),
     ],
 )
-def test_what_is_no_table_is_refused(data, message):
-    with pytest.raises(InvalidInput) as caught:
-        digest_frame(data)
-
-    assert str(caught.value) == message
-    assert caught.value.hint is None or caught.value.hint
-
-
-def test_a_cell_that_holds_itself_is_refused():
-    endless: list[Any] = []
-    endless.append(endless)
-
-    with pytest.raises(InvalidInput) as caught:
-        digest_frame(object_array([endless, 1]))
-
-    assert str(caught.value) == "row 0: a cell nested more than 32 deep has no digest"
+def test_what_has_no_canonical_form_is_refused(data, message):
+    assert refusal(digest_frame, data)[0] == message

@@ -29,38 +29,64 @@ def test_numbers_have_mean_spread_and_quantiles_but_no_extremes():
     }
 
 
+YES = pd.Series(["yes"] * 5 + ["no"] * 15 + [None])
+LISTED = {"missing": 1, "distinct": 2, "values": {"no": 0.75, "yes": 0.25}}
+DAYS = pd.date_range("2024-01-01 10:00", periods=101, freq="D")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        # fewer than five rows say nothing
+        (np.array([1.0, 2.0, 3.0, 4.0]), {"missing": 0}),
+        (np.array([True, False, False, False]), {"missing": 0}),
+        (pd.Series(["a"]), {"missing": 0, "distinct": 1}),
+        # nullable integers are integers
+        (
+            pd.Series([1, 2, 3, 4, 5, None], dtype="Int64"),
+            {"missing": 1, "mean": 3.0, "std": 1.581},
+        ),
+        # infinite values are counted and left out
+        (
+            np.array([np.inf, 1.0, 1.0, 1.0, 1.0, 1.0]),
+            {"missing": 0, "infinite": 1, "mean": 1.0, "std": 0.0},
+        ),
+        # bools have the share of true
+        (pd.Series([True, False, False, False, False]), {"missing": 0, "true": 0.2}),
+        # frequent values are listed with their shares
+        (YES, LISTED),
+        (YES.astype("category"), LISTED),
+        # unused categories are not counted
+        (
+            pd.Series(pd.Categorical([3] * 5, categories=[1, 2, 3])),
+            {"missing": 0, "distinct": 1, "values": {"3": 1.0}},
+        ),
+        # hidden characters of a value are spelled out
+        (
+            pd.Series(["a\u202eb"] * 5),
+            {"missing": 0, "distinct": 1, "values": {"a\\u202eb": 1.0}},
+        ),
+        # times have quantiles to the day, durations are counted in seconds
+        (
+            pd.Series(DAYS),
+            {"missing": 0, "p25": "2024-01-26", "p50": "2024-02-20", "p75": "2024-03-16"},
+        ),
+        (
+            pd.Series(pd.to_timedelta([1, 2, 3, 4, 5], unit="m")),
+            {"missing": 0, "unit": "s", "mean": 180.0, "std": 94.87},
+        ),
+        # mixed objects say only what is missing
+        (pd.Series([1, "a", None], dtype=object), {"missing": 1}),
+    ],
+)
+def test_a_column_has_what_its_kind_has(values, expected):
+    assert profile(values) == expected
+
+
 def test_a_quantile_needs_five_rows_on_either_side():
     assert list(profile(np.arange(100.0))) == ["missing", "mean", "std", "p25", "p50", "p75"]
     assert list(profile(np.arange(10.0))) == ["missing", "mean", "std", "p50"]
     assert list(profile(np.arange(5.0))) == ["missing", "mean", "std"]
-
-
-def test_fewer_than_five_rows_say_nothing():
-    assert profile(np.array([1.0, 2.0, 3.0, 4.0])) == {"missing": 0}
-    assert profile(np.array([True])) == {"missing": 0}
-    assert profile(pd.Series(["a"])) == {"missing": 0, "distinct": 1}
-
-
-def test_nullable_integers_are_integers():
-    values = pd.Series([1, 2, 3, 4, 5, None], dtype="Int64")
-
-    assert profile(values) == {"missing": 1, "mean": 3.0, "std": 1.581}
-
-
-def test_bools_have_the_share_of_true():
-    assert profile(np.array([True, False, False, False])) == {"missing": 0}
-    assert profile(pd.Series([True, False, False, False, False])) == {"missing": 0, "true": 0.2}
-
-
-def test_frequent_values_are_listed_with_their_shares():
-    values = pd.Series(["yes"] * 5 + ["no"] * 15 + [None])
-
-    assert profile(values) == {
-        "missing": 1,
-        "distinct": 2,
-        "values": {"no": 0.75, "yes": 0.25},
-    }
-    assert profile(values.astype("category")) == profile(values)
 
 
 @pytest.mark.parametrize(
@@ -73,43 +99,6 @@ def test_frequent_values_are_listed_with_their_shares():
 )
 def test_rare_many_or_long_values_are_not_listed(values):
     assert "values" not in profile(pd.Series(values))
-
-
-def test_unused_categories_are_not_counted():
-    values = pd.Categorical([3] * 5, categories=[1, 2, 3])
-
-    assert profile(pd.Series(values)) == {"missing": 0, "distinct": 1, "values": {"3": 1.0}}
-
-
-def test_hidden_characters_of_a_value_are_spelled_out():
-    assert profile(pd.Series(["a\u202eb"] * 5))["values"] == {"a\\u202eb": 1.0}
-
-
-def test_times_have_quantiles_to_the_day():
-    times = pd.Series(pd.date_range("2024-01-01 10:00", periods=101, freq="D"))
-
-    assert profile(times) == {
-        "missing": 0,
-        "p25": "2024-01-26",
-        "p50": "2024-02-20",
-        "p75": "2024-03-16",
-    }
-
-
-def test_durations_are_counted_in_seconds():
-    waits = pd.Series(pd.to_timedelta([1, 2, 3, 4, 5], unit="m"))
-
-    assert profile(waits) == {"missing": 0, "unit": "s", "mean": 180.0, "std": 94.87}
-
-
-def test_infinite_values_are_counted_and_left_out():
-    values = np.array([np.inf, 1.0, 1.0, 1.0, 1.0, 1.0])
-
-    assert profile(values) == {"missing": 0, "infinite": 1, "mean": 1.0, "std": 0.0}
-
-
-def test_mixed_objects_say_only_what_is_missing():
-    assert profile(pd.Series([1, "a", None], dtype=object)) == {"missing": 1}
 
 
 @given(st.lists(st.floats(), max_size=30))
