@@ -98,8 +98,8 @@ class TestSeveralClones:
         assert_whole(shared, git, ["1.0.0", *(version for version, _ in heard)])
         assert Store.open(shared.path).validate() == ()
 
-    def test_four_push_five_versions_each(self, shared, git, fitted, tmp_path, tell):
-        self.all_arrive(shared, git, fitted, tmp_path, tell, clones=4, times=5)
+    def test_three_push_three_versions_each(self, shared, git, fitted, tmp_path, tell):
+        self.all_arrive(shared, git, fitted, tmp_path, tell, clones=3, times=3)
 
     @pytest.mark.long
     def test_eight_push_ten_versions_each(self, shared, git, fitted, tmp_path, tell):
