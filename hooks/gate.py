@@ -1,4 +1,4 @@
-"""What the three hooks of an artifacts repository share: reading, judging, telling."""
+"""What the three hooks of a store share: how they read, judge and report."""
 
 from __future__ import annotations
 
