@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.pins import Locked, Synced
     from gitmodelstore.operations.reproduce import Bisection, Reproduction, Trial
     from gitmodelstore.operations.resolve import Listed, Log
-    from gitmodelstore.operations.search import Answer, Blame, FieldChange, Match
+    from gitmodelstore.operations.search import Blame, FieldChange, Match, SearchResult
     from gitmodelstore.operations.verify import DataVerified, Verification
     from gitmodelstore.pickles.load import Reader
     from gitmodelstore.values.diff import Diff
@@ -793,7 +793,7 @@ class Store:
 
     def answer(
         self, expression: str, model: str | None = None, *, sort: str | None = None
-    ) -> Answer:
+    ) -> SearchResult:
         """Return what `search` does, with the versions that could not be asked, and why.
 
         >>> len(store.answer("metrics.profit > 3.5").matches)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,8 +111,25 @@ def test_no_module_comes_back_to_itself() -> None:
             break
         below = wider
     circles = {str(path.relative_to(PACKAGE)) for path, held in below.items() if path in held}
-    # A policy reads gates only where a file has some, and hooks seldom meet one that has.
-    assert circles <= {"values/policy.py", "values/gates.py"}
+    assert circles == set()
+
+
+def test_a_name_means_one_thing() -> None:
+    """No public class stands in two modules, no stem of a module in more than two folders."""
+    classes = Counter(
+        node.name
+        for path in modules()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    stems = Counter(path.stem for path in modules() if path.stem != "__init__")
+
+    assert [name for name, count in classes.items() if count > 1] == []
+    assert [stem for stem, count in stems.items() if count > 2] == []
+
+
+def test_the_house_has_no_more_rooms_than_one_can_know() -> None:
+    assert len(modules()) <= 110
 
 
 def test_a_package_is_imported_only_where_it_belongs() -> None:

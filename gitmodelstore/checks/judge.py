@@ -64,7 +64,7 @@ _MOST_REGISTRIES = 256  # in memory: a store has one for each version, each as l
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CommitStep:
     """What is judged: a commit, or one that is not made yet.
 
     Attributes:
@@ -80,11 +80,11 @@ class Step:
     oid: str | None = None
 
     @classmethod
-    def of(cls, commit: Commit) -> Step:
+    def of(cls, commit: Commit) -> CommitStep:
         """Return the step that a commit is."""
         return cls(commit.tree, commit.parents, commit.message, commit.oid)
 
-    def seen_from(self, parent: str) -> Step:
+    def seen_from(self, parent: str) -> CommitStep:
         """Return the step as it is from another parent."""
         others = tuple(oid for oid in self.parents if oid != parent)
         return replace(self, parents=(parent, *others))
@@ -111,7 +111,7 @@ class Judge:
         self._verifier = verifier
         self._folders = FolderJudge(objects)
         self._registries: dict[str, Registry | None] = {}  # None: unreadable
-        self._mergings: dict[Step, Merging] = {}  # parents in the order of their ids
+        self._mergings: dict[CommitStep, Merging] = {}  # parents in the order of their ids
         self._ruled: dict[tuple[str, str | None], list[tuple[Moved | None, Fault]]] = {}
 
     @cached_property
@@ -121,11 +121,11 @@ class Judge:
 
         return SignatureJudge(self.objects, self._verifier) if self._verifier else None
 
-    def faults(self, step: Step) -> list[Fault]:
+    def faults(self, step: CommitStep) -> list[Fault]:
         """Return everything that is wrong with a step."""
         return self._told(step, lambda: _Trial(self, step).faults())
 
-    def faults_from_others(self, step: Step) -> list[Fault]:
+    def faults_from_others(self, step: CommitStep) -> list[Fault]:
         """Return what is wrong with a merge under settings that another parent's side changed.
 
         If it is not known which parent was the branch, it can be any of them.
@@ -136,7 +136,7 @@ class Judge:
             faults += self._told(step, trial.faults_of_changed_settings)
         return faults
 
-    def faults_as_whole(self, step: Step, tip: str, *, is_after: bool) -> list[Fault]:
+    def faults_as_whole(self, step: CommitStep, tip: str, *, is_after: bool) -> list[Fault]:
         """Return what is wrong with a step under the settings that the branch had before a push.
 
         Args:
@@ -148,7 +148,7 @@ class Judge:
         trial = _Trial(self, step, settings, since=tip)
         return self._told(step, lambda: trial.faults_by_settings(is_after=is_after))
 
-    def _told(self, step: Step, find: Callable[[], Iterable[Fault]]) -> list[Fault]:
+    def _told(self, step: CommitStep, find: Callable[[], Iterable[Fault]]) -> list[Fault]:
         """Return faults, including one for what cannot be read."""
         faults: list[Fault] = []
         try:
@@ -161,13 +161,13 @@ class Judge:
             faults.append(Fault("GMS061", "", str(error), mend=error.hint or ""))
         return [replace(one, mend=mend_of(one), commit=one.commit or step.oid) for one in faults]
 
-    def ancestry_of(self, step: Step) -> Ancestry:
+    def ancestry_of(self, step: CommitStep) -> Ancestry:
         """Return an ancestry that covers the parents of a merge."""
         if self.ancestry is None or not self.ancestry.knows(*step.parents):
             self.ancestry = Ancestry(self.objects.graph(*step.parents), step.parents)
         return self.ancestry
 
-    def merging(self, step: Step, after: Registry) -> Merging:
+    def merging(self, step: CommitStep, after: Registry) -> Merging:
         """Return the outcome of a merge, whichever parent is the first.
 
         Args:
@@ -189,7 +189,7 @@ class Judge:
         return self._mergings[key]
 
     def brought_faults(
-        self, step: Step, settings: str | None, since: str | None, moved: Collection[Moved]
+        self, step: CommitStep, settings: str | None, since: str | None, moved: Collection[Moved]
     ) -> Iterator[Fault]:
         """Yield the faults, under some settings, of the commits that a merge brings.
 
@@ -217,7 +217,7 @@ class Judge:
         Nothing if the commit is judged under these settings anyway.
         """
         if (oid, settings) not in self._ruled:
-            trial = _Trial(self, Step.of(self.objects.commit(oid)), settings)
+            trial = _Trial(self, CommitStep.of(self.objects.commit(oid)), settings)
             same = trial.is_judged_by_its_own
             self._ruled[oid, settings] = [] if same else list(trial.ruled())
         return self._ruled[oid, settings]
@@ -258,7 +258,7 @@ class Judge:
             self._registries[entry.oid] = registry
         return registry
 
-    def policy(self, step: Step) -> Policy:
+    def policy(self, step: CommitStep) -> Policy:
         """Return the settings that apply to a step: those of its first parent."""
         return _Trial(self, step).policy
 
@@ -274,7 +274,7 @@ class Judge:
                 return registry
         return EMPTY
 
-    def introduced(self, step: Step) -> frozenset[tuple[str, Version]]:
+    def introduced(self, step: CommitStep) -> frozenset[tuple[str, Version]]:
         """Return model and version of everything new in a step, which no parent has."""
         parents = [self.registry_at(oid) for oid in step.parents]
         changes = (parents[0] if parents else EMPTY).changes(self.registry(step.tree))
@@ -309,7 +309,7 @@ class _Trial:
     """
 
     def __init__(
-        self, judge: Judge, step: Step, *settings: str | None, since: str | None = None
+        self, judge: Judge, step: CommitStep, *settings: str | None, since: str | None = None
     ) -> None:
         self._judge = judge
         self._objects = judge.objects
@@ -346,7 +346,7 @@ class _Trial:
     def faults_by_settings(self, *, is_after: bool) -> Iterator[Fault]:
         """Yield the faults of the step, and of what it brings, under other settings."""
         assert self._step.oid is not None  # noqa: S101 - what is pushed is committed
-        step = Step.of(self._objects.commit(self._step.oid))
+        step = CommitStep.of(self._objects.commit(self._step.oid))
         if self.is_judged_by_its_own and step == self._step:  # `faults` says it all
             return
         as_it_is = _Trial(self._judge, step)
@@ -771,13 +771,13 @@ def tag_faults(judge: Judge, name: str, tag: Tag | None) -> Iterator[Fault]:
         yield Fault("GMS051", ref, what, mend=f"make it one: {again}")
         return
     commit = judge.objects.commit(tag.commit)
-    if (model, version) not in judge.introduced(Step.of(commit)):
+    if (model, version) not in judge.introduced(CommitStep.of(commit)):
         what = f"points to {tag.commit[:12]}, which does not introduce {model} {version}"
         mend = f"set it on the commit that does: {again}; git log -- models/{model}"
         yield Fault("GMS052", ref, what, mend=mend)
         return
     yield from _manifest_faults(judge, ref, tag, model, version)
-    if judge.policy(Step.of(commit)).require_signed and judge.signatures is not None:
+    if judge.policy(CommitStep.of(commit)).require_signed and judge.signatures is not None:
         yield from judge.signatures.tag_faults(name, tag.oid, tag.commit)
 
 

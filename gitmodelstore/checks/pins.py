@@ -250,7 +250,7 @@ _DOCUMENT = Document(Lock, SCHEMA, MOST_BYTES, _relations, _HINT)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class PinnedState:
     """What a clone of the store says of one locked version.
 
     Attributes:
@@ -277,7 +277,7 @@ def read_lock(data: bytes, path: str = FILE) -> tuple[Lock | None, tuple[Fault, 
         return None, tuple(format_faults(error, "GMS080", path))
 
 
-def lock_faults(lock: Lock, held: Mapping[str, Held], path: str = FILE) -> Iterator[Fault]:
+def lock_faults(lock: Lock, held: Mapping[str, PinnedState], path: str = FILE) -> Iterator[Fault]:
     """Yield every difference between a lock and the store.
 
     Args:
@@ -292,7 +292,9 @@ def lock_faults(lock: Lock, held: Mapping[str, Held], path: str = FILE) -> Itera
             yield Fault(code, path, what, where, again)
 
 
-def _differences(model: str, locked: LockedModel, held: Held) -> Iterator[tuple[str, str, str]]:
+def _differences(
+    model: str, locked: LockedModel, held: PinnedState
+) -> Iterator[tuple[str, str, str]]:
     """Yield what differs as code, key of the lock, and what."""
     name = f"{model} {locked.version}"
     if held.status is None:

@@ -421,7 +421,7 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ApprovalStep:
     """One commit of the branch, as the search for approvals needs it.
 
     Attributes:
@@ -462,7 +462,7 @@ def approval_text(
     return f"approve {model} {version} for {status}\n\n{trailers}\n"
 
 
-def approval_of(step: Step) -> Approval | None:
+def approval_of(step: ApprovalStep) -> Approval | None:
     """Return what a commit approves; None where it approves nothing.
 
     A commit that changes a file, or has several parents, or says it of several
@@ -499,7 +499,7 @@ def says_approved(commit: Commit) -> bool:
     return _MARK in commit.message
 
 
-def standing(steps: Iterable[Step], model: str, version: str) -> Iterator[Approval]:
+def standing(steps: Iterable[ApprovalStep], model: str, version: str) -> Iterator[Approval]:
     """Yield the approvals of a version that stand: those younger than its last withdrawal.
 
     Args:
@@ -515,9 +515,11 @@ def standing(steps: Iterable[Step], model: str, version: str) -> Iterator[Approv
             yield approval
 
 
-def step_of(objects: Objects, commit: Commit, version: tuple[str, Version] | None = None) -> Step:
+def step_of(
+    objects: Objects, commit: Commit, version: tuple[str, Version] | None = None
+) -> ApprovalStep:
     """Return a commit as a step; with a model and version, also whether it withdraws that."""
-    return Step(
+    return ApprovalStep(
         commit,
         objects.commit(commit.parents[0]).tree if commit.parents else None,
         says_approved(commit) and commit_parts(objects.raw(commit.oid)).signature is not None,

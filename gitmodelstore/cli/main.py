@@ -65,7 +65,7 @@ FAMILIES = {
 }
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """One command.
 
     Attributes:
@@ -101,8 +101,10 @@ class Entry(NamedTuple):
 
 
 COMMANDS = (
-    Entry("init", START, "create a model store", ("gms init", "gms init --bare /srv/models.git")),
-    Entry(
+    CommandEntry(
+        "init", START, "create a model store", ("gms init", "gms init --bare /srv/models.git")
+    ),
+    CommandEntry(
         "clone",
         START,
         "clone a shared store and set up its hooks",
@@ -112,13 +114,13 @@ COMMANDS = (
         ),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "demo",
         START,
         "run through the life of a model in a new folder",
         ("gms demo", "gms demo /tmp/try-it"),
     ),
-    Entry(
+    CommandEntry(
         "register",
         VERSIONS,
         "register a fitted pipeline as a new version",
@@ -127,20 +129,20 @@ COMMANDS = (
             "gms register churn --from-folder models/churn --bump minor",
         ),
     ),
-    Entry(
+    CommandEntry(
         "list",
         VERSIONS,
         "list the models, or the versions of one",
         ("gms list churn", "gms list -n 5"),
         alias="ls",
     ),
-    Entry(
+    CommandEntry(
         "show",
         VERSIONS,
         "show what a version is made of",
         ("gms show churn@production", "gms show churn@1.2.0 --json"),
     ),
-    Entry(
+    CommandEntry(
         "diff",
         VERSIONS,
         "show what differs between two versions",
@@ -149,7 +151,7 @@ COMMANDS = (
             "gms diff churn pipeline.joblib --test june.csv --target left",
         ),
     ),
-    Entry(
+    CommandEntry(
         "search",
         VERSIONS,
         "find versions by an expression",
@@ -159,19 +161,19 @@ COMMANDS = (
         ),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "log",
         VERSIONS,
         "show what happened, when, by whom and why",
         ("gms log churn", "gms log churn -G params.clf__C --oneline"),
     ),
-    Entry(
+    CommandEntry(
         "which",
         VERSIONS,
         "show which version is in production, now or at a date",
         ("gms which churn --at 2026-03-03", "gms which churn@staging"),
     ),
-    Entry(
+    CommandEntry(
         "promote",
         LIFECYCLE,
         "give a version a status",
@@ -180,7 +182,7 @@ COMMANDS = (
             "gms promote churn@latest fraud@2.0.0 staging",
         ),
     ),
-    Entry(
+    CommandEntry(
         "rollback",
         LIFECYCLE,
         "put the last good version back into production",
@@ -189,7 +191,7 @@ COMMANDS = (
             "gms rollback churn --to 1.0.0 --keep",
         ),
     ),
-    Entry(
+    CommandEntry(
         "approve",
         LIFECYCLE,
         "approve a version for a status, signed with your key",
@@ -199,7 +201,7 @@ COMMANDS = (
         ),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "annotate",
         LIFECYCLE,
         "add notes to a registered version",
@@ -209,7 +211,7 @@ COMMANDS = (
         ),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "archive",
         LIFECYCLE,
         "retire a version",
@@ -219,7 +221,7 @@ COMMANDS = (
         ),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "withdraw",
         LIFECYCLE,
         "mark a version as bad",
@@ -230,13 +232,13 @@ COMMANDS = (
         everyday=False,
         alias="yank",
     ),
-    Entry(
+    CommandEntry(
         "get",
         FILES,
         "write a version's files into a folder",
         ("gms get churn@1.2.0 -o model", "gms get churn --warm -o /app/model"),
     ),
-    Entry(
+    CommandEntry(
         "cat",
         FILES,
         "print one file of a version",
@@ -246,28 +248,28 @@ COMMANDS = (
         ),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "env",
         FILES,
         "show which packages a version needs",
         ("gms env churn@production --check", "gms env churn > requirements.txt"),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "lock",
         FILES,
         "pin versions in a lock file",
         ("gms lock churn@1.2.0", "gms lock --check --fetch"),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "sync",
         FILES,
         "write the locked versions' files into folders",
         ("gms sync", "gms sync -o /app/models --store /srv/models.git"),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "verify",
         TRUST,
         "check that a version is what was released",
@@ -277,7 +279,7 @@ COMMANDS = (
         ),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "reproduce",
         TRUST,
         "train a version again and compare",
@@ -287,7 +289,7 @@ COMMANDS = (
         ),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "bisect",
         TRUST,
         "find the first bad version of a model",
@@ -297,7 +299,7 @@ COMMANDS = (
         ),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "audit",
         TRUST,
         "export the history of a model as a zip file",
@@ -307,42 +309,42 @@ COMMANDS = (
         ),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "validate",
         TRUST,
         "check the store, or a proposed change to it",
         ("gms validate --range origin/main..HEAD", "gms validate models/churn"),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "doctor",
         TRUST,
         "find and repair what is wrong with the repository",
         ("gms doctor --fix", "gms doctor -C /srv/models.git"),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "hook",
         TRUST,
         "install or remove the git hooks that validate commits and pushes",
         ("gms hook install", "gms hook run pre-commit"),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "inspect",
         TRUST,
         "show what is in a joblib file, without running it",
         ("gms inspect pipeline.joblib", "gms inspect churn@1.2.0 --trust mypackage"),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "trust",
         TRUST,
         "manage which classes and functions of your own may be loaded",
         ("gms trust add mypackage", "gms trust remove mypackage.features.twice"),
         everyday=False,
     ),
-    Entry(
+    CommandEntry(
         "help",
         START,
         "list the commands, or show how to use one",
@@ -474,7 +476,7 @@ class _Context(click.Context):
         return _Formatter(min(room or _MOST_COLUMNS, _MOST_COLUMNS))
 
 
-def with_global_options(command: click.Command, entry: Entry | None = None) -> click.Command:
+def with_global_options(command: click.Command, entry: CommandEntry | None = None) -> click.Command:
     """Return a command that takes the global options too, as users of git type them anywhere.
 
     Args:
@@ -957,7 +959,7 @@ def help_(context: click.Context, name: str | None, all_of_them: bool) -> None:
         print(text)
 
 
-def _document(entry: Entry, text: str | None = None) -> dict[str, str | None]:
+def _document(entry: CommandEntry, text: str | None = None) -> dict[str, str | None]:
     said = {key: getattr(entry, key) for key in ("name", "alias", "group", "summary", "example")}
     return {**said, "help": text}
 
@@ -998,7 +1000,7 @@ def _by_group(paint: Paint) -> Iterator[str]:
         gap = ("",)
 
 
-def _names(entry: Entry) -> str:
+def _names(entry: CommandEntry) -> str:
     return f"{entry.name}, {entry.alias}" if entry.alias else entry.name
 
 

@@ -56,7 +56,7 @@ def answer(hook: Callable[[Sequence[str]], Iterable[Fault]], names: Sequence[str
 
 def validate(names: Sequence[str]) -> Iterable[Fault]:
     """Return what is wrong with the model folders that a commit touches."""
-    index = git.Staged(names, folders=True)
+    index = git.StagedFiles(names, folders=True)
     folders = index.model_folders()
     if not folders:
         return ()
@@ -88,7 +88,7 @@ def _judge_folders(
 
 def no_raw_models(names: Sequence[str]) -> Iterable[Fault]:
     """Return the model binaries of a commit that no manifest beside them lists."""
-    changes = git.Staged(names).changes()
+    changes = git.StagedFiles(names).changes()
     binaries = {path for path, letter in changes.items() if letter != "D" and _is_binary(path)}
     folders = {os.path.dirname(path) for path in changes if os.path.basename(path) == git.MANIFEST}
     if not binaries and not folders:

@@ -23,7 +23,7 @@ from gitmodelstore.values.names import SETTINGS
 
 if TYPE_CHECKING:
     from gitmodelstore.cli.session import Session
-    from gitmodelstore.demo.story import Kind, Show
+    from gitmodelstore.demo import Kind, Show
     from gitmodelstore.pickles.dry import Dry
     from gitmodelstore.values.registry import Registry
 
@@ -179,7 +179,7 @@ def demo(session: Session, folder: Path) -> None:
     Every command shown is really run. It takes about ten seconds, needs no network, and
     leaves the folder for you to look at.
     """
-    from gitmodelstore.demo.story import Stage, facts, story
+    from gitmodelstore.demo import Stage, facts, story
 
     began, today = time.monotonic(), datetime.now(timezone.utc).date()
     stage = Stage(folder, _silent if session.json else _show(session))

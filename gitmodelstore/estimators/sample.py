@@ -134,7 +134,7 @@ class NoSample(Exception):
     """Why there can be no sample of these rows, in words that end "no sample: ..."."""
 
 
-class Held(NamedTuple):
+class TypedColumn(NamedTuple):
     """One column.
 
     Attributes:
@@ -164,7 +164,7 @@ class Held(NamedTuple):
 # From tables
 
 
-def hold(column: Any) -> Held:
+def hold(column: Any) -> TypedColumn:
     """Return the values of one column.
 
     Args:
@@ -180,10 +180,10 @@ def hold(column: Any) -> Held:
     if isinstance(dtype, pd.CategoricalDtype):
         return _hold_category(column, dtype, missing)
     if isinstance(dtype, pd.StringDtype):
-        return Held(string_name(dtype), TEXT, column.to_numpy(dtype=object), missing)
+        return TypedColumn(string_name(dtype), TEXT, column.to_numpy(dtype=object), missing)
     if isinstance(dtype, pd.DatetimeTZDtype):
         naive = pd.DatetimeIndex(column).tz_convert("UTC").tz_localize(None)
-        return Held(str(dtype), TIME, np.asarray(naive), missing)
+        return TypedColumn(str(dtype), TIME, np.asarray(naive), missing)
     if isinstance(dtype, pd.SparseDtype):
         dense = hold_array(np.asarray(column.array.to_dense()))
         return dense._replace(dtype=f"Sparse[{dtype.subtype}, {dtype.fill_value!s}]")
@@ -194,7 +194,7 @@ def hold(column: Any) -> Held:
     raise NoSample(f"values of type {dtype}")
 
 
-def hold_array(values: Any) -> Held:
+def hold_array(values: Any) -> TypedColumn:
     """Return the values of an array of numpy, shape (n,).
 
     Raises:
@@ -203,15 +203,15 @@ def hold_array(values: Any) -> Held:
     dtype = values.dtype
     nothing = np.zeros(len(values), dtype=bool)
     if dtype.kind in "iu":
-        return Held(str(dtype), NUMBER, values, nothing)
+        return TypedColumn(str(dtype), NUMBER, values, nothing)
     if dtype.kind == "b":
-        return Held(str(dtype), TRUTH, values, nothing)
+        return TypedColumn(str(dtype), TRUTH, values, nothing)
     if dtype.kind == "f" and dtype.itemsize <= 8:
-        return Held(str(dtype), NUMBER, values, np.isnan(values))
+        return TypedColumn(str(dtype), NUMBER, values, np.isnan(values))
     if dtype.kind in "mM" and np.datetime_data(dtype)[0] != "generic":
-        return Held(str(dtype), TIME, values, np.isnat(values))
+        return TypedColumn(str(dtype), TIME, values, np.isnat(values))
     if dtype.kind == "U":
-        return Held(str(dtype), TEXT, values.astype(object), nothing)
+        return TypedColumn(str(dtype), TEXT, values.astype(object), nothing)
     if dtype.kind == "O":
         return _hold_objects(values)
     raise NoSample(f"values of type {dtype}")
@@ -223,38 +223,38 @@ def string_name(dtype: Any) -> str:
     return f"{'str' if is_nan else 'string'}[{dtype.storage.partition('_')[0]}]"
 
 
-def _hold_objects(values: Any) -> Held:
+def _hold_objects(values: Any) -> TypedColumn:
     missing = np.asarray(pd.isna(values), dtype=bool)
     is_text = all(isinstance(value, str) for value in values[~missing])
-    return Held("object", TEXT if is_text else OBJECT, values, missing)
+    return TypedColumn("object", TEXT if is_text else OBJECT, values, missing)
 
 
-def _hold_category(column: Any, dtype: Any, missing: Any) -> Held:
+def _hold_category(column: Any, dtype: Any, missing: Any) -> TypedColumn:
     codes = column.cat.codes if hasattr(column, "cat") else column.codes
     held = hold(dtype.categories)
     labels = Labels(held.dtype, bool(dtype.ordered), cells_of(held))
-    return Held("category", CODE, np.asarray(codes, dtype=np.int64), missing, labels)
+    return TypedColumn("category", CODE, np.asarray(codes, dtype=np.int64), missing, labels)
 
 
-def _hold_arrow(column: Any, dtype: Any, missing: Any) -> Held:
+def _hold_arrow(column: Any, dtype: Any, missing: Any) -> TypedColumn:
     name = str(dtype.pyarrow_dtype)
     if name in ("string", "large_string"):
-        return Held(f"arrow[{name}]", TEXT, column.to_numpy(dtype=object), missing)
+        return TypedColumn(f"arrow[{name}]", TEXT, column.to_numpy(dtype=object), missing)
     if not re.fullmatch(_ARROW_NUMBERS, name):
         raise NoSample(f"values of Arrow's type {name}")
     return _hold_masked(column, f"arrow[{name}]", np.dtype(dtype.numpy_dtype), missing)
 
 
-def _hold_masked(column: Any, name: str, dtype: Any, missing: Any) -> Held:
+def _hold_masked(column: Any, name: str, dtype: Any, missing: Any) -> TypedColumn:
     nothing = False if dtype.kind == "b" else 0
     values = column.to_numpy(dtype=dtype, na_value=nothing)
-    return Held(name, TRUTH if dtype.kind == "b" else NUMBER, values, missing)
+    return TypedColumn(name, TRUTH if dtype.kind == "b" else NUMBER, values, missing)
 
 
 # To cells
 
 
-def cells_of(held: Held) -> tuple[Cell, ...]:
+def cells_of(held: TypedColumn) -> tuple[Cell, ...]:
     """Return the cells of a column.
 
     Raises:
@@ -433,7 +433,7 @@ _MOST_GROUPS = 20  # whose medians stand for the distribution
 _SECONDS = (86_400, 3_600, 60, 1)
 
 
-def draw(held: Held, rows: int, chance: Any) -> Held:
+def draw(held: TypedColumn, rows: int, chance: Any) -> TypedColumn:
     """Return a column of `rows` rows, of the same dtype, that resembles `held`.
 
     Args:
@@ -454,7 +454,7 @@ def draw(held: Held, rows: int, chance: Any) -> Held:
     return held._replace(values=_blanked(held, drawn, missing), missing=missing)
 
 
-def without_rare_labels(held: Held) -> Held:
+def without_rare_labels(held: TypedColumn) -> TypedColumn:
     """Return a categorical column whose rare labels are placeholders; needs all rows.
 
     Raises:
@@ -513,7 +513,7 @@ def draw_numbers(values: Any, rows: int, chance: Any) -> Any:
     return drawn
 
 
-def _drawn(held: Held, present: Any, rows: int, chance: Any) -> Any:
+def _drawn(held: TypedColumn, present: Any, rows: int, chance: Any) -> Any:
     """Values that are not missing, of the dtype of `present`; None when nothing is common."""
     if held.kind == NUMBER:
         return draw_numbers(present, rows, chance)
@@ -603,7 +603,7 @@ def _times(values: Any, rows: int, chance: Any) -> Any:
     return None if drawn is None else (drawn * step).view(values.dtype)
 
 
-def _missing(held: Held, rows: int, chance: Any) -> Any:
+def _missing(held: TypedColumn, rows: int, chance: Any) -> Any:
     """Where there is no value: as large a share of rows as before, and never none of some."""
     count = int(np.count_nonzero(held.missing))
     missing = np.zeros(rows, dtype=bool)
@@ -613,7 +613,7 @@ def _missing(held: Held, rows: int, chance: Any) -> Any:
     return missing
 
 
-def _blanked(held: Held, values: Any, missing: Any) -> Any:
+def _blanked(held: TypedColumn, values: Any, missing: Any) -> Any:
     """Put into `values` what is missing, the way in which `held` says so."""
     if not missing.any():
         return values
@@ -776,7 +776,7 @@ def _synthetic(X: Any, seen: Any, rows: int, chance: Any) -> Rows:
     return Rows(_form_of(X), rows, None, _drawn_block(values, rows, chance))
 
 
-def _drawn_column(column: Any, seen: Any, rows: int, chance: Any) -> Held:
+def _drawn_column(column: Any, seen: Any, rows: int, chance: Any) -> TypedColumn:
     if seen is None:
         return draw(without_rare_labels(hold(column)), rows, chance)
     if isinstance(column.dtype, pd.CategoricalDtype):  # a rare label is one of all the rows
@@ -820,7 +820,7 @@ def _form_of(table: Any) -> str:
     return ARRAY if isinstance(table, np.ndarray) else LIST
 
 
-def _column(name: Cell, held: Held) -> SampleColumn:
+def _column(name: Cell, held: TypedColumn) -> SampleColumn:
     return SampleColumn(name, held.dtype, cells_of(held), held.labels)
 
 

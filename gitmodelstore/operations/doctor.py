@@ -33,7 +33,7 @@ from gitmodelstore.operations.snapshot import Writer, was_store
 from gitmodelstore.plumbing import git_dir, worktree, writer_lock
 from gitmodelstore.plumbing.cat_file import CatFile, Extent, extent
 from gitmodelstore.plumbing.repository import Repository
-from gitmodelstore.plumbing.writer_lock import Held
+from gitmodelstore.plumbing.writer_lock import HeldLock
 from gitmodelstore.values.names import REGISTRY
 
 _Step = Callable[[], Iterable[str]]
@@ -265,7 +265,7 @@ def _remove_refs(repository: Repository) -> Iterable[str]:
             yield f"removed {ref}, which was empty"
 
 
-def _recover(repository: Repository, held: Held) -> Iterable[str]:
+def _recover(repository: Repository, held: HeldLock) -> Iterable[str]:
     note = writer_lock.read(repository.common_dir)
     if note is None:
         return []
@@ -278,7 +278,7 @@ def _recover(repository: Repository, held: Held) -> Iterable[str]:
     return [f"{verb} the write of {note.new[:12]}, whose writer had died", *done]
 
 
-def _follow(repository: Repository, held: Held) -> Iterable[str]:
+def _follow(repository: Repository, held: HeldLock) -> Iterable[str]:
     tip = repository.head(repository.branch)
     for lag in worktree.lags(repository):
         if tip is not None and lag.commit is not None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.folder import folder_names
 from gitmodelstore.checks.history import Objects
-from gitmodelstore.checks.judge import Judge, Step, version_of
+from gitmodelstore.checks.judge import CommitStep, Judge, version_of
 from gitmodelstore.errors import FormatError, GitFailed, IntegrityError, LocalChanges, MissingObject
 from gitmodelstore.lean import cached_property
 from gitmodelstore.operations.publish import Draft, publish, write_tag_object
@@ -22,7 +22,7 @@ from gitmodelstore.operations.snapshot import Snapshot, Writer
 from gitmodelstore.plumbing import files, refs, worktree, writer_lock
 from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository, writing
-from gitmodelstore.plumbing.writer_lock import Held
+from gitmodelstore.plumbing.writer_lock import HeldLock
 from gitmodelstore.values.names import (
     ARCHIVED,
     MANIFEST,
@@ -126,7 +126,7 @@ class Past:
             with suppress(FormatError):
                 changes = changes_between(before, self._registry_data(commit))
                 return frozenset((c.model, c.version) for c in changes if c.before is None)
-        return self.judge.introduced(Step.of(commit))
+        return self.judge.introduced(CommitStep.of(commit))
 
     def _registry_data(self, commit: Commit) -> bytes:
         """Return the bytes of a commit's registry.json; empty, which is no registry, without it."""
@@ -685,7 +685,7 @@ def _of_tags(
     judge = Judge(objects)
     line = objects.between(found.tip, ahead) if found.tip else [ahead]
     for oid in line:
-        for fault in judge.faults(Step.of(objects.commit(oid))):
+        for fault in judge.faults(CommitStep.of(objects.commit(oid))):
             return replace(found, doubt=f"{oid[:12]} is not sound: {fault}")
     return replace(found, ahead=ahead, who=who)
 
@@ -713,7 +713,7 @@ def _outside(
             tag = objects.tag(name)
             if tag is None or tag.commit in held:
                 continue
-            if named in judge.introduced(Step.of(objects.commit(tag.commit))):
+            if named in judge.introduced(CommitStep.of(objects.commit(tag.commit))):
                 yield name, tag.commit
 
 
@@ -779,7 +779,7 @@ def is_whole(objects: CatFile, oid: str) -> bool:
     return True
 
 
-def move_forward(repository: Repository, writer: Writer, held: Held) -> Iterator[str]:
+def move_forward(repository: Repository, writer: Writer, held: HeldLock) -> Iterator[str]:
     """Move the branch to where its reflog or its tags know that it stood, with its work trees.
 
     Call it under the writer lock, `held`.

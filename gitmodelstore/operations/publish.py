@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from gitmodelstore.checks.fault import registries
 from gitmodelstore.checks.gates import Annotations
 from gitmodelstore.checks.history import LIFECYCLE, clock_note
-from gitmodelstore.checks.judge import Judge, Step
+from gitmodelstore.checks.judge import CommitStep, Judge
 from gitmodelstore.checks.signatures import Approval, SignatureJudge, approval_text, people
 from gitmodelstore.errors import (
     FormatError,
@@ -53,7 +53,7 @@ from gitmodelstore.plumbing import files, large_files, processes, refs, worktree
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.plumbing.worktree import Handmade, registry_alone
-from gitmodelstore.plumbing.writer_lock import Held
+from gitmodelstore.plumbing.writer_lock import HeldLock
 from gitmodelstore.values.events import Event, Scalar
 from gitmodelstore.values.gates import MOST_KEYS, annotation_text, check_key, check_value, written
 from gitmodelstore.values.json import hidden_character
@@ -155,7 +155,7 @@ def _publish(
     repository: Repository,
     writer: Writer,
     draft: Callable[[Snapshot], Draft | None],
-    held: Held,
+    held: HeldLock,
     *,
     broken: bool,
 ) -> tuple[Snapshot, datetime | None]:
@@ -193,7 +193,7 @@ def _publish(
 
 
 def recover(
-    repository: Repository, notify: Callable[[str], None], held: Held, *, died: bool = True
+    repository: Repository, notify: Callable[[str], None], held: HeldLock, *, died: bool = True
 ) -> None:
     """Finish or undo what a writer began: a dead one, or, unless `died`, this one.
 
@@ -233,9 +233,9 @@ def _with_clock(message: str, clock: datetime | None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _validate(snapshot: Snapshot, wanted: Draft, tree: str, held: Held) -> None:
+def _validate(snapshot: Snapshot, wanted: Draft, tree: str, held: HeldLock) -> None:
     """Judge our own work as a hook would: libgit2 runs no hooks."""
-    step = Step(tree, (snapshot.commit.oid,), wanted.message)
+    step = CommitStep(tree, (snapshot.commit.oid,), wanted.message)
     found = Judge(snapshot.repository).faults(step)
     if found:
         kind = LifecycleError if found[0].code in LIFECYCLE else FormatError
@@ -322,7 +322,7 @@ def _swap(
     tags: dict[str, str],
     wanted: Draft,
     writer: Writer,
-    held: Held,
+    held: HeldLock,
 ) -> bool:
     """Make a written commit the store's.
 
@@ -363,7 +363,7 @@ def _follow_and_advance(
     note: writer_lock.Note,
     wanted: Draft,
     writer: Writer,
-    held: Held,
+    held: HeldLock,
 ) -> bool:
     """Make what was written durable, move the work trees, then the branch."""
     if writer.durable:
@@ -418,7 +418,7 @@ def _adopt(wanted: Draft, writer: Writer) -> None:
 
 
 def _outcome(
-    tree: worktree.WorkTree, process: worktree.Process, old: str, new: str, held: Held
+    tree: worktree.WorkTree, process: worktree.Process, old: str, new: str, held: HeldLock
 ) -> StoreError | None:
     try:
         worktree.finish(tree, process, old, new, lock=held)
@@ -431,7 +431,7 @@ def _set_tags(
     repository: Repository,
     tags: Mapping[str, str],
     notify: Callable[[str], None],
-    held: Held,
+    held: HeldLock,
     why: str = "",
 ) -> bool:
     """Set tags on what the branch holds; return False when one could not be.
@@ -454,7 +454,7 @@ def _noted(repository: Repository, note: writer_lock.Note) -> list[worktree.Work
     return [tree for tree in worktree.on_branch(repository) if str(tree.folder) in note.folders]
 
 
-def _follow(repository: Repository, note: writer_lock.Note, held: Held) -> None:
+def _follow(repository: Repository, note: writer_lock.Note, held: HeldLock) -> None:
     for tree in _noted(repository, note):
         if note.handmade:  # its files are left as they lie, beside the version that is staged
             worktree.move(tree, note.old, registry_alone(repository, note.old, note.new), lock=held)
@@ -463,7 +463,7 @@ def _follow(repository: Repository, note: writer_lock.Note, held: Held) -> None:
             worktree.move(tree, note.old, note.new, lock=held)
 
 
-def _undo(repository: Repository, note: writer_lock.Note, tip: str, held: Held) -> None:
+def _undo(repository: Repository, note: writer_lock.Note, tip: str, held: HeldLock) -> None:
     """Take back what is staged in the noted work trees, or half written there.
 
     Every write changes the registry, and the index is written in one go, so that it

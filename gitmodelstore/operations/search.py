@@ -29,8 +29,8 @@ from gitmodelstore.plumbing import manifests
 from gitmodelstore.plumbing.manifests import (
     ROWS_A_BLOCK,
     Appearance,
-    Block,
-    Damaged,
+    ColumnBlock,
+    DamagedIndex,
     appearances,
     contents,
     holds,
@@ -91,7 +91,7 @@ class Row(NamedTuple):
     version: str
     status: str
     commit: str
-    place: tuple[Block, int]
+    place: tuple[ColumnBlock, int]
     beside: Beside
 
     def get(self, key: str) -> Any:
@@ -145,7 +145,7 @@ def ask(snapshot: Snapshot, question: Callable[[Catalogue], T], *, keep: bool) -
     """
     try:
         return question(Catalogue(snapshot, keep=keep))
-    except Damaged:
+    except DamagedIndex:
         return question(Catalogue(snapshot, keep=keep, anew=True))
 
 
@@ -223,7 +223,7 @@ class Catalogue:
         if found.commit is None or found.manifest is None:
             return Unread(model, version, status, found.fault or "cannot be read")
         line = self._line_of(model, found.commit, found.manifest)
-        place = (Block.of([line], self._columns), 0)
+        place = (ColumnBlock.of([line], self._columns), 0)
         return Row(model, version, status, found.commit, place, self._beside)
 
     def _line_of(self, model: str, commit: str, manifest: Manifest) -> Line:
@@ -292,13 +292,13 @@ class Catalogue:
         if last and len(last[0].column(_OID)) < ROWS_A_BLOCK:
             lines = [*self._blocks.pop().rows(), *lines]
         for start in range(0, len(lines), ROWS_A_BLOCK):
-            self._blocks.append(Block.of(lines[start : start + ROWS_A_BLOCK], self._columns))
+            self._blocks.append(ColumnBlock.of(lines[start : start + ROWS_A_BLOCK], self._columns))
         self._places = _places(self._blocks)
 
 
-def _places(blocks: Iterable[Block]) -> dict[tuple[str, str], list[tuple[Block, int]]]:
+def _places(blocks: Iterable[ColumnBlock]) -> dict[tuple[str, str], list[tuple[ColumnBlock, int]]]:
     """Return where each version stands; one that stands in two places was changed."""
-    found: dict[tuple[str, str], list[tuple[Block, int]]] = {}
+    found: dict[tuple[str, str], list[tuple[ColumnBlock, int]]] = {}
     for block in blocks:
         pairs = zip(block.column("model"), block.column("version"), strict=True)
         for at, key in enumerate(pairs):
@@ -354,7 +354,7 @@ class Match(ModelVersion):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SearchResult:
     """What a search found.
 
     Attributes:
@@ -375,7 +375,7 @@ def search(
     *,
     sort: str | None = None,
     keep: bool = True,
-) -> Answer:
+) -> SearchResult:
     """Return the versions of a model, or of all, that an expression holds of; see `Store.search`.
 
     `keep` says whether to keep an index of the manifests in the git directory.
@@ -426,7 +426,9 @@ def named(row: Row) -> ModelVersion:
     return ModelVersion(row.model, Version.parse(row.version), row.status, row.commit)
 
 
-def _answer(catalogue: Catalogue, query: Query, model: str | None, order: Order | None) -> Answer:
+def _answer(
+    catalogue: Catalogue, query: Query, model: str | None, order: Order | None
+) -> SearchResult:
     rows, unread = split(catalogue.rows(model))
     found = [row for row in rows if query.matches(row)]
     if order is not None:
@@ -435,7 +437,7 @@ def _answer(catalogue: Catalogue, query: Query, model: str | None, order: Order 
     values = {row[:2]: {path.text: path.value(row) for path in names} for row in found}
     found, unread = catalogue.without_lost(found, unread)
     matches = tuple(_match(row, values[row[:2]]) for row in found)
-    return Answer(matches, unread, None if matches else _advice(catalogue, rows, query))
+    return SearchResult(matches, unread, None if matches else _advice(catalogue, rows, query))
 
 
 @dataclass(frozen=True, slots=True)

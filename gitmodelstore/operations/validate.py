@@ -12,7 +12,7 @@ from pathlib import Path
 from gitmodelstore.checks.fault import Fault, Faults, format_faults
 from gitmodelstore.checks.folder import FileFacts, artifact_faults, folder_names
 from gitmodelstore.checks.history import Ancestry, date_notes
-from gitmodelstore.checks.judge import Judge, Step, tag_faults, version_of
+from gitmodelstore.checks.judge import CommitStep, Judge, tag_faults, version_of
 from gitmodelstore.errors import (
     CannotWork,
     FormatError,
@@ -179,7 +179,7 @@ def staged_faults(objects: CatFile, tree: str) -> list[Fault]:
     parents = tuple(_parents_to_be(objects))
     if parents and objects.commit(parents[0]).tree == tree and len(parents) == 1:
         return []
-    return Judge(objects).faults(Step(tree, parents))  # nobody has signed it yet
+    return Judge(objects).faults(CommitStep(tree, parents))  # nobody has signed it yet
 
 
 def _parents_to_be(objects: CatFile) -> Iterator[str]:
@@ -340,7 +340,7 @@ def _whole_faults(judge: Judge, graph: Graph, new: str, old: str) -> list[Fault]
         if oid not in graph or oid in met:
             continue
         met.add(oid)
-        step, first, way = Step.of(judge.objects.commit(oid)), graph[oid][:1], graph[oid][:1]
+        step, first, way = CommitStep.of(judge.objects.commit(oid)), graph[oid][:1], graph[oid][:1]
         if len(graph[oid]) > 1 and is_after and judge.ancestry is not None:
             way = [one for one in graph[oid] if judge.ancestry.is_behind(old, one)][:1]
             step = step.seen_from(*way)
@@ -372,7 +372,7 @@ def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
     if tree is None:
         what = f"{head} does not merge into {base} without conflict"
         return [*found, Fault("GMS036", "", what, mend=f"git merge {base}, and push again")]
-    found = _without_twins([*found, *judge.faults(Step(tree, (old, new)))])
+    found = _without_twins([*found, *judge.faults(CommitStep(tree, (old, new)))])
     if held.lacks_history and any(fault.code in ("GMS070", "GMS071") for fault in found):
         raise cannot_tell(held)
     return found
@@ -455,7 +455,7 @@ def _judge_all(
     """
     introduced: Introduced = {}
     for oid in commits:
-        step = Step.of(judge.objects.commit(oid))
+        step = CommitStep.of(judge.objects.commit(oid))
         found += judge.faults(step)
         found += date_notes(judge.objects, oid)
         if from_others:

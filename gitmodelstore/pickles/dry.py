@@ -236,7 +236,7 @@ class Refusal:
         return f"{self.reason} ({self.opcode} at {self.offset})"
 
 
-class Fault(ValueError):
+class PickleFault(ValueError):
     """What makes it impossible to read on; the text says what is wrong."""
 
 
@@ -249,7 +249,7 @@ class Budget:
     def spend(self, count: int) -> None:
         self.left -= count
         if self.left < 0:
-            raise Fault(self.fault)
+            raise PickleFault(self.fault)
 
 
 class Walk:
@@ -433,7 +433,7 @@ class Walk:
     def filled(self, target: Symbol, items: list[Symbol]) -> None:
         """Set pairs, and judge on what."""
         if len(items) % 2:
-            raise Fault("a key without a value")
+            raise PickleFault("a key without a value")
         self.hold(items)
         self.keyed(items[::2])
         if type(target) is Pairs:
@@ -631,9 +631,9 @@ class _State(NamedTuple):
 def read_shape(symbol: Symbol) -> tuple[int, ...]:
     """Return a shape; what is none is a fault."""
     if type(symbol) is not tuple or len(symbol) > _MOST_DIMENSIONS:
-        raise Fault("an array without a shape")
+        raise PickleFault("an array without a shape")
     if not all(type(length) is int and 0 <= length < 2**63 for length in symbol):
-        raise Fault("an array of an impossible shape")
+        raise PickleFault("an array of an impossible shape")
     return symbol
 
 
@@ -641,10 +641,10 @@ def read_dtype(symbol: Symbol, fields: Budget, level: int = 0) -> Dtype:
     """Return the dtype that a call of `numpy.dtype`, and the state given to it, describe."""
     fields.spend(1)
     if level > _MOST_NESTED:
-        raise Fault("dtypes within dtypes without end")
+        raise PickleFault("dtypes within dtypes without end")
     text = dtype_code(symbol)
     if not text:
-        raise Fault("an array without a dtype")
+        raise PickleFault("an array without a dtype")
     state = _state_of(symbol.state)
     if text in _NAMES or (state.subarray is None and state.fields is None):
         return _plain(text, state)
@@ -659,10 +659,10 @@ def _state_of(symbol: Symbol) -> _State:
     if symbol is None:
         return _State()
     if type(symbol) is not tuple or len(symbol) not in (8, 9):
-        raise Fault("a dtype of an unknown state")
+        raise PickleFault("a dtype of an unknown state")
     state = _State(*symbol)
     if type(state.itemsize) is not int or type(state.flags) is not int or state.itemsize >= 2**31:
-        raise Fault("a dtype of an impossible size")
+        raise PickleFault("a dtype of an impossible size")
     return state
 
 
@@ -670,7 +670,7 @@ def _plain(text: str, state: _State) -> Dtype:
     """Return the dtype of numbers, moments, objects, texts and bytes."""
     kind, sign = text[0], ">" if state.order == ">" else "<"
     if kind != "O" and state.flags & _HAS_OBJECTS:
-        raise Fault("a dtype that claims to hold objects")
+        raise PickleFault("a dtype that claims to hold objects")
     itemsize = _size(text, state)
     if text not in _NAMES:
         name = f"{sign}U{itemsize // 4}" if kind == "U" else f"{kind}{itemsize}"
@@ -686,7 +686,7 @@ def _size(text: str, state: _State) -> int:
     if text in _NAMES:
         return int(text[1:])
     if not re.fullmatch("[USVa][0-9]{1,9}", text):
-        raise Fault("a dtype that is not known here")
+        raise PickleFault("a dtype that is not known here")
     size = int(text[1:]) * (4 if text[0] == "U" else 1)
     return size if state.itemsize < 0 else int(state.itemsize)
 
@@ -705,7 +705,7 @@ def _unit(metadata: Symbol) -> str:
 def _structure(itemsize: int, state: _State, fields: Budget, level: int) -> Dtype:
     """Return the dtype of records; its fields must lie within, and its flags tell the truth."""
     if type(state.fields) is not Pairs or type(state.names) is not tuple:
-        raise Fault("a dtype of an unknown state")
+        raise PickleFault("a dtype of an unknown state")
     fields.spend(len(state.fields) + len(state.names))
     inner = {
         name: _field(field, itemsize, fields, level)
@@ -713,20 +713,20 @@ def _structure(itemsize: int, state: _State, fields: Budget, level: int) -> Dtyp
         if type(name) is str
     }
     if not all(type(name) is str and name in inner for name in state.names):
-        raise Fault("a dtype with names that are not fields")
+        raise PickleFault("a dtype with names that are not fields")
     has_objects = any(dtype.has_objects for dtype in inner.values())
     if has_objects != bool(state.flags & _HAS_OBJECTS):
-        raise Fault("a dtype whose flags do not agree with its fields")
+        raise PickleFault("a dtype whose flags do not agree with its fields")
     text = ", ".join(f"{name}: {inner[name].text}" for name in state.names)
     return Dtype(f"[{text}]", itemsize, has_objects)
 
 
 def _field(field: Symbol, itemsize: int, fields: Budget, level: int) -> Dtype:
     if type(field) is not tuple or len(field) not in (2, 3) or type(field[1]) is not int:
-        raise Fault("a dtype of an unknown state")
+        raise PickleFault("a dtype of an unknown state")
     inner = read_dtype(field[0], fields, level + 1)
     if field[1] < 0 or field[1] + inner.itemsize > itemsize:
-        raise Fault("a field beyond the end of its dtype")
+        raise PickleFault("a field beyond the end of its dtype")
     return inner
 
 
@@ -738,12 +738,12 @@ def read_wrapper(state: Symbol, fields: Budget) -> tuple[Dtype, tuple[int, ...],
     """
     is_dict = type(state) is Pairs and len(state) <= 2 * _MOST_FACTS
     if not is_dict or not all(type(key) is str for key in state[::2]):
-        raise Fault("the state of an array is not a dict of attributes")
+        raise PickleFault("the state of an array is not a dict of attributes")
     facts = dict(in_pairs(state))
     if not is_one_of(facts.get("subclass"), _CLASSES):
-        raise Fault("an array of an unknown class")
+        raise PickleFault("an array of an unknown class")
     if facts.get("order") not in ("C", "F"):
-        raise Fault("an array without an order")
+        raise PickleFault("an array without an order")
     dtype, shape = read_dtype(facts.get("dtype"), fields), read_shape(facts.get("shape"))
     aligned = facts.get("numpy_array_alignment_bytes") is not None
     return dtype, shape, facts["order"] == "F", aligned
@@ -759,7 +759,7 @@ def array_of(symbol: Symbol) -> Array | None:
             inner = array_of(symbol.content) if type(symbol.content) is Made else None
             return replace(symbol, content=inner.content) if inner else symbol
         return _in_pickle(symbol) if type(symbol) is Made else None
-    except Fault:
+    except PickleFault:
         return None
 
 
@@ -794,7 +794,7 @@ def scalar_of(made: Made) -> Symbol:
         if dtype.text.lstrip("<>").startswith("U"):
             return value.decode(f"utf-32-{'be' if dtype.text[0] == '>' else 'le'}").rstrip("\0")
         return struct.unpack(dtype.code, value)[0] if dtype.code else None
-    except (Fault, struct.error, UnicodeError):
+    except (PickleFault, struct.error, UnicodeError):
         return None
 
 
@@ -802,7 +802,7 @@ def dtype_text(made: Made) -> str | None:
     """Return how numpy prints the dtype that `made` is; None where it is none."""
     try:
         return _in_few_fields(made).text
-    except Fault:
+    except PickleFault:
         return None
 
 
@@ -944,7 +944,7 @@ _Obey = Callable[["Machine"], None]
 
 class _Memo(dict[int, Symbol]):
     def __missing__(self, place: int) -> NoReturn:
-        raise Fault("nothing is in that place of the memo")
+        raise PickleFault("nothing is in that place of the memo")
 
 
 def _sized(width: int, make: Callable[[bytes], Symbol]) -> _Obey:
@@ -985,7 +985,7 @@ def _remembered(name: str) -> _Obey:
     def load(machine: Machine) -> None:
         put(machine)
         if next(reversed(machine.memo)) >= len(machine.walk.data):  # C's memo is an array as long
-            raise Fault("an impossible place in the memo")
+            raise PickleFault("an impossible place in the memo")
 
     return load
 
@@ -1022,7 +1022,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
                 if at >= self.end:
                     self._leave(at)
                 functions[read(1)[0]](self)
-            raise Fault(walk.opcodes.fault)
+            raise PickleFault(walk.opcodes.fault)
         except pickle._Stop as stop:  # type: ignore[attr-defined]
             return stop.value
         except (IndexError, ValueError, struct.error, pickle.UnpicklingError) as error:
@@ -1038,16 +1038,16 @@ class Machine(_Unpickler):  # type: ignore[misc]
         """Leave the frame that ends here; all ends here otherwise."""
         if at > self.end:
             self.walk.at = cast(int, self.frame)
-            raise Fault("an opcode reaches beyond the end of its frame")
+            raise PickleFault("an opcode reaches beyond the end of its frame")
         self.frame, self.end = None, len(self.walk.data)
         if at == self.end:
-            raise Fault("it ends too early")
+            raise PickleFault("it ends too early")
 
     def _end_of(self, start: int, count: int) -> int:
         """Return where `count` bytes from `start` end; a fault where fewer are left."""
         left = len(self.walk.data) - start
         if count > left:
-            raise Fault(f"{count:,} bytes are announced, {left:,} are left")
+            raise PickleFault(f"{count:,} bytes are announced, {left:,} are left")
         return start + count
 
     def take_sized(self, width: int) -> bytes:
@@ -1059,42 +1059,42 @@ class Machine(_Unpickler):  # type: ignore[misc]
     # Beginning, frames, end
 
     def load_unknown(self) -> None:
-        raise Fault(f"byte {self.walk.data[self.walk.at]} is not an opcode")
+        raise PickleFault(f"byte {self.walk.data[self.walk.at]} is not an opcode")
 
     def load_proto(self) -> None:
         self.proto = self.read(1)[0]
         if self.proto > _NEWEST_PROTOCOL:
-            raise Fault(f"pickle protocol {self.proto} is not known")
+            raise PickleFault(f"pickle protocol {self.proto} is not known")
         if self.proto < _OLDEST_PROTOCOL:
             self.refuse(f"pickle protocol {self.proto}")
 
     def load_frame(self) -> None:
         if self.frame is not None:
-            raise Fault("a frame begins within another")
+            raise PickleFault("a frame begins within another")
         size_bytes = struct.unpack("<Q", self.read(8))[0]
         self.end, self.frame = self._end_of(self.source.tell(), size_bytes), self.walk.at
 
     def load_stop(self) -> None:
         if not self.stack:
-            raise Fault("the stack is empty")
+            raise PickleFault("the stack is empty")
         root = self.stack[-1]
         if len(self.stack) > 1 or self.metastack:
             self.refuse("more than one object is left at the end")
         self.walk.hold([root])
         if self.frame is not None and self.source.tell() != self.end:
-            raise Fault("it stops before the end of its frame")
+            raise PickleFault("it stops before the end of its frame")
         raise pickle._Stop(root)  # type: ignore[attr-defined]
 
     # Marks and memo
 
     def load_mark(self) -> None:
         if len(self.metastack) >= MOST_MARKS:
-            raise Fault("it is nested too deeply")
+            raise PickleFault("it is nested too deeply")
         super().load_mark()
 
     def pop_mark(self) -> list[Symbol]:
         if not self.metastack:
-            raise Fault("the stack has no mark")
+            raise PickleFault("the stack has no mark")
         return cast(list[Symbol], super().pop_mark())
 
     load_put, load_long_binput = _remembered("load_put"), _remembered("load_long_binput")
@@ -1151,12 +1151,12 @@ class Machine(_Unpickler):  # type: ignore[misc]
 
     def load_stack_global(self) -> None:
         if not all(type(text) is str for text in self.stack[-2:]):
-            raise Fault("a name that is not text")
+            raise PickleFault("a name that is not text")
         super().load_stack_global()
 
     def find_class(self, module: str, name: str) -> Global:
         if len(module) + len(name) > MOST_NAME:
-            raise Fault("a name that is too long")
+            raise PickleFault("a name that is too long")
         if self.proto < 3:
             module, name = rules.of_python_3(module, name)
         return self.walk.named(module, name)
@@ -1190,9 +1190,9 @@ class Machine(_Unpickler):  # type: ignore[misc]
         """Return the array that belongs in the place of its wrapper, and pass over its bytes."""
         walk, start, begun = self.walk, self.source.tell(), self.walk.at
         if self.inner:
-            raise Fault("an array of joblib's within the items of another")
+            raise PickleFault("an array of joblib's within the items of another")
         if self.frame is not None and start != self.end:
-            raise Fault("the bytes of an array begin within a frame")
+            raise PickleFault("the bytes of an array begin within a frame")
         self.frame, self.end = None, len(walk.data)
         dtype, shape, fortran, aligned = read_wrapper(state, walk.fields)
         content, data = None, memoryview(b"")
@@ -1239,7 +1239,7 @@ for _code, _function in _Unpickler.dispatch.items():
 
 
 def _in_words(error: Exception, *, is_at_end: bool) -> str:
-    if isinstance(error, Fault):
+    if isinstance(error, PickleFault):
         return str(error)
     if is_at_end or isinstance(error, struct.error):
         return "it ends too early"

@@ -554,10 +554,10 @@ def _framed(piece: bytes) -> bytes:
 # Dump
 
 
-__all__ = ["Dumped", "Sink", "check_fitted", "check_portable", "dump", "globals_of"]
+__all__ = ["ByteSink", "Dumped", "check_fitted", "check_portable", "dump", "globals_of"]
 
 
-class Sink(Protocol):
+class ByteSink(Protocol):
     """Where bytes go: an open binary file, a buffer, or something that hashes on the way.
 
     What it is handed may be a memoryview. One that also has `tell` is asked where
@@ -580,7 +580,7 @@ class Dumped:
     size_bytes: int
 
 
-def dump(pipeline: Any, sink: Sink) -> Dumped:
+def dump(pipeline: Any, sink: ByteSink) -> Dumped:
     """Write exactly the bytes that `joblib.dump(pipeline, file)` writes: uncompressed.
 
     Args:
@@ -634,7 +634,7 @@ def check_portable(dumped: Dumped) -> None:
 class _Counted:
     """A sink without `tell`, given one."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: ByteSink) -> None:
         self._write = sink.write
         self._position = 0
 

@@ -38,7 +38,7 @@ _INCOMPARABLE = (
 )  # fmt: skip
 
 
-class Held:
+class Attributes:
     """The attributes of one estimator, and what is often asked of them."""
 
     def __init__(self, value: Any) -> None:
@@ -64,7 +64,7 @@ class Held:
         return self.kind.endswith("Classifier") or self.kind.endswith("SVC")
 
 
-Rule = Callable[[Held], Iterator[Claim]]
+Rule = Callable[[Attributes], Iterator[Claim]]
 _RULES: dict[str, list[Rule]] = {}
 
 
@@ -74,7 +74,7 @@ def disagreements(value: Any) -> Iterator[tuple[str, str]]:
     rules = _rules_of(cls)
     if not rules:
         return
-    held = Held(value)
+    held = Attributes(value)
     for rule in rules:
         try:
             for name, is_so, wanted in rule(held):
@@ -133,13 +133,13 @@ def _is_sparse(value: Any) -> bool:
     return type(value).__module__.startswith("scipy.sparse")
 
 
-def _features(held: Held) -> Claim:
+def _features(held: Attributes) -> Claim:
     """Claim that the width is known: without it scikit-learn compares none with the rows."""
     is_so = _is_count(held.features, 0, _MOST_FEATURES)
     return "n_features_in_", is_so, f"a whole number up to {_MOST_FEATURES:,}"
 
 
-def _classes(held: Held) -> Iterator[Claim]:
+def _classes(held: Attributes) -> Iterator[Claim]:
     """Claim that the classes are as many as is said, of one output or of each."""
     classes, count = held.get("classes_"), held.get("n_classes_")
     if classes is None or count is None:
@@ -154,7 +154,7 @@ def _classes(held: Held) -> Iterator[Claim]:
 
 
 @_of("BaseEstimator")
-def _estimator(held: Held) -> Iterator[Claim]:
+def _estimator(held: Attributes) -> Iterator[Claim]:
     for name in ("n_features_in_", "_n_features_out"):
         if name in held:
             yield name, _is_count(held[name], 0, _MOST_FEATURES), "a number of columns"
@@ -184,7 +184,7 @@ def _is_tree(value: Any) -> bool:
 
 
 @_of("BaseDecisionTree")
-def _decision_tree(held: Held) -> Iterator[Claim]:
+def _decision_tree(held: Attributes) -> Iterator[Claim]:
     tree = held.get("tree_")
     if tree is None:
         return
@@ -200,7 +200,7 @@ def _decision_tree(held: Held) -> Iterator[Claim]:
 
 
 @_of("BaseForest")
-def _forest(held: Held) -> Iterator[Claim]:
+def _forest(held: Attributes) -> Iterator[Claim]:
     if "estimators_" not in held:
         return
     yield _features(held)
@@ -221,7 +221,7 @@ def _forest(held: Held) -> Iterator[Claim]:
 
 
 @_of("RandomTreesEmbedding")
-def _embedding(held: Held) -> Iterator[Claim]:
+def _embedding(held: Attributes) -> Iterator[Claim]:
     encoder = held.get("one_hot_encoder_")
     if encoder is not None:
         is_so = len(encoder.__dict__["categories_"]) == len(held["estimators_"])
@@ -229,7 +229,7 @@ def _embedding(held: Held) -> Iterator[Claim]:
 
 
 @_of("BaseBagging")
-def _bagging(held: Held) -> Iterator[Claim]:
+def _bagging(held: Attributes) -> Iterator[Claim]:
     if "estimators_" not in held:
         return
     yield _features(held)
@@ -244,7 +244,7 @@ def _bagging(held: Held) -> Iterator[Claim]:
 
 
 @_of("IsolationForest")
-def _isolation(held: Held) -> Iterator[Claim]:
+def _isolation(held: Attributes) -> Iterator[Claim]:
     if "estimators_" not in held:
         return
     trees = [_tree_in(each) for each in held["estimators_"]]
@@ -264,7 +264,7 @@ def _isolation(held: Held) -> Iterator[Claim]:
 
 
 @_of("BaseGradientBoosting")
-def _boosting(held: Held) -> Iterator[Claim]:
+def _boosting(held: Attributes) -> Iterator[Claim]:
     trees = held.get("estimators_")
     if trees is None:
         return
@@ -310,7 +310,7 @@ def _answers(value: Any) -> int:
 
 
 @_of("BaseHistGradientBoosting")
-def _histogram_boosting(held: Held) -> Iterator[Claim]:
+def _histogram_boosting(held: Attributes) -> Iterator[Claim]:
     rows = held.get("_predictors")
     if rows is None:
         return
@@ -368,7 +368,7 @@ def _rows_of(tree: Any) -> tuple[int, ...]:
 
 
 @_of("NeighborsBase")
-def _neighbours(held: Held) -> Iterator[Claim]:
+def _neighbours(held: Attributes) -> Iterator[Claim]:
     if "_fit_X" not in held:
         return
     rows, tree, method = held["_fit_X"], held.get("_tree"), held["_fit_method"]
@@ -393,7 +393,7 @@ def _neighbours(held: Held) -> Iterator[Claim]:
     yield from _metric(held, "effective_metric_params_", held.features)
 
 
-def _metric(held: Held, name: str, features: Any) -> Iterator[Claim]:
+def _metric(held: Attributes, name: str, features: Any) -> Iterator[Claim]:
     given = held.get(name) or {}
     known = {"p", "w", "V", "VI", "gamma", "missing_values"}
     yield name, known.issuperset(given), "numbers that a metric takes"
@@ -407,7 +407,7 @@ def _metric(held: Held, name: str, features: Any) -> Iterator[Claim]:
 
 
 @_of("KernelDensity")
-def _density(held: Held) -> Iterator[Claim]:
+def _density(held: Attributes) -> Iterator[Claim]:
     if "tree_" in held:
         yield _features(held)
         is_so = type(held["tree_"]).__name__ in ("KDTree", "BallTree")
@@ -415,7 +415,7 @@ def _density(held: Held) -> Iterator[Claim]:
 
 
 @_of("_BaseKMeans")
-def _means(held: Held) -> Iterator[Claim]:
+def _means(held: Attributes) -> Iterator[Claim]:
     centres = held.get("cluster_centers_")
     if centres is None:
         return
@@ -434,7 +434,7 @@ def _means(held: Held) -> Iterator[Claim]:
 
 
 @_of("BisectingKMeans")
-def _bisecting(held: Held) -> Iterator[Claim]:
+def _bisecting(held: Attributes) -> Iterator[Claim]:
     waiting, seen = [held.get("_bisecting_tree")], set()
     centres = held.get("cluster_centers_")
     is_so = True
@@ -456,7 +456,7 @@ def _bisecting(held: Held) -> Iterator[Claim]:
 
 
 @_of("Birch")
-def _birch(held: Held) -> Iterator[Claim]:
+def _birch(held: Attributes) -> Iterator[Claim]:
     centres = held.get("subcluster_centers_")
     if centres is None:
         return
@@ -472,7 +472,7 @@ def _birch(held: Held) -> Iterator[Claim]:
 
 
 @_of("AffinityPropagation", "MeanShift")
-def _centres(held: Held) -> Iterator[Claim]:
+def _centres(held: Attributes) -> Iterator[Claim]:
     centres = held.get("cluster_centers_")
     if centres is not None and not _is_sparse(centres) and held.get("affinity") != "precomputed":
         is_so = centres.ndim == 2 and (len(centres) == 0 or centres.shape[1] == held.features)
@@ -480,7 +480,7 @@ def _centres(held: Held) -> Iterator[Claim]:
 
 
 @_of("HDBSCAN")
-def _linkage(held: Held) -> Iterator[Claim]:
+def _linkage(held: Attributes) -> Iterator[Claim]:
     joined = held.get("_single_linkage_tree_")
     if joined is None:
         return
@@ -498,7 +498,7 @@ def _linkage(held: Held) -> Iterator[Claim]:
 
 
 @_of("BaseLibSVM")
-def _support(held: Held) -> Iterator[Claim]:
+def _support(held: Attributes) -> Iterator[Claim]:
     if "support_" not in held:
         return
     places, counts, kernel = held["support_"], held["_n_support"], held.get("kernel")
@@ -556,14 +556,14 @@ def _support(held: Held) -> Iterator[Claim]:
 # Text and encoders
 
 
-def _numbers(held: Held, name: str, size: int) -> Claim:
+def _numbers(held: Attributes, name: str, size: int) -> Claim:
     found = held[name]
     is_so = isinstance(found, dict) and all(_is_count(n, 0, size - 1) for n in found.values())
     return name, is_so, "numbers below its size"
 
 
 @_of("CountVectorizer")
-def _words(held: Held) -> Iterator[Claim]:
+def _words(held: Attributes) -> Iterator[Claim]:
     if "vocabulary_" not in held:
         return
     size = len(held["vocabulary_"])
@@ -574,7 +574,7 @@ def _words(held: Held) -> Iterator[Claim]:
 
 
 @_of("DictVectorizer")
-def _records(held: Held) -> Iterator[Claim]:
+def _records(held: Attributes) -> Iterator[Claim]:
     if "vocabulary_" in held:
         size = len(held["vocabulary_"])
         yield "feature_names_", len(held["feature_names_"]) == size, "as many as vocabulary_"
@@ -582,13 +582,13 @@ def _records(held: Held) -> Iterator[Claim]:
 
 
 @_of("FeatureHasher", "HashingVectorizer")
-def _hashes(held: Held) -> Iterator[Claim]:
+def _hashes(held: Attributes) -> Iterator[Claim]:
     if "n_features" in held:
         yield "n_features", _is_count(held["n_features"], 1, (1 << 31) - 1), "1 or more"
 
 
 @_of("MultiLabelBinarizer")
-def _labels(held: Held) -> Iterator[Claim]:
+def _labels(held: Attributes) -> Iterator[Claim]:
     classes, cached = held.get("classes_"), held.get("_cached_dict")
     if isinstance(classes, np.ndarray):
         yield "classes_", len(set(classes.tolist())) == len(classes), "no class twice"
@@ -598,7 +598,7 @@ def _labels(held: Held) -> Iterator[Claim]:
 
 
 @_of("_BaseEncoder")
-def _encoder(held: Held) -> Iterator[Claim]:
+def _encoder(held: Attributes) -> Iterator[Claim]:
     categories = held.get("categories_")
     if categories is None:
         return
@@ -632,7 +632,7 @@ def _encoder(held: Held) -> Iterator[Claim]:
         yield "encodings_", found == wanted, "a number for each category"
 
 
-def _one_hot(held: Held, sizes: list[int]) -> Iterator[Claim]:
+def _one_hot(held: Attributes, sizes: list[int]) -> Iterator[Claim]:
     dropped = held.get("_drop_idx_after_grouping", held.get("drop_idx_"))
     if dropped is not None:
         is_so = len(dropped) == len(sizes) and all(
@@ -645,7 +645,7 @@ def _one_hot(held: Held, sizes: list[int]) -> Iterator[Claim]:
 
 
 @_of("KBinsDiscretizer")
-def _bins(held: Held) -> Iterator[Claim]:
+def _bins(held: Attributes) -> Iterator[Claim]:
     if "n_bins_" not in held:
         return
     counts, edges = held["n_bins_"], held["bin_edges_"]
@@ -663,7 +663,7 @@ def _bins(held: Held) -> Iterator[Claim]:
 
 
 @_of("PolynomialFeatures")
-def _powers(held: Held) -> Iterator[Claim]:
+def _powers(held: Attributes) -> Iterator[Claim]:
     if "n_output_features_" not in held:
         return
     least, most = held["_min_degree"], held["_max_degree"]
@@ -676,7 +676,7 @@ def _powers(held: Held) -> Iterator[Claim]:
         yield "n_output_features_", is_so, "what degree and features make"
 
 
-def _combinations(held: Held, least: int, most: int) -> int:
+def _combinations(held: Attributes, least: int, most: int) -> int:
     """Source: sklearn.preprocessing.PolynomialFeatures._num_combinations."""
     features = int(held.features)
     if held["interaction_only"]:
@@ -690,7 +690,7 @@ def _combinations(held: Held, least: int, most: int) -> int:
 
 
 @_of("SplineTransformer")
-def _splines(held: Held) -> Iterator[Claim]:
+def _splines(held: Attributes) -> Iterator[Claim]:
     curves = held.get("bsplines_")
     if curves is not None:
         degrees = [spline_of(curve).get("k") for curve in curves]
@@ -699,7 +699,7 @@ def _splines(held: Held) -> Iterator[Claim]:
 
 
 @_of("EmpiricalCovariance")
-def _covariance(held: Held) -> Iterator[Claim]:
+def _covariance(held: Attributes) -> Iterator[Claim]:
     if "covariance_" not in held:
         return
     yield _features(held)
@@ -712,7 +712,7 @@ def _covariance(held: Held) -> Iterator[Claim]:
 
 
 @_of("BaseSGD")
-def _descent(held: Held) -> Iterator[Claim]:
+def _descent(held: Attributes) -> Iterator[Claim]:
     weights = held.get("coef_")
     if weights is None:
         return
@@ -736,7 +736,7 @@ def _descent(held: Held) -> Iterator[Claim]:
 
 
 @_of("LatentDirichletAllocation")
-def _topics(held: Held) -> Iterator[Claim]:
+def _topics(held: Attributes) -> Iterator[Claim]:
     parts = held.get("components_")
     if parts is None:
         return
@@ -754,7 +754,7 @@ def _topics(held: Held) -> Iterator[Claim]:
 
 
 @_of("_BaseNMF")
-def _factors(held: Held) -> Iterator[Claim]:
+def _factors(held: Attributes) -> Iterator[Claim]:
     parts = held.get("components_")
     if parts is None:
         return
@@ -765,7 +765,7 @@ def _factors(held: Held) -> Iterator[Claim]:
 
 
 @_of("_BaseSparseCoding", "_BasePCA", "TruncatedSVD", "BaseRandomProjection", "_BaseSparsePCA")
-def _components(held: Held) -> Iterator[Claim]:
+def _components(held: Attributes) -> Iterator[Claim]:
     parts = held.get("components_", held.get("dictionary"))
     if parts is not None and held.features is not None:
         is_so = len(parts.shape) == 2 and parts.shape[1] == held.features
@@ -776,21 +776,21 @@ def _components(held: Held) -> Iterator[Claim]:
 
 
 @_of("LocallyLinearEmbedding")
-def _embedded(held: Held) -> Iterator[Claim]:
+def _embedded(held: Attributes) -> Iterator[Claim]:
     if isinstance(held.get("embedding_"), np.ndarray):
         is_so = held["embedding_"].shape[1] == held["n_components"]
         yield "n_components", is_so, "the columns of embedding_"
 
 
 @_of("AdditiveChi2Sampler")
-def _sampler(held: Held) -> Iterator[Claim]:
+def _sampler(held: Attributes) -> Iterator[Claim]:
     if "sample_steps" in held:
         is_so = _is_count(held["sample_steps"], 1, _MOST_DEGREE)
         yield "sample_steps", is_so, f"1 to {_MOST_DEGREE}"
 
 
 @_of("PolynomialCountSketch")
-def _sketch(held: Held) -> Iterator[Claim]:
+def _sketch(held: Attributes) -> Iterator[Claim]:
     places = held.get("indexHash_")
     if places is not None:
         is_so = (
@@ -804,7 +804,7 @@ def _sketch(held: Held) -> Iterator[Claim]:
 
 
 @_of("BaseMultilayerPerceptron")
-def _layers(held: Held) -> Iterator[Claim]:
+def _layers(held: Attributes) -> Iterator[Claim]:
     layers = held.get("coefs_")
     if isinstance(layers, list) and layers:
         widths = [held.features, *(layer.shape[1] for layer in layers)]

@@ -489,7 +489,7 @@ _NOT_TOLD = (_VERSION, "_stop_words_id", "_deprecated_key_to_warnings")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PipelinePart:
     """One object of a pipeline.
 
     Attributes:
@@ -507,7 +507,7 @@ class Part:
     columns: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     fitted: Mapping[str, str] = field(default_factory=dict)
-    parts: tuple[Part, ...] = ()
+    parts: tuple[PipelinePart, ...] = ()
     note: str | None = None
 
     def lines(self, indent: str = "") -> Iterator[str]:
@@ -528,7 +528,7 @@ class Part:
         return " ".join(filter(None, (named, of, note)))
 
 
-def summarize(root: Symbol) -> Part:
+def summarize(root: Symbol) -> PipelinePart:
     """Return what the object `root` is made of."""
     return _Teller().part("", root)
 
@@ -547,23 +547,27 @@ class _Teller:
         self._words = Words()
         self._left = MOST_FACTS
 
-    def part(self, name: str, symbol: Symbol, level: int = 0, columns: str | None = None) -> Part:
+    def part(
+        self, name: str, symbol: Symbol, level: int = 0, columns: str | None = None
+    ) -> PipelinePart:
         kind = class_name(symbol)
         if type(symbol) is str:  # "passthrough" or "drop" in the place of an estimator
-            return Part(name, shortened(symbol), columns)
+            return PipelinePart(name, shortened(symbol), columns)
         if not _has_parts(symbol):
-            return Part(name, kind, columns, note=self._words.line(symbol))
+            return PipelinePart(name, kind, columns, note=self._words.line(symbol))
         if id(symbol) in self._told:
-            return Part(name, kind, columns, note="(told before)")
+            return PipelinePart(name, kind, columns, note="(told before)")
         if level > MOST_LEVELS or len(self._told) >= MOST_PARTS:
-            return Part(name, kind, columns, note="…")
+            return PipelinePart(name, kind, columns, note="…")
         self._told.add(id(symbol))
         return self._whole(name, kind, symbol, level, columns)
 
-    def _whole(self, name: str, kind: str, symbol: Symbol, level: int, columns: str | None) -> Part:
+    def _whole(
+        self, name: str, kind: str, symbol: Symbol, level: int, columns: str | None
+    ) -> PipelinePart:
         params: dict[str, str] = {}
         fitted: dict[str, str] = {}
-        parts: list[Part] = []
+        parts: list[PipelinePart] = []
         held = _without_doubles(self._words.attributes(symbol))
         for attribute in sorted(held)[: self._left]:
             self._left -= 1
@@ -572,9 +576,9 @@ class _Teller:
             if not inside and attribute not in _NOT_TOLD:
                 target = params if _is_param(attribute) else fitted
                 target[shortened(attribute)] = self._words.line(held[attribute])
-        return Part(name, kind, columns, params, fitted, tuple(parts))
+        return PipelinePart(name, kind, columns, params, fitted, tuple(parts))
 
-    def _inside(self, attribute: str, value: Symbol, level: int) -> Iterator[Part]:
+    def _inside(self, attribute: str, value: Symbol, level: int) -> Iterator[PipelinePart]:
         """Yield the parts that an attribute holds; none when it is a plain value."""
         if _has_parts(value):
             yield self.part(shortened(attribute), value, level)
@@ -665,7 +669,7 @@ def look_at(path: Path, data: bytes | memoryview) -> UnrunFile:
     return UnrunFile(_facts(summarize(dry.root)), names)
 
 
-def _facts(whole: Part) -> PipelineFacts:
+def _facts(whole: PipelinePart) -> PipelineFacts:
     return PipelineFacts(
         class_name=whole.class_name,
         algorithm=_algorithm(whole),
@@ -677,18 +681,18 @@ def _facts(whole: Part) -> PipelineFacts:
     )
 
 
-def _steps(part: Part) -> tuple[Step, ...]:
+def _steps(part: PipelinePart) -> tuple[Step, ...]:
     return tuple(Step(held.name, held.class_name, None, _steps(held)) for held in part.parts)
 
 
-def _params(part: Part, prefix: str) -> Iterator[tuple[str, str]]:
+def _params(part: PipelinePart, prefix: str) -> Iterator[tuple[str, str]]:
     for name, text in part.params.items():
         yield f"{prefix}{name}", text
     for held in part.parts:
         yield from _params(held, f"{prefix}{held.name}__")
 
 
-def _algorithm(part: Part) -> str:
+def _algorithm(part: PipelinePart) -> str:
     while part.class_name == _PIPELINE and part.parts:
         part = part.parts[-1]
     return part.class_name.rpartition(".")[2]

@@ -483,7 +483,7 @@ _MOST_ASKED = 300  # questions that fit into a pipe, so that none waits for its 
 _BLOCK_BYTES = (1 << 20) + 1  # of a file that is kept and not only hashed; a manifest has less
 
 
-class Staged:
+class StagedFiles:
     """The index against HEAD; git is asked at once, and answers while others work.
 
     Args:

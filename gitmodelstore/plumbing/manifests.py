@@ -194,11 +194,11 @@ _HEX = 64
 _LONG_AGO_SECONDS = 24 * 3600
 
 
-class Damaged(Exception):
+class DamagedIndex(Exception):
     """What the file holds is not what was written."""
 
 
-class Block:
+class ColumnBlock:
     """Some manifests, in the order in which they came.
 
     Args:
@@ -214,7 +214,7 @@ class Block:
         self._read: dict[str, list[Any]] = {}
 
     @classmethod
-    def of(cls, rows: Sequence[Mapping[str, bytes]], names: Iterable[str]) -> Block:
+    def of(cls, rows: Sequence[Mapping[str, bytes]], names: Iterable[str]) -> ColumnBlock:
         """Return a block of rows: name of the column to JSON on one line; null where it lacks."""
         columns: dict[str, Buffer] = {}
         for name in names:
@@ -233,7 +233,7 @@ class Block:
         if name not in self._read:
             data = self.data[name]
             if self.digests is not None and _digest(data) != self.digests[name]:
-                raise Damaged(name)
+                raise DamagedIndex(name)
             values, which = json.loads(bytes(data))
             self._read[name] = [values[number] for number in which]
         return self._read[name]
@@ -248,7 +248,7 @@ class Block:
         ]
 
 
-def read(common_dir: Path, names: Sequence[str]) -> tuple[str, list[Block]] | None:
+def read(common_dir: Path, names: Sequence[str]) -> tuple[str, list[ColumnBlock]] | None:
     """Return up to which commit the history was read, and the blocks.
 
     None where there is no such file of these columns, or whoever wrote it may not write to the
@@ -275,7 +275,7 @@ def read(common_dir: Path, names: Sequence[str]) -> tuple[str, list[Block]] | No
                 size, digests[name] = columns[name]
                 held[name] = view[at : at + size]
                 at += size
-            blocks.append(Block(held, digests))
+            blocks.append(ColumnBlock(held, digests))
         return tip, blocks
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -285,7 +285,7 @@ def write(
     common_dir: Path,
     names: Sequence[str],
     tip: str,
-    blocks: Sequence[Block],
+    blocks: Sequence[ColumnBlock],
     sharing: Sharing = UNSHARED,
 ) -> None:
     """Put a new file in the place of the old one, if that is possible."""

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from gitmodelstore.checks.pins import FILE, MOST_BYTES, Held, Lock, LockedModel
+from gitmodelstore.checks.pins import FILE, MOST_BYTES, Lock, LockedModel, PinnedState
 from gitmodelstore.errors import (
     CannotWrite,
     CorruptStore,
@@ -147,7 +147,7 @@ class Clone:
         program = "--upload-pack=git-upload-pack"  # whatever the clone's settings say
         self._ask("fetch", "--quiet", "--no-tags", program, "--", remote, there, tags)
 
-    def held(self, lock: Lock) -> dict[str, Held]:
+    def held(self, lock: Lock) -> dict[str, PinnedState]:
         """Return what the clone says of each locked model."""
         tips = self._tips()
         wanted = [f"{tip}:{REGISTRY}" for tip in tips]
@@ -194,13 +194,13 @@ def _held(
     locked: LockedModel,
     registries: Iterable[Registry],
     found: Mapping[str, Object],
-) -> Held:
+) -> PinnedState:
     now, before, here, manifest, tag, there = (
         found.get(name) for name in _questions(model, locked)
     )
     statuses = {registry.status(model, locked.version) for registry in registries} - {None}
     message = tag[1].decode(errors="replace") if tag and tag[0] == "tag" else ""
-    return Held(
+    return PinnedState(
         status=WITHDRAWN if WITHDRAWN in statuses else next(iter(statuses), None),
         introduced=_registers(now, model, locked) and not _registers(before, model, locked),
         manifest=manifest[1] if manifest else None,

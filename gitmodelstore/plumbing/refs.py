@@ -273,7 +273,7 @@ _PLAIN_FILE = 0o100644
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class IndexEntry:
     """One entry.
 
     Attributes:
@@ -290,7 +290,7 @@ class Staged:
     is_plain: bool
 
 
-def read(path: Path) -> dict[str, Staged] | None:
+def read(path: Path) -> dict[str, IndexEntry] | None:
     """Return the entries by path; None where only git itself should read the file."""
     data = path.read_bytes()
     if len(data) < _HEADER.size + _CHECKSUM_BYTES:
@@ -298,7 +298,7 @@ def read(path: Path) -> dict[str, Staged] | None:
     signature, version, count = _HEADER.unpack_from(data)
     if signature != b"DIRC" or version not in _VERSIONS or not _is_sound(data):
         return None
-    entries: dict[str, Staged] = {}
+    entries: dict[str, IndexEntry] = {}
     position = _HEADER.size
     for _ in range(count):
         *stat, oid, flags = _STAT.unpack_from(data, position)
@@ -307,7 +307,7 @@ def read(path: Path) -> dict[str, Staged] | None:
         start = position + _STAT.size
         end = data.index(b"\0", start)
         size = _padded(end - position)
-        entries[os.fsdecode(data[start:end])] = Staged(
+        entries[os.fsdecode(data[start:end])] = IndexEntry(
             data[position : position + size],
             oid.hex(),
             stat[2],
@@ -319,7 +319,7 @@ def read(path: Path) -> dict[str, Staged] | None:
     return entries
 
 
-def staged(path: str, oid: str, stat: os.stat_result) -> Staged:
+def staged(path: str, oid: str, stat: os.stat_result) -> IndexEntry:
     """Return the entry of a plain file that was just written."""
     name = os.fsencode(path)
     fields = (
@@ -338,10 +338,10 @@ def staged(path: str, oid: str, stat: os.stat_result) -> Staged:
         min(len(name), _MOST_NAME),
     )
     raw = (head + name).ljust(_padded(len(head) + len(name)), b"\0")
-    return Staged(raw, oid, stat.st_mtime_ns // 10**9, True)
+    return IndexEntry(raw, oid, stat.st_mtime_ns // 10**9, True)
 
 
-def render(entries: Mapping[str, Staged]) -> bytes:
+def render(entries: Mapping[str, IndexEntry]) -> bytes:
     """Return the bytes of an index with these entries."""
     parts = [entries[path].raw for path in sorted(entries, key=os.fsencode)]
     data = _HEADER.pack(b"DIRC", 2, len(parts)) + b"".join(parts)

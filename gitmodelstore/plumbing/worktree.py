@@ -24,7 +24,7 @@ from gitmodelstore.errors import CannotWrite, FormatError, GitFailed, LocalChang
 from gitmodelstore.plumbing import git, large_files, processes, refs
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, attributes_file, put
 from gitmodelstore.plumbing.repository import Repository, writing
-from gitmodelstore.plumbing.writer_lock import Held
+from gitmodelstore.plumbing.writer_lock import HeldLock
 from gitmodelstore.values.names import REGISTRY
 from gitmodelstore.values.objects import PLAIN_FILE
 from gitmodelstore.values.registry import Registry
@@ -89,7 +89,7 @@ def check(trees: tuple[WorkTree, ...]) -> None:
                 )
 
 
-def start(tree: WorkTree, old: str, new: str, *, lock: Held) -> Process:
+def start(tree: WorkTree, old: str, new: str, *, lock: HeldLock) -> Process:
     """Start to bring index and files of a work tree from commit `old` to commit `new`.
 
     It leaves alone what differs in neither; where it has already happened it changes
@@ -108,7 +108,7 @@ def start(tree: WorkTree, old: str, new: str, *, lock: Held) -> Process:
     return _start(tree, (*_pointers(), "read-tree", "-m", "-u", old, new), lock)
 
 
-def _start(tree: WorkTree, command: tuple[str, ...], lock: Held) -> Process:
+def _start(tree: WorkTree, command: tuple[str, ...], lock: HeldLock) -> Process:
     """Lock the index of a work tree, and start a git that works on it; `_wait` ends it."""
     try:
         with writing(tree.folder):
@@ -178,7 +178,7 @@ def stage_head(tree: WorkTree) -> None:
         git.run("update-index", "-q", "--refresh", cwd=tree.folder)
 
 
-def move(tree: WorkTree, old: str, new: str, *, lock: Held) -> None:
+def move(tree: WorkTree, old: str, new: str, *, lock: HeldLock) -> None:
     """Start, and finish: bring a work tree from commit `old` to commit `new`.
 
     Raises:
@@ -187,7 +187,7 @@ def move(tree: WorkTree, old: str, new: str, *, lock: Held) -> None:
     finish(tree, start(tree, old, new, lock=lock), old, new, lock=lock)
 
 
-def finish(tree: WorkTree, process: Process, old: str, new: str, *, lock: Held) -> None:
+def finish(tree: WorkTree, process: Process, old: str, new: str, *, lock: HeldLock) -> None:
     """Wait for what `start` began with the same arguments.
 
     A file that was touched, or copied with its folder, looks changed by its times
@@ -274,7 +274,7 @@ def staged(tree: WorkTree, path: str) -> str | None:
 
 
 def mend(
-    repository: Repository, tree: WorkTree, old: str, new: str, *, lock: Held, leave: str = ""
+    repository: Repository, tree: WorkTree, old: str, new: str, *, lock: HeldLock, leave: str = ""
 ) -> None:
     """Take back the files of `new` that a `start` from `old`, stopped halfway, has written.
 
@@ -712,7 +712,7 @@ def _replace(git_dir: Path, lock: Path, content: bytes) -> None:
     lock.replace(git_dir / "index")
 
 
-def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, refs.Staged]:
+def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, refs.IndexEntry]:
     """Return what is staged, where index and files are as the changes start from.
 
     Raises:
@@ -739,7 +739,7 @@ def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, refs.Staged]:
 
 
 def _starts_there(
-    folder: Path, change: _Change, entries: Mapping[str, refs.Staged], indexed_at: int
+    folder: Path, change: _Change, entries: Mapping[str, refs.IndexEntry], indexed_at: int
 ) -> bool:
     """Whether a file is as the old commit has it, staged and in the work tree."""
     file, entry = f"{folder}/{change.path}", entries.get(change.path)
@@ -778,7 +778,7 @@ def _oid(content: bytes) -> str:
 
 
 def _write(
-    repository: Repository, tree: WorkTree, change: _Change, entries: dict[str, refs.Staged]
+    repository: Repository, tree: WorkTree, change: _Change, entries: dict[str, refs.IndexEntry]
 ) -> None:
     file = f"{tree.folder}/{change.path}"
     if change.before is not None:

@@ -25,7 +25,7 @@ OWN_FOLDER = "gitmodelstore"  # in the git directory; nothing in it is a source 
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldLock:
     """The writer lock, held.
 
     Attributes:
@@ -42,7 +42,7 @@ class Held:
 @contextmanager
 def exclusive(
     common_dir: Path, *, wait_seconds: float, sharing: Sharing = UNSHARED
-) -> Iterator[Held]:
+) -> Iterator[HeldLock]:
     """Hold the store's writer lock. Signals wait meanwhile: see `interrupts`.
 
     Args:
@@ -63,7 +63,7 @@ def exclusive(
             # Padded, not truncated first: some file systems flush a file that is cut short.
             with suppress(OSError):  # a full disk does not take the name; the lock holds without
                 os.pwrite(descriptor, f"process {os.getpid()}".ljust(40).encode(), 0)
-            yield Held(descriptor, until)
+            yield HeldLock(descriptor, until)
         finally:
             _release(descriptor)
 
@@ -283,7 +283,7 @@ _OID = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class LeftLock:
     """A `.lock` file that no living process should hold for so long.
 
     Attributes:
@@ -296,7 +296,7 @@ class Lock:
     may_be_held: bool
 
 
-def old_locks(repository: Repository) -> list[Lock]:
+def old_locks(repository: Repository) -> list[LeftLock]:
     """Return the locks of refs, index and configuration that are older than a minute."""
     found = []
     for folder in _git_dirs(repository):
@@ -304,7 +304,7 @@ def old_locks(repository: Repository) -> list[Lock]:
         for path in sorted(paths):
             age = _age(path)
             if age is not None and age >= CORPSE_SECONDS:
-                found.append(Lock(path, _may_be_held(path, age)))
+                found.append(LeftLock(path, _may_be_held(path, age)))
     return found
 
 

@@ -17,9 +17,16 @@ from typing import Any, NoReturn, TypeVar
 
 from gitmodelstore.errors import FormatError, InvalidInput
 from gitmodelstore.values.events import ANNOTATED, Scalar
-from gitmodelstore.values.json import GREATEST_INTEGER, cut, hidden_character, join
-from gitmodelstore.values.names import METRIC_PATTERN, did_you_mean, quoted
-from gitmodelstore.values.policy import SettingsFaults, flag, texts
+from gitmodelstore.values.json import (
+    GREATEST_INTEGER,
+    SettingsFaults,
+    cut,
+    flag,
+    hidden_character,
+    join,
+    texts,
+)
+from gitmodelstore.values.names import METRIC_PATTERN, SETTINGS, did_you_mean, quoted
 
 # Annotations: what is said of a version after it was registered, beside what it is made of.
 
@@ -477,7 +484,7 @@ def parse_gates(
                 gates[status] = _gate(
                     _table(table, where), where, statuses, status in exclusive, faults
                 )
-    faults.throw()
+    faults.throw(SETTINGS)
     return gates
 
 
@@ -491,7 +498,7 @@ def parse_moves(value: Any, statuses: Collection[str]) -> dict[str, tuple[str, .
             with faults:
                 _check_status(status, join(where, status), statuses)
                 moves[status] = _statuses(followers, join(where, status), statuses)
-    faults.throw()
+    faults.throw(SETTINGS)
     return moves
 
 

@@ -237,3 +237,45 @@ def _bound_nesting(text: str) -> None:
         level += 1 if bracket in "[{" else -1
         if level > MOST_LEVELS:
             raise _Barred(_TOO_DEEP)
+
+
+# Settings, which are TOML: read field by field, so that every fault is told.
+
+
+class SettingsFaults:
+    """A `with` block keeps what is wrong in it, so that the rest is looked at too."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+        self.hint: str | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: object, __: object) -> bool:
+        if not isinstance(error, FormatError):
+            return False
+        self.hint = self.hint if self.found else error.hint  # that of the first fault
+        self.found += error.found
+        return True
+
+    def throw(self, path: str) -> None:
+        """Raise a FormatError of all that was wrong in that file, if anything was."""
+        if self.found:
+            raise FormatError(path=path, found=self.found, hint=self.hint)
+
+
+def texts(value: Any, where: str) -> list[str]:
+    """Return the texts that a setting lists; FormatError of anything else, a text alone too."""
+    if isinstance(value, list) and all(isinstance(text, str) for text in value):
+        return value
+    shown = cut(ascii(value))
+    hint = f'write it in brackets: ["{cut(value)}"]' if isinstance(value, str) else None
+    raise FormatError(f"expected a list of strings, found {shown}", where=where, hint=hint)
+
+
+def flag(value: Any, where: str) -> bool:
+    """Return a setting that is true or false; FormatError of anything else."""
+    if not isinstance(value, bool):
+        raise FormatError(f"expected true or false, found {cut(ascii(value))}", where=where)
+    return value

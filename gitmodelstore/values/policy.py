@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gitmodelstore.errors import FormatError, InvalidName, LifecycleError, StoreError
 from gitmodelstore.lean import TYPE_CHECKING
-from gitmodelstore.values.json import cut
+from gitmodelstore.values.json import SettingsFaults, cut, flag, texts
 from gitmodelstore.values.names import (
     ARCHIVED,
     NEW_SETTINGS,
@@ -89,7 +89,7 @@ class Policy:
         _refuse_other_schema(value)
         faults = SettingsFaults()
         attributes = _settings(value, faults)
-        faults.throw()
+        faults.throw(SETTINGS)
         return cls(**attributes)
 
     def allows(self, before: str, after: str) -> bool:
@@ -104,29 +104,6 @@ class Policy:
             f"'{name}' is not a status of this store",
             hint=did_you_mean(name, self.statuses) or f"one of {', '.join(self.statuses)}",
         )
-
-
-class SettingsFaults:
-    """A `with` block keeps what is wrong in it, so that the rest is looked at too."""
-
-    def __init__(self) -> None:
-        self.found: list[tuple[str, str]] = []
-        self.hint: str | None = None
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: object, error: object, __: object) -> bool:
-        if not isinstance(error, FormatError):
-            return False
-        self.hint = self.hint if self.found else error.hint  # that of the first fault
-        self.found += error.found
-        return True
-
-    def throw(self) -> None:
-        """Raise a FormatError of all that was wrong, if anything was."""
-        if self.found:
-            raise FormatError(path=SETTINGS, found=self.found, hint=self.hint)
 
 
 def _settings(value: dict[str, Any], faults: SettingsFaults) -> dict[str, Any]:
@@ -209,15 +186,6 @@ def _refuse_unknown(section: str, keys: Iterable[str], known: Iterable[str]) -> 
     )
 
 
-def texts(value: Any, where: str) -> list[str]:
-    """Return the texts that a setting lists; FormatError of anything else, a text alone too."""
-    if isinstance(value, list) and all(isinstance(text, str) for text in value):
-        return value
-    shown = cut(ascii(value))
-    hint = f'write it in brackets: ["{cut(value)}"]' if isinstance(value, str) else None
-    raise FormatError(f"expected a list of strings, found {shown}", where=where, hint=hint)
-
-
 def _names(table: dict[str, Any], key: str, faults: SettingsFaults) -> tuple[str, ...]:
     """Return the statuses that a setting names, those too that cannot be ones."""
     where = f"lifecycle.{key}"
@@ -231,13 +199,6 @@ def _names(table: dict[str, Any], key: str, faults: SettingsFaults) -> tuple[str
             except StoreError as error:
                 raise FormatError(str(error), where=where, hint=error.hint) from None
     return tuple(listed)
-
-
-def flag(value: Any, where: str) -> bool:
-    """Return a setting that is true or false; FormatError of anything else."""
-    if not isinstance(value, bool):
-        raise FormatError(f"expected true or false, found {cut(ascii(value))}", where=where)
-    return value
 
 
 def _status(name: str) -> str:

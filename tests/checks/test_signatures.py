@@ -8,8 +8,8 @@ import pytest
 
 from gitmodelstore.checks.signatures import (
     UNSIGNED,
+    ApprovalStep,
     Outcome,
-    Step,
     approval_of,
     approval_text,
     judge_signature,
@@ -78,7 +78,7 @@ class TestApprovalOf:
         return Commit("c" * 40, TREE, parents, GRACE, GRACE, WHEN, message)
 
     def read(self, *args, parent_tree: str | None = TREE):
-        return approval_of(Step(self.commit(*args), parent_tree))
+        return approval_of(ApprovalStep(self.commit(*args), parent_tree))
 
     def test_what_it_says(self):
         found = self.read()
@@ -111,8 +111,8 @@ class TestApprovalOf:
         assert self.read(TEXT, ("b" * 40, "e" * 40)) is None
 
     def test_a_withdrawal_ends_the_search(self):
-        step = Step(self.commit(), TREE)
-        withdrawal = Step(self.commit("withdraw churn 1.0.0"), TREE, withdraws=True)
+        step = ApprovalStep(self.commit(), TREE)
+        withdrawal = ApprovalStep(self.commit("withdraw churn 1.0.0"), TREE, withdraws=True)
 
         assert len(list(standing([step, step], "churn", "1.0.0"))) == 2
         assert len(list(standing([step, withdrawal, step], "churn", "1.0.0"))) == 1

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
-from gitmodelstore.checks.judge import Judge, Step
+from gitmodelstore.checks.judge import CommitStep, Judge
 from gitmodelstore.plumbing import git_dir
 from gitmodelstore.plumbing.repository import Repository
 from tests.store import children
@@ -107,7 +107,7 @@ class Place:
     def by_library(self, commit: str = "HEAD") -> Found:
         repository = Repository.open(self.path)
         oid = self.git("rev-parse", commit).strip()
-        faults = Judge(repository).faults(Step.of(repository.commit(oid)))
+        faults = Judge(repository).faults(CommitStep.of(repository.commit(oid)))
         return sorted((fault.code, fault.path) for fault in faults)
 
     def by_pre_push(self, *refs: str) -> Found:

@@ -24,7 +24,7 @@ DAMAGED = "an object is damaged; `gms doctor` is named where it is met"
 WITHOUT = {
     "checks/pins.py": (1, "made wrong in memory, which is a fault of ours"),
     "cli/register.py": (2, "the message names file and place, and the caller adds what it expects"),
-    "demo/story.py": (2, "a fault of the demonstration itself"),
+    "demo.py": (2, "a fault of the demonstration itself"),
     "lineage/data.py": (2, "the name is the fault"),
     "lineage/frames.py": (2, CAUGHT),
     "lineage/tables.py": (2, CAUGHT),

@@ -14,7 +14,7 @@ import pytest
 import gitmodelstore as gms
 from gitmodelstore import Store
 from gitmodelstore.plumbing import manifests
-from gitmodelstore.plumbing.manifests import Block
+from gitmodelstore.plumbing.manifests import ColumnBlock
 from gitmodelstore.values import field_path
 from tests.store import children
 
@@ -379,9 +379,9 @@ def test_many_versions_stand_in_several_blocks(store, fitted, monkeypatch):
 def test_a_column_gives_back_what_each_row_has():
     rows = [{"a": b"1", "b": b'"x"'}, {"a": b"1"}, {"a": b'{"k":[2]}', "b": b"null"}]
 
-    block = Block.of(rows, ["a", "b"])
+    block = ColumnBlock.of(rows, ["a", "b"])
 
     assert block.column("a") == [1, 1, {"k": [2]}]
     assert block.column("b") == ["x", None, None]
-    assert Block.of(block.rows(), ["a", "b"]).column("a") == block.column("a")
+    assert ColumnBlock.of(block.rows(), ["a", "b"]).column("a") == block.column("a")
     assert block.data["a"] == b'[[1,{"k":[2]}],[0,0,1]]'
