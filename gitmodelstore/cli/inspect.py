@@ -12,9 +12,8 @@ from typing import Any
 import click
 
 from gitmodelstore.checks.signatures import Approval
-from gitmodelstore.cli.documents import OF_A_VERSION, document
 from gitmodelstore.cli.main import trusting
-from gitmodelstore.cli.session import Session, columns_of_terminal
+from gitmodelstore.cli.session import OF_A_VERSION, Session, columns_of_terminal, document
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.operations.trust import trusted_names
 from gitmodelstore.pickles.dry import Array, Dry, Global, walk

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.documents import document, faults, person
-from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.session import Session, document, faults, person
 from gitmodelstore.errors import StoreError
 from gitmodelstore.values import tables
 from gitmodelstore.values.events import blocks, holding_lines, line

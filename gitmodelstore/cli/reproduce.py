@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.documents import document, person
 from gitmodelstore.cli.main import REFUSED, trusting
-from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.session import Session, document, person
 from gitmodelstore.errors import BisectionError, InvalidInput, StoreError
 from gitmodelstore.plumbing import processes
 from gitmodelstore.values.pages import differences, verdict

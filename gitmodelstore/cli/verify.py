@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.documents import document
 from gitmodelstore.cli.main import trusting
-from gitmodelstore.cli.session import Session
+from gitmodelstore.cli.session import Session, document
 from gitmodelstore.values.diff import ADDED, ORDER, REMOVED, ROWS, Diff, Side, by_column, numbers_of
 from gitmodelstore.values.pages import page
 from gitmodelstore.values.tables import counted, cut, visible

@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 
 import tests.json_documents as documents
 from gitmodelstore.cli import main as program
-from gitmodelstore.cli.documents import document, person
 from gitmodelstore.cli.main import COMMANDS
+from gitmodelstore.cli.session import document, person
 from gitmodelstore.errors import StoreError
 from gitmodelstore.values.names import Version
 
