@@ -21,6 +21,7 @@ def _versions(demo: Demo, model: str = "credit") -> list[dict]:
     return [one for one in demo.facts["versions"] if one["model"] == model]
 
 
+@pytest.mark.long  # the demo of TestStory runs in every run
 class TestFacts:
     def test_each_kind_of_change_raises_its_part_of_the_number(self, demo):
         assert [one["version"] for one in _versions(demo)] == CREDIT
@@ -96,6 +97,7 @@ class TestFacts:
         assert Path(demo.facts["store"]) == demo.folder / "models"
 
 
+@pytest.mark.long
 class TestPlainGit:
     @pytest.mark.parametrize("store", [True, False], ids=["store", "project"])
     def test_finds_nothing_wrong_and_nothing_uncommitted(self, demo, store):

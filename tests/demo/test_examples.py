@@ -37,6 +37,7 @@ def _sh(script: str, cwd: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.long  # the demo runs these scripts in every run
 def test_the_commands_of_the_readme_lead_to_a_model_that_answers(folder):
     text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     block = re.search(r"```console\n(.*?)```", text, re.DOTALL)
