@@ -142,8 +142,10 @@ def publish(
         ):
             repository.tend()
             recover(repository, writer.notify, held)
-            published, clock = _publish(repository, writer, draft, held, broken=broken)
+            before, commit, clock = _publish(repository, writer, draft, held, broken=broken)
         repository.settle(held.until)
+        # Not before: until then a prune may have taken it.
+        published = Snapshot(repository, repository.commit(commit)) if commit else before
     finally:
         repository.forget_written()
     if clock is not None:  # now that it is written: a warning may be an error to the caller
@@ -158,14 +160,17 @@ def _publish(
     held: HeldLock,
     *,
     broken: bool,
-) -> tuple[Snapshot, datetime | None]:
-    """Return the store after it, and what the clock says where it is behind the store's."""
+) -> tuple[Snapshot, str | None, datetime | None]:
+    """Return the store before it, the commit that was written, and a clock that is behind.
+
+    The commit is None if there was nothing to do, the clock if it is not behind the store's.
+    """
     asked = writer
     for _ in range(_MOST_TRIES):
         snapshot = Snapshot.now(repository, broken=broken)
         wanted = draft(snapshot)
         if wanted is None:
-            return snapshot, None
+            return snapshot, None, None
         tree = _write_tree(snapshot, wanted)
         if wanted.conclude is None:
             _validate(snapshot, wanted, tree, held)
@@ -185,7 +190,7 @@ def _publish(
             _validate(snapshot, wanted, tree, held)
         repository.secure([*repository.changed(snapshot.commit.tree, tree), commit, *tags.values()])
         if _swap(snapshot, commit, tags, wanted, writer, held):
-            return Snapshot(repository, repository.commit(commit)), clock
+            return snapshot, commit, clock
     raise StoreBusy(
         f"{repository.branch} moved {_MOST_TRIES} times while this was being written",
         hint="try again when the other git processes have finished",

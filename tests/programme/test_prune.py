@@ -103,9 +103,10 @@ class TestSecondNames:
         self, any_store, git, fitted
     ):
         """As by one that had looked at the refs before they were set."""
-        any_store.register(fitted, "churn", code=None)
         place = inside(any_store)
-        for path in place.glob("objects/??/*"):
+        before = set(place.glob("objects/??/*"))  # what the refs named then is not taken
+        any_store.register(fitted, "churn", code=None)
+        for path in set(place.glob("objects/??/*")) - before:
             path.unlink()
         (place / "objects/tmp_gitmodelstore").unlink()
 
@@ -114,6 +115,24 @@ class TestSecondNames:
         assert again.load("churn@1.0.0") is not None
         assert again.verify().is_sound
         assert git(any_store.path, "rev-list", "--objects", "churn@v1.0.0", "--not", "main~1")
+
+    def test_what_a_prune_takes_before_the_write_has_ended_is_put_back(
+        self, any_store, fitted, monkeypatch
+    ):
+        from gitmodelstore.operations import publish
+
+        swap = publish._swap
+
+        def pruned_after(snapshot, commit, *args):
+            done = swap(snapshot, commit, *args)
+            (inside(any_store) / "objects" / commit[:2] / commit[2:]).unlink()
+            return done
+
+        monkeypatch.setattr(publish, "_swap", pruned_after)
+        version = any_store.register(fitted, "churn", code=None)
+
+        assert any_store.load(version) is not None
+        assert Store.open(any_store.path).verify().is_sound
 
     def test_what_somebody_removes_stays_removed(self, any_store, fitted):
         any_store.register(fitted, "churn", code=None)
