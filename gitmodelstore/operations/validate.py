@@ -7,7 +7,6 @@ import re
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from gitmodelstore.checks.fault import Fault, Faults, format_faults
 from gitmodelstore.checks.folder import FileFacts, artifact_faults, folder_names
@@ -41,6 +40,8 @@ from gitmodelstore.values.names import (
 from gitmodelstore.values.objects import FOLDER
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gitmodelstore.checks.signatures import Verifier
     from gitmodelstore.plumbing.repository import Repository
 
