@@ -98,6 +98,16 @@ def test_every_command_that_a_page_names_exists(page: Path) -> None:
     assert set(found) <= known
 
 
+def test_the_page_on_architecture_names_every_module_in_the_row_of_its_folder() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `?(\w+)`? \| [^|]+ \| ([^|]+) \|$", text, re.MULTILINE))
+    top = ROOT / "gitmodelstore"
+    for folder in (top, *(path.parent for path in top.glob("*/__init__.py"))):
+        modules = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("__")}
+        row = re.sub(r"\(.*?\)", "", rows["top" if folder == top else folder.name])
+        assert modules == set(re.findall(r"`(\w+)`", row)), folder
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/loading.md"])
 def test_a_page_that_shows_a_load_says_what_is_refused_and_that_it_is_no_sandbox(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
