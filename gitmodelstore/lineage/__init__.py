@@ -11,6 +11,7 @@ import re
 from gitmodelstore.values.json import HIDDEN_CHARACTER
 
 _URL = re.compile(r"(?P<scheme>(?:\w+::)?[A-Za-z][A-Za-z0-9+.-]+)://(?P<rest>.*)", re.DOTALL)
+_HOST_AND_PATH = re.compile(r"(?:[^/@:\s]+@)?[^/@:\s]{2,}:(?!//).+")  # as ssh has it; no drive
 _LOGIN_SCHEMES = ("ssh", "git+ssh", "ssh+git", "sftp")  # the user is part of the address
 _CONTAINER_SCHEMES = ("abfs", "abfss", "wasb", "wasbs")  # Azure writes container@account
 _SECRET_PARAMETER = re.compile(
@@ -21,6 +22,15 @@ _SECRET_PARAMETER = re.compile(
 def is_url(text: str) -> bool:
     """Whether `text` is an address such as `s3://bucket/train.parquet`."""
     return _URL.fullmatch(text) is not None
+
+
+def public_url(remote: str) -> str | None:
+    """Return the address of a remote as others may read it; None for a folder of this machine."""
+    if "::" in remote or remote.lower().startswith("file:"):
+        return None
+    if is_url(remote):
+        return visible(without_credentials(remote).partition("?")[0].partition("#")[0])
+    return visible(remote) if _HOST_AND_PATH.fullmatch(remote) else None
 
 
 def without_credentials(url: str) -> str:

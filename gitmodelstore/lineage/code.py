@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitmodelstore.errors import GitFailed, InvalidInput
-from gitmodelstore.lineage import visible, without_credentials
+from gitmodelstore.lineage import public_url, visible
 from gitmodelstore.plumbing import checkout, git
 from gitmodelstore.plumbing.checkout import Checkout, has_commit
 from gitmodelstore.values.diff import CodeChange, SourceChange
@@ -27,8 +27,6 @@ from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Code
 
 _SOURCE_ENDINGS = (b".py", b".ipynb")
-_NETWORK_URL = re.compile(r"(?:https?|ssh|git|git\+ssh|ssh\+git|ftps?)://.+", re.IGNORECASE)
-_SCP_URL = re.compile(r"(?:[^/@:\s]+@)?[^/@:\s]{2,}:(?!//).+")
 
 _STATUS = (
     "--no-optional-locks",  # a recording must not disturb a commit that is being made
@@ -372,14 +370,7 @@ def _address(config: dict[str, str], branch: str | None) -> str | None:
     wanted = ["remote.origin.url", f"remote.{config.get(f'branch.{branch}.remote')}.url"]
     wanted += [key for key in config if re.fullmatch(r"remote\..*\.url", key)]
     urls = (config[key] for key in wanted if key in config)
-    return next((url for url in map(_recorded_url, urls) if url), None)
-
-
-def _recorded_url(url: str) -> str | None:
-    """Return `url` as it may be recorded; None for a folder of this machine."""
-    if _NETWORK_URL.fullmatch(url):
-        return visible(without_credentials(url).partition("?")[0].partition("#")[0])
-    return visible(url) if _SCP_URL.fullmatch(url) and "::" not in url else None
+    return next((url for url in map(public_url, urls) if url), None)
 
 
 # What happened between two commits of a training repository, as its own git tells it.

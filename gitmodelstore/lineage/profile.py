@@ -7,8 +7,6 @@ that is mostly distinct.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,7 +33,9 @@ def profile(column: Any) -> dict[str, Any]:
     not finite, is left out; so is everything but `missing` for other types.
     """
     if frames.logical_type(column) == "str":  # whose canonical form takes long, and tells nothing
-        return _texts(np.asarray(column, dtype=object).reshape(-1))
+        texts = np.asarray(column, dtype=object).reshape(-1)
+        missing = _pandas().isna(texts)
+        return {"missing": int(missing.sum()), **_labels(*_pandas().factorize(texts[~missing]))}
     encoded = frames.encode(column)
     numbers: dict[str, Any] = {
         "missing": 0 if encoded.missing is None else int(encoded.missing.sum())
@@ -51,8 +51,18 @@ def profile(column: Any) -> dict[str, Any]:
         seconds = encoded.parts[0] + encoded.parts[1] / 1e9
         numbers |= {"unit": "s", **_numbers(_kept(seconds, encoded))}
     elif kind == "category":
-        numbers |= _values(_category_counts(column, encoded))
+        if hasattr(column.dtype, "categories"):
+            numbers |= _labels(_kept(encoded.parts[1], encoded), column.dtype.categories)
+        else:  # a dictionary of Arrow
+            values = _kept(np.asarray(column, dtype=object), encoded)
+            numbers |= _labels(*_pandas().factorize(values))
     return numbers
+
+
+def _pandas() -> Any:
+    import pandas as pd  # which arrays of numbers do without
+
+    return pd
 
 
 def _kept(values: Any, encoded: frames.Encoded) -> Any:
@@ -107,38 +117,17 @@ def _quantiles(values: Any) -> dict[str, float]:
     return quantiles
 
 
-def _texts(values: Any) -> dict[str, Any]:
-    """The profile of texts, counted by pandas: a Counter takes twice as long."""
-    import pandas as pd
-
-    missing = pd.isna(values)
-    codes, labels = pd.factorize(values[~missing])
-    numbers: dict[str, Any] = {"missing": int(missing.sum())}
-    if len(labels) > MOST_VALUES:
-        return {**numbers, "distinct": len(labels)}
-    counts = np.bincount(codes, minlength=len(labels)).tolist()
-    return numbers | _values(dict(zip(labels.tolist(), counts, strict=True)))
-
-
-def _category_counts(column: Any, encoded: frames.Encoded) -> dict[str, int]:
-    labels = column.dtype.categories if hasattr(column.dtype, "categories") else None
-    if labels is None:  # a dictionary of Arrow
-        return Counter(map(str, _kept(np.asarray(column, dtype=object), encoded).tolist()))
-    codes = _kept(encoded.parts[1], encoded)
-    counts = np.bincount(codes, minlength=len(labels)).tolist()
-    return {
-        frames.label_text(label): count
-        for label, count in zip(labels, counts, strict=True)
-        if count
-    }
-
-
-def _values(counts: Mapping[str, int]) -> dict[str, Any]:
-    numbers: dict[str, Any] = {"distinct": len(counts)}
-    rows = sum(counts.values())
-    few = 0 < len(counts) <= MOST_VALUES
-    if few and min(counts.values()) >= FEWEST_ROWS and max(map(len, counts)) <= _LONGEST_VALUE:
-        ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+def _labels(codes: Any, labels: Any) -> dict[str, Any]:
+    """The profile of texts or categories, by the place of each in `labels`."""
+    counts = np.bincount(codes, minlength=len(labels))  # a Counter takes twice as long
+    seen = np.flatnonzero(counts).tolist()
+    if len(seen) > MOST_VALUES:
+        return {"distinct": len(seen)}
+    listed = {frames.label_text(labels[code]): int(counts[code]) for code in seen}
+    numbers: dict[str, Any] = {"distinct": len(listed)}
+    if listed and min(listed.values()) >= FEWEST_ROWS and max(map(len, listed)) <= _LONGEST_VALUE:
+        ordered = sorted(listed.items(), key=lambda pair: (-pair[1], pair[0]))
+        rows = len(codes)
         numbers["values"] = {visible(value): _rounded(count / rows) for value, count in ordered}
     return numbers
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -30,7 +29,7 @@ from gitmodelstore.errors import (
     NotAStore,
     StoreError,
 )
-from gitmodelstore.lineage import is_url, without_credentials
+from gitmodelstore.lineage import public_url
 from gitmodelstore.operations.load import verified_parts
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot, find, is_store
@@ -45,7 +44,6 @@ from gitmodelstore.values.names import CARD, MANIFEST, PIPELINE, WITHDRAWN, fold
 if TYPE_CHECKING:
     from gitmodelstore.pickles.load import Reader
 
-_SCP = re.compile(r"(?:[^/@:]+@)?[^/@:]{2,}:(?!//).+")  # host:path, as ssh has it; no drive letter
 _ELSEWHERE = "lock versions in the repository whose code uses them"
 
 
@@ -199,10 +197,8 @@ def pinned_version(
 def store_name(repository: Repository, top: Path) -> str:
     """Return how a lock file in `top` names a store: its url, else its path from there."""
     url = repository.setting("remote.origin.url")
-    if url and "::" not in url and (is_url(url) or _SCP.fullmatch(url)):
-        bare = without_credentials(url).partition("?")[0].partition("#")[0]
-        if not bare.startswith("file:"):
-            return bare
+    if url and (address := public_url(url)):
+        return address
     place = repository.work_tree or repository.common_dir
     try:
         relative = os.path.relpath(place.resolve(), top.resolve())
