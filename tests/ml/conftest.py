@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
+from gitmodelstore.checks.pins import FILE
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -130,6 +132,22 @@ def copy(store: Store, ml: Repository) -> Callable[..., Path]:
         return store.download(ref, ml.path / place)
 
     return copy
+
+
+@pytest.fixture
+def locked(store: Store, ml: Repository) -> Repository:
+    """The ML repository with churn 1.0.0 locked and staged."""
+    store.lock(["churn@1.0.0"], ml.path)
+    ml.git("add", ".")
+    return ml
+
+
+def edit(ml: Repository, **keys: object) -> None:
+    """Edit the entry of churn by hand."""
+    path = ml.path / FILE
+    value = json.loads(path.read_text(encoding="utf-8"))
+    value["models"]["churn"].update(keys)
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 @pytest.fixture

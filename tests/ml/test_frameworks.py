@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,16 @@ def damage(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"x")
 
 
+@pytest.fixture
+def committed(hooked: Repository, copy: Callable[..., Path]) -> Path:
+    """The folder of churn 1.0.0, which is in the first commit past the hooks."""
+    folder = copy("churn@1.0.0")
+    hooked.git("add", ".")
+    done = hooked.commit()
+    assert (complaints(done), done.code) == ([], 0), done.said
+    return folder
+
+
 def is_damaged(done: Done, place: str = "models/churn") -> bool:
     """Whether a commit was refused for the pipeline of a folder, and for nothing else."""
     said = [line for line in complaints(done) if line.startswith("error: ")]
@@ -32,22 +43,13 @@ def is_damaged(done: Done, place: str = "models/churn") -> bool:
     )
 
 
-def test_the_first_commit_of_a_repository_may_hold_a_whole_version(hooked, copy):
-    copy()
-    hooked.git("add", ".")
-
-    done = hooked.commit()
-
-    assert (complaints(done), done.code) == ([], 0), done.said
+def test_the_first_commit_of_a_repository_may_hold_a_whole_version(hooked, committed):
     assert "models/churn/pipeline.joblib" in hooked.git("ls-tree", "-r", "--name-only", "HEAD")
 
 
-def test_a_damaged_model_is_refused_however_it_is_committed(hooked, copy):
-    folder = copy()
-    hooked.git("add", ".")
-    assert hooked.commit().code == 0
+def test_a_damaged_model_is_refused_however_it_is_committed(hooked, committed):
     first = hooked.head()
-    damage(folder / "pipeline.joblib")
+    damage(committed / "pipeline.joblib")
 
     assert is_damaged(hooked.commit("-a"))
     assert is_damaged(hooked.commit("models/churn/pipeline.joblib"))
@@ -85,10 +87,7 @@ def test_the_staged_content_counts_not_the_work_tree(hooked, copy):
     assert is_damaged(hooked.commit())
 
 
-def test_a_whole_version_replaces_another(hooked, copy):
-    copy("churn@1.0.0")
-    hooked.git("add", ".")
-    assert hooked.commit().code == 0
+def test_a_whole_version_replaces_another(hooked, committed, copy):
     copy("churn@1.1.0")
 
     done = hooked.commit("-a", "--amend")
@@ -96,37 +95,30 @@ def test_a_whole_version_replaces_another(hooked, copy):
     assert (complaints(done), done.code) == ([], 0), done.said
 
 
-def test_a_clean_merge_that_brings_a_damaged_model_is_refused(hooked, copy):
-    folder = copy("churn@1.0.0")
-    hooked.git("add", ".")
-    assert hooked.commit().code == 0
-    main = hooked.git("branch", "--show-current").strip()
-    hooked.git("checkout", "--quiet", "-b", "half")
+def damaged_beside(repository: Repository, folder: Path, ours: str, theirs: str | None) -> str:
+    """Damage the model on the branch "side", past the hooks; return the name of the other."""
+    main = repository.git("branch", "--show-current").strip()
+    repository.git("checkout", "--quiet", "-b", "side")
     damage(folder / "pipeline.joblib")
-    hooked.git("commit", "--quiet", "--no-verify", "-am", "past the hooks")
-    hooked.git("checkout", "--quiet", main)
-    (hooked.path / "train.py").write_text("print('better')\n")
-    assert hooked.commit("-a").code == 0
+    if theirs:
+        (repository.path / "train.py").write_text(theirs)
+    repository.git("commit", "--quiet", "--no-verify", "-am", "past the hooks")
+    repository.git("checkout", "--quiet", main)
+    (repository.path / "train.py").write_text(ours)
+    assert repository.commit("-a").code == 0
+    return main
+
+
+def test_a_clean_merge_that_brings_a_damaged_model_is_refused(hooked, committed):
+    damaged_beside(hooked, committed, "print('better')\n", None)
     before = hooked.head()
 
-    done = run(["git", "merge", "--no-edit", "half"], hooked.path)
-
-    assert is_damaged(done)
+    assert is_damaged(run(["git", "merge", "--no-edit", "side"], hooked.path))
     assert hooked.head() == before
 
 
-def test_a_merge_with_conflicts_is_judged_as_a_whole(hooked, copy):
-    folder = copy("churn@1.0.0")
-    hooked.git("add", ".")
-    assert hooked.commit().code == 0
-    main = hooked.git("branch", "--show-current").strip()
-    hooked.git("checkout", "--quiet", "-b", "side")
-    damage(folder / "pipeline.joblib")
-    (hooked.path / "train.py").write_text("print('one way')\n")
-    hooked.git("commit", "--quiet", "--no-verify", "-am", "past the hooks")
-    hooked.git("checkout", "--quiet", main)
-    (hooked.path / "train.py").write_text("print('another way')\n")
-    assert hooked.commit("-a").code == 0
+def test_a_merge_with_conflicts_is_judged_as_a_whole(hooked, committed):
+    main = damaged_beside(hooked, committed, "print('one way')\n", "print('another way')\n")
     assert run(["git", "merge", "side"], hooked.path).code == 1
     (hooked.path / "train.py").write_text("print('both ways')\n")
     hooked.git("add", "train.py")
@@ -137,25 +129,17 @@ def test_a_merge_with_conflicts_is_judged_as_a_whole(hooked, copy):
     assert hooked.commit().code == 0
 
 
-def test_a_version_without_its_manifest_is_refused(hooked, copy):
-    copy()
-    hooked.git("add", ".")
-    assert hooked.commit().code == 0
+def test_a_version_without_its_manifest_is_refused(hooked, committed):
     hooked.git("rm", "--quiet", "models/churn/manifest.json")
 
-    done = hooked.commit()
-
-    assert complaints(done) == [
+    assert complaints(hooked.commit()) == [
         "error: models/churn/pipeline.joblib: a model without a manifest beside it [GMS090]",
         "hint: run `gms register pipeline models/churn/pipeline.joblib`, "
         "then `git rm --cached -- models/churn/pipeline.joblib`",
     ]
 
 
-def test_a_whole_folder_may_go(hooked, copy):
-    copy()
-    hooked.git("add", ".")
-    assert hooked.commit().code == 0
+def test_a_whole_folder_may_go(hooked, committed):
     hooked.git("rm", "--quiet", "-r", "models")
 
     assert hooked.commit().code == 0
@@ -218,10 +202,7 @@ def test_all_files_are_judged_where_all_are_named(hooked, framework, copy):
     assert is_damaged(run([framework, "run", "--all-files"], hooked.path))
 
 
-def test_a_commit_in_a_linked_work_tree_is_judged(hooked, copy, tmp_path):
-    copy()
-    hooked.git("add", ".")
-    assert hooked.commit().code == 0
+def test_a_commit_in_a_linked_work_tree_is_judged(hooked, committed, tmp_path):
     hooked.git("worktree", "add", "--quiet", str(tmp_path / "linked"), "-b", "linked")
     linked = Repository(tmp_path / "linked")
     damage(linked.path / "models" / "churn" / "pipeline.joblib")

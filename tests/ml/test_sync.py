@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -15,26 +14,17 @@ from gitmodelstore import Store
 from gitmodelstore.checks.pins import FILE
 from gitmodelstore.errors import FormatError, IntegrityError, LockError, MissingObject, NotAStore
 
-from .conftest import ROOT, fit, frame, run
+from .conftest import ROOT, edit, fit, frame, run
 
 
-@pytest.fixture
-def locked(store, ml, monkeypatch):
-    """The ML repository with churn 1.0.0 locked, while 1.1.0 is in production; we are in it."""
-    store.lock(["churn@1.0.0"], ml.path)
-    monkeypatch.chdir(ml.path)
-    return ml
+@pytest.fixture(autouse=True)
+def here(locked, monkeypatch) -> None:
+    """We are in the ML repository with churn 1.0.0 locked, while 1.1.0 is in production."""
+    monkeypatch.chdir(locked.path)
 
 
 def content(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def edit(ml, **keys):
-    path = ml.path / FILE
-    value = json.loads(path.read_text())
-    value["models"]["churn"].update(keys)
-    path.write_text(json.dumps(value, indent=2) + "\n")
 
 
 def is_first(model) -> bool:
@@ -54,7 +44,7 @@ def test_what_is_locked_lies_in_a_folder_that_git_ignores(store, locked):
     ]
     assert content(folder) == content(store.download("churn@1.0.0", locked.path / "again"))
     shutil.rmtree(locked.path / "again")
-    assert locked.git("status", "--porcelain").splitlines() == [f"?? {FILE}", "?? train.py"]
+    assert locked.git("status", "--porcelain").splitlines() == [f"A  {FILE}", "A  train.py"]
     assert sorted(os.listdir(locked.path / ".models")) == ["churn-1.0.0"]
 
 
