@@ -12,10 +12,10 @@ import pytest
 
 from gitmodelstore.plumbing import git
 
-from .conftest import ROOT, run
+from .conftest import ROOT, Done, Repository, run
 
 SCRIPTS = sorted((ROOT / "hooks").glob("*.py"))
-NEWLINE = b"\n"
+PIPELINE = "models/churn/pipeline.joblib"
 
 
 def short(data: bytes) -> str:
@@ -26,6 +26,16 @@ def pointer(data: bytes) -> bytes:
     digest = hashlib.sha256(data).hexdigest()
     version = "version https://git-lfs.github.com/spec/v1"
     return f"{version}\noid sha256:{digest}\nsize {len(data)}\n".encode()
+
+
+def judge(ml: Repository, hook: str, *names: str) -> Done:
+    """Stage everything, and run a hook on files."""
+    ml.git("add", ".")
+    return ml.hook(hook, *names)
+
+
+def errors(done: Done) -> list[str]:
+    return [line for line in done.said.splitlines() if line.startswith("error")]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -48,39 +58,39 @@ def test_an_older_python_can_read_the_script(script):
     ast.parse(script.read_text(encoding="utf-8"), feature_version=(3, 8))
 
 
+def alone(ml: Repository, program: str) -> Done:
+    """Run a program that has the hooks and the standard library."""
+    start = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+    start += "from gitmodelstore.cli import ml_hooks as hooks\n"
+    return run([sys.executable, "-I", "-S", "-c", start + program], ml.path)
+
+
 @pytest.mark.parametrize("name", ["validate", "no-raw-models", "lock"])
 def test_nothing_but_the_standard_library_is_imported(ml, store, copy, name):
     copy()
     store.lock(["churn@1.0.0"], ml.path)
     ml.git("add", ".")
     names = ml.git("ls-files").split()
-    said = (
-        f"import sys; sys.argv[1:] = {names!r}; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from gitmodelstore.cli import ml_hooks as hooks\n"
-        f"print(hooks.answer(hooks.{name.replace('-', '_')}, sys.argv[1:]))\n"
+    program = (
+        f"names = {names!r}\n"
+        f"print(hooks.answer(hooks.{name.replace('-', '_')}, names))\n"
         "tops = {name.partition('.')[0] for name in sys.modules}\n"
         "print(sorted(tops - sys.stdlib_module_names - {'__main__'}))"
     )
 
-    done = run([sys.executable, "-I", "-S", "-c", said], ml.path)
-
-    assert done.said == "0\n['gitmodelstore']\n"
+    assert alone(ml, program).said == "0\n['gitmodelstore']\n"
 
 
 def test_a_commit_without_a_model_imports_nothing_that_takes_time(ml):
     ml.git("add", ".")
-    said = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from gitmodelstore.cli import ml_hooks as hooks\n"
+    program = (
         "print([list(hook(['train.py'])) for hook in (hooks.validate, hooks.no_raw_models)])\n"
         "print(list(hooks.lock([])))\n"
         "print({'re', 'typing', 'dataclasses', 'json', 'subprocess'} & set(sys.modules))\n"
         "print(sorted(name for name in sys.modules if name.startswith('gitmodelstore')))"
     )
 
-    done = run([sys.executable, "-I", "-S", "-c", said], ml.path)
-
-    assert done.said.splitlines() == [
+    assert alone(ml, program).said.splitlines() == [
         "[[], []]",
         "[]",
         "set()",
@@ -93,9 +103,8 @@ def test_a_manifest_that_breaks_its_format_is_refused_with_the_place(ml, copy):
     folder = copy()
     text = (folder / "manifest.json").read_text()
     (folder / "manifest.json").write_text(text.replace('"version": "1.0.0"', '"version": "one"'))
-    ml.git("add", ".")
 
-    done = ml.hook("validate", "models/churn/manifest.json")
+    done = judge(ml, "validate", "models/churn/manifest.json")
 
     assert done == (
         "error: models/churn/manifest.json: version: expected a SemVer version, found 'one' "
@@ -107,22 +116,22 @@ def test_a_manifest_that_breaks_its_format_is_refused_with_the_place(ml, copy):
 def test_every_fault_of_a_folder_is_told_at_once(ml, copy):
     folder = copy()
     before = (folder / "requirements.txt").read_bytes()
-    (folder / "requirements.txt").write_bytes(b"other" + NEWLINE)
+    other = b"other\n"
+    (folder / "requirements.txt").write_bytes(other)
     (folder / "README.md").chmod(0o755)
     (folder / "deep").mkdir()
     (folder / "deep" / "data.csv").write_text("1\n")
     (folder / "environment.txt").unlink()
-    ml.git("add", ".")
 
-    done = ml.hook("validate", "models/churn/deep/data.csv")
+    done = judge(ml, "validate", "models/churn/deep/data.csv")
 
-    assert [line for line in done.said.splitlines() if line.startswith("error")] == [
+    assert errors(done) == [
         "error: models/churn/README.md: is of mode 100755, "
         "expected a plain file (mode 100644) [GMS002]",
         "error: models/churn/deep/data.csv: not a file of a version [GMS001]",
         "error: models/churn/environment.txt: listed in the manifest, but not in the folder "
         "[GMS020]",
-        f"error: models/churn/requirements.txt: 6 bytes of sha256 {short(b'other' + NEWLINE)}, "
+        f"error: models/churn/requirements.txt: 6 bytes of sha256 {short(other)}, "
         f"the manifest says {len(before)} of {short(before)} [GMS022]",
     ]
 
@@ -135,13 +144,12 @@ def test_a_folder_at_the_top_is_judged_by_its_own_files(ml, store):
     (ml.path / "train.py").unlink()
     (ml.path / "src").mkdir()
     (ml.path / "src" / "train.py").write_text("1\n")
-    ml.git("add", ".")
 
-    assert ml.hook("validate", "pipeline.joblib") == ("", 0)
+    assert judge(ml, "validate", "pipeline.joblib") == ("", 0)
 
     (ml.path / "notes.txt").write_text("x")
-    ml.git("add", ".")
-    assert ml.hook("validate", "notes.txt").said == (
+
+    assert judge(ml, "validate", "notes.txt").said == (
         "error: notes.txt: not a file of a version [GMS001]\nhint: git rm --cached -- notes.txt\n"
     )
 
@@ -155,8 +163,7 @@ def test_a_link_or_a_submodule_in_a_folder_is_refused(ml, copy):
 
     done = ml.hook("validate", "models/churn/sample.json")
 
-    errors = [line for line in done.said.splitlines() if line.startswith("error")]
-    assert errors[:2] == [
+    assert errors(done)[:2] == [
         "error: models/churn/module: not a file of a version [GMS001]",
         "error: models/churn/sample.json: is a symbolic link, "
         "expected a plain file (mode 100644) [GMS002]",
@@ -167,9 +174,8 @@ def test_a_manifest_that_is_a_link_is_refused(ml, copy):
     folder = copy()
     (folder / "manifest.json").unlink()
     os.symlink("/etc/hostname", folder / "manifest.json")
-    ml.git("add", ".")
 
-    done = ml.hook("validate", "models/churn/manifest.json")
+    done = judge(ml, "validate", "models/churn/manifest.json")
 
     assert done.said == "error: models/churn/manifest.json: not a plain file [GMS002]\n"
 
@@ -178,7 +184,7 @@ def test_a_folder_that_loses_its_pipeline_is_refused(ml, copy):
     copy()
     ml.git("add", ".")
     ml.git("commit", "--quiet", "-m", "first")
-    ml.git("rm", "--quiet", "--cached", "models/churn/pipeline.joblib")
+    ml.git("rm", "--quiet", "--cached", PIPELINE)
 
     done = ml.hook("validate")
 
@@ -189,9 +195,8 @@ def test_a_folder_that_loses_its_pipeline_is_refused(ml, copy):
 def test_the_manifest_of_something_else_is_no_business_of_ours(ml):
     (ml.path / "web").mkdir()
     (ml.path / "web" / "manifest.json").write_text('{"name": "an app"}')
-    ml.git("add", ".")
 
-    assert ml.hook("validate", "web/manifest.json", "train.py") == ("", 0)
+    assert judge(ml, "validate", "web/manifest.json", "train.py") == ("", 0)
     assert ml.hook("no-raw-models", "web/manifest.json") == ("", 0)
 
 
@@ -200,14 +205,13 @@ def test_a_pointer_of_git_lfs_stands_for_what_it_points_to(ml, copy):
     data = (folder / "pipeline.joblib").read_bytes()
     (folder / "pipeline.joblib").write_bytes(pointer(data))
     ml.git("add", ".")
-    names = ("models/churn/pipeline.joblib",)
+    names = (PIPELINE,)
 
     assert ml.hook("validate", *names) == ("", 0)
     assert ml.hook("no-raw-models", *names) == ("", 0)
 
     (folder / "pipeline.joblib").write_bytes(pointer(data + b"x"))
-    ml.git("add", ".")
-    assert "GMS022" in ml.hook("validate", *names).said
+    assert "GMS022" in judge(ml, "validate", *names).said
     assert "GMS090" in ml.hook("no-raw-models", *names).said
 
 
@@ -219,19 +223,18 @@ def test_a_damaged_object_of_git_lfs_is_refused(ml, copy):
     kept.parent.mkdir(parents=True)
     kept.write_bytes(data)
     (folder / "pipeline.joblib").write_bytes(pointer(data))
-    ml.git("add", ".")
-    assert ml.hook("validate", "models/churn/pipeline.joblib") == ("", 0)
+
+    assert judge(ml, "validate", PIPELINE) == ("", 0)
 
     kept.write_bytes(data[:-1] + b"x")
 
-    assert "GMS022" in ml.hook("validate", "models/churn/pipeline.joblib").said
+    assert "GMS022" in ml.hook("validate", PIPELINE).said
 
 
 def test_a_raw_model_behind_a_pointer_is_refused_too(ml):
     (ml.path / "raw.skops").write_bytes(pointer(b"a model"))
-    ml.git("add", ".")
 
-    done = ml.hook("no-raw-models", "raw.skops")
+    done = judge(ml, "no-raw-models", "raw.skops")
 
     assert done.code == 1
     assert done.said.startswith("error: raw.skops: a model without a manifest beside it [GMS090]\n")
@@ -240,9 +243,8 @@ def test_a_raw_model_behind_a_pointer_is_refused_too(ml):
 def test_a_second_model_beside_a_manifest_is_refused(ml, copy):
     folder = copy()
     (folder / "other.pkl").write_bytes(b"x")
-    ml.git("add", ".")
 
-    done = ml.hook("no-raw-models", "models/churn/other.pkl")
+    done = judge(ml, "no-raw-models", "models/churn/other.pkl")
 
     assert done.said.splitlines()[0] == (
         "error: models/churn/other.pkl: a model that the manifest of churn 1.0.0 does not list "
@@ -270,9 +272,8 @@ def test_a_model_beside_another_version_s_manifest_is_refused(ml, store, copy):
 def test_a_manifest_that_anybody_could_write_vouches_for_nothing(ml):
     (ml.path / "raw.pkl").write_bytes(b"x")
     (ml.path / "manifest.json").write_text('{"artifacts": [{"path": "raw.pkl"}]}')
-    ml.git("add", ".")
 
-    done = ml.hook("no-raw-models", "raw.pkl")
+    done = judge(ml, "no-raw-models", "raw.pkl")
 
     assert done.said.startswith(
         "error: raw.pkl: a model beside a manifest that cannot be read: manifest.json: "
@@ -341,7 +342,7 @@ def test_the_staged_file_counts_whatever_the_work_tree_holds(ml, copy, name, wor
         elif work_tree != "missing":
             path.write_bytes(changed if work_tree == "another" and code == 0 else whole)
 
-        assert ml.hook(name, "models/churn/pipeline.joblib").code == code
+        assert ml.hook(name, PIPELINE).code == code
         path.unlink(missing_ok=True)
 
 
@@ -349,13 +350,11 @@ def test_a_repository_with_ids_of_sha256_is_judged_too(ml, copy, tmp_path):
     folder = copy()
     shutil.rmtree(ml.path / ".git")
     ml.git("init", "--quiet", "--object-format=sha256")
-    ml.git("add", ".")
-    assert ml.hook("validate", "models/churn/pipeline.joblib") == ("", 0)
+
+    assert judge(ml, "validate", PIPELINE) == ("", 0)
 
     (folder / "pipeline.joblib").write_bytes(b"x")
-    ml.git("add", ".")
-
-    assert "GMS022" in ml.hook("validate", "models/churn/pipeline.joblib").said
+    assert "GMS022" in judge(ml, "validate", PIPELINE).said
 
 
 def test_the_index_that_git_names_is_the_one_that_is_read(ml, copy):
@@ -371,9 +370,8 @@ def test_the_index_that_git_names_is_the_one_that_is_read(ml, copy):
 
 def test_a_name_that_a_terminal_would_act_on_is_escaped(ml):
     (ml.path / "raw\x1b[31m.pkl").write_bytes(b"x")
-    ml.git("add", ".")
 
-    done = ml.hook("no-raw-models", "raw\x1b[31m.pkl")
+    done = judge(ml, "no-raw-models", "raw\x1b[31m.pkl")
 
     assert "\x1b" not in done.said
     assert done.said.startswith("error: raw\\x1b[31m.pkl: a model without")
