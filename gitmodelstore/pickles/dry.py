@@ -293,8 +293,6 @@ class Walk:
             self.globals[module, name] = symbol
             if symbol.rights is None:
                 self.refuse(f"'{shortened(str(symbol))}' is not a name that may be used", symbol)
-            elif symbol.name in self._recorded:
-                self.want_trust(symbol, f"'{shortened(symbol.name)}' holds what is not known")
         return symbol
 
     def want_trust(self, symbol: Global, why: str) -> None:
@@ -410,6 +408,8 @@ class Walk:
     def ended(self, root: Symbol) -> None:
         """Judge what the whole file holds; a class of the reader's own may be made in any way."""
         for symbol in self.globals.values():  # what is held is judged as of the listed class
+            if symbol.name in self._recorded and symbol.rights is not None:
+                self.want_trust(symbol, f"'{shortened(symbol.name)}' holds what is not known")
             if symbol.wants_trust:
                 is_trusted = self._trust.covers(symbol.module, symbol.inner)
                 symbol.verdict = "trusted" if is_trusted else "refused"

@@ -177,7 +177,10 @@ def test_inspect_names_it_until_it_is_trusted(store, capsys):
     inspect = ["-C", str(store.path), "inspect", ref]
 
     assert main(inspect) == 1
-    assert f"if you do: gms trust add {TEXT}" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())  # lines are folded
+    assert "it holds a CatBoost model of text or embeddings" in said
+    assert "holds what is not known" not in said
+    assert f"if you do: gms trust add {TEXT}" in said
     assert main([*inspect, "--trust", TEXT]) == 0
 
 
