@@ -116,9 +116,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         write_row(Path(os.environ[ROWS]), session, exitstatus)
 
 
-def is_drawn(case: str, share: int = SHARE) -> bool:
+def is_drawn(case: str) -> bool:
     """Say whether a case of a corpus is in this run's sample: the same in each of its tests."""
-    return zlib.crc32(f"{os.environ[SEED]}:{case}".encode()) % share == 0
+    return zlib.crc32(f"{os.environ[SEED]}:{case}".encode()) % SHARE == 0
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

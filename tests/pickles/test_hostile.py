@@ -29,10 +29,11 @@ from tests.zoo.specimen import dumped
 
 pytestmark = pytest.mark.filterwarnings(DEPRECATED)
 
-SHARE = 4  # one in so many files of a family is tried by default
 MOST_SECONDS = 20
 MOST_BYTES = 4 << 30
 ACCEPTED, REFUSED = 1, 0
+
+OF_EACH_FAMILY = pytest.mark.parametrize("most", [1, pytest.param(4, marks=pytest.mark.long)])
 
 Door = Callable[[Path], Any]
 
@@ -71,7 +72,7 @@ def corpus(place: Path, make: str, most: int | None = None) -> list[tuple[Hostil
 
 def drawn(hostiles: list[tuple[Hostile, Path]]) -> list[tuple[Hostile, Path]]:
     """Return a share of them: the first, and those that the seed of this run draws."""
-    return [one for one in hostiles if one == hostiles[0] or is_drawn(one[0].id, SHARE)]
+    return [one for one in hostiles if one == hostiles[0] or is_drawn(one[0].id)]
 
 
 def assert_refused(door: Door, hostile: Hostile, marker: Path) -> None:
@@ -146,11 +147,12 @@ def test_none_costs_much(make, use, tmp_path):
     assert_they_cost_little(corpus(tmp_path / "place", make), use)
 
 
+@OF_EACH_FAMILY
 @pytest.mark.parametrize("make", MAKERS)
-def test_no_verdict_is_noted_of_it(make, tmp_path):
+def test_no_verdict_is_noted_of_it(make, most, tmp_path):
     verdicts = tmp_path / "verdicts"
     reader = Reader(verdicts=Verdicts(verdicts))
-    for hostile, marker in corpus(tmp_path / "place", make, most=4):
+    for hostile, marker in corpus(tmp_path / "place", make, most):
         assert_refused(lambda path: load_file(path, reader), hostile, marker)
 
     assert not verdicts.exists()
@@ -162,12 +164,13 @@ def store(tmp_path: Path) -> Store:
     return Store.open(tmp_path / "store", durable=False, cache=False)
 
 
+@OF_EACH_FAMILY
 @pytest.mark.parametrize("make", MAKERS)
-def test_registering_the_file_is_refused(make, store, tmp_path):
+def test_registering_the_file_is_refused(make, most, store, tmp_path):
     def door(path: Path) -> None:
         store.register(path, "churn", code=None)
 
-    for hostile, marker in corpus(tmp_path / "place", make, most=4):
+    for hostile, marker in corpus(tmp_path / "place", make, most):
         assert_refused(door, hostile, marker)
 
     assert store.models() == ()
