@@ -130,27 +130,16 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Array:
-    """An array whose bytes stand in the file.
+    """An array whose bytes stand in the file; those of an object array are a pickle."""
 
-    Attributes:
-        dtype: as numpy prints it: "float64", "<U12", "object".
-        shape: as numpy says it.
-        offset: where its bytes begin, padding passed over, in what was decompressed.
-        size_bytes: of its bytes; of an object array, of the pickle that holds its items.
-        fortran: whether columns come first.
-        content: the symbol of the array in that pickle; None for plain bytes.
-        code: how `struct` reads an item; None where it cannot.
-        data: the bytes; empty for an object array.
-    """
-
-    dtype: str
+    dtype: str  # as numpy prints it: "float64", "<U12", "object"
     shape: tuple[int, ...]
-    offset: int
+    offset: int  # where its bytes begin, padding passed over, in what was decompressed
     size_bytes: int
-    fortran: bool = False
-    content: Symbol = None
-    code: str | None = None
-    data: memoryview = field(default=memoryview(b""), repr=False)
+    fortran: bool = False  # whether columns come first
+    content: Symbol = None  # of an object array the symbol in its pickle
+    code: str | None = None  # how `struct` reads an item
+    data: memoryview = field(default=memoryview(b""), repr=False)  # empty for an object array
 
 
 # What the guarded loader would refuse, as far as can be told without importing.
@@ -995,9 +984,6 @@ class Machine(_Unpickler):  # type: ignore[misc]
 
     An opcode does what it does in the base class where its function is not overridden: those
     that make something of names, or keep something, are.
-
-    Attributes:
-        proto: the protocol that it said last; 0 before it says one.
     """
 
     def __init__(self, walk: Walk, source: Any, *, inner: bool = False) -> None:
@@ -1263,27 +1249,16 @@ _LEAVES = frozenset({str, int, float, bool, bytes, type(None), Array})
 
 @dataclass(frozen=True, slots=True)
 class Dry:
-    """What a dry walk found.
+    """What a dry walk found."""
 
-    Attributes:
-        root: the symbol of the object that the file holds.
-        protocol: of the pickle.
-        compression: name of joblib's compressor; None for a plain file.
-        size_bytes: of the file.
-        pickle_bytes: of what it holds, decompressed.
-        globals: the names that it uses, in order.
-        arrays: those whose bytes joblib wrote between the opcodes.
-        refusals: why the guarded loader would refuse it; empty when nothing is known.
-    """
-
-    root: Symbol = field(repr=False)
+    root: Symbol = field(repr=False)  # the object that the file holds
     protocol: int
-    compression: str | None
-    size_bytes: int
-    pickle_bytes: int
-    globals: tuple[Global, ...]
-    arrays: tuple[Array, ...] = field(repr=False)
-    refusals: tuple[Refusal, ...]
+    compression: str | None  # name of joblib's compressor
+    size_bytes: int  # of the file
+    pickle_bytes: int  # of what it holds, decompressed
+    globals: tuple[Global, ...]  # the names that it uses, in order
+    arrays: tuple[Array, ...] = field(repr=False)  # whose bytes stand between the opcodes
+    refusals: tuple[Refusal, ...]  # why the guarded loader would refuse it, as far as is known
 
     @property
     def needs_trust(self) -> tuple[str, ...]:

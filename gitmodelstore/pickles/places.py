@@ -478,25 +478,14 @@ def is_version(text: Any) -> bool:
 
 
 class Misplaced(NamedTuple):
-    """One attribute that does not hold what scikit-learn writes there.
+    """One attribute that does not hold what scikit-learn writes there."""
 
-    Attributes:
-        fault: a clause, "'memory' of a Pipeline names a folder whose …".
-        hint: what an honest author types instead; None where there is none.
-    """
-
-    fault: str
-    hint: str | None
+    fault: str  # a clause, "'memory' of a Pipeline names a folder whose …"
+    hint: str | None  # what an honest author types instead
 
 
 def misplaced(objects: Iterable[Any], root: Any, view: View) -> Iterator[Misplaced]:
-    """Yield what is wrong with the objects of a pipeline.
-
-    Args:
-        objects: all that were given attributes, wherever they stand.
-        root: the pipeline itself.
-        view: how to look at them.
-    """
+    """Yield what is wrong with the objects of a pipeline that were given attributes."""
     readers = []
     one_of_many = None
     opens_text = False
@@ -578,25 +567,16 @@ def _faults(
 
 
 class _Asked(NamedTuple):
-    """Which attributes of an object are looked at: the same for all that have the same names.
+    """Which attributes of an object are looked at: the same for all that have the same names."""
 
-    Attributes:
-        foreign: names that are never written.
-        own: names of what estimators define.
-        rules, keywords: those whose values have a rule, or are keywords of what is called.
-        iterated: those that scikit-learn goes through.
-        words: those of parameters that take certain texts, and which.
-        files, params: those that name files to native code, and those with such params.
-    """
-
-    foreign: tuple[str, ...]
-    own: tuple[str, ...]
-    rules: tuple[tuple[str, _Rule], ...]
-    keywords: tuple[str, ...]
-    iterated: tuple[str, ...]
-    words: tuple[tuple[str, frozenset[str]], ...]
-    files: tuple[str, ...] = ()
-    params: tuple[str, ...] = ()
+    foreign: tuple[str, ...]  # names that are never written
+    own: tuple[str, ...]  # names of what estimators define
+    rules: tuple[tuple[str, _Rule], ...]  # of values
+    keywords: tuple[str, ...]  # of what is called
+    iterated: tuple[str, ...]  # what scikit-learn goes through
+    words: tuple[tuple[str, frozenset[str]], ...]  # parameters that take certain texts, and which
+    files: tuple[str, ...] = ()  # what names files to native code
+    params: tuple[str, ...] = ()  # what has such parameters
 
 
 @lru_cache(maxsize=1024)

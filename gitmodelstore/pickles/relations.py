@@ -16,11 +16,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gitmodelstore.pickles.states import spline_of
+from gitmodelstore.pickles.states import is_array, is_count, spline_of, within
 
 Claim = tuple[str, bool, str]
 
@@ -64,8 +64,24 @@ class Attributes:
         return self.kind.endswith("Classifier") or self.kind.endswith("SVC")
 
 
-Rule = Callable[[Attributes], Iterator[Claim]]
-_RULES: dict[str, list[Rule]] = {}
+_Claims = Callable[[Attributes], Iterator[Claim]]
+
+
+class _Rule(NamedTuple):
+    """What is claimed of objects that have an attribute, perhaps that their width is known."""
+
+    claims: _Claims
+    when: str | None
+    is_wide: bool
+
+    def of(self, held: Attributes) -> Iterator[Claim]:
+        if self.when is None or self.when in held:
+            if self.is_wide:
+                yield _features(held)
+            yield from self.claims(held)
+
+
+_RULES: dict[str, list[_Rule]] = {}
 
 
 def disagreements(value: Any) -> Iterator[tuple[str, str]]:
@@ -77,15 +93,13 @@ def disagreements(value: Any) -> Iterator[tuple[str, str]]:
     held = Attributes(value)
     for rule in rules:
         try:
-            for name, is_so, wanted in rule(held):
-                if not is_so:
-                    yield name, wanted
+            yield from ((name, wanted) for name, is_so, wanted in rule.of(held) if not is_so)
         except _INCOMPARABLE:
-            yield f"{rule.__name__.strip('_')}", "numbers that can be compared"
+            yield rule.claims.__name__.strip("_"), "numbers that can be compared"
 
 
 @lru_cache(maxsize=1024)
-def _rules_of(cls: Any) -> tuple[Rule, ...]:
+def _rules_of(cls: Any) -> tuple[_Rule, ...]:
     return tuple(
         rule
         for base in cls.__mro__
@@ -94,39 +108,21 @@ def _rules_of(cls: Any) -> tuple[Rule, ...]:
     )
 
 
-def _of(*classes: str) -> Callable[[Rule], Rule]:
+def _of(
+    *classes: str, when: str | None = None, is_wide: bool = False
+) -> Callable[[_Claims], _Claims]:
     """Let a rule be about these classes of scikit-learn and what derives from them."""
 
-    def put(rule: Rule) -> Rule:
+    def put(claims: _Claims) -> _Claims:
         for name in classes:
-            _RULES.setdefault(name, []).append(rule)
-        return rule
+            _RULES.setdefault(name, []).append(_Rule(claims, when, is_wide))
+        return claims
 
     return put
 
 
-def _is_count(value: Any, least: int, most: int) -> bool:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        return False
-    return bool(least <= value <= most)
-
-
-def _is_array(value: Any, dimensions: int, kinds: str = "f", dtype: Any = None) -> bool:
-    return (
-        isinstance(value, np.ndarray)
-        and value.ndim == dimensions
-        and value.dtype.kind in kinds
-        and value.dtype.isnative
-        and (dtype is None or value.dtype == dtype)
-    )
-
-
 def _is_in_rows(value: Any, dimensions: int, dtype: Any = None) -> bool:
-    return _is_array(value, dimensions, "fi", dtype) and bool(value.flags.c_contiguous)
-
-
-def _within(places: Any, size: int) -> bool:
-    return bool(places.size == 0 or (places.min() >= 0 and places.max() < size))
+    return is_array(value, dimensions, "fi", dtype) and bool(value.flags.c_contiguous)
 
 
 def _is_sparse(value: Any) -> bool:
@@ -135,7 +131,7 @@ def _is_sparse(value: Any) -> bool:
 
 def _features(held: Attributes) -> Claim:
     """Claim that the width is known: without it scikit-learn compares none with the rows."""
-    is_so = _is_count(held.features, 0, _MOST_FEATURES)
+    is_so = is_count(held.features, 0, _MOST_FEATURES)
     return "n_features_in_", is_so, f"a whole number up to {_MOST_FEATURES:,}"
 
 
@@ -157,19 +153,19 @@ def _classes(held: Attributes) -> Iterator[Claim]:
 def _estimator(held: Attributes) -> Iterator[Claim]:
     for name in ("n_features_in_", "_n_features_out"):
         if name in held:
-            yield name, _is_count(held[name], 0, _MOST_FEATURES), "a number of columns"
+            yield name, is_count(held[name], 0, _MOST_FEATURES), "a number of columns"
     names = held.get("feature_names_in_")
     if names is not None and "n_features_in_" in held:
         yield "feature_names_in_", names.shape == (held.features,), "a name for each column"
     for name in ("_n_threads", "n_threads"):
         if name in held:
-            yield name, _is_count(held[name], 1, _MOST_THREADS), f"1 to {_MOST_THREADS}"
+            yield name, is_count(held[name], 1, _MOST_THREADS), f"1 to {_MOST_THREADS}"
     jobs = held.get("n_jobs")
     if isinstance(jobs, (int, np.integer)):
         yield "n_jobs", abs(int(jobs)) <= _MOST_THREADS, f"at most {_MOST_THREADS}"
     outputs = held.get("n_outputs_")
     if isinstance(outputs, (int, np.integer)):
-        yield "n_outputs_", _is_count(outputs, 0, _MOST_OUTPUTS), "a number of outputs"
+        yield "n_outputs_", is_count(outputs, 0, _MOST_OUTPUTS), "a number of outputs"
 
 
 # Trees
@@ -183,13 +179,10 @@ def _is_tree(value: Any) -> bool:
     return type(value).__name__ == "Tree" and type(value).__module__ == "sklearn.tree._tree"
 
 
-@_of("BaseDecisionTree")
+@_of("BaseDecisionTree", when="tree_", is_wide=True)
 def _decision_tree(held: Attributes) -> Iterator[Claim]:
-    tree = held.get("tree_")
-    if tree is None:
-        return
+    tree = held["tree_"]
     yield "tree_", _is_tree(tree), "a tree"
-    yield _features(held)
     yield "tree_", tree.n_features == held.features, "of as many features as the estimator"
     yield "n_outputs_", held.get("n_outputs_", tree.n_outputs) == tree.n_outputs, "as in the tree"
     if held.is_classifier and "n_classes_" in held:
@@ -199,11 +192,8 @@ def _decision_tree(held: Attributes) -> Iterator[Claim]:
             yield from _classes(held)
 
 
-@_of("BaseForest")
+@_of("BaseForest", when="estimators_", is_wide=True)
 def _forest(held: Attributes) -> Iterator[Claim]:
-    if "estimators_" not in held:
-        return
-    yield _features(held)
     yield from _classes(held)
     trees = [_tree_in(each) for each in held["estimators_"]]
     is_so = all(_is_tree(tree) and tree.n_features == held.features for tree in trees)
@@ -217,7 +207,7 @@ def _forest(held: Attributes) -> Iterator[Claim]:
         yield "n_classes_", is_so, "as in the trees"
     for name in ("_n_samples", "_n_samples_bootstrap"):
         if held.get(name) is not None:
-            yield name, _is_count(held[name], 0, (1 << 31) - 1), "a number of rows"
+            yield name, is_count(held[name], 0, (1 << 31) - 1), "a number of rows"
 
 
 @_of("RandomTreesEmbedding")
@@ -228,25 +218,20 @@ def _embedding(held: Attributes) -> Iterator[Claim]:
         yield "one_hot_encoder_", is_so, "a column for each tree"
 
 
-@_of("BaseBagging")
+@_of("BaseBagging", when="estimators_", is_wide=True)
 def _bagging(held: Attributes) -> Iterator[Claim]:
-    if "estimators_" not in held:
-        return
-    yield _features(held)
     yield from _classes(held)
     columns = held["estimators_features_"]
     is_so = len(columns) == len(held["estimators_"]) and all(
-        _is_array(part, 1, "iu") and _within(part, held.features) for part in columns
+        is_array(part, 1, "iu") and within(part, held.features) for part in columns
     )
     yield "estimators_features_", is_so, "columns for each estimator"
     if "_max_samples" in held:
-        yield "_max_samples", _is_count(held["_max_samples"], 0, (1 << 31) - 1), "a number of rows"
+        yield "_max_samples", is_count(held["_max_samples"], 0, (1 << 31) - 1), "a number of rows"
 
 
-@_of("IsolationForest")
+@_of("IsolationForest", when="estimators_")
 def _isolation(held: Attributes) -> Iterator[Claim]:
-    if "estimators_" not in held:
-        return
     trees = [_tree_in(each) for each in held["estimators_"]]
     widths = [
         held.features if held["_max_features"] == held.features else len(columns)
@@ -257,18 +242,15 @@ def _isolation(held: Attributes) -> Iterator[Claim]:
     for name in ("_decision_path_lengths", "_average_path_length_per_tree"):
         if name in held:
             is_so = all(
-                _is_array(part, 1, "fi") and len(part) == tree.node_count
+                is_array(part, 1, "fi") and len(part) == tree.node_count
                 for part, tree in zip(held[name], trees, strict=True)
             )
             yield name, is_so, "a number for each node of each tree"
 
 
-@_of("BaseGradientBoosting")
+@_of("BaseGradientBoosting", when="estimators_", is_wide=True)
 def _boosting(held: Attributes) -> Iterator[Claim]:
-    trees = held.get("estimators_")
-    if trees is None:
-        return
-    yield _features(held)
+    trees = held["estimators_"]
     wide = 1
     if held.is_classifier:
         yield from _classes(held)
@@ -309,18 +291,15 @@ def _answers(value: Any) -> int:
     return next((_answers(held[name]) for name in inner if name in held), -1)
 
 
-@_of("BaseHistGradientBoosting")
+@_of("BaseHistGradientBoosting", when="_predictors", is_wide=True)
 def _histogram_boosting(held: Attributes) -> Iterator[Claim]:
-    rows = held.get("_predictors")
-    if rows is None:
-        return
-    features, each = held.features, held["n_trees_per_iteration_"]
-    yield _features(held)
-    is_so = _is_count(each, 1, _MOST_OUTPUTS) and all(len(row) == each for row in rows)
+    rows, each = held["_predictors"], held["n_trees_per_iteration_"]
+    features = held.features
+    is_so = is_count(each, 1, _MOST_OUTPUTS) and all(len(row) == each for row in rows)
     yield "_predictors", is_so, "rows of n_trees_per_iteration_ trees"
     bins = held["_bin_mapper"].__dict__
     kinds, edges = bins["is_categorical_"], bins["bin_thresholds_"]
-    is_so = _is_array(kinds, 1, "ub") and len(kinds) == len(edges) == features
+    is_so = is_array(kinds, 1, "ub") and len(kinds) == len(edges) == features
     yield "_bin_mapper", is_so, "edges and a kind for each feature"
     is_categorical = np.asarray(kinds).astype(bool)
     is_so = all(
@@ -334,7 +313,7 @@ def _histogram_boosting(held: Attributes) -> Iterator[Claim]:
     if nodes:
         inner: Any = np.concatenate(nodes)
         inner = inner[inner["is_leaf"] == 0]
-        is_so = _within(inner["feature_idx"].astype(np.int64), features)
+        is_so = within(inner["feature_idx"].astype(np.int64), features)
         yield "_predictors", is_so, "splits on existing features"
         chosen = inner[inner["is_categorical"] != 0]["feature_idx"]
         yield "_predictors", bool(is_categorical[chosen].all()), "sets of categorical features"
@@ -367,16 +346,13 @@ def _rows_of(tree: Any) -> tuple[int, ...]:
     return shape
 
 
-@_of("NeighborsBase")
+@_of("NeighborsBase", when="_fit_X", is_wide=True)
 def _neighbours(held: Attributes) -> Iterator[Claim]:
-    if "_fit_X" not in held:
-        return
     rows, tree, method = held["_fit_X"], held.get("_tree"), held["_fit_method"]
     metric = held.get("effective_metric_")
-    yield _features(held)
-    is_so = _is_sparse(rows) or _is_array(rows, 2, "fiub")
+    is_so = _is_sparse(rows) or is_array(rows, 2, "fiub")
     yield "_fit_X", is_so, "rows of numbers"
-    is_so = _is_count(held["n_samples_fit_"], 0, (1 << 31) - 1)
+    is_so = is_count(held["n_samples_fit_"], 0, (1 << 31) - 1)
     yield "n_samples_fit_", is_so and rows.shape[0] == held["n_samples_fit_"], "rows of _fit_X"
     if metric != "precomputed":
         yield "_fit_X", rows.shape[1] == held.features, "as wide as n_features_in_"
@@ -388,7 +364,7 @@ def _neighbours(held: Attributes) -> Iterator[Claim]:
     if targets is not None:
         yield "_y", targets.shape[0] == rows.shape[0], "a target for each row"
         if held.is_classifier and isinstance(classes, np.ndarray):
-            is_so = targets.dtype.kind in "iu" and _within(targets, len(classes))
+            is_so = targets.dtype.kind in "iu" and within(targets, len(classes))
             yield "_y", is_so, "numbers of classes_"
     yield from _metric(held, "effective_metric_params_", held.features)
 
@@ -406,20 +382,15 @@ def _metric(held: Attributes, name: str, features: Any) -> Iterator[Claim]:
             yield name, np.shape(given[key]) in shapes, f"{key} of as many features"
 
 
-@_of("KernelDensity")
+@_of("KernelDensity", when="tree_", is_wide=True)
 def _density(held: Attributes) -> Iterator[Claim]:
-    if "tree_" in held:
-        yield _features(held)
-        is_so = type(held["tree_"]).__name__ in ("KDTree", "BallTree")
-        yield "tree_", is_so and _rows_of(held["tree_"])[1] == held.features, "a tree of its rows"
+    is_so = type(held["tree_"]).__name__ in ("KDTree", "BallTree")
+    yield "tree_", is_so and _rows_of(held["tree_"])[1] == held.features, "a tree of its rows"
 
 
-@_of("_BaseKMeans")
+@_of("_BaseKMeans", when="cluster_centers_", is_wide=True)
 def _means(held: Attributes) -> Iterator[Claim]:
-    centres = held.get("cluster_centers_")
-    if centres is None:
-        return
-    yield _features(held)
+    centres = held["cluster_centers_"]
     is_so = (
         _is_in_rows(centres, 2)
         and centres.dtype.kind == "f"
@@ -429,7 +400,7 @@ def _means(held: Attributes) -> Iterator[Claim]:
     )
     yield "cluster_centers_", is_so, "rows of as many numbers as there are features"
     if "_counts" in held:
-        is_so = _is_array(held["_counts"], 1) and len(held["_counts"]) == len(centres)
+        is_so = is_array(held["_counts"], 1) and len(held["_counts"]) == len(centres)
         yield "_counts", is_so, "a number for each centre"
 
 
@@ -448,20 +419,17 @@ def _bisecting(held: Attributes) -> Iterator[Claim]:
             and id(node) not in seen
             and inside["center"].size == held.features
             and inside["center"].dtype == centres.dtype
-            and (inside["left"] is not None or _is_count(inside["label"], 0, len(centres) - 1))
+            and (inside["left"] is not None or is_count(inside["label"], 0, len(centres) - 1))
         )
         seen.add(id(node))
         waiting += [inside["left"], inside["right"]]
     yield "_bisecting_tree", bool(is_so), "a tree of centres"
 
 
-@_of("Birch")
+@_of("Birch", when="subcluster_centers_", is_wide=True)
 def _birch(held: Attributes) -> Iterator[Claim]:
-    centres = held.get("subcluster_centers_")
-    if centres is None:
-        return
-    yield _features(held)
-    is_so = _is_array(centres, 2) and centres.shape[1] == held.features
+    centres = held["subcluster_centers_"]
+    is_so = is_array(centres, 2) and centres.shape[1] == held.features
     yield "subcluster_centers_", is_so, "as wide as n_features_in_"
     norms = held["_subcluster_norms"]
     is_so = norms.shape == (len(centres),) and norms.dtype == centres.dtype
@@ -479,11 +447,9 @@ def _centres(held: Attributes) -> Iterator[Claim]:
         yield "cluster_centers_", is_so, "as wide as n_features_in_"
 
 
-@_of("HDBSCAN")
+@_of("HDBSCAN", when="_single_linkage_tree_")
 def _linkage(held: Attributes) -> Iterator[Claim]:
-    joined = held.get("_single_linkage_tree_")
-    if joined is None:
-        return
+    joined = held["_single_linkage_tree_"]
     rows = len(joined) + 1
     limits = rows + np.arange(len(joined))
     is_so = joined.ndim == 1 and all(
@@ -497,10 +463,8 @@ def _linkage(held: Attributes) -> Iterator[Claim]:
 # Support vectors
 
 
-@_of("BaseLibSVM")
+@_of("BaseLibSVM", when="support_")
 def _support(held: Attributes) -> Iterator[Claim]:
-    if "support_" not in held:
-        return
     places, counts, kernel = held["support_"], held["_n_support"], held.get("kernel")
     vectors, weights = held["support_vectors_"], held["_dual_coef_"]
     is_sparse, is_given = held["_sparse"], callable(kernel) or kernel == "precomputed"
@@ -542,15 +506,15 @@ def _support(held: Attributes) -> Iterator[Claim]:
         is_so = len(held["class_weight_"]) in (0, classes)
         yield "class_weight_", is_so, "a number for each class"
     if is_given:
-        yield "support_", _within(places, held["shape_fit_"][0]), "rows of what was fitted"
+        yield "support_", within(places, held["shape_fit_"][0]), "rows of what was fitted"
     if kernel == "precomputed":
-        yield "support_", _within(places, held.features), "columns of what is predicted"
+        yield "support_", within(places, held.features), "columns of what is predicted"
     if callable(kernel):
         rows = held["_BaseLibSVM__Xfit"].shape[0]
         yield "_BaseLibSVM__Xfit", rows == held["shape_fit_"][0], "the rows of the fit"
     degree = held.get("degree")
     if isinstance(degree, (int, np.integer)):
-        yield "degree", _is_count(degree, 0, _MOST_DEGREE), f"0 to {_MOST_DEGREE}"
+        yield "degree", is_count(degree, 0, _MOST_DEGREE), f"0 to {_MOST_DEGREE}"
 
 
 # Text and encoders
@@ -558,14 +522,12 @@ def _support(held: Attributes) -> Iterator[Claim]:
 
 def _numbers(held: Attributes, name: str, size: int) -> Claim:
     found = held[name]
-    is_so = isinstance(found, dict) and all(_is_count(n, 0, size - 1) for n in found.values())
+    is_so = isinstance(found, dict) and all(is_count(n, 0, size - 1) for n in found.values())
     return name, is_so, "numbers below its size"
 
 
-@_of("CountVectorizer")
+@_of("CountVectorizer", when="vocabulary_")
 def _words(held: Attributes) -> Iterator[Claim]:
-    if "vocabulary_" not in held:
-        return
     size = len(held["vocabulary_"])
     yield _numbers(held, "vocabulary_", size)
     weights = getattr(held.get("_tfidf"), "__dict__", {}).get("idf_")
@@ -573,18 +535,16 @@ def _words(held: Attributes) -> Iterator[Claim]:
         yield "_tfidf", len(weights) == size, "a weight for each word"
 
 
-@_of("DictVectorizer")
+@_of("DictVectorizer", when="vocabulary_")
 def _records(held: Attributes) -> Iterator[Claim]:
-    if "vocabulary_" in held:
-        size = len(held["vocabulary_"])
-        yield "feature_names_", len(held["feature_names_"]) == size, "as many as vocabulary_"
-        yield _numbers(held, "vocabulary_", size)
+    size = len(held["vocabulary_"])
+    yield "feature_names_", len(held["feature_names_"]) == size, "as many as vocabulary_"
+    yield _numbers(held, "vocabulary_", size)
 
 
-@_of("FeatureHasher", "HashingVectorizer")
+@_of("FeatureHasher", "HashingVectorizer", when="n_features")
 def _hashes(held: Attributes) -> Iterator[Claim]:
-    if "n_features" in held:
-        yield "n_features", _is_count(held["n_features"], 1, (1 << 31) - 1), "1 or more"
+    yield "n_features", is_count(held["n_features"], 1, (1 << 31) - 1), "1 or more"
 
 
 @_of("MultiLabelBinarizer")
@@ -597,12 +557,9 @@ def _labels(held: Attributes) -> Iterator[Claim]:
         yield "_cached_dict", len(cached) == len(classes), "as many as classes_"
 
 
-@_of("_BaseEncoder")
+@_of("_BaseEncoder", when="categories_", is_wide=True)
 def _encoder(held: Attributes) -> Iterator[Claim]:
-    categories = held.get("categories_")
-    if categories is None:
-        return
-    yield _features(held)
+    categories = held["categories_"]
     is_so = len(categories) == held.features and all(
         isinstance(part, np.ndarray) and part.ndim == 1 for part in categories
     )
@@ -616,10 +573,10 @@ def _encoder(held: Attributes) -> Iterator[Claim]:
                 continue
             left = sizes[place] - len(few) + 1
             is_so = (
-                _is_array(mapping, 1, "iu")
+                is_array(mapping, 1, "iu")
                 and len(mapping) == sizes[place]
-                and _within(few, sizes[place])
-                and _within(mapping, left)
+                and within(few, sizes[place])
+                and within(mapping, left)
             )
             yield "_default_to_infrequent_mappings", is_so, "numbers of the remaining categories"
             sizes[place] = left
@@ -636,7 +593,7 @@ def _one_hot(held: Attributes, sizes: list[int]) -> Iterator[Claim]:
     dropped = held.get("_drop_idx_after_grouping", held.get("drop_idx_"))
     if dropped is not None:
         is_so = len(dropped) == len(sizes) and all(
-            place is None or _is_count(place, 0, size - 1)
+            place is None or is_count(place, 0, size - 1)
             for place, size in zip(dropped, sizes, strict=True)
         )
         yield "drop_idx_", is_so, "existing categories"
@@ -644,10 +601,8 @@ def _one_hot(held: Attributes, sizes: list[int]) -> Iterator[Claim]:
     yield "_n_features_outs", list(held["_n_features_outs"]) == sizes, "counts of the categories"
 
 
-@_of("KBinsDiscretizer")
+@_of("KBinsDiscretizer", when="n_bins_")
 def _bins(held: Attributes) -> Iterator[Claim]:
-    if "n_bins_" not in held:
-        return
     counts, edges = held["n_bins_"], held["bin_edges_"]
     is_so = len(counts) == len(edges) == held.features and all(
         len(edge) == count + 1 for edge, count in zip(edges, counts, strict=True)
@@ -662,13 +617,10 @@ def _bins(held: Attributes) -> Iterator[Claim]:
 # Preprocessing, linear models, decompositions
 
 
-@_of("PolynomialFeatures")
+@_of("PolynomialFeatures", when="n_output_features_", is_wide=True)
 def _powers(held: Attributes) -> Iterator[Claim]:
-    if "n_output_features_" not in held:
-        return
     least, most = held["_min_degree"], held["_max_degree"]
-    yield _features(held)
-    is_so = _is_count(least, 0, _MOST_DEGREE) and _is_count(most, 0, _MOST_DEGREE)
+    is_so = is_count(least, 0, _MOST_DEGREE) and is_count(most, 0, _MOST_DEGREE)
     yield "_max_degree", is_so and least <= most, f"0 to {_MOST_DEGREE}"
     if is_so:
         is_so = held["n_output_features_"] == _combinations(held, least, most)
@@ -689,24 +641,19 @@ def _combinations(held: Attributes, least: int, most: int) -> int:
     return total + bool(held["include_bias"])
 
 
-@_of("SplineTransformer")
+@_of("SplineTransformer", when="bsplines_")
 def _splines(held: Attributes) -> Iterator[Claim]:
-    curves = held.get("bsplines_")
-    if curves is not None:
-        degrees = [spline_of(curve).get("k") for curve in curves]
-        is_so = len(curves) == held.features and all(k == held["degree"] for k in degrees)
-        yield "bsplines_", is_so, "a curve of its degree for each column"
+    degrees = [spline_of(curve).get("k") for curve in held["bsplines_"]]
+    is_so = len(degrees) == held.features and all(k == held["degree"] for k in degrees)
+    yield "bsplines_", is_so, "a curve of its degree for each column"
 
 
-@_of("EmpiricalCovariance")
+@_of("EmpiricalCovariance", when="covariance_", is_wide=True)
 def _covariance(held: Attributes) -> Iterator[Claim]:
-    if "covariance_" not in held:
-        return
-    yield _features(held)
     square = (held.features, held.features)
     for name in ("covariance_", "precision_"):
         if held.get(name) is not None:
-            is_so = _is_array(held[name], 2) and held[name].shape == square
+            is_so = is_array(held[name], 2) and held[name].shape == square
             yield name, is_so, "as many rows and columns as features"
     yield "location_", held["location_"].shape == (held.features,), "a number for each feature"
 
@@ -725,7 +672,7 @@ def _descent(held: Attributes) -> Iterator[Claim]:
     for name in ("_standard_coef", "_average_coef"):
         if held.get(name) is not None:
             shapes = [weights.shape, weights.shape[-1:]] if rows == 1 else [weights.shape]
-            is_so = _is_array(held[name], held[name].ndim) and held[name].shape in shapes
+            is_so = is_array(held[name], held[name].ndim) and held[name].shape in shapes
             yield name, is_so, "of the shape of coef_"
     for name in ("intercept_", "_standard_intercept", "_average_intercept", "offset_"):
         if isinstance(held.get(name), np.ndarray):
@@ -735,12 +682,10 @@ def _descent(held: Attributes) -> Iterator[Claim]:
         yield "_expanded_class_weight", is_so, "a number for each class"
 
 
-@_of("LatentDirichletAllocation")
+@_of("LatentDirichletAllocation", when="components_")
 def _topics(held: Attributes) -> Iterator[Claim]:
-    parts = held.get("components_")
-    if parts is None:
-        return
-    is_so = _is_array(parts, 2) and parts.shape == (held["n_components"], held.features)
+    parts = held["components_"]
+    is_so = is_array(parts, 2) and parts.shape == (held["n_components"], held.features)
     yield "components_", is_so, "n_components rows of n_features_in_ numbers"
     other = held["exp_dirichlet_component_"]
     is_so = other.shape == parts.shape and other.dtype == parts.dtype
@@ -749,15 +694,13 @@ def _topics(held: Attributes) -> Iterator[Claim]:
     for name in ("doc_topic_prior_", "topic_word_prior_"):
         if name in held:
             yield name, bool(0 <= held[name] < math.inf), "a finite number"
-    is_so = _is_count(held.get("max_doc_update_iter", 1), 0, 1_000_000)
+    is_so = is_count(held.get("max_doc_update_iter", 1), 0, 1_000_000)
     yield "max_doc_update_iter", is_so, "a number of rounds"
 
 
-@_of("_BaseNMF")
+@_of("_BaseNMF", when="components_")
 def _factors(held: Attributes) -> Iterator[Claim]:
-    parts = held.get("components_")
-    if parts is None:
-        return
+    parts = held["components_"]
     yield "components_", parts.shape[1] == held.features, "as wide as n_features_in_"
     for name in ("n_components_", "_n_components"):
         if isinstance(held.get(name), (int, np.integer)):
@@ -782,25 +725,23 @@ def _embedded(held: Attributes) -> Iterator[Claim]:
         yield "n_components", is_so, "the columns of embedding_"
 
 
-@_of("AdditiveChi2Sampler")
+@_of("AdditiveChi2Sampler", when="sample_steps")
 def _sampler(held: Attributes) -> Iterator[Claim]:
-    if "sample_steps" in held:
-        is_so = _is_count(held["sample_steps"], 1, _MOST_DEGREE)
-        yield "sample_steps", is_so, f"1 to {_MOST_DEGREE}"
+    is_so = is_count(held["sample_steps"], 1, _MOST_DEGREE)
+    yield "sample_steps", is_so, f"1 to {_MOST_DEGREE}"
 
 
-@_of("PolynomialCountSketch")
+@_of("PolynomialCountSketch", when="indexHash_")
 def _sketch(held: Attributes) -> Iterator[Claim]:
-    places = held.get("indexHash_")
-    if places is not None:
-        is_so = (
-            _is_count(held["degree"], 1, _MOST_DEGREE)
-            and places.shape == held["bitHash_"].shape
-            and places.shape[0] == held["degree"]
-            and _is_count(held["n_components"], 1, _MOST_FEATURES)
-            and _within(places, held["n_components"])
-        )
-        yield "indexHash_", is_so, "a row below n_components for each degree"
+    places = held["indexHash_"]
+    is_so = (
+        is_count(held["degree"], 1, _MOST_DEGREE)
+        and places.shape == held["bitHash_"].shape
+        and places.shape[0] == held["degree"]
+        and is_count(held["n_components"], 1, _MOST_FEATURES)
+        and within(places, held["n_components"])
+    )
+    yield "indexHash_", is_so, "a row below n_components for each degree"
 
 
 @_of("BaseMultilayerPerceptron")

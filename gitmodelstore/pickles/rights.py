@@ -47,7 +47,7 @@ _PACKAGES = Path(__file__).with_name("packages.json")
 
 # The number of this set of rules, which cached verdicts bear: one of another set says nothing.
 # Raise it when the tables or a module that judges changes; tests/pickles/test_rules.py tells.
-RULES = 6
+RULES = 7
 
 # What of Python's own may be trusted by name: modules that calculate, and what pickles of a
 # pattern and of a key call.
@@ -115,46 +115,36 @@ _SUFFIX = re.compile(r"\{\}[^{}]{0,200}")
 
 # Where names stood in other releases: module to module, then single names.
 _MOVED_MODULES = {
+    "_loss": "sklearn._loss._loss",
     "numpy.core": "numpy._core",
     "numpy.core.multiarray": "numpy._core.multiarray",
     "numpy.core.numeric": "numpy._core.numeric",
-    "_loss": "sklearn._loss._loss",
     "pathlib._local": "pathlib",
-    "pandas.core.frame": "pandas",
-    "pandas.core.series": "pandas",
-    "pandas.core.arrays.categorical": "pandas",
-    "pandas.core.dtypes.dtypes": "pandas",
-    "pandas._libs.missing": "pandas",
-    "pandas._libs.interval": "pandas",
-    "pandas.core.arrays.boolean": "pandas.arrays",
-    "pandas.core.arrays.integer": "pandas.arrays",
-    "pandas.core.arrays.floating": "pandas.arrays",
-    "pandas.core.arrays.datetimes": "pandas.arrays",
-    "pandas.core.arrays.timedeltas": "pandas.arrays",
-    "pandas.core.arrays.period": "pandas.arrays",
-    "pandas.core.arrays.interval": "pandas.arrays",
-    "pandas.core.arrays.string_": "pandas.arrays",
-    "pandas.core.dtypes.missing": "pandas",
-    "pandas.core.reshape.encoding": "pandas",
-    "pandas.core.tools.datetimes": "pandas",
-    "pandas.core.tools.numeric": "pandas",
-    "pandas.core.tools.timedeltas": "pandas",
-    "scipy.stats._stats_py": "scipy.stats",
-    "scipy.stats.stats": "scipy.stats",
-}
+    **dict.fromkeys(("scipy.stats._stats_py", "scipy.stats.stats"), "scipy.stats"),
+    **dict.fromkeys(("pandas._libs.interval", "pandas._libs.missing"), "pandas"),
+    **{
+        f"pandas.core.{name}": "pandas"
+        for name in (
+            "arrays.categorical", "dtypes.dtypes", "dtypes.missing", "frame", "reshape.encoding",
+            "series", "tools.datetimes", "tools.numeric", "tools.timedeltas",
+        )
+    },
+    **{
+        f"pandas.core.arrays.{name}": "pandas.arrays"
+        for name in (
+            "boolean", "datetimes", "floating", "integer", "interval", "period", "string_",
+            "timedeltas",
+        )
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What may be done with a name.
+    """What may be done with a name."""
 
-    Attributes:
-        kind: what it must be: "class", "function" (anything that is called) or "object".
-        allowed: of RIGHTS.
-    """
-
-    kind: str
-    allowed: frozenset[str]
+    kind: str  # what it must be: "class", "function" (anything that is called) or "object"
+    allowed: frozenset[str]  # of RIGHTS
 
     def __str__(self) -> str:
         return ", ".join(right for right in RIGHTS if right in self.allowed)
@@ -450,17 +440,11 @@ _ANY_NAME = ("*", "__getattr__")  # of a module that binds them any name may be 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a dotted name leads to here.
+    """What a dotted name leads to here."""
 
-    Attributes:
-        module: the longest part of it that is a module; empty where not even the first part is.
-        inside: what follows, within the module.
-        source: where the module is written in Python; None where it is not, or not known.
-    """
-
-    module: str
-    inside: str
-    source: Path | None = None
+    module: str  # the longest part of it that is a module; empty where not even the first part is
+    inside: str  # what follows, within the module
+    source: Path | None = None  # where the module is written in Python, if it is
 
     def word(self, name: str) -> str | None:
         """Return what there is to say of the name; None of what is defined there."""
@@ -589,15 +573,9 @@ class _Plain:
 
 
 class Kin(NamedTuple):
-    """What a name that the table does not have turned out to be.
+    """What a name that the table does not have turned out to be."""
 
-    Attributes:
-        place: where the table lists it; of a class of data, where it is.
-        rights: what may be done with it.
-        held: what it is.
-    """
-
-    place: tuple[str, str]
+    place: tuple[str, str]  # where the table lists it; of a class of data, where it is
     rights: Rights
     held: Any
 
@@ -606,12 +584,8 @@ class Kin(NamedTuple):
 def kin_of(module: str, name: str, find: Callable[[str, str], Any]) -> Kin | None:
     """Return what a name stands for that the table does not have; None where it may not be used.
 
-    Args:
-        module, name: as the pickle spells them.
-        find: returns what a name stands for in this installation.
-
     Raises:
-        ModuleNotFoundError, AttributeError: nothing.
+        ModuleNotFoundError, AttributeError: it is nothing that `find` finds here.
     """
     if not may_be_renamed(module, name):
         return None

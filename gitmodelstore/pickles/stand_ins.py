@@ -11,7 +11,6 @@ import functools
 import math
 import pickle
 import re
-from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,22 +40,12 @@ class Wrapper:
 
 
 class Named:
-    """A name that a pickle used, and what it stands for here.
-
-    Attributes:
-        module, name: as the pickle spells them.
-        rights: what may be done with it.
-        held: what it resolves to.
-        stand_in, cost: what is called in its place, and what that takes; None before the
-            first call.
-    """
+    """A name as a pickle spells it, what may be done with it, and what it stands for here."""
 
     def __init__(self, module: str, name: str, rights: Rights, held: Any) -> None:
-        self.module = module
-        self.name = name
-        self.rights = rights
-        self.held = held
-        self.stand_in: Any = None
+        self.module, self.name = module, name
+        self.rights, self.held = rights, held
+        self.stand_in: Any = None  # what is called in its place, once it is
         self.cost = (0, 0)
 
     def __str__(self) -> str:
@@ -182,11 +171,25 @@ def _stand_in_of(named: Named) -> _Call:
     module, name = canonical(named.module, named.name)
     if name.startswith("__pyx_unpickle_"):
         return _of_cython
+    if (module, name) in _CALLED_WITH:
+        return functools.partial(_if, *_CALLED_WITH[module, name])
     return _STAND_INS.get((module, name), _as_it_is)
 
 
 def _as_it_is(guard: Guard, named: Named, arguments: Arguments) -> Any:
     _refuse_tokens(guard, named, arguments)
+    return named.held(*arguments)
+
+
+def _if(
+    is_fit: Callable[[Arguments], bool],
+    other: str,
+    guard: Guard,
+    named: Named,
+    arguments: Arguments,
+) -> Any:
+    if not is_fit(arguments):
+        _refuse(guard, named, other)
     return named.held(*arguments)
 
 
@@ -284,26 +287,6 @@ def _set(guard: Guard, named: Named, arguments: Arguments) -> Any:
     return named.held(arguments[0])
 
 
-def _bytes(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """No bytes, as protocol 2 writes them."""
-    if arguments:
-        _refuse(guard, named, "arguments")
-    return b""
-
-
-def _counter(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    if not all(type(argument) is dict for argument in arguments):
-        _refuse(guard, named, "something other than its counts")
-    return Counter(*arguments)
-
-
-def _ordered(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """An empty one, which items are set on: items among the arguments would be keys unseen."""
-    if arguments:
-        _refuse(guard, named, "arguments")
-    return named.held()
-
-
 def _default(guard: Guard, named: Named, arguments: Arguments) -> Any:
     """An empty one with what makes its values."""
     factory = guard.of(arguments[0]) if arguments else None
@@ -327,37 +310,12 @@ def _fraction(guard: Guard, named: Named, arguments: Arguments) -> Any:
     return named.held(*arguments)
 
 
-def _path(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    if sum(len(part) if type(part) is str else _MOST_PATH for part in arguments) > _MOST_PATH:
-        _refuse(guard, named, "something other than the parts of a path")
-    return named.held(*arguments)
-
-
 def _is_text(value: Any, form: re.Pattern[str]) -> bool:
     return type(value) is str and form.fullmatch(value) is not None
 
 
 def _is_number(value: Any) -> bool:
     return type(value) is int and value.bit_length() <= _MOST_BITS
-
-
-def _decimal(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    if len(arguments) != 1 or type(arguments[0]) is not str or len(arguments[0]) > _MOST_TEXT:
-        _refuse(guard, named, "something other than its text")
-    return named.held(*arguments)
-
-
-def _complex(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    if not all(type(part) is float for part in arguments):
-        _refuse(guard, named, "something other than two numbers")
-    return complex(*arguments)
-
-
-def _deque(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """An empty one, which items are appended to, perhaps with its largest size."""
-    if arguments and arguments[0] not in ((), []):
-        _refuse(guard, named, "items")
-    return deque(*arguments)
 
 
 def _encode(guard: Guard, named: Named, arguments: Arguments) -> Any:
@@ -564,20 +522,41 @@ def _tree(guard: Guard, named: Named, arguments: Arguments) -> Any:
     return _unfinished(guard, named.held(int(features), classes, int(outputs)))
 
 
+def _are_parts(given: Arguments) -> bool:
+    return sum(len(part) if type(part) is str else _MOST_PATH for part in given) <= _MOST_PATH
+
+
+# What is called as it is, with some arguments only: which, and what others are. Items among those
+# of a dictionary or a queue would be keys unseen, or more than it says.
+_CALLED_WITH: Mapping[tuple[str, str], tuple[Callable[[Arguments], bool], str]] = {
+    ("builtins", "bytes"): (lambda given: not given, "arguments"),  # as protocol 2 writes them
+    ("builtins", "complex"): (
+        lambda given: all(type(part) is float for part in given),
+        "something other than two numbers",
+    ),
+    ("collections", "Counter"): (
+        lambda given: all(type(counts) is dict for counts in given),
+        "something other than its counts",
+    ),
+    ("collections", "OrderedDict"): (lambda given: not given, "arguments"),
+    ("collections", "deque"): (lambda given: not given or given[0] in ((), []), "items"),
+    ("decimal", "Decimal"): (
+        lambda given: len(given) == 1 and type(given[0]) is str and len(given[0]) <= _MOST_TEXT,
+        "something other than its text",
+    ),
+    **dict.fromkeys(
+        (("pathlib", "PosixPath"), ("pathlib", "PurePosixPath")),
+        (_are_parts, "something other than the parts of a path"),
+    ),
+}
 _STAND_INS: Mapping[tuple[str, str], _Call] = {
-    ("builtins", "complex"): _complex,
     ("builtins", "getattr"): _getattr,
     ("builtins", "bytearray"): _bytearray,
-    ("builtins", "bytes"): _bytes,
     ("builtins", "frozenset"): _set,
     ("builtins", "set"): _set,
     ("_codecs", "encode"): _encode,
-    ("collections", "Counter"): _counter,
-    ("collections", "OrderedDict"): _ordered,
     ("collections", "defaultdict"): _default,
-    ("collections", "deque"): _deque,
     ("copyreg", "_reconstructor"): _reconstructor,
-    ("decimal", "Decimal"): _decimal,
     ("fractions", "Fraction"): _fraction,
     ("functools", "partial"): _partial,
     ("numpy", "dtype"): _dtype,
@@ -585,8 +564,6 @@ _STAND_INS: Mapping[tuple[str, str], _Call] = {
     ("numpy._core.multiarray", "scalar"): _scalar,
     ("numpy._core.numeric", "_frombuffer"): _frombuffer,
     ("numpy.ma.core", "_mareconstruct"): _mareconstruct,
-    ("pathlib", "PosixPath"): _path,
-    ("pathlib", "PurePosixPath"): _path,
     (_RANDOM, "__bit_generator_ctor"): _bit_generator,
     (_RANDOM, "__generator_ctor"): _random,
     (_RANDOM, "__randomstate_ctor"): _random,

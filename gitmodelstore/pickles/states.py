@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _HARMLESS_DUNDERS = frozenset({"__doc__", "__name__"})  # of numpy.vectorize, and of nobody's making
 _DUNDERS_OF = {"catboost.core": frozenset({MODEL_OF_CATBOOST})}  # which its `__setstate__` takes
 _STATES = (tuple, list, str, bytes, int, float, bool, type(None), np.ndarray)
+_NUMBERS = "biufc"  # kinds of numpy's types
 _MOST_LEVELS = 5  # of containers within what objects of data hold
 _Check = Callable[["Guard", Any, Any], bool]
 
@@ -109,6 +110,29 @@ def _place(cls: type) -> tuple[str, str]:
 
 def _parts(state: dict[Any, Any], *names: str) -> tuple[Any, ...]:
     return tuple(state.get(name) for name in names)
+
+
+def is_array(value: Any, dimensions: int, kinds: str = "f", dtype: Any = None) -> bool:
+    """Whether it is an array of so many dimensions, of a type that native code can read."""
+    return (
+        isinstance(value, np.ndarray)
+        and value.ndim == dimensions
+        and value.dtype.kind in kinds
+        and value.dtype.isnative
+        and (dtype is None or value.dtype == dtype)
+    )
+
+
+def is_count(value: Any, least: int, most: int) -> bool:
+    """Whether it is a whole number between two others."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        return False
+    return bool(least <= value <= most)
+
+
+def within(places: Any, size: int, least: int = 0) -> bool:
+    """Whether all of an array are places in something of a size."""
+    return bool(places.size == 0 or (places.min() >= least and places.max() < size))
 
 
 def _label(cls: type) -> str:
@@ -289,15 +313,13 @@ def _writes(function: Any, count: int) -> bool:
 
 def _vectorized(guard: Guard, held: Any, state: Any) -> bool:
     """Whether it calls a listed function, or a method that scipy's distributions keep."""
-    function = state.get("pyfunc") if type(state) is dict else None
+    function = state.get("pyfunc")
     return isinstance(function, MethodType) or is_callable_value(guard, function)
 
 
 def _memory(guard: Guard, held: Any, state: Any) -> bool:
     """Whether it keeps nothing: a folder of results would be a second source of pickles."""
-    return (
-        type(state) is dict and state.get("location") is None and state.get("store_backend") is None
-    )
+    return _parts(state, "location", "store_backend") == (None, None)
 
 
 # scipy
@@ -307,8 +329,6 @@ def _distribution(guard: Guard, held: Any, state: Any) -> bool:
     """Whether the template, which scipy executes, is the one that this scipy makes."""
     import scipy.stats
 
-    if type(state) is not dict:
-        return False
     known = getattr(scipy.stats, str(state.get("name")), None)
     return type(known) is type(held) and all(
         state.get(key) == getattr(known, key, None)
@@ -319,95 +339,65 @@ def _distribution(guard: Guard, held: Any, state: Any) -> bool:
 
 def _sparse(guard: Guard, held: Any, state: Any) -> bool:
     """Whether the indices lie within the shape: native code follows them."""
-    if type(state) is not dict:
-        return False
-    shape, *arrays = _parts(state, "_shape", "data", "indices", "indptr")
+    shape, data, indices, starts = _parts(state, "_shape", "data", "indices", "indptr")
+    kind = type(held).__name__[:3]
     if not is_shape(shape) or len(shape) not in (1, 2):
         return False
+    if not is_array(data, 3 if kind == "bsr" else 1, _NUMBERS) or not is_array(indices, 1, "i"):
+        return False
+    guard.must_be_alone(data, indices, starts)
     shape = (1, *shape)[-2:]
-    if not all(isinstance(array, np.ndarray) for array in arrays):
-        return False
-    data, indices, starts = arrays
-    guard.must_be_alone(*arrays)
-    rows, columns = shape if type(held).__name__[:3] in ("csr", "bsr") else shape[::-1]
-    if type(held).__name__.startswith("bsr"):
-        if data.ndim != 3 or 0 in data.shape[1:]:
+    rows, columns = shape if kind in ("csr", "bsr") else shape[::-1]
+    if kind == "bsr":
+        _, high, wide = data.shape
+        if not high or not wide or rows % high or columns % wide:
             return False
-        if rows % data.shape[1] or columns % data.shape[2]:
-            return False
-        rows, columns = rows // data.shape[1], columns // data.shape[2]
-    elif data.ndim != 1:
-        return False
+        rows, columns = rows // high, columns // wide
     return bool(
-        indices.dtype.kind == starts.dtype.kind == "i"
-        and indices.dtype == starts.dtype
-        and indices.ndim == 1
+        is_array(starts, 1, "i", indices.dtype)
         and starts.shape == (rows + 1,)
         and starts[0] == 0
-        and starts[-1] <= len(indices)
-        and starts[-1] <= len(data)
-        and data.dtype.kind in "biufc"
+        and starts[-1] <= min(len(indices), len(data))
         and (np.diff(starts) >= 0).all()
-        and (indices.size == 0 or (indices.min() >= 0 and indices.max() < columns))
+        and within(indices, columns)
     )
 
 
 def _coordinates(guard: Guard, held: Any, state: Any) -> bool:
-    if type(state) is not dict or type(state.get("_shape")) is not tuple:
+    shape, data, coordinates = _parts(state, "_shape", "data", "coords")
+    coordinates = coordinates or _parts(state, "row", "col")
+    if not is_shape(shape) or not is_array(data, 1, _NUMBERS):
         return False
-    coordinates = state.get("coords") or (state.get("row"), state.get("col"))
-    if type(coordinates) is not tuple or len(coordinates) != len(state["_shape"]):
-        return False
-    data = state.get("data")
-    if not isinstance(data, np.ndarray) or data.ndim != 1 or data.dtype.kind not in "biufc":
+    if type(coordinates) is not tuple or len(coordinates) != len(shape):
         return False
     guard.must_be_alone(data, *coordinates)
-    return is_shape(state["_shape"]) and all(
-        isinstance(places, np.ndarray)
-        and places.shape == data.shape
-        and places.dtype.kind == "i"
-        and (places.size == 0 or (places.min() >= 0 and places.max() < size))
-        for places, size in zip(coordinates, state["_shape"], strict=True)
+    return all(
+        is_array(places, 1, "i") and places.shape == data.shape and within(places, size)
+        for places, size in zip(coordinates, shape, strict=True)
     )
 
 
 def _diagonals(guard: Guard, held: Any, state: Any) -> bool:
     """Whether there is a row of data for each diagonal."""
-    if type(state) is not dict:
-        return False
     shape, data, offsets = _parts(state, "_shape", "data", "offsets")
-    if not isinstance(data, np.ndarray) or not isinstance(offsets, np.ndarray):
+    if not is_array(data, 2, _NUMBERS) or not is_array(offsets, 1, "i"):
         return False
     guard.must_be_alone(data, offsets)
-    return bool(
-        is_shape(shape)
-        and len(shape) == 2
-        and data.ndim == 2
-        and data.dtype.kind in "biufc"
-        and offsets.dtype.kind == "i"
-        and offsets.shape == (len(data),)
-        and len(np.unique(offsets)) == len(offsets)
-    )
+    is_so = is_shape(shape) and len(shape) == 2
+    return is_so and len(offsets) == len(data) == len(np.unique(offsets))
 
 
 def _lists(guard: Guard, held: Any, state: Any) -> bool:
     """Whether each row has as many values as places, within the shape."""
-    if type(state) is not dict:
-        return False
     shape, places, values = _parts(state, "_shape", "rows", "data")
-    if not is_shape(shape) or len(shape) != 2:
+    if not is_shape(shape) or not is_array(places, 1, "O") or not is_array(values, 1, "O"):
         return False
-    if not all(
-        isinstance(array, np.ndarray) and array.dtype == object for array in (places, values)
-    ):
-        return False
-    if not places.shape == values.shape == shape[:1]:
+    if len(shape) != 2 or not places.shape == values.shape == shape[:1]:
         return False
     rows = places.tolist()
     guard.work(sum(len(columns) for columns in rows if type(columns) is list) >> 3)
     return all(
-        type(columns) is list
-        and type(found) is list
+        type(columns) is type(found) is list
         and len(columns) == len(found)
         and all(isinstance(n, (int, np.integer)) and 0 <= n < shape[1] for n in columns)
         for columns, found in zip(rows, values.tolist(), strict=True)
@@ -415,21 +405,15 @@ def _lists(guard: Guard, held: Any, state: Any) -> bool:
 
 
 def _categories(guard: Guard, held: Any, state: Any) -> bool:
-    """Whether the codes of a Categorical are those of its categories."""
-    codes, dtype = _codes_of(state)
+    """Whether the codes of a Categorical, as pandas writes it since 1.3, are of its categories."""
+    if type(state) is not tuple or len(state) not in (2, 3):
+        return False
+    dtype, codes = state[:2]
     if not isinstance(codes, np.ndarray) or codes.dtype.kind != "i":
         return False
     guard.must_be_alone(codes)
-    size = len(dtype.categories) if getattr(dtype, "categories", None) is not None else 0
-    return bool(codes.size == 0 or (codes.min() >= -1 and codes.max() < size))
-
-
-def _codes_of(state: Any) -> tuple[Any, Any]:
-    """Return codes and type of the state of a Categorical, as pandas writes it since 1.3."""
-    if type(state) is tuple and len(state) in (2, 3):
-        dtype, codes = state[:2]
-        return codes, dtype
-    return None, None
+    categories = getattr(dtype, "categories", None)
+    return within(codes, 0 if categories is None else len(categories), least=-1)
 
 
 def _spline(guard: Guard, held: Any, state: Any) -> bool:
@@ -444,20 +428,17 @@ def _spline(guard: Guard, held: Any, state: Any) -> bool:
         return is_empty and id(inner) in guard.stated and bool(spline_of(inner))
     if type(state) is not dict:
         return False
-    knots, coefficients = (state.get(f"_{name}", state.get(name)) for name in "tc")
-    degree, axis = state.get("k"), state.get("axis", 0)
-    if not isinstance(knots, np.ndarray) or not isinstance(coefficients, np.ndarray):
-        return False
+    known = (f"_{name}" if f"_{name}" in state else name for name in "tc")
+    knots, coefficients, degree, axis = _parts({"axis": 0, **state}, *known, "k", "axis")
     return bool(
-        isinstance(degree, (int, np.integer))
-        and 0 <= degree <= 100
+        is_array(knots, 1)
+        and isinstance(coefficients, np.ndarray)
+        and coefficients.dtype.kind in "fc"
+        and is_count(degree, 0, 100)
         and isinstance(axis, int)
-        and knots.ndim == 1
         and -coefficients.ndim <= axis < coefficients.ndim
         and len(knots) >= 2 * degree + 2
         and coefficients.shape[axis] >= len(knots) - degree - 1
-        and knots.dtype.kind == "f"
-        and coefficients.dtype.kind in "fc"
         and (np.diff(knots) >= 0).all()
     )
 
@@ -480,13 +461,11 @@ def _pieces(guard: Guard, held: Any, state: Any) -> bool:
     """Whether each piece of a polynomial in pieces lies between two breaks."""
     breaks, coefficients = _parts(state, "x", "c")
     return (
-        isinstance(breaks, np.ndarray)
+        is_array(breaks, 1)
         and isinstance(coefficients, np.ndarray)
-        and breaks.ndim == 1
+        and coefficients.dtype.kind in "fc"
         and coefficients.ndim > 1
         and coefficients.shape[1] == len(breaks) - 1 > 0
-        and breaks.dtype.kind == "f"
-        and coefficients.dtype.kind in "fc"
     )
 
 
@@ -521,13 +500,11 @@ def _by_what_it_holds(guard: Guard, held: Any, state: Any) -> bool:
     here does not lose its check where the release names its bases anew.
     """
     cls = type(held)
-    if type(state) is not dict:
-        return not _wants_shape(cls)
-    module = cls.__module__
+    names = state.keys() if type(state) is dict else set()
     found = [
         check
-        for place, names, check in _SHAPES
-        if module.startswith(place) and names <= state.keys()
+        for place, known, check in _SHAPES
+        if cls.__module__.startswith(place) and known <= names
     ]
     if not found:
         return not _wants_shape(cls)
@@ -565,14 +542,12 @@ def _is_data(guard: Guard, value: Any, levels: int) -> bool:
 def _tree(guard: Guard, held: Any, state: Any) -> bool:
     from sklearn.tree._tree import NODE_DTYPE
 
-    nodes = state.get("nodes") if type(state) is dict else None
-    if not isinstance(nodes, np.ndarray) or nodes.dtype != NODE_DTYPE or nodes.ndim != 1:
+    nodes, values, depth = _parts(state, "nodes", "values", "max_depth")
+    if not is_array(nodes, 1, "V", NODE_DTYPE) or not isinstance(values, np.ndarray):
         return False
-    values = state.get("values")
-    if not isinstance(values, np.ndarray) or not len(values) == len(nodes) == state["node_count"]:
+    if not len(values) == len(nodes) == state["node_count"]:
         return False
     guard.must_be_alone(nodes, values)
-    depth = state.get("max_depth")
     if not isinstance(depth, (int, np.integer)):
         return False
     guard.links.add_tree(nodes, held.n_features, int(depth))
@@ -580,27 +555,17 @@ def _tree(guard: Guard, held: Any, state: Any) -> bool:
 
 
 def _predictor(guard: Guard, held: Any, state: Any) -> bool:
+    """Whether its nodes can be looked at, and its sets are of 256 categories each."""
     from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 
-    nodes = state.get("nodes") if type(state) is dict else None
-    if not isinstance(nodes, np.ndarray) or nodes.dtype != PREDICTOR_RECORD_DTYPE:
+    nodes, *sets = _parts(state, "nodes", "binned_left_cat_bitsets", "raw_left_cat_bitsets")
+    if not is_array(nodes, 1, "V", PREDICTOR_RECORD_DTYPE) or len(nodes) == 0:
         return False
-    sets = [state.get(name) for name in ("binned_left_cat_bitsets", "raw_left_cat_bitsets")]
-    if nodes.ndim != 1 or len(nodes) == 0 or not all(_are_bitsets(held) for held in sets):
+    if not all(is_array(bits, 2, "u", np.uint32) and bits.shape[1] == 8 for bits in sets):
         return False
     guard.must_be_alone(nodes, *sets)
     guard.links.add_predictor(nodes, min(map(len, sets)))
     return True
-
-
-def _are_bitsets(held: Any) -> bool:
-    """Whether it holds sets of 256 categories each."""
-    return (
-        isinstance(held, np.ndarray)
-        and held.dtype == np.uint32
-        and held.ndim == 2
-        and held.shape[1] == 8
-    )
 
 
 def _neighbours(guard: Guard, held: Any, state: Any) -> bool:
@@ -626,7 +591,7 @@ def _neighbours(guard: Guard, held: Any, state: Any) -> bool:
     starts, ends = nodes["idx_start"], nodes["idx_end"]
     return bool(
         bounds.shape[1:] == (count, data.shape[1])
-        and (places.size == 0 or (places.min() >= 0 and places.max() < len(data)))
+        and within(places, len(data))
         and starts.min() >= 0
         and (starts <= ends).all()
         and ends.max() <= len(data)
@@ -682,8 +647,6 @@ def _is_metric_of(metric: Any, features: int) -> bool:
 
 def _lightgbm(guard: Guard, held: Any, state: Any) -> bool:
     """Whether it holds a whole model as text: anything else would be taken for an address."""
-    if type(state) is not dict or not {"handle", "_handle"} & state.keys():
-        return False
     texts = [state[name] for name in ("handle", "_handle") if name in state]
     guard.work(sum(len(text) >> 3 for text in texts if type(text) is str))
     return len(texts) == 1 and type(texts[0]) is str and is_whole_lightgbm(texts[0])
@@ -691,7 +654,7 @@ def _lightgbm(guard: Guard, held: Any, state: Any) -> bool:
 
 def _xgboost(guard: Guard, held: Any, state: Any) -> bool:
     """Whether it holds a whole model as bytes: anything else would be taken for an address."""
-    if type(state) is not dict or type(state.get("handle")) is not bytearray:
+    if type(state.get("handle")) is not bytearray:
         return False
     guard.work(len(state["handle"]) >> 3)
     return is_whole_xgboost(bytes(state["handle"]))
@@ -716,6 +679,23 @@ def _catboost(guard: Guard, held: Any, state: Any) -> bool:
     return True
 
 
+def _of_dict(check: _Check) -> _Check:
+    return lambda guard, held, state: type(state) is dict and check(guard, held, state)
+
+
+_CHECKS_OF_DICTS: dict[tuple[str, str], _Check] = {
+    ("numpy", "vectorize"): _vectorized,
+    ("joblib.memory", "Memory"): _memory,
+    ("scipy.stats._distn_infrastructure", "rv_generic"): _distribution,
+    ("scipy.sparse._compressed", "_cs_matrix"): _sparse,
+    ("scipy.sparse._coo", "_coo_base"): _coordinates,
+    ("scipy.sparse._dia", "_dia_base"): _diagonals,
+    ("scipy.sparse._lil", "_lil_base"): _lists,
+    ("lightgbm.basic", "Booster"): _lightgbm,
+    ("xgboost.core", "Booster"): _xgboost,
+    ("sklearn.tree._tree", "Tree"): _tree,
+    ("sklearn.ensemble._hist_gradient_boosting.predictor", "TreePredictor"): _predictor,
+}
 _CHECKS: dict[tuple[str, str], _Check] = {
     ("numpy", "dtype"): _dtype,
     ("numpy", "ndarray"): _array,
@@ -725,23 +705,13 @@ _CHECKS: dict[tuple[str, str], _Check] = {
     ("numpy.random.mtrand", "RandomState"): _generator,
     ("numpy.random._generator", "Generator"): _generator,
     ("functools", "partial"): _partial,
-    ("numpy", "vectorize"): _vectorized,
-    ("joblib.memory", "Memory"): _memory,
-    ("scipy.stats._distn_infrastructure", "rv_generic"): _distribution,
-    ("scipy.sparse._compressed", "_cs_matrix"): _sparse,
-    ("scipy.sparse._coo", "_coo_base"): _coordinates,
-    ("scipy.sparse._dia", "_dia_base"): _diagonals,
-    ("scipy.sparse._lil", "_lil_base"): _lists,
     ("pandas", "Categorical"): _categories,
     ("scipy.interpolate._bsplines", "BSpline"): _spline,
     ("catboost.core", "_CatBoostBase"): _catboost,
-    ("lightgbm.basic", "Booster"): _lightgbm,
-    ("xgboost.core", "Booster"): _xgboost,
-    ("sklearn.tree._tree", "Tree"): _tree,
-    ("sklearn.ensemble._hist_gradient_boosting.predictor", "TreePredictor"): _predictor,
     ("sklearn.metrics._dist_metrics", "PyFuncDistance64"): _distance,
     ("sklearn.neighbors._ball_tree", "BinaryTree64"): _neighbours,
     ("sklearn.neighbors._kd_tree", "BinaryTree64"): _neighbours,
+    **{place: _of_dict(check) for place, check in _CHECKS_OF_DICTS.items()},
 }
 # What objects of data hold, for classes that no check names: where they are defined, the names of
 # attributes, and what looks at these.
