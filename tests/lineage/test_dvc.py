@@ -12,7 +12,6 @@ from gitmodelstore.lineage import data
 from gitmodelstore.lineage.data import describe
 
 MD5 = "0123456789abcdef0123456789abcdef"
-INSTEAD = "give the data itself"
 
 
 def written(folder: Path, text: str, name: str = "train_v2.csv.dvc") -> Path:
@@ -21,18 +20,13 @@ def written(folder: Path, text: str, name: str = "train_v2.csv.dvc") -> Path:
     return path
 
 
-def refusal(path: Path) -> tuple[str, str | None]:
-    with pytest.raises(InvalidInput) as caught:
-        data.pinned(path)
-    return str(caught.value).replace(str(path), "x.dvc"), caught.value.hint
-
-
 # As DVC 3.67, 2.58 and 1.0 write them; of an import; with everything that may stand there.
 FILES = {
     "3": f"outs:\n- md5: {MD5}\n  size: 42\n  hash: md5\n  path: train.csv\n",
     "2": f"outs:\n- md5: {MD5}\n  size: 42\n  path: train.csv\n",
     "windows": f"outs:\r\n- md5: {MD5}\r\n  size: 42\r\n  path: train.csv\r\n",
     "quoted": f"outs:\n- md5: '{MD5}'\n  size: 42\n  path: \"it's: x.csv\"\n",
+    "folder": f"outs:\n- md5: {MD5}.dir\n  size: 42\n  nfiles: 3\n  hash: md5\n  path: d\n",
     "indented": f"outs:\n  - md5: {MD5}\n    size: 42\n    path: train.csv\n",
     "path first": f"outs:\n- path: train.csv\n  hash: md5\n  size: 42\n  md5: {MD5}\n",
     "imported": (
@@ -57,7 +51,7 @@ def test_what_a_file_pins_is_its_md5_and_size(tmp_path, name):
 
     digest, size = data.pinned(path)
 
-    assert (str(digest), size) == (f"md5:{MD5}", 42)
+    assert (str(digest), size) == (f"md5{'-dir' if name == 'folder' else ''}:{MD5}", 42)
 
 
 def test_a_data_set_is_named_by_the_file_that_is_pinned(tmp_path, monkeypatch):
@@ -71,59 +65,50 @@ def test_a_data_set_is_named_by_the_file_that_is_pinned(tmp_path, monkeypatch):
     assert (found.rows, found.columns) == (None, None)
 
 
-def test_a_folder_is_pinned_by_its_list(tmp_path):
-    path = written(
-        tmp_path, f"outs:\n- md5: {MD5}.dir\n  size: 10\n  nfiles: 3\n  hash: md5\n  path: d\n"
-    )
+REFUSED = {
+    "pins nothing: it has no 'outs'": (
+        "",
+        "outs: []\n",
+        "deps:\n- md5: a\n",
+        "\0\xff\n" * 1000,
+    ),
+    "does not pin its output by an MD5": (
+        "outs:\n- path: a\n",
+        "outs:\n- md5: xyz\n  size: 1\n",
+    ),
+    "does not pin its output by an MD5, but by its files": (
+        f"outs:\n- path: a\n  files:\n  - size: 3\n    relpath: b\n    md5: {MD5}\n",
+    ),
+    "does not pin its output by an MD5, but by its etag": (
+        "outs:\n- etag: '9b5c'\n  size: 3\n  path: a\n",
+    ),
+    "does not pin its output by an MD5, but by its sha256": (
+        f"outs:\n- md5: {MD5}\n  size: 3\n  hash: sha256\n  path: a\n",
+    ),
+    "does not say the size of its output": (
+        f"outs:\n- md5: {MD5}\n  path: a\n",
+        f"outs:\n- md5: {MD5}\n  size: -3\n  path: a\n",
+    ),
+    "pins 2 outputs, not one": (
+        f"outs:\n- md5: {MD5}\n  size: 3\n  path: a\n- md5: {MD5}\n  size: 3\n  path: b\n",
+    ),
+}
+HINTS = {
+    "does not say the size of its output": (
+        "let DVC write it again with `dvc commit`, or give the data itself"
+    ),
+    "pins 2 outputs, not one": "give that file or folder itself",
+}
 
-    digest, size = data.pinned(path)
 
-    assert (str(digest), size) == (f"md5-dir:{MD5}", 10)
-
-
-@pytest.mark.parametrize(
-    ("text", "message", "hint"),
-    [
-        ("", "'x.dvc' pins nothing: it has no 'outs'", INSTEAD),
-        ("outs: []\n", "'x.dvc' pins nothing: it has no 'outs'", INSTEAD),
-        ("deps:\n- md5: a\n", "'x.dvc' pins nothing: it has no 'outs'", INSTEAD),
-        ("outs:\n- path: a\n", "'x.dvc' does not pin its output by an MD5", INSTEAD),
-        ("outs:\n- md5: xyz\n  size: 1\n", "'x.dvc' does not pin its output by an MD5", INSTEAD),
-        (
-            "outs:\n- path: a\n  files:\n  - size: 3\n    relpath: b\n    md5: " + MD5 + "\n",
-            "'x.dvc' does not pin its output by an MD5, but by its files",
-            INSTEAD,
-        ),
-        (
-            "outs:\n- etag: '9b5c'\n  size: 3\n  path: a\n",
-            "'x.dvc' does not pin its output by an MD5, but by its etag",
-            INSTEAD,
-        ),
-        (
-            f"outs:\n- md5: {MD5}\n  size: 3\n  hash: sha256\n  path: a\n",
-            "'x.dvc' does not pin its output by an MD5, but by its sha256",
-            INSTEAD,
-        ),
-        (
-            f"outs:\n- md5: {MD5}\n  path: a\n",
-            "'x.dvc' does not say the size of its output",
-            "let DVC write it again with `dvc commit`, or give the data itself",
-        ),
-        (
-            f"outs:\n- md5: {MD5}\n  size: -3\n  path: a\n",
-            "'x.dvc' does not say the size of its output",
-            "let DVC write it again with `dvc commit`, or give the data itself",
-        ),
-        (
-            f"outs:\n- md5: {MD5}\n  size: 3\n  path: a\n- md5: {MD5}\n  size: 3\n  path: b\n",
-            "'x.dvc' pins 2 outputs, not one",
-            "give that file or folder itself",
-        ),
-        ("\0\xff\n" * 1000, "'x.dvc' pins nothing: it has no 'outs'", INSTEAD),
-    ],
-)
-def test_what_pins_no_single_output_is_refused(tmp_path, text, message, hint):
-    assert refusal(written(tmp_path, text)) == (message, hint)
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_pins_no_single_output_is_refused(tmp_path, message):
+    for text in REFUSED[message]:
+        path = written(tmp_path, text)
+        with pytest.raises(InvalidInput) as caught:
+            data.pinned(path)
+        assert str(caught.value) == f"'{path}' {message}"
+        assert caught.value.hint == HINTS.get(message, "give the data itself")
 
 
 def test_the_digest_of_a_folder_is_the_one_that_dvc_gives(tmp_path):

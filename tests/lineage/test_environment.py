@@ -73,6 +73,7 @@ def test_everything_installed_is_archived():
     lines = found.installed.decode().splitlines()
 
     assert lines[0] == f"# python {sys.version.split()[0]}"
+    assert found.environment.platform == f"{os.uname().sysname}-{os.uname().machine}".lower()
     assert lines[1] == f"# platform {found.environment.platform}"
     pins = [line.removeprefix("# ").partition(":")[0] for line in lines[2:]]  # of a clone: itself
     assert pins == [f"{name}=={version}" for name, version in sorted(expected.items())]
@@ -88,12 +89,6 @@ def test_requirements_are_sorted_pins(site):
     found = capture(["sklearn.svm._classes.SVC"], with_pandas=True)
 
     assert found.requirements == b"numpy==2.0.0\nscikit-learn==1.5.0\n"
-
-
-def test_the_platform_is_system_and_machine():
-    found = capture([], with_pandas=False).environment.platform
-
-    assert found == f"{os.uname().sysname}-{os.uname().machine}".lower()
 
 
 def test_a_requirement_counts_when_installed_and_not_an_extra(site):
@@ -116,37 +111,38 @@ def test_a_requirement_counts_when_installed_and_not_an_extra(site):
     assert set(pins("a.module.Class")) == {"a", "b-b", "c", "typing-extra"}
 
 
-def test_requirements_in_a_circle_end(site):
-    install(site, "a", record=("a/__init__.py",), requires=("b",))
-    install(site, "b", requires=("a",))
+@pytest.mark.parametrize(
+    ("distributions", "modules", "expected"),
+    [
+        (
+            {"a": {"record": ("a/__init__.py",), "requires": ("b",)}, "b": {"requires": ("a",)}},
+            ("a.Class",),  # requirements in a circle
+            {"a", "b"},
+        ),
+        (
+            {
+                "Pillow": {"record": ("PIL/Image.py", "PIL/__init__.py")},
+                "PyYAML": {"top_level": "_yaml\nyaml\n"},
+                "six": {"record": ("six.py",)},
+                "Fast-Thing": {"record": ("fast.cpython-311-x86_64-linux-gnu.so",)},
+            },
+            ("PIL.Image.Image", "yaml.Loader", "six.moves.x", "fast.f"),
+            {"pillow", "pyyaml", "six", "fast-thing"},
+        ),
+        ({"utils": {"record": ("other/__init__.py",)}}, ("utils.Scaler",), set()),  # its name alone
+        (
+            {"my_team": {"record": ("_my_team.pth", "my_team-1.0.dist-info/METADATA")}},
+            ("my_team.features.Scaler",),  # editable
+            {"my-team"},
+        ),
+        ({}, ("builtins.int", "collections.OrderedDict", "__main__.Scaler", "mine.Scaler"), set()),
+    ],
+)
+def test_a_module_leads_to_the_distributions_that_it_needs(site, distributions, modules, expected):
+    for name, files in distributions.items():
+        install(site, name, **files)
 
-    assert set(pins("a.Class")) == {"a", "b"}
-
-
-def test_a_module_leads_to_the_distribution_that_ships_it(site):
-    install(site, "Pillow", record=("PIL/Image.py", "PIL/__init__.py"))
-    install(site, "PyYAML", top_level="_yaml\nyaml\n")
-    install(site, "six", record=("six.py",))
-    install(site, "Fast-Thing", record=("fast.cpython-311-x86_64-linux-gnu.so",))
-
-    assert set(pins("PIL.Image.Image", "yaml.Loader", "six.moves.x", "fast.f")) == {
-        "pillow",
-        "pyyaml",
-        "six",
-        "fast-thing",
-    }
-
-
-def test_a_distribution_named_as_somebody_elses_module_is_not_it(site):
-    install(site, "utils", record=("other/__init__.py",))
-
-    assert pins("utils.Scaler") == {}
-
-
-def test_an_editable_distribution_is_found_by_its_name(site):
-    install(site, "my_team", record=("_my_team.pth", "my_team-1.0.dist-info/METADATA"))
-
-    assert pins("my_team.features.Scaler") == {"my-team": "1.0"}
+    assert set(pins(*modules)) == expected
 
 
 def test_distributions_that_share_a_package_are_told_apart(site, monkeypatch):
@@ -156,10 +152,6 @@ def test_distributions_that_share_a_package_are_told_apart(site, monkeypatch):
     monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
 
     assert set(pins("google.cloud.bigquery.client.Client")) == {"google-cloud-bigquery"}
-
-
-def test_the_standard_library_and_the_teams_files_need_nothing(site):
-    assert pins("builtins.int", "collections.OrderedDict", "__main__.Scaler", "mine.Scaler") == {}
 
 
 class TestCodeOfOnesOwn:
