@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
+TOOLS = ("pytest", "pytest-timeout", "hypothesis")
+
 
 def make(folder: Path, *packages: str) -> Path:
     """Make an environment with `packages` and return its folder of programs.
@@ -24,3 +27,16 @@ def make(folder: Path, *packages: str) -> Path:
         pytest.skip(f"needs a package index with {' '.join(packages)}")
     assert done.returncode == 0, done.stderr
     return programs
+
+
+def pass_there(programs: Path, *args: str) -> None:
+    """Run tests of ours in an environment that `make` has made with pytest."""
+    done = subprocess.run(
+        [programs / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *args],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-5000:]

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from .environments import make
+from .environments import ROOT, make
 
-ROOT = Path(__file__).parents[2]
 OLDER = ("scikit-learn==1.5.2", "numpy==1.26.4", "scipy<1.14", "pandas<3")
 # "plain" is read by every release; what "moved" names has moved in scikit-learn, and in numpy.
 REGISTER = """

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from .environments import make
+from .environments import ROOT, TOOLS, make, pass_there
 
-ROOT = Path(__file__).parents[2]
 # What is refused at one door is refused at the others, bytes are walked dry without any
 # package, and the code around a script is git's: all whatever is installed.
 SAME_ANYWHERE = (
@@ -30,19 +27,10 @@ def test_readme_names_the_oldest_scikit_learn() -> None:
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_the_oldest_releases_pass_the_tests_of_pipelines_and_store(tmp_path: Path) -> None:
-    tools = ("pytest", "pytest-timeout", "hypothesis")
-    programs = make(tmp_path / "oldest", "-c", str(OLDEST), *tools, str(ROOT))
-    done = subprocess.run(
-        [
-            programs / "python",
-            *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", f"not ({SAME_ANYWHERE})"),
-            *("tests/pickles", "tests/estimators"),
-            *("tests/store/test_register.py", "tests/store/test_lifecycle.py"),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+    programs = make(tmp_path / "oldest", "-c", str(OLDEST), *TOOLS, str(ROOT))
+
+    pass_there(
+        programs,
+        *("-k", f"not ({SAME_ANYWHERE})", "tests/pickles", "tests/estimators"),
+        *("tests/store/test_register.py", "tests/store/test_lifecycle.py"),
     )
-    assert done.returncode == 0, done.stdout[-5000:]

@@ -11,9 +11,7 @@ import pandas as pd
 import pytest
 
 from ..lineage.corpus import SPARSE_FORMATS, corpus, digest_frame
-from .environments import make
-
-ROOT = Path(__file__).parents[2]
+from .environments import ROOT, make
 
 # The oldest pandas that pyproject.toml lets in, and the last before pandas 3.
 RELEASES = {

@@ -16,9 +16,8 @@ from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 
-from .environments import make
+from .environments import ROOT, make
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "environment.md"
 OLDER = ("scikit-learn==1.7.2", "pandas==2.3.3", "numpy==2.2.6")
 TRAIN = """\

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.interop.environments import make
+from tests.interop.environments import ROOT, TOOLS, make, pass_there
 
-ROOT = Path(__file__).parents[2]
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_the_zoo_of_the_packages_passes_where_they_are_installed(tmp_path: Path) -> None:
-    tools = ("pytest", "pytest-timeout", "hypothesis")
-    programs = make(tmp_path / "packages", "-r", str(REQUIREMENTS), *tools, str(ROOT))
-    done = subprocess.run(
-        [
-            programs / "python",
-            *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "long or not long"),
-            *("tests/packages/test_zoo.py", "tests/packages/test_hostile.py"),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+    programs = make(tmp_path / "packages", "-r", str(REQUIREMENTS), *TOOLS, str(ROOT))
+
+    pass_there(
+        programs,
+        *("-m", "long or not long"),
+        *("tests/packages/test_zoo.py", "tests/packages/test_hostile.py"),
     )
-    assert done.returncode == 0, done.stdout[-5000:]
