@@ -716,7 +716,7 @@ REQUIRED = [
 class TestAny:
     """Of any two manifests: an answer, never an exception, and the same one every time."""
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     @given(manifest_values(), manifest_values(), st.sampled_from(["a", "auc"]), st.booleans())
     def test_there_is_always_an_answer(self, one: Any, other: Any, metric: str, returned: bool):
         rules = policy(

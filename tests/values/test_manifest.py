@@ -25,8 +25,8 @@ PUBLISHED = Path(__file__).parents[2] / "docs" / "manifest.schema.json"
 JUDGE = Draft202012Validator(manifest_schema())
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-BRIEF = settings(max_examples=60, deadline=None, suppress_health_check=QUIET, print_blob=True)
-BRIEFER = settings(BRIEF, max_examples=30)
+BRIEF = settings(max_examples=20, deadline=None, suppress_health_check=QUIET, print_blob=True)
+BRIEFER = settings(BRIEF, max_examples=10)
 LONG = settings(max_examples=500, deadline=None, suppress_health_check=QUIET, print_blob=True)
 
 VALUE: dict[str, Any] = {
