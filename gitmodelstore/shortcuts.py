@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.pins import FILE, LockedModel
 from gitmodelstore.errors import IntegrityError
-from gitmodelstore.operations.load import load_folder
+from gitmodelstore.operations.load import load_folder, reader_of
 from gitmodelstore.plumbing import ml_repository
 from gitmodelstore.plumbing.ml_repository import SYNCED, folder_of
 from gitmodelstore.values.manifest import MOST_BYTES
@@ -86,14 +86,10 @@ def load_model(
     environment: str = "warn",
     cache: bool = True,
 ) -> Any:
-    """Return the pipeline that `ref` names, verified and ready to predict.
-
-    What is not part of a pipeline is refused before it acts. That is no sandbox: load
-    models of people you trust (docs/security.md).
+    """Return the pipeline that `ref` names, verified and ready to predict, as `Store.load`.
 
     Inside a repository with a modelstore.lock.json that pins a model, the name of the model
-    alone means the version that is locked there, and no other; every other reference means
-    what it says.
+    alone means the version that is locked there; every other reference means what it says.
 
     >>> model = gms.load_model("churn@production", store="models")
     >>> len(model.predict(X_test))
@@ -106,10 +102,10 @@ def load_model(
         store: the store's path; None for the one that `Store.open` finds.
         trusted, cache: as for `Store`.
         digest: of a folder: the SHA-256 that its manifest.json must have; None for any.
-        environment: as in `Store.load`.
+        environment: as for `Store.load`.
 
-    Raises: as `Store.load`, for a folder NotAStore, where it holds no version, and for what is
-        locked LockError, where the store has no such version.
+    Raises: as `Store.load`; NotAStore for a folder without a version; LockError if the store
+        does not have the locked version.
     """
     folder = _folder(ref)
     if folder is None:
@@ -117,35 +113,26 @@ def load_model(
     expect(environment=environment)
     expect_given(path=store, digest=digest)
     expect_flags(cache=cache)
-    if folder is None and digest is not None:
+    if folder is not None:
+        reader = reader_of(trusted, cache=cache)
+        return load_folder(folder, reader, digest=digest, environment=environment)
+    if digest is not None:
         from gitmodelstore.errors import InvalidInput
 
         raise InvalidInput(
             f"digest= is for a folder, and {str(ref)!a} names a version of a store",
             hint="leave it out, or name a folder that `gms get` wrote, such as './churn-1.2.0'",
         )
-    if folder is None and _names_model(ref):
-        pinned = locked_in(Path(), str(ref))
-        if pinned is not None:
-            from gitmodelstore.operations.load import reader_of
+    if _names_model(ref) and (pinned := locked_in(Path(), str(ref))):
+        path = None if store is None else Path(store)
+        reader = reader_of(trusted, cache=cache)
+        return load_locked(
+            pinned[0], str(ref), pinned[1], reader, store=path, environment=environment
+        )
+    from gitmodelstore.store import Store
 
-            return load_locked(
-                pinned[0],
-                str(ref),
-                pinned[1],
-                reader_of(trusted, cache=cache),
-                store=None if store is None else Path(store),
-                environment=environment,
-            )
-    if folder is None:
-        from gitmodelstore.store import Store
-
-        opened = Store.open(store, trusted=trusted, cache=cache)
-        return opened.load(ref, environment=environment)  # type: ignore[arg-type]
-    from gitmodelstore.operations.load import load_folder, reader_of
-
-    reader = reader_of(trusted, cache=cache)
-    return load_folder(folder, reader, digest=digest, environment=environment)
+    opened = Store.open(store, trusted=trusted, cache=cache)
+    return opened.load(ref, environment=environment)  # type: ignore[arg-type]
 
 
 def _folder(ref: object) -> Path | None:

@@ -376,64 +376,57 @@ class Store:
         hint: ...
 
         Args:
-            pipeline: a fitted scikit-learn estimator, or the path of a file that
-                joblib wrote, which is loaded once and kept byte for byte.
+            pipeline: a fitted scikit-learn estimator, or the path of a file that joblib wrote,
+                which is loaded once and kept byte for byte.
             model: the model's name: lower-case letters, digits, - and _.
-            X_test: rows to test on, shape (n_samples, n_features); they give the
-                names and types of the inputs, and are recorded as the data set "test".
-            y_test: the answers to them, shape (n_samples,); with them the standard
-                metrics are added (classifier: accuracy, f1_macro, roc_auc where it is
-                defined; regressor: r2, mae, rmse).
-            test: instead of these two a table, or a CSV or Parquet file, with the inputs and
-                the target as columns; it is recorded as the data set "test". A file is read
-                with the types of the inputs of the highest version.
+            X_test: rows to test on, shape (n_samples, n_features). They give the names and
+                types of the inputs, and are recorded as the data set "test".
+            y_test: the answers to them, shape (n_samples,). With them the standard metrics are
+                added (classifier: accuracy, f1_macro, and roc_auc if it is defined; regressor:
+                r2, mae, rmse).
+            test: instead of both, a table, or a CSV or Parquet file, with inputs and target as
+                columns. A file is read with the types of the inputs of the highest version.
             parse_dates: columns of `test` and `sample_from` that hold dates.
-            baseline: also score the present production version on the test rows, and record
-                its metrics beside those of this one, so that a gate can compare them. It is
-                loaded as `load` does.
-            sample: what `verify(replay=True)` asks the pipeline again: "synthetic" rows
-                like those of `X_test`, in which nobody's record is; "rows", true rows of
-                it; None for no sample.
-            sample_from: other rows to make the sample from than `X_test`: a table, or
-                the path of a CSV or Parquet file.
+            baseline: also score the version in production on the test rows, and record its
+                metrics, so that a gate can compare them. It is loaded as `load` does.
+            sample: what `verify(replay=True)` asks the pipeline again: "synthetic" rows like
+                those of `X_test`, which hold nobody's record; "rows" of it; None for no sample.
+            sample_from: rows to make the sample from, if not `X_test`: a table, or the path of
+                a CSV or Parquet file.
             data: role to data set: a path, a DataFrame, an array, or a pair of these; or
-                {"source": one of them, "uri": …, "name": …, "version": …} for what is to be
-                recorded instead of what is found, and "profile": False for columns without
-                summary numbers.
-            metrics: name to finite number; they come before standard ones of that name.
+                {"source": one of them, "uri": …, "name": …, "version": …} to record these
+                instead of what is found, with "profile": False to leave summary numbers out.
+            metrics: name to finite number; they replace standard ones of that name.
             target: name of the predicted column; None takes it from `y_test`.
             card: "intended_use", "limitations", and headings of your own, as Markdown.
-            message: what is to be said about it.
+            message: a description.
             version: exactly this number; None for the next one.
-            bump: how the next number is found: "auto" raises the major part when
-                inputs, target or classes change, the minor when steps or params do,
-                else the patch.
-            allow_backport: whether `version` may lie below the highest.
-            if_changed: return the highest version, and write nothing, when pipeline
-                and manifest are the same but for the times.
-            code: a folder of the training repository, or the script or notebook itself;
-                "auto" is that of the running script or notebook (in an installed
-                program: the working directory), None records none.
-            keep_diff: also keep what is not committed there, as the file code.diff, of which
-                `reproduce` rebuilds the code.
-            trained_at: when it was trained, UTC where it names no zone; None is now, or
-                the file's time.
+            bump: how to find the next number: "auto" raises the major part if inputs, target or
+                classes change, the minor if steps or params do, otherwise the patch.
+            allow_backport: whether `version` may be below the highest.
+            if_changed: return the highest version, and write nothing, if pipeline and manifest
+                are the same but for the times.
+            code: a folder of the training repository, or the script or notebook itself; "auto"
+                is that of the running one (in an installed program: the working directory).
+                None records none.
+            keep_diff: also keep its uncommitted changes, as code.diff, for `reproduce`.
+            trained_at: when it was trained, in UTC unless it names a zone; None is now, or the
+                time of the file.
             custom: JSON of your own.
-            run: of a file: False keeps it without loading it, where its classes are neither
-                here nor trusted; the manifest then has what the file says of itself.
-            sign: whether to sign commit and tag, with git's own settings (docs/signing.md);
-                None where git is configured to.
+            run: False keeps a file without loading it, if its classes are neither here nor
+                trusted; the manifest then has what the file says of itself.
+            sign: whether to sign commit and tag with git's settings (docs/signing.md); None if
+                git is configured to.
 
         Returns:
-            The version; with `if_changed` the highest one, where nothing differs from it.
+            The version; with `if_changed` the highest one, if nothing differs from it.
 
         Raises:
-            UnfittedPipeline, NotAPipeline, UnportablePipeline, FeatureMismatch,
-            InvalidMetric, InvalidInput, InvalidName, InvalidVersion, VersionExists:
-                it is refused, and nothing was written.
+            UnfittedPipeline, NotAPipeline, UnportablePipeline, FeatureMismatch, InvalidMetric,
+            InvalidInput, InvalidName, InvalidVersion, VersionExists: it is refused, and nothing
+                was written.
             PipelineRaised: the pipeline fails on the test rows.
-            FeatureMismatch, LoadError, InvalidInput: the production version cannot be scored
-                as a baseline.
+            FeatureMismatch, LoadError, InvalidInput: the production version cannot be scored.
             StoreBusy, LocalChanges, CannotWrite: the store could not take it.
         """
         model = as_text(model, "the name of a model", "churn", InvalidName)
@@ -904,27 +897,25 @@ class Store:
 
         Args:
             a: a version, as everywhere.
-            b: another one, of the same model or not; or a fitted pipeline that is not
-                registered; or a `Path` of one that joblib wrote.
-            X_test, y_test: rows and the answers to them, which both are scored on, and which
-                both answer; a column that one of the two does not take is left out for it.
+            b: another one, of any model; or a fitted pipeline, or the `Path` of one that joblib
+                wrote.
+            X_test, y_test: rows and the answers to them, on which both are scored and compared;
+                each is given only the columns that it takes.
             test: a table, or a CSV or Parquet file, with both, instead of `X_test` and `y_test`.
             target: name of the target's column in `test`.
-            answers: whether both answer to the rows of the samples: None takes the recorded
-                answers where both samples hold the same rows, and loads the two versions only
-                where they do not; True loads them in any case; False compares none.
+            answers: whether both answer to the rows of the samples: None loads them only if the
+                recorded answers are to other rows; True always; False compares none.
             code: the training repository; "auto" is the one around the working directory, or
-                around the store; None looks into none.
+                around the store; None uses none.
             parse_dates: columns of `test` that hold dates, besides those that `a` recorded so.
 
         Raises:
             VersionNotFound, ModelNotFound, InvalidReference: `a` or `b` names nothing.
             FeatureMismatch: the pipeline does not take the columns of `X_test`.
-            UnfittedPipeline, NotAPipeline, UnportablePipeline, RefusedPickle: the pipeline is
-                none that could be registered.
+            UnfittedPipeline, NotAPipeline, UnportablePipeline, RefusedPickle: the pipeline
+                could not be registered.
             GitFailed: git refuses the repository that the pipeline was trained in.
-            InvalidInput: answers without the rows that they belong to, or a table that cannot
-                be read.
+            InvalidInput: answers without their rows, or a table that cannot be read.
             IntegrityError, FormatError: a manifest is not the one that was released.
         """
         expect_given(column=target, path=code)
@@ -952,8 +943,8 @@ class Store:
     def load(self, ref: str | ModelVersion, *, environment: str = "warn") -> Any:
         """Return the pipeline that `ref` names, verified and ready to predict.
 
-        What is no part of a pipeline is refused before it acts. That is no sandbox: load
-        models of people you trust (docs/security.md).
+        Anything that is not part of a pipeline is refused before it can run. This is not a
+        sandbox: load models of people you trust (docs/security.md).
 
         >>> model = store.load("churn@production")
         >>> len(model.predict(X_test))
@@ -961,9 +952,9 @@ class Store:
 
         Args:
             ref: as everywhere.
-            environment: what to do where another scikit-learn, numpy, pandas or Python is
-                installed than at training: "warn" once (EnvironmentWarning) of what may
-                change answers, "exact" refuses any difference, "ignore" says nothing.
+            environment: what to do if scikit-learn, numpy, pandas or Python differ from those
+                at training: "warn" once (EnvironmentWarning) of what may change answers,
+                "exact" refuses any difference, "ignore" says nothing.
 
         Raises:
             EnvironmentDiffers: something differs, and `environment` is "exact".
@@ -1162,23 +1153,21 @@ class Store:
             ref: which version, or a list of them.
             status: as "staging" or "production".
             reason: why; needed with `force` and `vacate`, and for a version that was withdrawn.
-            successor: the version of the same model that takes over an exclusive status,
-                such as production, which `ref` leaves.
+            successor: the version that takes over an exclusive status which `ref` leaves.
             vacate: leave an exclusive status without a holder; otherwise that is refused.
-            force: override the gate, which is recorded, where the gate and the repository
-                let anybody do so.
-            replay: whether to load the version and ask it its sample again first: None when
-                its gate wants that; True in any case, False in none.
+            force: override the gate, on record, if the gate and the repository allow it.
+            replay: whether to load the version and replay its sample first; None if its gate
+                requires that.
             sign: as for `register`.
 
         Returns:
-            What happened; nothing when each had the status already.
+            What happened; nothing if each had the status already.
 
         Raises:
-            GateNotPassed: it does not meet the conditions of the gate, or comes to an exclusive
-                status and does not load here; each is listed.
-            LifecycleError: no such status, or a move that the store does not allow; nobody
-                would be left in an exclusive status; a withdrawn version without a reason.
+            GateNotPassed: conditions of the gate are not met, or it does not load here for an
+                exclusive status; each is listed.
+            LifecycleError: no such status, or a move that the store does not allow, such as one
+                that leaves an exclusive status empty; a withdrawn version without a reason.
             InvalidInput: `force` or `vacate` without a reason, `vacate` with a successor.
             LoadError, IntegrityError: it is to be replayed, and cannot be loaded here.
             VersionNotFound, ModelNotFound: `ref` names nothing; nothing was written.
