@@ -294,7 +294,9 @@ def _provider(installed: Mapping[str, _Distribution], module: str) -> str | None
     """
     top = module.partition(".")[0]
     guess = installed.get(_FAMILIAR.get(top, normalized(top)))
-    if guess is not None and guess.ships(top) and not _is_shared(top):
+    # A package that several share, a namespace, has no file of its own.
+    is_shared = top in sys.modules and getattr(sys.modules[top], "__file__", None) is None
+    if guess is not None and guess.ships(top) and not is_shared:
         return guess.name
     candidates = [one for one in installed.values() if one.ships(top)]
     parts = module.split(".")
@@ -305,12 +307,6 @@ def _provider(installed: Mapping[str, _Distribution], module: str) -> str | None
         narrower = [one for one in candidates if one.ships(prefix)]
         candidates = narrower or candidates
     return min((one.name for one in candidates), default=None)
-
-
-def _is_shared(top: str) -> bool:
-    """Whether the package has no file of its own, as namespace packages have none."""
-    module = sys.modules.get(top)
-    return module is not None and getattr(module, "__file__", None) is None
 
 
 def _closure(roots: set[str], installed: Mapping[str, _Distribution]) -> set[str]:

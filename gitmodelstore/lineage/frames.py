@@ -662,10 +662,9 @@ def _as_array(data: Any) -> Any:
         raise InvalidInput("a masked array has no digest", hint="fill it, or give a DataFrame")
     if isinstance(data, np.ndarray) and data.ndim:
         return np.asarray(data)  # of a subclass too
-    advice = "; call its to_pandas()" if hasattr(data, "to_pandas") else ""
     raise InvalidInput(
         f"expected a table, found {type(data).__name__}",
-        hint=f"give a DataFrame, a Series, an array or a sparse matrix{advice}",
+        hint="give a DataFrame, a Series, an array or a sparse matrix",
     )
 
 

@@ -42,7 +42,9 @@ def profile(column: Any) -> dict[str, Any]:
     }
     kind = encoded.type.partition("[")[0]
     if kind == "bool":
-        numbers |= _truth(_kept(encoded.parts[0], encoded))
+        values = _kept(encoded.parts[0], encoded)
+        if len(values) >= FEWEST_ROWS:
+            numbers["true"] = _rounded(float(np.count_nonzero(values)) / len(values))
     elif kind.startswith(("int", "uint", "float")) and kind != "interval":
         numbers |= _numbers(_kept(encoded.parts[0], encoded).astype(np.float64))
     elif kind == "datetime64":
@@ -67,12 +69,6 @@ def _pandas() -> Any:
 
 def _kept(values: Any, encoded: frames.Encoded) -> Any:
     return values if encoded.missing is None else values[~encoded.missing]
-
-
-def _truth(values: Any) -> dict[str, Any]:
-    if len(values) < FEWEST_ROWS:
-        return {}
-    return {"true": _rounded(float(np.count_nonzero(values)) / len(values))}
 
 
 def _numbers(values: Any) -> dict[str, Any]:

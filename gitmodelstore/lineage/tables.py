@@ -108,19 +108,17 @@ def read(path: Path, data: bytes | None = None, types: Mapping[str, str] | None 
     import pandas as pd
 
     file: Any = path if data is None else io.BytesIO(data)
+    if is_parquet(path):
+        _parquet()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             if is_parquet(path):
-                _parquet()
                 return pd.read_parquet(file)
             text: Any = {
                 name: str for name, dtype in (types or {}).items() if _AS_TEXT.match(dtype)
             }
             # In pieces, columns of a large file would be of one type here and of another there.
             return pd.read_csv(file, sep=_separator(path), low_memory=False, dtype=text)
-    except InvalidInput:
-        raise
     except MemoryError:
         raise InvalidInput("it does not fit into memory", hint="give fewer rows") from None
     except UnicodeDecodeError:
@@ -436,8 +434,7 @@ def with_types(table: Any, types: Mapping[str, str], name: str, *, is_text: bool
 
 def _number(column: Any, dtype: str) -> Any:
     """Return numbers of a file in the type that they had; as they are where that lacks values."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         if dtype.startswith("float"):
             return column.astype(dtype)
         try:
@@ -454,8 +451,7 @@ def _times(column: Any, dtype: str, where: str) -> Any:
     if getattr(column.dtype, "kind", "O") in "iufb" and column.notna().any():
         raise _no_dates(where, f"it holds numbers ({column.dtype})")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             if dtype.startswith("timedelta64"):
                 return pd.to_timedelta(column)
             times = _dates(column, where, utc=bool(zone))
