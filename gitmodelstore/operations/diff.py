@@ -56,11 +56,7 @@ class Question:
 
 
 def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) -> Diff:
-    """Return what differs between a version, and another one or a pipeline.
-
-    Raises:
-        StoreError: as `Store.diff`.
-    """
+    """Return what differs between a version, and another one or a pipeline."""
     if not isinstance(a, (str, ModelVersion)):
         raise InvalidInput(
             f"expected a version first, found {shown(a)}",
@@ -86,9 +82,6 @@ def _with_test_rows(question: Question, a: Side) -> Question:
     """Return a question whose test table has become X_test and y_test.
 
     Times and categories, which a CSV file has lost, are those that the version recorded.
-
-    Raises:
-        InvalidInput: rows are given twice, or answers without rows; the table cannot be read.
     """
     from gitmodelstore.lineage.tables import given_rows, types_of
 
@@ -111,11 +104,6 @@ class _Pair:
     known: dict[str, Any]
 
     def pipeline(self, side: Side) -> Any:
-        """Return the pipeline of a side.
-
-        Raises:
-            StoreError: it cannot be loaded here, or is refused.
-        """
         key = side.version.ref if side.version else UNREGISTERED
         if key not in self.known and side.version is not None:
             from gitmodelstore.operations.load import load_quietly
@@ -159,11 +147,6 @@ def _between(
 
 
 def _scores(pair: _Pair, found: Diff, question: Question) -> Metrics:
-    """Return the standard metrics of both on the same rows.
-
-    Raises:
-        FeatureMismatch, InvalidInput: a pipeline that has no version cannot be.
-    """
     from gitmodelstore.estimators.replay import scored
 
     metrics = []
@@ -221,11 +204,6 @@ def _with_answers(pair: _Pair, found: Diff, question: Question) -> Diff:
 
 
 def _samples(snapshot: Snapshot, found: Diff) -> Iterator[tuple[str, Sample]]:
-    """Yield the samples that there are, by the name of their side.
-
-    Raises:
-        IntegrityError, FormatError: one is not the one that was released, or none at all.
-    """
     from gitmodelstore.operations.load import sample_of
 
     for side in (found.a, found.b):
@@ -237,17 +215,7 @@ def _samples(snapshot: Snapshot, found: Diff) -> Iterator[tuple[str, Sample]]:
 
 
 def side_of(what: Any, question: Question) -> tuple[Side, Any]:
-    """Return the side of a pipeline, and the pipeline; nothing of it is kept.
-
-    Args:
-        what: a fitted pipeline, or the `Path` of a file that joblib wrote.
-        question: with test rows or without, and where its code lies.
-
-    Raises:
-        UnfittedPipeline, NotAPipeline, UnportablePipeline, RefusedPickle, LoadError: it could
-            not be registered.
-        FeatureMismatch: it does not take the columns of the test rows.
-    """
+    """Return the side of a pipeline, or of the `Path` of its file, and the pipeline."""
     from gitmodelstore.pickles.load import asking, describing
 
     file = _read(what, question)
@@ -310,11 +278,6 @@ def _read(what: Any, question: Question) -> PipelineFile | None:
 
 
 def _inputs(pipeline: Any, X: Any) -> Any:
-    """Return the columns of the test rows that the pipeline takes; None without rows.
-
-    Raises:
-        FeatureMismatch: the test rows lack one of them.
-    """
     from gitmodelstore.estimators.describe import check_features
     from gitmodelstore.estimators.replay import inputs_of
 

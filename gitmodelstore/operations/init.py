@@ -134,23 +134,14 @@ _SSH_RULES = (
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What one kind of git host needs.
-
-    Attributes:
-        files: path in the store to content.
-        rules: what is to be set on the host, a sentence each.
-    """
+    """What one kind of git host needs."""
 
     files: Mapping[str, bytes]
     rules: tuple[str, ...]
 
 
 def host(name: str, branch: str, owner: str) -> Host:
-    """Return what a git host needs: of the kind `name`, for a branch without refs/heads/.
-
-    Raises:
-        InvalidInput: there is no such kind.
-    """
+    """Return what a git host needs: of the kind `name`, for a branch without refs/heads/."""
     known = {
         "github": (_actions("github", ".github/workflows/modelstore.yml", branch), _GITHUB_RULES),
         "gitea": (_actions("gitea", ".gitea/workflows/modelstore.yml", branch), _GITEA_RULES),
@@ -271,11 +262,7 @@ def unconfigured(repository: Repository) -> list[str]:
 
 
 def set_up(repository: Repository) -> None:
-    """Tell git what it must know of a store; one that is about to be pushed is cloned by its HEAD.
-
-    Raises:
-        CannotWrite: the disk does not take it.
-    """
+    """Tell git what it must know of a store; one about to be pushed is cloned by its HEAD."""
     repository.configure({name: CONFIGURED[name] for name in unconfigured(repository)})
     if repository.work_tree is None and repository.is_empty:
         worktree.point_head(repository)
@@ -291,12 +278,7 @@ def _host(repository: Repository, writer: Writer, name: str | None, owner: str |
 def _equip(
     repository: Repository, identify: Callable[[Path], Writer], name: str | None, owner: str | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Write what a git host needs into the work tree of a store that is there; notes and rules.
-
-    Raises:
-        InvalidInput: it has no work tree.
-        CannotWrite: the disk does not take it.
-    """
+    """Write what a git host needs into the work tree of a store; return notes and rules."""
     if name is None:
         return (), ()
     if repository.work_tree is None:
@@ -374,13 +356,11 @@ def _write_files(repository: Repository, files: Mapping[str, bytes]) -> str:
 
 
 def _inside(code: Path, place: Path) -> Path:
-    """Return where the store of a code repository is, or is to be."""
     named = project.store_of_project(place)
     return named[0] if named else project.store_inside(code) or code / MODELS
 
 
 def _refuse_other_repository(path: Path) -> None:
-    """Refuse a repository with commits; an empty one, as `git init` makes it, will do."""
     try:
         repository = Repository.open(path)
     except NotAStore:
@@ -400,7 +380,7 @@ def _is_store(path: Path) -> bool:
 
 
 def _code_repository(path: Path) -> Path | None:
-    """Return the top folder of the repository in whose work tree `path` lies; None without one."""
+    """Return the top of the repository in whose work tree `path` lies; None without one."""
     try:
         found = Repository.discover(_nearest_folder(path))
     except StoreError:
@@ -409,7 +389,6 @@ def _code_repository(path: Path) -> Path | None:
 
 
 def _nearest_folder(path: Path) -> Path:
-    """Return `path`, or the nearest folder above it that exists."""
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
@@ -438,7 +417,6 @@ def _free() -> str:
 
 
 def _introduce(code: Path, store: Path) -> list[str]:
-    """Tell the code repository around the store to ignore it and where it is."""
     relative = store.resolve().relative_to(code).as_posix()
     notes = []
     if exclude(Repository.open(code), f"/{relative}/"):
@@ -498,10 +476,7 @@ def _is_toml(text: str) -> bool:
 
 
 def clone(url: str, path: Path, notify: Callable[[str], None], *, meter: bool) -> Repository:
-    """Clone a store and return the copy, as `Store.clone` says.
-
-    `notify` is told what could not be done besides.
-    """
+    """Clone a store and return the copy; `notify` is told what could not be done besides."""
     check_absent(path, "name a new folder: `gms clone URL PATH`")
     was_there = path.exists()
     remotes.clone(url, path, meter=meter)

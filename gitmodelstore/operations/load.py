@@ -70,11 +70,7 @@ _loaded: dict[int, tuple[weakref.ref[Any], ModelVersion]] = {}
 
 
 def version_of(pipeline: Any) -> ModelVersion:
-    """Return the version that a loaded pipeline is.
-
-    Raises:
-        StoreError: this object was not loaded from a store in this process.
-    """
+    """Return the version that a pipeline is which was loaded in this process."""
     reference, version = _loaded.get(id(pipeline), (None, None))
     if reference is None or version is None or reference() is not pipeline:
         raise StoreError(
@@ -107,13 +103,7 @@ def needs_of(manifest: Manifest) -> tuple[str, ...]:
 
 
 def with_needs(version: ModelVersion, needed: tuple[str, ...], writer: Writer) -> ModelVersion:
-    """Return a version that was just registered, with the names that readers must trust.
-
-    Args:
-        version: which.
-        needed: these names.
-        writer: is told of them.
-    """
+    """Return a version that was just registered, with the names that readers must trust."""
     if needed:
         writer.notify(
             f"readers must trust: {', '.join(needed)} (`gms trust add {' '.join(needed)}`)"
@@ -127,9 +117,6 @@ def reader_of(
     """Return who reads, and trusts `trusted` besides the configured names.
 
     `cache` keeps verdicts in the user's cache; `notify` is told once why it cannot.
-
-    Raises:
-        InvalidInput: one is not a name.
     """
     from gitmodelstore.operations.trust import trusted_names
     from gitmodelstore.pickles.load import Reader
@@ -157,11 +144,6 @@ def differences(recorded: Environment) -> tuple[Difference, ...]:
 
 
 def check_care(care: str) -> None:
-    """Refuse another word than one of CARES.
-
-    Raises:
-        InvalidInput: it is none.
-    """
     if care not in CARES:
         raise InvalidInput(
             f"environment={care!r} is not valid", hint=f"give {', '.join(map(repr, CARES))}"
@@ -172,10 +154,6 @@ def difference_of(of: ModelVersion, recorded: Environment, care: str) -> str | N
     """Return what is to be said before a version is loaded here; None for nothing.
 
     For `care`, "warn" says what counts, "exact" refuses any difference, "ignore" neither.
-
-    Raises:
-        InvalidInput: `care` is none of these.
-        EnvironmentDiffers: something differs, and `care` is "exact".
     """
     check_care(care)
     differing = differences(recorded) if care != "ignore" else ()
@@ -234,13 +212,6 @@ def load_folder(
     """Return the pipeline that a folder holds, verified against its manifest.
 
     The manifest must have the SHA-256 `digest`; None takes the one that is there.
-
-    Raises:
-        NotAStore: it is no such folder.
-        IntegrityError: the pipeline is not the one that the manifest names, or the
-            manifest not the one that `digest` names.
-        InvalidDigest: `digest` is none.
-        FormatError, RefusedPickle, LoadError, EnvironmentDiffers: as in `Store.load`.
     """
     from gitmodelstore.pickles.load import Reader, verdict_of
     from gitmodelstore.pickles.load import load as load_pipeline
@@ -272,7 +243,7 @@ def load_folder(
 def warm(folder: Path, reader: Reader, name: str) -> None:
     """Load what a folder holds, and note beside its files that it was found harmless.
 
-    `name` is what to call the pipeline in errors, which are those of `load_folder`.
+    `name` is what to call the pipeline in errors.
     """
     from gitmodelstore.pickles.load import Reader
     from gitmodelstore.pickles.load import load as load_pipeline
@@ -342,19 +313,9 @@ def load(
 ) -> Any:
     """Return the pipeline of a version, ready to predict; raises as `Store.load`.
 
-    The bytes come from git's object database, or from git-lfs's folder; never from
-    a work tree. SHA-256 and size of exactly the bytes that are unpickled are those
-    of the manifest.
-
-    Args:
-        snapshot, version: which one.
-        reader: who reads; None for one who trusts nobody and notes nothing.
-        environment: what to do where other versions are installed than at training:
-            "warn", "exact" (refuse) or "ignore".
-        unsafe: run whatever the file says.
-
-    Raises:
-        OtherVersionsNeeded: they cannot be unpickled here, where other versions are installed.
+    The bytes come from git's object database, or from git-lfs's folder; never from a work tree.
+    SHA-256 and size of exactly the bytes that are unpickled are those of the manifest. Without
+    a `reader` nobody is trusted. `unsafe` runs whatever the file says.
     """
     from gitmodelstore.pickles.load import load as unpickle
     from gitmodelstore.pickles.load import load_unsafe
@@ -423,16 +384,7 @@ def check_loads(
 
     It has been loaded here before; or its names, which are those of the table, tell of it and the
     releases are those of the training, so that a dry walk does, which imports nothing; or it is
-    loaded.
-    Where other releases are installed, what fails on their account is only said.
-
-    Args:
-        snapshot, version: which one.
-        reader: who would load it.
-        notify: is told of a version that does not load here because of other releases.
-
-    Raises:
-        LoadError, NotAPipeline, IntegrityError, MissingObject: as in `load`.
+    loaded. Where other releases are installed, what fails on their account is only said.
     """
     from gitmodelstore.pickles.load import DRY, verdict_of
     from gitmodelstore.pickles.summary import is_told_by_names, lacks, walk_dry
@@ -470,10 +422,6 @@ def read_verified(
     The card is not in the manifest, being a function of it; the manifest itself is checked
     against the tag. `manifest` is what the caller has read of it, `remembered` where it is
     noted which large files were hashed before.
-
-    Raises:
-        StoreError: the version has no such file.
-        IntegrityError, MissingObject: as in `load`.
     """
     path = f"{folder(version.model)}/{name}"
     entry = _declared(version, name, manifest or snapshot.manifest(version))
@@ -501,9 +449,6 @@ def verified_parts(
 
     That they are the released ones is known at the end, when git's own id of them is checked
     too. A part is gone when the next is asked for.
-
-    Raises:
-        StoreError, IntegrityError, MissingObject: as in `read_verified`, after the last part.
     """
     entry = _declared(version, name, manifest or snapshot.manifest(version))
     if entry is None:
@@ -520,11 +465,6 @@ def verified_parts(
 
 
 def sample_of(snapshot: Snapshot, version: ModelVersion) -> Sample:
-    """Return the sample of a version that has one.
-
-    Raises:
-        IntegrityError, FormatError: it is not the one that was released, or none at all.
-    """
     data = bytes(read_verified(snapshot, version, SAMPLE))
     return Sample.parse(data, f"{folder(version.model)}/{SAMPLE}")
 
@@ -545,11 +485,7 @@ def _opened(snapshot: Snapshot, version: ModelVersion, entry: Artifact) -> Itera
 
 
 def _declared(version: ModelVersion, name: str, manifest: Outline | Manifest) -> Artifact | None:
-    """Return what a manifest says of a file; None of those that it cannot name.
-
-    Raises:
-        StoreError: the version has no such file.
-    """
+    """Return what a manifest says of a file; None of the manifest itself and the card."""
     entry = manifest.artifact(name)
     if entry is None and name not in (MANIFEST, CARD):
         names = [MANIFEST, CARD, *(artifact.path for artifact in manifest.artifacts)]
@@ -602,11 +538,7 @@ class EnvironmentReport:
 
 
 def environment_of(snapshot: Snapshot, version: ModelVersion) -> EnvironmentReport:
-    """Return what a version was trained with, and what differs here.
-
-    Raises:
-        IntegrityError, FormatError, MissingObject: it is not the one that was released.
-    """
+    """Return what a version was trained with, and what differs here."""
     recorded = snapshot.manifest(version).environment
     requirements = ""
     if snapshot.manifest(version).artifact(REQUIREMENTS) is not None:

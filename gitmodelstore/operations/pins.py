@@ -78,7 +78,6 @@ class Locked:
 
 
 def top_of(place: Path) -> Path:
-    """Return the folder in which the lock file of the repository around `place` lies."""
     try:
         around = Repository.discover(place)
     except NotAStore:
@@ -128,7 +127,6 @@ def lock(repository: Repository, refs: Iterable[str | ModelVersion], top: Path) 
 
 
 def entry_of(snapshot: Snapshot, version: ModelVersion) -> LockedModel:
-    """Return what a lock file says of a version."""
     manifest = snapshot.manifest(version)
     entry = manifest.artifact(PIPELINE)
     assert entry is not None  # noqa: S101 - a manifest without it cannot be read
@@ -283,7 +281,6 @@ def sync(repository: Repository, path: Path, target: Path | None = None) -> tupl
 
 
 def _ignore(top: Path) -> None:
-    """Have the repository around a lock file ignore the folder, if there is a repository."""
     try:
         repository = Repository.discover(top)
     except NotAStore:

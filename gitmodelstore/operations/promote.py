@@ -78,10 +78,6 @@ class Gatekeeper:
     """Judges the changes of one commit, and says what it is to record of them.
 
     Args:
-        writer: who writes; is told of replays, and what was overridden.
-        force: whether conditions that are not met are to be overridden.
-        vacate: whether an exclusive status may be left without a holder.
-        reason: why; needed with `force` and `vacate`.
         replay: whether to ask a version its sample again: None where its gate wants it, True
             in any case (it is refused as by a gate), False not even then.
         reader: returns who loads for that, and for what comes to an exclusive status, which must
@@ -89,9 +85,6 @@ class Gatekeeper:
         commands: status to the command that brings a version there, with {ref}, {model} and
             {version}; others are typed as anywhere.
         forcing: the option that overrides a gate in those commands.
-
-    Raises:
-        InvalidInput: `force` or `vacate` without a reason.
     """
 
     def __init__(
@@ -132,10 +125,8 @@ class Gatekeeper:
     ) -> None:
         """Load and replay what will have to be, before the writer lock is taken.
 
-        Args:
-            snapshot: the store as it stands.
-            status: where versions are to move.
-            resolve: returns these; asked only where something is to be replayed.
+        `resolve` returns the versions that are to move to `status`; it is called only where
+        something is to be replayed.
         """
         self._demanded = status if self._replay else None
         gate = self._policy(snapshot).gates.get(status)
@@ -154,16 +145,9 @@ class Gatekeeper:
         self._outcomes[version.model, version.version] = outcome
 
     def let_through(self, snapshot: Snapshot, changes: Sequence[Change]) -> dict[Change, Recorded]:
-        """Return what the commit is to record of each change.
+        """Return what the commit is to record of each change; all of the commit's at once.
 
         Where a gate asks who signs, what it refuses is told by `conclude`.
-
-        Args:
-            snapshot: the store before, whose policy counts.
-            changes: all of the commit.
-
-        Raises:
-            GateNotPassed, LifecycleError: a condition is not met, nor overridden.
         """
         policy = self._policy(snapshot)
         recorded = {change: self._recorded(snapshot, policy, change) for change in changes}
@@ -193,11 +177,7 @@ class Gatekeeper:
         return asks(policy, gated)
 
     def conclude(self, signatures: SignatureJudge, commit: str) -> None:
-        """Refuse what was let through until the commit is signed, with every condition.
-
-        Raises:
-            GateNotPassed, LifecycleError: a condition is not met, nor overridden.
-        """
+        """Refuse what was let through until the commit is signed, with every condition."""
         assert self._snapshot is not None  # noqa: S101 - called after `let_through`
         policy, whole = self._snapshot.policy, []
         for one in self._judgements:
@@ -206,19 +186,16 @@ class Gatekeeper:
         self._refuse(whole)
 
     def tell(self) -> None:
-        """Say what was overridden, once it is written."""
         for one in self._judgements:
             for condition in one.failed if one.overridden else ():
                 self._writer.notify(f"overridden: {_title(one)}: {condition.what}")
 
     @property
     def has_overridden(self) -> bool:
-        """Whether the last commit that was let through needed its override."""
         return bool(self._overridden)
 
     @property
     def has_vacated(self) -> bool:
-        """Whether the last commit that was let through left a status empty."""
         return bool(self._vacated)
 
     @property
@@ -280,7 +257,7 @@ class Gatekeeper:
         return self._unloaded.get(key)
 
     def _judged_load(self, snapshot: Snapshot, change: Change) -> Judged | None:
-        """Return the condition that what comes to an exclusive status loads here, if not met."""
+        """Return the condition that what comes to an exclusive status loads here, if unmet."""
         if change.after not in snapshot.policy.exclusive:
             return None
         why = self._why_unloaded(snapshot, snapshot.version(change.model, change.version))
@@ -397,11 +374,7 @@ def may_override(snapshot: Snapshot) -> bool:
 def load_verified(
     snapshot: Snapshot, version: ModelVersion, writer: Writer, reader: Reader | None
 ) -> Any:
-    """Return the pipeline of a version of which every file has been verified.
-
-    Raises:
-        IntegrityError, MissingObject, LoadError: as in `load`.
-    """
+    """Return the pipeline of a version of which every file has been verified."""
     from gitmodelstore.operations.load import load, read_verified
 
     pipeline = load(snapshot, version, reader)
@@ -412,7 +385,6 @@ def load_verified(
 
 
 def within_tolerance(version: ModelVersion, largest: float) -> str:
-    """Return the sentence about answers that moved a little."""
     return f"{version} answers within tolerance: the largest difference is {largest:.3g}"
 
 
@@ -490,11 +462,7 @@ def promote(
     replay: bool | None = None,
     reader: Callable[[], Reader] | None = None,
 ) -> tuple[Event, ...]:
-    """Give versions a status, in one commit; the holders of an exclusive one are archived.
-
-    Arguments, result and errors are those of `Store.promote`; `reader` returns who loads a
-    version whose sample is to be asked again.
-    """
+    """Give versions a status, in one commit, as `Store.promote` says."""
     _check_successor(successor, refs, vacate=vacate)
     command = f"gms promote {{ref}} {status}"
     if successor is not None:
@@ -539,10 +507,7 @@ def retire(
     vacate: bool = False,
     reader: Callable[[], Reader] | None = None,
 ) -> tuple[Event, ...]:
-    """Archive or withdraw a version, as `Store.archive` and `Store.withdraw` say.
-
-    `reader` as in `promote`; for a successor.
-    """
+    """Archive or withdraw a version, as `Store.archive` and `Store.withdraw` say."""
     _check_successor(successor, [ref], vacate=vacate)
     verb = "archive" if status == ARCHIVED else "withdraw"
     keeper = Gatekeeper(writer, vacate=vacate, reason=reason, reader=reader)
@@ -598,7 +563,6 @@ def _commit_told(
     *,
     vacate: bool,
 ) -> tuple[Event, ...]:
-    """Publish what `draft` makes of the store, and say what was overridden and left empty."""
     published, events = commit(repository, writer, draft)
     keeper.tell()
     _tell_vacated(events, published, writer)
@@ -632,10 +596,6 @@ def compose(
 
     `kinds` says what a change is called where it is not what the difference says, `folders`
     which tree replaces the folder of a model.
-
-    Raises:
-        InvalidInput: the reason holds a character that a reader could not see.
-        GateNotPassed, LifecycleError: the policy of the store does not allow it.
     """
     check_reason(reason)
     changes = {
@@ -655,9 +615,7 @@ def commit(
 ) -> tuple[Snapshot, tuple[Event, ...]]:
     """Publish what `draft` makes of the store.
 
-    Returns:
-        The store after it, and the events of the commit; none where there was
-        nothing to do.
+    Return the store after it, and the events of the commit; none where there was nothing to do.
     """
     wanted: Draft | None = None
     before: Snapshot | None = None
@@ -703,7 +661,6 @@ def _refuse_two_of_one_model(versions: Sequence[ModelVersion], status: str, poli
 
 
 def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Version:
-    """Return the version that takes over the status of another."""
     heir = resolve_of(snapshot, version.model, successor)
     if version.status not in snapshot.policy.exclusive:
         raise LifecycleError(
@@ -749,10 +706,8 @@ def rollback(
 ) -> tuple[Event, ...]:
     """Put an earlier version of a model back into production, in one commit.
 
-    Its folder is restored from its own commit, and the version that it replaces is
-    withdrawn. History is not rewritten. Before anything is written, every file of
-    the earlier version is verified, its pipeline loaded here, and asked its sample again.
-    Arguments and errors are those of `Store.rollback`.
+    Its folder is restored from its own commit. Before anything is written, every file of the
+    earlier version is verified, its pipeline loaded here, and asked its sample again.
     """
     has_reason = bool((reason or "").strip())
     if not replay and not has_reason:
@@ -801,10 +756,7 @@ def rollback(
 
 
 def _replay(snapshot: Snapshot, target: ModelVersion, pipeline: Any, writer: Writer) -> str | None:
-    """Return what asking the target again gives; None where it has no sample.
-
-    Where its answers moved a little that is said; one that answers differently is refused.
-    """
+    """Return what asking the target again gives; None where it has no sample."""
     found = replay_of(snapshot, target, pipeline)
     if found is None:
         writer.notify(

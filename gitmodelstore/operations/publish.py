@@ -70,18 +70,7 @@ _MOST_TRIES = 20
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What one commit is to change.
-
-    Attributes:
-        message: of the commit.
-        registry: the new registry.
-        folders: model to the tree that replaces its folder.
-        tags: name to message of the annotated tags to set on the commit.
-        conclude: judges who signed and approved what its gates ask that of, once the commit is
-            written, and raises with every condition of these gates; None where none asks.
-        handmade: the folder of a work tree that becomes this version as it lies there, and
-            the files of it that are made anew; None for what comes from elsewhere.
-    """
+    """What one commit is to change."""
 
     message: str
     registry: Registry
@@ -92,16 +81,11 @@ class Draft:
 
     @property
     def title(self) -> str:
-        """The first line of the message."""
         return self.message.partition("\n")[0]
 
 
 def check_reason(reason: str | None) -> None:
-    """Refuse a reason with a character that a reader could not see.
-
-    Raises:
-        InvalidInput: it holds one.
-    """
+    """Refuse a reason with a character that a reader could not see."""
     if found := hidden_character(" ".join((reason or "").split())):
         raise InvalidInput(
             f"the reason contains the hidden character {found}",
@@ -118,18 +102,9 @@ def publish(
 ) -> Snapshot:
     """Commit what `draft` makes of the store as it stands, and return the store after it.
 
-    Args:
-        repository: the store.
-        writer: who, when, how.
-        draft: called under the lock, again when plain git moved the branch in the
-            meantime; None means that there is nothing to do.
-        broken: whether the branch may be without a registry.json, which `draft` mends.
-
-    Raises:
-        StoreBusy: other writers did not leave a gap.
-        LocalChanges: uncommitted work is in the way; nothing was changed.
-        LifecycleError, FormatError, VersionExists: the result would not be a sound store.
-        CannotWrite, GitFailed: the disk, or git, does not take it.
+    `draft` is called under the lock, and again when plain git moved the branch in the meantime;
+    None means that there is nothing to do. With `broken` the branch may be without a
+    registry.json, which `draft` mends.
     """
     try:
         with (
@@ -161,9 +136,9 @@ def _publish(
     *,
     broken: bool,
 ) -> tuple[Snapshot, str | None, datetime | None]:
-    """Return the store before it, the commit that was written, and a clock that is behind.
+    """Return the store before it, the commit, and a clock that is behind the store's.
 
-    The commit is None if there was nothing to do, the clock if it is not behind the store's.
+    The commit is None if there was nothing to do.
     """
     asked = writer
     for _ in range(_MOST_TRIES):
@@ -203,10 +178,6 @@ def recover(
     """Finish or undo what a writer began: a dead one, or, unless `died`, this one.
 
     Call it under the writer lock, `held`.
-
-    Raises:
-        LocalChanges: a work tree that has to follow holds uncommitted changes.
-        CannotWrite, GitFailed: it cannot follow for another reason.
     """
     note = writer_lock.read(repository.common_dir)
     if note is None:
@@ -252,12 +223,6 @@ def _validate(snapshot: Snapshot, wanted: Draft, tree: str, held: HeldLock) -> N
 def _validate_signatures(
     snapshot: Snapshot, wanted: Draft, commit: str, tags: Mapping[str, str]
 ) -> None:
-    """Judge the signatures of what was written, where something is asked of them.
-
-    Raises:
-        GateNotPassed: one is missing or not good, or approvals are.
-        SignatureError: every commit must be signed, and nobody is known who could be believed.
-    """
     if not (snapshot.policy.require_signed or snapshot.policy.gates):
         return
     from gitmodelstore.checks.signatures import SignatureJudge, asks
@@ -331,8 +296,7 @@ def _swap(
 ) -> bool:
     """Make a written commit the store's.
 
-    Returns:
-        False, all undone, when the branch had moved, or git did not find what a prune had taken.
+    False, with all undone, where the branch had moved, or git did not find what a prune took.
     """
     repository = snapshot.repository
     trees = worktree.on_branch(repository)
@@ -412,7 +376,6 @@ def _follow_and_advance(
 
 
 def _adopt(wanted: Draft, writer: Writer) -> None:
-    """Let the work tree follow whose folder has become the version, which is there already."""
     if wanted.handmade is None:
         return
     handmade, after = wanted.handmade
@@ -455,7 +418,6 @@ def _set_tags(
 
 
 def _noted(repository: Repository, note: writer_lock.Note) -> list[worktree.WorkTree]:
-    """Return the noted work trees that still have the branch."""
     return [tree for tree in worktree.on_branch(repository) if str(tree.folder) in note.folders]
 
 
@@ -473,11 +435,7 @@ def _undo(repository: Repository, note: writer_lock.Note, tip: str, held: HeldLo
 
     Every write changes the registry, and the index is written in one go, so that it
     says whether a work tree had moved. A commit by hand may have taken what was
-    staged; then it belongs there.
-
-    Args:
-        repository, note, held: as in `recover`.
-        tip: where the branch stands: on the noted old commit, or where plain git put it.
+    staged; then it belongs there. `tip` is the noted old commit, or where plain git put the branch.
     """
     old, new, now = (_registry_oid(repository, commit) for commit in (note.old, note.new, tip))
     if now == new:
@@ -507,10 +465,7 @@ def annotate(
     *,
     reason: str | None,
 ) -> Event | None:
-    """Add a commit that changes no file, and says something of a version; see `Store.annotate`.
-
-    Where every key has that value already, the writer is told so.
-    """
+    """Add a commit that changes no file, and says something of a version."""
     said = _checked(values)
     check_reason(reason)
     wanted: Draft | None = None
@@ -588,7 +543,7 @@ def approve(
 ) -> Event:
     """Add a signed commit that changes no file, and says that a version may come to a status.
 
-    As `Store.approve` says; the writer must sign commits.
+    The writer must sign commits.
     """
     check_reason(reason)
     known: list[Approval] = []
@@ -634,10 +589,7 @@ def _may_approve(
 def _own(
     snapshot: Snapshot, writer: Writer, version: ModelVersion, status: str, digest: str
 ) -> list[Approval]:
-    """Return the approvals that the writer has given already.
-
-    Those whose signatures are not valid, as far as somebody can tell here, are none.
-    """
+    """Return the approvals that the writer has given already, but for those not validly signed."""
     own = [
         approval
         for approval in approvals(snapshot, version)
@@ -674,18 +626,10 @@ class _Temporary:
 
 
 class Sink:
-    """Takes the bytes of one file and keeps them in git or as an LFS object.
+    """Takes the bytes of one file and keeps them in git, or from `threshold_bytes` on in LFS.
 
-    Nothing is visible before `keep`, and nothing at all is left when the sink is
-    closed without it.
-
-    Args:
-        repository: where it is to be kept.
-        threshold_bytes: from which size on it is kept as an LFS object.
-        most_in_memory: from which size on it waits on the disk, whatever becomes of it.
-
-    Attributes:
-        size_bytes: how much came so far.
+    Nothing is visible before `keep`, and nothing at all is left when the sink is closed without
+    it. From `most_in_memory` bytes on they wait on the disk, whatever becomes of them.
     """
 
     def __init__(
@@ -748,7 +692,6 @@ class Sink:
 
     @property
     def is_large(self) -> bool:
-        """Whether it becomes an LFS object."""
         return self.size_bytes >= self._threshold
 
     def __enter__(self) -> Sink:

@@ -79,13 +79,7 @@ BumpRule = Literal["auto", "major", "minor", "patch"]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The number that the caller wants.
-
-    Attributes:
-        version: exactly this one; None for a bump.
-        bump: which part of the highest number to raise; "auto" looks at what changed.
-        allow_backport: whether `version` may lie below the highest.
-    """
+    """The number that the caller wants."""
 
     version: Version | None = None
     bump: BumpRule = "auto"
@@ -93,11 +87,7 @@ class Wish:
 
     @classmethod
     def of(cls, version: str | Version | None, bump: str, allow_backport: bool) -> Wish:
-        """Return the wish that a caller's arguments say.
-
-        Raises:
-            InvalidVersion: `version` is not SemVer, or `bump` is none of BUMPS.
-        """
+        """Return the wish that a caller's arguments say."""
         if bump not in BUMPS:
             raise InvalidVersion(
                 f"'{bump}' is not a kind of bump", hint=f"one of {', '.join(BUMPS)}"
@@ -118,19 +108,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What is to become a version: all of it that does not depend on its number.
-
-    Attributes:
-        model: of which it becomes a version.
-        wish: the number that the caller wants.
-        fields: the attributes of `Manifest` that the number, the time and the writer leave.
-        globals: the names that loading the pipeline looks up.
-        needs_trust: those of them that readers must trust.
-        files: of the version, by name, but for manifest and card.
-        if_changed: whether to write nothing where the highest version is the same.
-        regardless_of: attributes of `Manifest` that do not make it another version.
-        is_unrun: whether a dry walk says what the pipeline is: params are text, no task.
-    """
+    """What is to become a version: all of it that does not depend on its number."""
 
     model: str
     wish: Wish
@@ -156,18 +134,9 @@ def submit(
 ) -> ModelVersion:
     """Publish what was submitted as a version with the next number, or the wanted one.
 
-    Args:
-        repository, writer, what: the store, who writes, what is to become a version.
-        finish: returns the draft of the commit with what more it is to do; called under the lock.
-        around: entered while it is published.
-
-    Returns:
-        The version; with `if_changed` the highest one, where nothing differs from it.
-
-    Raises:
-        VersionExists: as in `check_free`.
-        InvalidInput: something that was given cannot be recorded.
-        StoreBusy, LocalChanges, CannotWrite: as in `publish`.
+    `finish` returns the draft of the commit with what more it is to do, and is called under the
+    lock; `around` is entered while it is published. With `if_changed` the highest version is
+    returned where nothing differs from it.
     """
     chosen: list[Version] = []  # by the last call of `draft`, which may be called again
 
@@ -202,11 +171,7 @@ class _Number:
 
 
 def check_free(snapshot: Snapshot, model: str, wish: Wish) -> None:
-    """Refuse a number that was used before, or goes back.
-
-    Raises:
-        VersionExists: it was, or does; the hint names a number that is free.
-    """
+    """Refuse a number that was used before, or goes back; the hint names one that is free."""
     if wish.version is None:
         return
     taken = snapshot.registry.status(model, wish.version)
@@ -225,7 +190,6 @@ def check_free(snapshot: Snapshot, model: str, wish: Wish) -> None:
 
 
 def _choose(snapshot: Snapshot, what: Submission) -> _Number:
-    """Return the number of a new version; raises as `check_free`."""
     wish = what.wish
     check_free(snapshot, what.model, wish)
     below = snapshot.registry.versions(what.model)
@@ -245,7 +209,7 @@ def _choose(snapshot: Snapshot, what: Submission) -> _Number:
 
 
 def _readable(snapshot: Snapshot, model: str, version: Version | None) -> Manifest | None:
-    """Return the manifest of the version below a new one; None without one that can be read.
+    """Return a manifest; None without one that can be read.
 
     A broken version must not stop the next one, which is what mends it.
     """
@@ -274,11 +238,6 @@ def _without_columns(steps: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _manifest(writer: Writer, what: Submission, number: _Number) -> tuple[Manifest, bytes]:
-    """Return the manifest of the version that gets this number, and its bytes.
-
-    Raises:
-        InvalidInput: something that was given cannot be written into it.
-    """
     artifacts = (_artifact(what, name, file) for name, file in sorted(what.files.items()))
     try:
         manifest = Manifest(
@@ -320,11 +279,6 @@ def _unchanged(snapshot: Snapshot, writer: Writer, what: Submission) -> Version 
 def _draft(
     snapshot: Snapshot, manifest: Manifest, rendered: bytes, prepared: Mapping[str, StoredFile]
 ) -> Draft:
-    """Return the draft of the commit that registers a version, for which it makes the card.
-
-    Raises:
-        InvalidInput: its message, which may be somebody else's, would annotate a version.
-    """
     if next(read_annotations(manifest.message), None):
         raise InvalidInput(
             "the message contains the lines of an annotation, and would count as one",
@@ -388,7 +342,6 @@ def store_file(
 
 
 def attributes_of(sink: Sink) -> bytes:
-    """Return the .gitattributes of the folder of a version with this pipeline."""
     return FOLDER_ATTRIBUTES_LFS if sink.is_large else FOLDER_ATTRIBUTES
 
 
@@ -456,13 +409,7 @@ class _Source:
 
 @dataclass(frozen=True, slots=True)
 class _Described:
-    """What there is to say of a pipeline before it is stored.
-
-    Attributes:
-        fields: attributes of `Manifest`.
-        sample: the bytes of sample.json.
-        is_named: whether its inputs have names, so that whoever predicts needs pandas.
-    """
+    """What there is to say of a pipeline before it is stored."""
 
     fields: Mapping[str, Any]
     sample: bytes | None = None
@@ -470,14 +417,7 @@ class _Described:
 
 
 def register(repository: Repository, writer: Writer, what: RegisterOptions) -> ModelVersion:
-    """Keep a fitted pipeline, or one that joblib wrote into a file, as a new version.
-
-    Returns: as `submit`.
-
-    Raises:
-        StoreError: what is to be registered is refused; nothing visible was written.
-        StoreBusy, LocalChanges, CannotWrite: as in `publish`.
-    """
+    """Keep a fitted pipeline, or one that joblib wrote into a file, as a new version."""
     model_name(what.model)
     now = Snapshot.now(repository)
     check_free(now, what.model, what.wish)
@@ -491,7 +431,7 @@ def register(repository: Repository, writer: Writer, what: RegisterOptions) -> M
 def _submission(
     repository: Repository, snapshot: Snapshot, writer: Writer, what: RegisterOptions
 ) -> Submission:
-    """Store the pipeline and the small files of a version, and return what is to be registered."""
+    """Store the pipeline and the small files of a version, and return what they become."""
     from gitmodelstore.lineage.code import CodeCapture
     from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
 
@@ -589,7 +529,6 @@ def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[tuple[str, ...],
 
 
 def _unrun(source: _Source, what: RegisterOptions) -> _Described:
-    """Return what a file says of itself that is not to be run."""
     from gitmodelstore.estimators.scores import check_metrics
 
     if what.baseline or what.has_rows:
@@ -606,7 +545,6 @@ def _unrun(source: _Source, what: RegisterOptions) -> _Described:
 def _asked(
     source: _Source, what: RegisterOptions, writer: Writer, snapshot: Snapshot
 ) -> _Described:
-    """Return what a pipeline says when it is asked."""
     from gitmodelstore.estimators.describe import check_features, check_fitted, describe
     from gitmodelstore.estimators.replay import asked, dates_as_text
     from gitmodelstore.estimators.scores import check_metrics
@@ -634,7 +572,7 @@ def _asked(
 
 
 def _kept_files(snapshot: Snapshot, model: str) -> dict[str, str]:
-    """Return SHA-256 to blob of the files of the model's highest version; none if it is damaged."""
+    """Return SHA-256 to blob of the files of the highest version; none if it is damaged."""
     highest = snapshot.registry.highest(model)
     if highest is None:
         return {}
@@ -652,12 +590,7 @@ def _kept_files(snapshot: Snapshot, model: str) -> dict[str, str]:
 
 
 def _kept_patch(look: CodeCapture | None, writer: Writer) -> bytes | None:
-    """Return what `code.diff` is to hold; None where there is nothing to keep, and say so.
-
-    Raises:
-        InvalidInput: the uncommitted changes are more than a version may keep.
-        GitFailed: as in `lineage.code.CodeCapture`.
-    """
+    """Return what `code.diff` is to hold; None where there is nothing to keep, and say so."""
     code = look.result() if look else None
     if look is None or code is None:
         writer.notify(f"{CODE_DIFF} was not kept: no training repository was found")
@@ -682,10 +615,6 @@ def _with_test_rows(what: RegisterOptions, pipeline: Any, snapshot: Snapshot) ->
     """Return the options with the test table as X_test, y_test and the data set "test".
 
     A file is read with the types of the model's highest version.
-
-    Raises:
-        InvalidInput: there are test rows twice, the target is not named or not in the
-            table, or the table cannot be read.
     """
     from gitmodelstore.estimators.replay import inputs_of
     from gitmodelstore.lineage.tables import given_rows, types_of
@@ -709,11 +638,6 @@ def _baseline(
     """Return the standard metrics of the present production version on the test rows.
 
     None where no baseline was asked for, or nobody is in production, which `notify` is told.
-
-    Raises:
-        InvalidInput: there are no test rows, or the holder fails on them.
-        FeatureMismatch: the holder takes other columns.
-        LoadError, RefusedPickle: the holder cannot be loaded here.
     """
     if not what.baseline:
         return None
@@ -737,7 +661,6 @@ def _baseline(
 def _scores_of(
     snapshot: Snapshot, version: ModelVersion, name: str, what: RegisterOptions
 ) -> dict[str, float]:
-    """Return the metrics of the version that `name` is; raises as `_baseline`, in its words."""
     from gitmodelstore.estimators.replay import scored
 
     leave_out = "register without a baseline, and compare the two in another way"
@@ -790,7 +713,6 @@ def is_named(pipeline: Any, X_test: Any) -> bool:
 
 
 def name_of(y_test: Any) -> str | None:
-    """Return the name of the column of answers; None without one."""
     name = getattr(y_test, "name", None)
     return name if isinstance(name, str) else None
 

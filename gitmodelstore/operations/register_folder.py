@@ -93,14 +93,7 @@ class FolderOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What a pipeline is made of.
-
-    Attributes:
-        path: the file that holds it.
-        data: its bytes, in memory of their own.
-        sha256: of them.
-        lying: the SHA-256 of what lies in the folder: the same, or that of a pointer.
-    """
+    """What a pipeline is made of."""
 
     path: Path
     data: memoryview
@@ -122,14 +115,7 @@ class _FolderPipeline:
 
 @dataclass(frozen=True, slots=True)
 class _Lying:
-    """A folder as it lies there, and what becomes of it where it is the one of the version.
-
-    Attributes:
-        digests: name to the SHA-256 of what every file of the folder holds.
-        rendered: name to the bytes of what is another file in the version than in the
-            folder, or may be; None for one that the version has not.
-        was_pointer: whether a pointer of Git LFS lies where the pipeline belongs.
-    """
+    """A folder as it lies there, and what becomes of it where it is the one of the version."""
 
     digests: Mapping[str, str]
     rendered: Mapping[str, bytes | None]
@@ -138,15 +124,7 @@ class _Lying:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A folder of a model in a work tree of the branch.
-
-    Attributes:
-        tree, path: where.
-        entered: the one new version of the model that somebody put into registry.json by hand;
-            None where that file is as committed, or holds something else, which is then in
-            the way.
-        registry: the bytes of that file.
-    """
+    """A folder of a model in a work tree of the branch."""
 
     tree: WorkTree
     path: str
@@ -169,14 +147,6 @@ def register_folder(repository: Repository, writer: Writer, what: FolderOptions)
 
     A folder `models/<model>` of a work tree of the store is registered as it lies there,
     staged or not, and is clean afterwards.
-
-    Returns: as `submit`.
-
-    Raises:
-        NotAStore: there is no such folder, or no pipeline in it.
-        InvalidInput: it holds foreign files, or what cannot be recorded.
-        IntegrityError: its pipeline is not the one that its manifest names.
-        StoreError: as in `register`.
     """
     found = worktree.find(repository, what.folder)
     read = read_folder(what.folder)
@@ -198,11 +168,7 @@ def register_folder(repository: Repository, writer: Writer, what: FolderOptions)
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of every file of a folder but the pipeline, by name.
-
-    Raises:
-        NotAStore, InvalidInput: it is none, lacks the pipeline, or holds something else.
-    """
+    """Return the bytes of every file of a folder but the pipeline, by name."""
     if not folder.is_dir():
         raise NotAStore(
             f"folder '{folder}' does not exist",
@@ -234,12 +200,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 
 
 def _model(what: FolderOptions, claims: Claims, own: str | None, writer: Writer) -> str:
-    """Return the model's name: as given, of the store's own folder, of the manifest, or the folder.
-
-    Raises:
-        InvalidName: it is none.
-        InvalidInput: the store's own folder is of another model.
-    """
+    """Return the model's name: as given, else of the store's own folder, manifest, or folder."""
     claimed = claims.get("model")
     if own is not None and what.model not in (None, own):
         raise InvalidInput(
@@ -285,12 +246,6 @@ def _submission(
     claims: Claims,
     read: Mapping[str, bytes],
 ) -> tuple[Submission, _Lying]:
-    """Store the files of a folder, as `read_folder` returns them, and return what they become.
-
-    Raises:
-        IntegrityError: the pipeline is not the one that the manifest names.
-        StoreError: it cannot be kept, as in `register`.
-    """
     repository, path = snapshot.repository, what.folder / PIPELINE
     with Sink(repository, snapshot.policy.lfs_threshold_bytes, most_in_memory=MOST_TWICE) as sink:
         content = _content(repository, path, sink)
@@ -345,12 +300,7 @@ def _sha256(data: bytes) -> str:
 
 
 def _content(repository: Repository, path: Path, sink: Sink) -> _Content:
-    """Return what the pipeline is made of, behind a pointer of Git LFS too, once it is in the sink.
-
-    Raises:
-        LoadError: it cannot be read, or was written meanwhile.
-        MissingObject: its Git LFS object is not on this machine.
-    """
+    """Put the pipeline, which may be behind a pointer of Git LFS, into the sink."""
     from gitmodelstore.pickles.load import read_file
 
     lying = b""
@@ -374,12 +324,7 @@ def _pipeline(
     read: Mapping[str, bytes],
     writer: Writer,
 ) -> _FolderPipeline:
-    """Return what the pipeline is, without running it unless asked.
-
-    Raises:
-        IntegrityError: it is not the one that the manifest names, and may not be.
-        RefusedPickle, LoadError: it would do more than the parts of a pipeline may.
-    """
+    """Return what the pipeline is, without running it unless asked."""
     from gitmodelstore.pickles.dump import refuse_script_names
     from gitmodelstore.pickles.summary import look_at, needs_of_file
 

@@ -241,11 +241,6 @@ _SHOWN = 12  # digits of a commit's id
 
 
 def recorded_code(version: ModelVersion, manifest: Manifest) -> tuple[Code, str]:
-    """Return what is recorded of the code that trained a version, and the commit.
-
-    Raises:
-        CannotReproduce: none is recorded.
-    """
     if manifest.code is None:
         raise CannotReproduce(
             f"{version} records no training repository",
@@ -260,12 +255,7 @@ def recorded_code(version: ModelVersion, manifest: Manifest) -> tuple[Code, str]
 
 
 def kept_changes(snapshot: Snapshot, version: ModelVersion, code: Code) -> bytes | None:
-    """Return the uncommitted changes that a version keeps; None where it keeps none.
-
-    Raises:
-        CannotReproduce: they are not those that its manifest names.
-        IntegrityError, MissingObject: they are not the released ones.
-    """
+    """Return the uncommitted changes that a version keeps; None where it keeps none."""
     entry = snapshot.manifest(version).artifact(CODE_DIFF)
     if entry is None:
         return None
@@ -283,10 +273,6 @@ def training_repository(
     """Return the repository that holds the commit of a version: its top, or the bare one.
 
     It is the one `named`, or else around `here`, and never that of the `store`.
-
-    Raises:
-        CannotReproduce: there is none, or it lacks the commit.
-        GitFailed: git refuses it.
     """
     repository = _named(named) if named else _around(here, store)
     if repository is None:
@@ -341,16 +327,7 @@ _NO_PART = {"gitmodelstore", "pip", "setuptools", "uv", "wheel"}
 
 @dataclass(frozen=True, slots=True)
 class TrainingEnvironment:
-    """Where the command runs.
-
-    Attributes:
-        kind: "recorded" or "present".
-        programs: folder of its `python`.
-        python: the interpreter.
-        modules: a folder that holds this package alone; then those of the recorded code, where
-            something was installed from a folder.
-        differences: what of the recorded one differs in the present one, if that is taken.
-    """
+    """Where the command runs."""
 
     kind: str
     programs: Path
@@ -372,9 +349,6 @@ def training_environment(
 
     It is made in the empty `folder`; `start` is the folder of the recorded code where the
     command starts. `notify` is told where the present one has to do, and what is left out.
-
-    Raises:
-        IntegrityError, MissingObject: what is recorded is not the released one.
     """
     manifest = snapshot.manifest(version)
     pins, own = _everything(snapshot, version)
@@ -403,10 +377,7 @@ def training_environment(
 
 
 def _everything(snapshot: Snapshot, version: ModelVersion) -> tuple[dict[str, str], set[str]]:
-    """Return name to version of what environment.txt lists, and which of them no index has.
-
-    Nothing where there is no such file.
-    """
+    """Return name to version of what environment.txt lists, and which of them no index has."""
     if snapshot.manifest(version).artifact(INSTALLED) is None:
         return {}, set()
     text = bytes(read_verified(snapshot, version, INSTALLED)).decode("utf-8")
@@ -472,16 +443,7 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """The folders of one run.
-
-    Attributes:
-        folder: of all of them.
-        start: where commands start: a folder in the work tree of the recorded commit.
-        store: the store that stands in for every other one.
-        out: where the command may write its pipeline instead.
-        environment: whose `python` it is.
-        surroundings: of every command.
-    """
+    """The folders of one run."""
 
     folder: Path
     start: Path
@@ -492,10 +454,7 @@ class _Bench:
 
 
 def reproduce(snapshot: Snapshot, version: ModelVersion, again: Again) -> Reproduction:
-    """Train a version again and compare what comes out with what was registered.
-
-    Raises as `Store.reproduce`.
-    """
+    """Train a version again and compare what comes out with what was registered."""
     if not again.command:
         raise InvalidInput("no command to run", hint="write it after --")
     manifest = snapshot.manifest(version)
@@ -628,11 +587,7 @@ def _run(command: Sequence[str], bench: _Bench) -> None:
 
 
 def _made(bench: _Bench, recorded: Manifest, again: Again) -> tuple[ModelVersion, bool]:
-    """Return the version that the command made, and whether it only wrote a file.
-
-    Raises:
-        CannotReproduce: it made none, or of another model.
-    """
+    """Return the version that the command made, and whether it only wrote a file."""
     model = recorded.model
     from_file = bench.out.exists()
     if from_file:
@@ -651,7 +606,6 @@ def _made(bench: _Bench, recorded: Manifest, again: Again) -> tuple[ModelVersion
 
 
 def _register(bench: _Bench, recorded: Manifest, again: Again) -> None:
-    """Register the file that the command wrote, in its own environment."""
     data = [
         f"--data={dataset.role}={dataset.uri}"
         for dataset in recorded.data
@@ -806,8 +760,7 @@ def _line(
 ) -> tuple[list[ModelVersion], dict[Version, str]]:
     """Return the versions from the good one to the bad one, both of them too.
 
-    One of which nobody can say which commit introduced it is among them, without that; why
-    is said beside them.
+    One of which nobody can say which commit introduced it is among them, with why beside them.
     """
     if good.version >= bad.version:
         raise BisectionError(

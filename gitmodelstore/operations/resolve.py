@@ -71,13 +71,7 @@ def annotated(snapshot: Snapshot, version: ModelVersion) -> dict[str, Annotation
 def annotation_events(
     line: Annotations, commit: Commit, model: str | None = None
 ) -> Iterator[Event]:
-    """Yield what the log tells of the annotations that a commit brings, the latest first.
-
-    Args:
-        line: the line of first parents.
-        commit: on that line.
-        model: the one that is asked about; None for every one.
-    """
+    """Yield what the log tells of the annotations that a commit brings, the latest first."""
     for maker, said in reversed(list(line.said_by(commit))):
         if model not in (None, said.model):
             continue
@@ -158,11 +152,7 @@ def claimed(snapshot: Snapshot) -> frozenset[tuple[str, str]]:
 
 
 def manifest_sha256(snapshot: Snapshot, version: ModelVersion) -> str:
-    """Return the digest of a version's manifest, which is first judged.
-
-    Raises:
-        IntegrityError, FormatError: it is not the one that was released.
-    """
+    """Return the digest of a version's manifest, which is first judged."""
     snapshot.manifest(version)
     return hashlib.sha256(snapshot.read(version, MANIFEST)).hexdigest()
 
@@ -188,13 +178,8 @@ def log(
     """Yield the events of the store, or of one model, approvals and annotations too, newest first.
 
     Within a commit: by model, highest version first; where it also annotates, moves before
-    that and registrations behind it.
-
-    Args:
-        snapshot: the store.
-        model: whose; None for those of every model.
-        faults: takes what cannot be read, a sentence each, and the log goes on without it;
-            None refuses to.
+    that and registrations behind it. `faults` takes what cannot be read, a sentence each, and the
+    log goes on without it; None refuses to.
     """
     line = Annotations(snapshot.repository, snapshot.commit.oid)
     for commit, all_changes in _steps_of(snapshot, faults):
@@ -378,13 +363,7 @@ Named = str | Version | ModelVersion  # a version of a model that is known alrea
 
 
 def resolve(snapshot: Snapshot, ref: str | Reference | ModelVersion) -> ModelVersion:
-    """Return the version that `ref` names, with its status in `snapshot`.
-
-    Raises:
-        InvalidReference: it does not follow the grammar.
-        ModelNotFound, VersionNotFound: nothing fits; the hint says what there is.
-        LifecycleError: it names a status that the store does not know.
-    """
+    """Return the version that `ref` names, with its status in `snapshot`."""
     if isinstance(ref, ModelVersion):
         return snapshot.version(ref.model, ref.version)
     reference = ref if isinstance(ref, Reference) else Reference.parse(ref)
@@ -397,12 +376,7 @@ def resolve(snapshot: Snapshot, ref: str | Reference | ModelVersion) -> ModelVer
 
 
 def resolve_of(snapshot: Snapshot, model: str, named: Named) -> ModelVersion:
-    """Return the version of `model` that `named` means: a number, or what may follow the "@".
-
-    Raises:
-        InvalidReference: it is of another model.
-        StoreError: as in `resolve`.
-    """
+    """Return the version of `model` that `named` means: a number, or what may follow the "@"."""
     if isinstance(named, ModelVersion):
         found = resolve(snapshot, named)
     else:
@@ -415,11 +389,7 @@ def resolve_of(snapshot: Snapshot, model: str, named: Named) -> ModelVersion:
 
 
 def check_model(snapshot: Snapshot, model: str) -> str:
-    """Return `model` if the store has it.
-
-    Raises:
-        ModelNotFound: it has not; the hint names a near one, or all of a few.
-    """
+    """Return `model` if the store has it; otherwise the hint names a near one."""
     models = snapshot.registry.models
     if model in models:
         return model
@@ -526,7 +496,6 @@ def what_there_is(asked: Snapshot, model: str) -> str:
 
 
 def _by_commit(snapshot: Snapshot, prefix: str) -> ModelVersion:
-    """Return the one version that a commit introduced."""
     oid = snapshot.repository.find_commit(prefix)
     if oid is None:
         raise VersionNotFound(
@@ -555,7 +524,7 @@ def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = 
     """Return the version that `ref` names, now or at a moment, and how it came to its status.
 
     The store is looked at as it was then (effective dates along first parents); a date inside
-    `ref` comes first. Raises as `Store.which`.
+    `ref` comes first.
     """
     reference = None if isinstance(ref, ModelVersion) else Reference.parse(ref)
     moment = (reference.at if reference else None) or at
@@ -580,9 +549,7 @@ def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = 
 def _withdrawal(given: Event, earlier: Iterator[Event]) -> Withdrawal | None:
     """Return the last withdrawal from which a version has come back.
 
-    Args:
-        given: how it came to its status.
-        earlier: its moves before that, newest first; read down to its registration.
+    `given` is how it came to its status, `earlier` its moves before that, newest first.
     """
     back = given
     for event in earlier:
@@ -610,7 +577,6 @@ def _next(snapshot: Snapshot, version: ModelVersion, commit: str) -> datetime | 
 
 
 def _of(snapshot: Snapshot, version: ModelVersion) -> Iterator[Event]:
-    """Yield the moves of one version, newest first."""
     return (
         event
         for event in log(snapshot, version.model)
@@ -623,17 +589,7 @@ def _of(snapshot: Snapshot, version: ModelVersion) -> Iterator[Event]:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line of the list of versions.
-
-    Attributes:
-        model, version, status: which version, and its status now; None where registry.json
-            does not have it.
-        commit: the commit that introduced it; None when it cannot be read.
-        manifest: what it is made of; None when it cannot be read.
-        fault: why not; None when it can.
-        created_at: when it was registered, UTC: as its manifest says, but no earlier than the
-            commit counts; None when it cannot be read.
-    """
+    """One line of the list of versions, with what of it can be read."""
 
     model: str
     version: Version
@@ -645,11 +601,7 @@ class Listed:
 
 
 def listing(snapshot: Snapshot, model: str) -> Reading[Listed]:
-    """Return the versions of a model, highest first, each read when it is asked for; then the lost.
-
-    Raises:
-        ModelNotFound: there is no such model.
-    """
+    """Return the versions of a model, highest first, each read when asked for; then the lost."""
     check_model(snapshot, model)
     statuses = snapshot.registry.models[model]
     held = (listed(snapshot, model, Version.parse(v), status) for v, status in statuses.items())
@@ -698,11 +650,7 @@ def models(snapshot: Snapshot) -> Found[ModelSummary]:
 
 
 def versions(snapshot: Snapshot, model: str) -> Found[ModelVersion]:
-    """Return every version of a model, highest first, and beside them what cannot be read.
-
-    Raises:
-        ModelNotFound: there is no such model.
-    """
+    """Return every version of a model, highest first, and beside them what cannot be read."""
     check_model(snapshot, model)
     found, unread = [], []
     for version in snapshot.registry.versions(model):

@@ -46,12 +46,7 @@ LOST = "GMS030"  # code of the fault
 
 
 class Snapshot:
-    """The store as of one commit of its branch.
-
-    Attributes:
-        repository: where it lies.
-        commit: the commit.
-    """
+    """The store as of one commit of its branch."""
 
     def __init__(self, repository: Repository, commit: Commit) -> None:
         self.repository = repository
@@ -61,11 +56,7 @@ class Snapshot:
 
     @classmethod
     def now(cls, repository: Repository, *, broken: bool = False) -> Snapshot:
-        """Return the store as its branch stands; `broken` does without a registry.json.
-
-        Raises:
-            NotAStore: the repository has no such branch, or no registry.json on it.
-        """
+        """Return the store as its branch stands; `broken` does without a registry.json."""
         tip = repository.head(repository.branch)
         name = repository.branch.removeprefix("refs/heads/")
         if tip is None:
@@ -97,11 +88,7 @@ class Snapshot:
         return snapshot
 
     def at(self, moment: datetime) -> Snapshot:
-        """Return the store as it was at `moment`: effective dates along first parents.
-
-        Raises:
-            VersionNotFound: there was no store yet.
-        """
+        """Return the store as it was at `moment`: effective dates along first parents."""
         for commit in self.repository.first_parents(self.commit.oid):
             if effective_date(self.repository, commit.oid) <= moment:
                 return Snapshot(self.repository, commit)
@@ -125,11 +112,6 @@ class Snapshot:
 
     @cached_property
     def registry(self) -> Registry:
-        """What registry.json says, judged strictly.
-
-        Raises:
-            CorruptStore: it does not follow its format.
-        """
         hint = (
             f"see who changed it: git log -p -3 -- {REGISTRY}; then "
             f"`git restore --source=COMMIT -- {REGISTRY}` and commit"
@@ -143,11 +125,7 @@ class Snapshot:
 
     @cached_property
     def policy(self) -> Policy:
-        """What modelstore.toml says; the defaults where there is none.
-
-        Raises:
-            CorruptStore: it does not follow its format.
-        """
+        """What modelstore.toml says; the defaults where there is none."""
         hint = (
             "docs/policy.md says what it may contain; see who changed it with "
             f"`git log -p -3 -- {SETTINGS}`"
@@ -172,12 +150,7 @@ class Snapshot:
         return parsed
 
     def version(self, model: str, version: Version) -> ModelVersion:
-        """Return a version that the registry holds, with the commit that introduced it.
-
-        Raises:
-            VersionNotFound: the registry does not hold it.
-            IntegrityError: its tag was moved.
-        """
+        """Return a version that the registry holds, with the commit that introduced it."""
         status = self.registry.status(model, version)
         if status is None:
             raise VersionNotFound(
@@ -186,12 +159,7 @@ class Snapshot:
         return ModelVersion(model, version, status, introduced_by(self, model, version))
 
     def manifest(self, version: ModelVersion) -> Manifest:
-        """Return the manifest of a version, checked against its tag.
-
-        Raises:
-            IntegrityError: it is not the one that was released, or of another version.
-            FormatError: it does not follow its format.
-        """
+        """Return the manifest of a version, checked against its tag."""
         from gitmodelstore.values.manifest import Manifest  # a list of models needs none
 
         path = f"{folder(version.model)}/{MANIFEST}"
@@ -205,7 +173,7 @@ class Snapshot:
         return known[0]
 
     def outline(self, version: ModelVersion) -> Outline:
-        """Return what a check must know of a manifest, read anew; raises as `manifest`."""
+        """Return what a check must know of a manifest, read anew."""
         from gitmodelstore.values.manifest import Outline
 
         path = f"{folder(version.model)}/{MANIFEST}"
@@ -234,17 +202,13 @@ class Snapshot:
             )
 
     def read(self, version: ModelVersion, name: str) -> memoryview:
-        """Return the bytes of a file of a version, as they stand in its commit.
-
-        Raises:
-            IntegrityError: it is not there.
-        """
+        """Return the bytes of a file of a version, as they stand in its commit."""
         return self.repository.read(
             self.entry(version, name).oid, f"{folder(version.model)}/{name}"
         )
 
     def entry(self, version: ModelVersion, name: str) -> Entry:
-        """Return where a file of a version is kept; raises as `read`."""
+        """Return where a file of a version is kept."""
         path = f"{folder(version.model)}/{name}"
         entry = self.repository.entry(self.repository.commit(version.commit).tree, path)
         if entry is None:
@@ -256,7 +220,6 @@ class Snapshot:
         return entry
 
     def files(self, version: ModelVersion) -> dict[str, Entry]:
-        """Return the files of a version, by name."""
         tree = self.repository.commit(version.commit).tree
         return self.repository.entries(tree, folder(version.model))
 
@@ -266,10 +229,6 @@ def lost_versions(snapshot: Snapshot, model: str | None = None) -> tuple[Unread,
 
     The branch was set back, or a line of its registry was lost. No commit is opened, so that
     whoever reads can be told.
-
-    Args:
-        snapshot: the store now.
-        model: whose; None for those of all models.
     """
     repository = snapshot.repository
     found = _not_in(snapshot.registry, repository.tag_names(), model)
@@ -318,11 +277,7 @@ def _not_in(
 
 
 def registry_of(repository: Repository, commit: Commit) -> Registry:
-    """Return what an earlier commit's registry.json said; an empty one where it had none.
-
-    Raises:
-        FormatError: it is not a registry.
-    """
+    """Return what an earlier commit's registry.json said; an empty one where it had none."""
     entry = repository.entry(commit.tree, REGISTRY)
     if entry is None:
         return EMPTY
@@ -339,9 +294,6 @@ def introduced_by(snapshot: Snapshot, model: str, version: Version) -> str:
 
     A host that squashes or rebases a proposal leaves the tag on a commit that the
     branch does not hold; it still vouches for the folder, which is the same there.
-
-    Raises:
-        IntegrityError: the tag stands on a commit with another folder.
     """
     repository = snapshot.repository
     name = tag_name(model, version)
@@ -434,17 +386,7 @@ def _place(repository: Repository) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who writes, when, and how carefully.
-
-    Attributes:
-        author, committer: as git knows them.
-        when: the moment that the commit will bear.
-        notify: takes what the caller should be told besides the result.
-        durable: whether to return only when it is on disk.
-        wait_seconds: how long to wait for another writer.
-        sign_commit, sign_tag: make the signature of what is written; None for none.
-        clock: tells the time again; None where `when` is all that is known.
-    """
+    """Who writes, when, and how carefully."""
 
     author: Identity
     committer: Identity
@@ -469,10 +411,7 @@ def upon(writer: Writer, snapshot: Snapshot) -> Writer:
 
 
 def slow_clock(writer: Writer, snapshot: Snapshot) -> datetime | None:
-    """Return what the writer's clock says, where the store's last commit is younger than that.
-
-    None where it is not, or by no more than `SKEW`.
-    """
+    """Return what the writer's clock says; None where it is at most `SKEW` behind the store."""
     tip = earliest_after(snapshot.repository, snapshot.commit.oid)
     if tip is None or tip - writer.when <= SKEW:
         return None
@@ -498,10 +437,9 @@ def warn_of_clock(published: Snapshot, clock: datetime) -> None:
 
 
 def signing(writer: Writer, repository: Repository, wanted: bool | None) -> Writer:
-    """Return a writer that signs what it is to sign.
+    """Return a writer that signs, or with `wanted` None, as git is configured to.
 
-    With `wanted` None that is what git is configured to, by `commit.gpgsign`, `tag.gpgsign`
-    or `tag.forceSignAnnotated`.
+    By `commit.gpgsign`, `tag.gpgsign` or `tag.forceSignAnnotated`.
     """
     commits = repository.flag("commit.gpgsign") if wanted is None else wanted
     tags = wanted
@@ -529,23 +467,14 @@ _MOST_ASKED = 20
 
 
 def find(named: str | os.PathLike[str] | None = None) -> Repository:
-    """Return the repository of the store that is meant.
-
-    Args:
-        named: the store, or a folder from which to look for it; None for the working directory.
-
-    Raises:
-        NotAStore: there is none, or the one named is not there.
-        UnsupportedRepository: a repository with sha256 ids or reftable refs.
-    """
+    """Return the repository of the store that is meant; see `locate`."""
     return Repository.open(locate(named))
 
 
 def locate(named: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder of the store that is meant, which may be too damaged to be opened.
 
-    Raises:
-        NotAStore: as in `find`.
+    `named` is the store, or a folder from which to look for it; None for the working directory.
     """
     named = files.scratch_store() or named
     if named is not None:
@@ -615,11 +544,6 @@ def _named(folder: Path) -> Path:
 
 
 def _from(folder: Path) -> Path:
-    """Return the store that a folder belongs to.
-
-    Raises:
-        NotAStore: it belongs to none.
-    """
     named = files.store_of_project(folder)
     if named is not None:
         return _of_project(*named)
@@ -642,7 +566,6 @@ def _from(folder: Path) -> Path:
 
 
 def _of_project(store: Path, file: Path) -> Path:
-    """Return the store that a pyproject.toml names, if there is one."""
     store = store.parent if store.name == ".git" else store
     if git_dir.top_of(store) == store and _may_be_store(store):
         return store

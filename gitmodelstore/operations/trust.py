@@ -40,9 +40,6 @@ def trusted_names(given: Iterable[str], folder: Path) -> frozenset[str]:
     They come from the caller, from the variable GITMODELSTORE_TRUSTED (names between
     commas), from the user's configuration file, and from `[tool.gitmodelstore] trusted`
     of the pyproject.toml that `folder` belongs to, unless that lies in a store.
-
-    Raises:
-        InvalidInput: one is not a name, or a file cannot be understood.
     """
     names = [given] if isinstance(given, str) else list(given)
     names += filter(None, (name.strip() for name in files.trusted_variable().split(",")))
@@ -95,10 +92,6 @@ def configure(names: Iterable[str], projects: Iterable[str] = ()) -> Path:
     """Write whom the user trusts into their configuration file, and return its path.
 
     `projects` are folders of code in which some of these names are defined.
-
-    Raises:
-        InvalidInput: one is not a name, the user has no home, or others could have written the
-            file that is there.
     """
     listed = list(dict.fromkeys(names))
     for name in listed:
@@ -172,11 +165,7 @@ def config_file() -> Path | None:
 
 
 def check_name(name: object) -> None:
-    """Refuse what is neither a package nor a dotted name.
-
-    Raises:
-        InvalidInput: it is neither.
-    """
+    """Refuse what is neither a package nor a dotted name."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidInput(
             f"{name!a} is not the name of a package, a class or a function",
@@ -204,13 +193,8 @@ def check_added(name: str) -> str | None:
     """Refuse what `check_name` refuses, and whole packages that hold no parts of pipelines.
 
     A package that was installed from an index, and itself needs neither scikit-learn nor numpy
-    and its kin, is such: a tool, whose every class would be at the service of every file.
-
-    Returns:
-        What there is to say of a name that is taken; None for what is there.
-
-    Raises:
-        InvalidInput: it is one of them.
+    and its kin, is such: a tool, whose every class would be at the service of every file. Returns
+    what there is to say of a name that is taken.
     """
     check_name(name)
     place = names_at(name)
@@ -261,12 +245,7 @@ def _listed(held: object, place: str) -> tuple[str, ...]:
 
 
 def find(module: str, folder: Path) -> ModuleSpec | None:
-    """Return where a project defines a module of the top level; None where it may not.
-
-    Args:
-        module: without a dot.
-        folder: in the project.
-    """
+    """Return where a project defines a module of the top level; None where it may not."""
     if module in sys.stdlib_module_names:
         return None
     for place in code_places(folder):
@@ -277,12 +256,7 @@ def find(module: str, folder: Path) -> ModuleSpec | None:
 
 
 def trusted_modules(said: Iterable[str], folder: Path) -> frozenset[str]:
-    """Return the modules of the top level that the project around a folder may bring.
-
-    Args:
-        said: names that are trusted for this run.
-        folder: in the project.
-    """
+    """Return the top-level modules that the project around a folder may bring."""
     names = [*said, *(name.strip() for name in files.trusted_variable().split(","))]
     if str(around(folder)) in configured_projects():
         names += configured()
