@@ -353,7 +353,7 @@ class Walk:
         if type(target) is Global:
             self.refuse(f"state is given to '{shortened(str(target))}' itself", target)
         elif type(target) is not Made:
-            self.refuse("state is given to what was not made here")
+            self.refuse("state is given to something that was not created here")
         else:
             cls = class_of(target)
             if target.state is not None or id(state) in self._states:
@@ -407,7 +407,7 @@ class Walk:
         for misplacement in misplaced(self._stated, root, SYMBOLS):
             self.refuse(shortened(misplacement.fault))
         if self.wrappers:
-            self.refuse("an array of joblib's without its bytes")
+            self.refuse("a joblib array without its bytes")
 
     # Containers: a class of the reader's own may be one too, of which nobody can know here
 
@@ -417,7 +417,7 @@ class Walk:
         if type(target) is list:
             target.extend(items)
         elif not _is_made_of(target, _LISTS):
-            self.refuse("items are appended to what is not a list")
+            self.refuse("items are appended to something that is not a list")
 
     def filled(self, target: Symbol, items: list[Symbol]) -> None:
         """Set pairs, and judge on what."""
@@ -430,7 +430,7 @@ class Walk:
         elif _is_made_of(target, _DICTS):
             target.pairs.extend(items)
         else:
-            self.refuse("items are set on what is not a dict")
+            self.refuse("items are set on something that is not a dict")
 
     def keyed(self, keys: Sequence[Symbol]) -> None:
         """Judge the keys of a dict, or the items of a set: hashing them must run no code."""
@@ -630,7 +630,7 @@ def read_dtype(symbol: Symbol, fields: Budget, level: int = 0) -> Dtype:
     """Return the dtype that a call of `numpy.dtype`, and the state given to it, describe."""
     fields.spend(1)
     if level > _MOST_NESTED:
-        raise PickleFault("dtypes within dtypes without end")
+        raise PickleFault("endlessly nested dtypes")
     text = dtype_code(symbol)
     if not text:
         raise PickleFault("an array without a dtype")
@@ -675,7 +675,7 @@ def _size(text: str, state: _State) -> int:
     if text in _NAMES:
         return int(text[1:])
     if not re.fullmatch("[USVa][0-9]{1,9}", text):
-        raise PickleFault("a dtype that is not known here")
+        raise PickleFault("a dtype that is unknown here")
     size = int(text[1:]) * (4 if text[0] == "U" else 1)
     return size if state.itemsize < 0 else int(state.itemsize)
 
@@ -933,7 +933,7 @@ _Obey = Callable[["Machine"], None]
 
 class _Memo(dict[int, Symbol]):
     def __missing__(self, place: int) -> NoReturn:
-        raise PickleFault("nothing is in that place of the memo")
+        raise PickleFault("that place of the memo is empty")
 
 
 def _sized(width: int, make: Callable[[bytes], Symbol]) -> _Obey:
@@ -1122,7 +1122,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
         if type(self.stack[-1]) is Items:
             self.stack[-1].extend(items)
         else:
-            self.refuse("items are added to what is not a set")
+            self.refuse("items are added to something that is not a set")
 
     def load_frozenset(self) -> None:
         items = self._items_of_set()
@@ -1176,7 +1176,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
         """Return the array that belongs in the place of its wrapper, and pass over its bytes."""
         walk, start, begun = self.walk, self.source.tell(), self.walk.at
         if self.inner:
-            raise PickleFault("an array of joblib's within the items of another")
+            raise PickleFault("a joblib array within the items of another")
         if self.frame is not None and start != self.end:
             raise PickleFault("the bytes of an array begin within a frame")
         self.frame, self.end = None, len(walk.data)

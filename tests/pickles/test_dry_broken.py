@@ -88,7 +88,7 @@ def test_random_opcodes_get_an_answer():
         (b"", "'f' cannot be read: it ends too early (at 2)"),
         (b".", "'f' cannot be read: the stack is empty (at 2)"),
         (b"0.", "'f' cannot be read: the stack has no mark (at 2)"),
-        (b"h\x07.", "'f' cannot be read: nothing is in that place of the memo (at 2)"),
+        (b"h\x07.", "'f' cannot be read: that place of the memo is empty (at 2)"),
         (b"\xff.", "'f' cannot be read: byte 255 is not an opcode (at 2)"),
         (b"\x80\x09.", "'f' cannot be read: pickle protocol 9 is not known (at 2)"),
         (b"NN\x93.", "'f' cannot be read: a name that is not text (at 4)"),

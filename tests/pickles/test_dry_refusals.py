@@ -138,8 +138,8 @@ def test_a_forbidden_opcode(program, opcode):
     ("program", "said"),
     [
         (b"cnumpy\nexp\n}b", "state is given to 'numpy.exp' itself (BUILD at 67)"),
-        (b"]}b", "state is given to what was not made here (BUILD at 57)"),
-        (b")}b", "state is given to what was not made here (BUILD at 57)"),
+        (b"]}b", "state is given to something that was not created here (BUILD at 57)"),
+        (b")}b", "state is given to something that was not created here (BUILD at 57)"),
         (
             SCALER + b")\x81}" + text("__class__") + b"Nsb",
             "attribute '__class__' in a state (BUILD at 115)",
@@ -162,12 +162,15 @@ def test_a_state_where_none_belongs(program, said):
 @pytest.mark.parametrize(
     ("program", "said"),
     [
-        (SCALER + b")\x81Na", "items are appended to what is not a list (APPEND at 102)"),
-        (SCALER + b")\x81(NNe", "items are appended to what is not a list (APPENDS at 104)"),
-        (SCALER + b")\x81NNs", "items are set on what is not a dict (SETITEM at 103)"),
-        (SCALER + b")\x81(NNu", "items are set on what is not a dict (SETITEMS at 104)"),
-        (b"](N\x90", "items are added to what is not a set (ADDITEMS at 58)"),
-        (b"(\x91(N\x90", "items are added to what is not a set (ADDITEMS at 59)"),
+        (SCALER + b")\x81Na", "items are appended to something that is not a list (APPEND at 102)"),
+        (
+            SCALER + b")\x81(NNe",
+            "items are appended to something that is not a list (APPENDS at 104)",
+        ),
+        (SCALER + b")\x81NNs", "items are set on something that is not a dict (SETITEM at 103)"),
+        (SCALER + b")\x81(NNu", "items are set on something that is not a dict (SETITEMS at 104)"),
+        (b"](N\x90", "items are added to something that is not a set (ADDITEMS at 58)"),
+        (b"(\x91(N\x90", "items are added to something that is not a set (ADDITEMS at 59)"),
         (b"}]Ns", "a key that is not a simple value (SETITEM at 58)"),
         (b"})))\x87\x85Ns", "a key that is not a simple value (SETITEM at 62)"),
         (b"\x8f(" + SCALER + b")\x81\x90", "a key that is not a simple value (ADDITEMS at 103)"),
@@ -300,7 +303,7 @@ def test_the_array_of_these_tests_is_not_refused():
         ({"shape": b"N"}, "an array without a shape"),
         ({"order": b"N"}, "an array without an order"),
         ({"dtype": b"N"}, "an array without a dtype"),
-        ({"dtype": b"cnumpy\ndtype\n" + text("f9") + b"\x85R"}, "a dtype that is not known here"),
+        ({"dtype": b"cnumpy\ndtype\n" + text("f9") + b"\x85R"}, "a dtype that is unknown here"),
         ({"subclass": b"N"}, "an array of an unknown class"),
     ],
     ids=lambda held: "" if isinstance(held, str) else next(iter(held)),
@@ -310,7 +313,7 @@ def test_an_array_that_cannot_be(changes, said):
 
 
 def test_an_array_without_its_bytes():
-    assert "an array of joblib's without its bytes" in reasons(an_estimator(WRAPPER))[0]
+    assert "a joblib array without its bytes" in reasons(an_estimator(WRAPPER))[0]
 
 
 def test_an_array_within_a_frame():
