@@ -171,14 +171,7 @@ class Faults(tuple[Fault, ...]):
 
 
 def format_faults(error: FormatError, code: str, path: str, mend: str = "") -> Iterator[Fault]:
-    """Yield a fault for each error in a document.
-
-    Args:
-        error: raised when reading it.
-        code: for documents of this kind.
-        path: the file.
-        mend: what to do if the error has no hint; its hint is about the first fault.
-    """
+    """Yield a fault for each error in a document."""
     for place, (where, what) in enumerate(error.found):
         yield Fault(code, path, what, where, (error.hint if place == 0 else None) or mend)
 

@@ -69,14 +69,7 @@ _RESTORE = "git restore --source=HEAD --staged --worktree -- "
 def root_faults(
     objects: Objects, before: Sequence[str], after: str, policy: Policy
 ) -> Iterator[Fault]:
-    """Yield what is wrong beside the models, where no tree before stands for it.
-
-    Args:
-        objects: the repository.
-        before: ids of the root trees of the parents, which were judged themselves.
-        after: id of the root tree.
-        policy: says which further files may stand there, and what they may be.
-    """
+    """Yield what is wrong beside the models, where no tree before stands for it."""
     were, becomes = [objects.entries(tree) for tree in before], objects.entries(after)
     for name in (REGISTRY, ATTRIBUTES):
         if name not in becomes:
@@ -234,16 +227,11 @@ _ALWAYS = frozenset({MANIFEST, PIPELINE, CARD, ATTRIBUTES})
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What a check must know of a file.
+    """What a check must know of a file."""
 
-    Attributes:
-        sha256: of its content (behind a Git LFS pointer: of what it points to).
-        size_bytes: of the same.
-        mode: as git keeps it. Of what is not a plain file the rest counts for nothing.
-    """
-
-    sha256: str
+    sha256: str  # of its content (behind a Git LFS pointer: of what it points to)
     size_bytes: int
+    # as git keeps it. Of what is not a plain file the rest counts for nothing
     mode: int = PLAIN_FILE
 
 
@@ -254,14 +242,7 @@ def folder_faults(
     manifest: Outline | Manifest,
     attributes: bytes | None,
 ) -> Iterator[Fault]:
-    """Yield what is wrong with the folder of one version.
-
-    Args:
-        model, version: what the tag and the registry call it.
-        files: name in the folder to its facts.
-        manifest: what manifest.json says; reading it has judged its form.
-        attributes: the bytes of the folder's .gitattributes; None without such a file.
-    """
+    """Yield what is wrong with the folder of one version."""
     where = folder(model)
     yield from file_faults(model, {name: facts.mode for name, facts in files.items()})
     yield from missing_faults(model, files.keys())
@@ -306,11 +287,7 @@ def artifact_faults(
 
 
 class FolderJudge:
-    """Judges the folders of models in a repository, each tree once.
-
-    Args:
-        objects: the repository.
-    """
+    """Judges the folders of models in a repository, each tree once."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
@@ -341,13 +318,7 @@ class FolderJudge:
     def faults(self, model: str, version: Version | None, tree: str) -> list[Fault]:
         """Return what is wrong with a folder.
 
-        Args:
-            model: its name.
-            version: of which it should be; None for any.
-            tree: id of its tree.
-
-        Raises:
-            MissingObject, IntegrityError: an object of it cannot be read.
+        `version`: of which it should be; None for any.
         """
         if (model, tree) not in self._faults:
             self._faults[model, tree] = list(self._judged(model, tree))

@@ -93,14 +93,6 @@ def judge_metric(
     A bound relative to the current holder counts only if both numbers come from the same rows:
     the recorded test data are the same, or the version recorded the holder's number on its own
     rows (`baseline`). If no version has the status, it is met.
-
-    Args:
-        condition: the bound.
-        change: the move that needs it.
-        candidate: manifest of the version; None if it cannot be read.
-        holder: manifest of the current holder; None without one.
-        is_unreadable: whether there is a holder, whose manifest cannot be read.
-        annotations: those of the version.
     """
     if condition.key is not None:
         return _judge_annotation(condition, condition.key, change, annotations)
@@ -136,11 +128,7 @@ def judge_required(
 ) -> Judged:
     """Return whether a version has a field in its manifest, or an annotation, by its dotted name.
 
-    Args:
-        name: such as "data.train"; "code.clean" requires a commit without uncommitted changes.
-        change: the move that needs it.
-        candidate: the manifest; None if it cannot be read.
-        annotations: those of the version.
+    `name`: such as "data.train"; "code.clean" requires a commit without uncommitted changes.
     """
     bound = "clean" if name == "code.clean" else "recorded"
     root, _, key = name.partition(".")
@@ -163,13 +151,7 @@ def judge_required(
 
 
 def judge_replay(recorded: str | None, candidate: Manifest | None, change: Change) -> Judged:
-    """Return whether the sample of a version was replayed, with the same answers.
-
-    Args:
-        recorded: outcome that the promoter recorded; None without one.
-        candidate: its manifest, which says whether there is a sample.
-        change: the move that needs it.
-    """
+    """Return whether the sample of a version was replayed, with the same answers."""
     has_sample = candidate is None or candidate.artifact(SAMPLE) is not None
     known = recorded in (IDENTICAL, WITHIN)
     value = quoted(recorded) if recorded and not recorded.isprintable() else recorded or _MISSING
@@ -309,37 +291,26 @@ OVERRIDES = "modelstore.overrides"  # in git's configuration: false forbids them
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the judge looks things up; each function is called only if its answer matters.
+    """How the judge looks things up; each function is called only if its answer matters."""
 
-    Attributes:
-        manifest: returns the manifest of a version; None if it cannot be read.
-        held: returns whether a version had a status at any time up to the first parent; not
-            called for a new version.
-        annotations: returns the annotations of a version up to then, key to value.
-    """
-
+    # returns the manifest of a version; None if it cannot be read
     manifest: Callable[[str, Version], Manifest | None]
+    # returns whether a version had a status at any time up to the first parent; not called for a
+    # new version
     held: Callable[[str, Version, str], bool]
+    # returns the annotations of a version up to then, key to value
     annotations: Callable[[str, Version], Mapping[str, Scalar]]
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict on one change.
-
-    Attributes:
-        change: the move.
-        judged: every condition that it had to meet.
-        overridden: whether it passes because of an override that counts.
-        barred: why a requested override does not count; None otherwise.
-        may_force: whether an override would count, or does.
-    """
+    """The verdict on one change."""
 
     change: Change
-    judged: tuple[Judged, ...] = ()
-    overridden: bool = False
-    barred: str | None = None
-    may_force: bool = True
+    judged: tuple[Judged, ...] = ()  # every condition that it had to meet
+    overridden: bool = False  # whether it passes because of an override that counts
+    barred: str | None = None  # why a requested override does not count; None otherwise
+    may_force: bool = True  # whether an override would count, or does
 
     @property
     def failed(self) -> tuple[Judged, ...]:
@@ -363,13 +334,7 @@ def judge_step(
 ) -> Iterator[Judgement]:
     """Yield the verdict on each change of one commit.
 
-    Args:
-        policy: of the commit's first parent.
-        before: the registry of that parent.
-        changes: from that registry to the commit's own.
-        recorded: returns what the commit records for a change (`events.recorded_of`).
-        look: how to find manifests and history.
-        overrides: whether the configuration of this repository allows overrides.
+    `recorded`: returns what the commit records for a change (`events.recorded_of`).
     """
     for change in changes:
         gate = policy.gates.get(change.after or "")
@@ -411,21 +376,7 @@ def judge(
     annotations: Mapping[str, Scalar] | None = None,
     overrides: bool = True,
 ) -> Judgement:
-    """Return the verdict on one change of a version's status.
-
-    Args:
-        policy: of the commit's first parent.
-        change: the status before and after. A version that arrives with a status other than
-            `registered` (after a squash) is judged as if it had been registered before.
-        candidate: manifest of the version; None if it cannot be read.
-        holder: manifest of the version that has the status now; None without one.
-        returned: whether the version has had the status before.
-        recorded: what the commit records.
-        gives_way: whether it makes room for another one, see `gives_way`.
-        is_unreadable: whether there is a holder, whose manifest cannot be read.
-        annotations: those of the version, key to value; None for none.
-        overrides: whether the configuration of this repository allows overrides.
-    """
+    """Return the verdict on one change of a version's status."""
     noted = annotations or {}
     conditions: list[Judged] = []
     if _is_bound(policy, change) and not gives_way and not _is_free(change, returned):
@@ -548,12 +499,7 @@ def _any_of(words: Sequence[str]) -> str:
 
 
 class Annotations:
-    """The annotations of one line of first parents.
-
-    Args:
-        objects: the repository.
-        tip: id of the commit at its end.
-    """
+    """The annotations of one line of first parents."""
 
     def __init__(self, objects: Objects, tip: str) -> None:
         self._objects = objects
@@ -565,10 +511,8 @@ class Annotations:
     ) -> dict[str, Annotation]:
         """Return the annotations of a version by key, those that were taken back left out.
 
-        Args:
-            model, version: which version.
-            since: id of the commit that introduced it, behind which there are none; None
-                looks at the whole line.
+        `since`: id of the commit that introduced it, behind which there are none; None looks at the
+        whole line.
         """
         latest: dict[str, Annotation] = {}
         for commit in first_parents(self._objects, self._tip):
@@ -664,13 +608,7 @@ class Annotations:
 
 
 def annotations_of(said: Annotated, maker: Commit, when: datetime) -> Iterator[Annotation]:
-    """Yield what a group of trailers says, key by key.
-
-    Args:
-        said: the group.
-        maker: the commit whose message holds it.
-        when: the date of the one that brought that to the branch: of itself, or of a merge.
-    """
+    """Yield what a group of trailers says, key by key."""
     for key, value in said.values:
         yield Annotation(key, value, maker.oid, maker.author, when, said.why)
 
@@ -678,13 +616,7 @@ def annotations_of(said: Annotated, maker: Commit, when: datetime) -> Iterator[A
 def values_of(
     annotations: dict[str, Annotation], message: str, model: str, version: Version
 ) -> dict[str, Scalar]:
-    """Return the values that count of a version at a commit.
-
-    Args:
-        annotations: those of the line behind it.
-        message: its own, with those that it merges before it.
-        model, version: which version.
-    """
+    """Return the values that count of a version at a commit."""
     found: dict[str, Scalar | None] = {key: one.value for key, one in annotations.items()}
     for said in read_annotations(message):
         if (said.model, said.version) == (model, str(version)):

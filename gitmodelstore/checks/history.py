@@ -53,11 +53,7 @@ _CLOCK = re.compile(r"(?:^|\n\n)Clock: ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z)(?
 
 
 def effective_date(objects: Objects, oid: str) -> datetime:
-    """Return the time from which a commit counts: no earlier than its first parent.
-
-    Raises:
-        MissingObject, IntegrityError: the commit itself cannot be read.
-    """
+    """Return the time from which a commit counts: no earlier than its first parent."""
     return earliest_after(objects, oid) or objects.commit(oid).when
 
 
@@ -67,9 +63,6 @@ def earliest_after(objects: Objects, oid: str) -> datetime | None:
     None if the store has no version yet: the commits that create a store and its settings do
     not count, so that a new store accepts versions with past dates. If the line cannot be
     read to its end (a shallow clone, damage), the readable part counts.
-
-    Raises:
-        MissingObject, IntegrityError: the commit itself cannot be read.
     """
     dates = objects.dates
     if oid in dates:
@@ -205,11 +198,6 @@ class Ancestry:
 
     A whole history with merges then costs only a few operations on such numbers for each
     commit. Sets are kept only for parents of merges and for forks.
-
-    Args:
-        graph: commits with their parents, parents before children; parents that are not among
-            them are unknown.
-        tips: other commits that will be asked about.
     """
 
     def __init__(self, graph: Sequence[tuple[str, Sequence[str]]], tips: Iterable[str] = ()):
@@ -274,33 +262,22 @@ _ALONE = f"use `git pull --rebase`, which keeps a change of {SETTINGS} in a sepa
 
 @dataclass(frozen=True, slots=True)
 class Merging:
-    """The outcome of a merge.
+    """The outcome of a merge."""
 
-    Attributes:
-        faults: changes that it undoes, or adds itself.
-        decided: the versions that both sides moved, where it keeps the status of one side.
-    """
-
-    faults: tuple[Fault, ...]
+    faults: tuple[Fault, ...]  # changes that it undoes, or adds itself
+    # the versions that both sides moved, where it keeps the status of one side
     decided: frozenset[Moved]
 
 
 @dataclass(slots=True)
 class Sides:
-    """The parents of a merge, and their common ancestors.
-
-    Attributes:
-        objects: the repository.
-        parents: ids of the commits.
-        ancestry: knows them.
-        registry: returns the registry of a commit.
-        exclusive: the statuses that one version of a model has at a time, under any parent.
-    """
+    """The parents of a merge, and their common ancestors."""
 
     objects: Objects
     parents: Sequence[str]
     ancestry: Ancestry
     registry: Callable[[str], Registry]
+    # the statuses that one version of a model has at a time, under any parent
     exclusive: frozenset[str]
     _settings: dict[str, Mapping[tuple[str, ...], Hashable]] = field(default_factory=dict)
 
@@ -443,12 +420,7 @@ class Sides:
         return self._settings[root]
 
     def _newer(self, value: Callable[[str, Key], Hashable], key: Key) -> set[Hashable]:
-        """Return the values that a merge may take; one if no two sides changed it differently.
-
-        Args:
-            value: returns that of a commit.
-            key: of what.
-        """
+        """Return the values that a merge may take; one if no two sides changed it differently."""
         return _newer(self.ancestry, self.parents, lambda oid: value(oid, key))
 
 
@@ -507,11 +479,6 @@ def registry_faults(
     A version may not be lost, a status must be one of the store's, and an exclusive
     status has one holder a model. Only models that the step touches are judged: one
     broken model must not stop the others.
-
-    Args:
-        before, after: the registries.
-        policy: the rules of the store.
-        statuses: those that a version may have; None for those of the policy.
     """
     touched, allowed = set(), policy.statuses if statuses is None else statuses
     for change in before.changes(after):
@@ -543,9 +510,6 @@ def word_needed(
     those that bring a withdrawn version back.
 
     Args:
-        policy: of the commit's first parent.
-        before: the registry of that parent.
-        changes: from it to the commit's own.
         vacates: returns why a change may leave its status empty; None where nobody says.
         returns: returns why a withdrawn version comes back; None where nobody says.
     """
@@ -613,72 +577,38 @@ def _judge_return(change: Change, why: str | None) -> Judged:
 
 
 class Objects(Protocol):
-    """A repository, read object by object.
+    """A repository, read object by object."""
 
-    Attributes:
-        dates: by id of a commit the date at which it counts, as far as that was asked
-            (`checks.history.effective_date`).
-    """
-
+    # by id of a commit the date at which it counts, as far as that was asked
+    # (`checks.history.effective_date`)
     dates: dict[str, datetime]
 
     def commit(self, oid: str) -> Commit:
-        """Return a commit.
-
-        Raises:
-            MissingObject, IntegrityError: it is not here, is damaged, or no commit.
-        """
+        """Return a commit."""
 
     def entries(self, tree: str) -> Mapping[str, Entry]:
-        """Return the entries of a tree by name.
-
-        Raises:
-            MissingObject, IntegrityError: as in `commit`.
-        """
+        """Return the entries of a tree by name."""
 
     def content(self, oid: str, path: str) -> bytes:
-        """Return the bytes of a file; `path` is its name for the error.
-
-        Raises:
-            MissingObject, IntegrityError: as in `commit`.
-        """
+        """Return the bytes of a file; `path` is its name for the error."""
 
     def size(self, oid: str, path: str) -> int:
-        """Return the size of a file in bytes.
-
-        Raises:
-            MissingObject, IntegrityError: as in `commit`.
-        """
+        """Return the size of a file in bytes."""
 
     def sha256(self, oid: str, path: str) -> str:
-        """Return the SHA-256 of a file, as 64 hexadecimal digits.
-
-        Raises:
-            MissingObject, IntegrityError: as in `commit`.
-        """
+        """Return the SHA-256 of a file, as 64 hexadecimal digits."""
 
     def raw(self, oid: str) -> bytes:
-        """Return the content of a commit or tag as git keeps it, signature and all.
-
-        Raises:
-            MissingObject, IntegrityError: as in `commit`.
-        """
+        """Return the content of a commit or tag as git keeps it, signature and all."""
 
     def between(self, old: str, new: str) -> Sequence[str]:
-        """Return the commits in the history of `new` that are not in that of `old`, oldest first.
-
-        Raises:
-            MissingObject, IntegrityError: as in `commit`.
-        """
+        """Return the commits behind `new` that are not behind `old`, oldest first."""
 
     def graph(self, *tips: str) -> Sequence[tuple[str, Sequence[str]]]:
         """Return commits with their parents, parents before children.
 
         Those behind the tips, down to a commit that is behind all of them; all where there
         is none such.
-
-        Raises:
-            MissingObject, IntegrityError: as in `commit`.
         """
 
     def setting(self, name: str) -> str | None:
@@ -688,11 +618,7 @@ class Objects(Protocol):
         """Return the annotated tag of that name that stands on a commit; None without one."""
 
     def large_file(self, sha256: str) -> int | None:
-        """Return the size of a Git LFS object that lies beside the repository, None without.
-
-        Raises:
-            IntegrityError: its content has another SHA-256.
-        """
+        """Return the size of a Git LFS object that lies beside the repository, None without."""
 
     @property
     def keeps_large_files(self) -> bool:

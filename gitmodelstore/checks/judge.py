@@ -65,19 +65,12 @@ _MOST_REGISTRIES = 256  # in memory: a store has one for each version, each as l
 
 @dataclass(frozen=True, slots=True)
 class CommitStep:
-    """What is judged: a commit, or one that is not made yet.
-
-    Attributes:
-        tree: id of its root tree.
-        parents: ids of its parents, the first parent first; none for a first commit.
-        message: of the commit; empty if there is none yet.
-        oid: its id; None if it is not made yet.
-    """
+    """What is judged: a commit, or one that is not made yet."""
 
     tree: str
-    parents: tuple[str, ...]
-    message: str = ""
-    oid: str | None = None
+    parents: tuple[str, ...]  # ids of its parents, the first parent first; none for a first commit
+    message: str = ""  # of the commit; empty if there is none yet
+    oid: str | None = None  # its id; None if it is not made yet
 
     @classmethod
     def of(cls, commit: Commit) -> CommitStep:
@@ -94,7 +87,6 @@ class Judge:
     """Judges steps of one repository, and remembers what it has read.
 
     Args:
-        objects: the repository.
         verifier: returns the verifier of signatures; called for the first signature that
             matters. None leaves them unjudged.
         ancestry: of all the steps that will be judged; without it each merge builds its own.
@@ -139,10 +131,7 @@ class Judge:
     def faults_as_whole(self, step: CommitStep, tip: str, *, is_after: bool) -> list[Fault]:
         """Return what is wrong with a step under the settings that the branch had before a push.
 
-        Args:
-            step: one of the push.
-            tip: the commit of the branch before the push.
-            is_after: whether that commit is the first parent of the step, or an ancestor of it.
+        `is_after`: whether that commit is the first parent of the step, or an ancestor of it.
         """
         settings = self.settings_of(self.objects.commit(tip).tree)
         trial = _Trial(self, step, settings, since=tip)
@@ -168,12 +157,7 @@ class Judge:
         return self.ancestry
 
     def merging(self, step: CommitStep, after: Registry) -> Merging:
-        """Return the outcome of a merge, whichever parent is the first.
-
-        Args:
-            step: the merge.
-            after: its registry.
-        """
+        """Return the outcome of a merge, whichever parent is the first."""
         from gitmodelstore.checks.history import Sides
 
         key = replace(step, parents=tuple(sorted(step.parents)))
@@ -193,11 +177,7 @@ class Judge:
     ) -> Iterator[Fault]:
         """Yield the faults, under some settings, of the commits that a merge brings.
 
-        Args:
-            step: the merge.
-            settings: the id of their blob; None for a store without settings.
-            since: an ancestor of the merge; its own ancestors are not brought.
-            moved: the versions whose status the merge changes; it brings only their moves.
+        `since`: an ancestor of the merge; its own ancestors are not brought.
         """
         ancestry = self.ancestry_of(step)
         brought = ancestry.brought(step.parents[0], step.parents[1:])
@@ -301,11 +281,7 @@ class Judge:
 class _Trial:
     """The trial of one step.
 
-    Args:
-        judge: of the repository.
-        step: the step, from the parent that counts as the first.
-        settings: by which it is judged; left out, those of that parent.
-        since: a commit; a merge brings nothing that is behind it. None for no such commit.
+    `since`: a commit; a merge brings nothing that is behind it. None for no such commit.
     """
 
     def __init__(
@@ -751,13 +727,7 @@ def version_of(name: str) -> tuple[str, Version] | None:
 
 
 def tag_faults(judge: Judge, name: str, tag: Tag | None) -> Iterator[Fault]:
-    """Yield what is wrong with a tag, apart from its place in the history.
-
-    Args:
-        judge: of the repository.
-        name: of the ref, without refs/tags/.
-        tag: its content; None if it is not an annotated tag of that name that points to a commit.
-    """
+    """Yield what is wrong with a tag, apart from its place in the history."""
     ref = f"refs/tags/{name}"
     named = version_of(name)
     if named is None:

@@ -54,12 +54,7 @@ def model_folder_faults(
 ) -> Iterator[Fault]:
     """Yield what is wrong with a model folder as it is to be committed.
 
-    Args:
-        place: the folder's path, as the faults show it; empty for the top.
-        files: path in the folder to its facts; those of manifest.json count for nothing
-            but its mode.
-        manifest: bytes of manifest.json; None when it is not a plain file.
-        attributes: the bytes of the folder's .gitattributes; None without such a file.
+    `place`: the folder's path, as the faults show it; empty for the top.
     """
     path = posixpath.join(place, MANIFEST)
     if manifest is None:
@@ -80,13 +75,7 @@ def model_folder_faults(
 
 
 def raw_model_fault(path: str, facts: FileFacts | None, manifest: bytes | None) -> Fault | None:
-    """Return what is wrong with a model binary that is to be committed; None when all is well.
-
-    Args:
-        path: the binary.
-        facts: of it; None when it is not a plain file.
-        manifest: bytes of the manifest.json beside it; None without one.
-    """
+    """Return what is wrong with a model binary that is to be committed; None when all is well."""
     if manifest is None:
         return _raw(path, "a model without a manifest beside it")
     try:
@@ -133,45 +122,28 @@ _LOGIN_SCHEMES = ("ssh", "git+ssh", "ssh+git")  # there the user is part of the 
 
 @record
 class LockedPipeline:
-    """The bytes that are loaded.
+    """The bytes that are loaded."""
 
-    Attributes:
-        sha256: of pipeline.joblib, 64 hexadecimal digits.
-        size_bytes: of the same.
-    """
-
-    sha256: str = declared(SHA256)
+    sha256: str = declared(SHA256)  # of pipeline.joblib, 64 hexadecimal digits
     size_bytes: int = declared(Integer())
 
 
 @record
 class LockedModel:
-    """The one version of a model that is meant.
-
-    Attributes:
-        version: which.
-        tag: its tag in the store.
-        commit: id of the commit that introduced it.
-        manifest_sha256: of manifest.json, which names every other file.
-        pipeline: the bytes that are loaded.
-        features: `fingerprint` of its inputs; None when the manifest does not know them.
-    """
+    """The one version of a model that is meant."""
 
     version: Version = declared(VERSION)
     tag: str = declared(Text())
     commit: str = declared(Text(r"[0-9a-f]{40}", "a commit id"))
-    manifest_sha256: str = declared(SHA256)
+    manifest_sha256: str = declared(SHA256)  # of manifest.json, which names every other file
     pipeline: LockedPipeline = declared(Record(LockedPipeline))
+    # `fingerprint` of its inputs; None when the manifest does not know them
     features: str | None = declared(
         Nullable(Text(rf"{FINGERPRINT}:[0-9a-f]{{64}}", f"{FINGERPRINT}:hex"))
     )
 
     def pins(self, manifest: bytes, path: str) -> bool:
-        """Whether a manifest.json, and the pipeline by it, are what is locked.
-
-        Raises:
-            FormatError: what is locked is no manifest; `path` names it.
-        """
+        """Whether a manifest.json, and the pipeline by it, are what is locked."""
         if hashlib.sha256(manifest).hexdigest() != self.manifest_sha256:
             return False
         entry, pinned = Manifest.parse(manifest, path).artifact(PIPELINE), self.pipeline
@@ -183,14 +155,10 @@ class LockedModel:
 
 @record
 class Lock:
-    """The content of modelstore.lock.json.
-
-    Attributes:
-        store: url of the store, without credentials; or its path, relative to the file.
-        models: name to the version that is locked.
-    """
+    """The content of modelstore.lock.json."""
 
     schema: str = declared(Constant(SCHEMA), default=SCHEMA, kw_only=True)
+    # url of the store, without credentials; or its path, relative to the file
     store: str = declared(Text(r".*\S.*", "a url or a path"))
     models: Mapping[str, LockedModel] = declared(
         MapOf(Record(LockedModel), MODEL_PATTERN, "a model name")
@@ -203,11 +171,7 @@ class Lock:
 
     @classmethod
     def parse(cls, data: bytes, path: str = FILE) -> Lock:
-        """Return what the bytes of a lock file say.
-
-        Raises:
-            FormatError: as `Manifest.parse`.
-        """
+        """Return what the bytes of a lock file say."""
         return fields.read(cls, _DOCUMENT.read(data, path))
 
     def render(self) -> bytes:
@@ -251,21 +215,13 @@ _DOCUMENT = Document(Lock, SCHEMA, MOST_BYTES, _relations, _HINT)
 
 @dataclass(frozen=True, slots=True)
 class PinnedState:
-    """What a clone of the store says of one locked version.
-
-    Attributes:
-        status: its status; None when it is not registered.
-        introduced: whether the locked commit is there and introduced it.
-        manifest: bytes of manifest.json in the locked commit; None without it.
-        tag_manifest: the SHA-256 that the tag's message names; None without tag or digest.
-        tag_agrees: whether the folder at the tag is that of the locked commit; None
-            without a tag.
-    """
+    """What a clone of the store says of one locked version."""
 
     status: str | None
-    introduced: bool
-    manifest: bytes | None
-    tag_manifest: str | None
+    introduced: bool  # whether the locked commit is there and introduced it
+    manifest: bytes | None  # bytes of manifest.json in the locked commit; None without it
+    tag_manifest: str | None  # the SHA-256 that the tag's message names; None without tag or digest
+    # whether the folder at the tag is that of the locked commit; None without a tag
     tag_agrees: bool | None
 
 
@@ -278,13 +234,7 @@ def read_lock(data: bytes, path: str = FILE) -> tuple[Lock | None, tuple[Fault, 
 
 
 def lock_faults(lock: Lock, held: Mapping[str, PinnedState], path: str = FILE) -> Iterator[Fault]:
-    """Yield every difference between a lock and the store.
-
-    Args:
-        lock: what is pinned.
-        held: what the store says of each pinned model.
-        path: the lock file, for the faults.
-    """
+    """Yield every difference between a lock and the store."""
     for model, locked in lock.models.items():
         for code, key, what in _differences(model, locked, held[model]):
             again = f"lock a version that exists: `gms lock {model}@VERSION`"

@@ -57,17 +57,12 @@ class NotSshSignature(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A commit or tag, taken apart.
+    """A commit or tag, taken apart."""
 
-    Attributes:
-        payload: the exact bytes that were signed.
-        signature: the armored signature; None when it is not signed.
-        when: the moment at which the key must be valid, UTC: what the committer or tagger
-            says; None where nobody is named.
-    """
-
-    payload: bytes
-    signature: bytes | None
+    payload: bytes  # the exact bytes that were signed
+    signature: bytes | None  # the armored signature; None when it is not signed
+    # the moment at which the key must be valid, UTC: what the committer or tagger says; None where
+    # nobody is named
     when: datetime | None
 
     def header(self, name: str) -> str:
@@ -130,13 +125,9 @@ def _moment(payload: bytes, who: str) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A public key, as ssh writes it.
+    """A public key, as ssh writes it."""
 
-    Attributes:
-        blob: its bytes, which begin with the name of its kind.
-    """
-
-    blob: bytes
+    blob: bytes  # its bytes, which begin with the name of its kind
 
     @classmethod
     def of_signature(cls, armored: bytes) -> Key:
@@ -201,19 +192,12 @@ _OPTION = re.compile(r'([A-Za-z-]+)(?:="((?:[^"\\]|\\.)*)")?')
 
 @dataclass(frozen=True, slots=True)
 class AllowedSigner:
-    """One line of the list.
+    """One line of the list."""
 
-    Attributes:
-        principals: whom the key speaks for: e-mail addresses, or patterns of them.
-        key: the key; with `is_authority` the one that signs certificates.
-        is_authority: whether the line allows certificates of `key`, not `key` itself.
-        options: name in lower case to value: `valid-before`, `namespaces`, …
-    """
-
-    principals: tuple[str, ...]
-    key: Key
-    is_authority: bool
-    options: dict[str, str]
+    principals: tuple[str, ...]  # whom the key speaks for: e-mail addresses, or patterns of them
+    key: Key  # the key; with `is_authority` the one that signs certificates
+    is_authority: bool  # whether the line allows certificates of `key`, not `key` itself
+    options: dict[str, str]  # name in lower case to value: `valid-before`, `namespaces`, …
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -354,13 +338,7 @@ def signature_faults(outcome: Outcome, path: str = "") -> Iterator[Fault]:
 def judge_signature(
     outcome: Outcome, *, signers: Sequence[str] = (), purpose: str = "do this"
 ) -> Judged:
-    """Return whether what must be signed is, by somebody who may.
-
-    Args:
-        outcome: what became of the signature.
-        signers: principals who alone may do it; none leaves it to every allowed signer.
-        purpose: what they may do, as "move a version to production".
-    """
+    """Return whether what must be signed is, by somebody who may."""
     bound = f"signed by {listed(signers, 'or')}" if signers else "signed"
     what, mend, code, flag = str(outcome), "", outcome.code, ""
     if outcome.code == NOT_SIGNED:
@@ -422,31 +400,21 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalStep:
-    """One commit of the branch, as the search for approvals needs it.
-
-    Attributes:
-        commit: what it says.
-        parent_tree: id of the tree of its first parent; None without one.
-        signed: whether it has a signature.
-        withdraws: whether it withdraws the version that is asked about.
-    """
+    """One commit of the branch, as the search for approvals needs it."""
 
     commit: Commit
-    parent_tree: str | None
+    parent_tree: str | None  # id of the tree of its first parent; None without one
     signed: bool = False
-    withdraws: bool = False
+    withdraws: bool = False  # whether it withdraws the version that is asked about
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Which approvals count.
+    """Which approvals count."""
 
-    Attributes:
-        counted: the approvals of different people, each with its outcome, newest first.
-        passed_over: the others, each with the reason why it does not count.
-    """
-
+    # the approvals of different people, each with its outcome, newest first
     counted: tuple[tuple[Approval, Outcome], ...]
+    # the others, each with the reason why it does not count
     passed_over: tuple[tuple[Approval, str], ...]
 
 
@@ -502,10 +470,8 @@ def says_approved(commit: Commit) -> bool:
 def standing(steps: Iterable[ApprovalStep], model: str, version: str) -> Iterator[Approval]:
     """Yield the approvals of a version that stand: those younger than its last withdrawal.
 
-    Args:
-        steps: the branch along first parents, newest first, as far back as the commit
-            that introduced the version.
-        model, version: which version.
+    `steps`: the branch along first parents, newest first, as far back as the commit that introduced
+    the version.
     """
     for step in steps:
         if step.withdraws:
@@ -543,11 +509,7 @@ def _withdraws(objects: Objects, commit: Commit, version: tuple[str, Version]) -
 
 
 def _changes(objects: Objects, commit: Commit) -> tuple[Change, ...]:
-    """Return what a commit changes in the registry.
-
-    Raises:
-        FormatError, IntegrityError, MissingObject: one of the two cannot be read.
-    """
+    """Return what a commit changes in the registry."""
     before = objects.commit(commit.parents[0]).tree if commit.parents else None
     old, new = (
         objects.entries(root).get(REGISTRY) if root else None for root in (before, commit.tree)
@@ -562,15 +524,7 @@ def _changes(objects: Objects, commit: Commit) -> tuple[Change, ...]:
 def judge_approvals(
     needed: int, votes: Tally, change: Change, way_back: str = REGISTERED
 ) -> Judged:
-    """Return whether enough people have approved a move.
-
-    Args:
-        needed: how many must have.
-        votes: which approvals count.
-        change: the move.
-        way_back: to which status a withdrawn version comes back before it is approved: only
-            what is said after its withdrawal counts.
-    """
+    """Return whether enough people have approved a move."""
     count, ref = len(votes.counted), f"{change.model}@{change.version}"
     value = f"{count} of {needed}"
     what = f"{value} approvals of {change.model} {change.version} for {change.after}"
@@ -612,10 +566,8 @@ def asks(policy: Policy, changes: Sequence[Change]) -> bool:
 class SignatureJudge:
     """Judges signatures of one repository, each commit once.
 
-    Args:
-        objects: the repository.
-        verifier: returns who is believed; it is called for the first signature that
-            something is asked of, so that nobody needs a list of signers for other moves.
+    `verifier`: returns who is believed; it is called for the first signature that something is
+    asked of, so that nobody needs a list of signers for other moves.
     """
 
     def __init__(self, objects: Objects, verifier: Callable[[], Verifier]) -> None:
@@ -634,13 +586,8 @@ class SignatureJudge:
 
         A key must be valid when the commit counts, and a good tag under another name is none.
 
-        Args:
-            commits: their ids.
-            tags: of each the id of the tag object, the name of its ref without refs/tags/,
-                and the commit that it stands on.
-
-        Raises:
-            SignatureError: nobody is known who could be believed, or ssh-keygen is missing.
+        `tags`: of each the id of the tag object, the name of its ref without refs/tags/, and the
+        commit that it stands on.
         """
         commits, names = list(commits), {oid: name for oid, name, _ in tags}
         signed = {
@@ -661,18 +608,7 @@ class SignatureJudge:
     def commit_faults(
         self, oid: str, policy: Policy, changes: Sequence[Change], parent: str | None = None
     ) -> Iterator[Fault]:
-        """Yield what is wrong with the signature of a commit, and with the approvals of its moves.
-
-        Args:
-            oid: the commit.
-            policy: of the parent from which it is judged.
-            changes: from the registry of that parent to its own.
-            parent: which one; None for the first.
-
-        Raises:
-            SignatureError: every commit must be signed, and nobody is known who could be
-                believed; or the program that verifies is not installed.
-        """
+        """Yield what is wrong with the signature of a commit, and the approvals of its moves."""
         faults: list[Fault] = []
         if policy.require_signed:
             faults += signature_faults(self.outcomes([oid])[oid])
@@ -690,12 +626,6 @@ class SignatureJudge:
 
         Where approvals are asked for, the move must be signed too: otherwise nobody knows who
         makes it, and whether that person has approved it.
-
-        Args:
-            oid: the commit that makes the move.
-            policy: of the parent from which it is judged.
-            change: the move.
-            parent: which one; None for the first.
         """
         gate = policy.gates.get(change.after or "")
         if gate is None or not asks(policy, [change]):
@@ -716,24 +646,12 @@ class SignatureJudge:
             yield _unknown("the approvals cannot be counted", f"{gate.approvals} approvals", error)
 
     def tag_faults(self, name: str, oid: str, commit: str) -> Iterator[Fault]:
-        """Yield what is wrong with the signature of a tag that must have one.
-
-        Args:
-            name: of its ref, without refs/tags/.
-            oid: id of the tag object.
-            commit: on which it stands.
-        """
+        """Yield what is wrong with the signature of a tag that must have one."""
         outcomes = self.outcomes([], [(oid, name, commit)])
         yield from signature_faults(outcomes[oid], f"refs/tags/{name}")
 
     def tally(self, tip: str | None, change: Change, promoter: Iterable[str]) -> Tally:
-        """Say which approvals of a version count for a move.
-
-        Args:
-            tip: the commit on which the move is made; None without one.
-            change: the move.
-            promoter: what whoever makes it is known by: addresses, principals, key.
-        """
+        """Say which approvals of a version count for a move."""
         if change.before is None or tip is None:
             return Tally((), ())  # nobody can have approved what was not there
         line = self._since_registered(tip, change)

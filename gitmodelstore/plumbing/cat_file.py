@@ -33,12 +33,7 @@ _SIGNATURE = re.compile(r"(.*>) (-?[0-9]{1,20}) [+-][0-9]{4}")
 
 
 class CatFile:
-    """A repository, read through the git program.
-
-    Args:
-        folder: in the repository, or its git directory.
-        inherit: whether it runs in the environment that git gave to a hook.
-    """
+    """A repository, read through the git program."""
 
     def __init__(self, folder: Path, *, inherit: bool) -> None:
         self.folder = folder
@@ -59,11 +54,7 @@ class CatFile:
         self._listing = self._list_settings()
 
     def run(self, *args: str) -> str:
-        """Run `git ARGS` there and return what it printed.
-
-        Raises:
-            GitFailed: it exited with another status than 0.
-        """
+        """Run `git ARGS` there and return what it printed."""
         return git.run(*args, cwd=self.folder, inherit=self._inherit).decode(
             errors="surrogateescape"
         )
@@ -362,21 +353,13 @@ _CI = "on a hosted runner, let the checkout fetch all of it: `fetch-depth: 0`"
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What a clone does not hold, because it was not asked to.
+    """What a clone does not hold, because it was not asked to."""
 
-    Attributes:
-        remote: from where it can be had; REMOTE where there is none.
-        is_shallow: whether its history is cut off.
-        is_partial: whether objects of its history are only at the remote.
-        has_no_tags: whether the remote's tags are left out.
-        is_mirror: whether it takes each ref as the remote has it, so that nobody works here.
-    """
-
-    remote: str
+    remote: str  # from where it can be had; REMOTE where there is none
     is_shallow: bool
-    is_partial: bool
-    has_no_tags: bool
-    is_mirror: bool
+    is_partial: bool  # whether objects of its history are only at the remote
+    has_no_tags: bool  # whether the remote's tags are left out
+    is_mirror: bool  # whether it takes each ref as the remote has it, so that nobody works here
 
     @property
     def has_remote(self) -> bool:

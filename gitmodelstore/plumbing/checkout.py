@@ -53,10 +53,6 @@ def brings(folder: Path, name: str) -> bool:
 
     The repository's branches are asked, as far as their last hundred commits tell, and the tags
     of versions: what is in the work tree, and what the configuration says, is anybody's.
-
-    Args:
-        folder: in a work tree, the top of one, or the git directory itself.
-        name: of the file.
     """
     for above in (folder, *folder.parents):
         git_dir = _git_dir(above)
@@ -116,11 +112,7 @@ def common_dir(git_dir: Path) -> Path:
 
 
 def settings(checkout: Checkout) -> Iterator[tuple[str, str]]:
-    """Yield names and values of the repository's own configuration, in their order.
-
-    Raises:
-        GitFailed: it cannot be read.
-    """
+    """Yield names and values of the repository's own configuration, in their order."""
     path = checkout.common_dir / "config"
     try:
         for entry in pygit2.Config(str(path)):
@@ -147,11 +139,7 @@ _GITLINK = b"160000"
 
 
 def has_commit(repository: Path, commit: str) -> bool:
-    """Return whether a repository holds a commit.
-
-    Raises:
-        GitFailed: git cannot be started, or `repository` is none that it takes.
-    """
+    """Return whether a repository holds a commit."""
     git.run("rev-parse", "--git-dir", cwd=repository)
     done = git.start(("cat-file", "-e", f"{commit}^{{commit}}"), repository)
     done.communicate()
@@ -178,14 +166,7 @@ class LinkedTrees:
     def add(self, repository: Path, commit: str, place: Path, name: str = "") -> None:
         """Check a commit out into a new folder, with the submodules that are checked out here.
 
-        Args:
-            repository: a folder of the repository; its top where it has a work tree.
-            commit: id of the commit.
-            place: the new folder.
-            name: path of the submodule that the repository is; empty for the outermost.
-
-        Raises:
-            GitFailed: git could not do it.
+        `name`: path of the submodule that the repository is; empty for the outermost.
         """
         self._made.append((repository, place))
         _run(("worktree", "add", "--quiet", "--detach", str(place), commit), repository)
@@ -213,11 +194,7 @@ class LinkedTrees:
 
 
 def apply(patch: bytes, place: Path) -> None:
-    """Change the files of a work tree as a patch says.
-
-    Raises:
-        GitFailed: it does not fit.
-    """
+    """Change the files of a work tree as a patch says."""
     if not patch:
         return
     options = ("-c", "apply.ignoreWhitespace=no", "apply", "--whitespace=nowarn", "-")
@@ -281,17 +258,11 @@ _STDERR = 2
 
 
 class Surroundings(NamedTuple):
-    """Where commands find their programs and modules.
+    """Where commands find their programs and modules."""
 
-    Attributes:
-        programs: folder of `python` and the programs that are installed beside it.
-        modules: folders that come first on the path of Python.
-        variables: what else the environment says.
-    """
-
-    programs: Path
-    modules: Sequence[Path]
-    variables: Mapping[str, str]
+    programs: Path  # folder of `python` and the programs that are installed beside it
+    modules: Sequence[Path]  # folders that come first on the path of Python
+    variables: Mapping[str, str]  # what else the environment says
 
     def environment(self) -> dict[str, str]:
         """Return this process's environment, changed so; what names a repository is gone."""
@@ -306,9 +277,6 @@ def run(command: Sequence[str], folder: Path, surroundings: Surroundings) -> int
     """Run a command to its end and return its exit status; what it prints goes to stderr.
 
     When we are interrupted it is ended too.
-
-    Raises:
-        CannotReproduce: it cannot be started.
     """
     with processes.running(
         lambda: _start(command, folder, surroundings, stdout=_STDERR, stderr=None)
@@ -317,11 +285,7 @@ def run(command: Sequence[str], folder: Path, surroundings: Surroundings) -> int
 
 
 def ask(command: Sequence[str], folder: Path, surroundings: Surroundings) -> tuple[int, str, str]:
-    """Run a command to its end and return its exit status and what it printed.
-
-    Raises:
-        CannotReproduce: it cannot be started.
-    """
+    """Run a command to its end and return its exit status and what it printed."""
     from subprocess import PIPE
 
     with processes.running(
@@ -384,13 +348,6 @@ def find_uv() -> str | None:
 
 def make(program: str, folder: Path, python: str, requirements: str) -> Path:
     """Make an environment and return the folder of its programs.
-
-    Args:
-        program: where uv is.
-        folder: where the environment is to be; there is none yet.
-        python: version of Python; where just this one cannot be had, another one of the same
-            minor release.
-        requirements: `name==version`, one a line: exactly this is installed.
 
     Raises:
         UvFailed: it could not.

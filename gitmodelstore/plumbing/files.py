@@ -35,16 +35,11 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """The permissions that files get.
+    """The permissions that files get."""
 
-    Attributes:
-        bits: what they get besides those that the umask leaves; 0 in a repository that is
-            not shared.
-        only: whether they get no others: the setting was a number such as 0640.
-    """
-
+    # what they get besides those that the umask leaves; 0 in a repository that is not shared
     bits: int = 0
-    only: bool = False
+    only: bool = False  # whether they get no others: the setting was a number such as 0640
 
     @classmethod
     def of(cls, setting: str | None) -> Sharing:
@@ -75,11 +70,7 @@ class Sharing:
         return new
 
     def adjust(self, place: str | Path | int) -> None:
-        """Give a file or folder that was just made, or is open, the permissions it should have.
-
-        Raises:
-            OSError: it is not there, or somebody else's.
-        """
+        """Give a file or folder that was just made, or is open, the permissions it should have."""
         if not self.bits or os.name == "nt":
             return
         old = os.stat(place).st_mode
@@ -88,11 +79,7 @@ class Sharing:
             os.chmod(place, stat.S_IMODE(new))
 
     def make_folder(self, folder: str | Path) -> None:
-        """Make a folder, and those above it that are missing.
-
-        Raises:
-            OSError: the disk does not take it.
-        """
+        """Make a folder, and those above it that are missing."""
         try:
             os.mkdir(folder)
         except FileExistsError:
@@ -135,15 +122,7 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def check_absent(path: Path, hint: str) -> None:
-    """Refuse a place where a file is, or a folder that holds something.
-
-    Args:
-        path: where something new is to be.
-        hint: what to type instead.
-
-    Raises:
-        AlreadyExists: one is there.
-    """
+    """Refuse a place where a file is, or a folder that holds something."""
     if path.is_dir() and any(path.iterdir()):
         raise AlreadyExists(f"'{path}' already exists and is not empty", hint=hint)
     if os.path.lexists(path) and not path.is_dir():
@@ -155,9 +134,6 @@ def sync(folder: Path) -> None:
 
     On Linux one syncfs for the file system; elsewhere the system's sync of all of
     them. Windows has neither, so that there only the branch itself is flushed.
-
-    Raises:
-        OSError: the disk did not take all of it.
     """
     syncfs = _syncfs()
     if syncfs is None:
@@ -189,9 +165,6 @@ def put(
 
     A process that is killed meanwhile leaves a file of that name and a suffix. Who may read
     it is said by `mode`, less what the user's umask takes from it, and by `sharing`.
-
-    Raises:
-        OSError: the disk does not take it.
     """
     partial = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     with processes.held():
@@ -272,7 +245,6 @@ def text_of(path: Path) -> str | None:
     """Return what a file of the user's says; None where there is none that may be read.
 
     Raises:
-        CannotRead: too many files are open.
         UnicodeDecodeError: it is not text.
     """
     try:
@@ -285,11 +257,7 @@ def text_of(path: Path) -> str | None:
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Turn the system's refusal to open `what` into our error.
-
-    Raises:
-        CannotRead: it refused.
-    """
+    """Turn the system's refusal to open `what` into our error."""
     try:
         yield
     except OSError as error:
@@ -357,11 +325,7 @@ def written_by_others(path: str | Path) -> str | None:
 
 
 def make_private(folder: str | Path) -> None:
-    """Make a folder and those above it, so that nobody else may write to what was missing.
-
-    Raises:
-        OSError: the disk does not take it.
-    """
+    """Make a folder and those above it, so that nobody else may write to what was missing."""
     missing = []
     place = os.path.abspath(folder)
     while not os.path.isdir(place):
@@ -401,12 +365,7 @@ def is_a_strangers(file: Path, folder: Path) -> str | None:
 
 
 def may_write_as(status: os.stat_result, around: os.stat_result) -> bool:
-    """Whether a file can only come from who may write to the folder around it, or from the user.
-
-    Args:
-        status: of the file, not of what it links to.
-        around: of a folder that others may share, as a group shares a repository.
-    """
+    """Whether a file can only come from who may write to the folder around it, or from the user."""
     if not hasattr(os, "geteuid"):
         return True
     is_shared = around.st_mode & 0o020 and status.st_gid == around.st_gid
@@ -461,11 +420,7 @@ def code_places(folder: Path) -> tuple[Path, ...]:
 
 
 def settings(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
-    """Yield the settings of each pyproject.toml of a folder and above, with its folder.
-
-    Raises:
-        NotAStore: one cannot be understood.
-    """
+    """Yield the settings of each pyproject.toml of a folder and above, with its folder."""
     for above in (folder.absolute(), *folder.absolute().parents):
         try:
             whole = tomllib.loads(text_of(above / FILE) or "")
@@ -481,11 +436,7 @@ def settings(folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
 
 
 def store_of_project(folder: Path) -> tuple[Path, Path] | None:
-    """Return the store that the nearest pyproject.toml names which names one, and that file.
-
-    Raises:
-        NotAStore: one cannot be understood, or names no path.
-    """
+    """Return the store that the nearest pyproject.toml names which names one, and that file."""
     for said, place in settings(folder):
         named = said.get("store")
         if named is None:

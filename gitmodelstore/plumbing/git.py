@@ -42,10 +42,7 @@ class Git:
     `subprocess` takes as long to import as Python takes to start, so where the system can
     start a process by itself, it does.
 
-    Args:
-        args: what git is to do.
-        question: what it reads; no more than fits into a pipe.
-        environment: its environment; None for that of this process.
+    `question`: what it reads; no more than fits into a pipe.
 
     Attributes:
         output: the file descriptor to read its answer from.
@@ -78,17 +75,13 @@ class Git:
         return self._wait()
 
     def end(self) -> None:
-        """Wait for its end.
-
-        Raises:
-            GitFailed: it could not do it.
-        """
+        """Wait for its end."""
         code = self.wait()
         if code:
             raise failure(f"git could not say what is staged: it exited with {code}")
 
     def answer(self) -> str:
-        """Return all that it prints, once it has done it; raises as `end`."""
+        """Return all that it prints, once it has done it."""
         text = self.read()
         self.end()
         return text
@@ -96,10 +89,6 @@ class Git:
 
 class Conversation:
     """A running git that answers one question after another; its complaints are not heard.
-
-    Args:
-        command: git and what it is to do.
-        environment: its environment.
 
     Attributes:
         questions: to be written to.
@@ -269,19 +258,10 @@ def start(
     """Start `git ARGS` in `cwd` and return the running process.
 
     Args:
-        args, cwd: what and where.
         to_the_end: keep Ctrl-C at the terminal from it: what it does takes
             milliseconds and must not be left half done.
-        holding: file descriptors that it keeps open as long as it lives.
-        index: the file that it is to take for the index; None for that of the work tree.
-        extra: further variables of its environment; None for none.
-        inherit: keep what names a repository in the environment: that of a hook is meant.
         training: it is the repository of the code that trains, which its user runs anyway:
             its filters run, since without them other files would seem changed than are.
-        umask: for the files that it writes; None for this process's.
-
-    Raises:
-        GitFailed: git is not installed, or cannot be started.
     """
     import subprocess  # it takes half as long to import as Python takes to start
 
@@ -321,11 +301,7 @@ def run(
     to_the_end: bool = False,
     umask: int | None = None,
 ) -> bytes:
-    """Run `git ARGS` in `cwd` and return what it printed; the rest is as in `start`.
-
-    Raises:
-        GitFailed: git cannot be started, or it exited with another status than 0.
-    """
+    """Run `git ARGS` in `cwd` and return what it printed; the rest is as in `start`."""
     process = start(args, cwd, inherit=inherit, to_the_end=to_the_end, umask=umask)
     stdout, stderr = process.communicate()
     if process.returncode:
@@ -343,9 +319,6 @@ def scoped(folder: Path) -> Iterator[tuple[bool, str, str | None]]:
 
     What the environment says, as `git -c` does, is the user's. The name is in lower case but for
     the part in the middle; a value of None means true.
-
-    Raises:
-        GitFailed: git is not installed, or does not work there.
     """
     said = run(*TRUSTING, "config", "--list", "--null", "--show-scope", cwd=folder)
     entries = iter(said.decode(errors="surrogateescape").split("\0")[:-1])
@@ -359,9 +332,6 @@ def closed(folder: Path) -> dict[str, str]:
     """Return the environment in which git starts no program that a repository's settings name.
 
     What the user's or the machine's configuration says of the same program stays.
-
-    Raises:
-        GitFailed: git is not installed, or does not work there.
     """
     ours: dict[str, str] = {}
     helpers: list[tuple[str, str]] = []
@@ -425,12 +395,7 @@ def _verb(args: Sequence[str]) -> str:
 def setting(name: str, folder: Path, *, kind: str = "") -> str | None:
     """Return a value of git's configuration there, None when it is not set.
 
-    Args:
-        name, folder: of the setting, and in which repository.
-        kind: "bool" for true or false; empty for the text as it stands.
-
-    Raises:
-        GitFailed: git is not installed, or does not take what is set for that kind.
+    `kind`: "bool" for true or false; empty for the text as it stands.
     """
     import subprocess
 
@@ -486,10 +451,8 @@ _BLOCK_BYTES = (1 << 20) + 1  # of a file that is kept and not only hashed; a ma
 class StagedFiles:
     """The index against HEAD; git is asked at once, and answers while others work.
 
-    Args:
-        names: files that the framework names: those that the commit adds or changes, or
-            all of them, without those that the user has excluded.
-        folders: whether `model_folders` and `files_of` will be asked.
+    `names`: files that the framework names: those that the commit adds or changes, or all of them,
+    without those that the user has excluded.
     """
 
     def __init__(self, names: Collection[str] = (), *, folders: bool = False) -> None:
@@ -573,9 +536,6 @@ class Contents:
 
     They are read and hashed while the caller imports its checks. Where the file of the work
     tree has the id of the blob, it is the blob, and need not be decompressed by git.
-
-    Args:
-        files: path to mode and id of the blob; what is no blob is passed over.
     """
 
     def __init__(self, files: Mapping[str, tuple[int, str]]) -> None:
@@ -587,15 +547,11 @@ class Contents:
         self._thread.start()
 
     def data(self, oid: str) -> bytes:
-        """Return the bytes of a blob; of one longer than a MiB just more than that.
-
-        Raises:
-            GitFailed: git could not read one of the blobs.
-        """
+        """Return the bytes of a blob; of one longer than a MiB just more than that."""
         return self._get(oid)[2]
 
     def plain(self, oid: str) -> tuple[str, int]:
-        """Return SHA-256 and size of a blob as it is, even if it is a pointer; raises as `data`."""
+        """Return SHA-256 and size of a blob as it is, even if it is a pointer."""
         return self._get(oid)[:2]
 
     def sha256(self, oid: str) -> str | None:
@@ -608,9 +564,6 @@ class Contents:
         """Return the facts of a file; behind a Git LFS pointer, of what it points to.
 
         Where that object lies on this machine its bytes count, not the pointer's word.
-
-        Raises:
-            GitFailed: git could not read one of the blobs.
         """
         from gitmodelstore.checks.folder import FileFacts
         from gitmodelstore.values.objects import MOST_POINTER_BYTES, read_pointer

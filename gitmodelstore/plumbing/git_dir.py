@@ -58,22 +58,14 @@ _EDIT = "git config --file '{path}' --edit, or restore the file from a backup"
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A file or folder that is not what git needs there.
-
-    Attributes:
-        path: below the git directory.
-        what: what is wrong with it.
-        content: what belongs there; None where nothing has to.
-        is_folder: whether a folder belongs there.
-        mend: what to do about it; empty where `mend` can.
-        is_derived: whether git makes it again of other files, so that nothing is lost with it.
-    """
+    """A file or folder that is not what git needs there."""
 
     path: str
     what: str
-    content: bytes | None = None
+    content: bytes | None = None  # what belongs there; None where nothing has to
     is_folder: bool = False
-    mend: str = ""
+    mend: str = ""  # what to do about it; empty where `mend` can
+    # whether git makes it again of other files, so that nothing is lost with it
     is_derived: bool = False
 
 
@@ -130,11 +122,7 @@ def branch_of(folder: Path) -> str:
 
 
 def _setting(folder: Path, name: str, *options: str) -> str:
-    """Return a value of the configuration there, empty when it is not set.
-
-    Raises:
-        GitFailed: git cannot read it.
-    """
+    """Return a value of the configuration there, empty when it is not set."""
     asked = ("--file", str(folder / "config"), "--default=", *options, "--get", name)
     top = Path(folder.absolute().anchor)  # where git finds no repository that it stumbles over
     return os.fsdecode(git.run("config", *asked, cwd=top)).removesuffix("\n")
@@ -160,12 +148,7 @@ def unreadable(folder: Path) -> list[str]:
 
 
 def flaws(folder: Path, branch: str) -> list[Flaw]:
-    """Return what is wrong in a git directory, nothing twice.
-
-    Args:
-        folder: the git directory.
-        branch: the full name of the store's branch.
-    """
+    """Return what is wrong in a git directory, nothing twice."""
     found: dict[str, Flaw] = {}
     checks: tuple[Callable[[], Iterator[Flaw]], ...] = (
         lambda: _kinds(folder),
@@ -442,9 +425,6 @@ def mend(folder: Path, flaw: Flaw) -> str:
 
     What was there is kept in `ASIDE`, unless git made it of other files. Call it under the
     writer lock, where that can be had.
-
-    Raises:
-        CannotWrite: the disk does not take it.
     """
     path = folder / flaw.path
     kept = ""
@@ -492,16 +472,7 @@ def _set_aside(folder: Path, flaw: Flaw) -> str:
 
 @contextmanager
 def view(folder: Path, flaws: list[Flaw], hidden: list[str]) -> Iterator[Path]:
-    """Give a git directory in which flaws are set right, made of links to the damaged one.
-
-    Args:
-        folder: the damaged one.
-        flaws: what is to be otherwise.
-        hidden: what is to be left out.
-
-    Raises:
-        OSError: the system lets this process make no links.
-    """
+    """Give a git directory in which flaws are set right, made of links to the damaged one."""
     changes: dict[str, Flaw | None] = dict.fromkeys(hidden)
     changes |= {flaw.path: flaw for flaw in flaws}
     with tempfile.TemporaryDirectory(prefix="gms-doctor-") as made:
@@ -576,11 +547,7 @@ def scripts_folder() -> Path:
 
 
 def hooks_folder(repository: Repository) -> Path:
-    """Return the folder from which git runs hooks in a repository.
-
-    Raises:
-        InvalidInput: core.hooksPath names one outside of it, which other repositories may share.
-    """
+    """Return the folder from which git runs hooks in a repository."""
     named = repository.setting("core.hooksPath")
     if named == os.devnull:  # no hook is to run for this process, which says nothing of others
         named = repository.kept_setting("core.hooksPath")
@@ -598,12 +565,7 @@ def hooks_folder(repository: Repository) -> Path:
 
 
 def install(repository: Repository) -> tuple[str, ...]:
-    """Put our hooks into a repository, and return the names of those that were not there.
-
-    Raises:
-        InvalidInput: as in `hooks_folder`.
-        CannotWrite: the disk does not take it.
-    """
+    """Put our hooks into a repository, and return the names of those that were not there."""
     folder, new = hooks_folder(repository), []
     with writing(folder):
         repository.sharing.make_folder(folder)
@@ -623,12 +585,7 @@ def install(repository: Repository) -> tuple[str, ...]:
 
 
 def uninstall(repository: Repository) -> tuple[str, ...]:
-    """Take our hooks away again, give the user's own their names back, and return the names.
-
-    Raises:
-        InvalidInput: as in `hooks_folder`.
-        CannotWrite: the disk does not take it.
-    """
+    """Take our hooks away again, give the user's own their names back, and return the names."""
     folder, gone = hooks_folder(repository), []
     with writing(folder):
         for name in (*CLIENT_HOOKS, *SERVER_HOOKS):
@@ -647,11 +604,7 @@ def is_ours(path: Path) -> bool:
 
 
 def absent(repository: Repository) -> tuple[str, ...]:
-    """Return the names of our hooks that are not in a repository, or would not find us.
-
-    Raises:
-        InvalidInput: as in `hooks_folder`.
-    """
+    """Return the names of our hooks that are not in a repository, or would not find us."""
     folder = hooks_folder(repository)
     names = CLIENT_HOOKS if repository.work_tree else SERVER_HOOKS
     return tuple(name for name in names if not _works(folder / name))

@@ -54,12 +54,7 @@ _SETTLED_NS = 2 * 10**9
 
 
 class Memo:
-    """What is remembered of the files of one data set.
-
-    Args:
-        cache: the user's cache folder.
-        root: the data set: a file, or the folder that the files lie in.
-    """
+    """What is remembered of the files of one data set."""
 
     def __init__(self, cache: Path, root: Path) -> None:
         self._root = os.fsencode(os.path.abspath(root))
@@ -69,12 +64,7 @@ class Memo:
         self._kept: dict[bytes, bytes] = {}
 
     def digest(self, name: bytes, status: os.stat_result) -> str | None:
-        """Return what a file had as its digest when it was last read; None if it is not known.
-
-        Args:
-            name: of the algorithm and the file, as they were noted.
-            status: of the file, as it is now.
-        """
+        """Return what a file had as its digest when it was last read; None if it is not known."""
         key = self._key(name, status)
         found = self._held.get(key)
         if found is None:
@@ -83,22 +73,14 @@ class Memo:
         return found.decode("ascii")
 
     def note(self, name: bytes, status: os.stat_result, digest: str, began_ns: int) -> None:
-        """Remember a digest, unless the file was changed too lately to tell the next change.
-
-        Args:
-            name: of the algorithm and the file within the data set.
-            status: of the file, the same before and after it was read.
-            digest: in hexadecimal.
-            began_ns: the time of the clock before it was opened.
-        """
+        """Remember a digest, unless the file was changed too lately to tell the next change."""
         if began_ns - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_NS:
             self._kept[self._key(name, status)] = digest.encode("ascii")
 
     def save(self, *, whole: bool) -> None:
         """Write what was asked for and noted, if that is possible.
 
-        Args:
-            whole: whether every file was seen, so that what was not is no longer there.
+        `whole`: whether every file was seen, so that what was not is no longer there.
         """
         wanted = self._kept if whole else {**self._held, **self._kept}
         if wanted == self._held or not self._is_ours:
@@ -161,11 +143,7 @@ _MOST_VERDICT_BYTES = 4 << 20  # sixty thousand; then it begins anew
 
 
 class Verdicts:
-    """Keys that were noted in a folder.
-
-    Args:
-        folder: the folder; made when something is noted.
-    """
+    """Keys that were noted in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
@@ -232,31 +210,22 @@ _NETWORK = ("9p", "afs", "ceph", "cifs", "fuse", "glusterfs", "lustre", "nfs", "
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a file holds.
+    """What a file holds."""
 
-    Attributes:
-        data: private memory: read, or mapped so that writing to it does not change the file.
-        sha256: of the content, in hexadecimal; None where it was not taken.
-    """
-
+    # private memory: read, or mapped so that writing to it does not change the file
     data: memoryview
-    sha256: str | None
+    sha256: str | None  # of the content, in hexadecimal; None where it was not taken
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Bytes that come one part after the other.
+    """Bytes that come one part after the other."""
 
-    Attributes:
-        size_bytes: how many are said to come.
-        readinto: fills memory with the next ones and returns how many they were, as many as
-            fit or less; 0 at the end.
-        held: all of them, where they are in memory already.
-    """
-
-    size_bytes: int
+    size_bytes: int  # how many are said to come
+    # fills memory with the next ones and returns how many they were, as many as fit or less; 0 at
+    # the end
     readinto: Callable[[memoryview], int]
-    held: memoryview | None = None
+    held: memoryview | None = None  # all of them, where they are in memory already
 
     @classmethod
     def of(cls, data: memoryview) -> Stream:
@@ -274,10 +243,7 @@ class Stream:
 
 
 def take(stream: Stream) -> Content:
-    """Return all of a stream, in memory of its own where it is not held, with its SHA-256.
-
-    Raises: whatever reading raises.
-    """
+    """Return all of a stream, in memory of its own where it is not held, with its SHA-256."""
     if stream.held is not None:
         return Content(stream.held, hashlib.sha256(stream.held).hexdigest())
     data, digest, position = private_memory(stream.size_bytes), hashlib.sha256(), 0
@@ -292,10 +258,7 @@ def take(stream: Stream) -> Content:
 
 
 def parts(stream: Stream) -> Iterator[memoryview]:
-    """Yield a stream part by part; each is gone when the next is asked for.
-
-    Raises: whatever reading raises.
-    """
+    """Yield a stream part by part; each is gone when the next is asked for."""
     if stream.held is not None:
         yield stream.held
         return
@@ -305,10 +268,7 @@ def parts(stream: Stream) -> Iterator[memoryview]:
 
 
 def sha256(stream: Stream) -> str:
-    """Return the SHA-256 of what comes, in hexadecimal.
-
-    Raises: whatever reading raises.
-    """
+    """Return the SHA-256 of what comes, in hexadecimal."""
     digest = hashlib.sha256()
     for part in parts(stream):
         digest.update(part)
@@ -354,13 +314,7 @@ class _Hasher:
 def read(path: Path, sha256: str, remembered: Verdicts | None) -> Content:
     """Return the content of a file that is meant to have a digest.
 
-    Args:
-        path: the file.
-        sha256: what its SHA-256 should be.
-        remembered: where digests are noted; None to read and hash the file.
-
-    Raises:
-        OSError: it cannot be read.
+    `remembered`: where digests are noted; None to read and hash the file.
     """
     with path.open("rb", buffering=0) as file:
         status = os.fstat(file.fileno())
@@ -460,25 +414,14 @@ def keep(common_dir: Path, temporary: Path, sha256: str, sharing: Sharing = UNSH
 def read_object(
     common_dir: Path, pointer: Pointer, path: str, remembered: Verdicts | None = None
 ) -> Content:
-    """Return the content behind a pointer, in private memory.
-
-    Args:
-        common_dir: of the repository.
-        pointer: which object.
-        path: what it is to the reader, for the error.
-        remembered: as in `mapped.read`.
-
-    Raises:
-        MissingObject: it is not on this machine.
-        CannotRead: the system does not let this process.
-    """
+    """Return the content behind a pointer, in private memory."""
     with _finding(pointer, path):
         return read(object_path(common_dir, pointer.sha256), pointer.sha256, remembered)
 
 
 @contextmanager
 def stream(common_dir: Path, pointer: Pointer, path: str) -> Iterator[Stream]:
-    """Yield the content behind a pointer as it comes; arguments and errors as `read`."""
+    """Yield the content behind a pointer as it comes."""
     with _finding(pointer, path), object_path(common_dir, pointer.sha256).open("rb", 0) as file:
         yield Stream(os.fstat(file.fileno()).st_size, file.readinto)
 

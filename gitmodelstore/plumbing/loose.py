@@ -66,15 +66,10 @@ class Damaged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """What an object is to hold, of which no more than two pieces need be in memory at a time.
-
-    Attributes:
-        nbytes: how much it is.
-        again: yields all of it, each time it is called.
-    """
+    """What an object is to hold, of which no more than two pieces need be in memory at a time."""
 
     nbytes: int
-    again: Callable[[], Iterable[Buffer]]
+    again: Callable[[], Iterable[Buffer]]  # yields all of it, each time it is called
 
 
 def write(
@@ -87,9 +82,6 @@ def write(
     """Store an object under `objects`, a git directory's folder of that name; return its id.
 
     What is deflated is in memory.
-
-    Raises:
-        OSError: the disk does not take it; nothing is left.
     """
     view = data if isinstance(data, Pieces) else memoryview(data)
     header = f"{kind} {view.nbytes}\0".encode()
@@ -177,12 +169,9 @@ def read_blob(file: BinaryIO, oid: str) -> memoryview:
 def open_blob(file: BinaryIO, oid: str, *, checked: bool) -> Stream:
     """Return the content of a loose blob as it comes.
 
-    Args:
-        file: where it is.
-        oid: its id.
-        checked: whether it is compared with its id, and its checksum with it. Whoever knows its
-            SHA-256 does without: what is stored as it is then goes from the file to where it is
-            wanted, without a copy.
+    `checked`: whether it is compared with its id, and its checksum with it. Whoever knows its
+    SHA-256 does without: what is stored as it is then goes from the file to where it is wanted,
+    without a copy.
 
     Raises:
         Damaged: it is no blob or no zlib stream; reading on, that it ends too early or too
@@ -246,12 +235,7 @@ def whole(oid: str, size_bytes: int, readinto: Callable[[memoryview], int]) -> S
 
 
 class Inflated:
-    """What a zlib stream holds that begins where a file stands.
-
-    Args:
-        file: the file.
-        oid: of the object, for errors.
-    """
+    """What a zlib stream holds that begins where a file stands."""
 
     def __init__(self, file: BinaryIO, oid: str) -> None:
         self._file = file
@@ -297,7 +281,7 @@ class _Blocks:
             self._inflate()
 
     def readinto(self, target: memoryview) -> int:
-        """Fill memory and return how far; raises as `Inflated.readinto`."""
+        """Fill memory and return how far, as `Inflated.readinto`."""
         filled = 0
         while filled < len(target) and self._inflated is None:
             if self._left:
@@ -487,10 +471,7 @@ _PRUNE_SECONDS = 5.0
 def keep(common_dir: Path, name: str, sharing: Sharing) -> bool:
     """Give an object a second name; return False where there is no such loose object.
 
-    Args:
-        common_dir: of the repository.
-        name: the id of an object, or the SHA-256 of a Git LFS object.
-        sharing: who else uses the repository.
+    `name`: the id of an object, or the SHA-256 of a Git LFS object.
     """
     first = place(common_dir, name)
     second = _second(f"{common_dir}/{_SPARES}/{_minute()}", name)
@@ -548,7 +529,6 @@ def tend(common_dir: Path, sharing: Sharing, is_packed: Callable[[str], bool], l
     Call it under the writer lock. What it returns is `last` the next time, and 0 is the first.
 
     Args:
-        common_dir, sharing: of the repository.
         is_packed: whether an object is here all the same.
         last: when this was last done, so that it is done once a minute.
     """
@@ -681,11 +661,7 @@ _MOST_SIZE_BYTES = 10  # of the number in front of an object
 
 
 class Packs:
-    """The packs of one object database.
-
-    Args:
-        objects: a git directory's folder of that name.
-    """
+    """The packs of one object database."""
 
     def __init__(self, objects: Path) -> None:
         self._folder = objects / "pack"
@@ -698,9 +674,6 @@ class Packs:
         """Look at the indexes that have come since the last time, and at each pack's size.
 
         libgit2 has packs mapped into memory: to read one that was cut short ends the process.
-
-        Raises:
-            IntegrityError: one is damaged.
         """
         for pack, size_bytes in self._sizes.items():
             with suppress(FileNotFoundError):  # a repack took it away
@@ -730,10 +703,8 @@ class Packs:
 
         None where no pack here has it whole.
 
-        Args:
-            oid: of the blob.
-            checked: whether it is compared with that. libgit2 does so too, so that then only
-                large ones are read here.
+        `checked`: whether it is compared with that. libgit2 does so too, so that then only large
+        ones are read here.
 
         Raises:
             loose.Damaged: it is no zlib stream, or has another size; reading on, too.

@@ -45,30 +45,15 @@ _ASKED_AT_ONCE = 100  # so many ids fit into any pipe, however long git does not
 
 
 class Appearance(NamedTuple):
-    """A manifest that a commit has, and its parent has not.
-
-    Attributes:
-        commit: the commit.
-        model: whose folder it stands in.
-        oid: its blob.
-    """
+    """A manifest that a commit has, and its parent has not."""
 
     commit: str
-    model: str
+    model: str  # whose folder it stands in
     oid: str
 
 
 def appearances(folder: Path, tip: str, known: str | None) -> Iterator[Appearance]:
-    """Yield the manifests of a history, parents before children.
-
-    Args:
-        folder: the repository.
-        tip: the commit whose history it is.
-        known: a commit whose history is left out; None for none.
-
-    Raises:
-        GitFailed: git cannot read the history to its end.
-    """
+    """Yield the manifests of a history, parents before children."""
     revisions = [tip, f"^{known}"] if known else [tip]
     with (
         _start(folder, "rev-list", "--topo-order", "--reverse", *revisions, "--") as walk,
@@ -201,9 +186,7 @@ class DamagedIndex(Exception):
 class ColumnBlock:
     """Some manifests, in the order in which they came.
 
-    Args:
-        columns: name to the bytes of the column.
-        digests: name to the SHA-256 of those bytes; None for columns just made.
+    `digests`: name to the SHA-256 of those bytes; None for columns just made.
     """
 
     def __init__(
@@ -228,7 +211,7 @@ class ColumnBlock:
         """Return the values of a column, one a manifest.
 
         Raises:
-            Damaged: it is not what was written.
+            DamagedIndex: it is not what was written.
         """
         if name not in self._read:
             data = self.data[name]

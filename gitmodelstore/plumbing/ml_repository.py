@@ -108,11 +108,7 @@ def locate(place: Path, lock: Lock | None) -> Path:
 
 
 class Clone:
-    """A repository that holds the store, as it was last fetched.
-
-    Raises:
-        NotAStore: there is no repository at `path`.
-    """
+    """A repository that holds the store, as it was last fetched."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -130,8 +130,7 @@ def pause(seconds: float) -> None:
 def tries(until: float) -> Iterator[None]:
     """Yield at once, then after pauses that grow, with jitter, until a moment has passed.
 
-    Args:
-        until: as `time.monotonic` has it.
+    `until`: as `time.monotonic` has it.
     """
     longest = 0.001
     yield

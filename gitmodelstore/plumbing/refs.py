@@ -45,10 +45,6 @@ def advance(
     """Move the store's branch from `old` to `new`; return False when it stands elsewhere.
 
     Call it under the writer lock. `what` goes into the reflog; `until` as in `make_lock`.
-
-    Raises:
-        StoreBusy: a process of git holds the ref.
-        CannotWrite: the disk does not take it.
     """
     path = repository.common_dir / repository.branch
     lock = path.with_name(path.name + ".lock")
@@ -74,12 +70,7 @@ def advance(
 
 
 def check_free(repository: Repository, name: str, *, until: float | None = None) -> None:
-    """Refuse a tag that could not be created. Call it under the writer lock.
-
-    Raises:
-        VersionExists: it exists, or others stand below its name.
-        StoreBusy: a process of git holds it.
-    """
+    """Refuse a tag that could not be created. Call it under the writer lock."""
     ref = f"refs/tags/{name}"
     if repository.ref(ref):
         raise VersionExists(
@@ -99,12 +90,7 @@ def check_free(repository: Repository, name: str, *, until: float | None = None)
 
 
 def create_tag(repository: Repository, name: str, oid: str, *, until: float | None = None) -> bool:
-    """Set a tag that must not exist; return False when it does. Call it under the writer lock.
-
-    Raises:
-        StoreBusy: a process of git holds it.
-        CannotWrite: the disk does not take it.
-    """
+    """Set a tag that must not exist; return False when it does. Call it under the writer lock."""
     return _set_tag(repository, name, None, oid, until)
 
 
@@ -113,10 +99,6 @@ def replace_tag(repository: Repository, name: str, old: str, new: str) -> bool:
 
     Call it under the writer lock. Tags never move; `operations/mend.py` says what the one
     exception is.
-
-    Raises:
-        StoreBusy: a process of git holds it.
-        CannotWrite: the disk does not take it.
     """
     return _set_tag(repository, name, old, new)
 
@@ -150,11 +132,7 @@ def remove_own(repository: Repository, new: str, tags: Mapping[str, str], *, die
     move the branch to that commit, or make tags of that name. One that stays empty is
     of a writer that died between making and filling it, which takes microseconds.
 
-    Args:
-        repository: the store.
-        new: the commit to which the branch was to move.
-        tags: name to the id of the tag object that was to be set.
-        died: whether it is another writer, now dead, so that an empty one may be its.
+    `died`: whether it is another writer, now dead, so that an empty one may be its.
     """
     held = {repository.branch: new} | {f"refs/tags/{name}": oid for name, oid in tags.items()}
     for ref, oid in held.items():
@@ -207,13 +185,8 @@ def make_way(path: Path) -> None:
 def make_lock(repository: Repository, ref: str, until: float | None = None) -> int:
     """Make the lock of a ref, as git does, and return its file descriptor.
 
-    Args:
-        repository, ref: which.
-        until: how long to wait for a git that holds it, as `time.monotonic` has it; None for
-            half a second.
-
-    Raises:
-        StoreBusy: a process of git holds it.
+    `until`: how long to wait for a git that holds it, as `time.monotonic` has it; None for half a
+    second.
     """
     lock = repository.common_dir / f"{ref}.lock"
     for _ in processes.tries(time.monotonic() + _GIT_SECONDS if until is None else until):
@@ -274,19 +247,13 @@ _PLAIN_FILE = 0o100644
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """One entry.
+    """One entry."""
 
-    Attributes:
-        raw: as it stands in the file, with its padding.
-        oid: of the blob.
-        modified_at: the file's mtime when it was staged, in whole seconds.
-        is_plain: a plain file with no flag set: not in conflict, assumed unchanged,
-            left out of the work tree or added without content.
-    """
-
-    raw: bytes
+    raw: bytes  # as it stands in the file, with its padding
     oid: str
-    modified_at: int
+    modified_at: int  # the file's mtime when it was staged, in whole seconds
+    # a plain file with no flag set: not in conflict, assumed unchanged, left out of the work tree
+    # or added without content
     is_plain: bool
 
 
@@ -379,14 +346,10 @@ _ASIDE = "index.gitmodelstore-aside"  # the index on which a git of ours works
 def take(git_dir: Path, *, until: float = 0.0, sharing: Sharing = UNSHARED) -> Path:
     """Lock the index as git does, and return the lock, an empty file.
 
-    Args:
-        git_dir: of the work tree.
-        until: how long to wait for a git that holds it, as `time.monotonic` has it.
-        sharing: who else uses the repository.
+    `until`: how long to wait for a git that holds it, as `time.monotonic` has it.
 
     Raises:
         FileExistsError: a process of git holds it.
-        OSError: it cannot be made.
     """
     for _ in processes.tries(until):
         with suppress(FileExistsError):
@@ -414,9 +377,6 @@ def set_aside(git_dir: Path) -> Path:
 
     It is the same file, with its times, which say what may have changed unseen; git writes
     a new one and renames it.
-
-    Raises:
-        OSError: it cannot be made.
     """
     aside, index = git_dir / _ASIDE, git_dir / "index"
     _clear_aside(git_dir)
@@ -429,11 +389,7 @@ def set_aside(git_dir: Path) -> Path:
 
 
 def put_back(git_dir: Path) -> None:
-    """Make what a git of ours has written the index.
-
-    Raises:
-        OSError: it cannot be.
-    """
+    """Make what a git of ours has written the index."""
     with suppress(FileNotFoundError):
         os.replace(git_dir / _ASIDE, git_dir / "index")
 

@@ -14,11 +14,7 @@ from gitmodelstore.plumbing import git, processes
 
 
 def check_url(url: str) -> str:
-    """Return `url` if git may be handed it.
-
-    Raises:
-        InvalidInput: it would be taken for something else than the place of a repository.
-    """
+    """Return `url` if git may be handed it."""
     if not url or url.startswith("-") or "::" in url or not url.isprintable():
         raise InvalidInput(
             f"{url!a} is not the location of a repository",
@@ -28,17 +24,7 @@ def check_url(url: str) -> str:
 
 
 def clone(url: str, path: Path, *, meter: bool) -> None:
-    """Clone a repository, with its branches and tags, into a new or empty folder.
-
-    Args:
-        url: where from.
-        path: where to.
-        meter: whether git shows how far it is, on the standard error.
-
-    Raises:
-        InvalidInput: as in `check_url`.
-        GitFailed: git could not; nothing is left.
-    """
+    """Clone a repository, with its branches and tags, into a new or empty folder."""
     shown = ("--progress",) if meter else ("--quiet",)
     command = git.command(
         "clone", *shown, "--no-recurse-submodules", "--", check_url(url), str(path)
@@ -70,9 +56,5 @@ def branches(git_dir: Path) -> list[str]:
 
 
 def check_out(work_tree: Path, branch: str) -> None:
-    """Check out a branch that only the remote has, and follow it.
-
-    Raises:
-        GitFailed: git could not.
-    """
+    """Check out a branch that only the remote has, and follow it."""
     git.run("checkout", "--quiet", branch, "--", cwd=work_tree)

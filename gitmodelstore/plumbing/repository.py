@@ -57,17 +57,12 @@ _DAMAGE = (loose.Damaged, pygit2.GitError, ValueError, OSError, MemoryError)
 
 @dataclass(slots=True)
 class _Written:
-    """What one thread has written since it last let go of it.
+    """What one thread has written since it last let go of it."""
 
-    Attributes:
-        objects: id to what each was made of.
-        large: SHA-256 of Git LFS objects.
-        secured: what must be there when the write is done.
-    """
-
+    # id to what each was made of
     objects: dict[str, tuple[loose.Kind, memoryview, int]] = field(default_factory=dict)
-    large: list[str] = field(default_factory=list)
-    secured: list[str] = field(default_factory=list)
+    large: list[str] = field(default_factory=list)  # SHA-256 of Git LFS objects
+    secured: list[str] = field(default_factory=list)  # what must be there when the write is done
 
 
 _left_behind: list[object] = []  # what belongs to the process that this one was forked from
@@ -110,11 +105,7 @@ class Repository:
 
     @property
     def _handle(self) -> pygit2.Repository:
-        """libgit2's repository, opened in this process.
-
-        Raises:
-            NotAStore, UnsupportedRepository: as in `open`.
-        """
+        """libgit2's repository, opened in this process."""
         if self._opened is None or self._forks != processes.count():
             _left_behind.append(self._opened)  # to free it may wait for a thread that is not here
             self._opened = _open(self.work_tree or self.git_dir, RepositoryOpenFlag.NO_SEARCH)
@@ -134,22 +125,12 @@ class Repository:
 
     @classmethod
     def open(cls, path: Path) -> Repository:
-        """Open the repository at `path`: a work tree, a git directory, or a bare repository.
-
-        Raises:
-            NotAStore: there is none, or it belongs to somebody else.
-            UnsupportedRepository: its ids or refs are of a kind that libgit2 does not read.
-        """
+        """Open the repository at `path`: a work tree, a git directory, or a bare repository."""
         return cls(_open(path, RepositoryOpenFlag.NO_SEARCH))
 
     @classmethod
     def discover(cls, path: Path) -> Repository:
-        """Open the repository around `path`.
-
-        Raises:
-            NotAStore: neither `path` nor a folder above it is in one.
-            UnsupportedRepository: as in `open`.
-        """
+        """Open the repository around `path`."""
         return cls(_open(path, RepositoryOpenFlag.DEFAULT))
 
     @classmethod
@@ -157,9 +138,6 @@ class Repository:
         """Make a repository with sha1 ids and loose refs, whatever git's own default is.
 
         An empty one that is there already will do.
-
-        Raises:
-            CannotWrite: the folder cannot be made.
         """
         with writing(path):
             try:
@@ -199,11 +177,7 @@ class Repository:
         return str(config[name]) if name in config else None
 
     def flag(self, name: str) -> bool:
-        """Return a value of git's configuration that is true or false; False when it is not set.
-
-        Raises:
-            GitFailed: it is neither.
-        """
+        """Return a value of git's configuration that is true or false; False when it is not set."""
         config = self._handle.config
         try:
             if _is_elsewhere(name):
@@ -225,13 +199,7 @@ class Repository:
     # Refs
 
     def head(self, ref: str) -> str | None:
-        """Return the commit that a branch stands on, None when there is no such branch.
-
-        Raises:
-            CorruptStore: the ref holds no id.
-            CannotRead: the system does not let this process.
-            MissingObject, IntegrityError: its commit is not here, or damaged.
-        """
+        """Return the commit that a branch stands on, None when there is no such branch."""
         try:
             target = str(self._handle.references[ref].resolve().target)
         except KeyError:
@@ -250,9 +218,6 @@ class Repository:
         """Return the id that a ref holds, None when it does not exist.
 
         An empty file counts as none: a power cut leaves one of a ref just made.
-
-        Raises:
-            IntegrityError: it holds no id.
         """
         try:
             return str(self._handle.references[name].target)
@@ -308,11 +273,7 @@ class Repository:
     # Reading
 
     def commit(self, oid: str) -> Commit:
-        """Return a commit.
-
-        Raises:
-            MissingObject, IntegrityError: it is not here, or damaged.
-        """
+        """Return a commit."""
         held = self._commits.get(oid)
         if held is None:
             held = self._read_commit(oid)
@@ -335,11 +296,7 @@ class Repository:
         )
 
     def raw(self, oid: str) -> bytes:
-        """Return the content of a commit or tag object as git keeps it, signature and all.
-
-        Raises:
-            MissingObject, IntegrityError: it is not here, or damaged.
-        """
+        """Return the content of a commit or tag object as git keeps it, signature and all."""
         with _reading(oid):
             return bytes(self._object(oid).read_raw())
 
@@ -368,9 +325,6 @@ class Repository:
         """Return whether `oid` is `of` or lies in its history.
 
         libgit2 could say, but never returns from a commit that was cut short.
-
-        Raises:
-            MissingObject, IntegrityError: the history has a gap, or damage.
         """
         seen, ahead = {of}, [of]
         while ahead and oid not in seen:
@@ -380,11 +334,7 @@ class Repository:
         return oid in seen
 
     def between(self, old: str, new: str) -> list[str]:
-        """Return the commits in the history of `new` that are not in that of `old`, oldest first.
-
-        Raises:
-            MissingObject, IntegrityError: one of them is not here, or damaged.
-        """
+        """Return the commits behind `new` that are not behind `old`, oldest first."""
         known = {old, *self._behind(old)}
         found: list[str] = []
         ahead = [(new, False)]
@@ -460,14 +410,6 @@ class Repository:
     def read(self, oid: str, path: str) -> memoryview:
         """Return the bytes of a blob, without a copy.
 
-        Args:
-            oid: of the blob.
-            path: what it is to the reader, for the error.
-
-        Raises:
-            MissingObject: it is not on this machine.
-            IntegrityError: git's own check of it fails.
-
         Of a loose one the memory is writable, and the caller's.
         """
         own = self._kept(oid)
@@ -487,13 +429,7 @@ class Repository:
         return own.objects[oid][1] if own is not None and oid in own.objects else None
 
     def take(self, oid: str, path: str) -> Content:
-        """Return the bytes of a blob for whoever knows their SHA-256: git's id is not checked.
-
-        Args:
-            oid, path: as in `read`.
-
-        Raises: as `read`, but of a large blob that has another id.
-        """
+        """Return the bytes of a blob for whoever knows their SHA-256: git's id is not checked."""
         own = self._kept(oid)
         if own is not None:
             return Content(own, None)
@@ -507,13 +443,7 @@ class Repository:
 
     @contextmanager
     def stream(self, oid: str, path: str) -> Iterator[Stream]:
-        """Yield the bytes of a blob as they come; a small one is read at once.
-
-        Args:
-            oid, path: as in `read`.
-
-        Raises: as `read`, within the block too: git's own check comes at the end.
-        """
+        """Yield the bytes of a blob as they come; a small one is read at once."""
         with _reading(path):
             opened = None if self._kept(oid) is not None else self._open(oid, checked=True)
             if opened is not None:
@@ -543,11 +473,11 @@ class Repository:
         return bytes(self.read(oid, path))
 
     def size(self, oid: str, path: str) -> int:
-        """Return the size of a file in bytes; raises as `read`."""
+        """Return the size of a file in bytes."""
         return self._fact(oid, path)[1]
 
     def sha256(self, oid: str, path: str) -> str:
-        """Return the SHA-256 of a file, 64 hexadecimal digits; raises as `read`."""
+        """Return the SHA-256 of a file, 64 hexadecimal digits."""
         return self._fact(oid, path)[0]
 
     def know(self, oid: str, sha256: str, size_bytes: int) -> None:
@@ -576,11 +506,7 @@ class Repository:
         return True
 
     def read_again(self, oid: str, path: str) -> bytes:
-        """Return the bytes of a blob that is about to be asked for once more.
-
-        Raises:
-            MissingObject, IntegrityError: as in `read`.
-        """
+        """Return the bytes of a blob that is about to be asked for once more."""
         held = self._recent.get(oid)
         if held is None:
             held = bytes(self.read(oid, path))
@@ -630,11 +556,7 @@ class Repository:
         return self._write("blob", data, loose.STORED if stored else loose.FAST)
 
     def keep_large_file(self, temporary: Path, sha256: str) -> None:
-        """Make a Git LFS object of a file, and see that a prune leaves it.
-
-        Raises:
-            OSError: the disk does not take it.
-        """
+        """Make a Git LFS object of a file, and see that a prune leaves it."""
         large_files.keep(self.common_dir, temporary, sha256, self.sharing)
         self._own.large.append(sha256)
         loose.keep(self.common_dir, sha256, self.sharing)
@@ -648,11 +570,7 @@ class Repository:
         return own
 
     def write_file(self, path: Path, size_bytes: int) -> str:
-        """Store the bytes of a file as they are, without having it in memory; return their id.
-
-        Raises:
-            CannotWrite: the disk does not take it.
-        """
+        """Store the bytes of a file as they are, without having it in memory; return their id."""
         pieces = loose.Pieces(size_bytes, partial(_pieces_of, path))
         return self._write("blob", pieces, loose.STORED)
 
@@ -679,10 +597,6 @@ class Repository:
         """See that objects are here, and that no prune takes them: before they are named.
 
         What one has taken since this thread wrote it is written again.
-
-        Raises:
-            MissingObject: something is not here.
-            CannotWrite: the disk does not take it.
         """
         self._own.secured = [*oids, *self._own.large]
         for name in self._own.secured:
@@ -693,11 +607,7 @@ class Repository:
                 )
 
     def settle(self, until: float) -> None:
-        """See that what was secured is here now that it has been named.
-
-        Args:
-            until: how long to wait for a prune that may have looked before that.
-        """
+        """See that what was secured is here now that it has been named."""
         loose.wait_for_prune(self.common_dir, until)
         for _ in processes.tries(until):
             if not self.revive():
@@ -769,9 +679,7 @@ class Repository:
     ) -> str:
         """Store a commit that no ref names yet and return its id.
 
-        Args:
-            tree, parents, message, author, committer, when: what it says.
-            sign: makes the signature of its bytes; None leaves it unsigned.
+        `sign`: makes the signature of its bytes; None leaves it unsigned.
         """
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
         lines += [f"author {author.at(when)}", f"committer {committer.at(when)}", "", message]
@@ -913,11 +821,7 @@ def _has_machine_settings() -> bool:
 
 
 def exclude(repository: Repository, line: str) -> bool:
-    """Have a repository ignore what a pattern fits; return False when it does so already.
-
-    Raises:
-        CannotWrite: the disk does not take it.
-    """
+    """Have a repository ignore what a pattern fits; return False when it does so already."""
     path = repository.common_dir / "info" / "exclude"
     with writing(path.parent):
         repository.sharing.make_folder(path.parent)

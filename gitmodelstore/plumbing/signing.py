@@ -61,13 +61,6 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
     """Return who git would write into a commit made in `folder`, and the moment it would write.
 
     The moment honours GIT_COMMITTER_DATE, as everything here does what git does.
-
-    Args:
-        folder: of the repository.
-        role: "AUTHOR" or "COMMITTER".
-
-    Raises:
-        NoIdentity: git does not know.
     """
     from gitmodelstore.plumbing import git  # reading starts no process
 
@@ -110,23 +103,16 @@ REVOKED = "gpg.ssh.revocationFile"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Git's settings as one repository sees them.
+    """Git's settings as one repository sees them."""
 
-    Attributes:
-        values: name in lower case to value; None is a name without a value, which is true.
-        programs: the same without what the repository's own configuration says.
-    """
-
+    # name in lower case to value; None is a name without a value, which is true
     values: Mapping[str, str | None] = field(default_factory=dict)
+    # the same without what the repository's own configuration says
     programs: Mapping[str, str | None] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Settings:
-        """Return the settings of the repository in `folder`.
-
-        Raises:
-            GitFailed: git is not installed, or does not work there.
-        """
+        """Return the settings of the repository in `folder`."""
         values: dict[str, str | None] = {}
         programs: dict[str, str | None] = {}
         for is_ours, name, value in git.scoped(folder):
@@ -140,11 +126,7 @@ class Settings:
         return self.values.get(name.lower()) or None
 
     def program(self, name: str, default: str) -> str:
-        """Return the program that a setting names.
-
-        Raises:
-            SignatureError: only the store's own configuration names it.
-        """
+        """Return the program that a setting names."""
         ours = self.programs.get(name.lower()) or default
         if (self.value(name) or ours) != ours:
             raise SignatureError(
@@ -157,14 +139,8 @@ class Settings:
     def file(self, name: str, outside: Path | None, inside: Path) -> Path | None:
         """Return the path that a setting names; None where it names none.
 
-        Args:
-            name: of the setting.
-            outside: a work tree in which it may not lie, since whoever pushes writes there;
-                None for no such.
-            inside: the git directory, in which it may, wherever that lies.
-
-        Raises:
-            SignatureError: it is relative, or in the work tree.
+        `outside`: a work tree in which it may not lie, since whoever pushes writes there; None for
+        no such.
         """
         said = self.value(name)
         if said is None:
@@ -208,16 +184,7 @@ _HOW = (
 
 
 def sign(payload: bytes, settings: Settings, committer: Identity) -> bytes:
-    """Return the armored signature of the bytes of a commit or tag.
-
-    Args:
-        payload: the bytes.
-        settings: what git's configuration says.
-        committer: whose key it is where no `user.signingkey` is set (but for ssh keys).
-
-    Raises:
-        SignatureError: there is no key, no program, or it does not sign.
-    """
+    """Return the armored signature of the bytes of a commit or tag."""
     kind = settings.value("gpg.format") or "openpgp"
     if kind == "ssh":
         return _by_ssh(payload, settings)
@@ -227,11 +194,7 @@ def sign(payload: bytes, settings: Settings, committer: Identity) -> bytes:
 
 
 def run(args: Sequence[str], data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run a program that signs or verifies, and return what it said.
-
-    Raises:
-        SignatureError: it is not installed; the hint names the package.
-    """
+    """Run a program that signs or verifies, and return what it said."""
     import subprocess
 
     try:
@@ -343,29 +306,17 @@ _MOST_AT_ONCE = 4  # processes
 
 @dataclass(frozen=True)
 class SshVerifier:
-    """Who is believed.
-
-    Attributes:
-        allowed: the list of allowed signers.
-        revoked: the list of revoked keys; None without one.
-        program: ssh-keygen, or what stands for it.
-    """
+    """Who is believed."""
 
     allowed: Path
     revoked: Path | None = None
-    program: str = SSH_KEYGEN
+    program: str = SSH_KEYGEN  # ssh-keygen, or what stands for it
 
     @classmethod
     def of(cls, git_dir: Path, work_tree: Path | None) -> SshVerifier:
         """Return the verifier that git's configuration describes.
 
-        Args:
-            git_dir: of the repository.
-            work_tree: in which no list may lie; None for a bare repository.
-
-        Raises:
-            SignatureError: there is no list of allowed signers, or a list cannot be used.
-            GitFailed: git does not work there.
+        `work_tree`: in which no list may lie; None for a bare repository.
         """
         settings = Settings.read(git_dir)
         allowed = settings.file(ALLOWED, work_tree, git_dir)
@@ -388,11 +339,7 @@ class SshVerifier:
         return allowed_signers(self.allowed.read_text(encoding="utf-8", errors="replace"))
 
     def outcomes(self, objects: Sequence[Signed]) -> list[Outcome]:
-        """Say what becomes of the signatures of several commits and tags, in their order.
-
-        Raises:
-            SignatureError: ssh-keygen is not installed.
-        """
+        """Say what becomes of the signatures of several commits and tags, in their order."""
         if len(objects) < 2:
             return [self.outcome(one) for one in objects]
         from concurrent.futures import ThreadPoolExecutor
@@ -401,11 +348,7 @@ class SshVerifier:
             return list(pool.map(self.outcome, objects))
 
     def outcome(self, signed: Signed) -> Outcome:
-        """Say what becomes of the signature of one commit or tag.
-
-        Raises:
-            SignatureError: ssh-keygen is not installed.
-        """
+        """Say what becomes of the signature of one commit or tag."""
         if signed.signature is None:
             return UNSIGNED
         try:

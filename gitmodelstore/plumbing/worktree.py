@@ -61,7 +61,6 @@ class WorkTree:
 
     Attributes:
         folder, git_dir: the two.
-        sharing: who else uses them.
     """
 
     folder: Path
@@ -75,11 +74,7 @@ def on_branch(repository: Repository) -> tuple[WorkTree, ...]:
 
 
 def check(trees: tuple[WorkTree, ...]) -> None:
-    """Refuse to go on while git itself is in the middle of something.
-
-    Raises:
-        LocalChanges: a merge, rebase, cherry-pick or revert is not finished.
-    """
+    """Refuse to go on while git itself is in the middle of something."""
     for tree in trees:
         for mark, name in _IN_PROGRESS.items():
             if (tree.git_dir / mark).exists():
@@ -95,15 +90,6 @@ def start(tree: WorkTree, old: str, new: str, *, lock: HeldLock) -> Process:
     It leaves alone what differs in neither; where it has already happened it changes
     nothing. What stops it halfway (a full disk, a filter that fails) leaves files of
     `new` and the index of `old`: `mend`.
-
-    Args:
-        tree, old, new: what, from where, to where.
-        lock: of the writer, which is held until this has finished, come what may.
-
-    Raises:
-        LocalChanges: a process of git held the index all the time that there is to wait;
-            nothing was changed.
-        CannotWrite: the index cannot be locked.
     """
     return _start(tree, (*_pointers(), "read-tree", "-m", "-u", old, new), lock)
 
@@ -156,9 +142,6 @@ def point_head(repository: Repository) -> None:
     """Let HEAD name the store's branch; index and files stay as they are.
 
     `git symbolic-ref` would log what HEAD named, of which `git fsck` complains ever after.
-
-    Raises:
-        CannotWrite: the disk does not take it.
     """
     path = repository.common_dir / "HEAD"
     with writing(path):
@@ -166,11 +149,7 @@ def point_head(repository: Repository) -> None:
 
 
 def stage_head(tree: WorkTree) -> None:
-    """Make the index of a work tree anew of the commit that is checked out; no file is touched.
-
-    Raises:
-        GitFailed: nothing is checked out, or git cannot write it.
-    """
+    """Make the index of a work tree anew of the commit that is checked out; no file is touched."""
     git.run("read-tree", "--reset", "HEAD", cwd=tree.folder)
     if git.setting("core.sparseCheckout", tree.folder, kind="bool") == "true":
         git.run("sparse-checkout", "reapply", cwd=tree.folder)
@@ -179,11 +158,7 @@ def stage_head(tree: WorkTree) -> None:
 
 
 def move(tree: WorkTree, old: str, new: str, *, lock: HeldLock) -> None:
-    """Start, and finish: bring a work tree from commit `old` to commit `new`.
-
-    Raises:
-        LocalChanges, CannotWrite, GitFailed: as in `finish`.
-    """
+    """Start, and finish: bring a work tree from commit `old` to commit `new`."""
     finish(tree, start(tree, old, new, lock=lock), old, new, lock=lock)
 
 
@@ -193,10 +168,6 @@ def finish(tree: WorkTree, process: Process, old: str, new: str, *, lock: HeldLo
     A file that was touched, or copied with its folder, looks changed by its times
     alone; git looks at the content when its index is refreshed, and so do we, but
     only then.
-
-    Raises:
-        LocalChanges: uncommitted work, or a lock of git, is in the way; nothing was changed.
-        CannotWrite, GitFailed: it was stopped, perhaps halfway.
     """
     try:
         _wait(tree, process)
@@ -206,12 +177,7 @@ def finish(tree: WorkTree, process: Process, old: str, new: str, *, lock: HeldLo
 
 
 def _wait(tree: WorkTree, process: Process) -> None:
-    """Wait for a git that writes files.
-
-    Raises:
-        LocalChanges: uncommitted work is in the way; nothing was changed.
-        CannotWrite, GitFailed: it was stopped, perhaps halfway.
-    """
+    """Wait for a git that writes files."""
     said = _end(tree, process)
     if process.returncode == 0:
         return
@@ -281,9 +247,6 @@ def mend(
     Only what is in none of the two commits is anybody's work and stays: what is
     missing, or is (the beginning of) the file in `new`, becomes the file in `old`.
     So stays everything in the folder `leave`.
-
-    Raises:
-        LocalChanges, CannotWrite, GitFailed: as in `finish`.
     """
     listed = git.run("diff-tree", "-r", "-z", "--name-only", old, new, cwd=tree.folder)
     back = []
@@ -333,11 +296,7 @@ def linked(repository: Repository) -> Iterator[WorkTree]:
 
 
 def linked_folder(git_dir: Path) -> Path | None:
-    """Return the folder of a linked work tree; None where it is not there, or nothing says where.
-
-    Args:
-        git_dir: its folder in `worktrees`.
-    """
+    """Return the folder of a linked work tree; None where it is gone, or nothing says where."""
     try:
         named = os.fsdecode((git_dir / "gitdir").read_bytes()).strip()
         top = (git_dir / named).parent
@@ -376,19 +335,14 @@ _MOST_COMPARED = 50  # of those, that have the staged registry.json
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """A work tree that is not where the branch is.
-
-    Attributes:
-        tree: which.
-        commit: the commit of the branch that is staged there, whole and unchanged; None
-            where what is staged is somebody's own.
-        behind: how many commits that one is behind.
-        undone: versions that a commit of what is staged would take back, as "churn 1.2.0".
-    """
+    """A work tree that is not where the branch is."""
 
     tree: WorkTree
+    # the commit of the branch that is staged there, whole and unchanged; None where what is staged
+    # is somebody's own
     commit: str | None
-    behind: int
+    behind: int  # how many commits that one is behind
+    # versions that a commit of what is staged would take back, as "churn 1.2.0"
     undone: tuple[str, ...]
 
 
@@ -396,9 +350,6 @@ def lags(repository: Repository) -> list[Lag]:
     """Return the work trees of the branch that are behind it, or would take versions back.
 
     One in which a merge or a rebase is under way is left out.
-
-    Raises:
-        GitFailed: git cannot read an index.
     """
     tip = repository.head(repository.branch)
     if tip is None:
@@ -433,11 +384,7 @@ def _lag(repository: Repository, tree: WorkTree, tip: str) -> Lag | None:
 
 
 def is_at(tree: WorkTree, commit: str) -> bool:
-    """Whether what is staged in a work tree is a commit, whole and unchanged.
-
-    Raises:
-        GitFailed: git cannot read its index, or the commit.
-    """
+    """Whether what is staged in a work tree is a commit, whole and unchanged."""
     return _staged(tree) == _held(tree, commit)
 
 
@@ -489,46 +436,28 @@ def _undone(repository: Repository, tip: str, staged: str | None) -> tuple[str, 
 
 @dataclass(frozen=True, slots=True)
 class Handmade:
-    """The folder of a model in a work tree of the branch.
-
-    Attributes:
-        tree: the work tree.
-        path: of the folder in it, as "models/churn".
-        before: name to the SHA-256 of what was read; a file that holds something else by then
-            stays.
-        until: how long to wait for a git that holds the index, as `time.monotonic` has it.
-    """
+    """The folder of a model in a work tree of the branch."""
 
     tree: WorkTree
-    path: str
+    path: str  # of the folder in it, as "models/churn"
+    # name to the SHA-256 of what was read; a file that holds something else by then stays
     before: Mapping[str, str]
+    # how long to wait for a git that holds the index, as `time.monotonic` has it
     until: float = 0.0
 
     def unstage(self) -> None:
-        """Take back what is staged of the folder; its files stay as they are.
-
-        Raises:
-            GitFailed: git cannot write the index.
-        """
+        """Take back what is staged of the folder; its files stay as they are."""
         self._git("reset", "--quiet", "--", self.path)
 
     def restore(self, path: str) -> None:
-        """Let another file of the work tree be what its branch has.
-
-        Raises:
-            GitFailed: git cannot write it.
-        """
+        """Let another file of the work tree be what its branch has."""
         self._git("checkout", "--quiet", "HEAD", "--", path)
 
     def adopt(self, after: Mapping[str, bytes | None]) -> None:
         """Stage the folder as the branch has it now, and write what was made anew.
 
-        Args:
-            after: name to the bytes that the branch has, of the files that may differ;
-                None for one that it has not.
-
-        Raises:
-            GitFailed, CannotWrite: it could not be; the version is there.
+        `after`: name to the bytes that the branch has, of the files that may differ; None for one
+        that it has not.
         """
         self._git("reset", "--quiet", "--", self.path)
         for name, data in after.items():
@@ -598,19 +527,12 @@ _MOST_INDEX_BYTES = 1 << 17  # a larger one git reads faster than Python does
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A file that differs between two commits; None where it does not exist.
-
-    Attributes:
-        path: with slashes, from the top.
-        before: id of its blob in the old commit.
-        after: id of its blob in the new one.
-        content: what is to be written; None where that is read when it is.
-    """
+    """A file that differs between two commits; None where it does not exist."""
 
     path: str
-    before: str | None
-    after: str | None
-    content: memoryview | None
+    before: str | None  # id of its blob in the old commit
+    after: str | None  # id of its blob in the new one
+    content: memoryview | None  # what is to be written; None where that is read when it is
 
 
 class _AskGit(Exception):
@@ -622,16 +544,8 @@ def bring(
 ) -> bool:
     """Bring index and files of a work tree from commit `old` to commit `new`.
 
-    Args:
-        repository, tree, old, new: what, from where, to where.
-        until: how long to wait for a git that holds the index.
-
     Returns:
         False when git has to be asked: nothing was changed.
-
-    Raises:
-        CannotWrite: the disk does not take it; files of `new` may be there, with the
-            index of `old`.
     """
     try:
         if os.name != "posix" or (tree.git_dir / "info" / "sparse-checkout").exists():
@@ -674,7 +588,6 @@ def _changes(repository: Repository, old: str, new: str) -> Iterator[_Change]:
 
     Raises:
         _AskGit: something else than plain files and folders does.
-        StoreError: it cannot be read here.
     """
     before, after = (repository.commit(commit).tree for commit in (old, new))
     yield from _below(repository, before, after, "")

@@ -26,33 +26,21 @@ OWN_FOLDER = "gitmodelstore"  # in the git directory; nothing in it is a source 
 
 @dataclass(frozen=True, slots=True)
 class HeldLock:
-    """The writer lock, held.
+    """The writer lock, held."""
 
-    Attributes:
-        descriptor: of its file: a process of git that inherits it keeps the lock until it
-            has finished, even when the writer that started it dies before.
-        until: when to stop waiting for whatever else is in the way, as `time.monotonic`
-            has it.
-    """
-
+    # of its file: a process of git that inherits it keeps the lock until it has finished, even when
+    # the writer that started it dies before
     descriptor: int
-    until: float
+    until: float  # when to stop waiting for whatever else is in the way, as `time.monotonic` has it
 
 
 @contextmanager
 def exclusive(
     common_dir: Path, *, wait_seconds: float, sharing: Sharing = UNSHARED
 ) -> Iterator[HeldLock]:
-    """Hold the store's writer lock. Signals wait meanwhile: see `interrupts`.
+    """Hold the store's writer lock, which network file systems do not keep; signals wait meanwhile.
 
-    Args:
-        common_dir: the repository's git directory, on a local file system: network
-            file systems do not keep this lock.
-        wait_seconds: how long to wait for another writer.
-        sharing: who else writes there.
-
-    Raises:
-        StoreBusy: another process held it all that time; the message names it.
+    `wait_seconds`: how long to wait for another writer.
     """
     until = time.monotonic() + wait_seconds
     with processes.held():
@@ -162,21 +150,14 @@ _LEAST_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One unfinished write.
+    """One unfinished write."""
 
-    Attributes:
-        old: the commit on which the branch stood.
-        new: the commit to which it was to move.
-        tags: name to the id of the tag object that was to be set.
-        folders: the work trees that were to follow.
-        handmade: path of a folder in them, as "models/churn", whose files are somebody's
-            work and become the version as they lie; empty when there is none.
-    """
-
-    old: str
-    new: str
-    tags: Mapping[str, str]
-    folders: tuple[str, ...]
+    old: str  # the commit on which the branch stood
+    new: str  # the commit to which it was to move
+    tags: Mapping[str, str]  # name to the id of the tag object that was to be set
+    folders: tuple[str, ...]  # the work trees that were to follow
+    # path of a folder in them, as "models/churn", whose files are somebody's work and become the
+    # version as they lie; empty when there is none
     handmade: str = ""
 
 
@@ -185,9 +166,6 @@ def write(common_dir: Path, note: Note, sharing: Sharing = UNSHARED) -> None:
 
     It is written over the last one, in one call and in place: a new file for each
     write costs a tenth of a small registration.
-
-    Raises:
-        CannotWrite: the disk does not take it.
     """
     _overwrite(
         common_dir,
@@ -205,11 +183,7 @@ def write(common_dir: Path, note: Note, sharing: Sharing = UNSHARED) -> None:
 
 
 def read(common_dir: Path) -> Note | None:
-    """Return the note that a dead writer left; None without one, or with half of one.
-
-    Raises:
-        CannotRead: the system does not let this process.
-    """
+    """Return the note that a dead writer left; None without one, or with half of one."""
     path = _path(common_dir)
     try:
         with reading(f"'{path}'"):
@@ -284,15 +258,11 @@ _OID = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class LeftLock:
-    """A `.lock` file that no living process should hold for so long.
-
-    Attributes:
-        path: where it lies.
-        may_be_held: whether `git commit` may hold it all the same, as it does while
-            the message is being written in an editor.
-    """
+    """A `.lock` file that no living process should hold for so long."""
 
     path: Path
+    # whether `git commit` may hold it all the same, as it does while the message is being written
+    # in an editor
     may_be_held: bool
 
 
@@ -317,11 +287,7 @@ def temporaries(repository: Repository) -> list[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder.
-
-    Raises:
-        CannotWrite: the disk does not let it.
-    """
+    """Remove a file or a folder."""
     with writing(path), suppress(FileNotFoundError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -373,14 +339,9 @@ def restore_ref(
     """Write the id that a damaged ref held, or remove the ref. Call it under the writer lock.
 
     Args:
-        repository, ref: which.
         oid: what it held; None removes the file, for what holds nothing and never did, or
             what packed-refs knows.
         instead_of: what its file says, where that looks like a ref, and names nothing.
-
-    Raises:
-        StoreBusy: a process of git holds it.
-        CannotWrite: the disk does not take it.
     """
     path = repository.common_dir / ref
     lock = path.with_name(f"{path.name}.lock")
