@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import runpy
 import subprocess
 import sys
 import traceback
@@ -92,28 +93,49 @@ def gms(
     Args:
         environment: what is different there from this process.
     """
+    return _printed(program, "gms", args, cwd, environment or {})
+
+
+def script(path: str, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script, as Python would with its path, and return what it printed."""
+
+    def work() -> None:
+        sys.path.insert(0, str((cwd / path).parent))
+        runpy.run_path(path, run_name="__main__")
+
+    return _printed(work, path, args, cwd, {})
+
+
+def _printed(
+    work: Callable[[], Any], name: str, args: tuple[str, ...], cwd: Path, environment: Any
+) -> subprocess.CompletedProcess[str]:
     with TemporaryFile() as output, TemporaryFile() as errors:
 
-        def work() -> None:
+        def working() -> None:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(output.fileno(), 1)
             os.dup2(errors.fileno(), 2)
-            sys.argv = ["gms", *args]
+            sys.argv = [name, *args]
             sys.stdin = open(0, closefd=False)  # noqa: SIM115
             sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
             sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
-            os.environ.update(environment or {})
+            os.environ.update(environment)
             os.chdir(cwd)
             warnings.resetwarnings()
             warnings.simplefilter("ignore", DeprecationWarning)  # as Python does by itself
+            status = 0
             try:
-                program()
+                work()
             except SystemExit as done:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(int(done.code or 0))
+                status = int(done.code or 0)
+            except Exception:
+                traceback.print_exc()
+                status = 1
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
 
-        code = run(work)
+        code = run(working)
         texts = []
         for file in (output, errors):
             file.seek(0)

@@ -36,6 +36,7 @@ from gitmodelstore.errors import (
 from gitmodelstore.lineage.frames import measure
 from gitmodelstore.values.names import Version
 
+from . import children
 from .looks import commit_by_hand, git, git_bytes, look
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=timezone.utc)
@@ -372,7 +373,7 @@ class TestTrainingScript:
             file.write("# changed\n")
         (project / "out.csv").write_text("what training writes")
 
-        run_script(project, "src/train.py", str(store.path))
+        children.script("src/train.py", str(store.path), cwd=project)
 
         code = store.show("iris@1.0.0").code
         diff = git_bytes(project, "diff", "--binary", "--full-index", "HEAD")
@@ -408,7 +409,7 @@ class TestTrainingScript:
         )
         before = look(store.path)
 
-        done = run_script(project, "src/train.py", str(store.path))
+        done = children.script("src/train.py", str(store.path), cwd=project)
 
         assert done.returncode == 1
         assert done.stderr.endswith(f"gitmodelstore.errors.{error}\n")
@@ -420,7 +421,7 @@ class TestTrainingScript:
         script = project / "src" / "train.py"
         script.write_text(script.read_text().replace(", store=sys.argv[1]", ""))
 
-        done = run_script(project / "src", "train.py")
+        done = children.script("train.py", cwd=project / "src")
 
         assert (done.stdout, done.stderr) == ("iris 1.0.0\n", "")
         assert [str(v) for v in gms.Store.open(made.path).versions("iris")] == ["iris 1.0.0"]
