@@ -189,15 +189,11 @@ def load_unsafe(data: bytes | bytearray | memoryview, *, name: str) -> Any:
 
 
 @contextmanager
-def asking(name: str, fault: str = "does not hold a whole pipeline") -> Iterator[None]:
+def asking(name: str) -> Iterator[None]:
     """Say what the objects of a file raise, when they are looked at or asked, in our words.
 
     A file may lack attributes that every estimator of its class has, or hold others in their
     place; whoever loads it finds out only then.
-
-    Args:
-        name: of the file, as in `load`.
-        fault: what is wrong with it then.
 
     Raises:
         LoadError: for anything but an error or a warning of ours.
@@ -208,10 +204,8 @@ def asking(name: str, fault: str = "does not hold a whole pipeline") -> Iterator
         if is_ours(error) or not is_theirs(error):
             raise
         said = _said(error)
-        raise LoadError(
-            f"'{name}' {fault}: {said}",
-            hint=_OTHERWISE,
-        ) from (None if hidden_character(said) else error)
+        why = f"'{name}' does not hold a whole pipeline: {said}"
+        raise LoadError(why, hint=_OTHERWISE) from (None if hidden_character(said) else error)
 
 
 @contextmanager

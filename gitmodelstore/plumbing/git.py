@@ -7,13 +7,11 @@ names; what it is called for is the caller's business.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
 
-TYPE_CHECKING = False
-
+TYPE_CHECKING = False  # as in lean.py: most hooks import no more of ours than this module
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from io import BufferedReader, RawIOBase
     from pathlib import Path
 
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 
 
 # Somebody's repository must not run what its configuration names, nor have its index written.
-# `plumbing/git.py` says what else is closed where a command would look at it.
+# `_PROGRAMS` says what else is closed where a command would look at it.
 HARMLESS = (
     "-c", "core.fsmonitor=false",
     "-c", "core.hooksPath=/dev/null",
