@@ -91,18 +91,17 @@ def cat(session: Session, what: str) -> None:
         sha256 = hashlib.sha256(data).hexdigest()
         session.document(version, path=found["file"], sha256=sha256, **_content(data))
         return
-    # All of it is verified before anything is printed, and again as it is.
-    is_binary = False
-    for part in store.read_parts(version, found["file"]):
-        is_binary |= b"\0" in bytes(part)
-    if is_binary and sys.stdout.isatty():
-        raise StoreError(
-            f"'{found['file']}' is binary and cannot be shown on a terminal",
-            hint=f"write it to a file: gms cat {what} > {found['file']}",
-        )
     if sys.stdout.isatty():
+        data = store.read(version, found["file"])
+        if b"\0" in data:
+            raise StoreError(
+                f"'{found['file']}' is binary and cannot be shown on a terminal",
+                hint=f"write it to a file: gms cat {what} > {found['file']}",
+            )
         sys.stdout.write(data.decode("utf-8", "replace"))
         return
+    for _ in store.read_parts(version, found["file"]):
+        pass  # all of it is verified before anything is printed
     sys.stdout.flush()
     for part in store.read_parts(version, found["file"]):
         sys.stdout.buffer.write(part)

@@ -31,17 +31,13 @@ from gitmodelstore.errors import (
     InvalidQuery,
     PipelineRaised,
     StoreError,
+    visible,
     words_of,
 )
 from gitmodelstore.values.names import nearest
 from gitmodelstore.values.tables import Paint
 
 # The commands that there are: where each lies, what it is for, how it is typed.
-
-
-START, VERSIONS, LIFECYCLE, FILES = "Start", "Versions", "Lifecycle", "Files"
-TRUST = "Trust"
-GROUPS = (START, VERSIONS, LIFECYCLE, FILES, TRUST)
 
 
 # The modules that hold several commands; another stands in one of its own name.
@@ -100,344 +96,168 @@ class CommandEntry(NamedTuple):
         return f"{self.name}_" if self.name in ("list", "help") else self.name
 
 
-COMMANDS = (
-    CommandEntry(
-        "init", START, "create a model store", ("gms init", "gms init --bare /srv/models.git")
-    ),
-    CommandEntry(
-        "clone",
-        START,
-        "clone a shared store and set up its hooks",
-        (
-            "gms clone ssh://server/srv/models.git",
-            "gms clone git@github.com:acme/models.git churn-models",
-        ),
-        everyday=False,
-    ),
-    CommandEntry(
-        "demo",
-        START,
-        "run through the life of a model in a new folder",
-        ("gms demo", "gms demo /tmp/try-it"),
-    ),
-    CommandEntry(
-        "register",
-        VERSIONS,
-        "register a fitted pipeline as a new version",
-        (
-            "gms register churn pipeline.joblib --metric test_auc=0.91",
-            "gms register churn --from-folder models/churn --bump minor",
-        ),
-    ),
-    CommandEntry(
-        "list",
-        VERSIONS,
-        "list the models, or the versions of one",
-        ("gms list churn", "gms list -n 5"),
-        alias="ls",
-    ),
-    CommandEntry(
-        "show",
-        VERSIONS,
-        "show what a version is made of",
-        ("gms show churn@production", "gms show churn@1.2.0 --json"),
-    ),
-    CommandEntry(
-        "diff",
-        VERSIONS,
-        "show what differs between two versions",
-        (
-            "gms diff churn@production churn@latest",
-            "gms diff churn pipeline.joblib --test june.csv --target left",
-        ),
-    ),
-    CommandEntry(
-        "search",
-        VERSIONS,
-        "find versions by an expression",
-        (
-            "gms search 'metrics.test_auc > 0.9'",
-            "gms search '\"income\" in features' --model churn --sort -created_at",
-        ),
-        everyday=False,
-    ),
-    CommandEntry(
-        "log",
-        VERSIONS,
-        "show what happened, when, by whom and why",
-        ("gms log churn", "gms log churn -G params.clf__C --oneline"),
-    ),
-    CommandEntry(
-        "which",
-        VERSIONS,
-        "show which version is in production, now or at a date",
-        ("gms which churn --at 2026-03-03", "gms which churn@staging"),
-    ),
-    CommandEntry(
-        "promote",
-        LIFECYCLE,
-        "give a version a status",
-        (
-            'gms promote churn@1.2.0 production --reason "beats 1.1.0"',
-            "gms promote churn@latest fraud@2.0.0 staging",
-        ),
-    ),
-    CommandEntry(
-        "rollback",
-        LIFECYCLE,
-        "put the last good version back into production",
-        (
-            'gms rollback churn --reason "drift in income"',
-            "gms rollback churn --to 1.0.0 --keep",
-        ),
-    ),
-    CommandEntry(
-        "approve",
-        LIFECYCLE,
-        "approve a version for a status, signed with your key",
-        (
-            'gms approve churn@1.2.0 production --reason "reviewed"',
-            "gms approve churn@latest staging",
-        ),
-        everyday=False,
-    ),
-    CommandEntry(
-        "annotate",
-        LIFECYCLE,
-        "add notes to a registered version",
-        (
-            'gms annotate churn@1.2.0 validation_auc=0.83 --reason "June is in"',
-            "gms annotate churn@1.2.0 validation_auc=",
-        ),
-        everyday=False,
-    ),
-    CommandEntry(
-        "archive",
-        LIFECYCLE,
-        "retire a version",
-        (
-            "gms archive churn@1.0.0",
-            "gms archive churn@production --successor 1.2.0",
-        ),
-        everyday=False,
-    ),
-    CommandEntry(
-        "withdraw",
-        LIFECYCLE,
-        "mark a version as bad",
-        (
-            'gms withdraw churn@1.1.0 --reason "trained on leaked labels"',
-            'gms withdraw churn@production --vacate --reason "wrong currency"',
-        ),
-        everyday=False,
-        alias="yank",
-    ),
-    CommandEntry(
-        "get",
-        FILES,
-        "write a version's files into a folder",
-        ("gms get churn@1.2.0 -o model", "gms get churn --warm -o /app/model"),
-    ),
-    CommandEntry(
-        "cat",
-        FILES,
-        "print one file of a version",
-        (
-            "gms cat churn@production:requirements.txt",
-            "gms cat churn@1.2.0:pipeline.joblib > pipeline.joblib",
-        ),
-        everyday=False,
-    ),
-    CommandEntry(
-        "env",
-        FILES,
-        "show which packages a version needs",
-        ("gms env churn@production --check", "gms env churn > requirements.txt"),
-        everyday=False,
-    ),
-    CommandEntry(
-        "lock",
-        FILES,
-        "pin versions in a lock file",
-        ("gms lock churn@1.2.0", "gms lock --check --fetch"),
-        everyday=False,
-    ),
-    CommandEntry(
-        "sync",
-        FILES,
-        "write the locked versions' files into folders",
-        ("gms sync", "gms sync -o /app/models --store /srv/models.git"),
-        everyday=False,
-    ),
-    CommandEntry(
-        "verify",
-        TRUST,
-        "check that a version is what was released",
-        (
-            "gms verify churn@production --replay",
-            "gms verify --data churn data/train.csv --role train",
-        ),
-        everyday=False,
-    ),
-    CommandEntry(
-        "reproduce",
-        TRUST,
-        "train a version again and compare",
-        (
-            "gms reproduce churn@1.2.0 -- python train.py",
-            "gms reproduce churn --copy data/extra.csv --no-uv -- make train",
-        ),
-        everyday=False,
-    ),
-    CommandEntry(
-        "bisect",
-        TRUST,
-        "find the first bad version of a model",
-        (
-            "gms bisect churn --good 1.0.0 --bad 1.4.0 -- python check.py {}",
-            "gms bisect churn --good 1.0.0 --bad latest --no-check -- pytest test_churn.py",
-        ),
-        everyday=False,
-    ),
-    CommandEntry(
-        "audit",
-        TRUST,
-        "export the history of a model as a zip file",
-        (
-            "gms audit churn --since 2026-01-01 -o churn.zip",
-            "gms audit churn --with-artifacts",
-        ),
-        everyday=False,
-    ),
-    CommandEntry(
-        "validate",
-        TRUST,
-        "check the store, or a proposed change to it",
-        ("gms validate --range origin/main..HEAD", "gms validate models/churn"),
-        everyday=False,
-    ),
-    CommandEntry(
-        "doctor",
-        TRUST,
-        "find and repair what is wrong with the repository",
-        ("gms doctor --fix", "gms doctor -C /srv/models.git"),
-        everyday=False,
-    ),
-    CommandEntry(
-        "hook",
-        TRUST,
-        "install or remove the git hooks that validate commits and pushes",
-        ("gms hook install", "gms hook run pre-commit"),
-        everyday=False,
-    ),
-    CommandEntry(
-        "inspect",
-        TRUST,
-        "show what is in a joblib file, without running it",
-        ("gms inspect pipeline.joblib", "gms inspect churn@1.2.0 --trust mypackage"),
-        everyday=False,
-    ),
-    CommandEntry(
-        "trust",
-        TRUST,
-        "manage which classes and functions of your own may be loaded",
-        ("gms trust add mypackage", "gms trust remove mypackage.features.twice"),
-        everyday=False,
-    ),
-    CommandEntry(
-        "help",
-        START,
-        "list the commands, or show how to use one",
-        ("gms help promote", "gms help --all"),
-        everyday=False,
-    ),
-)
+# By group: the names of each command and what it does, marked where `gms help` shows it, then two
+# examples that do different things.
+_TABLE = r"""
+Start
+* init: create a model store
+      gms init
+      gms init --bare /srv/models.git
+  clone: clone a shared store and set up its hooks
+      gms clone ssh://server/srv/models.git
+      gms clone git@github.com:acme/models.git churn-models
+* demo: run through the life of a model in a new folder
+      gms demo
+      gms demo /tmp/try-it
+  help: list the commands, or show how to use one
+      gms help promote
+      gms help --all
+Versions
+* register: register a fitted pipeline as a new version
+      gms register churn pipeline.joblib --metric test_auc=0.91
+      gms register churn --from-folder models/churn --bump minor
+* list, ls: list the models, or the versions of one
+      gms list churn
+      gms list -n 5
+* show: show what a version is made of
+      gms show churn@production
+      gms show churn@1.2.0 --json
+* diff: show what differs between two versions
+      gms diff churn@production churn@latest
+      gms diff churn pipeline.joblib --test june.csv --target left
+  search: find versions by an expression
+      gms search 'metrics.test_auc > 0.9'
+      gms search '"income" in features' --model churn --sort -created_at
+* log: show what happened, when, by whom and why
+      gms log churn
+      gms log churn -G params.clf__C --oneline
+* which: show which version is in production, now or at a date
+      gms which churn --at 2026-03-03
+      gms which churn@staging
+Lifecycle
+* promote: give a version a status
+      gms promote churn@1.2.0 production --reason "beats 1.1.0"
+      gms promote churn@latest fraud@2.0.0 staging
+* rollback: put the last good version back into production
+      gms rollback churn --reason "drift in income"
+      gms rollback churn --to 1.0.0 --keep
+  approve: approve a version for a status, signed with your key
+      gms approve churn@1.2.0 production --reason "reviewed"
+      gms approve churn@latest staging
+  annotate: add notes to a registered version
+      gms annotate churn@1.2.0 validation_auc=0.83 --reason "June is in"
+      gms annotate churn@1.2.0 validation_auc=
+  archive: retire a version
+      gms archive churn@1.0.0
+      gms archive churn@production --successor 1.2.0
+  withdraw, yank: mark a version as bad
+      gms withdraw churn@1.1.0 --reason "trained on leaked labels"
+      gms withdraw churn@production --vacate --reason "wrong currency"
+Files
+* get: write a version's files into a folder
+      gms get churn@1.2.0 -o model
+      gms get churn --warm -o /app/model
+  cat: print one file of a version
+      gms cat churn@production:requirements.txt
+      gms cat churn@1.2.0:pipeline.joblib > pipeline.joblib
+  env: show which packages a version needs
+      gms env churn@production --check
+      gms env churn > requirements.txt
+  lock: pin versions in a lock file
+      gms lock churn@1.2.0
+      gms lock --check --fetch
+  sync: write the locked versions' files into folders
+      gms sync
+      gms sync -o /app/models --store /srv/models.git
+Trust
+  verify: check that a version is what was released
+      gms verify churn@production --replay
+      gms verify --data churn data/train.csv --role train
+  reproduce: train a version again and compare
+      gms reproduce churn@1.2.0 -- python train.py
+      gms reproduce churn --copy data/extra.csv --no-uv -- make train
+  bisect: find the first bad version of a model
+      gms bisect churn --good 1.0.0 --bad 1.4.0 -- python check.py {}
+      gms bisect churn --good 1.0.0 --bad latest --no-check -- pytest test_churn.py
+  audit: export the history of a model as a zip file
+      gms audit churn --since 2026-01-01 -o churn.zip
+      gms audit churn --with-artifacts
+  validate: check the store, or a proposed change to it
+      gms validate --range origin/main..HEAD
+      gms validate models/churn
+  doctor: find and repair what is wrong with the repository
+      gms doctor --fix
+      gms doctor -C /srv/models.git
+  hook: install or remove the git hooks that validate commits and pushes
+      gms hook install
+      gms hook run pre-commit
+  inspect: show what is in a joblib file, without running it
+      gms inspect pipeline.joblib
+      gms inspect churn@1.2.0 --trust mypackage
+  trust: manage which classes and functions of your own may be loaded
+      gms trust add mypackage
+      gms trust remove mypackage.features.twice
+"""
+
+
+def _read_table() -> Iterator[CommandEntry]:
+    group = ""
+    lines = iter(_TABLE.strip().splitlines())
+    for line in lines:
+        if line[:2].strip(" *"):
+            group = line
+            continue
+        names, summary = line[2:].split(": ", 1)
+        name, _, alias = names.partition(", ")
+        examples = next(lines).strip(), next(lines).strip()
+        yield CommandEntry(name, group, summary, examples, line.startswith("*"), alias or None)
+
+
+COMMANDS = tuple(_read_table())
+GROUPS = tuple(dict.fromkeys(entry.group for entry in COMMANDS))
 # Commands that git runs and nobody types, with the function of each.
 CALLED_BY_GIT = {"merge-driver": "merge_driver", "textconv": "textconv"}
 BY_NAME = {name: entry for entry in COMMANDS for name in (entry.name, entry.alias) if name}
 
 # What other tools call it; a word that could mean two commands lists both.
+_ELSEWHERE = {
+    "add import publish put save": "register",
+    "comment note notes set-tag": "annotate",
+    "create new": "register init",
+    "assign deploy release set stage tag transition": "promote",
+    "accept attest": "approve",
+    "sign": "approve promote",
+    "switch": "promote rollback",
+    "report": "audit",
+    "blame events history reflog": "log",
+    "describe info view": "show",
+    "compare drift": "diff",
+    "models status versions": "list",
+    "current resolve": "which",
+    "find": "search which",
+    "filter grep query": "search",
+    "reset restore revert undo": "rollback",
+    "delete remove rm unregister": "withdraw archive",
+    "deprecate retire": "archive",
+    "checkout": "get rollback",
+    "download": "get",
+    "dump print read": "cat",
+    "environment requirements": "env",
+    "freeze": "lock env",
+    "pin": "lock",
+    "check evaluate fsck replay test": "verify",
+    "repair": "doctor",
+    "rebuild rerun retrain": "reproduce",
+}
 ELSEWHERE = {
-    "add": ("register",),
-    "comment": ("annotate",),
-    "note": ("annotate",),
-    "notes": ("annotate",),
-    "set-tag": ("annotate",),
-    "create": ("register", "init"),
-    "import": ("register",),
-    "new": ("register", "init"),
-    "publish": ("register",),
-    "put": ("register",),
-    "save": ("register",),
-    "assign": ("promote",),
-    "deploy": ("promote",),
-    "accept": ("approve",),
-    "sign": ("approve", "promote"),
-    "attest": ("approve",),
-    "release": ("promote",),
-    "set": ("promote",),
-    "stage": ("promote",),
-    "switch": ("promote", "rollback"),
-    "tag": ("promote",),
-    "transition": ("promote",),
-    "report": ("audit",),
-    "events": ("log",),
-    "history": ("log",),
-    "reflog": ("log",),
-    "describe": ("show",),
-    "compare": ("diff",),
-    "drift": ("diff",),
-    "info": ("show",),
-    "view": ("show",),
-    "models": ("list",),
-    "status": ("list",),
-    "versions": ("list",),
-    "current": ("which",),
-    "find": ("search", "which"),
-    "filter": ("search",),
-    "grep": ("search",),
-    "query": ("search",),
-    "blame": ("log",),
-    "resolve": ("which",),
-    "reset": ("rollback",),
-    "restore": ("rollback",),
-    "revert": ("rollback",),
-    "undo": ("rollback",),
-    "delete": ("withdraw", "archive"),
-    "remove": ("withdraw", "archive"),
-    "rm": ("withdraw", "archive"),
-    "unregister": ("withdraw", "archive"),
-    "deprecate": ("archive",),
-    "retire": ("archive",),
-    "checkout": ("get", "rollback"),
-    "download": ("get",),
-    "dump": ("cat",),
-    "environment": ("env",),
-    "freeze": ("lock", "env"),
-    "pin": ("lock",),
-    "print": ("cat",),
-    "requirements": ("env",),
-    "check": ("verify",),
-    "evaluate": ("verify",),
-    "fsck": ("verify",),
-    "repair": ("doctor",),
-    "rebuild": ("reproduce",),
-    "replay": ("verify",),
-    "rerun": ("reproduce",),
-    "retrain": ("reproduce",),
-    "test": ("verify",),
-    "read": ("cat",),
+    word: commands.split() for words, commands in _ELSEWHERE.items() for word in words.split()
 }
 
 
 def suggestion(word: str) -> str | None:
     """Return the hint for a word that is not a command, None when nothing is near."""
-    meant = ELSEWHERE.get(word.lower())
-    if meant is None:
-        from gitmodelstore.values.names import nearest
-
-        near = nearest(word.lower(), BY_NAME)
-        meant = (near,) if near else ()
+    near = nearest(word.lower(), BY_NAME)
+    meant = ELSEWHERE.get(word.lower(), [near] if near else [])
     described = " or ".join(f"`gms {name}` ({BY_NAME[name].summary})" for name in meant)
     return f"did you mean {described}?" if described else None
 
@@ -445,15 +265,15 @@ def suggestion(word: str) -> str | None:
 # The command line: options that every command takes, and what is said of a wrong one.
 
 
-_OPTIONS = (
-    ("-C PATH", "use the store at PATH, or in the repository around it"),
-    ("--json", "print one JSON document"),
-    ("--no-color", "print without colour"),
-    ("--no-cache", "neither read nor write the cache"),
-    ("-q, --quiet", "do not print notes"),
-    ("-v, --verbose", "show where an error was raised"),
-    ("--version", "print the version of gitmodelstore"),
+_OPTIONS = (  # as it is typed, the attribute of the session that it sets, what it is for
+    ("-C PATH", "path", "use the store at PATH, or in the repository around it"),
+    ("--json", "json", "print one JSON document"),
+    ("--no-color", "plain", "print without colour"),
+    ("--no-cache", "no_cache", "neither read nor write the cache"),
+    ("-q, --quiet", "quiet", "do not print notes"),
+    ("-v, --verbose", "verbose", "show where an error was raised"),
 )
+_VERSION = ("--version", "print the version of gitmodelstore")
 
 
 _MOST_COLUMNS = 100  # of help, however wide the terminal is
@@ -499,16 +319,12 @@ def with_global_options(command: click.Command, entry: CommandEntry | None = Non
 _WITHOUT_STORE = ("clone", "demo", "trust", "help")  # -C changes nothing of what they do
 
 
-def _global_options(*, uses_store: bool) -> list[click.Option]:
-    path, json = _OPTIONS[0][1], _OPTIONS[1][1]
-    return [
-        _option(["-C", "global_path"], "path", not uses_store, metavar="PATH", help=path),
-        _option(["--json", "global_json"], "json", False, is_flag=True, help=json),
-        _option(["--no-color", "global_no_color"], "plain", True, is_flag=True),
-        _option(["--no-cache", "global_no_cache"], "no_cache", True, is_flag=True),
-        _option(["-q", "--quiet", "global_quiet"], "quiet", True, is_flag=True),
-        _option(["-v", "--verbose", "global_verbose"], "verbose", True, is_flag=True),
-    ]
+def _global_options(*, uses_store: bool) -> Iterator[click.Option]:
+    shown = ("path", "json") if uses_store else ("json",)
+    for typed, attribute, text in _OPTIONS:
+        names = [*typed.removesuffix(" PATH").split(", "), f"global_{attribute}"]
+        kind: Any = {"metavar": "PATH"} if attribute == "path" else {"is_flag": True}
+        yield _option(names, attribute, hidden=attribute not in shown, help=text, **kind)
 
 
 class GroupedCommand(click.Command):
@@ -653,7 +469,6 @@ class Commands(click.Group):
         return name, command, args[1:]
 
     def get_help(self, ctx: click.Context) -> str:
-
         return overview(ctx.obj)
 
 
@@ -770,12 +585,12 @@ def _invoke(args: Sequence[str], session: Session) -> int:
 
 def _version_option() -> click.Option:
     return click.Option(
-        ["--version"],
+        [_VERSION[0]],
         is_flag=True,
         expose_value=False,
         is_eager=True,
         callback=_print_version,
-        help="print the version of gitmodelstore",
+        help=_VERSION[1],
     )
 
 
@@ -796,8 +611,6 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 def _complain(
     session: Session, code: str, message: str, hint: str | None, further: Sequence[str] = ()
 ) -> None:
-    from gitmodelstore.values.tables import Paint, visible
-
     stream: Any = sys.stderr
     paint = Paint(stream is not None and stream.isatty() and session.colored(stream))
     say(f"{paint.red('error:')} {visible(message)}")
@@ -923,10 +736,6 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     say(f"warning: {' '.join(str(message).split())}")
 
 
-if __name__ == "__main__":
-    run()
-
-
 # `gms help`: the commands, or how to use one.
 
 
@@ -1006,10 +815,14 @@ def _names(entry: CommandEntry) -> str:
 
 def _of_all() -> Iterator[str]:
     yield "Options for every command, before or after its name"
-    for option, what in _OPTIONS:
-        yield f"  {option:<15} {what}"
+    for option, *_, text in (*_OPTIONS, _VERSION):
+        yield f"  {option:<15} {text}"
     yield ""
     yield "gms looks for the store in this order: -C; $GITMODELSTORE; `store` under"
     yield "[tool.gitmodelstore] in the nearest pyproject.toml that sets it; the repository"
     yield "around the working directory; the models/ folder in that repository."
     yield ""
+
+
+if __name__ == "__main__":
+    run()

@@ -301,6 +301,22 @@ def test_a_terminal_is_not_shown_a_binary_file():
     )
 
 
+@pytest.mark.usefixtures("place")
+def test_a_file_of_text_is_shown_on_a_terminal(gms):
+    shown = on_terminal("cat", "churn:requirements.txt")
+
+    assert shown == gms("cat", "churn:requirements.txt").stdout != ""
+
+
+@pytest.mark.parametrize("module", ["gitmodelstore", "gitmodelstore.cli.main"])
+def test_without_a_command_the_everyday_ones_are_shown(gms, module):
+    environment = {**os.environ, "PYTHONPATH": str(Path(main_module.__file__).parents[2])}
+    call = [sys.executable, "-m", module]
+    done = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
+
+    assert (done.stdout, done.stderr, done.returncode) == ("", gms("help").stdout, 2)
+
+
 def test_options_after_the_command_are_the_same(gms):
     assert gms("--json", "list") == gms("list", "--json")
     assert main(["list", "-C", "models", "--no-color", "-q", "-v"]) == 0
