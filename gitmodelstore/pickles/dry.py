@@ -22,16 +22,9 @@ from math import prod
 from typing import Any, NamedTuple, NoReturn, cast
 
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
+from gitmodelstore.pickles import places
 from gitmodelstore.pickles import rights as rules
 from gitmodelstore.pickles.compression import MOST_BYTES, compressor_of, decompress
-from gitmodelstore.pickles.places import (
-    FOREIGN_KEYWORDS,
-    MODEL_OF_CATBOOST,
-    OF_TEXT,
-    is_given,
-    is_of_text,
-    misplaced,
-)
 from gitmodelstore.pickles.rights import CALL, FUNCTION, NEW, STATE, VALUE, Rights, Trust
 
 # What a dry walk finds on its stack: signs for objects that nobody makes.
@@ -391,8 +384,12 @@ class Walk:
                 self.refuse("a template that is not scipy's", cls)
             elif name in _HANDLES and is_one_of(cls, _BOOSTERS) and not _is_model(value):
                 self.refuse("a model that is neither text nor bytes", cls)
-            elif name == MODEL_OF_CATBOOST and _is_of_catboost(cls) and is_of_text(_bytes(value)):
-                self.want_trust(cls, OF_TEXT)
+            elif (
+                name == places.MODEL_OF_CATBOOST
+                and _is_of_catboost(cls)
+                and places.is_of_text(_bytes(value))
+            ):
+                self.want_trust(cls, places.OF_TEXT)
 
     def ended(self, root: Symbol) -> None:
         """Judge what the whole file holds; a class of the reader's own may be made in any way."""
@@ -404,7 +401,7 @@ class Walk:
                 symbol.verdict = "trusted" if is_trusted else "refused"
         if type(root) is not Made or not (root.way == NEW or _is_trusted(root.of)):
             self.refuse(f"it holds '{class_name(root)}', not a fitted estimator")
-        for misplacement in misplaced(self._stated, root, SYMBOLS):
+        for misplacement in places.misplaced(self._stated, root, SYMBOLS):
             self.refuse(shortened(misplacement.fault))
         if self.wrappers:
             self.refuse("a joblib array without its bytes")
@@ -540,20 +537,20 @@ def _is_state_of_partial(state: Symbol) -> bool:
     if type(state) is not tuple or len(state) != 4 or type(state[1]) is not tuple:
         return False
     keywords = state[2] if type(state[2]) is Pairs else []
-    return all(is_given(SYMBOLS, value) for value in (*state[1], *keywords[1::2])) and not any(
-        type(key) is str and key in FOREIGN_KEYWORDS for key in keywords[::2]
-    )
+    return all(
+        places.is_given(SYMBOLS, value) for value in (*state[1], *keywords[1::2])
+    ) and not any(type(key) is str and key in places.FOREIGN_KEYWORDS for key in keywords[::2])
 
 
-def dtype_code(symbol: Symbol) -> str:
+def dtype_code(leaf: Symbol) -> str:
     """Return the letters of a dtype of numpy's, "f4"; "" for any other symbol."""
-    given = symbol.arguments if is_made_by(symbol, _DTYPE) else ()
+    given = leaf.arguments if is_made_by(leaf, _DTYPE) else ()
     return given[0] if given and type(given[0]) is str else ""
 
 
-def is_partial(symbol: Symbol) -> bool:
-    """Whether `symbol` is a function with arguments, to be called later."""
-    return type(symbol) is Made and is_one_of(symbol.of, _CALLED_LATER)
+def is_partial(leaf: Symbol) -> bool:
+    """Whether `leaf` is a function with arguments, to be called later."""
+    return type(leaf) is Made and is_one_of(leaf.of, _CALLED_LATER)
 
 
 def _is_function(value: Symbol) -> bool:
@@ -799,7 +796,6 @@ def dtype_text(made: Made) -> str | None:
 
 
 _PLAIN_TYPES = frozenset({type(None), bool, int, float, str, bytes})
-_MEMORY = {("joblib.memory", "Memory")}
 # Modules of scikit-learn in which no estimator is defined.
 _NO_ESTIMATORS = (
     "sklearn._loss.", "sklearn.gaussian_process.kernels", "sklearn.metrics.", "sklearn.utils.",
@@ -815,18 +811,17 @@ def _class(value: Symbol) -> Global | None:
     return cls if type(cls) is Global else None
 
 
-class Symbols:
+class Symbols(places.View):
     """The view of a dry walk."""
 
     dtype_code, is_partial = staticmethod(dtype_code), staticmethod(is_partial)
 
-    def class_name(self, value: Symbol) -> str:
+    def place(self, value: Symbol) -> Place:
         cls = _class(value)
-        return cls.inner.rpartition(".")[2] if cls else "object"
+        return cls.place if cls else ("", "object")
 
-    def package(self, value: Symbol) -> str:
-        package = self._package(value)
-        return package if package in rules.packages() else ""
+    def is_trusted(self, value: Symbol) -> bool:
+        return _is_trusted(_class(value))
 
     def attributes(self, value: Symbol) -> Mapping[str, Symbol]:
         if not self.is_part(value, "sklearn") and not self.package(value):
@@ -869,9 +864,6 @@ class Symbols:
         )
         return self.is_part(value, "sklearn") and not is_other
 
-    def is_part(self, value: Symbol, package: str) -> bool:
-        return _is_trusted(_class(value)) or self._package(value) == package
-
     def named(self, leaf: Symbol) -> Place | None:
         if type(leaf) is Global:
             return leaf.place
@@ -883,36 +875,23 @@ class Symbols:
         return (".".join(of.place) if type(of) is Global else "", str(name))
 
     def is_trusted_function(self, leaf: Symbol) -> bool:
-        leaf = _inmost(leaf)
         return _is_trusted(leaf) and leaf.rights.kind == FUNCTION
 
-    def called(self, leaf: Symbol) -> Place | None:
-        return self.named(_inmost(leaf))
+    def inmost(self, leaf: Symbol) -> Symbol:
+        while is_made_by(leaf, _CALLED_LATER) and leaf.arguments:
+            leaf = leaf.arguments[0]
+        return leaf
 
     def is_class(self, leaf: Symbol) -> bool:
         return type(leaf) is Global and leaf.rights is not None and leaf.rights.kind == rules.CLASS
-
-    def is_memory(self, leaf: Symbol) -> bool:
-        return type(leaf) is Made and is_one_of(leaf.of, _MEMORY)
 
     def takes(self, value: Symbol, param: str, text: str) -> bool:
         """Whether nobody can know here: a later release than the table's wrote the object."""
         version = self.attributes(value).get("_sklearn_version")
         return type(version) is str and _release(version) > _release(rules.newest_release())
 
-    def _package(self, value: Symbol) -> str:
-        cls = _class(value)
-        return cls.place[0].partition(".")[0] if cls else ""
-
 
 SYMBOLS = Symbols()
-
-
-def _inmost(leaf: Symbol) -> Symbol:
-    """Return what a partial calls, through partials of partials."""
-    while is_made_by(leaf, _CALLED_LATER) and leaf.arguments:
-        leaf = leaf.arguments[0]
-    return leaf
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -36,18 +36,9 @@ from gitmodelstore.pickles.fast_load import (
     rights_of_trusted,
 )
 from gitmodelstore.pickles.opcodes import FUNCTIONS
-from gitmodelstore.pickles.places import misplaced
+from gitmodelstore.pickles.places import View, misplaced
 from gitmodelstore.pickles.relations import disagreements
-from gitmodelstore.pickles.rights import (
-    NOBODY,
-    STATE,
-    VALUE,
-    Trust,
-    canonical,
-    is_estimator_of_package,
-    kin_of,
-    packages,
-)
+from gitmodelstore.pickles.rights import NOBODY, STATE, VALUE, Trust, kin_of, packages
 from gitmodelstore.pickles.stand_ins import Named, Wrapper, in_words
 from gitmodelstore.pickles.states import dtype_code
 from gitmodelstore.pickles.summary import way_to_trust
@@ -169,17 +160,20 @@ def _named(value: Any) -> str:
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
-class _Objects:
+class _Objects(View):
     """How the guarded walk shows its objects to `places`."""
+
+    dtype_code = staticmethod(dtype_code)
 
     def __init__(self, trust: Trust) -> None:
         self._trust = trust
 
-    def class_name(self, value: Any) -> str:
-        return type(value).__name__
+    def place(self, value: Any) -> tuple[str, str]:
+        return _place_of(_class_of(value))
 
-    def package(self, value: Any) -> str:
-        return _known_package_of(_class_of(value))
+    def is_trusted(self, value: Any) -> bool:
+        cls = type(value)
+        return bool(self._trust.names) and self._trust.covers(cls.__module__, cls.__qualname__)
 
     def attributes(self, value: Any) -> Mapping[str, Any]:
         cls = _class_of(value)
@@ -210,10 +204,7 @@ class _Objects:
         return isinstance(value, np.ndarray) and not value.dtype.hasobject
 
     def is_estimator(self, value: Any) -> bool:
-        return self._is_trusted(value) or _is_estimator(_class_of(value))
-
-    def is_part(self, value: Any, package: str) -> bool:
-        return self._is_trusted(value) or _package_of(_class_of(value)) == package
+        return self.is_trusted(value) or _is_estimator(_class_of(value))
 
     def named(self, leaf: Any) -> tuple[str, str] | None:
         if isinstance(leaf, type):
@@ -230,13 +221,10 @@ class _Objects:
             return getattr(leaf, "__module__", None) or "numpy", leaf.__name__
         return None
 
-    def called(self, leaf: Any) -> tuple[str, str] | None:
+    def inmost(self, leaf: Any) -> Any:
         while isinstance(leaf, partial):
             leaf = leaf.func
-        return self.named(leaf)
-
-    def dtype_code(self, leaf: Any) -> str:
-        return dtype_code(leaf)
+        return leaf
 
     def is_class(self, leaf: Any) -> bool:
         return isinstance(leaf, type)
@@ -244,27 +232,18 @@ class _Objects:
     def is_partial(self, leaf: Any) -> bool:
         return isinstance(leaf, (partial, np.vectorize))
 
-    def is_memory(self, leaf: Any) -> bool:
-        return type(leaf).__module__ == "joblib.memory"
-
     def takes(self, value: Any, param: str, text: str) -> bool:
         return any(
             constraint.is_satisfied_by(text) for constraint in _constraints(_class_of(value), param)
         )
 
     def is_trusted_function(self, leaf: Any) -> bool:
-        while isinstance(leaf, partial):
-            leaf = leaf.func
         if not self._trust.names or isinstance(leaf, type):
             return False
         module, name = getattr(leaf, "__module__", None), getattr(leaf, "__qualname__", None)
         if not isinstance(module, str) or not isinstance(name, str):
             return False
         return self._trust.names_exactly(module, name)
-
-    def _is_trusted(self, value: Any) -> bool:
-        cls = type(value)
-        return bool(self._trust.names) and self._trust.covers(cls.__module__, cls.__qualname__)
 
 
 @lru_cache(maxsize=1024)
@@ -277,8 +256,8 @@ def _acts_as_scikit_learn(cls: Any) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _package_of(cls: Any) -> str:
-    return canonical(cls.__module__, cls.__qualname__)[0].partition(".")[0]
+def _place_of(cls: Any) -> tuple[str, str]:
+    return rules.canonical(cls.__module__, cls.__qualname__)
 
 
 @lru_cache(maxsize=1024)
@@ -292,7 +271,7 @@ def _is_estimator(cls: Any) -> bool:
     from sklearn.base import BaseEstimator
 
     if _known_package_of(cls):
-        return is_estimator_of_package(cls.__module__, cls.__qualname__)
+        return rules.is_estimator_of_package(cls.__module__, cls.__qualname__)
     return issubclass(cls, BaseEstimator) and cls.__module__.startswith("sklearn.")
 
 

@@ -19,7 +19,7 @@ from functools import lru_cache
 from numbers import Real
 from typing import Any, NamedTuple, Protocol
 
-from gitmodelstore.pickles.rights import words_of
+from gitmodelstore.pickles.rights import packages, words_of
 
 # A CatBoost model of text or embeddings loads for readers who trust its class.
 
@@ -53,11 +53,27 @@ def is_of_text(data: bytes) -> bool:
 class View(Protocol):
     """How a walk looks at what it made. A leaf is what is not a container of other things."""
 
+    def place(self, value: Any) -> tuple[str, str]:
+        """Return module and name of the class of an object, as the table lists it."""
+
     def class_name(self, value: Any) -> str:
-        """Return the name of the class of an object, without its module; any text for others."""
+        return self.place(value)[1].rpartition(".")[2]
 
     def package(self, value: Any) -> str:
         """Return the one of `rights.packages` that defines the class; "" for any other."""
+        package = self.place(value)[0].partition(".")[0]
+        return package if package in packages() else ""
+
+    def is_trusted(self, value: Any) -> bool:
+        """Whether the reader trusts its class."""
+
+    def is_part(self, leaf: Any, package: str) -> bool:
+        """Whether its class is defined in a package, or trusted by the reader."""
+        return self.is_trusted(leaf) or self.place(leaf)[0].partition(".")[0] == package
+
+    def is_memory(self, leaf: Any) -> bool:
+        """Whether it is a `joblib.Memory`, which has no folder where one is loaded."""
+        return self.place(leaf)[0] == "joblib.memory"
 
     def attributes(self, value: Any) -> Mapping[str, Any]:
         """Return what an object of scikit-learn's, or of `rights.packages`, holds by name.
@@ -83,11 +99,8 @@ class View(Protocol):
     def is_estimator(self, leaf: Any) -> bool:
         """Whether it is an object of an estimator's class, or of one that the reader trusts."""
 
-    def called(self, leaf: Any) -> tuple[str, str] | None:
-        """Return module and name of a function, or of what a partial calls; None otherwise."""
-
-    def is_part(self, leaf: Any, package: str) -> bool:
-        """Whether its class is defined in a package, or trusted by the reader."""
+    def inmost(self, leaf: Any) -> Any:
+        """Return what a partial calls, through partials of partials; anything else as it is."""
 
     def named(self, leaf: Any) -> tuple[str, str] | None:
         """Return module and name of a function or a class; None for any other value."""
@@ -103,9 +116,6 @@ class View(Protocol):
 
     def is_partial(self, leaf: Any) -> bool:
         """Whether it is a `functools.partial`."""
-
-    def is_memory(self, leaf: Any) -> bool:
-        """Whether it is a `joblib.Memory`, which has no folder where one is loaded."""
 
     def takes(self, value: Any, param: str, text: str) -> bool:
         """Whether the installed scikit-learn says that a text is meant for a parameter."""
@@ -496,7 +506,7 @@ def misplaced(objects: Iterable[Any], root: Any, view: View) -> Iterator[Misplac
             for name, why in _faults(value, held, view, seen):
                 yield _misplaced(name, view.class_name(value), why)
         opens_text |= view.package(value) in _OPENS_TEXT
-        if (view.called(held.get("func")) or ("", ""))[1] in _ONE_OF_MANY:
+        if (view.named(view.inmost(held.get("func"))) or ("", ""))[1] in _ONE_OF_MANY:
             one_of_many = one_of_many or value
         source = held.get(_READS_FILES, "content")
         if type(source) is not str or source != "content":
@@ -534,7 +544,10 @@ def _faults(
             yield name, "would replace its own"
     for name, rule in asked.rules:
         leaves = _leaves(held[name], view, seen, name)
-        if not all(rule.is_met(view, leaf) or view.is_trusted_function(leaf) for leaf in leaves):
+        if not all(
+            rule.is_met(view, leaf) or view.is_trusted_function(view.inmost(leaf))
+            for leaf in leaves
+        ):
             yield name, rule.fault
     for name in asked.files:
         if held[name] is not None:

@@ -47,7 +47,7 @@ _PACKAGES = Path(__file__).with_name("packages.json")
 
 # The number of this set of rules, which cached verdicts bear: one of another set says nothing.
 # Raise it when the tables or a module that judges changes; tests/pickles/test_rules.py tells.
-RULES = 7
+RULES = 8
 
 # What of Python's own may be trusted by name: modules that calculate, and what pickles of a
 # pattern and of a key call.
@@ -341,6 +341,7 @@ def acts(dotted: str) -> bool:
     return is_method or is_apart or bool(_ACTING_NAME.match(parts[-1]))
 
 
+@lru_cache(maxsize=1)
 def packages() -> frozenset[str]:
     """Return the packages besides scikit-learn's whose classes are known, as they are imported."""
     return frozenset(_known_packages())

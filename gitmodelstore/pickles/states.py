@@ -622,9 +622,9 @@ def _is_called_or_wide(value: Any) -> bool:
     return callable(value) or is_type_of_values(value, type(value).__name__, dtype_code(value))
 
 
-def dtype_code(value: Any) -> str:
+def dtype_code(leaf: Any) -> str:
     """Return the letters of a dtype of numpy's, "f4"; "" for any other value."""
-    return value.str[1:] if isinstance(value, np.dtype) else ""
+    return leaf.str[1:] if isinstance(leaf, np.dtype) else ""
 
 
 def _is_metric_of(metric: Any, features: int) -> bool:
