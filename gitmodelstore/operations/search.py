@@ -51,12 +51,11 @@ from gitmodelstore.values.names import (
     quoted,
 )
 from gitmodelstore.values.query import (
-    Literal,
+    READERS,
     Query,
-    Unfit,
+    Token,
     parse_field,
     parse_name,
-    reader_of,
     same,
     sort_key,
     wanted,
@@ -449,7 +448,7 @@ class Order:
 
     def sorted(self, rows: list[Row]) -> list[Row]:
         """Return the rows in this order; those of one value stay as they are, the others last."""
-        read = reader_of(self.by.kind)
+        read = READERS[self.by.kind]
         held = [(read(value), row) for row in rows if (value := self.by.value(row)) is not None]
         held.sort(key=lambda pair: sort_key(pair[0]), reverse=self.descending)
         lacking = [row for row in rows if self.by.value(row) is None]
@@ -686,14 +685,12 @@ def blame(snapshot: Snapshot, field: str, model: str | None, *, keep: bool) -> B
     if value is not None:
         try:
             wanted(value, path.kind)
-        except Unfit as error:
+        except StoreError as error:
             raise InvalidInput(str(error), hint=error.hint) from None
     return ask(snapshot, lambda catalogue: _blame(catalogue, path, value, model), keep=keep)
 
 
-def _blame(
-    catalogue: Catalogue, path: FieldPath, value: Literal | None, model: str | None
-) -> Blame:
+def _blame(catalogue: Catalogue, path: FieldPath, value: Token | None, model: str | None) -> Blame:
     rows, unread = split(catalogue.rows(model))
     values = {row[:2]: path.value(row) for row in rows}
     rows, unread = catalogue.without_lost(rows, unread)
@@ -726,10 +723,10 @@ def _change(row: Row, parent: Row | None, path: FieldPath, before: Any, after: A
     )
 
 
-def _has(path: FieldPath, found: Any, value: Literal) -> bool:
+def _has(path: FieldPath, found: Any, value: Token) -> bool:
     """Whether a version has a value at a field: it is the value, or a list that holds it."""
     if found is None or value.value is None:
         return found is None and value.value is None
-    asked, read = wanted(value, path.kind), reader_of(path.kind)
+    asked, read = wanted(value, path.kind), READERS[path.kind]
     held = found if isinstance(found, (list, dict)) else [found]
     return any(same(read(one), asked) or one == value.text for one in held)

@@ -17,13 +17,14 @@ import json
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from gitmodelstore.errors import InvalidQuery, InvalidReference, InvalidVersion
+from gitmodelstore.errors import InvalidQuery, InvalidVersion, StoreError
 from gitmodelstore.values.field_path import FieldPath, UnknownName, ValueKind, VersionRecord
 from gitmodelstore.values.names import Version, parse_moment, quoted
 
@@ -62,35 +63,13 @@ _ELSEWHERE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """A value that stands in an expression.
-
-    Attributes:
-        value: as JSON has it; a number, text, True, False or None.
-        text: as it was written, without quotes.
-    """
-
-    value: Any
-    text: str
-
-
 class Token(NamedTuple):
-    """A word of an expression.
+    """A word of an expression; also a value that stands in one."""
 
-    Attributes:
-        kind: "text", "number", "moment", "version", "word" (true, false, null), "name",
-            "sign" (keywords too) or "end".
-        text: as it was written; of a text without quotes and escapes, of a keyword in
-            lower case.
-        at: where it begins, from 0.
-        value: of a text, number or word.
-    """
-
-    kind: str
-    text: str
-    at: int
-    value: Any = None
+    kind: str  # "text", "number", "moment", "version", "word" (true, null …), "name", "sign", "end"
+    text: str  # as written; of a text without quotes and escapes, of a keyword in lower case
+    at: int  # where it begins, from 0
+    value: Any = None  # of a text, number or word
 
 
 def tokens(source: str) -> Iterator[Token]:
@@ -117,14 +96,13 @@ def name_at_start(source: str) -> str:
     return word[0] if word is not None and word.lastgroup == "name" else ""
 
 
-def literal(text: str) -> Literal:
+def literal(text: str) -> Token:
     """Return the value that a text spells where nothing else can stand: text without quotes too."""
-    try:
+    with suppress(InvalidQuery):
         first, *rest = tokens(text)
-    except InvalidQuery:
-        return Literal(text, text)
-    is_whole = len(rest) == 1 and first.kind in ("text", "number", "word")
-    return Literal(first.value, first.text) if is_whole else Literal(text, text)
+        if len(rest) == 1 and first.kind in ("text", "number", "word"):
+            return first
+    return Token("text", text, 0, text)
 
 
 def parts_of(name: str) -> tuple[tuple[str, int], ...]:
@@ -232,38 +210,19 @@ class Person(str):
         return asked in (str(self), name, address.removesuffix(">"))
 
 
-class Unfit(Exception):
-    """A literal that cannot be compared with values of a kind: says why, and the hint."""
+def wanted(literal: Token, kind: ValueKind) -> Any:
+    """Return what values of `kind` are compared with, once `READERS` have read them.
 
-    def __init__(self, message: str, hint: str | None) -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-def wanted(literal: Literal, kind: ValueKind) -> Any:
-    """Return what values of `kind` are compared with, for `reader_of`; Unfit where it cannot be."""
+    Raises:
+        InvalidVersion, InvalidReference: it can be compared with none of that kind.
+    """
     if literal.value is None or kind in (ValueKind.PLAIN, ValueKind.PERSON):
         return literal.value
-    try:
-        if kind is ValueKind.VERSION:
-            return Version.parse(literal.text)
-        if kind is ValueKind.MOMENT:
-            return span(literal.text)
-    except (InvalidVersion, InvalidReference) as error:
-        raise Unfit(str(error), error.hint) from None
-    key = _release(literal.text)
-    return literal.text if key is None else key
-
-
-def reader_of(kind: ValueKind) -> Callable[[Any], Any]:
-    """Return what turns a value of a manifest into what compares as `kind` says."""
-    return {
-        ValueKind.PLAIN: _as_it_is,
-        ValueKind.VERSION: _version,
-        ValueKind.RELEASE: _release_or_text,
-        ValueKind.MOMENT: _as_it_is,
-        ValueKind.PERSON: _person,
-    }[kind]
+    if kind is ValueKind.VERSION:
+        return Version.parse(literal.text)
+    if kind is ValueKind.MOMENT:
+        return span(literal.text)
+    return _release_or_text(literal.text)
 
 
 def span(text: str) -> Span:
@@ -331,10 +290,6 @@ def _person(value: Any) -> Any:
     return Person(value) if isinstance(value, str) else value
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
 @lru_cache(maxsize=1 << 14)
 def _parsed(text: str) -> Version | None:
     try:
@@ -379,6 +334,16 @@ def _written(moment: datetime) -> str:
     return f"{whole.isoformat()}Z"
 
 
+# What turns a value of a manifest into what compares as its kind says.
+READERS: dict[ValueKind, Callable[[Any], Any]] = {
+    ValueKind.PLAIN: lambda value: value,
+    ValueKind.VERSION: _version,
+    ValueKind.RELEASE: _release_or_text,
+    ValueKind.MOMENT: lambda value: value,
+    ValueKind.PERSON: _person,
+}
+
+
 # The parts of an expression of `search`: each says of a version whether it holds.
 
 
@@ -389,121 +354,40 @@ ORDERS: dict[str, Callable[[int, int], bool]] = {
     ">=": operator.ge,
 }
 
-
-class Clause(Protocol):
-    """A part of an expression."""
-
-    def holds(self, record: VersionRecord) -> bool: ...
+Condition = Callable[[VersionRecord], bool]
+Side = Callable[[VersionRecord], Any]  # of a comparison: what it is of a version; None for nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Both:
-    """Parts joined by `and`."""
-
-    parts: tuple[Clause, ...]
-
-    def holds(self, record: VersionRecord) -> bool:
-        return all(part.holds(record) for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    """Parts joined by `or`."""
-
-    parts: tuple[Clause, ...]
-
-    def holds(self, record: VersionRecord) -> bool:
-        return any(part.holds(record) for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
+def _not(condition: Condition) -> Condition:
     """The other answer, where something is missing too."""
-
-    part: Clause
-
-    def holds(self, record: VersionRecord) -> bool:
-        return not self.part.holds(record)
+    return lambda record: not condition(record)
 
 
-@dataclass(frozen=True, slots=True)
-class IsTrue:
-    """A name alone: whether it is true, and nothing else."""
-
-    path: FieldPath
-
-    def holds(self, record: VersionRecord) -> bool:
-        return self.path.value(record) is True
-
-
-@dataclass(frozen=True, slots=True)
-class IsNull:
-    """`path == null`: nothing there, or null."""
-
-    path: FieldPath
-
-    def holds(self, record: VersionRecord) -> bool:
-        return self.path.value(record) is None
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """One side of a comparison: a name, or what is compared with one, ready to be compared."""
-
-    path: FieldPath | None
-    value: Any
-    read: Callable[[Any], Any]
-
-    def of(self, record: VersionRecord) -> Any:
-        if self.path is None:
-            return self.value
-        value = self.path.value(record)
-        return None if value is None else self.read(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
+def _compared(left: Side, sign: str, right: Side) -> Condition:
     """`left sign right`; false where a version lacks either."""
 
-    left: Operand
-    sign: str
-    right: Operand
-
-    def holds(self, record: VersionRecord) -> bool:
-        left = self.left.of(record)
-        right = self.right.of(record)
-        if left is None or right is None:
+    def holds(record: VersionRecord) -> bool:
+        one, other = left(record), right(record)
+        if one is None or other is None:
             return False
-        if self.sign in ("==", "!="):
-            return same(left, right) is (self.sign == "==")
-        place = order(left, right)
-        return place is not None and ORDERS[self.sign](place, 0)
+        if sign in ("==", "!="):
+            return same(one, other) is (sign == "==")
+        place = order(one, other)
+        return place is not None and ORDERS[sign](place, 0)
+
+    return holds
 
 
-@dataclass(frozen=True, slots=True)
-class Among:
+def _among(left: Side, right: Side) -> Condition:
     """`left in right`: one of a list, or a key of an object; false where either is missing."""
 
-    left: Operand
-    right: Operand
-
-    def holds(self, record: VersionRecord) -> bool:
-        left = self.left.of(record)
-        right = self.right.of(record)
-        if left is None or not isinstance(right, (list, dict)):
+    def holds(record: VersionRecord) -> bool:
+        one, others = left(record), right(record)
+        if one is None or not isinstance(others, (list, dict)):
             return False
-        return any(same(left, one) for one in right)
+        return any(same(one, other) for other in others)
 
-
-@dataclass(frozen=True, slots=True)
-class Contains:
-    """`path ~ part`; the part is case-folded."""
-
-    path: FieldPath
-    part: str
-
-    def holds(self, record: VersionRecord) -> bool:
-        return contains(self.path.value(record), self.part)
+    return holds
 
 
 # Query
@@ -518,27 +402,16 @@ _SIGNS = ("==", "!=", *ORDERS)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """An expression that was understood.
+    """An expression that was understood."""
 
-    Attributes:
-        text: as it was written.
-        names: the fields that it asks for, each once, in order.
-        condition: what it asks.
-        equals: each field with a text that it is to be, or to be one of.
-    """
-
-    text: str
-    names: tuple[FieldPath, ...]
-    condition: Clause
-    equals: tuple[tuple[FieldPath, str], ...]
+    text: str  # as it was written
+    names: tuple[FieldPath, ...]  # that it asks for, each once, in order
+    matches: Condition
+    equals: tuple[tuple[FieldPath, str], ...]  # each field with a text that it is to be, or may be
 
     @classmethod
     def parse(cls, text: str) -> Query:
-        """Return what an expression asks.
-
-        Raises:
-            InvalidQuery: it cannot be understood, or names what no manifest can have.
-        """
+        """Return what an expression asks; InvalidQuery where that cannot be understood."""
         reader = _Reader(text)
         errors = reader.unknown
         try:
@@ -550,12 +423,8 @@ class Query:
             raise together(errors) from None
         return cls(text, tuple(reader.names.values()), condition, tuple(reader.equals))
 
-    def matches(self, record: VersionRecord) -> bool:
-        """Return whether it holds of a version."""
-        return self.condition.holds(record)
 
-
-Value = FieldPath | Literal | list[Literal]
+Value = FieldPath | Token | list[Token]
 
 
 class _Reader:
@@ -570,7 +439,7 @@ class _Reader:
         self.equals: list[tuple[FieldPath, str]] = []
         self.unknown: list[InvalidQuery] = []  # one for each name that no manifest can have
 
-    def whole(self) -> Clause:
+    def whole(self) -> Condition:
         if self._next.kind == "end":
             raise self._wrong(self._next, "the expression is empty", _AS_IN)
         condition = self._expression()
@@ -578,19 +447,18 @@ class _Reader:
             raise self._after_condition()
         return condition
 
-    def _expression(self) -> Clause:
-        parts = [self._all()]
-        while self._takes("or"):
-            parts.append(self._all())
-        return parts[0] if len(parts) == 1 else Either(tuple(parts))
+    def _expression(self) -> Condition:
+        return self._joined("or", any, lambda: self._joined("and", all, self._one))
 
-    def _all(self) -> Clause:
-        parts = [self._one()]
-        while self._takes("and"):
-            parts.append(self._one())
-        return parts[0] if len(parts) == 1 else Both(tuple(parts))
+    def _joined(
+        self, word: str, of: Callable[[Iterable[bool]], bool], read: Callable[[], Condition]
+    ) -> Condition:
+        parts = [read()]
+        while self._takes(word):
+            parts.append(read())
+        return parts[0] if len(parts) == 1 else lambda record: of(part(record) for part in parts)
 
-    def _one(self) -> Clause:
+    def _one(self) -> Condition:
         start = self._next
         self._level += 1
         if self._level > MOST_LEVELS:
@@ -599,7 +467,7 @@ class _Reader:
             )
         try:
             if self._takes("not"):
-                return Not(self._one())
+                return _not(self._one())
             if self._takes("("):
                 condition = self._expression()
                 if self._next.kind != "end" and self._next.text != ")":
@@ -610,18 +478,18 @@ class _Reader:
         finally:
             self._level -= 1
 
-    def _condition(self) -> Clause:
+    def _condition(self) -> Condition:
         start = self._next
         left = self._value()
         sign = self._next
         if sign.kind != "sign" or sign.text not in (*_SIGNS, "in", "not", "~"):
             if isinstance(left, FieldPath):
-                return IsTrue(left)
+                return lambda record: left.value(record) is True
             raise self._wrong(sign, "expected a comparison", _AS_IN)
         self._take()
         if sign.text == "not":
             self._expect("in", "expected `in` after `not`")
-            return Not(self._among(start, left))
+            return _not(self._among(start, left))
         if sign.text == "in":
             return self._among(start, left)
         if sign.text == "~":
@@ -631,54 +499,43 @@ class _Reader:
 
     def _comparison(
         self, start: Token, left: Value, sign: Token, at: Token, right: Value
-    ) -> Clause:
+    ) -> Condition:
         path = self._a_name(start, left, right)
         for value in (left, right):
-            if isinstance(value, Literal) and value.value is None:
+            if isinstance(value, Token) and value.value is None:
                 if sign.text not in ("==", "!="):
-                    raise self._wrong(
-                        sign,
-                        "null cannot be ordered",
-                        "compare with null by == or !=",
-                    )
-                is_null = IsNull(path)
-                return is_null if sign.text == "==" else Not(is_null)
+                    hint = "compare with null by == or !="
+                    raise self._wrong(sign, "null cannot be ordered", hint)
+                return lambda record: (path.value(record) is None) is (sign.text == "==")
             if isinstance(value, list) and sign.text not in ("==", "!="):
-                raise self._wrong(
-                    sign,
-                    "a list cannot be ordered",
-                    "write `in` for one of several",
-                )
+                raise self._wrong(sign, "a list cannot be ordered", "write `in` for one of several")
         if sign.text == "==":
             self._note_equals(left, right)
         kind = _common(left, right)
-        return Compared(self._side(start, left, kind), sign.text, self._side(at, right, kind))
+        return _compared(self._side(start, left, kind), sign.text, self._side(at, right, kind))
 
-    def _among(self, start: Token, left: Value) -> Clause:
+    def _among(self, start: Token, left: Value) -> Condition:
         at = self._next
         right = self._value(asked=True)
         self._a_name(start, left, right)
-        if isinstance(right, Literal):
-            raise self._wrong(
-                at,
-                "expected a list or a field after `in`",
-                _AS_A_LIST,
-            )
+        if isinstance(right, Token):
+            raise self._wrong(at, "expected a list or a field after `in`", _AS_A_LIST)
         if isinstance(left, list):
             raise self._wrong(start, "a list cannot be in another", "name a field before `in`")
         self._note_equals(left, right)
         kind = left.kind if isinstance(left, FieldPath) else ValueKind.PLAIN
         among = right.kind if isinstance(right, FieldPath) else kind
-        return Among(self._side(start, left, kind), self._side(at, right, among))
+        return _among(self._side(start, left, kind), self._side(at, right, among))
 
-    def _contains(self, start: Token, left: Value) -> Clause:
+    def _contains(self, start: Token, left: Value) -> Condition:
         at = self._next
         part = self._value(asked=True)
         if not isinstance(left, FieldPath):
             raise self._wrong(start, "expected a field before ~", 'as in `message ~ "drift"`')
-        if not isinstance(part, Literal) or not isinstance(part.value, str):
+        if not isinstance(part, Token) or not isinstance(part.value, str):
             raise self._wrong(at, "expected text after ~", 'as in `message ~ "drift"`')
-        return Contains(left, part.value.casefold())
+        folded = part.value.casefold()
+        return lambda record: contains(left.value(record), folded)
 
     def field(self) -> FieldPath:
         """Read a name, and nothing else."""
@@ -699,17 +556,17 @@ class _Reader:
         if token.kind in ("sign", "end"):
             shown = "the end" if token.kind == "end" else quoted(token.text)
             raise self._wrong(token, f"expected a field or a value, found {shown}", _AS_IN)
-        return Literal(token.value, token.text)
+        return token
 
-    def _list(self, start: Token) -> list[Literal]:
-        literals: list[Literal] = []
+    def _list(self, start: Token) -> list[Token]:
+        literals: list[Token] = []
         while not self._takes("]"):
             if literals:
                 self._expect(",", f"the list at column {start.at + 1} is not closed")
             one = self._take()
             if one.kind in ("name", "sign", "end"):
                 raise self._wrong(one, "a list may only hold values", 'as in `["a", "b"]`')
-            literals.append(Literal(one.value, one.text))
+            literals.append(one)
         return literals
 
     def _path(self, token: Token, asked: bool) -> FieldPath:
@@ -725,16 +582,24 @@ class _Reader:
             return FieldPath(token.text, tuple(one for one, _ in parts), ValueKind.PLAIN)
         return self.names.setdefault(path.parts, path)
 
-    def _side(self, at: Token, value: Value, kind: ValueKind) -> Operand:
-        read = reader_of(kind)
+    def _side(self, at: Token, value: Value, kind: ValueKind) -> Side:
         if isinstance(value, FieldPath):
-            return Operand(value, None, read)
+            read = READERS[kind]
+
+            def of(record: VersionRecord) -> Any:
+                content = value.value(record)
+                return None if content is None else read(content)
+
+            return of
         try:
-            if isinstance(value, list):
-                return Operand(None, [wanted(one, kind) for one in value], read)
-            return Operand(None, wanted(value, kind), read)
-        except Unfit as error:
+            asked = (
+                [wanted(one, kind) for one in value]
+                if isinstance(value, list)
+                else wanted(value, kind)
+            )
+        except StoreError as error:
             raise self._wrong(at, str(error), error.hint) from None
+        return lambda record: asked
 
     def _a_name(self, start: Token, left: Value, right: Value) -> FieldPath:
         for value in (left, right):
@@ -791,11 +656,10 @@ def parse_name(text: str) -> FieldPath:
     return parse_field(text, with_value=False)[0]
 
 
-def parse_field(text: str, *, with_value: bool = True) -> tuple[FieldPath, Literal | None]:
+def parse_field(text: str, *, with_value: bool = True) -> tuple[FieldPath, Token | None]:
     """Return the field, and the value if there is one, that `FIELD` or `FIELD=VALUE` names.
 
-    A value that is no number, true, false or null is text, with quotes or without. What no
-    manifest can have is an InvalidQuery.
+    A value that is no number, true, false or null is text, with quotes or without.
     """
     name = name_at_start(text)
     rest = text[len(name) :]
