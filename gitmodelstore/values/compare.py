@@ -101,10 +101,7 @@ def environment_differences(
 ) -> tuple[Difference, ...]:
     """Return what of a recorded environment is another one now, what counts first.
 
-    Args:
-        recorded: package to version, and what of "python" and "platform" is to be compared.
-        present: the same; what is missing counts.
-        table: package to how many parts of the two versions must be equal.
+    `table` says of how many parts the two versions must be equal; what is missing counts.
 
     >>> environment_differences({"numpy": "2.1.0"}, {"numpy": "2.2.0"})[0].counts
     False
@@ -131,10 +128,7 @@ def first_parts(number: str, parts: int) -> list[str]:
 
 
 def compare(a: Side, b: Side) -> Diff:
-    """Return what differs between two sides, `a` before and `b` after.
-
-    Of one that is not registered only the data sets and files that it has are compared.
-    """
+    """Return what differs; of a side that is not registered only the data and files that it has."""
     return Diff(
         a,
         b,
@@ -516,10 +510,7 @@ def _cells(block: Block) -> dict[int, Cell]:
 
 
 def _gap(before: Cell, after: Cell) -> tuple[float | None, bool]:
-    """Return how far two answers lie apart, and whether they are the same.
-
-    None where they are neither floats nor equal.
-    """
+    """Return how far two answers lie apart, None of labels; and whether they are the same."""
     if type(before) is float and type(after) is float and before != after:
         gap = abs(after - before)
         return (math.inf if math.isnan(gap) else gap), False
@@ -561,9 +552,6 @@ def suggest(
     Major when inputs, target, task or classes change, minor when steps or params
     do, otherwise patch. What one side does not know is no change, and neither is a param
     that only one of them has, at its default: another scikit-learn added or dropped it.
-
-    The reason is the first change and how many more there are, as
-    "clf__max_depth: 3 -> 5 and 2 more"; "retrained" when nothing else changed.
     """
     before = parent.pipeline
     changes = _of_model(before, pipeline, (parent.target, target))

@@ -462,10 +462,7 @@ def direction_of(metric: str) -> int:
 
 
 def verdict(metric: str, before: float, after: float) -> str | None:
-    """Return "better" or "worse" for a metric that went from `before` to `after`.
-
-    None when they are equal, or its direction is not known.
-    """
+    """Return "better" or "worse" for a metric that went from one to another; None for neither."""
     turn = direction_of(metric) * ((after > before) - (after < before))
     return {1: "better", -1: "worse"}.get(turn)
 

@@ -191,18 +191,11 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What whoever moved a version recorded of the move.
+    """What whoever moved a version recorded of the move; None where there is nothing."""
 
-    Attributes:
-        replay: what asking its sample again gave, as the trailer says it; None without one.
-        override: the reason for passing the gate all the same; None where nobody asked for
-            that, empty where it was asked without a reason.
-        vacate: the reason for leaving an exclusive status without a holder; None elsewhere.
-    """
-
-    replay: str | None = None
-    override: str | None = None
-    vacate: str | None = None
+    replay: str | None = None  # what asking its sample again gave, as the trailer says it
+    override: str | None = None  # why it passes the gate all the same; empty without a reason
+    vacate: str | None = None  # why it leaves an exclusive status without a holder
 
 
 NOTHING = Recorded()
@@ -268,10 +261,7 @@ def write_trailers(
     reason: str | None,
     recorded: Mapping[Change, Recorded] | None = None,
 ) -> str:
-    """Return the trailer paragraph for changes and the kind of each, one reason for all.
-
-    `recorded` is what is recorded for the gates of some. Line ends in the reason become spaces.
-    """
+    """Return the trailer paragraph for changes and the kind of each, one reason for all."""
     lines = []
     for change, kind in changes.items():
         lines += [f"Event: {kind}", f"Model: {change.model}", f"Version: {change.version}"]
@@ -366,8 +356,7 @@ def _noted(groups: Iterable[tuple[tuple[str, str], Explained]], change: Change) 
 def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
     """Yield each group of trailers, with the model and the version that it is about.
 
-    Every paragraph is read, since a squash on a git host joins several messages; the
-    reason below the last group holds for all of its paragraph.
+    The reason below the last group holds for all of its paragraph.
     """
     for paragraph in re.split(r"\n\s*\n", message):
         groups: list[dict[str, str]] = []

@@ -47,42 +47,28 @@ class ValueKind(Enum):
 
 
 class VersionRecord(Protocol):
-    """One version, as it is asked."""
+    """One version, as it is asked: `whole` has what is LEFT_OUT, too."""
 
-    def get(self, key: str) -> Any:
-        """Return its status, its annotations, or what its manifest has, without LEFT_OUT."""
-
-    def whole(self, key: str) -> Any:
-        """Return what its manifest has at a key."""
+    def get(self, key: str) -> Any: ...
+    def whole(self, key: str) -> Any: ...
 
 
 class UnknownName(Exception):
-    """A name that no manifest can have.
-
-    Attributes:
-        index: of the part that is wrong.
-        hint: what was probably meant, or what there is.
-    """
+    """A name that no manifest can have."""
 
     def __init__(self, message: str, *, index: int, hint: str) -> None:
         super().__init__(message)
-        self.index = index
+        self.index = index  # of the part that is wrong
         self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
 class FieldPath:
-    """A name that a manifest may have, "status", or an annotation.
+    """A name that a manifest may have, "status", or an annotation."""
 
-    Attributes:
-        text: as it was written.
-        parts: the keys that lead there, written in full.
-        kind: how its values compare.
-    """
-
-    text: str
-    parts: tuple[str, ...]
-    kind: ValueKind
+    text: str  # as it was written
+    parts: tuple[str, ...]  # the keys that lead there, written in full
+    kind: ValueKind  # how its values compare
 
     @classmethod
     def of(cls, text: str, written: tuple[str, ...]) -> FieldPath:
@@ -224,9 +210,8 @@ class Cutter:
     def read(self, data: bytes) -> dict[str, bytes] | None:
         """Return the JSON of each top-level key, on one line and without what is LEFT_OUT.
 
-        None where the bytes are not laid out as those of a manifest, are of another schema,
-        or have something else at a key than belongs there. What stands deeper is not judged:
-        a version was, when it was registered.
+        None where the bytes are not laid out as a manifest of this schema, or a value is of another
+        type. What stands deeper is not judged: a version was, when it was registered.
         """
         if not (data.startswith(b'{\n  "') and data.endswith(b"\n}\n")):
             return None

@@ -1,8 +1,8 @@
 """The declared fields of a document, and the three things that walk them.
 
-A value class declares each attribute once, `name: type = declared(kind)`: `faults` checks a
-JSON object against these, `is_arranged` whether it is written in their order, `read` builds
-the value from it, `write` renders the value, and `json_schema` publishes them (draft 2020-12).
+A value class declares each attribute once, `name: type = declared(kind)`. A kind checks JSON
+(`faults`), also whether it is written in order (`is_arranged`), builds the value from it (`read`),
+renders the value (`write`) and is published (`schema`, of draft 2020-12).
 
 A hook judges by the same classes, so none of this may import typing: a third of its time.
 """
@@ -39,29 +39,19 @@ KEY = object()  # in place of a key: the key itself is meant
 
 
 class Field:
-    """One key of a document.
-
-    Attributes:
-        name: the key.
-        attribute: of the value class.
-        kind: what it may hold.
-        required: whether it must be there; one that may be left out reads as None.
-    """
+    """One key of a document."""
 
     __slots__ = ("attribute", "kind", "name", "required")
 
     def __init__(self, attribute: str, kind: Kind, key: str | None, required: bool) -> None:
-        self.name = key or attribute
+        self.name = key or attribute  # the key, another one where it is a word of Python
         self.attribute = attribute
         self.kind = kind
-        self.required = required
+        self.required = required  # one that may be left out reads as None
 
 
 def declared(kind: Kind, *, key: str | None = None, required: bool = True, **options: Any) -> Any:
-    """Declare an attribute of a value class that is a field of its document.
-
-    `key` is its key where that is a word of Python; `options` are those of `dataclasses.field`.
-    """
+    """Declare an attribute that is a field of its document; `options` are for the dataclass."""
     return dataclasses.field(metadata={"field": (kind, key, required)}, **options)
 
 
@@ -77,33 +67,14 @@ def record(cls: type[T]) -> type[T]:
     return made  # type: ignore[no-any-return]
 
 
-def declared_by(cls: type[Any]) -> tuple[Field, ...]:
-    """Return the fields of a value class, in order."""
-    listed: tuple[Field, ...] = cls.FIELDS
-    return listed
-
-
-def faults(cls: type[Any], value: Any, where: Where = "") -> Iterable[Fault]:
-    """Return everything in which a parsed JSON value departs from the fields of `cls`."""
-    return Record(cls).faults(value, where)
-
-
-def is_arranged(cls: type[Any], value: Any) -> bool:
-    """Return whether a JSON value without faults has its keys in order and numbers as written."""
-    return Record(cls).is_arranged(value)
-
-
 def read(cls: type[T], value: Mapping[str, Any], **further: Any) -> T:
     """Return the `cls` that a faultless JSON object spells; `further` is not in the document."""
-    kind: Any = cls
-    made: T = kind(
-        **{
-            field.attribute: field.kind.read(value[field.name]) if field.name in value else None
-            for field in kind.FIELDS
-        },
-        **further,
-    )
-    return made
+    declared: tuple[Field, ...] = cls.FIELDS  # type: ignore[attr-defined]
+    held = {
+        field.attribute: field.kind.read(value[field.name]) if field.name in value else None
+        for field in declared
+    }
+    return cls(**held, **further)
 
 
 def write(value: Any) -> dict[str, Any]:
@@ -112,16 +83,6 @@ def write(value: Any) -> dict[str, Any]:
         field.name: field.kind.write(content)
         for field in value.FIELDS
         if (content := getattr(value, field.attribute)) is not None or field.required
-    }
-
-
-def json_schema(cls: type[Any]) -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of the fields of `cls`."""
-    return {
-        "type": "object",
-        "properties": {field.name: field.kind.schema() for field in cls.FIELDS},
-        "required": [field.name for field in cls.FIELDS if field.required],
-        "additionalProperties": False,
     }
 
 
@@ -376,16 +337,15 @@ class MapOf(Kind):
         return {key: self._kind.write(value[key]) for key in sorted(value, key=str)}
 
     def schema(self) -> dict[str, Any]:
-        names = {"pattern": self._key.schema()["pattern"]}
         return {
             "type": "object",
-            "propertyNames": names,
+            "propertyNames": {"pattern": self._key.schema()["pattern"]},
             "additionalProperties": self._kind.schema(),
         }
 
 
 class Record(Kind):
-    """An object with the declared fields of a value class or of a shape."""
+    """An object with the declared fields of a value class."""
 
     def __init__(self, cls: type[Any]) -> None:
         self._cls = cls
@@ -422,16 +382,17 @@ class Record(Kind):
         return write(value)
 
     def schema(self) -> dict[str, Any]:
-        return json_schema(self._cls)
+        return {
+            "type": "object",
+            "properties": {field.name: field.kind.schema() for field in self._cls.FIELDS},
+            "required": [field.name for field in self._cls.FIELDS if field.required],
+            "additionalProperties": False,
+        }
 
 
 def whole(pattern: str) -> str:
-    """Return a search pattern that fits only whole strings.
-
-    In Python `$` also fits before a last newline, in ECMA-262 (which JSON Schema
-    follows) it does not; with the look-ahead both mean the end.
-    """
-    return f"^(?:{pattern})$(?!\\n)"
+    """Return a search pattern that fits only whole strings, in Python and in JSON Schema."""
+    return f"^(?:{pattern})$(?!\\n)"  # Python's `$` also fits before a last newline
 
 
 def _sorted(value: Any, levels: int = MOST_LEVELS) -> Any:
@@ -473,12 +434,8 @@ def _digits(value: float) -> str:
 class Document:
     """One kind of document, and how it is read.
 
-    Args:
-        shape: its declared fields.
-        schema: the only one that is read.
-        most_bytes: the size from which on it is refused unread.
-        relations: yields where fields that are right by themselves contradict each other.
-        hint: what to do about one that is not right; None for nothing.
+    `relations` yields where fields that are right by themselves contradict each other; `hint`
+    says what to do about a document that is not right.
     """
 
     def __init__(
@@ -489,7 +446,7 @@ class Document:
         relations: Callable[[Mapping[str, Any]], Iterator[Fault]],
         hint: str | None = None,
     ) -> None:
-        self._shape = shape
+        self._shape = Record(shape)
         self._schema = schema
         self._most_bytes = most_bytes
         self._relations = relations
@@ -497,7 +454,7 @@ class Document:
 
     def faults(self, value: Any) -> list[Fault]:
         """Return what is wrong with a parsed one, but for its form on disk."""
-        return list(faults(self._shape, value)) or list(self._relations(value))
+        return list(self._shape.faults(value, "")) or list(self._relations(value))
 
     def read(self, data: bytes, path: str) -> dict[str, Any]:
         """Return the JSON object of a document, in which nothing is wrong; `path` is for the error.
@@ -516,7 +473,7 @@ class Document:
             )
         if faults := self.faults(value):
             raise FormatError(path=path, found=faults, hint=self._hint)
-        if not is_arranged(self._shape, value) or json_rules.dump(value) != data:
+        if not self._shape.is_arranged(value) or json_rules.dump(value) != data:
             raise FormatError("not in canonical form", path=path, hint=self._hint)
         judged: dict[str, Any] = value
         return judged
@@ -547,19 +504,13 @@ class Digest:
 
     def __post_init__(self) -> None:
         if not _DIGEST.fullmatch(str(self)):
-            raise InvalidDigest(
-                f"expected algorithm:hex, found {quoted(str(self))}",
-                hint="such as sha256: and 64 hexadecimal digits, in lower case",
-            )
+            raise _no_digest(str(self))
 
     @classmethod
     def parse(cls, text: str) -> Digest:
         """Return the digest that `text` spells as `algorithm:hex`; InvalidDigest otherwise."""
         if not isinstance(text, str) or ":" not in text:
-            raise InvalidDigest(
-                f"expected algorithm:hex, found {quoted(text)}",
-                hint="such as sha256: and 64 hexadecimal digits, in lower case",
-            )
+            raise _no_digest(text)
         algorithm, _, value = text.partition(":")
         return cls(algorithm, value)
 
@@ -570,3 +521,10 @@ class Digest:
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hex}"
+
+
+def _no_digest(text: object) -> InvalidDigest:
+    return InvalidDigest(
+        f"expected algorithm:hex, found {quoted(text)}",
+        hint="such as sha256: and 64 hexadecimal digits, in lower case",
+    )

@@ -71,16 +71,10 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Annotated:
-    """What one group of trailers annotates.
-
-    Attributes:
-        model, version: which version, whether there is one or not.
-        values: keys and values, in their order.
-        why: the reason given; None without one.
-    """
+    """What one group of trailers annotates."""
 
     model: str
-    version: str
+    version: str  # whether there is such a one or not
     values: tuple[tuple[str, Scalar | None], ...]
     why: str | None
 
@@ -136,11 +130,7 @@ def check_key(key: object) -> str:
 
 
 def check_value(key: str, value: Any) -> Scalar | None:
-    """Return `value` if it can be annotated; None takes the key back.
-
-    Raises:
-        InvalidInput: not a finite number, true, false or a text of one line; or too long.
-    """
+    """Return `value` if it can be annotated; InvalidInput otherwise. None takes the key back."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (int, float)):
@@ -176,18 +166,13 @@ def check_value(key: str, value: Any) -> Scalar | None:
 
 
 def parse_pair(text: str) -> tuple[str, Scalar | None]:
-    """Return the key and the value that somebody typed as `KEY=VALUE`.
+    """Return the key and the value that somebody typed as `KEY=VALUE`; else InvalidInput.
 
     A number of JSON, true and false are that; anything else, or what stands between double
     quotes, is text. `KEY=` takes the key back.
 
-    >>> parse_pair("validation_auc=0.83")
-    ('validation_auc', 0.83)
     >>> parse_pair("approval=00123"), parse_pair('batch="7"'), parse_pair("approval=")
     (('approval', '00123'), ('batch', '7'), ('approval', None))
-
-    Raises:
-        InvalidInput: it is no such pair, or the value might be a number and is none.
     """
     key, sign, typed = text.partition("=")
     if not sign:
@@ -290,19 +275,12 @@ def exactly(value: float) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A bound on one metric, or on one annotation.
+    """A bound on one metric, or on one annotation."""
 
-    Attributes:
-        metric: its name; that of an annotation is `annotations.KEY`.
-        operator: one of OPERATORS.
-        number: the bound; of a relative one what is added to the holder's number.
-        is_relative: whether the bound is the number of the present holder.
-    """
-
-    metric: str
+    metric: str  # its name; that of an annotation is `annotations.KEY`
     operator: str
-    number: Decimal
-    is_relative: bool = False
+    number: Decimal  # the bound, or what is added to the holder's number
+    is_relative: bool = False  # whether the bound is the number of the present holder
 
     @property
     def key(self) -> str | None:
@@ -311,11 +289,7 @@ class Condition:
 
     @classmethod
     def parse(cls, text: str, where: str = "") -> Condition:
-        """Return what `NAME OP NUMBER`, or `NAME OP current + NUMBER`, means.
-
-        Raises:
-            FormatError: it is neither; says the column, from 1, and `where` in the settings.
-        """
+        """Return what `NAME OP NUMBER`, or `NAME OP current + NUMBER`, means; else FormatError."""
         return _Reading(text, where).condition()
 
     def bound(self, current: Decimal | None = None) -> Decimal:
@@ -467,12 +441,9 @@ class Gate:
 def parse_gates(
     value: Any, statuses: Collection[str], exclusive: Collection[str], ends: Collection[str]
 ) -> dict[str, Gate]:
-    """Return status to gate, as the table `gates` of the settings says.
+    """Return status to gate, as the table `gates` says; FormatError with every fault of every gate.
 
     `exclusive` are the statuses that one version holds at a time, `ends` those without a gate.
-
-    Raises:
-        FormatError: with every fault of every gate.
     """
     faults = SettingsFaults()
     gates = {}

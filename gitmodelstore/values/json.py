@@ -40,11 +40,7 @@ _NO_BRACKETS = re.compile(r'(?:[^\[\]{}"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z
 
 
 def parse(data: bytes, path: str, *, most_bytes: int) -> Any:
-    """Return what the JSON document `data` says; `path` is its name in errors.
-
-    Raises:
-        FormatError: not UTF-8, not JSON, larger than `most_bytes`, or what this module bars.
-    """
+    """Return what the JSON document `data` says; FormatError where it breaks one of the rules."""
     if len(data) > most_bytes:
         raise FormatError(f"{len(data)} bytes, more than {most_bytes}", path=path)
     try:
@@ -188,14 +184,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _Numbers:
-    """The parser's hooks for numbers; a barred one stays in its place until that is known.
-
-    Attributes:
-        barred: whether there was one.
-    """
+    """The parser's hooks for numbers; a barred one stays in its place until that is known."""
 
     def __init__(self) -> None:
-        self.barred = False
+        self.barred = False  # whether there was one
 
     def constant(self, text: str) -> Any:
         return self._bar(f"{text} is not a finite number")

@@ -52,7 +52,6 @@ SCHEMA = "1.0"
 MOST_BYTES = 1024 * 1024
 
 _HEADING = rf"[^\n#{json_rules.HIDDEN_CLASS}][^\n{json_rules.HIDDEN_CLASS}]{{0,99}}"
-_PACKAGE = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _TIME_PATTERN = (
     r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
@@ -355,11 +354,7 @@ class Manifest:
 
     @classmethod
     def parse(cls, data: bytes, path: str = "manifest.json") -> Manifest:
-        """Return the manifest that the bytes of a manifest.json spell.
-
-        Args:
-            data: the bytes of the file.
-            path: its name, for the error.
+        """Return the manifest that the bytes of a manifest.json spell; `path` is for the error.
 
         Raises:
             FormatError: not strict JSON, of another schema, with faults (all of
@@ -369,11 +364,7 @@ class Manifest:
         return fields.read(cls, value, judged=value)
 
     def render(self) -> bytes:
-        """Return the bytes of manifest.json.
-
-        Raises:
-            FormatError: they are more than a manifest may have.
-        """
+        """Return the bytes of manifest.json; FormatError where it may not have as many."""
         data = json_rules.dump(self._written)
         if len(data) > MOST_BYTES:
             size = f"{len(data)} bytes, more than {MOST_BYTES}"
@@ -419,12 +410,7 @@ DOCUMENT = Document(Manifest, SCHEMA, MOST_BYTES, _relations)
 
 
 class Outline:
-    """What a check must know of a manifest that is judged: as the `Manifest` has it.
-
-    Attributes:
-        model, version, parent: its identity.
-        artifacts: every other file of the folder but README.md.
-    """
+    """What a check must know of a manifest that is judged: as the `Manifest` has it."""
 
     __slots__ = ("artifacts", "model", "parent", "version")
 
@@ -449,8 +435,8 @@ def manifest_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"gitmodelstore manifest, schema {SCHEMA}",
-        **fields.json_schema(Manifest),
-        "$defs": {"json": fields.FREE_DEFINITION, "step": fields.json_schema(Step)},
+        **Record(Manifest).schema(),
+        "$defs": {"json": fields.FREE_DEFINITION, "step": Record(Step).schema()},
     }
 
 
@@ -471,15 +457,10 @@ _RENEWED = ("schema", "model", "version", "parent", "created_at", "author")
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The readable part of a manifest.
+    """The readable part of a manifest."""
 
-    Attributes:
-        held: attribute of `Manifest` to its value, for each key that can be read.
-        left_out: what could not be, a line each, as "metrics.auc: expected a finite number".
-    """
-
-    held: Mapping[str, Any] = field(default_factory=dict)
-    left_out: tuple[str, ...] = ()
+    held: Mapping[str, Any] = field(default_factory=dict)  # by attribute of `Manifest`
+    left_out: tuple[str, ...] = ()  # what could not be read, as "metrics.auc: expected a …"
 
     def get(self, name: str, otherwise: Any = None) -> Any:
         """Return what the manifest says under the name of an attribute."""
@@ -499,7 +480,8 @@ def read_claims(data: bytes, path: str) -> Claims:
     if not isinstance(value, dict):
         return Claims(left_out=tuple(left_out or [f"{path}: expected an object"]))
     claims = {}
-    for one in fields.declared_by(Manifest):
+    declared: tuple[fields.Field, ...] = Manifest.FIELDS  # type: ignore[attr-defined]
+    for one in declared:
         if one.name not in value:
             continue
         faults = list(one.kind.faults(value[one.name], one.name))
@@ -511,7 +493,7 @@ def read_claims(data: bytes, path: str) -> Claims:
                 faults = [(one.name, f"no day of the calendar: {value[one.name]}")]
         if one.name not in _RENEWED:
             left_out += [f"{path}: {where}: {what}" for where, what in faults]
-    names = {one.name for one in fields.declared_by(Manifest)}
+    names = {one.name for one in declared}
     left_out += [
         f"{path}: {json_rules.join('', key)}: unknown key" for key in value if key not in names
     ]

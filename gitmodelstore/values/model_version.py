@@ -151,33 +151,21 @@ Selector = Version | VersionRange | str
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A parsed reference.
+    """A parsed reference."""
 
-    Attributes:
-        text: as it was written.
-        model: the model's name.
-        selector: a Version, a VersionRange, "latest" or a status.
-        back: how many holders (or releases) to go back; 0 for the one itself.
-        at: the moment at which to look; None for now.
-        commit: the commit id, possibly abbreviated, where `text` can be one; else None.
-    """
-
-    text: str
+    text: str  # as it was written
     model: str
-    selector: Selector
-    back: int = 0
-    at: datetime | None = None
-    commit: str | None = None
+    selector: Selector  # a Version, a VersionRange, "latest" or a status
+    back: int = 0  # how many holders (or releases) to go back
+    at: datetime | None = None  # the moment at which to look; None for now
+    commit: str | None = None  # the id, possibly abbreviated, that `text` may be too
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        """Return the reference that `text` spells.
+        """Return the reference that `text` spells; InvalidReference says what is wrong with it.
 
         >>> Reference.parse("models:/churn/1.4.0").selector
         Version('1.4.0')
-
-        Raises:
-            InvalidReference: `text` follows no line of the grammar; the message says which part.
         """
         if not isinstance(text, str) or not text:
             raise InvalidReference(
@@ -312,15 +300,12 @@ _KINDS = {
 
 
 def expect(**given: object) -> None:
-    """Refuse what is not of the kind that its word names; see `_KINDS` for the words.
+    """Refuse what is not of the kind that its word names in `_KINDS`, with the error named there.
 
     >>> expect(model="churn", status=None)
     Traceback (most recent call last):
     gitmodelstore.errors.InvalidName: expected a status as text, found None
     hint: such as 'staging'
-
-    Raises:
-        InvalidName, InvalidReference, InvalidInput: something is of another kind.
     """
     for word, value in given.items():
         kind = _KINDS[word]
@@ -331,21 +316,12 @@ def expect(**given: object) -> None:
 
 
 def expect_given(**given: object) -> None:
-    """Do what `expect` does for what was given: None is what it is where nothing is."""
+    """Do what `expect` does, for what is not None."""
     expect(**{word: value for word, value in given.items() if value is not None})
 
 
 def expect_flags(**given: object) -> None:
-    """Refuse what is neither True nor False: "no" would be taken for a yes.
-
-    >>> expect_flags(force="no")
-    Traceback (most recent call last):
-    gitmodelstore.errors.InvalidInput: expected True or False for 'force', found 'no'
-    hint: such as force=True
-
-    Raises:
-        InvalidInput: one is something else; numpy's truth values are taken.
-    """
+    """Refuse what is neither True nor False: "no" would be taken for a yes."""
     for word, value in given.items():
         if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
             raise InvalidInput(
@@ -355,7 +331,7 @@ def expect_flags(**given: object) -> None:
 
 
 def expect_flags_given(**given: object) -> None:
-    """Do what `expect_flags` does for what was given: None is what it is where nothing is."""
+    """Do what `expect_flags` does, for what is not None."""
     expect_flags(**{word: value for word, value in given.items() if value is not None})
 
 
@@ -369,18 +345,7 @@ def expect_function(word: str, value: object) -> None:
 
 
 def as_text(value: object, what: str, such_as: str, error: type[StoreError] = InvalidInput) -> str:
-    """Return `value` as plain text, if it is text of whatever class.
-
-    >>> as_text("churn", "the name of a model", "churn")
-    'churn'
-    >>> as_text(None, "the name of a model", "churn")
-    Traceback (most recent call last):
-    gitmodelstore.errors.InvalidInput: expected the name of a model as text, found None
-    hint: such as 'churn'
-
-    Raises:
-        InvalidInput, or `error`: it is something else.
-    """
+    """Return `value` as plain text, if it is text of whatever class; else raise `error`."""
     if isinstance(value, str):
         return str.__str__(value)  # of an Enum what it stands for, and not its name
     raise error(f"expected {what} as text, found {shown(value)}", hint=f"such as '{such_as}'")
@@ -389,18 +354,7 @@ def as_text(value: object, what: str, such_as: str, error: type[StoreError] = In
 def as_texts(
     value: object, what: str, such_as: str, error: type[StoreError] = InvalidInput
 ) -> tuple[str, ...]:
-    """Return the texts that `value` lists; a text alone is not a list of its characters.
-
-    >>> as_texts(["mypackage"], "names to trust", "mypackage")
-    ('mypackage',)
-    >>> as_texts("mypackage", "names to trust", "mypackage")
-    Traceback (most recent call last):
-    gitmodelstore.errors.InvalidInput: expected a list of names to trust, found 'mypackage'
-    hint: such as ['mypackage']
-
-    Raises:
-        InvalidInput, or `error`: it is not a list, or lists something else than texts.
-    """
+    """Return the texts that `value` lists; a text alone is not a list of its characters."""
     return _listed(value, what, such_as, (str,), error)
 
 
@@ -428,11 +382,7 @@ def _listed(
 
 
 def shown(value: object) -> str:
-    """Return a value as a message repeats it: a short one as Python writes it, else its type.
-
-    >>> shown(None), shown(["a", 1]), shown(print)
-    ('None', "['a', 1]", "an object of type 'builtin_function_or_method'")
-    """
+    """Return a value as a message repeats it: a short one as Python writes it, else its type."""
     plain = (type(None), bool, int, float, str, bytes, list, tuple, dict)
     text = ascii(value) if type(value) in plain else ""
     kind = type(value).__name__

@@ -43,11 +43,7 @@ def model_name(text: str) -> str:
 
 
 def status_name(text: str) -> str:
-    """Return `text` if it can name a status.
-
-    Raises:
-        InvalidName: not lower-case words joined by hyphens, or a word of the reference grammar.
-    """
+    """Return `text` if it can name a status: lower-case words with hyphens; else InvalidName."""
     if isinstance(text, str) and _STATUS.fullmatch(text):
         return text
     raise InvalidName(
@@ -132,14 +128,7 @@ def parse_moment(text: str) -> datetime:
 
 
 def parse_since(text: str) -> datetime:
-    """Return the moment from which on things are meant, in UTC: of a day alone its first second.
-
-    >>> parse_since("2026-03-03").isoformat()
-    '2026-03-03T00:00:00+00:00'
-
-    Raises:
-        InvalidReference: as in `parse_moment`.
-    """
+    """Return the moment that a text spells; of a day alone its first second."""
     moment = parse_moment(text)
     return datetime.combine(moment, time(), timezone.utc) if _day(text.strip()) else moment
 
@@ -158,22 +147,12 @@ def _day(text: str) -> date | None:
 
 
 def from_seconds(seconds: int) -> datetime:
-    """Return the moment that git writes as a number of seconds since 1970.
-
-    One that no calendar of four digits has counts as the nearest that it has.
-
-    >>> from_seconds(0).isoformat()
-    '1970-01-01T00:00:00+00:00'
-    """
+    """Return the moment that git writes as seconds, or the nearest with a year of four digits."""
     return datetime.fromtimestamp(min(max(seconds, _EARLIEST), _LATEST), timezone.utc)
 
 
 def format_moment(moment: datetime) -> str:
-    """Return `moment` as the store writes times: UTC, whole seconds.
-
-    >>> format_moment(parse_moment("2026-03-03T14:05:09"))
-    '2026-03-03T14:05:09Z'
-    """
+    """Return `moment` as the store writes times: UTC, whole seconds, as 2026-03-03T14:05:09Z."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -305,13 +284,10 @@ class VersionRange:
 
     @classmethod
     def parse(cls, text: str) -> VersionRange:
-        """Return the range that `text` spells.
+        """Return the range that `text` spells: a caret or a tilde and up to three numbers.
 
         >>> VersionRange.parse("^0.2").below
         Version('0.3.0')
-
-        Raises:
-            InvalidVersion: `text` is not a caret or a tilde and one to three numbers.
         """
         if not isinstance(text, str):
             raise InvalidVersion(
@@ -421,11 +397,7 @@ def folder(model: str) -> str:
 
 
 def tag_name(model: str, version: Version | str) -> str:
-    """Return the name of a version's tag, in the format of GTO.
-
-    >>> tag_name("churn", "1.4.0")
-    'churn@v1.4.0'
-    """
+    """Return the name of a version's tag, in the format of GTO: churn@v1.4.0."""
     return f"{model}@v{version}"
 
 

@@ -14,43 +14,26 @@ FOLDER = 0o040000
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What a commit says.
-
-    Attributes:
-        oid: its id.
-        tree: id of its root tree.
-        parents: ids, first parent first.
-        author, committer: as "Name <email>".
-        when: the committer's date, UTC.
-        message: whole.
-    """
+    """What a commit says."""
 
     oid: str
-    tree: str
-    parents: tuple[str, ...]
-    author: str
+    tree: str  # id of its root tree
+    parents: tuple[str, ...]  # ids, first parent first
+    author: str  # as "Name <email>"
     committer: str
-    when: datetime
-    message: str
+    when: datetime  # the committer's date, UTC
+    message: str  # whole
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """What an annotated tag says.
+    """What an annotated tag says."""
 
-    Attributes:
-        name: as its ref calls it, without refs/tags/.
-        oid: id of the tag object.
-        commit: id of the commit that it stands on.
-        when: the tagger's date, UTC; None where the tag names no tagger.
-        message: whole.
-    """
-
-    name: str
-    oid: str
-    commit: str
-    when: datetime | None
-    message: str
+    name: str  # without refs/tags/
+    oid: str  # of the tag object
+    commit: str  # that it stands on
+    when: datetime | None  # the tagger's date, UTC; None where the tag names no tagger
+    message: str  # whole
 
 
 def named_manifest(message: str) -> str | None:
@@ -79,12 +62,7 @@ _POINTER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What stands in the tree for a large file.
-
-    Attributes:
-        sha256: of the content, 64 hexadecimal digits.
-        size_bytes: of the content.
-    """
+    """What stands in the tree for a large file: SHA-256 and size of its content."""
 
     sha256: str
     size_bytes: int

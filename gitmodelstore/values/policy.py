@@ -70,11 +70,9 @@ class Policy:
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
-        """Return what the bytes of modelstore.toml say.
+        """Return what the bytes of modelstore.toml say; FormatError with every fault.
 
-        Raises:
-            FormatError: not TOML, of another schema, or with every unknown key and bad value.
-                A rule that this release does not know is refused, never passed over.
+        A rule that this release does not know is refused, never passed over.
         """
         if data == NEW_SETTINGS:  # what `init` writes, and most stores keep: the defaults
             return cls()

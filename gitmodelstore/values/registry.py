@@ -26,39 +26,23 @@ Statuses = Mapping[str, str]  # version, as text and highest first, to status
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One version whose status differs between two registries.
-
-    Attributes:
-        model, version: which.
-        before: its status in the earlier one; None when it was not there.
-        after: its status in the later one; None when it is gone.
-    """
+    """One version whose status differs between two registries."""
 
     model: str
     version: Version
-    before: str | None
-    after: str | None
+    before: str | None  # its status in the earlier one; None when it was not there
+    after: str | None  # its status in the later one; None when it is gone
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The content of registry.json.
+    """The content of registry.json."""
 
-    Attributes:
-        models: name to the statuses of its versions; names in order, versions
-            highest first.
-    """
-
-    models: Mapping[str, Statuses]
+    models: Mapping[str, Statuses]  # by name, in order
 
     @classmethod
     def parse(cls, data: bytes) -> Registry:
-        """Return what the bytes of registry.json say.
-
-        Raises:
-            FormatError: not strict JSON, of another schema, with bad names, versions or
-                statuses (all of them are listed), out of order, or not in canonical form.
-        """
+        """Return what the bytes of registry.json say; FormatError with every fault of it."""
         value = json_rules.parse(data, REGISTRY, most_bytes=MOST_BYTES)
         models = _models(value)
         faults: list[tuple[str, str]] = []
@@ -79,14 +63,10 @@ class Registry:
 
     @classmethod
     def parse_history(cls, data: bytes) -> Registry:
-        """Return what an earlier registry.json says, without judging its form.
+        """Return what an earlier registry.json says; FormatError where it has another structure.
 
-        History is read even where somebody once wrote it by hand, and a store has
-        thousands of them, so only the structure is looked at. An entry that no version or
-        status of ours could be is passed over.
-
-        Raises:
-            FormatError: it is not JSON of the registry's structure.
+        Its form is not judged: a store has thousands of them, some written by hand. An entry that
+        no version or status of ours could be is passed over.
         """
         try:
             models = _models(json.loads(data))
@@ -144,13 +124,10 @@ class Registry:
 
 
 def names_version(data: bytes, model: str, version: Version) -> bool:
-    """Return whether the bytes of some registry.json hold a version.
+    """Return whether the bytes of some registry.json hold a version; FormatError of no registry.
 
-    Looked up as text, a hundred times faster than parsing; where somebody has
-    written the file in another form, it is parsed after all.
-
-    Raises:
-        FormatError: it is not a registry.
+    Looked up as text, a hundred times faster than parsing; where somebody has written the
+    file in another form, it is parsed after all.
     """
     quoted = f'"{version}"'.encode()
     start = data.find(f'\n    "{model}": {{\n'.encode())
@@ -291,11 +268,7 @@ FlatStatuses = dict[tuple[str, str], str]  # model and version to status
 
 
 def changes_between(before: bytes, after: bytes) -> tuple[Change, ...]:
-    """Return each version whose status differs, by model, highest first.
-
-    Raises:
-        FormatError: one of the two is not a registry.
-    """
+    """Return each version whose status differs, by model, highest first."""
     regions = _regions(before, after)
     read = [_read(region) for region in regions] if regions else [None, None]
     old, new = read
@@ -308,10 +281,7 @@ def changes_between(before: bytes, after: bytes) -> tuple[Change, ...]:
 
 
 def _regions(before: bytes, after: bytes) -> tuple[bytes, bytes] | None:
-    """Return the parts of both texts in which they differ, as whole entries.
-
-    Each begins with the line of its model. None where that cannot be told.
-    """
+    """Return the whole entries in which they differ, below the line of the model; None if unclear."""
     same = _common(before, after)
     start = before.rfind(_ENTRY, 0, same)
     model = before.rfind(_MODEL, 0, start + 1)
@@ -367,13 +337,12 @@ _MOST_TOLD = 5
 def merge(base: Registry, ours: Registry, theirs: Registry, exclusive: frozenset[str]) -> Registry:
     """Return the registry in which what either side did since `base` has happened.
 
-    A version that one side registered is kept, and so is one that a side lost. A
-    number that both registered is one version here: whether it is the same one, the
-    folders of the models say, which git merges.
+    A version that one side registered is kept, and so is one that a side lost. A number that both
+    registered is one version here: whether it is the same one, the folders of the models say.
 
     Raises:
-        MergeConflict: both sides moved a version, to different statuses, or gave an
-            exclusive status to different versions.
+        MergeConflict: both moved a version, to different statuses, or gave an exclusive status to
+            different versions.
     """
     clashes: list[str] = []
     models: dict[str, Statuses] = {}

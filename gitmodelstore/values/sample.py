@@ -47,11 +47,7 @@ _ESCAPED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A missing value that only pandas has a word for.
-
-    Attributes:
-        name: "NA" or "NaT".
-    """
+    """A missing value that only pandas has a word for: "NA" or "NaT"."""
 
     name: str
 
@@ -151,10 +147,8 @@ MOST_ROWS = 50
 
 SYNTHETIC, ROWS = "synthetic", "rows"  # how the rows came about
 IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"  # answers, later
-RELATIVE, ABSOLUTE = (
-    1e-6,
-    1e-9,
-)  # what answers of type float may differ by: see estimators/replay.py
+# What answers of type float may differ by: see estimators/replay.py.
+RELATIVE, ABSOLUTE = 1e-6, 1e-9
 FRAME, SERIES, ARRAY, LIST = "frame", "series", "array", "list"
 
 _SPARSE_PATTERN = r"(?:bsr|coo|csc|csr|dia|dok|lil)_(?:array|matrix)"
@@ -258,17 +252,12 @@ class Sample:
     def __post_init__(self, judged: Mapping[str, Any] | None) -> None:
         written = fields.write(self) if judged is None else judged
         object.__setattr__(self, "_written", written)
-        faults = [] if judged is not None else _DOCUMENT.faults(written)
-        if faults:
+        if judged is None and (faults := _DOCUMENT.faults(written)):
             raise FormatError(path="sample", found=faults)
 
     @classmethod
     def parse(cls, data: bytes, path: str = "sample.json") -> Sample:
-        """Return the sample that the bytes of a sample.json spell.
-
-        Raises:
-            FormatError: as `Manifest.parse`.
-        """
+        """Return the sample that the bytes of a sample.json spell; FormatError as of a manifest."""
         value = _DOCUMENT.read(data, path)
         return fields.read(cls, value, judged=value)
 

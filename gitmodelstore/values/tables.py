@@ -29,12 +29,7 @@ _STATUS = {"production": "32", "staging": "33", "withdrawn": "31", "archived": "
 
 
 class Paint:
-    """Puts colour into text.
-
-    Args:
-        on: whether it does; without, every method returns its text as it is.
-        room: how many columns the terminal has; None has room for all.
-    """
+    """Puts colour into text where it is `on`; `room` is the width of the terminal, None for any."""
 
     def __init__(self, on: bool, room: int | None = None) -> None:
         self.on = on
@@ -73,17 +68,11 @@ class Paint:
 
 
 class TextColumn(NamedTuple):
-    """One column of a table.
-
-    Attributes:
-        head: its heading.
-        right: whether it is aligned to the right, as numbers are.
-        most: characters after which a cell is cut; None for no limit.
-    """
+    """One column of a table."""
 
     head: str
-    right: bool = False
-    most: int | None = None
+    right: bool = False  # as numbers are aligned
+    most: int | None = None  # characters after which a cell is cut
 
 
 def moment(when: datetime) -> str:
@@ -265,15 +254,10 @@ def versions(listed: Iterable[Listed], paint: Paint) -> Iterator[str]:
 
 
 class _Layout(NamedTuple):
-    """How much room the facts beside the metrics take.
+    """How much room the facts beside the metrics take."""
 
-    Attributes:
-        whole_time: whether the time of day is shown, too.
-        who, algorithm: after how many characters these are cut.
-    """
-
-    whole_time: bool
-    who: int
+    whole_time: bool  # whether the time of day is shown, too
+    who: int  # after how many characters it is cut
     algorithm: int
 
     def columns(self) -> list[TextColumn]:

@@ -103,7 +103,7 @@ def test_params_are_those_of_get_params_but_for_the_estimators(estimator):
 def test_every_description_fits_the_manifest(estimator):
     facts = describe(estimator)
 
-    assert list(fields.faults(PipelineFacts, fields.write(facts))) == []
+    assert list(fields.Record(PipelineFacts).faults(fields.write(facts), "")) == []
     assert describe(estimator) == facts
 
 

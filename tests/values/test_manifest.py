@@ -369,13 +369,13 @@ def _is_refused(where: str, value: dict[str, Any]) -> None:
         Manifest.parse(json_rules.dump(value))
 
     assert str(caught.value).startswith(f"manifest.json: {where}")
-    found = list(fields.faults(Manifest, value))
+    found = list(fields.Record(Manifest).faults(value, ""))
     assert {path.removesuffix(" (key)") for path, _ in found} == {where}
 
 
 def _agrees(value: dict[str, Any]) -> None:
     document = json_rules.parse(json_rules.dump(value), "manifest.json", most_bytes=10**7)
-    found = list(fields.faults(Manifest, document))
+    found = list(fields.Record(Manifest).faults(document, ""))
 
     assert JUDGE.is_valid(document) == (not found), found
 
