@@ -455,8 +455,7 @@ def _params(manifest: Manifest, most_tuned: int, most_bytes: int) -> str:
         table = _param_table(params, tuned, most_tuned)
         differing = f"Those that differ from their defaults:\n\n{table}"
     every = folded(
-        f"All {counted(len(params), 'parameter')}",
-        _param_table(params, sorted(params), most_bytes),
+        f"All {counted(len(params), 'parameter')}", _param_table(params, sorted(params), most_bytes)
     )
     return f"## Parameters\n\n{differing}\n\n{every}"
 

@@ -169,12 +169,8 @@ def metric_changes(
     for name in sorted({*before, *after}):
         one, other = before.get(name), after.get(name)
         is_judged = judged and one is not None and other is not None
-        yield MetricChange(
-            name,
-            one,
-            other,
-            verdict(name, one, other) if is_judged else None,  # type: ignore[arg-type]
-        )
+        better = verdict(name, one, other) if is_judged else None  # type: ignore[arg-type]
+        yield MetricChange(name, one, other, better)
 
 
 def _measured_on(before: Sequence[Dataset], after: Sequence[Dataset]) -> str:
@@ -230,9 +226,7 @@ def _of_steps(
         columns = _plain(old[path].columns), _plain(step.columns)
         if None not in columns and columns[0] != columns[1]:
             yield PartChange(TAKES, path, *columns)
-    yield from _of_order(
-        [path for path in old if path in new], [path for path in new if path in old]
-    )
+    yield from _of_order(old, new)
 
 
 def _flat_steps(steps: tuple[Step, ...], prefix: str = "") -> dict[str, Step]:
@@ -302,9 +296,7 @@ def _of_features(
                 yield PartChange(ADDED, name, None, dtype)
         elif old[name] and dtype and old[name] != dtype:
             yield PartChange(CHANGED, name, old[name], dtype)
-    yield from _of_order(
-        [name for name in old if name in new], [name for name in new if name in old]
-    )
+    yield from _of_order(old, new)
 
 
 def _by_name(features: Sequence[Feature], *, named: bool) -> dict[str, str | None]:
@@ -372,11 +364,8 @@ def _of_code(a: Side, b: Side) -> CodeChange | None:
 
 def _is_same_source(one: Code, other: Code) -> bool:
     """Whether it was the same code; a commit is the same under each url and on each branch."""
-    if (one.commit or one.url, one.dirty, one.diff) != (
-        other.commit or other.url,
-        other.dirty,
-        other.diff,
-    ):
+    sources = [(code.commit or code.url, code.dirty, code.diff) for code in (one, other)]
+    if sources[0] != sources[1]:
         return False
     return None in (one.entry_point, other.entry_point) or one.entry_point == other.entry_point
 

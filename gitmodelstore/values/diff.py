@@ -30,12 +30,11 @@ from gitmodelstore.values.tables import (
     counted,
     cut,
     difference,
+    lines_of,
     number,
     pad,
     size,
-    table,
     visible,
-    widths_of,
 )
 
 # The parts of a diff: each thing that differs, as a value.
@@ -373,8 +372,6 @@ class Diff:
 
     def __str__(self) -> str:
         """Return what `gms diff` prints."""
-        from gitmodelstore.values.tables import Paint
-
         return "\n".join(page(self, Paint(False)))
 
     @property
@@ -531,17 +528,14 @@ def _metric_table(diff: Diff, changes: Sequence[MetricChange], paint: Paint) -> 
         before = str(diff.a.version.version)
     columns = [
         TextColumn(""),
-        TextColumn(before, right=True),
-        TextColumn(after, right=True),
-        TextColumn("change", right=True),
+        *(TextColumn(head, right=True) for head in (before, after, "change")),
     ]
     rows = [[one.name, _measured(one.before), _measured(one.after), _delta(one)] for one in changes]
-    widths = widths_of(columns, rows)
-    yield table(columns, widths, [column.head for column in columns])
+    heads, *lines = lines_of(columns, rows, Paint(False))
+    yield heads
     colours = {"better": paint.green, "worse": paint.red}
-    for one, row in zip(changes, rows, strict=True):
-        verdict = f"  {colours[one.verdict](one.verdict)}" if one.verdict else ""
-        yield f"{table(columns, widths, row)}{verdict}"
+    for one, line in zip(changes, lines, strict=True):
+        yield f"{line}  {colours[one.verdict](one.verdict)}" if one.verdict else line
 
 
 def _measured(value: float | None) -> str:
@@ -578,12 +572,10 @@ def _features(changes: Sequence[PartChange], paint: Paint) -> Iterator[str]:
             yield f"~ {_value(one.before)} -> {_value(one.after)}  {doubt} same place and type"
         elif one.what == MOVED:
             yield _order(one)
-        elif one.what == ADDED:
-            yield _change(visible(one.name), None, one.after or "any type", paint)
-        elif one.what == REMOVED:
-            yield _change(visible(one.name), one.before or "any type", None, paint)
         else:
-            yield _change(visible(one.name), one.before, one.after, paint)
+            before = None if one.what == ADDED else one.before or "any type"
+            after = None if one.what == REMOVED else one.after or "any type"
+            yield _change(visible(one.name), before, after, paint)
 
 
 def _change(name: str, before: str | None, after: str | None, paint: Paint) -> str:

@@ -165,8 +165,6 @@ class Holding:
 
     def __str__(self) -> str:
         """Return what `gms which` prints."""
-        from gitmodelstore.values.tables import Paint
-
         return "\n".join(holding_lines(self, Paint(False)))
 
     def __repr__(self) -> str:
@@ -174,19 +172,6 @@ class Holding:
         until = f" until {format_moment(self.until)}" if self.until else ""
         since = format_moment(self.since)
         return f"<Holding {self.version} in {self.version.status} since {since}{until}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """What the trailers of one commit say of one version."""
-
-    kind: str
-    before: str | None
-    after: str | None
-    why: str | None
-    replay: str | None = None
-    override: str | None = None
-    vacate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +184,17 @@ class Recorded:
 
 
 NOTHING = Recorded()
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What the trailers of one commit say of one version."""
+
+    kind: str
+    before: str | None
+    after: str | None
+    why: str | None
+    recorded: Recorded = NOTHING
 
 
 def as_typed(annotations: Iterable[tuple[str, Scalar | None]]) -> str:
@@ -297,7 +293,7 @@ def vacates(message: str, change: Change) -> str | None:
     the status counts, and so does a line `Vacate: TEXT` in a paragraph of trailers by itself.
     """
     reasons = [
-        note.vacate
+        note.recorded.vacate
         for (model, _), note in _groups(message)
         if model == change.model and note.before in (change.before, None)
     ]
@@ -337,20 +333,14 @@ def _by_itself(message: str, key: str) -> Iterator[str]:
 
 def _first_said(texts: Iterable[str | None]) -> str | None:
     """Return the first text in which there is something to read."""
-    return next((text for text in texts if text and not _is_blank(text)), None)
-
-
-def _is_blank(text: str) -> bool:
-    """Return whether a reader would see nothing of a text."""
-    return not any(character.isprintable() and not character.isspace() for character in text)
+    seen = (text for text in texts if any(c.isprintable() and not c.isspace() for c in text or ""))
+    return next(seen, None)
 
 
 def _noted(groups: Iterable[tuple[tuple[str, str], Explained]], change: Change) -> Recorded:
     wanted = (change.model, str(change.version)), change.after
-    matching = [note for named, note in groups if (named, note.after) == wanted]
-    if not matching:
-        return NOTHING
-    return Recorded(matching[-1].replay, matching[-1].override, matching[-1].vacate)
+    noted = [note.recorded for named, note in groups if (named, note.after) == wanted]
+    return noted[-1] if noted else NOTHING
 
 
 def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
@@ -377,9 +367,7 @@ def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
                     group.get("From"),
                     group.get("To"),
                     group.get("Reason", reason),
-                    group.get("Replay"),
-                    group.get("Override"),
-                    group.get("Vacate"),
+                    Recorded(group.get("Replay"), group.get("Override"), group.get("Vacate")),
                 ),
             )
 

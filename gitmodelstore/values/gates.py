@@ -199,8 +199,7 @@ def _typed(key: str, text: str) -> Any:
             ) from None
     if text[0] in "[{":
         raise InvalidInput(
-            f"'{key}' is neither a number, true, false nor text",
-            hint="name a key for each value",
+            f"'{key}' is neither a number, true, false nor text", hint="name a key for each value"
         )
     if _may_mean_a_number(text):
         raise InvalidInput(

@@ -127,24 +127,9 @@ def _what(one: Signature) -> str:
 Document = Mapping[str, Any]
 
 _COLUMNS = (
-    "when",
-    "model",
-    "version",
-    "kind",
-    "before",
-    "after",
-    "who",
-    "why",
-    "replay",
-    "override",
-    "approved_for",
-    "annotations",
-    "commit",
-    "policy",
-    "signature",
-    "signers",
-    "clock",
-)
+    "when", "model", "version", "kind", "before", "after", "who", "why", "replay", "override",
+    "approved_for", "annotations", "commit", "policy", "signature", "signers", "clock",
+)  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t")  # what a spreadsheet would compute
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gitmodelstore.errors import FormatError, InvalidName, LifecycleError, StoreError
+from gitmodelstore.errors import FormatError, InvalidName, LifecycleError
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.json import SettingsFaults, cut, flag, texts
 from gitmodelstore.values.names import (
@@ -81,9 +81,9 @@ class Policy:
         try:
             value = tomllib.loads(data.decode("utf-8"))
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise _fault(f"not TOML: {error}") from None
+            raise FormatError(f"not TOML: {error}", path=SETTINGS) from None
         except RecursionError:
-            raise _fault("nested too deep") from None
+            raise FormatError("nested too deep", path=SETTINGS) from None
         _refuse_other_schema(value)
         faults = SettingsFaults()
         attributes = _settings(value, faults)
@@ -110,21 +110,19 @@ def _settings(value: dict[str, Any], faults: SettingsFaults) -> dict[str, Any]:
     tables = {name: _section(value, name, faults) for name in _KEYS if name != "schema"}
     with faults:
         _refuse_unknown("", value, _KEYS)
-    store, lifecycle = tables["store"], tables["lifecycle"]
-    with faults:
-        values["allow"] = tuple(texts(store.get("allow", []), "store.allow"))
-    with faults:
-        values["allow_binary"] = tuple(texts(store.get("allow_binary", []), "store.allow_binary"))
-    with faults:
-        values["allow_bytes"] = _size(store, "store", "allow_size", "1 MiB")
-    with faults:
-        values["lfs_threshold_bytes"] = _size(
-            tables["storage"], "storage", "lfs_threshold", "50 MiB"
-        )
-    with faults:
-        values["require_signed"] = flag(
-            tables["policy"].get("require_signed", False), "policy.require_signed"
-        )
+    read: dict[str, tuple[str, str, Callable[[Any, str], Any]]] = {
+        "allow": ("store", "allow", texts),
+        "allow_binary": ("store", "allow_binary", texts),
+        "allow_bytes": ("store", "allow_size", _size),
+        "lfs_threshold_bytes": ("storage", "lfs_threshold", _size),
+        "require_signed": ("policy", "require_signed", flag),
+    }
+    for attribute, (table, key, reader) in read.items():
+        with faults:
+            if key in tables[table]:
+                setting = reader(tables[table][key], f"{table}.{key}")
+                values[attribute] = tuple(setting) if reader is texts else setting
+    lifecycle = tables["lifecycle"]
     named = _names(lifecycle, "statuses", faults)
     statuses = tuple(dict.fromkeys(STATUSES + named))
     exclusive = frozenset(_names(lifecycle, "exclusive", faults))
@@ -192,29 +190,20 @@ def _names(table: dict[str, Any], key: str, faults: SettingsFaults) -> tuple[str
         listed = texts(table.get(key, []), where)
     for name in listed:
         with faults:
+            if re.match(r"v[0-9]", name):
+                what, hint = f"'{name}' looks like a version", "begin it with a word"
+                raise FormatError(what, where=where, hint=hint)
             try:
-                _status(name)
-            except StoreError as error:
+                status_name(name)
+            except InvalidName as error:
                 raise FormatError(str(error), where=where, hint=error.hint) from None
     return tuple(listed)
 
 
-def _status(name: str) -> str:
-    if re.match(r"v[0-9]", name):
-        raise InvalidName(f"'{name}' looks like a version", hint="begin it with a word")
-    return status_name(name)
-
-
-def _size(table: dict[str, Any], section: str, key: str, default: str) -> int:
+def _size(value: Any, where: str) -> int:
     """Return the bytes that "50 MiB", or a plain number, means."""
-    value = table.get(key, default)
     size = re.fullmatch(r"([0-9]{1,12}) ?(B|KiB|MiB|GiB)?", str(value))
     if isinstance(value, bool) or not size or int(size[1]) == 0:
-        found_there = cut(ascii(value))
-        what = f"expected a size such as '50 MiB', found {found_there}"
-        raise FormatError(what, where=f"{section}.{key}")
+        shown = cut(ascii(value))
+        raise FormatError(f"expected a size such as '50 MiB', found {shown}", where=where)
     return int(size[1]) * _UNITS[size[2] or "B"]
-
-
-def _fault(what: str) -> FormatError:
-    return FormatError(what, path=SETTINGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -101,10 +101,9 @@ class Registry:
 
     def with_status(self, model: str, version: Version, status: str) -> Registry:
         """Return this registry with the status of one version set; a new version is put in."""
-        statuses = dict(self.models.get(model, {}))
-        is_listed = str(version) in statuses
-        statuses[str(version)] = status
-        if not is_listed:
+        before = self.models.get(model, {})
+        statuses = {**before, str(version): status}
+        if str(version) not in before:
             statuses = _inserted(statuses, version)
         models = {**self.models, model: statuses}
         if model not in self.models:
@@ -189,11 +188,8 @@ def _statuses(model: str, value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise _fault(f"'{json_rules.join('models', model)}': expected an object")
     for version, entry in value.items():
-        if (
-            not isinstance(entry, dict)
-            or len(entry) != 1
-            or not isinstance(entry.get("status"), str)
-        ):
+        is_entry = isinstance(entry, dict) and len(entry) == 1
+        if not is_entry or not isinstance(entry.get("status"), str):
             where = json_rules.join(json_rules.join("models", model), version)
             raise _fault(f"'{where}': expected {{\"status\": …}} and no more")
     return {version: entry["status"] for version, entry in value.items()}
@@ -202,14 +198,9 @@ def _statuses(model: str, value: Any) -> dict[str, str]:
 def _check_model(model: str, statuses: Statuses) -> None:
     """Refuse bad names, versions and statuses, an empty model, and versions out of order."""
     where = json_rules.join("models", model)
-    try:
-        model_name(model)
-        versions = [_version(text) for text in statuses]
-        is_named = all(_fits(status_name, status) for status in statuses.values())
-    except StoreError:
-        is_named = False
-    if not is_named:
+    if len(_readable(statuses)) < len(statuses) or not _fits(model_name, model):
         raise FormatError(path=REGISTRY, found=list(_bad_names(where, model, statuses)))
+    versions = [_version(text) for text in statuses]
     if not versions:
         raise _fault(f"'{where}': a model without versions")
     for higher, lower in pairwise(versions):
@@ -270,8 +261,7 @@ FlatStatuses = dict[tuple[str, str], str]  # model and version to status
 def changes_between(before: bytes, after: bytes) -> tuple[Change, ...]:
     """Return each version whose status differs, by model, highest first."""
     regions = _regions(before, after)
-    read = [_read(region) for region in regions] if regions else [None, None]
-    old, new = read
+    old, new = map(_read, regions) if regions else (None, None)
     if old is None or new is None:
         return tuple(Registry.parse_history(before).changes(Registry.parse_history(after)))
     changed = [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)]
@@ -281,7 +271,7 @@ def changes_between(before: bytes, after: bytes) -> tuple[Change, ...]:
 
 
 def _regions(before: bytes, after: bytes) -> tuple[bytes, bytes] | None:
-    """Return the whole entries in which they differ, below the line of the model; None if unclear."""
+    """Return whole entries in which they differ, below the line of their model; None if unclear."""
     same = _common(before, after)
     start = before.rfind(_ENTRY, 0, same)
     model = before.rfind(_MODEL, 0, start + 1)
@@ -368,7 +358,8 @@ def _merged(
 ) -> Statuses:
     """Return the statuses of one model's versions, highest first, but for those that clash."""
     statuses = {}
-    for version in _highest_first(base.keys() | ours.keys() | theirs.keys()):
+    versions = base.keys() | ours.keys() | theirs.keys()
+    for version in sorted(versions, key=Version.parse, reverse=True):
         before = base.get(version)
         left, right = ours.get(version, before), theirs.get(version, before)
         if before not in (left, right) and left != right:
@@ -380,10 +371,6 @@ def _merged(
     return statuses
 
 
-def _highest_first(versions: Iterable[str]) -> list[str]:
-    return sorted(versions, key=Version.parse, reverse=True)
-
-
 def _shared(
     base: Registry, ours: Registry, theirs: Registry, merged: Registry, exclusive: frozenset[str]
 ) -> Iterator[str]:
@@ -391,14 +378,7 @@ def _shared(
     for model in merged.models:
         for status in sorted(exclusive):
             holders = merged.holders(model, status)
-            if len(holders) > 1 and holders not in (
-                base.holders(model, status),
-                ours.holders(model, status),
-                theirs.holders(model, status),
-            ):
-                sides = [_holding(side.holders(model, status)) for side in (ours, theirs)]
-                yield f"{model} in {status}: ours is {sides[0]}, theirs {sides[1]}"
-
-
-def _holding(versions: tuple[Version, ...]) -> str:
-    return ", ".join(map(str, versions)) or "nobody"
+            before = [side.holders(model, status) for side in (base, ours, theirs)]
+            if len(holders) > 1 and holders not in before:
+                left, right = (", ".join(map(str, held)) or "nobody" for held in before[1:])
+                yield f"{model} in {status}: ours is {left}, theirs {right}"

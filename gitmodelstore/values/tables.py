@@ -226,6 +226,13 @@ def models(summaries: Sequence[ModelSummary], paint: Paint) -> Iterator[str]:
         ]
         for summary in summaries
     ]
+    yield from lines_of(columns, rows, paint)
+
+
+def lines_of(
+    columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], paint: Paint
+) -> Iterator[str]:
+    """Yield the lines of a table, its heads first."""
     widths = widths_of(columns, rows)
     yield paint.dim(table(columns, widths, [column.head for column in columns]))
     for row in rows:
@@ -233,10 +240,8 @@ def models(summaries: Sequence[ModelSummary], paint: Paint) -> Iterator[str]:
 
 
 def _holders(versions: Sequence[Version]) -> str:
-    if not versions:
-        return _NOTHING
     more = f" +{len(versions) - 1}" if len(versions) > 1 else ""
-    return f"{versions[0]}{more}"
+    return f"{versions[0]}{more}" if versions else _NOTHING
 
 
 def versions(listed: Iterable[Listed], paint: Paint) -> Iterator[str]:
@@ -250,7 +255,7 @@ def versions(listed: Iterable[Listed], paint: Paint) -> Iterator[str]:
     yield paint.dim(heads + (f"  +{left_out}" if left_out else ""))
     for one in chain(first, listed):
         cells = [*layout.facts(one), *(_metric(one, name) for name in metrics)]
-        yield _colored(table(columns, widths, cells), one, widths[0], paint)
+        yield _colored(table(columns, widths, cells), cells[1], widths[0] + 2, paint)
 
 
 class _Layout(NamedTuple):
@@ -277,15 +282,9 @@ class _Layout(NamedTuple):
         if manifest is None or one.created_at is None:
             fault = "damaged" if one.status else "lost"
             return [str(one.version), one.status or _NOTHING, fault, _NOTHING, _NOTHING]
-        when = moment(one.created_at) if self.whole_time else day(one.created_at)
-        by = name_of(manifest.author)
-        return [
-            str(one.version),
-            one.status or _NOTHING,
-            when,
-            by,
-            visible(manifest.pipeline.algorithm),
-        ]
+        when = (moment if self.whole_time else day)(one.created_at)
+        by, algorithm = name_of(manifest.author), visible(manifest.pipeline.algorithm)
+        return [str(one.version), one.status or _NOTHING, when, by, algorithm]
 
 
 _LAYOUTS = (_Layout(True, 24, 40), _Layout(False, 16, 20), _Layout(False, 8, 12))
@@ -325,12 +324,10 @@ def _metric_width(name: str, first: Sequence[Listed]) -> int:
     return max(len(name), *(len(_metric(one, name)) for one in first))
 
 
-def _colored(line: str, one: Listed, start: int, paint: Paint) -> str:
-    """Return a line of the table with the status in its colour."""
-    at = start + 2
-    status = one.status or _NOTHING
-    end = at + len(status)
-    return line[:at] + paint.status(status, line[at:end]) + line[end:]
+def _colored(line: str, status: str, start: int, paint: Paint) -> str:
+    """Return a line of a table with the status, which begins at `start`, in its colour."""
+    end = start + len(status)
+    return line[:start] + paint.status(status, line[start:end]) + line[end:]
 
 
 def matches(matches: Sequence[Match], paint: Paint) -> Iterator[str]:
@@ -360,12 +357,10 @@ def matches(matches: Sequence[Match], paint: Paint) -> Iterator[str]:
             del columns[last], widths[last]
             for row in rows:
                 del row[last]
-    yield paint.dim(table(columns, widths, [column.head for column in columns]))
-    start = widths[0] + widths[1] + 4
-    for match, row in zip(matches, rows, strict=True):
-        line = table(columns, widths, row)
-        end = start + len(match.status)
-        yield line[:start] + paint.status(match.status, line[start:end]) + line[end:]
+    heads, *lines = lines_of(columns, rows, paint)
+    yield heads
+    for row, line in zip(rows, lines, strict=True):
+        yield _colored(line, row[2], widths[0] + widths[1] + 4, paint)
 
 
 def _is_number(matches: Sequence[Match], name: str) -> bool:

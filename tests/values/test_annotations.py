@@ -144,11 +144,7 @@ class TestPair:
             ),
             ("k=99999999999999999999", "'k' lies beyond 2^53", "keep it as text"),
             ('k="a', "'k' is \"a, which is not JSON", "write both double quotes"),
-            (
-                "k=[1]",
-                "'k' is neither a number, true, false nor text",
-                "name a key for each value",
-            ),
+            ("k=[1]", "'k' is neither a number, true, false nor text", "name a key for each value"),
         ],
     )
     def test_what_is_not_understood(self, typed, what, hint):

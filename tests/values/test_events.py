@@ -226,10 +226,7 @@ class TestRecorded:
         assert recorded_of(message, ARCHIVED) == NOTHING
         assert [
             (e.replay, e.override) for e in events_of([PROMOTED, ARCHIVED], message, **MADE)
-        ] == [
-            ("within tolerance", "we must"),
-            (None, None),
-        ]
+        ] == [("within tolerance", "we must"), (None, None)]
 
     def test_of_a_squash_the_step_to_the_final_status_counts(self) -> None:
         """The change has no `From` that any of the messages could agree with."""

@@ -318,11 +318,7 @@ class TestGate:
                 "signers[0]: 'ada lovelace' is not a principal",
                 "name it as the file of allowed signers does, such as 'ada@example.org'",
             ),
-            (
-                'signers = ["a@b"]\nsigned = false',
-                "signed: false, though signers are named",
-                None,
-            ),
+            ('signers = ["a@b"]\nsigned = false', "signed: false, though signers are named", None),
             ("from = [" + '"staging",' * 101 + "]", "from: 101 entries, more than 100", None),
         ],
     )

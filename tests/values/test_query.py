@@ -218,14 +218,8 @@ WRONG = {
     "[1] in features": ("column 1: a list cannot be in another", "name a field before `in`"),
     "message ~ 3": ("column 11: expected text after ~", 'as in `message ~ "drift"`'),
     '"a" ~ "b"': ("column 1: expected a field before ~", 'as in `message ~ "drift"`'),
-    "metrics.auc > null": (
-        "column 13: null cannot be ordered",
-        "compare with null by == or !=",
-    ),
-    "metrics.auc > [1]": (
-        "column 13: a list cannot be ordered",
-        "write `in` for one of several",
-    ),
+    "metrics.auc > null": ("column 13: null cannot be ordered", "compare with null by == or !="),
+    "metrics.auc > [1]": ("column 13: a list cannot be ordered", "write `in` for one of several"),
     "version > 1.2": ("column 11: '1.2' is not a SemVer version", "write all three numbers: 1.2.0"),
     "created_at > 2026-13-01": (
         "column 14: '2026-13-01' is not a date",
@@ -362,14 +356,12 @@ conditions = st.one_of(
 expressions = st.recursive(
     conditions,
     lambda held: st.one_of(
-        st.tuples(st.just("not"), held),
-        st.tuples(st.sampled_from(["and", "or"]), held, held),
+        st.tuples(st.just("not"), held), st.tuples(st.sampled_from(["and", "or"]), held, held)
     ),
     max_leaves=12,
 )
 records = st.fixed_dictionaries(
-    {},
-    optional={name: st.one_of(values, st.none()) for name in ("a", "b", "t", "u")},
+    {}, optional={name: st.one_of(values, st.none()) for name in ("a", "b", "t", "u")}
 )
 
 

@@ -162,10 +162,7 @@ class TestRefusals:
             ({"churn": []}, "'models.churn': expected an object"),
             ({"churn": {}}, "'models.churn': a model without versions"),
             ({"Churn": {"1.0.0": VERSION}}, "'models.Churn': 'Churn' is not a model name"),
-            (
-                {"churn": {"v1.0.0": VERSION}},
-                "'models.churn': 'v1.0.0' is not a SemVer version",
-            ),
+            ({"churn": {"v1.0.0": VERSION}}, "'models.churn': 'v1.0.0' is not a SemVer version"),
             (
                 {"churn": {"1.0.0": "registered"}},
                 "'models.churn.1.0.0': expected {\"status\": …} and no more",
@@ -277,10 +274,7 @@ class TestHistory:
     def test_entries_that_no_version_could_be_are_passed_over(self):
         good = {"1.0.0": VERSION}
         data = document(
-            {
-                "churn": {**good, "v2": VERSION, "3.0.0": {"status": "\x1b[2J"}},
-                "Not A Model": good,
-            }
+            {"churn": {**good, "v2": VERSION, "3.0.0": {"status": "\x1b[2J"}}, "Not A Model": good}
         )
 
         assert Registry.parse_history(data) == of(churn={"1.0.0": "registered"})
