@@ -279,9 +279,6 @@ def _near(path: Path) -> str | None:
         return None
 
 
-# Data
-
-
 # What DVC knows data by: what a `.dvc` file pins, and the same digests of data at hand.
 
 SUFFIX = ".dvc"
