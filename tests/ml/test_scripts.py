@@ -231,25 +231,38 @@ def test_a_damaged_object_of_git_lfs_is_refused(ml, copy):
     assert "GMS022" in ml.hook("validate", PIPELINE).said
 
 
-def test_a_raw_model_behind_a_pointer_is_refused_too(ml):
-    (ml.path / "raw.skops").write_bytes(pointer(b"a model"))
+RAW = {
+    "behind a pointer": (
+        {"raw.skops": pointer(b"a model")},
+        "raw.skops: a model without a manifest beside it [GMS090]\n",
+    ),
+    "beside a pipeline": (
+        {"models/churn/other.pkl": b"x"},
+        "models/churn/other.pkl: a model that the manifest of churn 1.0.0 does not list [GMS090]\n",
+    ),
+    "beside a manifest that anybody could write": (
+        {"raw.pkl": b"x", "manifest.json": b'{"artifacts": [{"path": "raw.pkl"}]}'},
+        "raw.pkl: a model beside a manifest that cannot be read: manifest.json: schema: missing",
+    ),
+    "of a name that a terminal would act on": (
+        {"raw\x1b[31m.pkl": b"x"},
+        "raw\\x1b[31m.pkl: a model without",
+    ),
+}
 
-    done = judge(ml, "no-raw-models", "raw.skops")
+
+@pytest.mark.parametrize("case", RAW)
+def test_a_raw_model_is_refused(ml, copy, case):
+    files, said = RAW[case]
+    copy()
+    for name, content in files.items():
+        (ml.path / name).write_bytes(content)
+
+    done = judge(ml, "no-raw-models", next(iter(files)))
 
     assert done.code == 1
-    assert done.said.startswith("error: raw.skops: a model without a manifest beside it [GMS090]\n")
-
-
-def test_a_second_model_beside_a_manifest_is_refused(ml, copy):
-    folder = copy()
-    (folder / "other.pkl").write_bytes(b"x")
-
-    done = judge(ml, "no-raw-models", "models/churn/other.pkl")
-
-    assert done.said.splitlines()[0] == (
-        "error: models/churn/other.pkl: a model that the manifest of churn 1.0.0 does not list "
-        "[GMS090]"
-    )
+    assert done.said.startswith(f"error: {said}")
+    assert "\x1b" not in done.said
 
 
 def test_a_model_beside_another_version_s_manifest_is_refused(ml, store, copy):
@@ -266,18 +279,6 @@ def test_a_model_beside_another_version_s_manifest_is_refused(ml, store, copy):
     assert done.said.splitlines()[0] == (
         "error: models/churn/pipeline.joblib: not the file that the manifest of churn 1.1.0 lists "
         "[GMS090]"
-    )
-
-
-def test_a_manifest_that_anybody_could_write_vouches_for_nothing(ml):
-    (ml.path / "raw.pkl").write_bytes(b"x")
-    (ml.path / "manifest.json").write_text('{"artifacts": [{"path": "raw.pkl"}]}')
-
-    done = judge(ml, "no-raw-models", "raw.pkl")
-
-    assert done.said.startswith(
-        "error: raw.pkl: a model beside a manifest that cannot be read: manifest.json: "
-        "schema: missing"
     )
 
 
@@ -366,12 +367,3 @@ def test_the_index_that_git_names_is_the_one_that_is_read(ml, copy):
 
     assert ml.hook("validate", "models/churn/notes.txt") == ("", 0)
     assert ml.hook("validate", "models/churn/notes.txt", GIT_INDEX_FILE=str(index)).code == 1
-
-
-def test_a_name_that_a_terminal_would_act_on_is_escaped(ml):
-    (ml.path / "raw\x1b[31m.pkl").write_bytes(b"x")
-
-    done = judge(ml, "no-raw-models", "raw\x1b[31m.pkl")
-
-    assert "\x1b" not in done.said
-    assert done.said.startswith("error: raw\\x1b[31m.pkl: a model without")
