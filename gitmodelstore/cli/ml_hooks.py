@@ -59,15 +59,10 @@ def validate(names: Sequence[str]) -> Iterable[Fault]:
     index = git.StagedFiles(names, folders=True)
     folders = index.model_folders()
     if not folders:
-        return ()
+        return
     files = index.files_of(folders)
-    contents = git.Contents(files)
-    return _judge_folders(folders, files, contents)
+    contents = git.Contents(files)  # which are read while this imports
 
-
-def _judge_folders(
-    folders: Iterable[str], files: dict[str, tuple[int, str]], contents: git.Contents
-) -> Iterable[Fault]:
     from gitmodelstore.checks.pins import model_folder_faults
     from gitmodelstore.values.objects import PLAIN_FILE
 
@@ -155,12 +150,9 @@ def lock(names: Sequence[str]) -> Iterable[Fault]:
     wanted = [name for name in names if os.path.basename(name) == LOCK] or [LOCK]
     files = git.entries([git.file_pathspec(name) for name in wanted])
     if not files:
-        return ()
+        return
     contents = git.Contents(files)
-    return _judge_locks(files, contents)
 
-
-def _judge_locks(files: dict[str, tuple[int, str]], contents: git.Contents) -> Iterable[Fault]:
     from pathlib import Path
 
     from gitmodelstore.checks.fault import Fault
