@@ -14,19 +14,23 @@ TOOLS = ("pytest", "pytest-timeout", "hypothesis")
 
 
 def make(folder: Path, *packages: str) -> Path:
-    """Make an environment with `packages` and return its folder of programs.
+    """Make an environment with `packages` and return its folder of programs."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    install(folder / "bin/python", *packages)
+    return folder / "bin"
+
+
+def install(python: str | Path, *packages: str | Path) -> None:
+    """Install packages; options of pip may stand among them.
 
     A machine without a package index cannot judge: the test is skipped, and says so, but in CI.
     """
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    programs = folder / "bin"
-    command = [str(programs / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run([*command, *packages], capture_output=True, text=True, check=False)
     is_ci = "COMPATIBILITY_ROWS" in os.environ
     if done.returncode and "Could not find a version" in done.stderr and not is_ci:
-        pytest.skip(f"needs a package index with {' '.join(packages)}")
+        pytest.skip(f"needs a package index with {' '.join(map(str, packages))}")
     assert done.returncode == 0, done.stderr
-    return programs
 
 
 def pass_there(programs: Path, *args: str) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from .environments import install
+
 ROOT = Path(__file__).parents[2]
 # Run with polars on the path of the environment of these tests; 175 MB, so not part of it.
 SCRIPT = """
@@ -108,11 +110,7 @@ print("all taken")
 @pytest.mark.timeout(600)
 def test_frames_of_polars_are_taken(tmp_path: Path) -> None:
     place = tmp_path / "polars"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", place]
-    done = subprocess.run([*install, "polars"], capture_output=True, text=True, check=False)
-    if done.returncode and "Could not find a version" in done.stderr:
-        pytest.skip("needs a package index with polars")
-    assert done.returncode == 0, done.stderr
+    install(sys.executable, "--no-compile", "--target", place, "polars")
 
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, tmp_path / "store"],

@@ -23,7 +23,7 @@ from tests.programme import tables
 from tests.values.strategies import model_names, versions
 from tests.values.test_manifest import VALUE
 
-FEW, MANY = 60, 500  # documents of a kind: by default, and with `-m long`
+FEW, MANY = 60, 300  # documents of a kind: by default, and with `-m long`
 STATUSES = ("registered", "staging", "production", "archived", "withdrawn", "shadow-2")
 
 

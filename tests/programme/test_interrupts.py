@@ -162,7 +162,7 @@ class TestAtEachLine:
 
     @pytest.mark.long
     def test_many(self, churn, git, fitted, tell, seed):
-        self.programme(churn, git, fitted, tell, seed, rounds=1000)
+        self.programme(churn, git, fitted, tell, seed, rounds=600)
 
 
 class TestAtRandomMoments:
@@ -225,7 +225,7 @@ class TestAtRandomMoments:
 
     @pytest.mark.long
     def test_many(self, churn, git, fitted, tell, seed):
-        self.programme(churn, git, fitted, tell, seed, rounds=1000)
+        self.programme(churn, git, fitted, tell, seed, rounds=600)
 
 
 class TestInTheMiddleOfGit:

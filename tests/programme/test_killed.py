@@ -153,4 +153,4 @@ class TestAtRandomMoments:
 
     @pytest.mark.long
     def test_nor_in_many_rounds(self, churn, git, writes, tell, seed):
-        programme(churn, git, writes, tell, seed, rounds=120)
+        programme(churn, git, writes, tell, seed, rounds=80)

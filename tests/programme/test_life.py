@@ -264,4 +264,4 @@ def test_a_life_of_a_hundred_steps(tmp_path, fitted, refitted, X_test, tell, see
 
 @pytest.mark.long
 def test_many_long_lives(tmp_path, fitted, refitted, X_test, tell, seed):
-    live(tmp_path, (fitted, refitted), X_test, tell, seed, lives=6, steps=300)
+    live(tmp_path, (fitted, refitted), X_test, tell, seed, lives=4, steps=300)

@@ -279,9 +279,9 @@ def test_a_hundred_and_fifty_steps(tmp_path, fitted, refitted, X_test, tell, see
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("times", range(5))
-def test_four_hundred_steps(tmp_path, fitted, refitted, X_test, tell, seed, times):
+@pytest.mark.parametrize("times", range(4))
+def test_three_hundred_steps(tmp_path, fitted, refitted, X_test, tell, seed, times):
     beside = Beside(tmp_path / "store", (fitted, refitted), seed + times)
-    interleave(beside, seed, steps=400)
+    interleave(beside, seed + times, steps=300)
     tell(**beside.counts)
     beside.check_at_the_end(X_test)

@@ -75,7 +75,7 @@ class TestBesideAWriter:
     @pytest.mark.long
     @pytest.mark.parametrize("kind", PRUNES)
     def test_nor_in_hundreds(self, any_store, git, fitted, tell, kind):
-        self.programme(any_store, git, fitted, tell, kind, times=400)
+        self.programme(any_store, git, fitted, tell, kind, times=200)
 
 
 class TestSecondNames:

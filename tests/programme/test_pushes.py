@@ -102,8 +102,8 @@ class TestSeveralClones:
         self.all_arrive(shared, git, fitted, tmp_path, tell, clones=3, times=3)
 
     @pytest.mark.long
-    def test_eight_push_ten_versions_each(self, shared, git, fitted, tmp_path, tell):
-        self.all_arrive(shared, git, fitted, tmp_path, tell, clones=8, times=10)
+    def test_six_push_eight_versions_each(self, shared, git, fitted, tmp_path, tell):
+        self.all_arrive(shared, git, fitted, tmp_path, tell, clones=6, times=8)
 
 
 class TestAPushThatIsKilled:
@@ -167,7 +167,7 @@ class TestAPushThatIsKilled:
 
     @pytest.mark.long
     def test_nor_in_many_rounds(self, shared, git, fitted, tmp_path, tell, seed):
-        self.programme(shared, git, fitted, tmp_path, tell, seed, rounds=100)
+        self.programme(shared, git, fitted, tmp_path, tell, seed, rounds=48)
 
 
 def settle(shared: Store) -> None:
