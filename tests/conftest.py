@@ -86,6 +86,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of ours there
+MOST_SECONDS = 900  # of a long test: a minute or two of CPU, on a machine that has more to do
 PLENTY = 6 << 30  # of bytes: what the tests write, and as much for what they start
 
 
@@ -152,6 +153,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long, so that no worker is left alone at the end."""
     gc.freeze()
     gc.enable()
+    for item in items:
+        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(MOST_SECONDS))
     items.sort(key=lambda item: [*LONG, item.path.parent.name].index(item.path.parent.name))
 
 

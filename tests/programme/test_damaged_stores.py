@@ -170,7 +170,6 @@ def test_a_few_damages(template, tell, seed):
 
 
 @pytest.mark.long
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_three_hundred_and_thirty_five_damages_in_all(template, tell, seed, part):
     chance = random.Random(seed)  # noqa: S311 - to be had again

@@ -112,6 +112,7 @@ class Beside:
         if self.lying or not self.on_main():
             return
         side, way = f"side-{next(self.numbers)}", self.chance.choice(WAYS)
+        start = self.git("rev-parse", "main")
         self.git("switch", "--quiet", "--create", side)
         name, text = self.note(self.place)
         version = self.any_version() if self.chance.random() < 0.5 else None
@@ -127,7 +128,7 @@ class Beside:
         yield
         self.git("switch", "--quiet", "main")
         yield
-        if self.lying or not self.on_main():
+        if self.lying or not self.on_main() or not self.is_on_main(start):
             return  # it is never brought in
         if self.bring(side, way):
             self.notes[name] = text
@@ -171,11 +172,13 @@ class Beside:
     def links_a_work_tree(self) -> Person:
         """Works on a branch in a linked work tree, and merges it from there, or forgets it."""
         folder = self.place.parent / f"linked-{next(self.numbers)}"
+        start = self.git("rev-parse", "main")
         self.git("worktree", "add", "--quiet", "-b", folder.name, str(folder), "main")
         yield
         name, text = self.note(folder)
         yield
-        if not self.lying and self.on_main() and self.bring(folder.name, "merge"):
+        is_free = not self.lying and self.on_main() and self.is_on_main(start)
+        if is_free and self.bring(folder.name, "merge"):
             self.notes[name] = text
             self.counts["linked work trees"] += 1
         yield
@@ -207,6 +210,10 @@ class Beside:
 
     def on_main(self) -> bool:
         return self.git("rev-parse", "--abbrev-ref", "HEAD") == "main"
+
+    def is_on_main(self, start: str) -> bool:
+        """Whether nobody rebased the branch since: what started before brings old moves again."""
+        return self.tries("merge-base", "--is-ancestor", start, "main")
 
     # What must be so
 
