@@ -24,11 +24,10 @@ from typing import Any
 
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Dataset, Manifest, Step
-from gitmodelstore.values.names import CODE_DIFF, format_moment
+from gitmodelstore.values.names import CODE_DIFF, PIPELINE, SAMPLE, format_moment
 from gitmodelstore.values.tables import counted, difference, number
 
 # Markdown that holds what others chose: names and values that cannot open anything in it.
-
 
 WHERE = "`manifest.json`"  # where a reader finds what is cut here
 _MOST_IN_CELL = 60  # characters
@@ -119,7 +118,6 @@ def value(value: Any) -> str:
 
 # Card
 
-
 MOST_BYTES = 10_000
 
 # The share of their room, in percent, that the sections get until the whole fits.
@@ -145,7 +143,7 @@ def _card(manifest: Manifest, parent: Manifest | None, share: int) -> bytes:
     parts = (
         _head(manifest),
         _title(manifest),
-        _message(manifest, room(800)),
+        quote(manifest.message, room(800)) if manifest.message.strip() else "",
         _load_command(manifest),
         _stated("Intended use", manifest.card.intended_use, room(1500)),
         _stated("Limitations", manifest.card.limitations, room(1500)),
@@ -259,10 +257,6 @@ def _title(manifest: Manifest) -> str:
     )
 
 
-def _message(manifest: Manifest, most_bytes: int) -> str:
-    return quote(manifest.message, most_bytes) if manifest.message.strip() else ""
-
-
 def _load_command(manifest: Manifest) -> str:
     return (
         "```python\nimport gitmodelstore as gms\n\n"
@@ -326,7 +320,7 @@ def _diagram(manifest: Manifest, most_bytes: int) -> str:
     facts = manifest.pipeline
     steps = facts.steps or (Step(facts.algorithm, facts.class_name, None, ()),)
     drawing = _Drawing(most_bytes)
-    ends = drawing.draw(steps, in_turn=not _is_parallel(facts.class_name), indent="  ")
+    ends = drawing.draw(steps, facts.class_name, "  ")
     inputs = "input" if manifest.features is None else counted(len(manifest.features), "column")
     drawing.edges += [f"  input --> {first}" for first in ends[0]]
     drawing.edges += [f"  {last} --> output" for last in ends[1]]
@@ -341,11 +335,7 @@ def _diagram(manifest: Manifest, most_bytes: int) -> str:
 
 
 class _Drawing:
-    """A flowchart in the making: each part a box, each part with parts a frame around them.
-
-    Attributes:
-        nodes, edges: the lines so far.
-    """
+    """A flowchart in the making: each part a box, each part with parts a frame around them."""
 
     def __init__(self, most_bytes: int) -> None:
         self.nodes: list[str] = []
@@ -354,16 +344,16 @@ class _Drawing:
         self._boxes = 0
 
     def draw(
-        self, steps: Sequence[Step], *, in_turn: bool, indent: str
+        self, steps: Sequence[Step], class_name: str, indent: str
     ) -> tuple[list[str], list[str]]:
-        """Draw `steps` and return the boxes that the way in leads to and the way out leaves."""
+        """Draw the steps of a class; return the boxes to which the way in leads, and out."""
         boxes: list[str] = []
         for index, step in enumerate(steps):
             if self._left <= 0:
                 boxes.append(self._box(f"… {len(steps) - index} more", indent))
                 break
             boxes.append(self._step(step, indent))
-        if not in_turn:
+        if not class_name.endswith("Pipeline"):  # the parts stand side by side
             return boxes, boxes
         self.edges += [f"  {one} --> {next_}" for one, next_ in pairwise(boxes)]
         return boxes[:1], boxes[-1:]
@@ -371,29 +361,20 @@ class _Drawing:
     def _step(self, step: Step, indent: str) -> str:
         if not step.steps:
             return self._box(_step_label(step), indent)
-        name = self._name()
-        self._write(f'{indent}subgraph {name}["{_step_label(step)}"]')
-        self.draw(step.steps, in_turn=not _is_parallel(step.class_name), indent=indent + "  ")
+        name = self._box(_step_label(step), f"{indent}subgraph ")
+        self.draw(step.steps, step.class_name, indent + "  ")
         self._write(f"{indent}end")
         return name
 
     def _box(self, label: str, indent: str) -> str:
-        name = self._name()
+        self._boxes += 1
+        name = f"n{self._boxes}"
         self._write(f'{indent}{name}["{label}"]')
         return name
-
-    def _name(self) -> str:
-        self._boxes += 1
-        return f"n{self._boxes}"
 
     def _write(self, line: str) -> None:
         self.nodes.append(line)
         self._left -= len(line.encode("utf-8")) + len("\n  n10 --> n11")
-
-
-def _is_parallel(class_name: str) -> bool:
-    """Whether the parts of such an estimator stand side by side; in a Pipeline they follow."""
-    return not class_name.endswith("Pipeline")
 
 
 def _step_label(step: Step) -> str:
@@ -477,38 +458,28 @@ def _data(manifest: Manifest, most_bytes: int) -> str:
 
 
 def _data_row(dataset: Dataset) -> list[str]:
-    return [
-        dataset.role,
-        code_span(dataset.name) if dataset.name else "–",
-        code_span(dataset.version) if dataset.version else "–",
-        "–" if dataset.rows is None else f"{dataset.rows:,}",
-        code_span(_short(dataset.digest)),
-    ]
+    named = (code_span(text) if text else "–" for text in (dataset.name, dataset.version))
+    rows = "–" if dataset.rows is None else f"{dataset.rows:,}"
+    return [dataset.role, *named, rows, code_span(_short(dataset.digest))]
 
 
 def _code(manifest: Manifest) -> str:
     code = manifest.code
     if code is None:
         return "## Code\n\n_No repository recorded._"
-    lines = [f"- commit: {_commit(code.url, code.commit)}"]
-    if code.url and not _web_address(code.url):
-        lines.append(f"- repository: {code_span(code.url)}")
-    if code.branch:
-        lines.append(f"- branch: {code_span(code.branch)}")
-    if code.entry_point:
-        lines.append(f"- script: {code_span(code.entry_point)}")
+    address = _web_address(code.url) if code.url else None
+    commit = f"`{code.commit}`" if code.commit else "none yet"
+    if code.commit and address:
+        commit = f"[`{code.commit[:12]}`]({address}/commit/{code.commit})"
+    facts = {"repository": None if address else code.url, "branch": code.branch}
+    facts["script"] = code.entry_point
+    lines = [f"- commit: {commit}"]
+    lines += [f"- {name}: {code_span(text)}" for name, text in facts.items() if text]
     if code.dirty:
         digest = f", digest {code_span(_short(code.diff))}" if code.diff else ""
         kept = f", kept in [{CODE_DIFF}]({CODE_DIFF})" if manifest.artifact(CODE_DIFF) else ""
         lines.append(f"- **trained with uncommitted changes**{digest}{kept}")
     return "## Code\n\n" + "\n".join(lines)
-
-
-def _commit(url: str | None, commit: str | None) -> str:
-    if commit is None:
-        return "none yet"
-    address = _web_address(url) if url else None
-    return f"[`{commit[:12]}`]({address}/commit/{commit})" if address else f"`{commit}`"
 
 
 def _web_address(url: str) -> str | None:
@@ -522,20 +493,18 @@ def _environment(manifest: Manifest, most_bytes: int) -> str:
     environment = manifest.environment
     where = f"Python {environment.python[:60]} on {code_span(environment.platform)}."
     rows = ([code_span(name), code_span(pin)] for name, pin in sorted(environment.pins.items()))
-    shown = table(["package", "version"], rows, len(environment.pins), most_bytes)
-    pins = folded(counted(len(environment.pins), "package"), shown)
-    return (
-        f"## Environment\n\n{where}\n\n{pins}" if environment.pins else f"## Environment\n\n{where}"
-    )
+    parts = ["## Environment", where]
+    if environment.pins:
+        shown = table(["package", "version"], rows, len(environment.pins), most_bytes)
+        parts.append(folded(counted(len(environment.pins), "package"), shown))
+    return "\n\n".join(parts)
 
 
 def _file(manifest: Manifest) -> str:
-    lines = [
-        f"`{entry.path}`: {entry.size_bytes:,} bytes, SHA-256\n`{entry.sha256}`"
-        for entry in manifest.artifacts
-        if entry.path == "pipeline.joblib"
-    ]
-    if manifest.artifact("sample.json") is not None:
+    lines = []
+    if entry := manifest.artifact(PIPELINE):
+        lines = [f"`{entry.path}`: {entry.size_bytes:,} bytes, SHA-256\n`{entry.sha256}`"]
+    if manifest.artifact(SAMPLE) is not None:
         command = f"gms verify {manifest.model}@{manifest.version} --replay"
         lines.append(f"\nA sample of inputs and answers is kept; replay it with `{command}`.")
     return "## File\n\n" + "\n".join(lines)

@@ -66,7 +66,6 @@ from gitmodelstore.values.sample import (
 
 # Recorded against present environment: what differs, and which of it counts.
 
-
 PYTHON, PLATFORM = "python", "platform"
 # How many parts of a version number must be equal for a pipeline to be expected to work alike.
 PARTS_THAT_COUNT = {PYTHON: 2, "scikit-learn": 2, "numpy": 1}
@@ -380,7 +379,6 @@ def _of_files(a: Side, b: Side) -> Iterator[FileChange]:
 
 # What differs between a data set as it was recorded and as it is now.
 
-
 _KEYS = (
     "missing", "infinite", "unit", "mean", "std", "p01", "p25", "p50", "p75", "p99",
     "true", "distinct",
@@ -518,7 +516,6 @@ def _finite(value: Cell) -> float:
 
 # What a new version changes for those who use it: the part of its number to raise, and why,
 # so that a range like `^1.2` promises something: inputs, target and classes stay.
-
 
 _MOST_TEXT = 60
 _REASONS = {  # in this order

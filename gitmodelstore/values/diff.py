@@ -39,7 +39,6 @@ from gitmodelstore.values.tables import (
 
 # The parts of a diff: each thing that differs, as a value.
 
-
 ADDED, REMOVED, CHANGED, MOVED = "added", "removed", "changed", "moved"
 RENAMED, TAKES, UNKNOWN = "renamed", "takes", "unknown"
 ROWS, ORDER, TYPE, PROFILE = "rows", "order", "type", "profile"
@@ -465,7 +464,6 @@ def verdict(metric: str, before: float, after: float) -> str | None:
 
 
 # The text of `gms diff`: a sentence, then a section for each thing that differs.
-
 
 _MOST_LINES = 20  # of a section; --json has them all
 _MOST_VALUE = 60  # characters

@@ -188,7 +188,6 @@ def _inner(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 # A manifest cut at its top-level keys, without parsing it: for reading thousands of them.
 
-
 _INDENT = re.compile(rb"\n *")
 _TYPES: dict[str, type] = {"object": dict, "array": list, "string": str}
 _MOST_REMEMBERED = 1 << 15
@@ -198,7 +197,17 @@ Rule = Callable[[Any], bool]
 
 def keys() -> tuple[str, ...]:
     """Return the top-level keys of a manifest."""
-    return tuple(manifest_schema()["properties"])
+    return tuple(_schema()["properties"])
+
+
+def _bulky(key: str, bulk: str) -> tuple[bytes, bytes, bytes]:
+    """Return how a section with bulk begins, where the bulk stands in it, what follows it."""
+    following = keys()[keys().index(key) + 1]
+    texts = f'\n  "{key}": [', f'\n      "{bulk}": ', f'\n  "{following}": '
+    return texts[0].encode(), texts[1].encode(), texts[2].encode()
+
+
+_BULKY = tuple(_bulky(*one) for one in LEFT_OUT.items())
 
 
 class Cutter:
@@ -206,6 +215,10 @@ class Cutter:
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[str, bytes]] = {}
+        schema = _schema()
+        self._required = frozenset(schema["required"])
+        # For each top-level key what says of a value whether it is of the right type.
+        self._rules = {key: _rule(inner) for key, inner in schema["properties"].items()}
 
     def read(self, data: bytes) -> dict[str, bytes] | None:
         """Return the JSON of each top-level key, on one line and without what is LEFT_OUT.
@@ -223,7 +236,7 @@ class Cutter:
         for part in parts:
             section = self._known.get(part)
             if section is None:
-                section = _section(part)
+                section = self._section(part)
                 if section is None:
                     return None
                 if len(self._known) >= _MOST_REMEMBERED:
@@ -233,43 +246,30 @@ class Cutter:
             if key in texts:
                 return None
             texts[key] = text
-        return texts if _required() <= texts.keys() else None
+        return texts if self._required <= texts.keys() else None
 
-
-def _section(part: bytes) -> tuple[str, bytes] | None:
-    """Return the key of a section and its JSON on one line; None where it is no such thing."""
-    name, colon, text = part[:-1].partition(b'": ')
-    rule = _rules().get(name.decode("ascii", "replace"))
-    if not colon or rule is None:
-        return None
-    line = _INDENT.sub(b"", text) if b"\n" in text else text
-    try:
-        spelled = line.decode()
-        value, end = _DECODER.raw_decode(spelled)
-    except (ValueError, RecursionError):
-        return None
-    return (name.decode(), line) if end == len(spelled) and rule(value) else None
+    def _section(self, part: bytes) -> tuple[str, bytes] | None:
+        """Return the key of a section and its JSON on one line; None where it is no such thing."""
+        name, colon, text = part[:-1].partition(b'": ')
+        rule = self._rules.get(name.decode("ascii", "replace"))
+        if not colon or rule is None:
+            return None
+        line = _INDENT.sub(b"", text) if b"\n" in text else text
+        try:
+            spelled = line.decode()
+            value, end = _DECODER.raw_decode(spelled)
+        except (ValueError, RecursionError):
+            return None
+        return (name.decode(), line) if end == len(spelled) and rule(value) else None
 
 
 def _without_bulk(data: bytes) -> bytes:
     """Return a manifest with null in place of each list that is LEFT_OUT."""
-    for begin, head, following in _bulky():
+    for begin, head, following in _BULKY:
         start, end = data.find(begin), data.rfind(following)
         if 0 <= start < end:
             data = b"".join([data[:start], _without(data[start:end], head), data[end:]])
     return data
-
-
-@lru_cache(maxsize=1)
-def _bulky() -> tuple[tuple[bytes, bytes, bytes], ...]:
-    """Return how each section with bulk begins, where the bulk stands in it, what follows it."""
-    names = keys()
-    lines = []
-    for key, bulk in LEFT_OUT.items():
-        following = names[names.index(key) + 1]
-        texts = (f'\n  "{key}": [', f'\n      "{bulk}": ', f'\n  "{following}": ')
-        lines.append((texts[0].encode(), texts[1].encode(), texts[2].encode()))
-    return tuple(lines)
 
 
 def _without(section: bytes, head: bytes) -> bytes:
@@ -290,17 +290,6 @@ def _refuse(constant: str) -> Any:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
-
-
-@lru_cache(maxsize=1)
-def _required() -> frozenset[str]:
-    return frozenset(manifest_schema()["required"])
-
-
-@lru_cache(maxsize=1)
-def _rules() -> dict[str, Rule]:
-    """Return for each top-level key what says of a value whether it is of the right type."""
-    return {key: _rule(schema) for key, schema in manifest_schema()["properties"].items()}
 
 
 def _rule(schema: dict[str, Any]) -> Rule:

@@ -465,12 +465,8 @@ class Document:
         """
         value = json_rules.parse(data, path, most_bytes=self._most_bytes)
         schema = value.get("schema") if isinstance(value, dict) else None
-        if isinstance(schema, str) and schema != self._schema:
-            raise FormatError(
-                f"schema {schema!r}, this gitmodelstore reads {self._schema!r}",
-                path=path,
-                hint="upgrade gitmodelstore to read it",
-            )
+        if isinstance(schema, str):
+            json_rules.check_schema(schema, self._schema, path)
         if faults := self.faults(value):
             raise FormatError(path=path, found=faults, hint=self._hint)
         if not self._shape.is_arranged(value) or json_rules.dump(value) != data:
@@ -480,7 +476,6 @@ class Document:
 
 
 # Digests: the content address of an artifact or of a data set.
-
 
 DIGEST_PATTERN = r"[a-z][a-z0-9-]*:(?:[0-9a-f]{2}){16,64}"
 SHA256 = Text(r"[0-9a-f]{64}", "64 hexadecimal digits")

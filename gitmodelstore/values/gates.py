@@ -30,7 +30,6 @@ from gitmodelstore.values.names import METRIC_PATTERN, SETTINGS, did_you_mean, q
 
 # Annotations: what is said of a version after it was registered, beside what it is made of.
 
-
 PREFIX = "annotations."  # before a key, where a policy names it
 KEY_PATTERN = r"(?![a-z0-9_.-]{64})[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?"
 MOST_KEYS = 50  # in one commit
@@ -133,36 +132,33 @@ def check_value(key: str, value: Any) -> Scalar | None:
     """Return `value` if it can be annotated; InvalidInput otherwise. None takes the key back."""
     if value is None or isinstance(value, bool):
         return value
+    if fault := _value_fault(key, value):
+        raise InvalidInput(f"'{key}' {fault[0]}", hint=fault[1])
+    checked: Scalar = value
+    return checked
+
+
+def _value_fault(key: str, value: Any) -> tuple[str, str] | None:
+    """Return what is wrong with a value, and the hint."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"is {value}, which is not a finite number", "leave it out, or give it as text"
+    if isinstance(value, int) and abs(value) > GREATEST_INTEGER:
+        return "lies beyond 2^53", "keep it as text"
     if isinstance(value, (int, float)):
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidInput(
-                f"'{key}' is {value}, which is not a finite number",
-                hint="leave it out, or give it as text",
-            )
-        if isinstance(value, int) and abs(value) > GREATEST_INTEGER:
-            raise InvalidInput(f"'{key}' lies beyond 2^53", hint="keep it as text")
-        return value
+        return None
     if not isinstance(value, str):
-        kind = type(value).__name__
-        raise InvalidInput(
-            f"'{key}' is a {kind}, not a number, true, false or text",
-            hint="name a key for each value",
-        )
+        what = f"is a {type(value).__name__}, not a number, true, false or text"
+        return what, "name a key for each value"
     if not value.strip():
-        raise InvalidInput(f"'{key}' is an empty text", hint=f"`{key}=` removes it")
+        return "is an empty text", f"`{key}=` removes it"
     if len(value) > MOST_CHARACTERS:
-        raise InvalidInput(
-            f"'{key}' has {len(value)} characters, more than {MOST_CHARACTERS}",
-            hint="keep a long text elsewhere, and annotate where",
-        )
-    if len(value.splitlines()) > 1 or value.splitlines()[0] != value:
-        raise InvalidInput(f"'{key}' is a text of several lines", hint="write one line")
+        what = f"has {len(value)} characters, more than {MOST_CHARACTERS}"
+        return what, "keep a long text elsewhere, and annotate where"
+    if value.splitlines() != [value]:
+        return "is a text of several lines", "write one line"
     if hidden := hidden_character(value):
-        raise InvalidInput(
-            f"'{key}' contains the hidden character {hidden}",
-            hint="type it again instead of pasting it",
-        )
-    return value
+        return f"contains the hidden character {hidden}", "type it again instead of pasting it"
+    return None
 
 
 def parse_pair(text: str) -> tuple[str, Scalar | None]:
@@ -223,13 +219,14 @@ def _said(group: list[tuple[str, str]], reason: str | None) -> Annotated | None:
     pairs = [(name, text) for name, text in group if name in ("Key", "Value")]
     by_name = dict(facts)
     names = [name for name, _ in pairs]
-    if (
-        by_name["Event"] != ANNOTATED
-        or len(by_name) != len(facts)
-        or not {"Model", "Version"} <= set(by_name)
-    ):
+    if by_name["Event"] != ANNOTATED or not {"Model", "Version"} <= set(by_name):
         return None
-    if not pairs or len(pairs) > 2 * MOST_KEYS or names != ["Key", "Value"] * (len(pairs) // 2):
+    if (
+        len(by_name) != len(facts)
+        or not pairs
+        or len(pairs) > 2 * MOST_KEYS
+        or names != ["Key", "Value"] * (len(pairs) // 2)
+    ):
         return None
     texts = [text for _, text in pairs]
     try:
@@ -251,20 +248,19 @@ def _read(text: str) -> Any:
 
 # Conditions on metrics, as gates spell them: `test_auc >= 0.75`, `test_auc >= current - 0.01`.
 
-
 OPERATORS = (">=", "<=", "==", ">", "<")
 CURRENT = "current"
 
 _MOST_CHARACTERS = 200
 _EXACT = Context(prec=800)  # the digits of any two doubles, side by side
-_NAME = re.compile(METRIC_PATTERN)
-_OPERATOR = re.compile("|".join(OPERATORS))
-_HOLDER = re.compile(rf"{CURRENT}(?![A-Za-z0-9_.@])")
-_SIGN = re.compile("[+-]")
+# The words of an expression, each with the spaces behind it.
+_NAME = re.compile(rf"({METRIC_PATTERN}) *")
+_OPERATOR = re.compile(rf"({'|'.join(OPERATORS)}) *")
+_HOLDER = re.compile(rf"({CURRENT})(?![A-Za-z0-9_.@]) *")
+_SIGN = re.compile("([+-]) *")
 _NUMBER_PATTERN = re.compile(
-    r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?(?![A-Za-z0-9_.])"
+    r"((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)(?![A-Za-z0-9_.]) *"
 )
-_SPACES = re.compile(" *")
 
 
 def exactly(value: float) -> Decimal:
@@ -325,7 +321,7 @@ class _Reading:
     def __init__(self, text: str, where: str) -> None:
         self._text = text
         self._where = where
-        self._at = 0
+        self._at = len(text) - len(text.lstrip(" "))
 
     def condition(self) -> Condition:
         if len(self._text) > _MOST_CHARACTERS:
@@ -357,23 +353,17 @@ class _Reading:
         return Decimal(text)
 
     def _may(self, pattern: re.Pattern[str]) -> str | None:
-        match = pattern.match(self._text, self._skip())
+        match = pattern.match(self._text, self._at)
         if match is None:
             return None
         self._at = match.end()
-        self._skip()
-        return match.group()
+        return match[1]
 
     def _must(self, pattern: re.Pattern[str], expected: str) -> str:
         word = self._may(pattern)
         if word is None:
             self._fail(expected)
         return word
-
-    def _skip(self) -> int:
-        match = _SPACES.match(self._text, self._at)
-        self._at = match.end() if match else self._at
-        return self._at
 
     def _fail(self, expected: str) -> NoReturn:
         rest = self._text[self._at :]
@@ -386,7 +376,6 @@ class _Reading:
 
 
 # Gates
-
 
 KEYS = ("from", "metrics", "require", "replay", "signed", "signers", "approvals", "override")
 
@@ -494,15 +483,9 @@ def _gate(
         place = join(where, key)
         with faults:
             if key not in read:
-                raise FormatError(
-                    "unknown key",
-                    where=place,
-                    hint=did_you_mean(key, KEYS)
-                    or (
-                        f"the keys of a gate are {', '.join(KEYS)}; a newer gitmodelstore "
-                        "may have more"
-                    ),
-                )
+                keys = f"the keys of a gate are {', '.join(KEYS)}"
+                hint = did_you_mean(key, KEYS) or f"{keys}; a newer gitmodelstore may have more"
+                raise FormatError("unknown key", where=place, hint=hint)
             attributes["sources" if key == "from" else key] = read[key](setting, place)
     with faults:
         if attributes.get("signers") and attributes.setdefault("signed", True) is False:
@@ -610,20 +593,16 @@ def _principal(text: str, where: str) -> str:
 def _field(text: str, where: str) -> str:
     """Return `text` if it names a field that a manifest may have, or an annotation."""
     root, dot, rest = text.partition(".")
-    if root not in _FIELDS or hidden_character(text):
-        raise FormatError(
-            f"{quoted(cut(text))} is not a field of a manifest",
-            where=where,
-            hint=did_you_mean(root, _FIELDS) or f"one of {', '.join(_FIELDS)}",
-        )
-    below = _FIELDS[root]
     meant = rest.lower().replace("-", "_").replace(" ", "_")
-    if root == "card" and meant in _CARD and rest not in _CARD:
-        raise FormatError(
-            f"{quoted(text)} is not a field of a manifest",
-            where=where,
-            hint=f"did you mean 'card.{meant}'?",
-        )
+    hint = None
+    if root not in _FIELDS or hidden_character(text):
+        hint = did_you_mean(root, _FIELDS) or f"one of {', '.join(_FIELDS)}"
+    elif root == "card" and meant in _CARD and rest not in _CARD:
+        hint = f"did you mean 'card.{meant}'?"
+    if hint:
+        what = f"{quoted(cut(text))} is not a field of a manifest"
+        raise FormatError(what, where=where, hint=hint)
+    below = _FIELDS[root]
     if not dot:
         return text
     if below is None:

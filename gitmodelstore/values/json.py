@@ -161,6 +161,16 @@ def join(where: str, key: object) -> str:
     return f"{where}.{shown}" if where else shown
 
 
+def check_schema(schema: object, ours: str, path: str) -> None:
+    """Refuse a file of another schema than the one that this release reads."""
+    if schema != ours:
+        raise FormatError(
+            f"schema {schema!r}, this gitmodelstore reads {ours!r}",
+            path=path,
+            hint="upgrade gitmodelstore to read it",
+        )
+
+
 def cut(text: str) -> str:
     """Return `text`, or the beginning of a long one, for a message."""
     return text if len(text) <= 80 else f"{text[:79]}…"

@@ -139,7 +139,6 @@ class Found(tuple[T, ...]):
 
 # References: the one grammar in which a version is named, everywhere.
 
-
 LATEST = "latest"
 DEFAULT_STATUS = "production"
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
@@ -241,7 +240,6 @@ def _read_selector(text: str) -> tuple[Selector, int, datetime | None]:
 
 
 # What callers hand to the library: of the right kind, or refused by name with an example.
-
 
 _SHORT = 40  # characters of a value that a message repeats
 

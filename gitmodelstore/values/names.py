@@ -93,7 +93,6 @@ def _model_advice(text: object) -> str:
 
 # Points in time, as people type them and as the store writes them.
 
-
 _LAST_SECOND = time(23, 59, 59)
 # What a year of four digits can say in every zone; git takes any number for a date.
 _EARLIEST = int(datetime(1, 1, 2, tzinfo=timezone.utc).timestamp())
@@ -157,7 +156,6 @@ def format_moment(moment: datetime) -> str:
 
 
 # Version numbers: SemVer 2.0.0, its order, its bumps and its ranges.
-
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -351,7 +349,6 @@ def _advice(text: str) -> str | None:
 
 
 # Where things stand in an artifacts repository: paths, tags, fixed contents.
-
 
 REGISTRY = "registry.json"
 SETTINGS = "modelstore.toml"

@@ -52,7 +52,6 @@ class Entry:
 
 # What stands in the tree for a large file: a pointer of Git LFS.
 
-
 MOST_POINTER_BYTES = 1024
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n"

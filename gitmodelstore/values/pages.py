@@ -123,7 +123,6 @@ def _what(one: Signature) -> str:
 
 # How an audit reads: a page for a browser, and a table for a spreadsheet.
 
-
 Document = Mapping[str, Any]
 
 _COLUMNS = (
@@ -172,8 +171,9 @@ def audit_page(summary: Document, events: Sequence[Document]) -> bytes:
     """Return the page about one model, from the content of audit.json and events.json."""
     head, since = summary["head"], summary["since"]
     scope = f"The events since {since}." if since else "Every event from the first."
+    title = f"Audit of {_text(summary['model'])}"
     lines = [
-        f"<h1>Audit of {_text(summary['model'])}</h1>",
+        f"<h1>{title}</h1>",
         f"<p>The model store as of commit <code>{head['commit']}</code> of "
         f"{_text(summary['branch'])}, {head['when']}. {scope} All times are UTC.</p>",
         *_faults(summary),
@@ -196,7 +196,6 @@ def audit_page(summary: Document, events: Sequence[Document]) -> bytes:
         f"<p>{_CHECK}</p>",
     ]
     body = "\n".join(lines)
-    title = f"Audit of {_text(summary['model'])}"
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
         f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}</style>\n'
@@ -205,14 +204,11 @@ def audit_page(summary: Document, events: Sequence[Document]) -> bytes:
 
 
 def _faults(summary: Document) -> list[str]:
-    lines = []
-    if summary["signatures_unverified"]:
-        why = _text(summary["signatures_unverified"])
-        lines.append(f"<p>Signatures were not verified: {why}.</p>")
-    if summary["faults"]:
-        lines += ["<h2>What could not be read</h2>", "<ul>"]
-        lines += [f'<li class="bad">{_text(fault)}</li>' for fault in summary["faults"]]
-        lines.append("</ul>")
+    why, faults = summary["signatures_unverified"], summary["faults"]
+    lines = [f"<p>Signatures were not verified: {_text(why)}.</p>"] if why else []
+    if faults:
+        items = (f'<li class="bad">{_text(fault)}</li>' for fault in faults)
+        lines += ["<h2>What could not be read</h2>", "<ul>", *items, "</ul>"]
     return lines
 
 
@@ -333,7 +329,6 @@ def _json(value: Any) -> str:
 
 
 # A sequence that is read as somebody asks for it, and prints as the command that shows it.
-
 
 T = TypeVar("T")
 Page = Callable[[Sequence[T], Paint], Iterator[str]]

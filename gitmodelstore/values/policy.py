@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gitmodelstore.errors import FormatError, InvalidName, LifecycleError
 from gitmodelstore.lean import TYPE_CHECKING
-from gitmodelstore.values.json import SettingsFaults, cut, flag, texts
+from gitmodelstore.values.json import SettingsFaults, check_schema, cut, flag, texts
 from gitmodelstore.values.names import (
     ARCHIVED,
     NEW_SETTINGS,
@@ -84,7 +84,10 @@ class Policy:
             raise FormatError(f"not TOML: {error}", path=SETTINGS) from None
         except RecursionError:
             raise FormatError("nested too deep", path=SETTINGS) from None
-        _refuse_other_schema(value)
+        if "schema" not in value:
+            hint = f'begin it with: schema = "{SCHEMA}"'
+            raise FormatError("no schema", path=SETTINGS, hint=hint)
+        check_schema(value["schema"], SCHEMA, SETTINGS)
         faults = SettingsFaults()
         attributes = _settings(value, faults)
         faults.throw(SETTINGS)
@@ -152,18 +155,6 @@ def _section(value: dict[str, Any], name: str, faults: SettingsFaults) -> dict[s
         if keys is not None:
             _refuse_unknown(f"{name}.", table, keys)
     return table if isinstance(table, dict) else {}
-
-
-def _refuse_other_schema(value: dict[str, Any]) -> None:
-    schema = value.get("schema")
-    if schema is None:
-        raise FormatError("no schema", path=SETTINGS, hint=f'begin it with: schema = "{SCHEMA}"')
-    if schema != SCHEMA:
-        raise FormatError(
-            f"schema {schema!r}, this gitmodelstore reads {SCHEMA!r}",
-            path=SETTINGS,
-            hint="upgrade gitmodelstore to read it",
-        )
 
 
 def _refuse_unknown(section: str, keys: Iterable[str], known: Iterable[str]) -> None:

@@ -30,7 +30,6 @@ from gitmodelstore.values.names import Version, parse_moment, quoted
 
 # The words of a search expression, and what is said of one that is none.
 
-
 MOST_CHARACTERS = 4000
 _SHOWN = 72  # characters of a long expression, around the place that is meant
 _WORDS = {"true": True, "false": False, "null": None, "none": None}
@@ -184,7 +183,6 @@ def _no_word(source: str, at: int) -> InvalidQuery:
 
 
 # How a value of a version compares with what somebody asks for.
-
 
 _RELEASE = re.compile(r"v?([0-9]+(?:\.[0-9]+)*)(.*)", re.DOTALL)
 _RUNS = re.compile(r"[0-9]+|[^0-9]+")
@@ -346,7 +344,6 @@ READERS: dict[ValueKind, Callable[[Any], Any]] = {
 
 # The parts of an expression of `search`: each says of a version whether it holds.
 
-
 ORDERS: dict[str, Callable[[int, int], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -391,7 +388,6 @@ def _among(left: Side, right: Side) -> Condition:
 
 
 # Query
-
 
 MOST_LEVELS = 50  # parentheses and `not` in one another
 

@@ -173,12 +173,7 @@ def _models(value: Any) -> dict[str, dict[str, str]]:
     """Return model → version → status of a parsed document of the right structure."""
     if not isinstance(value, dict) or list(value) != ["schema", "models"]:
         raise _fault("expected the keys 'schema' and 'models'")
-    if value["schema"] != SCHEMA:
-        raise FormatError(
-            f"schema {value['schema']!r}, this gitmodelstore reads {SCHEMA!r}",
-            path=REGISTRY,
-            hint="upgrade gitmodelstore to read it",
-        )
+    json_rules.check_schema(value["schema"], SCHEMA, REGISTRY)
     if not isinstance(value["models"], dict):
         raise _fault("'models': expected an object")
     return {model: _statuses(model, statuses) for model, statuses in value["models"].items()}
@@ -243,7 +238,6 @@ def _fault(what: str) -> FormatError:
 
 
 # What changed between two registry.json, found in their text.
-
 
 _ENTRY = b'\n      "'  # how the line of a version begins,
 _MODEL = b'\n    "'  # that of a model,
@@ -319,7 +313,6 @@ def _read(region: bytes) -> FlatStatuses | None:
 
 
 # Two registries with a common ancestor, merged by what they mean.
-
 
 _MOST_TOLD = 5
 

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 # One cell of a sample: a plain value of Python, exactly, in strict JSON.
 
-
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _LONG_INTEGER = re.compile(r"-?[1-9][0-9]{15,19}")
 _ESCAPED = re.compile(
@@ -139,7 +138,6 @@ _CELLS = ListOf(OneCell())
 
 
 # Sample
-
 
 SCHEMA = "1.0"
 MOST_BYTES = 256 * 1024

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 # How values look when printed: times, people, numbers, tables, wrapped text, colours.
 
-
 ABBREVIATED = 7  # characters of a commit's id, as git shows it
 OUT_OF_USE = ("registered", "archived", "withdrawn")  # a version *is* these, it is *in* any other
 
@@ -202,7 +201,6 @@ def wrapped(words: Sequence[str], first: str, indent: str, most: int) -> Iterato
 
 
 # Tables
-
 
 _NOTHING = "-"
 _LOOKED_AT = 50  # versions that decide how wide the columns are; the others follow as they come
