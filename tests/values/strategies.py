@@ -7,6 +7,7 @@ written from the documents of the format, not from its table of fields.
 from __future__ import annotations
 
 import copy
+import re
 import string
 from datetime import datetime, timezone
 from typing import Any
@@ -274,123 +275,101 @@ def full_values() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-# Every object of the format: its path, and how to reach it.
-OBJECTS: dict[str, tuple[str | int, ...]] = {
-    "": (),
-    "pipeline": ("pipeline",),
-    "features[0]": ("features", 0),
-    "baseline": ("baseline",),
-    "data[0]": ("data", 0),
-    "code": ("code",),
-    "environment": ("environment",),
-    "card": ("card",),
-    "artifacts[0]": ("artifacts", 0),
+# Every object of the format.
+OBJECTS = (
+    *("", "pipeline", "features[0]", "baseline", "data[0]", "code", "environment", "card"),
+    "artifacts[0]",
+)
+
+# Every patterned text: what its pattern does not fit.
+PATTERNED: dict[str, tuple[str, ...]] = {
+    "schema": ("1.0\n", "", "1"),
+    "model": ("Churn", "con", "a" * 64, "-x", "a.b", "..", "churn\n", ""),
+    "version": ("1.2", "v1.2.3", "01.2.3", "1.0.0+x", "1.0.0-a.lock", "1.0.0\n"),
+    "parent": ("1", "0.0.0\n", "9" * 99 + ".0.0"),
+    "created_at": ("2026-03-03", "2026-13-03T00:00:00Z", "2026-03-03T14:05:09"),
+    "trained_at": ("2026-03-03T24:00:00Z", "2026-03-03T14:05:09Z\n", "٢026"),
+    "pipeline.task": ("Regression", "", "a-", "a\n"),
+    "baseline.version": ("1.0", "1.0.0 ", "1.0.0-" + "a" * 100),
+    "data[0].role": ("Train", "", "-a", "train\n", "a" * 64),
+    "data[0].digest": ("sha256:", "abc", "sha256:" + "A" * 64),
+    "code.commit": ("a" * 39, "g" * 40, "a" * 40 + "\n"),
+    "environment.python": ("3", "3.x", "3.11.7\n"),
+    "environment.digest": ("md5:ab", "sha256:" + "0" * 63),
+    "artifacts[0].path": ("../x", "a/b", "", "-x", "a\n"),
+    "artifacts[0].sha256": ("0" * 63, "0" * 64 + "\n", "G" * 64),
 }
 
-# Every patterned text: its path, how to reach it, and what its pattern does not fit.
-PATTERNED: dict[str, tuple[tuple[str | int, ...], tuple[str, ...]]] = {
-    "schema": (("schema",), ("1.0\n", "", "1")),
-    "model": (("model",), ("Churn", "con", "a" * 64, "-x", "a.b", "..", "churn\n", "")),
-    "version": (("version",), ("1.2", "v1.2.3", "01.2.3", "1.0.0+x", "1.0.0-a.lock", "1.0.0\n")),
-    "parent": (("parent",), ("1", "0.0.0\n", "9" * 99 + ".0.0")),
-    "created_at": (("created_at",), ("2026-03-03", "2026-13-03T00:00:00Z", "2026-03-03T14:05:09")),
-    "trained_at": (("trained_at",), ("2026-03-03T24:00:00Z", "2026-03-03T14:05:09Z\n", "٢026")),
-    "pipeline.task": (("pipeline", "task"), ("Regression", "", "a-", "a\n")),
-    "baseline.version": (("baseline", "version"), ("1.0", "1.0.0 ", "1.0.0-" + "a" * 100)),
-    "data[0].role": (("data", 0, "role"), ("Train", "", "-a", "train\n", "a" * 64)),
-    "data[0].digest": (("data", 0, "digest"), ("sha256:", "abc", "sha256:" + "A" * 64)),
-    "code.commit": (("code", "commit"), ("a" * 39, "g" * 40, "a" * 40 + "\n")),
-    "environment.python": (("environment", "python"), ("3", "3.x", "3.11.7\n")),
-    "environment.digest": (("environment", "digest"), ("md5:ab", "sha256:" + "0" * 63)),
-    "artifacts[0].path": (("artifacts", 0, "path"), ("../x", "a/b", "", "-x", "a\n")),
-    "artifacts[0].sha256": (("artifacts", 0, "sha256"), ("0" * 63, "0" * 64 + "\n", "G" * 64)),
+# Every value of a fixed type: values of other types.
+TYPED: dict[str, tuple[Any, ...]] = {
+    "author": (None, 1, True, [], {}),
+    "message": (None, 1.5),
+    "pipeline": (None, [], "x"),
+    "pipeline.class": (None, 3),
+    "pipeline.steps": (None, {}, "x"),
+    "pipeline.params": (None, []),
+    "features": ({}, "x", 0, False),
+    "features[0].dtype": (1, [], {}),
+    "target": (1, False, []),
+    "metrics": (None, []),
+    "baseline.metrics.auc": (None, True, "0.5", []),
+    "data": (None, {}),
+    "data[0].size_bytes": (None, True, 1.5, -1, "1", -0.5),
+    "data[0].rows": (False, 0.1, -3, 1e300, [1]),
+    "code.dirty": (None, 0, 1, "true"),
+    "environment": (None, []),
+    "card.sections": ([], "x", 0),
+    "artifacts": (None, {}),
+    "artifacts[0].size_bytes": (True, None, 1.25),
+    "custom": (None, [], 1),
 }
 
-# Every value of a fixed type: its path, how to reach it, and values of other types.
-TYPED: dict[str, tuple[tuple[str | int, ...], tuple[Any, ...]]] = {
-    "author": (("author",), (None, 1, True, [], {})),
-    "message": (("message",), (None, 1.5)),
-    "pipeline": (("pipeline",), (None, [], "x")),
-    "pipeline.class": (("pipeline", "class"), (None, 3)),
-    "pipeline.steps": (("pipeline", "steps"), (None, {}, "x")),
-    "pipeline.params": (("pipeline", "params"), (None, [])),
-    "features": (("features",), ({}, "x", 0, False)),
-    "features[0].dtype": (("features", 0, "dtype"), (1, [], {})),
-    "target": (("target",), (1, False, [])),
-    "metrics": (("metrics",), (None, [])),
-    "baseline.metrics.auc": (("baseline", "metrics", "auc"), (None, True, "0.5", [])),
-    "data": (("data",), (None, {})),
-    "data[0].size_bytes": (("data", 0, "size_bytes"), (None, True, 1.5, -1, "1", -0.5)),
-    "data[0].rows": (("data", 0, "rows"), (False, 0.1, -3, 1e300, [1])),
-    "code.dirty": (("code", "dirty"), (None, 0, 1, "true")),
-    "environment": (("environment",), (None, [])),
-    "card.sections": (("card", "sections"), ([], "x", 0)),
-    "artifacts": (("artifacts",), (None, {})),
-    "artifacts[0].size_bytes": (("artifacts", 0, "size_bytes"), (True, None, 1.25)),
-    "custom": (("custom",), (None, [], 1)),
-}
-
-# Every place of free text: its path, and how to reach it.
-TEXTS: dict[str, tuple[str | int, ...]] = {
-    "author": ("author",),
-    "message": ("message",),
-    "target": ("target",),
-    "pipeline.algorithm": ("pipeline", "algorithm"),
-    "features[0].name": ("features", 0, "name"),
-    "data[0].uri": ("data", 0, "uri"),
-    "code.branch": ("code", "branch"),
-    "environment.platform": ("environment", "platform"),
-    "card.limitations": ("card", "limitations"),
-    "custom.note": ("custom", "note"),
-    "pipeline.params.note": ("pipeline", "params", "note"),
-    "card.sections.Ethics": ("card", "sections", "Ethics"),
-}
+# Every place of free text.
+TEXTS = (
+    *("author", "message", "target", "pipeline.algorithm", "features[0].name", "data[0].uri"),
+    *("code.branch", "environment.platform", "card.limitations", "custom.note"),
+    *("pipeline.params.note", "card.sections.Ethics"),
+)
 
 
-def reached(value: Any, way: tuple[str | int, ...]) -> Any:
-    for key in way:
-        value = value[key]
+def reached(value: Any, path: str) -> Any:
+    """What stands at a path, as `data[0].rows`."""
+    for key in re.findall(r"[^.\[\]]+", path):
+        value = value[int(key) if key == "0" else key]
     return value
 
 
-def put(value: Any, way: tuple[str | int, ...], held: Any) -> None:
-    reached(value, way[:-1])[way[-1]] = held
+def put(value: Any, path: str, held: Any) -> None:
+    above, _, key = path.rpartition(".")
+    reached(value, above)[key] = held
 
 
 def _unknown_key(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
-    where = draw(st.sampled_from(sorted(OBJECTS)))
+    where = draw(st.sampled_from(OBJECTS))
     key = draw(st.sampled_from(["metric", "Schema", "schema ", "x"]))
-    reached(value, OBJECTS[where])[key] = draw(free_json())
+    reached(value, where)[key] = draw(free_json())
     return f"{where}.{key}" if where else key, value
 
 
 def _missing_key(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
-    where = draw(st.sampled_from(sorted(OBJECTS)))
-    held = reached(value, OBJECTS[where])
+    where = draw(st.sampled_from(OBJECTS))
+    held = reached(value, where)
     key = draw(st.sampled_from(sorted(set(held) - {"globals"})))
     del held[key]
     return f"{where}.{key}" if where else key, value
 
 
-def _other_type(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
-    where = draw(st.sampled_from(sorted(TYPED)))
-    way, others = TYPED[where]
-    put(value, way, draw(st.sampled_from(others)))
-    return where, value
-
-
-def _other_pattern(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
-    where = draw(st.sampled_from(sorted(PATTERNED)))
-    way, others = PATTERNED[where]
-    put(value, way, draw(st.sampled_from(others)))
+def _other_value(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
+    where = draw(st.sampled_from(sorted({**TYPED, **PATTERNED})))
+    put(value, where, draw(st.sampled_from({**TYPED, **PATTERNED}[where])))
     return where, value
 
 
 def _hidden_character(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
     value["card"]["sections"] = {"Ethics": "ok"}
-    where = draw(st.sampled_from(sorted(TEXTS)))
+    where = draw(st.sampled_from(TEXTS))
     text = draw(texts()) + draw(st.sampled_from(HIDDEN)) + draw(texts())
-    put(value, TEXTS[where], text)
+    put(value, where, text)
     return where, value
 
 
@@ -407,8 +386,7 @@ def _hidden_key(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
 VIOLATIONS = (
     _unknown_key,
     _missing_key,
-    _other_type,
-    _other_pattern,
+    _other_value,
     _hidden_character,
     _hidden_key,
 )

@@ -20,32 +20,24 @@ from .strategies import manifests
 
 DIGEST = "sha256:" + "ab" * 32
 
+
+def step(name: str, path: str, columns: list[str] | None = None, *steps: Any) -> dict[str, Any]:
+    return {"name": name, "class": f"sklearn.{path}", "columns": columns, "steps": [*steps]}
+
+
 STEPS = [
-    {
-        "name": "prepare",
-        "class": "sklearn.compose._column_transformer.ColumnTransformer",
-        "columns": None,
-        "steps": [
-            {
-                "name": "num",
-                "class": "sklearn.preprocessing._data.StandardScaler",
-                "columns": ["age", "income"],
-                "steps": [],
-            },
-            {
-                "name": "cat",
-                "class": "sklearn.preprocessing._encoders.OneHotEncoder",
-                "columns": ["city", "job", "plan", "sex", "source"],
-                "steps": [],
-            },
-        ],
-    },
-    {
-        "name": "clf",
-        "class": "sklearn.linear_model._logistic.LogisticRegression",
-        "columns": None,
-        "steps": [],
-    },
+    step(
+        "prepare",
+        "compose._column_transformer.ColumnTransformer",
+        None,
+        step("num", "preprocessing._data.StandardScaler", ["age", "income"]),
+        step(
+            "cat",
+            "preprocessing._encoders.OneHotEncoder",
+            ["city", "job", "plan", "sex", "source"],
+        ),
+    ),
+    step("clf", "linear_model._logistic.LogisticRegression"),
 ]
 
 VALUE: dict[str, Any] = {
@@ -109,20 +101,6 @@ HEADINGS = [
     "Intended use", "Limitations", "Metrics", "Pipeline", "Inputs", "Outputs", "Parameters", "Data",
     "Code", "Environment", "File",
 ]  # fmt: skip
-
-DIAGRAM = """\
-flowchart TB
-  input(["2 columns"])
-  subgraph n1["prepare<br/>ColumnTransformer"]
-    n2["num<br/>StandardScaler<br/>age, income"]
-    n3["cat<br/>OneHotEncoder<br/>city, job, plan, … 2 more"]
-  end
-  n4["clf<br/>LogisticRegression"]
-  output(["left"])
-  n1 --> n4
-  input --> n1
-  n4 --> output
-""".splitlines()
 
 CARD = """\
 ---
@@ -263,7 +241,7 @@ Python 3.11.7 on `linux-x86_64`.
 
 > Reviewed.
 """
-
+DIAGRAM = CARD.partition("```mermaid\n")[2].partition("```")[0].splitlines()
 
 HOSTILE = [
     "a | b", "`a`", "``", "a\\|b", "\\", "a\nb", "# a", "a\n# b\n", "a\n\n---\n\n",

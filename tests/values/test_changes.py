@@ -36,7 +36,7 @@ FEATURES = (Feature("age", "int64"), Feature("city", "str"))
 WHEN = datetime(2026, 3, 3, tzinfo=timezone.utc)
 
 
-def manifest(facts=FACTS, features=FEATURES, target="left"):
+def manifest(target="left"):
     """A parent, as it is read from its file."""
     built = Manifest(
         model="churn",
@@ -46,8 +46,8 @@ def manifest(facts=FACTS, features=FEATURES, target="left"):
         trained_at=WHEN,
         author="Ada Lovelace <ada@example.org>",
         message="",
-        pipeline=facts,
-        features=features,
+        pipeline=FACTS,
+        features=FEATURES,
         target=target,
         metrics={},
         baseline=None,
@@ -61,14 +61,20 @@ def manifest(facts=FACTS, features=FEATURES, target="left"):
     return Manifest.parse(built.render())
 
 
+RETRAINED = ("patch", "retrained")
+
+
+def suggested(features=FEATURES, target="left", parent=None, **facts) -> tuple[str, str]:
+    return suggest(parent or manifest(), replace(FACTS, **facts), features, target)
+
+
+def with_params(**changed) -> dict:
+    return {**FACTS.params, **changed}
+
+
 def test_the_same_again_is_a_patch():
-    assert suggest(manifest(), FACTS, FEATURES, "left") == ("patch", "retrained")
-
-
-def test_params_that_were_tuples_are_the_same_as_lists():
-    facts = replace(FACTS, params={**FACTS.params, "clf__seeds": (1, 2)})
-
-    assert suggest(manifest(), facts, FEATURES, "left") == ("patch", "retrained")
+    assert suggested() == RETRAINED
+    assert suggested(params=with_params(clf__seeds=(1, 2))) == RETRAINED  # a list, when read
 
 
 @pytest.mark.parametrize(
@@ -83,48 +89,38 @@ def test_params_that_were_tuples_are_the_same_as_lists():
     ],
 )
 def test_other_columns_are_major(features, reason):
-    assert suggest(manifest(), FACTS, features, "left") == ("major", reason)
+    assert suggested(features) == ("major", reason)
 
 
 @pytest.mark.parametrize(
     "features",
-    [
-        None,
-        (Feature("age", None), Feature("city", None)),
-        (Feature(None, None), Feature(None, None)),
-    ],
+    [None, (Feature("age", None), Feature("city", None)), (Feature(None, None),) * 2],
 )
 def test_what_is_not_known_of_columns_is_no_change(features):
-    assert suggest(manifest(), FACTS, features, "left") == ("patch", "retrained")
+    assert suggested(features) == RETRAINED
 
 
 def test_another_target_is_major():
-    assert suggest(manifest(), FACTS, FEATURES, "gone") == ("major", "target: 'left' -> 'gone'")
-    assert suggest(manifest(), FACTS, FEATURES, None) == ("patch", "retrained")
-    assert suggest(manifest(target=None), FACTS, FEATURES, "left") == ("patch", "retrained")
+    assert suggested(target="gone") == ("major", "target: 'left' -> 'gone'")
+    assert suggested(target=None) == RETRAINED
+    assert suggested(parent=manifest(target=None)) == RETRAINED
 
 
 @pytest.mark.parametrize(
-    ("classes", "reason"),
+    ("facts", "reason"),
     [
-        (("leaves", "stays", "unsure"), "class unsure was added"),
-        (("leaves",), "class stays was removed"),
-        (("stays", "leaves"), "the classes are in another order"),
+        ({"classes": ("leaves", "stays", "unsure")}, "class unsure was added"),
+        ({"classes": ("leaves",)}, "class stays was removed"),
+        ({"classes": ("stays", "leaves")}, "the classes are in another order"),
+        ({"task": "regression", "classes": None}, "task: classification -> regression"),
+        (  # and the greatest change decides
+            {"classes": ("stays",), "params": with_params(verbose=True)},
+            "class leaves was removed",
+        ),
     ],
 )
-def test_other_classes_are_major(classes, reason):
-    facts = replace(FACTS, classes=classes)
-
-    assert suggest(manifest(), facts, FEATURES, "left") == ("major", reason)
-
-
-def test_another_task_is_major():
-    facts = replace(FACTS, task="regression", classes=None)
-
-    assert suggest(manifest(), facts, FEATURES, "left") == (
-        "major",
-        "task: classification -> regression",
-    )
+def test_another_task_and_other_classes_are_major(facts, reason):
+    assert suggested(**facts) == ("major", reason)
 
 
 @pytest.mark.parametrize(
@@ -142,57 +138,37 @@ def test_another_task_is_major():
     ],
 )
 def test_other_steps_are_minor(steps, reason):
-    assert suggest(manifest(), replace(FACTS, steps=steps), FEATURES, "left") == ("minor", reason)
-
-
-def test_another_algorithm_or_class_is_minor():
-    algorithm = replace(FACTS, algorithm="Ridge")
-    kind = replace(FACTS, class_name="imblearn.pipeline.Pipeline")
-
-    assert suggest(manifest(), algorithm, FEATURES, "left") == (
-        "minor",
-        "algorithm: RandomForestClassifier -> Ridge",
-    )
-    assert suggest(manifest(), kind, FEATURES, "left") == (
-        "minor",
-        "class: sklearn.pipeline.Pipeline -> imblearn.pipeline.Pipeline",
-    )
+    assert suggested(steps=steps) == ("minor", reason)
 
 
 @pytest.mark.parametrize(
-    ("changed", "reason"),
+    ("facts", "reason"),
     [
-        ({"clf__max_depth": 5}, "clf__max_depth: 3 -> 5"),
-        ({"clf__max_depth": None}, "clf__max_depth: 3 -> none"),
-        ({"clf__max_depth": "x" * 99}, f"clf__max_depth: 3 -> {'x' * 59}…"),
-        ({"clf__max_depth": 5, "verbose": True}, "clf__max_depth: 3 -> 5 and 1 more"),
+        ({"algorithm": "Ridge"}, "algorithm: RandomForestClassifier -> Ridge"),
+        (
+            {"class_name": "imblearn.pipeline.Pipeline"},
+            "class: sklearn.pipeline.Pipeline -> imblearn.pipeline.Pipeline",
+        ),
+        ({"params": with_params(clf__max_depth=5)}, "clf__max_depth: 3 -> 5"),
+        ({"params": with_params(clf__max_depth=None)}, "clf__max_depth: 3 -> none"),
+        ({"params": with_params(clf__max_depth="x" * 99)}, f"clf__max_depth: 3 -> {'x' * 59}…"),
+        (
+            {"params": with_params(clf__max_depth=5, verbose=True)},
+            "clf__max_depth: 3 -> 5 and 1 more",
+        ),
+        (  # one that was tuned, and is gone
+            {"params": {"clf__seeds": [1, 2], "verbose": False}, "tuned": ()},
+            "clf__max_depth: 3 -> none",
+        ),
     ],
 )
-def test_other_params_are_minor(changed, reason):
-    facts = replace(FACTS, params={**FACTS.params, **changed})
-
-    assert suggest(manifest(), facts, FEATURES, "left") == ("minor", reason)
+def test_another_algorithm_class_or_param_is_minor(facts, reason):
+    assert suggested(**facts) == ("minor", reason)
 
 
 def test_a_param_that_another_release_brought_is_no_change_at_its_default():
-    facts = replace(FACTS, params={**FACTS.params, "clf__new": 1})
-    without = replace(FACTS, params={"clf__max_depth": 3, "clf__seeds": [1, 2]})
+    params = with_params(clf__new=1)
 
-    assert suggest(manifest(), facts, FEATURES, "left") == ("patch", "retrained")
-    assert suggest(manifest(), without, FEATURES, "left") == ("patch", "retrained")
-    assert suggest(manifest(), replace(facts, tuned=("clf__new",)), FEATURES, "left") == (
-        "minor",
-        "clf__new: none -> 1",
-    )
-
-
-def test_a_param_that_was_tuned_and_is_gone_is_minor():
-    facts = replace(FACTS, params={"clf__seeds": [1, 2], "verbose": False}, tuned=())
-
-    assert suggest(manifest(), facts, FEATURES, "left") == ("minor", "clf__max_depth: 3 -> none")
-
-
-def test_the_greatest_change_decides():
-    facts = replace(FACTS, params={**FACTS.params, "verbose": True}, classes=("stays",))
-
-    assert suggest(manifest(), facts, FEATURES, "left") == ("major", "class leaves was removed")
+    assert suggested(params=params) == RETRAINED
+    assert suggested(params={"clf__max_depth": 3, "clf__seeds": [1, 2]}) == RETRAINED
+    assert suggested(params=params, tuned=("clf__new",)) == ("minor", "clf__new: none -> 1")

@@ -1,4 +1,4 @@
-"""registry.json: canonical bytes, strict reading, and what differs between two of them."""
+"""registry.json: its bytes, strict reading, what differs between two, and merging them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitmodelstore.errors import FormatError
+from gitmodelstore.errors import FormatError, MergeConflict
+from gitmodelstore.values import registry as registry_module
 from gitmodelstore.values.names import Version
-from gitmodelstore.values.registry import EMPTY, Change, Registry
+from gitmodelstore.values.registry import EMPTY, Change, Registry, changes_between, merge
 
 from .strategies import model_names, versions
 
@@ -25,10 +26,10 @@ def document(models: Any, schema: Any = "1.0") -> bytes:
     return json.dumps({"schema": schema, "models": models}, indent=2).encode() + b"\n"
 
 
-def of(**models: dict[str, str]) -> Registry:
-    """`of(churn={"1.0.0": "staging"})`"""
-    return Registry.parse(
-        document({m: {v: {"status": s} for v, s in held.items()} for m, held in models.items()})
+def of(**models: str) -> Registry:
+    """`of(churn="1.1.0 staging, 1.0.0 archived")`"""
+    return built(
+        [(model, *entry.split()) for model, held in models.items() for entry in held.split(", ")]
     )
 
 
@@ -75,7 +76,7 @@ class TestCanonicalBytes:
         assert EMPTY.render() == b'{\n  "schema": "1.0",\n  "models": {}\n}\n'
 
     def test_a_new_version_adds_three_lines_and_touches_none(self):
-        before = of(churn={"1.1.0": "production", "1.0.0": "archived"}, fraud={"1.0.0": "staging"})
+        before = of(churn="1.1.0 production, 1.0.0 archived", fraud="1.0.0 staging")
 
         after = before.with_status("churn", Version(1, 2, 0), "registered")
 
@@ -94,18 +95,18 @@ class TestWithStatus:
         assert registry.highest("m") == Version(2, 0, 0)
 
     def test_a_change_of_status_moves_nothing_else(self):
-        before = of(churn={"1.1.0": "staging", "1.0.0": "production"})
+        before = of(churn="1.1.0 staging, 1.0.0 production")
 
         after = before.with_status("churn", Version(1, 0, 0), "archived")
 
-        assert after == of(churn={"1.1.0": "staging", "1.0.0": "archived"})
-        assert before == of(churn={"1.1.0": "staging", "1.0.0": "production"})
+        assert after == of(churn="1.1.0 staging, 1.0.0 archived")
+        assert before == of(churn="1.1.0 staging, 1.0.0 production")
 
 
 class TestQuestions:
     registry = of(
-        churn={"1.2.0": "staging", "1.1.0": "production", "1.0.0": "staging"},
-        fraud={"1.0.0": "registered"},
+        churn="1.2.0 staging, 1.1.0 production, 1.0.0 staging",
+        fraud="1.0.0 registered",
     )
 
     def test_holders_come_highest_first(self):
@@ -125,10 +126,10 @@ class TestQuestions:
 
 class TestChanges:
     def test_each_version_whose_status_differs_is_named(self):
-        before = of(churn={"1.1.0": "production", "1.0.0": "archived"}, old={"1.0.0": "archived"})
+        before = of(churn="1.1.0 production, 1.0.0 archived", old="1.0.0 archived")
         after = of(
-            churn={"1.2.0": "registered", "1.1.0": "archived", "1.0.0": "archived"},
-            new={"0.1.0": "staging"},
+            churn="1.2.0 registered, 1.1.0 archived, 1.0.0 archived",
+            new="0.1.0 staging",
         )
 
         assert list(before.changes(after)) == [
@@ -277,9 +278,214 @@ class TestHistory:
             {"churn": {**good, "v2": VERSION, "3.0.0": {"status": "\x1b[2J"}}, "Not A Model": good}
         )
 
-        assert Registry.parse_history(data) == of(churn={"1.0.0": "registered"})
+        assert Registry.parse_history(data) == of(churn="1.0.0 registered")
 
     @pytest.mark.parametrize("data", [b"{", b"[" * 100_000, b"1" * 5000, b"null", b"\xff"])
     def test_what_has_no_such_structure_is_refused(self, data):
         with pytest.raises(FormatError):
             Registry.parse_history(data)
+
+
+# Changes that are found in the text
+
+EDITS = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "a-b", "ab", "b", "churn"]),
+        st.builds("{}.{}.{}".format, st.integers(0, 3), st.integers(0, 12), st.integers(0, 2)),
+        st.sampled_from(STATUSES),
+    ),
+    max_size=25,
+)
+
+
+@given(EDITS, EDITS)
+def test_changes_in_the_text_are_those_of_the_parsed_registries(first, second):
+    before = built(first)
+    after = built(first + second)
+
+    for old, new in ((before, after), (after, before), (before, before)):
+        assert changes_between(old.render(), new.render()) == tuple(old.changes(new))
+
+
+@given(EDITS, EDITS)
+def test_changes_are_found_in_any_other_form_too(first, second):
+    before, after = built(first), built(second)
+    compact = json.dumps(json.loads(after.render())).encode()
+
+    assert changes_between(before.render(), compact) == tuple(before.changes(after))
+
+
+def test_a_change_among_a_thousand_versions_parses_a_few_lines(monkeypatch):
+    many = built([("churn", f"1.0.{n}", "archived") for n in range(1000)])
+    later = many.with_status("churn", Version(1, 0, 500), "production")
+    monkeypatch.setattr(
+        registry_module,
+        "_read",
+        lambda region, read=registry_module._read: read(
+            region if len(region) < 300 else pytest.fail("more than the entry was parsed")
+        ),
+    )
+
+    (change,) = changes_between(many.render(), later.render())
+
+    assert (str(change.version), change.before, change.after) == (
+        "1.0.500",
+        "archived",
+        "production",
+    )
+
+
+def test_what_is_no_registry_has_no_changes():
+    with pytest.raises(FormatError):
+        changes_between(EMPTY.render(), b"[]")
+
+
+# Merging: both sides happened, or the clash is named
+
+PRODUCTION = frozenset({"production"})
+
+
+def clashes(base: Registry, ours: Registry, theirs: Registry) -> tuple[str, ...]:
+    with pytest.raises(MergeConflict) as caught:
+        merge(base, ours, theirs, PRODUCTION)
+    return caught.value.clashes
+
+
+def test_versions_that_either_side_registered_are_both_there():
+    base = of(churn="1.0.0 production")
+    ours = of(churn="1.1.0 registered, 1.0.0 production", fraud="1.0.0 registered")
+    theirs = of(churn="1.2.0 staging, 1.0.0 production", spam="0.1.0 registered")
+
+    assert merge(base, ours, theirs, PRODUCTION) == of(
+        churn="1.2.0 staging, 1.1.0 registered, 1.0.0 production",
+        fraud="1.0.0 registered",
+        spam="0.1.0 registered",
+    )
+
+
+def test_moves_of_different_versions_are_both_made():
+    base = of(churn="1.1.0 registered, 1.0.0 registered")
+    ours = of(churn="1.1.0 staging, 1.0.0 registered")
+    theirs = of(churn="1.1.0 registered, 1.0.0 archived")
+
+    assert merge(base, ours, theirs, PRODUCTION) == of(churn="1.1.0 staging, 1.0.0 archived")
+
+
+def test_a_promotion_meets_a_registration():
+    base = of(churn="1.1.0 staging, 1.0.0 production")
+    ours = of(churn="1.1.0 production, 1.0.0 archived")
+    theirs = of(churn="1.2.0 registered, 1.1.0 staging, 1.0.0 production")
+
+    assert merge(base, ours, theirs, PRODUCTION) == of(
+        churn="1.2.0 registered, 1.1.0 production, 1.0.0 archived"
+    )
+
+
+def test_the_same_move_on_both_sides_is_one():
+    base = of(churn="1.0.0 registered")
+    both = of(churn="1.0.0 production")
+
+    assert merge(base, both, both, PRODUCTION) == both
+
+
+@pytest.mark.parametrize("lost", ["ours", "theirs", "both"])
+def test_a_version_is_never_lost(lost):
+    base = of(churn="1.1.0 registered, 1.0.0 archived", fraud="1.0.0 staging")
+    less = of(churn="1.1.0 registered")
+    sides = {"ours": base, "theirs": base}
+    sides.update({name: less for name in sides if lost in (name, "both")})
+
+    assert merge(base, **sides, exclusive=PRODUCTION) == base
+
+
+def test_a_version_that_one_side_lost_and_the_other_moved_is_where_it_was_moved():
+    base, theirs = of(churn="1.0.0 registered"), of(churn="1.0.0 staging")
+
+    assert merge(base, EMPTY, theirs, PRODUCTION) == theirs
+    assert merge(base, theirs, EMPTY, PRODUCTION) == theirs
+
+
+def test_two_moves_of_one_version_clash():
+    base = of(churn="1.0.0 staging")
+
+    with pytest.raises(MergeConflict) as caught:
+        merge(base, of(churn="1.0.0 archived"), of(churn="1.0.0 production"), PRODUCTION)
+
+    assert str(caught.value) == (
+        "registry.json cannot be merged: churn 1.0.0: ours is archived, theirs production"
+    )
+    assert caught.value.hint == (
+        "agree on one side, abort the merge, bring the other side in line with `gms promote`, "
+        "`gms archive` or `gms withdraw`, and merge again"
+    )
+
+
+def test_two_promotions_of_different_versions_clash():
+    base = of(churn="1.2.0 staging, 1.1.0 staging, 1.0.0 production")
+    ours = of(churn="1.2.0 staging, 1.1.0 production, 1.0.0 archived")
+    theirs = of(churn="1.2.0 production, 1.1.0 staging, 1.0.0 archived")
+
+    assert clashes(base, ours, theirs) == ("churn in production: ours is 1.1.0, theirs 1.2.0",)
+
+
+def test_two_holders_are_fine_where_the_status_is_shared():
+    base = of(churn="1.1.0 registered, 1.0.0 registered")
+    ours, theirs = (
+        of(churn="1.1.0 staging, 1.0.0 registered"),
+        of(churn="1.1.0 registered, 1.0.0 staging"),
+    )
+
+    assert merge(base, ours, theirs, PRODUCTION) == of(churn="1.1.0 staging, 1.0.0 staging")
+    with pytest.raises(MergeConflict) as caught:
+        merge(base, ours, theirs, frozenset({"production", "staging"}))
+    assert caught.value.clashes == ("churn in staging: ours is 1.1.0, theirs 1.0.0",)
+
+
+def test_two_holders_that_were_there_before_are_nobodys_clash():
+    broken = of(churn="1.1.0 production, 1.0.0 production")
+
+    assert merge(broken, broken, broken, PRODUCTION) == broken
+
+
+def test_every_clash_is_kept_and_five_are_told():
+    numbers = range(7)
+    base, ours, theirs = (
+        of(churn=", ".join(f"1.{n}.0 {status}" for n in numbers))
+        for status in ("registered", "staging", "archived")
+    )
+
+    with pytest.raises(MergeConflict) as caught:
+        merge(base, ours, theirs, PRODUCTION)
+
+    assert len(caught.value.clashes) == 7
+    assert str(caught.value).endswith("churn 1.2.0: ours is staging, theirs archived; and 2 more")
+
+
+entries = st.dictionaries(
+    st.tuples(st.sampled_from(["churn", "fraud"]), st.sampled_from(["1.0.0", "1.1.0", "2.0.0-a"])),
+    st.sampled_from(["registered", "staging", "production", "archived"]),
+)
+
+
+def registries() -> st.SearchStrategy[Registry]:
+    return entries.map(lambda held: built([(*key, status) for key, status in held.items()]))
+
+
+@given(registries(), registries(), registries())
+def test_the_order_of_the_sides_does_not_matter(base, ours, theirs):
+    def outcome(left: Registry, right: Registry) -> Registry | int:
+        try:
+            return merge(base, left, right, PRODUCTION)
+        except MergeConflict as error:
+            return len(error.clashes)
+
+    assert outcome(ours, theirs) == outcome(theirs, ours)
+
+
+@given(registries(), registries())
+def test_a_side_that_did_nothing_takes_what_the_other_did(base, ours):
+    merged = merge(base, ours, base, frozenset())
+
+    assert Registry.parse(merged.render() if merged.models else EMPTY.render()) == merged
+    assert not [c for c in ours.changes(merged) if c.before is not None]
+    assert {c.after for c in merged.changes(ours)} <= {None}
