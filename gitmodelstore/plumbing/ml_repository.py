@@ -76,7 +76,6 @@ def folder_of(parent: Path, model: str, locked: LockedModel) -> Path:
 
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]+@[^/]+:")
-_TRUSTED = ("-c", "safe.bareRepository=all")  # a bare store is named as such, not come across
 _GIT_LOST = "the folder must be a clone of the store: `git clone URL FOLDER`"
 
 Object = tuple[str, bytes]  # kind of object, and its content
@@ -169,7 +168,7 @@ class Clone:
         return self._ask("merge-base", "--independent", *tips).split()
 
     def _ask(self, *args: str) -> str:
-        return git.run(*_TRUSTED, *args, cwd=self.path).decode(errors="surrogateescape")
+        return git.run(*git.TRUSTING, *args, cwd=self.path).decode(errors="surrogateescape")
 
 
 def _questions(model: str, locked: LockedModel) -> Iterable[str]:
@@ -230,7 +229,7 @@ def _objects(path: Path, names: Iterable[str]) -> dict[str, Object]:
     """Return the objects that names of git's grammar mean; what is not there is left out."""
     wanted = list(dict.fromkeys(names))
     process = processes.start(
-        git.command(*_TRUSTED, "cat-file", "--batch"),
+        git.command(*git.TRUSTING, "cat-file", "--batch"),
         cwd=path,
         env=git.environment(git.NO_FETCH),  # "as last fetched": no network
         stdin=subprocess.PIPE,

@@ -62,6 +62,12 @@ def rebuilt(repository: Path, patch: bytes, place: Path) -> dict[str, tuple[str,
         assert known() == before
 
 
+def check_rebuilt(repository: Path, place: Path, script: Path | None = None) -> None:
+    """See that the patch of a work tree makes all of it of the last commit."""
+    expected = files_of(repository)
+    assert rebuilt(repository, patch_of(repository, script), place) == expected
+
+
 @pytest.fixture
 def project(tmp_path) -> Path:
     files = {
@@ -101,11 +107,8 @@ def change_everything(project: Path) -> None:
 
 def test_a_dirty_tree_is_rebuilt_file_by_file(project, tmp_path):
     change_everything(project)
-    expected = files_of(project)
 
-    patch = patch_of(project, project / "ignored.py")
-
-    assert rebuilt(project, patch, tmp_path / "again") == expected
+    check_rebuilt(project, tmp_path / "again", project / "ignored.py")
 
 
 def test_the_patch_is_what_git_itself_would_write_of_new_files(project):
@@ -131,9 +134,8 @@ def test_the_patch_is_what_git_itself_would_write_of_new_files(project):
 def test_a_file_that_was_taken_from_the_index_alone_is_rebuilt(project, tmp_path):
     git(project, "rm", "-q", "--cached", "train.py")
     (project / "train.py").write_text("print(3)\n")
-    expected = files_of(project)
 
-    assert rebuilt(project, patch_of(project), tmp_path / "again") == expected
+    check_rebuilt(project, tmp_path / "again")
 
 
 def test_a_merge_that_is_not_finished_is_rebuilt_as_it_lies_there(project, tmp_path):
@@ -145,9 +147,8 @@ def test_a_merge_that_is_not_finished_is_rebuilt_as_it_lies_there(project, tmp_p
     git(project, "commit", "-qam", "ours")
     subprocess.run(["git", "merge", "-q", "other"], cwd=project, capture_output=True, check=False)
     assert "<<<<<<<" in (project / "train.py").read_text()
-    expected = files_of(project)
 
-    assert rebuilt(project, patch_of(project), tmp_path / "again") == expected
+    check_rebuilt(project, tmp_path / "again")
 
 
 def test_settings_of_git_change_neither_the_patch_nor_what_it_rebuilds(project, tmp_path, isolated):
@@ -172,9 +173,8 @@ def test_a_repository_with_sha256_ids_in_a_folder_of_an_odd_name_is_rebuilt(tmp_
     project = commit(tmp_path / 'a:b "c" \\é', {"train.py": b"print(1)\n"}, "sha256")
     (project / "binary.py").write_bytes(b"\0" + BINARY)
     (project / "train.py").write_bytes(b"print(2)\n")
-    expected = files_of(project)
 
-    assert rebuilt(project, patch_of(project), tmp_path / "again") == expected
+    check_rebuilt(project, tmp_path / "again")
 
 
 class TestSubmodules:
@@ -197,17 +197,15 @@ class TestSubmodules:
         (whole / "lib" / "fresh.py").write_bytes(b"w = 1\n")
         (whole / "lib" / "deep" / "deep.py").write_bytes(b"\0" + BINARY)
         (whole / "train.py").write_bytes(b"print(2)\n")
-        expected = files_of(whole)
 
-        assert rebuilt(whole, patch_of(whole), tmp_path / "again") == expected
+        check_rebuilt(whole, tmp_path / "again")
 
     def test_another_commit_of_one_is_rebuilt(self, whole, tmp_path):
         (whole / "lib" / "lib.py").write_bytes(b"y = 3\n")
         git(whole / "lib", "commit", "-qam", "moved")
         (whole / "lib" / "lib.py").write_bytes(b"y = 4\n")
-        expected = files_of(whole)
 
-        assert rebuilt(whole, patch_of(whole), tmp_path / "again") == expected
+        check_rebuilt(whole, tmp_path / "again")
 
     def test_each_is_recorded_as_itself(self, whole):
         (whole / "lib" / "lib.py").write_bytes(b"y = 2\n")
@@ -221,19 +219,16 @@ class TestSubmodules:
     def test_one_that_was_added_renamed_or_taken_away_is_rebuilt(self, whole, tmp_path):
         more = commit(tmp_path / "more", {"more.py": b"v = 1\n"})
         git(whole, *ALLOW, "submodule", "--quiet", "add", str(more), "more")
-        added = files_of(whole)
-        assert rebuilt(whole, patch_of(whole), tmp_path / "added") == added
+        check_rebuilt(whole, tmp_path / "added")
 
         git(whole, "commit", "-qm", "more")
         git(whole, "mv", "more", "less")
         (whole / "less" / "more.py").write_bytes(b"v = 2\n")
-        renamed = files_of(whole)
-        assert rebuilt(whole, patch_of(whole), tmp_path / "renamed") == renamed
+        check_rebuilt(whole, tmp_path / "renamed")
 
         git(whole, "commit", "-qam", "less")
         git(whole, "rm", "-q", "-f", "less", "lib")
-        taken = files_of(whole)
-        assert rebuilt(whole, patch_of(whole), tmp_path / "taken") == taken
+        check_rebuilt(whole, tmp_path / "taken")
 
     def test_one_that_lacks_the_recorded_commit_is_known_to_be_another(self, whole, tmp_path):
         git(tmp_path / "library", "commit", "-qm", "later", "--allow-empty")
