@@ -142,6 +142,7 @@ def test_a_shallow_clone_knows_its_commit(repository, tmp_path):
         ("https://token@example.org/a/b.git?x=1", "https://example.org/a/b.git"),
         ("git@example.org:a/b.git", "git@example.org:a/b.git"),
         ("ssh://git:pw@example.org:22/a/b", "ssh://git@example.org:22/a/b"),
+        ("s3://key:secret@bucket/b", "s3://bucket/b"),  # of a helper that git looks up
         ("/srv/git/b.git", None),
         ("../b.git", None),
         ("file:///srv/git/b.git", None),
