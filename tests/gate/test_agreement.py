@@ -1,6 +1,6 @@
 """Library, command, client hooks and server say the same of every wrong commit.
 
-The library is asked of each of them in every run, by test_doctor.py; all judges of some.
+A sample in every run, and all in the long one, as test_doctor.py does with the library alone.
 """
 
 from __future__ import annotations

@@ -1294,7 +1294,7 @@ class TestCommand:
         assert self.gms(place, "list").returncode == 0
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.corpus("case", CASES)
 def test_the_doctor_finds_what_the_judge_does_and_loses_nothing(place: Place, case: Case) -> None:
     case.edit(place)
     place.commit(case.name)

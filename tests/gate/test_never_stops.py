@@ -95,16 +95,17 @@ DAMAGES: dict[str, Callable[[Place], object]] = {
 }
 
 
-@pytest.fixture(params=DAMAGES, ids=lambda name: name)
-def hurt(request: pytest.FixtureRequest, place: Place) -> Place:
+@pytest.fixture
+def hurt(damage: str, place: Place) -> Place:
     a_minute_ago = time.time() - 60
     for name in place.git("ls-files").split():  # git would read a folder to compare young files
         os.utime(place.path / name, (a_minute_ago, a_minute_ago))
     place.git("update-index", "-q", "--refresh")
-    DAMAGES[request.param](place)
+    DAMAGES[damage](place)
     return place
 
 
+@pytest.mark.corpus("damage", DAMAGES)
 def test_others_are_read(hurt: Place, monkeypatch, capsys) -> None:
     store = Store.open(hurt.path)
 
@@ -125,6 +126,7 @@ def test_others_are_read(hurt: Place, monkeypatch, capsys) -> None:
         assert "1.0.0" in capsys.readouterr().out
 
 
+@pytest.mark.corpus("damage", DAMAGES)
 def test_others_are_written_and_the_broken_one_says_so_or_is_right(hurt: Place) -> None:
     """Nothing else than one of our errors, and never another version's content."""
     store = Store.open(hurt.path, durable=False)

@@ -121,7 +121,7 @@ def empty(disk: Path) -> None:
     shutil.rmtree(ballast) if ballast.is_dir() else ballast.unlink()
 
 
-@pytest.mark.parametrize("what", LIFE)
+@pytest.mark.corpus("what", LIFE)
 @pytest.mark.parametrize("bare", [False, True], ids=["work tree", "bare"])
 class TestAFileSystem:
     @pytest.mark.parametrize("fill", [fill_bytes, fill_names], ids=["bytes", "files"])
@@ -187,7 +187,7 @@ def leave_descriptors(spare: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 2 + spare, highest + 2 + spare))
 
 
-@pytest.mark.parametrize("what", LIFE)
+@pytest.mark.corpus("what", LIFE)
 @pytest.mark.parametrize("bare", [False, True], ids=["work tree", "bare"])
 class TestTooManyOpenFiles:
     def test_a_write_is_refused_whole_until_there_are_enough(

@@ -139,14 +139,15 @@ def programme(store: Store, git, writes: list[Write], tell, seed: int, *, rounds
 KINDS = ["register", "promote", "rollback", "each in turn"]
 
 
-@pytest.fixture(params=KINDS)
-def writes(request: pytest.FixtureRequest, fitted, refitted) -> list[Write]:
+@pytest.fixture
+def writes(kind: str, fitted, refitted) -> list[Write]:
     """What the writer does until it is killed."""
     register = registering(fitted, refitted)
     kinds = [[register], [promote], [promote, rollback], [register, promote, rollback]]
-    return kinds[KINDS.index(request.param)]
+    return kinds[KINDS.index(kind)]
 
 
+@pytest.mark.corpus("kind", KINDS)
 class TestAtRandomMoments:
     def test_nothing_acknowledged_is_lost(self, churn, git, writes, tell, seed):
         programme(churn, git, writes, tell, seed, rounds=15)
