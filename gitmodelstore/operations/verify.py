@@ -36,7 +36,6 @@ from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.values.compare import data_differences
 from gitmodelstore.values.diff import DataDifference
 from gitmodelstore.values.events import APPROVED, REGISTERED, Event
-from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Dataset, Manifest, Outline
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import ATTRIBUTES, REGISTRY, SAMPLE, Version, did_you_mean, folder
@@ -391,13 +390,21 @@ def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested,
 
 _TABLE, _FILE, _FOLDER, _PIN, _PINNED_FOLDER = "gms-df-1", "sha256", "gms-tree-1", "md5", "md5-dir"
 
-# By algorithm: what a data set is known by, and what can be compared with it.
+# By algorithm: what a data set is known by, what to give, and what of a path can be compared.
 _KNOWN_BY = {
-    _TABLE: ("the values of a table", "give a table, or a CSV or Parquet file of it"),
-    _FILE: ("the bytes of a file", "give the path of a file"),
-    _FOLDER: ("the files in a folder", "give the path of a folder"),
-    _PIN: ("the MD5 of a file, from DVC", "give the .dvc file, or the file that it pins"),
-    _PINNED_FOLDER: ("the MD5 of a folder, from DVC", "give the .dvc file, or the folder"),
+    _TABLE: ("the values of a table", "give a table, or a CSV or Parquet file of it", ("file",)),
+    _FILE: ("the bytes of a file", "give the path of a file", ("file",)),
+    _FOLDER: ("the files in a folder", "give the path of a folder", ("folder",)),
+    _PIN: (
+        "the MD5 of a file, from DVC",
+        "give the .dvc file, or the file that it pins",
+        ("file", "pin"),
+    ),
+    _PINNED_FOLDER: (
+        "the MD5 of a folder, from DVC",
+        "give the .dvc file, or the folder",
+        ("folder", "pin"),
+    ),
 }
 
 
@@ -463,13 +470,8 @@ def verify_data(
     version = resolve(snapshot, ref)
     manifest = snapshot.manifest(version)
     asked = _Asked(version, manifest, source, progress)
-    if role is not None or len(manifest.data) == 1:
+    if role is not None or len(manifest.data) < 2:
         return asked.best(_of_role(version, manifest, role))
-    if not manifest.data:
-        raise InvalidInput(
-            f"{version} records no data",
-            hint="data is recorded by `gms register … --data train=FILE`",
-        )
     # Whichever of them it is; where it is none, nobody knows which of them it should have been.
     for recorded in manifest.data:
         try:
@@ -510,59 +512,40 @@ class _Asked:
 
     def has_another_size(self, recorded: Dataset) -> bool:
         """Whether a file need not be read to know that it is another one."""
-        from gitmodelstore.lineage import data as dvc
-        from gitmodelstore.lineage.data import is_folder, path_of, status
+        from gitmodelstore.lineage.data import path_of, status
 
         if recorded.digest.algorithm not in (_FILE, _PIN) or not _is_path(self.source):
             return False
         path = path_of(self.source)
-        if is_folder(path) or path.suffix == dvc.SUFFIX:
-            return False
-        return status(path).st_size != recorded.size_bytes
+        return _kind(path) == "file" and status(path).st_size != recorded.size_bytes
 
     def _forms(self, recorded: Dataset, given: Any) -> Iterator[Dataset]:
-        from gitmodelstore.lineage.data import Hashing, describe
-
-        if _is_path(given):
-            found = self._of_path(recorded, given)
-        elif recorded.digest.algorithm == _TABLE:
-            found = iter([given])
-        else:
-            raise _other_kind(recorded, "a table in memory")
-        for form in found:
-            if isinstance(form, Dataset):
-                yield form
-            else:
-                yield describe(recorded.role, form, hashing=Hashing(progress=self.progress))
-
-    def _of_path(self, recorded: Dataset, given: str | os.PathLike[Any]) -> Iterator[Any]:
-        """Yield what a path may be, as `describe` takes it, or as it is described."""
-        from gitmodelstore.lineage import data as dvc
-        from gitmodelstore.lineage.data import is_folder, path_of
-
-        path, algorithm = path_of(given), recorded.digest.algorithm
-        folder = is_folder(path)
-        pin = path.suffix == dvc.SUFFIX and not folder
-        if algorithm in (_PIN, _PINNED_FOLDER):
-            if not pin and folder != (algorithm == _PINNED_FOLDER):
-                raise _other_kind(recorded, f"'{path}'")
-            yield path if pin else self._as_dvc_does(recorded, path)
-        elif algorithm == _TABLE:
-            if folder or pin:
-                raise _other_kind(recorded, f"'{path}'")
-            yield from self._tables(recorded, path)
-        elif pin or folder != (algorithm == _FOLDER):
-            raise _other_kind(recorded, f"'{path}'")
-        else:
-            yield path
-
-    def _as_dvc_does(self, recorded: Dataset, path: Path) -> Dataset:
+        """Yield what the data is, in each form in which the recorded one may have been given."""
         from gitmodelstore.lineage import data
 
-        how = data.Hashing(progress=self.progress)
-        if recorded.digest.algorithm == _PINNED_FOLDER:
-            return _plain(recorded, path, *data.dvc_digest_of_folder(path, how))
-        return _plain(recorded, path, *data.digest_of_file(path, how, _PIN))
+        algorithm, hashing = recorded.digest.algorithm, data.Hashing(progress=self.progress)
+        if not _is_path(given):
+            if algorithm != _TABLE:
+                raise _other_kind(recorded, "a table in memory")
+            yield data.describe(recorded.role, given, hashing=hashing)
+            return
+        path = data.path_of(given)
+        kind = _kind(path)
+        if kind not in _known_by(algorithm)[2]:
+            raise _other_kind(recorded, f"'{path}'")
+        if algorithm == _TABLE:
+            for table in self._tables(recorded, path):
+                yield data.describe(recorded.role, table, hashing=hashing)
+        elif algorithm in (_PIN, _PINNED_FOLDER) and kind != "pin":
+            digest, size_bytes = (
+                data.dvc_digest_of_folder(path, hashing)
+                if kind == "folder"
+                else data.digest_of_file(path, hashing, _PIN)
+            )
+            uri = path.as_posix()
+            yield Dataset(recorded.role, uri, None, None, digest, size_bytes, None, None)
+        else:
+            yield data.describe(recorded.role, path, hashing=hashing)
 
     def _tables(self, recorded: Dataset, path: Path) -> Iterator[Any]:
         """Yield the table in a file; and apart, where they were recorded so, X and y."""
@@ -604,6 +587,14 @@ def _is_path(source: object) -> bool:
     return isinstance(source, (str, os.PathLike))
 
 
+def _kind(path: Path) -> str:
+    from gitmodelstore.lineage import data
+
+    if data.is_folder(path):
+        return "folder"
+    return "pin" if path.suffix == data.SUFFIX else "file"
+
+
 def _of_role(version: ModelVersion, manifest: Manifest, role: str | None) -> Dataset:
     for recorded in manifest.data:
         if role in (None, recorded.role):
@@ -625,14 +616,12 @@ def _listed(manifest: Manifest) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _plain(recorded: Dataset, path: Path, digest: Digest, size_bytes: int) -> Dataset:
-    return Dataset(recorded.role, path.as_posix(), None, None, digest, size_bytes, None, None)
+def _known_by(algorithm: str) -> tuple[str, str, tuple[str, ...]]:
+    return _KNOWN_BY.get(algorithm, (f"its {algorithm}", "give what it was made of", ("file",)))
 
 
 def _other_kind(recorded: Dataset, given: str) -> _OtherKind:
-    known, hint = _KNOWN_BY.get(
-        recorded.digest.algorithm, (f"its {recorded.digest.algorithm}", "give what it was made of")
-    )
+    known, hint, _ = _known_by(recorded.digest.algorithm)
     return _OtherKind(
         f"data set '{recorded.role}' is known by {known}: {given} is of another kind", hint=hint
     )
