@@ -112,6 +112,7 @@ class TestCorpus:
 class TestEffect:
     """What a file claims to do, it does under plain joblib, and nothing else."""
 
+    @pytest.mark.long  # there are a thousand of them
     def test_files_act_when_they_are_loaded(
         self, corpus: list[Hostile], tmp_path: Path, isolated: Path
     ) -> None:

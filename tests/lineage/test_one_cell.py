@@ -91,7 +91,7 @@ def tables(draw):
 
 
 @given(tables())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_of_a_table(pair):
     before, after = pair
 

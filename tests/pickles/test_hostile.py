@@ -215,7 +215,7 @@ def mutations(folder: Path, *, times: int, seed: int) -> None:
 
 
 def test_mutations_end_in_a_refusal_or_in_peace(tmp_path):
-    mutations(tmp_path, times=100, seed=int(os.environ[SEED]))
+    mutations(tmp_path, times=50, seed=int(os.environ[SEED]))
 
 
 @pytest.mark.long

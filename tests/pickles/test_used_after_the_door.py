@@ -296,7 +296,7 @@ def fitted(specimen: Specimen) -> tuple[bytes, Any]:
 
 
 def test_models_with_one_attribute_changed_end_no_process():
-    programme(models=10, changes=12, seed=int(os.environ[SEED]))
+    programme(models=5, changes=12, seed=int(os.environ[SEED]))
 
 
 @pytest.mark.long
