@@ -11,7 +11,7 @@ needs no permission.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ from gitmodelstore.checks.history import (
     effective_date,
     fault_of,
     first_parents,
+    parents_first,
     typed,
     words_for,
 )
@@ -590,21 +591,9 @@ class Annotations:
         seen: set[str] = set()
         for commit in reversed(list(first_parents(self._objects, self._tip))):
             if len(commit.parents) > 1:
-                found[commit.oid] = list(self._unseen(commit.parents[1:], seen))
+                found[commit.oid] = list(parents_first(self._objects, commit.parents[1:], seen))
             seen.add(commit.oid)
         return found
-
-    def _unseen(self, tips: Iterable[str], seen: set[str]) -> Iterator[str]:
-        """Yield the commits behind `tips` that were not seen yet, parents first; now they are."""
-        ahead = [(oid, False) for oid in reversed(list(tips))]
-        while ahead:
-            oid, is_done = ahead.pop()
-            if is_done:
-                yield oid
-            elif oid not in seen:
-                seen.add(oid)
-                ahead.append((oid, True))
-                ahead += [(parent, False) for parent in reversed(self._objects.commit(oid).parents)]
 
 
 def annotations_of(said: Annotated, maker: Commit, when: datetime) -> Iterator[Annotation]:

@@ -158,6 +158,22 @@ def first_parents(objects: Objects, tip: str) -> Iterator[Commit]:
         commit = objects.commit(commit.parents[0])
 
 
+def parents_first(
+    objects: Objects, tips: Iterable[str], seen: set[str] | None = None
+) -> Iterator[str]:
+    """Yield the commits behind `tips` and not in `seen`, parents first; then they are in it."""
+    seen = set() if seen is None else seen
+    ahead = [(oid, False) for oid in reversed(list(tips))]
+    while ahead:
+        oid, is_done = ahead.pop()
+        if is_done:
+            yield oid
+        elif oid not in seen:
+            seen.add(oid)
+            ahead.append((oid, True))
+            ahead += [(parent, False) for parent in reversed(objects.commit(oid).parents)]
+
+
 def merged_by(objects: Objects, parents: Sequence[str]) -> Iterator[Commit]:
     """Yield the commits that a merge brings to its first parent; none where there is one alone."""
     for other in parents[1:]:

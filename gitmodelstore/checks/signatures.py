@@ -232,10 +232,7 @@ def _digits(text: str) -> str:
 
 def allowed_signers(text: str) -> tuple[AllowedSigner, ...]:
     """Return the lines of a list of allowed signers; one that cannot be read allows nobody."""
-    return tuple(_signers(text))
-
-
-def _signers(text: str) -> Iterator[AllowedSigner]:
+    signers: list[AllowedSigner] = []
     for line in map(_LINE.fullmatch, text.splitlines()):
         if line is None:
             continue
@@ -247,7 +244,8 @@ def _signers(text: str) -> Iterator[AllowedSigner]:
             continue
         names = tuple(name for name in line[1].strip('"').split(",") if name)
         options = {name.lower(): value for name, value in _OPTION.findall(line[2])}
-        yield AllowedSigner(names, key, "cert-authority" in options, options)
+        signers.append(AllowedSigner(names, key, "cert-authority" in options, options))
+    return tuple(signers)
 
 
 # Signatures

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from io import BufferedReader, RawIOBase
     from pathlib import Path
+    from typing import Any
 
     from gitmodelstore.checks.folder import FileFacts
 
@@ -252,6 +253,8 @@ def start(
     inherit: bool = False,
     training: bool = False,
     umask: int | None = None,
+    stdin: Any = None,
+    stderr: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `git ARGS` in `cwd` and return the running process.
 
@@ -276,15 +279,18 @@ def start(
             command(*args),
             cwd=cwd,
             env=environment(extra, inherit=inherit),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.PIPE if stderr is None else stderr,
             pass_fds=holding,
             process_group=0 if to_the_end else None,
             umask=-1 if umask is None else umask,
         )
     except FileNotFoundError:
-        raise _not_started(cwd) from None
+        if not os.path.isdir(cwd):
+            raise failure(f"'{cwd}' is not a folder") from None
+        hint = "install the package 'git', 2.39 or newer"
+        raise failure("git is not installed", hint=hint) from None
     except OSError as error:
         raise failure(
             f"git cannot be started: {error.strerror}",
@@ -424,12 +430,6 @@ def is_elsewhere(name: str, has_machine_settings: Callable[[], bool]) -> bool:
         for variable, value in os.environ.items()
         if variable.startswith(("GIT_CONFIG_KEY_", "GIT_CONFIG_PARAMETERS"))
     )
-
-
-def _not_started(cwd: Path) -> Exception:
-    if os.path.isdir(cwd):
-        return failure("git is not installed", hint="install the package 'git', 2.39 or newer")
-    return failure(f"'{cwd}' is not a folder")
 
 
 # What the commit that is being made holds, read from git's index by the git program.

@@ -341,8 +341,7 @@ def private_memory(size_bytes: int) -> memoryview:
 
 
 def _key(status: os.stat_result, sha256: str) -> str:
-    facts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return hashlib.sha256(f"digest {sha256} {facts}".encode()).hexdigest()
+    return hashlib.sha256(f"digest {sha256} {identity(status)}".encode()).hexdigest()
 
 
 def _is_settled(status: os.stat_result) -> bool:

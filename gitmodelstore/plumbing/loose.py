@@ -148,17 +148,12 @@ def check(raw: bytes, oid: str) -> None:
 def read_blob(file: BinaryIO, oid: str) -> memoryview:
     """Return the content of a loose blob, checked against its id, in memory of its own.
 
-    It is read in parts, so that a large one is in memory once; a small one that is stored as it
-    is, as pipelines are, is not inflated, which would copy it three times.
+    It is read in parts, so that a large one is in memory once; one that is stored as it is, as
+    pipelines are, is not inflated.
 
     Raises:
         Damaged: it is no blob, was cut short, is no zlib stream, or its content has another id.
     """
-    if os.fstat(file.fileno()).st_size <= MOST_WHOLE_BYTES:
-        content = _of_stored(file.read(), oid)
-        if content is not None:
-            return content
-        file.seek(0)
     stream = open_blob(file, oid, checked=True)
     data, position = private_memory(stream.size_bytes), 0
     while count := stream.readinto(data[position : position + _CHUNK]):
@@ -177,7 +172,7 @@ def open_blob(file: BinaryIO, oid: str, *, checked: bool) -> Stream:
         Damaged: it is no blob or no zlib stream; reading on, that it ends too early or too
             late, or has another id.
     """
-    readinto = (Inflated(file, oid) if checked else _Blocks(file, oid)).readinto
+    readinto = _Blocks(file, oid, checked=checked).readinto
     header, byte = b"", memoryview(bytearray(1))
     while not header.endswith(b"\0"):
         if len(header) > _MOST_HEADER or not readinto(byte):
@@ -267,14 +262,15 @@ class Inflated:
 class _Blocks:
     """What a zlib stream in a file of its own holds, read without inflating what is stored.
 
-    Its checksum is left out, as is its first byte that says how it was deflated.
+    `checked`: whether its checksum is looked at.
     """
 
-    def __init__(self, file: BinaryIO, oid: str) -> None:
+    def __init__(self, file: BinaryIO, oid: str, *, checked: bool) -> None:
         self._file = file
         self._oid = oid
         self._taken = 0
         self._left = 0  # of the block
+        self._checksum = zlib.adler32(b"") if checked else None
         self._is_last = self._has_ended = False
         self._inflated: Inflated | None = None
         if file.read(len(_STORED_HEAD)) != _STORED_HEAD:
@@ -288,6 +284,8 @@ class _Blocks:
                 count = self._file.readinto(target[filled : filled + self._left])  # type: ignore[attr-defined]
                 if not count:
                     raise Damaged(f"{self._oid}: the object was cut short")
+                if self._checksum is not None:
+                    self._checksum = zlib.adler32(target[filled : filled + count], self._checksum)
                 filled += count
                 self._left -= count
                 self._taken += count
@@ -312,8 +310,13 @@ class _Blocks:
         return True
 
     def _end(self) -> None:
-        if not self._has_ended and len(self._file.read(_CHECKSUM_BYTES)) < _CHECKSUM_BYTES:
+        if self._has_ended:
+            return
+        checksum = self._file.read(_CHECKSUM_BYTES)
+        if len(checksum) < _CHECKSUM_BYTES:
             raise Damaged(f"{self._oid}: the object was cut short")
+        if self._checksum not in (None, int.from_bytes(checksum, "big")):
+            raise Damaged(f"{self._oid}: its checksum is wrong")
         self._has_ended = True
 
     def _inflate(self) -> None:
@@ -323,35 +326,6 @@ class _Blocks:
         left = self._taken
         while left:
             left -= self._inflated.readinto(memoryview(bytearray(min(left, _CHUNK))))
-
-
-def _of_stored(raw: bytes, oid: str) -> memoryview | None:
-    """Return the content of a blob whose file is a zlib stream of stored blocks.
-
-    None where it is anything else than that, and of that id: then it is to be inflated, which
-    says what is wrong.
-    """
-    if raw[:2] != _STORED_HEAD:
-        return None
-    view, parts, position, last = memoryview(raw), [], len(_STORED_HEAD), 0
-    while not last:
-        if position + _BLOCK_HEAD.size > len(raw):
-            return None
-        last, size, check = _BLOCK_HEAD.unpack_from(raw, position)
-        position += _BLOCK_HEAD.size
-        if last > 1 or size ^ _MOST_STORED != check:  # other bits are of a deflated block
-            return None
-        parts.append(view[position : position + size])
-        position += size
-    content = bytearray().join(parts)
-    if raw[position:] != zlib.adler32(content).to_bytes(4, "big"):
-        return None
-    if hashlib.sha1(content, usedforsecurity=False).hexdigest() != oid:
-        return None
-    end = content.find(b"\0") + 1
-    if content[:end] != b"blob %d\0" % (len(content) - end):
-        return None
-    return memoryview(content)[end:]
 
 
 def tree_data(entries: Iterable[tuple[str, int, str]]) -> bytes:

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitmodelstore.errors import GitFailed
-from gitmodelstore.plumbing import files, git, processes
+from gitmodelstore.plumbing import files, git
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, may_write_as
 from gitmodelstore.plumbing.writer_lock import OWN_FOLDER
 
@@ -57,7 +57,7 @@ def appearances(folder: Path, tip: str, known: str | None) -> Iterator[Appearanc
     revisions = [tip, f"^{known}"] if known else [tip]
     with (
         _start(folder, "rev-list", "--topo-order", "--reverse", *revisions, "--") as walk,
-        _start(folder, *_COMPARE, reading=walk) as compare,
+        _start(folder, *_COMPARE, stdin=walk.stdout) as compare,
     ):
         if walk.stdout is not None:
             walk.stdout.close()  # so that git learns when the other one has died
@@ -88,11 +88,13 @@ def contents(folder: Path, oids: Iterable[str]) -> Iterator[tuple[str, bytes | N
 
     Which are asked for may still be being found out: it is taken as it comes.
     """
+    from subprocess import PIPE
+
     left = iter(oids)
     asked: deque[str] = deque()
     is_done = False
     while not is_done:
-        with _start(folder, "cat-file", "--batch", talking=True) as process:
+        with _start(folder, "cat-file", "--batch", stdin=PIPE) as process:
             is_done = yield from _answers(process, left, asked)
         if not is_done:  # git gave up at the first that it has not answered
             yield asked.popleft(), None
@@ -141,29 +143,10 @@ def _is_blob(data: bytes, oid: str) -> bool:
     return digest.hexdigest() == oid
 
 
-def _start(
-    folder: Path,
-    *args: str,
-    reading: subprocess.Popen[bytes] | None = None,
-    talking: bool = False,
-) -> subprocess.Popen[bytes]:
-    """Start git on what another process prints, or to be talked to, or with nothing to read."""
-    import subprocess
+def _start(folder: Path, *args: str, stdin: Any = None) -> subprocess.Popen[bytes]:
+    from subprocess import DEVNULL  # it takes half as long to import as Python takes to start
 
-    source = subprocess.PIPE if talking else subprocess.DEVNULL
-    try:
-        return processes.start(
-            git.command(*args),
-            cwd=folder,
-            env=git.environment(git.NO_FETCH),
-            stdin=reading.stdout if reading else source,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-    except OSError:
-        raise GitFailed(
-            "git cannot be started", hint="install the package 'git', 2.39 or newer"
-        ) from None
+    return git.start(args, folder, stdin=stdin, stderr=DEVNULL)
 
 
 # What all manifests say, by column, in one file of the git directory.

@@ -16,7 +16,7 @@ from gitmodelstore.errors import (
     LockError,
     NotAStore,
 )
-from gitmodelstore.plumbing import files, git, processes
+from gitmodelstore.plumbing import files, git
 from gitmodelstore.plumbing.files import of_somebody_else
 from gitmodelstore.values.names import MANIFEST, REGISTRY, WITHDRAWN, folder
 from gitmodelstore.values.objects import named_manifest
@@ -228,14 +228,7 @@ def _registry(found: Object | None, path: Path) -> Registry:
 def _objects(path: Path, names: Iterable[str]) -> dict[str, Object]:
     """Return the objects that names of git's grammar mean; what is not there is left out."""
     wanted = list(dict.fromkeys(names))
-    process = processes.start(
-        git.command(*git.TRUSTING, "cat-file", "--batch"),
-        cwd=path,
-        env=git.environment(git.NO_FETCH),  # "as last fetched": no network
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = git.start((*git.TRUSTING, "cat-file", "--batch"), path, stdin=subprocess.PIPE)
     # A question is far shorter than its answer, and git reads ahead of what it has answered.
     stdout, stderr = process.communicate("".join(f"{name}\n" for name in wanted).encode())
     if process.returncode:

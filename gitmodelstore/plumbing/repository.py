@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import pygit2
 from pygit2.enums import RepositoryOpenFlag
 
+from gitmodelstore.checks.history import ancestors, first_parents, parents_first
 from gitmodelstore.checks.signatures import with_signature
 from gitmodelstore.errors import (
     CannotWrite,
@@ -315,62 +316,23 @@ class Repository:
 
     def first_parents(self, oid: str) -> Iterator[Commit]:
         """Yield a commit, its first parent, the first parent of that, and so on."""
-        following: str | None = oid
-        while following is not None:
-            commit = self.commit(following)
-            yield commit
-            following = commit.parents[0] if commit.parents else None
+        return first_parents(self, oid)
 
     def is_ancestor(self, oid: str, of: str) -> bool:
         """Return whether `oid` is `of` or lies in its history.
 
         libgit2 could say, but never returns from a commit that was cut short.
         """
-        seen, ahead = {of}, [of]
-        while ahead and oid not in seen:
-            parents = [parent for parent in self.commit(ahead.pop()).parents if parent not in seen]
-            seen.update(parents)
-            ahead += parents
-        return oid in seen
+        return any(commit.oid == oid for commit in ancestors(self, of))
 
     def between(self, old: str, new: str) -> list[str]:
         """Return the commits behind `new` that are not behind `old`, oldest first."""
-        known = {old, *self._behind(old)}
-        found: list[str] = []
-        ahead = [(new, False)]
-        while ahead:  # parents first, whatever the clocks said
-            oid, is_done = ahead.pop()
-            if is_done:
-                found.append(oid)
-            elif oid not in known:
-                known.add(oid)
-                parents = reversed(self.commit(oid).parents)
-                ahead += [(oid, True), *((parent, False) for parent in parents)]
-        return found
+        behind = {commit.oid for commit in ancestors(self, old)}
+        return list(parents_first(self, [new], behind))
 
     def graph(self, *tips: str) -> list[tuple[str, tuple[str, ...]]]:
         """Return all commits behind some, with their parents: see `checks.history.Objects`."""
-        found: dict[str, tuple[str, ...]] = {}
-        ahead, met = [(oid, False) for oid in reversed(tips)], set()
-        while ahead:
-            oid, is_done = ahead.pop()
-            if is_done:
-                found[oid] = self.commit(oid).parents
-            elif oid not in met:
-                met.add(oid)
-                ahead.append((oid, True))
-                ahead += [(parent, False) for parent in reversed(self.commit(oid).parents)]
-        return list(found.items())
-
-    def _behind(self, oid: str) -> list[str]:
-        """Return the whole history of a commit, itself left out."""
-        found: dict[str, None] = {}
-        ahead = [oid]
-        while ahead:
-            new = [parent for parent in self.commit(ahead.pop()).parents if parent not in found]
-            found.update(dict.fromkeys(new))
-            ahead += new
-        return list(found)
+        return [(oid, self.commit(oid).parents) for oid in parents_first(self, tips)]
 
     def entry(self, tree: str, path: str) -> Entry | None:
         """Return what stands at `path` below a tree; None when nothing does."""
