@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -76,6 +78,12 @@ def image(*folders: Path) -> dict[str, tuple[int, int, str]]:
     return found
 
 
+def assert_changed_nothing(place: Place, before: dict[str, tuple[int, int, str]]) -> None:
+    """Since that image, but for the writer's lock."""
+    changed = {name for name, held in image(place.path).items() if before.get(name) != held}
+    assert changed <= {str(place.path / f".git/gitmodelstore{name}") for name in ("", "/lock")}
+
+
 def age(path: Path, at: float = OLD) -> None:
     os.utime(path, (at, at))
 
@@ -86,24 +94,22 @@ def tags(place: Place) -> dict[str, str]:
     return {row[0]: row[2] for row in rows if row[1] == "tag"}
 
 
-def break_nothing(place: Place) -> None:
-    """Leave everything as it is."""
+TAG = "refs/tags/churn@v1.1.0"
+Break = Callable[[Place], object]
 
 
-def delete_tag(place: Place) -> None:
-    place.git("tag", "-d", "churn@v1.1.0")
+def write(name: str, text: str) -> Break:
+    return lambda place: place.file(f".git/{name}").write_text(text)
 
 
-def empty_tag(place: Place) -> None:
-    place.file(".git/refs/tags/churn@v1.1.0").write_text("")
+def git(*args: str) -> Break:
+    return lambda place: place.git(*args)
 
 
-def garble_tag(place: Place) -> None:
-    place.file(".git/refs/tags/churn@v1.1.0").write_text("1234\n")
-
-
-def empty_branch(place: Place) -> None:
-    place.file(".git/refs/heads/main").write_text("")
+delete_tag = git("tag", "-d", "churn@v1.1.0")
+empty_tag = write(TAG, "")
+garble_tag = write(TAG, "1234\n")
+empty_branch = write("refs/heads/main", "")
 
 
 def break_registry(place: Place) -> None:
@@ -122,18 +128,20 @@ def lose_versions(place: Place) -> None:
     place.commit("lose two versions")
 
 
-def leave_locks(place: Place) -> None:
-    for name in ("refs/heads/main.lock", "index.lock", "packed-refs.lock"):
-        path = place.file(f".git/{name}")
-        path.write_text("")
-        age(path)
+LOCKS = ("index.lock", "packed-refs.lock", "refs/heads/main.lock")
+FILES = ("lfs/tmp/1234", "objects/pack/tmp_pack_x", "objects/tmp_obj_0123")
 
 
-def leave_files(place: Place) -> None:
-    for name in ("objects/tmp_obj_0123", "objects/pack/tmp_pack_x", "lfs/tmp/1234"):
-        path = place.file(f".git/{name}")
-        path.write_text("half")
-        age(path)
+def leave(*names: str) -> Break:
+    def how(place: Place) -> None:
+        for name in names:
+            write(name, "half")(place)
+            age(place.file(f".git/{name}"))
+
+    return how
+
+
+leave_locks, leave_files = leave(*LOCKS), leave(*FILES)
 
 
 def fall_behind(place: Place) -> None:
@@ -152,62 +160,48 @@ def unconfigure(place: Place) -> None:
     place.file(".git/hooks/pre-push").unlink()
 
 
-def squash(place: Place) -> None:
-    """Register on a branch, and bring it in as one new commit: the tag stays behind."""
+def propose(place: Place, message: str = "churn 1.3.0") -> None:
+    """Register churn 1.3.0 on a branch, with its tag, and go back to main."""
     place.git("switch", "--quiet", "--create", "proposal")
     new_version()(place)
     place.commit("propose churn 1.3.0")
-    place.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0")
+    if message:
+        place.git("tag", "-a", "-m", message, "churn@v1.3.0")
     place.git("switch", "--quiet", "main")
+
+
+def squash(place: Place) -> None:
+    """Bring a proposal in as one new commit: the tag stays behind."""
+    propose(place)
     place.git("merge", "--squash", "proposal")
     place.git("commit", "--quiet", "-m", "churn 1.3.0 (#7)")
 
 
-def die_after_the_work_tree(place: Place) -> None:
-    """Leave what a writer leaves that dies when the work tree has moved and not the branch."""
+def die(place: Place, *, has_moved: bool) -> None:
+    """Leave what a writer leaves that dies before it has set its tag, or moved the branch."""
     old = place.git("rev-parse", "HEAD").strip()
     place.register("risk", custom={"again": True})
     new, tag = (place.git("rev-parse", name).strip() for name in ("HEAD", "risk@v1.1.0"))
-    place.git("update-ref", "refs/heads/main", old)
+    if not has_moved:
+        place.git("update-ref", "refs/heads/main", old)
     place.git("update-ref", "-d", "refs/tags/risk@v1.1.0")
     note = writer_lock.Note(old, new, {"risk@v1.1.0": tag}, (str(place.path),))
     writer_lock.write(place.path / ".git", note)
 
 
-def die_before_the_tag(place: Place) -> None:
-    old = place.git("rev-parse", "HEAD").strip()
-    place.register("risk", custom={"again": True})
-    new, tag = (place.git("rev-parse", name).strip() for name in ("HEAD", "risk@v1.1.0"))
-    place.git("update-ref", "-d", "refs/tags/risk@v1.1.0")
-    note = writer_lock.Note(old, new, {"risk@v1.1.0": tag}, (str(place.path),))
-    writer_lock.write(place.path / ".git", note)
+die_before_the_tag = functools.partial(die, has_moved=True)
 
 
-def lose_index(place: Place) -> None:
-    place.file(".git/index").unlink()
+def cut(name: str, count: int, *before: str) -> Break:
+    """Leave a file without its last bytes."""
 
+    def how(place: Place) -> None:
+        if before:
+            place.git(*before)
+        path = place.file(f".git/{name}")
+        path.write_bytes(path.read_bytes()[:-count])
 
-def cut_index(place: Place) -> None:
-    path = place.file(".git/index")
-    path.write_bytes(path.read_bytes()[:-30])
-
-
-def detach_head_from_everything(place: Place) -> None:
-    place.file(".git/HEAD").write_text(f"{'1' * 40}\n")
-
-
-def let_head_name_a_missing_branch(place: Place) -> None:
-    place.file(".git/HEAD").write_text("ref: refs/heads/other\n")
-
-
-def garble_head(place: Place) -> None:
-    place.file(".git/HEAD").write_text("nothing\n")
-
-
-def cut_packed_refs(place: Place) -> None:
-    place.git("pack-refs", "--all")
-    path = place.file(".git/packed-refs")
-    path.write_bytes(path.read_bytes()[:-70])
+    return how
 
 
 def disorder_packed_refs(place: Place) -> None:
@@ -237,230 +231,195 @@ def lose_pack_index(place: Place) -> None:
     path.unlink()
 
 
-def point_tag_at_nothing(place: Place) -> None:
-    place.file(".git/refs/tags/churn@v1.1.0").write_text(f"{'1' * 40}\n")
-
-
-def make_tag_light(place: Place) -> None:
-    place.git("update-ref", "refs/tags/churn@v1.1.0", "churn@v1.1.0^0")
-
-
 def put_files_for_folders(place: Place) -> None:
     for name in ("refs/tags", "hooks"):
         shutil.rmtree(place.file(f".git/{name}"))
-        place.file(f".git/{name}").write_text("x")
+        write(name, "x")(place)
 
 
 def put_folders_for_files(place: Place) -> None:
     for name in ("gitmodelstore/pending.json", "logs/refs/heads/main"):
         place.file(f".git/{name}").unlink(missing_ok=True)
-        place.file(f".git/{name}/x").write_text("x")
+        write(f"{name}/x", "x")(place)
 
 
-def take_rights_from_hook(place: Place) -> None:
-    place.file(".git/hooks/pre-push").chmod(0o644)
+def untagged(name: str, version: str) -> str:
+    return f"refs/tags/{name}@v{version}: is missing: {name} {version} has no tag [GMS050]"
 
+
+def tagged(tag: str) -> str:
+    return f"set tag {tag} on X, which introduced it"
+
+
+def mended(path: str, how: str, was: str) -> str:
+    """What is said of a file that was set aside."""
+    kept = f"gitmodelstore/damaged/{path.replace('/', '-')}"
+    return f"{how.format(path)}: it {was}; what was there is in {kept}"
+
+
+MADE, REMOVED = "made {} anew", "removed {}"
+REBUILT = "rebuilt the index of PLACE from the commit that is checked out"
+NO_HOOK = "hooks/{0}: git does not run gitmodelstore's {0} [GMS076]"
+DIED = "gitmodelstore/pending.json: a writer died between X and X [GMS072]"
+LIGHT = "set tag churn@v1.1.0, which was not a tag, on X, which introduced it"
+NO_ID = (
+    [f"{TAG}: holds no id [GMS077]", untagged("churn", "1.1.0")],
+    [f"removed {TAG}, which was empty", tagged("churn@v1.1.0")],
+)
+LOST = (
+    [f"registry.json: {version} is lost [GMS030]" for version in ("churn 1.1.0", "risk 1.0.0")],
+    [
+        "churn 1.1.0 is back in registry.json as production",
+        "risk 1.0.0 is back in registry.json as registered",
+    ],
+)
+EVERY = (("churn", "1.0.0"), ("churn", "1.1.0"), ("churn", "1.2.0"), ("risk", "1.0.0"))
+ONES = "1" * 40
 
 # What was done to the store, what the doctor says of it, and what it says that it has done.
-BREAKS = {
-    lose_index: (
+BREAKS: dict[str, tuple[Break, list[str], list[str]]] = {
+    "nothing": (lambda place: None, [], []),
+    "no index": (
+        lambda place: place.file(".git/index").unlink(),
         ["index: is missing: the next commit would remove every file [GMS078]"],
-        ["rebuilt the index of PLACE from the commit that is checked out"],
+        [REBUILT],
     ),
-    cut_index: (
+    "an index cut short": (
+        cut("index", 30),
         ["index: does not match its own checksum [GMS078]"],
-        [
-            "removed index: it did not match its own checksum; "
-            "what was there is in gitmodelstore/damaged/index",
-            "rebuilt the index of PLACE from the commit that is checked out",
-        ],
+        [mended("index", REMOVED, "did not match its own checksum"), REBUILT],
     ),
-    detach_head_from_everything: (
-        [f"HEAD: names {'1' * 40}, which is not there [GMS077]"],
-        [f"set HEAD to refs/heads/main: {'1' * 40}, which it named, is not there"],
+    "HEAD detached from everything": (
+        write("HEAD", f"{ONES}\n"),
+        [f"HEAD: names {ONES}, which is not there [GMS077]"],
+        [f"set HEAD to refs/heads/main: {ONES}, which it named, is not there"],
     ),
-    let_head_name_a_missing_branch: (
+    "HEAD names no branch": (
+        write("HEAD", "ref: refs/heads/other\n"),
         ["HEAD: names refs/heads/other, which is not there [GMS077]"],
         ["set HEAD to refs/heads/main: refs/heads/other, which it named, is not there"],
     ),
-    garble_head: (
+    "HEAD garbled": (
+        write("HEAD", "nothing\n"),
         ["HEAD: does not have the required content [GMS077]"],
-        [
-            "made HEAD anew: it did not have the required content; "
-            "what was there is in gitmodelstore/damaged/HEAD"
-        ],
+        [mended("HEAD", MADE, "did not have the required content")],
     ),
-    cut_packed_refs: (
+    "packed-refs cut short": (
+        cut("packed-refs", 70, "pack-refs", "--all"),
         [
             "packed-refs: line 10 cannot be read; 5 refs can, 1 line cannot [GMS077]",
-            "refs/tags/risk@v1.0.0: is missing: risk 1.0.0 has no tag [GMS050]",
+            untagged("risk", "1.0.0"),
         ],
         [
-            "made packed-refs anew: it was damaged, line 10 cannot be read; 5 refs can, 1 line "
-            "cannot; what was there is in gitmodelstore/damaged/packed-refs",
-            "set tag risk@v1.0.0 on X, which introduced it",
+            mended(
+                "packed-refs",
+                MADE,
+                "was damaged, line 10 cannot be read; 5 refs can, 1 line cannot",
+            ),
+            tagged("risk@v1.0.0"),
         ],
     ),
-    disorder_packed_refs: (
+    "packed-refs not in order": (
+        disorder_packed_refs,
         ["packed-refs: says that it is sorted, and is not: git misses refs [GMS077]"],
-        [
-            "made packed-refs anew: it said that it is sorted, and is not: git misses refs; "
-            "what was there is in gitmodelstore/damaged/packed-refs"
-        ],
+        [mended("packed-refs", MADE, "said that it is sorted, and is not: git misses refs")],
     ),
-    damage_commit_graph: (
+    "a commit-graph damaged": (
+        damage_commit_graph,
         ["objects/info/commit-graph: does not match its own checksum [GMS078]"],
         ["removed objects/info/commit-graph: it did not match its own checksum"],
     ),
-    break_commit_graph_chain: (
+    "a chain of commit-graphs broken": (
+        break_commit_graph_chain,
         ["objects/info/commit-graphs: GRAPH is missing [GMS078]"],
         ["removed objects/info/commit-graphs: it was damaged, GRAPH is missing"],
     ),
-    lose_pack_index: (
+    "no index of a pack": (
+        lose_pack_index,
         ["objects/pack/PACK.idx: is missing [GMS078]"],
         ["made objects/pack/PACK.idx anew: it was missing"],
     ),
-    point_tag_at_nothing: (
-        [
-            f"refs/tags/churn@v1.1.0: refs/tags/churn@v1.1.0: object {'1' * 40} is not in this "
-            "repository [GMS070]"
-        ],
-        ["set tag churn@v1.1.0, which was not a tag, on X, which introduced it"],
+    "a tag on nothing": (
+        write(TAG, f"{ONES}\n"),
+        [f"{TAG}: {TAG}: object {ONES} is not in this repository [GMS070]"],
+        [LIGHT],
     ),
-    make_tag_light: (
-        [
-            "refs/tags/churn@v1.1.0: is not an annotated tag of that name that points to "
-            "a commit [GMS051]"
-        ],
-        ["set tag churn@v1.1.0, which was not a tag, on X, which introduced it"],
+    "a light tag": (
+        git("update-ref", TAG, "churn@v1.1.0^0"),
+        [f"{TAG}: is not an annotated tag of that name that points to a commit [GMS051]"],
+        [LIGHT],
     ),
-    put_files_for_folders: (
+    "files for folders": (
+        put_files_for_folders,
         [
             "refs/tags: is not a folder [GMS077]",
             "hooks: is not a folder [GMS078]",
-            *(
-                f"refs/tags/{name}@v{version}: is missing: {name} {version} has no tag [GMS050]"
-                for name, version in (
-                    ("churn", "1.0.0"),
-                    ("churn", "1.1.0"),
-                    ("churn", "1.2.0"),
-                    ("risk", "1.0.0"),
-                )
-            ),
-            "hooks/pre-commit: git does not run gitmodelstore's pre-commit [GMS076]",
-            "hooks/pre-push: git does not run gitmodelstore's pre-push [GMS076]",
+            *(untagged(*version) for version in EVERY),
+            *(NO_HOOK.format(name) for name in ("pre-commit", "pre-push")),
         ],
         [
-            "made refs/tags anew: it was not a folder; "
-            "what was there is in gitmodelstore/damaged/refs-tags",
-            "made hooks anew: it was not a folder; "
-            "what was there is in gitmodelstore/damaged/hooks",
-            "set tag churn@v1.0.0 on X, which introduced it",
-            "set tag churn@v1.1.0 on X, which introduced it",
-            "set tag churn@v1.2.0 on X, which introduced it",
-            "set tag risk@v1.0.0 on X, which introduced it",
+            *(mended(name, MADE, "was not a folder") for name in ("refs/tags", "hooks")),
+            *(tagged(f"{name}@v{version}") for name, version in EVERY),
             "installed the hooks pre-commit, pre-push",
         ],
     ),
-    put_folders_for_files: (
+    "folders for files": (
+        put_folders_for_files,
         [
             "gitmodelstore/pending.json: is a folder, not a file [GMS078]",
             "logs/refs/heads/main: is a folder, not a file [GMS078]",
         ],
         [
-            "removed gitmodelstore/pending.json: it was a folder, not a file; "
-            "what was there is in gitmodelstore/damaged/gitmodelstore-pending.json",
-            "removed logs/refs/heads/main: it was a folder, not a file; "
-            "what was there is in gitmodelstore/damaged/logs-refs-heads-main",
+            mended("gitmodelstore/pending.json", REMOVED, "was a folder, not a file"),
+            mended("logs/refs/heads/main", REMOVED, "was a folder, not a file"),
         ],
     ),
-    take_rights_from_hook: (
-        ["hooks/pre-push: git does not run gitmodelstore's pre-push [GMS076]"],
+    "a hook without rights": (
+        lambda place: place.file(".git/hooks/pre-push").chmod(0o644),
+        [NO_HOOK.format("pre-push")],
         ["installed the hooks pre-push"],
     ),
-    break_nothing: ([], []),
-    delete_tag: (
-        ["refs/tags/churn@v1.1.0: is missing: churn 1.1.0 has no tag [GMS050]"],
-        ["set tag churn@v1.1.0 on X, which introduced it"],
-    ),
-    empty_tag: (
-        [
-            "refs/tags/churn@v1.1.0: holds no id [GMS077]",
-            "refs/tags/churn@v1.1.0: is missing: churn 1.1.0 has no tag [GMS050]",
-        ],
-        [
-            "removed refs/tags/churn@v1.1.0, which was empty",
-            "set tag churn@v1.1.0 on X, which introduced it",
-        ],
-    ),
-    garble_tag: (
-        [
-            "refs/tags/churn@v1.1.0: holds no id [GMS077]",
-            "refs/tags/churn@v1.1.0: is missing: churn 1.1.0 has no tag [GMS050]",
-        ],
-        [
-            "removed refs/tags/churn@v1.1.0, which was empty",
-            "set tag churn@v1.1.0 on X, which introduced it",
-        ],
-    ),
-    empty_branch: (
+    "no tag": (delete_tag, [untagged("churn", "1.1.0")], [tagged("churn@v1.1.0")]),
+    "an empty tag": (empty_tag, *NO_ID),
+    "a garbled tag": (garble_tag, *NO_ID),
+    "an empty branch": (
+        empty_branch,
         ["refs/heads/main: holds no id [GMS077]"],
         ["set refs/heads/main to X, where its reflog says that it was"],
     ),
-    break_registry: (
+    "a broken registry": (
+        break_registry,
         ["registry.json:1:1: not JSON: expecting value [GMS011]"],
         ["rebuilt registry.json from the history"],
     ),
-    remove_registry: (
+    "no registry": (
+        remove_registry,
         ["registry.json: missing [GMS020]"],
         ["rebuilt registry.json from the history"],
     ),
-    lose_versions: (
-        [
-            "registry.json: churn 1.1.0 is lost [GMS030]",
-            "registry.json: risk 1.0.0 is lost [GMS030]",
-        ],
-        [
-            "churn 1.1.0 is back in registry.json as production",
-            "risk 1.0.0 is back in registry.json as registered",
-        ],
+    "lost versions": (lose_versions, *LOST),
+    "locks": (
+        leave_locks,
+        [f"{name}: no running git process holds a lock for so long [GMS073]" for name in LOCKS],
+        [f"removed the lock {name}, which no process holds" for name in LOCKS],
     ),
-    leave_locks: (
-        [
-            "index.lock: no running git process holds a lock for so long [GMS073]",
-            "packed-refs.lock: no running git process holds a lock for so long [GMS073]",
-            "refs/heads/main.lock: no running git process holds a lock for so long [GMS073]",
-        ],
-        [
-            "removed the lock index.lock, which no process holds",
-            "removed the lock packed-refs.lock, which no process holds",
-            "removed the lock refs/heads/main.lock, which no process holds",
-        ],
+    "temporary files": (
+        leave_files,
+        [f"{name}: it has not been touched for a day [GMS074]" for name in FILES],
+        [f"removed {name}, which had not been touched for a day" for name in FILES],
     ),
-    leave_files: (
-        [
-            "lfs/tmp/1234: it has not been touched for a day [GMS074]",
-            "objects/pack/tmp_pack_x: it has not been touched for a day [GMS074]",
-            "objects/tmp_obj_0123: it has not been touched for a day [GMS074]",
-        ],
-        [
-            "removed lfs/tmp/1234, which had not been touched for a day",
-            "removed objects/pack/tmp_pack_x, which had not been touched for a day",
-            "removed objects/tmp_obj_0123, which had not been touched for a day",
-        ],
-    ),
-    fall_behind: (
+    "a work tree behind": (
+        fall_behind,
         ["PLACE: stands on X, 1 commit behind the branch [GMS075]"],
         ["moved PLACE from X to the branch, X"],
     ),
-    unconfigure: (
-        [
-            "config: has no merge.gitmodelstore.driver [GMS076]",
-            "hooks/pre-push: git does not run gitmodelstore's pre-push [GMS076]",
-        ],
+    "no configuration": (
+        unconfigure,
+        ["config: has no merge.gitmodelstore.driver [GMS076]", NO_HOOK.format("pre-push")],
         ["told git merge.gitmodelstore.driver", "installed the hooks pre-push"],
     ),
-    squash: (
+    "a squash": (
+        squash,
         [
             "refs/tags/churn@v1.3.0: points to X, which is not on the store's branch; "
             "X brought churn 1.3.0, the same folder [GMS052]"
@@ -471,15 +430,14 @@ BREAKS = {
             "git push --force REMOTE tag churn@v1.3.0"
         ],
     ),
-    die_after_the_work_tree: (
-        ["gitmodelstore/pending.json: a writer died between X and X [GMS072]"],
+    "a writer that died after the work tree": (
+        functools.partial(die, has_moved=False),
+        [DIED],
         ["undid the write of X, whose writer had died"],
     ),
-    die_before_the_tag: (
-        [
-            "gitmodelstore/pending.json: a writer died between X and X [GMS072]",
-            "refs/tags/risk@v1.1.0: is missing: risk 1.1.0 has no tag [GMS050]",
-        ],
+    "a writer that died before the tag": (
+        die_before_the_tag,
+        [DIED, untagged("risk", "1.1.0")],
         [
             "finished the write of X, whose writer had died",
             "set tag risk@v1.1.0, which an interrupted write had left out",
@@ -500,30 +458,29 @@ def plain(lines: list[str] | tuple[str, ...], place: Place) -> list[str]:
     return plain
 
 
-@pytest.mark.parametrize("how", BREAKS, ids=lambda how: how.__name__)
-def test_it_is_found_without_a_write_and_repaired_once(place: Place, how) -> None:
+@pytest.mark.parametrize("name", BREAKS)
+def test_it_is_found_without_a_write_and_repaired_once(place: Place, name: str) -> None:
+    how, faults, repaired = BREAKS[name]
     how(place)
     store = _unopened(place.path)
     before = image(place.path)
 
     found = doctor(place)
 
-    assert plain(sorted(said(found)), place) == sorted(BREAKS[how][0])
+    assert plain(sorted(said(found)), place) == sorted(faults)
     assert {fault.mend for fault in found.faults} <= {"gms doctor --fix"}
-    assert found.is_sound == (how is break_nothing)
+    assert found.is_sound == (faults == [])
     assert (found.repaired, found.past, found.notes) == ((), (), ())
     assert image(place.path) == before
 
     fixed = doctor(place, fix=True)
 
-    assert (plain(fixed.repaired, place), fixed.notes) == (BREAKS[how][1], ())
+    assert (plain(fixed.repaired, place), fixed.notes) == (repaired, ())
     assert said(fixed) == []
     after = image(place.path)
     again = doctor(place, fix=True)
     assert (again.repaired, said(again), again.notes) == ((), [], ())
-    lock = str(place.path / ".git/gitmodelstore/lock")
-    changed = {name for name, held in image(place.path).items() if after.get(name) != held}
-    assert changed <= {lock, str(place.path / ".git/gitmodelstore")}
+    assert_changed_nothing(place, after)
     assert place.git("status", "--porcelain", "--untracked-files=all") == ""
     assert place.git("fsck", "--strict", "--no-dangling") == ""
     kept = {f"{m.model}@v{v.version}" for m in store.models() for v in store.versions(m.model)}
@@ -706,9 +663,7 @@ class TestWithoutGuessing:
         found = doctor(place)
         before = image(place.path)
         fixed = doctor(place, fix=True)
-        lock = str(place.path / ".git/gitmodelstore/lock")
-        changed = {name for name, held in image(place.path).items() if before.get(name) != held}
-        assert changed <= {lock, str(place.path / ".git/gitmodelstore")}
+        assert_changed_nothing(place, before)
         assert (said(fixed), fixed.repaired) == (said(found), ())
         return found
 
@@ -733,11 +688,7 @@ class TestWithoutGuessing:
         )
 
     def test_a_tag_of_a_proposal(self, place: Place) -> None:
-        place.git("switch", "--quiet", "--create", "proposal")
-        new_version()(place)
-        place.commit("propose churn 1.3.0")
-        place.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0")
-        place.git("switch", "--quiet", "main")
+        propose(place)
 
         found = self.left(place)
 
@@ -1047,12 +998,7 @@ class TestProposals:
     def test_the_tags_of_what_it_brought_in_can_be_pushed(
         self, place: Place, how: str, tagged: bool
     ) -> None:
-        place.git("switch", "--quiet", "--create", "proposal")
-        new_version()(place)
-        place.commit("propose churn 1.3.0")
-        if tagged:
-            place.git("tag", "-a", "-m", "churn 1.3.0\n\nmine", "churn@v1.3.0")
-        place.git("switch", "--quiet", "main")
+        propose(place, "churn 1.3.0\n\nmine" if tagged else "")
         place.register("risk", custom={"meanwhile": True})
         if how == "squash":
             place.git("merge", "--quiet", "--squash", "proposal")
@@ -1120,12 +1066,16 @@ class TestSurroundings:
             r"\d+ loose objects: `git gc` packs them, and prunes nothing young", note
         )
 
-    def test_a_large_file_that_is_not_here(self, place: Place) -> None:
+    def keep_large_files(self, place: Place) -> None:
+        """Register churn 1.6.0 with a pipeline that is kept beside git's objects."""
         place.file("modelstore.toml").write_text(
             'schema = "1.0"\n\n[storage]\nlfs_threshold = "1 KiB"\n'
         )
         place.commit("small threshold")
         place.register(version="1.6.0")
+
+    def test_a_large_file_that_is_not_here(self, place: Place) -> None:
+        self.keep_large_files(place)
         for path in place.file(".git/lfs/objects/x").parent.rglob("*"):
             if path.is_file():
                 path.unlink()
@@ -1137,11 +1087,7 @@ class TestSurroundings:
 
     def test_large_files_of_which_none_is_here(self, place: Place) -> None:
         """A clone without them may be meant so; where there is no remote, they are lost."""
-        place.file("modelstore.toml").write_text(
-            'schema = "1.0"\n\n[storage]\nlfs_threshold = "1 KiB"\n'
-        )
-        place.commit("small threshold")
-        place.register(version="1.6.0")
+        self.keep_large_files(place)
         shutil.rmtree(place.path / ".git/lfs")
         found = doctor(place)
         assert (found.faults, found.notes) == (
@@ -1187,7 +1133,7 @@ class TestCommand:
         assert (done.returncode, document["sound"], document["notes"]) == (1, False, [])
         assert [fault["code"] for fault in document["faults"]] == ["GMS055"]
         assert [fault["code"] for fault in document["past"]] == ["GMS030", "GMS030"]
-        assert document["repaired"] == BREAKS[lose_versions][1]
+        assert document["repaired"] == LOST[1]
 
     @pytest.mark.parametrize("how", ["missing", "a folder"])
     def test_a_store_without_a_head_cannot_even_be_opened(self, place: Place, how: str) -> None:
