@@ -617,7 +617,7 @@ def test_the_whole_life_of_a_function_by_commands(tmp_path, monkeypatch):
     assert gms("trust", "add", "feats")[0] == 0  # the classes, never the function
     code, said = gms("-C", "models", "register", "churn", "a.joblib", "--no-code")
     assert code == 1
-    assert "trusted package covers its classes alone" in said
+    assert "trust in a package covers only its classes" in said
     assert "`gms trust add feats.twice`" in said
     code, said = gms("inspect", "a.joblib")
     assert code == 1
