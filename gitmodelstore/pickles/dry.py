@@ -163,8 +163,6 @@ _PARTIAL = {("functools", "partial")}
 _CALLED_LATER = _PARTIAL | {("numpy", "vectorize")}
 _GETATTR = {("builtins", "getattr")}
 _SIMPLE_KEYS = frozenset({str, int, float, bool, bytes, type(None), Global})
-# What functools.update_wrapper leaves on numpy.vectorize, and scipy on its distributions.
-_KNOWN_DUNDERS = ("__name__", "__doc__")
 # What native code reads a model from, and what else it would take for an address.
 _BOOSTERS = {("lightgbm.basic", "Booster"), ("xgboost.core", "Booster")}
 _BYTES = {("builtins", "bytearray")}
@@ -378,7 +376,11 @@ class Walk:
                 self.refuse("data that is called", cls)
             if type(name) is not str:
                 continue
-            if name.startswith("__") and name.endswith("__") and name not in _KNOWN_DUNDERS:
+            if (
+                name.startswith("__")
+                and name.endswith("__")
+                and name not in places.HARMLESS_DUNDERS
+            ):
                 self.refuse(f"attribute '{shortened(name)}' in a state", cls)
             elif name == "_parse_arg_template" and not _is_template(value):
                 self.refuse("a template that is not scipy's", cls)
@@ -902,10 +904,9 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 MOST_NAME = 1_000  # characters
-MOST_MARKS = 10_000  # open at once
+MOST_MARKS = 10_000  # open at once; a linked tree of Birch has hundreds
 
-_NEWEST_PROTOCOL = 5
-_OLDEST_PROTOCOL = 2
+OLDEST_PROTOCOL, NEWEST_PROTOCOL = 2, 5
 _Unpickler: Any = pickle._Unpickler
 _Obey = Callable[["Machine"], None]
 
@@ -1028,9 +1029,9 @@ class Machine(_Unpickler):  # type: ignore[misc]
 
     def load_proto(self) -> None:
         self.proto = self.read(1)[0]
-        if self.proto > _NEWEST_PROTOCOL:
+        if self.proto > NEWEST_PROTOCOL:
             raise PickleFault(f"pickle protocol {self.proto} is not known")
-        if self.proto < _OLDEST_PROTOCOL:
+        if self.proto < OLDEST_PROTOCOL:
             self.refuse(f"pickle protocol {self.proto}")
 
     def load_frame(self) -> None:
@@ -1164,7 +1165,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
         if dtype.has_objects:
             inner = Machine(walk, self.source, inner=True)
             content, walk.at = inner.run(), begun
-            if inner.proto < _OLDEST_PROTOCOL:
+            if inner.proto < OLDEST_PROTOCOL:
                 self.refuse(f"pickle protocol {inner.proto} in an array")
         else:
             start += 1 + self.read(1)[0] if aligned else 0
@@ -1287,7 +1288,7 @@ def walk(
     source.seek(0)
     machine = Machine(state, source)
     root = _run(machine)
-    if machine.proto < _OLDEST_PROTOCOL:
+    if machine.proto < OLDEST_PROTOCOL:
         state.refuse(f"pickle protocol {machine.proto}")
     state.ended(root)
     behind += len(content) - source.tell()

@@ -27,6 +27,7 @@ from gitmodelstore.errors import RefusedPickle, UnportablePipeline
 from gitmodelstore.estimators.describe import is_estimator, parts
 from gitmodelstore.pickles import rights as rules
 from gitmodelstore.pickles.compression import Source
+from gitmodelstore.pickles.dry import SPARE_OPCODES
 from gitmodelstore.pickles.fast_load import (
     NEVER_HELD,
     Dtypes,
@@ -424,7 +425,6 @@ WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 # What a file may cost beyond what its own size explains, so that a small one stays cheap:
 _SPARE_BYTES = 64 << 20  # of memory, for what is made of the same bytes again and again
 _SPARE_WORK = 500_000  # microseconds, roughly, in what its calls and states do
-_SPARE_OPCODES = 1_000_000  # a compressed file can repeat one for ever
 _MOST_ALIKE = 1_000  # keys of one hash, which are compared with each other
 
 _MOST_KEY_LEVELS = 2  # tuples within a tuple that is a key
@@ -485,7 +485,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         size_bytes = source.size_bytes if size_bytes is None else size_bytes
         self._spare = _SPARE_BYTES + size_bytes
         self._work = _SPARE_WORK + size_bytes // 4
-        self._opcodes = _SPARE_OPCODES + size_bytes
+        self._opcodes = SPARE_OPCODES + size_bytes
 
     def load(self) -> Any:
         """Return the object.

@@ -19,6 +19,7 @@ from weakref import ref
 
 import numpy as np
 
+from gitmodelstore.pickles.dry import MOST_MARKS, NEWEST_PROTOCOL, OLDEST_PROTOCOL, OPCODES
 from gitmodelstore.pickles.rights import CALL, NEW, OF_DATA
 from gitmodelstore.pickles.stand_ins import Wrapper, call, in_words, read
 from gitmodelstore.pickles.states import give
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 Function = Callable[["Guard"], None]
 
-_LEAST_PROTOCOL, _MOST_PROTOCOL = 2, 5
-_MOST_LEVELS = 10_000  # of marks; a linked tree of Birch has hundreds
 _AS_THEY_ARE = (
     pickle.PROTO, pickle.FRAME, pickle.STOP, pickle.MARK, pickle.POP, pickle.POP_MARK,
     pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE, pickle.BININT, pickle.BININT1, pickle.BININT2,
@@ -42,11 +41,6 @@ _AS_THEY_ARE = (
     pickle.BUILD, pickle.BINPUT, pickle.LONG_BINPUT,
     pickle.MEMOIZE,
 )  # fmt: skip
-_NAMES = {
-    value[0]: name
-    for name, value in vars(pickle).items()
-    if name.isupper() and isinstance(value, bytes) and len(value) == 1
-}
 
 _SET_BYTES = 256  # of an empty one, which is a single byte of a file
 _MOST_BYTES_OF_NUMBER = 1 << 13
@@ -58,7 +52,7 @@ def _judged(opcode: bytes) -> Callable[[Function], Function]:
     """Put a function in the place of an opcode's, to run with the opcode's name at hand."""
 
     def put(function: Function) -> Function:
-        name = _NAMES[opcode[0]]
+        name = OPCODES[opcode[0]]
 
         def judged(guard: Guard) -> None:
             guard.begin(name)
@@ -72,7 +66,7 @@ def _judged(opcode: bytes) -> Callable[[Function], Function]:
 
 def _unknown(code: int) -> Function:
     def refuse(guard: Guard) -> None:
-        guard.begin(_NAMES.get(code, f"0x{code:02x}"))
+        guard.begin(OPCODES.get(code, f"0x{code:02x}"))
         guard.refuse(f"the opcode {guard.walking} does not belong in a pipeline")
 
     return refuse
@@ -86,7 +80,7 @@ for _opcode in _AS_THEY_ARE:
 @_judged(pickle.PROTO)
 def _load_proto(guard: Guard) -> None:
     number = guard.read(1)[0]
-    if not _LEAST_PROTOCOL <= number <= _MOST_PROTOCOL:
+    if not OLDEST_PROTOCOL <= number <= NEWEST_PROTOCOL:
         guard.refuse(f"it uses pickle protocol {number}")
     guard.proto = number
 
@@ -136,7 +130,7 @@ def _load_long4(guard: Guard) -> None:
 
 @_judged(pickle.MARK)
 def _load_mark(guard: Guard) -> None:
-    if len(guard.metastack) >= _MOST_LEVELS:
+    if len(guard.metastack) >= MOST_MARKS:
         guard.refuse("it is nested too deeply")
     guard.load_mark()
 

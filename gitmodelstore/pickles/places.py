@@ -452,6 +452,8 @@ _KEYWORDS = frozenset(
     {"_kwargs", "effective_metric_params_", "fun_args", "inv_kw_args", "kernel_params", "kw_args"}
     | {"metric_params", "pairwise_kernels_kwargs"}
 )
+# What functools.update_wrapper leaves on numpy.vectorize, and scipy on its distributions.
+HARMLESS_DUNDERS = frozenset({"__doc__", "__name__"})
 FOREIGN_KEYWORDS = frozenset({"out", "overwrite_input"})  # an array of the file, or the rows
 # Attributes by which Python, scikit-learn or a notebook would ask the object for something else.
 _NEVER = re.compile(

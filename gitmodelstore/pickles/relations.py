@@ -13,7 +13,7 @@ unless compiled code would go astray without it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -38,26 +38,21 @@ _INCOMPARABLE = (
 )  # fmt: skip
 
 
-class Attributes:
+class Attributes(dict[str, Any]):
     """The attributes of one estimator, and what is often asked of them."""
 
     def __init__(self, value: Any) -> None:
+        super().__init__(value.__dict__)
         self.kind = type(value).__name__
-        self._held: Mapping[str, Any] = value.__dict__
 
-    def __getitem__(self, name: str) -> Any:
-        return self._held[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return self._held.get(name, default)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._held
+    def given(self, *names: str) -> Iterator[tuple[str, Any]]:
+        """Yield those of some attributes that hold something."""
+        yield from ((name, self[name]) for name in names if self.get(name) is not None)
 
     @property
     def features(self) -> Any:
         """How many columns it was fitted on, as the file says."""
-        return self._held.get("n_features_in_")
+        return self.get("n_features_in_")
 
     @property
     def is_classifier(self) -> bool:
@@ -205,17 +200,15 @@ def _forest(held: Attributes) -> Iterator[Claim]:
         counts = np.atleast_1d(held["n_classes_"])
         is_so = all(np.array_equal(counts, tree.n_classes) for tree in trees)
         yield "n_classes_", is_so, "as in the trees"
-    for name in ("_n_samples", "_n_samples_bootstrap"):
-        if held.get(name) is not None:
-            yield name, is_count(held[name], 0, (1 << 31) - 1), "a number of rows"
+    for name, count in held.given("_n_samples", "_n_samples_bootstrap"):
+        yield name, is_count(count, 0, (1 << 31) - 1), "a number of rows"
 
 
 @_of("RandomTreesEmbedding")
 def _embedding(held: Attributes) -> Iterator[Claim]:
-    encoder = held.get("one_hot_encoder_")
-    if encoder is not None:
+    for name, encoder in held.given("one_hot_encoder_"):
         is_so = len(encoder.__dict__["categories_"]) == len(held["estimators_"])
-        yield "one_hot_encoder_", is_so, "a column for each tree"
+        yield name, is_so, "a column for each tree"
 
 
 @_of("BaseBagging", when="estimators_", is_wide=True)
@@ -407,7 +400,7 @@ def _means(held: Attributes) -> Iterator[Claim]:
 @_of("BisectingKMeans")
 def _bisecting(held: Attributes) -> Iterator[Claim]:
     waiting, seen = [held.get("_bisecting_tree")], set()
-    centres = held.get("cluster_centers_")
+    centres: Any = held.get("cluster_centers_")
     is_so = True
     while waiting and is_so:
         node = waiting.pop()
@@ -497,11 +490,10 @@ def _support(held: Attributes) -> Iterator[Claim]:
     yield "_dual_coef_", is_so, "numbers in one block"
     is_so = _is_in_rows(held["_intercept_"], 1, _FLOAT64) and len(held["_intercept_"]) == pairs
     yield "_intercept_", is_so, "a number for each pair of classes"
-    for name in ("_probA", "_probB"):
-        if held.get(name) is not None:
-            is_so = _is_in_rows(held[name], 1, _FLOAT64) and len(held[name]) in (0, pairs)
-            is_so = is_so and len(held["_probA"]) == len(held["_probB"])
-            yield name, is_so, "a number for each pair of classes, or none"
+    for name, array in held.given("_probA", "_probB"):
+        is_so = _is_in_rows(array, 1, _FLOAT64) and len(array) in (0, pairs)
+        is_so = is_so and len(held["_probA"]) == len(held["_probB"])
+        yield name, is_so, "a number for each pair of classes, or none"
     if held.is_classifier and "class_weight_" in held:
         is_so = len(held["class_weight_"]) in (0, classes)
         yield "class_weight_", is_so, "a number for each class"
@@ -608,10 +600,9 @@ def _bins(held: Attributes) -> Iterator[Claim]:
         len(edge) == count + 1 for edge, count in zip(edges, counts, strict=True)
     )
     yield "n_bins_", is_so, "one less than the edges"
-    encoder = held.get("_encoder")
-    if encoder is not None:
+    for name, encoder in held.given("_encoder"):
         found = [len(part) for part in encoder.__dict__["categories_"]]
-        yield "_encoder", found == [int(count) for count in counts], "a category for each bin"
+        yield name, found == [int(count) for count in counts], "a category for each bin"
 
 
 # Preprocessing, linear models, decompositions
@@ -651,10 +642,9 @@ def _splines(held: Attributes) -> Iterator[Claim]:
 @_of("EmpiricalCovariance", when="covariance_", is_wide=True)
 def _covariance(held: Attributes) -> Iterator[Claim]:
     square = (held.features, held.features)
-    for name in ("covariance_", "precision_"):
-        if held.get(name) is not None:
-            is_so = is_array(held[name], 2) and held[name].shape == square
-            yield name, is_so, "as many rows and columns as features"
+    for name, array in held.given("covariance_", "precision_"):
+        is_so = is_array(array, 2) and array.shape == square
+        yield name, is_so, "as many rows and columns as features"
     yield "location_", held["location_"].shape == (held.features,), "a number for each feature"
 
 
@@ -669,17 +659,14 @@ def _descent(held: Attributes) -> Iterator[Claim]:
     if "classes_" in held:
         count = len(held["classes_"])
         yield "coef_", rows == (1 if count == 2 else count), "a row for each class"
-    for name in ("_standard_coef", "_average_coef"):
-        if held.get(name) is not None:
-            shapes = [weights.shape, weights.shape[-1:]] if rows == 1 else [weights.shape]
-            is_so = is_array(held[name], held[name].ndim) and held[name].shape in shapes
-            yield name, is_so, "of the shape of coef_"
+    shapes = [weights.shape, weights.shape[-1:]] if rows == 1 else [weights.shape]
+    for name, array in held.given("_standard_coef", "_average_coef"):
+        yield name, is_array(array, array.ndim) and array.shape in shapes, "of the shape of coef_"
     for name in ("intercept_", "_standard_intercept", "_average_intercept", "offset_"):
         if isinstance(held.get(name), np.ndarray):
             yield name, held[name].shape == (rows,), "a number for each row of coef_"
-    if held.get("_expanded_class_weight") is not None and "classes_" in held:
-        is_so = len(held["_expanded_class_weight"]) == len(held["classes_"])
-        yield "_expanded_class_weight", is_so, "a number for each class"
+    for name, array in held.given("_expanded_class_weight") if "classes_" in held else ():
+        yield name, len(array) == len(held["classes_"]), "a number for each class"
 
 
 @_of("LatentDirichletAllocation", when="components_")

@@ -25,6 +25,7 @@ from gitmodelstore.pickles.native import (
 )
 from gitmodelstore.pickles.places import (
     FOREIGN_KEYWORDS,
+    HARMLESS_DUNDERS,
     HINT_OF_GIVEN,
     MODEL_OF_CATBOOST,
     OF_TEXT,
@@ -38,7 +39,6 @@ from gitmodelstore.pickles.stand_ins import is_callable_value, is_shape
 if TYPE_CHECKING:
     from gitmodelstore.pickles.guard import Guard
 
-_HARMLESS_DUNDERS = frozenset({"__doc__", "__name__"})  # of numpy.vectorize, and of nobody's making
 _DUNDERS_OF = {"catboost.core": frozenset({MODEL_OF_CATBOOST})}  # which its `__setstate__` takes
 _STATES = (tuple, list, str, bytes, int, float, bool, type(None), np.ndarray)
 _NUMBERS = "biufc"  # kinds of numpy's types
@@ -71,7 +71,7 @@ def give(guard: Guard, held: Any, state: Any) -> None:
     check, setstate = guard.takers[cls]
     for part in state if type(state) is tuple and len(state) == 2 else (state,):
         if isinstance(part, dict):
-            _refuse_dunders(guard, part, _DUNDERS_OF.get(cls.__module__, _HARMLESS_DUNDERS))
+            _refuse_dunders(guard, part, _DUNDERS_OF.get(cls.__module__, HARMLESS_DUNDERS))
     if check is not None and not check(guard, held, state):
         unknown = (_label(cls),) if check is _by_what_it_holds and _wants_shape(cls) else ()
         guard.refuse(
