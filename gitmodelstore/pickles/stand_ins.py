@@ -62,7 +62,7 @@ def in_words(value: Any) -> str:
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
-# Arrays in the guarded walk: what `joblib_arrays` reads, from the guard's own source.
+# Arrays in the guarded walk: what `fast_load` reads, from the guard's own source.
 
 
 def read(guard: Guard, state: Any) -> Any:

@@ -2,7 +2,7 @@
 
 Which object stands in which, its settings, and what fitting left: shapes, digests, small
 values. The text is the same on every machine and in every run, so that `git diff` can
-compare it. How a single value is put into words is the business of `dry_words.py`.
+compare it.
 
 It follows scikit-learn's conventions: what `fit` leaves behind ends with an underscore.
 Which settings differ from the defaults cannot be known without importing the class.
