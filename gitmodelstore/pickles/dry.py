@@ -139,7 +139,6 @@ class Array:
 
 
 MOST_REFUSALS = 200  # of one file: a hostile one can give a reason every few bytes
-SPARE_OPCODES = 1_000_000  # beyond one for each byte of a file, since a compressed one repeats
 MOST_FIELDS = 2_000_000  # of dtypes in one file: those of each array are counted
 OPCODES = {
     value[0]: name
@@ -248,7 +247,9 @@ class Walk:
         self.globals: dict[Place, Global] = {}
         self.refusals: dict[tuple[str | None, str, str], Refusal] = {}  # each once, the first
         self.arrays: list[Array] = []
-        self.opcodes = Budget(SPARE_OPCODES + size_bytes, "it has far more opcodes than bytes")
+        self.opcodes = Budget(
+            rules.SPARE_OPCODES + size_bytes, "it has far more opcodes than bytes"
+        )
         self.fields = Budget(MOST_FIELDS, "dtypes of too many fields")
         self.wrappers = 0  # of joblib's that wait for their array
         self._stated: list[Made] = []  # what was given a state
@@ -904,9 +905,7 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 MOST_NAME = 1_000  # characters
-MOST_MARKS = 10_000  # open at once; a linked tree of Birch has hundreds
 
-OLDEST_PROTOCOL, NEWEST_PROTOCOL = 2, 5
 _Unpickler: Any = pickle._Unpickler
 _Obey = Callable[["Machine"], None]
 
@@ -1029,9 +1028,9 @@ class Machine(_Unpickler):  # type: ignore[misc]
 
     def load_proto(self) -> None:
         self.proto = self.read(1)[0]
-        if self.proto > NEWEST_PROTOCOL:
+        if self.proto > rules.NEWEST_PROTOCOL:
             raise PickleFault(f"pickle protocol {self.proto} is not known")
-        if self.proto < OLDEST_PROTOCOL:
+        if self.proto < rules.OLDEST_PROTOCOL:
             self.refuse(f"pickle protocol {self.proto}")
 
     def load_frame(self) -> None:
@@ -1054,7 +1053,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
     # Marks and memo
 
     def load_mark(self) -> None:
-        if len(self.metastack) >= MOST_MARKS:
+        if len(self.metastack) >= rules.MOST_MARKS:
             raise PickleFault("it is nested too deeply")
         super().load_mark()
 
@@ -1165,7 +1164,7 @@ class Machine(_Unpickler):  # type: ignore[misc]
         if dtype.has_objects:
             inner = Machine(walk, self.source, inner=True)
             content, walk.at = inner.run(), begun
-            if inner.proto < OLDEST_PROTOCOL:
+            if inner.proto < rules.OLDEST_PROTOCOL:
                 self.refuse(f"pickle protocol {inner.proto} in an array")
         else:
             start += 1 + self.read(1)[0] if aligned else 0
@@ -1288,7 +1287,7 @@ def walk(
     source.seek(0)
     machine = Machine(state, source)
     root = _run(machine)
-    if machine.proto < OLDEST_PROTOCOL:
+    if machine.proto < rules.OLDEST_PROTOCOL:
         state.refuse(f"pickle protocol {machine.proto}")
     state.ended(root)
     behind += len(content) - source.tell()

@@ -27,7 +27,6 @@ from gitmodelstore.errors import RefusedPickle, UnportablePipeline
 from gitmodelstore.estimators.describe import is_estimator, parts
 from gitmodelstore.pickles import rights as rules
 from gitmodelstore.pickles.compression import Source
-from gitmodelstore.pickles.dry import SPARE_OPCODES
 from gitmodelstore.pickles.fast_load import (
     NEVER_HELD,
     Dtypes,
@@ -485,7 +484,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         size_bytes = source.size_bytes if size_bytes is None else size_bytes
         self._spare = _SPARE_BYTES + size_bytes
         self._work = _SPARE_WORK + size_bytes // 4
-        self._opcodes = SPARE_OPCODES + size_bytes
+        self._opcodes = rules.SPARE_OPCODES + size_bytes
 
     def load(self) -> Any:
         """Return the object.

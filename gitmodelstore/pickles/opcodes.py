@@ -19,7 +19,8 @@ from weakref import ref
 
 import numpy as np
 
-from gitmodelstore.pickles.dry import MOST_MARKS, NEWEST_PROTOCOL, OLDEST_PROTOCOL, OPCODES
+from gitmodelstore.pickles import rights as rules
+from gitmodelstore.pickles.dry import OPCODES
 from gitmodelstore.pickles.rights import CALL, NEW, OF_DATA
 from gitmodelstore.pickles.stand_ins import Wrapper, call, in_words, read
 from gitmodelstore.pickles.states import give
@@ -80,7 +81,7 @@ for _opcode in _AS_THEY_ARE:
 @_judged(pickle.PROTO)
 def _load_proto(guard: Guard) -> None:
     number = guard.read(1)[0]
-    if not OLDEST_PROTOCOL <= number <= NEWEST_PROTOCOL:
+    if not rules.OLDEST_PROTOCOL <= number <= rules.NEWEST_PROTOCOL:
         guard.refuse(f"it uses pickle protocol {number}")
     guard.proto = number
 
@@ -130,7 +131,7 @@ def _load_long4(guard: Guard) -> None:
 
 @_judged(pickle.MARK)
 def _load_mark(guard: Guard) -> None:
-    if len(guard.metastack) >= MOST_MARKS:
+    if len(guard.metastack) >= rules.MOST_MARKS:
         guard.refuse("it is nested too deeply")
     guard.load_mark()
 

@@ -39,6 +39,11 @@ from gitmodelstore.plumbing.files import code_places
 VALUE, CALL, NEW, STATE, ARGUMENT = RIGHTS = ("value", "call", "new", "state", "argument")
 CLASS, FUNCTION, OBJECT = "class", "function", "object"
 
+# What both walks keep to.
+OLDEST_PROTOCOL, NEWEST_PROTOCOL = 2, 5
+MOST_MARKS = 10_000  # open at once; a linked tree of Birch has hundreds
+SPARE_OPCODES = 1_000_000  # beyond one for each byte of a file, since a compressed one repeats
+
 # Packages of which the table says all that there is to say.
 GENERAL = frozenset({"joblib", "numpy", "pandas", "pyarrow", "scipy", "sklearn"})
 
@@ -47,7 +52,7 @@ _PACKAGES = Path(__file__).with_name("packages.json")
 
 # The number of this set of rules, which cached verdicts bear: one of another set says nothing.
 # Raise it when the tables or a module that judges changes; tests/pickles/test_rules.py tells.
-RULES = 9
+RULES = 10
 
 # What of Python's own may be trusted by name: modules that calculate, and what pickles of a
 # pattern and of a key call.
