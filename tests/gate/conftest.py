@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,37 @@ class Place:
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         self.file(name).write_text(text)
 
+    def put(self, **statuses: str) -> None:
+        """Give versions of churn other statuses, as v1_2_0="production"."""
+
+        def edit(held: dict) -> None:
+            for name, status in statuses.items():
+                held["models"]["churn"][name[1:].replace("_", ".")]["status"] = status
+
+        self.edit("registry.json", edit)
+
+    def go_live(self, version: str = "v1_2_0") -> None:
+        """Let another version of churn be in production."""
+        self.put(**{version: "production", "v1_1_0": "archived"})
+
+    def write(self, name: str, text: str, message: str = "by hand") -> str:
+        """Write a file, commit it with all else, and return the commit."""
+        self.file(name).write_text(text)
+        return self.commit(message)
+
+    def settle(self, text: str) -> None:
+        """Push settings by themselves."""
+        self.write("modelstore.toml", text, "settings")
+        self.push()
+
+    def push(self, *refs: str) -> None:
+        """Push main, and what else is named; no hook of the client runs."""
+        self.git("push", "--quiet", "--atomic", "origin", "main", *refs)
+
+    def tag(self) -> None:
+        """Tag the last commit as churn 1.3.0."""
+        self.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0")
+
     def commit(self, message: str = "by hand") -> str:
         """Commit everything without asking a hook, and return the commit."""
         self.git("add", "--all")
@@ -77,8 +109,19 @@ class Place:
     def register(self, model: str = "churn", **options: object) -> None:
         """Register a version through the library."""
         options.setdefault("code", None)
-        pipeline = options.pop("pipeline", None) or _pipeline(2.0)
-        Store.open(self.path, durable=False).register(pipeline, model, **options)
+        fitted = options.pop("pipeline", None) or pipeline(2.0)
+        Store.open(self.path, durable=False).register(fitted, model, **options)
+
+    def keep_large_files(self, **options: object) -> None:
+        """Register churn 1.6.0 with a pipeline that is kept beside git's objects."""
+        text = 'schema = "1.0"\n\n[storage]\nlfs_threshold = "1 KiB"\n'
+        self.write("modelstore.toml", text, "small threshold")
+        self.register(version="1.6.0", **options)
+
+    def gms(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run the command in the clone."""
+        command = [sys.executable, "-m", "gitmodelstore.cli.main", *args]
+        return subprocess.run(command, cwd=self.path, capture_output=True, text=True)
 
     # The ways to ask
 
@@ -141,7 +184,7 @@ def told(stderr: str) -> Found:
     return sorted(found)
 
 
-def _pipeline(C: float) -> object:
+def pipeline(C: float = 9.0) -> object:
     X = [[float(i), float(i % 7)] for i in range(40)]
     y = [int(i > 20) for i in range(40)]
     return make_pipeline(StandardScaler(), LogisticRegression(C=C)).fit(X, y)
@@ -165,8 +208,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         clone = Store.open(folder / "clone", durable=False)
         git_dir.install(clone._repository)
         for C in (1.0, 0.1, 0.01):
-            clone.register(_pipeline(C), "churn", code=None)
-        clone.register(_pipeline(0.5), "risk", code=None)
+            clone.register(pipeline(C), "churn", code=None)
+        clone.register(pipeline(0.5), "risk", code=None)
         clone.promote("churn@1.1.0", "production")
         push = ["git", "push", "--quiet", "--atomic", "origin", "main", "refs/tags/*"]
         subprocess.run(push, cwd=folder / "clone", check=True)

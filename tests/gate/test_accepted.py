@@ -24,7 +24,7 @@ def test_a_version_made_by_hand(place: Place) -> None:
     place.git("add", "--all")
     done = place.try_git("commit", "--quiet", "-m", "a version by hand")
     assert (done.returncode, done.stderr) == (0, "")
-    place.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0")
+    place.tag()
 
     assert place.by_range() == CLEAN
     assert place.by_command("validate") == CLEAN
@@ -45,11 +45,7 @@ def test_what_the_library_writes(place: Place) -> None:
 
 
 def test_a_promotion_by_hand(place: Place) -> None:
-    def promote(held: dict) -> None:
-        held["models"]["churn"]["1.2.0"]["status"] = "production"
-        held["models"]["churn"]["1.1.0"]["status"] = "archived"
-
-    place.edit("registry.json", promote)
+    place.go_live()
     place.git("add", "--all")
     assert place.by_pre_commit() == CLEAN
     send(place)
@@ -57,12 +53,10 @@ def test_a_promotion_by_hand(place: Place) -> None:
 
 
 def test_settings_alone_and_files_that_they_allow(place: Place) -> None:
-    place.file("modelstore.toml").write_text('schema = "1.0"\n[store]\nallow = ["docs/**"]\n')
-    place.commit("allow docs")
+    place.write("modelstore.toml", 'schema = "1.0"\n[store]\nallow = ["docs/**"]\n', "allow docs")
     place.file("docs/about.md").write_text("# About")
     place.file("README.md").write_text("# Models")
-    place.file(".github/workflows/check.yml").write_text("on: push\n")
-    place.commit("write docs")
+    place.write(".github/workflows/check.yml", "on: push\n", "write docs")
 
     assert place.by_range("HEAD~2") == CLEAN
     send(place)
@@ -91,8 +85,7 @@ def test_a_large_file_that_stands_there_already(place: Place) -> None:
         ["git", "-C", str(place.shared), "fetch", "--quiet", str(place.path), "main:main"],
         check=True,
     )
-    place.file(".github/notes.md").write_text("x")
-    place.commit("a note beside it")
+    place.write(".github/notes.md", "x", "a note beside it")
 
     assert place.by_range() == CLEAN
     assert place.by_pre_receive() == CLEAN
@@ -114,10 +107,7 @@ class TestProposals:
         place.git("switch", "--quiet", "--create", "proposal")
         new_version()(place)
         place.commit("propose churn 1.3.0")
-        place.edit(
-            "registry.json",
-            lambda held: held["models"]["churn"]["1.3.0"].update(status="staging"),
-        )
+        place.put(v1_3_0="staging")
         place.commit("to staging")
         place.git("switch", "--quiet", "main")
         return place
@@ -130,7 +120,7 @@ class TestProposals:
     def test_brought_in(self, proposed: Place, how: str) -> None:
         proposed.register("risk", custom={"meanwhile": True})
         assert proposed.by_command("validate", "--range", "main..proposal") == CLEAN
-        proposed.git("push", "--quiet", "--atomic", "origin", "main", "refs/tags/*")
+        proposed.push("refs/tags/*")
 
         if how == "merge":
             proposed.git("merge", "--quiet", "--no-edit", "proposal")
@@ -151,22 +141,10 @@ class TestProposals:
     def test_two_that_promote_at_once_do_not_merge_silently(self, proposed: Place) -> None:
         """git joins two edits of different lines without a word."""
         proposed.git("switch", "--quiet", "--create", "other")
-        change = lambda held: held["models"]["churn"]["1.0.0"].update(status="production")  # noqa: E731
-        proposed.edit("registry.json", change)
-        proposed.edit(
-            "registry.json",
-            lambda held: held["models"]["churn"]["1.1.0"].update(status="archived"),
-        )
+        proposed.go_live("v1_0_0")
         proposed.commit("back to 1.0.0")
         proposed.git("switch", "--quiet", "main")
-        proposed.edit(
-            "registry.json",
-            lambda held: held["models"]["churn"]["1.2.0"].update(status="production"),
-        )
-        proposed.edit(
-            "registry.json",
-            lambda held: held["models"]["churn"]["1.1.0"].update(status="archived"),
-        )
+        proposed.go_live()
         proposed.commit("on to 1.2.0")
 
         found = proposed.by_command("validate", "--range", "main..other")

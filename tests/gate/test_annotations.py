@@ -8,7 +8,7 @@ from gitmodelstore import Store
 from gitmodelstore.errors import GateNotPassed
 
 from .conftest import Place
-from .test_policy import everywhere, promote
+from .test_policy import everywhere
 
 GATE = """\
 schema = "1.0"
@@ -22,9 +22,7 @@ FAULTS = [("GMS043", "registry.json"), ("GMS043", "registry.json")]
 
 @pytest.fixture
 def gated(place: Place) -> Place:
-    place.file("modelstore.toml").write_text(GATE)
-    place.commit("a gate before production")
-    place.git("push", "--quiet", "origin", "main")
+    place.settle(GATE)
     return place
 
 
@@ -33,7 +31,7 @@ def annotate(place: Place, **said: object) -> None:
 
 
 def test_a_promotion_by_hand_without_annotations_is_refused(gated: Place) -> None:
-    promote(gated)
+    gated.go_live()
 
     assert gated.by_pre_commit() == FAULTS
     assert everywhere(gated) == FAULTS
@@ -41,7 +39,7 @@ def test_a_promotion_by_hand_without_annotations_is_refused(gated: Place) -> Non
 
 def test_with_them_it_passes(gated: Place) -> None:
     annotate(gated, validation_auc=0.83, approval="A-17")
-    promote(gated)
+    gated.go_live()
 
     assert gated.by_pre_commit() == []
     gated.git("reset", "--quiet", "--soft", "HEAD~1")
@@ -51,7 +49,7 @@ def test_with_them_it_passes(gated: Place) -> None:
 def test_those_of_another_version_do_not_count(gated: Place) -> None:
     store = Store.open(gated.path, durable=False)
     store.annotate("churn@1.0.0", {"validation_auc": 0.83, "approval": "A-17"})
-    promote(gated)
+    gated.go_live()
 
     assert everywhere(gated) == FAULTS
 
@@ -59,13 +57,13 @@ def test_those_of_another_version_do_not_count(gated: Place) -> None:
 def test_nor_those_that_were_taken_back_or_fell(gated: Place) -> None:
     annotate(gated, validation_auc=0.83, approval="A-17")
     annotate(gated, validation_auc=0.7, approval=None)
-    promote(gated)
+    gated.go_live()
 
     assert everywhere(gated) == FAULTS
 
 
 def test_nor_those_that_come_behind_the_promotion(gated: Place) -> None:
-    promote(gated)
+    gated.go_live()
     gated.commit("go live")
     annotate(gated, validation_auc=0.83, approval="A-17")
 
@@ -107,8 +105,7 @@ def test_a_proposal_that_brings_both(gated: Place, way: str) -> None:
     assert gated.by_range("main") == []
     body = gated.git("log", "--reverse", "--format=* %B", "main..proposal")
     gated.git("checkout", "--quiet", "main")
-    gated.file("README.md").write_text("main went on\n")
-    gated.commit("main goes on")
+    gated.write("README.md", "main went on\n", "main goes on")
     if way == "merge":
         gated.git("merge", "--quiet", "--no-ff", "-m", "Merge", "proposal")
     else:

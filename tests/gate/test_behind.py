@@ -125,7 +125,7 @@ def test_without_a_reflog_tags_tell(place: Place) -> None:
 
 
 def test_a_bare_store_without_reflogs(place: Place) -> None:
-    place.git("push", "--quiet", "--no-verify", "origin", "main", "refs/tags/*")
+    place.push("refs/tags/*")
     new = tip(place)
     path = place.shared / "refs/heads/main"
     old = place.git("rev-parse", "main~2")
@@ -141,7 +141,7 @@ def test_a_line_on_which_something_is_wrong_is_left(place: Place) -> None:
     new_version()(place)
     place.file("models/churn/pipeline.joblib").write_bytes(b"other")
     place.commit("churn 1.3.0, broken")
-    place.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0")
+    place.tag()
     broken = tip(place)[:12]
     set_back(place)
     forget(place)
@@ -191,7 +191,7 @@ def test_what_only_a_proposal_has_is_not_taken(place: Place) -> None:
     place.git("switch", "--quiet", "--create", "proposal")
     new_version()(place)
     place.commit("propose churn 1.3.0")
-    place.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0")
+    place.tag()
     place.git("switch", "--quiet", "main")
     fixed = doctor(place.path, fix=True)
     assert [(f.path, f.mend) for f in fixed.faults] == [
@@ -201,7 +201,7 @@ def test_what_only_a_proposal_has_is_not_taken(place: Place) -> None:
 
 
 def test_what_was_fetched_and_not_merged_is_not_taken(place: Place) -> None:
-    place.git("push", "--quiet", "--no-verify", "origin", "main", "refs/tags/*")
+    place.push("refs/tags/*")
     place.git("reset", "--quiet", "--hard", "HEAD~2")
     shutil.rmtree(place.path / ".git/logs/refs/heads")
     old = tip(place)
@@ -248,7 +248,7 @@ class TestALostBranch:
 
     def test_the_remote_knows_more_than_tags(self, place: Place) -> None:
         Store.open(place.path, durable=False).promote("risk@1.1.0", "production")
-        place.git("push", "--quiet", "--no-verify", "origin", "main", "refs/tags/*")
+        place.push("refs/tags/*")
         new = tip(place)
         place.git("update-ref", "-d", "refs/heads/main")
         shutil.rmtree(place.path / ".git/logs")

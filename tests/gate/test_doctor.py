@@ -10,7 +10,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -113,8 +112,7 @@ empty_branch = write("refs/heads/main", "")
 
 
 def break_registry(place: Place) -> None:
-    place.file("registry.json").write_text("<<<<<<< HEAD\n")
-    place.commit("in conflict")
+    place.write("registry.json", "<<<<<<< HEAD\n", "in conflict")
 
 
 def remove_registry(place: Place) -> None:
@@ -146,9 +144,7 @@ leave_locks, leave_files = leave(*LOCKS), leave(*FILES)
 
 def fall_behind(place: Place) -> None:
     """Move the branch as a push into a work tree does: nothing follows."""
-    place.edit(
-        "registry.json", lambda held: held["models"]["churn"]["1.2.0"].update(status="staging")
-    )
+    place.put(v1_2_0="staging")
     place.commit("to staging")
     new = place.git("rev-parse", "HEAD").strip()
     place.git("reset", "--quiet", "--hard", "HEAD~1")
@@ -718,10 +714,7 @@ class TestWithoutGuessing:
         assert code == ("GMS055" if name == "v1" else "GMS051")
 
     def test_two_holders(self, place: Place) -> None:
-        place.edit(
-            "registry.json",
-            lambda held: held["models"]["churn"]["1.2.0"].update(status="production"),
-        )
+        place.put(v1_2_0="production")
         place.commit("two in production")
 
         found = self.left(place)
@@ -911,8 +904,7 @@ class TestRegistry:
 
     def test_another_form(self, place: Place) -> None:
         held = json.loads(place.file("registry.json").read_text())
-        place.file("registry.json").write_text(json.dumps(held))
-        place.commit("in one line")
+        place.write("registry.json", json.dumps(held), "in one line")
         before = self.statuses(place)
 
         assert [fault.code for fault in doctor(place).faults] == ["GMS011"]
@@ -954,8 +946,7 @@ class TestHistory:
     """What a commit got wrong and a later one put right is no fault any more."""
 
     def test_a_foreign_file_that_was_taken_out(self, place: Place) -> None:
-        place.file("notes.txt").write_text("x")
-        place.commit("notes")
+        place.write("notes.txt", "x", "notes")
         assert codes(doctor(place)) == [("GMS001", "notes.txt")]
         place.file("notes.txt").unlink()
         place.commit("no notes")
@@ -967,8 +958,7 @@ class TestHistory:
         assert place.by_command("validate") == [("GMS001", "notes.txt")]
 
     def test_a_folder_that_was_restored(self, place: Place) -> None:
-        place.file(f"{CHURN}/README.md").write_text("# mine\n")
-        place.commit("in place")
+        place.write(f"{CHURN}/README.md", "# mine\n", "in place")
         assert ("GMS033", CHURN) in codes(doctor(place))
         place.git("restore", "--source=churn@v1.2.0", "--staged", "--worktree", "--", CHURN)
         place.commit("restored")
@@ -1066,16 +1056,8 @@ class TestSurroundings:
             r"\d+ loose objects: `git gc` packs them, and prunes nothing young", note
         )
 
-    def keep_large_files(self, place: Place) -> None:
-        """Register churn 1.6.0 with a pipeline that is kept beside git's objects."""
-        place.file("modelstore.toml").write_text(
-            'schema = "1.0"\n\n[storage]\nlfs_threshold = "1 KiB"\n'
-        )
-        place.commit("small threshold")
-        place.register(version="1.6.0")
-
     def test_a_large_file_that_is_not_here(self, place: Place) -> None:
-        self.keep_large_files(place)
+        place.keep_large_files()
         for path in place.file(".git/lfs/objects/x").parent.rglob("*"):
             if path.is_file():
                 path.unlink()
@@ -1087,7 +1069,7 @@ class TestSurroundings:
 
     def test_large_files_of_which_none_is_here(self, place: Place) -> None:
         """A clone without them may be meant so; where there is no remote, they are lost."""
-        self.keep_large_files(place)
+        place.keep_large_files()
         shutil.rmtree(place.path / ".git/lfs")
         found = doctor(place)
         assert (found.faults, found.notes) == (
@@ -1101,34 +1083,30 @@ class TestSurroundings:
 class TestCommand:
     """`gms doctor`."""
 
-    def gms(self, place: Place, *args: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "gitmodelstore.cli.main", *args]
-        return subprocess.run(command, cwd=place.path, capture_output=True, text=True)
-
     def test_it_says_what_it_finds_and_does(self, place: Place) -> None:
         delete_tag(place)
         commit = place.git("log", "--format=%H", "--grep=register churn 1.1.0").strip()[:12]
 
-        done = self.gms(place, "doctor")
+        done = place.gms("doctor")
         assert (done.returncode, done.stdout, done.stderr) == (
             1,
             f"{commit}: refs/tags/churn@v1.1.0: is missing: churn 1.1.0 has no tag [GMS050]\n"
             "    gms doctor --fix\n",
             "note: 1 fault\n",
         )
-        done = self.gms(place, "doctor", "--fix")
+        done = place.gms("doctor", "--fix")
         assert (done.returncode, done.stdout, done.stderr) == (
             0,
             f"set tag churn@v1.1.0 on {commit}, which introduced it\n",
             "note: nothing is wrong any more\n",
         )
-        done = self.gms(place, "doctor", "--fix")
+        done = place.gms("doctor", "--fix")
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "note: nothing is wrong\n")
 
     def test_as_json(self, place: Place) -> None:
         lose_versions(place)
         place.git("tag", "v1")
-        done = self.gms(place, "--json", "doctor", "--fix")
+        done = place.gms("--json", "doctor", "--fix")
         document = json.loads(done.stdout)
         assert (done.returncode, document["sound"], document["notes"]) == (1, False, [])
         assert [fault["code"] for fault in document["faults"]] == ["GMS055"]
@@ -1143,15 +1121,15 @@ class TestCommand:
             place.file(".git/HEAD").mkdir()
         what = "is missing" if how == "missing" else "is not a file"
 
-        done = self.gms(place, "-C", CHURN, "doctor")
+        done = place.gms("-C", CHURN, "doctor")
 
         lines = done.stdout.splitlines()
         assert (done.returncode, done.stderr) == (1, "note: 2 faults\n")
         assert (lines[0], lines[1]) == (f"HEAD: {what} [GMS077]", "    gms doctor --fix")
         assert lines[2].endswith("churn@v1.1.0: is missing: churn 1.1.0 has no tag [GMS050]")
-        assert self.gms(place, "list").returncode == 128
-        assert "gms doctor" in self.gms(place, "list").stderr
-        assert self.gms(place, "doctor", "--fix").returncode == 0
+        assert place.gms("list").returncode == 128
+        assert "gms doctor" in place.gms("list").stderr
+        assert place.gms("doctor", "--fix").returncode == 0
         assert place.file(".git/HEAD").read_text() == "ref: refs/heads/main\n"
 
     def test_a_configuration_that_git_cannot_read_hides_nothing_else(self, place: Place) -> None:
@@ -1162,7 +1140,7 @@ class TestCommand:
         number = len(path.read_text().splitlines())
 
         for args in (["doctor"], ["doctor", "--fix"]):
-            done = self.gms(place, "--json", *args)
+            done = place.gms("--json", *args)
             document = json.loads(done.stdout)
             assert (done.returncode, document["repaired"]) == (1, [])
             assert [(f["code"], f["path"], f["message"]) for f in document["faults"]] == [
@@ -1179,7 +1157,7 @@ class TestCommand:
             ]
         assert document["notes"] == ["nothing else was repaired, until that is fixed"]
         path.write_text(whole)
-        assert self.gms(place, "doctor", "--fix").returncode == 0
+        assert place.gms("doctor", "--fix").returncode == 0
 
     @pytest.mark.parametrize(
         ("setting", "said"),
@@ -1196,14 +1174,14 @@ class TestCommand:
             place.git("config", "extensions.objectFormat", "sha256")
         else:
             place.git("config", "core.repositoryformatversion", "7")
-        done = self.gms(place, "doctor", "--fix")
+        done = place.gms("doctor", "--fix")
         assert (done.returncode, done.stdout) == (128, "")
         assert f"({said})" in done.stderr
         assert "gms-doctor-" not in done.stderr
 
     def test_nothing_at_all(self, place: Place) -> None:
         shutil.rmtree(place.path / ".git")
-        done = self.gms(place, "doctor")
+        done = place.gms("doctor")
         assert done.returncode == 128
         assert done.stderr.startswith("error: no git repository at ")
 
@@ -1217,7 +1195,7 @@ class TestCommand:
         def look(*args: str) -> tuple[int, dict]:
             def work() -> None:
                 children.obey_permissions()
-                done = self.gms(place, "--json", "doctor", *args)
+                done = place.gms("--json", "doctor", *args)
                 answer.write_text(json.dumps([done.returncode, json.loads(done.stdout)]))
 
             answer = place.path.parent / "answer"
@@ -1235,9 +1213,9 @@ class TestCommand:
 
     def test_a_store_that_cannot_be_opened(self, place: Place) -> None:
         empty_branch(place)
-        assert self.gms(place, "list").returncode == 128
-        assert self.gms(place, "-C", CHURN, "doctor", "--fix").returncode == 0
-        assert self.gms(place, "list").returncode == 0
+        assert place.gms("list").returncode == 128
+        assert place.gms("-C", CHURN, "doctor", "--fix").returncode == 0
+        assert place.gms("list").returncode == 0
 
 
 @pytest.mark.corpus("case", CASES)

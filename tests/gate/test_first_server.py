@@ -15,7 +15,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.operations.init import unconfigured
 
-from .conftest import _pipeline
+from .conftest import pipeline
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "hosts.md").read_text(encoding="utf-8")
@@ -77,7 +77,7 @@ class Desk:
         return hint
 
     def register(self, model: str = "churn", folder: str = "store", C: float = 2.0) -> None:
-        Store.open(self.path / folder, durable=False).register(_pipeline(C), model, code=None)
+        Store.open(self.path / folder, durable=False).register(pipeline(C), model, code=None)
 
     def versions(self, folder: str) -> dict[str, list[str]]:
         store = Store.open(self.path / folder)
@@ -109,7 +109,7 @@ def with_store(desk: Desk, made: Path) -> Desk:
     if not (made / "plain").exists():
         store = Store.init(made / "plain", durable=False)
         for C in (1.0, 2.0):
-            store.register(_pipeline(C), "churn", code=None)
+            store.register(pipeline(C), "churn", code=None)
         store.promote("churn@1.1.0", "production")
     shutil.copytree(made / "plain", desk.path / "store")
     desk.type("git status", "store")

@@ -6,15 +6,11 @@ import json
 import pickle
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import joblib
 import pytest
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 from gitmodelstore.errors import (
@@ -31,7 +27,7 @@ from gitmodelstore.operations.init import set_up
 from gitmodelstore.plumbing import refs, worktree
 from gitmodelstore.plumbing.worktree import Handmade
 
-from .conftest import Place
+from .conftest import Place, pipeline
 from .corpus import CASES, Case, new_version
 
 CHURN = "models/churn"
@@ -54,12 +50,6 @@ def store(place: Place, told: list[str]) -> Store:
     return Store.open(place.path, durable=False, notify=told.append)
 
 
-def pipeline(C: float = 9.0) -> object:
-    X = [[float(i), float(i % 7)] for i in range(40)]
-    y = [int(i > 20) for i in range(40)]
-    return make_pipeline(StandardScaler(), LogisticRegression(C=C)).fit(X, y)
-
-
 def status(place: Place) -> str:
     return place.git("status", "--porcelain", "--untracked-files=all")
 
@@ -68,7 +58,7 @@ def sound(place: Place) -> None:
     """Nothing is uncommitted, and no judge has anything to say of what was registered."""
     assert status(place) == ""
     assert place.by_range("origin/main") == []
-    place.git("push", "--quiet", "--atomic", "origin", "main", "refs/tags/*")
+    place.push("refs/tags/*")
     assert Store.open(place.path).verify().is_sound
 
 
@@ -332,8 +322,7 @@ class TestPipelines:
 
     @pytest.fixture
     def changed(self, store: Store, place: Place, tmp_path: Path) -> Path:
-        X = [[float(i), float(i % 7)] for i in range(40)]
-        y = [int(i > 20) for i in range(40)]
+        X, y = [[float(i), float(i % 7)] for i in range(40)], [int(i > 20) for i in range(40)]
         store.register(pipeline(0.3), "churn", code=None, X_test=X, y_test=y, version="1.4.0")
         copy = store.download("churn@1.4.0", tmp_path / "changed")
         joblib.dump(pipeline(), copy / "pipeline.joblib")
@@ -516,11 +505,7 @@ class TestLargeFiles:
 
     @pytest.fixture
     def place(self, place: Place) -> Place:
-        place.file("modelstore.toml").write_text(
-            'schema = "1.0"\n\n[storage]\nlfs_threshold = "1 KiB"\n'
-        )
-        place.commit("small threshold")
-        place.register(version="1.6.0", pipeline=pipeline(0.6))
+        place.keep_large_files(pipeline=pipeline(0.6))
         assert place.file(f"{CHURN}/pipeline.joblib").read_text().startswith("version https")
         return place
 
@@ -542,20 +527,16 @@ class TestLargeFiles:
 class TestCommand:
     """`gms register --from-folder`."""
 
-    def gms(self, place: Place, *args: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "gitmodelstore.cli.main", *args]
-        return subprocess.run(command, cwd=place.path, capture_output=True, text=True)
-
     def test_it_prints_the_version(self, place: Place) -> None:
         place.edit(f"{CHURN}/manifest.json", lambda held: held.update(version="1.3.0"))
 
-        done = self.gms(place, "register", "--from-folder", CHURN, "-m", "by hand")
+        done = place.gms("register", "--from-folder", CHURN, "-m", "by hand")
 
         commit = place.git("rev-parse", "--short=7", "HEAD").strip()
         assert (done.returncode, done.stdout) == (0, f"churn 1.3.0  {commit}  models/churn\n")
         assert done.stderr == ""
         assert status(place) == ""
-        again = self.gms(place, "--json", "register", "--from-folder", CHURN, "--if-changed")
+        again = place.gms("--json", "register", "--from-folder", CHURN, "--if-changed")
         assert json.loads(again.stdout)["created"] is False
 
     @pytest.mark.parametrize(
@@ -576,6 +557,6 @@ class TestCommand:
         ],
     )
     def test_what_does_not_go_together(self, place: Place, args, message: str) -> None:
-        done = self.gms(place, "register", *args)
+        done = place.gms("register", *args)
         assert done.returncode == 2
         assert done.stderr.startswith(f"error: {message}\n")

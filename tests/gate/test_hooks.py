@@ -147,22 +147,13 @@ class TestWhatIsStaged:
         assert (done.returncode, done.stderr) == (0, "")
 
     def test_a_merge_that_would_have_two_holders(self, place: Place) -> None:
-        def live(version: str) -> None:
-            place.edit(
-                "registry.json",
-                lambda held: held["models"]["churn"][version].update(status="production"),
-            )
-            place.edit(
-                "registry.json",
-                lambda held: held["models"]["churn"]["1.1.0"].update(status="archived"),
-            )
-            place.commit(f"{version} goes live")
-
         place.git("config", "merge.gitmodelstore.driver", "git merge-file %A %O %B")
         place.git("switch", "--quiet", "--create", "other")
-        live("1.0.0")
+        place.go_live("v1_0_0")
+        place.commit("1.0.0 goes live")
         place.git("switch", "--quiet", "main")
-        live("1.2.0")
+        place.go_live()
+        place.commit("1.2.0 goes live")
         place.git("merge", "--quiet", "--no-commit", "other")
 
         done = place.try_git("commit", "-m", "both")

@@ -87,8 +87,7 @@ def test_the_gitlab_script_is_shell(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_there_gets_the_files_uncommitted(place: Place) -> None:
-    place.file("CODEOWNERS").write_text("* @me\n")
-    place.commit("owners")
+    place.write("CODEOWNERS", "* @me\n", "owners")
 
     done = gms(place.path, "init", ".", "--host", "gitea")
 

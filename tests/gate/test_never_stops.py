@@ -45,16 +45,14 @@ def _ref(text: str) -> Callable[[Place], object]:
 def _manifest(text: str) -> Callable[[Place], object]:
     def edit(place: Place) -> None:
         new_version()(place)
-        place.file(f"{CHURN}/manifest.json").write_text(text)
-        place.commit("churn 1.3.0, broken")
+        place.write(f"{CHURN}/manifest.json", text, "churn 1.3.0, broken")
 
     return edit
 
 
 def _in_place(text: str) -> Callable[[Place], object]:
     def edit(place: Place) -> None:
-        place.file(f"{CHURN}/manifest.json").write_text(text)
-        place.commit("broken in place")
+        place.write(f"{CHURN}/manifest.json", text, "broken in place")
 
     return edit
 

@@ -24,18 +24,8 @@ FAULTS = [("GMS043", "registry.json"), ("GMS043", "registry.json")]  # from, car
 
 @pytest.fixture
 def gated(place: Place) -> Place:
-    place.file("modelstore.toml").write_text(GATE)
-    place.commit("a gate before production")
-    place.git("push", "--quiet", "origin", "main")
+    place.settle(GATE)
     return place
-
-
-def promote(place: Place, version: str = "1.2.0", holder: str = "1.1.0") -> None:
-    def edit(held: dict) -> None:
-        held["models"]["churn"][version]["status"] = "production"
-        held["models"]["churn"][holder]["status"] = "archived"
-
-    place.edit("registry.json", edit)
 
 
 def everywhere(place: Place, message: str = "go live") -> Found:
@@ -48,7 +38,7 @@ def everywhere(place: Place, message: str = "go live") -> Found:
 
 
 def test_a_promotion_by_hand_meets_the_gate(gated: Place) -> None:
-    promote(gated)
+    gated.go_live()
 
     assert gated.by_pre_commit() == FAULTS
     assert everywhere(gated) == FAULTS
@@ -89,7 +79,7 @@ def test_who_held_production_returns_without_conditions(gated: Place) -> None:
 
 def test_a_commit_that_weakens_the_policy_and_promotes_at_once(gated: Place) -> None:
     gated.file("modelstore.toml").write_text('schema = "1.0"\n')
-    promote(gated)
+    gated.go_live()
 
     assert everywhere(gated) == [*FAULTS, ("GMS044", "modelstore.toml")]
 
@@ -97,9 +87,8 @@ def test_a_commit_that_weakens_the_policy_and_promotes_at_once(gated: Place) -> 
 def test_a_merge_that_brings_both(gated: Place) -> None:
     """Each commit of the branch is right by its own parent's settings; the merge is not."""
     gated.git("switch", "--quiet", "--create", "sly")
-    gated.file("modelstore.toml").write_text('schema = "1.0"\n')
-    gated.commit("simplify")
-    promote(gated)
+    gated.write("modelstore.toml", 'schema = "1.0"\n', "simplify")
+    gated.go_live()
     gated.commit("go live")
     assert gated.by_command("validate", "--range", "main..sly") == FAULTS
     gated.git("switch", "--quiet", "main")
@@ -109,17 +98,10 @@ def test_a_merge_that_brings_both(gated: Place) -> None:
 
 
 def test_a_move_that_the_table_does_not_have(gated: Place) -> None:
-    def edit(held: dict) -> None:
-        held["models"]["churn"]["1.0.0"]["status"] = "archived"
-
-    gated.edit("registry.json", edit)
+    gated.put(v1_0_0="archived")
     gated.commit("archive")
-    gated.git("push", "--quiet", "--no-verify", "origin", "main")
-
-    def back(held: dict) -> None:
-        held["models"]["churn"]["1.0.0"]["status"] = "staging"
-
-    gated.edit("registry.json", back)
+    gated.push()
+    gated.put(v1_0_0="staging")
 
     assert everywhere(gated) == [("GMS042", "registry.json")]
 
@@ -130,28 +112,17 @@ VACANT, RETURN = [("GMS047", "registry.json")], [("GMS048", "registry.json")]
 BESIDE = "Event: promoted\nModel: churn\nVersion: {version}\nTo: {after}\n{line}\n"
 
 
-def move(place: Place, **moves: str) -> None:
-    """Edit statuses by hand, as `v1_1_0="staging"`."""
-
-    def edit(held: dict) -> None:
-        for version, status in moves.items():
-            number = version.removeprefix("v").replace("_", ".")
-            held["models"]["churn"][number]["status"] = status
-
-    place.edit("registry.json", edit)
-
-
 @pytest.fixture
 def withdrawn(place: Place) -> Place:
     """churn 1.0.0 was withdrawn, which the server has."""
     Store.open(place.path, durable=False).withdraw("churn@1.0.0", reason="leaked labels")
-    place.git("push", "--quiet", "origin", "main")
+    place.push()
     return place
 
 
 @pytest.mark.parametrize("after", ["staging", "registered", "archived", "withdrawn"])
 def test_nobody_is_left_in_production_by_hand(place: Place, after: str) -> None:
-    move(place, v1_1_0=after)
+    place.put(v1_1_0=after)
 
     assert place.by_pre_commit() == VACANT
     assert place.mends()
@@ -177,13 +148,13 @@ def test_nobody_is_left_in_production_by_hand(place: Place, after: str) -> None:
 def test_a_message_by_hand_may_say_that_it_is_meant(
     place: Place, message: str, found: Found
 ) -> None:
-    move(place, v1_1_0="staging")
+    place.put(v1_1_0="staging")
 
     assert everywhere(place, message) == found
 
 
 def test_the_log_tells_what_a_message_by_hand_says(place: Place) -> None:
-    move(place, v1_1_0="staging")
+    place.put(v1_1_0="staging")
     place.commit("stop it\n\nVacate: the campaign is over\n")
 
     event = Store.open(place.path).log("churn")[0]
@@ -205,7 +176,7 @@ def test_what_the_library_writes_passes_everywhere(place: Place) -> None:
 def test_a_withdrawn_version_comes_back_by_hand_only_with_a_reason(
     withdrawn: Place, after: str
 ) -> None:
-    move(withdrawn, v1_0_0=after)
+    withdrawn.put(v1_0_0=after)
     assert withdrawn.by_pre_commit() == RETURN
     assert withdrawn.mends()
     assert everywhere(withdrawn, "back again") == RETURN
@@ -219,13 +190,13 @@ def test_a_withdrawn_version_comes_back_by_hand_only_with_a_reason(
 
 @pytest.mark.parametrize("line", ["Reason: ", "Reason: \u200b", "Vacate: no leak"])
 def test_a_reason_that_says_nothing(withdrawn: Place, line: str) -> None:
-    move(withdrawn, v1_0_0="staging")
+    withdrawn.put(v1_0_0="staging")
 
     assert everywhere(withdrawn, f"back again\n\n{line}\n") == RETURN
 
 
 def test_a_successor_by_hand(place: Place) -> None:
-    move(place, v1_1_0="staging", v1_0_0="production")
+    place.put(v1_1_0="staging", v1_0_0="production")
 
     assert everywhere(place) == []
 
@@ -253,7 +224,7 @@ def test_a_merge_may_not_leave_nobody_by_itself(place: Place) -> None:
     place.commit("a word")
     place.git("switch", "--quiet", "main")
     place.git("merge", "--quiet", "--no-ff", "--no-commit", "june")
-    move(place, v1_1_0="staging")
+    place.put(v1_1_0="staging")
 
     assert everywhere(place, "merge june") == [("GMS046", "registry.json")]
 
@@ -264,7 +235,7 @@ def test_an_exclusive_status_of_the_team_by_hand(place: Place) -> None:
     )
     place.commit("a shadow")
     Store.open(place.path, durable=False).promote("churn@1.2.0", "shadow")
-    place.git("push", "--quiet", "origin", "main")
-    move(place, v1_2_0="production", v1_1_0="archived")
+    place.push()
+    place.put(v1_2_0="production", v1_1_0="archived")
 
     assert everywhere(place) == VACANT

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -27,12 +25,6 @@ def signing(place: Place, desk: Desk) -> Place:
     return place
 
 
-def rule(place: Place, text: str) -> None:
-    place.file("modelstore.toml").write_text(text)
-    place.commit("rules for signatures")
-    place.git("push", "--quiet", "origin", "main")
-
-
 def opened(place: Place) -> Store:
     return Store.open(place.path, durable=False)
 
@@ -47,7 +39,7 @@ def everywhere(place: Place, *refs: str) -> Found:
 
 class TestEveryCommit:
     def test_signed_by_somebody_on_the_list_is_taken(self, signing: Place) -> None:
-        rule(signing, REQUIRED)
+        signing.settle(REQUIRED)
         signing.register()
 
         assert everywhere(signing, "main", "churn@v1.3.0") == []
@@ -55,7 +47,7 @@ class TestEveryCommit:
     def test_not_signed_is_refused_by_the_library_and_by_the_server(
         self, signing: Place, desk: Desk
     ) -> None:
-        rule(signing, REQUIRED)
+        signing.settle(REQUIRED)
         desk.sit_down(desk.ada, sign=False)
 
         with pytest.raises(GateNotPassed) as caught:
@@ -66,21 +58,19 @@ class TestEveryCommit:
             == opened(signing).version("churn@1.1.0").version
         )
 
-        signing.file("README.md").write_text("# Models")
-        signing.commit("by hand")
+        signing.write("README.md", "# Models", "by hand")
         assert everywhere(signing) == [("GMS060", "")]
 
     def test_a_stranger_is_refused(self, signing: Place, desk: Desk) -> None:
-        rule(signing, REQUIRED)
+        signing.settle(REQUIRED)
         desk.sit_down(desk.mallory)
         signing.file("README.md").write_text("# Models")
-        signing.git("add", "README.md")
-        signing.git("commit", "--quiet", "-m", "mine now")
+        signing.commit("mine now")
 
         assert everywhere(signing) == [("GMS061", "")]
 
     def test_a_tag_that_is_not_signed(self, signing: Place) -> None:
-        rule(signing, REQUIRED)
+        signing.settle(REQUIRED)
         signing.register()
         signing.git("tag", "--delete", "churn@v1.3.0")
         signing.git("tag", "--annotate", "--no-sign", "-m", "churn 1.3.0", "churn@v1.3.0")
@@ -92,13 +82,12 @@ class TestEveryCommit:
     def test_a_list_that_the_push_itself_brings_counts_for_nothing(
         self, signing: Place, desk: Desk
     ) -> None:
-        rule(signing, 'schema = "1.0"\n[store]\nallow = ["signers"]\n')
-        rule(signing, REQUIRED + '[store]\nallow = ["signers"]\n')
+        signing.settle('schema = "1.0"\n[store]\nallow = ["signers"]\n')
+        signing.settle(REQUIRED + '[store]\nallow = ["signers"]\n')
         desk.sit_down(desk.mallory)
         signing.file("signers").write_text(f"mallory@example.org {desk.mallory.public}\n")
         signing.git("config", "gpg.ssh.allowedSignersFile", str(signing.path / "signers"))
-        signing.git("add", "--all")
-        signing.git("commit", "--quiet", "-m", "believe me")
+        signing.commit("believe me")
 
         assert signing.by_pre_receive() == [("GMS061", "")]
         with pytest.raises(SignatureError):
@@ -107,7 +96,7 @@ class TestEveryCommit:
     def test_a_server_that_knows_nobody_takes_nothing(
         self, signing: Place, desk: Desk, isolated: Path
     ) -> None:
-        rule(signing, REQUIRED)
+        signing.settle(REQUIRED)
         signing.register()
         signing.git("config", "--global", "--unset", "gpg.ssh.allowedSignersFile")
 
@@ -117,7 +106,7 @@ class TestEveryCommit:
 
 class TestWhoMayMove:
     def test_only_these(self, signing: Place, desk: Desk) -> None:
-        rule(signing, SIGNERS)
+        signing.settle(SIGNERS)
         with pytest.raises(GateNotPassed) as caught:
             opened(signing).promote("churn@1.2.0", "production")
         assert caught.value.conditions == (
@@ -130,26 +119,21 @@ class TestWhoMayMove:
         assert everywhere(signing) == []
 
     def test_by_hand_too(self, signing: Place) -> None:
-        rule(signing, SIGNERS)
+        signing.settle(SIGNERS)
 
-        def promote(held: dict) -> None:
-            held["models"]["churn"]["1.2.0"]["status"] = "production"
-            held["models"]["churn"]["1.1.0"]["status"] = "archived"
-
-        signing.edit("registry.json", promote)
-        signing.git("add", "--all")
-        signing.git("commit", "--quiet", "-m", "go live")
+        signing.go_live()
+        signing.commit("go live")
 
         assert everywhere(signing) == [("GMS062", "")]
 
     def test_an_override_does_not_make_somebody_else_of_the_signer(self, signing: Place) -> None:
-        rule(signing, SIGNERS)
+        signing.settle(SIGNERS)
 
         with pytest.raises(GateNotPassed):
             opened(signing).promote("churn@1.2.0", "production", force=True, reason="now")
 
     def test_other_moves_are_free(self, signing: Place) -> None:
-        rule(signing, SIGNERS)
+        signing.settle(SIGNERS)
         opened(signing).promote("churn@1.2.0", "staging")
 
         assert everywhere(signing) == []
@@ -157,9 +141,9 @@ class TestWhoMayMove:
 
 class TestApprovals:
     def test_somebody_else_must_have_approved(self, signing: Place, desk: Desk) -> None:
-        rule(signing, APPROVALS)
+        signing.settle(APPROVALS)
         signing.register()
-        signing.git("push", "--quiet", "--atomic", "origin", "main", "churn@v1.3.0")
+        signing.push("churn@v1.3.0")
         with pytest.raises(GateNotPassed) as caught:
             opened(signing).promote("churn@1.3.0", "production")
         assert caught.value.conditions == (
@@ -178,20 +162,15 @@ class TestApprovals:
     def test_an_approval_for_another_status_does_not_count(
         self, signing: Place, desk: Desk
     ) -> None:
-        rule(signing, APPROVALS)
+        signing.settle(APPROVALS)
         signing.register()
         desk.sit_down(desk.grace)
         opened(signing).approve("churn@1.3.0", "staging")
         desk.sit_down(desk.ada)
-        signing.git("push", "--quiet", "--atomic", "origin", "main", "churn@v1.3.0")
+        signing.push("churn@v1.3.0")
 
-        def promote(held: dict) -> None:
-            held["models"]["churn"]["1.3.0"]["status"] = "production"
-            held["models"]["churn"]["1.1.0"]["status"] = "archived"
-
-        signing.edit("registry.json", promote)
-        signing.git("add", "--all")
-        signing.git("commit", "--quiet", "-m", "go live")
+        signing.go_live("v1_3_0")
+        signing.commit("go live")
 
         assert everywhere(signing) == [("GMS063", "")]
 
@@ -206,7 +185,7 @@ HOW_TO_LIST = (
 @pytest.fixture(params=["approvals = 1", "signed = true", 'signers = ["grace@example.org"]'])
 def listless(request: pytest.FixtureRequest, place: Place, isolated: Path) -> Place:
     """A store whose gate asks who signs, on a machine that signs nothing and knows nobody."""
-    rule(place, f'schema = "1.0"\n\n[gates.production]\n{request.param}\n')
+    place.settle(f'schema = "1.0"\n\n[gates.production]\n{request.param}\n')
     return place
 
 
@@ -234,9 +213,9 @@ class TestWithoutAList:
             ["log"],
             ["show", "churn@1.3.0"],
             ["list"],
-            ["audit", "churn", "-o", "a.zip"],
+            ["audit", "churn", "-o", str(tmp_path / "a.zip")],
         ):
-            done = gms(tmp_path, "-C", str(listless.path), *asked)
+            done = listless.gms(*asked)
             assert done.returncode == 0, done.stderr
 
     def test_from_a_folder(self, listless: Place) -> None:
@@ -248,8 +227,8 @@ class TestWithoutAList:
         assert str(made.version) == "1.2.1"
 
     def test_the_settings_can_be_changed(self, listless: Place) -> None:
-        rule(listless, 'schema = "1.0"\n')
-        rule(listless, REQUIRED.replace("true", "false") + "[gates.production]\nsigned = true\n")
+        listless.settle('schema = "1.0"\n')
+        listless.settle(REQUIRED.replace("true", "false") + "[gates.production]\nsigned = true\n")
 
         assert listless.by_range("HEAD~2") == []
 
@@ -270,9 +249,9 @@ class TestWithoutAList:
             assert caught.value.hint == HOW_TO_LIST
 
     def test_a_rollback_is_such_a_move(self, listless: Place) -> None:
-        rule(listless, 'schema = "1.0"\n')
+        listless.settle('schema = "1.0"\n')
         opened(listless).promote("churn@1.2.0", "production")
-        rule(listless, SIGNERS)
+        listless.settle(SIGNERS)
 
         with pytest.raises(GateNotPassed) as caught:
             opened(listless).rollback("churn", keep=True)
@@ -282,25 +261,12 @@ class TestWithoutAList:
     def test_a_server_refuses_the_move_alone(self, listless: Place) -> None:
         listless.register()
 
-        def promote(held: dict) -> None:
-            held["models"]["churn"]["1.2.0"]["status"] = "production"
-            held["models"]["churn"]["1.1.0"]["status"] = "archived"
-
-        listless.edit("registry.json", promote)
+        listless.go_live()
         listless.commit("go live")
 
         found = listless.by_pre_receive("main", "churn@v1.3.0")
         assert set(found) == {("GMS061", "")}
         assert listless.by_pre_receive("HEAD~1:refs/heads/main", "churn@v1.3.0") == []
-
-
-def gms(place: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gitmodelstore.cli.main", *args],
-        cwd=place,
-        capture_output=True,
-        text=True,
-    )
 
 
 def test_a_store_that_asks_for_nothing_starts_no_program(

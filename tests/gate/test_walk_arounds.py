@@ -28,21 +28,8 @@ NOT_MET = [("GMS043", "registry.json")]
 TAKEN_BACK = ("GMS046", "registry.json")
 
 
-def settle(place: Place, text: str) -> None:
-    """Push settings by themselves."""
-    place.file("modelstore.toml").write_text(text)
-    place.commit("settings")
-    place.git("push", "--quiet", "--no-verify", "origin", "main")
-
-
 def put(place: Place, **statuses: str) -> None:
-    """Commit other statuses of churn's versions, as v1_2_0="production"."""
-
-    def edit(held: dict) -> None:
-        for name, status in statuses.items():
-            held["models"]["churn"][name[1:].replace("_", ".")]["status"] = status
-
-    place.edit("registry.json", edit)
+    place.put(**statuses)
     place.commit("move")
 
 
@@ -92,7 +79,7 @@ class TestAGateThatTheFirstParentDoesNotKnow:
         ids=["metrics", "from", "replay", "moves"],
     )
     def test_is_met_all_the_same(self, place: Place, settings: str, code: str) -> None:
-        settle(place, settings)
+        place.settle(settings)
         crossed(place, "main~1", go_live)
 
         assert pushed(place) == [(code, "registry.json")]
@@ -102,14 +89,14 @@ class TestAGateThatTheFirstParentDoesNotKnow:
 
     def test_approvals(self, place: Place, desk: Desk) -> None:
         desk.allow(desk.ada, desk.grace)
-        settle(place, APPROVALS)
+        place.settle(APPROVALS)
         crossed(place, "main~1", go_live)
 
         assert pushed(place) == in_history(place) == [("GMS063", "")]
 
     def test_signatures_of_every_commit(self, place: Place, desk: Desk) -> None:
         desk.allow(desk.ada)
-        settle(place, SIGNED)
+        place.settle(SIGNED)
         desk.sit_down(desk.ada, sign=False)
         fork(place, "side", "main~1")
         go_live(place)
@@ -120,7 +107,7 @@ class TestAGateThatTheFirstParentDoesNotKnow:
 
     def test_signatures_of_its_tags(self, place: Place, desk: Desk) -> None:
         desk.allow(desk.ada)
-        settle(place, SIGNED)
+        place.settle(SIGNED)
         fork(place, "side", "main~1")
         new_version()(place)
         place.commit()
@@ -133,7 +120,7 @@ class TestAGateThatTheFirstParentDoesNotKnow:
 
     def test_by_an_ordinary_pull(self, place: Place) -> None:
         """Somebody promotes, has not heard of the gate, pulls and pushes."""
-        settle(place, METRICS)
+        place.settle(METRICS)
         place.git("reset", "--quiet", "--hard", "HEAD~1")
         go_live(place)
         place.git("pull", "--quiet", "--no-rebase", "--no-edit", "origin", "main")
@@ -151,24 +138,22 @@ class TestAGateThatTheFirstParentDoesNotKnow:
         assert pushed(place) == []
 
     def test_behind_another_merge(self, place: Place) -> None:
-        settle(place, METRICS)
+        place.settle(METRICS)
         fork(place, "deep", "main~1")
         go_live(place)
         fork(place, "side", "main~1")
-        place.file("README.md").write_text("# Models\n")
-        place.commit("readme")
+        place.write("README.md", "# Models\n", "readme")
         merge(place, "deep")
         merge(place, "main")
 
         assert pushed(place) == in_history(place) == NOT_MET
 
     def test_in_an_octopus(self, place: Place) -> None:
-        settle(place, METRICS)
+        place.settle(METRICS)
         fork(place, "deep", "main~1")
         go_live(place)
         fork(place, "side", "main~1")
-        place.file("README.md").write_text("# Models\n")
-        place.commit("readme")
+        place.write("README.md", "# Models\n", "readme")
         merge(place, "deep", "main")
         assert len(place.git("rev-parse", "HEAD^@").split()) == 3
 
@@ -176,7 +161,7 @@ class TestAGateThatTheFirstParentDoesNotKnow:
 
     def test_by_a_version_that_was_live_beside_the_branch(self, place: Place) -> None:
         """It would come back later without conditions, as one that has held the status before."""
-        settle(place, METRICS)
+        place.settle(METRICS)
         fork(place, "side", "main~1")
         go_live(place)
         put(place, v1_1_0="production", v1_2_0="archived")
@@ -185,7 +170,7 @@ class TestAGateThatTheFirstParentDoesNotKnow:
         assert pushed(place) == NOT_MET
 
     def test_by_unrelated_histories(self, place: Place) -> None:
-        settle(place, METRICS)
+        place.settle(METRICS)
         place.git("checkout", "--quiet", "--orphan", "side", "main~1")
         go_live(place)
         place.git("merge", "--quiet", "--no-commit", "-s", "ours", "--allow-unrelated-histories",
@@ -196,21 +181,21 @@ class TestAGateThatTheFirstParentDoesNotKnow:
         assert NOT_MET[0] in pushed(place)
 
     def test_after_it_was_pushed_to_another_branch(self, place: Place) -> None:
-        settle(place, METRICS)
+        place.settle(METRICS)
         crossed(place, "main~1", go_live)
         place.git("push", "--quiet", "--no-verify", "origin", "side:side")
 
         assert pushed(place) == NOT_MET
 
     def test_with_several_refs_at_once(self, place: Place) -> None:
-        settle(place, METRICS)
+        place.settle(METRICS)
         crossed(place, "main~1", go_live)
 
         assert pushed(place, "HEAD:other", "main:third") == NOT_MET
 
     def test_under_another_name_of_the_branch(self, place: Place) -> None:
         place.git("-C", str(place.shared), "symbolic-ref", "refs/heads/alias", "refs/heads/main")
-        settle(place, METRICS)
+        place.settle(METRICS)
         crossed(place, "main~1", go_live)
 
         assert place.by_pre_receive("HEAD:alias") == NOT_MET
@@ -225,7 +210,7 @@ class TestAMergeThatLosesWhatTheBranchHas:
 
     def test_a_version(self, place: Place) -> None:
         place.register()
-        place.git("push", "--quiet", "--no-verify", "--atomic", "origin", "main", "churn@v1.3.0")
+        place.push("churn@v1.3.0")
         fork(place, "side", "main~1")
         place.commit("nothing")
         merge(place, "main", how=("-s", "ours"))
@@ -237,7 +222,7 @@ class TestAMergeThatLosesWhatTheBranchHas:
         assert Store.open(place.path).version("churn@1.3.0").status == "registered"
 
     def test_a_gate(self, place: Place) -> None:
-        settle(place, METRICS)
+        place.settle(METRICS)
         fork(place, "side", "main~1")
         place.commit("nothing")
         merge(place, "main", how=("-s", "ours"))
@@ -247,7 +232,7 @@ class TestAMergeThatLosesWhatTheBranchHas:
     @pytest.mark.parametrize("first", ["side", "main"])
     def test_the_newest_promotion(self, place: Place, first: str) -> None:
         go_live(place)
-        place.git("push", "--quiet", "--no-verify", "origin", "main")
+        place.push()
         fork(place, "side", "main~1")
         place.commit("nothing")
         if first == "side":
@@ -260,7 +245,7 @@ class TestAMergeThatLosesWhatTheBranchHas:
 
     def test_a_withdrawal(self, place: Place) -> None:
         put(place, v1_2_0="withdrawn")
-        place.git("push", "--quiet", "--no-verify", "origin", "main")
+        place.push()
         fork(place, "side", "main~1")
         go_live(place)
         place.git("merge", "--quiet", "--no-commit", "-s", "ours", "main")
@@ -271,7 +256,7 @@ class TestAMergeThatLosesWhatTheBranchHas:
     def test_a_holder_whose_status_both_sides_changed(self, place: Place) -> None:
         """Of two words a merge keeps one, but not the one that leaves production empty."""
         go_live(place)
-        place.git("push", "--quiet", "--no-verify", "origin", "main")
+        place.push()
         fork(place, "side", "main~1")
         put(place, v1_2_0="staging")
         place.git("merge", "--quiet", "--no-commit", "-s", "ours", "main")
@@ -281,7 +266,7 @@ class TestAMergeThatLosesWhatTheBranchHas:
 
     def test_a_folder(self, place: Place) -> None:
         place.register()
-        place.git("push", "--quiet", "--no-verify", "--atomic", "origin", "main", "churn@v1.3.0")
+        place.push("churn@v1.3.0")
         fork(place, "side", "main~1")
         place.commit("nothing")
         place.git("merge", "--quiet", "--no-ff", "--no-commit", "main")
@@ -294,11 +279,10 @@ class TestAMergeThatLosesWhatTheBranchHas:
         """The value is newer than the first fork, and older than what the branch has."""
         put(place, v1_0_0="staging")
         put(place, v1_0_0="withdrawn")
-        place.git("push", "--quiet", "--no-verify", "origin", "main")
+        place.push()
         for name, start in (("one", "main~1"), ("two", "main~2")):
             fork(place, name, start)
-            place.file(f".github/{name}.md").write_text("x\n")
-            place.commit("note")
+            place.write(f".github/{name}.md", "x\n", "note")
         place.git("merge", "--quiet", "--no-ff", "--no-commit", "one", "main")
         place.git("restore", "--source=one", "--staged", "--worktree", "--", "registry.json")
         place.commit("merge")
@@ -307,12 +291,11 @@ class TestAMergeThatLosesWhatTheBranchHas:
 
     def test_in_a_criss_cross(self, place: Place) -> None:
         fork(place, "side", "main")
-        place.file("README.md").write_text("# Models\n")
-        place.commit("readme")
+        place.write("README.md", "# Models\n", "readme")
         place.git("switch", "--quiet", "main")
         go_live(place)
         merge(place, "side")
-        place.git("push", "--quiet", "--no-verify", "origin", "main")
+        place.push()
         fork(place, "cross", "side")
         merge(place, "main~1")
         place.commit("nothing")
@@ -344,10 +327,9 @@ class TestAMergeThatDecidesByItself:
 
     def test_settings_that_both_sides_changed(self, place: Place) -> None:
         """Where the same key differs, only a commit by itself may say which holds."""
-        settle(place, METRICS)
+        place.settle(METRICS)
         fork(place, "side", "main~1")
-        place.file("modelstore.toml").write_text(METRICS.replace("0.8", "0.1"))
-        place.commit("a low gate")
+        place.write("modelstore.toml", METRICS.replace("0.8", "0.1"), "a low gate")
         merge(place, "main", how=("-X", "ours"))
 
         assert pushed(place) == in_history(place) == [("GMS044", "modelstore.toml")]
@@ -359,7 +341,7 @@ class TestAMergeThatDecidesByItself:
         place.git("merge", "--quiet", "--no-ff", "--no-commit", "side")
         new_version()(place)
         place.commit("merge")
-        place.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0")
+        place.tag()
 
         assert ("GMS046", "registry.json") in pushed(place, "churn@v1.3.0")
 
@@ -375,11 +357,11 @@ class TestAMergeThatDecidesByItself:
 
             place.edit("registry.json", edit)
 
-        settle(place, FREE + '[gates.production]\nmetrics = ["auc >= current"]\n')
+        place.settle(FREE + '[gates.production]\nmetrics = ["auc >= current"]\n')
         place.register("risk", metrics={"auc": 0.9})
         live("1.1.0")
         place.commit("nobody was in production")
-        place.git("push", "--quiet", "--no-verify", "--atomic", "origin", "main", "risk@v1.1.0")
+        place.push("risk@v1.1.0")
         fork(place, "side", "main~1")
         live("1.0.0")
         place.commit("nobody is in production here")
@@ -392,9 +374,8 @@ class TestAMergeThatDecidesByItself:
 
 class TestAPush:
     def test_that_weakens_the_rules_and_moves_at_once(self, place: Place) -> None:
-        settle(place, METRICS)
-        place.file("modelstore.toml").write_text(FREE)
-        weaker = place.commit("no gate")
+        place.settle(METRICS)
+        weaker = place.write("modelstore.toml", FREE, "no gate")
         go_live(place)
 
         done = place.try_git("push", "--no-verify", "origin", "main")
@@ -410,21 +391,19 @@ class TestAPush:
         assert pushed(place) == []
 
     def test_that_weakens_the_rules_and_merges_what_they_forbid(self, place: Place) -> None:
-        settle(place, METRICS)
+        place.settle(METRICS)
         fork(place, "side", "main~1")
         go_live(place)
         place.git("switch", "--quiet", "main")
-        place.file("modelstore.toml").write_text(FREE)
-        place.commit("no gate")
+        place.write("modelstore.toml", FREE, "no gate")
         merge(place, "side")
 
         assert pushed(place) == NOT_MET
 
     def test_that_lets_two_hold_a_status(self, place: Place) -> None:
         one = 'schema = "1.0"\n\n[lifecycle]\nexclusive = ["staging"]\n'
-        settle(place, one)
-        place.file("modelstore.toml").write_text(FREE)
-        place.commit("shared")
+        place.settle(one)
+        place.write("modelstore.toml", FREE, "shared")
         put(place, v1_0_0="staging", v1_2_0="staging")
 
         assert pushed(place) == [("GMS041", "registry.json")]
@@ -436,12 +415,12 @@ class TestAPush:
         place.git("push", "--quiet", "--no-verify", "origin", "side")
 
         assert pushed(place) == [("GMS050", "refs/tags/churn@v1.3.0")]
-        place.git("tag", "-a", "-m", "churn 1.3.0", "churn@v1.3.0")
+        place.tag()
         assert pushed(place, "churn@v1.3.0") == []
 
     def test_of_other_content_under_a_number_that_is_taken(self, place: Place) -> None:
         place.register()
-        place.git("push", "--quiet", "--no-verify", "--atomic", "origin", "main", "churn@v1.3.0")
+        place.push("churn@v1.3.0")
         fork(place, "side", "main~1")
         new_version()(place)
         place.commit()
@@ -484,7 +463,7 @@ class TestHonest:
     def elsewhere(self, place: Place, work: Callable[[Place], object], *tags: str) -> None:
         """Somebody else works on the branch and pushes; main is here as it was before."""
         work(place)
-        place.git("push", "--quiet", "--no-verify", "--atomic", "origin", "main", *tags)
+        place.push(*tags)
         self.theirs = place.git("rev-parse", "HEAD").strip()
         place.git("reset", "--quiet", "--hard", self.base)
 
@@ -497,9 +476,7 @@ class TestHonest:
 
     def test_an_afternoon_of_work(self, place: Place, desk: Desk) -> None:
         desk.allow(desk.ada, desk.grace)
-        settle(
-            place, APPROVALS.replace("approvals", 'from = ["staging"]\nreplay = true\napprovals')
-        )
+        place.settle(APPROVALS.replace("approvals", 'from = ["staging"]\nreplay = true\napprovals'))
         X, y = [[float(i), float(i % 7)] for i in range(40)], [int(i > 20) for i in range(40)]
         for number in range(2):
             place.register(X_test=X, y_test=y, custom={"number": number})
@@ -524,7 +501,7 @@ class TestHonest:
 
     def test_a_pull_across_a_promotion_and_a_new_gate_that_was_met(self, place: Place) -> None:
         def work(p: Place) -> None:
-            settle(p, FROM)
+            p.settle(FROM)
             put(p, v1_2_0="staging")
             go_live(p)
 
@@ -536,7 +513,7 @@ class TestHonest:
 
     def test_moves_that_meet_the_gate_that_a_pull_crosses(self, place: Place) -> None:
         """One step after the other: as a whole from registered to production it would not."""
-        self.elsewhere(place, lambda p: settle(p, FROM))
+        self.elsewhere(place, lambda p: p.settle(FROM))
         put(place, v1_2_0="staging")
         go_live(place)
         self.pull(place)
@@ -544,25 +521,22 @@ class TestHonest:
         self.taken(place)
 
     def test_settings_that_both_sides_changed_in_different_places(self, place: Place) -> None:
-        self.elsewhere(place, lambda p: settle(p, FROM))
+        self.elsewhere(place, lambda p: p.settle(FROM))
         text = place.file("modelstore.toml").read_text()
-        place.file("modelstore.toml").write_text(f'{text}\n[store]\nallow = ["docs/**"]\n')
-        place.commit("allow docs")
+        place.write("modelstore.toml", f'{text}\n[store]\nallow = ["docs/**"]\n', "allow docs")
         place.try_git("merge", "--quiet", "--no-commit", self.theirs)
-        place.file("modelstore.toml").write_text(f'{FROM}\n[store]\nallow = ["docs/**"]\n')
-        place.commit("both")
+        place.write("modelstore.toml", f'{FROM}\n[store]\nallow = ["docs/**"]\n', "both")
 
         self.taken(place)
 
     def test_a_proposal_from_before_a_gate_was_lifted(self, place: Place) -> None:
-        settle(place, METRICS)
+        place.settle(METRICS)
         fork(place, "proposal", "main")
-        place.file("README.md").write_text("# Models\n")
-        place.commit("readme")
+        place.write("README.md", "# Models\n", "readme")
         place.git("switch", "--quiet", "main")
-        settle(place, FREE)
+        place.settle(FREE)
         go_live(place)
-        place.git("push", "--quiet", "--no-verify", "origin", "main")
+        place.push()
         merge(place, "proposal")
 
         self.taken(place)
@@ -570,11 +544,10 @@ class TestHonest:
     def test_a_proposal_with_a_gate_that_the_branch_did_not_meet_before(self, place: Place) -> None:
         """The server knows which side was the branch; the history alone does not say."""
         fork(place, "proposal", "main")
-        place.file("modelstore.toml").write_text(METRICS)
-        place.commit("a gate")
+        place.write("modelstore.toml", METRICS, "a gate")
         place.git("switch", "--quiet", "main")
         go_live(place)
-        place.git("push", "--quiet", "--no-verify", "origin", "main")
+        place.push()
         merge(place, "proposal")
 
         assert place.by_pre_push("main") == pushed(place) == []
@@ -585,7 +558,7 @@ class TestHonest:
         place.git("switch", "--quiet", "main")
         go_live(place)
         merge(place, "side")
-        place.git("push", "--quiet", "--no-verify", "origin", "main")
+        place.push()
         fork(place, "cross", "side")
         merge(place, "main~1")
         put(place, v1_0_0="archived")
@@ -641,8 +614,7 @@ class TestHonest:
         self.taken(place)
 
     def test_a_new_status_and_a_move_to_it(self, place: Place) -> None:
-        place.file("modelstore.toml").write_text(FREE + '\n[lifecycle]\nstatuses = ["shadow"]\n')
-        place.commit("a status")
+        place.write("modelstore.toml", FREE + '\n[lifecycle]\nstatuses = ["shadow"]\n', "a status")
         put(place, v1_2_0="shadow")
 
         self.taken(place)
