@@ -19,7 +19,7 @@ from gitmodelstore import Store
 from gitmodelstore.errors import LocalChanges
 from gitmodelstore.plumbing import files, large_files, loose, refs, worktree, writer_lock
 
-from . import children
+from . import children, writers
 
 # Each step of a write, as the function of ours that takes it.
 STEPS: list[tuple[ModuleType, str]] = [
@@ -34,6 +34,10 @@ STEPS: list[tuple[ModuleType, str]] = [
     (refs, "create_tag"),
     (writer_lock, "clear"),
 ]
+
+
+def register(pipeline: object) -> Callable[[Store], object]:
+    return lambda store: store.register(pipeline, "churn", code=None)
 
 
 def die(*_: object) -> None:
@@ -56,6 +60,27 @@ def kill_at(module: ModuleType, name: str, *, after: bool, call: int = 1) -> Non
         return result
 
     setattr(module, name, wrapped)
+
+
+def killed(
+    write: Callable[[Store], object],
+    store: Store,
+    module: ModuleType,
+    name: str,
+    *,
+    after: bool = False,
+    call: int = 1,
+    durable: bool = True,
+) -> bool:
+    """Write in a process that dies as `kill_at` says; return whether it did."""
+
+    def work() -> None:
+        kill_at(module, name, after=after, call=call)
+        write(Store.open(store.path, durable=durable))
+
+    status = children.run(work)
+    assert status in (0, -signal.SIGKILL)
+    return status != 0
 
 
 def versions(store: Store, model: str = "churn") -> list[str]:
@@ -92,13 +117,9 @@ class TestEachStep:
         ("module", "name"), STEPS, ids=[f"{m.__name__[23:]}.{n}" for m, n in STEPS]
     )
     def test_the_next_writer_puts_it_right(self, churn, git, fitted, refitted, module, name, after):
-        def work() -> None:
-            kill_at(module, name, after=after)
-            Store.open(churn.path, durable=True).register(refitted, "churn", code=None)
-
         bare = not (churn.path / ".git").exists()
-        status = children.run(work)
-        assert status == (0 if bare and name in ("start", "finish") else -signal.SIGKILL)
+        died = killed(register(refitted), churn, module, name, after=after)
+        assert died == (not bare or name not in ("start", "finish"))
         assert "1.0.0" in versions(churn)
         assert git(churn.path, "fsck", "--strict", "--no-dangling") == ""
 
@@ -112,11 +133,7 @@ class TestEachStep:
 
     @pytest.mark.parametrize("call", [2, 4, 6, 8])
     def test_objects_half_written_are_no_hindrance(self, churn, git, refitted, call):
-        def work() -> None:
-            kill_at(loose, "_rename", after=False, call=call)
-            Store.open(churn.path).register(refitted, "churn", code=None)
-
-        assert children.run(work) == -signal.SIGKILL
+        assert killed(register(refitted), churn, loose, "_rename", call=call, durable=False)
 
         again = Store.open(churn.path)
         again.register(refitted, "churn", code=None)
@@ -138,11 +155,7 @@ class TestEachStep:
         churn.promote("churn@1.1.0", "production")
         before = git(churn.path, "rev-list", "--count", "main")
 
-        def work() -> None:
-            kill_at(refs, name, after=False)
-            write(Store.open(churn.path, durable=True))
-
-        assert children.run(work) == -signal.SIGKILL
+        assert killed(write, churn, refs, name)
 
         again = Store.open(churn.path)
         again.register(refitted, "other", code=None)
@@ -167,15 +180,10 @@ class TestEachStep:
         store.register(fitted, "churn", code=None)
         settle(store.path)
 
-        def write() -> None:
-            kill_at(module, name, after=after, call=call)
-            opened = Store.open(store.path)
-            if work == "register":
-                opened.register(refitted, "churn", code=None)
-            else:
-                opened.promote("churn@1.0.0", "production")
-
-        died = children.run(write) == -signal.SIGKILL
+        write = register(refitted)
+        if work == "promote":
+            write = lambda store: store.promote("churn@1.0.0", "production")  # noqa: E731
+        died = killed(write, store, module, name, after=after, call=call)
         assert died or (work == "promote" and call > 1)
 
         again = Store.open(store.path)
@@ -185,12 +193,8 @@ class TestEachStep:
         assert versions(again) == (["1.0.0"] if died or work == "promote" else ["1.1.0", "1.0.0"])
 
     def test_a_large_pipeline_half_written(self, churn, git, refitted):
-        def work() -> None:
-            kill_at(large_files, "keep", after=False)
-            Store.open(churn.path).register(refitted, "churn", code=None)
-
         small_threshold(churn, git)
-        assert children.run(work) == -signal.SIGKILL
+        assert killed(register(refitted), churn, large_files, "keep", durable=False)
 
         again = Store.open(churn.path)
         again.register(refitted, "churn", code=None)
@@ -219,11 +223,7 @@ class TestWhatIsLeft:
         """A store whose last writer died when the work tree had moved, and the branch had not."""
         store.register(fitted, "churn", code=None)
 
-        def work() -> None:
-            kill_at(refs, "advance", after=False)
-            Store.open(store.path, durable=False).register(refitted, "churn", code=None)
-
-        assert children.run(work) == -signal.SIGKILL
+        assert killed(register(refitted), store, refs, "advance", durable=False)
         assert git(store.path, "status", "--porcelain") != ""
         return store
 
@@ -307,7 +307,7 @@ class TestWhatIsLeft:
 
     def test_an_empty_tag_as_after_a_power_cut(self, any_store, git, fitted):
         any_store.register(fitted, "churn", code=None)
-        inside = any_store.path / ".git" if (any_store.path / ".git").exists() else any_store.path
+        inside = writers.inside(any_store)
         oid = (inside / "refs" / "tags" / "churn@v1.0.0").read_text().strip()
         tip = git(any_store.path, "rev-parse", "main").strip()
         (inside / "refs" / "tags" / "churn@v1.0.0").write_text("")
@@ -352,20 +352,21 @@ class TestWhatIsLeft:
         assert_whole(store, git)
 
 
+def write_slowly(store: Store, git) -> None:
+    """Let git need half a second for one of the files of a version."""
+    (store.path / ".git" / "info").mkdir(exist_ok=True)
+    (store.path / ".git" / "info" / "attributes").write_text("README.md filter=slow\n")
+    git(store.path, "config", "--global", "filter.slow.smudge", "sleep 0.5; cat")
+
+
 class TestGitOutlivesUs:
     def test_the_next_writer_waits_for_the_git_that_a_dead_one_started(
         self, store, git, fitted, refitted
     ):
         store.register(fitted, "churn", code=None)
-        (store.path / ".git" / "info").mkdir(exist_ok=True)
-        (store.path / ".git" / "info" / "attributes").write_text("README.md filter=slow\n")
-        git(store.path, "config", "--global", "filter.slow.smudge", "sleep 0.5; cat")
+        write_slowly(store, git)
 
-        def work() -> None:
-            kill_at(worktree, "start", after=True)
-            Store.open(store.path, durable=False).register(refitted, "churn", code=None)
-
-        assert children.run(work) == -signal.SIGKILL
+        assert killed(register(refitted), store, worktree, "start", after=True, durable=False)
 
         store.register(fitted, "other", code=None)
 
@@ -377,9 +378,7 @@ class TestGitDiesWithUs:
 
     def test_no_lock_of_the_index_is_in_the_way(self, store, git, fitted, refitted):
         store.register(fitted, "churn", code=None)
-        (store.path / ".git" / "info").mkdir(exist_ok=True)
-        (store.path / ".git" / "info" / "attributes").write_text("README.md filter=slow\n")
-        git(store.path, "config", "--global", "filter.slow.smudge", "sleep 0.5; cat")
+        write_slowly(store, git)
         aside = store.path / ".git" / "index.gitmodelstore-aside.lock"
         start = worktree.start
 
@@ -406,11 +405,7 @@ class TestGitDiesWithUs:
     def test_a_lock_of_another_git_stays(self, store, git, fitted, refitted):
         store.register(fitted, "churn", code=None)
 
-        def work() -> None:
-            kill_at(worktree, "finish", after=False)
-            Store.open(store.path, durable=False).register(refitted, "churn", code=None)
-
-        assert children.run(work) == -signal.SIGKILL
+        assert killed(register(refitted), store, worktree, "finish", durable=False)
         lock = store.path / ".git" / "index.lock"
         lock.unlink()
         lock.write_text("another's")
@@ -427,11 +422,7 @@ class TestGitDiesWithUs:
 
 
 def test_the_lock_of_a_dead_writer_is_free(store, fitted, git):
-    def work() -> None:
-        kill_at(writer_lock, "_try", after=True)
-        Store.open(store.path).register(fitted, "churn", code=None)
-
-    assert children.run(work) == -signal.SIGKILL
+    assert killed(register(fitted), store, writer_lock, "_try", after=True)
 
     Store.open(store.path, wait_seconds=0).register(fitted, "churn", code=None)
     assert_whole(store, git)

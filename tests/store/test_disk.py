@@ -13,7 +13,7 @@ from gitmodelstore import Store
 from gitmodelstore.errors import CannotWrite, GitFailed
 from gitmodelstore.plumbing import files
 
-from . import children
+from . import children, writers
 from .conftest import once
 
 
@@ -131,7 +131,7 @@ class TestFull:
 
 class TestReadOnly:
     def folders(self, store: Store) -> dict[str, Path]:
-        inside = store.path / ".git" if (store.path / ".git").exists() else store.path
+        inside = writers.inside(store)
         return {
             "git directory": inside,
             "objects": inside / "objects",

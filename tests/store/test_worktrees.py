@@ -55,6 +55,11 @@ def everything(*folders: Path) -> dict[str, bytes]:
     }
 
 
+def run(writes: list[Callable[[Store], object]], store: Store) -> None:
+    for write in writes:
+        write(store)
+
+
 def assert_followed(folder: Path, git) -> None:
     assert git(folder, "status", "--porcelain", "--untracked-files=all") == ""
     assert git(folder, "diff", "HEAD", "--stat") == ""
@@ -89,8 +94,7 @@ class TestFollowing:
         git(store.path, "add", "staged.txt")
         before = git(store.path, "status", "--porcelain")
 
-        for write in life:
-            write(store)
+        run(life, store)
 
         assert git(store.path, "status", "--porcelain") == before
         assert (store.path / "modelstore.toml").read_text() == 'schema = "1.0"\n'
@@ -128,35 +132,30 @@ class TestFollowing:
         Store.init(tmp_path / "store")
         store = Store.open(tmp_path / "store", durable=False)
 
-        for write in life[:5]:
-            write(store)
+        run(life[:5], store)
 
         assert_followed(store.path, git)
 
     def test_a_split_index_follows(self, churn, git, life):
         git(churn.path, "update-index", "--split-index")
 
-        for write in life[1:]:
-            write(churn)
+        run(life[1:], churn)
 
         assert_followed(churn.path, git)
 
-    def test_a_sparse_checkout_stays_sparse(self, churn, git, life):
-        churn_only = ["/*", "!/models/*", "/models/churn"]
-        git(churn.path, "sparse-checkout", "set", "--no-cone", *churn_only)
+    @pytest.mark.parametrize(
+        "options",
+        [
+            ["--no-cone", "/*", "!/models/*", "/models/churn"],
+            ["--cone", "--sparse-index", "models/churn"],
+            ["--cone", "--no-sparse-index", "models/churn"],
+        ],
+        ids=lambda options: " ".join(options[:2]),
+    )
+    def test_a_sparse_checkout_stays_sparse(self, churn, git, life, options):
+        git(churn.path, "sparse-checkout", "set", *options)
 
-        for write in life[1:]:
-            write(churn)
-
-        assert_followed(churn.path, git)
-        assert [path.name for path in (churn.path / "models").iterdir()] == ["churn"]
-
-    @pytest.mark.parametrize("index", ["--sparse-index", "--no-sparse-index"])
-    def test_a_sparse_checkout_by_cones_stays_sparse(self, churn, git, life, index):
-        git(churn.path, "sparse-checkout", "set", "--cone", index, "models/churn")
-
-        for write in life[1:]:
-            write(churn)
+        run(life[1:], churn)
 
         assert_followed(churn.path, git)
         assert [path.name for path in (churn.path / "models").iterdir()] == ["churn"]
@@ -173,8 +172,7 @@ class TestFollowing:
         Store.init(tmp_path / "store")
         store = Store.open(tmp_path / "store", durable=False)
 
-        for write in life[:3]:
-            write(store)
+        run(life[:3], store)
 
         assert_followed(store.path, git)
 
@@ -206,21 +204,13 @@ class TestElsewhere:
         assert git(churn.path, "describe", "--exact-match") == "churn@v1.0.0\n"
         assert [str(v.version) for v in churn.versions("churn")] == ["1.1.0", "1.0.0"]
 
-    def test_a_linked_work_tree_on_the_branch_follows(self, churn, tmp_path, git, life):
-        git(churn.path, "switch", "--quiet", "--create", "side")
-        git(churn.path, "worktree", "add", "--quiet", str(tmp_path / "linked"), "main")
-
-        for write in life[1:]:
-            write(churn)
-
-        assert_followed(tmp_path / "linked", git)
-        assert git(churn.path, "status", "--porcelain") == ""
-
-    def test_two_work_trees_on_the_branch_both_follow(self, churn, tmp_path, git, life):
+    @pytest.mark.parametrize("is_alone", [True, False])
+    def test_a_linked_work_tree_on_the_branch_follows(self, churn, tmp_path, git, life, is_alone):
+        if is_alone:
+            git(churn.path, "switch", "--quiet", "--create", "side")
         git(churn.path, "worktree", "add", "--quiet", "--force", str(tmp_path / "linked"), "main")
 
-        for write in life[1:]:
-            write(churn)
+        run(life[1:], churn)
 
         assert_followed(tmp_path / "linked", git)
         assert_followed(churn.path, git)
@@ -236,8 +226,7 @@ class TestElsewhere:
     def test_a_linked_work_tree_of_a_bare_store_follows(self, bare_store, tmp_path, git, life):
         git(bare_store.path, "worktree", "add", "--quiet", str(tmp_path / "linked"), "main")
 
-        for write in life:
-            write(bare_store)
+        run(life, bare_store)
 
         assert_followed(tmp_path / "linked", git)
 
@@ -467,8 +456,7 @@ class TestWhatMustNotRun:
         ):
             shutil.copy(script, store.path / ".git" / "hooks" / name)
 
-        for write in life:
-            write(store)
+        run(life, store)
 
         assert not ran.exists()
 
@@ -477,8 +465,7 @@ class TestWhatMustNotRun:
         script, ran = hostile
         git(store.path, "config", name, str(script))
 
-        for write in life:
-            write(store)
+        run(life, store)
 
         assert not ran.exists()
 
@@ -490,8 +477,7 @@ class TestWhatMustNotRun:
         git(churn.path, "status")
         ran.unlink()
 
-        for write in life[1:]:
-            write(churn)
+        run(life[1:], churn)
 
         assert not ran.exists()
         assert_followed(churn.path, git)
@@ -559,8 +545,7 @@ class TestEnvironment:
         monkeypatch.setenv("GIT_PREFIX", "models/")
         monkeypatch.setenv("GIT_NAMESPACE", "other")
 
-        for write in life:
-            write(store)
+        run(life, store)
 
         for name in [name for name in os.environ if name.startswith("GIT_")]:
             if name != "GIT_CONFIG_NOSYSTEM":

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -22,6 +23,8 @@ from gitmodelstore.operations import publish as publishing
 from gitmodelstore.plumbing import refs, worktree, writer_lock
 from gitmodelstore.values.names import Version
 from gitmodelstore.values.registry import Registry
+
+from . import writers
 
 
 @pytest.fixture
@@ -87,7 +90,7 @@ class TestWhatIsWritten:
     def test_nothing_is_left_beside_it(self, any_store, fitted):
         any_store.register(fitted, "churn", code=None)
 
-        inside = any_store.path / ".git" if (any_store.path / ".git").exists() else any_store.path
+        inside = writers.inside(any_store)
         left = [*inside.rglob("tmp_obj_*"), *inside.rglob("*.lock")]
         assert left == []
         assert (inside / "gitmodelstore" / "pending.json").read_text().strip() == ""
@@ -125,47 +128,49 @@ class TestNamesTaken:
 class TestPlainGitInBetween:
     """Plain git moves the branch while a version is being written."""
 
-    def hand(self, store: Store, git, name: str) -> Callable[[], None]:
+    @pytest.fixture
+    def between(self, monkeypatch) -> Callable[..., list[int]]:
+        """Let something happen before the first call of a function; return a number a call."""
+
+        def between(module: ModuleType, name: str, act: Callable[[], object]) -> list[int]:
+            calls: list[int] = []
+            real = getattr(module, name)
+
+            def meddling(*args, **options):
+                if not calls:
+                    act()
+                calls.append(1)
+                return real(*args, **options)
+
+            monkeypatch.setattr(module, name, meddling)
+            return calls
+
+        return between
+
+    @pytest.fixture
+    def commit(self, store, git) -> Callable[[], None]:
+        """Commit a file by hand."""
+
         def commit() -> None:
-            (store.path / name).write_text("by hand")
-            git(store.path, "add", name)
-            git(store.path, "commit", "--quiet", "-m", f"add {name}")
+            (store.path / "NOTES").write_text("by hand")
+            git(store.path, "add", "NOTES")
+            git(store.path, "commit", "--quiet", "-m", "add NOTES")
 
         return commit
 
-    def test_after_it_was_read_both_survive(self, store, git, fitted, monkeypatch):
-        commit = self.hand(store, git, "NOTES")
-        times: list[int] = []
-
-        def meddling(snapshot, wanted, tree, held) -> None:
-            if not times:
-                commit()
-            times.append(1)
-            validate(snapshot, wanted, tree, held)
-
-        validate = publishing._validate
-        monkeypatch.setattr(publishing, "_validate", meddling)
+    def test_after_it_was_read_both_survive(self, store, git, fitted, between, commit):
+        calls = between(publishing, "_validate", commit)
 
         store.register(fitted, "churn", code=None)
 
-        assert len(times) == 2
+        assert len(calls) == 2
         assert git(store.path, "log", "--format=%s") == (
             "register churn 1.0.0\nadd NOTES\nStart a model store\n"
         )
         assert_followed(store.path, git)
 
-    def test_a_commit_of_what_was_just_staged_keeps_it(self, store, git, fitted, monkeypatch):
-        commit = self.hand(store, git, "NOTES")
-        times: list[int] = []
-
-        def meddling(*args, **options) -> bool:
-            if not times:
-                commit()
-            times.append(1)
-            return advance(*args, **options)
-
-        advance = refs.advance
-        monkeypatch.setattr(refs, "advance", meddling)
+    def test_a_commit_of_what_was_just_staged_keeps_it(self, store, git, fitted, between, commit):
+        between(refs, "advance", commit)
 
         store.register(fitted, "churn", code=None)
 
@@ -175,18 +180,12 @@ class TestPlainGitInBetween:
         store.register(fitted, "churn", code=None)
         assert_followed(store.path, git)
 
-    def test_a_commit_of_something_else_takes_nothing_along(self, store, git, fitted, monkeypatch):
-        times: list[int] = []
+    def test_a_commit_of_something_else_takes_nothing_along(self, store, git, fitted, between):
+        def commit() -> None:
+            (store.path / "modelstore.toml").write_text('schema = "1.0"\n')
+            git(store.path, "commit", "--quiet", "--only", "modelstore.toml", "-m", "by hand")
 
-        def meddling(*args, **options) -> bool:
-            if not times:
-                (store.path / "modelstore.toml").write_text('schema = "1.0"\n')
-                git(store.path, "commit", "--quiet", "--only", "modelstore.toml", "-m", "by hand")
-            times.append(1)
-            return advance(*args, **options)
-
-        advance = refs.advance
-        monkeypatch.setattr(refs, "advance", meddling)
+        between(refs, "advance", commit)
 
         store.register(fitted, "churn", code=None)
 
@@ -195,18 +194,9 @@ class TestPlainGitInBetween:
         )
         assert_followed(store.path, git)
 
-    def test_a_branch_moved_without_its_work_tree_is_kept(self, store, git, fitted, monkeypatch):
+    def test_a_branch_moved_without_its_work_tree_is_kept(self, store, git, fitted, between):
         side = git(store.path, "commit-tree", "-p", "main", "-m", "side", "main^{tree}").strip()
-        times: list[int] = []
-
-        def meddling(*args, **options) -> bool:
-            if not times:
-                git(store.path, "update-ref", "refs/heads/main", side)
-            times.append(1)
-            return advance(*args, **options)
-
-        advance = refs.advance
-        monkeypatch.setattr(refs, "advance", meddling)
+        between(refs, "advance", lambda: git(store.path, "update-ref", "refs/heads/main", side))
 
         store.register(fitted, "churn", code=None)
 
@@ -231,11 +221,15 @@ class TestPlainGitInBetween:
 
 
 class TestLocksOfGit:
-    @pytest.mark.parametrize("ref", ["refs/heads/main", "refs/tags/churn@v1.0.0"])
-    def test_a_young_one_is_respected(self, store, git, fitted, ref):
-        lock = store.path / ".git" / f"{ref}.lock"
+    @pytest.fixture(params=["refs/heads/main", "refs/tags/churn@v1.0.0"])
+    def lock(self, store, request) -> Path:
+        lock = store.path / ".git" / f"{request.param}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
         lock.write_text("")
+        return lock
+
+    def test_a_young_one_is_respected(self, store, git, fitted, lock):
+        ref = lock.relative_to(store.path / ".git").as_posix().removesuffix(".lock")
         impatient = Store.open(store.path, durable=False, wait_seconds=0.2)
 
         with pytest.raises(StoreBusy) as caught:
@@ -250,11 +244,7 @@ class TestLocksOfGit:
         store.register(fitted, "churn", code=None)
         assert_followed(store.path, git)
 
-    @pytest.mark.parametrize("ref", ["refs/heads/main", "refs/tags/churn@v1.0.0"])
-    def test_one_older_than_a_minute_is_a_corpse(self, store, git, fitted, ref):
-        lock = store.path / ".git" / f"{ref}.lock"
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        lock.write_text("")
+    def test_one_older_than_a_minute_is_a_corpse(self, store, git, fitted, lock):
         past = time.time() - refs.CORPSE_SECONDS - 1
         os.utime(lock, (past, past))
 
@@ -267,7 +257,7 @@ class TestLocksOfGit:
 class TestTags:
     @pytest.mark.parametrize("left", ["an empty file", "empty folders"])
     def test_what_is_left_of_one_makes_way(self, any_store, git, fitted, left):
-        inside = any_store.path / ".git" if (any_store.path / ".git").exists() else any_store.path
+        inside = writers.inside(any_store)
         tag = inside / "refs/tags/churn@v1.0.0"
         if left == "an empty file":
             tag.write_text("")
@@ -323,7 +313,7 @@ class TestPacked:
     def test_without_any_loose_ref(self, any_store, git, fitted):
         any_store.register(fitted, "churn", code=None)
         git(any_store.path, "pack-refs", "--all", "--prune")
-        inside = any_store.path / ".git" if (any_store.path / ".git").exists() else any_store.path
+        inside = writers.inside(any_store)
         assert not any(path.is_file() for path in (inside / "refs").rglob("*"))
 
         any_store.promote("churn@1.0.0", "production")
