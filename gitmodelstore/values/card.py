@@ -23,7 +23,7 @@ from itertools import pairwise
 from typing import Any
 
 from gitmodelstore.values.fields import Digest
-from gitmodelstore.values.manifest import Dataset, Manifest, Step
+from gitmodelstore.values.manifest import Manifest, Step
 from gitmodelstore.values.names import CODE_DIFF, PIPELINE, SAMPLE, format_moment
 from gitmodelstore.values.tables import counted, difference, number
 
@@ -144,7 +144,8 @@ def _card(manifest: Manifest, parent: Manifest | None, share: int) -> bytes:
         _head(manifest),
         _title(manifest),
         quote(manifest.message, room(800)) if manifest.message.strip() else "",
-        _load_command(manifest),
+        "```python\nimport gitmodelstore as gms\n\n"
+        f'model = gms.load_model("{manifest.model}@{manifest.version}")\n```',
         _stated("Intended use", manifest.card.intended_use, room(1500)),
         _stated("Limitations", manifest.card.limitations, room(1500)),
         _metrics(manifest, parent, room(1200)),
@@ -210,21 +211,17 @@ def _model_index(manifest: Manifest, tag: str | None) -> Iterator[str]:
     if tag is None or test is None or not manifest.metrics:
         return
     name = (test.name or "test data")[:60]
+    identifier = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "test"
     yield "model-index:"
     yield f"- name: {_yaml(manifest.model)}"
     yield "  results:"
     yield f"  - task:\n      type: {tag}"
-    yield f"    dataset:\n      name: {_yaml(name)}\n      type: {_yaml(_identifier(name))}"
+    yield f"    dataset:\n      name: {_yaml(name)}\n      type: {_yaml(identifier)}"
     yield "    metrics:"
     for metric, value in sorted(manifest.metrics.items())[:6]:
         yield f"    - name: {_yaml(metric)}"
         yield f"      type: {_yaml(_METRIC_TYPES.get(metric, metric))}"
         yield f"      value: {_yaml_number(value)}"
-
-
-def _identifier(name: str) -> str:
-    """`name` in the characters of a data set's identifier."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "test"
 
 
 def _yaml(text: str) -> str:
@@ -257,13 +254,6 @@ def _title(manifest: Manifest) -> str:
     )
 
 
-def _load_command(manifest: Manifest) -> str:
-    return (
-        "```python\nimport gitmodelstore as gms\n\n"
-        f'model = gms.load_model("{manifest.model}@{manifest.version}")\n```'
-    )
-
-
 def _stated(heading: str, text: str | None, most_bytes: int) -> str:
     if text is None or not text.strip():
         return f"## {heading}\n\n_Not stated._"
@@ -282,8 +272,11 @@ def _metrics(manifest: Manifest, parent: Manifest | None, most_bytes: int) -> st
     rows = (
         [code_span(name), *(column.get(name, "–") for column in columns.values())] for name in names
     )
-    shown = table(["metric", *columns], rows, len(names), most_bytes)
-    return "\n\n".join(["## Metrics", shown, *_not_comparable(manifest, parent)])
+    parts = ["## Metrics", table(["metric", *columns], rows, len(names), most_bytes)]
+    now, then = manifest.dataset("test"), parent.dataset("test") if parent else None
+    if parent and now and then and now.digest != then.digest:
+        parts.append(f"_{parent.version} was measured on different test data._")
+    return "\n\n".join(parts)
 
 
 def _metric_columns(manifest: Manifest, parent: Manifest | None) -> dict[str, dict[str, str]]:
@@ -300,13 +293,6 @@ def _metric_columns(manifest: Manifest, parent: Manifest | None) -> dict[str, di
         heading = f"production {manifest.baseline.version}, same rows"
         columns[heading] = _numbers(manifest.baseline.metrics)
     return columns
-
-
-def _not_comparable(manifest: Manifest, parent: Manifest | None) -> Iterator[str]:
-    now = manifest.dataset("test")
-    before = parent.dataset("test") if parent else None
-    if parent and now and before and now.digest != before.digest:
-        yield f"_{parent.version} was measured on different test data._"
 
 
 def _numbers(metrics: Mapping[str, float]) -> dict[str, str]:
@@ -453,14 +439,17 @@ def _data(manifest: Manifest, most_bytes: int) -> str:
     if not manifest.data:
         return "## Data\n\n_None recorded._"
     heads = ["role", "name", "version", "rows", "digest"]
-    rows = (_data_row(dataset) for dataset in manifest.data)
+    rows = (
+        [
+            dataset.role,
+            code_span(dataset.name) if dataset.name else "–",
+            code_span(dataset.version) if dataset.version else "–",
+            "–" if dataset.rows is None else f"{dataset.rows:,}",
+            code_span(_short(dataset.digest)),
+        ]
+        for dataset in manifest.data
+    )
     return "## Data\n\n" + table(heads, rows, len(manifest.data), most_bytes)
-
-
-def _data_row(dataset: Dataset) -> list[str]:
-    named = (code_span(text) if text else "–" for text in (dataset.name, dataset.version))
-    rows = "–" if dataset.rows is None else f"{dataset.rows:,}"
-    return [dataset.role, *named, rows, code_span(_short(dataset.digest))]
 
 
 def _code(manifest: Manifest) -> str:

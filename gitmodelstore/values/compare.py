@@ -105,17 +105,13 @@ def environment_differences(
     >>> environment_differences({"numpy": "2.1.0"}, {"numpy": "2.2.0"})[0].counts
     False
     """
-    differing = [
-        Difference(name, number, present.get(name), _counts(name, number, present.get(name), table))
-        for name, number in recorded.items()
-        if number != present.get(name)
-    ]
+    differing = []
+    for name, number in recorded.items():
+        other, parts = present.get(name), table.get(name, 0)
+        if number != other:
+            counts = other is None or first_parts(number, parts) != first_parts(other, parts)
+            differing.append(Difference(name, number, other, counts))
     return tuple(sorted(differing, key=lambda one: not one.counts))
-
-
-def _counts(package: str, one: str, other: str | None, table: Mapping[str, int]) -> bool:
-    parts = table.get(package, 0)
-    return other is None or first_parts(one, parts) != first_parts(other, parts)
 
 
 def first_parts(number: str, parts: int) -> list[str]:
@@ -425,16 +421,13 @@ def _differences_of_column(before: Column, now: Column) -> Iterator[DataDifferen
     if before.profile is None or now.profile is None:
         return
     old, new = _flat(before.profile), _flat(now.profile)
-    for key in sorted({**old, **new}, key=_place):
+    # In the order in which `lineage.profile` makes them; shares are last.
+    places = {key: place for place, key in enumerate(_KEYS)}
+    for key in sorted({**old, **new}, key=lambda key: (places.get(key, len(_KEYS)), key)):
         # What only one of two types can have says no more than that they differ.
         is_told = before.dtype == now.dtype or (key in old and key in new)
         if is_told and old.get(key) != new.get(key):
             yield DataDifference(PROFILE, before.name, key, old.get(key), new.get(key))
-
-
-def _place(key: str) -> tuple[int, str]:
-    """Where a number of a profile stands: as `lineage.profile` makes them; shares are last."""
-    return (_KEYS.index(key) if key in _KEYS else len(_KEYS)), key
 
 
 def _flat(profile: Mapping[str, Any]) -> dict[str, Any]:
@@ -485,7 +478,9 @@ def _compare(method: str, one: Block, other: Block) -> AnswerChange:
             rows.add(cell // across)
             continue
         largest = max(largest, gap)
-        if gap > ABSOLUTE + RELATIVE * abs(_finite(before.get(cell, empty))):
+        was = before.get(cell, empty)
+        size = abs(was) if isinstance(was, float) and math.isfinite(was) else 0.0
+        if gap > ABSOLUTE + RELATIVE * size:
             rows.add(cell // across)
     outcome = DIFFERENT if rows else IDENTICAL if exact else WITHIN
     return AnswerChange(method, outcome, len(rows), largest)
@@ -508,10 +503,6 @@ def _gap(before: Cell, after: Cell) -> tuple[float | None, bool]:
 def _kind(cell: Cell) -> type:
     """Numbers are of one kind; 1 is neither "1" nor True."""
     return float if type(cell) is int else type(cell)
-
-
-def _finite(value: Cell) -> float:
-    return value if isinstance(value, float) and math.isfinite(value) else 0.0
 
 
 # What a new version changes for those who use it: the part of its number to raise, and why,

@@ -528,7 +528,15 @@ def _metric_table(diff: Diff, changes: Sequence[MetricChange], paint: Paint) -> 
         TextColumn(""),
         *(TextColumn(head, right=True) for head in (before, after, "change")),
     ]
-    rows = [[one.name, _measured(one.before), _measured(one.after), _delta(one)] for one in changes]
+    rows = [
+        [
+            one.name,
+            _measured(one.before),
+            _measured(one.after),
+            "" if one.before is None or one.after is None else difference(one.after, one.before),
+        ]
+        for one in changes
+    ]
     heads, *lines = lines_of(columns, rows, Paint(False))
     yield heads
     colours = {"better": paint.green, "worse": paint.red}
@@ -538,12 +546,6 @@ def _metric_table(diff: Diff, changes: Sequence[MetricChange], paint: Paint) -> 
 
 def _measured(value: float | None) -> str:
     return "-" if value is None else number(value)
-
-
-def _delta(one: MetricChange) -> str:
-    if one.before is None or one.after is None:
-        return ""
-    return difference(one.after, one.before)
 
 
 def _model(changes: Sequence[PartChange]) -> Iterator[str]:
@@ -700,15 +702,15 @@ def _environment(changes: Sequence[PackageChange], paint: Paint) -> Iterator[str
     most = max((len(one.name) for one in counting), default=0)
     for one in counting:
         yield f"{paint.red('!')} {one.name:<{most}}  {one.before} -> {one.after}"
-    others = [_package(one) for one in changes if not one.counts]
+    others = [
+        visible(f"{one.name} {one.before or 'none'} -> {one.after or 'none'}")
+        for one in changes
+        if not one.counts
+    ]
     if others:
         shown = ", ".join(others[:_MOST_LINES])
         more = f", and {len(others) - _MOST_LINES} more" if len(others) > _MOST_LINES else ""
         yield paint.dim(f"{'also ' if counting else ''}{shown}{more}")
-
-
-def _package(one: PackageChange) -> str:
-    return visible(f"{one.name} {one.before or 'none'} -> {one.after or 'none'}")
 
 
 def _code(change: CodeChange, paint: Paint) -> Iterator[str]:
@@ -718,9 +720,15 @@ def _code(change: CodeChange, paint: Paint) -> Iterator[str]:
         yield f"script {_value(scripts[0])} -> {_value(scripts[1])}"
     if change.why:
         yield visible(change.why)
-    yield from _commits(change.commits, "", paint)
-    yield from _commits(change.left_out, "not in the second: ", paint)
-    yield from _first(map(_source, change.files))
+    for word, commits in (("", change.commits), ("not in the second: ", change.left_out)):
+        yield from _first(
+            f"{word}{paint.yellow(oid[:ABBREVIATED])} {visible(subject)}"
+            for oid, subject in commits
+        )
+    yield from _first(
+        f"{visible(one.path)} | {'binary' if one.added is None else f'+{one.added} -{one.removed}'}"
+        for one in change.files
+    )
     if change.files:
         added = sum(one.added or 0 for one in change.files)
         removed = sum(one.removed or 0 for one in change.files)
@@ -734,18 +742,6 @@ def _commit(code: Code | None) -> str:
     return f"{commit} with uncommitted changes" if code.dirty else commit
 
 
-def _commits(commits: Sequence[tuple[str, str]], word: str, paint: Paint) -> Iterator[str]:
-    yield from _first(
-        f"{word}{paint.yellow(oid[:ABBREVIATED])} {visible(subject)}" for oid, subject in commits
-    )
-
-
-def _source(one: SourceChange) -> str:
-    if one.added is None:
-        return f"{visible(one.path)} | binary"
-    return f"{visible(one.path)} | +{one.added} -{one.removed}"
-
-
 def _files(changes: Sequence[FileChange]) -> Iterator[str]:
     most = max((len(one.path) for one in changes), default=0)
     for one in changes:
@@ -754,12 +750,9 @@ def _files(changes: Sequence[FileChange]) -> Iterator[str]:
             word = "removed" if one.after is None else "added"
             yield f"{one.path:<{most}}  {size(size_bytes or 0)}, {word}"
         else:
-            yield f"{one.path:<{most}}  {size(one.before)} -> {size(one.after)}{_grown(one)}"
-
-
-def _grown(one: FileChange) -> str:
-    grown = (one.after or 0) - (one.before or 0)
-    return f" ({'+' if grown > 0 else '-'}{size(abs(grown))})" if grown else ""
+            gap = one.after - one.before
+            grown = f" ({'+' if gap > 0 else '-'}{size(abs(gap))})" if gap else ""
+            yield f"{one.path:<{most}}  {size(one.before)} -> {size(one.after)}{grown}"
 
 
 def _answers(one: Answers, paint: Paint) -> Iterator[str]:

@@ -231,7 +231,9 @@ def events_of(
         noted = _noted(groups, change)
         note = explained.get((change.model, str(change.version)))
         agrees = note is not None and (note.before, note.after) == (change.before, change.after)
-        kind = note.kind if note and agrees and _may_be(note.kind, change) else kind_of(change)
+        kind = kind_of(change)
+        if note and agrees and (note.kind, kind) == (ROLLED_BACK, PROMOTED):
+            kind = ROLLED_BACK  # all that trailers may say more than the difference
         events.append(
             Event(
                 kind,
@@ -374,11 +376,6 @@ def _groups(message: str) -> Iterator[tuple[tuple[str, str], Explained]]:
 
 def _one_line(text: str | None) -> str:
     return " ".join((text or "").split())
-
-
-def _may_be(kind: str, change: Change) -> bool:
-    """Whether a trailer may call the change so: only a rollback says more than the difference."""
-    return kind == kind_of(change) or (kind == ROLLED_BACK and kind_of(change) == PROMOTED)
 
 
 # The text of `gms log` and `gms which`: what happened, and how it came to what is.

@@ -69,10 +69,10 @@ def record(cls: type[T]) -> type[T]:
 
 def read(cls: type[T], value: Mapping[str, Any], **further: Any) -> T:
     """Return the `cls` that a faultless JSON object spells; `further` is not in the document."""
-    declared: tuple[Field, ...] = cls.FIELDS  # type: ignore[attr-defined]
+    listed: tuple[Field, ...] = cls.FIELDS  # type: ignore[attr-defined]
     held = {
         field.attribute: field.kind.read(value[field.name]) if field.name in value else None
-        for field in declared
+        for field in listed
     }
     return cls(**held, **further)
 

@@ -229,21 +229,16 @@ def _said(group: list[tuple[str, str]], reason: str | None) -> Annotated | None:
     ):
         return None
     texts = [text for _, text in pairs]
+    if any(text[:1] in ("[", "{") for text in texts[1::2]):  # nested without end, for example
+        return None
     try:
         values = tuple(
-            (check_key(key), check_value(key, _read(text)))
+            (check_key(key), check_value(key, json.loads(text)))
             for key, text in zip(texts[::2], texts[1::2], strict=True)
         )
     except (InvalidInput, ValueError):
         return None
     return Annotated(by_name["Model"], by_name["Version"], values, by_name.get("Reason", reason))
-
-
-def _read(text: str) -> Any:
-    """Return what the trailer `Value` says; ValueError of no JSON, lists and objects."""
-    if text[:1] in "[{":
-        raise ValueError(text)
-    return json.loads(text)
 
 
 # Conditions on metrics, as gates spell them: `test_auc >= 0.75`, `test_auc >= current - 0.01`.
@@ -336,21 +331,17 @@ class _Reading:
         sign = self._may(_SIGN)
         number = Decimal(0)
         if sign is not None or not is_relative:
-            expected = "a number" if sign else f"a number or '{CURRENT}'"
-            number = self._number(expected)
+            start = self._at
+            text = self._must(_NUMBER_PATTERN, "a number" if sign else f"a number or '{CURRENT}'")
+            if not math.isfinite(float(text)):
+                self._at = start
+                self._fail("a finite number")
+            number = Decimal(text)
         if self._at < len(self._text):
             self._fail("the end" if sign or not is_relative else "+, - or the end")
         return Condition(
             metric, operator, number.copy_negate() if sign == "-" else number, is_relative
         )
-
-    def _number(self, expected: str) -> Decimal:
-        start = self._at
-        text = self._must(_NUMBER_PATTERN, expected)
-        if not math.isfinite(float(text)):
-            self._at = start
-            self._fail("a finite number")
-        return Decimal(text)
 
     def _may(self, pattern: re.Pattern[str]) -> str | None:
         match = pattern.match(self._text, self._at)

@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -225,7 +225,8 @@ def wanted(literal: Token, kind: ValueKind) -> Any:
 
 def span(text: str) -> Span:
     """Return the day, or the second, that a text spells; InvalidReference of what is no date."""
-    last = _written(parse_moment(text))
+    moment = parse_moment(text).replace(microsecond=0, tzinfo=None)
+    last = f"{moment.isoformat()}Z"  # unlike `strftime`, the year in four digits
     try:
         return Span(f"{date.fromisoformat(text.strip()).isoformat()}T00:00:00Z", last)
     except ValueError:
@@ -284,20 +285,12 @@ def _sort(value: Any) -> type:
     return str if isinstance(value, str) else type(value)
 
 
-def _person(value: Any) -> Any:
-    return Person(value) if isinstance(value, str) else value
-
-
 @lru_cache(maxsize=1 << 14)
 def _parsed(text: str) -> Version | None:
     try:
         return Version.parse(text)
     except InvalidVersion:
         return None
-
-
-def _version(value: Any) -> Any:
-    return _parsed(value) if isinstance(value, str) else None
 
 
 def _release_or_text(value: Any) -> Any:
@@ -326,19 +319,13 @@ def _release(text: str) -> tuple[Any, ...] | None:
     return tuple(numbers), rank, runs
 
 
-def _written(moment: datetime) -> str:
-    """Return a moment as manifests have it; unlike `strftime`, the year in four digits."""
-    whole = moment.astimezone(timezone.utc).replace(microsecond=0, tzinfo=None)
-    return f"{whole.isoformat()}Z"
-
-
 # What turns a value of a manifest into what compares as its kind says.
 READERS: dict[ValueKind, Callable[[Any], Any]] = {
     ValueKind.PLAIN: lambda value: value,
-    ValueKind.VERSION: _version,
+    ValueKind.VERSION: lambda value: _parsed(value) if isinstance(value, str) else None,
     ValueKind.RELEASE: _release_or_text,
     ValueKind.MOMENT: lambda value: value,
-    ValueKind.PERSON: _person,
+    ValueKind.PERSON: lambda value: Person(value) if isinstance(value, str) else value,
 }
 
 

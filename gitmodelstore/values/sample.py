@@ -112,11 +112,6 @@ def _is_tagged(value: Any) -> bool:
     )
 
 
-def _is_as_written(value: Any) -> bool:
-    """Whether a cell has no plainer spelling than this one."""
-    return not isinstance(value, dict) or bool(write_cell(read_cell(value)) == value)
-
-
 class OneCell(Kind):
     """One cell, read as a plain value."""
 
@@ -125,7 +120,8 @@ class OneCell(Kind):
         return [(place(where), what)] if what else ()
 
     def is_arranged(self, value: Any) -> bool:
-        return _is_as_written(value)
+        """Whether a cell has no plainer spelling than this one."""
+        return not isinstance(value, dict) or bool(write_cell(read_cell(value)) == value)
 
     def read(self, value: Any) -> Any:
         return read_cell(value)

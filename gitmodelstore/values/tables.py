@@ -336,7 +336,14 @@ def matches(matches: Sequence[Match], paint: Paint) -> Iterator[str]:
     columns = [
         *(TextColumn(head) for head in ("MODEL", "VERSION", "STATUS", "REGISTERED")),
         TextColumn("BY", most=24),
-        *(TextColumn(visible(name), right=_is_number(matches, name), most=_MOST) for name in names),
+        *(
+            TextColumn(
+                visible(name),
+                right=all(type(one.values[name]) in (int, float, type(None)) for one in matches),
+                most=_MOST,
+            )
+            for name in names
+        ),
     ]
     rows = [
         [
@@ -359,10 +366,6 @@ def matches(matches: Sequence[Match], paint: Paint) -> Iterator[str]:
     yield heads
     for row, line in zip(rows, lines, strict=True):
         yield _colored(line, row[2], widths[0] + widths[1] + 4, paint)
-
-
-def _is_number(matches: Sequence[Match], name: str) -> bool:
-    return all(type(match.values[name]) in (int, float, type(None)) for match in matches)
 
 
 def _field(value: Any) -> str:
