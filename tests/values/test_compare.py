@@ -1,13 +1,26 @@
-"""Claims about what two manifests say of their difference."""
+"""Claims about what two manifests say of their difference, and of each other's answers."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from datetime import datetime, timezone
 
+import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
-from gitmodelstore.values.compare import compare
+from gitmodelstore.estimators import replay
+from gitmodelstore.estimators.sample import block_of
+from gitmodelstore.values.compare import (
+    compare,
+    compare_recorded,
+    data_differences,
+    hold_same_rows,
+    suggest,
+)
 from gitmodelstore.values.diff import (
+    AnswerChange,
     CodeChange,
     DataDifference,
     FileChange,
@@ -15,20 +28,26 @@ from gitmodelstore.values.diff import (
     PackageChange,
     PartChange,
     Side,
+    direction_of,
+    verdict,
 )
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import (
+    Artifact,
     Baseline,
+    Card,
     Code,
     Column,
     Dataset,
     Environment,
     Feature,
+    Manifest,
     PipelineFacts,
     Step,
 )
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import Version
+from gitmodelstore.values.sample import Answer, Sample
 
 SCALE = Step("scale", "sklearn.preprocessing._data.StandardScaler", None, ())
 NUM = Step("num", "sklearn.pipeline.Pipeline", ("age", "income"), (SCALE,))
@@ -38,7 +57,12 @@ FACTS = PipelineFacts(
     class_name="sklearn.pipeline.Pipeline",
     algorithm="LogisticRegression",
     steps=(PREP, CLF),
-    params={"clf__C": 1.0, "clf__warm_start": False, "prep__num__scale__with_mean": True},
+    params={
+        "clf__C": 1.0,
+        "clf__seeds": [1, 2],
+        "clf__warm_start": False,
+        "prep__num__scale__with_mean": True,
+    },
     tuned=("clf__C",),
     task="classification",
     classes=("leaves", "stays"),
@@ -438,3 +462,328 @@ class TestWhatMadeThem:
         assert compare(before, side(None, files={"pipeline.joblib": (12, "9")})).files == (
             FileChange("pipeline.joblib", 10, 12),
         )
+
+
+# Two descriptions of a data set
+
+
+def described(*columns: Column, rows: int | None = 5, known: bool = True) -> Dataset:
+    listed = columns if known else None
+    return Dataset("train", None, None, None, Digest.of(b""), 0, rows, listed)
+
+
+def test_equal_descriptions_do_not_differ():
+    one = described(Column("a", "int64", {"missing": 0, "values": {"x": 1.0}}))
+
+    assert data_differences(one, one) == ()
+
+
+def test_rows_come_first_then_columns_in_their_order_then_new_ones_and_the_order():
+    before = described(*(Column(name, "int64", None) for name in "abcd"), rows=5)
+    now = described(*(Column(name, "int64", None) for name in "xdba"), rows=6)
+
+    assert data_differences(before, now) == (
+        DataDifference("rows", recorded=5, present=6),
+        DataDifference("removed", "c", recorded="int64"),
+        DataDifference("added", "x", present="int64"),
+        DataDifference("order"),
+    )
+
+
+def test_each_number_of_a_profile_is_one_difference():
+    before = described(Column("a", "str", {"missing": 0, "values": {"no": 0.5, "yes": 0.5}}))
+    now = described(Column("a", "str", {"missing": 2, "values": {"no": 0.5, "may": 0.5}}))
+
+    assert data_differences(before, now) == (
+        DataDifference("profile", "a", "missing", 0, 2),
+        DataDifference("profile", "a", "values.may", None, 0.5),
+        DataDifference("profile", "a", "values.yes", 0.5, None),
+    )
+
+
+def test_of_another_type_only_what_both_have_is_compared():
+    before = described(Column("a", "int64", {"missing": 0, "mean": 3.0}))
+    now = described(Column("a", "str", {"missing": 1, "distinct": 3}))
+
+    assert data_differences(before, now) == (
+        DataDifference("type", "a", None, "int64", "str"),
+        DataDifference("profile", "a", "missing", 0, 1),
+    )
+
+
+def test_what_one_of_them_does_not_know_is_no_difference():
+    known = described(Column("a", "int64", {"missing": 0}))
+
+    assert data_differences(known, described(rows=None, known=False)) == ()
+    assert data_differences(described(rows=None, known=False), known) == ()
+    assert data_differences(known, described(Column("a", "int64", None))) == ()
+
+
+def test_a_target_that_is_named_as_an_input_is_a_column_of_its_own():
+    twice = described(Column("a", "int64", None), Column("a", "float64", None))
+    once = described(Column("a", "int64", None))
+
+    assert data_differences(twice, once) == (DataDifference("removed", "a", recorded="float64"),)
+
+
+# The part of a version number that a change raises, and why
+
+
+def manifest(target="left"):
+    """A parent, as it is read from its file."""
+    when = datetime(2026, 3, 3, tzinfo=timezone.utc)
+    built = Manifest(
+        model="churn",
+        version=Version(1, 0, 0),
+        parent=None,
+        created_at=when,
+        trained_at=when,
+        author="Ada Lovelace <ada@example.org>",
+        message="",
+        pipeline=FACTS,
+        features=FEATURES,
+        target=target,
+        metrics={},
+        baseline=None,
+        data=(),
+        code=None,
+        environment=ENVIRONMENT,
+        card=Card(),
+        artifacts=(Artifact("pipeline.joblib", "0" * 64, 1, ()),),
+        custom={},
+    )
+    return Manifest.parse(built.render())
+
+
+RETRAINED = ("patch", "retrained")
+
+
+def suggested(features=FEATURES, target="left", parent=None, **facts) -> tuple[str, str]:
+    return suggest(parent or manifest(), replace(FACTS, **facts), features, target)
+
+
+def with_params(**changed) -> dict:
+    return {**FACTS.params, **changed}
+
+
+def test_the_same_again_is_a_patch():
+    assert suggested() == RETRAINED
+    assert suggested(params=with_params(clf__seeds=(1, 2))) == RETRAINED  # a list, when read
+
+
+@pytest.mark.parametrize(
+    ("features", "reason"),
+    [
+        ((*FEATURES, Feature("tenure", "float64")), "column 'tenure' was added"),
+        (FEATURES[:2], "column 'income' was removed"),
+        (FEATURES[::-1], "the columns are in another order"),
+        ((Feature("age", "float64"), *FEATURES[1:]), "column 'age': int64 -> float64"),
+        ((Feature("years", "int64"), *FEATURES[1:]), "column 'years' was added and 1 more"),
+        ((Feature(None, None),), "3 columns -> 1"),
+    ],
+)
+def test_other_columns_are_major(features, reason):
+    assert suggested(features) == ("major", reason)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [None, tuple(replace(one, dtype=None) for one in FEATURES), (Feature(None, None),) * 3],
+)
+def test_what_is_not_known_of_columns_is_no_change(features):
+    assert suggested(features) == RETRAINED
+
+
+def test_another_target_is_major():
+    assert suggested(target="gone") == ("major", "target: 'left' -> 'gone'")
+    assert suggested(target=None) == RETRAINED
+    assert suggested(parent=manifest(target=None)) == RETRAINED
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"classes": ("leaves", "stays", "unsure")}, "class unsure was added"),
+        ({"classes": ("leaves",)}, "class stays was removed"),
+        ({"classes": ("stays", "leaves")}, "the classes are in another order"),
+        ({"task": "regression", "classes": None}, "task: classification -> regression"),
+        (  # and the greatest change decides
+            {"classes": ("stays",), "params": with_params(clf__warm_start=True)},
+            "class leaves was removed",
+        ),
+    ],
+)
+def test_another_task_and_other_classes_are_major(facts, reason):
+    assert suggested(**facts) == ("major", reason)
+
+
+@pytest.mark.parametrize(
+    ("steps", "reason"),
+    [
+        ((PREP, replace(SCALE, name="extra"), CLF), "step 'extra' was added"),
+        ((CLF,), "step 'prep' was removed and 2 more"),
+        (
+            (replace(PREP, steps=(replace(NUM, steps=()),)), CLF),
+            "step 'prep__num__scale' was removed",
+        ),
+        ((CLF, PREP), "the steps are in another order"),
+        (
+            (replace(PREP, steps=(replace(NUM, columns=("age",)),)), CLF),
+            "step 'prep__num' takes other columns",
+        ),
+        (
+            (PREP, replace(CLF, class_name="lightgbm.sklearn.LGBMClassifier")),
+            "step 'clf': LogisticRegression -> LGBMClassifier",
+        ),
+    ],
+)
+def test_other_steps_are_minor(steps, reason):
+    assert suggested(steps=steps) == ("minor", reason)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"algorithm": "Ridge"}, "algorithm: LogisticRegression -> Ridge"),
+        (
+            {"class_name": "imblearn.pipeline.Pipeline"},
+            "class: sklearn.pipeline.Pipeline -> imblearn.pipeline.Pipeline",
+        ),
+        ({"params": with_params(clf__C=5)}, "clf__C: 1.0 -> 5"),
+        ({"params": with_params(clf__C=None)}, "clf__C: 1.0 -> none"),
+        ({"params": with_params(clf__C="x" * 99)}, f"clf__C: 1.0 -> {'x' * 59}…"),
+        (
+            {"params": with_params(clf__C=5, clf__warm_start=True)},
+            "clf__C: 1.0 -> 5 and 1 more",
+        ),
+        (  # one that was tuned, and is gone
+            {"params": {"clf__seeds": [1, 2], "clf__warm_start": False}, "tuned": ()},
+            "clf__C: 1.0 -> none",
+        ),
+    ],
+)
+def test_another_algorithm_class_or_param_is_minor(facts, reason):
+    assert suggested(**facts) == ("minor", reason)
+
+
+def test_a_param_that_another_release_brought_is_no_change_at_its_default():
+    params = with_params(clf__new=1)
+
+    assert suggested(params=params) == RETRAINED
+    assert suggested(params={"clf__C": 1.0, "clf__seeds": [1, 2]}) == RETRAINED
+    assert suggested(params=params, tuned=("clf__new",)) == ("minor", "clf__new: none -> 1")
+
+
+# Which way a metric is better
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("accuracy", "test_auc", "roc_auc", "f1_macro", "f1@0.5", "r2", "val.precision"),
+        *("balancedAccuracy", "average_precision", "explained_variance", "d2_absolute_error_score"),
+        *("neg_log_loss", "neg_mean_squared_error", "true_positive_rate", "profit", "score"),
+    ],
+)
+def test_higher_is_better(name):
+    assert direction_of(name) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("mae", "rmse", "test-rmse", "log_loss", "mean_absolute_error", "brier_score"),
+        *("false_positive_rate", "cross_entropy", "max_error", "valLoss", "neg_log_likelihood"),
+    ],
+)
+def test_lower_is_better(name):
+    assert direction_of(name) == -1
+
+
+@pytest.mark.parametrize("name", ["n_rows", "threshold", "accuracy_loss", "x", "0.5", "profile"])
+def test_a_name_that_says_nothing_or_two_things_has_no_direction(name):
+    assert direction_of(name) == 0
+
+
+def test_the_verdict():
+    assert verdict("auc", 0.8, 0.9) == "better"
+    assert verdict("auc", 0.9, 0.8) == "worse"
+    assert verdict("rmse", 2.0, 1.0) == "better"
+    assert verdict("auc", 0.8, 0.8) is None
+    assert verdict("rows", 1, 2) is None
+
+
+# Recorded answers to the same rows; a replay of the same numbers says the same
+
+
+def sample(rows=(1.0, 2.0, 3.0), **answers) -> Sample:
+    return Sample(
+        "synthetic",
+        "array",
+        len(rows),
+        None,
+        block_of(np.array(rows)),
+        tuple(Answer(name, block_of(held, any_length=True)) for name, held in answers.items()),
+    )
+
+
+def test_the_same_rows_are_those_of_the_same_cells():
+    assert hold_same_rows(sample(predict=np.array([1, 2, 3])), sample(predict=np.array([3, 2, 1])))
+    assert not hold_same_rows(sample(), sample((1.0, 2.0, 3.5)))
+    assert not hold_same_rows(sample(), sample((1.0, 2.0)))
+
+
+CHANCES = np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]])
+PAIRS = [
+    (np.array(["no", "yes", "no"]), np.array(["no", "yes", "no"])),
+    (np.array(["no", "yes", "no"]), np.array(["no", "no", "yes"])),
+    (np.array([0, 1, 1]), np.array([0, 1, 2])),
+    (np.array([0, 1, 1]), np.array([0.0, 1.0, 1.0])),
+    (np.array([0, 1, 1]), np.array(["0", "1", "1"])),
+    (np.array([True, False, True]), np.array([1, 0, 1])),
+    (np.array([0.5, 1.5, 2.5]), np.array([0.5, 1.5, 2.5])),
+    (np.array([0.5, 1.5, 2.5]), np.array([0.5, 1.5 + 1e-12, 2.5])),
+    (np.array([0.5, 1.5, 2.5]), np.array([0.5, 1.5 + 1e-3, 2.5])),
+    (np.array([0.5, 1.5, 2.5], dtype=np.float32), np.array([0.5, 1.5, 2.5])),
+    (np.array([0.5, np.inf, 2.5]), np.array([0.5, np.inf, -np.inf])),
+    (
+        np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]]),
+        np.array([[0.1, 0.9], [0.3, 0.7], [0.3, 0.7]]),
+    ),
+    (CHANCES, np.array([[1.0], [1.0], [1.0]])),
+    (csr_matrix([[0, 1.0], [2.0, 0], [0, 0]]), csr_matrix([[0, 1.0], [0, 3.0], [0, 0]])),
+    (csr_matrix([[0, 1.0], [2.0, 0], [0, 0]]), csr_matrix([[0, 1.0], [2.0, 0], [0, 0]])),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), PAIRS)
+def test_a_replay_says_the_same(before, after):
+    one, other = sample(m=before), sample(m=after)
+
+    (found,) = compare_recorded(one, other)
+    (replayed,) = replay.compare(one.answers, {"m": after}, 3).comparisons
+
+    assert (found.method, found.outcome, found.rows) == (
+        replayed.method,
+        replayed.outcome,
+        len(replayed.rows),
+    )
+    assert found.largest == replayed.largest_absolute or math.isclose(
+        found.largest, replayed.largest_absolute
+    )
+
+
+def test_other_classes_are_said():
+    found = compare_recorded(sample(m=np.ones((3, 2))), sample(m=np.ones((3, 3))))
+
+    assert found == (AnswerChange("m", "different", why="shape (3, 2), then (3, 3)"),)
+
+
+def test_methods_of_one_alone_are_left_out():
+    labels, numbers = np.array(["a", "b", "c"]), np.ones((3, 2))
+
+    found = compare_recorded(
+        sample(predict=labels, predict_proba=numbers), sample(predict=labels, transform=numbers)
+    )
+
+    assert found == (AnswerChange("predict", "identical"),)
