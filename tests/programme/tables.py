@@ -1,6 +1,6 @@
 """Documents drawn from the declared tables of fields: valid ones, and with one violation each.
 
-`tests/values/strategies.py` says once more, independently, what the format is; here the
+`tests/values/strategies.py` says once more, independently, what is valid; here the
 tables are walked, so that a field which somebody adds is covered without being written
 twice. A kind of field that is not known here fails, until it is said how to draw it.
 """
@@ -183,6 +183,17 @@ def spoiled(value: dict[str, Any], violation: Violation) -> dict[str, Any]:
         place = place[key]
     violation.spoil(place)
     return held
+
+
+def faulty() -> st.SearchStrategy[tuple[dict[str, Any], Violation]]:
+    """Valid manifests, each with something that spoils it."""
+    return manifests().flatmap(
+        lambda value: st.tuples(st.just(value), st.sampled_from(violations(Manifest, value)))
+    )
+
+
+def spoiled_manifests() -> st.SearchStrategy[dict[str, Any]]:
+    return faulty().map(lambda case: spoiled(*case))
 
 
 def _put(key: str | int, odd: Any) -> Callable[[Any], None]:

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the values of the store: valid manifests, and their faulty relatives.
+"""Hypothesis strategies for the values of the store: valid manifests and their parts.
 
 Owns what "every manifest that the format allows" means for the tests; it is
 written from the documents of the format, not from its table of fields.
@@ -6,8 +6,6 @@ written from the documents of the format, not from its table of fields.
 
 from __future__ import annotations
 
-import copy
-import re
 import string
 from datetime import datetime, timezone
 from typing import Any
@@ -250,143 +248,3 @@ def manifests() -> st.SearchStrategy[Manifest]:
     from gitmodelstore.values import fields
 
     return manifest_values().map(lambda value: fields.read(Manifest, value))
-
-
-# One violation at a time: where it stands, and the value with it.
-
-
-@st.composite
-def faulty_values(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """A manifest with exactly one violation, and the JSON path that a message must name."""
-    value = draw(full_values())
-    return draw(st.sampled_from(VIOLATIONS))(draw, copy.deepcopy(value))
-
-
-def full_values() -> st.SearchStrategy[dict[str, Any]]:
-    """Valid manifests in which every optional part is there, so that it can be spoiled."""
-    parts = {
-        "features": st.just([{"name": "age", "dtype": "int64"}]),
-        "baseline": st.just({"version": "0.9.0", "metrics": {"auc": 0.5}}),
-        "data": st.lists(_datasets(), min_size=1, max_size=2),
-        "code": _codes(),
-    }
-    return st.builds(
-        lambda value, more: {**value, **more}, manifest_values(), st.fixed_dictionaries(parts)
-    )
-
-
-# Every object of the format.
-OBJECTS = (
-    *("", "pipeline", "features[0]", "baseline", "data[0]", "code", "environment", "card"),
-    "artifacts[0]",
-)
-
-# Every patterned text: what its pattern does not fit.
-PATTERNED: dict[str, tuple[str, ...]] = {
-    "schema": ("1.0\n", "", "1"),
-    "model": ("Churn", "con", "a" * 64, "-x", "a.b", "..", "churn\n", ""),
-    "version": ("1.2", "v1.2.3", "01.2.3", "1.0.0+x", "1.0.0-a.lock", "1.0.0\n"),
-    "parent": ("1", "0.0.0\n", "9" * 99 + ".0.0"),
-    "created_at": ("2026-03-03", "2026-13-03T00:00:00Z", "2026-03-03T14:05:09"),
-    "trained_at": ("2026-03-03T24:00:00Z", "2026-03-03T14:05:09Z\n", "٢026"),
-    "pipeline.task": ("Regression", "", "a-", "a\n"),
-    "baseline.version": ("1.0", "1.0.0 ", "1.0.0-" + "a" * 100),
-    "data[0].role": ("Train", "", "-a", "train\n", "a" * 64),
-    "data[0].digest": ("sha256:", "abc", "sha256:" + "A" * 64),
-    "code.commit": ("a" * 39, "g" * 40, "a" * 40 + "\n"),
-    "environment.python": ("3", "3.x", "3.11.7\n"),
-    "environment.digest": ("md5:ab", "sha256:" + "0" * 63),
-    "artifacts[0].path": ("../x", "a/b", "", "-x", "a\n"),
-    "artifacts[0].sha256": ("0" * 63, "0" * 64 + "\n", "G" * 64),
-}
-
-# Every value of a fixed type: values of other types.
-TYPED: dict[str, tuple[Any, ...]] = {
-    "author": (None, 1, True, [], {}),
-    "message": (None, 1.5),
-    "pipeline": (None, [], "x"),
-    "pipeline.class": (None, 3),
-    "pipeline.steps": (None, {}, "x"),
-    "pipeline.params": (None, []),
-    "features": ({}, "x", 0, False),
-    "features[0].dtype": (1, [], {}),
-    "target": (1, False, []),
-    "metrics": (None, []),
-    "baseline.metrics.auc": (None, True, "0.5", []),
-    "data": (None, {}),
-    "data[0].size_bytes": (None, True, 1.5, -1, "1", -0.5),
-    "data[0].rows": (False, 0.1, -3, 1e300, [1]),
-    "code.dirty": (None, 0, 1, "true"),
-    "environment": (None, []),
-    "card.sections": ([], "x", 0),
-    "artifacts": (None, {}),
-    "artifacts[0].size_bytes": (True, None, 1.25),
-    "custom": (None, [], 1),
-}
-
-# Every place of free text.
-TEXTS = (
-    *("author", "message", "target", "pipeline.algorithm", "features[0].name", "data[0].uri"),
-    *("code.branch", "environment.platform", "card.limitations", "custom.note"),
-    *("pipeline.params.note", "card.sections.Ethics"),
-)
-
-
-def reached(value: Any, path: str) -> Any:
-    """What stands at a path, as `data[0].rows`."""
-    for key in re.findall(r"[^.\[\]]+", path):
-        value = value[int(key) if key == "0" else key]
-    return value
-
-
-def put(value: Any, path: str, held: Any) -> None:
-    above, _, key = path.rpartition(".")
-    reached(value, above)[key] = held
-
-
-def _unknown_key(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
-    where = draw(st.sampled_from(OBJECTS))
-    key = draw(st.sampled_from(["metric", "Schema", "schema ", "x"]))
-    reached(value, where)[key] = draw(free_json())
-    return f"{where}.{key}" if where else key, value
-
-
-def _missing_key(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
-    where = draw(st.sampled_from(OBJECTS))
-    held = reached(value, where)
-    key = draw(st.sampled_from(sorted(set(held) - {"globals"})))
-    del held[key]
-    return f"{where}.{key}" if where else key, value
-
-
-def _other_value(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
-    where = draw(st.sampled_from(sorted({**TYPED, **PATTERNED})))
-    put(value, where, draw(st.sampled_from({**TYPED, **PATTERNED}[where])))
-    return where, value
-
-
-def _hidden_character(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
-    value["card"]["sections"] = {"Ethics": "ok"}
-    where = draw(st.sampled_from(TEXTS))
-    text = draw(texts()) + draw(st.sampled_from(HIDDEN)) + draw(texts())
-    put(value, where, text)
-    return where, value
-
-
-def _hidden_key(draw: st.DrawFn, value: Any) -> tuple[str, Any]:
-    where = draw(st.sampled_from(["custom", "pipeline.params", "card.sections", "metrics"]))
-    parent = value
-    for part in where.split("."):
-        parent[part] = dict(parent[part] or {})
-        parent = parent[part]
-    parent["a" + draw(st.sampled_from(HIDDEN))] = 1 if where == "metrics" else "x"
-    return where, value
-
-
-VIOLATIONS = (
-    _unknown_key,
-    _missing_key,
-    _other_value,
-    _hidden_character,
-    _hidden_key,
-)

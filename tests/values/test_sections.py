@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from gitmodelstore.values.field_path import Cutter, keys
+from tests.programme import tables
 
-from .strategies import faulty_values, manifest_values
+from .strategies import manifest_values
 from .test_manifest import VALUE
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -49,10 +50,8 @@ def test_every_manifest_is_read_as_it_is_but_for_its_bulk(value):
 
 
 @BRIEF
-@given(faulty_values())
-def test_what_is_no_manifest_is_none_or_is_read_as_it_is(faulty):
-    _, value = faulty
-
+@given(tables.spoiled_manifests())
+def test_what_is_no_manifest_is_none_or_is_read_as_it_is(value):
     try:
         data = written(value)
     except (UnicodeEncodeError, ValueError):
