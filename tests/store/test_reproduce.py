@@ -121,6 +121,7 @@ def outcomes(results: tuple) -> dict[str, str]:
     return {getattr(one, "role", None) or one.name: one.outcome for one in results}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_the_training_script_of_the_examples_is_reproduced(tmp_path, monkeypatch, capfd):
     project = tmp_path / "credit"

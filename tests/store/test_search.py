@@ -22,6 +22,8 @@ from gitmodelstore import InvalidQuery, Match, Store, StoreError, Version
 from gitmodelstore.errors import InvalidInput, ModelNotFound, UnreadWarning
 from gitmodelstore.values.registry import Registry
 
+from .conftest import once
+
 DAY = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
 
@@ -36,15 +38,11 @@ def said() -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def full(store: Store, fit, X_test, y_test, X_train, y_train, said) -> Store:
+@once
+def made(store: Store, fit, X_test, y_test, X_train, y_train) -> Store:
     """churn 1.0.0 (archived), 1.1.0 (production), 1.2.0, and fraud 1.0.0, a day apart."""
     day = count()
-    store = Store(
-        store._repository,
-        now=lambda: DAY + timedelta(days=next(day)),
-        durable=False,
-        notify=said.append,
-    )
+    store = Store.open(store.path, durable=False, now=lambda: DAY + timedelta(days=next(day)))
     train = {"train": (X_train, y_train)}
     store.register(
         fit(), "churn", X_test=X_test, y_test=y_test, data=train, metrics={"profit": 3}, code=None,
@@ -55,8 +53,15 @@ def full(store: Store, fit, X_test, y_test, X_train, y_train, said) -> Store:
     store.promote("churn@1.1.0", "production")
     store.register(fit(C=0.1), "churn", data=train, code=None, custom={"approved": True})
     store.register(fit(), "fraud", metrics={"profit": -1, "recall": 0.5}, code=None)
-    said.clear()
     return store
+
+
+@pytest.fixture
+def full(made: Store, said) -> Store:
+    """The same, six days later; it says to `said` what it has to say."""
+    day = count(6)
+    now = lambda: DAY + timedelta(days=next(day))  # noqa: E731
+    return Store.open(made.path, durable=False, now=now, notify=said.append)
 
 
 def found(store: Store, expression: str, model: str | None = None, **how: Any) -> list[str]:

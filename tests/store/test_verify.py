@@ -21,12 +21,14 @@ from gitmodelstore.plumbing import refs
 from gitmodelstore.values.sample import Sample
 
 from . import children
+from .conftest import once
 from .looks import git, look
 
 MANIFEST, PIPELINE = "models/churn/manifest.json", "models/churn/pipeline.joblib"
 
 
 @pytest.fixture
+@once
 def churn(store, fit, fitted, refitted, X_test, y_test) -> Store:
     """A store of churn 1.0.0, churn 1.1.0 (in production after it), and upsell 1.0.0."""
     store.register(fitted, "churn", X_test=X_test, y_test=y_test, code=None)
