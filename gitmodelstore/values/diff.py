@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Any
 
@@ -292,19 +292,10 @@ class Side:
     @classmethod
     def of(cls, version: ModelVersion, manifest: Manifest) -> Side:
         """Return the side of a registered version."""
-        return cls(
-            name=str(version),
-            version=version,
-            pipeline=manifest.pipeline,
-            features=manifest.features,
-            target=manifest.target,
-            metrics=manifest.metrics,
-            baseline=manifest.baseline,
-            data=manifest.data,
-            code=manifest.code,
-            environment=manifest.environment,
-            files={file.path: (file.size_bytes, file.sha256) for file in manifest.artifacts},
-        )
+        files = {file.path: (file.size_bytes, file.sha256) for file in manifest.artifacts}
+        shared = fields(cls)[2:-1]  # without name, version and files
+        facts: dict[str, Any] = {one.name: getattr(manifest, one.name) for one in shared}
+        return cls(str(version), version, **facts, files=files)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -394,27 +394,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What must hold before a version comes to one status.
+    """What must hold before a version comes to one status."""
 
-    Attributes:
-        sources: statuses that it may come from ("from"); empty for any.
-        metrics: bounds on its metrics and annotations; all must hold.
-        require: fields that its manifest, or annotations that it must have, by dotted name.
-        replay: whether its answers must have been asked again, and be the same.
-        signed: whether the commit must be signed; true where `signers` are named.
-        signers: principals who may sign it; empty for every allowed signer.
-        approvals: how many others must have approved.
-        override: whether `--force` with a reason passes it all the same.
-    """
-
-    sources: tuple[str, ...] = ()
-    metrics: tuple[Condition, ...] = ()
-    require: tuple[str, ...] = ()
-    replay: bool = False
-    signed: bool = False
-    signers: tuple[str, ...] = ()
-    approvals: int = 0
-    override: bool = True
+    sources: tuple[str, ...] = ()  # statuses that it may come from ("from"); empty for any
+    metrics: tuple[Condition, ...] = ()  # bounds on its metrics and annotations; all must hold
+    require: tuple[str, ...] = ()  # what its manifest or annotations must have, by dotted name
+    replay: bool = False  # whether its answers must have been asked again, and be the same
+    signed: bool = False  # whether the commit must be; true where `signers` are named
+    signers: tuple[str, ...] = ()  # principals who may sign it; empty for every allowed signer
+    approvals: int = 0  # how many others must have approved
+    override: bool = True  # whether `--force` with a reason passes it all the same
 
 
 def parse_gates(

@@ -44,29 +44,18 @@ _KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules of one store.
+    """The rules of one store."""
 
-    Attributes:
-        statuses: every status that a version may have, in the order of a version's life.
-        exclusive: those that one version of a model holds at a time.
-        lfs_threshold_bytes: pipelines from this size on are Git LFS objects.
-        allow: further paths that may stand in the repository, as glob patterns.
-        allow_bytes: how large a file beside the models may be.
-        allow_binary: those of them that need not be text, as glob patterns.
-        moves: status to those that may follow it; any may where it has none here.
-        gates: status to what must hold before a version comes to it.
-        require_signed: whether every commit and every tag must be signed.
-    """
-
-    statuses: tuple[str, ...] = STATUSES
-    exclusive: frozenset[str] = frozenset({PRODUCTION})
-    lfs_threshold_bytes: int = 50 * 2**20
-    allow: tuple[str, ...] = ()
-    allow_bytes: int = 2**20
-    allow_binary: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = STATUSES  # in the order of a version's life
+    exclusive: frozenset[str] = frozenset({PRODUCTION})  # of one version of a model at a time
+    lfs_threshold_bytes: int = 50 * 2**20  # pipelines from this size on are Git LFS objects
+    allow: tuple[str, ...] = ()  # further paths that may stand in the repository, as patterns
+    allow_bytes: int = 2**20  # how large a file beside the models may be
+    allow_binary: tuple[str, ...] = ()  # those of them that need not be text, as patterns
+    # Status to those that may follow it; any may where it has none here.
     moves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    gates: Mapping[str, Gate] = field(default_factory=dict)
-    require_signed: bool = False
+    gates: Mapping[str, Gate] = field(default_factory=dict)  # by the status that they lead to
+    require_signed: bool = False  # every commit and every tag
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:

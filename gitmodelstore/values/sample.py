@@ -20,8 +20,8 @@ from gitmodelstore.values.fields import (
     Boolean,
     Constant,
     Document,
+    Free,
     Integer,
-    Kind,
     ListOf,
     Nullable,
     Record,
@@ -56,48 +56,6 @@ NA, NAT = Absent("NA"), Absent("NaT")
 Cell = None | bool | int | float | str | Absent
 
 
-def write_cell(cell: Any) -> Any:
-    """Return the JSON of a cell; what is no cell comes back as it is, for `faults` to tell."""
-    kind = type(cell)
-    if kind is float:
-        return cell if math.isfinite(cell) else {"float": str(cell)}
-    if kind is int:
-        return cell if abs(cell) <= json_rules.GREATEST_INTEGER else {"int": str(cell)}
-    if kind is str and json_rules.hidden_character(cell):
-        return {"escaped": cell.encode("unicode_escape").decode("ascii")}
-    return {"missing": cell.name} if kind is Absent else cell
-
-
-def read_cell(value: Any) -> Cell:
-    """Return the cell that JSON without faults spells."""
-    if not isinstance(value, dict):
-        cell: Cell = value
-        return cell
-    ((key, text),) = value.items()
-    if key == "float":
-        return _FLOATS[text]
-    if key == "int":
-        return int(text)
-    if key == "escaped":
-        return str(text.encode("ascii").decode("unicode_escape"))
-    return Absent(text)
-
-
-def cell_fault(value: Any) -> str | None:
-    """Return what is wrong with the JSON of a cell; None when nothing is."""
-    if value is None or isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        hidden = json_rules.hidden_character(value)
-        return f"contains the hidden character {hidden}" if hidden else None
-    if isinstance(value, float):
-        return None if math.isfinite(value) else f"expected a finite number, found {value}"
-    if isinstance(value, int):
-        is_exact = abs(value) <= json_rules.GREATEST_INTEGER
-        return None if is_exact else "an integer beyond 2^53"
-    return None if _is_tagged(value) else "expected a cell"
-
-
 def _is_tagged(value: Any) -> bool:
     if not isinstance(value, dict) or len(value) != 1:
         return False
@@ -112,25 +70,44 @@ def _is_tagged(value: Any) -> bool:
     )
 
 
-class OneCell(Kind):
+class OneCell(Free):
     """One cell, read as a plain value."""
 
-    def faults(self, value: Any, where: Where) -> Iterable[Fault]:
-        what = cell_fault(value)
-        return [(place(where), what)] if what else ()
+    def faults(self, value: Any, where: Where, levels: int = 0) -> Iterable[Fault]:
+        if not isinstance(value, (dict, list, tuple)):
+            return super().faults(value, where)
+        return () if _is_tagged(value) else [(place(where), "expected a cell")]
 
     def is_arranged(self, value: Any) -> bool:
         """Whether a cell has no plainer spelling than this one."""
-        return not isinstance(value, dict) or bool(write_cell(read_cell(value)) == value)
+        return not isinstance(value, dict) or bool(self.write(self.read(value)) == value)
 
     def read(self, value: Any) -> Any:
-        return read_cell(value)
+        if not isinstance(value, dict):
+            return value
+        ((key, text),) = value.items()
+        if key == "float":
+            return _FLOATS[text]
+        if key == "int":
+            return int(text)
+        if key == "escaped":
+            return str(text.encode("ascii").decode("unicode_escape"))
+        return Absent(text)
 
     def write(self, value: Any) -> Any:
-        return write_cell(value)
+        """Return the JSON of a cell; what is no cell comes back as it is, for `faults` to tell."""
+        kind = type(value)
+        if kind is float:
+            return value if math.isfinite(value) else {"float": str(value)}
+        if kind is int:
+            return value if abs(value) <= json_rules.GREATEST_INTEGER else {"int": str(value)}
+        if kind is str and json_rules.hidden_character(value):
+            return {"escaped": value.encode("unicode_escape").decode("ascii")}
+        return {"missing": value.name} if kind is Absent else value
 
 
-_CELLS = ListOf(OneCell())
+CELL = OneCell()
+_CELLS = ListOf(CELL)
 
 
 # Sample
@@ -154,92 +131,58 @@ _METHOD = Text(r"[a-z_]+(?:\[[0-9]+\])?", "the name of a method")
 
 @record
 class Labels:
-    """The labels of a categorical column, in order.
-
-    Attributes:
-        dtype: of the labels.
-        ordered: whether their order means something.
-        values: the labels.
-    """
+    """The labels of a categorical column, in order."""
 
     dtype: str = declared(_DTYPE)
-    ordered: bool = declared(Boolean())
+    ordered: bool = declared(Boolean())  # whether their order means something
     values: tuple[Cell, ...] = declared(_CELLS)
 
 
 @record
 class SampleColumn:
-    """One column of a DataFrame, or a Series.
+    """One column of a DataFrame, or a Series; without a name, the latter has None.
 
-    Attributes:
-        name: its label; None for a Series without a name.
-        dtype: what stores it, as pandas spells it: "int64", "Int64", "category",
-            "datetime64[ns, Europe/Paris]", "arrow[int64]".
-        values: its cells; None where it is missing. Times are ISO 8601 (UTC where there
-            is a zone), durations and periods counts of their unit, categories the
-            positions of their labels.
-        labels: of a categorical column; None elsewhere.
+    Times are ISO 8601 (UTC where there is a zone), durations and periods counts of their unit,
+    categories the positions of their labels.
     """
 
-    name: Cell = declared(OneCell())
-    dtype: str = declared(_DTYPE)
-    values: tuple[Cell, ...] = declared(_CELLS)
+    name: Cell = declared(CELL)
+    dtype: str = declared(_DTYPE)  # as pandas spells it: "Int64", "category", "arrow[int64]"
+    values: tuple[Cell, ...] = declared(_CELLS)  # None where one is missing
     labels: Labels | None = declared(Record(Labels), required=False, default=None)
 
 
 @record
 class Block:
-    """Values of one type, of one or two dimensions.
+    """Values of one type, of one or two dimensions."""
 
-    Attributes:
-        dtype: as numpy spells it; "str" for text of any length, "object" for a mixture.
-        shape: rows first.
-        places: for a sparse block, where the values stand: row * columns + column,
-            ascending, all others being zero; None when all values are given.
-        values: row after row; None for NaN where the type is float.
-    """
-
-    dtype: str = declared(_DTYPE)
-    shape: tuple[int, ...] = declared(ListOf(Integer()))
+    dtype: str = declared(_DTYPE)  # as numpy; "str" of any length, "object" for a mixture
+    shape: tuple[int, ...] = declared(ListOf(Integer()))  # rows first
+    # Where the values of a sparse block stand, row * columns + column, ascending.
     places: tuple[int, ...] | None = declared(Nullable(ListOf(Integer())))
-    values: tuple[Cell, ...] = declared(_CELLS)
+    values: tuple[Cell, ...] = declared(_CELLS)  # row after row; None for NaN of floats
 
 
 @record
 class Answer:
-    """What one method of the pipeline answered to the rows.
+    """What one method of the pipeline answered to the rows."""
 
-    Attributes:
-        method: its name, "predict"; "predict_proba[1]" for the second of several outputs.
-        block: the answers, one row each.
-    """
-
-    method: str = declared(_METHOD)
+    method: str = declared(_METHOD)  # "predict_proba[1]" for the second of several outputs
     block: Block = declared(Record(Block))
 
 
 @record
 class Sample:
-    """A few rows and the answers to them; immutable, and canonical as bytes.
-
-    Attributes:
-        made: "synthetic", drawn from what is common among the test rows; or "rows",
-            some of these themselves.
-        form: what holds the rows: "frame", "series", "array", "list" (of texts, or of
-            lists), or the class of a scipy sparse matrix, "csr_matrix".
-        rows: how many.
-        columns: of a frame or a series; None elsewhere.
-        block: of any other form; None for these two.
-        answers: what the methods answered, in the order in which they were called.
-    """
+    """A few rows and the answers to them; immutable, and canonical as bytes."""
 
     schema: str = declared(Constant(SCHEMA), default=SCHEMA, kw_only=True)
-    made: str = declared(_MADE)
-    form: str = declared(_FORM)
-    rows: int = declared(Integer())
+    made: str = declared(_MADE)  # of what is common among the test rows, or some of these
+    form: str = declared(_FORM)  # what holds the rows; a sparse matrix by its class
+    rows: int = declared(Integer())  # how many
+    # Of a frame or a series; any other form has a block.
     columns: tuple[SampleColumn, ...] | None = declared(Nullable(ListOf(Record(SampleColumn))))
     block: Block | None = declared(Nullable(Record(Block)))
-    answers: tuple[Answer, ...] = declared(ListOf(Record(Answer)))
+    answers: tuple[Answer, ...] = declared(ListOf(Record(Answer)))  # in the order of the calls
     judged: InitVar[Mapping[str, Any] | None] = None  # the document, where `parse` has judged it
     _written: Mapping[str, Any] = field(init=False, repr=False, compare=False)
 

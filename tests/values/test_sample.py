@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gitmodelstore.errors import FormatError
 from gitmodelstore.values.sample import (
+    CELL,
     NA,
     NAT,
     Answer,
@@ -20,9 +21,6 @@ from gitmodelstore.values.sample import (
     Labels,
     Sample,
     SampleColumn,
-    cell_fault,
-    read_cell,
-    write_cell,
 )
 
 ANSWER = Answer("predict", Block("str", (2,), None, ("no", "yes")))
@@ -56,9 +54,9 @@ class TestCells:
 
     @given(cells)
     def test_a_cell_survives_json(self, cell: Any) -> None:
-        written = write_cell(cell)
-        assert cell_fault(written) is None
-        read = read_cell(json.loads(json.dumps(written, allow_nan=False)))
+        written = CELL.write(cell)
+        assert list(CELL.faults(written, "")) == []
+        read = CELL.read(json.loads(json.dumps(written, allow_nan=False)))
         assert type(read) is type(cell)
         assert repr(read) == repr(cell)  # NaN and -0.0 too
 
@@ -75,7 +73,7 @@ class TestCells:
         ],
     )
     def test_a_cell_is_written_so(self, cell: Any, written: Any) -> None:
-        assert write_cell(cell) == written
+        assert CELL.write(cell) == written
 
     @pytest.mark.parametrize(
         "value",
@@ -95,18 +93,18 @@ class TestCells:
         ],
     )
     def test_what_is_no_cell_is_refused(self, value: Any) -> None:
-        assert cell_fault(value) == "expected a cell"
+        assert list(CELL.faults(value, "x")) == [("x", "expected a cell")]
 
     @pytest.mark.parametrize(
         ("value", "fault"),
         [
             (math.nan, "expected a finite number, found nan"),
-            (2**53, "an integer beyond 2^53"),
+            (2**53, "the integer 9007199254740992 lies beyond 2^53"),
             ("a\u202eb", "contains the hidden character U+202E"),
         ],
     )
     def test_what_json_readers_lose_is_refused(self, value: Any, fault: str) -> None:
-        assert cell_fault(value) == fault
+        assert list(CELL.faults(value, "x")) == [("x", fault)]
 
 
 class TestSample:
