@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pygit2
 import pytest
 from pygit2.enums import ConfigLevel
@@ -19,6 +20,10 @@ from pygit2.enums import ConfigLevel
 from tests.keys import desk, keys
 
 __all__ = ["desk", "keys"]
+
+# No example is timed: on a busy machine one takes longer than the 200 ms that are the default.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 WITHOUT_HOOKS = {
     "GIT_CONFIG_COUNT": "1",

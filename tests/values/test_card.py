@@ -353,7 +353,7 @@ class TestWhole:
 class TestDeterminism:
     """The card is a pure function of the manifest."""
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
     @given(manifests())
     def test_what_was_built_and_what_was_read_give_the_same_bytes(self, manifest: Manifest) -> None:
         read = Manifest.parse(manifest.render())
@@ -733,7 +733,7 @@ class TestCode:
         assert b"uncommitted" not in render_card(manifest_of(code=clean), None)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(manifests())
 def test_every_manifest_has_a_card_that_a_host_can_show(manifest: Manifest) -> None:
     card = render_card(manifest, dataclasses.replace(manifest, features=(Feature("a", "b"),)))

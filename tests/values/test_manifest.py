@@ -28,9 +28,9 @@ PUBLISHED = Path(__file__).parents[2] / "docs" / "manifest.schema.json"
 JUDGE = Draft202012Validator(manifest_schema())
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-BRIEF = settings(max_examples=20, deadline=None, suppress_health_check=QUIET, print_blob=True)
+BRIEF = settings(max_examples=20, suppress_health_check=QUIET, print_blob=True)
 BRIEFER = settings(BRIEF, max_examples=10)
-LONG = settings(max_examples=250, deadline=None, suppress_health_check=QUIET, print_blob=True)
+LONG = settings(max_examples=250, suppress_health_check=QUIET, print_blob=True)
 
 VALUE: dict[str, Any] = {
     "schema": "1.0",
@@ -354,7 +354,7 @@ class TestPublishedSchema:
         _agrees(value)
         _agrees(spoiled)
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=QUIET)
+    @settings(max_examples=150, suppress_health_check=QUIET)
     @given(st.data())
     def test_another_validator_agrees_on_any_odd_value_anywhere(self, data: st.DataObject) -> None:
         value = copy.deepcopy(VALUE)

@@ -93,7 +93,7 @@ class TestModels:
             near = (error.hint or "").partition("such as ")[2].strip("'")
             assert not near or model_name(near) == near
 
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=12)
     @given(model_names(), versions())
     def test_git_takes_every_name_as_a_tag(self, name: str, version: str) -> None:
         ref = f"refs/tags/{model_name(name)}@v{version}"

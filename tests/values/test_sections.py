@@ -16,7 +16,7 @@ from .strategies import manifest_values
 from .test_manifest import VALUE
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-BRIEF = settings(max_examples=15, deadline=None, suppress_health_check=QUIET, print_blob=True)
+BRIEF = settings(max_examples=15, suppress_health_check=QUIET, print_blob=True)
 
 
 def written(value: Any, **form: Any) -> bytes:
