@@ -292,7 +292,7 @@ class _Gathering:
         summary = {
             "format": FORMAT,
             "model": self.model,
-            "branch": self.snapshot.repository.branch.removeprefix("refs/heads/"),
+            "branch": self.snapshot.repository.branch_name,
             "head": head,
             "since": format_moment(self.since) if self.since else None,
             "before": before,

@@ -565,7 +565,7 @@ def _heads(repository: Repository, folder: Path) -> Iterator[Fault]:
         said = lost_head(repository, place)
         if said is None or said == repository.branch:  # of the branch is told elsewhere
             continue
-        name = repository.branch.removeprefix("refs/heads/")
+        name = repository.branch_name
         path = "HEAD" if is_own else f"worktrees/{place.name}/HEAD"
         where = folder.parent if folder.name == ".git" else folder
         top = where if is_own else worktree.linked_folder(place)

@@ -15,7 +15,6 @@ from pathlib import Path
 from gitmodelstore.errors import AlreadyExists, CannotWork, InvalidInput, NotAStore, StoreError
 from gitmodelstore.operations.snapshot import Writer, is_store, signing
 from gitmodelstore.plumbing import files as disk
-from gitmodelstore.plumbing import files as project
 from gitmodelstore.plumbing import git_dir, refs, remotes, worktree, writer_lock
 from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.repository import Repository, exclude, writing
@@ -136,8 +135,8 @@ _SSH_RULES = (
 class Host:
     """What one kind of git host needs."""
 
-    files: Mapping[str, bytes]
-    rules: tuple[str, ...]
+    files: Mapping[str, bytes]  # path in the store to content
+    rules: tuple[str, ...]  # what is to be set on the host, a sentence each
 
 
 def host(name: str, branch: str, owner: str) -> Host:
@@ -271,8 +270,7 @@ def set_up(repository: Repository) -> None:
 def _host(repository: Repository, writer: Writer, name: str | None, owner: str | None) -> Host:
     if name is None:
         return Host({}, ())
-    branch = repository.branch.removeprefix("refs/heads/")
-    return host(name, branch, owner or writer.author.email)
+    return host(name, repository.branch_name, owner or writer.author.email)
 
 
 def _equip(
@@ -356,8 +354,8 @@ def _write_files(repository: Repository, files: Mapping[str, bytes]) -> str:
 
 
 def _inside(code: Path, place: Path) -> Path:
-    named = project.store_of_project(place)
-    return named[0] if named else project.store_inside(code) or code / MODELS
+    named = disk.store_of_project(place)
+    return named[0] if named else disk.store_inside(code) or code / MODELS
 
 
 def _refuse_other_repository(path: Path) -> None:
@@ -436,10 +434,10 @@ def _introduce(code: Path, store: Path) -> list[str]:
 
 def _is_found_from(code: Path, store: Path) -> bool:
     try:
-        named = project.store_of_project(code)
+        named = disk.store_of_project(code)
     except NotAStore:
         return False
-    return store == (named[0] if named else project.store_inside(code))
+    return store == (named[0] if named else disk.store_inside(code))
 
 
 def _name_in_pyproject(path: Path, relative: str) -> bool:
@@ -457,18 +455,12 @@ def _name_in_pyproject(path: Path, relative: str) -> bool:
         text = text[: header.end()] + line + text[header.end() :]
     else:
         text = f"{text.rstrip()}\n\n[tool.gitmodelstore]\n{line}".lstrip()
-    if not _is_toml(text):  # the table is written in some other way; only its owner can add to it
-        return False
-    with writing(path):
-        path.write_text(text, encoding="utf-8")
-    return True
-
-
-def _is_toml(text: str) -> bool:
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError:
-        return False
+        return False  # the table is written in some other way; only its owner can add to it
+    with writing(path):
+        path.write_text(text, encoding="utf-8")
     return True
 
 

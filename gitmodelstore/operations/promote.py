@@ -12,8 +12,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from gitmodelstore.checks.fault import Judged
+from gitmodelstore.checks.gates import AGAIN, OVERRIDES, Judgement, Look, judge_step
 from gitmodelstore.checks.history import MOVE, REASON, RETURN, VACANT, VACATE, typed, word_needed
-from gitmodelstore.checks.signatures import SIGN
+from gitmodelstore.checks.signatures import SIGN, SignatureJudge, asks
 from gitmodelstore.errors import (
     GateNotPassed,
     InvalidInput,
@@ -24,16 +26,18 @@ from gitmodelstore.errors import (
     RollbackError,
     StoreBusy,
     StoreError,
-    VersionNotFound,
 )
+from gitmodelstore.operations.load import check_loads, load, read_verified
 from gitmodelstore.operations.publish import Draft, check_reason, publish
 from gitmodelstore.operations.resolve import (
     Named,
+    annotated,
     check_model,
     events_in,
     has_held,
     holders,
     resolve,
+    resolve_exact,
     resolve_of,
 )
 from gitmodelstore.operations.snapshot import Snapshot, Writer
@@ -44,10 +48,13 @@ from gitmodelstore.values.events import (
     ROLLED_BACK,
     Event,
     Recorded,
+    Scalar,
     kind_of,
     write_trailers,
 )
-from gitmodelstore.values.model_version import ModelVersion, Reference
+from gitmodelstore.values.gates import Gate
+from gitmodelstore.values.manifest import Manifest
+from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
     ARCHIVED,
     FALSE,
@@ -62,12 +69,7 @@ from gitmodelstore.values.registry import Change, Registry
 from gitmodelstore.values.sample import DIFFERENT, WITHIN
 
 if TYPE_CHECKING:
-    from gitmodelstore.checks.fault import Judged
-    from gitmodelstore.checks.gates import Judgement
-    from gitmodelstore.checks.signatures import SignatureJudge
     from gitmodelstore.pickles.load import Reader
-    from gitmodelstore.values.events import Scalar
-    from gitmodelstore.values.manifest import Manifest
 
 _FORCE = "--force"
 _OF_NO_GATE = (MOVE, VACANT, RETURN)
@@ -100,12 +102,9 @@ class Gatekeeper:
         forcing: str = _FORCE,
     ) -> None:
         said = (reason or "").strip() or None
-        if force and said is None:
-            raise InvalidInput("an override needs a reason", hint="give one with --reason TEXT")
-        if vacate and said is None:
-            raise InvalidInput(
-                "leaving a status empty needs a reason", hint="give one with --reason TEXT"
-            )
+        if said is None and (force or vacate):
+            what = "an override" if force else "leaving a status empty"
+            raise InvalidInput(f"{what} needs a reason", hint="give one with --reason TEXT")
         self._writer = writer
         self._reason = said
         self._override = reason if force else None
@@ -117,8 +116,8 @@ class Gatekeeper:
         self._outcomes: dict[tuple[str, Version], str | None] = {}  # None: has no sample
         self._unloaded: dict[tuple[str, Version], StoreError | None] = {}  # None: it loads
         self._demanded: str | None = None
-        self._judgements: list[Judgement] = []  # of the last call: a draft may be made again
-        self._snapshot: Snapshot | None = None
+        self._snapshot: Snapshot  # of the last call of `let_through`: a draft may be made again
+        self._judgements: list[Judgement] = []
 
     def look_ahead(
         self, snapshot: Snapshot, status: str, resolve: Callable[[], Iterable[ModelVersion]]
@@ -158,8 +157,8 @@ class Gatekeeper:
         return {
             change: replace(
                 said,
-                override=said.override if change in self._overridden else None,
-                vacate=self._vacate if change in self._vacated else None,
+                override=said.override if change in self.overridden else None,
+                vacate=self._vacate if change in self.vacated else None,
             )
             for change, said in recorded.items()
         }
@@ -167,18 +166,12 @@ class Gatekeeper:
     @property
     def asks_signatures(self) -> bool:
         """Whether something that was judged also depends on who signs the commit."""
-        assert self._snapshot is not None  # noqa: S101 - asked after `let_through`
         policy = self._snapshot.policy
         gated = [one.change for one in self._judgements if one.change.after in policy.gates]
-        if not gated:
-            return False
-        from gitmodelstore.checks.signatures import asks
-
-        return asks(policy, gated)
+        return bool(gated) and asks(policy, gated)
 
     def conclude(self, signatures: SignatureJudge, commit: str) -> None:
         """Refuse what was let through until the commit is signed, with every condition."""
-        assert self._snapshot is not None  # noqa: S101 - called after `let_through`
         policy, whole = self._snapshot.policy, []
         for one in self._judgements:
             signed = signatures.conditions(commit, policy, one.change)
@@ -191,19 +184,11 @@ class Gatekeeper:
                 self._writer.notify(f"overridden: {_title(one)}: {condition.what}")
 
     @property
-    def has_overridden(self) -> bool:
-        return bool(self._overridden)
-
-    @property
-    def has_vacated(self) -> bool:
-        return bool(self._vacated)
-
-    @property
-    def _overridden(self) -> set[Change]:
+    def overridden(self) -> set[Change]:
         return {one.change for one in self._judgements if one.overridden}
 
     @property
-    def _vacated(self) -> set[Change]:
+    def vacated(self) -> set[Change]:
         return {
             one.change
             for one in self._judgements
@@ -215,8 +200,6 @@ class Gatekeeper:
         policy = snapshot.policy
         if self._demanded is None:
             return policy
-        from gitmodelstore.values.gates import Gate
-
         gate = replace(policy.gates.get(self._demanded) or Gate(), replay=True)
         return replace(policy, gates={**policy.gates, self._demanded: gate})
 
@@ -230,14 +213,10 @@ class Gatekeeper:
     def _outcome(self, snapshot: Snapshot, version: ModelVersion) -> str | None:
         key = (version.model, version.version)
         if key not in self._outcomes:
-            from gitmodelstore.operations.verify import replay_of
-            from gitmodelstore.values.sample import WITHIN
-
             if self._override is not None and self._unloaded.get(key):
                 return None  # nobody can ask it, and that is to be overridden
             reader = self._reader() if self._reader else None
-            pipeline = load_verified(snapshot, version, self._writer, reader)
-            found = replay_of(snapshot, version, pipeline)
+            found = replay_of(snapshot, version, load_verified(snapshot, version, reader))
             if found is not None and found.outcome == WITHIN:
                 self._writer.notify(within_tolerance(version, found.largest_absolute))
             self._outcomes[key] = found.outcome if found else None
@@ -247,8 +226,6 @@ class Gatekeeper:
         """Return why a version does not load here; None where it does."""
         key = (version.model, version.version)
         if key not in self._unloaded and self._reader is not None:
-            from gitmodelstore.operations.load import check_loads
-
             self._unloaded[key] = None
             try:
                 check_loads(snapshot, version, self._reader(), self._writer.notify)
@@ -263,8 +240,6 @@ class Gatekeeper:
         why = self._why_unloaded(snapshot, snapshot.version(change.model, change.version))
         if why is None:
             return None
-        from gitmodelstore.checks.fault import Judged
-
         what = f"does not load here: {why}"
         return Judged("load", "refused", "loads here", False, what, mend=why.hint or "")
 
@@ -301,7 +276,6 @@ class Gatekeeper:
         refused = [one for one in judgements if one.refused or one.barred]
         if not refused:
             return
-        assert self._snapshot is not None  # noqa: S101 - called after `let_through`
         first, gates = refused[0], self._policy(self._snapshot).gates
         gated = next((one.change.after for one in refused if one.change.after in gates), None)
         hint = self._hint(first)
@@ -349,7 +323,6 @@ class Gatekeeper:
 
     def _command(self, refused: Judgement, flags: Iterable[str]) -> str:
         """Return the command that makes a change, with options that it was not typed with."""
-        assert self._snapshot is not None  # noqa: S101 - called after `let_through`
         change, command = refused.change, self._commands.get(refused.change.after or "")
         wanted = {*flags, VACATE if self._vacate else "", _FORCE if refused.overridden else ""}
         if self._writer.sign_commit and not self._snapshot.repository.flag("commit.gpgsign"):
@@ -366,17 +339,11 @@ class Gatekeeper:
 
 def may_override(snapshot: Snapshot) -> bool:
     """Return whether git's configuration of the repository lets overrides count."""
-    from gitmodelstore.checks.gates import OVERRIDES
-
     return (snapshot.repository.setting(OVERRIDES) or "").lower() not in FALSE
 
 
-def load_verified(
-    snapshot: Snapshot, version: ModelVersion, writer: Writer, reader: Reader | None
-) -> Any:
+def load_verified(snapshot: Snapshot, version: ModelVersion, reader: Reader | None) -> Any:
     """Return the pipeline of a version of which every file has been verified."""
-    from gitmodelstore.operations.load import load, read_verified
-
     pipeline = load(snapshot, version, reader)
     for name in snapshot.files(version):
         if name != PIPELINE:
@@ -394,16 +361,12 @@ def _judged(
     changes: Sequence[Change],
     recorded: Mapping[Change, Recorded],
 ) -> Iterator[Judgement]:
-    from gitmodelstore.checks.gates import Look, judge_step
-
     def manifest(model: str, version: Version) -> Manifest | None:
         with suppress(StoreError):
             return snapshot.manifest(snapshot.version(model, version))
         return None
 
     def annotations(model: str, version: Version) -> Mapping[str, Scalar]:
-        from gitmodelstore.operations.resolve import annotated
-
         found = annotated(snapshot, snapshot.version(model, version))
         return {key: one.value for key, one in found.items() if one.value is not None}
 
@@ -432,8 +395,6 @@ def _lines(judgement: Judgement, *, is_named: bool) -> Iterator[str]:
 
 def _needs_another(condition: Judged) -> bool:
     """Whether nothing that is done to this version meets a condition."""
-    from gitmodelstore.checks.gates import AGAIN
-
     is_replay = condition.condition == "replay"
     return not condition.mend or condition.mend.startswith(AGAIN) or is_replay
 
@@ -466,7 +427,8 @@ def promote(
     _check_successor(successor, refs, vacate=vacate)
     command = f"gms promote {{ref}} {status}"
     if successor is not None:
-        command += f" --successor {_number(successor)}"
+        number = successor.version if isinstance(successor, ModelVersion) else successor
+        command += f" --successor {number}"
     keeper = Gatekeeper(
         writer,
         force=force,
@@ -476,13 +438,18 @@ def promote(
         reader=reader,
         commands={status: command},
     )
+
+    def named(snapshot: Snapshot) -> list[ModelVersion]:
+        what, line = f"do you want in {status}", f"promote {{}} {status}"
+        return [resolve_exact(snapshot, ref, what, line) for ref in refs]
+
     now = Snapshot.now(repository)
     now.policy.check_status(status)
-    keeper.look_ahead(now, status, lambda: [_named(now, ref, status) for ref in refs])
+    keeper.look_ahead(now, status, lambda: named(now))
 
     def draft(snapshot: Snapshot) -> Draft | None:
         snapshot.policy.check_status(status)
-        versions = [_named(snapshot, ref, status) for ref in refs]
+        versions = named(snapshot)
         _refuse_two_of_one_model(versions, status, snapshot.policy)
         after = snapshot.registry
         for version in versions:
@@ -491,7 +458,7 @@ def promote(
         return compose(snapshot, after, subject, reason, keeper)
 
     events = _commit_told(repository, writer, draft, keeper, vacate=vacate)
-    if force and events and not keeper.has_overridden:
+    if force and events and not keeper.overridden:
         writer.notify("every condition is met, so nothing was overridden")
     return events
 
@@ -551,10 +518,6 @@ def _check_successor(successor: Named | None, refs: Sequence[Ref], *, vacate: bo
         )
 
 
-def _number(named: Named) -> str:
-    return str(named.version if isinstance(named, ModelVersion) else named)
-
-
 def _commit_told(
     repository: Repository,
     writer: Writer,
@@ -565,8 +528,12 @@ def _commit_told(
 ) -> tuple[Event, ...]:
     published, events = commit(repository, writer, draft)
     keeper.tell()
-    _tell_vacated(events, published, writer)
-    if vacate and events and not keeper.has_vacated:
+    registry, exclusive = published.registry, published.policy.exclusive
+    for event in events:
+        left = event.before or ""
+        if left in exclusive and not registry.holders(event.model, left):
+            writer.notify(f"no version of '{event.model}' is in {left} now")
+    if vacate and events and not keeper.vacated:
         writer.notify("no status is left empty, so nothing was vacated")
     return events
 
@@ -632,24 +599,6 @@ def commit(
     return published, events_in(repository, published.commit, changes)
 
 
-def _named(snapshot: Snapshot, ref: Ref, status: str) -> ModelVersion:
-    """Resolve a reference that must name its version: a bare model is no answer to 'which'."""
-    if isinstance(ref, str) and ref in snapshot.registry.models and not _has_selector(ref):
-        statuses = snapshot.registry.models[ref].items()
-        newest = next((v for v, held in statuses if held != WITHDRAWN), None)
-        raise VersionNotFound(
-            f"which version of '{ref}' do you want in {status}?",
-            hint=f"the newest is {newest}: gms promote {ref}@{newest} {status}"
-            if newest
-            else f"every version of '{ref}' is withdrawn",
-        )
-    return resolve(snapshot, ref)
-
-
-def _has_selector(ref: str) -> bool:
-    return Reference.parse(ref).model != ref
-
-
 def _refuse_two_of_one_model(versions: Sequence[ModelVersion], status: str, policy: Policy) -> None:
     models = [version.model for version in versions]
     twice = next((model for model in models if models.count(model) > 1), None)
@@ -678,15 +627,6 @@ def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Versio
             hint=f"if it is good after all: gms promote {heir.ref} {version.status} --reason TEXT",
         )
     return heir.version
-
-
-def _tell_vacated(events: Sequence[Event], published: Snapshot, writer: Writer) -> None:
-    for event in events:
-        left = event.before
-        if left in published.policy.exclusive and not published.registry.holders(
-            event.model, left or ""
-        ):
-            writer.notify(f"no version of '{event.model}' is in {left} now")
 
 
 # Back to a version that held production before.
@@ -732,7 +672,7 @@ def rollback(
             hint=f"if it is good after all: {again.format(version=target.version)} --reason TEXT; "
             f"`gms log {model}` says why it was withdrawn",
         )
-    pipeline = load_verified(before, target, writer, reader)
+    pipeline = load_verified(before, target, reader)
     if replay:
         keeper.note(target, _replay(before, target, pipeline, writer))
 

@@ -22,13 +22,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from gitmodelstore.checks.fault import registries
 from gitmodelstore.checks.gates import Annotations
 from gitmodelstore.checks.history import LIFECYCLE, clock_note
 from gitmodelstore.checks.judge import CommitStep, Judge
-from gitmodelstore.checks.signatures import Approval, SignatureJudge, approval_text, people
+from gitmodelstore.checks.signatures import Approval, SignatureJudge, approval_text, asks, people
 from gitmodelstore.errors import (
     FormatError,
     GateNotPassed,
@@ -38,7 +38,6 @@ from gitmodelstore.errors import (
     SignatureError,
     StoreBusy,
     StoreError,
-    VersionNotFound,
 )
 from gitmodelstore.operations.resolve import (
     annotated,
@@ -46,7 +45,7 @@ from gitmodelstore.operations.resolve import (
     approval_event,
     approvals,
     manifest_sha256,
-    resolve,
+    resolve_exact,
 )
 from gitmodelstore.operations.snapshot import Snapshot, Writer, slow_clock, upon, warn_of_clock
 from gitmodelstore.plumbing import files, large_files, processes, refs, worktree, writer_lock
@@ -57,13 +56,10 @@ from gitmodelstore.plumbing.writer_lock import HeldLock
 from gitmodelstore.values.events import Event, Scalar
 from gitmodelstore.values.gates import MOST_KEYS, annotation_text, check_key, check_value, written
 from gitmodelstore.values.json import hidden_character
-from gitmodelstore.values.model_version import ModelVersion, Reference
+from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import MODELS, REGISTRY, WITHDRAWN, did_you_mean
 from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Entry, Pointer
 from gitmodelstore.values.registry import Registry
-
-if TYPE_CHECKING:
-    from gitmodelstore.checks.signatures import SignatureJudge
 
 _MOST_TRIES = 20
 
@@ -74,9 +70,13 @@ class Draft:
 
     message: str
     registry: Registry
-    folders: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, str] = field(default_factory=dict)  # model to its folder's new tree
+    tags: Mapping[str, str] = field(default_factory=dict)  # name to message of annotated tags
+    # Judges who signed and approved what its gates ask that of, once the commit is written, and
+    # raises with every condition of these gates; None where none asks.
     conclude: Callable[[SignatureJudge, str], None] | None = None
+    # The folder of a work tree that becomes this version as it lies there, and the files of it
+    # that are made anew; None for what comes from elsewhere.
     handmade: tuple[Handmade, Mapping[str, bytes | None]] | None = None
 
     @property
@@ -159,7 +159,10 @@ def _publish(
             when=writer.when,
             sign=writer.sign_commit,
         )
-        tags = _write_tags(repository, commit, wanted, writer)
+        tags = {
+            name: write_tag_object(repository, writer, name, commit, message)
+            for name, message in wanted.tags.items()
+        }
         _validate_signatures(snapshot, wanted, commit, tags)
         if wanted.conclude is not None:  # what was wrong is told together with the signatures
             _validate(snapshot, wanted, tree, held)
@@ -225,17 +228,10 @@ def _validate_signatures(
 ) -> None:
     if not (snapshot.policy.require_signed or snapshot.policy.gates):
         return
-    from gitmodelstore.checks.signatures import SignatureJudge, asks
-
     changes = tuple(snapshot.registry.changes(wanted.registry))
     if not asks(snapshot.policy, changes):
         return
-    from gitmodelstore.plumbing.signing import SshVerifier
-
-    repository = snapshot.repository
-    judge = SignatureJudge(
-        repository, lambda: SshVerifier.of(repository.common_dir, repository.work_tree)
-    )
+    judge = _judge_of_signatures(snapshot.repository)
     if wanted.conclude is not None:
         wanted.conclude(judge, commit)
     found = list(judge.commit_faults(commit, snapshot.policy, changes))
@@ -249,6 +245,12 @@ def _validate_signatures(
             unmet=len(found),
             hint=found[0].mend or None,
         )
+
+
+def _judge_of_signatures(repository: Repository) -> SignatureJudge:
+    return SignatureJudge(
+        repository, lambda: SshVerifier.of(repository.common_dir, repository.work_tree)
+    )
 
 
 def _write_tree(snapshot: Snapshot, wanted: Draft) -> str:
@@ -266,15 +268,6 @@ def _write_tree(snapshot: Snapshot, wanted: Draft) -> str:
         tree = repository.write_tree(models.oid if models else None, folders)
         changes[MODELS] = Entry(FOLDER, tree)
     return repository.write_tree(root, changes)
-
-
-def _write_tags(
-    repository: Repository, commit: str, wanted: Draft, writer: Writer
-) -> dict[str, str]:
-    return {
-        name: write_tag_object(repository, writer, name, commit, message)
-        for name, message in wanted.tags.items()
-    }
 
 
 def write_tag_object(
@@ -321,8 +314,9 @@ def _swap(
     if _set_tags(repository, tags, writer.notify, held):
         writer_lock.clear(repository.common_dir)
     if repository.work_tree and not trees:
-        name = repository.branch.removeprefix("refs/heads/")
-        writer.notify(f"'{name}' is not checked out here: the work tree was left alone")
+        writer.notify(
+            f"'{repository.branch_name}' is not checked out here: the work tree was left alone"
+        )
     return True
 
 
@@ -355,8 +349,10 @@ def _follow_and_advance(
                 running.append((tree, target, process))
     finally:
         for tree, target, process in running:
-            if said := _outcome(tree, process, note.old, target, held):
-                refused[tree] = said
+            try:
+                worktree.finish(tree, process, note.old, target, lock=held)
+            except StoreError as error:
+                refused[tree] = error
     if refused:
         # Where uncommitted work is in the way nothing was changed: nothing is to be undone.
         untouched = {str(t.folder) for t, e in refused.items() if isinstance(e, LocalChanges)}
@@ -383,16 +379,6 @@ def _adopt(wanted: Draft, writer: Writer) -> None:
         handmade.adopt(after)
     except StoreError as error:
         writer.notify(f"{handmade.path} could not follow: {error}")
-
-
-def _outcome(
-    tree: worktree.WorkTree, process: worktree.Process, old: str, new: str, held: HeldLock
-) -> StoreError | None:
-    try:
-        worktree.finish(tree, process, old, new, lock=held)
-    except StoreError as error:
-        return error
-    return None
 
 
 def _set_tags(
@@ -474,9 +460,13 @@ def annotate(
     def draft(snapshot: Snapshot) -> Draft | None:
         nonlocal wanted, meant
         command = f"annotate {{}} {next(iter(said))}=VALUE"
-        version = _named(snapshot, ref, "do you want to annotate", command)
+        version = resolve_exact(snapshot, ref, "do you want to annotate", command)
         known = {key: one.value for key, one in annotated(snapshot, version).items()}
-        _refuse_unknown(version, said, known)
+        for key in (key for key, value in said.items() if value is None and key not in known):
+            raise InvalidInput(
+                f"{version} has no annotation '{key}' to remove",
+                hint=did_you_mean(key, known) or f"see them with `gms show {version.ref}`",
+            )
         wanted, meant = None, str(version)
         if any(written(known.get(key)) != written(value) for key, value in said.items()):
             text = annotation_text(version.model, str(version.version), said, reason)
@@ -506,28 +496,6 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Scalar | None]:
         key: value.item() if hasattr(value, "item") else value for key, value in values.items()
     }
     return {check_key(key): check_value(key, value) for key, value in plain.items()}
-
-
-def _named(snapshot: Snapshot, ref: str | ModelVersion, what: str, command: str) -> ModelVersion:
-    """Resolve a reference that must name its version: what is said of one is not of the next."""
-    version = resolve(snapshot, ref)
-    if isinstance(ref, str) and Reference.parse(ref).model == ref:
-        raise VersionNotFound(
-            f"which version of '{ref}' {what}?",
-            hint=f"name it, as in: gms {command.format(version.ref)}",
-        )
-    return version
-
-
-def _refuse_unknown(
-    version: ModelVersion, said: Mapping[str, Scalar | None], known: Mapping[str, Scalar | None]
-) -> None:
-    for key, value in said.items():
-        if value is None and key not in known:
-            raise InvalidInput(
-                f"{version} has no annotation '{key}' to remove",
-                hint=did_you_mean(key, known) or f"see them with `gms show {version.ref}`",
-            )
 
 
 # Say, signed, that a version may come to a status.
@@ -570,9 +538,8 @@ def _may_approve(
     snapshot: Snapshot, writer: Writer, ref: str | ModelVersion, status: str
 ) -> ModelVersion:
     snapshot.policy.check_status(status)
-    version = _named(
-        snapshot, ref, f"do you want to approve for {status}", f"approve {{}} {status}"
-    )
+    what, command = f"do you want to approve for {status}", f"approve {{}} {status}"
+    version = resolve_exact(snapshot, ref, what, command)
     if version.status == WITHDRAWN:
         raise LifecycleError(
             f"{version} was withdrawn", hint=f"see why with `gms log {version.model}`"
@@ -597,12 +564,8 @@ def _own(
         and people(approval.who) & people(str(writer.author))
         and approval.signed
     ]
-    repository = snapshot.repository
-    judge = SignatureJudge(
-        repository, lambda: SshVerifier.of(repository.common_dir, repository.work_tree)
-    )
     try:
-        outcomes = judge.outcomes(approval.commit for approval in own)
+        outcomes = _judge_of_signatures(snapshot.repository).outcomes(one.commit for one in own)
     except SignatureError:
         return own
     return [approval for approval in own if outcomes[approval.commit].is_valid]

@@ -81,9 +81,9 @@ BumpRule = Literal["auto", "major", "minor", "patch"]
 class Wish:
     """The number that the caller wants."""
 
-    version: Version | None = None
-    bump: BumpRule = "auto"
-    allow_backport: bool = False
+    version: Version | None = None  # None for a bump
+    bump: BumpRule = "auto"  # which part of the highest number to raise
+    allow_backport: bool = False  # whether `version` may lie below the highest
 
     @classmethod
     def of(cls, version: str | Version | None, bump: str, allow_backport: bool) -> Wish:
@@ -112,13 +112,13 @@ class Submission:
 
     model: str
     wish: Wish
-    fields: Mapping[str, Any]
-    globals: tuple[str, ...]
-    needs_trust: tuple[str, ...]
-    files: Mapping[str, StoredFile]
-    if_changed: bool
-    regardless_of: tuple[str, ...] = ("created_at", "trained_at")
-    is_unrun: bool = False
+    fields: Mapping[str, Any]  # of `Manifest`, but for the number, the time and the writer
+    globals: tuple[str, ...]  # the names that loading the pipeline looks up
+    needs_trust: tuple[str, ...]  # those of them that readers must trust
+    files: Mapping[str, StoredFile]  # by name; manifest and card are still to come
+    if_changed: bool  # whether to write nothing where the highest version is the same
+    regardless_of: tuple[str, ...] = ("created_at", "trained_at")  # fields that may differ then
+    is_unrun: bool = False  # whether a dry walk says what the pipeline is: params are text, no task
 
 
 # From a submission to a version.
@@ -145,11 +145,12 @@ def submit(
         if same is not None:
             chosen.append(same)
             return None
-        number = _choose(snapshot, what)
-        chosen.append(number.version)
-        if number.why:
-            writer.notify(f"{what.model} {number.version} ({number.why})")
-        drafted = _draft(snapshot, *_manifest(upon(writer, snapshot), what, number), what.files)
+        version, parent, why = _choose(snapshot, what)
+        chosen.append(version)
+        if why:
+            writer.notify(f"{what.model} {version} ({why})")
+        manifest = _manifest(upon(writer, snapshot), what, version, parent)
+        drafted = _draft(snapshot, *manifest, what.files)
         return finish(drafted) if finish else drafted
 
     with around or nullcontext():
@@ -159,15 +160,6 @@ def submit(
         for sentence in _missing_in_card(after, version):
             writer.notify(sentence)
     return with_needs(version, what.needs_trust, writer)
-
-
-@dataclass(frozen=True, slots=True)
-class _Number:
-    """The number of a version, the highest one below it, and why; empty where the caller said."""
-
-    version: Version
-    parent: Version | None
-    why: str = ""
 
 
 def check_free(snapshot: Snapshot, model: str, wish: Wish) -> None:
@@ -189,23 +181,24 @@ def check_free(snapshot: Snapshot, model: str, wish: Wish) -> None:
         )
 
 
-def _choose(snapshot: Snapshot, what: Submission) -> _Number:
+def _choose(snapshot: Snapshot, what: Submission) -> tuple[Version, Version | None, str]:
+    """Return a number, the highest below it, and why; empty where the caller said."""
     wish = what.wish
     check_free(snapshot, what.model, wish)
     below = snapshot.registry.versions(what.model)
     if wish.version is not None:
         parent = next((version for version in below if version < wish.version), None)
-        return _Number(wish.version, parent)
+        return wish.version, parent, ""
     if not below:
-        return _Number(FIRST, None, "the first version")
+        return FIRST, None, "the first version"
     highest = below[0]
     if wish.bump != "auto":
-        return _Number(highest.bump(wish.bump), highest)
+        return highest.bump(wish.bump), highest, ""
     before = _readable(snapshot, what.model, highest)
     if before is None:
-        return _Number(highest.bump("patch"), highest, f"patch: {highest} cannot be read")
+        return highest.bump("patch"), highest, f"patch: {highest} cannot be read"
     bump, why = _suggested(before, what)
-    return _Number(highest.bump(bump), highest, f"{bump}: {why}")
+    return highest.bump(bump), highest, f"{bump}: {why}"
 
 
 def _readable(snapshot: Snapshot, model: str, version: Version | None) -> Manifest | None:
@@ -237,13 +230,15 @@ def _without_columns(steps: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(replace(s, columns=None, steps=_without_columns(s.steps)) for s in steps)
 
 
-def _manifest(writer: Writer, what: Submission, number: _Number) -> tuple[Manifest, bytes]:
+def _manifest(
+    writer: Writer, what: Submission, version: Version, parent: Version | None
+) -> tuple[Manifest, bytes]:
     artifacts = (_artifact(what, name, file) for name, file in sorted(what.files.items()))
     try:
         manifest = Manifest(
             model=what.model,
-            version=number.version,
-            parent=number.parent,
+            version=version,
+            parent=parent,
             created_at=writer.when.astimezone(timezone.utc).replace(microsecond=0),
             author=str(writer.author),
             artifacts=tuple(artifacts),
@@ -268,7 +263,7 @@ def _unchanged(snapshot: Snapshot, writer: Writer, what: Submission) -> Version 
     if highest is None:
         return None
     before = snapshot.manifest(snapshot.version(what.model, highest))
-    after, _ = _manifest(writer, what, _Number(highest, before.parent))
+    after, _ = _manifest(writer, what, highest, before.parent)
     names = what.regardless_of
     if after.baseline is not None and after.baseline.version == highest:
         names += ("baseline",)  # nobody is a baseline of itself
@@ -350,10 +345,7 @@ def attributes_of(sink: Sink) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class RegisterOptions:
-    """What `Store.register` was given; it says what each field means, and what is left out.
-
-    `types` are those of the columns of a table, once they are known.
-    """
+    """What `Store.register` was given; it says what each field means, and what is left out."""
 
     pipeline: Any
     model: str
@@ -379,7 +371,7 @@ class RegisterOptions:
     reader: Reader | None
     run: bool
     hashing: Hashing
-    types: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)  # of a table's columns, once known
 
     @property
     def is_file(self) -> bool:
@@ -407,13 +399,9 @@ class _Source:
         return describing(self.pipeline) if self.name is None else asking(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class _Described:
-    """What there is to say of a pipeline before it is stored."""
-
-    fields: Mapping[str, Any]
-    sample: bytes | None = None
-    is_named: bool = False
+# What there is to say of a pipeline before it is stored: attributes of `Manifest`, the bytes of
+# sample.json, and whether its inputs have names, so that whoever predicts needs pandas.
+_Described = tuple[dict[str, Any], bytes | None, bool]
 
 
 def register(repository: Repository, writer: Writer, what: RegisterOptions) -> ModelVersion:
@@ -450,19 +438,21 @@ def _submission(
         look = stack.enter_context(CodeCapture(what.code, what.entry_point)) if what.code else None
         patch = _kept_patch(look, writer) if what.keep_diff else None
         data = _data(what, writer)
-        described = _unrun(source, what) if source.unrun else _asked(source, what, writer, snapshot)
+        known, sample, has_names = (
+            _unrun(source.unrun, what) if source.unrun else _asked(source, what, writer, snapshot)
+        )
         names, needed = _fill(sink, source, writer)
         sha256, blob = sink.keep()
         stored = StoredFile(blob, sha256, sink.size_bytes)
         code = look.result() if look else None
     top = look.top if look else None
     packages = (EVERY_PIPELINE, *names)
-    captured = capture(packages, with_pandas=described.is_named, code=code, top=top)
+    captured = capture(packages, with_pandas=has_names, code=code, top=top)
     contents = {
         REQUIREMENTS: captured.requirements,
         INSTALLED: captured.installed,
         ATTRIBUTES: attributes_of(sink),
-        SAMPLE: described.sample,
+        SAMPLE: sample,
         CODE_DIFF: patch,
     }
     kept = _kept_files(snapshot, what.model)
@@ -471,7 +461,7 @@ def _submission(
         samples.put(files[SAMPLE].blob, True)
     trained_at = what.trained_at or (modified_at(what.pipeline) if what.is_file else writer.when)
     fields = {
-        **described.fields,
+        **known,
         "trained_at": trained_at.astimezone(timezone.utc).replace(microsecond=0),
         "message": what.message,
         "target": what.target or name_of(what.y_test),
@@ -528,7 +518,7 @@ def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[tuple[str, ...],
     return names, needed
 
 
-def _unrun(source: _Source, what: RegisterOptions) -> _Described:
+def _unrun(unrun: UnrunFile, what: RegisterOptions) -> _Described:
     from gitmodelstore.estimators.scores import check_metrics
 
     if what.baseline or what.has_rows:
@@ -536,10 +526,8 @@ def _unrun(source: _Source, what: RegisterOptions) -> _Described:
             "test rows need the pipeline to run",
             hint="leave them out, or register without run=False",
         )
-    assert source.unrun is not None  # noqa: S101 - of a file that is not run there is nothing else
-    metrics = check_metrics(what.metrics)
-    facts = {"pipeline": source.unrun.facts, "features": None}
-    return _Described({**facts, "metrics": metrics, "baseline": None})
+    facts = {"pipeline": unrun.facts, "features": None, "baseline": None}
+    return {**facts, "metrics": check_metrics(what.metrics)}, None, False
 
 
 def _asked(
@@ -566,25 +554,20 @@ def _asked(
         metrics = {**_scores(pipeline, what), **metrics}
     for note in notes:
         writer.notify(note)
-    known = {"pipeline": facts, "features": features}
-    fields = {**known, "metrics": metrics, "baseline": baseline}
-    return _Described(fields, sample, is_named(pipeline, X))
+    known = {"pipeline": facts, "features": features, "metrics": metrics, "baseline": baseline}
+    return known, sample, is_named(pipeline, X)
 
 
 def _kept_files(snapshot: Snapshot, model: str) -> dict[str, str]:
     """Return SHA-256 to blob of the files of the highest version; none if it is damaged."""
     highest = snapshot.registry.highest(model)
-    if highest is None:
+    manifest = _readable(snapshot, model, highest)
+    if highest is None or manifest is None:
         return {}
-    try:
-        version = snapshot.version(model, highest)
-        blobs = snapshot.files(version)
-        entries = snapshot.manifest(version).artifacts
-    except StoreError:
-        return {}
+    blobs = snapshot.files(snapshot.version(model, highest))
     return {
         entry.sha256: blobs[entry.path].oid
-        for entry in entries
+        for entry in manifest.artifacts
         if entry.path in blobs and entry.path != PIPELINE
     }
 
@@ -736,14 +719,6 @@ def _sample(
     """Return the bytes of sample.json; None without rows, or where there can be none."""
     if what.sample is None:
         return None
-    from gitmodelstore.estimators.replay import methods_of
-
-    if not methods_of(pipeline):
-        why = f"{algorithm} has neither predict nor transform"
-        notify(f"no sample is kept to replay: {why}")
-        return None
-    if what.sample_from is None and what.X_test is None:
-        return None
     from gitmodelstore.estimators.describe import check_features
     from gitmodelstore.estimators.replay import (
         NoSample,
@@ -751,9 +726,15 @@ def _sample(
         dates_as_text,
         inputs_of,
         make_sample,
+        methods_of,
     )
     from gitmodelstore.lineage.tables import read_table
 
+    if not methods_of(pipeline):
+        notify(f"no sample is kept to replay: {algorithm} has neither predict nor transform")
+        return None
+    if what.sample_from is None and what.X_test is None:
+        return None
     X = what.X_test
     if what.sample_from is not None:
         with asked("sample_from"):

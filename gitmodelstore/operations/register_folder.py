@@ -95,10 +95,10 @@ class FolderOptions:
 class _Content:
     """What a pipeline is made of."""
 
-    path: Path
+    path: Path  # the file that holds it
     data: memoryview
     sha256: str
-    lying: str
+    lying: str  # SHA-256 of what lies in the folder: the same, or that of a pointer
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +117,10 @@ class _FolderPipeline:
 class _Lying:
     """A folder as it lies there, and what becomes of it where it is the one of the version."""
 
-    digests: Mapping[str, str]
+    digests: Mapping[str, str]  # name to SHA-256, of every file
+    # Name to the bytes of what is, or may be, another file in the version; None for none there.
     rendered: Mapping[str, bytes | None]
-    was_pointer: bool
+    was_pointer: bool  # whether a pointer of Git LFS lies where the pipeline belongs
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,10 @@ class _Place:
 
     tree: WorkTree
     path: str
+    # The one new version of the model that somebody put into registry.json by hand; None where
+    # that file is as committed, or holds something else, which is then in the way.
     entered: Version | None = None
-    registry: bytes = b""
+    registry: bytes = b""  # of that file
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -375,15 +378,12 @@ def _asked(
         features = features_named(names)
     answers = SAMPLE in read
     if answers:
-        answers = replay(pipeline, _sample(read[SAMPLE])).outcome != DIFFERENT
+        try:
+            sample = Sample.parse(read[SAMPLE], SAMPLE)
+        except FormatError as error:
+            raise InvalidInput(str(error), hint=f"take {SAMPLE} out of the folder") from None
+        answers = replay(pipeline, sample).outcome != DIFFERENT
     return facts, features, answers
-
-
-def _sample(data: bytes) -> Sample:
-    try:
-        return Sample.parse(data, SAMPLE)
-    except FormatError as error:
-        raise InvalidInput(str(error), hint=f"take {SAMPLE} out of the folder") from None
 
 
 def _environment(

@@ -375,6 +375,25 @@ def resolve(snapshot: Snapshot, ref: str | Reference | ModelVersion) -> ModelVer
     return snapshot.version(model, _select(asked, reference, model))
 
 
+def resolve_exact(
+    snapshot: Snapshot, ref: str | ModelVersion, what: str, command: str
+) -> ModelVersion:
+    """Resolve a reference that must name its version: what is done to one is not to the next.
+
+    `what` ends the question which version of a model is meant, `command` answers it.
+    """
+    if isinstance(ref, str) and ref in snapshot.registry.models:
+        statuses = snapshot.registry.models[ref].items()
+        newest = next((v for v, status in statuses if status != WITHDRAWN), None)
+        raise VersionNotFound(
+            f"which version of '{ref}' {what}?",
+            hint=f"the newest is {newest}: gms {command.format(f'{ref}@{newest}')}"
+            if newest
+            else f"every version of '{ref}' is withdrawn",
+        )
+    return resolve(snapshot, ref)
+
+
 def resolve_of(snapshot: Snapshot, model: str, named: Named) -> ModelVersion:
     """Return the version of `model` that `named` means: a number, or what may follow the "@"."""
     if isinstance(named, ModelVersion):

@@ -42,6 +42,7 @@ Parsed = TypeVar("Parsed")
 
 _MOST_LOST = 5  # versions that a warning names
 _NONE = "create one with `gms init`, or name yours with -C or $GITMODELSTORE"
+_DAMAGED = "run `gms doctor`, or compare with another clone"
 LOST = "GMS030"  # code of the fault
 
 
@@ -58,33 +59,12 @@ class Snapshot:
     def now(cls, repository: Repository, *, broken: bool = False) -> Snapshot:
         """Return the store as its branch stands; `broken` does without a registry.json."""
         tip = repository.head(repository.branch)
-        name = repository.branch.removeprefix("refs/heads/")
         if tip is None:
-            tagged = sum(version_of(tag) is not None for tag in repository.tag_names())
-            if tagged:
-                raise NotAStore(
-                    f"'{_place(repository)}' has no branch '{name}', though "
-                    f"{tagged} of its tags name versions",
-                    hint="run `gms doctor`; or name its branch: git config store.branch NAME",
-                )
-            if repository.work_tree is None and repository.is_empty:
-                raise NotAStore(
-                    f"'{_place(repository)}' is empty: no store has been pushed to it yet",
-                    hint=(
-                        "in the store that belongs there, run: git push "
-                        f"{_place(repository)} {name}"
-                    ),
-                )
-            raise NotAStore(
-                f"'{_place(repository)}' is not a model store: it has no branch '{name}'",
-                hint=_NONE,
-            )
+            raise _without_branch(repository)
         snapshot = cls(repository, repository.commit(tip))
         if not broken and repository.entry(snapshot.commit.tree, REGISTRY) is None:
-            raise NotAStore(
-                f"'{_place(repository)}' is not a model store: no {REGISTRY} on branch '{name}'",
-                hint=_NONE,
-            )
+            lacks = f"no {REGISTRY} on branch '{repository.branch_name}'"
+            raise NotAStore(f"'{_place(repository)}' is not a model store: {lacks}", hint=_NONE)
         return snapshot
 
     def at(self, moment: datetime) -> Snapshot:
@@ -162,8 +142,7 @@ class Snapshot:
         """Return the manifest of a version, checked against its tag."""
         from gitmodelstore.values.manifest import Manifest  # a list of models needs none
 
-        path = f"{folder(version.model)}/{MANIFEST}"
-        entry = self.entry(version, MANIFEST)
+        entry, path = self.entry(version, MANIFEST), f"{folder(version.model)}/{MANIFEST}"
         known: tuple[Manifest, str] | None = manifests.get(entry.oid)
         if known is None:
             data = bytes(self.repository.read(entry.oid, path))
@@ -176,9 +155,8 @@ class Snapshot:
         """Return what a check must know of a manifest, read anew."""
         from gitmodelstore.values.manifest import Outline
 
-        path = f"{folder(version.model)}/{MANIFEST}"
-        data = bytes(self.repository.read(self.entry(version, MANIFEST).oid, path))
-        outline = Outline.parse(data, path)
+        data = bytes(self.read(version, MANIFEST))
+        outline = Outline.parse(data, f"{folder(version.model)}/{MANIFEST}")
         self._check_released(version, outline, hashlib.sha256(data).hexdigest())
         return outline
 
@@ -189,17 +167,12 @@ class Snapshot:
         tag = self.repository.tag(version.tag)
         said = named_manifest(tag.message) if tag else None
         if said and digest != said:
-            raise IntegrityError(
-                f"{path} of {version} is not the one that tag {version.tag} names",
-                path=path,
-                hint="run `gms doctor`, or compare with another clone",
-            )
-        if (manifest.model, manifest.version) != (version.model, version.version):
-            raise IntegrityError(
-                f"{path} of {version} is of {manifest.model} {manifest.version}",
-                path=path,
-                hint="run `gms doctor`, or compare with another clone",
-            )
+            what = f"is not the one that tag {version.tag} names"
+        elif (manifest.model, manifest.version) != (version.model, version.version):
+            what = f"is of {manifest.model} {manifest.version}"
+        else:
+            return
+        raise IntegrityError(f"{path} of {version} {what}", path=path, hint=_DAMAGED)
 
     def read(self, version: ModelVersion, name: str) -> memoryview:
         """Return the bytes of a file of a version, as they stand in its commit."""
@@ -212,11 +185,7 @@ class Snapshot:
         path = f"{folder(version.model)}/{name}"
         entry = self.repository.entry(self.repository.commit(version.commit).tree, path)
         if entry is None:
-            raise IntegrityError(
-                f"{path} of {version} is missing",
-                path=path,
-                hint="run `gms doctor`, or compare with another clone",
-            )
+            raise IntegrityError(f"{path} of {version} is missing", path=path, hint=_DAMAGED)
         return entry
 
     def files(self, version: ModelVersion) -> dict[str, Entry]:
@@ -236,7 +205,7 @@ def lost_versions(snapshot: Snapshot, model: str | None = None) -> tuple[Unread,
         # A branch moves before its tags are set: somebody may have registered in between.
         registry = Snapshot.now(repository).registry
         found = [(name, version) for name, version in found if not registry.status(name, version)]
-    branch = repository.branch.removeprefix("refs/heads/")
+    branch = repository.branch_name
     fault = f"tag {{}} names it, but '{branch}' does not have it: run `gms doctor --fix`"
     found.sort(key=lambda key: key[1], reverse=True)
     found.sort(key=lambda key: key[0])
@@ -253,11 +222,10 @@ def behind_tags(snapshot: Snapshot) -> str | None:
         return None
     named = ", ".join(f"{one.model} {one.version}" for one in lost[:_MOST_LOST])
     named += ", …" if len(lost) > _MOST_LOST else ""
-    branch = snapshot.repository.branch.removeprefix("refs/heads/")
     count = "a version" if len(lost) == 1 else f"{len(lost)} versions"
     return (
-        f"'{branch}' lacks {count} that tags name: {named}; it may have been reset: "
-        "run `gms doctor --fix`, or `git pull` where you have only fetched"
+        f"'{snapshot.repository.branch_name}' lacks {count} that tags name: {named}; "
+        "it may have been reset: run `gms doctor --fix`, or `git pull` where you have only fetched"
     )
 
 
@@ -377,6 +345,22 @@ def _registers(repository: Repository, commit: Commit, model: str, version: Vers
     return False
 
 
+def _without_branch(repository: Repository) -> NotAStore:
+    place, name = _place(repository), repository.branch_name
+    tagged = sum(version_of(tag) is not None for tag in repository.tag_names())
+    if tagged:
+        return NotAStore(
+            f"'{place}' has no branch '{name}', though {tagged} of its tags name versions",
+            hint="run `gms doctor`; or name its branch: git config store.branch NAME",
+        )
+    if repository.work_tree is None and repository.is_empty:
+        return NotAStore(
+            f"'{place}' is empty: no store has been pushed to it yet",
+            hint=f"in the store that belongs there, run: git push {place} {name}",
+        )
+    return NotAStore(f"'{place}' is not a model store: it has no branch '{name}'", hint=_NONE)
+
+
 def _place(repository: Repository) -> str:
     return str(repository.work_tree or repository.common_dir).rstrip("/")
 
@@ -390,13 +374,13 @@ class Writer:
 
     author: Identity
     committer: Identity
-    when: datetime
-    notify: Callable[[str], None]
-    durable: bool = True
-    wait_seconds: float = 30.0
-    sign_commit: Sign | None = None
+    when: datetime  # the moment that the commit will bear
+    notify: Callable[[str], None]  # takes what the caller should be told besides the result
+    durable: bool = True  # whether to return only when it is on disk
+    wait_seconds: float = 30.0  # how long to wait for another writer
+    sign_commit: Sign | None = None  # None signs nothing
     sign_tag: Sign | None = None
-    clock: Callable[[], datetime] | None = None
+    clock: Callable[[], datetime] | None = None  # tells the time again; None where `when` must do
 
 
 def upon(writer: Writer, snapshot: Snapshot) -> Writer:
@@ -429,9 +413,8 @@ def warn_of_clock(published: Snapshot, clock: datetime) -> None:
     )
     told = (
         f"the clock of this machine says {says}, but the commit before this one, "
-        f"{before.oid[:12]} by {before.author}, counts as of {tip}: this one gets that "
-        "date; correct "
-        "the wrong clock"
+        f"{before.oid[:12]} by {before.author}, counts as of {tip}: this one gets that date; "
+        "correct the wrong clock"
     )
     warn_user(ClockWarning(told))
 
@@ -447,16 +430,14 @@ def signing(writer: Writer, repository: Repository, wanted: bool | None) -> Writ
         tags = repository.flag("tag.gpgsign") or repository.flag("tag.forcesignannotated")
     if not (commits or tags):
         return writer
-    sign = _signer(writer, repository)
-    return replace(writer, sign_commit=sign if commits else None, sign_tag=sign if tags else None)
-
-
-def _signer(writer: Writer, repository: Repository) -> Sign:
     from gitmodelstore.plumbing import signing as ssh
-    from gitmodelstore.plumbing.signing import Settings
 
-    settings = Settings.read(repository.common_dir)
-    return lambda payload: ssh.sign(payload, settings, writer.committer)
+    settings = ssh.Settings.read(repository.common_dir)
+
+    def sign(payload: bytes) -> bytes:
+        return ssh.sign(payload, settings, writer.committer)
+
+    return replace(writer, sign_commit=sign if commits else None, sign_tag=sign if tags else None)
 
 
 # Which store is meant: one answer for every command and every call.

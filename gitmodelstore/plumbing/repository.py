@@ -76,7 +76,7 @@ class Repository:
         git_dir: of this work tree; for a linked one not the same as `common_dir`.
         common_dir: where objects and refs are.
         work_tree: None in a bare repository.
-        branch: the full name of the store's branch.
+        branch, branch_name: the full name of the store's branch, and without refs/heads/.
         dates: see `checks.history.Objects`.
         sharing: who else may use what is written there.
     """
@@ -88,7 +88,8 @@ class Repository:
         self._objects = str(self.common_dir / "objects")
         self._packs = Packs(self.common_dir / "objects")
         self.work_tree = Path(handle.workdir) if handle.workdir else None
-        self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
+        self.branch_name = self.setting("store.branch") or "main"
+        self.branch = f"refs/heads/{self.branch_name}"
         self.sharing = Sharing.of(self.setting("core.sharedRepository"))
 
     def _begin(self, handle: pygit2.Repository | None) -> None:

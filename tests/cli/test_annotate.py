@@ -159,7 +159,7 @@ def test_a_gate_asks_for_it(gms, place, git):
         (
             ("churn", "a=1"),
             "which version of 'churn' do you want to annotate?",
-            "name it, as in: gms annotate churn@1.1.0 a=VALUE",
+            "the newest is 1.1.0: gms annotate churn@1.1.0 a=VALUE",
             1,
         ),
         (("chrun@1.1.0", "a=1"), "no model 'chrun'", "did you mean 'churn'?", 1),

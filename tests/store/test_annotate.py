@@ -228,7 +228,7 @@ class TestRefused:
             tree.annotate("churn", {"auc": 1})
 
         assert str(caught.value) == "which version of 'churn' do you want to annotate?"
-        assert caught.value.hint == "name it, as in: gms annotate churn@1.0.0 auc=VALUE"
+        assert caught.value.hint == "the newest is 1.1.0: gms annotate churn@1.1.0 auc=VALUE"
 
     def test_a_hidden_character_in_the_reason(self, tree):
         with pytest.raises(

@@ -169,7 +169,7 @@ class TestApprove:
             house.store(desk.grace).approve("churn", "staging")
 
         assert str(caught.value) == "which version of 'churn' do you want to approve for staging?"
-        assert caught.value.hint == "name it, as in: gms approve churn@1.0.0 staging"
+        assert caught.value.hint == "the newest is 1.0.0: gms approve churn@1.0.0 staging"
 
     def test_the_author_is_told_that_it_would_not_count(self, house, desk):
         with pytest.raises(LifecycleError) as caught:
