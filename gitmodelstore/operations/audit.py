@@ -270,7 +270,7 @@ class _Gathering:
 
     def __post_init__(self) -> None:
         self.signatures = SignatureResults(self.snapshot)
-        every = list(log(self.snapshot, self.model, self.faults))
+        every = list(log(self.snapshot, self.model, self._tell))
         every.reverse()
         for event in every:
             self.annotations.setdefault(str(event.version), {}).update(event.annotations)
@@ -462,5 +462,8 @@ class _Gathering:
             return []
 
     def _fault(self, what: str, error: StoreError) -> None:
-        if what not in self.faults:
-            self.faults.append(Sentence.of(what, error.code, error.hint))
+        self._tell(Sentence.of(what, error.code, error.hint))
+
+    def _tell(self, fault: str) -> None:
+        if fault not in self.faults:
+            self.faults.append(fault)

@@ -8,7 +8,7 @@ same rows. Nothing is written; what cannot be loaded or asked is said in the res
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -21,14 +21,14 @@ from gitmodelstore.errors import (
     PipelineRaised,
     StoreError,
 )
+from gitmodelstore.operations.load import load_quietly, sample_of
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.compare import compare, compare_recorded, hold_same_rows, metric_changes
 from gitmodelstore.values.diff import SAME_DATA, TEST_ROWS, Answers, CodeChange, Diff, Metrics, Side
-from gitmodelstore.values.manifest import Code, Dataset
+from gitmodelstore.values.manifest import Dataset
 from gitmodelstore.values.model_version import ModelVersion, shown
 from gitmodelstore.values.names import PIPELINE, SAMPLE
-from gitmodelstore.values.sample import Sample
 
 if TYPE_CHECKING:
     from gitmodelstore.pickles.load import PipelineFile, Reader
@@ -106,8 +106,6 @@ class _Pair:
     def pipeline(self, side: Side) -> Any:
         key = side.version.ref if side.version else UNREGISTERED
         if key not in self.known and side.version is not None:
-            from gitmodelstore.operations.load import load_quietly
-
             self.known[key] = load_quietly(self.snapshot, side.version, self.reader())
         return self.known[key]
 
@@ -176,7 +174,11 @@ def _with_answers(pair: _Pair, found: Diff, question: Question) -> Diff:
     if is_same and not question.answers:
         return found  # the same bytes answer alike
     try:
-        samples = dict(_samples(pair.snapshot, found))
+        samples = {
+            side.name: sample_of(pair.snapshot, side.version)
+            for side in (found.a, found.b)
+            if side.version is not None and SAMPLE in side.files
+        }
     except StoreError as error:
         return replace(found, unasked=f"a sample cannot be read: {error}")
     held = list(samples.values())
@@ -203,22 +205,14 @@ def _with_answers(pair: _Pair, found: Diff, question: Question) -> Diff:
     return replace(found, answers=asked)
 
 
-def _samples(snapshot: Snapshot, found: Diff) -> Iterator[tuple[str, Sample]]:
-    from gitmodelstore.operations.load import sample_of
-
-    for side in (found.a, found.b):
-        if side.version is not None and SAMPLE in side.files:
-            yield side.name, sample_of(snapshot, side.version)
-
-
 # A pipeline that is not registered, as the other side of a diff; the store is only read.
 
 
 def side_of(what: Any, question: Question) -> tuple[Side, Any]:
     """Return the side of a pipeline, or of the `Path` of its file, and the pipeline."""
-    from gitmodelstore.pickles.load import asking, describing
+    from gitmodelstore.pickles.load import asking, describing, load_file
 
-    file = _read(what, question)
+    file = load_file(Path(what), question.reader()) if isinstance(what, PathLike) else None
     pipeline = file.pipeline if file else what
     with asking(what.name) if file else describing(pipeline):
         return _side(what, file, pipeline, question), pipeline
@@ -226,6 +220,7 @@ def side_of(what: Any, question: Question) -> tuple[Side, Any]:
 
 def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Question) -> Side:
     from gitmodelstore.estimators.describe import check_fitted, describe
+    from gitmodelstore.lineage import code
     from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
     from gitmodelstore.operations.register import features_of, is_named, name_of
     from gitmodelstore.pickles.dump import dump, globals_of
@@ -244,7 +239,7 @@ def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Questio
         metrics={},
         baseline=None,
         data=_data(question),
-        code=_code(question),
+        code=code.capture(question.code[0], question.entry_point) if question.code else None,
         environment=captured.environment,
         files={
             PIPELINE: (file.size_bytes, file.sha256)
@@ -267,14 +262,6 @@ class _Hashed:
 
     def hexdigest(self) -> str:
         return self._sha256.hexdigest()
-
-
-def _read(what: Any, question: Question) -> PipelineFile | None:
-    if not isinstance(what, PathLike):
-        return None
-    from gitmodelstore.pickles.load import load_file
-
-    return load_file(Path(what), question.reader())
 
 
 def _inputs(pipeline: Any, X: Any) -> Any:
@@ -303,9 +290,3 @@ def _data(question: Question) -> tuple[Dataset, ...]:
         X, y = question.X_test, question.y_test
         source = X if y is None else (X, y)
     return (describe("test", source),)
-
-
-def _code(question: Question) -> Code | None:
-    from gitmodelstore.lineage.code import capture
-
-    return capture(question.code[0], question.entry_point) if question.code else None

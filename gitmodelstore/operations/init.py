@@ -129,6 +129,13 @@ _SSH_RULES = (
     "here: git remote add origin SERVER:/srv/models.git",
     "here: git push -u origin {branch}",
 )
+# Kind to where its pipeline lies, what that is, and what is to be set on the host.
+_HOSTS = {
+    "github": (".github/workflows/modelstore.yml", _ACTIONS, _GITHUB_RULES),
+    "gitea": (".gitea/workflows/modelstore.yml", _ACTIONS, _GITEA_RULES),
+    "gitlab": (".gitlab-ci.yml", _GITLAB, _GITLAB_RULES),
+    "ssh": ("", "", _SSH_RULES),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,27 +148,18 @@ class Host:
 
 def host(name: str, branch: str, owner: str) -> Host:
     """Return what a git host needs: of the kind `name`, for a branch without refs/heads/."""
-    known = {
-        "github": (_actions("github", ".github/workflows/modelstore.yml", branch), _GITHUB_RULES),
-        "gitea": (_actions("gitea", ".gitea/workflows/modelstore.yml", branch), _GITEA_RULES),
-        "gitlab": ({".gitlab-ci.yml": _GITLAB}, _GITLAB_RULES),
-        "ssh": ({}, _SSH_RULES),
-    }
-    if name not in known:
-        hint = f"one of {', '.join(known)}"
+    if name not in _HOSTS:
+        hint = f"one of {', '.join(_HOSTS)}"
         raise InvalidInput(f"'{name}' is not a kind of git host", hint=hint)
-    files, rules = known[name]
-    if files:
-        pipeline = next(iter(files))
-        files = {**files, "CODEOWNERS": _OWNERS.format(owner=owner, pipeline=pipeline)}
+    path, pipeline, rules = _HOSTS[name]
+    files = {}
+    if path:
+        files[path] = pipeline.format(host=name, branch=branch, steps=_STEPS)
+        files["CODEOWNERS"] = _OWNERS.format(owner=owner, pipeline=path)
     return Host(
         {path: text.encode() for path, text in files.items()},
         tuple(rule.format(branch=branch) for rule in rules),
     )
-
-
-def _actions(name: str, path: str, branch: str) -> dict[str, str]:
-    return {path: _ACTIONS.format(host=name, branch=branch, steps=_STEPS)}
 
 
 # Init
@@ -245,12 +243,16 @@ def init(
     set_up(repository)
     wanted = _host(repository, writer, host, owner)
     _first_commit(repository, writer, wanted.files)
-    notes = [] if code is None or bare else list(_introduce(code, path))
+    notes = [] if code is None or bare else _introduce(code, path)
+    _install_hooks(repository, notes.append)
+    return Initialized(repository, True, tuple(notes), wanted.rules)
+
+
+def _install_hooks(repository: Repository, notify: Callable[[str], None]) -> None:
     try:
         git_dir.install(repository)
     except InvalidInput as error:
-        notes.append(f"its hooks were not installed: {error}")
-    return Initialized(repository, True, tuple(notes), wanted.rules)
+        notify(f"its hooks were not installed: {error}")
 
 
 def unconfigured(repository: Repository) -> list[str]:
@@ -299,16 +301,11 @@ def _equip(
 
 
 def _first_commit(repository: Repository, writer: Writer, further: Mapping[str, bytes]) -> None:
-    files = {
-        REGISTRY: EMPTY.render(),
-        SETTINGS: NEW_SETTINGS,
-        ATTRIBUTES: STORE_ATTRIBUTES,
-        **further,
-    }
+    own = {REGISTRY: EMPTY.render(), SETTINGS: NEW_SETTINGS, ATTRIBUTES: STORE_ATTRIBUTES}
     with writer_lock.exclusive(
         repository.common_dir, wait_seconds=writer.wait_seconds, sharing=repository.sharing
     ) as held:
-        root = _write_files(repository, files)
+        root = _write_files(repository, {**own, **further})
         commit = repository.write_commit(
             root,
             (),
@@ -474,29 +471,18 @@ def clone(url: str, path: Path, notify: Callable[[str], None], *, meter: bool) -
     remotes.clone(url, path, meter=meter)
     repository = _on_its_branch(_checked_out(Repository.open(path)))
     if not is_store(repository):
-        is_empty = repository.is_empty
+        what = f"is not a model store: no {REGISTRY} on its branch"
+        hint = "clone other repositories with `git clone`"
+        if repository.is_empty:
+            what = "is empty: no store has been pushed to it yet"
+            hint = f"in the store that belongs there, run: git push {shlex.quote(url)} {BRANCH}"
         shutil.rmtree(path)
         if was_there:
             path.mkdir()
-        raise _not_a_store(url, is_empty=is_empty)
+        raise NotAStore(f"'{url}' {what}", hint=hint)
     set_up(repository)
-    try:
-        git_dir.install(repository)
-    except InvalidInput as error:
-        notify(f"its hooks were not installed: {error}")
+    _install_hooks(repository, notify)
     return repository
-
-
-def _not_a_store(url: str, *, is_empty: bool) -> NotAStore:
-    if is_empty:
-        return NotAStore(
-            f"'{url}' is empty: no store has been pushed to it yet",
-            hint=f"in the store that belongs there, run: git push {shlex.quote(url)} {BRANCH}",
-        )
-    return NotAStore(
-        f"'{url}' is not a model store: no {REGISTRY} on its branch",
-        hint="clone other repositories with `git clone`",
-    )
 
 
 def _checked_out(repository: Repository) -> Repository:

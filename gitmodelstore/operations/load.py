@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from gitmodelstore.errors import (
     BrokenPipelineFile,
@@ -30,14 +30,14 @@ from gitmodelstore.errors import (
     warn_user,
 )
 from gitmodelstore.plumbing import large_files
-from gitmodelstore.plumbing.large_files import Verdicts
+from gitmodelstore.plumbing.large_files import Stream, Verdicts
 from gitmodelstore.values.compare import (
     PARTS_AT_LOAD,
     PLATFORM,
     Difference,
     environment_differences,
 )
-from gitmodelstore.values.manifest import MOST_BYTES, Artifact, Environment, Manifest
+from gitmodelstore.values.manifest import MOST_BYTES, Artifact, Environment, Manifest, Outline
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
     CARD,
@@ -55,12 +55,6 @@ from gitmodelstore.values.sample import Sample
 if TYPE_CHECKING:
     from gitmodelstore.operations.snapshot import Snapshot, Writer
     from gitmodelstore.pickles.load import Reader
-    from gitmodelstore.plumbing.large_files import Stream, Verdicts
-    from gitmodelstore.values.manifest import Manifest, Outline
-    from gitmodelstore.values.model_version import ModelVersion
-
-
-# Loading what `download` wrote, from plain files: no git, no home, nothing written.
 
 
 # Which version each living pipeline came from; an estimator is never written to.
@@ -134,7 +128,7 @@ def reader_of(
 
 
 Care = Literal["warn", "exact", "ignore"]
-CARES: tuple[Care, ...] = ("warn", "exact", "ignore")
+CARES: tuple[Care, ...] = get_args(Care)
 
 
 def differences(recorded: Environment) -> tuple[Difference, ...]:
@@ -199,7 +193,7 @@ def one_warning(recorded: Environment) -> Iterator[None]:
         yield
 
 
-# Folder
+# Loading what `download` wrote, from plain files: no git, no home, nothing written.
 
 
 WARM = ".gitmodelstore"  # the verdicts that `gms get --warm` leaves beside the files
@@ -216,7 +210,13 @@ def load_folder(
     from gitmodelstore.pickles.load import Reader, verdict_of
     from gitmodelstore.pickles.load import load as load_pipeline
 
-    wanted = _wanted(digest)
+    match = _DIGEST.fullmatch(digest) if digest is not None else None
+    if digest is not None and match is None:
+        raise InvalidDigest(
+            f"{digest!a} is not a SHA-256 of a manifest",
+            hint="give 64 hexadecimal digits, as `sha256sum manifest.json` prints them",
+        )
+    wanted = match[1] if match else None
     content = _read(folder / MANIFEST)
     manifest_sha256 = hashlib.sha256(content).hexdigest()
     if wanted is not None and manifest_sha256 != wanted:
@@ -252,18 +252,6 @@ def warm(folder: Path, reader: Reader, name: str) -> None:
     sha256, data = _pipeline(folder, manifest)
     noting = Reader(reader.trust, Verdicts(folder / WARM))
     load_pipeline(data, name=name, reader=noting, sha256=sha256)
-
-
-def _wanted(digest: str | None) -> str | None:
-    if digest is None:
-        return None
-    match = _DIGEST.fullmatch(digest)
-    if match is None:
-        raise InvalidDigest(
-            f"{digest!a} is not a SHA-256 of a manifest",
-            hint="give 64 hexadecimal digits, as `sha256sum manifest.json` prints them",
-        )
-    return match[1]
 
 
 def _read(path: Path) -> bytes:
@@ -539,10 +527,11 @@ class EnvironmentReport:
 
 def environment_of(snapshot: Snapshot, version: ModelVersion) -> EnvironmentReport:
     """Return what a version was trained with, and what differs here."""
-    recorded = snapshot.manifest(version).environment
-    requirements = ""
-    if snapshot.manifest(version).artifact(REQUIREMENTS) is not None:
-        requirements = bytes(read_verified(snapshot, version, REQUIREMENTS)).decode("utf-8")
+    manifest, requirements = snapshot.manifest(version), ""
+    recorded = manifest.environment
+    if manifest.artifact(REQUIREMENTS) is not None:
+        data = read_verified(snapshot, version, REQUIREMENTS, manifest)
+        requirements = bytes(data).decode("utf-8")
     return EnvironmentReport(version, recorded, requirements, all_differences(recorded))
 
 

@@ -30,7 +30,7 @@ from gitmodelstore.errors import (
     StoreError,
 )
 from gitmodelstore.lineage import public_url
-from gitmodelstore.operations.load import verified_parts
+from gitmodelstore.operations.load import verified_parts, warm
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot, find, is_store
 from gitmodelstore.plumbing import ml_repository
@@ -233,8 +233,6 @@ def download(
                 with writing(target):
                     file.close()
         if warming is not None:
-            from gitmodelstore.operations.load import warm
-
             warm(partial, warming, f"{folder(version.model)}/{PIPELINE} of {version}")
         with writing(target):
             partial.chmod(0o755)  # mkdtemp makes it private

@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.fault import Judged
 from gitmodelstore.checks.gates import AGAIN, OVERRIDES, Judgement, Look, judge_step
-from gitmodelstore.checks.history import MOVE, REASON, RETURN, VACANT, VACATE, typed, word_needed
+from gitmodelstore.checks.history import (
+    MOVE,
+    REASON,
+    RETURN,
+    VACANT,
+    VACATE,
+    has_held,
+    typed,
+    word_needed,
+)
 from gitmodelstore.checks.signatures import SIGN, SignatureJudge, asks
 from gitmodelstore.errors import (
     GateNotPassed,
@@ -34,7 +43,6 @@ from gitmodelstore.operations.resolve import (
     annotated,
     check_model,
     events_in,
-    has_held,
     holders,
     resolve,
     resolve_exact,
@@ -76,43 +84,33 @@ _OF_NO_GATE = (MOVE, VACANT, RETURN)
 _OPTIONS = (_FORCE, "--replay", VACATE, SIGN, REASON)  # in the order in which they are typed
 
 
+@dataclass(eq=False)
 class Gatekeeper:
-    """Judges the changes of one commit, and says what it is to record of them.
+    """Judges the changes of one commit, and says what it is to record of them."""
 
-    Args:
-        replay: whether to ask a version its sample again: None where its gate wants it, True
-            in any case (it is refused as by a gate), False not even then.
-        reader: returns who loads for that, and for what comes to an exclusive status, which must
-            load here; None for one who trusts nobody, and where it was loaded already.
-        commands: status to the command that brings a version there, with {ref}, {model} and
-            {version}; others are typed as anywhere.
-        forcing: the option that overrides a gate in those commands.
-    """
+    writer: Writer
+    force: bool = False
+    vacate: bool = False
+    reason: str | None = None
+    # Whether to ask a version its sample again: None where its gate wants it, True in any case
+    # (it is refused as by a gate), False not even then.
+    replay: bool | None = None
+    # Returns who loads for that, and for what comes to an exclusive status, which must load here;
+    # None for one who trusts nobody, and where it was loaded already.
+    reader: Callable[[], Reader] | None = None
+    # Status to the command that brings a version there, with {ref}, {model} and {version};
+    # others are typed as anywhere.
+    commands: Mapping[str, str] = field(default_factory=dict)
+    forcing: str = _FORCE  # the option that overrides a gate in those commands
 
-    def __init__(
-        self,
-        writer: Writer,
-        *,
-        force: bool = False,
-        vacate: bool = False,
-        reason: str | None = None,
-        replay: bool | None = None,
-        reader: Callable[[], Reader] | None = None,
-        commands: Mapping[str, str] | None = None,
-        forcing: str = _FORCE,
-    ) -> None:
-        said = (reason or "").strip() or None
-        if said is None and (force or vacate):
-            what = "an override" if force else "leaving a status empty"
+    def __post_init__(self) -> None:
+        said = (self.reason or "").strip() or None
+        if said is None and (self.force or self.vacate):
+            what = "an override" if self.force else "leaving a status empty"
             raise InvalidInput(f"{what} needs a reason", hint="give one with --reason TEXT")
-        self._writer = writer
         self._reason = said
-        self._override = reason if force else None
-        self._vacate = said if vacate else None
-        self._replay = replay
-        self._reader = reader
-        self._commands = commands or {}
-        self._forcing = forcing
+        self._override = self.reason if self.force else None
+        self._vacate = said if self.vacate else None
         self._outcomes: dict[tuple[str, Version], str | None] = {}  # None: has no sample
         self._unloaded: dict[tuple[str, Version], StoreError | None] = {}  # None: it loads
         self._demanded: str | None = None
@@ -127,10 +125,10 @@ class Gatekeeper:
         `resolve` returns the versions that are to move to `status`; it is called only where
         something is to be replayed.
         """
-        self._demanded = status if self._replay else None
+        self._demanded = status if self.replay else None
         gate = self._policy(snapshot).gates.get(status)
-        is_replayed = gate is not None and gate.replay and self._replay is not False
-        must_load = self._reader is not None and status in snapshot.policy.exclusive
+        is_replayed = gate is not None and gate.replay and self.replay is not False
+        must_load = self.reader is not None and status in snapshot.policy.exclusive
         for version in resolve() if is_replayed or must_load else ():
             if version.status == status:
                 continue
@@ -181,7 +179,7 @@ class Gatekeeper:
     def tell(self) -> None:
         for one in self._judgements:
             for condition in one.failed if one.overridden else ():
-                self._writer.notify(f"overridden: {_title(one)}: {condition.what}")
+                self.writer.notify(f"overridden: {_title(one)}: {condition.what}")
 
     @property
     def overridden(self) -> set[Change]:
@@ -206,7 +204,7 @@ class Gatekeeper:
     def _recorded(self, snapshot: Snapshot, policy: Policy, change: Change) -> Recorded:
         gate = policy.gates.get(change.after or "")
         outcome = self._outcomes.get((change.model, change.version))
-        if gate is not None and gate.replay and outcome is None and self._replay is not False:
+        if gate is not None and gate.replay and outcome is None and self.replay is not False:
             outcome = self._outcome(snapshot, snapshot.version(change.model, change.version))
         return Recorded(outcome, self._override)
 
@@ -215,33 +213,23 @@ class Gatekeeper:
         if key not in self._outcomes:
             if self._override is not None and self._unloaded.get(key):
                 return None  # nobody can ask it, and that is to be overridden
-            reader = self._reader() if self._reader else None
+            reader = self.reader() if self.reader else None
             found = replay_of(snapshot, version, load_verified(snapshot, version, reader))
             if found is not None and found.outcome == WITHIN:
-                self._writer.notify(within_tolerance(version, found.largest_absolute))
+                self.writer.notify(within_tolerance(version, found.largest_absolute))
             self._outcomes[key] = found.outcome if found else None
         return self._outcomes[key]
 
     def _why_unloaded(self, snapshot: Snapshot, version: ModelVersion) -> StoreError | None:
         """Return why a version does not load here; None where it does."""
         key = (version.model, version.version)
-        if key not in self._unloaded and self._reader is not None:
+        if key not in self._unloaded and self.reader is not None:
             self._unloaded[key] = None
             try:
-                check_loads(snapshot, version, self._reader(), self._writer.notify)
+                check_loads(snapshot, version, self.reader(), self.writer.notify)
             except (LoadError, NotAPipeline, MissingObject) as error:
                 self._unloaded[key] = error
         return self._unloaded.get(key)
-
-    def _judged_load(self, snapshot: Snapshot, change: Change) -> Judged | None:
-        """Return the condition that what comes to an exclusive status loads here, if unmet."""
-        if change.after not in snapshot.policy.exclusive:
-            return None
-        why = self._why_unloaded(snapshot, snapshot.version(change.model, change.version))
-        if why is None:
-            return None
-        what = f"does not load here: {why}"
-        return Judged("load", "refused", "loads here", False, what, mend=why.hint or "")
 
     def _judged(
         self,
@@ -256,9 +244,14 @@ class Gatekeeper:
         ):
             needed[change].append(one)
         unloaded = {}
-        for change in changes:
-            if judged := self._judged_load(snapshot, change):
-                needed[change].append(judged)
+        for change in changes if self.reader else ():
+            if change.after not in snapshot.policy.exclusive:
+                continue
+            version = snapshot.version(change.model, change.version)
+            if why := self._why_unloaded(snapshot, version):
+                what, mend = f"does not load here: {why}", why.hint or ""
+                loads = Judged("load", "refused", "loads here", False, what, mend=mend)
+                needed[change].append(loads)
                 unloaded[change] = self._override is not None and may_override(snapshot)
         if not (policy.gates or policy.moves or needed):
             return
@@ -319,13 +312,13 @@ class Gatekeeper:
     def _is_simply_vacant(self, refused: Judgement) -> bool:
         """Whether nothing but a successor lacks, and the command may name one."""
         codes = [one.code for one in refused.refused]
-        return codes == [VACANT] and not refused.overridden and self._forcing == _FORCE
+        return codes == [VACANT] and not refused.overridden and self.forcing == _FORCE
 
     def _command(self, refused: Judgement, flags: Iterable[str]) -> str:
         """Return the command that makes a change, with options that it was not typed with."""
-        change, command = refused.change, self._commands.get(refused.change.after or "")
+        change, command = refused.change, self.commands.get(refused.change.after or "")
         wanted = {*flags, VACATE if self._vacate else "", _FORCE if refused.overridden else ""}
-        if self._writer.sign_commit and not self._snapshot.repository.flag("commit.gpgsign"):
+        if self.writer.sign_commit and not self._snapshot.repository.flag("commit.gpgsign"):
             wanted.add(SIGN)
         if wanted & {_FORCE, VACATE} or (self._reason and change.before == WITHDRAWN):
             wanted.add(REASON)
@@ -334,7 +327,7 @@ class Gatekeeper:
             return " ".join([typed(change), *options])
         ref = f"{change.model}@{change.version}"
         named = command.format(ref=ref, model=change.model, version=change.version)
-        return " ".join([named, *options]).replace(_FORCE, self._forcing)
+        return " ".join([named, *options]).replace(_FORCE, self.forcing)
 
 
 def may_override(snapshot: Snapshot) -> bool:
@@ -370,7 +363,8 @@ def _judged(
         found = annotated(snapshot, snapshot.version(model, version))
         return {key: one.value for key, one in found.items() if one.value is not None}
 
-    look = Look(manifest, lambda *asked: has_held(snapshot, *asked), annotations)
+    repository, tip = snapshot.repository, snapshot.commit.oid
+    look = Look(manifest, lambda *asked: has_held(repository, tip, *asked), annotations)
     yield from judge_step(
         policy,
         snapshot.registry,
@@ -584,16 +578,8 @@ def commit(
 
     Return the store after it, and the events of the commit; none where there was nothing to do.
     """
-    wanted: Draft | None = None
-    before: Snapshot | None = None
-
-    def noted(snapshot: Snapshot) -> Draft | None:
-        nonlocal wanted, before
-        wanted, before = draft(snapshot), snapshot
-        return wanted
-
-    published = publish(repository, writer, noted)
-    if wanted is None or before is None:
+    before, published = publish(repository, writer, draft)
+    if published is before:
         return published, ()
     changes = before.registry.changes(published.registry)
     return published, events_in(repository, published.commit, changes)

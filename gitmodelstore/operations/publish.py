@@ -99,8 +99,10 @@ def publish(
     draft: Callable[[Snapshot], Draft | None],
     *,
     broken: bool = False,
-) -> Snapshot:
-    """Commit what `draft` makes of the store as it stands, and return the store after it.
+) -> tuple[Snapshot, Snapshot]:
+    """Commit what `draft` makes of the store as it stands; return the store before and after.
+
+    These are the same object where there was nothing to do.
 
     `draft` is called under the lock, and again when plain git moved the branch in the meantime;
     None means that there is nothing to do. With `broken` the branch may be without a
@@ -125,7 +127,7 @@ def publish(
         repository.forget_written()
     if clock is not None:  # now that it is written: a warning may be an error to the caller
         warn_of_clock(published, clock)
-    return published
+    return before, published
 
 
 def _publish(
@@ -454,11 +456,9 @@ def annotate(
     """Add a commit that changes no file, and says something of a version."""
     said = _checked(values)
     check_reason(reason)
-    wanted: Draft | None = None
-    meant = ""
+    meant: list[ModelVersion] = []
 
     def draft(snapshot: Snapshot) -> Draft | None:
-        nonlocal wanted, meant
         command = f"annotate {{}} {next(iter(said))}=VALUE"
         version = resolve_exact(snapshot, ref, "do you want to annotate", command)
         known = {key: one.value for key, one in annotated(snapshot, version).items()}
@@ -467,15 +467,15 @@ def annotate(
                 f"{version} has no annotation '{key}' to remove",
                 hint=did_you_mean(key, known) or f"see them with `gms show {version.ref}`",
             )
-        wanted, meant = None, str(version)
-        if any(written(known.get(key)) != written(value) for key, value in said.items()):
-            text = annotation_text(version.model, str(version.version), said, reason)
-            wanted = Draft(text, snapshot.registry)
-        return wanted
+        meant[:] = [version]
+        if all(written(known.get(key)) == written(value) for key, value in said.items()):
+            return None
+        text = annotation_text(version.model, str(version.version), said, reason)
+        return Draft(text, snapshot.registry)
 
-    published = publish(repository, writer, draft)
-    if wanted is None:
-        writer.notify(f"{meant} already has these annotations, so nothing was written")
+    before, published = publish(repository, writer, draft)
+    if published is before:
+        writer.notify(f"{meant[0]} already has these annotations, so nothing was written")
         return None
     line = Annotations(repository, published.commit.oid)
     return next(annotation_events(line, published.commit))
@@ -525,7 +525,7 @@ def approve(
         text = approval_text(version.model, str(version.version), status, digest, reason)
         return Draft(text, snapshot.registry)
 
-    published = publish(repository, writer, draft)
+    _, published = publish(repository, writer, draft)
     if known:
         writer.notify("you have already approved it, so nothing was written")
     commit = repository.commit(known[0].commit) if known else published.commit

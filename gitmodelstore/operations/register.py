@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from gitmodelstore.checks.fault import manifests, samples
 from gitmodelstore.checks.folder import MOST_BYTES
@@ -71,10 +71,9 @@ if TYPE_CHECKING:
     from gitmodelstore.pickles.summary import UnrunFile
 
 FIRST = Version(1, 0, 0)
-BUMPS = ("auto", "major", "minor", "patch")
-MOST_TWICE = 1 << 20  # bytes of a file that may be in memory twice
-
 BumpRule = Literal["auto", "major", "minor", "patch"]
+BUMPS: tuple[BumpRule, ...] = get_args(BumpRule)
+MOST_TWICE = 1 << 20  # bytes of a file that may be in memory twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class Wish:
             )
         if isinstance(version, str):
             version = Version.parse(version)
-        return cls(version, bump, allow_backport)  # type: ignore[arg-type]
+        return cls(version, bump, allow_backport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +153,7 @@ def submit(
         return finish(drafted) if finish else drafted
 
     with around or nullcontext():
-        after = publish(repository, writer, draft)
+        _, after = publish(repository, writer, draft)
     version = after.version(what.model, chosen[-1])
     if after.policy.gates:
         for sentence in _missing_in_card(after, version):

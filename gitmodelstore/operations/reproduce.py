@@ -275,15 +275,16 @@ def training_repository(
     It is the one `named`, or else around `here`, and never that of the `store`.
     """
     repository = _named(named) if named else _around(here, store)
+    where = f"clone {code.url}" if code.url else "find the repository that trained it"
     if repository is None:
         raise CannotReproduce(
             f"cannot find the code of {version}: '{here}' is not in a repository",
-            hint=f"{_where(code)}, and name it with --code PATH",
+            hint=f"{where}, and name it with --code PATH",
         )
     if not checkout.has_commit(repository, commit):
         hint = f"run `git -C {repository} fetch`, or name with --code PATH the one that has it"
         if code.url:
-            hint = f"run `git -C {repository} fetch {code.url}`, or {_where(code)} and name it"
+            hint = f"run `git -C {repository} fetch {code.url}`, or {where} and name it"
             hint += " with --code PATH"
         if checkout.is_shallow(repository):
             hint = f"it is a shallow clone: run `git -C {repository} fetch --unshallow`"
@@ -312,10 +313,6 @@ def _around(here: Path, store: Path) -> Path | None:
     return repository.top if repository else None
 
 
-def _where(code: Code) -> str:
-    return f"clone {code.url}" if code.url else "find the repository that trained it"
-
-
 # The environment in which a version is trained again: the recorded one, or the present one.
 
 
@@ -329,11 +326,13 @@ _NO_PART = {"gitmodelstore", "pip", "setuptools", "uv", "wheel"}
 class TrainingEnvironment:
     """Where the command runs."""
 
-    kind: str
-    programs: Path
+    kind: str  # "recorded" or "present"
+    programs: Path  # folder of its `python`
     python: Path
+    # A folder that holds this package alone; then those of the recorded code, where something
+    # was installed from a folder.
     modules: tuple[Path, ...]
-    differences: tuple[Difference, ...]
+    differences: tuple[Difference, ...]  # of the recorded one from the present one, where taken
 
 
 def training_environment(
@@ -355,7 +354,11 @@ def training_environment(
     pins = pins or dict(manifest.environment.pins)
     own |= own_projects() & pins.keys()
     differing = _differences(manifest.environment.python, pins)
-    modules = (_lend(folder), *(code_places(start) if own else ()))
+    # This package is lent to every environment, alone.
+    lent = folder / "modules"
+    lent.mkdir()
+    (lent / "gitmodelstore").symlink_to(Path(gitmodelstore.__file__).parent)
+    modules = (lent, *(code_places(start) if own else ()))
     program = checkout.find_uv() if differing and with_uv else None
     if program is not None:
         notify(f"uv recreates the recorded environment: {_said(differing)}")
@@ -400,14 +403,6 @@ def _said(differences: tuple[Difference, ...]) -> str:
     return f"{text}; and {more} more" if more > 0 else text
 
 
-def _lend(folder: Path) -> Path:
-    """Return a folder of modules with this package alone, so that every environment has it."""
-    modules = folder / "modules"
-    modules.mkdir()
-    (modules / "gitmodelstore").symlink_to(Path(gitmodelstore.__file__).parent)
-    return modules
-
-
 # Reproduce
 
 
@@ -421,9 +416,6 @@ _SETTINGS = {
     "store.durable": "false",
 }
 _TREE = "code"  # of the folders in the temporary one, that with the work tree
-_AWAY = "`git worktree remove -f {tree}` removes the work tree"
-_COMMANDS = "gitmodelstore"
-_ASK = "gitmodelstore.cli.asked_again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,10 +437,10 @@ class Again:
 class _Bench:
     """The folders of one run."""
 
-    folder: Path
-    start: Path
-    store: Repository
-    out: Path
+    folder: Path  # of all of them
+    start: Path  # where commands start: a folder in the work tree of the recorded commit
+    store: Repository  # stands in for every other one
+    out: Path  # where the command may write its pipeline instead
     environment: TrainingEnvironment
     surroundings: checkout.Surroundings
 
@@ -471,14 +463,9 @@ def reproduce(snapshot: Snapshot, version: ModelVersion, again: Again) -> Reprod
         _run(again.command, bench)
         made, from_file = _made(bench, manifest, again)
         answers = _answers(snapshot, version, made, bench, again)
-        ran = Ran(
-            commit,
-            changes is not None,
-            tuple(again.command),
-            bench.environment.kind,
-            bench.environment.differences,
-            folder if again.keep else None,
-        )
+        environment, kept = bench.environment, folder if again.keep else None
+        how = (commit, changes is not None, tuple(again.command))
+        ran = Ran(*how, environment.kind, environment.differences, kept)
         present = Snapshot.now(bench.store).manifest(made)
         return compare(version, ran, manifest, present, answers, from_file=from_file)
 
@@ -490,7 +477,8 @@ def _folder(again: Again) -> Iterator[Path]:
         yield folder
     finally:
         if again.keep:
-            again.notify(f"left in '{folder}': {_AWAY.format(tree=folder / _TREE)}")
+            away = f"`git worktree remove -f {folder / _TREE}` removes the work tree"
+            again.notify(f"left in '{folder}': {away}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -613,16 +601,10 @@ def _register(bench: _Bench, recorded: Manifest, again: Again) -> None:
     ]
     trust = [argument for name in again.trusted for argument in ("--trust", name)]
     arguments = [recorded.model, str(bench.out), *data, *trust, "--quiet"]
-    status, _, message = checkout.ask(
-        [str(bench.environment.python), "-m", _COMMANDS, "register", *arguments],
-        bench.start,
-        bench.surroundings,
-    )
-    if status:
-        raise CannotReproduce(
-            f"what `{' '.join(again.command)}` wrote to ${OUT} cannot be used: "
-            f"{_last_line(message).removeprefix('error: ')}"
-        )
+    _, error = _ask(bench, "gitmodelstore", "register", *arguments)
+    if error:
+        what = f"what `{' '.join(again.command)}` wrote to ${OUT}"
+        raise CannotReproduce(f"{what} cannot be used: {error}")
 
 
 def _answers(
@@ -638,19 +620,10 @@ def _answers(
 
     sample = bench.folder / SAMPLE
     sample.write_bytes(read_verified(snapshot, version, SAMPLE))
-    command = [
-        str(bench.environment.python),
-        "-m",
-        _ASK,
-        str(bench.store.common_dir),
-        made.ref,
-        str(sample),
-    ]
-    status, answers, message = checkout.ask(
-        [*command, *again.trusted], bench.start, bench.surroundings
-    )
-    if status:
-        return Replay(0, why=_last_line(message).removeprefix("error: "))
+    question = (str(bench.store.common_dir), made.ref, str(sample), *again.trusted)
+    answers, error = _ask(bench, "gitmodelstore.cli.asked_again", *question)
+    if error:
+        return Replay(0, why=error)
     document = json.loads(answers)
     comparisons = (
         Comparison(**{**one, "rows": tuple(DifferentRow(**row) for row in one["rows"])})
@@ -659,10 +632,15 @@ def _answers(
     return Replay(document["rows"], tuple(comparisons), document["why"])
 
 
-def _last_line(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _ask(bench: _Bench, module: str, *arguments: str) -> tuple[str, str | None]:
+    """Run a module of ours in the environment of the run; return what it prints, and its error."""
+    command = [str(bench.environment.python), "-m", module, *arguments]
+    status, printed, message = checkout.ask(command, bench.start, bench.surroundings)
+    if not status:
+        return printed, None
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error: ")]
-    return (errors or lines or ["it said nothing"])[-1]
+    return printed, (errors or lines or ["it said nothing"])[-1].removeprefix("error: ")
 
 
 # Find the first bad version of a model, by asking about the middle of those in question.
@@ -767,10 +745,9 @@ def _line(
             f"{good}, given as good, is not below {bad}, given as bad",
             hint="to look for a good version, use a test that answers the other way round",
         )
-    numbers = snapshot.registry.versions(good.model)
-    between = [number for number in reversed(numbers) if good.version < number < bad.version]
+    numbers = reversed(snapshot.registry.versions(good.model))
     line, faults = [good], {}
-    for number in between:
+    for number in (number for number in numbers if good.version < number < bad.version):
         try:
             line.append(snapshot.version(good.model, number))
         except StoreError as error:

@@ -84,12 +84,12 @@ def annotation_events(
                 ANNOTATED,
                 said.model,
                 version,
-                None,
-                None,
-                maker.oid,
-                line.date(commit),
-                maker.author,
-                said.why,
+                before=None,
+                after=None,
+                commit=maker.oid,
+                when=line.date(commit),
+                who=maker.author,
+                why=said.why,
                 annotations=said.values,
                 clock=line.clock(commit),
             )
@@ -129,12 +129,12 @@ def approval_event(repository: Repository, commit: Commit) -> Event | None:
         APPROVED,
         approval.model,
         version,
-        status,
-        status,
-        commit.oid,
-        effective_date(repository, commit.oid),
-        commit.author,
-        approval.why,
+        before=status,
+        after=status,
+        commit=commit.oid,
+        when=effective_date(repository, commit.oid),
+        who=commit.author,
+        why=approval.why,
         approved_for=approval.status,
         clock=clock_behind(repository, commit),
     )
@@ -173,16 +173,16 @@ NOTHING = EMPTY.render()  # what a commit without a registry.json counts as
 
 
 def log(
-    snapshot: Snapshot, model: str | None = None, faults: list[str] | None = None
+    snapshot: Snapshot, model: str | None = None, tell: Callable[[str], None] | None = None
 ) -> Iterator[Event]:
     """Yield the events of the store, or of one model, approvals and annotations too, newest first.
 
     Within a commit: by model, highest version first; where it also annotates, moves before
-    that and registrations behind it. `faults` takes what cannot be read, a sentence each, and the
+    that and registrations behind it. `tell` is told what cannot be read, a sentence each, and the
     log goes on without it; None refuses to.
     """
     line = Annotations(snapshot.repository, snapshot.commit.oid)
-    for commit, all_changes in _steps_of(snapshot, faults):
+    for commit, all_changes in _steps_of(snapshot, tell):
         changes = [change for change in all_changes if model in (None, change.model)]
         moves = events_in(snapshot.repository, commit, changes)
         approval: Event | None = None
@@ -192,7 +192,7 @@ def log(
             noted = tuple(annotation_events(line, commit, model))
         except _UNREADABLE as error:
             what = f"approvals and annotations that merges bring cannot be read: {error}"
-            _tell_or_raise(faults, error, what)
+            _tell_or_raise(tell, error, what)
         if approval is not None and model in (None, approval.model):
             yield approval
         if noted:
@@ -245,19 +245,6 @@ def holders(snapshot: Snapshot, model: str, status: str) -> Iterator[tuple[Versi
         held = before
 
 
-def has_held(snapshot: Snapshot, model: str, version: Version, status: str) -> bool:
-    """Return whether a version has, or has had, a status."""
-    for _, changes in _steps_of(snapshot):
-        for change in changes:
-            if (change.model, change.version) != (model, version):
-                continue
-            if status in (change.before, change.after):
-                return True
-            if change.before is None:
-                return False
-    return False
-
-
 class Log(Reading[Event]):
     """Events, newest first, as a sequence; and what could not be read among them.
 
@@ -271,28 +258,22 @@ class Log(Reading[Event]):
     def __init__(self, snapshot: Snapshot, model: str | None, tell: Callable[[str], None]) -> None:
         self.faults: list[str] = []
         self.tell = tell
-        super().__init__(self._events(snapshot, model), "event", blocks)
+        super().__init__(log(snapshot, model, self._note), "event", blocks)
 
-    def _events(self, snapshot: Snapshot, model: str | None) -> Iterator[Event]:
-        events, known = log(snapshot, model, self.faults), 0
-        while True:
-            event = next(events, None)
-            for fault in self.faults[known:]:
-                known += 1
-                self.tell(fault)
-            if event is None:
-                return
-            yield event
+    def _note(self, fault: str) -> None:
+        if fault not in self.faults:
+            self.faults.append(fault)
+            self.tell(fault)
 
 
 def _steps_of(
-    snapshot: Snapshot, faults: list[str] | None = None
+    snapshot: Snapshot, tell: Callable[[str], None] | None = None
 ) -> Iterator[tuple[Commit, tuple[Change, ...]]]:
     """Yield each commit that changed registry.json, newest first, with what it changed.
 
     So is each that may approve or annotate something, which changes nothing.
     Where somebody left a registry that is none, the one before it counts; so where it cannot
-    be read and `faults` takes that.
+    be read and `tell` takes that.
     """
     repository = snapshot.repository
     later: tuple[Commit, bytes] | None = None  # the commit whose change is still to be told
@@ -302,7 +283,7 @@ def _steps_of(
         try:
             commit = next(line, None)
         except _UNREADABLE as error:
-            _tell_or_raise(faults, error, f"what happened before cannot be read: {error}")
+            _tell_or_raise(tell, error, f"what happened before cannot be read: {error}")
             return  # what the last one changed is not known either
         if commit is None:
             break
@@ -312,7 +293,7 @@ def _steps_of(
                 read = entry.oid, bytes(repository.read(entry.oid, REGISTRY))
         except _UNREADABLE as error:
             what = f"commit {commit.oid[:12]}: {error}; what it changed is told of the one after it"
-            _tell_or_raise(faults, error, what)
+            _tell_or_raise(tell, error, what)
             continue
         data = read[1] if entry else NOTHING
         if later is None:
@@ -331,12 +312,10 @@ def _steps_of(
             yield later[0], tuple(EMPTY.changes(Registry.parse_history(later[1])))
 
 
-def _tell_or_raise(faults: list[str] | None, error: StoreError, what: str) -> None:
-    """Note what cannot be read; raise it where nobody takes that."""
-    if faults is None:
+def _tell_or_raise(tell: Callable[[str], None] | None, error: StoreError, what: str) -> None:
+    if tell is None:
         raise error
-    if what not in faults:
-        faults.append(Sentence.of(what, error.code, error.hint))
+    tell(Sentence.of(what, error.code, error.hint))
 
 
 def _may_say_more(commit: Commit) -> bool:
@@ -463,17 +442,13 @@ def _exact(asked: Snapshot, model: str, version: Version) -> Version:
 
 def _holder(asked: Snapshot, model: str, status: str) -> Version:
     found = asked.registry.holders(model, status)
-    if len(found) == 1:
-        return found[0]
-    if found:
+    if len(found) > 1:
         named = ", ".join(map(str, found[:_MOST_NAMED]))
         raise VersionNotFound(
             f"{len(found)} versions of '{model}' are in {status}: {named}",
             hint=f"name one, such as {model}@{found[0]}",
         )
-    raise VersionNotFound(
-        f"no version of '{model}' is in {status}", hint=what_there_is(asked, model)
-    )
+    return _first(list(found), f"no version of '{model}' is in {status}", asked, model)
 
 
 def _earlier_holder(asked: Snapshot, model: str, status: str, back: int) -> Version:
@@ -492,11 +467,8 @@ def _earlier_holder(asked: Snapshot, model: str, status: str, back: int) -> Vers
 
 def _candidates(asked: Snapshot, model: str) -> list[Version]:
     """Versions that `latest` and ranges may answer: all but the withdrawn, highest first."""
-    return [
-        version
-        for version in asked.registry.versions(model)
-        if asked.registry.status(model, version) != WITHDRAWN
-    ]
+    registry = asked.registry
+    return [v for v in registry.versions(model) if registry.status(model, v) != WITHDRAWN]
 
 
 def _first(found: list[Version], what: str, asked: Snapshot, model: str) -> Version:
@@ -520,13 +492,11 @@ def _by_commit(snapshot: Snapshot, prefix: str) -> ModelVersion:
         raise VersionNotFound(
             f"no model and no commit '{prefix}'", hint="see the models with `gms list`"
         )
-    commit = snapshot.repository.commit(oid)
-    before = (
-        registry_of(snapshot.repository, snapshot.repository.commit(commit.parents[0]))
-        if commit.parents
-        else EMPTY
-    )
-    changes = before.changes(registry_of(snapshot.repository, commit))
+    repository = snapshot.repository
+    commit, before = repository.commit(oid), EMPTY
+    if commit.parents:
+        before = registry_of(repository, repository.commit(commit.parents[0]))
+    changes = before.changes(registry_of(repository, commit))
     new = [change for change in changes if change.before is None]
     if len(new) != 1:
         raise VersionNotFound(
@@ -553,16 +523,8 @@ def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = 
     given = next(event for event in moves if event.after == version.status)
     withdrawal = _withdrawal(given, moves)
     until = None if asked is snapshot else _next(snapshot, version, given.commit)
-    return Holding(
-        version,
-        given.when,
-        given.who,
-        given.why,
-        given.commit,
-        until,
-        withdrawal,
-        clock=given.clock,
-    )
+    told = (given.when, given.who, given.why, given.commit)
+    return Holding(version, *told, until, withdrawal, clock=given.clock)
 
 
 def _withdrawal(given: Event, earlier: Iterator[Event]) -> Withdrawal | None:
@@ -573,16 +535,8 @@ def _withdrawal(given: Event, earlier: Iterator[Event]) -> Withdrawal | None:
     back = given
     for event in earlier:
         if back.before == WITHDRAWN and event.after == WITHDRAWN:
-            return Withdrawal(
-                event.when,
-                event.who,
-                event.why,
-                event.commit,
-                back.when,
-                back.who,
-                back.why,
-                back.commit,
-            )
+            went = (event.when, event.who, event.why, event.commit)
+            return Withdrawal(*went, back.when, back.who, back.why, back.commit)
         if event.before is None:
             return None
         back = event
@@ -612,10 +566,11 @@ class Listed:
 
     model: str
     version: Version
-    status: str | None
-    commit: str | None
-    manifest: Manifest | None
-    fault: str | None
+    status: str | None  # now; None where registry.json does not have it
+    commit: str | None  # the one that introduced it; None when it cannot be read
+    manifest: Manifest | None  # None when it cannot be read
+    fault: str | None  # why not
+    # When it was registered, UTC: as its manifest says, but no earlier than the commit counts.
     created_at: datetime | None = None
 
 
@@ -636,8 +591,7 @@ def listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Lis
     with suppress(StoreError):  # the history may know better than the tag
         tag = snapshot.repository.tag(tag_name(model, version))
         if tag is not None:
-            named = ModelVersion(model, version, status, tag.commit)
-            return _listed(snapshot, named)
+            return _listed(snapshot, ModelVersion(model, version, status, tag.commit))
     try:
         return _listed(snapshot, snapshot.version(model, version))
     except StoreError as error:
@@ -647,9 +601,8 @@ def listed(snapshot: Snapshot, model: str, version: Version, status: str) -> Lis
 def _listed(snapshot: Snapshot, version: ModelVersion) -> Listed:
     manifest = snapshot.manifest(version)
     when = registered_at(snapshot.repository, version.commit, manifest.created_at)
-    return Listed(
-        version.model, version.version, version.status, version.commit, manifest, None, when
-    )
+    which = version.model, version.version, version.status, version.commit
+    return Listed(*which, manifest, None, when)
 
 
 # What the store holds: models and versions.

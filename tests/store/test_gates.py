@@ -11,13 +11,13 @@ from sklearn.linear_model import LogisticRegression
 from gitmodelstore import Store
 from gitmodelstore.checks.fault import Fault
 from gitmodelstore.checks.gates import Look, faults_of, judge_step
+from gitmodelstore.checks.history import has_held
 from gitmodelstore.errors import (
     GateNotPassed,
     InvalidInput,
     LifecycleError,
     StoreError,
 )
-from gitmodelstore.operations.resolve import has_held
 from gitmodelstore.operations.snapshot import Snapshot
 from gitmodelstore.values.events import recorded_of
 
@@ -109,7 +109,7 @@ def judged_again(store: Store) -> Iterator[Fault]:
             return after.manifest(after.version(model, version))
 
         def held(model, version, status, before=before):
-            return has_held(before, model, version, status)
+            return has_held(before.repository, before.commit.oid, model, version, status)
 
         for judgement in judge_step(
             before.policy,

@@ -248,7 +248,7 @@ class TestTrust:
         joblib.dump(team.innocent, tmp_path / "function.joblib")
 
         with pytest.raises(
-            RefusedPickle, match="is not a class, and a trusted package covers its classes"
+            RefusedPickle, match="is not a class, and trust in a package covers only its classes"
         ):
             load.load_file(tmp_path / "function.joblib", load.Reader(load.Trust.of(["teamwork"])))
 
