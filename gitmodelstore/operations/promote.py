@@ -77,6 +77,7 @@ from gitmodelstore.values.registry import Change, Registry
 from gitmodelstore.values.sample import DIFFERENT, WITHIN
 
 if TYPE_CHECKING:
+    from gitmodelstore.estimators.replay import Replay
     from gitmodelstore.pickles.load import Reader
 
 _FORCE = "--force"
@@ -137,9 +138,14 @@ class Gatekeeper:
             if is_replayed:
                 self._outcome(snapshot, version)
 
-    def note(self, version: ModelVersion, outcome: str | None) -> None:
-        """Take note of a replay that was run already; None where there is no sample."""
-        self._outcomes[version.model, version.version] = outcome
+    def ask(self, snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Replay | None:
+        """Ask a version its sample again, and take note of the outcome; None without a sample."""
+        found = replay_of(snapshot, version, pipeline)
+        if found is not None and found.outcome == WITHIN:
+            largest = f"the largest difference is {found.largest_absolute:.3g}"
+            self.writer.notify(f"{version} answers within tolerance: {largest}")
+        self._outcomes[version.model, version.version] = found.outcome if found else None
+        return found
 
     def let_through(self, snapshot: Snapshot, changes: Sequence[Change]) -> dict[Change, Recorded]:
         """Return what the commit is to record of each change; all of the commit's at once.
@@ -214,10 +220,7 @@ class Gatekeeper:
             if self._override is not None and self._unloaded.get(key):
                 return None  # nobody can ask it, and that is to be overridden
             reader = self.reader() if self.reader else None
-            found = replay_of(snapshot, version, load_verified(snapshot, version, reader))
-            if found is not None and found.outcome == WITHIN:
-                self.writer.notify(within_tolerance(version, found.largest_absolute))
-            self._outcomes[key] = found.outcome if found else None
+            self.ask(snapshot, version, load_verified(snapshot, version, reader))
         return self._outcomes[key]
 
     def _why_unloaded(self, snapshot: Snapshot, version: ModelVersion) -> StoreError | None:
@@ -291,16 +294,17 @@ class Gatekeeper:
         meet a condition that stands, nothing that is done to this one gets any further.
         """
         conditions, may_force = refused.refused, refused.may_force and refused.barred is None
-        if self._is_simply_vacant(refused):
-            return conditions[0].mend
+        is_vacant = [one.code for one in conditions] == [VACANT]
+        if is_vacant and not refused.overridden and self.forcing == _FORCE:
+            return conditions[0].mend  # nothing but a successor lacks, and the command may name one
         open_ones = [one for one in conditions if not one.flag]
         hopeless = [
             one for one in open_ones if _needs_another(one) and not (may_force and one.of_gate)
         ]
-        advice: list[str | None] = []
+        advice = []
         if open_ones:
-            mends = [one.mend for one in hopeless or open_ones if one.mend]
-            advice += map(_typed, mends[:1])
+            mend = next((one.mend for one in hopeless or open_ones if one.mend), "")
+            advice.append(f"run `{mend}`" if mend.startswith("gms ") else mend)
         elif conditions:
             advice.append(f"run `{self._command(refused, [one.flag for one in conditions])}`")
         is_enough = all(one.of_gate or one.flag for one in conditions)
@@ -308,11 +312,6 @@ class Gatekeeper:
             flags = [_FORCE if one.of_gate else one.flag for one in conditions]
             advice.append(f"override it: {self._command(refused, flags)}")
         return ", or ".join(filter(None, advice)) or None
-
-    def _is_simply_vacant(self, refused: Judgement) -> bool:
-        """Whether nothing but a successor lacks, and the command may name one."""
-        codes = [one.code for one in refused.refused]
-        return codes == [VACANT] and not refused.overridden and self.forcing == _FORCE
 
     def _command(self, refused: Judgement, flags: Iterable[str]) -> str:
         """Return the command that makes a change, with options that it was not typed with."""
@@ -342,10 +341,6 @@ def load_verified(snapshot: Snapshot, version: ModelVersion, reader: Reader | No
         if name != PIPELINE:
             read_verified(snapshot, version, name)
     return pipeline
-
-
-def within_tolerance(version: ModelVersion, largest: float) -> str:
-    return f"{version} answers within tolerance: the largest difference is {largest:.3g}"
 
 
 def _judged(
@@ -391,11 +386,6 @@ def _needs_another(condition: Judged) -> bool:
     """Whether nothing that is done to this version meets a condition."""
     is_replay = condition.condition == "replay"
     return not condition.mend or condition.mend.startswith(AGAIN) or is_replay
-
-
-def _typed(mend: str) -> str | None:
-    """Return what is to be done, a bare command between backticks."""
-    return f"run `{mend}`" if mend.startswith("gms ") else mend or None
 
 
 # Moves of status: promote, archive, withdraw.
@@ -444,7 +434,13 @@ def promote(
     def draft(snapshot: Snapshot) -> Draft | None:
         snapshot.policy.check_status(status)
         versions = named(snapshot)
-        _refuse_two_of_one_model(versions, status, snapshot.policy)
+        models = [version.model for version in versions]
+        twice = next((model for model in models if models.count(model) > 1), None)
+        if twice and status in snapshot.policy.exclusive:
+            raise LifecycleError(
+                f"only one version of '{twice}' can be in {status}",
+                hint="name one version of each model",
+            )
         after = snapshot.registry
         for version in versions:
             after = _moved(snapshot, after, version, status, successor)
@@ -585,16 +581,6 @@ def commit(
     return published, events_in(repository, published.commit, changes)
 
 
-def _refuse_two_of_one_model(versions: Sequence[ModelVersion], status: str, policy: Policy) -> None:
-    models = [version.model for version in versions]
-    twice = next((model for model in models if models.count(model) > 1), None)
-    if twice and status in policy.exclusive:
-        raise LifecycleError(
-            f"only one version of '{twice}' can be in {status}",
-            hint="name one version of each model",
-        )
-
-
 def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Version:
     heir = resolve_of(snapshot, version.model, successor)
     if version.status not in snapshot.policy.exclusive:
@@ -660,7 +646,7 @@ def rollback(
         )
     pipeline = load_verified(before, target, reader)
     if replay:
-        keeper.note(target, _replay(before, target, pipeline, writer))
+        _check_answers(target, keeper.ask(before, target, pipeline), writer)
 
     def draft(snapshot: Snapshot) -> Draft | None:
         if _target(snapshot, model, to).version != target.version:
@@ -681,15 +667,11 @@ def rollback(
     return events
 
 
-def _replay(snapshot: Snapshot, target: ModelVersion, pipeline: Any, writer: Writer) -> str | None:
-    """Return what asking the target again gives; None where it has no sample."""
-    found = replay_of(snapshot, target, pipeline)
+def _check_answers(target: ModelVersion, found: Replay | None, writer: Writer) -> None:
     if found is None:
         writer.notify(
             f"{target} has no sample, so it is not known whether it still gives the same answers"
         )
-    elif found.outcome == WITHIN:
-        writer.notify(within_tolerance(target, found.largest_absolute))
     elif found.outcome == DIFFERENT:
         differs = "answers differently here than when it was registered"
         raise RollbackError(
@@ -697,7 +679,6 @@ def _replay(snapshot: Snapshot, target: ModelVersion, pipeline: Any, writer: Wri
             hint=f"see how with `gms verify {target.ref} --replay`; name another version with "
             "--to VERSION, or go back anyway with --no-replay --reason TEXT",
         )
-    return found.outcome if found else None
 
 
 def _target(snapshot: Snapshot, model: str, to: Named | None) -> ModelVersion:

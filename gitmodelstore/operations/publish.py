@@ -312,7 +312,12 @@ def _swap(
     if not moved:
         recover(repository, writer.notify, held, died=False)
         return False
-    _adopt(wanted, writer)
+    if wanted.handmade:
+        handmade, after = wanted.handmade
+        try:  # let the work tree follow whose folder has become the version, which is there already
+            handmade.adopt(after)
+        except StoreError as error:
+            writer.notify(f"{handmade.path} could not follow: {error}")
     if _set_tags(repository, tags, writer.notify, held):
         writer_lock.clear(repository.common_dir)
     if repository.work_tree and not trees:
@@ -371,16 +376,6 @@ def _follow_and_advance(
         durable=writer.durable,
         until=held.until,
     )
-
-
-def _adopt(wanted: Draft, writer: Writer) -> None:
-    if wanted.handmade is None:
-        return
-    handmade, after = wanted.handmade
-    try:
-        handmade.adopt(after)
-    except StoreError as error:
-        writer.notify(f"{handmade.path} could not follow: {error}")
 
 
 def _set_tags(

@@ -232,7 +232,12 @@ def _without_columns(steps: tuple[Any, ...]) -> tuple[Any, ...]:
 def _manifest(
     writer: Writer, what: Submission, version: Version, parent: Version | None
 ) -> tuple[Manifest, bytes]:
-    artifacts = (_artifact(what, name, file) for name, file in sorted(what.files.items()))
+    others = sorted(set(what.needs_trust).difference(needs_trust(what.globals)))
+    facts = {PIPELINE: (what.globals, tuple(others) or None)}  # others are what no name tells of
+    artifacts = tuple(
+        Artifact(name, file.sha256, file.size_bytes, *facts.get(name, ()))
+        for name, file in sorted(what.files.items())
+    )
     try:
         manifest = Manifest(
             model=what.model,
@@ -240,20 +245,12 @@ def _manifest(
             parent=parent,
             created_at=writer.when.astimezone(timezone.utc).replace(microsecond=0),
             author=str(writer.author),
-            artifacts=tuple(artifacts),
+            artifacts=artifacts,
             **what.fields,
         )
         return manifest, manifest.render()
     except FormatError as error:
         raise InvalidInput(f"cannot be recorded: {error.faults[0]}", hint=error.hint) from None
-
-
-def _artifact(what: Submission, name: str, file: StoredFile) -> Artifact:
-    """Return what the manifest says of a file; of whom to trust, what names alone do not say."""
-    if name != PIPELINE:
-        return Artifact(name, file.sha256, file.size_bytes)
-    others = sorted(set(what.needs_trust).difference(needs_trust(what.globals)))
-    return Artifact(name, file.sha256, file.size_bytes, what.globals, tuple(others) or None)
 
 
 def _unchanged(snapshot: Snapshot, writer: Writer, what: Submission) -> Version | None:
@@ -534,10 +531,12 @@ def _asked(
 ) -> _Described:
     from gitmodelstore.estimators.describe import check_features, check_fitted, describe
     from gitmodelstore.estimators.replay import asked, dates_as_text
-    from gitmodelstore.estimators.scores import check_metrics
+    from gitmodelstore.estimators.scores import check_metrics, standard_metrics
     from gitmodelstore.pickles.dump import refuse_caches
 
     metrics, pipeline, X = check_metrics(what.metrics), source.pipeline, what.X_test
+    if X is None and what.y_test is not None:
+        raise InvalidInput("y_test without X_test", hint="pass the rows that y_test belongs to")
     with source.asking():
         check_fitted(pipeline)
         refuse_caches(pipeline)
@@ -550,7 +549,8 @@ def _asked(
     # Before estimators with copy=False predict.
     sample = _sample(pipeline, facts.algorithm, what, notes.append)
     with asked("the test rows", partial(dates_as_text, X)):
-        metrics = {**_scores(pipeline, what), **metrics}
+        if what.y_test is not None:
+            metrics = {**standard_metrics(pipeline, X, what.y_test), **metrics}
     for note in notes:
         writer.notify(note)
     known = {"pipeline": facts, "features": features, "metrics": metrics, "baseline": baseline}
@@ -746,16 +746,6 @@ def _sample(
         dates = dates_as_text(X) if error.__cause__ else None
         notify(f"no sample is kept to replay: {error}{f'; {dates}' if dates else ''}")
         return None
-
-
-def _scores(pipeline: Any, what: RegisterOptions) -> dict[str, float]:
-    if what.y_test is None:
-        return {}
-    if what.X_test is None:
-        raise InvalidInput("y_test without X_test", hint="pass the rows that y_test belongs to")
-    from gitmodelstore.estimators.scores import standard_metrics
-
-    return standard_metrics(pipeline, what.X_test, what.y_test)
 
 
 # What else was given.

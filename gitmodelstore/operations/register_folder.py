@@ -159,7 +159,12 @@ def register_folder(repository: Repository, writer: Writer, what: FolderOptions)
     model = _model(what, claims, found[1].rpartition("/")[2] if found else None, writer)
     now = Snapshot.now(repository)
     place = _entered(now, _Place(*found), model) if found else None
-    wish = what.wish or _claimed_wish(now, model, claims, place)
+    wish = what.wish or Wish()
+    number = (place and place.entered) or claims.get("version")
+    highest = now.registry.highest(model)
+    is_new = number is not None and (highest is None or number > highest)
+    if what.wish is None and is_new and claims.get("model") == model:
+        wish = Wish(number)  # the one that the folder bears
     check_free(now, model, wish)
     what = replace(what, model=model, wish=wish)
     submission, lying = _submission(now, writer, what, claims, read)
@@ -232,14 +237,6 @@ def _entered(snapshot: Snapshot, place: _Place, model: str) -> _Place:
     if len(changes) != 1 or changes[0].model != model or changes[0].before is not None:
         return place
     return replace(place, entered=changes[0].version, registry=data)
-
-
-def _claimed_wish(snapshot: Snapshot, model: str, claims: Claims, place: _Place | None) -> Wish:
-    """Return the number that the folder bears where it is a new and higher one, else the next."""
-    claimed = (place and place.entered) or claims.get("version")
-    highest = snapshot.registry.highest(model)
-    is_new = claimed is not None and (highest is None or claimed > highest)
-    return Wish(claimed) if is_new and claims.get("model") == model else Wish()
 
 
 def _submission(

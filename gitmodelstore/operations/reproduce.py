@@ -41,7 +41,6 @@ from gitmodelstore.plumbing.files import SCRATCH, code_places
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.signing import Identity
 from gitmodelstore.values.compare import PYTHON, Difference, environment_differences, first_parts
-from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import Code, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import CODE_DIFF, INSTALLED, PIPELINE, SAMPLE, WITHDRAWN, Version
@@ -207,14 +206,13 @@ def _data(recorded: Manifest, present: Manifest, lacking: str) -> Iterator[DataR
     for dataset in recorded.data:
         now = present.dataset(dataset.role)
         digest = None if now is None else str(now.digest)
-        outcome = lacking if now is None else _of_digests(dataset.digest, now.digest)
+        if now is None:
+            outcome = lacking
+        elif dataset.digest.algorithm != now.digest.algorithm:
+            outcome = NOT_COMPARED  # a file now, say, and a table then
+        else:
+            outcome = SAME if dataset.digest == now.digest else DIFFERENT
         yield DataResult(dataset.role, str(dataset.digest), digest, outcome)
-
-
-def _of_digests(recorded: Digest, present: Digest) -> str:
-    if recorded.algorithm != present.algorithm:
-        return NOT_COMPARED  # a file now, say, and a table then
-    return SAME if recorded == present else DIFFERENT
 
 
 def _params(recorded: Mapping[str, Any], present: Mapping[str, Any]) -> Iterator[ParamResult]:

@@ -304,7 +304,9 @@ def _steps_of(
         except FormatError:
             later = _passed_over(later, commit, data)
             continue
-        if changes or _may_say_more(later[0]):
+        # A merge brings what others say.
+        is_merge = len(later[0].parents) > 1
+        if changes or is_merge or says_approved(later[0]) or says_annotated(later[0].message):
             yield later[0], changes
         later = (commit, data)
     if later is not None:
@@ -316,12 +318,6 @@ def _tell_or_raise(tell: Callable[[str], None] | None, error: StoreError, what: 
     if tell is None:
         raise error
     tell(Sentence.of(what, error.code, error.hint))
-
-
-def _may_say_more(commit: Commit) -> bool:
-    """Whether a commit may approve or annotate something; a merge brings what others say."""
-    is_merge = len(commit.parents) > 1
-    return is_merge or says_approved(commit) or says_annotated(commit.message)
 
 
 def _passed_over(later: tuple[Commit, bytes], commit: Commit, data: bytes) -> tuple[Commit, bytes]:
@@ -522,7 +518,11 @@ def which(snapshot: Snapshot, ref: str | ModelVersion, *, at: datetime | None = 
     moves = _of(asked, version)
     given = next(event for event in moves if event.after == version.status)
     withdrawal = _withdrawal(given, moves)
-    until = None if asked is snapshot else _next(snapshot, version, given.commit)
+    until = None
+    if asked is not snapshot:  # when its status changed after that moment
+        moves = _of(snapshot, version)
+        later = list(takewhile(lambda event: event.commit != given.commit, moves))
+        until = later[-1].when if later else None
     told = (given.when, given.who, given.why, given.commit)
     return Holding(version, *told, until, withdrawal, clock=given.clock)
 
@@ -541,12 +541,6 @@ def _withdrawal(given: Event, earlier: Iterator[Event]) -> Withdrawal | None:
             return None
         back = event
     return None
-
-
-def _next(snapshot: Snapshot, version: ModelVersion, commit: str) -> datetime | None:
-    """Return when the version's status changed after `commit`; None when it has not."""
-    later = list(takewhile(lambda event: event.commit != commit, _of(snapshot, version)))
-    return later[-1].when if later else None
 
 
 def _of(snapshot: Snapshot, version: ModelVersion) -> Iterator[Event]:

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
@@ -265,18 +265,11 @@ def trusted_modules(said: Iterable[str], folder: Path) -> frozenset[str]:
 
 def _is_the_users(spec: ModuleSpec, place: Path) -> bool:
     """Whether a module lies outside of every store, and nobody else could have put it there."""
+    # The file of a module, or the folders of a package that has none of its own.
+    places = [spec.origin] if spec.origin is not None else spec.submodule_search_locations or ()
     return not any(
         # Of a folder what lies in it is asked: it could be a store itself.
         is_of_a_store(file / "__init__.py" if file.is_dir() else file)
         or files.is_a_strangers(file, place)
-        for file in _files(spec)
+        for file in map(Path, places)
     )
-
-
-def _files(spec: ModuleSpec) -> Iterator[Path]:
-    """Yield the file of a module, or the folders of a package that has none of its own."""
-    if spec.origin is not None:
-        yield Path(spec.origin)
-        return
-    for folder in spec.submodule_search_locations or ():
-        yield Path(folder)
