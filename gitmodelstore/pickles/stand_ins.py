@@ -171,8 +171,6 @@ def _stand_in_of(named: Named) -> _Call:
     module, name = canonical(named.module, named.name)
     if name.startswith("__pyx_unpickle_"):
         return _of_cython
-    if (module, name) in _CALLED_WITH:
-        return functools.partial(_if, *_CALLED_WITH[module, name])
     return _STAND_INS.get((module, name), _as_it_is)
 
 
@@ -550,6 +548,7 @@ _CALLED_WITH: Mapping[tuple[str, str], tuple[Callable[[Arguments], bool], str]] 
     ),
 }
 _STAND_INS: Mapping[tuple[str, str], _Call] = {
+    **{place: functools.partial(_if, *fit) for place, fit in _CALLED_WITH.items()},
     ("builtins", "getattr"): _getattr,
     ("builtins", "bytearray"): _bytearray,
     ("builtins", "frozenset"): _set,
