@@ -316,10 +316,7 @@ class FolderJudge:
         return manifest
 
     def faults(self, model: str, version: Version | None, tree: str) -> list[Fault]:
-        """Return what is wrong with a folder.
-
-        `version`: of which it should be; None for any.
-        """
+        """Return what is wrong with a folder. `version`: of which it should be; None for any."""
         if (model, tree) not in self._faults:
             self._faults[model, tree] = list(self._judged(model, tree))
         faults = list(self._faults[model, tree])

@@ -421,7 +421,6 @@ def gives_way(policy: Policy, change: Change, changes: Sequence[Change]) -> bool
 
 
 def _is_bound(policy: Policy, change: Change) -> bool:
-    """Whether the table of moves applies to a change."""
     is_new = change.before is None and change.after == REGISTERED
     return change.after is not None and not is_new and (change.before or REGISTERED) in policy.moves
 

@@ -428,7 +428,6 @@ class Sides:
         return self.objects.commit(oid).tree
 
     def _settings_of(self, root: str) -> Mapping[tuple[str, ...], Hashable]:
-        """Return the settings of a root tree: every value by its keys."""
         if root not in self._settings:
             entry = self.objects.entries(root).get(SETTINGS)
             data = self.objects.content(entry.oid, SETTINGS) if entry else b""

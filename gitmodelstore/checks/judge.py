@@ -101,7 +101,7 @@ class Judge:
         self.objects = objects
         self.ancestry = ancestry
         self._verifier = verifier
-        self._folders = FolderJudge(objects)
+        self.folders = FolderJudge(objects)
         self._registries: dict[str, Registry | None] = {}  # None: unreadable
         self._mergings: dict[CommitStep, Merging] = {}  # parents in the order of their ids
         self._ruled: dict[tuple[str, str | None], list[tuple[Moved | None, Fault]]] = {}
@@ -265,18 +265,6 @@ class Judge:
             and not any(parent.status(change.model, change.version) for parent in parents)
         )
 
-    def manifest(self, model: str, entries: Mapping[str, Entry]) -> Manifest | None:
-        """Return the manifest of a model's folder; None without one that can be read."""
-        return self._folders.manifest(model, entries)
-
-    def outline(self, model: str, entries: Mapping[str, Entry]) -> Outline | Manifest | None:
-        """Return at least the outline of the same, which is faster."""
-        return self._folders.outline(model, entries)
-
-    def folder_faults(self, model: str, version: Version | None, tree_oid: str) -> list[Fault]:
-        """Return what is wrong with a model's folder, digests included."""
-        return self._folders.faults(model, version, tree_oid)
-
 
 class _Trial:
     """The trial of one step.
@@ -419,7 +407,6 @@ class _Trial:
         return f"the merge {self._step.oid[:12]}" if self._step.oid else "the merge"
 
     def _word_faults(self) -> Iterator[Fault]:
-        """Yield the moves that must be intended, if the message does not say so."""
         words = word_needed(
             self.policy,
             self._registry_before,
@@ -456,7 +443,6 @@ class _Trial:
             yield from ((None, fault) for fault in self._tag_faults())
 
     def _tag_faults(self) -> Iterator[Fault]:
-        """Yield what is wrong with the signatures of the tags on the step."""
         for model, version in sorted(self._judge.introduced(self._step)):
             tag = self._objects.tag(tag_name(model, version))
             if tag is not None and tag.commit == self._step.oid and self._judge.signatures:
@@ -486,7 +472,6 @@ class _Trial:
         return "\n\n".join([*merged, self._step.message])
 
     def _manifest_of(self, model: str, version: Version) -> Manifest | None:
-        """Return the manifest of a version, from this step or from the commit of its tag."""
         roots = [self._step.tree]
         tag = self._objects.tag(tag_name(model, version))
         if tag is not None:
@@ -494,7 +479,7 @@ class _Trial:
         folders = [tree.folder_names(self._objects, root).get(model) for root in roots]
         for entry in (*folders, *self._folders_before(model)):
             entries = self._objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
-            manifest = self._judge.manifest(model, entries)
+            manifest = self._judge.folders.manifest(model, entries)
             if manifest and (manifest.model, manifest.version) == (model, version):
                 return manifest
         return None
@@ -509,7 +494,6 @@ class _Trial:
         )
 
     def _annotations_of(self, model: str, version: Version) -> Mapping[str, Scalar]:
-        """Return the annotations up to the first parent, and those in this step."""
         from gitmodelstore.checks.gates import Annotations, values_of
 
         line = self._step.parents[:1]
@@ -527,7 +511,6 @@ class _Trial:
 
     @cached_property
     def _merged(self) -> tuple[tuple[str, Registry], ...]:
-        """Root tree and registry of each further parent."""
         roots = (self._objects.commit(oid).tree for oid in self._step.parents[1:])
         return tuple((root, self._judge.registry(root)) for root in roots)
 
@@ -571,7 +554,6 @@ class _Trial:
             return None, list(format_faults(error, "GMS011", REGISTRY, mend))
 
     def _trailer_faults(self, changes: tuple[Change, ...]) -> Iterator[Fault]:
-        """Yield the trailers about a version that the step does not change."""
         if not self._step.message:  # not written yet
             return
         from gitmodelstore.values.events import read_trailers
@@ -610,13 +592,12 @@ class _Trial:
         entry = tree.folder_names(self._objects, self._step.tree).get(model)
         was = tree.folder_names(self._objects, self._before).get(model) if self._before else None
         entries = self._objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
-        manifest = self._judge.outline(model, entries)
+        manifest = self._judge.folders.outline(model, entries)
         if not fresh or (manifest and fresh == {manifest.version} and entry != was):
             return fresh
         return {version for version in fresh if not self._was_introduced(model, version)}
 
     def _was_introduced(self, model: str, version: Version) -> bool:
-        """Whether the registry of an earlier commit has a version."""
         return any(
             self._judge.registry(commit.tree).status(model, version) is not None
             for commit in ancestors(self._objects, *self._step.parents)
@@ -642,13 +623,13 @@ class _Trial:
             yield from _without_folder(model, fresh, None)
             return
         if after == before:
-            manifest = self._judge.outline(model, self._objects.entries(after.oid))
+            manifest = self._judge.folders.outline(model, self._objects.entries(after.oid))
             yield from _without_folder(model, fresh, manifest.version if manifest else None)
             return
         if not fresh and self._is_restored(model, after):
             return
-        yield from self._judge.folder_faults(model, None, after.oid)
-        manifest = self._judge.outline(model, self._objects.entries(after.oid))
+        yield from self._judge.folders.faults(model, None, after.oid)
+        manifest = self._judge.folders.outline(model, self._objects.entries(after.oid))
         if manifest is None or manifest.model != model:
             return
         version = manifest.version

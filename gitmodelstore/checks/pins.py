@@ -285,7 +285,6 @@ def _manifest_differences(
 
 
 def _inputs(manifest: Manifest) -> str:
-    """Return the inputs of a version in a few words."""
     features = manifest.features
     if features is None:
         return "the store does not know them"

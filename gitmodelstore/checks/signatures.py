@@ -131,12 +131,7 @@ class Key:
 
     @classmethod
     def of_signature(cls, armored: bytes) -> Key:
-        """Return the key that an armored SSH signature says it is made with.
-
-        Raises:
-            NotSshSignature: it is of another kind, is broken, holds more than one
-                signature, or is made for something else than git.
-        """
+        """Return the key that an armored SSH signature says it is made with."""
         if not armored.startswith(_SSH):
             raise NotSshSignature("it is not an SSH signature, and only those are verified")
         armor = _ARMOR.fullmatch(armored)
@@ -172,7 +167,6 @@ class Key:
 
 
 def _string(data: bytes) -> tuple[bytes, bytes]:
-    """Return the string that `data` begins with, and what follows it."""
     size = int.from_bytes(data[:4], "big")
     if len(data) < 4 + size:
         raise ValueError("cut short")
@@ -397,16 +391,6 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class ApprovalStep:
-    """One commit of the branch, as the search for approvals needs it."""
-
-    commit: Commit
-    parent_tree: str | None  # id of the tree of its first parent; None without one
-    signed: bool = False
-    withdraws: bool = False  # whether it withdraws the version that is asked about
-
-
-@dataclass(frozen=True, slots=True)
 class Tally:
     """Which approvals count."""
 
@@ -428,16 +412,15 @@ def approval_text(
     return f"approve {model} {version} for {status}\n\n{trailers}\n"
 
 
-def approval_of(step: ApprovalStep) -> Approval | None:
+def approval_of(objects: Objects, commit: Commit) -> Approval | None:
     """Return what a commit approves; None where it approves nothing.
 
     A commit that changes a file, or has several parents, or says it of several
     versions, is none.
     """
-    commit = step.commit
-    if not says_approved(commit):
+    if not says_approved(commit) or len(commit.parents) != 1:
         return None
-    if commit.tree != step.parent_tree or len(commit.parents) != 1:
+    if commit.tree != objects.commit(commit.parents[0]).tree:
         return None
     trailers: dict[str, str] = {}
     for line in commit.message.rstrip().rpartition("\n\n")[2].splitlines():
@@ -456,7 +439,7 @@ def approval_of(step: ApprovalStep) -> Approval | None:
         commit.author,
         commit.when,
         trailers.get("Reason"),
-        step.signed,
+        commit_parts(objects.raw(commit.oid)).signature is not None,
     )
 
 
@@ -465,30 +448,20 @@ def says_approved(commit: Commit) -> bool:
     return _MARK in commit.message
 
 
-def standing(steps: Iterable[ApprovalStep], model: str, version: str) -> Iterator[Approval]:
+def standing(
+    objects: Objects, commits: Iterable[Commit], model: str, version: Version
+) -> Iterator[Approval]:
     """Yield the approvals of a version that stand: those younger than its last withdrawal.
 
-    `steps`: the branch along first parents, newest first, as far back as the commit that introduced
-    the version.
+    `commits`: the branch along first parents, newest first, as far back as the commit that
+    introduced the version.
     """
-    for step in steps:
-        if step.withdraws:
+    for commit in commits:
+        if _withdraws(objects, commit, (model, version)):
             return
-        approval = approval_of(step)
-        if approval is not None and (approval.model, approval.version) == (model, version):
+        approval = approval_of(objects, commit)
+        if approval and (approval.model, approval.version) == (model, str(version)):
             yield approval
-
-
-def step_of(
-    objects: Objects, commit: Commit, version: tuple[str, Version] | None = None
-) -> ApprovalStep:
-    """Return a commit as a step; with a model and version, also whether it withdraws that."""
-    return ApprovalStep(
-        commit,
-        objects.commit(commit.parents[0]).tree if commit.parents else None,
-        says_approved(commit) and commit_parts(objects.raw(commit.oid)).signature is not None,
-        version is not None and _withdraws(objects, commit, version),
-    )
 
 
 def _withdraws(objects: Objects, commit: Commit, version: tuple[str, Version]) -> bool:
@@ -507,7 +480,6 @@ def _withdraws(objects: Objects, commit: Commit, version: tuple[str, Version]) -
 
 
 def _changes(objects: Objects, commit: Commit) -> tuple[Change, ...]:
-    """Return what a commit changes in the registry."""
     before = objects.commit(commit.parents[0]).tree if commit.parents else None
     old, new = (
         objects.entries(root).get(REGISTRY) if root else None for root in (before, commit.tree)
@@ -654,12 +626,10 @@ class SignatureJudge:
             return Tally((), ())  # nobody can have approved what was not there
         line = self._since_registered(tip, change)
         registered = line[-1]
-        model, version = change.model, str(change.version)
-        manifest = manifest_entry(self._objects, registered.tree, model)
+        manifest = manifest_entry(self._objects, registered.tree, change.model)
         if manifest is None:
             return Tally((), ())
-        steps = (step_of(self._objects, one, (model, change.version)) for one in line[:-1])
-        approvals = list(standing(steps, model, version))
+        approvals = list(standing(self._objects, line[:-1], change.model, change.version))
         outcomes = self.outcomes([registered.oid, *(one.commit for one in approvals)])
         author = people(registered.author, registered.committer) | outcomes[registered.oid].names
         digest = self._objects.sha256(manifest.oid, MANIFEST)
@@ -723,6 +693,5 @@ def _judge_signer(outcome: Outcome, signers: Sequence[str], change: Change) -> J
 
 
 def _unknown(what: str, bound: str, error: SignatureError) -> Judged:
-    """Return a condition that cannot be judged here."""
     mend = error.hint or ""
     return Judged("signed", "unknown", bound, False, f"{what}: {error}", mend, NOT_VALID)

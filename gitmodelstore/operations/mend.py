@@ -297,7 +297,7 @@ def is_sound(past: Past, known: Introduced) -> bool:
     if known.manifest_sha256 is None or known.folder is None:
         return False
     try:
-        found = past.judge.folder_faults(known.model, known.version, known.folder)
+        found = past.judge.folders.faults(known.model, known.version, known.folder)
     except (MissingObject, IntegrityError):
         return False
     return all(fault.code == "GMS024" for fault in found)

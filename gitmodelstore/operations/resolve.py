@@ -11,7 +11,7 @@ from itertools import chain, islice, takewhile
 
 from gitmodelstore.checks.gates import Annotations
 from gitmodelstore.checks.history import clock_behind, effective_date
-from gitmodelstore.checks.signatures import Approval, approval_of, says_approved, standing, step_of
+from gitmodelstore.checks.signatures import Approval, approval_of, says_approved, standing
 from gitmodelstore.errors import (
     FormatError,
     IntegrityError,
@@ -105,17 +105,16 @@ def approvals(snapshot: Snapshot, version: ModelVersion) -> tuple[Approval, ...]
     """
     if not any(says_approved(commit) for commit in _since(snapshot, version)):
         return ()
-    repository, which = snapshot.repository, (version.model, version.version)
-    steps = (step_of(repository, commit, which) for commit in _since(snapshot, version))
+    repository, since = snapshot.repository, _since(snapshot, version)
     return tuple(
         replace(one, when=effective_date(repository, one.commit))
-        for one in standing(steps, version.model, str(version.version))
+        for one in standing(repository, since, version.model, version.version)
     )
 
 
 def approval_event(repository: Repository, commit: Commit) -> Event | None:
     """Return what the log tells of a commit that approves a version; None where it is none."""
-    approval = approval_of(step_of(repository, commit))
+    approval = approval_of(repository, commit)
     if approval is None or not approval.signed:
         return None
     try:
@@ -147,8 +146,8 @@ def claimed(snapshot: Snapshot) -> frozenset[tuple[str, str]]:
     """
     repository = snapshot.repository
     line = repository.first_parents(snapshot.commit.oid)
-    steps = (step_of(repository, commit) for commit in line if says_approved(commit))
-    return frozenset((one.model, one.version) for step in steps if (one := approval_of(step)))
+    found = (approval_of(repository, commit) for commit in line)
+    return frozenset((one.model, one.version) for one in found if one)
 
 
 def manifest_sha256(snapshot: Snapshot, version: ModelVersion) -> str:

@@ -584,7 +584,7 @@ def _is_other(judge: Judge, model: str, version: Version, commit: str, tagged: s
         entry, released = (folder_names(judge.objects, root).get(model) for root in roots)
         if entry is None or entry == released or entry.mode != FOLDER:
             return False
-        manifest = judge.outline(model, judge.objects.entries(entry.oid))
+        manifest = judge.folders.outline(model, judge.objects.entries(entry.oid))
     except (MissingObject, IntegrityError):  # which is said
         return False
     return manifest is not None and manifest.version == version

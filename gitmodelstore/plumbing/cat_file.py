@@ -254,7 +254,6 @@ class CatFile:
         return head[1], int(head[2])
 
     def _answer(self, question: str, oid: str, path: str) -> list[str]:
-        """Return the words of the line that git answers with."""
         conversation = self._converse()
         try:
             conversation.questions.write(f"{question}\n".encode())
@@ -431,7 +430,6 @@ def _is_shallow(objects: CatFile) -> bool:
 
 
 def _lacks_objects(objects: CatFile) -> bool:
-    """Whether objects of the history are not here; git does not fetch them for that."""
     try:
         listed = objects.run("rev-list", "--objects", "--all", "--missing=print")
     except GitFailed:

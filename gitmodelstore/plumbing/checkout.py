@@ -202,7 +202,6 @@ def apply(patch: bytes, place: Path) -> None:
 
 
 def _gitlinks(place: Path, commit: str) -> list[tuple[str, str]]:
-    """Return path and commit of each submodule of a commit."""
     listed = git.run("ls-tree", "-r", "-z", commit, cwd=place).split(b"\0")
     parts = [entry.partition(b"\t") for entry in listed if entry.startswith(_GITLINK)]
     return [(os.fsdecode(path), facts.split()[2].decode("ascii")) for facts, _, path in parts]
@@ -347,11 +346,7 @@ def find_uv() -> str | None:
 
 
 def make(program: str, folder: Path, python: str, requirements: str) -> Path:
-    """Make an environment and return the folder of its programs.
-
-    Raises:
-        UvFailed: it could not.
-    """
+    """Make an environment and return the folder of its programs."""
     listed = folder.with_suffix(".txt")
     listed.write_text(requirements, encoding="utf-8")
     minor = ".".join(python.split(".")[:2])

@@ -124,7 +124,6 @@ def _start(
     *,
     quiet: bool = False,
 ) -> Callable[[], int]:
-    """Start a program, and return what waits for it and returns its exit code."""
     try:
         if not hasattr(os, "posix_spawnp"):
             import subprocess
@@ -386,7 +385,6 @@ def _of_lfs(name: str) -> str | None:
 
 
 def _verb(args: Sequence[str]) -> str:
-    """Return which command of git arguments call."""
     left = iter(args)
     for arg in left:
         if arg == "-c":
@@ -626,7 +624,6 @@ def _in_work_tree(path: str, oid: str) -> tuple[str, int, bytes] | None:
 
 
 def _blobs(oids: Sequence[str]) -> Iterator[tuple[str, str, int, bytes]]:
-    """Yield id, SHA-256, size and first MiB of each blob."""
     for start in range(0, len(oids), _MOST_ASKED):
         asked = oids[start : start + _MOST_ASKED]
         question = "".join(f"{oid}\n" for oid in asked).encode()
@@ -660,7 +657,6 @@ def _blob(answer: BufferedReader, block: memoryview) -> tuple[str, int, bytes]:
 
 
 def _large_object(named: str) -> tuple[str, int] | None:
-    """Return SHA-256 and size of a Git LFS object; None when it is not on this machine."""
     import hashlib
 
     common = Git("rev-parse", "--git-common-dir").answer().rstrip("\n")

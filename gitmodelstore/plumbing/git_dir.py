@@ -12,7 +12,6 @@ gitformat-commit-graph.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shlex
@@ -27,6 +26,7 @@ from pathlib import Path
 from gitmodelstore.errors import GitFailed, InvalidInput, NotAStore
 from gitmodelstore.plumbing import git
 from gitmodelstore.plumbing.files import put
+from gitmodelstore.plumbing.refs import CHECKSUM_BYTES, is_sound
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.worktree import linked_folder
 from gitmodelstore.plumbing.writer_lock import OWN_FOLDER
@@ -38,7 +38,6 @@ _OID = re.compile(rb"[0-9a-f]{40}")
 _HEAD = re.compile(rb"(ref:\s*refs/[^\s\x00-\x1f\x7f~^:?*\[\\]+|[0-9a-f]{40})\s*")
 _PACKED = re.compile(rb"([0-9a-f]{40}) (refs/[^\s\x00-\x1f\x7f~^:?*\[\\]+)")
 _PEELED = re.compile(rb"\^[0-9a-f]{40}")
-_CHECKSUM_BYTES = 20
 _SMALL_BYTES = 1 << 16
 # Where each of these is, it is a folder; without the first two it is no git directory.
 _NEEDED = ("objects", "refs")
@@ -99,7 +98,6 @@ def top_of(place: Path) -> Path | None:
 
 
 def _held(folder: Path) -> list[str]:
-    """Return which files and folders of a git directory are there."""
     return [name for name in ("HEAD", "config", *_NEEDED) if os.path.lexists(folder / name)]
 
 
@@ -122,7 +120,6 @@ def branch_of(folder: Path) -> str:
 
 
 def _setting(folder: Path, name: str, *options: str) -> str:
-    """Return a value of the configuration there, empty when it is not set."""
     asked = ("--file", str(folder / "config"), "--default=", *options, "--get", name)
     top = Path(folder.absolute().anchor)  # where git finds no repository that it stumbles over
     return os.fsdecode(git.run("config", *asked, cwd=top)).removesuffix("\n")
@@ -264,7 +261,6 @@ def _packed_refs(folder: Path) -> Iterator[Flaw]:
 
 
 def _logs(folder: Path) -> Iterator[Flaw]:
-    """Yield reflogs that are folders though their refs are files."""
     logs = folder / "logs"
     for log in sorted(logs.rglob("*")) if logs.is_dir() else ():
         name = log.relative_to(logs)
@@ -290,21 +286,19 @@ def _indexes(folder: Path) -> Iterator[Flaw]:
 
 
 def _of_index(path: Path) -> str | None:
-    """Return what is wrong with an index; None where git reads it."""
     if not path.is_file():
         return "is not a file"
     data = path.read_bytes()
-    if len(data) < 12 + _CHECKSUM_BYTES or not data.startswith(b"DIRC"):
+    if len(data) < 12 + CHECKSUM_BYTES or not data.startswith(b"DIRC"):
         return "is not an index of git" if data.strip(b"\0") else "is empty"
     if not 2 <= int.from_bytes(data[4:8], "big") <= 4:
         return f"is of a version that git does not know: {int.from_bytes(data[4:8], 'big')}"
-    if not _is_sound(data) and any(data[-_CHECKSUM_BYTES:]):  # zeros: index.skipHash
+    if not is_sound(data) and any(data[-CHECKSUM_BYTES:]):  # zeros: index.skipHash
         return "does not match its own checksum"
     return None
 
 
 def _work_trees(folder: Path) -> Iterator[Flaw]:
-    """Yield what is wrong with linked work trees whose folder is there."""
     for place in list(_git_dirs(folder))[1:]:
         top = linked_folder(folder / place)
         if top is None:
@@ -365,11 +359,10 @@ def _of_graph(path: Path) -> str | None:
     data = path.read_bytes()
     if not data.startswith(b"CGPH"):
         return "is not a commit-graph of git"
-    return None if _is_sound(data) else "does not match its own checksum"
+    return None if is_sound(data) else "does not match its own checksum"
 
 
 def _of_chain(folder: Path) -> str | None:
-    """Return what is wrong with a commit-graph in several files; None where nothing is."""
     chain = folder / "commit-graph-chain"
     if not folder.is_dir():
         return "is not a folder"
@@ -391,12 +384,12 @@ def _packs(folder: Path) -> Iterator[Flaw]:
     for path in sorted(pack.iterdir()) if pack.is_dir() else ():
         place = f"objects/pack/{path.name}"
         if path.suffix in (".rev", ".bitmap") or path.name == "multi-pack-index":
-            if not path.is_file() or not _is_sound(path.read_bytes()):
+            if not path.is_file() or not is_sound(path.read_bytes()):
                 yield Flaw(place, "does not match its own checksum", is_derived=True)
         elif path.suffix == ".pack" and path.is_file():
             index = path.with_suffix(".idx")
             is_there = index.is_file()
-            if not is_there or not _is_sound(index.read_bytes()):
+            if not is_there or not is_sound(index.read_bytes()):
                 what = "does not match its own checksum" if is_there else "is missing"
                 content = _index_of(path)
                 mend = "" if content else "git fetch --refetch REMOTE, from an intact clone"
@@ -405,7 +398,6 @@ def _packs(folder: Path) -> Iterator[Flaw]:
 
 
 def _index_of(pack: Path) -> bytes | None:
-    """Return the index that git makes of a pack; None where that is damaged too."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "made.idx"
         try:
@@ -413,11 +405,6 @@ def _index_of(pack: Path) -> bytes | None:
         except GitFailed:
             return None
         return made.read_bytes()
-
-
-def _is_sound(data: bytes) -> bool:
-    digest = hashlib.sha1(data[:-_CHECKSUM_BYTES], usedforsecurity=False).digest()
-    return data[-_CHECKSUM_BYTES:] == digest
 
 
 def mend(folder: Path, flaw: Flaw) -> str:
@@ -442,7 +429,6 @@ def mend(folder: Path, flaw: Flaw) -> str:
 
 
 def _as_past(what: str) -> str:
-    """Return what was wrong, of what is mended."""
     for now, then in (("is ", "was "), ("does not", "did not"), ("says ", "said ")):
         if what.startswith(now):
             return then + what.removeprefix(now)

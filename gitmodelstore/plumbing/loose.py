@@ -61,7 +61,7 @@ MOST_WHOLE_BYTES = 1 << 20
 
 
 class Damaged(Exception):
-    """An object's file that does not hold what its name says."""
+    """An object's file does not hold what its name says, as whoever reads it finds out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +131,7 @@ def _is_kept(path: str) -> bool:
 
 
 def check(raw: bytes, oid: str) -> None:
-    """Refuse the file of an object that libgit2 could not read to its end.
-
-    Raises:
-        Damaged: it was cut short, or is no zlib stream.
-    """
+    """Refuse the file of an object that libgit2 could not read to its end."""
     unpacker = zlib.decompressobj()
     try:
         unpacker.decompress(raw)
@@ -150,9 +146,6 @@ def read_blob(file: BinaryIO, oid: str) -> memoryview:
 
     It is read in parts, so that a large one is in memory once; one that is stored as it is, as
     pipelines are, is not inflated.
-
-    Raises:
-        Damaged: it is no blob, was cut short, is no zlib stream, or its content has another id.
     """
     stream = open_blob(file, oid, checked=True)
     data, position = private_memory(stream.size_bytes), 0
@@ -167,10 +160,6 @@ def open_blob(file: BinaryIO, oid: str, *, checked: bool) -> Stream:
     `checked`: whether it is compared with its id, and its checksum with it. Whoever knows its
     SHA-256 does without: what is stored as it is then goes from the file to where it is wanted,
     without a copy.
-
-    Raises:
-        Damaged: it is no blob or no zlib stream; reading on, that it ends too early or too
-            late, or has another id.
     """
     readinto = _Blocks(file, oid, checked=checked).readinto
     header, byte = b"", memoryview(bytearray(1))
@@ -186,11 +175,7 @@ def open_blob(file: BinaryIO, oid: str, *, checked: bool) -> Stream:
 
 
 def with_id(oid: str, stream: Stream) -> Stream:
-    """Return a stream that is compared with the id of the blob that it should be.
-
-    Raises:
-        Damaged: at its end, that it has another.
-    """
+    """Return a stream that is compared with the id of the blob that it should be."""
     digest = hashlib.sha1(b"blob %d\0" % stream.size_bytes, usedforsecurity=False)
 
     def read(target: memoryview) -> int:
@@ -204,11 +189,7 @@ def with_id(oid: str, stream: Stream) -> Stream:
 
 
 def whole(oid: str, size_bytes: int, readinto: Callable[[memoryview], int]) -> Stream:
-    """Return a stream of exactly so many bytes.
-
-    Raises:
-        Damaged: no file has so many; reading on, that there are fewer, or more.
-    """
+    """Return a stream of exactly so many bytes."""
     if size_bytes >> 48:  # more than any file has: a damaged number
         raise Damaged(f"{oid}: it says that it has {size_bytes} bytes")
     left, has_ended = size_bytes, False
@@ -239,11 +220,7 @@ class Inflated:
         self._given = b""
 
     def readinto(self, target: memoryview) -> int:
-        """Fill memory and return how far; less than it has room for only at the end.
-
-        Raises:
-            Damaged: it is no zlib stream, or was cut short.
-        """
+        """Fill memory and return how far; less than it has room for only at the end."""
         filled = 0
         while filled < len(target) and not self._unpacker.eof:
             given = self._given or self._file.read(_GIVEN)
@@ -348,7 +325,6 @@ def _pieces(data: memoryview | Pieces) -> Iterable[Buffer]:
 def _fill(
     descriptor: int, header: bytes, data: memoryview | Pieces, level: int, sharing: Sharing
 ) -> None:
-    """Write an object into an open file, and close it."""
     try:
         sharing.adjust(descriptor)
         if level == STORED or isinstance(data, Pieces):
@@ -448,7 +424,7 @@ def keep(common_dir: Path, name: str, sharing: Sharing) -> bool:
     `name`: the id of an object, or the SHA-256 of a Git LFS object.
     """
     first = place(common_dir, name)
-    second = _second(f"{common_dir}/{_SPARES}/{_minute()}", name)
+    second = f"{common_dir}/{_SPARES}/{_minute()}/{_fanned(name)}"
     for _ in range(2):
         try:
             os.link(first, second)
@@ -540,7 +516,6 @@ def wait_for_prune(common_dir: Path, until: float) -> None:
 
 
 def _prune(common_dir: Path) -> int | None:
-    """Return the process of that prune."""
     with suppress(OSError, ValueError, IndexError):
         gc = int((common_dir / "gc.pid").read_text().split()[0])
         for child in Path(f"/proc/{gc}/task/{gc}/children").read_text().split():
@@ -582,13 +557,6 @@ def _of_minute(folder: Path) -> Iterator[tuple[str, Path]]:
             yield path.name, path
 
 
-def _second(folder: str, name: str) -> str:
-    """Return where the second name of an object is: as git lays out a folder of objects."""
-    if len(name) == _OID_DIGITS:
-        return f"{folder}/{name[:_PREFIX]}/{name[_PREFIX:]}"
-    return f"{folder}/{name}"
-
-
 def _restore(common_dir: Path, name: str, spare: Path, sharing: Sharing) -> bool:
     first = place(common_dir, name)
     for _ in range(100):  # a prune takes folders away that are empty
@@ -613,9 +581,13 @@ def _restore(common_dir: Path, name: str, spare: Path, sharing: Sharing) -> bool
 
 def place(common_dir: Path, name: str) -> str:
     """Return where an object lies, by the name that `keep` takes."""
-    if len(name) == _OID_DIGITS:
-        return f"{common_dir}/objects/{name[:2]}/{name[2:]}"
-    return f"{common_dir}/{large_file_path(name)}"
+    is_large = len(name) != _OID_DIGITS
+    return f"{common_dir}/{large_file_path(name) if is_large else f'objects/{_fanned(name)}'}"
+
+
+def _fanned(name: str) -> str:
+    """Return where an object is in a folder of them, as git lays it out."""
+    return name if len(name) != _OID_DIGITS else f"{name[:_PREFIX]}/{name[_PREFIX:]}"
 
 
 def _minute() -> int:
@@ -679,9 +651,6 @@ class Packs:
 
         `checked`: whether it is compared with that. libgit2 does so too, so that then only large
         ones are read here.
-
-        Raises:
-            loose.Damaged: it is no zlib stream, or has another size; reading on, too.
         """
         name = bytes.fromhex(oid)
         for index in self._indexes:
@@ -715,7 +684,6 @@ class Packs:
 
 
 def _check_end(pack: str, checksum: bytes) -> None:
-    """Refuse a pack that does not end with the checksum that its index says."""
     with suppress(FileNotFoundError), open(pack, "rb") as file:
         size_bytes = file.seek(0, os.SEEK_END)
         file.seek(max(0, size_bytes - _PACK_CHECKSUM_BYTES))
@@ -733,7 +701,6 @@ def _no_longer(pack: str) -> IntegrityError:
 
 
 def _offset(index: str, name: bytes) -> int | None:
-    """Return where an object stands in the pack of an index; None where it does not."""
     with open(index, "rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             return None

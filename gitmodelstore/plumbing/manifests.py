@@ -191,11 +191,7 @@ class ColumnBlock:
         return cls(columns)
 
     def column(self, name: str) -> list[Any]:
-        """Return the values of a column, one a manifest.
-
-        Raises:
-            DamagedIndex: it is not what was written.
-        """
+        """Return the values of a column, one a manifest."""
         if name not in self._read:
             data = self.data[name]
             if self.digests is not None and _digest(data) != self.digests[name]:

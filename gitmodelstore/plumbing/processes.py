@@ -144,15 +144,6 @@ def _is_main() -> bool:
     return threading.get_ident() == threading.main_thread().ident
 
 
-def forget() -> None:
-    """In a process just forked: it is not the one that has something to end."""
-    global _waiting
-    if _waiting is not None:
-        _waiting.came.clear()
-        _waiting.end()
-        _waiting = None
-
-
 # What a forked process has of its parent and must not keep.
 
 
@@ -224,13 +215,16 @@ def _before() -> None:
 
 
 def _in_child() -> None:
-    global _count
+    global _count, _waiting
     _count += 1
     for descriptor in own:
         with suppress(OSError):
             os.close(descriptor)  # without unlocking it, which would do so for the parent
     own.clear()
-    forget()
+    if _waiting is not None:  # this process has nothing that must be ended
+        _waiting.came.clear()
+        _waiting.end()
+        _waiting = None
     guard.release()
 
 

@@ -161,7 +161,6 @@ def remove_corpse(path: Path) -> bool:
 
 
 def _stands_below(common_dir: Path, ref: str) -> bool:
-    """Whether refs exist of which `ref` would have to be a folder."""
     folder, packed = common_dir / ref, common_dir / "packed-refs"
     if folder.is_dir() and any(path.is_file() for path in folder.rglob("*")):
         return True
@@ -239,7 +238,7 @@ def _log(
 _HEADER = struct.Struct(">4sLL")  # signature, version, number of entries
 _STAT = struct.Struct(">10L20sH")  # ten fields of stat, the id, flags
 _EXTENSION = struct.Struct(">4sL")
-_CHECKSUM_BYTES = 20
+CHECKSUM_BYTES = 20
 _MOST_NAME = 0xFFF  # a longer name has this as its length
 _VERSIONS = (2, 3)
 _PLAIN_FILE = 0o100644
@@ -260,10 +259,10 @@ class IndexEntry:
 def read(path: Path) -> dict[str, IndexEntry] | None:
     """Return the entries by path; None where only git itself should read the file."""
     data = path.read_bytes()
-    if len(data) < _HEADER.size + _CHECKSUM_BYTES:
+    if len(data) < _HEADER.size + CHECKSUM_BYTES:
         return None
     signature, version, count = _HEADER.unpack_from(data)
-    if signature != b"DIRC" or version not in _VERSIONS or not _is_sound(data):
+    if signature != b"DIRC" or version not in _VERSIONS or not is_sound(data):
         return None
     entries: dict[str, IndexEntry] = {}
     position = _HEADER.size
@@ -320,14 +319,15 @@ def _padded(size: int) -> int:
     return size // 8 * 8 + 8
 
 
-def _is_sound(data: bytes) -> bool:
-    digest = hashlib.sha1(data[:-_CHECKSUM_BYTES], usedforsecurity=False).digest()
-    return data[-_CHECKSUM_BYTES:] == digest
+def is_sound(data: bytes) -> bool:
+    """Whether a file of git ends with the checksum of what is before that."""
+    digest = hashlib.sha1(data[:-CHECKSUM_BYTES], usedforsecurity=False).digest()
+    return data[-CHECKSUM_BYTES:] == digest
 
 
 def _can_be_dropped(data: bytes, position: int) -> bool:
     """Whether all extensions are optional: their names begin with a capital letter."""
-    end = len(data) - _CHECKSUM_BYTES
+    end = len(data) - CHECKSUM_BYTES
     while position < end:
         name, size = _EXTENSION.unpack_from(data, position)
         if not name[:1].isupper():

@@ -107,7 +107,6 @@ class Repository:
 
     @property
     def _handle(self) -> pygit2.Repository:
-        """libgit2's repository, opened in this process."""
         if self._opened is None or self._forks != processes.count():
             _left_behind.append(self._opened)  # to free it may wait for a thread that is not here
             self._opened = _open(self.work_tree or self.git_dir, RepositoryOpenFlag.NO_SEARCH)

@@ -373,8 +373,6 @@ class SshVerifier:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One signature that ssh-keygen is asked about."""
-
     verifier: SshVerifier
     payload: bytes
     signature: str

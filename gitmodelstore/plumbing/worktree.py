@@ -127,15 +127,8 @@ def _start(tree: WorkTree, command: tuple[str, ...], lock: HeldLock) -> Process:
 
 def populate(tree: WorkTree, commit: str) -> None:
     """Write the files of a commit into an empty work tree, and stage them."""
-    git.run(
-        "read-tree",
-        "-m",
-        "-u",
-        commit,
-        cwd=tree.folder,
-        to_the_end=True,
-        umask=tree.sharing.umask(),
-    )
+    umask = tree.sharing.umask()
+    git.run("read-tree", "-m", "-u", commit, cwd=tree.folder, to_the_end=True, umask=umask)
 
 
 def point_head(repository: Repository) -> None:
@@ -177,7 +170,6 @@ def finish(tree: WorkTree, process: Process, old: str, new: str, *, lock: HeldLo
 
 
 def _wait(tree: WorkTree, process: Process) -> None:
-    """Wait for a git that writes files."""
     said = _end(tree, process)
     if process.returncode == 0:
         return
@@ -280,7 +272,6 @@ def _remove_empty(folder: Path, top: Path) -> None:
 
 
 def _first_line(said: str) -> str:
-    """Return the first complaint, without what GIT_TRACE adds."""
     lines = said.splitlines() or [""]
     line = next((line for line in lines if line.startswith(("error: ", "fatal: "))), lines[0])
     return line.removeprefix("error: ").removeprefix("fatal: ").rstrip(".")
@@ -399,9 +390,7 @@ def _is_busy(tree: WorkTree) -> bool:
 def _staged(tree: WorkTree) -> dict[str, tuple[str, str]] | None:
     """Return mode and id of what is staged, by path; None in the middle of a merge."""
     entries = {}
-    for line in git.run("ls-files", "--stage", "-z", cwd=tree.folder).decode().split("\0")[:-1]:
-        facts, _, path = line.partition("\t")
-        mode, oid, stage = facts.split(" ")
+    for (mode, oid, stage), path in _listed(tree, "ls-files", "--stage", "-z"):
         if stage != "0":
             return None
         entries[path] = (mode, oid)
@@ -409,17 +398,17 @@ def _staged(tree: WorkTree) -> dict[str, tuple[str, str]] | None:
 
 
 def _held(tree: WorkTree, commit: str) -> dict[str, tuple[str, str]]:
-    entries = {}
-    listed = git.run("ls-tree", "-r", "-z", "--full-tree", commit, cwd=tree.folder).decode()
-    for line in listed.split("\0")[:-1]:
+    listed = _listed(tree, "ls-tree", "-r", "-z", "--full-tree", commit)
+    return {path: (mode, oid) for (mode, _, oid), path in listed}
+
+
+def _listed(tree: WorkTree, *command: str) -> Iterator[tuple[list[str], str]]:
+    for line in git.run(*command, cwd=tree.folder).decode().split("\0")[:-1]:
         facts, _, path = line.partition("\t")
-        mode, _, oid = facts.split(" ")
-        entries[path] = (mode, oid)
-    return entries
+        yield facts.split(" "), path
 
 
 def _undone(repository: Repository, tip: str, staged: str | None) -> tuple[str, ...]:
-    """Return the versions that the branch has and a staged registry.json has not."""
     entry = repository.entry(repository.commit(tip).tree, REGISTRY)
     if entry is None or staged is None:
         return ()
@@ -584,11 +573,7 @@ def _has_attributes_elsewhere(repository: Repository) -> bool:
 
 
 def _changes(repository: Repository, old: str, new: str) -> Iterator[_Change]:
-    """Yield what differs between two commits.
-
-    Raises:
-        _AskGit: something else than plain files and folders does.
-    """
+    """Yield what differs between two commits."""
     before, after = (repository.commit(commit).tree for commit in (old, new))
     yield from _below(repository, before, after, "")
 
@@ -626,11 +611,7 @@ def _replace(git_dir: Path, lock: Path, content: bytes) -> None:
 
 
 def _entries(tree: WorkTree, changes: list[_Change]) -> dict[str, refs.IndexEntry]:
-    """Return what is staged, where index and files are as the changes start from.
-
-    Raises:
-        _AskGit: they are not, or only git can tell.
-    """
+    """Return what is staged, where index and files are as the changes start from."""
     path = tree.git_dir / "index"
     try:
         written = path.stat()

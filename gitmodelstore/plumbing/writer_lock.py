@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
 
@@ -167,19 +167,7 @@ def write(common_dir: Path, note: Note, sharing: Sharing = UNSHARED) -> None:
     It is written over the last one, in one call and in place: a new file for each
     write costs a tenth of a small registration.
     """
-    _overwrite(
-        common_dir,
-        json.dumps(
-            {
-                "old": note.old,
-                "new": note.new,
-                "tags": dict(note.tags),
-                "folders": list(note.folders),
-                "handmade": note.handmade,
-            }
-        ),
-        sharing,
-    )
+    _overwrite(common_dir, json.dumps(asdict(note)), sharing)
 
 
 def read(common_dir: Path) -> Note | None:
@@ -188,13 +176,7 @@ def read(common_dir: Path) -> Note | None:
     try:
         with reading(f"'{path}'"):
             held = json.loads(path.read_text())
-        note = Note(
-            held["old"],
-            held["new"],
-            dict(held["tags"]),
-            tuple(held["folders"]),
-            held.get("handmade", ""),
-        )
+        note = Note(**{**held, "folders": tuple(held["folders"])})
         named = (note.old, note.new, *note.tags, *note.tags.values(), *note.folders, note.handmade)
         return note if all(isinstance(name, str) for name in named) else None
     except (
