@@ -33,7 +33,7 @@ _SIGNATURE = re.compile(r"(.*>) (-?[0-9]{1,20}) [+-][0-9]{4}")
 
 
 class CatFile:
-    """A repository, read through the git program."""
+    """A repository, read through the git program, as `checks.history.Objects` says."""
 
     def __init__(self, folder: Path, *, inherit: bool) -> None:
         self.folder = folder
@@ -77,30 +77,25 @@ class CatFile:
         return Git(*where, "config", "--list", "-z", environment=environment)
 
     def commit(self, oid: str) -> Commit:
-        """Return a commit: see `checks.history.Objects`."""
         if oid not in self._commits:
             data = self._read(oid, f"commit {oid}", "commit")
             self._commits[oid] = _commit(oid, data)
         return self._commits[oid]
 
     def entries(self, tree: str) -> Mapping[str, Entry]:
-        """Return the entries of a tree: see `checks.history.Objects`."""
         if tree not in self._trees:
             self._trees[tree] = dict(_entries(self._read(tree, f"tree {tree}", "tree")))
         return self._trees[tree]
 
     def content(self, oid: str, path: str) -> bytes:
-        """Return the bytes of a file: see `checks.history.Objects`."""
         return b"".join(self._parts(oid, path, "blob"))
 
     def size(self, oid: str, path: str) -> int:
-        """Return the size of a file in bytes: see `checks.history.Objects`."""
         kind, size = self._ask(f"info {oid}", oid, path)
         _check_kind(kind, "blob", path)
         return size
 
     def sha256(self, oid: str, path: str) -> str:
-        """Return the SHA-256 of a file: see `checks.history.Objects`."""
         known = self.hashed(oid) if self.hashed else None
         if known is not None:
             return known
@@ -110,15 +105,12 @@ class CatFile:
         return digest.hexdigest()
 
     def raw(self, oid: str) -> bytes:
-        """Return the content of a commit or tag: see `checks.history.Objects`."""
         return b"".join(self._parts(oid, oid, None))
 
     def between(self, old: str, new: str) -> Sequence[str]:
-        """Return the commits that `new` adds to `old`: see `checks.history.Objects`."""
         return self.run("rev-list", "--reverse", "--topo-order", new, f"^{old}", "--").split()
 
     def graph(self, *tips: str) -> list[tuple[str, list[str]]]:
-        """Return the commits behind tips with their parents: see `checks.history.Objects`."""
         return self.commits(*tips, *self.not_before(*tips))
 
     def commits(self, *revisions: str) -> list[tuple[str, list[str]]]:
@@ -144,7 +136,6 @@ class CatFile:
         return None if head[-1] == "missing" else head[0]
 
     def tag(self, name: str) -> Tag | None:
-        """Return an annotated tag: see `checks.history.Objects`."""
         oid = self.pushed_tags.get(name) or self.tags.get(name)
         return self.tag_object(name, oid) if oid else None
 
@@ -178,7 +169,6 @@ class CatFile:
         return Tag(name, oid, commit, when, message.decode(errors="replace"))
 
     def large_file(self, sha256: str) -> int | None:
-        """Return the size of a Git LFS object: see `checks.history.Objects`."""
         if sha256 not in self._large:
             path = f"{self.common_dir}/{large_file_path(sha256)}"
             self._large[sha256] = _size_of(path, sha256)
@@ -415,18 +405,11 @@ def extent(objects: CatFile) -> Extent:
     is_partial = "extensions.partialclone" in settings or says("promisor", "true")
     return Extent(
         remotes[0] if remotes else _NO_REMOTE,
-        is_shallow=_is_shallow(objects),
+        is_shallow=bool(border(objects)),
         is_partial=is_partial and _lacks_objects(objects),
         has_no_tags=says("tagopt", "--no-tags"),
         is_mirror=says("mirror", "true"),
     )
-
-
-def _is_shallow(objects: CatFile) -> bool:
-    try:
-        return os.stat(os.path.join(objects.common_dir, "shallow")).st_size > 0
-    except OSError:
-        return False
 
 
 def _lacks_objects(objects: CatFile) -> bool:

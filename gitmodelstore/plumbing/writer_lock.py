@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from io import FileIO
 from pathlib import Path
 
@@ -429,17 +429,13 @@ class Damage:
 def check(folder: Path) -> tuple[Damage, ...]:
     """Return what is missing or damaged in a repository, each object once."""
     lines = _said("--strict", "--no-dangling", folder=folder)
-    found: dict[str | None, Damage] = {}
-    for damage in _damaged(lines):
-        found.setdefault(damage.oid or damage.what, damage)
-    for line in lines:
-        if (missing := _MISSING.fullmatch(line)) and missing[2] not in found:
-            found[missing[2]] = Damage(missing[2], missing[1], "is missing", True)
     kinds = {named[2]: named[1] for line in lines if (named := _MISSING.fullmatch(line))}
-    return tuple(
-        Damage(held.oid, kinds.get(held.oid or "", held.kind), held.what, held.is_missing)
-        for held in found.values()
-    )
+    missing = (Damage(oid, kind, "is missing", True) for oid, kind in kinds.items())
+    found: dict[str, Damage] = {}
+    for damage in (*_damaged(lines), *missing):
+        kind = kinds.get(damage.oid or "", damage.kind)
+        found.setdefault(damage.oid or damage.what, replace(damage, kind=kind))
+    return tuple(found.values())
 
 
 def dangling_tags(folder: Path) -> tuple[str, ...]:
