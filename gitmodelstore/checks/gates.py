@@ -380,7 +380,8 @@ def judge(
     """Return the verdict on one change of a version's status."""
     noted = annotations or {}
     conditions: list[Judged] = []
-    if _is_bound(policy, change) and not gives_way and not _is_free(change, returned):
+    is_free = returned and change.before != WITHDRAWN
+    if _is_bound(policy, change) and not gives_way and not is_free:
         conditions.append(_judge_move(policy, change))
     gate = policy.gates.get(change.after or "")
     if gate is None:
@@ -429,10 +430,6 @@ def _asks_annotations(gate: Gate) -> bool:
     return any(one.key is not None for one in gate.metrics) or any(
         name.partition(".")[0] == "annotations" for name in gate.require
     )
-
-
-def _is_free(change: Change, returned: bool) -> bool:
-    return returned and change.before != WITHDRAWN
 
 
 def _judge_move(policy: Policy, change: Change) -> Judged:
@@ -521,8 +518,9 @@ class Annotations:
                     if not self.has(commit, model, version):
                         continue
                     when = self.date(commit)
-                    for one in reversed(list(annotations_of(said, maker, when))):
-                        latest.setdefault(one.key, one)
+                    for key, value in reversed(said.values):
+                        one = Annotation(key, value, maker.oid, maker.author, when, said.why)
+                        latest.setdefault(key, one)
             if commit.oid == since:
                 break
         return {key: latest[key] for key in sorted(latest) if latest[key].value is not None}
@@ -555,7 +553,8 @@ class Annotations:
 
     def said_by(self, commit: Commit) -> Iterator[tuple[Commit, Annotated]]:
         """Yield what a commit of the line annotates, the earliest first, each with who says it."""
-        for maker in self._brought_by(commit):
+        merged = self._merged.get(commit.oid, ()) if len(commit.parents) > 1 else ()
+        for maker in (*map(self._objects.commit, merged), commit):
             if says_annotated(maker.message):
                 yield from ((maker, said) for said in read_annotations(maker.message))
 
@@ -573,12 +572,6 @@ class Annotations:
                 self._held[asked] = False
         return self._held[asked]
 
-    def _brought_by(self, commit: Commit) -> Iterator[Commit]:
-        """Yield the commits that a merge brings to the line, then the commit itself."""
-        if len(commit.parents) > 1:
-            yield from (self._objects.commit(oid) for oid in self._merged.get(commit.oid, ()))
-        yield commit
-
     @cached_property
     def _merged(self) -> dict[str, list[str]]:
         """Which commits each merge of the line brings to it, the earliest first.
@@ -593,12 +586,6 @@ class Annotations:
                 found[commit.oid] = list(parents_first(self._objects, commit.parents[1:], seen))
             seen.add(commit.oid)
         return found
-
-
-def annotations_of(said: Annotated, maker: Commit, when: datetime) -> Iterator[Annotation]:
-    """Yield what a group of trailers says, key by key."""
-    for key, value in said.values:
-        yield Annotation(key, value, maker.oid, maker.author, when, said.why)
 
 
 def values_of(

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from gitmodelstore.checks import folder as tree
 from gitmodelstore.checks.fault import Fault, format_faults, mend_of, policies, registries
@@ -325,12 +326,18 @@ class _Trial:
 
     def rule_faults(self) -> Iterator[Fault]:
         """Yield the faults of the step itself under the settings, and of the statuses after it."""
-        yield from self._holder_faults()
+        after, _ = self._after
+        if after is not None:
+            faults = registry_faults(self._registry_before, after, self.policy)
+            yield from (fault for fault in faults if fault.code == "GMS041")
         yield from (fault for _, fault in self.ruled())
 
     def faults_of_changed_settings(self) -> Iterator[Fault]:
         """Yield the same if the parent's side changed its settings itself."""
-        roots = [self._objects.commit(oid).tree for oid in self._bases]
+        first, *others = self._step.parents
+        ancestry = self._judge.ancestry_of(self._step)
+        bases = [base for other in others for base in ancestry.bases(first, other)]
+        roots = [self._objects.commit(oid).tree for oid in bases]
         if all(self._judge.settings_of(root) == self._settings for root in roots):
             return
         for _, fault in self.ruled():
@@ -353,12 +360,6 @@ class _Trial:
         if self.policy.gates or self.policy.require_signed:
             yield from self._signature_faults(changes)
 
-    def _holder_faults(self) -> Iterator[Fault]:
-        after, _ = self._after
-        if after is not None:
-            faults = registry_faults(self._registry_before, after, self.policy)
-            yield from (fault for fault in faults if fault.code == "GMS041")
-
     def _brought_faults(self, where: str) -> Iterator[Fault]:
         """Yield the faults of what a merge brings under the settings; `where` is added to each."""
         rules = self.policy.gates or self.policy.moves or self.policy.require_signed
@@ -367,10 +368,6 @@ class _Trial:
         moved = {(change.model, change.version) for change in self._changes}
         for fault in self._judge.brought_faults(self._step, self._settings, self._since, moved):
             yield replace(fault, what=fault.what + where, mend=_REBASE)
-
-    @cached_property
-    def _after(self) -> tuple[Registry | None, list[Fault]]:
-        return self._read_registry()
 
     @cached_property
     def _changes(self) -> tuple[Change, ...]:
@@ -390,13 +387,6 @@ class _Trial:
         """The outcome of a merge; None if the step is not a merge, or leaves no registry."""
         after, _ = self._after
         return self._judge.merging(self._step, after) if self._merged and after else None
-
-    @property
-    def _bases(self) -> list[str]:
-        """The common ancestors of the first parent and the others."""
-        first, *others = self._step.parents
-        ancestry = self._judge.ancestry_of(self._step)
-        return [base for other in others for base in ancestry.bases(first, other)]
 
     @property
     def _parent(self) -> str:
@@ -477,16 +467,13 @@ class _Trial:
         if tag is not None:
             roots.append(self._objects.commit(tag.commit).tree)
         folders = [tree.folder_names(self._objects, root).get(model) for root in roots]
-        for entry in (*folders, *self._folders_before(model)):
+        before = (folder_before(self._objects, oid, model) for oid in self._step.parents)
+        for entry in chain(folders, *before):
             entries = self._objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
             manifest = self._judge.folders.manifest(model, entries)
             if manifest and (manifest.model, manifest.version) == (model, version):
                 return manifest
         return None
-
-    def _folders_before(self, model: str) -> Iterator[Entry]:
-        for parent in self._step.parents:
-            yield from folder_before(self._objects, parent, model)
 
     def _has_held(self, model: str, version: Version, status: str) -> bool:
         return bool(self._step.parents) and has_held(
@@ -536,7 +523,8 @@ class _Trial:
             what = f"is changed together with {', '.join(sorted(others))}"
             yield Fault("GMS044", SETTINGS, what, mend=f"commit it alone: git commit -- {SETTINGS}")
 
-    def _read_registry(self) -> tuple[Registry | None, list[Fault]]:
+    @cached_property
+    def _after(self) -> tuple[Registry | None, list[Fault]]:
         before, after = self._entry(REGISTRY)
         if after is None:
             return None, []  # its absence is a fault of the tree

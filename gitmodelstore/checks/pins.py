@@ -288,12 +288,9 @@ def _inputs(manifest: Manifest) -> str:
     features = manifest.features
     if features is None:
         return "the store does not know them"
-    shown = ", ".join(map(_feature, features[:5]))
+    names = (f"{one.name or '(no name)'} {one.dtype or ''}".strip() for one in features[:5])
+    shown = ", ".join(names)
     return f"{shown}, … ({len(features)})" if len(features) > 5 else shown or "none"
-
-
-def _feature(feature: Feature) -> str:
-    return f"{feature.name or '(no name)'} {feature.dtype or ''}".strip()
 
 
 def _short(sha256: str | None) -> str:

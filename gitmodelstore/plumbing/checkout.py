@@ -75,7 +75,9 @@ def _git_dir(folder: Path) -> Path | None:
 def _has_had(git_dir: Path, name: str) -> bool:
     try:
         repository = pygit2.Repository(str(git_dir))
-        refs = [ref for ref in repository.listall_references() if _may_say(ref)]
+        theirs = ("refs/heads/", "refs/remotes/")
+        listed = repository.listall_references()
+        refs = [ref for ref in listed if ref.startswith(theirs) or "@v" in ref]
     except (pygit2.GitError, OSError, ValueError):
         return False
     seen: set[pygit2.Oid] = set()
@@ -83,10 +85,6 @@ def _has_had(git_dir: Path, name: str) -> bool:
         len(seen) < _MOST_IN_ALL and _on_the_way(repository, ref, name, seen)
         for ref in ("HEAD", *refs)
     )
-
-
-def _may_say(ref: str) -> bool:
-    return ref.startswith(("refs/heads/", "refs/remotes/")) or "@v" in ref
 
 
 def _on_the_way(repository: pygit2.Repository, ref: str, name: str, seen: set[pygit2.Oid]) -> bool:

@@ -150,8 +150,13 @@ def sync(folder: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Return when the names in a folder, such as that of a file just renamed, are on disk."""
-    if os.name != "nt":  # Windows opens no folders, and keeps names by itself
-        _fsync(folder)
+    if os.name == "nt":  # it opens no folders, and keeps names by itself
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def put(
@@ -175,14 +180,6 @@ def put(
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _fall_back() -> None:

@@ -90,7 +90,8 @@ def top_of(place: Path) -> Path | None:
     """
     for folder in (place, *place.parents):
         mark = folder / ".git"
-        if os.path.isfile(mark) or (os.path.isdir(mark) and (_held(mark) or _is_closed(mark))):
+        is_closed = not os.access(mark, os.X_OK)
+        if os.path.isfile(mark) or (os.path.isdir(mark) and (_held(mark) or is_closed)):
             return folder
         if len(_held(folder)) > 2:
             return folder.parent if folder.name == ".git" else folder
@@ -99,10 +100,6 @@ def top_of(place: Path) -> Path | None:
 
 def _held(folder: Path) -> list[str]:
     return [name for name in ("HEAD", "config", *_NEEDED) if os.path.lexists(folder / name)]
-
-
-def _is_closed(folder: Path) -> bool:
-    return not os.access(folder, os.X_OK)
 
 
 def _common(git_dir: Path) -> Path:

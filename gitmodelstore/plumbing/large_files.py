@@ -324,7 +324,8 @@ def read(path: Path, sha256: str, remembered: Verdicts | None) -> Content:
             return Content(memoryview(mapped), sha256)
         content = take(Stream(status.st_size, file.readinto))
         is_as_it_was = _key(os.fstat(file.fileno()), sha256) == key
-    if remembered and key and content.sha256 == sha256 and is_as_it_was and _is_settled(status):
+    is_settled = time.time_ns() - status.st_ctime_ns > _SETTLED_NS
+    if remembered and key and content.sha256 == sha256 and is_as_it_was and is_settled:
         remembered.note(key)
     return content
 
@@ -342,10 +343,6 @@ def private_memory(size_bytes: int) -> memoryview:
 
 def _key(status: os.stat_result, sha256: str) -> str:
     return hashlib.sha256(f"digest {sha256} {identity(status)}".encode()).hexdigest()
-
-
-def _is_settled(status: os.stat_result) -> bool:
-    return time.time_ns() - status.st_ctime_ns > _SETTLED_NS
 
 
 def _can_be_mapped(status: os.stat_result) -> bool:

@@ -483,10 +483,10 @@ class Repository:
         libgit2 1.9 never returns from a loose object that was cut short: it waits for
         more input than there is. So that is looked at first.
         """
-        raw = self._loose(oid)
-        if raw is not None:
-            loose.check(raw, oid)
-        else:
+        try:
+            with open(self._loose_path(oid), "rb", buffering=0) as file:
+                loose.check(file.read(), oid)
+        except FileNotFoundError:
             self._packs.check()
         try:
             return self._handle[oid]
@@ -494,14 +494,6 @@ class Repository:
             if loose.restore_pruned(self.common_dir, self.sharing):
                 return self._handle[oid]
             raise
-
-    def _loose(self, oid: str) -> bytes | None:
-        """Return the file of a loose object, as it is on the disk; None when there is none."""
-        try:
-            with open(self._loose_path(oid), "rb", buffering=0) as file:
-                return file.read()
-        except FileNotFoundError:
-            return None
 
     def _loose_path(self, oid: str) -> str:
         return f"{self._objects}/{oid[:2]}/{oid[2:]}"

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gitmodelstore.errors import CannotWrite, FormatError, GitFailed, LocalChanges, StoreError
 from gitmodelstore.plumbing import git, large_files, processes, refs
@@ -651,18 +651,12 @@ def _starts_there(
 
 def _only_folders_lead_to(changes: list[_Change], folder: Path) -> bool:
     """Whether what stands on the way to the files are folders, or is yet to be made; no links."""
-    above = {name for change in changes for name in _above(change.path)}
-    for name in above:
+    parents = {above for change in changes for above in PurePosixPath(change.path).parents}
+    for name in parents:
         with suppress(FileNotFoundError):
             if not stat.S_ISDIR(os.lstat(f"{folder}/{name}").st_mode):
                 return False
     return True
-
-
-def _above(path: str) -> Iterator[str]:
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
 
 
 def _oid(content: bytes) -> str:
