@@ -32,9 +32,7 @@ STEPS = [
         None,
         step("num", "preprocessing._data.StandardScaler", ["age", "income"]),
         step(
-            "cat",
-            "preprocessing._encoders.OneHotEncoder",
-            ["city", "job", "plan", "sex", "source"],
+            "cat", "preprocessing._encoders.OneHotEncoder", ["city", "job", "plan", "sex", "source"]
         ),
     ),
     step("clf", "linear_model._logistic.LogisticRegression"),
@@ -265,6 +263,10 @@ def before(**changes: Any) -> Manifest:
     return manifest_of(version="1.1.0", parent=None, metrics=metrics, **changes)
 
 
+def card_of(**changes: Any) -> bytes:
+    return render_card(manifest_of(**changes), None)
+
+
 def head_of(card: bytes) -> dict[str, Any]:
     return dict(yaml.safe_load(card.decode().split("---\n")[1]))
 
@@ -310,7 +312,7 @@ class TestWhole:
         assert render_card(manifest_of(), before()).decode() == CARD
 
     def test_the_sections_stand_in_one_order(self) -> None:
-        assert headings_of(tokens_of(render_card(manifest_of(), None))) == [*HEADINGS, "Ethics"]
+        assert headings_of(tokens_of(card_of())) == [*HEADINGS, "Ethics"]
 
     def test_a_bare_manifest_has_a_card_too(self) -> None:
         bare = manifest_of(
@@ -344,7 +346,7 @@ class TestWhole:
 
     def test_what_nobody_stated_is_said_to_be_missing(self) -> None:
         nothing = {"intended_use": None, "limitations": " \n", "sections": None}
-        card = render_card(manifest_of(card=nothing), None).decode()
+        card = card_of(card=nothing).decode()
 
         assert "## Intended use\n\n_Not stated._\n" in card
         assert "## Limitations\n\n_Not stated._\n" in card
@@ -365,7 +367,7 @@ class TestDeterminism:
         pins = {"numpy": "2.4.6", "scikit-learn": "1.9.1"}
         other = manifest_of(metrics=metrics, environment={**VALUE["environment"], "pins": pins})
 
-        assert render_card(other, None) == render_card(manifest_of(), None)
+        assert render_card(other, None) == card_of()
 
 
 class TestSize:
@@ -408,7 +410,7 @@ class TestSize:
 
     def test_a_long_table_is_cut_with_the_number_of_the_rest(self) -> None:
         features = [{"name": f"feature_{i}", "dtype": "float64"} for i in range(5000)]
-        card = render_card(manifest_of(features=features), None)
+        card = card_of(features=features)
         rows = rows_of(tokens_of(card), "Inputs")
 
         assert rows[0] == ["name", "type"]
@@ -418,7 +420,7 @@ class TestSize:
     def test_a_long_text_is_cut_with_the_number_of_the_rest(self) -> None:
         text = "word-" * 1000
         stated = {**VALUE["card"], "intended_use": text}
-        card = render_card(manifest_of(card=stated), None).decode()
+        card = card_of(card=stated).decode()
         shown = card.partition("\n> word")[2].partition("\n")[0]
 
         assert (
@@ -436,7 +438,7 @@ class TestHead:
     """The YAML that Hugging Face reads (hub-docs, modelcard.md)."""
 
     def test_it_names_library_task_and_results(self) -> None:
-        assert head_of(render_card(manifest_of(), None)) == {
+        assert head_of(card_of()) == {
             "library_name": "sklearn",
             "model_name": "churn",
             "license": "apache-2.0",
@@ -479,24 +481,22 @@ class TestHead:
         self, task: str | None, first: str, tag: str | None, tags: list[str]
     ) -> None:
         steps = [{"name": "a", "class": first, "columns": None, "steps": []}]
-        card = render_card(
-            manifest_of(pipeline={**VALUE["pipeline"], "task": task, "steps": steps}), None
-        )
+        card = card_of(pipeline={**VALUE["pipeline"], "task": task, "steps": steps})
 
         assert head_of(card).get("pipeline_tag") == tag
         assert head_of(card)["tags"] == ["sklearn", "gitmodelstore", *tags]
 
     def test_results_without_the_test_data_that_the_format_asks_for_are_left_out(self) -> None:
-        assert "model-index" not in head_of(render_card(manifest_of(data=[]), None))
+        assert "model-index" not in head_of(card_of(data=[]))
 
     @pytest.mark.parametrize("licence", ["mit\n---\n# x", 3, {"a": 1}, "A B"])
     def test_a_licence_that_is_no_identifier_is_left_out(self, licence: Any) -> None:
-        assert "license" not in head_of(render_card(manifest_of(custom={"license": licence}), None))
+        assert "license" not in head_of(card_of(custom={"license": licence}))
 
     @pytest.mark.parametrize("name", HOSTILE)
     def test_any_name_of_a_data_set_stays_a_string(self, name: str) -> None:
         data = [{**VALUE["data"][0], "name": name}]
-        found = head_of(render_card(manifest_of(data=data), None))
+        found = head_of(card_of(data=data))
         dataset = found["model-index"][0]["results"][0]["dataset"]
 
         assert dataset["name"] == (name or "test data")[:60]
@@ -504,7 +504,7 @@ class TestHead:
 
     @pytest.mark.parametrize("value", [1e-300, 1e16, 1.5e300, -0.0, 5, 0.1])
     def test_any_metric_stays_a_number(self, value: float) -> None:
-        found = head_of(render_card(manifest_of(metrics={"auc": value}), None))
+        found = head_of(card_of(metrics={"auc": value}))
 
         assert found["model-index"][0]["results"][0]["metrics"][0]["value"] == value
 
@@ -537,7 +537,7 @@ class TestMetrics:
 
     def test_the_baseline_has_a_column_of_its_own(self) -> None:
         baseline = {"version": "1.0.0", "metrics": {"accuracy": 0.8}}
-        rows = rows_of(tokens_of(render_card(manifest_of(baseline=baseline), None)), "Metrics")
+        rows = rows_of(tokens_of(card_of(baseline=baseline)), "Metrics")
 
         assert rows == [
             ["metric", "1.2.0", "production 1.0.0, same rows"],
@@ -622,7 +622,7 @@ class TestHostileNames:
     @pytest.mark.parametrize("name", HOSTILE)
     def test_a_name_stays_in_its_cell(self, name: str) -> None:
         features = [{"name": name, "dtype": name}, {"name": "last", "dtype": "int64"}]
-        tokens = tokens_of(render_card(manifest_of(features=features), None))
+        tokens = tokens_of(card_of(features=features))
 
         shown = _shown(name)
         assert rows_of(tokens, "Inputs") == [
@@ -669,7 +669,7 @@ class TestHostileNames:
     )
     def test_a_heading_of_the_author_is_one_heading(self, heading: str) -> None:
         card = {**VALUE["card"], "sections": {heading[:100]: "x"}}
-        tokens = tokens_of(render_card(manifest_of(card=card), None))
+        tokens = tokens_of(card_of(card=card))
 
         assert headings_of(tokens) == [*HEADINGS, _shown(heading[:100])]
 
@@ -680,7 +680,7 @@ class TestAuthorsMarkdown:
     @pytest.mark.parametrize("text", [text for text in HOSTILE if text.strip()])
     def test_it_cannot_leave_its_quote(self, text: str) -> None:
         card = {"intended_use": text, "limitations": text, "sections": {"Ethics": text}}
-        tokens = tokens_of(render_card(manifest_of(card=card, message=text), None))
+        tokens = tokens_of(card_of(card=card, message=text))
 
         assert headings_of(tokens) == [*HEADINGS, "Ethics"]
         assert headings_of(tokens, "h1") == ["churn 1.2.0"]
@@ -689,12 +689,12 @@ class TestAuthorsMarkdown:
 
     def test_its_markdown_is_kept(self) -> None:
         text = "For the *retention* team:\n\n- weekly\n- `p < 0.5` only"
-        card = render_card(manifest_of(message=text), None).decode()
+        card = card_of(message=text).decode()
 
         assert "\n> For the *retention* team:\n>\n> - weekly\n> - `p < 0.5` only\n" in card
 
     def test_its_tags_are_shown_instead_of_obeyed(self) -> None:
-        card = render_card(manifest_of(message='<img src="x"> </b> <!-- <?x <https://a.b>'), None)
+        card = card_of(message='<img src="x"> </b> <!-- <?x <https://a.b>')
 
         assert '> &lt;img src="x"> &lt;/b> &lt;!-- &lt;?x &lt;https://a.b>\n' in card.decode()
 
@@ -719,9 +719,7 @@ class TestCode:
     def test_a_commit_is_a_link_where_the_remote_is_a_web_page(
         self, url: str | None, page: str | None
     ) -> None:
-        inner = inner_tokens(
-            tokens_of(render_card(manifest_of(code={**VALUE["code"], "url": url}), None))
-        )
+        inner = inner_tokens(tokens_of(card_of(code={**VALUE["code"], "url": url})))
         links = [token.attrs["href"] for token in inner if token.type == "link_open"]
 
         assert links == ([f"{page}/commit/{VALUE['code']['commit']}"] if page else [])
@@ -729,8 +727,8 @@ class TestCode:
     def test_uncommitted_changes_are_said_plainly(self) -> None:
         clean = {**VALUE["code"], "dirty": False, "diff": None}
 
-        assert b"**trained with uncommitted changes**" in render_card(manifest_of(), None)
-        assert b"uncommitted" not in render_card(manifest_of(code=clean), None)
+        assert b"**trained with uncommitted changes**" in card_of()
+        assert b"uncommitted" not in card_of(code=clean)
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
