@@ -17,6 +17,7 @@ from gitmodelstore.values.card import MOST_BYTES, render_card
 from gitmodelstore.values.manifest import Feature, Manifest, Step
 
 from .strategies import manifests
+from .test_manifest import VALUE as PLAIN
 
 DIGEST = "sha256:" + "ab" * 32
 
@@ -39,27 +40,18 @@ STEPS = [
 ]
 
 VALUE: dict[str, Any] = {
-    "schema": "1.0",
-    "model": "churn",
+    **PLAIN,
     "version": "1.2.0",
     "parent": "1.1.0",
-    "created_at": "2026-03-03T14:05:09Z",
-    "trained_at": "2026-03-03T14:05:00Z",
-    "author": "Ada Lovelace <ada@example.org>",
     "message": "Income in thousands",
     "pipeline": {
-        "class": "sklearn.pipeline.Pipeline",
-        "algorithm": "LogisticRegression",
+        **PLAIN["pipeline"],
         "steps": STEPS,
         "params": {"clf__C": 0.5, "clf__penalty": "l2", "clf__class_weight": {"0": 1, "1": 3}},
         "tuned": ["clf__C", "clf__class_weight"],
-        "task": "classification",
-        "classes": [0, 1],
     },
     "features": [{"name": "age", "dtype": "int64"}, {"name": "plan|type", "dtype": "str"}],
-    "target": "left",
     "metrics": {"accuracy": 0.875, "roc_auc": 0.9123456789},
-    "baseline": None,
     "data": [
         {
             "role": "test",
@@ -80,12 +72,7 @@ VALUE: dict[str, Any] = {
         "diff": DIGEST,
         "entry_point": "train.py",
     },
-    "environment": {
-        "python": "3.11.7",
-        "platform": "linux-x86_64",
-        "pins": {"scikit-learn": "1.9.1", "numpy": "2.4.6"},
-        "digest": DIGEST,
-    },
+    "environment": {**PLAIN["environment"], "pins": {"scikit-learn": "1.9.1", "numpy": "2.4.6"}},
     "card": {
         "intended_use": "Rank customers for the *retention* team.",
         "limitations": None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import datetime, timezone
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from scipy.sparse import csr_matrix
 
 from gitmodelstore.estimators import replay
 from gitmodelstore.estimators.sample import block_of
+from gitmodelstore.values import fields
 from gitmodelstore.values.compare import (
     compare,
     compare_recorded,
@@ -33,9 +33,7 @@ from gitmodelstore.values.diff import (
 )
 from gitmodelstore.values.fields import Digest
 from gitmodelstore.values.manifest import (
-    Artifact,
     Baseline,
-    Card,
     Code,
     Column,
     Dataset,
@@ -48,6 +46,8 @@ from gitmodelstore.values.manifest import (
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import Version
 from gitmodelstore.values.sample import Answer, Sample
+
+from .test_manifest import VALUE
 
 SCALE = Step("scale", "sklearn.preprocessing._data.StandardScaler", None, ())
 NUM = Step("num", "sklearn.pipeline.Pipeline", ("age", "income"), (SCALE,))
@@ -531,27 +531,8 @@ def test_a_target_that_is_named_as_an_input_is_a_column_of_its_own():
 
 def manifest(target="left"):
     """A parent, as it is read from its file."""
-    when = datetime(2026, 3, 3, tzinfo=timezone.utc)
-    built = Manifest(
-        model="churn",
-        version=Version(1, 0, 0),
-        parent=None,
-        created_at=when,
-        trained_at=when,
-        author="Ada Lovelace <ada@example.org>",
-        message="",
-        pipeline=FACTS,
-        features=FEATURES,
-        target=target,
-        metrics={},
-        baseline=None,
-        data=(),
-        code=None,
-        environment=ENVIRONMENT,
-        card=Card(),
-        artifacts=(Artifact("pipeline.joblib", "0" * 64, 1, ()),),
-        custom={},
-    )
+    plain = fields.read(Manifest, VALUE)
+    built = replace(plain, pipeline=FACTS, features=FEATURES, target=target)
     return Manifest.parse(built.render())
 
 
