@@ -86,30 +86,23 @@ class TestTwoVersions:
             for name in ("accuracy", "f1_macro", "roc_auc")
         }
         assert [file.path for file in found.files] == ["pipeline.joblib", "sample.json"]
+        (answers,) = found.answers  # recorded ones of the same rows need no load
+        both = "churn 1.0.0 and churn 1.1.0"
+        assert (answers.asked, answers.recorded, answers.why) == (both, True, None)
+        assert [one.method for one in answers.methods] == ["predict", "predict_proba"]
+        unwanted = churn.diff("churn@1.0.0", "churn@1.1.0", answers=False)
+        assert (unwanted.answers, unwanted.unasked) == ((), None)
 
-    def test_recorded_answers_of_the_same_rows_need_no_load(self, churn, nothing_loads):
-        (found,) = churn.diff("churn@1.0.0", "churn@1.1.0").answers
-
-        assert (found.asked, found.recorded, found.why) == (
-            "churn 1.0.0 and churn 1.1.0",
-            True,
-            None,
-        )
-        assert [one.method for one in found.methods] == ["predict", "predict_proba"]
-
-    def test_asked_here_they_are_the_same(self, churn):
+    def test_asked_here_they_are_the_same_and_nothing_changes(self, churn):
         recorded = churn.diff("churn@1.0.0", "churn@1.1.0").answers[0]
+        before = every_byte(churn.path)
 
         (asked,) = churn.diff("churn@1.0.0", "churn@1.1.0", answers=True).answers
 
         assert not asked.recorded
         assert replace(asked, recorded=True) == recorded
         assert asked.methods[1].rows == asked.rows
-
-    def test_nothing_is_asked_where_nobody_wants_it(self, churn, nothing_loads):
-        found = churn.diff("churn@1.0.0", "churn@1.1.0", answers=False)
-
-        assert (found.answers, found.unasked) == ((), None)
+        assert every_byte(churn.path) == before
 
     def test_samples_of_other_rows_are_asked_of_both(self, churn, fitted, X_test, y_test):
         churn.register(
@@ -165,13 +158,6 @@ class TestTwoVersions:
         expected = standard_metrics(churn.load("churn@1.0.0"), X[:60], y[:60])
         assert {one.name: one.before for one in found.metrics.changes} == expected
         assert [one.asked for one in found.answers] == ["churn 1.0.0 and churn 1.1.0", "test rows"]
-
-    def test_it_changes_nothing(self, churn):
-        before = every_byte(churn.path)
-
-        churn.diff("churn@1.0.0", "churn@1.1.0", answers=True)
-
-        assert every_byte(churn.path) == before
 
     @pytest.mark.parametrize(
         ("pair", "kind", "message", "hint"),
