@@ -9,6 +9,7 @@ import shlex
 import shutil
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -234,7 +235,6 @@ def init(
     if _is_store(path):
         repository = Repository.open(path)
         return Initialized(repository, False, *_equip(repository, identify, host, owner))
-    _refuse_other_repository(path)
     _refuse_occupied(path)
     if code == path.resolve():  # an empty repository, about to become the store itself
         code = _code_repository(path.parent)
@@ -355,18 +355,6 @@ def _inside(code: Path, place: Path) -> Path:
     return named[0] if named else disk.store_inside(code) or code / MODELS
 
 
-def _refuse_other_repository(path: Path) -> None:
-    try:
-        repository = Repository.open(path)
-    except NotAStore:
-        return
-    if not repository.is_empty:
-        raise AlreadyExists(
-            f"'{path}' is already a git repository of something else",
-            hint=f"name a folder of its own for the store: `gms init {_free()}`",
-        )
-
-
 def _is_store(path: Path) -> bool:
     try:
         return is_store(Repository.open(path))
@@ -388,21 +376,20 @@ def _nearest_folder(path: Path) -> Path:
 
 
 def _refuse_occupied(path: Path) -> None:
-    nearest = next(above for above in (path, *path.parents) if above.exists())
+    """Refuse what holds something else; an empty repository, as `git init` makes it, will do."""
+    nearest, what = next(above for above in (path, *path.parents) if above.exists()), ""
     if not nearest.is_dir():
-        raise AlreadyExists(
-            f"'{nearest}' already exists and is a file",
-            hint=f"name a folder for the store: `gms init {_free()}`",
-        )
-    if nearest != path:
-        return
-    with writing(path):
-        found = sorted(entry.name for entry in path.iterdir() if entry.name not in _OURS)
-    if found:
-        raise AlreadyExists(
-            f"'{path}' already exists and is not empty: it holds '{found[0]}'",
-            hint=f"name a new folder for the store: `gms init {_free()}`",
-        )
+        what = f"'{nearest}' already exists and is a file"
+    elif nearest == path:
+        with writing(path):
+            found = sorted(entry.name for entry in path.iterdir() if entry.name not in _OURS)
+        if found:
+            what = f"'{path}' already exists and is not empty: it holds '{found[0]}'"
+    with suppress(NotAStore):
+        if not Repository.open(path).is_empty:
+            what = f"'{path}' is already a git repository of something else"
+    if what:
+        raise AlreadyExists(what, hint=f"name a new folder for the store: `gms init {_free()}`")
 
 
 def _free() -> str:
@@ -469,7 +456,7 @@ def clone(url: str, path: Path, notify: Callable[[str], None], *, meter: bool) -
     check_absent(path, "name a new folder: `gms clone URL PATH`")
     was_there = path.exists()
     remotes.clone(url, path, meter=meter)
-    repository = _on_its_branch(_checked_out(Repository.open(path)))
+    repository = _on_its_branch(Repository.open(path))
     if not is_store(repository):
         what = f"is not a model store: no {REGISTRY} on its branch"
         hint = "clone other repositories with `git clone`"
@@ -485,25 +472,26 @@ def clone(url: str, path: Path, notify: Callable[[str], None], *, meter: bool) -
     return repository
 
 
-def _checked_out(repository: Repository) -> Repository:
-    """Return a clone with a branch checked out, also where the remote's HEAD names none.
-
-    So it is after `git init --bare` and a push of a branch that is called otherwise.
-    """
-    there = remotes.branches(repository.git_dir)
-    named = BRANCH if BRANCH in there else there[0] if len(there) == 1 else None
-    said = (repository.git_dir / "HEAD").read_text().strip().removeprefix("ref: ")
-    if named is not None and said.startswith("refs/heads/") and not repository.ref(said):
-        remotes.check_out(repository.work_tree or repository.git_dir, named)
-        return Repository.open(repository.work_tree or repository.git_dir)
-    return repository
-
-
 def _on_its_branch(repository: Repository) -> Repository:
-    """Return a clone that takes the branch on which it stands for the store's."""
-    said = (repository.git_dir / "HEAD").read_text().strip()
-    branch = said.removeprefix("ref: ")
-    if branch in (repository.branch, said):
+    """Return a clone that takes the branch on which it stands for the store's.
+
+    One is checked out also where the remote's HEAD names none: so it is after `git init --bare`
+    and a push of a branch that is called otherwise.
+    """
+    place, there = repository.work_tree or repository.git_dir, remotes.branches(repository.git_dir)
+    named = BRANCH if BRANCH in there else there[0] if len(there) == 1 else None
+    branch = _head(repository)
+    if branch is not None and named is not None and not repository.ref(branch):
+        remotes.check_out(place, named)
+        repository = Repository.open(place)
+        branch = _head(repository)
+    if branch in (repository.branch, None):
         return repository
     repository.configure({"store.branch": branch.removeprefix("refs/heads/")})
-    return Repository.open(repository.work_tree or repository.git_dir)
+    return Repository.open(place)
+
+
+def _head(repository: Repository) -> str | None:
+    """Return the full name of the branch that HEAD names; None where it names a commit."""
+    said = (repository.git_dir / "HEAD").read_text().strip()
+    return said.removeprefix("ref: ") if said.startswith("ref: refs/heads/") else None

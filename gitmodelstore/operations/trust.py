@@ -42,12 +42,17 @@ def trusted_names(given: Iterable[str], folder: Path) -> frozenset[str]:
     of the pyproject.toml that `folder` belongs to, unless that lies in a store.
     """
     names = [given] if isinstance(given, str) else list(given)
-    names += filter(None, (name.strip() for name in files.trusted_variable().split(",")))
+    names += _of_variable()
     names += configured()
     names += _of_project(folder)
     for name in names:
         check_name(name)
     return frozenset(names)
+
+
+def _of_variable() -> list[str]:
+    names = (name.strip() for name in files.trusted_variable().split(","))
+    return [name for name in names if name]
 
 
 def configured() -> tuple[str, ...]:
@@ -56,11 +61,8 @@ def configured() -> tuple[str, ...]:
     Nothing, with a warning, where others could have written it.
     """
     path = config_file()
-    if path is None:
-        return ()
-    if why := _doubt(path):
+    if path is not None and (why := _doubt(path)):
         warn_user(StoreWarning(why))
-        return ()
     return _listed(_settings(path).get(_KEY, []), str(path))
 
 
@@ -70,8 +72,6 @@ def configured_projects() -> tuple[str, ...]:
     Nothing where others could have written the user's configuration file.
     """
     path = config_file()
-    if path is None or _doubt(path):
-        return ()
     held = _settings(path).get(_PROJECTS, [])
     if not isinstance(held, list) or not all(isinstance(folder, str) for folder in held):
         raise InvalidInput(
@@ -81,7 +81,10 @@ def configured_projects() -> tuple[str, ...]:
     return tuple(held)
 
 
-def _settings(path: Path) -> dict[str, Any]:
+def _settings(path: Path | None) -> dict[str, Any]:
+    """Return what a configuration file says; nothing without one that is believed."""
+    if path is None or _doubt(path):
+        return {}
     try:
         return tomllib.loads(text_of(path) or "")
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -257,7 +260,7 @@ def find(module: str, folder: Path) -> ModuleSpec | None:
 
 def trusted_modules(said: Iterable[str], folder: Path) -> frozenset[str]:
     """Return the top-level modules that the project around a folder may bring."""
-    names = [*said, *(name.strip() for name in files.trusted_variable().split(","))]
+    names = [*said, *_of_variable()]
     if str(around(folder)) in configured_projects():
         names += configured()
     return frozenset(name.partition(".")[0] for name in names if name)

@@ -67,12 +67,12 @@ def refused(message: str, hint: str | None = None) -> str:
         (
             ("init", "other"),
             "'{place}/other' is already a git repository of something else",
-            "name a folder of its own for the store: `gms init modelstore`",
+            "name a new folder for the store: `gms init modelstore`",
         ),
         (
             ("init", "train.csv"),
             "'{place}/train.csv' already exists and is a file",
-            "name a folder for the store: `gms init modelstore`",
+            "name a new folder for the store: `gms init modelstore`",
         ),
     ],
 )
