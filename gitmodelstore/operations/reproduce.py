@@ -155,22 +155,16 @@ class Reproduction:
     def reasons(self) -> tuple[str, ...]:
         """What differs: of "data", "steps", "params", "answers" and "metrics"; none when the
         version is reproduced. "nothing to compare" where no two things were compared."""
-        return tuple(self._reasons())
-
-    def _reasons(self) -> Iterator[str]:
-        if any(one.outcome in _WRONG for one in self.data):
-            yield "data"
-        if not self.steps_same:
-            yield "steps"
-        if self.params:
-            yield "params"
-        if self.answers is not None and self.answers.outcome == ANSWERS_DIFFER:
-            yield "answers"
-        if any(one.outcome in _WRONG for one in self.metrics):
-            yield "metrics"
         is_compared = any(one.outcome != NOT_COMPARED for one in self.metrics)
-        if not (self.same_bytes or self.answers is not None or is_compared):
-            yield "nothing to compare"
+        holding = {
+            "data": any(one.outcome in _WRONG for one in self.data),
+            "steps": not self.steps_same,
+            "params": bool(self.params),
+            "answers": self.answers is not None and self.answers.outcome == ANSWERS_DIFFER,
+            "metrics": any(one.outcome in _WRONG for one in self.metrics),
+            "nothing to compare": not (self.same_bytes or self.answers or is_compared),
+        }
+        return tuple(reason for reason, holds in holding.items() if holds)
 
 
 def compare(

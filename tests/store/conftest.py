@@ -20,30 +20,16 @@ from sklearn.preprocessing import StandardScaler
 
 from gitmodelstore import Store
 
+from . import looks
+
 Git = Callable[..., str]
 Copied = Callable[..., Store]
 
 
 @pytest.fixture
 def git() -> Git:
-    """Run plain git in a folder, as a user beside us would, and return what it printed.
-
-    `git(folder, "status", "--porcelain")`; it must exit with 0.
-    """
-
-    def run(folder: Path, *args: str, **environment: str) -> str:
-        done = subprocess.run(
-            ["git", *args],
-            cwd=folder,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, f"git {' '.join(args)}: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    return run
+    """Run plain git in a folder, as a user beside us would: `looks.git`."""
+    return looks.git
 
 
 @pytest.fixture
@@ -187,3 +173,30 @@ def fitted(fit: Callable[..., Pipeline]) -> Pipeline:
 def refitted(fit: Callable[..., Pipeline]) -> Pipeline:
     """The same with another parameter, so that the next number is a minor one."""
     return fit(C=3.0)
+
+
+@pytest.fixture
+@once
+def churn(store: Store, fitted: Pipeline) -> Store:
+    """A store with churn 1.0.0."""
+    store.register(fitted, "churn", code=None)
+    return store
+
+
+@pytest.fixture
+def notes() -> list[str]:
+    """Takes what a store tells: `Store.open(path, notify=notes.append)`."""
+    return []
+
+
+@pytest.fixture
+def moved(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """A scikit-learn whose logistic regression answers with probabilities moved by so much."""
+    answer = LogisticRegression.predict_proba
+
+    def move(by: float) -> None:
+        monkeypatch.setattr(
+            LogisticRegression, "predict_proba", lambda self, X: answer(self, X) * (1 - by)
+        )
+
+    return move

@@ -23,11 +23,6 @@ ADA = "Ada Lovelace <ada@example.org>"
 
 
 @pytest.fixture
-def notes() -> list[str]:
-    return []
-
-
-@pytest.fixture
 @once
 def made(any_store, fitted, refitted) -> Store:
     """churn 1.0.0 and 1.1.0, an hour later."""

@@ -23,11 +23,6 @@ LEAVE_OUT = "register without a baseline, and compare the two in another way"
 
 
 @pytest.fixture
-def notes() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def live(store, notes, fitted) -> Store:
     """A store with churn 1.0.0 in production."""
     store.register(fitted, "churn", code=None)

@@ -37,11 +37,6 @@ def made(tmp_path_factory, fit) -> Store:
 
 
 @pytest.fixture
-def notes() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def churn(made, notes) -> Store:
     return Store.open(made.path, durable=False, notify=notes.append)
 

@@ -23,11 +23,6 @@ require = ["card.intended_use", "card.Fairness", "data"]
 
 
 @pytest.fixture
-def notes() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def asking(store, notes) -> Store:
     """A store whose gates ask for parts of the card."""
     commit_by_hand(store.path, "modelstore.toml", ASKED)

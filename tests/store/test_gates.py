@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from gitmodelstore import Store
 from gitmodelstore.checks.fault import Fault
@@ -25,11 +24,6 @@ from .conftest import once
 from .looks import commit_by_hand, git, look
 
 FORCE = "gms promote churn@1.0.0 production --force --reason TEXT"
-
-
-@pytest.fixture
-def notes() -> list[str]:
-    return []
 
 
 @pytest.fixture
@@ -68,19 +62,6 @@ def settings(store) -> Callable[[str], None]:
 def gate(settings) -> Callable[..., None]:
     """Set the gate of production."""
     return lambda text, more="": settings(f"{more}\n[gates.production]\n{text}")
-
-
-@pytest.fixture
-def elsewhere(monkeypatch) -> Callable[[float], None]:
-    """A scikit-learn whose logistic regression answers with probabilities moved by so much."""
-    answer = LogisticRegression.predict_proba
-
-    def move(by: float) -> None:
-        monkeypatch.setattr(
-            LogisticRegression, "predict_proba", lambda self, X: answer(self, X) * (1 - by)
-        )
-
-    return move
 
 
 def refused(store: Store, call: Callable[..., Any], *args: Any, **details: Any) -> GateNotPassed:
@@ -259,18 +240,18 @@ class TestReplay:
         assert trailers(churn)[5] == "Replay: identical"
         assert notes == []
 
-    def test_answers_that_moved_a_little_are_told(self, churn, gate, elsewhere, notes) -> None:
+    def test_answers_that_moved_a_little_are_told(self, churn, gate, moved, notes) -> None:
         gate("replay = true")
-        elsewhere(1e-8)
+        moved(1e-8)
 
         churn.promote("churn@1.0.0", "production")
 
         assert trailers(churn)[-1] == "Replay: within tolerance"
         assert notes[0].startswith("churn 1.0.0 answers within tolerance: the largest difference")
 
-    def test_other_answers_are_refused(self, churn, gate, elsewhere) -> None:
+    def test_other_answers_are_refused(self, churn, gate, moved) -> None:
         gate("replay = true")
-        elsewhere(0.5)
+        moved(0.5)
 
         error = refused(churn, churn.promote, "churn@1.0.0", "production")
 
@@ -292,9 +273,9 @@ class TestReplay:
             "sample to replay",
         )
 
-    def test_it_can_be_left_out_knowingly(self, churn, gate, elsewhere) -> None:
+    def test_it_can_be_left_out_knowingly(self, churn, gate, moved) -> None:
         gate("replay = true")
-        elsewhere(0.5)
+        moved(0.5)
 
         error = refused(churn, churn.promote, "churn@1.0.0", "production", replay=False)
         churn.promote("churn@1.0.0", "production", replay=False, force=True, reason="no time")
@@ -304,10 +285,10 @@ class TestReplay:
         )
         assert trailers(churn)[-2:] == ["Override: no time", "Reason: no time"]
 
-    def test_it_can_be_asked_for_where_no_gate_wants_it(self, churn, elsewhere) -> None:
+    def test_it_can_be_asked_for_where_no_gate_wants_it(self, churn, moved) -> None:
         churn.promote("churn@1.0.0", "staging", replay=True)
         assert trailers(churn)[-1] == "Replay: identical"
-        elsewhere(0.5)
+        moved(0.5)
 
         error = refused(churn, churn.promote, "churn@1.0.0", "production", replay=True)
 

@@ -31,8 +31,6 @@ from gitmodelstore.operations import load as environment
 from gitmodelstore.pickles import fast_load, guard, load
 from gitmodelstore.plumbing import large_files
 
-from .conftest import once
-
 TEAM = """
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -47,13 +45,6 @@ class Doubler(TransformerMixin, BaseEstimator):
 def innocent():
     return None
 """
-
-
-@pytest.fixture
-@once
-def churn(store, fitted) -> Store:
-    store.register(fitted, "churn", code=None)
-    return store
 
 
 @pytest.fixture

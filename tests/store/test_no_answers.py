@@ -52,11 +52,6 @@ ANSWERS = [
 
 
 @pytest.fixture
-def notes(store) -> list[str]:
-    return []
-
-
-@pytest.fixture
 def noting(store, notes) -> Store:
     return Store.open(store.path, durable=False, notify=notes.append)
 

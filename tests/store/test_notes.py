@@ -13,15 +13,6 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import StoreWarning, WithdrawnWarning
 
-from .conftest import once
-
-
-@pytest.fixture
-@once
-def churn(store: Store, fitted, refitted) -> Store:
-    store.register(fitted, "churn", code=None)
-    return store
-
 
 def test_why_a_version_got_its_number_is_logged(churn, refitted, caplog, capfd):
     caplog.set_level(logging.INFO, "gitmodelstore")

@@ -17,8 +17,6 @@ from gitmodelstore.pickles import load
 from gitmodelstore.plumbing.files import cache_folder, written_by_others
 from gitmodelstore.plumbing.large_files import Memo, Verdicts
 
-from .conftest import once
-
 STRANGER = 12345
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
@@ -46,13 +44,6 @@ SPOILT = [
     pytest.param(link_of_a_stranger, marks=as_root),
 ]
 SPOILT_IDS = ["another's", "open to all", "open to a group", "a link of another's"]
-
-
-@pytest.fixture
-@once
-def churn(store: Store, fitted) -> Store:
-    store.register(fitted, "churn", code=None)
-    return store
 
 
 @pytest.fixture

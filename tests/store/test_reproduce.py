@@ -65,11 +65,6 @@ def temporary(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def notes() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def store(store, notes) -> Store:
     return Store.open(store.path, durable=False, notify=notes.append)
 

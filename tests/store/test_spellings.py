@@ -12,8 +12,6 @@ import pytest
 import gitmodelstore as gms
 from gitmodelstore import Store
 
-from .conftest import once
-
 
 class Place:
     """A path of somebody else's making."""
@@ -33,13 +31,6 @@ class Status(str, Enum):  # noqa: UP042 - a StrEnum is a text already
 
 class Bump(str, Enum):  # noqa: UP042
     MAJOR = "major"
-
-
-@pytest.fixture
-@once
-def churn(store: Store, fitted) -> Store:
-    store.register(fitted, "churn", code=None)
-    return store
 
 
 @pytest.mark.parametrize("form", [str, Path, Place])

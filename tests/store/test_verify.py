@@ -39,19 +39,6 @@ def churn(store, fit, fitted, refitted, X_test, y_test) -> Store:
     return store
 
 
-@pytest.fixture
-def elsewhere(monkeypatch):
-    """A scikit-learn whose logistic regression answers with probabilities moved by so much."""
-    answer = LogisticRegression.predict_proba
-
-    def move(by: float) -> None:
-        monkeypatch.setattr(
-            LogisticRegression, "predict_proba", lambda self, X: answer(self, X) * (1 - by)
-        )
-
-    return move
-
-
 def replace_file(store: Store, ref: str, path: str, data: bytes) -> None:
     """Make the object of a file hold other content, as a failing disk or an attacker would."""
     oid = git(store.path, "rev-parse", f"{ref}:{path}").strip()
@@ -266,8 +253,8 @@ class TestReplay:
         assert (found.replay.outcome, found.replay.rows) == ("identical", 20)
         assert found.is_sound
 
-    def test_within_tolerance_is_sound(self, churn, elsewhere):
-        elsewhere(1e-8)
+    def test_within_tolerance_is_sound(self, churn, moved):
+        moved(1e-8)
 
         (found,) = churn.verify("churn", replay=True).versions
 
@@ -275,8 +262,8 @@ class TestReplay:
         assert 0 < found.replay.largest_absolute <= 1e-8
         assert found.is_sound
 
-    def test_different_is_not_sound(self, churn, elsewhere):
-        elsewhere(0.5)
+    def test_different_is_not_sound(self, churn, moved):
+        moved(0.5)
 
         (found,) = churn.verify("churn", replay=True).versions
 
@@ -363,16 +350,16 @@ class TestRollback:
         assert str(noting.version("churn").version) == "1.0.0"
         assert notes == []
 
-    def test_one_within_tolerance_goes_on_with_a_note(self, noting, notes, elsewhere):
-        elsewhere(1e-8)
+    def test_one_within_tolerance_goes_on_with_a_note(self, noting, notes, moved):
+        moved(1e-8)
 
         noting.rollback("churn")
 
         (note,) = notes
         assert note.startswith("churn 1.0.0 answers within tolerance: the largest difference is ")
 
-    def test_a_different_one_is_refused_and_nothing_is_written(self, noting, elsewhere):
-        elsewhere(0.5)
+    def test_a_different_one_is_refused_and_nothing_is_written(self, noting, moved):
+        moved(0.5)
         before = look(noting.path)
 
         with pytest.raises(RollbackError) as caught:
@@ -384,8 +371,8 @@ class TestRollback:
         assert caught.value.hint == self.HINT
         assert look(noting.path) == before
 
-    def test_a_different_one_can_be_gone_back_to_knowingly(self, noting, elsewhere):
-        elsewhere(0.5)
+    def test_a_different_one_can_be_gone_back_to_knowingly(self, noting, moved):
+        moved(0.5)
 
         noting.rollback("churn", replay=False, reason="no other machine left")
 

@@ -35,13 +35,6 @@ def life(fitted, refitted) -> list[Callable[[Store], object]]:
     ]
 
 
-@pytest.fixture
-def churn(store, fitted) -> Store:
-    """A store that holds churn 1.0.0."""
-    store.register(fitted, "churn", code=None)
-    return store
-
-
 _OURS = {"objects", "gitmodelstore", "gitmodelstore-spares"}
 
 
