@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 import sys
 import textwrap
 import time
@@ -17,6 +16,7 @@ import click
 
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline, StoreError
+from gitmodelstore.plumbing import processes
 from gitmodelstore.values.names import CLIENT_HOOKS as CLIENT
 from gitmodelstore.values.names import SERVER_HOOKS as SERVER
 from gitmodelstore.values.names import SETTINGS
@@ -152,7 +152,7 @@ def _run(session: Session, name: str, args: Sequence[str]) -> int:
 
     script = scripts_folder() / name
     call = [sys.executable, "-E", "-s", "-S", str(script), *args]
-    code = subprocess.run(call, stdout=_STDERR if session.json else None, check=False).returncode
+    code = processes.start(call, stdout=_STDERR if session.json else None).wait()
     if session.json:
         session.document(action="run", path=script, hooks=[name], exit_code=code)
     return code
@@ -269,7 +269,7 @@ def merge_driver(base: Path, ours: Path, theirs: Path) -> None:
     except StoreError:
         labels = ("-L", "ours", "-L", "base", "-L", "theirs")
         files = (str(ours), str(base), str(theirs))
-        subprocess.run(command("merge-file", *labels, *files), check=False)
+        processes.start(command("merge-file", *labels, *files)).wait()
         raise
     ours.write_bytes(merged.render())
 
