@@ -139,7 +139,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     is run whatever the sample is.
     """
     mark = metafunc.definition.get_closest_marker("corpus")
-    if mark is None:
+    if mark is None or mark.args[0] not in metafunc.fixturenames:
         return
     argument, cases = mark.args
     names = {getattr(case, "name", case): case for case in cases}

@@ -168,12 +168,6 @@ def framework_source(templates: Path) -> Path:
     return made
 
 
-@pytest.fixture(params=["pre-commit", "prek"])
-def framework(request: pytest.FixtureRequest) -> str:
-    """Each of the two programs that run hooks of this kind."""
-    return str(request.param)
-
-
 @pytest.fixture
 def hooked(framework: str, framework_source: Path, ml: Repository) -> Repository:
     """The ML repository with the three hooks installed."""

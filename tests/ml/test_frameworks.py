@@ -13,6 +13,8 @@ from gitmodelstore.cli.ml_hooks import BINARIES
 
 from .conftest import HOOKS, ROOT, Done, Repository, run
 
+pytestmark = pytest.mark.corpus("framework", ["pre-commit", "prek"])
+
 
 def complaints(done: Done) -> list[str]:
     """The lines that the hooks printed; prek shows them indented."""
