@@ -76,7 +76,7 @@ class Repository:
         git_dir: of this work tree; for a linked one not the same as `common_dir`.
         common_dir: where objects and refs are.
         work_tree: None in a bare repository.
-        branch, branch_name: the full name of the store's branch, and without refs/heads/.
+        branch: the full name of the store's branch.
         dates: see `checks.history.Objects`.
         sharing: who else may use what is written there.
     """
@@ -88,8 +88,7 @@ class Repository:
         self._objects = str(self.common_dir / "objects")
         self._packs = Packs(self.common_dir / "objects")
         self.work_tree = Path(handle.workdir) if handle.workdir else None
-        self.branch_name = self.setting("store.branch") or "main"
-        self.branch = f"refs/heads/{self.branch_name}"
+        self.branch = f"refs/heads/{self.setting('store.branch') or 'main'}"
         self.sharing = Sharing.of(self.setting("core.sharedRepository"))
 
     def _begin(self, handle: pygit2.Repository | None) -> None:
@@ -123,6 +122,11 @@ class Repository:
         self.__dict__.update(state)
         self._packs = Packs(self.common_dir / "objects")
         self._begin(None)
+
+    @property
+    def branch_name(self) -> str:
+        """The name of the store's branch without refs/heads/."""
+        return self.branch.removeprefix("refs/heads/")
 
     @classmethod
     def open(cls, path: Path) -> Repository:
