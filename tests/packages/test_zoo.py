@@ -203,5 +203,5 @@ def test_a_model_that_native_code_could_not_follow_is_not_registered(name, store
     model = copy.deepcopy(fitted(name))
     model.set_params = np.abs
 
-    with pytest.raises(UnportablePipeline, match="sets 'set_params' of"):
+    with pytest.raises(UnportablePipeline, match="sets 'set_params' on"):
         store.register(model, "refused", code=None)
