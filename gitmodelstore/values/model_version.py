@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from gitmodelstore.errors import InvalidInput, InvalidName, InvalidReference, StoreError
 from gitmodelstore.values.names import (
@@ -181,14 +181,6 @@ class Reference:
         except StoreError as error:
             raise InvalidReference(f"{quoted(text)}: {error}", hint=error.hint) from None
         return cls(text, model, selector, back, at)
-
-    @property
-    def kind(self) -> Literal["exact", "range", "latest", "status"]:
-        if isinstance(self.selector, Version):
-            return "exact"
-        if isinstance(self.selector, VersionRange):
-            return "range"
-        return "latest" if self.selector == LATEST else "status"
 
     def __str__(self) -> str:
         return self.text

@@ -89,29 +89,6 @@ def tokens(source: str) -> Iterator[Token]:
     yield Token("end", "", len(source))
 
 
-def name_at_start(source: str) -> str:
-    """Return the name with which a text begins; empty where it begins with none."""
-    word = _TOKEN.match(source)
-    return word[0] if word is not None and word.lastgroup == "name" else ""
-
-
-def literal(text: str) -> Token:
-    """Return the value that a text spells where nothing else can stand: text without quotes too."""
-    with suppress(InvalidQuery):
-        first, *rest = tokens(text)
-        if len(rest) == 1 and first.kind in ("text", "number", "word"):
-            return first
-    return Token("text", text, 0, text)
-
-
-def parts_of(name: str) -> tuple[tuple[str, int], ...]:
-    """Return the parts of a name, each with where it begins, those in quotes without them."""
-    return tuple(
-        (_unquoted(part[0]) if part[0][0] in "\"'" else part[0], part.start())
-        for part in _PART.finditer(name)
-    )
-
-
 def wrong(
     source: str, at: int, message: str, hint: str | None = None, *, unknown: str | None = None
 ) -> InvalidQuery:
@@ -553,7 +530,10 @@ class _Reader:
         return literals
 
     def _path(self, token: Token, asked: bool) -> FieldPath:
-        parts = parts_of(token.text)
+        parts = [  # each with where it begins; those in quotes without them
+            (_unquoted(part[0]) if part[0][0] in "\"'" else part[0], part.start())
+            for part in _PART.finditer(token.text)
+        ]
         try:
             path = FieldPath.of(token.text, tuple(part for part, _ in parts))
         except UnknownName as error:
@@ -644,10 +624,19 @@ def parse_field(text: str, *, with_value: bool = True) -> tuple[FieldPath, Token
 
     A value that is no number, true, false or null is text, with quotes or without.
     """
-    name = name_at_start(text)
+    word = _TOKEN.match(text)
+    name = word[0] if word is not None and word.lastgroup == "name" else ""
     rest = text[len(name) :]
     if not name or (rest and not (with_value and rest.startswith("="))):
-        raise wrong(
-            text, len(name), "expected only the name of a field", "as in `metrics.test_auc`"
-        )
-    return _Reader(name).field(), literal(rest[1:]) if rest else None
+        hint = "as in `metrics.test_auc`"
+        raise wrong(text, len(name), "expected only the name of a field", hint)
+    return _Reader(name).field(), _literal(rest[1:]) if rest else None
+
+
+def _literal(text: str) -> Token:
+    """Return the value that a text spells where nothing else can stand."""
+    with suppress(InvalidQuery):
+        first, *rest = tokens(text)
+        if len(rest) == 1 and first.kind in ("text", "number", "word"):
+            return first
+    return Token("text", text, 0, text)
