@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from gitmodelstore.errors import CannotWork, CannotWrite, NotAStore, StoreError
@@ -21,9 +20,13 @@ from gitmodelstore.operations.examine import (
     can_judge,
     examine,
     examine_folder,
+    has_branch,
+    in_a_line,
     known_values,
     lost_head,
     may_be_head,
+    not_allowed,
+    place_of,
     trees_without_index,
 )
 from gitmodelstore.operations.init import CONFIGURED, unconfigured
@@ -36,35 +39,29 @@ from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.writer_lock import HeldLock
 from gitmodelstore.values.names import REGISTRY
 
-_Step = Callable[[], Iterable[str]]
-_Findings = tuple[list[str], list[str]]  # what was done, and what could not be, a line each
-
 
 def doctor(repository: Repository, writer: Callable[[], Writer] | None = None) -> Diagnosis:
     """Return what is wrong with a store's repository; raises as `Store.doctor`.
 
-    Args:
-        repository: the store; its branch, or its registry, may be unreadable.
-        writer: says who repairs first what can be; None writes nothing at all.
+    `writer` says who repairs first what can be; None writes nothing at all.
     """
     _refuse_other_repository(repository)
     if writer is None:
         return examine(repository)
     folder = repository.common_dir
-    repaired, notes = _mend(folder, repository.branch)
-    if repaired:  # what is held of the damaged files is out of date
+    repairs = _Repairs()
+    repairs.of_git(folder, repository.branch)
+    if repairs.done:  # what is held of the damaged files is out of date
         repository = Repository.open(repository.work_tree or folder)
     fatal = any(flaw.path in _FATAL for flaw in git_dir.flaws(folder, repository.branch))
     if fatal or not can_judge(git_dir.unreadable(folder)):
-        notes.append(_LEFT)
+        repairs.notes.append(_LEFT)
     else:
         try:
-            further, left = _repair(repository, writer())
+            repairs.of_store(repository, writer())
         except CannotWrite as error:  # not even the lock
-            further, left = [], [f"nothing was repaired: {error}"]
-        repaired, notes = [*repaired, *further], [*notes, *left]
-    found = examine(repository)
-    return replace(found, repaired=tuple(repaired), notes=(*notes, *found.notes))
+            repairs.notes.append(f"nothing was repaired: {error}")
+    return repairs.put_into(examine(repository))
 
 
 # Where one of these is damaged, git does nothing there.
@@ -90,19 +87,15 @@ def revive(place: Path, *, fix: bool) -> Diagnosis | None:
     if folder is None or not folder.is_dir() or _opens(folder):
         return None
     if not os.access(folder, os.R_OK | os.X_OK):
-        closed = f"'{folder}': you are not allowed to read it: check its permissions"
-        return Diagnosis((), unexamined=(closed,))
-    repaired: list[str] = []
-    notes: list[str] = []
+        return Diagnosis((), unexamined=(not_allowed(f"'{folder}'"),))
+    repairs = _Repairs()
     if fix:
-        repaired, notes = _mend(folder, git_dir.branch_of(folder))
+        repairs.of_git(folder, git_dir.branch_of(folder))
         if _opens(folder):
-            return Diagnosis((), repaired=tuple(repaired), notes=tuple(notes))
-        notes.append(_LEFT)
+            return repairs.put_into(Diagnosis(()))
+        repairs.notes.append(_LEFT)
     found = examine_folder(folder)
-    if found is None:
-        return None
-    return replace(found, repaired=tuple(repaired), notes=(*notes, *found.notes))
+    return None if found is None else repairs.put_into(found)
 
 
 def _opens(folder: Path) -> bool:
@@ -113,35 +106,10 @@ def _opens(folder: Path) -> bool:
     return True
 
 
-def _mend(folder: Path, branch: str) -> _Findings:
-    """Set right what git itself stumbles over, where it is known what belongs there."""
-    done: list[str] = []
-    notes: list[str] = []
-    for flaw in git_dir.flaws(folder, branch):
-        if not flaw.mend:
-            _attempt(f"{flaw.path} was left", partial(_mended, folder, flaw), done, notes)
-    return done, notes
-
-
-def _mended(folder: Path, flaw: git_dir.Flaw) -> Iterator[str]:
-    yield git_dir.mend(folder, flaw)
-
-
-def _attempt(what: str, step: _Step, done: list[str], notes: list[str]) -> None:
-    """Take a step; what stops it, of whatever kind, stops no other."""
-    try:
-        for line in step():  # what was done before a failure counts
-            done.append(line)
-    except Exception as error:  # damage takes any form, and the other steps must run
-        hint = getattr(error, "hint", None)
-        notes.append(f"{what}: {' '.join(str(error).split())}{f'; {hint}' if hint else ''}")
-
-
 def _refuse_other_repository(repository: Repository) -> None:
     """Refuse what was never a store: a repository of code must not get our hooks.
 
-    Raises:
-        NotAStore: no commit of the branch holds a registry, nor did we ever write there.
+    There no commit of the branch holds a registry, nor did we ever write there.
     """
     if was_store(repository) or _has_registry(repository):
         return
@@ -162,47 +130,65 @@ def _has_registry(repository: Repository) -> bool:
         return False
 
 
-def _repair(repository: Repository, writer: Writer) -> _Findings:
-    """Return what was done, and what could not be."""
-    done: list[str] = []
-    notes: list[str] = []
+class _Repairs:
+    """What was done, and what could not be, a line each."""
 
-    def attempt(what: str, step: _Step) -> None:
-        _attempt(what, step, done, notes)
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.notes: list[str] = []
 
-    quiet = replace(writer, notify=notes.append)
-    repository.restore()
-    with writer_lock.exclusive(
-        repository.common_dir, wait_seconds=writer.wait_seconds, sharing=repository.sharing
-    ) as held:
-        attempt("locks were not removed", lambda: _remove_locks(repository))
-        attempt("refs were not restored", lambda: _restore_refs(repository))
-        attempt("empty refs were not removed", lambda: _remove_refs(repository))
-        attempt("the unfinished write was left", lambda: _recover(repository, held))
-        if not _has_branch(repository):
-            attempt("the branch was left", lambda: move_forward(repository, quiet, held))
-        attempt("HEAD was left", lambda: _restore_head(repository))
-        attempt("the index was not rebuilt", lambda: _rebuild_indexes(repository))
+    def put_into(self, found: Diagnosis) -> Diagnosis:
+        return replace(found, repaired=tuple(self.done), notes=(*self.notes, *found.notes))
+
+    def of_git(self, folder: Path, branch: str) -> None:
+        """Set right what git itself stumbles over, where it is known what belongs there."""
+        for flaw in git_dir.flaws(folder, branch):
+            if not flaw.mend:
+                self._attempt(f"{flaw.path} was left", _mended, folder, flaw)
+
+    def of_store(self, repository: Repository, writer: Writer) -> None:
+        attempt = self._attempt
+        quiet = replace(writer, notify=self.notes.append)
+        folder, wait = repository.common_dir, writer.wait_seconds
+        repository.restore()
+        with writer_lock.exclusive(folder, wait_seconds=wait, sharing=repository.sharing) as held:
+            attempt("locks were not removed", _remove_locks, repository)
+            attempt("refs were not restored", _restore_refs, repository)
+            attempt("empty refs were not removed", _remove_refs, repository)
+            attempt("the unfinished write was left", _recover, repository, held)
+            if not has_branch(repository):
+                attempt("the branch was left", move_forward, repository, quiet, held)
+            attempt("HEAD was left", _restore_head, repository)
+            attempt("the index was not rebuilt", _rebuild_indexes, repository)
+            if _is_whole(repository):
+                attempt("the branch was left", move_forward, repository, quiet, held)
+                # Now, since a rebuilt registry takes the work trees with it.
+                attempt("a work tree was left", _follow, repository, held)
         if _is_whole(repository):
-            attempt("the branch was left", lambda: move_forward(repository, quiet, held))
-            # Now, since a rebuilt registry takes the work trees with it.
-            attempt("a work tree was left", lambda: _follow(repository, held))
-    if _is_whole(repository):
-        attempt("registry.json was not rebuilt", lambda: rebuild(repository, quiet))
-    if _is_whole(repository) and not _extent(repository).has_no_tags:
-        with writer_lock.exclusive(repository.common_dir, wait_seconds=writer.wait_seconds):
-            attempt("tags were not set", lambda: retag(repository, quiet))
-    attempt("temporary files were not removed", lambda: _remove_temporaries(repository))
-    attempt("git was not configured", lambda: _configure(repository))
-    attempt("hooks were not installed", lambda: _install_hooks(repository))
-    return done, notes
+            attempt("registry.json was not rebuilt", rebuild, repository, quiet)
+        if _is_whole(repository) and not _extent(repository).has_no_tags:
+            with writer_lock.exclusive(folder, wait_seconds=wait):
+                attempt("tags were not set", retag, repository, quiet)
+        attempt("temporary files were not removed", _remove_temporaries, repository)
+        attempt("git was not configured", _configure, repository)
+        attempt("hooks were not installed", _install_hooks, repository)
+
+    def _attempt(self, what: str, step: Callable[..., Iterable[str]], *args: object) -> None:
+        """Take a step; what stops it, of whatever kind, stops no other."""
+        try:
+            for line in step(*args):  # what was done before a failure counts
+                self.done.append(line)
+        except Exception as error:  # damage takes any form, and the other steps must run
+            self.notes.append(in_a_line(what, error))
+
+
+def _mended(folder: Path, flaw: git_dir.Flaw) -> Iterator[str]:
+    yield git_dir.mend(folder, flaw)
 
 
 def _is_whole(repository: Repository) -> bool:
     """Whether the branch's history is here, as far as it was asked for."""
-    if not _has_branch(repository):
-        return False
-    return _extent(repository).lacks_history is None
+    return has_branch(repository) and _extent(repository).lacks_history is None
 
 
 def _extent(repository: Repository) -> Extent:
@@ -210,21 +196,14 @@ def _extent(repository: Repository) -> Extent:
         return extent(objects)
 
 
-def _has_branch(repository: Repository) -> bool:
-    try:
-        return repository.head(repository.branch) is not None
-    except StoreError:
-        return False
-
-
-def _remove_locks(repository: Repository) -> Iterable[str]:
+def _remove_locks(repository: Repository) -> Iterator[str]:
     for old in writer_lock.old_locks(repository):
         if not old.may_be_held:
             writer_lock.remove(old.path)
-            yield f"removed the lock {_place(repository, old.path)}, which no process holds"
+            yield f"removed the lock {place_of(repository, old.path)}, which no process holds"
 
 
-def _restore_refs(repository: Repository) -> Iterable[str]:
+def _restore_refs(repository: Repository) -> Iterator[str]:
     """Give back to refs what packed-refs, their reflogs or the note of a dead writer know."""
     with CatFile(repository.common_dir, inherit=False) as objects:
         for ref in writer_lock.damaged_refs(repository):
@@ -257,7 +236,7 @@ def _rebuild_indexes(repository: Repository) -> Iterator[str]:
         yield f"rebuilt the index of {tree.folder} from the commit that is checked out"
 
 
-def _remove_refs(repository: Repository) -> Iterable[str]:
+def _remove_refs(repository: Repository) -> Iterator[str]:
     """Remove tags and remotes' refs that hold nothing, and of which nobody here knows more."""
     for ref in writer_lock.damaged_refs(repository):
         if ref.startswith((*REMOVABLE, f"{repository.branch}/")):
@@ -265,20 +244,21 @@ def _remove_refs(repository: Repository) -> Iterable[str]:
             yield f"removed {ref}, which was empty"
 
 
-def _recover(repository: Repository, held: HeldLock) -> Iterable[str]:
+def _recover(repository: Repository, held: HeldLock) -> Iterator[str]:
     note = writer_lock.read(repository.common_dir)
     if note is None:
-        return []
+        return
     done: list[str] = []
     recover(repository, done.append, held)
     tip = repository.head(repository.branch)
     is_there = repository.find_commit(note.new) is not None
     finished = tip and is_there and repository.is_ancestor(note.new, tip)
     verb = "finished" if finished else "undid"
-    return [f"{verb} the write of {note.new[:12]}, whose writer had died", *done]
+    yield f"{verb} the write of {note.new[:12]}, whose writer had died"
+    yield from done
 
 
-def _follow(repository: Repository, held: HeldLock) -> Iterable[str]:
+def _follow(repository: Repository, held: HeldLock) -> Iterator[str]:
     tip = repository.head(repository.branch)
     for lag in worktree.lags(repository):
         if tip is not None and lag.commit is not None:
@@ -286,13 +266,13 @@ def _follow(repository: Repository, held: HeldLock) -> Iterable[str]:
             yield f"moved {lag.tree.folder} from {lag.commit[:12]} to the branch, {tip[:12]}"
 
 
-def _remove_temporaries(repository: Repository) -> Iterable[str]:
+def _remove_temporaries(repository: Repository) -> Iterator[str]:
     for path in writer_lock.temporaries(repository):
         writer_lock.remove(path)
-        yield f"removed {_place(repository, path)}, which had not been touched for a day"
+        yield f"removed {place_of(repository, path)}, which had not been touched for a day"
 
 
-def _configure(repository: Repository) -> Iterable[str]:
+def _configure(repository: Repository) -> Iterator[str]:
     if _extent(repository).is_mirror:
         return
     lacking = unconfigured(repository)
@@ -301,10 +281,6 @@ def _configure(repository: Repository) -> Iterable[str]:
         yield f"told git {', '.join(lacking)}"
 
 
-def _install_hooks(repository: Repository) -> Iterable[str]:
+def _install_hooks(repository: Repository) -> Iterator[str]:
     if not _extent(repository).is_mirror and git_dir.absent(repository):
         yield f"installed the hooks {', '.join(git_dir.install(repository))}"
-
-
-def _place(repository: Repository, path: object) -> str:
-    return str(path).removeprefix(f"{repository.common_dir}/")

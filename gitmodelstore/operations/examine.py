@@ -14,7 +14,6 @@ from typing import TypeVar
 
 from gitmodelstore.checks.fault import Fault, format_faults
 from gitmodelstore.errors import IntegrityError, MissingObject, StoreError
-from gitmodelstore.lean import cached_property
 from gitmodelstore.operations.init import unconfigured
 from gitmodelstore.operations.mend import (
     FIX,
@@ -23,10 +22,12 @@ from gitmodelstore.operations.mend import (
     Past,
     behind,
     is_sound,
+    past_of,
     strays,
+    where_it_says,
     with_next_step,
 )
-from gitmodelstore.operations.validate import no_branch, store_faults
+from gitmodelstore.operations.validate import lacks_branch, store_faults
 from gitmodelstore.plumbing import git_dir, worktree, writer_lock
 from gitmodelstore.plumbing.cat_file import WHOLE, CatFile, Extent, extent
 from gitmodelstore.plumbing.repository import Repository
@@ -43,102 +44,71 @@ _OF_REGISTRY = ("GMS011", "GMS020", "GMS030", "GMS040", "GMS041")
 _OF_PATHS = ("GMS001", "GMS002", "GMS003", "GMS004", "GMS005", "GMS012", "GMS020")
 
 
-class Standing:
-    """What the tip of a branch says about the faults of its commits.
-
-    Args:
-        past: the history.
-    """
-
-    def __init__(self, past: Past) -> None:
-        self._past = past
-
-    def is_now(self, fault: Fault) -> bool:
-        """Whether a fault still stands; one that nothing has put right does."""
-        if fault.code == "GMS050":
-            return self._wants_its_tag(fault.path.removeprefix("refs/tags/"))
-        if fault.commit is None or fault.path.startswith("refs/"):
-            return True
-        if fault.code in _HARMLESS_DEEDS:
-            return fault.commit == self._past.tip.oid
-        if fault.code == "GMS046":
-            return self._is_as_merged(fault)
-        if fault.path == REGISTRY:
-            return self._is_registry_now(fault)
-        if fault.path.startswith(f"{MODELS}/"):
-            return self._is_folder_now(fault, "/".join(fault.path.split("/")[:2]))
-        if fault.code in _OF_PATHS:
-            return self._is_unchanged(fault.commit, fault.path)
+def is_now(past: Past, fault: Fault) -> bool:
+    """Whether a fault of a history still stands; one that nothing has put right does."""
+    code, path, commit = fault.code, fault.path, fault.commit
+    if code == "GMS050":
+        # Of a faulty version that was withdrawn nobody sets a tag.
+        known = past.tagged(path.removeprefix("refs/tags/"))
+        return known is None or is_sound(past, known) or past.status(known) != WITHDRAWN
+    if commit is None or path.startswith("refs/"):
         return True
-
-    def _wants_its_tag(self, name: str) -> bool:
-        """Whether a tag is missed: of a faulty version that was withdrawn nobody sets one."""
-        known = next((k for k in self._past.introduced.values() if k.tag == name), None)
-        if known is None or is_sound(self._past, known):
-            return True
-        return self._past.registry.status(known.model, known.version) != WITHDRAWN
-
-    def _is_as_merged(self, fault: Fault) -> bool:
-        """Whether what a merge took back, or made up, is still so: nobody has changed it since."""
-        if fault.path != REGISTRY:
-            return self._is_unchanged(fault.commit or "", fault.path)
+    if code in _HARMLESS_DEEDS:
+        return commit == past.tip.oid
+    if code == "GMS046":  # what a merge took back, or made up
+        if path != REGISTRY:
+            return _is_unchanged(past, commit, path)
         model, version = fault.what.split(" ")[:2]
-        key = model, Version.parse(version)
-        then = self._past.judge.registry_at(fault.commit or "")
-        return then.status(*key) == self._past.registry.status(*key)
+        then = past.judge.registry_at(commit).status(model, Version.parse(version))
+        return then == past.registry.status(model, Version.parse(version))
+    if path == REGISTRY:
+        if code in _OF_REGISTRY:
+            return _says_so_still(past, fault, commit)
+        return _concerns_a_version(past, commit)
+    if path.startswith(f"{MODELS}/"):
+        model = path.split("/")[1]
+        if any(past.of_commit(commit, model)):  # a version is what its commit holds
+            return _concerns_a_version(past, commit, model)
+        return _is_unchanged(past, commit, f"{MODELS}/{model}")
+    return code not in _OF_PATHS or _is_unchanged(past, commit, path)
 
-    def _is_registry_now(self, fault: Fault) -> bool:
-        if fault.code in _OF_REGISTRY:
-            return self._says_so_still(fault)
-        return self._concerns_a_version(fault.commit or "", None)
 
-    def _says_so_still(self, fault: Fault) -> bool:
-        past, model = self._past, fault.what.partition(" ")[0]
-        if fault.code in ("GMS011", "GMS020"):
-            unchanged = self._is_unchanged(fault.commit or "", REGISTRY)
-            return past.fault_of_registry is not None and unchanged
-        if fault.code == "GMS030":
-            return any(fault.what == f"{known} is lost" for known in past.lost)
-        if fault.code == "GMS040":
-            return any(
-                fault.what.startswith(f"{model} {version} has ") and status not in self._statuses
-                for version, status in past.registry.models.get(model, {}).items()
-            )
-        held = past.registry
-        return any(len(held.holders(model, status)) > 1 for status in past.policy.exclusive)
-
-    @cached_property
-    def _statuses(self) -> frozenset[str]:
-        return frozenset(self._past.policy.statuses)
-
-    def _is_folder_now(self, fault: Fault, folder: str) -> bool:
-        """A version is what its commit holds; any other folder only what stands there now."""
-        commit, model = fault.commit or "", folder.partition("/")[2]
-        if any(k.commit == commit and k.model == model for k in self._past.introduced.values()):
-            return self._concerns_a_version(commit, model)
-        return self._is_unchanged(commit, folder)
-
-    def _concerns_a_version(self, commit: str, model: str | None) -> bool:
-        """Whether a commit introduced a version that the store has, not withdrawn."""
+def _says_so_still(past: Past, fault: Fault, commit: str) -> bool:
+    model = fault.what.partition(" ")[0]
+    if fault.code in ("GMS011", "GMS020"):
+        unchanged = _is_unchanged(past, commit, REGISTRY)
+        return past.fault_of_registry is not None and unchanged
+    if fault.code == "GMS030":
+        return any(fault.what == f"{known} is lost" for known in past.lost)
+    if fault.code == "GMS040":
         return any(
-            self._past.registry.status(known.model, known.version) not in (None, WITHDRAWN)
-            for known in self._past.introduced.values()
-            if known.commit == commit and model in (None, known.model)
+            fault.what.startswith(f"{model} {version} has ") and status not in past.policy.statuses
+            for version, status in past.registry.models.get(model, {}).items()
         )
+    return any(len(past.registry.holders(model, one)) > 1 for one in past.policy.exclusive)
 
-    def _is_unchanged(self, commit: str, path: str) -> bool:
-        """Whether the tip holds at a path what an earlier commit held there."""
-        try:
-            then = self._past.objects.commit(commit)
-        except (MissingObject, IntegrityError):
-            return True
-        return self._past.entry(then, path) == self._past.entry(self._past.tip, path)
+
+def _concerns_a_version(past: Past, commit: str, model: str | None = None) -> bool:
+    """Whether a commit introduced a version that the store has, not withdrawn."""
+    return any(
+        past.status(known) not in (None, WITHDRAWN) for known in past.of_commit(commit, model)
+    )
+
+
+def _is_unchanged(past: Past, commit: str, path: str) -> bool:
+    """Whether the tip holds at a path what an earlier commit held there."""
+    try:
+        then = past.objects.commit(commit)
+    except (MissingObject, IntegrityError):
+        return True
+    return past.entry(then, path) == past.entry(past.tip, path)
 
 
 # Examine
 
 
 T = TypeVar("T")
+_Finding = Fault | str  # a note
 # Refs that may go where they hold nothing: the branch, or a fetch, knows better.
 REMOVABLE = ("refs/tags/", "refs/remotes/")
 _MOST_NOTES = 10  # of commits, each in a line
@@ -176,11 +146,8 @@ def examine(repository: Repository) -> Diagnosis:
 
     Nothing is written, and no model is loaded.
     """
-    folder, branch = repository.common_dir, repository.branch
-    hidden, flaws = git_dir.unreadable(folder), git_dir.flaws(folder, branch)
-    if not hidden and not flaws:
-        return _Examination(repository, folder, ()).diagnosis()
-    return _of_view(folder, flaws, hidden)
+    folder = repository.common_dir
+    return _seen(folder, repository.branch) or _Examination(repository, folder, ()).diagnosis()
 
 
 def examine_folder(folder: Path) -> Diagnosis | None:
@@ -188,17 +155,16 @@ def examine_folder(folder: Path) -> Diagnosis | None:
 
     None where it cannot be opened for another reason than damage, such as its format.
     """
-    branch = git_dir.branch_of(folder)
+    return _seen(folder, git_dir.branch_of(folder))
+
+
+def _seen(folder: Path, branch: str) -> Diagnosis | None:
+    """Return what is wrong where git itself stumbles, and the rest as it is without that."""
     hidden, flaws = git_dir.unreadable(folder), git_dir.flaws(folder, branch)
-    return _of_view(folder, flaws, hidden) if flaws or hidden else None
-
-
-def _of_view(folder: Path, flaws: list[git_dir.Flaw], hidden: list[str]) -> Diagnosis:
-    """Return what is wrong, the flaws first, and the rest as it is without them."""
+    if not hidden and not flaws:
+        return None
     faults = tuple(_of_flaw(flaw) for flaw in flaws)
-    closed = tuple(
-        f"{name}: you are not allowed to read it: check its permissions" for name in hidden
-    )
+    closed = tuple(not_allowed(name) for name in hidden)
     try:
         with git_dir.view(folder, flaws, hidden) as top:
             found = _Examination(Repository.open(top), folder, tuple(hidden)).diagnosis()
@@ -213,6 +179,10 @@ def _of_view(folder: Path, flaws: list[git_dir.Flaw], hidden: list[str]) -> Diag
         if fault.path not in told and not fault.path.startswith(tuple(f"{p}/" for p in hidden))
     )
     return replace(found, faults=(*faults, *others), unexamined=(*closed, *found.unexamined))
+
+
+def not_allowed(name: object) -> str:
+    return f"{name}: you are not allowed to read it: check its permissions"
 
 
 def _of_flaw(flaw: git_dir.Flaw) -> Fault:
@@ -231,12 +201,12 @@ def _renamed(found: Diagnosis, top: Path, folder: Path) -> Diagnosis:
             replace(f, path=real(f.path), what=real(f.what), mend=real(f.mend)) for f in faults
         )
 
-    return Diagnosis(
-        renamed(found.faults),
-        renamed(found.past),
-        found.repaired,
-        tuple(map(real, found.notes)),
-        tuple(map(real, found.unexamined)),
+    return replace(
+        found,
+        faults=renamed(found.faults),
+        past=renamed(found.past),
+        notes=tuple(map(real, found.notes)),
+        unexamined=tuple(map(real, found.unexamined)),
     )
 
 
@@ -245,13 +215,17 @@ def can_judge(hidden: Iterable[str]) -> bool:
     return not any(name.split("/")[0] in _NEEDED for name in hidden)
 
 
-class _Examination:
-    """One look at a repository.
+def in_a_line(what: str, error: Exception) -> str:
+    """Return what failed and why, in one line."""
+    hint = getattr(error, "hint", None)
+    said = " ".join(str(error).split()) or type(error).__name__
+    return f"{what}: {said}{f'; {hint}' if hint else ''}"
 
-    Args:
-        repository: the store, or a view of it.
-        folder: its own git directory.
-        hidden: what the system does not let this process read there.
+
+class _Examination:
+    """One look at a repository: the store, or a view of it, whose own git directory is `folder`.
+
+    `hidden` is what the system does not let this process read there.
     """
 
     def __init__(self, repository: Repository, folder: Path, hidden: tuple[str, ...]) -> None:
@@ -266,21 +240,21 @@ class _Examination:
     def diagnosis(self) -> Diagnosis:
         """Look at every part, and return what is wrong."""
         repository = self._repository
-        self._part("the unfinished write", lambda: _unfinished(repository))
+        self._part("the unfinished write", _unfinished, repository)
         if self._is_open:
-            self._part("refs", lambda: _refs(repository))
+            self._part("refs", _refs, repository)
             with CatFile(repository.common_dir, inherit=False) as objects:
                 self._look_at_objects(objects)
-            self._part("HEAD", lambda: _heads(repository, self._folder))
-            self._part("work trees", lambda: _indexes(repository, self._folder))
-            self._part("work trees", lambda: _lags(repository))
+            self._part("HEAD", _heads, repository, self._folder)
+            self._part("work trees", _indexes, repository, self._folder)
+            self._part("work trees", _lags, repository)
         else:
             self._unexamined.append("refs, objects, history and work trees, until that can be read")
-        self._part("locks", lambda: _locks(repository))
-        self._part("temporary files", lambda: _temporaries(repository))
-        self._part("configuration", lambda: self._configuration())
-        self._part("loose objects", lambda: self._count_loose())
-        self._part("linked work trees", lambda: self._stale())
+        self._part("locks", _locks, repository)
+        self._part("temporary files", _temporaries, repository)
+        self._part("configuration", _configuration, repository)
+        self._part("loose objects", _loose, repository)
+        self._part("linked work trees", _stale, repository)
         return Diagnosis(
             tuple(self._faults),
             tuple(self._past),
@@ -288,63 +262,59 @@ class _Examination:
             unexamined=tuple(dict.fromkeys(self._unexamined)),
         )
 
-    def _part(self, what: str, step: Callable[[], Iterable[Fault]]) -> None:
+    def _part(self, what: str, find: Callable[..., Iterable[_Finding]], *args: object) -> None:
         """Take what one part finds; what stops it stops no other."""
-        self._value(what, lambda: self._take(step()), None)
 
-    def _take(self, faults: Iterable[Fault]) -> None:
-        for fault in faults:  # what was found before a failure counts
-            self._faults.append(fault)
+        def take() -> None:
+            for one in find(*args):  # what was found before a failure counts
+                if isinstance(one, Fault):
+                    self._faults.append(one)
+                else:
+                    self._notes.append(one)
+
+        self._value(what, take, None)
 
     def _value(self, what: str, step: Callable[[], T], otherwise: T) -> T:
         """Return what a step returns; where it fails, of whatever kind that is, say so."""
         try:
             return step()
         except Exception as error:  # damage takes any form, and the rest must be examined
-            hint = getattr(error, "hint", None)
-            said = " ".join(str(error).split()) or type(error).__name__
-            self._unexamined.append(f"{what}: {said}{f'; {hint}' if hint else ''}")
+            self._unexamined.append(in_a_line(what, error))
             return otherwise
 
     def _look_at_objects(self, objects: CatFile) -> None:
         repository = self._repository
         objects.wants_large_files = True
-        tip = _tip(repository, objects)
+        past = past_of(repository, objects)
         held = self._value("what the clone holds", lambda: extent(objects), WHOLE)
         none: tuple[writer_lock.Damage, ...] = ()
         damages = self._value("objects", lambda: writer_lock.check(repository.common_dir), none)
-        known = Past(objects, tip) if tip and held.lacks_history is None else None
+        known = past if held.lacks_history is None else None
         lacking = None
         if held.lacks_history is None:
             lacking = self._value("the branch", lambda: behind(repository, objects, known), None)
-            self._part("the branch", lambda: _branch(repository, objects, lacking, tip))
-        damages = tuple(
-            one for one in damages if not any((one.oid or "-") in f.what for f in self._faults)
-        )
-        self._part("objects", lambda: _damages(known, damages))
+            self._part("the branch", _branch, repository, objects, lacking, known)
+        told = [fault.what for fault in self._faults]
+        damages = tuple(one for one in damages if not any((one.oid or "-") in w for w in told))
+        self._part("objects", _damages, known, damages)
         if held.lacks_history:
             self._unexamined.append(f"the history: {held.lacks_history}; {held.fetch}")
         elif known is None:
             self._unexamined.append("the history and registry.json, until the branch can be read")
         else:
-            told = {damage.oid for damage in damages if damage.oid}
-            self._part("the history", lambda: self._history(objects, known, told, lacking, held))
+            ids = {damage.oid for damage in damages if damage.oid}
+            self._part("the history", self._history, known, ids, lacking, held)
 
     def _history(
-        self,
-        objects: CatFile,
-        known: Past,
-        told: set[str],
-        lacking: Behind | None,
-        held: Extent,
-    ) -> Iterator[Fault]:
-        judged = _judged(objects, known, told)
-        self._note_commits([fault for fault in judged if fault.is_note])
+        self, known: Past, damaged: set[str], lacking: Behind | None, held: Extent
+    ) -> Iterator[_Finding]:
+        judged = _judged(known, damaged)
+        yield from _told([fault for fault in judged if fault.is_note])
         found = [fault for fault in judged if not fault.is_note]
         try:
-            faults, past = _standing(found, known, objects)
+            faults, past = _standing(found, known)
         except (MissingObject, IntegrityError) as error:  # the registry itself is unreadable
-            if not told:
+            if not damaged:
                 yield Fault("GMS071", "", str(error), mend=REFETCH)
             self._unexamined.append(f"what later commits have put right: {error}")
             faults, past = [replace(fault, mend=fault.mend or REFETCH) for fault in found], []
@@ -366,67 +336,53 @@ class _Examination:
                 yield fault
         if large:
             files = "1 large pipeline is" if large == 1 else f"{large} large pipelines are"
-            said = f"{files} not here: `git lfs fetch --all {held.remote}`, to load or verify"
-            self._notes.append(said)
+            yield f"{files} not here: `git lfs fetch --all {held.remote}`, to load or verify"
         if untagged:
             self._unexamined.append(
                 f"{untagged} tags: this clone is set to fetch none; "
                 f"`git fetch --tags {held.remote}`"
             )
 
-    def _note_commits(self, notes: list[Fault]) -> None:
-        """Say what is only to be known of commits, the first of it."""
-        said = [f"{(note.commit or '')[:12]}: {note}" for note in notes]
-        if len(said) > _MOST_NOTES:
-            said[_MOST_NOTES:] = [f"and {len(said) - _MOST_NOTES} more, which `gms validate` names"]
-        self._notes += said
 
-    def _configuration(self) -> Iterator[Fault]:
-        repository = self._repository
-        with CatFile(repository.common_dir, inherit=False) as objects:
-            is_copy = extent(objects).is_copy
-        lacking = unconfigured(repository)
-        try:
-            absent = git_dir.absent(repository)
-        except StoreError as error:
-            absent = ()
-            self._notes.append(f"{error}; gms cannot tell whether the hooks there call its own")
-        if is_copy:
-            if lacking or absent:
-                said = "hooks and drivers are not set up: `gms doctor --fix`, to write here"
-                self._notes.append(said)
-            return
-        if lacking:
-            yield Fault("GMS076", "config", f"has no {', '.join(lacking)}", mend=FIX)
-        for name in absent:
-            what = f"git does not run gitmodelstore's {name}"
-            yield Fault("GMS076", f"hooks/{name}", what, mend=FIX)
-
-    def _count_loose(self) -> tuple[Fault, ...]:
-        loose = writer_lock.loose_objects(self._repository)
-        if loose > writer_lock.MANY_LOOSE:
-            said = f"{loose:,} loose objects: `git gc` packs them, and prunes nothing young"
-            self._notes.append(said)
-        return ()
-
-    def _stale(self) -> tuple[Fault, ...]:
-        linked = self._repository.common_dir / "worktrees"
-        for place in sorted(linked.iterdir()) if linked.is_dir() else ():
-            if worktree.linked_folder(place) is None:
-                said = f"worktrees/{place.name}: its folder is not there: `git worktree prune`"
-                self._notes.append(said)
-        return ()
+def _told(notes: list[Fault]) -> list[str]:
+    """Return what is only to be known of commits, the first of it."""
+    said = [f"{(note.commit or '')[:12]}: {note}" for note in notes]
+    if len(said) > _MOST_NOTES:
+        said[_MOST_NOTES:] = [f"and {len(said) - _MOST_NOTES} more, which `gms validate` names"]
+    return said
 
 
-def _tip(repository: Repository, objects: CatFile) -> str | None:
-    """Return the commit on which the branch stands; None where there is none to read."""
+def _configuration(repository: Repository) -> Iterator[_Finding]:
+    with CatFile(repository.common_dir, inherit=False) as objects:
+        is_copy = extent(objects).is_copy
+    lacking = unconfigured(repository)
+    absent: tuple[str, ...] = ()
     try:
-        tip = repository.head(repository.branch)
-        if tip is not None:
-            objects.commit(tip)
-    except StoreError:
-        return None
-    return tip
+        absent = git_dir.absent(repository)
+    except StoreError as error:
+        yield f"{error}; gms cannot tell whether the hooks there call its own"
+    if is_copy:
+        if lacking or absent:
+            yield "hooks and drivers are not set up: `gms doctor --fix`, to write here"
+        return
+    if lacking:
+        yield Fault("GMS076", "config", f"has no {', '.join(lacking)}", mend=FIX)
+    for name in absent:
+        what = f"git does not run gitmodelstore's {name}"
+        yield Fault("GMS076", f"hooks/{name}", what, mend=FIX)
+
+
+def _loose(repository: Repository) -> Iterator[str]:
+    loose = writer_lock.loose_objects(repository)
+    if loose > writer_lock.MANY_LOOSE:
+        yield f"{loose:,} loose objects: `git gc` packs them, and prunes nothing young"
+
+
+def _stale(repository: Repository) -> Iterator[str]:
+    linked = repository.common_dir / "worktrees"
+    for place in sorted(linked.iterdir()) if linked.is_dir() else ():
+        if worktree.linked_folder(place) is None:
+            yield f"worktrees/{place.name}: its folder is not there: `git worktree prune`"
 
 
 def _refs(repository: Repository) -> Iterator[Fault]:
@@ -448,12 +404,11 @@ def _refs(repository: Repository) -> Iterator[Fault]:
 
 
 def _branch(
-    repository: Repository, objects: CatFile, found: Behind | None, tip: str | None
+    repository: Repository, objects: CatFile, found: Behind | None, past: Past | None
 ) -> Iterator[Fault]:
     """Yield what is wrong with the place where the branch stands."""
-    branch = repository.branch
-    says = writer_lock.held_by(repository, branch) or writer_lock.packed(repository, branch)
-    if tip is not None:
+    branch, says = repository.branch, where_it_says(repository)
+    if past is not None:
         if found is not None and found.tags:
             yield Fault("GMS052", branch, found.what, mend=found.mend)
         return
@@ -462,8 +417,7 @@ def _branch(
         return
     is_lost = says is None and not (repository.common_dir / branch).exists()
     if is_lost and not found.ahead and not found.tags:
-        what = "the store has no such branch"
-        yield Fault("GMS020", branch, what, mend=no_branch(objects, branch))
+        yield lacks_branch(objects, branch)
     elif branch in writer_lock.damaged_refs(repository):
         doubt = f"; {found.doubt}" if found.doubt else ""
         yield Fault("GMS077", branch, f"holds no id{doubt}", mend=found.mend)
@@ -486,34 +440,31 @@ def _unfinished(repository: Repository) -> Iterator[Fault]:
         yield Fault("GMS072", "gitmodelstore/pending.json", what, mend=FIX)
 
 
-def _judged(objects: CatFile, past: Past, told: set[str]) -> list[Fault]:
+def _judged(past: Past, damaged: set[str]) -> list[Fault]:
     """Return what the judge finds wrong with commits and tags.
 
-    Args:
-        objects, past: the repository and its history.
-        told: ids of objects of which it is said already that they are missing or damaged.
+    Of objects whose ids are `damaged` it is said already.
     """
     try:
-        found = store_faults(objects)
+        found = store_faults(past.objects)
     except StoreError as error:  # a commit is missing: git lists none, so those that are here
-        found = [] if told else [Fault("GMS071", "", str(error), mend=REFETCH)]
-        found += store_faults(objects, [commit.oid for commit in past.commits])
+        found = [] if damaged else [Fault("GMS071", "", str(error), mend=REFETCH)]
+        found += store_faults(past.objects, [commit.oid for commit in past.commits])
     return [
         fault
         for fault in found
-        if fault.code not in ("GMS070", "GMS071") or not any(oid in fault.what for oid in told)
+        if fault.code not in ("GMS070", "GMS071") or not any(oid in fault.what for oid in damaged)
     ]
 
 
-def _standing(found: list[Fault], past: Past, objects: CatFile) -> tuple[list[Fault], list[Fault]]:
+def _standing(found: list[Fault], past: Past) -> tuple[list[Fault], list[Fault]]:
     """Return the faults that stand, with what mends them, and those that were fixed since."""
-    standing = Standing(past)
     now: list[Fault] = []
     then: list[Fault] = []
     for fault in found:
-        (now if standing.is_now(fault) else then).append(fault)
+        (now if is_now(past, fault) else then).append(fault)
     now += _unsaid(past, now)
-    beside = {stray.tag.name: stray for stray in strays(past, objects)}
+    beside = {stray.tag.name: stray for stray in strays(past)}
     return [with_next_step(fault, past, beside) for fault in now], then
 
 
@@ -533,12 +484,9 @@ def _unsaid(past: Past, now: list[Fault]) -> Iterator[Fault]:
 def _damages(past: Past | None, damages: tuple[writer_lock.Damage, ...]) -> Iterator[Fault]:
     names = _names(past) if past and damages else {}
     for damage in damages:
-        code = "GMS070" if damage.is_missing else "GMS071"
-        if damage.oid is None:
-            yield Fault(code, "", damage.what, mend=REFETCH)
-            continue
-        path, what_it_is = names.get(damage.oid, ("", f"{damage.kind} {damage.oid}"))
-        yield Fault(code, path, f"{what_it_is} {damage.what}", mend=REFETCH)
+        path, name = names.get(damage.oid or "", ("", f"{damage.kind} {damage.oid}"))
+        what = damage.what if damage.oid is None else f"{name} {damage.what}"
+        yield Fault("GMS070" if damage.is_missing else "GMS071", path, what, mend=REFETCH)
 
 
 def _names(past: Past) -> dict[str, tuple[str, str]]:
@@ -565,23 +513,17 @@ def _heads(repository: Repository, folder: Path) -> Iterator[Fault]:
         said = lost_head(repository, place)
         if said is None or said == repository.branch:  # of the branch is told elsewhere
             continue
-        name = repository.branch_name
         path = "HEAD" if is_own else f"worktrees/{place.name}/HEAD"
         where = folder.parent if folder.name == ".git" else folder
         top = where if is_own else worktree.linked_folder(place)
         mend = f"git -C '{top}' symbolic-ref HEAD {repository.branch}, or another branch"
         if is_own and may_be_head(repository):
             mend = FIX
-        yield Fault("GMS077", path, f"names {said}, which is not there", mend=mend or name)
+        yield Fault("GMS077", path, f"names {said}, which is not there", mend=mend)
 
 
 def lost_head(repository: Repository, place: Path) -> str | None:
-    """Return what a HEAD names where that does not exist; None where it does.
-
-    Args:
-        repository: the store.
-        place: the git directory of the work tree that is meant.
-    """
+    """Return what the HEAD in a git directory names where that is not there; None where it is."""
     said = (place / "HEAD").read_text(errors="replace").strip()
     name = said.removeprefix("ref:").strip()
     try:
@@ -598,10 +540,14 @@ def may_be_head(repository: Repository) -> bool:
     tip = repository.head(repository.branch)
     if tip is None:
         return False
-    if repository.work_tree is None or not (repository.common_dir / git_dir.INDEX).exists():
-        return True
-    tree = worktree.WorkTree(repository.work_tree, repository.common_dir, repository.sharing)
-    return worktree.is_at(tree, tip)
+    tree = _own_tree(repository)
+    return tree is None or not (tree.git_dir / git_dir.INDEX).exists() or worktree.is_at(tree, tip)
+
+
+def _own_tree(repository: Repository) -> worktree.WorkTree | None:
+    if repository.work_tree is None:
+        return None
+    return worktree.WorkTree(repository.work_tree, repository.common_dir, repository.sharing)
 
 
 def _indexes(repository: Repository, folder: Path) -> Iterator[Fault]:
@@ -615,16 +561,10 @@ def _indexes(repository: Repository, folder: Path) -> Iterator[Fault]:
 def trees_without_index(repository: Repository, folder: Path) -> Iterator[worktree.WorkTree]:
     """Yield the work trees that hold files of a store and have no index.
 
-    Args:
-        repository: the store, or a view of it.
-        folder: its own git directory, whose work tree is meant.
+    `folder` is the store's own git directory, of which `repository` may be a view.
     """
-    trees = list(worktree.linked(repository))
-    if repository.work_tree is not None:
-        trees.insert(
-            0, worktree.WorkTree(repository.work_tree, repository.common_dir, repository.sharing)
-        )
-    for tree in trees:
+    own = _own_tree(repository)
+    for tree in (*((own,) if own else ()), *worktree.linked(repository)):
         is_seen = tree.git_dir == repository.common_dir and folder != repository.common_dir
         top = folder.parent if is_seen else tree.folder
         has_files = (top / REGISTRY).exists() or (top / MODELS).exists()
@@ -632,44 +572,39 @@ def trees_without_index(repository: Repository, folder: Path) -> Iterator[worktr
             yield tree
 
 
+def has_branch(repository: Repository) -> bool:
+    try:
+        return repository.head(repository.branch) is not None
+    except StoreError:
+        return False
+
+
 def _lags(repository: Repository) -> Iterator[Fault]:
-    if _no_tip(repository):
-        return
-    for lag in worktree.lags(repository):
+    for lag in worktree.lags(repository) if has_branch(repository) else ():
         place = str(lag.tree.folder)
         if lag.commit is not None:
             commits = f"{lag.behind} commit{'s' if lag.behind > 1 else ''}"
-            what = f"stands on {lag.commit[:12]}, {commits} behind the branch"
-            yield Fault("GMS075", place, what, mend=FIX)
+            what, mend = f"stands on {lag.commit[:12]}, {commits} behind the branch", FIX
         else:
             what = f"what is staged there would undo {', '.join(lag.undone)}"
             mend = f"git -C {place} restore --source=HEAD --staged --worktree -- {REGISTRY} models"
-            yield Fault("GMS075", place, what, mend=mend)
-
-
-def _no_tip(repository: Repository) -> bool:
-    try:
-        return repository.head(repository.branch) is None
-    except StoreError:
-        return True
+        yield Fault("GMS075", place, what, mend=mend)
 
 
 def _locks(repository: Repository) -> Iterator[Fault]:
     for held in writer_lock.old_locks(repository):
-        what = "no running git process holds a lock for so long"
-        mend = FIX
+        what, mend = "no running git process holds a lock for so long", FIX
         if held.may_be_held:
             what = "a commit may be waiting for its message in an editor"
             mend = f"if no git is running there: rm '{held.path}'"
-        yield Fault("GMS073", _place(repository, held.path), what, mend=mend)
+        yield Fault("GMS073", place_of(repository, held.path), what, mend=mend)
 
 
 def _temporaries(repository: Repository) -> Iterator[Fault]:
     for path in writer_lock.temporaries(repository):
-        yield Fault(
-            "GMS074", _place(repository, path), "it has not been touched for a day", mend=FIX
-        )
+        what = "it has not been touched for a day"
+        yield Fault("GMS074", place_of(repository, path), what, mend=FIX)
 
 
-def _place(repository: Repository, path: Path) -> str:
+def place_of(repository: Repository, path: Path) -> str:
     return path.relative_to(repository.common_dir).as_posix()

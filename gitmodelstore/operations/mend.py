@@ -7,13 +7,12 @@ what a commit introduces. What cannot be read is left out, and never ends the re
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from gitmodelstore.checks.fault import Fault
+from gitmodelstore.checks.fault import Fault, Kept
 from gitmodelstore.checks.folder import folder_names
-from gitmodelstore.checks.history import Objects
 from gitmodelstore.checks.judge import CommitStep, Judge, version_of
 from gitmodelstore.errors import FormatError, GitFailed, IntegrityError, LocalChanges, MissingObject
 from gitmodelstore.lean import cached_property
@@ -34,33 +33,25 @@ from gitmodelstore.values.names import (
 )
 from gitmodelstore.values.objects import FOLDER, Commit, Entry, Tag, named_manifest
 from gitmodelstore.values.policy import Policy
-from gitmodelstore.values.registry import EMPTY, Registry, changes_between
+from gitmodelstore.values.registry import EMPTY, Change, Registry, changes_between
 
 Key = tuple[str, Version]  # model and version
 _UNREADABLE = (MissingObject, IntegrityError)
-_MOST_HELD = 64  # registries in memory
+_TAGS = "refs/tags/"
 
 
 @dataclass(frozen=True, slots=True)
 class Introduced:
-    """A version, as the commit that introduced it holds it.
-
-    Attributes:
-        model, version: which.
-        commit: its id.
-        folder: id of the tree of its folder there; None without one.
-        manifest_sha256: of the manifest there; None where it does not name this version.
-    """
+    """A version, as the commit that introduced it holds it."""
 
     model: str
     version: Version
     commit: str
-    folder: str | None
-    manifest_sha256: str | None
+    folder: str | None  # id of the tree of its folder there; None without one
+    manifest_sha256: str | None  # None where the manifest there does not name this version
 
     @property
     def tag(self) -> str:
-        """The name of its tag."""
         return tag_name(self.model, self.version)
 
     def __str__(self) -> str:
@@ -68,18 +59,13 @@ class Introduced:
 
 
 class Past:
-    """The history of the store's branch.
+    """The history of the store's branch, of which the commit at the tip can be read."""
 
-    Args:
-        objects: the repository.
-        tip: the commit on which the branch stands; it can be read.
-    """
-
-    def __init__(self, objects: Objects, tip: str) -> None:
+    def __init__(self, objects: CatFile, tip: str) -> None:
         self.objects = objects
         self.judge = Judge(objects)
         self.tip = objects.commit(tip)
-        self._data: dict[str, bytes] = {}
+        self._data = Kept(64)  # the bytes of registries
 
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
@@ -92,29 +78,34 @@ class Past:
                 found[oid] = self.objects.commit(oid)
             elif oid not in met:
                 met.add(oid)
-                parents = self._parents(oid)
-                if parents is not None:
+                with suppress(*_UNREADABLE):
+                    parents = self.objects.commit(oid).parents
                     ahead += [(oid, True), *((parent, False) for parent in reversed(parents))]
         return tuple(found.values())
-
-    def _parents(self, oid: str) -> tuple[str, ...] | None:
-        try:
-            return self.objects.commit(oid).parents
-        except _UNREADABLE:
-            return None
 
     @cached_property
     def introduced(self) -> dict[Key, Introduced]:
         """Each version that a commit introduced, as the first of those holds it."""
         found: dict[Key, Introduced] = {}
         for commit in self.commits:
-            try:
+            with suppress(*_UNREADABLE):
                 for key in sorted(self._new(commit)):
                     if key not in found:
                         found[key] = self._introduced(*key, commit)
-            except _UNREADABLE:
-                continue
         return found
+
+    def tagged(self, name: str) -> Introduced | None:
+        """Return the version that a tag belongs to; None of one that was not introduced."""
+        return next((one for one in self.introduced.values() if one.tag == name), None)
+
+    def of_commit(self, commit: str | None, model: str | None = None) -> Iterator[Introduced]:
+        """Yield what a commit introduced, of one model or of all."""
+        for one in self.introduced.values():
+            if one.commit == commit and model in (None, one.model):
+                yield one
+
+    def status(self, known: Introduced) -> str | None:
+        return self.registry.status(known.model, known.version)
 
     def _new(self, commit: Commit) -> frozenset[Key]:
         """Return what a commit introduces, as the judge says: from its lines, after one parent.
@@ -133,11 +124,11 @@ class Past:
         entry = self.objects.entries(commit.tree).get(REGISTRY)
         if entry is None:
             return b""
-        if entry.oid not in self._data:
-            if len(self._data) >= _MOST_HELD:
-                self._data.clear()
-            self._data[entry.oid] = self.objects.content(entry.oid, REGISTRY)
-        return self._data[entry.oid]
+        data: bytes | None = self._data.get(entry.oid)
+        if data is None:
+            data = self.objects.content(entry.oid, REGISTRY)
+            self._data.put(entry.oid, data)
+        return data
 
     def _introduced(self, model: str, version: Version, commit: Commit) -> Introduced:
         entry = folder_names(self.objects, commit.tree).get(model)
@@ -171,23 +162,21 @@ class Past:
     def policy(self) -> Policy:
         """What the tip's modelstore.toml says; the defaults where it says nothing."""
         entry = self.entry(self.tip, SETTINGS)
-        try:
-            return Policy.parse(self.objects.content(entry.oid, SETTINGS)) if entry else Policy()
-        except (FormatError, *_UNREADABLE):
-            return Policy()
+        with suppress(*_UNREADABLE):
+            return self.judge.policy_of(entry.oid if entry else None)
+        return Policy()
 
     def entry(self, commit: Commit, path: str) -> Entry | None:
         """Return what stands at a path in a commit; None when nothing does, or can be read."""
         tree, found = commit.tree, None
-        try:
+        with suppress(*_UNREADABLE):
             for name in path.split("/"):
                 found = self.objects.entries(tree).get(name)
                 if found is None:
                     return None
                 tree = found.oid
-        except _UNREADABLE:
-            return None
-        return found
+            return found
+        return None
 
     @cached_property
     def rebuilt(self) -> Registry:
@@ -230,32 +219,31 @@ class Past:
                 commit = self.objects.commit(following)
                 data = self._registry_data(commit)
                 following = commit.parents[0] if commit.parents else None
-                if len(commit.parents) > 1:
-                    yield from self._of_sides(commit)
+                for side in commit.parents[1:]:
+                    yield from self._gone_of_side(side, data)
                 if data == newer:
                     continue
-                try:
+                with suppress(FormatError):
                     if newer is None:
                         Registry.parse_history(data)
-                    for change in changes_between(data, newer) if newer is not None else ():
-                        if change.after is None and change.before is not None:
-                            yield (change.model, change.version), change.before
+                    else:
+                        yield from _gone(changes_between(data, newer))
                     newer = data
-                except FormatError:
-                    continue
             except _UNREADABLE:
                 return
 
-    def _of_sides(self, commit: Commit) -> Iterator[tuple[Key, str]]:
-        data = self._registry_data(commit)
-        for side in commit.parents[1:]:
-            try:
-                changes = changes_between(self._registry_data(self.objects.commit(side)), data)
-            except FormatError:
-                changes = tuple(self.judge.registry_at(side).changes(EMPTY))
-            for change in changes:
-                if change.after is None and change.before is not None:
-                    yield (change.model, change.version), change.before
+    def _gone_of_side(self, side: str, data: bytes) -> Iterator[tuple[Key, str]]:
+        try:
+            changes = changes_between(self._registry_data(self.objects.commit(side)), data)
+        except FormatError:
+            changes = tuple(self.judge.registry_at(side).changes(EMPTY))
+        return _gone(changes)
+
+
+def _gone(changes: Iterable[Change]) -> Iterator[tuple[Key, str]]:
+    for change in changes:
+        if change.after is None and change.before is not None:
+            yield (change.model, change.version), change.before
 
 
 # Tags set where the branch has a version and no tag stands on it.
@@ -269,24 +257,11 @@ _SQUASHED = (
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """A tag on a commit that the branch does not hold, of a version that it does.
+    """A tag on a commit that the branch does not hold, of a version that it does."""
 
-    Attributes:
-        known: the version, on the branch.
-        tag: as it stands.
-        is_same: whether both commits hold the identical folder.
-    """
-
-    known: Introduced
+    known: Introduced  # on the branch
     tag: Tag
-    is_same: bool
-
-
-def untagged(past: Past, objects: CatFile) -> Iterator[Introduced]:
-    """Yield the sound versions of the branch that have no tag."""
-    for known in past.introduced.values():
-        if known.tag not in objects.tags and is_sound(past, known):
-            yield known
+    is_same: bool  # whether both commits hold the identical folder
 
 
 def is_sound(past: Past, known: Introduced) -> bool:
@@ -298,99 +273,68 @@ def is_sound(past: Past, known: Introduced) -> bool:
         return False
     try:
         found = past.judge.folders.faults(known.model, known.version, known.folder)
-    except (MissingObject, IntegrityError):
+    except _UNREADABLE:
         return False
     return all(fault.code == "GMS024" for fault in found)
 
 
-def is_mended(code: str, past: Past, known: Introduced) -> bool:
-    """Whether `retag` mends a fault of a version's tag: it holds no object, or the bare commit."""
-    if not is_sound(past, known):
-        return False
-    objects = past.objects
-    assert isinstance(objects, CatFile)  # noqa: S101 - the doctor knows no other
-    oid = objects.tags.get(known.tag)
-    return code in ("GMS051", "GMS070") and oid is not None and _is_hollow(objects, known, oid)
-
-
-def set_tag(known: Introduced) -> str:
-    """Return the command that sets the tag of a version where it belongs, whatever it holds."""
-    return f"git tag -f -a -m '{known}' {known.tag} {known.commit[:12]}"
-
-
-def _is_hollow(objects: CatFile, known: Introduced, oid: str) -> bool:
-    """Whether a ref holds an object that cannot be read, or the version's commit without a tag."""
-    if oid == known.commit:
-        return True
+def _is_hollow(past: Past, known: Introduced) -> bool:
+    """Whether its ref holds an unreadable object, or the version's commit without a tag."""
+    oid = past.objects.tags.get(known.tag)
+    if oid is None or oid == known.commit:
+        return oid is not None
     try:
-        objects.raw(oid)
-    except (MissingObject, IntegrityError):
+        past.objects.raw(oid)
+    except _UNREADABLE:
         return True
     return False
 
 
-def strays(past: Past, objects: CatFile) -> Iterator[Stray]:
+def strays(past: Past) -> Iterator[Stray]:
     """Yield the tags that stand beside the branch, of versions that the branch has."""
     on_branch = {commit.oid for commit in past.commits}
     for known in past.introduced.values():
-        try:
-            tag = objects.tag(known.tag)
+        with suppress(*_UNREADABLE):
+            tag = past.objects.tag(known.tag)
             if tag is None or tag.commit in on_branch:
                 continue
-            held = past.entry(objects.commit(tag.commit), f"models/{known.model}")
-        except (MissingObject, IntegrityError):
-            continue
-        same = held is not None and held.oid == known.folder and known.manifest_sha256 is not None
-        yield Stray(known, tag, same)
+            held = past.entry(past.objects.commit(tag.commit), f"models/{known.model}")
+            same = held is not None and held.oid == known.folder
+            yield Stray(known, tag, same and known.manifest_sha256 is not None)
 
 
-def retag(repository: Repository, writer: Writer) -> tuple[str, ...]:
+def retag(repository: Repository, writer: Writer) -> Iterator[str]:
     """Set the tags that are missing, and those that a squash left beside the branch.
 
     A tag object that stands on the right commit and that no ref holds, as a power cut can
     leave, is taken before a new one is made. Call it under the writer lock.
-
-    Returns:
-        What was done, a line each.
-
-    Raises:
-        StoreBusy, CannotWrite: a tag could not be set.
     """
     tip = repository.head(repository.branch)
     if tip is None:
-        return ()
-    done = []
+        return
     with CatFile(repository.common_dir, inherit=False) as objects:
         past = Past(objects, tip)
-        missing = list(untagged(past, objects))
-        hollow = [
+        wrong = [
             known
             for known in past.introduced.values()
-            if (held := objects.tags.get(known.tag)) and _is_hollow(objects, known, held)
+            if known.tag not in objects.tags or _is_hollow(past, known)
             if is_sound(past, known)
         ]
-        kept = _dangling(objects) if missing or hollow else {}
-        for known in missing:
+        kept = _dangling(objects) if wrong else {}
+        for known in sorted(wrong, key=lambda one: one.tag in objects.tags):
+            old = objects.tags.get(known.tag)
             oid = kept.get((known.tag, known.commit)) or _made(repository, writer, known)
-            repository.secure([oid])
-            _sync(repository, writer)
-            if refs.create_tag(repository, known.tag, oid):
-                done.append(f"set tag {known.tag} on {known.commit[:12]}, which introduced it")
-        for known in hollow:
-            oid = kept.get((known.tag, known.commit)) or _made(repository, writer, known)
-            _sync(repository, writer)
-            if refs.replace_tag(repository, known.tag, objects.tags[known.tag], oid):
-                where = f"{known.commit[:12]}, which introduced it"
-                done.append(f"set tag {known.tag}, which was not a tag, on {where}")
-        for stray in list(strays(past, objects)):
-            if stray.is_same and is_sound(past, stray.known):
-                oid = _made(repository, writer, stray.known, stray.tag.message)
-                repository.secure([oid])
-                _sync(repository, writer)
-                if refs.replace_tag(repository, stray.tag.name, stray.tag.oid, oid):
-                    commits = {"new": stray.known.commit[:12], "old": stray.tag.commit[:12]}
-                    done.append(_SQUASHED.format(name=stray.tag.name, **commits))
-    return tuple(done)
+            if _set(repository, writer, known.tag, old, oid):
+                what = f"{known.tag}, which was not a tag," if old else known.tag
+                yield f"set tag {what} on {known.commit[:12]}, which introduced it"
+        for stray in list(strays(past)):
+            known, tag = stray.known, stray.tag
+            if stray.is_same and is_sound(past, known):
+                oid = _made(repository, writer, known, tag.message)
+                if _set(repository, writer, tag.name, tag.oid, oid):
+                    yield _SQUASHED.format(
+                        name=tag.name, new=known.commit[:12], old=tag.commit[:12]
+                    )
 
 
 def _made(repository: Repository, writer: Writer, known: Introduced, said: str = "") -> str:
@@ -401,10 +345,15 @@ def _made(repository: Repository, writer: Writer, known: Introduced, said: str =
     return write_tag_object(repository, writer, known.tag, known.commit, f"{message}\n")
 
 
-def _sync(repository: Repository, writer: Writer) -> None:
+def _set(repository: Repository, writer: Writer, name: str, old: str | None, oid: str) -> bool:
+    """Let a tag hold an object that is safe on the disk; False where somebody else was first."""
+    repository.secure([oid])
     if writer.durable:
         with writing(repository.common_dir):
             files.sync(repository.common_dir)
+    if old is None:
+        return refs.create_tag(repository, name, oid)
+    return refs.replace_tag(repository, name, old, oid)
 
 
 def _dangling(objects: CatFile) -> dict[tuple[str, str], str]:
@@ -420,14 +369,11 @@ def _dangling(objects: CatFile) -> dict[tuple[str, str], str]:
 # registry.json made anew, where it is broken or lost versions.
 
 
-def rebuild(repository: Repository, writer: Writer) -> tuple[str, ...]:
+def rebuild(repository: Repository, writer: Writer) -> list[str]:
     """Rebuild registry.json from history, manifests and tags, in one commit of the branch.
 
     The last one along first parents that can be read counts; what it lost since comes
     back as `Past.rebuilt` says. A store whose registry is sound is left alone.
-
-    Returns:
-        What was done, a line each.
 
     Raises:
         StoreError: as in `publish`: the judge refuses the result, or uncommitted work is
@@ -439,21 +385,20 @@ def rebuild(repository: Repository, writer: Writer) -> tuple[str, ...]:
         done.clear()
         with CatFile(repository.common_dir, inherit=False) as objects:
             past = Past(objects, snapshot.commit.oid)
-            broken = past.fault_of_registry is not None
-            if not broken and not past.lost:
-                return None
             back = [
                 f"{one} is back in {REGISTRY} as {past.rebuilt.status(one.model, one.version)}"
                 for one in past.lost
             ]
-        if broken:
-            done.append(f"rebuilt {REGISTRY} from the history")
-        done.extend(back)
-        message = f"rebuild {REGISTRY}\n\n" + "\n".join(back)
-        return Draft(message.strip() + "\n", past.rebuilt)
+            if past.fault_of_registry is not None:
+                done.append(f"rebuilt {REGISTRY} from the history")
+            done.extend(back)
+            if not done:
+                return None
+            message = f"rebuild {REGISTRY}\n\n" + "\n".join(back)
+            return Draft(message.strip() + "\n", past.rebuilt)
 
     publish(repository, writer, draft, broken=True)
-    return tuple(done)
+    return done
 
 
 # What to type about a fault of a store, where the judge speaks of a commit in the making.
@@ -471,91 +416,77 @@ _OF_REGISTRY = {
 
 
 def with_next_step(fault: Fault, past: Past, strays: Mapping[str, Stray]) -> Fault:
-    """Return a fault with what mends it in a store.
+    """Return a fault of a commit or of a tag with what mends it in a store.
 
-    Args:
-        fault: as the judge of a commit or of a tag says it.
-        past: the history.
-        strays: name to each tag that stands beside the branch.
+    `strays` are the tags that stand beside the branch, by name.
     """
-    if fault.path.startswith("refs/tags/"):
-        return _of_tag(fault, past, strays.get(fault.path.removeprefix("refs/tags/")))
-    if fault.path == REGISTRY and fault.code in _OF_REGISTRY:
-        return replace(fault, mend=_OF_REGISTRY[fault.code])
-    if fault.code == "GMS071" and "Git LFS object" in fault.what:
-        return replace(fault, mend="remove that file, then git lfs fetch --all REMOTE")
-    if fault.code in ("GMS070", "GMS071"):
-        return replace(fault, mend=REFETCH)
-    if fault.code == "GMS024":
-        return replace(fault, mend="git lfs fetch --all REMOTE")
-    if fault.path.startswith(f"{MODELS}/") or (fault.path == REGISTRY and fault.commit):
-        return replace(fault, mend=_of_folder(fault, past))
-    if fault.path == SETTINGS and fault.code == "GMS012":
-        mend = f"git restore --source={fault.commit}~1 -- {SETTINGS}, and commit it alone"
-        return replace(fault, mend=mend)
-    if fault.path and fault.code in ("GMS001", "GMS002", "GMS003", "GMS005"):
-        return replace(fault, mend=f"git rm -r -- '{fault.path}', and commit that")
-    if fault.path and fault.code in ("GMS004", "GMS020") and fault.commit is not None:
-        mend = f"git restore --source={fault.commit}~1 -- {fault.path}, and commit it"
-        return replace(fault, mend=mend)
-    if fault.commit is not None:
-        return replace(fault, mend=f"a past commit cannot be changed: git show {fault.commit}")
-    return fault
+    if fault.path.startswith(_TAGS):
+        return _of_tag(fault, past, strays.get(fault.path.removeprefix(_TAGS)))
+    return replace(fault, mend=_mend_of(fault, past) or fault.mend)
+
+
+def _mend_of(fault: Fault, past: Past) -> str | None:
+    code, path, commit = fault.code, fault.path, fault.commit
+    if path == REGISTRY and code in _OF_REGISTRY:
+        return _OF_REGISTRY[code]
+    if code == "GMS071" and "Git LFS object" in fault.what:
+        return "remove that file, then git lfs fetch --all REMOTE"
+    if code in ("GMS070", "GMS071"):
+        return REFETCH
+    if code == "GMS024":
+        return "git lfs fetch --all REMOTE"
+    if path.startswith(f"{MODELS}/") or (path == REGISTRY and commit):
+        return _of_folder(fault, past)
+    if path == SETTINGS and code == "GMS012":
+        return f"git restore --source={commit}~1 -- {SETTINGS}, and commit it alone"
+    if path and code in ("GMS001", "GMS002", "GMS003", "GMS005"):
+        return f"git rm -r -- '{path}', and commit that"
+    if path and code in ("GMS004", "GMS020") and commit is not None:
+        return f"git restore --source={commit}~1 -- {path}, and commit it"
+    return f"a past commit cannot be changed: git show {commit}" if commit is not None else None
 
 
 def _of_tag(fault: Fault, past: Past, stray: Stray | None) -> Fault:
     """Return what mends a tag: it is fetched, or set where it belongs, and never taken away."""
-    name = fault.path.removeprefix("refs/tags/")
-    known = next((one for one in past.introduced.values() if one.tag == name), None)
+    name = fault.path.removeprefix(_TAGS)
+    known = past.tagged(name)
     if fault.code == "GMS055" or (known is None and fault.code == "GMS052"):
         return fault
-    sound = f"fetch it from an intact clone: git fetch REMOTE '+refs/tags/{name}:refs/tags/{name}'"
+    fetched = f"fetch it from an intact clone: git fetch REMOTE '+{_TAGS}{name}:{_TAGS}{name}'"
     if known is None:
-        return replace(fault, mend=sound)
-    if fault.code == "GMS050" and not is_sound(past, known):
+        return replace(fault, mend=fetched)
+    sound = is_sound(past, known)
+    if fault.code == "GMS050" and not sound:
         mend = f"no tag is set on a faulty version: gms withdraw {known.model}@{known.version}"
         return replace(fault, mend=mend)
-    if fault.code == "GMS050" or is_mended(fault.code, past, known):
+    hollow = fault.code in ("GMS051", "GMS070") and sound and _is_hollow(past, known)
+    if fault.code == "GMS050" or hollow:
         return replace(fault, mend=FIX)
-    again = f"{sound}; or, where the branch is right: {set_tag(known)}"
+    set_again = f"git tag -f -a -m '{known}' {name} {known.commit[:12]}"
+    mend, what = f"{fetched}; or, where the branch is right: {set_again}", fault.what
     if fault.code == "GMS052" and stray is not None:
-        where = f"{stray.known.commit[:12]} brought {stray.known}"
-        if stray.is_same:
-            return replace(fault, what=f"{fault.what}; {where}, the same folder", mend=FIX)
-        mend = f"{again}, once what the tag holds is registered under another number"
-        return replace(fault, what=f"{fault.what}; {where}, another folder", mend=mend)
-    return replace(fault, mend=again)
+        folder = "the same folder" if stray.is_same else "another folder"
+        what = f"{what}; {stray.known.commit[:12]} brought {stray.known}, {folder}"
+        mend += ", once what the tag holds is registered under another number"
+        mend = FIX if stray.is_same else mend
+    return replace(fault, what=what, mend=mend)
 
 
 def _of_folder(fault: Fault, past: Past) -> str:
     """Return what to do about a folder: about the version that it is, or the edit of one."""
     model = fault.path.split("/")[1] if fault.path.startswith(f"{MODELS}/") else None
-    known = next(
-        (
-            one
-            for one in past.introduced.values()
-            if one.commit == fault.commit and model in (None, one.model)
-        ),
-        None,
-    )
+    known = next(past.of_commit(fault.commit, model), None)
     if known is None:
         path = f"{MODELS}/{model}"
         return (
             f"git restore --source={fault.commit}~1 --staged --worktree -- {path}, and commit; "
             f"or keep it as a version: gms register --from-folder {path}"
         )
-    if _stands(past, known):
-        path = f"{MODELS}/{known.model}"
-        return (
-            f"gms register --from-folder {path} keeps it under a new number; then "
-            f"gms withdraw {known.model}@{known.version}"
-        )
-    return f"gms withdraw {known.model}@{known.version}"
-
-
-def _stands(past: Past, known: Introduced) -> bool:
-    entry = past.entry(past.tip, f"{MODELS}/{known.model}")
-    return entry is not None and entry.oid == known.folder
+    path, withdraw = f"{MODELS}/{known.model}", f"gms withdraw {known.model}@{known.version}"
+    entry = past.entry(past.tip, path)
+    if entry is not None and entry.oid == known.folder:
+        return f"gms register --from-folder {path} keeps it under a new number; then {withdraw}"
+    return withdraw
 
 
 # A branch that stands behind its own versions: a ref that was lost, or set back.
@@ -563,8 +494,8 @@ def _stands(past: Past, known: Introduced) -> bool:
 
 _HEADS = "refs/heads/"
 _REMOTES = "refs/remotes/"
-_TAG, _TAGS = "the tag of a version", "the line of its versions' tags"
-_DAMAGE = (MissingObject, IntegrityError, GitFailed)
+_BY_TAG, _BY_TAGS = "the tag of a version", "the line of its versions' tags"
+_DAMAGE = (*_UNREADABLE, GitFailed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -621,9 +552,7 @@ class Behind:
 def behind(repository: Repository, objects: CatFile, past: Past | None) -> Behind | None:
     """Return what the store's branch lacks; None where it lacks nothing that is known here.
 
-    Args:
-        repository, objects: the store.
-        past: the history of its branch; None where that points to a commit that is not here.
+    `past` is None where the branch points to a commit that is not here.
     """
     tip = past.tip.oid if past else None
     held = _history(objects, tip) if tip else frozenset()
@@ -634,8 +563,11 @@ def behind(repository: Repository, objects: CatFile, past: Past | None) -> Behin
         return None
     branch = repository.branch
     others = {ref: _history(objects, oid) for ref, oid in _others(objects, branch)}
+    as_remote = f"/{branch.removeprefix(_HEADS)}"
     fetched = {
-        ref: others.pop(ref) for ref in list(others) if tip is None and _is_ours(ref, branch)
+        ref: others.pop(ref)
+        for ref in list(others)
+        if tip is None and ref.startswith(_REMOTES) and ref.endswith(as_remote)
     }
     elsewhere = {
         name: _short(ref)
@@ -672,7 +604,7 @@ def _of_tags(
 ) -> Behind:
     """Return what tags alone tell, and for a branch that is lost what was fetched of it."""
     ahead = next((oid for oid in lacking.values() if goes_on(oid) is not None), None)
-    who = _TAG if len(lacking) == 1 else _TAGS
+    who = _BY_TAG if len(lacking) == 1 else _BY_TAGS
     for ref, history in fetched.items():
         oid = objects.resolve(ref)
         if oid is not None and history >= set(lacking.values()) and is_whole(objects, oid):
@@ -722,9 +654,16 @@ def _is_only_gone(repository: Repository) -> bool:
 
     What it says is worth more than an older commit: a sound clone may have that one.
     """
+    said = where_it_says(repository)
+    return said is not None and said == next(
+        writer_lock.logged(repository, repository.branch), None
+    )
+
+
+def where_it_says(repository: Repository) -> str | None:
+    """Return what the branch's own file, or packed-refs, says of where it stands."""
     branch = repository.branch
-    said = writer_lock.held_by(repository, branch) or writer_lock.packed(repository, branch)
-    return said is not None and said == next(writer_lock.logged(repository, branch), None)
+    return writer_lock.held_by(repository, branch) or writer_lock.packed(repository, branch)
 
 
 def _logged(repository: Repository, tip: str | None) -> Iterator[tuple[str, str]]:
@@ -759,11 +698,6 @@ def _others(objects: CatFile, branch: str) -> Iterator[tuple[str, str]]:
             yield ref, oid
 
 
-def _is_ours(ref: str, branch: str) -> bool:
-    """Whether a ref is the store's branch as a remote had it."""
-    return ref.startswith(_REMOTES) and ref.endswith(f"/{branch.removeprefix(_HEADS)}")
-
-
 def _short(ref: str) -> str:
     return ref.removeprefix(_HEADS).removeprefix(_REMOTES)
 
@@ -784,19 +718,16 @@ def move_forward(repository: Repository, writer: Writer, held: HeldLock) -> Iter
 
     Call it under the writer lock, `held`.
 
-    Yields:
-        What was done, a line each.
-
     Raises:
         LocalChanges: uncommitted work is in the way; nothing was changed.
         StoreBusy, CannotWrite, GitFailed: it could not be moved.
     """
     with CatFile(repository.common_dir, inherit=False) as objects:
-        found = behind(repository, objects, _past(repository, objects))
+        found = behind(repository, objects, past_of(repository, objects))
     if found is None or found.ahead is None:
         return
     commits = f"{found.ahead[:12]}, where {found.who} knows that it stood"
-    if found.who in (_TAG, _TAGS):  # a promotion has none
+    if found.who in (_BY_TAG, _BY_TAGS):  # a promotion has none
         commits = f"{commits}; `git fsck --lost-found` shows what may have come after it"
     if found.tip is None:
         said = writer_lock.held_by(repository, found.branch)
@@ -821,7 +752,8 @@ def move_forward(repository: Repository, writer: Writer, held: HeldLock) -> Iter
     yield f"moved {found.branch} forward from {found.tip[:12]} to {commits}"
 
 
-def _past(repository: Repository, objects: CatFile) -> Past | None:
+def past_of(repository: Repository, objects: CatFile) -> Past | None:
+    """Return the history of the branch; None where that points to no commit that is here."""
     try:
         tip = repository.head(repository.branch)
         return Past(objects, tip) if tip else None

@@ -63,36 +63,24 @@ Introduced = dict[tuple[str, Version], list[str]]  # model and version to the co
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One ref that a push changes.
+    """One ref that a push changes."""
 
-    Attributes:
-        ref: its full name.
-        old, new: ids before and after; NOTHING where it does not exist.
-    """
-
-    ref: str
-    old: str
+    ref: str  # its full name
+    old: str  # id before; NOTHING where it does not exist
     new: str
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to type about a push that is refused.
+    """What to type about a push that is refused."""
 
-    Attributes:
-        objects: the repository that pushes; None on the side that receives, which knows
-            neither what was done there nor how it is called there.
-        updates: the refs that the push changes.
-        remote: the name of where it goes to.
-        stands: the commit on which the branch stands there, as far as is known here.
-        is_known: whether anything of the other side is known here.
-    """
-
+    # the repository that pushes; None on the side that receives, which knows neither what was
+    # done there nor how it is called there
     objects: CatFile | None = None
     updates: Sequence[Update] = ()
-    remote: str = "REMOTE"
-    stands: str | None = None
-    is_known: bool = True
+    remote: str = "REMOTE"  # the name of where it goes to
+    stands: str | None = None  # the commit of the branch there, as far as is known here
+    is_known: bool = True  # whether anything of the other side is known here
 
     def behind(self) -> str:
         """About a branch of which somebody was first to push."""
@@ -101,7 +89,7 @@ class Advice:
         if not self.is_known:
             return f"run git fetch {self._there}, and push again"
         branch = store_branch(self.objects)
-        if self.stands and _are_apart(self.objects, self.stands, branch):
+        if self.stands and not _succeeds(self.objects, "merge-base", self.stands, branch):
             return f"the remote is another store: git remote set-url {self._there} URL, of yours"
         # A pull of a branch by name would bring no tags, and the doctor would make them anew.
         onto = f"{self._there}/{_short(branch)}"
@@ -171,7 +159,6 @@ def how_to_remake(faults: Sequence[Fault]) -> str | None:
 
 
 def store_branch(objects: CatFile) -> str:
-    """Return the full name of the store's branch."""
     return _HEADS + (objects.setting("store.branch") or "main")
 
 
@@ -201,16 +188,15 @@ def sent_faults(objects: CatFile, updates: Sequence[Update], remote: str) -> lis
     """
     has = [f"^{update.old}" for update in updates if objects.has(update.old)]
     listed = objects.run("for-each-ref", "--format=^%(objectname)", f"refs/remotes/{remote}/")
-    branch = store_branch(objects).removeprefix(_HEADS)
-    stands = _tip(objects, f"refs/remotes/{remote}/{branch}")
+    stands = _commit_of(objects, f"refs/remotes/{remote}/{_short(store_branch(objects))}")
     advice = Advice(objects, updates, remote, stands, is_known=bool(has or listed))
     return _push_faults(objects, updates, [*has, *listed.split()], {}, stands, advice)
 
 
 def received_faults(objects: CatFile, updates: Sequence[Update]) -> list[Fault]:
     """Return what is wrong with a push on the server that receives it."""
-    stands = _tip(objects, store_branch(objects))
     branch = store_branch(objects)
+    stands = _commit_of(objects, branch)
     meant = [update if update.ref == branch else _followed(objects, update) for update in updates]
     return _push_faults(objects, meant, ["--not", "--all"], objects.tags, stands, Advice())
 
@@ -234,8 +220,7 @@ def _push_faults(
     """Return what is wrong with a push, seen from either side.
 
     Args:
-        objects: where the pushed objects are.
-        updates: the refs that it changes.
+        objects, updates: where the pushed objects are, and the refs that change.
         known: arguments of `git rev-list` that leave out what the receiving side has.
         held: the tags that it has.
         stands: the commit on which its store's branch stands; None without one.
@@ -253,7 +238,7 @@ def _push_faults(
     moved = next((update for update in updates if update.ref == branch), None)
     old = moved.old if moved and moved.old != NOTHING else None
     # What other branches hold has never been judged as this one, nor with its tags.
-    graph = dict(objects.commits(moved.new, *_without(old))) if moved else {}
+    graph = dict(objects.commits(moved.new, *([f"^{old}"] if old else []))) if moved else {}
     others = [update.new for update in updates if update.new != NOTHING and update != moved]
     beside = {} if not others else dict(objects.commits(*others, *known))
     commits = graph | beside
@@ -276,7 +261,7 @@ def _push_faults(
         tags = {**held, **objects.pushed_tags}
         told = {fault.path for fault in found}
         found += _untagged_faults(judge, on_branch, tags, told, advice.untagged)
-    return _without_repeats(found)
+    return list(dict.fromkeys(found))
 
 
 def _from_start(objects: CatFile, update: Update, branch: str) -> Update:
@@ -304,10 +289,6 @@ def _is_start(objects: CatFile, oid: str) -> bool:
     )
 
 
-def _without(old: str | None) -> list[str]:
-    return [f"^{old}"] if old else []
-
-
 def _ancestry(
     objects: CatFile, commits: Graph, heads: Sequence[str], old: str | None
 ) -> Ancestry | None:
@@ -326,13 +307,8 @@ def _ancestry(
 def _whole_faults(judge: Judge, graph: Graph, new: str, old: str) -> list[Fault]:
     """Return what is wrong with what a push does to the branch, by the settings it had before.
 
-    Judged are the commits that come to lie on the branch: on the way from its old commit to the
-    new one, and along first parents, where later ones look for what there has been.
-
-    Args:
-        judge: of the repository.
-        graph: the commits that the branch gets.
-        new, old: on which it will stand, and stands.
+    Judged are the commits of `graph` that come to lie on the branch: on the way from its old
+    commit to the new one, and along first parents, where later ones look for what there has been.
     """
     found: list[Fault] = []
     ahead, met = [(new, True)], set()  # whether the old commit is behind it
@@ -354,10 +330,6 @@ def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
     """Return what is wrong with what `head` adds to `base`, judged on the merge of both.
 
     Each commit is judged against its own parent and by the settings of `base`, then the merge.
-
-    Raises:
-        GitFailed: one of them names no commit.
-        CannotWork: a shallow clone does not hold what is between them.
     """
     old, new = (_commit_named(objects, name) for name in (base, head))
     graph = dict(objects.commits(new, f"^{old}"))
@@ -368,7 +340,7 @@ def range_faults(objects: CatFile, base: str, head: str) -> list[Fault]:
     found: list[Fault] = []
     _judge_all(judge, graph, found)
     if _is_ancestor(objects, old, new):
-        return _without_repeats([*found, *_whole_faults(judge, graph, new, old)])
+        return list(dict.fromkeys([*found, *_whole_faults(judge, graph, new, old)]))
     tree = _merged_tree(objects, old, new)
     if tree is None:
         what = f"{head} does not merge into {base} without conflict"
@@ -387,15 +359,12 @@ def cannot_tell(held: Extent) -> CannotWork:
 def store_faults(objects: CatFile, commits: Sequence[str] = ()) -> list[Fault]:
     """Return everything that is wrong with a store: each commit of its branch, each tag.
 
-    Args:
-        objects: the store.
-        commits: those of its branch, parents first, where git cannot list them.
+    `commits` are those of its branch, parents first, where git cannot list them.
     """
     branch = store_branch(objects)
-    tip = _tip(objects, branch)
+    tip = _commit_of(objects, branch)
     if tip is None:
-        what = "the store has no such branch"
-        return [Fault("GMS020", branch, what, mend=no_branch(objects, branch))]
+        return [lacks_branch(objects, branch)]
     if commits:
         graph = [(oid, list(objects.commit(oid).parents)) for oid in commits]
     else:
@@ -408,12 +377,18 @@ def store_faults(objects: CatFile, commits: Sequence[str] = ()) -> list[Fault]:
     found += _tags_faults(judge, tags, tip, lambda *_: _SET_BACK, has_gap=bool(commits))
     told, mend = {fault.path for fault in found}, Advice().untagged
     found += _untagged_faults(judge, introduced, objects.tags, told, mend)
-    return _without_repeats(found)
+    return list(dict.fromkeys(found))
 
 
-def no_branch(objects: CatFile, branch: str) -> str:
-    """Return what to type where the store's branch is not here."""
-    name = branch.removeprefix(_HEADS)
+def lacks_branch(objects: CatFile, branch: str) -> Fault:
+    """Return the fault of a store whose branch is not here, with what to type."""
+    return Fault(
+        "GMS020", branch, "the store has no such branch", mend=_branch_from(objects, branch)
+    )
+
+
+def _branch_from(objects: CatFile, branch: str) -> str:
+    name = _short(branch)
     remotes = objects.run("for-each-ref", "--format=%(refname)", f"refs/remotes/*/{name}").split()
     if remotes:
         return f"git branch {name} {remotes[0].removeprefix('refs/remotes/')}"
@@ -446,13 +421,9 @@ def _judge(objects: CatFile, ancestry: Ancestry | None = None, *, is_advice: boo
 def _judge_all(
     judge: Judge, commits: Iterable[str], found: list[Fault], *, from_others: bool = False
 ) -> Introduced:
-    """Judge commits, parents before children, and return what they introduce.
+    """Judge commits, parents before children, into `found`; return what they introduce.
 
-    Args:
-        judge: of the repository.
-        commits: their ids.
-        found: where the faults go.
-        from_others: whether of merges it is not known which parent was the branch.
+    `from_others` says of merges that it is not known which parent was the branch.
     """
     introduced: Introduced = {}
     for oid in commits:
@@ -503,12 +474,10 @@ def _tags_faults(
     *,
     has_gap: bool = False,
 ) -> list[Fault]:
-    """Return what is wrong with tags.
+    """Return what is wrong with tags, where the branch stands on `tip`.
 
-    Args:
-        judge, updates, tip: who judges, the tags, and the commit on which the branch stands.
-        beside: says what to do about one, given by name and commit, that the branch does not hold.
-        has_gap: whether nobody can tell what the branch holds, since a commit is missing.
+    `beside` says what to do about one, given by name and commit, that the branch does not hold.
+    With `has_gap` nobody can tell what it holds, since a commit is missing.
     """
     objects = judge.objects
     assert isinstance(objects, CatFile)  # noqa: S101 - the gate knows no other
@@ -531,7 +500,9 @@ def _tags_faults(
             standing[name] = tag.commit
     if has_gap:
         return found
-    outside = set(_listed(objects, list(standing.values()), [f"^{tip}"] if tip else []))
+    without = [f"^{tip}"] if tip else []
+    listed = objects.run("rev-list", *standing.values(), *without, "--") if standing else ""
+    outside = set(listed.split())
     for name, commit in standing.items():
         if commit in outside:
             what = f"points to {commit[:12]}, which is not on the store's branch"
@@ -548,12 +519,8 @@ def _untagged_faults(
 ) -> Iterator[Fault]:
     """Yield the versions that the branch gets, or has, without a tag, or under a number in use.
 
-    Args:
-        judge: of the repository.
-        introduced: by the commits of the branch.
-        tags: name to id.
-        told: paths of what is wrong already, tags among them.
-        mend: says what to do about a tag, given by name, that is missing.
+    Of the paths in `told`, tags among them, it is said what is wrong; `mend` says what to do
+    about a tag, given by name, that is missing.
     """
     for (model, version), commits in introduced.items():
         name = tag_name(model, version)
@@ -564,11 +531,7 @@ def _untagged_faults(
             continue
         tag = None if _TAGS + name in told else judge.objects.tag(name)
         for commit in commits:
-            if (
-                tag
-                and commit != tag.commit
-                and _is_other(judge, model, version, commit, tag.commit)
-            ):
+            if tag and _is_other(judge, model, version, commit, tag.commit):
                 what = f"{model} {version} is not what was released under that number"
                 again = f"register it as a new version: gms register {model} FILE"
                 yield Fault("GMS033", folder(model), what, mend=again, commit=commit)
@@ -579,6 +542,8 @@ def _is_other(judge: Judge, model: str, version: Version, commit: str, tagged: s
 
     A registry that had lost versions gets them back without their folders.
     """
+    if commit == tagged:
+        return False
     try:
         roots = [judge.objects.commit(oid).tree for oid in (commit, tagged)]
         entry, released = (folder_names(judge.objects, root).get(model) for root in roots)
@@ -602,11 +567,6 @@ def _merged_tree(objects: CatFile, old: str, new: str) -> str | None:
         return None
 
 
-def _without_repeats(found: Sequence[Fault]) -> list[Fault]:
-    """Return the faults, each once: several ways may lead to it."""
-    return list(dict.fromkeys(found))
-
-
 def _without_twins(found: Sequence[Fault]) -> list[Fault]:
     """Return the faults, of those that a commit and the merge share the first only."""
     kept: dict[tuple[str, str, str, str], Fault] = {}
@@ -615,41 +575,25 @@ def _without_twins(found: Sequence[Fault]) -> list[Fault]:
     return list(kept.values())
 
 
-def _listed(objects: CatFile, new: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return the commits behind ids that are not known, parents before children."""
-    if not new:
-        return []
-    return objects.run("rev-list", "--reverse", "--topo-order", *new, *known, "--").split()
-
-
 def _is_tag(update: Update) -> bool:
     return update.ref.startswith(_TAGS) and update.new != NOTHING
 
 
-def _tip(objects: CatFile, ref: str) -> str | None:
+def _commit_of(objects: CatFile, name: str) -> str | None:
+    """Return the commit that a name means; None where that is none which is here."""
+    options = ("--quiet", "--verify", "--end-of-options")
     try:
-        return objects.run("rev-parse", "--quiet", "--verify", f"{ref}^{{commit}}").strip()
+        return objects.run("rev-parse", *options, f"{name}^{{commit}}").strip()
     except GitFailed:
         return None
 
 
 def _commit_named(objects: CatFile, name: str) -> str:
-    """Return the commit that a name means.
-
-    Raises:
-        GitFailed: it means none that is here.
-    """
-    try:
-        return objects.run(
-            "rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"
-        ).strip()
-    except GitFailed as error:
-        raise GitFailed(
-            f"'{name}' is not a commit in this repository",
-            command=error.command,
-            stderr=error.stderr,
-            hint=_how_to_get(objects, name),
-        ) from None
+    oid = _commit_of(objects, name)
+    if oid is None:
+        what = f"'{name}' is not a commit in this repository"
+        raise GitFailed(what, hint=_how_to_get(objects, name))
+    return oid
 
 
 def _how_to_get(objects: CatFile, name: str) -> str:
@@ -658,7 +602,7 @@ def _how_to_get(objects: CatFile, name: str) -> str:
     if held.is_shallow:
         return f"this is a shallow clone: {held.fetch}"
     start = re.split(r"[~^]", name)[0]
-    if start != name and _tip(objects, start):
+    if start != name and _commit_of(objects, start):
         return f"see how far its history goes: `git log --oneline {start}`"
     remote, _, branch = start.removeprefix("refs/remotes/").partition("/")
     if branch and f"remote.{remote}.url" in objects.settings:
@@ -668,19 +612,14 @@ def _how_to_get(objects: CatFile, name: str) -> str:
     return "`git branch --all` and `git tag` list what is here"
 
 
-def _are_apart(objects: CatFile, one: str, other: str) -> bool:
-    """Whether two commits have no commit in common behind them."""
-    try:
-        objects.run("merge-base", one, other)
-    except GitFailed:
-        return True
-    return False
-
-
 def _is_ancestor(objects: CatFile, old: str, new: str) -> bool:
     """Whether a commit is in the history of another; False also where it is not here."""
+    return _succeeds(objects, "merge-base", "--is-ancestor", old, new)
+
+
+def _succeeds(objects: CatFile, *command: str) -> bool:
     try:
-        objects.run("merge-base", "--is-ancestor", old, new)
+        objects.run(*command)
     except GitFailed:
         return False
     return True
@@ -690,11 +629,7 @@ def _is_ancestor(objects: CatFile, old: str, new: str) -> bool:
 
 
 def validate(repository: Repository, between: tuple[str, str] | None) -> Faults:
-    """Return everything that is wrong, and what is only to be known, as `Store.validate` says.
-
-    Raises:
-        CannotWork: the clone does not hold what is to be judged, because it was not asked to.
-    """
+    """Return everything that is wrong, and what is only to be known, as `Store.validate` says."""
     with CatFile(repository.work_tree or repository.common_dir, inherit=False) as objects:
         if between is not None:
             return Faults.of(range_faults(objects, *between))
@@ -705,17 +640,13 @@ def validate(repository: Repository, between: tuple[str, str] | None) -> Faults:
         lacking = ("GMS070", "GMS071") if held.is_partial else ("GMS050",)
         if held.lacks is not None and any(fault.code in lacking for fault in found):
             found = [fault for fault in found if fault.code not in lacking]
-            if not any(not fault.is_note for fault in found):
+            if all(fault.is_note for fault in found):
                 raise cannot_tell(held)
         return Faults.of(found)
 
 
 def refuse_part(repository: Repository) -> None:
-    """Refuse to call faulty what a clone was not asked to hold.
-
-    Raises:
-        CannotWork: it is a shallow or a partial clone, or one without tags.
-    """
+    """Refuse to call faulty what a clone was not asked to hold."""
     with CatFile(repository.common_dir, inherit=False) as objects:
         held = extent(objects)
     if held.lacks is not None:
@@ -723,11 +654,7 @@ def refuse_part(repository: Repository) -> None:
 
 
 def validate_folder(folder: Path) -> tuple[Fault, ...]:
-    """Return everything that is wrong with the files of one version on the disk.
-
-    Raises:
-        NotAStore: it holds no manifest.
-    """
+    """Return everything that is wrong with the files of one version on the disk."""
     path = folder / MANIFEST
     try:
         data = path.read_bytes()
@@ -749,12 +676,9 @@ def validate_folder(folder: Path) -> tuple[Fault, ...]:
         elif file.name not in FOLDER_FILES:
             found.append(Fault("GMS001", str(file), "not a file of a version"))
         else:
-            facts[file.name] = FileFacts(_sha256(file), file.stat().st_size)
-    lost = [name for name in (PIPELINE,) if name not in facts]
-    found += [Fault("GMS020", str(folder / name), "missing") for name in lost]
+            with file.open("rb") as opened:
+                digest = hashlib.file_digest(opened, "sha256").hexdigest()
+            facts[file.name] = FileFacts(digest, file.stat().st_size)
+    if PIPELINE not in facts:
+        found.append(Fault("GMS020", str(folder / PIPELINE), "missing"))
     return (*found, *artifact_faults(str(folder), manifest, facts))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
