@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +26,13 @@ from gitmodelstore.errors import (
     StoreError,
 )
 from gitmodelstore.lean import cached_property
+from gitmodelstore.lineage import data as files
+from gitmodelstore.lineage import tables
 from gitmodelstore.operations.load import load_quietly, sample_of, verified_parts
 from gitmodelstore.operations.resolve import approvals, claimed, log, manifest_sha256, resolve
 from gitmodelstore.operations.snapshot import LOST, Snapshot, behind_tags
 from gitmodelstore.operations.validate import refuse_part
 from gitmodelstore.plumbing import writer_lock
-from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.values.compare import data_differences
 from gitmodelstore.values.diff import DataDifference
@@ -45,9 +46,7 @@ from gitmodelstore.values.tables import Paint, counted
 
 if TYPE_CHECKING:
     from gitmodelstore.estimators.replay import Replay, Retested
-    from gitmodelstore.lineage.data import Progress
     from gitmodelstore.pickles.load import Reader
-    from gitmodelstore.values.manifest import Manifest
 
 # Threads hash and inflate without holding each other up. Each has a part of one file in memory.
 _MOST_THREADS = min(4, os.cpu_count() or 1)
@@ -59,22 +58,14 @@ Proven = set[tuple[str, str, int]]  # id of a blob, and the SHA-256 and size tha
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be done besides verifying the bytes; `Store.verify` says what each means.
-
-    `reader` is who loads, as in `load`; `signatures` verifies them, None leaves it out.
-    """
+    """What is to be done besides verifying the bytes; `Store.verify` says what each means."""
 
     replay: bool = False
     test: Any = None
     target: str | None = None
     reader: Reader | None = None
-    signatures: Signatures | None = None
+    signatures: Signatures | None = None  # who verifies them; None leaves it out
     parse_dates: Sequence[str] = ()
-
-    @property
-    def loads(self) -> bool:
-        """Whether the pipeline must be loaded."""
-        return self.replay or self.test is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,29 +152,24 @@ def verify(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> 
         CannotRead: the system does not let this process open a file.
         CannotWork: not all of it is sound in a clone that was not asked to hold all of it.
     """
-    found = _verified(snapshot, ref, asked)
+    versions: tuple[Verified, ...]
+    if ref is not None:
+        named = resolve(snapshot, ref)
+        begun = _begin(snapshot, named.model, named.version, lambda work: work, set())
+        versions = (_finish(snapshot, begun, asked),)
+    elif asked.test is not None:
+        raise InvalidInput("test data is of one version", hint="name the version")
+    else:
+        versions = tuple(_every(snapshot, asked))
+    behind = behind_tags(snapshot)
+    found = Verification(versions, (Sentence.of(behind, LOST),) if behind else ())
     if not found.is_sound:
         refuse_part(snapshot.repository)
     return found
 
 
-def _verified(snapshot: Snapshot, ref: str | ModelVersion | None, asked: Asked) -> Verification:
-    if ref is None:
-        if asked.test is not None:
-            raise InvalidInput("test data is of one version", hint="name the version")
-        return Verification(tuple(verify_all(snapshot, asked)), _of_store(snapshot))
-    named = resolve(snapshot, ref)
-    begun = _begin(snapshot, named.model, named.version, lambda work: work, set())
-    return Verification((_finish(snapshot, begun, asked),), _of_store(snapshot))
-
-
-def _of_store(snapshot: Snapshot) -> tuple[str, ...]:
-    behind = behind_tags(snapshot)
-    return (Sentence.of(behind, LOST),) if behind else ()
-
-
-def verify_all(snapshot: Snapshot, asked: Asked) -> Iterator[Verified]:
-    """Yield what is found of every version, each when it is asked for.
+def _every(snapshot: Snapshot, asked: Asked) -> Iterator[Verified]:
+    """Yield what is found of every version.
 
     While this thread judges manifests, others read and hash the files of the next versions.
     What several versions have in common, such as the list of what was installed, is hashed once.
@@ -223,21 +209,11 @@ def replay_of(snapshot: Snapshot, version: ModelVersion, pipeline: Any) -> Repla
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A version of which all is judged but the contents of its files.
+    """A version of which all is judged but the contents of its files."""
 
-    Attributes:
-        model, version, status: as in `Verified`.
-        faults: what is wrong so far.
-        found: the version; None where it or its manifest cannot be read.
-        contents: returns what is known of its files, when it is.
-    """
-
-    model: str
-    version: Version
-    status: str
-    faults: tuple[str, ...]
-    found: ModelVersion | None = None
-    contents: Contents = lambda: (0, ())
+    verified: Verified
+    found: ModelVersion | None = None  # None where it or its manifest cannot be read
+    contents: Contents = lambda: (0, ())  # what is known of its files, when it is
 
 
 def _begin(
@@ -248,30 +224,31 @@ def _begin(
     proven: Proven,
 ) -> _Begun:
     status = snapshot.registry.status(model, version) or ""
+    verified = Verified(model, version, status, files=0, faults=())
     try:
         found = snapshot.version(model, version)
         manifest = snapshot.outline(found)
-        files = snapshot.files(found)
+        held = snapshot.files(found)
     except StoreError as error:
-        return _Begun(model, version, status, (_told(error),))
-    faults = (*_tag_faults(snapshot, found), *_structure_faults(snapshot, found, manifest, files))
-    contents = later(lambda: _contents(snapshot, found, manifest, files, proven))
-    return _Begun(model, version, status, faults, found, contents)
+        return _Begun(replace(verified, faults=(_told(error),)))
+    faults = (*_tag_faults(snapshot, found), *_structure_faults(snapshot, found, manifest, held))
+    contents = later(lambda: _contents(snapshot, found, manifest, held, proven))
+    return _Begun(replace(verified, faults=faults), found, contents)
 
 
 def _contents(
     snapshot: Snapshot,
     version: ModelVersion,
     manifest: Outline,
-    files: Mapping[str, Entry],
+    held: Mapping[str, Entry],
     proven: Proven,
 ) -> tuple[int, tuple[str, ...]]:
     """Return how many files are the ones that were released, and what is wrong with the others."""
     sound, faults = 1, []  # the manifest was read just now, and is the one of its tag
     for entry in manifest.artifacts:
-        if entry.path not in files:
+        if entry.path not in held:
             continue
-        asked = (files[entry.path].oid, entry.sha256, entry.size_bytes)
+        asked = (held[entry.path].oid, entry.sha256, entry.size_bytes)
         try:
             if asked not in proven:
                 for _ in verified_parts(snapshot, version, entry.path, manifest):
@@ -285,10 +262,10 @@ def _contents(
 
 def _finish(snapshot: Snapshot, begun: _Begun, asked: Asked) -> Verified:
     sound, wrong = begun.contents()
-    faults = [*begun.faults, *wrong]
-    replayed = metrics = unloaded = None
+    faults = [*begun.verified.faults, *wrong]
+    replayed = metrics = unloaded = signed = None
     # Bytes that are not the released ones are never unpickled.
-    if asked.loads and begun.found and not faults:
+    if (asked.replay or asked.test is not None) and begun.found and not faults:
         try:
             replayed, metrics = _ask(snapshot, begun.found, asked)
         except (InvalidInput, FeatureMismatch):
@@ -299,22 +276,19 @@ def _finish(snapshot: Snapshot, begun: _Begun, asked: Asked) -> Verified:
             unloaded = _told(error)
         except StoreError as error:
             faults.append(_told(error))
-    signed = None
     if asked.signatures is not None and begun.found:
         try:
             signed = asked.signatures.of(begun.found)
         except (IntegrityError, MissingObject) as error:
             faults.append(Sentence.of(error))
-    return Verified(
-        begun.model,
-        begun.version,
-        begun.status,
-        sound,
-        tuple(faults),
-        replayed,
-        metrics,
-        signed,
-        unloaded,
+    return replace(
+        begun.verified,
+        files=sound,
+        faults=tuple(faults),
+        replay=replayed,
+        metrics=metrics,
+        signatures=signed,
+        unloaded=unloaded,
     )
 
 
@@ -326,18 +300,15 @@ def _told(error: StoreError) -> Sentence:
 
 
 def _tag_faults(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
-    repository = snapshot.repository
-    if repository.tag(version.tag) or _is_being_set(repository, version.tag):
+    repository, tag = snapshot.repository, version.tag
+    if repository.tag(tag):
         return
-    if repository.tag(version.tag) is None:  # by now: a writer may have finished in between
-        what = f"tag {version.tag} is missing: plain git does not find the version"
-        yield Sentence.of(what, "GMS050")
-
-
-def _is_being_set(repository: Repository, tag: str) -> bool:
-    """Whether a writer is at work that sets this tag next: branches move before their tags."""
     note = writer_lock.read(repository.common_dir)
-    return note is not None and tag in note.tags and writer_lock.is_held(repository.common_dir)
+    if note is not None and tag in note.tags and writer_lock.is_held(repository.common_dir):
+        return  # a writer sets this tag next: branches move before their tags
+    if repository.tag(tag) is None:  # by now: a writer may have finished in between
+        what = f"tag {tag} is missing: plain git does not find the version"
+        yield Sentence.of(what, "GMS050")
 
 
 def _structure_faults(
@@ -345,7 +316,7 @@ def _structure_faults(
 ) -> Iterator[str]:
     """Yield what is wrong with the folder, the contents of its files apart."""
     declared = {entry.path: (entry.sha256, entry.size_bytes) for entry in manifest.artifacts}
-    files = {
+    facts = {
         name: FileFacts(*declared.get(name, ("", 0)), entry.mode) for name, entry in held.items()
     }
     attributes: bytes | None = None
@@ -353,7 +324,7 @@ def _structure_faults(
         if ATTRIBUTES in held:
             path = f"{folder(version.model)}/{ATTRIBUTES}"
             attributes = snapshot.repository.read_again(held[ATTRIBUTES].oid, path)
-    for fault in folder_faults(version.model, version.version, files, manifest, attributes):
+    for fault in folder_faults(version.model, version.version, facts, manifest, attributes):
         yield Sentence.of(str(fault), fault.code, fault.mend)
 
 
@@ -370,7 +341,6 @@ def _ask(
 
 def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested, ...]:
     from gitmodelstore.estimators.replay import retest
-    from gitmodelstore.lineage.tables import check_columns, read_table, types_of
 
     target = asked.target or manifest.target
     if target is None:
@@ -379,9 +349,9 @@ def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested,
             hint="name the column that holds the true answers with --target",
         )
     classes = manifest.pipeline.classes
-    types = types_of(manifest.features, target, classes, asked.parse_dates)
-    table = read_table(asked.test, types)
-    check_columns(table, asked.parse_dates)
+    types = tables.types_of(manifest.features, target, classes, asked.parse_dates)
+    table = tables.read_table(asked.test, types)
+    tables.check_columns(table, asked.parse_dates)
     return retest(pipeline, table, target, manifest.metrics)
 
 
@@ -460,28 +430,26 @@ def verify_data(
     ref: str | ModelVersion,
     source: Any,
     role: str | None,
-    progress: Progress | None,
+    progress: files.Progress | None,
 ) -> DataVerified:
-    """Compare data with what a version records of it; `Store.verify_data` says what each means.
-
-    Raises:
-        InvalidInput, StoreError: as there.
-    """
+    """Compare data with what a version records of it; `Store.verify_data` says what each means."""
     version = resolve(snapshot, ref)
     manifest = snapshot.manifest(version)
-    asked = _Asked(version, manifest, source, progress)
-    if role is not None or len(manifest.data) < 2:
+    asked = _Asked(version, manifest, source, files.Hashing(progress=progress))
+    if not manifest.data:
+        raise InvalidInput(
+            f"{version} records no data",
+            hint="data is recorded by `gms register … --data train=FILE`",
+        )
+    if role is not None or len(manifest.data) == 1:
         return asked.best(_of_role(version, manifest, role))
     # Whichever of them it is; where it is none, nobody knows which of them it should have been.
     for recorded in manifest.data:
-        try:
-            if asked.has_another_size(recorded):
-                continue
-            found = asked.best(recorded)
-        except _OtherKind:
-            continue
-        if found.is_same:
-            return found
+        with suppress(_OtherKind):
+            if not asked.has_another_size(recorded):
+                found = asked.best(recorded)
+                if found.is_same:
+                    return found
     raise InvalidInput(
         f"{version} records {_listed(manifest)}, and this is none of them",
         hint="name the one that it should be with role= (--role)",
@@ -499,7 +467,7 @@ class _Asked:
     version: ModelVersion
     manifest: Manifest
     source: Any
-    progress: Progress | None
+    how: files.Hashing
 
     def best(self, recorded: Dataset) -> DataVerified:
         """Return the comparison with one data set, in the form that differs least."""
@@ -512,50 +480,42 @@ class _Asked:
 
     def has_another_size(self, recorded: Dataset) -> bool:
         """Whether a file need not be read to know that it is another one."""
-        from gitmodelstore.lineage.data import path_of, status
-
         if recorded.digest.algorithm not in (_FILE, _PIN) or not _is_path(self.source):
             return False
-        path = path_of(self.source)
-        return _kind(path) == "file" and status(path).st_size != recorded.size_bytes
+        path = files.path_of(self.source)
+        return _kind(path) == "file" and files.status(path).st_size != recorded.size_bytes
 
     def _forms(self, recorded: Dataset, given: Any) -> Iterator[Dataset]:
         """Yield what the data is, in each form in which the recorded one may have been given."""
-        from gitmodelstore.lineage import data
-
-        algorithm, hashing = recorded.digest.algorithm, data.Hashing(progress=self.progress)
+        algorithm, hashing = recorded.digest.algorithm, self.how
         if not _is_path(given):
             if algorithm != _TABLE:
                 raise _other_kind(recorded, "a table in memory")
-            yield data.describe(recorded.role, given, hashing=hashing)
+            yield files.describe(recorded.role, given, hashing=hashing)
             return
-        path = data.path_of(given)
+        path = files.path_of(given)
         kind = _kind(path)
-        if kind not in _known_by(algorithm)[2]:
+        no_table = algorithm == _TABLE and not tables.is_table_file(path)
+        if kind not in _known_by(algorithm)[2] or no_table:
             raise _other_kind(recorded, f"'{path}'")
         if algorithm == _TABLE:
             for table in self._tables(recorded, path):
-                yield data.describe(recorded.role, table, hashing=hashing)
+                yield files.describe(recorded.role, table, hashing=hashing)
         elif algorithm in (_PIN, _PINNED_FOLDER) and kind != "pin":
             digest, size_bytes = (
-                data.dvc_digest_of_folder(path, hashing)
+                files.dvc_digest_of_folder(path, hashing)
                 if kind == "folder"
-                else data.digest_of_file(path, hashing, _PIN)
+                else files.digest_of_file(path, hashing, _PIN)
             )
             uri = path.as_posix()
             yield Dataset(recorded.role, uri, None, None, digest, size_bytes, None, None)
         else:
-            yield data.describe(recorded.role, path, hashing=hashing)
+            yield files.describe(recorded.role, path, hashing=hashing)
 
     def _tables(self, recorded: Dataset, path: Path) -> Iterator[Any]:
         """Yield the table in a file; and apart, where they were recorded so, X and y."""
-        from gitmodelstore.lineage import data as files
-        from gitmodelstore.lineage import tables
-
-        if not tables.is_table_file(path):
-            raise _other_kind(recorded, f"'{path}'")
         try:
-            data, _ = files.read_whole(path, files.Hashing(progress=self.progress))
+            data, _ = files.read_whole(path, self.how)
             table = _typed(recorded, path, data)
             table = tables.read(path, data) if table is None else table
         except InvalidInput as error:
@@ -571,8 +531,6 @@ def _typed(recorded: Dataset, path: Path, data: bytes) -> Any:
 
     A file holds text alone: what was a table in memory had dates, and codes with leading zeros.
     """
-    from gitmodelstore.lineage import tables
-
     if tables.is_parquet(path) or recorded.columns is None:
         return None
     types = {column.name: column.dtype for column in recorded.columns}
@@ -588,22 +546,15 @@ def _is_path(source: object) -> bool:
 
 
 def _kind(path: Path) -> str:
-    from gitmodelstore.lineage import data
-
-    if data.is_folder(path):
+    if files.is_folder(path):
         return "folder"
-    return "pin" if path.suffix == data.SUFFIX else "file"
+    return "pin" if path.suffix == files.SUFFIX else "file"
 
 
 def _of_role(version: ModelVersion, manifest: Manifest, role: str | None) -> Dataset:
     for recorded in manifest.data:
         if role in (None, recorded.role):
             return recorded
-    if not manifest.data:
-        raise InvalidInput(
-            f"{version} records no data",
-            hint="data is recorded by `gms register … --data train=FILE`",
-        )
     raise InvalidInput(
         f"{version} records no data set '{role}'",
         hint=did_you_mean(role or "", [one.role for one in manifest.data])
@@ -659,12 +610,8 @@ class Signature:
 class Signatures:
     """What is signed in a store, and by whom.
 
-    Args:
-        snapshot: the store.
-        verifier: who is believed; None for whom git's configuration here names.
-
-    Raises:
-        SignatureError: nobody is known who could be believed.
+    `verifier` is who is believed; None for whom git's configuration here names, of which a
+    SignatureError says that it names nobody.
     """
 
     def __init__(self, snapshot: Snapshot, verifier: Verifier | None = None) -> None:
@@ -676,11 +623,7 @@ class Signatures:
         self._log = log(snapshot)
 
     def of(self, version: ModelVersion) -> tuple[Signature, ...]:
-        """Return the signatures of a version: tag, registration, last move, approvals.
-
-        Raises:
-            SignatureError: ssh-keygen is not installed.
-        """
+        """Return the signatures of a version: tag, registration, last move, approvals."""
         move = self._last_move(version)
         is_claimed = (version.model, str(version.version)) in self._claimed
         stated = approvals(self._snapshot, version) if is_claimed else ()
@@ -703,11 +646,7 @@ class Signatures:
         return tuple(signatures)
 
     def of_commits(self, oids: Iterable[str]) -> dict[str, Outcome]:
-        """Return what became of the signature of each commit, by its id.
-
-        Raises:
-            SignatureError: ssh-keygen is not installed.
-        """
+        """Return what became of the signature of each commit, by its id."""
         return self._judge.outcomes(oids)
 
     @cached_property
