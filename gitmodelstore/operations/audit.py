@@ -49,15 +49,11 @@ SIGNED, ABSENT, INVALID, UNVERIFIED = "signed", "not signed", "not valid", "not 
 
 
 class SignatureResults:
-    """The signatures of a store, verified as far as that can be done here.
-
-    Attributes:
-        unverified: why they are not; None where they are.
-    """
+    """The signatures of a store, verified as far as that can be done here."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self.unverified: str | None = None
+        self.unverified: str | None = None  # why they are not verified; None where they are
         try:
             self._signatures = Signatures(snapshot)
         except SignatureError as error:
@@ -81,9 +77,6 @@ class SignatureResults:
         """Return the signatures of a version: tag, registration, last move, approvals.
 
         Where they are not verified, of tag and registration alone.
-
-        Raises:
-            StoreError: they cannot be read.
         """
         return [
             {"kind": one.kind, "name": one.name, "status": one.status, **_document(one.outcome)}
@@ -118,12 +111,7 @@ _UNIX, _PLAIN_FILE = 3, 0o100644 << 16
 
 
 def check_free(target: Path, *, replace: bool) -> None:
-    """Refuse a place where no new file can be.
-
-    Raises:
-        CannotWrite: it is a folder, or its own folder is not there.
-        AlreadyExists: it is a file that is not to be replaced.
-    """
+    """Refuse a place where no new file can be."""
     if target.is_dir():
         raise CannotWrite(f"'{target}' is a folder", hint="name a file with -o FILE.zip")
     if not target.parent.is_dir():
@@ -140,10 +128,7 @@ def write_zip(
     """Write files into one folder of a new zip, and beside them SHA256SUMS; return its SHA-256.
 
     Nothing is compressed: what a compressor makes of the same bytes differs between releases
-    and machines. Times are left out.
-
-    Raises:
-        CannotWrite: as in `check_free`, or the disk does not take it; nothing is left.
+    and machines. Times are left out. After an error nothing is left.
     """
     check_free(target, replace=replace)
     with writing(target.parent):
@@ -174,11 +159,8 @@ def _fill(
     for name, data in members:
         sums.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
         archive.writestr(_info(f"{folder}/{name}"), data)
-    archive.writestr(_info(f"{folder}/{SUMS}"), "".join(sorted(sums, key=_name)).encode())
-
-
-def _name(line: str) -> str:
-    return line.partition("  ")[2]
+    sums.sort(key=lambda line: line.partition("  ")[2])
+    archive.writestr(_info(f"{folder}/{SUMS}"), "".join(sums).encode())
 
 
 def _info(name: str) -> zipfile.ZipInfo:
@@ -253,25 +235,20 @@ def audit(
 
 @dataclass
 class _Gathering:
-    """What is being put together.
-
-    Attributes:
-        faults: what could not be read so far.
-        policies: file name in the zip to the bytes of each modelstore.toml that was in force.
-        annotations: version to the latest value of each key; None where it was taken back.
-    """
+    """What is being put together."""
 
     snapshot: Snapshot
     model: str
     since: datetime | None
-    faults: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)  # what could not be read so far
+    # file name in the zip to the bytes of each modelstore.toml that was in force
     policies: dict[str, bytes] = field(default_factory=dict)
+    # version to the latest value of each key; None where it was taken back
     annotations: dict[str, dict[str, Scalar | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.signatures = SignatureResults(self.snapshot)
-        every = list(log(self.snapshot, self.model, self._tell))
-        every.reverse()
+        every = list(log(self.snapshot, self.model, self._tell))[::-1]
         for event in every:
             self.annotations.setdefault(str(event.version), {}).update(event.annotations)
         told = [event for event in every if self.since is None or event.when >= self.since]
@@ -409,7 +386,8 @@ class _Gathering:
         except StoreError as error:
             is_sound = False
             self._fault(f"{version}: {error}", error)
-        for name in self._names(version, artifacts=artifacts):
+        others = self.snapshot.files(version) if artifacts else ()
+        for name in sorted({CARD, MANIFEST, *others}):
             data = self._read(version, name, is_sound=is_sound)
             if data is not None:
                 said["files"].append(name)
@@ -436,11 +414,6 @@ class _Gathering:
             "signatures": [],
             "faults": [],
         }
-
-    def _names(self, version: ModelVersion, *, artifacts: bool) -> list[str]:
-        if not artifacts:
-            return [CARD, MANIFEST]
-        return sorted({CARD, MANIFEST, *self.snapshot.files(version)})
 
     def _read(
         self, version: ModelVersion, name: str, *, is_sound: bool

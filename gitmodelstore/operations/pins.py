@@ -78,6 +78,7 @@ class Locked:
 
 
 def top_of(place: Path) -> Path:
+    """Return the work tree around a folder, for a lock file; a store has none."""
     try:
         around = Repository.discover(place)
     except NotAStore:
@@ -165,8 +166,7 @@ def pinned_version(
 ) -> tuple[Snapshot, ModelVersion]:
     """Return the version that is locked, and the snapshot to read it from.
 
-    That is the store's branch, or the locked commit where the branch is not there yet:
-    after a `git fetch` the commit is on this machine, and its bytes are pinned.
+    That is the store's branch, or the locked commit where a `git fetch` brought that alone.
     """
     snapshot = Snapshot.now(repository)
     if snapshot.registry.status(model, locked.version) is None:

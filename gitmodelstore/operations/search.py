@@ -23,7 +23,7 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.lean import cached_property
 from gitmodelstore.lineage.tables import COUNT, FLAG, NUMBER, TEXT, TIME, version_table
-from gitmodelstore.operations.resolve import check_model, listed, registered_at
+from gitmodelstore.operations.resolve import Listed, check_model, listed, registered_at
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions
 from gitmodelstore.plumbing import manifests
 from gitmodelstore.plumbing.manifests import (
@@ -77,21 +77,14 @@ _VERSION = re.compile(rb'\n  "version": ("[0-9A-Za-z.-]{1,100}"),\n')
 
 
 class Row(NamedTuple):
-    """One version whose manifest can be read; a tuple, since ten thousand are made at once.
-
-    Attributes:
-        model, version, status: which, and its status now.
-        commit: the commit that introduced it.
-        place: its block, and its position there.
-        beside: where is read what the index does not hold.
-    """
+    """One version whose manifest can be read; a tuple, since ten thousand are made at once."""
 
     model: str
     version: str
     status: str
-    commit: str
-    place: tuple[ColumnBlock, int]
-    beside: Beside
+    commit: str  # that introduced it
+    place: tuple[ColumnBlock, int]  # its block, and its position there
+    beside: Beside  # where is read what the index does not hold
 
     def get(self, key: str) -> Any:
         """Return its status, its annotations, or what the index has of its manifest at a key."""
@@ -109,14 +102,11 @@ class Row(NamedTuple):
 
 
 class Beside:
-    """Reads what the index does not hold: whole manifests, annotations.
-
-    Attributes:
-        lost: by model and version, those that could not be read.
-    """
+    """Reads what the index does not hold: whole manifests, annotations."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+        # by model and version, those that could not be read
         self.lost: dict[tuple[str, str], Unread] = {}
 
     def get(self, row: Row, oid: str, key: str) -> Any:
@@ -135,12 +125,9 @@ class Beside:
 
 
 def ask(snapshot: Snapshot, question: Callable[[Catalogue], T], *, keep: bool) -> T:
-    """Return the answer to a question about all versions.
+    """Return the answer to a question about all versions; of a damaged index it is asked twice.
 
-    Args:
-        snapshot: the store.
-        question: what is asked; of a damaged index it is asked twice.
-        keep: whether to use the index and to write it; without, every manifest is read.
+    `keep` says whether to use the index and to write it; without, every manifest is read.
     """
     try:
         return question(Catalogue(snapshot, keep=keep))
@@ -151,17 +138,14 @@ def ask(snapshot: Snapshot, question: Callable[[Catalogue], T], *, keep: bool) -
 class Catalogue:
     """The versions of a store, as of one commit.
 
-    Args:
-        snapshot: the store.
-        keep: whether to write the index, and to read it, unless `anew`.
-        anew: read every manifest.
+    With `keep` the index is written, and read unless `anew` says to read every manifest.
     """
 
     def __init__(self, snapshot: Snapshot, *, keep: bool, anew: bool = False) -> None:
         self.snapshot = snapshot
         self._repository = snapshot.repository
         self._common_dir = snapshot.repository.common_dir
-        self._beside = Beside(snapshot)
+        self.beside = Beside(snapshot)
         self._columns = (*field_path.keys(), _OID, _COMMIT, _FAULT)
         tip = snapshot.commit.oid
         known = manifests.read(self._common_dir, self._columns) if keep and not anew else None
@@ -177,11 +161,7 @@ class Catalogue:
                 )
 
     def rows(self, model: str | None = None) -> Iterator[Row | Unread]:
-        """Yield every version of a model, or of all: by model, highest first; then the lost.
-
-        Raises:
-            ModelNotFound: there is no such model.
-        """
+        """Yield every version of a model, or of all: by model, highest first; then the lost."""
         models = self.snapshot.registry.models
         if model is not None:
             check_model(self.snapshot, model)
@@ -190,21 +170,12 @@ class Catalogue:
                 yield self._row(name, version, status)
         yield from lost_versions(self.snapshot, model)
 
-    def annotations(self) -> dict[tuple[str, str], dict[str, Scalar]]:
-        """Return key to value of what is annotated of each model and version.
-
-        Raises:
-            MissingObject, IntegrityError: the history cannot be read.
-        """
-        return self._beside.annotations
-
     def without_lost(
         self, rows: Iterable[Row], unread: Iterable[Unread]
     ) -> tuple[list[Row], tuple[Unread, ...]]:
         """Return the rows that were asked but for those that turned out to be lost; the unread."""
-        lost = self._beside.lost
-        kept = [row for row in rows if row[:2] not in lost]
-        return kept, (*unread, *lost.values())
+        lost = self.beside.lost
+        return [row for row in rows if row[:2] not in lost], (*unread, *lost.values())
 
     def _row(self, model: str, version: str, status: str) -> Row | Unread:
         places = self._places.get((model, version), ())
@@ -215,17 +186,21 @@ class Catalogue:
         if fault is not None:
             return Unread(model, version, status, Sentence.of(fault, FormatError.code))
         commit = block.column(_COMMIT)[at]
-        return Row(model, version, status, commit, (block, at), self._beside)
+        return Row(model, version, status, commit, (block, at), self.beside)
 
     def _looked_up(self, model: str, version: str, status: str) -> Row | Unread:
         found = listed(self.snapshot, model, Version.parse(version), status)
-        if found.commit is None or found.manifest is None:
+        line = self._line_of(model, found)
+        if found.commit is None or line is None:
             return Unread(model, version, status, found.fault or "cannot be read")
-        line = self._line_of(model, found.commit, found.manifest)
         place = (ColumnBlock.of([line], self._columns), 0)
-        return Row(model, version, status, found.commit, place, self._beside)
+        return Row(model, version, status, found.commit, place, self.beside)
 
-    def _line_of(self, model: str, commit: str, manifest: Manifest) -> Line:
+    def _line_of(self, model: str, found: Listed) -> Line | None:
+        """Return the line of a version; None where its commit or its manifest cannot be read."""
+        commit, manifest = found.commit, found.manifest
+        if commit is None or manifest is None:
+            return None
         tree = self._repository.commit(commit).tree
         entry = self._repository.entry(tree, f"{folder(model)}/{MANIFEST}")
         assert entry is not None  # noqa: S101 - its manifest was read from there
@@ -280,8 +255,9 @@ class Catalogue:
             for version, status in statuses.items():
                 if (model, version) not in self._places:
                     found = listed(self.snapshot, model, Version.parse(version), status)
-                    if found.commit is not None and found.manifest is not None:
-                        yield self._line_of(model, found.commit, found.manifest)
+                    line = self._line_of(model, found)
+                    if line is not None:
+                        yield line
 
     def _add(self, lines: Sequence[Line]) -> None:
         """Put lines behind those that are there; a full block stays as it is."""
@@ -411,18 +387,9 @@ def told(unread: Iterable[Unread]) -> Iterator[str]:
 
 def split(rows: Iterable[Row | Unread]) -> tuple[list[Row], tuple[Unread, ...]]:
     """Return the versions that can be asked, and the others."""
-    asked, unread = [], []
-    for row in rows:
-        if isinstance(row, Row):
-            asked.append(row)
-        else:
-            unread.append(row)
-    return asked, tuple(unread)
-
-
-def named(row: Row) -> ModelVersion:
-    """Return the version that a row is of."""
-    return ModelVersion(row.model, Version.parse(row.version), row.status, row.commit)
+    every = list(rows)
+    asked = [row for row in every if isinstance(row, Row)]
+    return asked, tuple(row for row in every if isinstance(row, Unread))
 
 
 def _answer(
@@ -441,8 +408,6 @@ def _answer(
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By which field versions are sorted, and whether the highest comes first."""
-
     by: FieldPath
     descending: bool
 
@@ -547,9 +512,6 @@ def frame(
 
     The latter have a row too, with status and fault alone. Where the history of annotations
     cannot be read, `tell` is told so, and none has any. docs/search.md lists the columns.
-
-    Raises:
-        ModelNotFound: there is no such model.
     """
     facts, unread, fault = ask(snapshot, lambda catalogue: _facts(catalogue, model), keep=keep)
     if fault is not None:
@@ -564,7 +526,7 @@ def _facts(
     annotated: Mapping[tuple[str, str], Facts] = {}
     fault: StoreError | None = None
     try:
-        annotated = catalogue.annotations()
+        annotated = catalogue.beside.annotations
     except (MissingObject, IntegrityError) as error:
         fault = error
     for row in catalogue.rows(model):
@@ -673,9 +635,7 @@ class Blame:
 def blame(snapshot: Snapshot, field: str, model: str | None, *, keep: bool) -> Blame:
     """Return each version in which a field changed, as `Store.blame` says; `keep` as for `search`.
 
-    Raises:
-        InvalidInput: the field is the status or an annotation, which manifests do not hold; or
-            the value could never be one of it.
+    Status and annotations are no fields, since manifests do not hold them.
     """
     path, value = parse_field(field)
     if path.parts[0] in (STATUS, ANNOTATIONS):
@@ -694,7 +654,7 @@ def _blame(catalogue: Catalogue, path: FieldPath, value: Token | None, model: st
     rows, unread = split(catalogue.rows(model))
     values = {row[:2]: path.value(row) for row in rows}
     rows, unread = catalogue.without_lost(rows, unread)
-    by_version = {(row.model, row.version): row for row in rows}
+    by_version = {row[:2]: row for row in rows}
     below: dict[str, Row] = {}  # by model, the next version that can be read
     changes = []
     for row in reversed(rows):  # lowest first
@@ -704,23 +664,22 @@ def _blame(catalogue: Catalogue, path: FieldPath, value: Token | None, model: st
         after = values[row[:2]]
         arrived = value is None or (_has(path, after, value) and not _has(path, before, value))
         if arrived and not same(before, after):
-            changes.append(_change(row, parent, path, before, after))
+            version = ModelVersion(row.model, Version.parse(row.version), row.status, row.commit)
+            changes.append(
+                FieldChange(
+                    version,
+                    parent=parent.version if parent else None,
+                    field=path.text,
+                    before=before,
+                    after=after,
+                    when=parse_moment(row.get("created_at")),
+                    who=row.get("author"),
+                    message=row.get("message"),
+                )
+            )
     changes.reverse()  # of one second, the highest first
     changes.sort(key=lambda change: change.when, reverse=True)
     return Blame(tuple(changes), unread)
-
-
-def _change(row: Row, parent: Row | None, path: FieldPath, before: Any, after: Any) -> FieldChange:
-    return FieldChange(
-        named(row),
-        parent.version if parent else None,
-        path.text,
-        before,
-        after,
-        parse_moment(row.get("created_at")),
-        row.get("author"),
-        row.get("message"),
-    )
 
 
 def _has(path: FieldPath, found: Any, value: Token) -> bool:
