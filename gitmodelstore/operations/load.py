@@ -9,7 +9,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -53,7 +53,7 @@ from gitmodelstore.values.objects import read_pointer
 from gitmodelstore.values.sample import Sample
 
 if TYPE_CHECKING:
-    from gitmodelstore.operations.snapshot import Snapshot, Writer
+    from gitmodelstore.operations.snapshot import Snapshot
     from gitmodelstore.pickles.load import Reader
 
 
@@ -96,15 +96,6 @@ def needs_of(manifest: Manifest) -> tuple[str, ...]:
     return tuple(sorted({*needs_trust(pipeline.globals or ()), *(pipeline.needs_trust or ())}))
 
 
-def with_needs(version: ModelVersion, needed: tuple[str, ...], writer: Writer) -> ModelVersion:
-    """Return a version that was just registered, with the names that readers must trust."""
-    if needed:
-        writer.notify(
-            f"readers must trust: {', '.join(needed)} (`gms trust add {' '.join(needed)}`)"
-        )
-    return replace(version, needs_trust=needed)
-
-
 def reader_of(
     trusted: Iterable[str], *, cache: bool, notify: Callable[[str], None] | None = None
 ) -> Reader:
@@ -137,19 +128,15 @@ def differences(recorded: Environment) -> tuple[Difference, ...]:
     return environment_differences(pins, {name: _present(name) for name in pins}, PARTS_AT_LOAD)
 
 
-def check_care(care: str) -> None:
-    if care not in CARES:
-        raise InvalidInput(
-            f"environment={care!r} is not valid", hint=f"give {', '.join(map(repr, CARES))}"
-        )
-
-
 def difference_of(of: ModelVersion, recorded: Environment, care: str) -> str | None:
     """Return what is to be said before a version is loaded here; None for nothing.
 
     For `care`, "warn" says what counts, "exact" refuses any difference, "ignore" neither.
     """
-    check_care(care)
+    if care not in CARES:
+        raise InvalidInput(
+            f"environment={care!r} is not valid", hint=f"give {', '.join(map(repr, CARES))}"
+        )
     differing = differences(recorded) if care != "ignore" else ()
     text = "; ".join(map(str, differing))
     if differing and care == "exact":

@@ -445,9 +445,9 @@ def promote(
         for version in versions:
             after = _moved(snapshot, after, version, status, successor)
         subject = f"promote {', '.join(map(str, versions))} to {status}"
-        return compose(snapshot, after, subject, reason, keeper)
+        return _compose(snapshot, after, subject, reason, keeper)
 
-    events = _commit_told(repository, writer, draft, keeper, vacate=vacate)
+    events = _publish(repository, writer, draft, keeper)
     if force and events and not keeper.overridden:
         writer.notify("every condition is met, so nothing was overridden")
     return events
@@ -476,9 +476,9 @@ def retire(
     def draft(snapshot: Snapshot) -> Draft | None:
         version = resolve(snapshot, ref)
         after = _moved(snapshot, snapshot.registry, version, status, successor)
-        return compose(snapshot, after, f"{verb} {version}", reason, keeper)
+        return _compose(snapshot, after, f"{verb} {version}", reason, keeper)
 
-    return _commit_told(repository, writer, draft, keeper, vacate=vacate)
+    return _publish(repository, writer, draft, keeper)
 
 
 def _moved(
@@ -491,8 +491,8 @@ def _moved(
     """Return the registry after a version left its status to a successor and came to another."""
     if successor is not None and version.status != status:
         heir = _heir(snapshot, version, successor)
-        registry = assigned(registry, snapshot.policy, version.model, heir, version.status)
-    return assigned(registry, snapshot.policy, version.model, version.version, status)
+        registry = _assigned(registry, snapshot.policy, version.model, heir, version.status)
+    return _assigned(registry, snapshot.policy, version.model, version.version, status)
 
 
 def _check_successor(successor: Named | None, refs: Sequence[Ref], *, vacate: bool) -> None:
@@ -508,27 +508,30 @@ def _check_successor(successor: Named | None, refs: Sequence[Ref], *, vacate: bo
         )
 
 
-def _commit_told(
+def _publish(
     repository: Repository,
     writer: Writer,
     draft: Callable[[Snapshot], Draft | None],
     keeper: Gatekeeper,
-    *,
-    vacate: bool,
 ) -> tuple[Event, ...]:
-    published, events = commit(repository, writer, draft)
+    """Publish what `draft` makes of the store, and say what was overridden and left empty."""
+    before, published = publish(repository, writer, draft)
+    if published is before:
+        return ()
+    changes = before.registry.changes(published.registry)
+    events = events_in(repository, published.commit, changes)
     keeper.tell()
     registry, exclusive = published.registry, published.policy.exclusive
     for event in events:
         left = event.before or ""
         if left in exclusive and not registry.holders(event.model, left):
             writer.notify(f"no version of '{event.model}' is in {left} now")
-    if vacate and events and not keeper.vacated:
+    if keeper.vacate and not keeper.vacated:
         writer.notify("no status is left empty, so nothing was vacated")
     return events
 
 
-def assigned(
+def _assigned(
     registry: Registry, policy: Policy, model: str, version: Version, status: str
 ) -> Registry:
     """Return the registry after `version` came to `status`; an exclusive one has one holder."""
@@ -539,7 +542,7 @@ def assigned(
     return registry.with_status(model, version, status)
 
 
-def compose(
+def _compose(
     snapshot: Snapshot,
     after: Registry,
     subject: str,
@@ -565,20 +568,6 @@ def compose(
     message = f"{subject}\n\n{write_trailers(changes, reason, recorded)}\n"
     conclude = keeper.conclude if keeper.asks_signatures else None
     return Draft(message, after, folders or {}, conclude=conclude)
-
-
-def commit(
-    repository: Repository, writer: Writer, draft: Callable[[Snapshot], Draft | None]
-) -> tuple[Snapshot, tuple[Event, ...]]:
-    """Publish what `draft` makes of the store.
-
-    Return the store after it, and the events of the commit; none where there was nothing to do.
-    """
-    before, published = publish(repository, writer, draft)
-    if published is before:
-        return published, ()
-    changes = before.registry.changes(published.registry)
-    return published, events_in(repository, published.commit, changes)
 
 
 def _heir(snapshot: Snapshot, version: ModelVersion, successor: Named) -> Version:
@@ -654,17 +643,15 @@ def rollback(
                 f"someone else just changed the production version of '{model}'",
                 hint=f"check with `gms log {model}`, then try again",
             )
-        after = assigned(snapshot.registry, snapshot.policy, model, target.version, PRODUCTION)
+        after = _assigned(snapshot.registry, snapshot.policy, model, target.version, PRODUCTION)
         for version in snapshot.registry.holders(model, PRODUCTION):
             after = after.with_status(model, version, ARCHIVED if keep else WITHDRAWN)
         tree = repository.entry(repository.commit(target.commit).tree, folder(model))
         folders, kinds = {model: tree.oid} if tree else None, {target.version: ROLLED_BACK}
         subject = f"roll back {model} to {target.version}"
-        return compose(snapshot, after, subject, reason, keeper, kinds=kinds, folders=folders)
+        return _compose(snapshot, after, subject, reason, keeper, kinds=kinds, folders=folders)
 
-    events = commit(repository, writer, draft)[1]
-    keeper.tell()
-    return events
+    return _publish(repository, writer, draft, keeper)
 
 
 def _check_answers(target: ModelVersion, found: Replay | None, writer: Writer) -> None:

@@ -30,7 +30,7 @@ from gitmodelstore.errors import (
     StoreError,
     VersionExists,
 )
-from gitmodelstore.operations.load import load, with_needs
+from gitmodelstore.operations.load import load
 from gitmodelstore.operations.publish import Draft, Sink, publish
 from gitmodelstore.operations.snapshot import Snapshot, Writer, upon
 from gitmodelstore.pickles.rights import needs_trust
@@ -158,7 +158,10 @@ def submit(
     if after.policy.gates:
         for sentence in _missing_in_card(after, version):
             writer.notify(sentence)
-    return with_needs(version, what.needs_trust, writer)
+    if what.needs_trust:
+        add = f"`gms trust add {' '.join(what.needs_trust)}`"
+        writer.notify(f"readers must trust: {', '.join(what.needs_trust)} ({add})")
+    return replace(version, needs_trust=what.needs_trust)
 
 
 def check_free(snapshot: Snapshot, model: str, wish: Wish) -> None:
