@@ -30,6 +30,12 @@ def live(store, notes, fitted) -> Store:
     return Store.open(store.path, durable=False, notify=notes.append)
 
 
+@pytest.fixture
+def beside(X_test, y_test) -> dict[str, Any]:
+    """What a version is registered with to be set beside the production version."""
+    return {"X_test": X_test, "y_test": y_test, "baseline": True}
+
+
 def put_live(store: Store, pipeline: Any) -> None:
     """Make a pipeline the production version, 1.1.0 or whatever follows."""
     store.promote(store.register(pipeline, "churn", bump="minor", code=None), "production")
@@ -45,12 +51,12 @@ def refusal(store: Store, kind: type[StoreError], pipeline: Any, **details: Any)
 
 
 class TestBaseline:
-    def test_the_holder_is_scored_on_the_same_rows(self, live, fitted, refitted, X_test, y_test):
+    def test_the_holder_is_scored_on_the_same_rows(
+        self, live, fitted, refitted, X_test, y_test, beside
+    ):
         live.promote(live.register(fitted, "other", code=None), "production")
 
-        version = live.register(
-            refitted, "churn", X_test=X_test, y_test=y_test, baseline=True, code=None
-        )
+        version = live.register(refitted, "churn", code=None, **beside)
 
         baseline = live.show(version).baseline
         assert str(baseline.version) == "1.0.0"
@@ -62,12 +68,8 @@ class TestBaseline:
 
         assert live.show(version).baseline is None
 
-    def test_without_a_holder_there_is_none_and_that_is_said(
-        self, live, refitted, X_test, y_test, notes
-    ):
-        version = live.register(
-            refitted, "upsell", X_test=X_test, y_test=y_test, baseline=True, code=None
-        )
+    def test_without_a_holder_there_is_none_and_that_is_said(self, live, refitted, notes, beside):
+        version = live.register(refitted, "upsell", code=None, **beside)
 
         assert live.show(version).baseline is None
         assert notes[0] == "no version of 'upsell' is in production, so no baseline was recorded"
@@ -94,16 +96,14 @@ class TestBaseline:
         metrics = live.show(version).baseline.metrics
         assert metrics == standard_metrics(fitted, X_test, y_test)
 
-    def test_columns_that_it_misses_are_named(self, live, X_train, y_train, X_test, y_test):
+    def test_columns_that_it_misses_are_named(self, live, X_train, y_train, X_test, y_test, beside):
         pipeline = LogisticRegression(max_iter=5000).fit(X_train[["mean area"]], y_train)
 
         message, hint = refusal(
             live,
             FeatureMismatch,
             pipeline,
-            X_test=X_test[["mean area"]],
-            y_test=y_test,
-            baseline=True,
+            **{**beside, "X_test": X_test[["mean area"]], "y_test": y_test},
         )
 
         assert message.startswith(
@@ -112,7 +112,7 @@ class TestBaseline:
         )
         assert hint == f"add the columns that it takes to the test rows, or {LEAVE_OUT}"
 
-    def test_another_number_of_columns_is_refused_too(self, live, y_train):
+    def test_another_number_of_columns_is_refused_too(self, live, beside):
         put_live(live, LinearRegression().fit([[1.0, 2.0], [3.0, 4.0], [5.0, 1.0]], [1, 2, 3]))
         pipeline = LinearRegression().fit([[1.0], [2.0]], [1, 2])
 
@@ -120,9 +120,7 @@ class TestBaseline:
             live,
             FeatureMismatch,
             pipeline,
-            X_test=np.array([[1.0], [2.0]]),
-            y_test=[1, 2],
-            baseline=True,
+            **{**beside, "X_test": np.array([[1.0], [2.0]]), "y_test": [1, 2]},
         )
 
         assert message == (
@@ -130,9 +128,7 @@ class TestBaseline:
             "pipeline was fitted on 2"
         )
 
-    def test_one_that_cannot_be_loaded_is_named(
-        self, live, fitted, X_test, y_test, refitted, tmp_path
-    ):
+    def test_one_that_cannot_be_loaded_is_named(self, live, fitted, refitted, tmp_path, beside):
         joblib.dump(fitted, tmp_path / "fitted.joblib")
         oid = live._repository.entry(
             live._snapshot().commit.tree, "models/churn/pipeline.joblib"
@@ -141,20 +137,13 @@ class TestBaseline:
         damaged.chmod(0o644)
         damaged.write_bytes(damaged.read_bytes()[:-200])
 
-        message, _ = refusal(
-            Store.open(live.path, durable=False),
-            LoadError,
-            refitted,
-            X_test=X_test,
-            y_test=y_test,
-            baseline=True,
-        )
+        message, _ = refusal(Store.open(live.path, durable=False), LoadError, refitted, **beside)
 
         assert message.startswith(
             "churn 1.0.0, which is in production, cannot be loaded to score it: "
         )
 
-    def test_one_that_answers_in_other_words_is_named(self, live, X_train, X_test, y_train):
+    def test_one_that_answers_in_other_words_is_named(self, live, X_train, X_test, y_train, beside):
         words = np.where(y_train == 1, "yes", "no")
         pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(X_train, words)
 
@@ -162,9 +151,7 @@ class TestBaseline:
             live,
             InvalidInput,
             pipeline,
-            X_test=X_test,
-            y_test=["yes", "no"] * 20,
-            baseline=True,
+            **{**beside, "X_test": X_test, "y_test": ["yes", "no"] * 20},
         )
 
         assert message.startswith(
@@ -174,14 +161,12 @@ class TestBaseline:
         assert hint == LEAVE_OUT
 
     def test_one_that_has_no_standard_metrics_is_no_baseline(
-        self, live, X_train, X_test, y_test, refitted, notes
+        self, live, X_train, refitted, notes, beside
     ):
         put_live(live, KMeans(2, n_init=1, random_state=0).fit(X_train))
         notes.clear()
 
-        version = live.register(
-            refitted, "churn", X_test=X_test, y_test=y_test, baseline=True, code=None
-        )
+        version = live.register(refitted, "churn", code=None, **beside)
 
         assert live.show(version).baseline is None
         assert notes[0] == (
@@ -190,27 +175,22 @@ class TestBaseline:
         )
 
     def test_a_holder_that_writes_into_its_input_spoils_nothing(
-        self, live, X_train, y_train, X_test, y_test, refitted
+        self, live, X_train, y_train, X_test, y_test, refitted, beside
     ):
         greedy = make_pipeline(StandardScaler(copy=False), LogisticRegression())
         put_live(live, greedy.fit(X_train.copy(), y_train))
         before = X_test.copy()
 
-        version = live.register(
-            refitted, "churn", X_test=X_test, y_test=y_test, baseline=True, code=None
-        )
+        version = live.register(refitted, "churn", code=None, **beside)
 
         assert X_test.equals(before)
         assert live.show(version).metrics == standard_metrics(refitted, X_test, y_test)
 
-    def test_if_changed_does_not_compare_a_version_with_itself(
-        self, live, refitted, X_test, y_test
-    ):
-        details = {"X_test": X_test, "y_test": y_test, "baseline": True, "code": None}
-        first = live.register(refitted, "churn", if_changed=True, **details)
+    def test_if_changed_does_not_compare_a_version_with_itself(self, live, refitted, beside):
+        first = live.register(refitted, "churn", if_changed=True, code=None, **beside)
         live.promote(first, "production")
 
-        again = live.register(refitted, "churn", if_changed=True, **details)
+        again = live.register(refitted, "churn", if_changed=True, code=None, **beside)
 
         assert again.version == first.version
 
@@ -315,20 +295,13 @@ class Failing(ClassifierMixin, BaseEstimator):
         raise RuntimeError("not\ntoday")
 
 
-def test_a_holder_that_fails_on_the_rows_is_named(store, refitted, X_test, y_test, monkeypatch):
+def test_a_holder_that_fails_on_the_rows_is_named(store, refitted, X_test, y_test, beside):
     trusting = Store.open(store.path, durable=False, trusted=[Failing.__module__])
     trusting.promote(
         trusting.register(Failing().fit(X_test, y_test), "churn", code=None), "production"
     )
 
-    message, _ = refusal(
-        trusting,
-        InvalidInput,
-        refitted,
-        X_test=X_test,
-        y_test=y_test,
-        baseline=True,
-    )
+    message, _ = refusal(trusting, InvalidInput, refitted, **beside)
 
     assert message == (
         "churn 1.0.0, which is in production, cannot be scored on these rows: the pipeline "
