@@ -445,9 +445,9 @@ def promote(
         for version in versions:
             after = _moved(snapshot, after, version, status, successor)
         subject = f"promote {', '.join(map(str, versions))} to {status}"
-        return _compose(snapshot, after, subject, reason, keeper)
+        return _compose(snapshot, after, subject, keeper)
 
-    events = _publish(repository, writer, draft, keeper)
+    events = _publish(repository, draft, keeper)
     if force and events and not keeper.overridden:
         writer.notify("every condition is met, so nothing was overridden")
     return events
@@ -476,9 +476,9 @@ def retire(
     def draft(snapshot: Snapshot) -> Draft | None:
         version = resolve(snapshot, ref)
         after = _moved(snapshot, snapshot.registry, version, status, successor)
-        return _compose(snapshot, after, f"{verb} {version}", reason, keeper)
+        return _compose(snapshot, after, f"{verb} {version}", keeper)
 
-    return _publish(repository, writer, draft, keeper)
+    return _publish(repository, draft, keeper)
 
 
 def _moved(
@@ -509,13 +509,10 @@ def _check_successor(successor: Named | None, refs: Sequence[Ref], *, vacate: bo
 
 
 def _publish(
-    repository: Repository,
-    writer: Writer,
-    draft: Callable[[Snapshot], Draft | None],
-    keeper: Gatekeeper,
+    repository: Repository, draft: Callable[[Snapshot], Draft | None], keeper: Gatekeeper
 ) -> tuple[Event, ...]:
     """Publish what `draft` makes of the store, and say what was overridden and left empty."""
-    before, published = publish(repository, writer, draft)
+    before, published = publish(repository, keeper.writer, draft)
     if published is before:
         return ()
     changes = before.registry.changes(published.registry)
@@ -525,9 +522,9 @@ def _publish(
     for event in events:
         left = event.before or ""
         if left in exclusive and not registry.holders(event.model, left):
-            writer.notify(f"no version of '{event.model}' is in {left} now")
+            keeper.writer.notify(f"no version of '{event.model}' is in {left} now")
     if keeper.vacate and not keeper.vacated:
-        writer.notify("no status is left empty, so nothing was vacated")
+        keeper.writer.notify("no status is left empty, so nothing was vacated")
     return events
 
 
@@ -546,7 +543,6 @@ def _compose(
     snapshot: Snapshot,
     after: Registry,
     subject: str,
-    reason: str | None,
     keeper: Gatekeeper,
     *,
     kinds: Mapping[Version, str] | None = None,
@@ -557,7 +553,7 @@ def _compose(
     `kinds` says what a change is called where it is not what the difference says, `folders`
     which tree replaces the folder of a model.
     """
-    check_reason(reason)
+    check_reason(keeper.reason)
     changes = {
         change: (kinds or {}).get(change.version) or kind_of(change)
         for change in snapshot.registry.changes(after)
@@ -565,7 +561,7 @@ def _compose(
     if not changes:
         return None
     recorded = keeper.let_through(snapshot, list(changes))
-    message = f"{subject}\n\n{write_trailers(changes, reason, recorded)}\n"
+    message = f"{subject}\n\n{write_trailers(changes, keeper.reason, recorded)}\n"
     conclude = keeper.conclude if keeper.asks_signatures else None
     return Draft(message, after, folders or {}, conclude=conclude)
 
@@ -649,9 +645,9 @@ def rollback(
         tree = repository.entry(repository.commit(target.commit).tree, folder(model))
         folders, kinds = {model: tree.oid} if tree else None, {target.version: ROLLED_BACK}
         subject = f"roll back {model} to {target.version}"
-        return _compose(snapshot, after, subject, reason, keeper, kinds=kinds, folders=folders)
+        return _compose(snapshot, after, subject, keeper, kinds=kinds, folders=folders)
 
-    return _publish(repository, writer, draft, keeper)
+    return _publish(repository, draft, keeper)
 
 
 def _check_answers(target: ModelVersion, found: Replay | None, writer: Writer) -> None:
