@@ -112,6 +112,15 @@ def untouched(project, store, temporary):
     assert seen() == before[0]
 
 
+def refusal(
+    store: Store, ref: str = "cancer@1.0.0", command: tuple[str, ...] = PYTHON, **details: Any
+) -> CannotReproduce:
+    """Return why a version cannot be trained again."""
+    with pytest.raises(CannotReproduce) as caught:
+        store.reproduce(ref, command, **details)
+    return caught.value
+
+
 def outcomes(results: tuple) -> dict[str, str]:
     return {getattr(one, "role", None) or one.name: one.outcome for one in results}
 
@@ -289,8 +298,7 @@ class TestEnvironment:
         elsewhere(project)
 
         monkeypatch.setattr(checkout, "PROGRAM", "no-such-uv")
-        with pytest.raises(CannotReproduce):
-            store.reproduce("cancer@1.0.0", ("true",))
+        refusal(store, command=("true",))
 
         assert notes[-1] == (
             "trained again in the current environment: training-tools 3.1, here none"
@@ -300,22 +308,15 @@ class TestEnvironment:
         elsewhere(project)
         instead_of_uv(tmp_path, "#!/bin/sh\necho 'error: no such package' >&2\nexit 2\n")
 
-        with pytest.raises(CannotReproduce):
-            store.reproduce("cancer@1.0.0", ("true",))
+        refusal(store, command=("true",))
 
         assert notes[-3:] == [
             "uv recreates the recorded environment: training-tools 3.1, here none",
             "uv cannot recreate the recorded environment: no such package",
             "trained again in the current environment: training-tools 3.1, here none",
         ]
-
-    def test_uv_can_be_left_out(self, store, project, elsewhere, notes, tmp_path):
-        elsewhere(project)
-        instead_of_uv(tmp_path, "#!/bin/sh\necho called >&2\nexit 2\n")
-
-        with pytest.raises(CannotReproduce):
-            store.reproduce("cancer@1.0.0", ("true",), uv=False)
-
+        notes.clear()
+        refusal(store, command=("true",), uv=False)  # it can be left out
         assert not [note for note in notes if note.startswith("uv ")]
 
     def test_a_package_of_the_project_is_taken_from_its_recorded_code(
@@ -368,18 +369,16 @@ def test_changes_that_do_not_fit_or_are_not_those_of_the_manifest_are_refused(
     store.register_folder(folder, "other")
     untouched()
 
-    with pytest.raises(CannotReproduce) as caught:
-        store.reproduce("other@latest", PYTHON)
+    error = refusal(store, "other@latest")
 
-    assert str(caught.value) == ("code.diff of other 1.0.0 does not match its manifest")
+    assert str(error) == "code.diff of other 1.0.0 does not match its manifest"
 
 
 def test_changes_that_were_not_kept_are_said(store, project, notes):
     (project / "train.py").write_text("changed\n")
     train(store, project)
 
-    with pytest.raises(CannotReproduce):
-        store.reproduce("cancer@1.0.0", ("true",))
+    refusal(store, command=("true",))
 
     assert "cancer 1.0.0 was trained with uncommitted changes, which were not kept" in notes
 
@@ -387,8 +386,7 @@ def test_changes_that_were_not_kept_are_said(store, project, notes):
 def test_keep_leaves_it_to_be_looked_at(store, project, temporary, notes):
     train(store, project)
 
-    with pytest.raises(CannotReproduce):
-        store.reproduce("cancer@1.0.0", ("touch", "seen"), keep=True)
+    refusal(store, command=("touch", "seen"), keep=True)
 
     (folder,) = temporary.iterdir()
     away = f"`git worktree remove -f {folder / 'code'}` removes the work tree"
@@ -408,28 +406,15 @@ class TestRefusals:
         for command, said in {
             ("true",): "`true` left no pipeline",
             ("python", "-c", other): f"`python -c {other}` registered fraud, not cancer",
-            (
-                "python",
-                "-c",
-                "raise SystemExit(3)",
-            ): "`python -c raise SystemExit(3)` exited with 3",
+            ("sh", "-c", "exit 3"): "`sh -c exit 3` exited with 3",
             ("sh", "-c", "kill -9 $$"): "`sh -c kill -9 $$` was ended by signal 9",
             ("no-such-program",): "'no-such-program' cannot be started: no such file or directory",
         }.items():
-            with pytest.raises(CannotReproduce) as caught:
-                store.reproduce("cancer@1.0.0", command)
-            assert str(caught.value) == said
+            assert str(refusal(store, command=command)) == said
         with pytest.raises(InvalidInput, match="no command to run"):
             store.reproduce("cancer@1.0.0", ())
-
-    def test_a_file_that_is_no_pipeline(self, store, project, untouched):
-        train(store, project)
-        untouched()
-
-        with pytest.raises(CannotReproduce) as caught:
-            store.reproduce("cancer@1.0.0", ("sh", "-c", "echo x > $GMS_REPRODUCE_OUT"))
-
-        assert str(caught.value).startswith(
+        no_pipeline = refusal(store, command=("sh", "-c", "echo x > $GMS_REPRODUCE_OUT"))
+        assert str(no_pipeline).startswith(
             "what `sh -c echo x > $GMS_REPRODUCE_OUT` wrote to $GMS_REPRODUCE_OUT cannot be used: "
         )
 
@@ -440,30 +425,22 @@ class TestRefusals:
         git(empty, "init", "--quiet")
         store.register(fitted, "early", code=empty)
 
-        with pytest.raises(CannotReproduce) as none:
-            store.reproduce("bare@1.0.0", PYTHON)
-        with pytest.raises(CannotReproduce) as early:
-            store.reproduce("early@1.0.0", PYTHON)
+        none, early = refusal(store, "bare@1.0.0"), refusal(store, "early@1.0.0")
 
-        assert str(none.value) == "bare 1.0.0 records no training repository"
-        assert str(early.value) == (
-            "early 1.0.0 was trained before the first commit of its repository"
-        )
+        assert str(none) == "bare 1.0.0 records no training repository"
+        assert str(early) == ("early 1.0.0 was trained before the first commit of its repository")
 
     def test_no_repository_around(self, store, project, tmp_path, monkeypatch):
         git(project, "remote", "add", "origin", "https://ada:token@example.org/churn.git")
         train(store, project)
         monkeypatch.chdir(tmp_path)
 
-        with pytest.raises(CannotReproduce) as caught:
-            store.reproduce("cancer@1.0.0", PYTHON)
+        error = refusal(store)
 
-        assert str(caught.value) == (
+        assert str(error) == (
             f"cannot find the code of cancer 1.0.0: '{tmp_path}' is not in a repository"
         )
-        assert caught.value.hint == (
-            "clone https://example.org/churn.git, and name it with --code PATH"
-        )
+        assert error.hint == "clone https://example.org/churn.git, and name it with --code PATH"
 
     def test_a_repository_that_lacks_the_commit(self, store, project, tmp_path):
         train(store, project)
@@ -471,35 +448,23 @@ class TestRefusals:
         other = tmp_path / "other"
         other.mkdir()
         git(other, "init", "--quiet")
-
-        with pytest.raises(CannotReproduce) as caught:
-            store.reproduce("cancer@1.0.0", PYTHON, code=other)
-
-        assert str(caught.value) == (
-            f"the repository '{other}' lacks the commit {commit[:12]} that trained cancer 1.0.0"
-        )
-        assert caught.value.hint == (
-            f"run `git -C {other} fetch`, or name with --code PATH the one that has it"
-        )
-
-    def test_a_shallow_clone_that_lacks_the_commit(self, store, project, tmp_path):
-        train(store, project)
         git(project, "commit", "--quiet", "--allow-empty", "--message", "later")
         git(tmp_path, "clone", "--quiet", "--depth=1", project.as_uri(), "shallow")
         shallow = tmp_path / "shallow"
 
-        with pytest.raises(CannotReproduce) as caught:
-            store.reproduce("cancer@1.0.0", PYTHON, code=shallow)
+        error = refusal(store, code=other)
 
-        assert caught.value.hint == (
-            f"it is a shallow clone: run `git -C {shallow} fetch --unshallow`"
-        )
+        lacks = f"lacks the commit {commit[:12]} that trained cancer 1.0.0"
+        assert str(error) == f"the repository '{other}' {lacks}"
+        fetch = f"run `git -C {other} fetch`, or name with --code PATH the one that has it"
+        assert error.hint == fetch
+        unshallow = f"it is a shallow clone: run `git -C {shallow} fetch --unshallow`"
+        assert refusal(store, code=shallow).hint == unshallow
 
     def test_a_folder_that_is_not_there_or_no_repository(self, store, project, tmp_path):
         train(store, project)
 
-        with pytest.raises(CannotReproduce, match="folder 'nowhere' does not exist"):
-            store.reproduce("cancer@1.0.0", PYTHON, code="nowhere")
+        assert str(refusal(store, code="nowhere")) == "folder 'nowhere' does not exist"
         with pytest.raises(GitFailed, match="not a git repository"):
             store.reproduce("cancer@1.0.0", PYTHON, code=tmp_path)
 
