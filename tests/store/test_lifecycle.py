@@ -396,7 +396,10 @@ class TestLeavingNobody:
             message, hint = refused(live, LifecycleError, call)
             assert message == "churn 1.1.0 is in shadow, which would then be empty"
         assert hint == "run `gms rollback churn --to 1.1.0 --keep --vacate --reason TEXT`"
-        live.rollback("churn", to="1.1.0", keep=True, **MEANT)
+        said: list[str] = []
+        telling = Store.open(live.path, durable=False, notify=said.append)
+        telling.rollback("churn", to="1.1.0", keep=True, **MEANT)
+        assert "no version of 'churn' is in shadow now" in said
         assert statuses(live) == {"1.2.0": "archived", "1.1.0": "production", "1.0.0": "archived"}
 
     def test_a_status_that_many_have_may_be_left(self, three):
