@@ -560,13 +560,13 @@ def test_a_policy_that_changed_meanwhile_counts(churn, gate, monkeypatch) -> Non
     """It is judged under the lock, with the settings of the commit that it is put on."""
     import gitmodelstore.operations.promote as lifecycle
 
-    commit = lifecycle.commit
+    publish = lifecycle.publish
 
     def late(*args: Any) -> Any:
         gate("replay = true")
-        return commit(*args)
+        return publish(*args)
 
-    monkeypatch.setattr(lifecycle, "commit", late)
+    monkeypatch.setattr(lifecycle, "publish", late)
 
     churn.promote("churn@1.0.0", "production")
 
