@@ -341,18 +341,9 @@ class Diff:
     @property
     def sections(self) -> tuple[str, ...]:
         """Names of the attributes in which the two differ, in the order of this class."""
-        parts = {
-            "metrics": self.metrics.differ,
-            "model": self.model,
-            "steps": self.steps,
-            "params": self.params,
-            "features": self.features,
-            "data": self.data,
-            "environment": self.environment,
-            "code": self.code,
-            "files": self.files,
-            "answers": any(one.differ for one in self.answers),
-        }
+        parts = {one.name: getattr(self, one.name) for one in fields(self)[2:-1]}
+        parts["metrics"] = self.metrics.differ
+        parts["answers"] = any(one.differ for one in self.answers)
         return tuple(name for name, differs in parts.items() if differs)
 
     @property

@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
+from functools import partialmethod
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,23 +35,15 @@ class Paint:
         self.on = on
         self.room = room
 
-    def bold(self, text: str) -> str:
-        return self._with("1", text)
+    def _with(self, code: str, text: str) -> str:
+        return f"{MARK}[{code}m{text}{MARK}[m" if self.on and text.strip() else text
 
-    def dim(self, text: str) -> str:
-        return self._with("2", text)
-
-    def red(self, text: str) -> str:
-        return self._with("1;31", text)
-
-    def green(self, text: str) -> str:
-        return self._with("32", text)
-
-    def yellow(self, text: str) -> str:
-        return self._with("33", text)
-
-    def cyan(self, text: str) -> str:
-        return self._with("36", text)
+    bold = partialmethod(_with, "1")
+    dim = partialmethod(_with, "2")
+    red = partialmethod(_with, "1;31")
+    green = partialmethod(_with, "32")
+    yellow = partialmethod(_with, "33")
+    cyan = partialmethod(_with, "36")
 
     def status(self, status: str, text: str | None = None) -> str:
         """Return `text`, the status itself unless given, in the colour of that status."""
@@ -61,9 +54,6 @@ class Paint:
     def commit(self, oid: str, taken: int) -> str:
         """Return the id of a commit, or as much of it as fits behind `taken` columns."""
         return self.yellow(oid if self.room is None else oid[: max(ABBREVIATED, self.room - taken)])
-
-    def _with(self, code: str, text: str) -> str:
-        return f"{MARK}[{code}m{text}{MARK}[m" if self.on and text.strip() else text
 
 
 class TextColumn(NamedTuple):
