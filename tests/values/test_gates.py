@@ -147,6 +147,7 @@ class TestCondition:
         assert time.perf_counter() - start < 1
 
 
+AS_IN = "as in `test_auc >= 0.75`, or `test_auc >= current - 0.01`"
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -262,7 +263,7 @@ class TestGate:
             (
                 'metrics = ["a > 1", "a >> 1"]',
                 "metrics[1]: column 4: expected a number or 'current', found '> 1'",
-                "as in `test_auc >= 0.75`, or `test_auc >= current - 0.01`",
+                AS_IN,
             ),
             (
                 'require = ["intended_use"]',
@@ -296,7 +297,7 @@ class TestGate:
                 'metrics = ["annotations.Auc > 1"]',
                 "metrics[0]: column 1: expected 'annotations.' and the key of an annotation, "
                 "found 'annotations.Auc > 1'",
-                "as in `test_auc >= 0.75`, or `test_auc >= current - 0.01`",
+                AS_IN,
             ),
             (
                 'metrics = ["annotations.auc >= current - 0.1"]',

@@ -177,39 +177,28 @@ def test_the_names_are_told_once_each_in_order():
 
 # What is wrong
 
+AS_IN = "as in `metrics.test_auc > 0.9`"
+AS_A_LIST = 'as in `status in ["staging", "production"]`'
+SPLIT = "split it into several searches"
+JOIN = "join two comparisons by `and`"
 WRONG = {
-    "": ("column 1: the expression is empty", "as in `metrics.test_auc > 0.9`"),
-    "metrics.auc >": (
-        "column 14: expected a field or a value, found the end",
-        "as in `metrics.test_auc > 0.9`",
-    ),
+    "": ("column 1: the expression is empty", AS_IN),
+    "metrics.auc >": ("column 14: expected a field or a value, found the end", AS_IN),
     "metrics.auc = 1": ("column 13: '=' means nothing here", "write == to compare"),
     "metrics.auc > 1 && status": ("column 17: '&' means nothing here", "write `and`"),
     "code.dirty || code.dirty": ("column 12: '|' means nothing here", "write `or`"),
     "!code.dirty": ("column 1: '!' means nothing here", "write `not`, or != to compare"),
     "(metrics.auc > 1": ("column 17: the parenthesis at column 1 is not closed", "write ) there"),
     "metrics.auc > 1)": ("column 16: no parenthesis is open", "leave it out, or open one with ("),
-    "1 < metrics.auc < 2": (
-        "column 17: a comparison has two sides",
-        "join two comparisons by `and`",
-    ),
+    "1 < metrics.auc < 2": ("column 17: a comparison has two sides", JOIN),
     "code.dirty code.dirty": (
         "column 12: expected `and` or `or`, found 'code.dirty'",
         "join two comparisons by `and`; write text of several words in quotes",
     ),
-    "1 == 1": (
-        "column 1: expected a field on one of the two sides",
-        "as in `metrics.test_auc > 0.9`",
-    ),
-    "3": ("column 2: expected a comparison", "as in `metrics.test_auc > 0.9`"),
-    "code.dirty not": (
-        "column 15: expected `in` after `not`",
-        'as in `status in ["staging", "production"]`',
-    ),
-    'status in "a"': (
-        "column 11: expected a list or a field after `in`",
-        'as in `status in ["staging", "production"]`',
-    ),
+    "1 == 1": ("column 1: expected a field on one of the two sides", AS_IN),
+    "3": ("column 2: expected a comparison", AS_IN),
+    "code.dirty not": ("column 15: expected `in` after `not`", AS_A_LIST),
+    'status in "a"': ("column 11: expected a list or a field after `in`", AS_A_LIST),
     'status in ["a" "b"]': ("column 16: the list at column 11 is not closed", "write , or ] there"),
     "status in [code.dirty]": ("column 12: a list may only hold values", 'as in `["a", "b"]`'),
     "status in [[1]]": ("column 12: a list may only hold values", 'as in `["a", "b"]`'),
@@ -243,14 +232,8 @@ WRONG = {
         "column 15: 'pipeline.task' has no parts",
         "write pipeline.task alone",
     ),
-    "not " * 60 + "code.dirty": (
-        "column 201: nested more than 50 deep",
-        "split it into several searches",
-    ),
-    "(" * 60 + "code.dirty": (
-        "column 51: nested more than 50 deep",
-        "split it into several searches",
-    ),
+    "not " * 60 + "code.dirty": ("column 201: nested more than 50 deep", SPLIT),
+    "(" * 60 + "code.dirty": ("column 51: nested more than 50 deep", SPLIT),
 }
 
 
