@@ -250,6 +250,12 @@ def before(**changes: Any) -> Manifest:
     return manifest_of(version="1.1.0", parent=None, metrics=metrics, **changes)
 
 
+def within(part: str, **changes: Any) -> dict[str, Any]:
+    """A part of `VALUE`, or the first of a list of them, with something else in it."""
+    plain = VALUE[part][0] if isinstance(VALUE[part], list) else VALUE[part]
+    return {**plain, **changes}
+
+
 def card_of(**changes: Any) -> bytes:
     return render_card(manifest_of(**changes), None)
 
@@ -305,20 +311,13 @@ class TestWhole:
         bare = manifest_of(
             parent=None,
             message="",
-            pipeline={
-                **VALUE["pipeline"],
-                "steps": [],
-                "params": {},
-                "tuned": [],
-                "task": None,
-                "classes": None,
-            },
+            pipeline=within("pipeline", steps=[], params={}, tuned=[], task=None, classes=None),
             features=None,
             target=None,
             metrics={},
             data=[],
             code=None,
-            environment={**VALUE["environment"], "pins": {}},
+            environment=within("environment", pins={}),
             card={"intended_use": None, "limitations": None, "sections": None},
             custom={},
         )
@@ -352,7 +351,7 @@ class TestDeterminism:
     def test_the_order_of_keys_does_not_matter(self) -> None:
         metrics = {"roc_auc": 0.9123456789, "accuracy": 0.875}
         pins = {"numpy": "2.4.6", "scikit-learn": "1.9.1"}
-        other = manifest_of(metrics=metrics, environment={**VALUE["environment"], "pins": pins})
+        other = manifest_of(metrics=metrics, environment=within("environment", pins=pins))
 
         assert render_card(other, None) == card_of()
 
@@ -376,13 +375,9 @@ class TestSize:
             },
             features=[{"name": f"{text}{i}", "dtype": text} for i in range(5000)],
             metrics={f"{'m' * 90}{i}": 1e-300 for i in range(500)},
-            data=[{**VALUE["data"][0], "name": text, "version": text}] * 100,
-            code={**VALUE["code"], "url": text, "branch": text, "entry_point": text},
-            environment={
-                **VALUE["environment"],
-                "platform": text,
-                "pins": {f"p{i}": text for i in many},
-            },
+            data=[within("data", name=text, version=text)] * 100,
+            code=within("code", url=text, branch=text, entry_point=text),
+            environment=within("environment", platform=text, pins={f"p{i}": text for i in many}),
             card={
                 "intended_use": text * 900,
                 "limitations": f"{text}\n" * 900,
@@ -406,7 +401,7 @@ class TestSize:
 
     def test_a_long_text_is_cut_with_the_number_of_the_rest(self) -> None:
         text = "word-" * 1000
-        stated = {**VALUE["card"], "intended_use": text}
+        stated = within("card", intended_use=text)
         card = card_of(card=stated).decode()
         shown = card.partition("\n> word")[2].partition("\n")[0]
 
@@ -416,7 +411,7 @@ class TestSize:
 
     def test_a_usual_card_is_not_cut(self) -> None:
         params = {f"step__parameter_{i:02}": None for i in range(40)}
-        manifest = manifest_of(pipeline={**VALUE["pipeline"], "params": params, "tuned": []})
+        manifest = manifest_of(pipeline=within("pipeline", params=params, tuned=[]))
 
         assert "more in `manifest.json`" not in render_card(manifest, before()).decode()
 
@@ -468,7 +463,7 @@ class TestHead:
         self, task: str | None, first: str, tag: str | None, tags: list[str]
     ) -> None:
         steps = [{"name": "a", "class": first, "columns": None, "steps": []}]
-        card = card_of(pipeline={**VALUE["pipeline"], "task": task, "steps": steps})
+        card = card_of(pipeline=within("pipeline", task=task, steps=steps))
 
         assert head_of(card).get("pipeline_tag") == tag
         assert head_of(card)["tags"] == ["sklearn", "gitmodelstore", *tags]
@@ -482,7 +477,7 @@ class TestHead:
 
     @pytest.mark.parametrize("name", HOSTILE)
     def test_any_name_of_a_data_set_stays_a_string(self, name: str) -> None:
-        data = [{**VALUE["data"][0], "name": name}]
+        data = [within("data", name=name)]
         found = head_of(card_of(data=data))
         dataset = found["model-index"][0]["results"][0]["dataset"]
 
@@ -516,7 +511,7 @@ class TestMetrics:
         ]
 
     def test_other_test_data_are_said_to_be_others(self) -> None:
-        data = [{**VALUE["data"][0], "digest": "sha256:" + "00" * 32}]
+        data = [within("data", digest="sha256:" + "00" * 32)]
         line = "_1.1.0 was measured on different test data._"
 
         assert line in render_card(manifest_of(), before(data=data)).decode()
@@ -565,7 +560,7 @@ class TestDiagram:
     def test_no_name_breaks_out_of_its_label(self, name: str) -> None:
         inner = {"name": name, "class": name, "columns": [name, 3, name], "steps": []}
         outer = {"name": name, "class": name, "columns": None, "steps": [inner, inner]}
-        facts = {**VALUE["pipeline"], "steps": [outer]}
+        facts = within("pipeline", steps=[outer])
         lines = self.lines(manifest_of(pipeline=facts, target=name))
 
         label = r"(?:[\w ,]|(?<=\w)[.-](?=\w)|…|–|#[0-9]+;|<br/>)*"
@@ -582,10 +577,9 @@ class TestDiagram:
         assert len(lines) == 9
 
     def test_what_a_label_escapes_is_what_it_shows(self) -> None:
-        facts = {
-            **VALUE["pipeline"],
-            "steps": [{"name": 'a"]; b["<b>', "class": "A", "columns": None, "steps": []}],
-        }
+        facts = within(
+            "pipeline", steps=[{"name": 'a"]; b["<b>', "class": "A", "columns": None, "steps": []}]
+        )
 
         assert self.lines(manifest_of(pipeline=facts))[2] == (
             '  n1["a#34;#93;#59; b#91;#34;#60;b#62;<br/>A"]'
@@ -621,20 +615,20 @@ class TestHostileNames:
 
     @pytest.mark.parametrize("name", HOSTILE)
     def test_a_name_opens_nothing_anywhere(self, name: str) -> None:
-        facts = {
-            **VALUE["pipeline"],
-            "algorithm": name,
-            "params": {name: name, "a": [name]},
-            "tuned": [name],
-            "classes": [name, [name]],
-        }
+        facts = within(
+            "pipeline",
+            algorithm=name,
+            params={name: name, "a": [name]},
+            tuned=[name],
+            classes=[name, [name]],
+        )
         hostile = manifest_of(
             author=name,
             pipeline=facts,
             target=name,
-            data=[{**VALUE["data"][0], "name": name, "version": name}],
-            code={**VALUE["code"], "url": name, "branch": name, "entry_point": name},
-            environment={**VALUE["environment"], "platform": name, "pins": {"numpy": name}},
+            data=[within("data", name=name, version=name)],
+            code=within("code", url=name, branch=name, entry_point=name),
+            environment=within("environment", platform=name, pins={"numpy": name}),
         )
         tokens = tokens_of(render_card(hostile, None))
         inner = inner_tokens(tokens)
@@ -655,7 +649,7 @@ class TestHostileNames:
         "heading", [h for h in HOSTILE if h.strip() and "\n" not in h and h[0] != "#"]
     )
     def test_a_heading_of_the_author_is_one_heading(self, heading: str) -> None:
-        card = {**VALUE["card"], "sections": {heading[:100]: "x"}}
+        card = within("card", sections={heading[:100]: "x"})
         tokens = tokens_of(card_of(card=card))
 
         assert headings_of(tokens) == [*HEADINGS, _shown(heading[:100])]
@@ -706,13 +700,13 @@ class TestCode:
     def test_a_commit_is_a_link_where_the_remote_is_a_web_page(
         self, url: str | None, page: str | None
     ) -> None:
-        inner = inner_tokens(tokens_of(card_of(code={**VALUE["code"], "url": url})))
+        inner = inner_tokens(tokens_of(card_of(code=within("code", url=url))))
         links = [token.attrs["href"] for token in inner if token.type == "link_open"]
 
         assert links == ([f"{page}/commit/{VALUE['code']['commit']}"] if page else [])
 
     def test_uncommitted_changes_are_said_plainly(self) -> None:
-        clean = {**VALUE["code"], "dirty": False, "diff": None}
+        clean = within("code", dirty=False, diff=None)
 
         assert b"**trained with uncommitted changes**" in card_of()
         assert b"uncommitted" not in card_of(code=clean)
