@@ -72,7 +72,8 @@ def diff(snapshot: Snapshot, a: str | ModelVersion, b: Any, question: Question) 
     else:
         other, known[UNREGISTERED] = side_of(b, question)
     pair = _Pair(snapshot, question.reader, known)
-    found = _with_code(compare(one, other), question.code)
+    found = compare(one, other)
+    found = replace(found, code=_code_between(found.code, question.code))
     if question.y_test is not None:
         found = replace(found, metrics=_scores(pair, found, question))
     return found if question.answers is False else _with_answers(pair, found, question)
@@ -113,17 +114,11 @@ class _Pair:
 # Code
 
 
-def _with_code(found: Diff, places: Sequence[Path]) -> Diff:
-    """Return a diff with what lies between the two commits, where a repository has both."""
-    change = found.code
+def _code_between(change: CodeChange | None, places: Sequence[Path]) -> CodeChange | None:
+    """Return a change with what lies between the two commits, where a repository has both."""
     if change is None or change.before is None or change.after is None:
-        return found
-    return replace(found, code=_between(change, change.before.commit, change.after.commit, places))
-
-
-def _between(
-    change: CodeChange, first: str | None, second: str | None, places: Sequence[Path]
-) -> CodeChange:
+        return change
+    first, second = change.before.commit, change.after.commit
     if first is None or second is None:
         return replace(change, why="one of the two was trained before the first commit")
     if first == second:
