@@ -139,30 +139,6 @@ _HOSTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What one kind of git host needs."""
-
-    files: Mapping[str, bytes]  # path in the store to content
-    rules: tuple[str, ...]  # what is to be set on the host, a sentence each
-
-
-def host(name: str, branch: str, owner: str) -> Host:
-    """Return what a git host needs: of the kind `name`, for a branch without refs/heads/."""
-    if name not in _HOSTS:
-        hint = f"one of {', '.join(_HOSTS)}"
-        raise InvalidInput(f"'{name}' is not a kind of git host", hint=hint)
-    path, pipeline, rules = _HOSTS[name]
-    files = {}
-    if path:
-        files[path] = pipeline.format(host=name, branch=branch, steps=_STEPS)
-        files["CODEOWNERS"] = _OWNERS.format(owner=owner, pipeline=path)
-    return Host(
-        {path: text.encode() for path, text in files.items()},
-        tuple(rule.format(branch=branch) for rule in rules),
-    )
-
-
 # Init
 
 
@@ -241,11 +217,11 @@ def init(
     writer = identify(_nearest_folder(path))
     repository = Repository.init(path, bare=bare, branch=BRANCH)
     set_up(repository)
-    wanted = _host(repository, writer, host, owner)
-    _first_commit(repository, writer, wanted.files)
+    files, rules = _host(repository, writer, host, owner)
+    _first_commit(repository, writer, files)
     notes = [] if code is None or bare else _introduce(code, path)
     _install_hooks(repository, notes.append)
-    return Initialized(repository, True, tuple(notes), wanted.rules)
+    return Initialized(repository, True, tuple(notes), rules)
 
 
 def _install_hooks(repository: Repository, notify: Callable[[str], None]) -> None:
@@ -269,10 +245,25 @@ def set_up(repository: Repository) -> None:
         worktree.point_head(repository)
 
 
-def _host(repository: Repository, writer: Writer, name: str | None, owner: str | None) -> Host:
+def _host(
+    repository: Repository, writer: Writer, name: str | None, owner: str | None
+) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """Return the files that a kind of git host needs, and what is to be set there."""
     if name is None:
-        return Host({}, ())
-    return host(name, repository.branch_name, owner or writer.author.email)
+        return {}, ()
+    if name not in _HOSTS:
+        hint = f"one of {', '.join(_HOSTS)}"
+        raise InvalidInput(f"'{name}' is not a kind of git host", hint=hint)
+    branch, files = repository.branch_name, {}
+    path, pipeline, rules = _HOSTS[name]
+    if path:
+        files[path] = pipeline.format(host=name, branch=branch, steps=_STEPS)
+        owner = owner or writer.author.email
+        files["CODEOWNERS"] = _OWNERS.format(owner=owner, pipeline=path)
+    return (
+        {path: text.encode() for path, text in files.items()},
+        tuple(rule.format(branch=branch) for rule in rules),
+    )
 
 
 def _equip(
@@ -286,9 +277,9 @@ def _equip(
             "a bare store cannot hold the files for a git host",
             hint="clone it, and run `gms init --host` there",
         )
-    wanted = _host(repository, identify(repository.work_tree), name, owner)
+    files, rules = _host(repository, identify(repository.work_tree), name, owner)
     notes = []
-    for path, content in wanted.files.items():
+    for path, content in files.items():
         file = repository.work_tree / path
         if file.exists():
             notes.append(f"{path} already exists and was left alone")
@@ -297,7 +288,7 @@ def _equip(
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
         notes.append(f"wrote {path}; commit it: git add {path}")
-    return tuple(notes), wanted.rules
+    return tuple(notes), rules
 
 
 def _first_commit(repository: Repository, writer: Writer, further: Mapping[str, bytes]) -> None:
