@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.errors import (
@@ -222,8 +223,13 @@ def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Questio
 
     check_fitted(pipeline)
     inputs = _inputs(pipeline, question.X_test)
-    sink = _Hashed()
-    needed = globals_of(pipeline) if file else dump(pipeline, sink).globals
+    if file:
+        needed, kept = globals_of(pipeline), (file.size_bytes, file.sha256)
+    else:
+        sha256 = hashlib.sha256()
+        sink: Any = SimpleNamespace(write=sha256.update)  # which keeps nothing but the digest
+        dumped = dump(pipeline, sink)
+        needed, kept = dumped.globals, (dumped.size_bytes, sha256.hexdigest())
     captured = capture((EVERY_PIPELINE, *needed), with_pandas=is_named(pipeline, inputs))
     return Side(
         name=what.name if file else "the pipeline",
@@ -236,27 +242,8 @@ def _side(what: Any, file: PipelineFile | None, pipeline: Any, question: Questio
         data=_data(question),
         code=code.capture(question.code[0], question.entry_point) if question.code else None,
         environment=captured.environment,
-        files={
-            PIPELINE: (file.size_bytes, file.sha256)
-            if file
-            else (sink.size_bytes, sink.hexdigest())
-        },
+        files={PIPELINE: kept},
     )
-
-
-class _Hashed:
-    """A sink that keeps nothing but size and digest."""
-
-    def __init__(self) -> None:
-        self._sha256 = hashlib.sha256()
-        self.size_bytes = 0
-
-    def write(self, data: Any) -> None:
-        self._sha256.update(data)
-        self.size_bytes += memoryview(data).nbytes
-
-    def hexdigest(self) -> str:
-        return self._sha256.hexdigest()
 
 
 def _inputs(pipeline: Any, X: Any) -> Any:
