@@ -43,6 +43,7 @@ from gitmodelstore.values.diff import (
     verdict,
 )
 from gitmodelstore.values.manifest import (
+    Baseline,
     Code,
     Column,
     Dataset,
@@ -150,10 +151,10 @@ def metrics_of(a: Side, b: Side) -> Metrics:
     changes = tuple(metric_changes(a.metrics, b.metrics, judged=measured_on != OTHER_DATA))
     same_rows: tuple[MetricChange, ...] = ()
     if measured_on != SAME_DATA:
-        if _is_baseline(a, b):
-            same_rows = tuple(metric_changes(b.baseline.metrics, b.metrics))  # type: ignore[union-attr]
-        elif _is_baseline(b, a):
-            same_rows = tuple(metric_changes(a.metrics, a.baseline.metrics))  # type: ignore[union-attr]
+        if baseline := _baseline(a, b):
+            same_rows = tuple(metric_changes(baseline.metrics, b.metrics))
+        elif baseline := _baseline(b, a):
+            same_rows = tuple(metric_changes(a.metrics, baseline.metrics))
     return Metrics(changes, measured_on, same_rows)
 
 
@@ -176,12 +177,13 @@ def _measured_on(before: Sequence[Dataset], after: Sequence[Dataset]) -> str:
     return SAME_DATA if one == other else OTHER_DATA
 
 
-def _is_baseline(of: Side, later: Side) -> bool:
-    """Whether the baseline that a version recorded is the other one."""
-    if later.baseline is None or of.version is None or later.version is None:
-        return False
-    is_of_model = of.version.model == later.version.model
-    return is_of_model and later.baseline.version == of.version.version
+def _baseline(of: Side, later: Side) -> Baseline | None:
+    """Return the baseline that a version recorded, if it is the other one."""
+    baseline = later.baseline
+    if baseline is None or of.version is None or later.version is None:
+        return None
+    is_other = (of.version.model, of.version.version) == (later.version.model, baseline.version)
+    return baseline if is_other else None
 
 
 # The pipeline

@@ -368,8 +368,6 @@ class _Reading:
 
 # Gates
 
-KEYS = ("from", "metrics", "require", "replay", "signed", "signers", "approvals", "override")
-
 # What a gate may require, and what may stand behind the dot: fields of a manifest, and annotations.
 _CODE = ("clean", "commit", "url", "branch", "entry_point")
 _FIELDS = {
@@ -419,7 +417,10 @@ def parse_gates(
         for status, table in _table(value, "gates").items():
             where = join("gates", status)
             with faults:
-                _check_gated(status, where, statuses, ends)
+                _check_status(status, where, statuses)
+                if status in ends:
+                    hint = "set lifecycle.moves to say which statuses may follow which"
+                    raise FormatError(f"no gate leads to '{status}'", where=where, hint=hint)
                 gates[status] = _gate(
                     _table(table, where), where, statuses, status in exclusive, faults
                 )
@@ -463,24 +464,14 @@ def _gate(
         place = join(where, key)
         with faults:
             if key not in read:
-                keys = f"the keys of a gate are {', '.join(KEYS)}"
-                hint = did_you_mean(key, KEYS) or f"{keys}; a newer gitmodelstore may have more"
+                keys = f"the keys of a gate are {', '.join(read)}"
+                hint = did_you_mean(key, read) or f"{keys}; a newer gitmodelstore may have more"
                 raise FormatError("unknown key", where=place, hint=hint)
             attributes["sources" if key == "from" else key] = read[key](setting, place)
     with faults:
         if attributes.get("signers") and attributes.setdefault("signed", True) is False:
             raise FormatError("false, though signers are named", where=join(where, "signed"))
     return Gate(**attributes)
-
-
-def _check_gated(status: str, where: str, statuses: Collection[str], ends: Collection[str]) -> None:
-    _check_status(status, where, statuses)
-    if status in ends:
-        raise FormatError(
-            f"no gate leads to '{status}'",
-            where=where,
-            hint="set lifecycle.moves to say which statuses may follow which",
-        )
 
 
 def _check_status(status: str, where: str, statuses: Collection[str]) -> None:
