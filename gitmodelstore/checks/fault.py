@@ -178,7 +178,6 @@ def format_faults(error: FormatError, code: str, path: str, mend: str = "") -> I
 
 # What to type about a fault of a commit that is not made yet, if the judge does not say.
 
-
 _RESTORE = "git restore --source=HEAD --staged --worktree -- {path}"
 _FOLDER = (
     "git restore --source=HEAD --staged --worktree -- {folder}; "

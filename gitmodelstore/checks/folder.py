@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 # What may stand in an artifacts repository beside its models, and the names of those.
 
-
 # What teams and git hosts keep in every repository.
 ALLOWED = (
     "README.md",
@@ -216,7 +215,6 @@ def _shown(name: str) -> str:
 
 
 # Folder
-
 
 # Files whose size their format does not bound; beyond it a host's page would not show them.
 MOST_BYTES = {CARD: 2**20, REQUIREMENTS: 2**20, INSTALLED: 2**20, CODE_DIFF: 2**24}

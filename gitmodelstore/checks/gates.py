@@ -285,7 +285,6 @@ def _mend(name: str) -> str:
 
 # Gates
 
-
 _BETTER = "register a version that meets it: gms register {} FILE"
 OVERRIDES = "modelstore.overrides"  # in git's configuration: false forbids them here
 

@@ -269,7 +269,6 @@ class Ancestry:
 
 # What a merge may contain: the changes of both sides, and nothing else.
 
-
 Moved = tuple[str, Version]  # model and version
 _AGAIN = "merge again and keep the changes of both sides, or use `git pull --rebase`"
 _AFTER = "merge first, and commit it afterwards"
@@ -475,7 +474,6 @@ def _leaves(keys: tuple[str, ...], value: object) -> Iterable[tuple[tuple[str, .
 
 
 # What a new registry.json may do to the one before it.
-
 
 MOVE = "GMS042"
 VACANT = "GMS047"

@@ -675,7 +675,6 @@ def _without_folder(model: str, versions: set[Version], held: Version | None) ->
 
 # Tags: each names a version, is annotated, and points to the commit that introduced it.
 
-
 _NAME = re.compile(r"([a-z0-9_-]{1,63})@v(.{1,255})")
 
 

@@ -110,7 +110,6 @@ def _model(path: str) -> str:
 
 # modelstore.lock.json: which versions a repository that uses models is built on.
 
-
 FILE = "modelstore.lock.json"
 SCHEMA = "1.0"
 MOST_BYTES = 1024 * 1024

@@ -175,7 +175,6 @@ def _string(data: bytes) -> tuple[bytes, bytes]:
 
 # The list of allowed signers.
 
-
 _LINE = re.compile(
     r'\s*("[^"]*"|[^\s"#]\S*)\s+'  # principals
     r'((?:(?:"(?:[^"\\]|\\.)*"|[^\s"])+\s+)*?)'  # options
@@ -243,7 +242,6 @@ def allowed_signers(text: str) -> tuple[AllowedSigner, ...]:
 
 
 # Signatures
-
 
 NOT_SIGNED = "GMS060"
 NOT_VALID = "GMS061"
@@ -354,7 +352,6 @@ def listed(names: Sequence[str], word: str = "and") -> str:
 
 
 # Approvals
-
 
 _MARK = f"\nEvent: {APPROVED}\n"
 _KEYS = ("Event", "Model", "Version", "Status", "Manifest-SHA256")

@@ -335,7 +335,6 @@ def _size_of(path: str, sha256: str) -> int | None:
 
 # How much of a store a clone was asked to hold: what it lacks by request is no damage.
 
-
 _NO_REMOTE = "REMOTE"
 _CI = "on a hosted runner, let the checkout fetch all of it: `fetch-depth: 0`"
 

@@ -132,7 +132,6 @@ def is_tracked(checkout: Checkout, path: str) -> bool | None:
 
 # Work trees of somebody's repository at one commit, made for a while and taken away again.
 
-
 _GITLINK = b"160000"
 
 
@@ -250,7 +249,6 @@ def _run(args: tuple[str, ...], cwd: Path, given: bytes | None = None) -> None:
 
 # Somebody's command, run in a folder with an environment of which we say a part.
 
-
 _STDERR = 2
 
 
@@ -328,7 +326,6 @@ def _before(folder: Path, path: str) -> str:
 
 
 # uv, the program, which makes a recorded environment again.
-
 
 PROGRAM = "uv"
 

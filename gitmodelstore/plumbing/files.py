@@ -117,7 +117,6 @@ def _umask() -> int:
 
 # Making what was written durable, chosen by platform; putting a file in place in one step.
 
-
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -204,7 +203,6 @@ def _syncfs() -> Any | None:
 
 # What the system does not let this process read, as our error: it is no damage.
 
-
 _HINTS = {
     errno.EMFILE: "this process may open no more files: raise the limit with `ulimit -n`",
     errno.ENFILE: "the system may open no more files: close some, or raise its limit",
@@ -262,7 +260,6 @@ def reading(what: str) -> Iterator[None]:
 
 
 # Where a user's own files are, the cache and the configuration, and whether others write there.
-
 
 _NAME = "gitmodelstore"
 
@@ -395,7 +392,6 @@ def scratch_store(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 
 # What a project says of its model store: `[tool.gitmodelstore]` of its pyproject.toml, `models/`.
-
 
 FILE = "pyproject.toml"
 _MARKS = (FILE, "setup.py", "setup.cfg", ".git")

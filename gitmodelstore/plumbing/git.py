@@ -163,7 +163,6 @@ def failure(what: str, hint: str | None = None, command: str = "", stderr: str =
 
 # Git
 
-
 # What `git rev-parse --local-env-vars` lists: inside a hook these point at the repository
 # that runs it, not at the one that is meant. GIT_CONFIG_COUNT and GIT_CONFIG_PARAMETERS,
 # which that lists too, are settings of the user's, by `git -c` or by hand, and stay.
@@ -431,7 +430,6 @@ def is_elsewhere(name: str, has_machine_settings: Callable[[], bool]) -> bool:
 
 
 # What the commit that is being made holds, read from git's index by the git program.
-
 
 MANIFEST, PIPELINE = "manifest.json", "pipeline.joblib"
 _MODEL_FILES = (f":(glob)**/{MANIFEST}", f":(glob)**/{PIPELINE}")

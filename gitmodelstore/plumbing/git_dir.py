@@ -489,7 +489,6 @@ def _link(source: Path, target: Path, changes: dict[str, Flaw | None], above: st
 
 # Hooks of git in a repository: put there, found again, taken away.
 
-
 _KEPT = ".before-gitmodelstore"  # what the user's own hook is called meanwhile
 _MARK = "# gitmodelstore put this hook here; `gms hook uninstall` takes it away."
 

@@ -136,7 +136,6 @@ def _tidy(folder: Path) -> None:
 
 # What was found harmless before on this machine, kept in the user's cache.
 
-
 _KEY = re.compile(rb"^[0-9a-f]{64}$", re.MULTILINE)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _MOST_VERDICT_BYTES = 4 << 20  # sixty thousand; then it begins anew
@@ -201,7 +200,6 @@ class Verdicts:
 
 
 # Large files
-
 
 _STEP_BYTES = 1 << 20  # read at a time
 _WHOLE_BYTES = 4 << 20  # what is smaller comes from Python's own memory

@@ -408,7 +408,6 @@ def _rename(temporary: str, path: str, sharing: Sharing) -> bool:
 
 # Second names for what was just written, so that no prune takes it.
 
-
 _SPARES = "gitmodelstore-spares"  # a folder below it for each minute
 _MINUTE_SECONDS = 60
 _KEPT_MINUTES = 2  # longer than a prune takes from its look at the refs to its last removal
@@ -595,7 +594,6 @@ def _minute() -> int:
 
 
 # Packs: their indexes judged before libgit2 maps them into memory, and large files read from them.
-
 
 _PACK_CHECKSUM_BYTES = 20
 _MAGIC = b"\xfftOc\0\0\0\x02"  # of an index of version 2, which git has written since 2007

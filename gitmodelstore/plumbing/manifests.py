@@ -151,7 +151,6 @@ def _start(folder: Path, *args: str, stdin: Any = None) -> subprocess.Popen[byte
 
 # What all manifests say, by column, in one file of the git directory.
 
-
 Buffer = bytes | memoryview
 
 FORMAT = 2

@@ -74,7 +74,6 @@ def folder_of(parent: Path, model: str, locked: LockedModel) -> Path:
 
 # What a clone of the store says of locked versions, as it was last fetched.
 
-
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^/]+@[^/]+:")
 _GIT_LOST = "the folder must be a clone of the store: `git clone URL FOLDER`"
 

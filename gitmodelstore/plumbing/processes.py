@@ -146,7 +146,6 @@ def _is_main() -> bool:
 
 # What a forked process has of its parent and must not keep.
 
-
 guard = threading.RLock()  # held for microseconds, or while a process is being started
 own: set[int] = set()  # descriptors of this process alone
 _count = 0

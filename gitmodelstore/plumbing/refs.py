@@ -234,7 +234,6 @@ def _log(
 
 # The index of a work tree, as far as replacing entries of plain files goes.
 
-
 _HEADER = struct.Struct(">4sLL")  # signature, version, number of entries
 _STAT = struct.Struct(">10L20sH")  # ten fields of stat, the id, flags
 _EXTENSION = struct.Struct(">4sL")
@@ -337,7 +336,6 @@ def _can_be_dropped(data: bytes, position: int) -> bool:
 
 
 # git's lock of an index, taken so that it is known as ours: the next writer removes a dead one's.
-
 
 _MARK = "index.gitmodelstore"  # another name of our index.lock, which git's has not
 _ASIDE = "index.gitmodelstore-aside"  # the index on which a git of ours works

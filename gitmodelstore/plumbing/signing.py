@@ -96,7 +96,6 @@ def read_identity(folder: Path, role: str = "COMMITTER") -> tuple[Identity, date
 
 # What git's configuration says of signing: who signs with what, whom the reader believes.
 
-
 ALLOWED = "gpg.ssh.allowedSignersFile"
 REVOKED = "gpg.ssh.revocationFile"
 
@@ -169,7 +168,6 @@ def _expanded(path: str) -> str:
 
 
 # Signing
-
 
 SSH_KEYGEN = "ssh-keygen"
 if TYPE_CHECKING:
@@ -299,7 +297,6 @@ def _last_line(output: bytes) -> str:
 
 
 # Verifying signatures with ssh-keygen, against the reader's own list of allowed signers.
-
 
 _MOST_AT_ONCE = 4  # processes
 

@@ -319,7 +319,6 @@ def _has_branch(git_dir: Path, branch: str) -> bool:
 
 # Work trees that have the store's branch checked out, and are not where it is.
 
-
 _MOST_LOOKED_AT = 10_000  # commits of the branch, the newest first
 _MOST_COMPARED = 50  # of those, that have the staged registry.json
 
@@ -508,7 +507,6 @@ def find(repository: Repository, folder: Path) -> tuple[WorkTree, str] | None:
 
 
 # Moving a work tree in this process, where nothing stands in the way.
-
 
 _FOLDER = 0o040000
 _MOST_INDEX_BYTES = 1 << 17  # a larger one git reads faster than Python does

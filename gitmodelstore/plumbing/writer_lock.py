@@ -144,7 +144,6 @@ else:
 
 # What a writer is about to do, noted so that the next one can finish or undo it.
 
-
 _LEAST_BYTES = 1024
 
 
@@ -220,7 +219,6 @@ def _path(common_dir: Path) -> Path:
 
 
 # What dead processes leave in a git directory: locks, temporary files, refs that hold nothing.
-
 
 OLD_SECONDS = 24 * 60 * 60
 MANY_LOOSE = 6_700  # where git's own automatic gc would begin
@@ -385,7 +383,6 @@ def _is_ref(path: Path) -> bool:
 
 
 # What `git fsck` finds: objects that are missing or damaged. It writes nothing.
-
 
 _MISSING = re.compile(r"missing (\w+) ([0-9a-f]{40})")
 _CORRUPT = re.compile(
