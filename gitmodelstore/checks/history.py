@@ -393,9 +393,7 @@ class Sides:
             return
         becomes = self._settings_of(tree)
         were = [self._settings_of(self._root(oid)) for oid in self.parents]
-        both: list[str] = []
-        made: list[str] = []
-        lost: list[str] = []
+        both, made, lost = list[str](), list[str](), list[str]()
         for key in sorted({key for one in (*were, becomes) for key in one}):
             value, theirs = becomes.get(key), [one.get(key) for one in were]
             if all(one == value for one in theirs):  # no need to look further
@@ -406,9 +404,8 @@ class Sides:
             keys = both if len(values) > 1 else lost if value in theirs else made
             keys.append(".".join(key) or "what is not TOML")
         if both:
-            what = (
-                f"both sides changed {', '.join(both)}, and a merge does not say which one applies"
-            )
+            what = f"both sides changed {', '.join(both)}"
+            what += ", and a merge does not say which one applies"
             yield Fault("GMS044", SETTINGS, what, mend=_ALONE)
         if made:
             what = f"the merge itself changes {', '.join(made)}"

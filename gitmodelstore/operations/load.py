@@ -407,10 +407,9 @@ def read_verified(
     pointer = read_pointer(content.data)
     if pointer is not None and entry.sha256 == pointer.sha256:
         content = large_files.read_object(repository.common_dir, pointer, path, remembered)
-    sha256 = content.sha256 or hashlib.sha256(content.data).hexdigest()
-    if (sha256, content.data.nbytes) != (entry.sha256, entry.size_bytes):
+    if (content.sha256, content.data.nbytes) != (entry.sha256, entry.size_bytes):
         repository.read(oid, path)  # of damage git knows more to say
-        raise _not_released(version, entry, sha256, content.data.nbytes)
+        raise _not_released(version, entry, content.sha256, content.data.nbytes)
     return content.data
 
 

@@ -314,7 +314,7 @@ def _content(repository: Repository, path: Path, sink: Sink) -> _Content:
     content = large_files.read_object(repository.common_dir, pointer, str(path))
     sink.write(content.data)
     place = large_files.object_path(repository.common_dir, pointer.sha256)
-    return _Content(place, content.data, content.sha256 or "", _sha256(lying))
+    return _Content(place, content.data, content.sha256, _sha256(lying))
 
 
 def _pipeline(

@@ -320,12 +320,9 @@ def _entries(data: bytes) -> Iterator[tuple[str, Entry]]:
 
 def _size_of(path: str, sha256: str) -> int | None:
     """Return the size of the file of a Git LFS object, None without one; its content is checked."""
-    digest, size = hashlib.sha256(), 0
     try:
         with open(path, "rb") as file:
-            while part := file.read(_CHUNK):
-                digest.update(part)
-                size += len(part)
+            digest, size = hashlib.file_digest(file, "sha256"), file.tell()
     except FileNotFoundError:
         return None
     if digest.hexdigest() != sha256:

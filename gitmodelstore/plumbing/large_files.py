@@ -212,7 +212,7 @@ class Content:
 
     # private memory: read, or mapped so that writing to it does not change the file
     data: memoryview
-    sha256: str | None  # of the content, in hexadecimal; None where it was not taken
+    sha256: str  # of the content, in hexadecimal
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,13 @@ def open_blob(file: BinaryIO, oid: str, *, checked: bool) -> Stream:
     return with_id(oid, stream) if checked else stream
 
 
+def blob_id(content: Buffer) -> str:
+    """Return the id that git gives a file."""
+    digest = hashlib.sha1(b"blob %d\0" % len(content), usedforsecurity=False)
+    digest.update(content)
+    return digest.hexdigest()
+
+
 def with_id(oid: str, stream: Stream) -> Stream:
     """Return a stream that is compared with the id of the blob that it should be."""
     digest = hashlib.sha1(b"blob %d\0" % stream.size_bytes, usedforsecurity=False)

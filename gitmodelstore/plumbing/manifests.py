@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitmodelstore.errors import GitFailed
-from gitmodelstore.plumbing import files, git
+from gitmodelstore.plumbing import files, git, loose
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, may_write_as
 from gitmodelstore.plumbing.writer_lock import OWN_FOLDER
 
@@ -133,14 +133,8 @@ def _answers(
             if answers.read(1) != b"\n":
                 return False
         oid = asked.popleft()
-        yield oid, data if data is not None and _is_blob(data, oid) else None
-
-
-def _is_blob(data: bytes, oid: str) -> bool:
-    """Whether a blob has this id, of which git looks only at the checksum of its compression."""
-    digest = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
-    digest.update(data)
-    return digest.hexdigest() == oid
+        # git looks only at the checksum of its compression
+        yield oid, data if data is not None and loose.blob_id(data) == oid else None
 
 
 def _start(folder: Path, *args: str, stdin: Any = None) -> subprocess.Popen[bytes]:

@@ -396,22 +396,14 @@ class Repository:
 
     def take(self, oid: str, path: str) -> Content:
         """Return the bytes of a blob for whoever knows their SHA-256: git's id is not checked."""
-        own = self._kept(oid)
-        if own is not None:
-            return Content(own, None)
-        with _reading(path):
-            opened = self._open(oid, checked=False)
-            if opened is not None:
-                file, stream = opened
-                with file:
-                    return large_files.take(stream)
-        return Content(self.read(oid, path), None)
+        with self.stream(oid, path, checked=False) as stream:
+            return large_files.take(stream)
 
     @contextmanager
-    def stream(self, oid: str, path: str) -> Iterator[Stream]:
+    def stream(self, oid: str, path: str, *, checked: bool = True) -> Iterator[Stream]:
         """Yield the bytes of a blob as they come; a small one is read at once."""
         with _reading(path):
-            opened = None if self._kept(oid) is not None else self._open(oid, checked=True)
+            opened = None if self._kept(oid) is not None else self._open(oid, checked=checked)
             if opened is not None:
                 file, stream = opened
                 with file:

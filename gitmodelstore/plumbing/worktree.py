@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from gitmodelstore.errors import CannotWrite, FormatError, GitFailed, LocalChanges, StoreError
-from gitmodelstore.plumbing import git, large_files, processes, refs
+from gitmodelstore.plumbing import git, large_files, loose, processes, refs
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, attributes_file, put
 from gitmodelstore.plumbing.repository import Repository, writing
 from gitmodelstore.plumbing.writer_lock import HeldLock
@@ -644,7 +644,7 @@ def _starts_there(
         return False
     if entry.modified_at < indexed_at and entry == refs.staged(change.path, entry.oid, found):
         return True  # nothing has touched it since
-    return _oid(Path(file).read_bytes()) == change.before
+    return loose.blob_id(Path(file).read_bytes()) == change.before
 
 
 def _only_folders_lead_to(changes: list[_Change], folder: Path) -> bool:
@@ -655,12 +655,6 @@ def _only_folders_lead_to(changes: list[_Change], folder: Path) -> bool:
             if not stat.S_ISDIR(os.lstat(f"{folder}/{name}").st_mode):
                 return False
     return True
-
-
-def _oid(content: bytes) -> str:
-    digest = hashlib.sha1(b"blob %d\0" % len(content), usedforsecurity=False)
-    digest.update(content)
-    return digest.hexdigest()
 
 
 def _write(
