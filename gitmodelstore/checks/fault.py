@@ -178,25 +178,25 @@ def format_faults(error: FormatError, code: str, path: str, mend: str = "") -> I
 
 # What to type about a fault of a commit that is not made yet, if the judge does not say.
 
-_RESTORE = "git restore --source=HEAD --staged --worktree -- {path}"
+RESTORE = "git restore --source=HEAD --staged --worktree -- {path}"
 _FOLDER = (
     "git restore --source=HEAD --staged --worktree -- {folder}; "
     "or keep it as a new version: gms register --from-folder {folder}"
 )
 _MENDS = {
-    "GMS002": _RESTORE,
+    "GMS002": RESTORE,
     "GMS003": "rename it: git mv",
-    "GMS004": _RESTORE,
-    "GMS005": _RESTORE,
+    "GMS004": RESTORE,
+    "GMS005": RESTORE,
     "GMS010": _FOLDER,
-    "GMS011": _RESTORE,
-    "GMS012": _RESTORE,
+    "GMS011": RESTORE,
+    "GMS012": RESTORE,
     "GMS013": _FOLDER,
     "GMS020": _FOLDER,
     "GMS021": _FOLDER,
     "GMS022": _FOLDER,
     "GMS023": _FOLDER,
-    "GMS030": _RESTORE,
+    "GMS030": RESTORE,
     "GMS040": "use a status of this store, or add it to modelstore.toml in a commit before",
     "GMS041": "gms promote MODEL@VERSION STATUS, for the one that is meant; the other is archived",
     "GMS043": "gms promote MODEL@VERSION STATUS --force --reason TEXT, if it must be",

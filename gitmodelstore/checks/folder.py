@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from gitmodelstore.checks.fault import Fault, format_faults, manifests, samples
+from gitmodelstore.checks.fault import RESTORE, Fault, format_faults, manifests, samples
 from gitmodelstore.errors import FormatError, InvalidName
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.json import hidden_character
@@ -62,7 +62,6 @@ _OWN = (MODELS, REGISTRY, SETTINGS, ATTRIBUTES)
 _OBEYED = re.compile(r"\.git.*|git~[0-9]+", re.IGNORECASE)
 _ALLOWED_DOT_GIT = (".github", ".gitlab", ".gitlab-ci.yml", ".gitea", ".gitignore")
 _KINDS = {0o120000: "a symbolic link", 0o160000: "a submodule", FOLDER: "a folder"}
-_RESTORE = "git restore --source=HEAD --staged --worktree -- "
 
 
 def root_faults(
@@ -72,7 +71,7 @@ def root_faults(
     were, becomes = [objects.entries(tree) for tree in before], objects.entries(after)
     for name in (REGISTRY, ATTRIBUTES):
         if name not in becomes:
-            yield Fault("GMS020", name, "missing", mend=f"{_RESTORE}{name}")
+            yield Fault("GMS020", name, "missing", mend=RESTORE.format(path=name))
     for name, entry in becomes.items():
         if any(was.get(name) == entry for was in were):
             continue
@@ -135,8 +134,7 @@ def _own_faults(objects: Objects, name: str, entry: Entry) -> Iterator[Fault]:
     if entry.mode != PLAIN_FILE:
         yield _not(PLAIN_FILE, name, entry.mode)
     elif name == ATTRIBUTES and objects.content(entry.oid, name) != STORE_ATTRIBUTES:
-        what = "does not have its fixed content"
-        yield Fault("GMS004", name, what, mend=f"{_RESTORE}{name}")
+        yield Fault("GMS004", name, "does not have its fixed content")
     elif name == SETTINGS and (size := objects.size(entry.oid, name)) > MOST_SETTINGS_BYTES:
         yield Fault("GMS005", name, f"{size:,} bytes, more than {MOST_SETTINGS_BYTES:,}")
 

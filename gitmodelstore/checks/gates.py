@@ -13,14 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.checks.history import (
     MOVE,
     Objects,
-    clock_behind,
     effective_date,
     fault_of,
     first_parents,
@@ -498,7 +496,7 @@ class Annotations:
     """The annotations of one line of first parents."""
 
     def __init__(self, objects: Objects, tip: str) -> None:
-        self._objects = objects
+        self.objects = objects
         self._tip = tip
         self._held: dict[tuple[str, str, Version], bool] = {}  # by the blob of a registry.json
 
@@ -511,12 +509,12 @@ class Annotations:
         whole line.
         """
         latest: dict[str, Annotation] = {}
-        for commit in first_parents(self._objects, self._tip):
+        for commit in first_parents(self.objects, self._tip):
             for maker, said in reversed(list(self.said_by(commit))):
                 if (said.model, said.version) == (model, str(version)):
                     if not self.has(commit, model, version):
                         continue
-                    when = self.date(commit)
+                    when = effective_date(self.objects, commit.oid)
                     for key, value in reversed(said.values):
                         one = Annotation(key, value, maker.oid, maker.author, when, said.why)
                         latest.setdefault(key, one)
@@ -527,7 +525,7 @@ class Annotations:
     def of_all(self) -> dict[tuple[str, str], dict[str, Scalar]]:
         """Return key to value of what counts of each model and version that is annotated."""
         latest: dict[tuple[str, str], dict[str, Scalar | None]] = {}
-        for commit in first_parents(self._objects, self._tip):
+        for commit in first_parents(self.objects, self._tip):
             for _, said in reversed(list(self.said_by(commit))):
                 try:
                     is_there = self.has(commit, said.model, Version.parse(said.version))
@@ -542,30 +540,22 @@ class Annotations:
             for version, known in latest.items()
         }
 
-    def date(self, commit: Commit) -> datetime:
-        """Return the effective date of a commit."""
-        return effective_date(self._objects, commit.oid)
-
-    def clock(self, commit: Commit) -> datetime | None:
-        """Return what a clock that was behind said of a commit: see `clock_behind`."""
-        return clock_behind(self._objects, commit)
-
     def said_by(self, commit: Commit) -> Iterator[tuple[Commit, Annotated]]:
         """Yield what a commit of the line annotates, the earliest first, each with who says it."""
         merged = self._merged.get(commit.oid, ()) if len(commit.parents) > 1 else ()
-        for maker in (*map(self._objects.commit, merged), commit):
+        for maker in (*map(self.objects.commit, merged), commit):
             if says_annotated(maker.message):
                 yield from ((maker, said) for said in read_annotations(maker.message))
 
     def has(self, commit: Commit, model: str, version: Version) -> bool:
         """Whether the registry of a commit has a version; one that cannot be read has none."""
-        entry = self._objects.entries(commit.tree).get(REGISTRY)
+        entry = self.objects.entries(commit.tree).get(REGISTRY)
         if entry is None:
             return False
         asked = entry.oid, model, version
         if asked not in self._held:
             try:
-                data = self._objects.content(entry.oid, REGISTRY)
+                data = self.objects.content(entry.oid, REGISTRY)
                 self._held[asked] = names_version(data, model, version)
             except (FormatError, IntegrityError, MissingObject):
                 self._held[asked] = False
@@ -580,9 +570,9 @@ class Annotations:
         """
         found: dict[str, list[str]] = {}
         seen: set[str] = set()
-        for commit in reversed(list(first_parents(self._objects, self._tip))):
+        for commit in reversed(list(first_parents(self.objects, self._tip))):
             if len(commit.parents) > 1:
-                found[commit.oid] = list(parents_first(self._objects, commit.parents[1:], seen))
+                found[commit.oid] = list(parents_first(self.objects, commit.parents[1:], seen))
             seen.add(commit.oid)
         return found
 

@@ -514,9 +514,7 @@ class _Trial:
                 Policy.parse(self._objects.content(after.oid, SETTINGS))
             except FormatError as error:
                 yield from format_faults(error, "GMS012", SETTINGS)
-        if (
-            self._before is None or self._merged
-        ):  # what a merge brings was committed separately before
+        if self._before is None or self._merged:  # a merge brings what was committed before
             return
         was, becomes = (self._objects.entries(root) for root in (self._before, self._step.tree))
         if others := _differing(was, becomes) - {SETTINGS}:
@@ -538,8 +536,7 @@ class _Trial:
             registries.put(after.oid, registry)
             return registry, []
         except FormatError as error:
-            mend = f"git restore --source=HEAD --staged --worktree -- {REGISTRY}"
-            return None, list(format_faults(error, "GMS011", REGISTRY, mend))
+            return None, list(format_faults(error, "GMS011", REGISTRY))
 
     def _trailer_faults(self, changes: tuple[Change, ...]) -> Iterator[Fault]:
         if not self._step.message:  # not written yet
@@ -606,8 +603,7 @@ class _Trial:
             yield Fault("GMS034", REGISTRY, f"{model} gets {both} in one commit", mend=mend)
         if after is None:
             if before is not None:
-                mend = f"git restore --source=HEAD --staged --worktree -- {path}"
-                yield Fault("GMS030", path, "the folder is gone", mend=mend)
+                yield Fault("GMS030", path, "the folder is gone")
             yield from _without_folder(model, fresh, None)
             return
         if after == before:

@@ -22,13 +22,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Protocol
 
 from gitmodelstore.checks.fault import Fault, Judged
 from gitmodelstore.checks.folder import manifest_entry
 from gitmodelstore.checks.history import Objects, first_parents, made_at, merged_by, typed
 from gitmodelstore.errors import FormatError, IntegrityError, MissingObject, SignatureError
-from gitmodelstore.lean import cached_property
 from gitmodelstore.values.events import APPROVED
 from gitmodelstore.values.names import MANIFEST, REGISTERED, REGISTRY, WITHDRAWN, Version
 from gitmodelstore.values.objects import Commit
@@ -539,12 +539,8 @@ class SignatureJudge:
 
     def __init__(self, objects: Objects, verifier: Callable[[], Verifier]) -> None:
         self._objects = objects
-        self._make_verifier = verifier
+        self._verifier = cache(verifier)
         self._outcomes: dict[str, Outcome] = {}
-
-    @cached_property
-    def _verifier(self) -> Verifier:
-        return self._make_verifier()
 
     def outcomes(
         self, commits: Iterable[str], tags: Iterable[tuple[str, str, str]] = ()
@@ -562,7 +558,7 @@ class SignatureJudge:
         }
         signed |= {oid: self._read(oid, tag_parts, commit) for oid, _, commit in tags}
         if signed:
-            new = self._verifier.outcomes(list(signed.values()))
+            new = self._verifier().outcomes(list(signed.values()))
             self._outcomes.update(zip(signed, new, strict=True))
         outcomes = {oid: self._outcomes[oid] for oid in commits}
         for oid, name in names.items():

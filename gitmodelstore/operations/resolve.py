@@ -87,11 +87,11 @@ def annotation_events(
                 before=None,
                 after=None,
                 commit=maker.oid,
-                when=line.date(commit),
+                when=effective_date(line.objects, commit.oid),
                 who=maker.author,
                 why=said.why,
                 annotations=said.values,
-                clock=line.clock(commit),
+                clock=clock_behind(line.objects, commit),
             )
 
 
