@@ -11,6 +11,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,7 +25,8 @@ from gitmodelstore.operations.resolve import check_model, log
 from gitmodelstore.operations.snapshot import Snapshot, registry_of
 from gitmodelstore.operations.verify import TAG, Signatures
 from gitmodelstore.plumbing.files import check_absent
-from gitmodelstore.plumbing.repository import writing
+from gitmodelstore.plumbing.repository import Repository, writing
+from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.values.events import REGISTERED, Event, Scalar
 from gitmodelstore.values.json import dump
 from gitmodelstore.values.model_version import ModelVersion
@@ -48,47 +50,23 @@ from gitmodelstore.values.policy import Policy
 SIGNED, ABSENT, INVALID, UNVERIFIED = "signed", "not signed", "not valid", "not verified"
 
 
-class SignatureResults:
-    """The signatures of a store, verified as far as that can be done here."""
+class _Lenient:
+    """Verifies signatures as far as that can be done here."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+    def __init__(self, repository: Repository) -> None:
         self.unverified: str | None = None  # why they are not verified; None where they are
         try:
-            self._signatures = Signatures(snapshot)
+            self._verifier = SshVerifier.of(repository.common_dir, repository.work_tree)
         except SignatureError as error:
-            self._give_up(error)
-
-    def _give_up(self, error: SignatureError) -> None:
-        self.unverified = str(error)
-        self._signatures = Signatures(self._snapshot, _Unable())
-
-    def of_commits(self, oids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return what became of the signature of each commit, by its id."""
-        wanted = list(oids)
-        try:
-            outcomes = self._signatures.of_commits(wanted)
-        except SignatureError as error:  # ssh-keygen is not installed
-            self._give_up(error)
-            outcomes = self._signatures.of_commits(wanted)
-        return {oid: _document(outcome) for oid, outcome in outcomes.items()}
-
-    def of_version(self, version: ModelVersion) -> list[dict[str, Any]]:
-        """Return the signatures of a version: tag, registration, last move, approvals.
-
-        Where they are not verified, of tag and registration alone.
-        """
-        return [
-            {"kind": one.kind, "name": one.name, "status": one.status, **_document(one.outcome)}
-            for one in self._signatures.of(version)
-            if self.unverified is None or one.kind in (TAG, REGISTERED)
-        ]
-
-
-class _Unable:
-    """Verifies nothing, and says so of each signature."""
+            self.unverified = str(error)
 
     def outcomes(self, objects: Sequence[Signed]) -> list[Outcome]:
+        """Say what becomes of the signatures of several commits and tags, in their order."""
+        if self.unverified is None:
+            try:
+                return self._verifier.outcomes(objects)
+            except SignatureError as error:  # ssh-keygen is not installed
+                self.unverified = str(error)
         return [Outcome(code=UNVERIFIED) if one.signature else UNSIGNED for one in objects]
 
 
@@ -229,7 +207,7 @@ def audit(
         len(gathering.events),
         len(gathering.versions),
         tuple(gathering.faults),
-        gathering.signatures.unverified,
+        gathering.verifier.unverified,
     )
 
 
@@ -247,13 +225,14 @@ class _Gathering:
     annotations: dict[str, dict[str, Scalar | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.signatures = SignatureResults(self.snapshot)
+        self.verifier = _Lenient(self.snapshot.repository)
+        self.signatures = Signatures(self.snapshot, self.verifier)
         every = list(log(self.snapshot, self.model, self._tell))[::-1]
         for event in every:
             self.annotations.setdefault(str(event.version), {}).update(event.annotations)
         told = [event for event in every if self.since is None or event.when >= self.since]
         results = self.signatures.of_commits([event.commit for event in told])
-        self.events = [self._event(event, results[event.commit]) for event in told]
+        self.events = [self._event(event, _document(results[event.commit])) for event in told]
         self.versions: list[dict[str, Any]] = []
 
     def members(self, *, artifacts: bool) -> Iterator[Member]:
@@ -273,7 +252,7 @@ class _Gathering:
             "head": head,
             "since": format_moment(self.since) if self.since else None,
             "before": before,
-            "signatures_unverified": self.signatures.unverified,
+            "signatures_unverified": self.verifier.unverified,
             "faults": self.faults,
             "versions": self.versions,
         }
@@ -306,11 +285,9 @@ class _Gathering:
         """Return the file with the settings by which a commit was judged: of its parent."""
         repository = self.snapshot.repository
         commit = repository.commit(oid)
-        try:
+        with self._noting(f"{SETTINGS} before commit {oid}"):
             return self._policy(repository.commit(commit.parents[0]) if commit.parents else commit)
-        except StoreError as error:
-            self._fault(f"{SETTINGS} before commit {oid}: {error}", error)
-            return None
+        return None
 
     def _policy(self, commit: Commit) -> str | None:
         """Return the file with the settings that stand at a commit; None where there are none."""
@@ -320,10 +297,8 @@ class _Gathering:
             return None
         name = f"policies/{entry.oid}.toml"
         if name not in self.policies:
-            try:
+            with self._noting(name):
                 self.policies[name] = repository.content(entry.oid, SETTINGS)
-            except StoreError as error:
-                self._fault(f"{name}: {error}", error)
         return name
 
     def _before(self) -> dict[str, Any] | None:
@@ -338,11 +313,12 @@ class _Gathering:
     def _at(self, snapshot: Snapshot) -> dict[str, Any]:
         commit = snapshot.commit
         statuses: dict[str, str] = {}
-        try:
+        with self._noting(f"{REGISTRY} of commit {commit.oid}"):
             registry = registry_of(snapshot.repository, commit)
             statuses = dict(registry.models.get(self.model, {}))
-        except StoreError as error:
-            self._fault(f"{REGISTRY} of commit {commit.oid}: {error}", error)
+        exclusive = Policy().exclusive
+        with self._noting(f"{SETTINGS} of commit {commit.oid}"):
+            exclusive = snapshot.policy.exclusive
         return {
             "commit": commit.oid,
             "when": format_moment(effective_date(self.snapshot.repository, commit.oid)),
@@ -350,92 +326,72 @@ class _Gathering:
             "subject": commit.message.partition("\n")[0],
             "holders": {
                 status: [number for number, held in statuses.items() if held == status]
-                for status in sorted(self._exclusive(snapshot))
+                for status in sorted(exclusive)
             },
             "statuses": statuses,
             "policy": self._policy(commit),
         }
 
-    def _exclusive(self, snapshot: Snapshot) -> frozenset[str]:
-        """Return the statuses that one version held at a time."""
-        try:
-            return snapshot.policy.exclusive
-        except StoreError as error:
-            self._fault(f"{SETTINGS} of commit {snapshot.commit.oid}: {error}", error)
-            return Policy().exclusive
-
     def _version(self, number: Version, *, artifacts: bool) -> Iterator[Member]:
         """Yield the files of a version, and note what is to be said of it."""
         known = len(self.faults)
-        said = self._noted(number)
-        self.versions.append(said)
-        try:
-            version = self.snapshot.version(self.model, number)
-            commit = self.snapshot.repository.commit(version.commit)
-        except StoreError as error:
-            self._fault(f"{self.model} {number}: {error}", error)
-            said["faults"] = self.faults[known:]
-            return
-        registered_at = effective_date(self.snapshot.repository, commit.oid)
-        said["registered_at"], said["who"] = format_moment(registered_at), commit.author
-        said["commit"], said["tag"] = version.commit, version.tag
-        is_sound = True
-        try:
-            entry = self.snapshot.manifest(version).artifact(PIPELINE)
-            said["pipeline_sha256"] = entry.sha256 if entry else None
-        except StoreError as error:
-            is_sound = False
-            self._fault(f"{version}: {error}", error)
-        others = self.snapshot.files(version) if artifacts else ()
-        for name in sorted({CARD, MANIFEST, *others}):
-            data = self._read(version, name, is_sound=is_sound)
-            if data is not None:
-                said["files"].append(name)
-                if name == MANIFEST:
-                    said["manifest_sha256"] = hashlib.sha256(data).hexdigest()
-                yield f"versions/{number}/{name}", data
-        said["signatures"] = self._signatures(version)
-        said["faults"] = self.faults[known:]
-
-    def _noted(self, number: Version) -> dict[str, Any]:
-        """Return what is known of a version before its commit is read."""
         annotations = sorted(self.annotations.get(str(number), {}).items())
-        return {
+        said: dict[str, Any] = {
             "version": str(number),
             "status": self.snapshot.registry.status(self.model, number),
-            "registered_at": None,
-            "who": None,
-            "commit": None,
-            "tag": None,
-            "manifest_sha256": None,
-            "pipeline_sha256": None,
+            **dict.fromkeys(("registered_at", "who", "commit", "tag")),
+            **dict.fromkeys(("manifest_sha256", "pipeline_sha256")),
             "files": [],
             "annotations": {key: value for key, value in annotations if value is not None},
             "signatures": [],
             "faults": [],
         }
+        self.versions.append(said)
+        with self._noting(f"{self.model} {number}"):
+            version = self.snapshot.version(self.model, number)
+            commit = self.snapshot.repository.commit(version.commit)
+            registered_at = effective_date(self.snapshot.repository, commit.oid)
+            said.update(registered_at=format_moment(registered_at), who=commit.author)
+            said.update(commit=version.commit, tag=version.tag)
+            yield from self._files(version, said, artifacts=artifacts)
+            with self._noting(f"{version}: its signatures"):
+                said["signatures"] = [
+                    dict(kind=one.kind, name=one.name, status=one.status, **_document(one.outcome))
+                    for one in self.signatures.of(version)
+                    if self.verifier.unverified is None or one.kind in (TAG, REGISTERED)
+                ]
+        said["faults"] = self.faults[known:]
 
-    def _read(
-        self, version: ModelVersion, name: str, *, is_sound: bool
-    ) -> bytes | memoryview | None:
-        """Return a file; None where it cannot be read, or is not what was released."""
+    def _files(
+        self, version: ModelVersion, said: dict[str, Any], *, artifacts: bool
+    ) -> Iterator[Member]:
+        """Yield the files that can be read, and are what was released."""
+        is_sound = False
+        with self._noting(f"{version}"):
+            entry = self.snapshot.manifest(version).artifact(PIPELINE)
+            said["pipeline_sha256"] = entry.sha256 if entry else None
+            is_sound = True
+        others = self.snapshot.files(version) if artifacts else ()
+        for name in sorted({CARD, MANIFEST, *others}):
+            data: bytes | memoryview | None = None
+            with self._noting(f"{version}"):
+                if is_sound and name != CARD:
+                    data = read_verified(self.snapshot, version, name)
+                elif name in (MANIFEST, CARD):
+                    data = self.snapshot.read(version, name)
+            if data is not None:
+                said["files"].append(name)
+                if name == MANIFEST:
+                    said["manifest_sha256"] = hashlib.sha256(data).hexdigest()
+                yield f"versions/{version.version}/{name}", data
+
+    @contextmanager
+    def _noting(self, what: str) -> Iterator[None]:
+        """Put down, once, why something cannot be read, and go on."""
         try:
-            if is_sound and name != CARD:
-                return read_verified(self.snapshot, version, name)
-            return self.snapshot.read(version, name) if name in (MANIFEST, CARD) else None
+            yield
         except StoreError as error:
-            self._fault(f"{version}: {error}", error)
-            return None
-
-    def _signatures(self, version: ModelVersion) -> list[dict[str, Any]]:
-        try:
-            return self.signatures.of_version(version)
-        except StoreError as error:
-            self._fault(f"{version}: its signatures: {error}", error)
-            return []
-
-    def _fault(self, what: str, error: StoreError) -> None:
-        self._tell(Sentence.of(what, error.code, error.hint))
+            self._tell(Sentence.of(f"{what}: {error}", error.code, error.hint))
 
     def _tell(self, fault: str) -> None:
         if fault not in self.faults:

@@ -6,7 +6,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ from gitmodelstore.lineage import public_url
 from gitmodelstore.operations.load import verified_parts, warm
 from gitmodelstore.operations.resolve import resolve
 from gitmodelstore.operations.snapshot import Snapshot, find, is_store
+from gitmodelstore.operations.validate import validate_folder
 from gitmodelstore.plumbing import ml_repository
 from gitmodelstore.plumbing.files import check_absent
 from gitmodelstore.plumbing.ml_repository import SYNCED, Clone, folder_of, locate
@@ -218,10 +220,7 @@ def download(
     """
     check_absent(target, "name another folder with -o DIR")
     manifest = snapshot.manifest(version)
-    with writing(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    with _folder_beside(target) as partial:
         declared = [entry.path for entry in manifest.artifacts]
         for name in dict.fromkeys([*snapshot.files(version), *declared]):
             with writing(target):
@@ -237,10 +236,19 @@ def download(
         with writing(target):
             partial.chmod(0o755)  # mkdtemp makes it private
             partial.replace(target)
-    except (StoreError, KeyboardInterrupt):
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return target
+
+
+@contextmanager
+def _folder_beside(place: Path) -> Iterator[Path]:
+    """Make a folder beside a place, so that one rename puts it there; what is left goes."""
+    with writing(place.parent):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 # Put what a lock file pins into a folder, as plain files.
@@ -294,11 +302,7 @@ def _one(repository: Repository, model: str, locked: LockedModel, parent: Path) 
     if is_whole(place, locked):
         return Synced(version, place, PRESENT)
     occupied = place.exists() or place.is_symlink()
-    with writing(parent):
-        parent.mkdir(parents=True, exist_ok=True)
-        # Beside the place, so that one rename puts the whole of it there.
-        work = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=parent))
-    try:
+    with _folder_beside(place) as work:
         fresh = download(snapshot, version, work / "new")
         if not is_whole(fresh, locked):
             raise CannotWrite(f"'{fresh}' is not what was written there", hint="try again")
@@ -306,8 +310,6 @@ def _one(repository: Repository, model: str, locked: LockedModel, parent: Path) 
             if occupied:
                 place.replace(work / "old")
             fresh.replace(place)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return Synced(version, place, REPLACED if occupied else WRITTEN)
 
 
@@ -320,19 +322,8 @@ def is_whole(place: Path, locked: LockedModel) -> bool:
             data = file.read(MOST_BYTES + 1)
         if hashlib.sha256(data).hexdigest() != locked.manifest_sha256:
             return False
-        declared = {entry.path: entry for entry in Manifest.parse(data).artifacts}
+        declared = {entry.path for entry in Manifest.parse(data).artifacts}
         names = {file.name for file in place.iterdir()}
-        return names == declared.keys() | {MANIFEST, CARD} and all(
-            _facts(place / name) == (entry.sha256, entry.size_bytes)
-            for name, entry in declared.items()
-        )
-    except (OSError, FormatError):
+        return names == declared | {MANIFEST, CARD} and not validate_folder(place)
+    except (OSError, FormatError, NotAStore):
         return False
-
-
-def _facts(path: Path) -> tuple[str, int] | None:
-    """Return SHA-256 and size of a plain file; None of anything else."""
-    if path.is_symlink() or not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()

@@ -26,15 +26,7 @@ from gitmodelstore.lineage.tables import COUNT, FLAG, NUMBER, TEXT, TIME, versio
 from gitmodelstore.operations.resolve import Listed, check_model, listed, registered_at
 from gitmodelstore.operations.snapshot import Snapshot, lost_versions
 from gitmodelstore.plumbing import manifests
-from gitmodelstore.plumbing.manifests import (
-    ROWS_A_BLOCK,
-    Appearance,
-    ColumnBlock,
-    DamagedIndex,
-    appearances,
-    contents,
-    holds,
-)
+from gitmodelstore.plumbing.manifests import Appearance, ColumnBlock
 from gitmodelstore.values import field_path
 from gitmodelstore.values.events import Scalar
 from gitmodelstore.values.field_path import ANNOTATIONS, STATUS, FieldPath
@@ -69,6 +61,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+Key = tuple[str, str]  # model and version
 Line = dict[str, bytes]  # name of a column to JSON
 
 _OID, _COMMIT, _FAULT = "@blob", "@commit", "@fault"
@@ -84,44 +77,21 @@ class Row(NamedTuple):
     status: str
     commit: str  # that introduced it
     place: tuple[ColumnBlock, int]  # its block, and its position there
-    beside: Beside  # where is read what the index does not hold
+    catalogue: Catalogue  # where is read what the index does not hold
 
     def get(self, key: str) -> Any:
         """Return its status, its annotations, or what the index has of its manifest at a key."""
         if key == STATUS:
             return self.status
         if key == ANNOTATIONS:
-            return self.beside.annotations.get((self.model, self.version))
+            return self.catalogue.annotations.get(self[:2])
         block, at = self.place
         return block.column(key)[at]
 
     def whole(self, key: str) -> Any:
         """Return what its manifest has at a key, from the manifest; None where that is lost."""
         block, at = self.place
-        return self.beside.get(self, block.column(_OID)[at], key)
-
-
-class Beside:
-    """Reads what the index does not hold: whole manifests, annotations."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        # by model and version, those that could not be read
-        self.lost: dict[tuple[str, str], Unread] = {}
-
-    def get(self, row: Row, oid: str, key: str) -> Any:
-        """Return what the manifest in a blob has at a key; None where it cannot be read."""
-        try:
-            data = self._snapshot.repository.content(oid, f"{folder(row.model)}/{MANIFEST}")
-            return json.loads(data)[key]
-        except StoreError as error:
-            self.lost[row.model, row.version] = Unread(*row[:3], Sentence.of(error))
-            return None
-
-    @cached_property
-    def annotations(self) -> dict[tuple[str, str], dict[str, Scalar]]:
-        """What is annotated of each version, key to value; of others there is nothing."""
-        return Annotations(self._snapshot.repository, self._snapshot.commit.oid).of_all()
+        return self.catalogue.of_manifest(self, block.column(_OID)[at], key)
 
 
 def ask(snapshot: Snapshot, question: Callable[[Catalogue], T], *, keep: bool) -> T:
@@ -131,7 +101,7 @@ def ask(snapshot: Snapshot, question: Callable[[Catalogue], T], *, keep: bool) -
     """
     try:
         return question(Catalogue(snapshot, keep=keep))
-    except DamagedIndex:
+    except manifests.DamagedIndex:
         return question(Catalogue(snapshot, keep=keep, anew=True))
 
 
@@ -145,11 +115,15 @@ class Catalogue:
         self.snapshot = snapshot
         self._repository = snapshot.repository
         self._common_dir = snapshot.repository.common_dir
-        self.beside = Beside(snapshot)
+        self._lost: dict[Key, Unread] = {}  # those whose manifests could not be read
         self._columns = (*field_path.keys(), _OID, _COMMIT, _FAULT)
         tip = snapshot.commit.oid
         known = manifests.read(self._common_dir, self._columns) if keep and not anew else None
-        if known is not None and known[0] != tip and not holds(self._common_dir, tip, known[0]):
+        if (
+            known is not None
+            and known[0] != tip
+            and not manifests.holds(self._common_dir, tip, known[0])
+        ):
             known = None
         before, self._blocks = known or (None, [])
         self._places = _places(self._blocks)
@@ -170,12 +144,26 @@ class Catalogue:
                 yield self._row(name, version, status)
         yield from lost_versions(self.snapshot, model)
 
+    def of_manifest(self, row: Row, oid: str, key: str) -> Any:
+        """Return what the manifest in a blob has at a key; None where it cannot be read."""
+        try:
+            data = self._repository.content(oid, f"{folder(row.model)}/{MANIFEST}")
+            return json.loads(data)[key]
+        except StoreError as error:
+            self._lost[row[:2]] = Unread(*row[:3], Sentence.of(error))
+            return None
+
+    @cached_property
+    def annotations(self) -> dict[Key, dict[str, Scalar]]:
+        """What is annotated of each version, key to value; of others there is nothing."""
+        return Annotations(self._repository, self.snapshot.commit.oid).of_all()
+
     def without_lost(
         self, rows: Iterable[Row], unread: Iterable[Unread]
     ) -> tuple[list[Row], tuple[Unread, ...]]:
         """Return the rows that were asked but for those that turned out to be lost; the unread."""
-        lost = self.beside.lost
-        return [row for row in rows if row[:2] not in lost], (*unread, *lost.values())
+        kept = [row for row in rows if row[:2] not in self._lost]
+        return kept, (*unread, *self._lost.values())
 
     def _row(self, model: str, version: str, status: str) -> Row | Unread:
         places = self._places.get((model, version), ())
@@ -186,7 +174,7 @@ class Catalogue:
         if fault is not None:
             return Unread(model, version, status, Sentence.of(fault, FormatError.code))
         commit = block.column(_COMMIT)[at]
-        return Row(model, version, status, commit, (block, at), self.beside)
+        return Row(model, version, status, commit, (block, at), self)
 
     def _looked_up(self, model: str, version: str, status: str) -> Row | Unread:
         found = listed(self.snapshot, model, Version.parse(version), status)
@@ -194,7 +182,7 @@ class Catalogue:
         if found.commit is None or line is None:
             return Unread(model, version, status, found.fault or "cannot be read")
         place = (ColumnBlock.of([line], self._columns), 0)
-        return Row(model, version, status, found.commit, place, self.beside)
+        return Row(model, version, status, found.commit, place, self)
 
     def _line_of(self, model: str, found: Listed) -> Line | None:
         """Return the line of a version; None where its commit or its manifest cannot be read."""
@@ -231,7 +219,7 @@ class Catalogue:
         lines: list[Line] = []
         is_complete = True
         try:
-            for oid, data in contents(self._common_dir, self._new(known, found)):
+            for oid, data in manifests.contents(self._common_dir, self._new(known, found)):
                 line = _line(found[oid], data, reader) if data is not None else None
                 if line is not None:
                     lines.append(self._dated(line, found[oid].commit))
@@ -244,7 +232,7 @@ class Catalogue:
     def _new(self, known: str | None, found: dict[str, Appearance]) -> Iterator[str]:
         """Yield the manifests that the history has and the blocks have not; note where each is."""
         held = {oid for block in self._blocks for oid in block.column(_OID)}
-        for one in appearances(self._common_dir, self.snapshot.commit.oid, known):
+        for one in manifests.appearances(self._common_dir, self.snapshot.commit.oid, known):
             if one.oid not in held and one.oid not in found:
                 found[one.oid] = one
                 yield one.oid
@@ -264,16 +252,18 @@ class Catalogue:
         if not lines:
             return
         last = self._blocks[-1:]
-        if last and len(last[0].column(_OID)) < ROWS_A_BLOCK:
+        if last and len(last[0].column(_OID)) < manifests.ROWS_A_BLOCK:
             lines = [*self._blocks.pop().rows(), *lines]
-        for start in range(0, len(lines), ROWS_A_BLOCK):
-            self._blocks.append(ColumnBlock.of(lines[start : start + ROWS_A_BLOCK], self._columns))
+        for start in range(0, len(lines), manifests.ROWS_A_BLOCK):
+            self._blocks.append(
+                ColumnBlock.of(lines[start : start + manifests.ROWS_A_BLOCK], self._columns)
+            )
         self._places = _places(self._blocks)
 
 
-def _places(blocks: Iterable[ColumnBlock]) -> dict[tuple[str, str], list[tuple[ColumnBlock, int]]]:
+def _places(blocks: Iterable[ColumnBlock]) -> dict[Key, list[tuple[ColumnBlock, int]]]:
     """Return where each version stands; one that stands in two places was changed."""
-    found: dict[tuple[str, str], list[tuple[ColumnBlock, int]]] = {}
+    found: dict[Key, list[tuple[ColumnBlock, int]]] = {}
     for block in blocks:
         pairs = zip(block.column("model"), block.column("version"), strict=True)
         for at, key in enumerate(pairs):
@@ -402,7 +392,18 @@ def _answer(
     names = [*query.names, *([order.by] if order else [])]
     values = {row[:2]: {path.text: path.value(row) for path in names} for row in found}
     found, unread = catalogue.without_lost(found, unread)
-    matches = tuple(_match(row, values[row[:2]]) for row in found)
+    matches = tuple(
+        Match(
+            row.model,
+            Version.parse(row.version),
+            row.status,
+            row.commit,
+            parse_moment(row.get("created_at")),
+            row.get("author"),
+            values[row[:2]],
+        )
+        for row in found
+    )
     return SearchResult(matches, unread, None if matches else _advice(catalogue, rows, query))
 
 
@@ -418,18 +419,6 @@ class Order:
         held.sort(key=lambda pair: sort_key(pair[0]), reverse=self.descending)
         lacking = [row for row in rows if self.by.value(row) is None]
         return [*(row for _, row in held), *lacking]
-
-
-def _match(row: Row, values: dict[str, Any]) -> Match:
-    return Match(
-        row.model,
-        Version.parse(row.version),
-        row.status,
-        row.commit,
-        parse_moment(row.get("created_at")),
-        row.get("author"),
-        values,
-    )
 
 
 def _advice(catalogue: Catalogue, rows: list[Row], query: Query) -> str | None:
@@ -523,10 +512,10 @@ def _facts(
     catalogue: Catalogue, model: str | None
 ) -> tuple[list[Facts], tuple[Unread, ...], StoreError | None]:
     facts, unread = [], []
-    annotated: Mapping[tuple[str, str], Facts] = {}
+    annotated: Mapping[Key, Facts] = {}
     fault: StoreError | None = None
     try:
-        annotated = catalogue.beside.annotations
+        annotated = catalogue.annotations
     except (MissingObject, IntegrityError) as error:
         fault = error
     for row in catalogue.rows(model):

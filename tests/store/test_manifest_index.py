@@ -364,7 +364,7 @@ def test_several_processes_at_once(few, fitted):
 
 
 def test_many_versions_stand_in_several_blocks(store, fitted, monkeypatch):
-    monkeypatch.setattr("gitmodelstore.operations.search.ROWS_A_BLOCK", 2)
+    monkeypatch.setattr("gitmodelstore.plumbing.manifests.ROWS_A_BLOCK", 2)
     for number in range(5):
         add(store, fitted, number)
         if number in (0, 3):
