@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitmodelstore.errors import StoreError
 
 
 def git(folder: Path, *args: str, **environment: str) -> str:
@@ -41,3 +47,10 @@ def commit_by_hand(folder: Path, path: str, content: str | bytes, message: str =
     git(folder, "add", path)
     git(folder, "commit", "--quiet", "--message", message)
     return git(folder, "rev-parse", "HEAD").strip()
+
+
+def refusal(call: Callable[..., Any], *args: Any, **details: Any) -> tuple[type, str, str | None]:
+    """Return the kind, message and hint of the error that a call raises."""
+    with pytest.raises(StoreError) as caught:
+        call(*args, **details)
+    return type(caught.value), str(caught.value), caught.value.hint

@@ -22,7 +22,7 @@ from gitmodelstore.operations import load as load_module
 from gitmodelstore.values.names import Version
 
 from .conftest import once
-from .looks import commit_by_hand, git
+from .looks import commit_by_hand, git, refusal
 
 UTC = timezone.utc
 DAY = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -67,12 +67,6 @@ def story(store, clock, fitted, refitted):
     clock.day(10)
     store.register(fitted, "fraud", code=None)
     return store
-
-
-def refusal(call, *args, **details) -> tuple[type, str, str | None]:
-    with pytest.raises(StoreError) as caught:
-        call(*args, **details)
-    return type(caught.value), str(caught.value), caught.value.hint
 
 
 class TestLists:
@@ -207,92 +201,42 @@ class TestReferences:
 
         assert back == ["1.3.0", "1.1.0", "1.0.0"]
 
+    THERE_IS = "there is 1.2.0-rc.1 (registered), 1.1.0 (withdrawn), 1.0.0 (production)"
+    WELL_NAMED = (
+        "use lower-case letters, digits, - and _, at most 63, ending in a letter or digit, such as "
+        "'churn'"
+    )
+
     @pytest.mark.parametrize(
         ("ref", "kind", "message", "hint"),
         [
             ("chrun", ModelNotFound, "no model 'chrun'", "did you mean 'churn'?"),
             ("x", ModelNotFound, "no model 'x'", "it has churn, fraud"),
-            (
-                "deadbeef",
-                VersionNotFound,
-                "no model and no commit 'deadbeef'",
-                "see the models with `gms list`",
-            ),
-            (
-                "churn@1.0.1",
-                VersionNotFound,
-                "no version '1.0.1' of 'churn'",
-                "there is 1.2.0-rc.1 (registered), 1.1.0 (withdrawn), 1.0.0 (production)",
-            ),
-            (
-                "churn@77.0.9",
-                VersionNotFound,
-                "no version '77.0.9' of 'churn'",
-                "there is 1.2.0-rc.1 (registered), 1.1.0 (withdrawn), 1.0.0 (production)",
-            ),
-            (
-                "churn@staging",
-                VersionNotFound,
-                "no version of 'churn' is in staging",
-                "there is 1.2.0-rc.1 (registered), 1.1.0 (withdrawn), 1.0.0 (production)",
-            ),
-            (
-                "fraud",
-                VersionNotFound,
-                "no version of 'fraud' is in production",
-                "there is 1.0.0 (registered)",
-            ),
-            (
-                "churn@prod",
-                LifecycleError,
-                "'prod' is not a status of this store",
-                "did you mean 'production'?",
-            ),
-            (
-                "churn@^1.1",
-                VersionNotFound,
-                "no version of 'churn' matches ^1.1",
-                "there is 1.2.0-rc.1 (registered), 1.1.0 (withdrawn), 1.0.0 (production)",
-            ),
-            (
-                "churn@production~1",
-                VersionNotFound,
-                "'churn' has no holder of production 1 before the present one",
-                "see them with `gms log churn`",
-            ),
-            (
-                "churn@latest~1",
-                VersionNotFound,
-                "'churn' has no version to go back to with 'churn@latest~1'",
-                "there is 1.2.0-rc.1 (registered), 1.1.0 (withdrawn), 1.0.0 (production)",
-            ),
-            (
-                "fraud@latest@{2026-06-05}",
-                VersionNotFound,
-                "no version of 'fraud'",
-                "'fraud' had no version at that time",
-            ),
-            (
-                "churn@production@{2026-06-01}",
-                VersionNotFound,
-                "no version of 'churn' is in production",
-                "there is 1.0.0 (registered)",
-            ),
-            (
-                "churn@{2020-01-01}",
-                VersionNotFound,
-                "the store did not exist yet on 2020-01-01 23:59 UTC",
-                "see when it began with `gms log`",
-            ),
-            (
-                "Churn",
-                InvalidReference,
-                "'Churn': 'Churn' is not a model name",
-                "use lower-case letters, digits, - and _, at most 63, ending in a letter or "
-                "digit, such as 'churn'",
-            ),
+            ("deadbeef", VersionNotFound,
+             "no model and no commit 'deadbeef'", "see the models with `gms list`"),
+            ("churn@1.0.1", VersionNotFound, "no version '1.0.1' of 'churn'", THERE_IS),
+            ("churn@77.0.9", VersionNotFound, "no version '77.0.9' of 'churn'", THERE_IS),
+            ("churn@staging", VersionNotFound, "no version of 'churn' is in staging", THERE_IS),
+            ("fraud", VersionNotFound,
+             "no version of 'fraud' is in production", "there is 1.0.0 (registered)"),
+            ("churn@prod", LifecycleError,
+             "'prod' is not a status of this store", "did you mean 'production'?"),
+            ("churn@^1.1", VersionNotFound, "no version of 'churn' matches ^1.1", THERE_IS),
+            ("churn@production~1", VersionNotFound,
+             "'churn' has no holder of production 1 before the present one",
+             "see them with `gms log churn`"),
+            ("churn@latest~1", VersionNotFound,
+             "'churn' has no version to go back to with 'churn@latest~1'", THERE_IS),
+            ("fraud@latest@{2026-06-05}", VersionNotFound,
+             "no version of 'fraud'", "'fraud' had no version at that time"),
+            ("churn@production@{2026-06-01}", VersionNotFound,
+             "no version of 'churn' is in production", "there is 1.0.0 (registered)"),
+            ("churn@{2020-01-01}", VersionNotFound,
+             "the store did not exist yet on 2020-01-01 23:59 UTC",
+             "see when it began with `gms log`"),
+            ("Churn", InvalidReference, "'Churn': 'Churn' is not a model name", WELL_NAMED),
         ],
-    )
+    )  # fmt: skip
     def test_an_error_says_what_is_near(self, story, ref, kind, message, hint):
         assert refusal(story.version, ref) == (kind, message, hint)
 
@@ -434,6 +378,7 @@ class TestLoad:
             )
 
     def test_what_is_gone_is_not_remembered(self, story):
+        gc.collect()  # of what other tests loaded
         before = len(load_module._loaded)
         loaded = [story.load("churn") for _ in range(3)]
         assert len(load_module._loaded) == before + 3
