@@ -72,16 +72,8 @@ _FATAL = ("HEAD", "config", "objects", "refs", "shallow", "packed-refs")
 def revive(place: Path, *, fix: bool) -> Diagnosis | None:
     """Examine a git directory that cannot even be opened; with `fix`, mend what keeps it so.
 
-    Args:
-        place: a folder in it, or in its work tree.
-        fix: whether to mend what can be; the rest is for `doctor`, when it can be opened.
-
-    Returns:
-        What was done; and what is wrong, unless it can be opened now. None where it can be
-        opened at once, or is no git directory at all.
-
-    Raises:
-        StoreError: it cannot be examined.
+    Return what was done; and what is wrong, unless `doctor` can open it now. None where it could
+    be opened at once, or where `place`, a folder in it or its work tree, is in none at all.
     """
     folder = git_dir.locate(place)
     if folder is None or not folder.is_dir() or _opens(folder):

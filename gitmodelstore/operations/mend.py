@@ -374,10 +374,6 @@ def rebuild(repository: Repository, writer: Writer) -> list[str]:
 
     The last one along first parents that can be read counts; what it lost since comes
     back as `Past.rebuilt` says. A store whose registry is sound is left alone.
-
-    Raises:
-        StoreError: as in `publish`: the judge refuses the result, or uncommitted work is
-            in the way; nothing was changed.
     """
     done: list[str] = []
 
@@ -500,25 +496,16 @@ _DAMAGE = (*_UNREADABLE, GitFailed)
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """A branch without versions of which there are tags, or without a commit.
+    """A branch without versions of which there are tags, or without a commit."""
 
-    Attributes:
-        branch: its full name.
-        tip: the commit on which it stands; None where that is none, or not here.
-        tags: the names of the tags of versions that it lacks.
-        elsewhere: of other such tags, the branch that holds what they stand on: a proposal.
-        ahead: the commit to which it moves forward; None where that would be a guess.
-        who: who knows that it stood there.
-        doubt: why it is not moved forward; empty where nothing more is to be said.
-    """
-
-    branch: str
-    tip: str | None
-    tags: tuple[str, ...]
+    branch: str  # its full name
+    tip: str | None  # the commit on which it stands; None where that is none, or not here
+    tags: tuple[str, ...]  # of the versions that it lacks
+    # of other such tags, the branch that holds what they stand on: a proposal
     elsewhere: Mapping[str, str] = field(default_factory=dict)
-    ahead: str | None = None
-    who: str = ""
-    doubt: str = ""
+    ahead: str | None = None  # the commit to move forward to; None where that would be a guess
+    who: str = ""  # knows that it stood there
+    doubt: str = ""  # why it is not moved forward; empty where nothing more is to be said
 
     @property
     def what(self) -> str:
@@ -716,11 +703,7 @@ def is_whole(objects: CatFile, oid: str) -> bool:
 def move_forward(repository: Repository, writer: Writer, held: HeldLock) -> Iterator[str]:
     """Move the branch to where its reflog or its tags know that it stood, with its work trees.
 
-    Call it under the writer lock, `held`.
-
-    Raises:
-        LocalChanges: uncommitted work is in the way; nothing was changed.
-        StoreBusy, CannotWrite, GitFailed: it could not be moved.
+    Call it under the writer lock, `held`. Where uncommitted work is in the way, nothing is changed.
     """
     with CatFile(repository.common_dir, inherit=False) as objects:
         found = behind(repository, objects, past_of(repository, objects))

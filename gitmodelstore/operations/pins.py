@@ -32,7 +32,7 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.lineage import public_url
 from gitmodelstore.operations.load import verified_parts, warm
-from gitmodelstore.operations.resolve import resolve
+from gitmodelstore.operations.resolve import manifest_sha256, resolve
 from gitmodelstore.operations.snapshot import Snapshot, find, is_store
 from gitmodelstore.operations.validate import validate_folder
 from gitmodelstore.plumbing import ml_repository
@@ -137,7 +137,7 @@ def entry_of(snapshot: Snapshot, version: ModelVersion) -> LockedModel:
         version=version.version,
         tag=version.tag,
         commit=version.commit,
-        manifest_sha256=hashlib.sha256(snapshot.read(version, MANIFEST)).hexdigest(),
+        manifest_sha256=manifest_sha256(snapshot, version),
         pipeline=LockedPipeline(entry.sha256, entry.size_bytes),
         features=fingerprint(manifest.features),
     )
