@@ -31,6 +31,14 @@ def git_bytes(folder: Path, *args: str, **environment: str) -> bytes:
     return done.stdout
 
 
+def object_file(folder: Path, name: str) -> Path:
+    """Return the file of an object, such as `churn@v1.0.0:models/churn/manifest.json`, to write."""
+    oid = git(folder, "rev-parse", name).strip()
+    path = Path(git(folder, "rev-parse", "--absolute-git-dir").strip(), "objects", oid[:2], oid[2:])
+    path.chmod(0o644)
+    return path
+
+
 def look(folder: Path) -> tuple[str, ...]:
     """Return every ref, the state of work tree and index, and all objects that refs reach."""
     return (

@@ -23,6 +23,7 @@ from gitmodelstore.errors import InvalidInput, ModelNotFound, UnreadWarning
 from gitmodelstore.values.registry import Registry
 
 from .conftest import once
+from .looks import object_file
 
 DAY = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
@@ -323,26 +324,23 @@ class TestUnread:
 
     LATER = "models/churn/manifest.json: schema '2.0', this gitmodelstore reads '1.0'"
 
-    def test_a_later_schema_is_named(self, full, commit, said):
+    def test_a_later_schema_is_named_and_has_a_row_in_the_table(self, full, commit, said):
         commit("1.3.0", self.manifest(full, version="1.3.0", schema="2.0", moods=["a"]))
+        unread = [f"not searched: churn 1.3.0: {self.LATER}"]
 
         for _ in range(2):  # from the manifests, then from the index
             said.clear()
             assert len(full.search("version >= 1.0.0")) == 4
-            assert said == [f"not searched: churn 1.3.0: {self.LATER}"]
-        assert [str(change.version) for change in full.blame("pipeline.task", "churn")] == [
-            "churn 1.0.0"
-        ]
+            assert said == unread
+        (change,) = full.blame("pipeline.task", "churn")
+        assert str(change.version) == "churn 1.0.0"
 
-    def test_it_has_a_row_in_the_table(self, full, commit, said):
-        commit("1.3.0", self.manifest(full, version="1.3.0", schema="2.0"))
-
+        said.clear()
         table = full.frame("churn")
-
         assert table.loc["churn@1.3.0", "status"] == "registered"
         assert table.loc["churn@1.3.0", "fault"] == self.LATER
         assert table.loc["churn@1.3.0"].isna().sum() == table.shape[1] - 4
-        assert said == [f"not searched: churn 1.3.0: {self.LATER}"]
+        assert said == unread
 
     @pytest.mark.parametrize(
         ("change", "fault"),
@@ -372,40 +370,42 @@ class TestUnread:
         assert len(said) == 11
         assert said[-1] == "not searched: 3 more versions that cannot be read"
 
-    def test_a_missing_manifest_is_named(self, full):
-        entry = full._snapshot().files(full.version("churn@1.1.0"))["manifest.json"]
-        (full.path / ".git/objects" / entry.oid[:2] / entry.oid[2:]).unlink()
+    @pytest.mark.parametrize(
+        ("damage", "fault"),
+        [
+            (lambda path, data: path.unlink(), "object {} is not in this repository"),
+            (
+                lambda path, data: path.write_bytes(path.read_bytes()[:-30]),
+                "damaged: {}: the object was cut short",
+            ),
+            (  # git looks only at the checksum of the compression
+                lambda path, data: path.write_bytes(zlib.compress(b"blob %d\0" % len(data) + data)),
+                "damaged: {}: its content has another id",
+            ),
+        ],
+        ids=["missing", "damaged", "under the id of another"],
+    )
+    def test_a_manifest_that_cannot_be_believed_is_named(self, full, damage, fault):
+        path = object_file(full.path, "churn@v1.1.0:models/churn/manifest.json")
+        data = full.read("churn@1.1.0", "manifest.json").replace(b'"profit": 4.5', b'"profit": 9.5')
+        oid = path.parent.name + path.name
+        damage(path, data)
 
         for _ in range(2):
             done = in_a_process_of_its_own(full)
             assert done.stdout == "churn@1.2.0 churn@1.0.0 fraud@1.0.0\n"
             assert done.stderr == (
-                "not searched: churn 1.1.0: models/churn/manifest.json: "
-                f"object {entry.oid} is not in this repository\n"
+                "not searched: churn 1.1.0: models/churn/manifest.json: " + fault.format(oid) + "\n"
             )
 
-    def test_a_damaged_manifest_is_named(self, full):
-        entry = full._snapshot().files(full.version("churn@1.1.0"))["manifest.json"]
-        path = full.path / ".git/objects" / entry.oid[:2] / entry.oid[2:]
-        path.chmod(0o600)
-        path.write_bytes(path.read_bytes()[:-30])
-
-        done = in_a_process_of_its_own(full)
-
-        assert done.stdout == "churn@1.2.0 churn@1.0.0 fraud@1.0.0\n"
-        assert done.stderr == (
-            "not searched: churn 1.1.0: models/churn/manifest.json: damaged: "
-            f"{entry.oid}: the object was cut short\n"
-        )
-
     def test_what_the_index_has_not_may_be_lost(self, full, said):
-        entry = full._snapshot().files(full.version("churn@1.0.0"))["manifest.json"]
+        path = object_file(full.path, "churn@v1.0.0:models/churn/manifest.json")
         full.search("version >= 1.0.0")
-        (full.path / ".git/objects" / entry.oid[:2] / entry.oid[2:]).unlink()
+        path.unlink()
         again = Store.open(full.path, notify=said.append)
         lost = (
             "not searched: churn 1.0.0: models/churn/manifest.json: "
-            f"object {entry.oid} is not in this repository"
+            f"object {path.parent.name}{path.name} is not in this repository"
         )
 
         assert found(again, "data.train.columns != null") == ["churn@1.2.0"]
@@ -414,22 +414,6 @@ class TestUnread:
             "churn 1.2.0"
         ]
         assert said == [lost] * 3
-
-    def test_a_manifest_under_the_id_of_another_is_not_believed(self, full):
-        """Git looks only at the checksum of the compression."""
-        entry = full._snapshot().files(full.version("churn@1.1.0"))["manifest.json"]
-        data = full.read("churn@1.1.0", "manifest.json").replace(b'"profit": 4.5', b'"profit": 9.5')
-        path = full.path / ".git/objects" / entry.oid[:2] / entry.oid[2:]
-        path.chmod(0o600)
-        path.write_bytes(zlib.compress(b"blob %d\0" % len(data) + data))
-
-        done = in_a_process_of_its_own(full)
-
-        assert done.stdout == "churn@1.2.0 churn@1.0.0 fraud@1.0.0\n"
-        assert done.stderr == (
-            "not searched: churn 1.1.0: models/churn/manifest.json: damaged: "
-            f"{entry.oid}: its content has another id\n"
-        )
 
 
 def in_a_process_of_its_own(store: Store) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ import pytest
 from gitmodelstore import Store
 from gitmodelstore.errors import IntegrityError, MissingObject, UnreadWarning
 from tests.store.commands import gms
+from tests.store.looks import object_file
 
 MIDDLE = "churn@v1.1.0"
 
@@ -32,23 +33,17 @@ def churn(copied, fit) -> Store:
     return copied("unread", make)
 
 
-def _object(store: Store, git, name: str) -> Path:
-    oid = git(store.path, "rev-parse", name).strip()
-    return store.path / ".git" / "objects" / oid[:2] / oid[2:]
-
-
 def _lose(path: Path) -> None:
     path.unlink()
 
 
 def _cut(path: Path) -> None:
     data = path.read_bytes()
-    path.chmod(0o644)
     path.write_bytes(data[: len(data) // 2])
 
 
 def _of(name: str, damage: Callable[[Path], None]) -> Callable[[Store, object], None]:
-    return lambda store, git: damage(_object(store, git, name))
+    return lambda store, git: damage(object_file(store.path, name))
 
 
 def _ref(text: str) -> Callable[[Store, object], None]:

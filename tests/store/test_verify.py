@@ -22,7 +22,7 @@ from gitmodelstore.values.sample import Sample
 
 from . import children
 from .conftest import once
-from .looks import git, look, refusal
+from .looks import git, look, object_file, refusal
 
 MANIFEST, PIPELINE = "models/churn/manifest.json", "models/churn/pipeline.joblib"
 
@@ -41,14 +41,11 @@ def churn(store, fit, fitted, refitted, X_test, y_test) -> Store:
 
 def replace_file(store: Store, ref: str, path: str, data: bytes) -> None:
     """Make the object of a file hold other content, as a failing disk or an attacker would."""
-    oid = git(store.path, "rev-parse", f"{ref}:{path}").strip()
     (store.path / "other").write_bytes(data)
     other = git(store.path, "hash-object", "-w", "other").strip()
     (store.path / "other").unlink()
-    objects = store.path / ".git" / "objects"
-    target = objects / oid[:2] / oid[2:]
-    target.chmod(0o644)
-    target.write_bytes((objects / other[:2] / other[2:]).read_bytes())
+    target = object_file(store.path, f"{ref}:{path}")
+    target.write_bytes(object_file(store.path, other).read_bytes())
 
 
 def sample_in(store: Store, ref: str) -> Sample:
