@@ -45,14 +45,11 @@ class Registry:
         """Return what the bytes of registry.json say; FormatError with every fault of it."""
         value = json_rules.parse(data, REGISTRY, most_bytes=MOST_BYTES)
         models = _models(value)
-        faults: list[tuple[str, str]] = []
+        faults = json_rules.Faults()
         for model, statuses in models.items():
-            try:
+            with faults:
                 _check_model(model, statuses)
-            except FormatError as error:
-                faults += error.found
-        if faults:
-            raise FormatError(path=REGISTRY, found=faults)
+        faults.throw(REGISTRY)
         registry = cls(models)
         if list(models) != sorted(models) or registry.render() != data:
             raise FormatError(
