@@ -19,7 +19,7 @@ from gitmodelstore.errors import FormatError, InvalidInput
 from gitmodelstore.values.events import ANNOTATED, Scalar
 from gitmodelstore.values.json import (
     GREATEST_INTEGER,
-    Faults,
+    FaultList,
     cut,
     flag,
     hidden_character,
@@ -411,7 +411,7 @@ def parse_gates(
 
     `exclusive` are the statuses that one version holds at a time, `ends` those without a gate.
     """
-    faults = Faults()
+    faults = FaultList()
     gates = {}
     with faults:
         for status, table in _table(value, "gates").items():
@@ -431,7 +431,7 @@ def parse_gates(
 def parse_moves(value: Any, statuses: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Return status to those that may follow it; FormatError with every fault of the table."""
     where = "lifecycle.moves"
-    faults = Faults()
+    faults = FaultList()
     moves: dict[str, tuple[str, ...]] = {}
     with faults:
         for status, followers in _table(value, where).items():
@@ -447,7 +447,7 @@ def _gate(
     where: str,
     statuses: Collection[str],
     is_exclusive: bool,
-    faults: Faults,
+    faults: FaultList,
 ) -> Gate:
     read: dict[str, Callable[[Any, str], Any]] = {
         "from": lambda setting, place: _sources(setting, place, statuses),
@@ -497,7 +497,9 @@ def _texts(value: Any, where: str) -> list[str]:
     return listed
 
 
-def _each(value: Any, where: str, read: Callable[[str, str], T], faults: Faults) -> tuple[T, ...]:
+def _each(
+    value: Any, where: str, read: Callable[[str, str], T], faults: FaultList
+) -> tuple[T, ...]:
     entries = []
     for index, text in enumerate(_texts(value, where)):
         with faults:
@@ -519,7 +521,7 @@ def _sources(value: Any, where: str, statuses: Collection[str]) -> tuple[str, ..
 
 
 def _conditions(
-    value: Any, where: str, is_exclusive: bool, faults: Faults
+    value: Any, where: str, is_exclusive: bool, faults: FaultList
 ) -> tuple[Condition, ...]:
     def read(text: str, place: str) -> Condition:
         condition = Condition.parse(text, place)

@@ -244,7 +244,7 @@ def _bound_nesting(text: str) -> None:
 # Settings, which are TOML: read field by field, so that every fault is told.
 
 
-class Faults:
+class FaultList:
     """A `with` block keeps what is wrong in it, so that the rest is looked at too."""
 
     def __init__(self) -> None:

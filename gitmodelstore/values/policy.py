@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gitmodelstore.errors import FormatError, InvalidName, LifecycleError
 from gitmodelstore.lean import TYPE_CHECKING
-from gitmodelstore.values.json import Faults, check_schema, cut, flag, texts
+from gitmodelstore.values.json import FaultList, check_schema, cut, flag, texts
 from gitmodelstore.values.names import (
     ARCHIVED,
     NEW_SETTINGS,
@@ -77,7 +77,7 @@ class Policy:
             hint = f'begin it with: schema = "{SCHEMA}"'
             raise FormatError("no schema", path=SETTINGS, hint=hint)
         check_schema(value["schema"], SCHEMA, SETTINGS)
-        faults = Faults()
+        faults = FaultList()
         attributes = _settings(value, faults)
         faults.throw(SETTINGS)
         return cls(**attributes)
@@ -96,7 +96,7 @@ class Policy:
         )
 
 
-def _settings(value: dict[str, Any], faults: Faults) -> dict[str, Any]:
+def _settings(value: dict[str, Any], faults: FaultList) -> dict[str, Any]:
     """Return the attributes that differ from the defaults; what is wrong is left out."""
     values: dict[str, Any] = {}
     tables = {name: _section(value, name, faults) for name in _KEYS if name != "schema"}
@@ -135,7 +135,7 @@ def _settings(value: dict[str, Any], faults: Faults) -> dict[str, Any]:
     return {**values, "statuses": statuses, "exclusive": exclusive}
 
 
-def _section(value: dict[str, Any], name: str, faults: Faults) -> dict[str, Any]:
+def _section(value: dict[str, Any], name: str, faults: FaultList) -> dict[str, Any]:
     """Return a table of the settings in which only known keys stand; an empty one for none."""
     table, keys = value.get(name, {}), _KEYS[name]
     with faults:
@@ -162,7 +162,7 @@ def _refuse_unknown(section: str, keys: Iterable[str], known: Iterable[str]) -> 
     )
 
 
-def _names(table: dict[str, Any], key: str, faults: Faults) -> tuple[str, ...]:
+def _names(table: dict[str, Any], key: str, faults: FaultList) -> tuple[str, ...]:
     """Return the statuses that a setting names, those too that cannot be ones."""
     where = f"lifecycle.{key}"
     listed: list[str] = []

@@ -45,7 +45,7 @@ class Registry:
         """Return what the bytes of registry.json say; FormatError with every fault of it."""
         value = json_rules.parse(data, REGISTRY, most_bytes=MOST_BYTES)
         models = _models(value)
-        faults = json_rules.Faults()
+        faults = json_rules.FaultList()
         for model, statuses in models.items():
             with faults:
                 _check_model(model, statuses)
