@@ -82,7 +82,6 @@ def _document(outcome: Outcome) -> dict[str, Any]:
 
 # A zip of which the bytes follow from what is in it, and that appears whole or not at all.
 
-
 SUMS = "SHA256SUMS"
 _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the first that the format can say
 _UNIX, _PLAIN_FILE = 3, 0o100644 << 16
@@ -150,7 +149,6 @@ def _info(name: str) -> zipfile.ZipInfo:
 
 
 # Audit
-
 
 FORMAT = "gms-audit-1"
 Member = tuple[str, bytes | memoryview]

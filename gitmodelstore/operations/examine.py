@@ -106,7 +106,6 @@ def _is_unchanged(past: Past, commit: str, path: str) -> bool:
 
 # Examine
 
-
 T = TypeVar("T")
 _Finding = Fault | str  # a note
 # Refs that may go where they hold nothing: the branch, or a fetch, knows better.

@@ -248,7 +248,6 @@ def _gone(changes: Iterable[Change]) -> Iterator[tuple[Key, str]]:
 
 # Tags set where the branch has a version and no tag stands on it.
 
-
 _SQUASHED = (
     "moved tag {name} to {new}: a squash or rebase had left it on {old}, with the same folder; "
     "if the old tag was pushed, replace it there, if you may: git push --force REMOTE tag {name}"
@@ -399,7 +398,6 @@ def rebuild(repository: Repository, writer: Writer) -> list[str]:
 
 # What to type about a fault of a store, where the judge speaks of a commit in the making.
 
-
 FIX = "gms doctor --fix"
 REFETCH = "git fetch --refetch REMOTE, from an intact clone"
 _OF_REGISTRY = {
@@ -486,7 +484,6 @@ def _of_folder(fault: Fault, past: Past) -> str:
 
 
 # A branch that stands behind its own versions: a ref that was lost, or set back.
-
 
 _HEADS = "refs/heads/"
 _REMOTES = "refs/remotes/"

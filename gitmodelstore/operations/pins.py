@@ -253,7 +253,6 @@ def _folder_beside(place: Path) -> Iterator[Path]:
 
 # Put what a lock file pins into a folder, as plain files.
 
-
 PRESENT, WRITTEN, REPLACED = "present", "written", "replaced"
 
 

@@ -59,7 +59,6 @@ if TYPE_CHECKING:
 
 # Every version of the store as it can be asked: its status, and what its manifest says.
 
-
 T = TypeVar("T")
 Key = tuple[str, str]  # model and version
 Line = dict[str, bytes]  # name of a column to JSON
@@ -294,7 +293,6 @@ def _json(text: str) -> bytes:
 
 # Search
 
-
 _MOST_TOLD = 10  # versions that cannot be read, each in a sentence of its own
 
 
@@ -472,7 +470,6 @@ def _keys_of(values: Iterable[Any]) -> list[str]:
 
 
 # Every version with its status and what its manifest says, as a table.
-
 
 Facts = dict[str, Any]
 Columns = dict[str, str | None]

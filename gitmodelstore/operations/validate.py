@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 # The gate: what hooks and `gms validate` ask the judge about a repository.
 
-
 ALLOWED = "gpg.ssh.allowedSignersFile"
 NOTHING = "0" * 40  # how git spells a ref that does not exist
 MOST_COMMITS = 10_000  # in one push, unless modelstore.maxCommits says otherwise

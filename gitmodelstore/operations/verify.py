@@ -357,7 +357,6 @@ def _metrics(pipeline: Any, manifest: Manifest, asked: Asked) -> tuple[Retested,
 
 # Whether data at hand is what a version was made with, and if not, what differs.
 
-
 _TABLE, _FILE, _FOLDER, _PIN, _PINNED_FOLDER = "gms-df-1", "sha256", "gms-tree-1", "md5", "md5-dir"
 
 # By algorithm: what a data set is known by, what to give, and what of a path can be compared.
@@ -579,7 +578,6 @@ def _other_kind(recorded: Dataset, given: str) -> _OtherKind:
 
 
 # The signatures of versions: of tag, registration, last move of status, and approvals.
-
 
 TAG = "tag"
 _NO_TAG = Outcome(code=NOT_SIGNED, why="the tag does not exist, so it is not signed")
