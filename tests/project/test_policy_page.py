@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from gitmodelstore.values.gates import _FIELDS, KEYS
+from gitmodelstore.values.gates import _FIELDS, Gate
 from gitmodelstore.values.policy import Policy
 from tests.project.test_docs import pattern_of, said_by
 from tests.project.test_readme import ROOT, steps
@@ -42,7 +43,8 @@ def test_its_settings_are_read() -> None:
 
 
 def test_it_names_every_key_and_every_field() -> None:
-    for key in KEYS:
+    for field in fields(Gate):
+        key = "from" if field.name == "sources" else field.name
         assert f"| `gates.STATUS.{key}` |" in PAGE
     for name in _FIELDS:
         assert f"`{name}`" in PAGE
