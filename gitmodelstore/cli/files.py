@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitmodelstore.checks.pins import FILE
-from gitmodelstore.cli.main import trusting
+from gitmodelstore.cli.main import refuse, trusting
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import LockError, StoreError
 from gitmodelstore.values.names import MANIFEST
@@ -20,7 +20,6 @@ from gitmodelstore.values.tables import Paint, TextColumn, counted, size, table,
 
 if TYPE_CHECKING:
     from gitmodelstore.operations.load import EnvironmentReport
-    from gitmodelstore.operations.pins import Pinned
 
 
 @trusting
@@ -64,9 +63,6 @@ def _document(path: Path) -> dict[str, Any]:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-# `gms cat`: one file of a version, on stdout.
 
 
 # A reference may hold colons itself (churn:latest, models:/churn@production), a file no slash.
@@ -117,9 +113,6 @@ def _content(data: bytes) -> dict[str, Any]:
         return {"size_bytes": len(data), "text": None, "base64": b64encode(data).decode()}
 
 
-# `gms env`: what a version was trained with, to install it or to compare it with what is here.
-
-
 _COLUMNS = (TextColumn("package"), TextColumn("recorded"), TextColumn("here"), TextColumn(""))
 
 
@@ -135,8 +128,7 @@ def env(session: Session, ref: str, check: bool, python: bool) -> None:
     if scikit-learn or Python has another minor release, numpy another major one, or a
     package is missing.
     """
-    if check and python:
-        raise click.UsageError("--check and --python cannot be used together")
+    refuse((check and python, "--check and --python cannot be used together"))
     report = session.store().environment(ref)
     if session.json:
         recorded = report.recorded
@@ -170,21 +162,13 @@ def _lines(report: EnvironmentReport, paint: Paint) -> Iterator[str]:
     said += [f"{counted(others, 'other')}"] if others else []
     yield f"{title}  {', '.join(said)}"
     rows = [
-        (
-            visible(one.package),
-            visible(one.recorded),
-            visible(one.present or "none"),
-            "counts" if one.counts else "",
-        )
+        (*map(visible, (one.package, one.recorded, one.present or "none")), "counts" * one.counts)
         for one in report.differences
     ]
     widths = widths_of(_COLUMNS, rows)
     for one, row in zip(report.differences, rows, strict=True):
         line = f"  {table(_COLUMNS, widths, row)}"
         yield line if one.counts else paint.dim(line)
-
-
-# `gms lock`: pin versions for the repository that uses them, and check the pins.
 
 
 @click.command("lock")
@@ -201,12 +185,11 @@ def lock(
     Other pins in the file stay. With --check, compare the file with the store as last
     fetched; the exit code is 1 if something differs.
     """
-    if check == bool(refs):
-        raise click.UsageError("name a version to lock, or give --check")
-    if fetch and not check:
-        raise click.UsageError("--fetch needs --check")
-    if store:
-        session.path = store
+    refuse(
+        (check == bool(refs), "name a version to lock, or give --check"),
+        (fetch and not check, "--fetch needs --check"),
+    )
+    session.path = store or session.path
     if check:
         _check(session, fetch)
     else:
@@ -217,24 +200,17 @@ def _lock(session: Session, refs: tuple[str, ...]) -> None:
     from gitmodelstore.operations.pins import top_of
 
     top = top_of(Path())
-    find_store(session, top)
+    _find_store(session, top)
     done = session.store().lock(refs, top)
     if session.json:
         session.document(path=done.path, changed=done.changed, versions=done.pinned)
         return
     for pin in done.pinned:
-        for note in _notes(pin):
-            session.note(note)
+        if pin.before not in (None, str(pin.version.version)):
+            session.note(f"{pin.version.model}: {pin.before} -> {pin.version.version}")
+        if pin.new_inputs:
+            session.note(f"{pin.version} takes different inputs from {pin.before}")
         session.out(f"{pin.version}  {pin.version.commit[:7]}  {FILE}")
-
-
-def _notes(pin: Pinned) -> list[str]:
-    notes = []
-    if pin.before not in (None, str(pin.version.version)):
-        notes.append(f"{pin.version.model}: {pin.before} -> {pin.version.version}")
-    if pin.new_inputs:
-        notes.append(f"{pin.version} takes different inputs from {pin.before}")
-    return notes
 
 
 def _check(session: Session, fetch: bool) -> None:
@@ -260,19 +236,15 @@ def _check(session: Session, fetch: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def find_store(session: Session, top: Path) -> None:
+def _find_store(session: Session, top: Path) -> None:
     """Have the session open the store that a lock file in `top` is about, if nobody names one."""
     from gitmodelstore.plumbing.files import named_store
 
     if not (session.path or named_store()):
-        from gitmodelstore.plumbing import ml_repository
-        from gitmodelstore.plumbing.ml_repository import locate
+        from gitmodelstore.plumbing.ml_repository import locate, read
 
         path = top / FILE
-        session.path = str(locate(top, ml_repository.read(path) if path.exists() else None))
-
-
-# `gms sync`: what is locked, as plain files.
+        session.path = str(locate(top, read(path) if path.exists() else None))
 
 
 @click.command("sync")
@@ -294,9 +266,8 @@ def sync(session: Session, folder: str | None, store: str | None) -> None:
         raise LockError(
             f"no {FILE} in this folder or any folder above it", hint="write one with `gms lock REF`"
         )
-    if store:
-        session.path = store
-    find_store(session, path.parent)
+    session.path = store or session.path
+    _find_store(session, path.parent)
     done = session.store().sync(path, folder)
     if session.json:
         session.document(path=path, versions=done)

@@ -13,15 +13,22 @@ import click
 
 from gitmodelstore.checks.signatures import Approval
 from gitmodelstore.cli.main import trusting
-from gitmodelstore.cli.session import OF_A_VERSION, Session, columns_of_terminal, document
+from gitmodelstore.cli.session import (
+    LABEL,
+    OF_A_VERSION,
+    Session,
+    columns_of_terminal,
+    document,
+    fact,
+)
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.operations.trust import trusted_names
-from gitmodelstore.pickles.dry import Array, Dry, Global, walk
+from gitmodelstore.pickles.dry import Dry, Global, walk
 from gitmodelstore.pickles.rights import Trust
 from gitmodelstore.pickles.summary import absent, summarize, written_by
 from gitmodelstore.values.events import Holding, as_typed
 from gitmodelstore.values.gates import Annotation
-from gitmodelstore.values.manifest import Artifact, Code, Dataset, Manifest, Step
+from gitmodelstore.values.manifest import Code, Dataset, Manifest, Step
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import PIPELINE
 from gitmodelstore.values.tables import (
@@ -52,32 +59,18 @@ _REFUSED = 1
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """A file, and what a dry walk says of it.
+    """A file, and what a dry walk says of it."""
 
-    Attributes:
-        name: of the file, or of the version that it belongs to.
-        version: that version; None for a file.
-        data: its bytes.
-        dry: what was found; None when it cannot be read to its end.
-        absent: what the reader trusts and is not here.
-        broken: why it cannot be read to its end; None when it can.
-    """
-
-    name: str
-    version: ModelVersion | None
+    name: str  # of the file, or of its version
+    version: ModelVersion | None  # None for a file
     data: bytes
-    dry: Dry | None = None
-    absent: tuple[str, ...] = ()
-    broken: BrokenPipelineFile | None = None
+    dry: Dry | None = None  # None when it cannot be read to its end
+    absent: tuple[str, ...] = ()  # what the reader trusts and is not here
+    broken: BrokenPipelineFile | None = None  # why it cannot be read to its end
 
     @property
     def is_refused(self) -> bool:
         return self.dry is None or bool(self.dry.refusals) or bool(self.absent)
-
-    @property
-    def needs_trust(self) -> tuple[str, ...]:
-        """The names that readers must trust, whether this one does or not."""
-        return self.dry.needs_trust if self.dry else ()
 
 
 @trusting
@@ -101,10 +94,7 @@ def inspect(session: Session, what: str) -> None:
 
 
 def _read(session: Session, what: str) -> tuple[str, ModelVersion | None, bytes, tuple[str, ...]]:
-    """Return the name, the version and the bytes of what is asked for, and whom it needs trusted.
-
-    That is what its manifest says.
-    """
+    """Return name, version and bytes, and the names that the manifest says readers must trust."""
     path = Path(what)
     if path.is_file():
         return what, None, path.read_bytes(), ()
@@ -148,7 +138,10 @@ def _lines(inspected: Inspected, paint: Paint) -> Iterator[str]:
         yield "No reason is known not to load it"
     if dry is None:
         return
-    yield from _whom_to_trust(inspected, dry)
+    if dry.needs_trust:
+        yield visible(f"Readers must trust: {', '.join(dry.needs_trust)}")
+    if dry.lacks_trust:
+        yield visible(f"  if you do: gms trust add {' '.join(dry.lacks_trust)}")
     yield ""
     yield from map(visible, summarize(dry.root).lines())
     yield ""
@@ -156,15 +149,6 @@ def _lines(inspected: Inspected, paint: Paint) -> Iterator[str]:
     if dry.arrays:
         yield ""
         yield from _arrays(dry, paint)
-
-
-def _whom_to_trust(inspected: Inspected, dry: Dry) -> Iterator[str]:
-    """Yield whom readers must trust, and what this one types for those that he does not."""
-    needed = inspected.needs_trust
-    if needed:
-        yield visible(f"Readers must trust: {', '.join(needed)}")
-    if dry.lacks_trust:
-        yield visible(f"  if you do: gms trust add {' '.join(dry.lacks_trust)}")
 
 
 def _facts(inspected: Inspected) -> str:
@@ -189,19 +173,17 @@ def _reasons(inspected: Inspected) -> Iterator[str]:
 
 def _globals(dry: Dry, paint: Paint) -> Iterator[str]:
     """Yield the table of names, those that are refused first."""
-    columns = [
-        TextColumn("GLOBAL", most=70),
-        TextColumn("USED"),
-        TextColumn("MAY"),
-        TextColumn("VERDICT"),
-    ]
+    columns = [TextColumn("GLOBAL", most=70), *map(TextColumn, ("USED", "MAY", "VERDICT"))]
     ordered = sorted(dry.globals, key=lambda use: (not use.is_refused, use.name))
-    yield from _table(columns, [_global(use) for use in ordered], paint)
+    rows = [
+        [visible(use.name), ", ".join(use.used) or "-", str(use.rights or "-"), _verdict(use)]
+        for use in ordered
+    ]
+    yield from _table(columns, rows, paint)
 
 
-def _global(use: Global) -> list[str]:
-    verdict = "refused" if use.is_refused else use.verdict
-    return [visible(use.name), ", ".join(use.used) or "-", str(use.rights or "-"), verdict]
+def _verdict(use: Global) -> str:
+    return "refused" if use.is_refused else use.verdict
 
 
 def _arrays(dry: Dry, paint: Paint) -> Iterator[str]:
@@ -213,14 +195,18 @@ def _arrays(dry: Dry, paint: Paint) -> Iterator[str]:
         TextColumn("OFFSET", right=True),
     ]
     ordered = sorted(dry.arrays, key=lambda array: -array.size_bytes)
-    yield from _table(columns, [_array(array) for array in ordered], paint)
+    rows = [
+        [
+            visible(array.dtype),
+            " x ".join(map(str, array.shape)) or "one",
+            size(array.size_bytes),
+            str(array.offset),
+        ]
+        for array in ordered
+    ]
+    yield from _table(columns, rows, paint)
     total = sum(array.size_bytes for array in dry.arrays)
     yield f"{counted(len(dry.arrays), 'array')}, {size(total)}"
-
-
-def _array(array: Array) -> list[str]:
-    shape = " x ".join(map(str, array.shape)) or "one"
-    return [visible(array.dtype), shape, size(array.size_bytes), str(array.offset)]
 
 
 def _table(columns: list[TextColumn], rows: list[list[str]], paint: Paint) -> Iterator[str]:
@@ -244,7 +230,7 @@ def _document(inspected: Inspected) -> dict[str, Any]:
         "sha256": hashlib.sha256(inspected.data).hexdigest(),
         "refused": inspected.is_refused,
         "refusals": _refusals(inspected),
-        "needs_trust": list(inspected.needs_trust) if dry else None,
+        "needs_trust": dry.needs_trust if dry else None,
         "protocol": dry.protocol if dry else None,
         "compression": dry.compression if dry else None,
         "scikit_learn": written_by(dry.root) if dry else None,
@@ -255,26 +241,16 @@ def _document(inspected: Inspected) -> dict[str, Any]:
 
 
 def _refusals(inspected: Inspected) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for refusal in inspected.dry.refusals if inspected.dry else ():
-        found.append(
-            {
-                "message": refusal.reason,
-                "global": refusal.name,
-                "opcode": refusal.opcode,
-                "offset": refusal.offset,
-            }
-        )
-    found += [_bare(reason, None) for reason in inspected.absent]
-    if inspected.broken:
-        broken = inspected.broken
-        found += [_bare(reason, None) for reason in broken.refusals]
-        found.append(_bare(broken.reason, broken.offset))
-    return found
-
-
-def _bare(reason: str, offset: int | None) -> dict[str, Any]:
-    return {"message": reason, "global": None, "opcode": None, "offset": offset}
+    refusals = inspected.dry.refusals if inspected.dry else ()
+    rows: list[tuple[object, ...]] = [
+        (one.reason, one.name, one.opcode, one.offset) for one in refusals
+    ]
+    rows += [(reason, None, None, None) for reason in inspected.absent]
+    if broken := inspected.broken:
+        rows += [(reason, None, None, None) for reason in broken.refusals]
+        rows.append((broken.reason, None, None, broken.offset))
+    keys = ("message", "global", "opcode", "offset")
+    return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
 def _global_document(use: Global) -> dict[str, Any]:
@@ -282,7 +258,7 @@ def _global_document(use: Global) -> dict[str, Any]:
         "name": use.name,
         "used": list(use.used),
         "may": str(use.rights).split(", ") if use.rights else [],
-        "verdict": "refused" if use.is_refused else use.verdict,
+        "verdict": _verdict(use),
         "offset": use.offset,
     }
 
@@ -290,7 +266,6 @@ def _global_document(use: Global) -> dict[str, Any]:
 # The text of `gms show`: a manifest as a page to read.
 
 
-_LABEL = 13  # columns of the facts' names
 _MOST_FEATURES = 60
 _SHOWN_DIGITS = 12  # of a digest
 _KEY_PINS = ("scikit-learn", "numpy", "pandas", "joblib")
@@ -303,22 +278,11 @@ def summary(
     registered_at: datetime,
     parent: Manifest | None,
     paint: Paint,
-    approvals: Sequence[Approval] = (),
-    annotations: Sequence[Annotation] = (),
-    needs_trust: Sequence[str] = (),
+    approvals: Sequence[Approval],
+    annotations: Sequence[Annotation],
+    needs_trust: Sequence[str],
 ) -> Iterator[str]:
-    """Yield the lines of `gms show`.
-
-    Args:
-        holding: the version, and how it came to its status.
-        manifest: what it is made of.
-        registered_at: when it was registered.
-        parent: its parent's manifest; None without one.
-        paint: how to colour.
-        approvals: who says that it may come to which status.
-        annotations: what was said of it afterwards.
-        needs_trust: the names that readers must trust.
-    """
+    """Yield the lines of `gms show`; `parent` is the manifest of the parent, if it has one."""
     room = min(columns_of_terminal() or _WIDEST, _WIDEST)
     sections = (
         _identity(holding, manifest, registered_at, paint, approvals),
@@ -343,10 +307,6 @@ def summary(
         yield from rest
 
 
-def _fact(label: str, text: str) -> str:
-    return f"  {label:<{_LABEL}}{text}"
-
-
 def _identity(
     holding: Holding,
     manifest: Manifest,
@@ -358,18 +318,18 @@ def _identity(
     status = paint.status(version.status, state(version.status))
     yield f"{paint.bold(str(version))} is {status} since {moment(holding.since)}"
     if holding.clock:
-        yield _fact("dated", f"{moment(holding.clock)}, before its parent; counts as above")
+        yield fact("dated", f"{moment(holding.clock)}, before its parent; counts as above")
     if holding.why:
-        yield _fact("why", visible(holding.why))
+        yield fact("why", visible(holding.why))
     for said, text in withdrawn_and_back(holding):
-        yield _fact(said, text)
-    yield _fact("registered", f"{moment(registered_at)} by {visible(manifest.author)}")
+        yield fact(said, text)
+    yield fact("registered", f"{moment(registered_at)} by {visible(manifest.author)}")
     for approval in approvals:
         who = f"{moment(approval.when)} by {visible(approval.who)}"
-        yield _fact("approved", f"for {visible(approval.status)} {who}")
-    yield _fact("trained", moment(manifest.trained_at))
-    yield _fact("parent", str(manifest.parent or "none: the first version"))
-    yield _fact("commit", paint.commit(version.commit, _LABEL + 2))
+        yield fact("approved", f"for {visible(approval.status)} {who}")
+    yield fact("trained", moment(manifest.trained_at))
+    yield fact("parent", str(manifest.parent or "none: the first version"))
+    yield fact("commit", paint.commit(version.commit, LABEL + 2))
 
 
 def _message(manifest: Manifest) -> Iterator[str]:
@@ -389,30 +349,25 @@ def _pipeline(manifest: Manifest, room: int, needs_trust: Sequence[str]) -> Iter
     if needs_trust:
         yield from _listed("needs trust", [visible(name) for name in needs_trust], room)
     if manifest.target:
-        yield _fact("target", visible(manifest.target))
+        yield fact("target", visible(manifest.target))
     if facts.classes:
         yield from _listed("classes", [_value(label) for label in facts.classes], room)
 
 
 def _tree(steps: Sequence[Step], room: int, stem: str = "  ") -> Iterator[str]:
-    """Yield the steps, nested ones under theirs."""
     most = max(len(step.name) for step in steps)
     for step in steps:
         is_last = step is steps[-1]
         name = pad(visible(step.name), most if not step.steps else 0)
         kind = visible(step.class_name.rpartition(".")[2])
-        takes = f"  {_columns(step)}" if step.columns is not None else ""
+        columns = ", ".join(visible(str(column)) for column in step.columns or ())
+        takes = f"  {columns}" if step.columns is not None else ""
         yield cut(f"{stem}{'└─' if is_last else '├─'} {name}  {kind}{takes}", room)
         if step.steps:
             yield from _tree(step.steps, room, stem + ("   " if is_last else "│  "))
 
 
-def _columns(step: Step) -> str:
-    return ", ".join(visible(str(column)) for column in step.columns or ())
-
-
 def _metrics(manifest: Manifest, parent: Manifest | None) -> Iterator[str]:
-    """Yield the metrics, beside those of the parent and the difference."""
     if not manifest.metrics:
         return
     yield "Metrics"
@@ -474,7 +429,7 @@ def _data(manifest: Manifest) -> Iterator[str]:
         return
     yield "Data"
     for dataset in manifest.data:
-        yield _fact(dataset.role, "  ".join(_dataset(dataset)))
+        yield fact(dataset.role, "  ".join(_dataset(dataset)))
 
 
 def _dataset(dataset: Dataset) -> Iterator[str]:
@@ -489,9 +444,9 @@ def _dataset(dataset: Dataset) -> Iterator[str]:
 
 def _made_by(manifest: Manifest, room: int) -> Iterator[str]:
     yield "Made by"
-    yield _fact("code", _code(manifest.code) if manifest.code else "no repository recorded")
+    yield fact("code", _code(manifest.code) if manifest.code else "no repository recorded")
     if manifest.code and manifest.code.url:
-        yield _fact("", visible(manifest.code.url))
+        yield fact("", visible(manifest.code.url))
     environment = manifest.environment
     pins = environment.pins
     named = [f"{name} {pins[name]}" for name in _KEY_PINS if name in pins]
@@ -518,7 +473,7 @@ def _card(manifest: Manifest, room: int) -> Iterator[str]:
         return
     yield "Card"
     for heading, text in given.items():
-        if len(heading) < _LABEL:
+        if len(heading) < LABEL:
             yield from _wrapped(heading, text, room)
         else:
             yield f"  {visible(heading)}"
@@ -527,24 +482,21 @@ def _card(manifest: Manifest, room: int) -> Iterator[str]:
 
 def _wrapped(label: str, text: str, room: int) -> Iterator[str]:
     words = visible(text).split()
-    return wrapped(words, _fact(label, ""), " " * (_LABEL + 2), room)
+    return wrapped(words, fact(label, ""), " " * (LABEL + 2), room)
 
 
 def _listed(label: str, items: Sequence[str], room: int) -> Iterator[str]:
     words = [f"{item}," for item in items[:-1]] + list(items[-1:])
-    first = _fact(label, "") if len(label) < _LABEL else f"  {label}  "
-    return wrapped(words, first, " " * (_LABEL + 2), room)
+    first = fact(label, "") if len(label) < LABEL else f"  {label}  "
+    return wrapped(words, first, " " * (LABEL + 2), room)
 
 
 def _files(manifest: Manifest) -> Iterator[str]:
     yield "Files"
     most = max(len(artifact.path) for artifact in manifest.artifacts)
-    yield from (f"  {_artifact(artifact, most)}" for artifact in manifest.artifacts)
-
-
-def _artifact(artifact: Artifact, most: int) -> str:
-    digest = artifact.sha256[:_SHOWN_DIGITS]
-    return f"{artifact.path:<{most}}  {size(artifact.size_bytes):>10}  sha256:{digest}"
+    for artifact in manifest.artifacts:
+        digest = artifact.sha256[:_SHOWN_DIGITS]
+        yield f"  {artifact.path:<{most}}  {size(artifact.size_bytes):>10}  sha256:{digest}"
 
 
 def _value(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gitmodelstore.operations.search import FieldChange
     from gitmodelstore.store import Store
     from gitmodelstore.values.manifest import Manifest
+    from gitmodelstore.values.model_version import Unread
 
 
 @click.command("list")
@@ -44,9 +45,6 @@ def list_(session: Session, name: str | None, count: int | None) -> None:
         _versions(session, name, count)
 
 
-# Models
-
-
 def _models(session: Session, count: int | None) -> None:
     found = session.store().models()
     summaries = found[:count]
@@ -58,9 +56,6 @@ def _models(session: Session, count: int | None) -> None:
         _note_left_out(session, left_out, "model")
     else:
         session.note("the store is empty; `gms register NAME FILE` adds a model")
-
-
-# Versions of one model
 
 
 def _versions(session: Session, name: str, count: int | None) -> None:
@@ -100,9 +95,6 @@ def _watched(listed: Iterable[Listed], faults: list[str]) -> Iterator[Listed]:
         if one.fault and one.status:  # of what is lost whoever opened the store has told
             faults.append(f"{one.model} {one.version}: {visible(one.fault)}")
         yield one
-
-
-# `gms show`: what a version is made of.
 
 
 @click.command("show")
@@ -152,12 +144,6 @@ def _parent(session: Session, store: Store, manifest: Manifest) -> Manifest | No
         return None
 
 
-# `gms log`: what happened in the store.
-
-
-_FAULTY = 1
-
-
 @click.command("log")
 @click.argument("name", required=False)
 @click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="show at most N events")
@@ -176,7 +162,7 @@ def log(
     became VALUE, or a list gained it. The exit code is 1 if something could not be read.
     """
     if field is not None:
-        show_changes(session, field, name, count, oneline=oneline)
+        _show_changes(session, field, name, count, oneline=oneline)
         return
     told = session.store().log(name)
     told.tell = lambda fault: session.warn(visible(fault))
@@ -189,10 +175,7 @@ def log(
     else:
         session.pages(blocks(events, session.paint()))
     if told.faults:
-        raise click.exceptions.Exit(_FAULTY)
-
-
-# `gms which`: the version that a reference names, and how it came to its status.
+        raise click.exceptions.Exit(1)
 
 
 @click.command("which")
@@ -217,12 +200,6 @@ def which(session: Session, ref: str, at: str | None) -> None:
         session.tell(row)
 
 
-# `gms search`: the versions of which an expression holds.
-
-
-_NOT_ALL = 1
-
-
 @click.command("search")
 @click.argument("expression")
 @click.option("--model", metavar="NAME", help="search only this model")
@@ -241,37 +218,37 @@ def search(
     message ~ "drift", params.clf__C in [0.1, 1]. Join them with and, or, not and
     parentheses. The exit code is 1 if nothing matches, or if a version is damaged.
     """
-    from gitmodelstore.operations.search import told
-
     answer = session.store().answer(expression, model, sort=sort)
     matches = answer.matches[:count]
     if session.json:
         session.document(versions=matches, unread=answer.unread)
     elif matches:
         session.pages(tables.matches(matches, session.paint()))
-        if left_out := len(answer.matches) - len(matches):
-            session.note(f"{counted(left_out, 'more version')}: leave out -n to see all")
-    for sentence in told(answer.unread):
+        _note_left_out(session, len(answer.matches) - len(matches), "version")
+    _conclude(session, matches, answer.unread, answer.note)
+
+
+def _conclude(
+    session: Session, rows: Sequence[object], unread: Sequence[Unread], note: str | None = None
+) -> None:
+    """Warn of versions that could not be read; exit with 1 where there are any, or no rows."""
+    from gitmodelstore.operations.search import told
+
+    for sentence in told(unread):
         session.warn(visible(sentence))
-    if answer.note:
-        session.note(visible(answer.note))
-    if not matches or any(one.status is not None for one in answer.unread):
-        raise click.exceptions.Exit(_NOT_ALL)
-
-
-# `gms log -G FIELD[=VALUE]`: in which versions a field of the manifest changed.
+    if note:
+        session.note(visible(note))
+    if not rows or any(one.status is not None for one in unread):
+        raise click.exceptions.Exit(1)
 
 
 _MOST = 60  # characters of a value
 _MOST_NAMED = 5  # of what a list got or lost
 
 
-def show_changes(
+def _show_changes(
     session: Session, field: str, model: str | None, count: int | None, *, oneline: bool
 ) -> None:
-    """Print the versions in which a field changed; exit with 1 where there are none, or damage."""
-    from gitmodelstore.operations.search import told
-
     found = session.store().blame_with_unread(field, model)
     changes = found.changes[:count]
     paint = session.paint()
@@ -283,10 +260,7 @@ def show_changes(
             if oneline
             else _blocks(changes, field, paint)
         )
-    for sentence in told(found.unread):
-        session.warn(visible(sentence))
-    if not changes or any(one.status is not None for one in found.unread):
-        raise click.exceptions.Exit(_NOT_ALL)
+    _conclude(session, changes, found.unread)
 
 
 def _line(change: FieldChange, asked: str, paint: Paint) -> str:

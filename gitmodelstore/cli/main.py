@@ -330,9 +330,7 @@ def _global_options(*, uses_store: bool) -> Iterator[click.Option]:
 class GroupedCommand(click.Command):
     """A command with so many options that its help groups them.
 
-    Args:
-        groups: heading to its lines, each naming the parameters that share it.
-        settings: as for any other command.
+    `groups` has under each heading its lines, each with the names of the parameters that share it.
     """
 
     def __init__(self, *, groups: Mapping[str, Sequence[Sequence[str]]], **settings: Any) -> None:
@@ -396,13 +394,15 @@ def signed(command: click.Command) -> click.Command:
     return command
 
 
-def as_error(error: click.UsageError, command: str | None) -> tuple[str, str | None]:
-    """Return the message and the hint for a command line that cannot be understood.
+def refuse(*checks: tuple[object, str]) -> None:
+    """Refuse a command line with the message of the first check that holds."""
+    for holds, message in checks:
+        if holds:
+            raise click.UsageError(message)
 
-    Args:
-        error: what is wrong with it.
-        command: the name of its command; None when none was found.
-    """
+
+def as_error(error: click.UsageError, command: str | None) -> tuple[str, str | None]:
+    """Return the message and the hint for a command line of `command` that is not understood."""
     hint = getattr(error, "hint", None)
     entry = BY_NAME.get(command or "")
     if isinstance(error, click.NoSuchOption):
@@ -473,11 +473,7 @@ class Commands(click.Group):
 
 
 class UnknownCommand(click.UsageError):
-    """The first word is none of the commands.
-
-    Attributes:
-        hint: what was probably meant, or where the commands are listed.
-    """
+    """The first word is none of the commands."""
 
     def __init__(self, word: str) -> None:
         super().__init__(f"'{word}' is not a command")
@@ -564,7 +560,16 @@ def _invoke(args: Sequence[str], session: Session) -> int:
         Commands(
             "gms",
             context_settings={"help_option_names": ["-h", "--help"]},
-            params=[_version_option()],
+            params=[
+                click.Option(
+                    [_VERSION[0]],
+                    is_flag=True,
+                    expose_value=False,
+                    is_eager=True,
+                    callback=_print_version,
+                    help=_VERSION[1],
+                )
+            ],
         )
     )
     try:
@@ -581,17 +586,6 @@ def _invoke(args: Sequence[str], session: Session) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     return 0
-
-
-def _version_option() -> click.Option:
-    return click.Option(
-        [_VERSION[0]],
-        is_flag=True,
-        expose_value=False,
-        is_eager=True,
-        callback=_print_version,
-        help=_VERSION[1],
-    )
 
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -734,9 +728,6 @@ def _prepare_streams() -> None:
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     say(f"warning: {' '.join(str(message).split())}")
-
-
-# `gms help`: the commands, or how to use one.
 
 
 @click.command("help")

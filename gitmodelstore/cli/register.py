@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.main import GroupedCommand, signed, trusting
+from gitmodelstore.cli.main import GroupedCommand, refuse, signed, trusting
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import InvalidInput, InvalidMetric
 from gitmodelstore.values.events import ROLLED_BACK, Scalar, as_typed
@@ -52,10 +52,7 @@ def _number(name: str, text: str) -> float | int:
 
 _GROUPS = {
     "What": (
-        ("messages",),
-        ("from_folder",),
-        ("accept_changes",),
-        ("run", "no_run"),
+        *(("messages",), ("from_folder",), ("accept_changes",), ("run", "no_run")),
         ("if_changed",),
     ),
     "Data": (("data",), ("target",), ("sample_from",), ("sample",)),
@@ -144,22 +141,7 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
         return
     if name is None or file is None:
         raise click.UsageError(f"missing argument '{'FILE' if name else 'NAME'}'")
-    if options["accept_changes"] or options["run"]:
-        raise click.UsageError("--accept-changes and --run are for --from-folder")
-    if options["version"] and options["bump"] != "auto":
-        raise click.UsageError("--version and --bump cannot be used together")
-    if options["sample"] == "rows" and not (options["sample_from"] or options["test"]):
-        raise click.UsageError("--sample rows needs --sample-from FILE")
-    if options["test"] and not options["target"]:
-        raise click.UsageError("--test needs --target NAME")
-    if options["parse_dates"] and not (options["test"] or options["sample_from"]):
-        raise click.UsageError("--parse-dates needs --test FILE")
-    if options["baseline"] and not options["test"]:
-        raise click.UsageError("--baseline needs --test FILE")
-    if options["code"] and options["no_code"]:
-        raise click.UsageError("--code and --no-code cannot be used together")
-    if options["keep_diff"] and options["no_code"]:
-        raise click.UsageError("--keep-diff and --no-code cannot be used together")
+    _check_words(**options)
     details = {name: options[name] for name in _AS_GIVEN} | {
         "message": "\n\n".join(options["messages"]),
         "metrics": {**_metrics_of(options["metrics"]), **options["metric"]},
@@ -177,6 +159,23 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
     _tell(session, version, is_new=before != str(version.version) or not options["if_changed"])
 
 
+def _check_words(
+    version: str | None, bump: str, test: str | None, no_code: bool, **more: Any
+) -> None:
+    has_rows = more["sample_from"] or test
+    of_a_folder = more["accept_changes"] or more["run"]
+    refuse(
+        (of_a_folder, "--accept-changes and --run are for --from-folder"),
+        (version and bump != "auto", "--version and --bump cannot be used together"),
+        (more["sample"] == "rows" and not has_rows, "--sample rows needs --sample-from FILE"),
+        (test and not more["target"], "--test needs --target NAME"),
+        (more["parse_dates"] and not has_rows, "--parse-dates needs --test FILE"),
+        (more["baseline"] and not test, "--baseline needs --test FILE"),
+        (more["code"] and no_code, "--code and --no-code cannot be used together"),
+        (more["keep_diff"] and no_code, "--keep-diff and --no-code cannot be used together"),
+    )
+
+
 # Options that are keywords of `Store.register` as they are.
 _AS_GIVEN = (
     "data", "parse_dates", "baseline", "target", "version", "bump", "allow_backport",
@@ -192,30 +191,26 @@ _OF_A_FILE = (
 def _register_folder(
     session: Session, name: str | None, file: str | None, options: Mapping[str, Any]
 ) -> None:
-    given = click.get_current_context().get_parameter_source
-    if file is not None:
-        raise click.UsageError("give FILE or --from-folder, not both")
-    for option in _OF_A_FILE:
-        if given(option) is click.core.ParameterSource.COMMANDLINE:
-            flag = option.replace("_", "-")
-            raise click.UsageError(
-                f"--{flag} is for FILE; with --from-folder, the manifest says it"
-            )
-    bump = options["bump"] if given("bump") is click.core.ParameterSource.COMMANDLINE else None
-    if options["version"] and bump:
-        raise click.UsageError("--version and --bump cannot be used together")
+    def is_typed(option: str) -> bool:
+        source = click.get_current_context().get_parameter_source(option)
+        return source is click.core.ParameterSource.COMMANDLINE
+
+    bump = options["bump"] if is_typed("bump") else None
+    says = "is for FILE; with --from-folder, the manifest says it"
+    refuse(
+        (file is not None, "give FILE or --from-folder, not both"),
+        *((is_typed(name), f"--{name.replace('_', '-')} {says}") for name in _OF_A_FILE),
+        (options["version"] and bump, "--version and --bump cannot be used together"),
+    )
     store = session.store()
     before = {str(version) for model in store.models() for version in store.versions(model.model)}
+    as_given = ("version", "allow_backport", "accept_changes", "if_changed", "run")
     version = store.register_folder(
         options["from_folder"],
         name,
-        version=options["version"],
         bump=bump,
-        allow_backport=options["allow_backport"],
         message="\n\n".join(options["messages"]) or None,
-        accept_changes=options["accept_changes"],
-        if_changed=options["if_changed"],
-        run=options["run"],
+        **{option: options[option] for option in as_given},
     )
     _tell(session, version, is_new=str(version) not in before)
 
@@ -243,8 +238,7 @@ def _code(named: str | None) -> Path:
     """Return the training script or a folder of its repository: as named, else where we are."""
     path = Path(named or ".")
     if not path.exists():
-        hint = "omit --code, or correct it"
-        raise InvalidInput(f"'{named}' does not exist", hint=hint)
+        raise InvalidInput(f"'{named}' does not exist", hint="omit --code, or correct it")
     return path
 
 
@@ -262,11 +256,7 @@ def _card_of(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _object_of(path: str | None) -> dict[str, Any]:
-    """Return the JSON object in a file; an empty one without a file.
-
-    Raises:
-        InvalidInput: there is no such file, or it holds something else.
-    """
+    """Return the JSON object in a file; an empty one without a file."""
     if path is None:
         return {}
     from gitmodelstore.errors import FormatError
@@ -284,9 +274,6 @@ def _object_of(path: str | None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInput(f"{path}: expected a JSON object, found {type(value).__name__}")
     return value
-
-
-# `gms annotate`: say something of a version after it was registered.
 
 
 @signed
@@ -325,9 +312,6 @@ def _values(pairs: tuple[str, ...]) -> dict[str, Scalar | None]:
     return values
 
 
-# `gms approve`: say, signed, that a version may come to a status.
-
-
 @click.command("approve")
 @click.argument("ref")
 @click.argument("status")
@@ -354,36 +338,30 @@ def approve(session: Session, ref: str, status: str, reason: str | None) -> None
 
 
 def check_words(reason: str | None, *, successor: str | None = None, **options: bool) -> None:
-    """Refuse options that need a reason which is not given, and ways that exclude each other.
-
-    Args:
-        reason: the reason that was given.
-        successor: whom --successor names.
-        options: name to whether the option was given.
-    """
-    for name, is_given in options.items():
-        if is_given and not (reason or "").strip():
-            raise click.UsageError(f"--{name.replace('_', '-')} needs a --reason")
-    if successor is not None and options.get("vacate"):
-        raise click.UsageError("--successor and --vacate cannot be used together")
+    """Refuse `options` that are given without their reason, and ways that exclude each other."""
+    is_bare = not (reason or "").strip()
+    refuse(
+        *(
+            (is_given and is_bare, f"--{name.replace('_', '-')} needs a --reason")
+            for name, is_given in options.items()
+        ),
+        (
+            successor is not None and options.get("vacate"),
+            "--successor and --vacate cannot be used together",
+        ),
+    )
 
 
 def tell(session: Session, events: Sequence[Event], unchanged: Sequence[str] = ()) -> None:
-    """Say what a command did.
-
-    Args:
-        session: of the command.
-        events: what happened.
-        unchanged: sentences about the versions that had the status already.
-    """
+    """Say what a command did; `unchanged` tells of versions that had the status already."""
     if session.json:
         session.document(events=events)
         return
-    for sentence in [*sentences(events), *unchanged]:
+    for sentence in [*_sentences(events), *unchanged]:
         session.tell(sentence)
 
 
-def sentences(events: Sequence[Event]) -> Iterator[str]:
+def _sentences(events: Sequence[Event]) -> Iterator[str]:
     """Yield a sentence for each event; who made room for another is told with that one.
 
     A successor that came to a status is told before the version that left it.
@@ -412,9 +390,6 @@ def _short(status: str | None) -> str:
     return state(status) if status else "gone"
 
 
-# `gms promote`: give versions a status.
-
-
 @signed
 @trusting
 @click.command("promote")
@@ -435,7 +410,6 @@ def promote(
     session: Session,
     /,
     words: tuple[str, ...],
-    successor: str | None,
     replay: bool | None,
     sign: bool | None,
     **how: Any,
@@ -449,14 +423,15 @@ def promote(
     that fail are listed. To move a version out of production, name a --successor, or leave
     production empty with --vacate. A withdrawn version needs a --reason to come back.
     """
-    check_words(successor=successor, **how)
+    check_words(**how)
     *refs, status = words
-    if not refs:
-        raise click.UsageError(f"'{status}' alone: promote needs a version and a status")
-    if successor is not None and len(refs) > 1:
-        raise click.UsageError("--successor works with one version only")
+    is_one = how["successor"] is None or len(refs) <= 1
+    refuse(
+        (not refs, f"'{status}' alone: promote needs a version and a status"),
+        (not is_one, "--successor works with one version only"),
+    )
     store = session.store()
-    events = store.promote(refs, status, successor=successor, replay=replay, sign=sign, **how)
+    events = store.promote(refs, status, replay=replay, sign=sign, **how)
     moved = {(event.model, event.version) for event in events}
     versions = [store.version(ref) for ref in refs] if len(moved) < len(refs) else []
     unchanged = [
@@ -467,21 +442,12 @@ def promote(
     tell(session, events, unchanged)
 
 
-# `gms archive` and `gms withdraw`: retire a version, and mark it as bad.
-
-
 def _succeeded(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command that takes a version out of use the options that say what comes then."""
-    options = (
-        click.option("--reason", metavar="TEXT", help="record why in the log"),
-        click.option("--vacate", is_flag=True, help="leave its status empty; needs --reason"),
-        click.option(
-            "--successor", metavar="VERSION", help="the version that takes over its status"
-        ),
-    )
-    for option in options:
-        function = option(function)
-    return function
+    successor = "the version that takes over its status"
+    function = click.option("--reason", metavar="TEXT", help="record why in the log")(function)
+    vacate = click.option("--vacate", is_flag=True, help="leave its status empty; needs --reason")
+    return click.option("--successor", metavar="VERSION", help=successor)(vacate(function))
 
 
 def _retire(session: Session, ref: str, status: str, *, sign: bool | None, **how: Any) -> None:
@@ -522,9 +488,6 @@ def withdraw(session: Session, /, ref: str, **how: Any) -> None:
     _retire(session, ref, WITHDRAWN, **how)
 
 
-# `gms rollback`: put an earlier version back into production.
-
-
 @trusting
 @signed
 @click.command("rollback")
@@ -541,31 +504,15 @@ def withdraw(session: Session, /, ref: str, **how: Any) -> None:
 )
 @click.option("--reason", metavar="TEXT", help="record why in the log")
 @click.pass_obj
-def rollback(
-    session: Session,
-    name: str,
-    to: str | None,
-    keep: bool,
-    no_replay: bool,
-    vacate: bool,
-    reason: str | None,
-    sign: bool | None,
-) -> None:
+def rollback(session: Session, /, name: str, no_replay: bool, **how: Any) -> None:
     """Put the previous production version back, and withdraw the current one.
 
     First, the earlier version is verified and loaded here, and its sample is replayed. If it
     answers differently here, the rollback is refused unless you give --no-replay. A
     withdrawn version only comes back with --to and a --reason. History is not rewritten.
     """
-    check_words(reason, vacate=vacate, no_replay=no_replay)
-    store = session.store()
-    events = store.rollback(
-        name, to=to, keep=keep, replay=not no_replay, reason=reason, vacate=vacate, sign=sign
-    )
-    tell(session, events)
-
-
-# `gms trust`: whose classes and functions this user loads besides scikit-learn's.
+    check_words(how["reason"], vacate=how["vacate"], no_replay=no_replay)
+    tell(session, session.store().rollback(name, replay=not no_replay, **how))
 
 
 @click.command("trust")
@@ -583,15 +530,15 @@ def trust(session: Session, action: str, names: tuple[str, ...]) -> None:
     from gitmodelstore.operations.trust import check_added, config_file, configure, configured
 
     before = configured()
-    if action == "list":
-        if names:
-            raise click.UsageError("list takes no names")
-        after = before
-    else:
-        if not names:
-            raise click.UsageError(f"name what to {action}")
+    refuse(
+        (action == "list" and names, "list takes no names"),
+        (action != "list" and not names, f"name what to {action}"),
+    )
+    after = before
+    if action != "list":
         words = [check_added(name) for name in names] if action == "add" else []
-        after = _added(before, names) if action == "add" else _removed(before, names)
+        added = tuple(dict.fromkeys((*before, *names)))
+        after = added if action == "add" else _removed(before, names)
         for word in filter(None, words):
             session.note(word)
         projects = _projects(session, after, names if action == "add" else ())
@@ -617,10 +564,6 @@ def _projects(session: Session, trusted: Iterable[str], added: Iterable[str]) ->
         session.note(f"commands that run in '{here}' import {', '.join(map(repr, found))} from it")
         projects.append(here)
     return projects
-
-
-def _added(before: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*before, *names)))
 
 
 def _removed(before: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:

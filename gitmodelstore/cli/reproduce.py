@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitmodelstore.cli.main import REFUSED, trusting
-from gitmodelstore.cli.session import Session, document, person
+from gitmodelstore.cli.session import Session, document, fact, person
 from gitmodelstore.errors import BisectionError, InvalidInput, StoreError
 from gitmodelstore.plumbing import processes
 from gitmodelstore.values.pages import differences, verdict
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from gitmodelstore.values.model_version import ModelVersion
     from gitmodelstore.values.names import Version
 
-_LABEL = 13  # columns of the facts' names
 _MOST_PARAMS = 10  # shown; --json has them all
 
 
@@ -59,13 +58,7 @@ _MOST_PARAMS = 10  # shown; --json has them all
 @click.option("--keep", is_flag=True, help="keep the work tree afterwards")
 @click.pass_obj
 def reproduce(
-    session: Session,
-    ref: str,
-    command: tuple[str, ...],
-    code: str | None,
-    copy: tuple[str, ...],
-    no_uv: bool,
-    keep: bool,
+    session: Session, /, ref: str, command: tuple[str, ...], no_uv: bool, **how: Any
 ) -> None:
     """Train the version REF again with COMMAND, and compare the result with the version.
 
@@ -79,9 +72,7 @@ def reproduce(
     if not command:
         raise click.UsageError("missing the command to run, after --")
     with _ended_as_by_hand():
-        found = session.store().reproduce(
-            ref, command, code=code, copy=copy, uv=not no_uv, keep=keep
-        )
+        found = session.store().reproduce(ref, command, uv=not no_uv, **how)
     if session.json:
         ran = found.ran
         session.document(
@@ -119,15 +110,15 @@ def _lines(found: Reproduction, paint: Paint) -> Iterator[str]:
     ran = found.ran
     changes = " with code.diff" if ran.with_changes else ""
     command = cut(visible(" ".join(ran.command)), 60)
-    yield _fact("code", f"{ran.commit[:ABBREVIATED]}{changes}, by {command}")
-    yield _fact("environment", _environment(found))
+    yield fact("code", f"{ran.commit[:ABBREVIATED]}{changes}, by {command}")
+    yield fact("environment", _environment(found))
     if found.data:
         data = (f"{visible(one.role)} {one.outcome}" for one in found.data)
-        yield _fact("data", ", ".join(data))
+        yield fact("data", ", ".join(data))
     steps = "" if found.steps_same else "other steps, "
     params = f"{len(found.params)} of " if found.params else ""
     same = "different" if found.params else "the same"
-    yield _fact("pipeline", f"{steps}{params}{counted(found.param_count, 'parameter')} {same}")
+    yield fact("pipeline", f"{steps}{params}{counted(found.param_count, 'parameter')} {same}")
     for one in found.params[:_MOST_PARAMS]:
         before, after = (cut(visible(repr(value)), 40) for value in (one.recorded, one.present))
         yield f"    {visible(one.name)}: {before}, now {after}"
@@ -135,12 +126,8 @@ def _lines(found: Reproduction, paint: Paint) -> Iterator[str]:
         yield f"    … and {len(found.params) - _MOST_PARAMS} more"
     yield from _answers(found, paint)
     for index, metric in enumerate(found.metrics):
-        yield _fact("" if index else "metrics", _metric(metric, paint))
-    yield _fact("file", f"pipeline.joblib has {'the same' if found.same_bytes else 'other'} bytes")
-
-
-def _fact(label: str, text: str) -> str:
-    return f"  {label:<{_LABEL}}{text}"
+        yield fact("" if index else "metrics", _metric(metric, paint))
+    yield fact("file", f"pipeline.joblib has {'the same' if found.same_bytes else 'other'} bytes")
 
 
 def _environment(found: Reproduction) -> str:
@@ -156,10 +143,10 @@ def _environment(found: Reproduction) -> str:
 
 def _answers(found: Reproduction, paint: Paint) -> Iterator[str]:
     if found.answers is None:
-        yield _fact("answers", "no sample to replay")
+        yield fact("answers", "no sample to replay")
         return
     said = verdict(found.answers, paint).replace("answers ", "", 1)
-    yield _fact("answers", f"{said} on {counted(found.answers.rows, 'row')}")
+    yield fact("answers", f"{said} on {counted(found.answers.rows, 'row')}")
     yield from (f"  {line}" for line in differences(found.answers))
 
 
@@ -172,9 +159,6 @@ def _metric(metric: MetricResult, paint: Paint) -> str:
     is_wrong = metric.outcome in ("different", "missing")
     said = paint.red(metric.outcome) if is_wrong else metric.outcome
     return f"{visible(metric.name)} {number(metric.recorded)}{now}, {said}"
-
-
-# `gms bisect`: which version was the first bad one, as a command says of each.
 
 
 _PLACE = "{}"  # in CMD: where the folder's path goes
@@ -190,12 +174,7 @@ _STDERR = 2
 @click.argument("command", metavar="-- CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
 def bisect(
-    context: click.Context,
-    name: str,
-    good: str,
-    bad: str,
-    no_check: bool,
-    command: tuple[str, ...],
+    context: click.Context, /, name: str, no_check: bool, command: tuple[str, ...], **ends: str
 ) -> None:
     """Find the first bad version of the model NAME between a good and a bad one.
 
@@ -217,7 +196,7 @@ def bisect(
             sys.stdout.flush()  # between what CMD prints
 
     with _ending_properly():
-        found = store.bisect(name, good, bad, runner, check=not no_check, seen=seen)
+        found = store.bisect(name, test=runner, check=not no_check, seen=seen, **ends)
     if session.json:
         session.document(found, **_document(store, found, runner.codes))
     else:
@@ -227,24 +206,15 @@ def bisect(
 
 
 class _Runner:
-    """Runs a command for each version.
-
-    Attributes:
-        codes: what it exited with, by version.
-    """
+    """Runs a command for each version."""
 
     def __init__(self, store: Store, command: Sequence[str]) -> None:
         self._store = store
         self._command = command
-        self.codes: dict[Version, int] = {}
+        self.codes: dict[Version, int] = {}  # what it exited with
 
     def __call__(self, version: ModelVersion) -> bool | None:
-        """Return whether the command calls a version good; None where it skips it.
-
-        Raises:
-            BisectionError: it exited with a code that ends the search.
-            InvalidInput: it cannot be started.
-        """
+        """Return whether the command calls a version good; None where it skips it."""
         with TemporaryDirectory(prefix="gms-bisect-") as place:
             folder = self._store.download(
                 version, Path(place) / f"{version.model}-{version.version}"
@@ -320,7 +290,6 @@ def _answer(store: Store, found: Bisection) -> list[str]:
 
 
 def _facts(store: Store, version: ModelVersion) -> tuple[datetime, str, str | None]:
-    """Return when a version was registered, by whom, and what was said of it."""
     try:
         manifest = store.show(version)
     except StoreError:  # its manifest is what is bad of it

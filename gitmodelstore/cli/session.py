@@ -17,9 +17,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
-from gitmodelstore.errors import Sentence, StoreError, visible
+from gitmodelstore.errors import GitFailed, Sentence, StoreError, visible
 from gitmodelstore.values.names import format_moment
-from gitmodelstore.values.tables import MARK, Paint, width
+from gitmodelstore.values.tables import MARK, Paint, cut, size, width
 
 if TYPE_CHECKING:
     from gitmodelstore.store import Store
@@ -46,11 +46,7 @@ def shown(text: str) -> str:
 
 
 class Screen:
-    """A stream of text to which only `shown` text is written.
-
-    Args:
-        stream: where it goes.
-    """
+    """A stream of text to which only `shown` text is written."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -120,6 +116,14 @@ def say(text: str) -> None:
             print(part, file=sys.stderr)
 
 
+LABEL = 13  # columns
+
+
+def fact(label: str, text: str) -> str:
+    """Return a line of a page that says one thing."""
+    return f"  {label:<{LABEL}}{text}"
+
+
 def _head(text: str, room: int) -> str:
     """Return as much of the beginning as fits into `room` columns, at least one character."""
     taken, end = 0, 0
@@ -132,12 +136,9 @@ def _head(text: str, room: int) -> str:
 
 
 def wants_color(stream: Any, setting: Callable[[str], str | None] | None) -> bool:
-    """Say whether text on `stream` is to be coloured.
+    """Say whether text on `stream` (None where it was closed) is to be coloured.
 
-    Args:
-        stream: stdout or stderr; None where it was closed.
-        setting: reads git's configuration; None asks git itself, where it matters.
-
+    `setting` reads git's configuration; None asks git itself, where it matters.
     Source: color.ui in `git help config`; https://no-color.org.
     """
     if os.environ.get("NO_COLOR"):
@@ -152,9 +153,6 @@ def wants_color(stream: Any, setting: Callable[[str], str | None] | None) -> boo
 
 
 def _asked_of_git() -> str | None:
-    from pathlib import Path
-
-    from gitmodelstore.errors import GitFailed
     from gitmodelstore.plumbing import git
 
     try:
@@ -164,11 +162,7 @@ def _asked_of_git() -> str | None:
 
 
 def columns_of_terminal(stream: Any = None) -> int | None:
-    """Return how wide the terminal is; None when `stream` is none, so nothing needs to fit.
-
-    Args:
-        stream: stderr; None for stdout.
-    """
+    """Return how wide the terminal is; None when `stream`, or stdout, is none."""
     stream = sys.stdout if stream is None else stream
     said = os.environ.get("COLUMNS", "")
     if said.isdecimal() and int(said) > 0:
@@ -181,28 +175,10 @@ def columns_of_terminal(stream: Any = None) -> int | None:
 # Long output goes through the pager that git would use, and only on a terminal.
 
 
-def show(lines: Iterable[str]) -> None:
-    """Print lines, each as it comes, so that the first are seen while the rest is read.
-
-    Those that are wider than the terminal are folded.
-    """
-    room = columns_of_terminal()
-    lines = (part for line in lines for part in folded(line, room))
-    pager = _pager()
-    if pager is None:
-        for line in lines:
-            print(line)
-        return
-    _through(pager, lines)
-
-
 def _pager() -> str | None:
     """Return the command line of the pager; None when output goes nowhere that needs one."""
     if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         return None
-    from pathlib import Path
-
-    from gitmodelstore.errors import GitFailed
     from gitmodelstore.plumbing import git
 
     try:  # of no repository: what the one around here names is not run
@@ -229,17 +205,9 @@ def _through(pager: str, lines: Iterable[str]) -> None:
     finally:
         with suppress(BrokenPipeError):
             process.stdin.close()
-        _wait(process)
-
-
-def _wait(process: object) -> None:
-    """Wait for the pager; Ctrl-C is for it, as under git."""
-    while True:
-        try:
-            process.wait()  # type: ignore[attr-defined]
-            return
-        except KeyboardInterrupt:
-            continue
+        while process.returncode is None:
+            with suppress(KeyboardInterrupt):  # which is for the pager, as under git
+                process.wait()
 
 
 # How far long work is, in git's manner: one line on the standard error of a terminal.
@@ -260,7 +228,6 @@ class Meter:
         self._width = 0  # of the line that stands there; 0 when none does
 
     def __call__(self, what: str, done_bytes: int, total_bytes: int) -> None:
-        """Say that so much of `what` was read."""
         if self._session.quiet or sys.stderr is None or not sys.stderr.isatty():
             return
         now = time.monotonic()
@@ -288,8 +255,6 @@ class Meter:
         self.end()
 
     def _show(self, done_bytes: int, total_bytes: int, now: float, ending: str) -> None:
-        from gitmodelstore.values.tables import cut, size, visible  # most commands show nothing
-
         name = cut(visible(self._what or ""), _MOST_NAME)
         share = 100 * done_bytes // max(total_bytes, 1)
         speed = size(int(done_bytes / (now - self._begun)))
@@ -307,56 +272,36 @@ NO_CACHE = "GITMODELSTORE_NO_CACHE"
 
 
 class Session:
-    """What every command needs of its surroundings.
-
-    Attributes:
-        path: what -C named; None without it.
-        json: whether to print one JSON document instead of text.
-        answered: whether that has been printed.
-        plain: whether --no-color was given.
-        quiet: whether to leave out notes.
-        verbose: whether to show the traceback of what was raised below an error.
-        no_cache: whether to keep out of the user's cache: every load is judged anew.
-        trusted: what --trust named.
-        command: the name of the command that runs; None before one is found.
-        meter: says on a terminal how far long work is.
-    """
+    """What every command needs of its surroundings."""
 
     def __init__(self) -> None:
-        self.path: str | None = None
-        self.json = False
-        self.answered = False
+        self.path: str | None = None  # what -C named
+        self.json = False  # print one JSON document instead of text
+        self.answered = False  # that has been printed
         self._stdout = sys.stdout  # in which a document stands alone
-        self.plain = False
-        self.quiet = False
-        self.verbose = False
-        self.no_cache = False
-        self.trusted: tuple[str, ...] = ()
-        self.command: str | None = None
-        self.meter = Meter(self)
+        self.plain = False  # --no-color was given
+        self.quiet = False  # leave out notes
+        self.verbose = False  # show the traceback of what was raised below an error
+        self.no_cache = False  # keep out of the user's cache: every load is judged anew
+        self.trusted: tuple[str, ...] = ()  # what --trust named
+        self.command: str | None = None  # the one that runs, once it is found
+        self.meter = Meter(self)  # says on a terminal how far long work is
         self._store: Store | None = None
 
     def store(self) -> Store:
-        """Return the store that is meant, opened once.
-
-        Raises:
-            NotAStore, UnsupportedRepository: there is none, or none that can be used.
-        """
+        """Return the store that is meant, opened once."""
         if self._store is None:
-            self._store = self._open()
+            from gitmodelstore.store import Store
+
+            settings: dict[str, Any] = {
+                "notify": self.note,
+                "now": self._moment(),
+                "trusted": self.trusted,
+                "cache": not (self.no_cache or os.environ.get(NO_CACHE)),
+                "progress": self.meter,
+            }
+            self._store = Store.open(self.path, **settings)
         return self._store
-
-    def _open(self) -> Store:
-        from gitmodelstore.store import Store
-
-        settings: dict[str, Any] = {
-            "notify": self.note,
-            "now": self._moment(),
-            "trusted": self.trusted,
-            "cache": not (self.no_cache or os.environ.get(NO_CACHE)),
-            "progress": self.meter,
-        }
-        return Store.open(self.path, **settings)
 
     def _moment(self) -> Callable[[], datetime] | None:
         """Return what tells the moment of a commit when git was told one; else None."""
@@ -408,15 +353,20 @@ class Session:
         return Paint(self.colored(sys.stdout), columns_of_terminal())
 
     def colored(self, stream: Any) -> bool:
-        """Say whether text on `stream` is coloured."""
         if self.plain:
             return False
         return wants_color(stream, self._store.setting if self._store else None)
 
     def pages(self, lines: Iterable[str]) -> None:
-        """Print lines of data, through git's pager when they go to a terminal."""
-
-        show(lines)
+        """Print lines of data, each as it comes, through git's pager if they go to a terminal."""
+        room = columns_of_terminal()
+        lines = (part for line in lines for part in folded(line, room))
+        pager = _pager()
+        if pager is None:
+            for line in lines:
+                print(line)
+        else:
+            _through(pager, lines)
 
 
 # The last place where a command looks for a module: the project that it runs in.
@@ -503,12 +453,7 @@ _NULL_WHEN_EMPTY = ("code", "message")
 OF_A_VERSION = ("model", "version", "status", "ref", "tag", "commit")
 
 # What documents call an attribute, whatever it is of.
-_EVERYWHERE = {
-    "who": "by",
-    "when": "at",
-    "clock": "dated_at",
-    "fault": "faults",
-}
+_EVERYWHERE = {"who": "by", "when": "at", "clock": "dated_at", "fault": "faults"}
 # The same of one class. None leaves an attribute out, "" puts its own keys in its place, and a
 # property is added.
 _OF_CLASS: dict[str, dict[str, str | None]] = {

@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitmodelstore.cli.main import refuse
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline, StoreError
 from gitmodelstore.plumbing import processes
@@ -22,7 +23,6 @@ from gitmodelstore.values.names import SERVER_HOOKS as SERVER
 from gitmodelstore.values.names import SETTINGS
 
 if TYPE_CHECKING:
-    from gitmodelstore.cli.session import Session
     from gitmodelstore.demo import Kind, Show
     from gitmodelstore.pickles.dry import Dry
     from gitmodelstore.values.registry import Registry
@@ -53,16 +53,9 @@ def init(
     notes: list[str] = []
     here = session.path or (None if path else named_store())
     place = Path(here or ".", path or "")
-    if owner and not host:
-        raise click.UsageError("--owner needs --host")
-    store = Store.init(
-        place,
-        bare=bare,
-        place_inside=path is None,
-        host=host,
-        owner=owner,
-        notify=notes.append,
-    )
+    refuse((owner and not host, "--owner needs --host"))
+    settings: dict[str, Any] = {"bare": bare, "host": host, "owner": owner, "notify": notes.append}
+    store = Store.init(place, place_inside=path is None, **settings)
     where = str(store.path)
     if store.created:
         notes.insert(0, "created a model store")
@@ -79,9 +72,6 @@ def init(
         session.note(f"now set on the host ({host}):")
     for number, rule in enumerate(rules, 1):
         session.note(f"{number}. {rule}")
-
-
-# `gms clone`: a copy of a shared store, ready to work in.
 
 
 @click.command("clone")
@@ -107,9 +97,6 @@ def clone(session: Session, url: str, path: str | None) -> None:
     session.out(str(store.path))
 
 
-# `gms hook`: the hooks of git that validate what is committed, pushed and received.
-
-
 _STDERR = 2
 
 
@@ -130,8 +117,8 @@ def hook(session: Session, action: str, name: str | None, args: Sequence[str]) -
     from gitmodelstore.operations.snapshot import find
     from gitmodelstore.plumbing.git_dir import hooks_folder, install, uninstall
 
-    if (action == "run") != (name is not None):
-        raise click.UsageError("run takes the name of a hook, but install and uninstall do not")
+    is_wrong = (action == "run") != (name is not None)
+    refuse((is_wrong, "run takes the name of a hook, but install and uninstall do not"))
     if name is not None:
         raise click.exceptions.Exit(_run(session, name, args))
     repository = find(session.path)
@@ -156,9 +143,6 @@ def _run(session: Session, name: str, args: Sequence[str]) -> int:
     if session.json:
         session.document(action="run", path=script, hooks=[name], exit_code=code)
     return code
-
-
-# `gms demo`: the whole life of a model, performed in a new folder.
 
 
 _WIDTH = 80
@@ -248,9 +232,6 @@ def _conclude(session: Session, folder: Path, seconds: float) -> None:
         session.out(f"{paint.dim('$ ')}{paint.bold(f'{command:28}')}  # {meaning}")
 
 
-# `gms merge-driver`: how git merges registry.json; git calls it, `init` configures it.
-
-
 @click.command("merge-driver")
 @click.argument("base", type=click.Path(path_type=Path))
 @click.argument("ours", type=click.Path(path_type=Path))
@@ -289,9 +270,6 @@ def _exclusive() -> frozenset[str]:
     return (Policy.parse(settings.read_bytes()) if settings.exists() else Policy()).exclusive
 
 
-# `gms textconv`: a joblib file as text for `git diff`; git calls it, `init` configures it.
-
-
 _LFS = b"version https://git-lfs.github.com/spec/"
 _MOST_POINTER_BYTES = 1024
 _MOST_LINES = 5_000
@@ -317,10 +295,7 @@ def visible_line(line: str) -> str:
 
 
 def lines_of(data: bytes) -> Iterator[str]:
-    """Yield the text of a file, whatever it is.
-
-    Refusals are told without their offsets, which say nothing to who compares two files.
-    """
+    """Yield the text of a file; refusals without their offsets, which differ between two files."""
     import hashlib
 
     from gitmodelstore.pickles.dry import walk
@@ -344,12 +319,9 @@ def lines_of(data: bytes) -> Iterator[str]:
 def _pipeline(dry: Dry) -> Iterator[str]:
     from gitmodelstore.pickles.summary import summarize, written_by
 
-    yield from (f"refused: {reason}" for reason in _reasons(dry))
+    for reason in dict.fromkeys(refusal.reason for refusal in dry.refusals):
+        yield f"refused: {reason}"
     yield from summarize(dry.root).lines()
     yield ""
     yield f"scikit-learn: {written_by(dry.root) or 'unknown'}"
     yield f"pickle: protocol {dry.protocol}, {dry.compression or 'not compressed'}"
-
-
-def _reasons(dry: Dry) -> list[str]:
-    return list(dict.fromkeys(refusal.reason for refusal in dry.refusals))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.main import trusting
+from gitmodelstore.cli.main import CANNOT_WORK, refuse, trusting
 from gitmodelstore.cli.session import Session, document
 from gitmodelstore.values.diff import ADDED, ORDER, REMOVED, ROWS, Diff, Side, by_column, numbers_of
 from gitmodelstore.values.pages import page
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 # `gms verify --data`: whether data is what a version was made with, or which columns differ.
 
 
+CANNOT_TELL = CANNOT_WORK
 _MOST_COLUMNS = 20  # shown; --json has them all
 _MOST_NAME = 60  # characters
 _DIGITS = 12  # of a digest, as `gms show` has them
 
 
-def verify_data(session: Session, ref: str, path: str, role: str | None) -> None:
-    """Compare what lies at `path` with a data set of `ref`, and print what was found."""
+def _verify_data(session: Session, ref: str, path: str, role: str | None) -> None:
     found = session.store().verify_data(ref, path, role=role)
     if session.json:
         session.document(found)
@@ -74,12 +74,6 @@ def _line(group: list[DataDifference]) -> str:
     if first.what == REMOVED:
         return f"{name}: recorded {first.recorded}, now missing"
     return f"{name}: {numbers_of(group, '{} recorded {}, now {}')}"
-
-
-# Verify
-
-
-CANNOT_TELL = 128  # as in cli/main.py
 
 
 @trusting
@@ -128,23 +122,20 @@ def verify(
     wrong but a version could not be loaded here.
     """
     if data:
-        if all_of_them or replay or test or target or signatures:
-            raise click.UsageError("--data works with no other option than --role")
+        others = all_of_them or replay or test or target or signatures
+        refuse((others, "--data works with no other option than --role"))
         if ref is None or path is None:
             raise click.UsageError(f"missing argument '{'PATH' if ref else 'REF'}'")
-        verify_data(session, ref, path, role)
+        _verify_data(session, ref, path, role)
         return
-    if path is not None or role is not None:
-        raise click.UsageError("a PATH or --role needs --data")
     all_of_them = all_of_them or (signatures and ref is None)
-    if (ref is None) != all_of_them:
-        raise click.UsageError("name one version, or give --all")
-    if test and all_of_them:
-        raise click.UsageError("--test works with one version only")
-    if target and not test:
-        raise click.UsageError("--target needs --test FILE")
-    if parse_dates and not test:
-        raise click.UsageError("--parse-dates needs --test FILE")
+    refuse(
+        (path is not None or role is not None, "a PATH or --role needs --data"),
+        ((ref is None) != all_of_them, "name one version, or give --all"),
+        (test and all_of_them, "--test works with one version only"),
+        (target and not test, "--target needs --test FILE"),
+        (parse_dates and not test, "--parse-dates needs --test FILE"),
+    )
     found = session.store().verify(
         ref,
         replay=replay,
@@ -176,30 +167,20 @@ def _summary(found: Verification) -> str:
     return f"{verified}, the branch lacks others" if found.faults else f"{verified}, all sound"
 
 
-# `gms audit`: what happened to a model, for somebody who has no tool.
-
-
 @click.command("audit")
 @click.argument("name")
 @click.option("--since", metavar="DATE", help="leave out events before this day or time")
 @click.option(
     "-o",
     "--output",
-    "target",
+    "to",
     metavar="FILE.zip",
     help="the file to write (default: NAME-audit.zip)",
 )
 @click.option("--with-artifacts", "artifacts", is_flag=True, help="include the pipelines")
 @click.option("--force", is_flag=True, help="overwrite an existing file")
 @click.pass_obj
-def audit(
-    session: Session,
-    name: str,
-    since: str | None,
-    target: str | None,
-    artifacts: bool,
-    force: bool,
-) -> None:
+def audit(session: Session, /, name: str, **how: Any) -> None:
     """Write the history of the model NAME and the details of its versions to a zip file.
 
     You need no tool to read it: open index.html in a browser, or events.csv in a spreadsheet.
@@ -207,7 +188,7 @@ def audit(
     each event, manifests, cards, and a SHA-256 of each file. The same commit of the store
     gives the same bytes.
     """
-    made = session.store().audit(name, since=since, to=target, artifacts=artifacts, force=force)
+    made = session.store().audit(name, **how)
     if session.json:
         size_bytes = made.path.stat().st_size
         session.document(made, model=name, path=made.path.absolute(), size_bytes=size_bytes)
@@ -219,9 +200,6 @@ def audit(
     count = f"{counted(made.events, 'event')}, {counted(made.versions, 'version')}"
     session.note(f"{count}, sha256 {made.sha256}")
     session.out(str(made.path))
-
-
-# `gms validate`: whether a store, a range of commits, or folders of models are sound.
 
 
 @click.command("validate")
@@ -236,12 +214,12 @@ def validate(session: Session, paths: Sequence[Path], range_: str | None) -> Non
     on a git host. The exit code is 1 if something is wrong, and 128 if gms cannot tell: the
     clone is shallow, or a commit in --range is missing.
     """
-    if paths and range_:
-        raise click.UsageError("give PATHs or --range, not both")
-    if range_ is not None and "..." in range_:
-        raise click.UsageError("--range takes BASE..HEAD, with two dots, not three")
-    if range_ is not None and not all(range_.partition("..")):
-        raise click.UsageError("--range needs BASE..HEAD", ctx=click.get_current_context())
+    is_given = range_ is not None
+    refuse(
+        (paths and range_, "give PATHs or --range, not both"),
+        ("..." in (range_ or ""), "--range takes BASE..HEAD, with two dots, not three"),
+        (is_given and not all((range_ or "").partition("..")), "--range needs BASE..HEAD"),
+    )
     found = _found(session, paths, range_)
     if session.json:
         session.document(sound=not found, faults=found, tolerated=found.notes)
@@ -256,7 +234,6 @@ def validate(session: Session, paths: Sequence[Path], range_: str | None) -> Non
 
 
 def tell(session: Session, found: Sequence[Fault]) -> None:
-    """Print faults, each with what mends it."""
     for fault in found:
         commit = f"{fault.commit[:12]}: " if fault.commit else ""
         session.tell(visible(f"{commit}{fault}"))
@@ -274,9 +251,6 @@ def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Fault
         return Faults.of(fault for path in paths for fault in validate_folder(path))
     base, _, head = (range_ or "").partition("..")
     return validate_repository(find(session.path), (base, head) if range_ else None)
-
-
-# `gms doctor`: what is wrong with a store's repository, and its repair.
 
 
 @click.command("doctor")
@@ -344,9 +318,6 @@ def _summary_of_faults(found: Diagnosis) -> list[str]:
     return lines
 
 
-# `gms diff`: what differs between two versions, or between a version and a file.
-
-
 _FILES = (".joblib", ".pkl", ".pickle")  # no reference to a version ends so
 
 
@@ -382,12 +353,11 @@ def diff(
     both versions have the same sample rows; otherwise both pipelines are loaded and run.
     The exit code is 1 if anything differs, and 0 if not.
     """
-    if (test is None) != (target is None):
-        raise click.UsageError("--test FILE and --target NAME go together")
-    if parse_dates and not test:
-        raise click.UsageError("--parse-dates needs --test FILE")
-    if code is not None and not Path(code).is_dir():
-        raise click.UsageError(f"folder '{code}' does not exist")
+    refuse(
+        ((test is None) != (target is None), "--test FILE and --target NAME go together"),
+        (parse_dates and not test, "--parse-dates needs --test FILE"),
+        (code is not None and not Path(code).is_dir(), f"folder '{code}' does not exist"),
+    )
     found = session.store().diff(
         a,
         Path(b) if b.endswith(_FILES) else b,
@@ -398,7 +368,7 @@ def diff(
         parse_dates=parse_dates,
     )
     if session.json:
-        session.document(found, **more_of(found))
+        session.document(found, **_more_of(found))
     else:
         from gitmodelstore.values.diff import page
 
@@ -409,20 +379,14 @@ def diff(
         raise click.exceptions.Exit(1)
 
 
-# The JSON document of `gms diff`, as far as it is not that of its values.
-
-
-def more_of(found: Diff) -> dict[str, Any]:
-    """Return the keys that say more, or other things, than the attributes of the same name."""
+def _more_of(found: Diff) -> dict[str, Any]:
+    """Return what the JSON document says otherwise than the attributes of the same name."""
+    paths = [one.path for one in found.files]
     made: dict[str, Any] = {
         "files": [
-            {
-                "path": one.path,
-                "before": _file(found.a, one.path),
-                "after": _file(found.b, one.path),
-            }
-            for one in found.files
-        ],
+            {"path": path, "before": _file(found.a, path), "after": _file(found.b, path)}
+            for path in paths
+        ]
     }
     if found.code is not None:
         commits, left_out = _commits(found.code.commits), _commits(found.code.left_out)
