@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
+import pty
 import shutil
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
@@ -15,6 +20,7 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -25,6 +31,8 @@ from gitmodelstore.cli.main import main
 from gitmodelstore.store import Store
 from tests import json_documents
 
+ROOT = str(Path(gitmodelstore.__file__).parents[1])
+HEAVY = {"sklearn", "pandas", "joblib", "numpy", "git", "scipy"}
 FIRST_DAY = datetime(2026, 3, 3, 14, 5, tzinfo=timezone.utc)
 
 
@@ -98,6 +106,7 @@ def place(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     subprocess.run(["git", "status"], cwd=folder / "models", capture_output=True, check=True)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-04-01T09:30:00Z")
+    monkeypatch.setenv("PYTHONPATH", ROOT)  # programs find this package, installed or not
     return folder
 
 
@@ -124,14 +133,13 @@ def gms(place: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def program(place: Path) -> Run:
-    """Run `gms` as a program of its own; it finds this package whether or not it is installed."""
-    root = str(Path(gitmodelstore.__file__).parents[1])
+    """Run `gms` as a program of its own."""
 
     def run(*args: str, cwd: Path = place, **variables: str) -> Outcome:
         process = subprocess.run(
             [sys.executable, "-m", "gitmodelstore", *args],
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": root, **variables},
+            env={**os.environ, **variables},
             capture_output=True,
             text=True,
             timeout=60,
@@ -140,6 +148,84 @@ def program(place: Path) -> Run:
         return Outcome(process.stdout, process.stderr, process.returncode)
 
     return run
+
+
+@pytest.fixture
+def imported(place: Path) -> Callable[..., str]:
+    """Run a command in a process of its own; return its exit code and what it imported of HEAVY."""
+
+    def run(*args: str) -> str:
+        code = (
+            "import sys\nfrom gitmodelstore.cli.main import main\n"
+            "code = main(['-C', 'models', *sys.argv[1:]])\n"
+            f"print(code, *sorted({HEAVY} & set(sys.modules)), file=sys.stderr)\n"
+        )
+        words = [sys.executable, "-c", code, *args]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        return done.stderr.splitlines()[-1]
+
+    return run
+
+
+@pytest.fixture
+def rows(place: Path) -> str:
+    """A file of rows like those that the pipelines were fitted on, with answers in `left`."""
+    chance = np.random.default_rng(0)
+    table = pd.DataFrame({"a": chance.integers(0, 3, 40), "b": chance.integers(0, 5, 40)})
+    table = table.assign(left=np.where(table["a"] > 1, "yes", "no"))
+    table.to_csv(place / "rows.csv", index=False)
+    return "rows.csv"
+
+
+@pytest.fixture
+def with_gms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `gms` on the path that is the one under test."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    script = f'#!/bin/sh\nexec {sys.executable} -m gitmodelstore.cli.main "$@"\n'
+    (programs / "gms").write_text(script)
+    (programs / "gms").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", ROOT)
+
+
+@pytest.fixture
+def without_gms(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Take every `gms` from the path, from the call on."""
+
+    def take() -> None:
+        folders = os.environ["PATH"].split(os.pathsep)
+        others = (folder for folder in folders if not (Path(folder) / "gms").exists())
+        monkeypatch.setenv("PATH", os.pathsep.join(others))
+
+    return take
+
+
+def on_terminal(*args: str, columns: int = 80, **variables: str) -> str:
+    """Run `gms` on the store with a terminal as stdout and return what it showed there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gitmodelstore.cli.main", "-C", "models", *args],
+        env={**os.environ, "TERM": "xterm", **variables},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # how Linux says that the other side is closed
+        while more := os.read(ours, 65536):
+            shown += more
+    os.close(ours)
+    process.wait()
+    return shown.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture
+def colorful(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("GIT_PAGER", "cat")
 
 
 @pytest.fixture

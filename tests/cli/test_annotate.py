@@ -127,48 +127,6 @@ def test_a_gate_asks_for_it(gms, place, git):
     assert gms("promote", "churn@1.0.0", "staging") == ("churn 1.0.0 is in staging\n", "", 0)
 
 
-@pytest.mark.parametrize(
-    ("args", "message", "hint", "code"),
-    [
-        (
-            ("churn@1.1.0",),
-            "missing argument 'KEY=VALUE...'",
-            'as in `gms annotate churn@1.2.0 validation_auc=0.83 --reason "June is in"`; see '
-            "`gms help annotate`",
-            2,
-        ),
-        (
-            ("churn@1.1.0", "auc"),
-            "'auc' is not KEY=VALUE",
-            "as in validation_auc=0.83; KEY= removes it",
-            1,
-        ),
-        (("churn@1.1.0", "a=1", "a=2"), "'a' is named twice", "name each key once", 1),
-        (
-            ("churn@1.1.0", "a=nan"),
-            "'a' is nan, which is not a JSON number",
-            "write it as 0.5, or as text: 'a=\"nan\"'",
-            1,
-        ),
-        (
-            ("churn@1.1.0", "a="),
-            "churn 1.1.0 has no annotation 'a' to remove",
-            "see them with `gms show churn@1.1.0`",
-            1,
-        ),
-        (
-            ("churn", "a=1"),
-            "which version of 'churn' do you want to annotate?",
-            "the newest is 1.1.0: gms annotate churn@1.1.0 a=VALUE",
-            1,
-        ),
-        (("chrun@1.1.0", "a=1"), "no model 'chrun'", "did you mean 'churn'?", 1),
-    ],
-)
-def test_what_is_refused(gms, unchanged, args, message, hint, code):
-    assert gms("annotate", *args) == ("", f"error: {message}\nhint: {hint}\n", code)
-
-
 def test_what_a_terminal_would_act_on_does_not_get_in(gms, unchanged):
     assert gms("annotate", "churn@1.1.0", "a=x\x1b[2J") == (
         "",

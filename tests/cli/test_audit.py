@@ -6,8 +6,6 @@ import hashlib
 import json
 import zipfile
 
-import pytest
-
 UNVERIFIED = "no allowed signers are known: gpg.ssh.allowedSignersFile is not set"
 NOTE = f"note: signatures were not verified: {UNVERIFIED}\n"
 
@@ -70,42 +68,6 @@ def test_a_broken_manifest_is_warned_of_and_stops_nothing(program, place, git):
 
     assert (found.stdout, found.code) == ("churn-audit.zip\n", 0)
     assert found.stderr.startswith("warning: churn 1.0.0: models/churn/manifest.json: damaged: ")
-
-
-@pytest.mark.parametrize(
-    ("args", "message", "hint", "code"),
-    [
-        (("chrun",), "no model 'chrun'", "did you mean 'churn'?", 1),
-        (
-            ("churn", "--since", "last week"),
-            "'last week' is not a date",
-            "write it as 2026-03-03 or 2026-03-03T14:00",
-            1,
-        ),
-        (
-            ("churn", "-o", "train.csv"),
-            "'train.csv' already exists",
-            "name another file with -o FILE.zip, or give --force",
-            1,
-        ),
-        (("churn", "-o", "models"), "'models' is a folder", "name a file with -o FILE.zip", 128),
-        (
-            ("churn", "-o", "no/a.zip"),
-            "folder 'no' does not exist",
-            "create it, or name another",
-            128,
-        ),
-        (
-            (),
-            "missing argument 'NAME'",
-            "as in `gms audit churn --since 2026-01-01 -o churn.zip`; see `gms help audit`",
-            2,
-        ),
-    ],
-)
-def test_what_is_refused(gms, place, unchanged, args, message, hint, code):
-    assert gms("audit", *args) == ("", f"error: {message}\nhint: {hint}\n", code)
-    assert not list(place.glob("*.zip"))
 
 
 def test_force_writes_over_a_file(gms, place):

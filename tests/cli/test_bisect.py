@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-import gitmodelstore
 from gitmodelstore.plumbing import processes
 from gitmodelstore.store import Store
 from tests import json_documents
@@ -236,13 +235,11 @@ def test_json_is_one_document_whatever_the_command_prints(bisect):
 )
 def test_what_ends_it_leaves_no_folder(line, place, number, code):
     started = place / "started"
-    root = str(Path(gitmodelstore.__file__).parents[1])
     args = ["-C", "models", "--json", "bisect", "churn", "--good", "1.0.0", "--bad", "1.4.0", "--"]
     args += ["sh", "-c", f"touch {started}; exec sleep 60"]
     process = subprocess.Popen(
         [sys.executable, "-m", "gitmodelstore.cli.main", *args],
         cwd=place,
-        env={**os.environ, "PYTHONPATH": root},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

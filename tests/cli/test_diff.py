@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import joblib
-import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from gitmodelstore.cli.main import main
 from gitmodelstore.store import Store
 
 CHURN = (
@@ -56,16 +51,6 @@ def expected(place) -> str:
         f"{data.size_bytes} bytes" if data.rows is None else f"{data.rows} x {len(data.columns)}"
     )
     return CHURN.format(train=f"train {shape} sha256:{data.digest.hex[:12]}", sizes=sizes)
-
-
-@pytest.fixture
-def rows(place) -> str:
-    """A file of rows with their answers, like those that the pipelines were fitted on."""
-    chance = np.random.default_rng(0)
-    table = pd.DataFrame({"a": chance.integers(0, 3, 40), "b": chance.integers(0, 5, 40)})
-    table = table.assign(left=np.where(table["a"] > 1, "yes", "no"))
-    table.to_csv(place / "rows.csv", index=False)
-    return "rows.csv"
 
 
 @pytest.fixture
@@ -117,46 +102,6 @@ class TestDiff:
 
         assert lines[4] == "  accuracy   0.75   0.76   +0.01  \x1b[32mbetter\x1b[m"
         assert lines[7] == "\x1b[1mParams\x1b[m"
-
-    @pytest.mark.parametrize(
-        ("args", "message"),
-        [
-            (["churn"], "missing argument 'B'"),
-            (["churn", "churn", "--test", "rows.csv"], "--test FILE and --target NAME go together"),
-            (["churn", "churn", "--target", "left"], "--test FILE and --target NAME go together"),
-            (["churn", "churn", "--code", "nowhere"], "folder 'nowhere' does not exist"),
-        ],
-    )
-    def test_what_cannot_be_meant_is_a_usage_error(self, gms, args, message):
-        hint = "as in `gms diff churn@production churn@latest`; see `gms help diff`"
-
-        assert gms("diff", *args) == ("", f"error: {message}\nhint: {hint}\n", 2)
-
-    @pytest.mark.parametrize(
-        ("args", "said"),
-        [
-            (["churn", "churm"], "error: no model 'churm'\nhint: did you mean 'churn'?\n"),
-            (
-                ["churn", "no.joblib"],
-                "error: file 'no.joblib' does not exist\n"
-                "hint: check the path; it is relative to the working directory\n",
-            ),
-            (
-                ["churn", "churn", "--test", "no.csv", "--target", "left"],
-                "error: cannot read 'no.csv': no such file or directory\n"
-                "hint: check the path; it is relative to the working directory\n",
-            ),
-        ],
-    )
-    def test_what_is_not_there(self, gms, args, said):
-        assert gms("diff", *args) == ("", said, 1)
-
-    def test_a_file_that_is_no_pipeline(self, gms, unfitted):
-        assert gms("diff", "churn", "unfitted.joblib") == (
-            "",
-            "error: Pipeline is not fitted\nhint: call fit before register\n",
-            1,
-        )
 
 
 def test_json(gms, git, leave):
@@ -265,20 +210,6 @@ def test_long_sections_are_cut(place, gms):
     assert lines[start + 21] == "  … and 10 more (--json has them all)"
 
 
-def test_recorded_answers_import_nothing_heavy(place, leave):
-    code = (
-        "import sys\n"
-        "code = __import__('gitmodelstore.cli.main', fromlist=['main']).main(sys.argv[1:])\n"
-        "print(code, sorted({'numpy', 'pandas', 'sklearn', 'joblib'} & set(sys.modules)))\n"
-    )
-    root = str(Path(main.__code__.co_filename).parents[2])
-    args = ["-C", "models", "diff", "leave@1.0.0", "leave@1.1.0"]
+def test_recorded_answers_import_nothing_heavy(imported, leave):
     for options in ([], ["--json"], ["--no-answers"]):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *args, *options],
-            env={**os.environ, "PYTHONPATH": root},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert done.stdout.splitlines()[-1] == "1 []"
+        assert imported("diff", "leave@1.0.0", "leave@1.1.0", *options) == "1"

@@ -73,31 +73,3 @@ def test_the_document(gms):
     )
     assert document["requirements"] == gms("env", "churn").stdout
     assert gms("env", "churn", "--json").code == 0
-
-
-@pytest.mark.parametrize(
-    ("args", "stderr", "code"),
-    [
-        (
-            ["churn", "--check", "--python"],
-            "error: --check and --python cannot be used together\n"
-            "hint: as in `gms env churn@production --check`; see `gms help env`\n",
-            2,
-        ),
-        (
-            [],
-            "error: missing argument 'REF'\n"
-            "hint: as in `gms env churn@production --check`; see `gms help env`\n",
-            2,
-        ),
-    ],
-)
-def test_a_command_line_that_cannot_be_understood(gms, args, stderr, code):
-    assert gms("env", *args) == ("", stderr, code)
-
-
-def test_a_version_that_is_not_there(gms):
-    stdout, stderr, code = gms("env", "churn@7.0.0", "--check")
-
-    assert (stdout, code) == ("", 1)
-    assert stderr.startswith("error: ")

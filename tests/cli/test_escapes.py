@@ -195,7 +195,6 @@ def test_no_hook_shows_it(spoilt, place):
             cwd=cwd,
             input=given.encode("utf-8", "surrogateescape"),
             capture_output=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         )
         assert_plain(done.stderr.decode())
         assert_plain(done.stdout.decode())

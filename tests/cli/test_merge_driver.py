@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,16 +12,8 @@ from gitmodelstore.store import Store
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A store with two versions, and a `gms` on the path that is the one under test."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "gms").write_text(
-        f'#!/bin/sh\nexec {sys.executable} -m gitmodelstore.cli.main "$@"\n'
-    )
-    (programs / "gms").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+def store(tmp_path: Path, with_gms: None) -> Store:
+    """A store with two versions, whose git finds the `gms` under test."""
     made = Store.init(tmp_path / "store")
     for alpha in (1.0, 2.0):
         made.register(Ridge(alpha=alpha).fit([[1.0], [2.0]], [1.0, 2.0]), "churn", code=None)
@@ -75,15 +65,10 @@ def test_two_promotions_of_one_model_stop_the_merge(store: Store) -> None:
     assert str(store.version("churn@production")) == "churn 1.0.0"
 
 
-def test_without_gms_git_merges_lines(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_gms_git_merges_lines(store: Store, without_gms) -> None:
     on_branch(store, "ours", "churn@1.0.0")
     on_branch(store, "theirs", "fraud@1.0.0")
-    plain = os.pathsep.join(
-        folder
-        for folder in os.environ["PATH"].split(os.pathsep)
-        if not (Path(folder) / "gms").exists()
-    )
-    monkeypatch.setenv("PATH", plain)
+    without_gms()
 
     git(store, "merge", "--quiet", "--no-edit", "ours")
     git(store, "merge", "--quiet", "--no-edit", "theirs")

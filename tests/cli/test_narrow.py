@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import subprocess
-import sys
 from unicodedata import combining, east_asian_width
 
 import pytest
 
 from gitmodelstore import Store
 from gitmodelstore.cli.session import folded
+
+from .conftest import on_terminal
 
 NARROW = 40
 WIDE_TEXT = "昨日の検証では精度が下がったので、担当者の判断により一つ前の版へ戻しました。"
@@ -110,33 +109,11 @@ def test_a_command_that_is_to_be_typed_stays_on_one_line():
     ]
 
 
-def test_on_a_real_terminal(eastern, place):
+@pytest.mark.usefixtures("eastern", "colorful")
+def test_on_a_real_terminal():
     """The size that the system tells, colours, and the pager that git would take."""
-    import fcntl
-    import struct
-    import termios
+    text = on_terminal("log", columns=NARROW)
 
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, NARROW, 0, 0))
-    environment = {name: os.environ[name] for name in os.environ if name != "NO_COLOR"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gitmodelstore", "-C", "models", "log"],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**environment, "GIT_PAGER": "cat", "TERM": "xterm"},
-    )
-    os.close(theirs)
-    read = b""
-    try:
-        while piece := os.read(ours, 1 << 16):
-            read += piece
-    except OSError:  # so Linux says that the other end is closed
-        pass
-    os.close(ours)
-    assert process.wait() == 0
-
-    text = read.decode()
     assert "\x1b[33m" in text
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     assert [line for line in plain.splitlines() if columns(line) > NARROW] == []

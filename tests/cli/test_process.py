@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -15,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from gitmodelstore.cli import main as main_module
 from gitmodelstore.cli.main import main
 
-HEAVY = {"sklearn", "pandas", "joblib", "numpy", "git", "scipy"}
+from .conftest import on_terminal
+
 CHURN = "MODEL  VERSIONS  HIGHEST  PRODUCTION  STAGING\nchurn         2  1.1.0    1.1.0       -\n"
 MORE = "note: 1 more model: leave out -n to see all\n"
 
@@ -78,44 +76,16 @@ def test_pyproject_names_the_store(program, place):
 
 
 @pytest.mark.parametrize(
-    "args",
+    "typed",
     [
-        ["list"],
-        ["list", "churn"],
-        ["show", "churn"],
-        ["log"],
-        ["log", "-G", "pipeline.algorithm"],
-        ["search", "metrics.test_auc > 0.8"],
-        ["which", "churn"],
-        ["get", "churn"],
-        ["cat", "churn:README.md"],
-        ["help"],
-        ["help", "register"],
-        ["list", "--json"],
-        ["promote", "churn@1.0.0", "production"],
+        *("list", "list --json", "list churn", "show churn", "log", "log -G pipeline.algorithm"),
+        *("search metrics.test_auc>0.8", "which churn", "get churn", "cat churn:README.md"),
+        *("help", "help register", "promote churn@1.0.0 production", "verify --all"),
+        *("inspect first.joblib", "inspect churn"),
     ],
-    ids=" ".join,
 )
-def test_only_what_loads_pipelines_imports_the_heavy_packages(place, args):
-    code = (
-        "import sys, json\n"
-        "from gitmodelstore.cli.main import main\n"
-        f"code = main(['-C', 'models', *{args!r}])\n"
-        "print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)\n"
-    )
-    root = Path(main_module.__file__).parents[2]
-
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    returned, modules = json.loads(process.stderr.splitlines()[-1])
-    assert returned == 0
-    assert not HEAVY & set(modules)
+def test_only_what_loads_pipelines_imports_the_heavy_packages(imported, typed):
+    assert imported(*typed.split()) == "0"
 
 
 # Pipes and signals
@@ -128,7 +98,6 @@ def test_a_closed_pipe_ends_quietly(place):
             "-c",
             f"{{ {sys.executable} -m gitmodelstore.cli.main -C models log; echo $? >&2; }} | true",
         ],
-        env={**os.environ, "PYTHONPATH": str(Path(main_module.__file__).parents[2])},
         capture_output=True,
         text=True,
         check=True,
@@ -137,13 +106,11 @@ def test_a_closed_pipe_ends_quietly(place):
     assert (process.stdout, process.stderr) == ("", "141\n")
 
 
-def test_a_full_disk_is_told(place):
-    variables = {**os.environ, "PYTHONPATH": str(Path(main_module.__file__).parents[2])}
-    variables.pop("PYTHONUNBUFFERED", None)
+def test_a_full_disk_is_told(place, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     with Path("/dev/full").open("w") as full:
         process = subprocess.run(
             [sys.executable, "-m", "gitmodelstore.cli.main", "-C", "models", "list"],
-            env=variables,
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -166,7 +133,6 @@ def test_an_interrupt_says_only_that(place):
             *(sys.executable, "-m", "gitmodelstore.cli.main", "-C", "models", "register"),
             *("churn", "first.joblib", "--metrics", "slow.json"),
         ],
-        env={**os.environ, "PYTHONPATH": str(Path(main_module.__file__).parents[2])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -220,39 +186,6 @@ def test_every_fault_of_a_file_is_listed(gms, monkeypatch):
 
 
 # Terminals
-
-
-def on_terminal(*args: str, **variables: str) -> str:
-    """Run `gms` with a terminal as stdout and return what it showed there."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", **variables}
-    environment["PYTHONPATH"] = str(Path(main_module.__file__).parents[2])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gitmodelstore.cli.main", "-C", "models", *args],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            more = os.read(ours, 65536)
-        except OSError:  # how Linux says that the other side is closed
-            break
-        if not more:
-            break
-        shown += more
-    os.close(ours)
-    process.wait()
-    return shown.decode().replace("\r\n", "\n")
-
-
-@pytest.fixture
-def colorful(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NO_COLOR")
-    monkeypatch.setenv("GIT_PAGER", "cat")
 
 
 @pytest.mark.usefixtures("place", "colorful")
@@ -310,9 +243,8 @@ def test_a_file_of_text_is_shown_on_a_terminal(gms):
 
 @pytest.mark.parametrize("module", ["gitmodelstore", "gitmodelstore.cli.main"])
 def test_without_a_command_the_everyday_ones_are_shown(gms, module):
-    environment = {**os.environ, "PYTHONPATH": str(Path(main_module.__file__).parents[2])}
     call = [sys.executable, "-m", module]
-    done = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
 
     assert (done.stdout, done.stderr, done.returncode) == ("", gms("help").stdout, 2)
 

@@ -14,9 +14,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import gitmodelstore
-
-PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 TRAIN = """\
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
@@ -47,7 +44,6 @@ def project(place, gms, monkeypatch) -> Path:
     table = pd.read_csv(folder / "iris.csv")
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
     joblib.dump(pipeline.fit(table.drop(columns="target"), table["target"]), folder / "iris.joblib")
-    monkeypatch.setenv("PYTHONPATH", str(Path(gitmodelstore.__file__).parents[1]))
     monkeypatch.setenv("TMPDIR", str(place))
     monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.chdir(folder)

@@ -146,34 +146,6 @@ def test_search_that_finds_nothing_exits_as_grep_does(gms):
     ("expression", "stderr"),
     [
         (
-            "metrics.test_auc = 0.9",
-            "error: column 18: '=' means nothing here\n"
-            "       metrics.test_auc = 0.9\n"
-            "                        ^\n"
-            "hint: write == to compare\n",
-        ),
-        (
-            "test_auc > 0.9",
-            "error: column 1: no field 'test_auc'\n"
-            "       test_auc > 0.9\n"
-            "       ^\n"
-            "hint: did you mean 'metrics.test_auc'?\n",
-        ),
-        (
-            "status == production",
-            "error: column 11: no field 'production'\n"
-            "       status == production\n"
-            "                 ^\n"
-            'hint: write text in quotes: "production"\n',
-        ),
-        (
-            "xyzzy > 1",
-            "error: column 1: no field 'xyzzy'\n"
-            "       xyzzy > 1\n"
-            "       ^\n"
-            f"hint: there are {FIELDS}\n",
-        ),
-        (
             "code.dirty and\x1b[31m",
             "error: column 15: '\\x1b' means nothing here\n"
             "       code.dirty and [31m\n"
@@ -188,40 +160,6 @@ def test_search_that_finds_nothing_exits_as_grep_does(gms):
 )  # fmt: skip
 def test_search_points_at_what_is_wrong(gms, expression, stderr):
     assert gms("search", expression) == ("", stderr, 2)
-
-
-@pytest.mark.parametrize(
-    ("args", "stderr"),
-    [
-        (
-            ["search"],
-            "error: missing argument 'EXPRESSION'\n"
-            "hint: as in `gms search 'metrics.test_auc > 0.9'`; see `gms help search`\n",
-        ),
-        (
-            ["search", "metrics.test_auc", ">", "0.9"],
-            "error: got unexpected extra arguments (> 0.9)\n"
-            "hint: as in `gms search 'metrics.test_auc > 0.9'`; see `gms help search`\n",
-        ),
-        (
-            ["search", "code.dirty", "--sort", "metrics.a > 1"],
-            "error: column 10: expected only the name of a field\n"
-            "       metrics.a > 1\n"
-            "                ^\n"
-            "hint: as in `metrics.test_auc`\n",
-        ),
-    ],
-)
-def test_search_typed_wrongly(gms, args, stderr):
-    assert gms(*args) == ("", stderr, 2)
-
-
-def test_search_of_a_model_that_there_is_not(gms):
-    assert gms("search", "code.dirty", "--model", "chrun") == (
-        "",
-        "error: no model 'chrun'\nhint: did you mean 'churn'?\n",
-        1,
-    )
 
 
 # gms log -G
@@ -289,30 +227,3 @@ def test_log_of_a_field_as_json(gms):
 
 def test_log_of_a_value_that_no_version_had(gms):
     assert gms("log", "-G", "features=age") == ("", "", 1)
-
-
-@pytest.mark.parametrize(
-    ("field", "stderr", "code"),
-    [
-        (
-            "status",
-            "error: 'status' is not a field of the manifest\nhint: see `gms log`\n",
-            1,
-        ),
-        (
-            "version=1.2",
-            "error: '1.2' is not a SemVer version\nhint: write all three numbers: 1.2.0\n",
-            1,
-        ),
-        (
-            "metrics.",
-            "error: column 8: expected only the name of a field\n"
-            "       metrics.\n"
-            "              ^\n"
-            "hint: as in `metrics.test_auc`\n",
-            2,
-        ),
-    ],
-)
-def test_log_of_what_is_no_field(gms, field, stderr, code):
-    assert gms("log", "-G", field) == ("", stderr, code)

@@ -179,16 +179,6 @@ class TestApprove:
         ]
 
     @pytest.mark.usefixtures("unchanged")
-    def test_of_ones_own(self, desk, gms):
-        assert gms("approve", "churn@1.0.0", "production") == (
-            "",
-            "error: churn 1.0.0 was registered by Ada Lovelace <ada@example.org>, "
-            "whose own approval does not count\n"
-            "hint: ask someone else to run: gms approve churn@1.0.0 production\n",
-            1,
-        )
-
-    @pytest.mark.usefixtures("unchanged")
     def test_without_a_key(self, desk, gms, git):
         desk.sit_down(desk.grace)
         git("config", "--global", "--unset", "user.signingkey")
