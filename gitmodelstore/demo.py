@@ -265,7 +265,7 @@ class Stage:
         self._show("python", source)
         printed = io.StringIO()
         with redirect_stdout(printed):
-            # The statement is the one just shown, and comes from story.py.
+            # The statement is the one just shown, and comes from the story above.
             exec(compile(f"{source}\n", "<demo>", "single"), self.names)  # noqa: S102
         self._show("result", printed.getvalue())
 

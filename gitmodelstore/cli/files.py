@@ -1,4 +1,4 @@
-"""`gms get`: a version as plain files."""
+"""Commands that write out files of versions: get, cat, env, lock, sync."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gms list`: the models of the store, or the versions of one."""
+"""Commands that look at the store: list, show, log, which, search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gms register`: keep a fitted pipeline as a new version."""
+"""Commands that write into the store: register, promote, archive, withdraw, approve, …"""
 
 from __future__ import annotations
 

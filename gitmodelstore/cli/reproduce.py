@@ -1,4 +1,4 @@
-"""`gms reproduce`: train a version again, and see whether the same comes out."""
+"""`gms reproduce` and `gms bisect`, which run a command of yours."""
 
 from __future__ import annotations
 

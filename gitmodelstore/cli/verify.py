@@ -1,4 +1,4 @@
-"""`gms verify`: whether versions are what was released, and answer here as they did."""
+"""Commands that check and compare: verify, diff, audit, doctor, validate."""
 
 from __future__ import annotations
 

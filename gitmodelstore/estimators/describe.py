@@ -1,7 +1,4 @@
-"""What a fitted pipeline is: steps, params, task and classes, as the manifest records them.
-
-Its input columns are the business of `features`, offered here as well.
-"""
+"""What a fitted pipeline is: steps, params, task, classes and input columns."""
 
 from __future__ import annotations
 

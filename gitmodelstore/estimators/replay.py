@@ -1,4 +1,4 @@
-"""Whether a pipeline still answers as it did: the rows of its sample, asked again.
+"""A pipeline asked again: the rows of its sample, its metrics, another pipeline beside it.
 
 Tolerance: answers of type float may differ by 1e-9 plus a millionth of what was
 recorded, which is more than another processor or BLAS makes of the same model, and

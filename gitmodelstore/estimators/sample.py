@@ -1,7 +1,4 @@
-"""A sample of the rows that a pipeline was tested on, made at registration and read again.
-
-`synthesis` says what a synthetic sample can tell of the test rows, and what it cannot.
-"""
+"""A sample of the rows that a pipeline was tested on, made at registration and read again."""
 
 from __future__ import annotations
 

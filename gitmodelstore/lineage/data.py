@@ -1,4 +1,4 @@
-"""The data sets that took part: where they lay, and a digest that says which they were.
+"""The data sets that took part: files by their bytes, DVC's digests, what the manifest says.
 
 pandas is needed only for tables: in memory, or in a CSV or Parquet file of moderate size.
 """

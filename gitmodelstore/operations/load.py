@@ -1,4 +1,4 @@
-"""From a version to its bytes, verified, and from those to a pipeline."""
+"""From a version to its bytes, verified, and to a pipeline, where what is installed fits."""
 
 from __future__ import annotations
 

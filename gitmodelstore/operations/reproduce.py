@@ -1,4 +1,4 @@
-"""Train a version again, from its recorded code, and see whether the same comes out.
+"""Train a version again and see whether the same comes out; find the first bad version.
 
 The command is somebody's own, and runs as if that person had typed it. What is around it is
 ours: a work tree of the recorded commit, a store that stands in for every other one, so that

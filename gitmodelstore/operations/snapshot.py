@@ -1,4 +1,4 @@
-"""What the store's branch says at one commit: registry, policy, folders, versions."""
+"""Which store is meant, what its branch says at one commit, and who writes into it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether versions are what was released, and whether they answer here as they did."""
+"""Whether versions are what was released and answer as before, and data is what it was."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 """Writing a pipeline: the bytes of `joblib.dump`, and the names that loading them looks up.
 
-Owns pickling. What the objects are that cannot be pickled, and where they stand,
-is found in `unportable`; whether there is anything worth keeping, in `fitted`,
-whose `check_fitted` is offered here beside `dump`, for which it clears the way.
+Owns pickling, and tells which objects cannot be pickled, and where they stand.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The names that people choose: models, statuses, metrics.
+"""Names, points in time, version numbers and paths, as people type and the store writes them.
 
 Source of the model rule: the intersection of what git refs, GTO tags, DVC,
 MLflow, BentoML and the file systems of Linux, macOS and Windows accept.

@@ -1,4 +1,4 @@
-"""The text of `gms verify`: a line for each version, and what is wrong with it below."""
+"""What `gms verify` and an audit print, and sequences that print as their commands."""
 
 from __future__ import annotations
 
