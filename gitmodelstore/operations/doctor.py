@@ -33,8 +33,9 @@ from gitmodelstore.operations.init import CONFIGURED, unconfigured
 from gitmodelstore.operations.mend import is_whole, move_forward, rebuild, retag
 from gitmodelstore.operations.publish import recover
 from gitmodelstore.operations.snapshot import Writer, was_store
+from gitmodelstore.operations.validate import extent_of
 from gitmodelstore.plumbing import git_dir, worktree, writer_lock
-from gitmodelstore.plumbing.cat_file import CatFile, Extent, extent
+from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.plumbing.writer_lock import HeldLock
 from gitmodelstore.values.names import REGISTRY
@@ -158,7 +159,7 @@ class _Repairs:
                 attempt("a work tree was left", _follow, repository, held)
         if _is_whole(repository):
             attempt("registry.json was not rebuilt", rebuild, repository, quiet)
-        if _is_whole(repository) and not _extent(repository).has_no_tags:
+        if _is_whole(repository) and not extent_of(repository).has_no_tags:
             with writer_lock.exclusive(folder, wait_seconds=wait):
                 attempt("tags were not set", retag, repository, quiet)
         attempt("temporary files were not removed", _remove_temporaries, repository)
@@ -180,12 +181,7 @@ def _mended(folder: Path, flaw: git_dir.Flaw) -> Iterator[str]:
 
 def _is_whole(repository: Repository) -> bool:
     """Whether the branch's history is here, as far as it was asked for."""
-    return has_branch(repository) and _extent(repository).lacks_history is None
-
-
-def _extent(repository: Repository) -> Extent:
-    with CatFile(repository.common_dir, inherit=False) as objects:
-        return extent(objects)
+    return has_branch(repository) and extent_of(repository).lacks_history is None
 
 
 def _remove_locks(repository: Repository) -> Iterator[str]:
@@ -265,7 +261,7 @@ def _remove_temporaries(repository: Repository) -> Iterator[str]:
 
 
 def _configure(repository: Repository) -> Iterator[str]:
-    if _extent(repository).is_mirror:
+    if extent_of(repository).is_mirror:
         return
     lacking = unconfigured(repository)
     if lacking:
@@ -274,5 +270,5 @@ def _configure(repository: Repository) -> Iterator[str]:
 
 
 def _install_hooks(repository: Repository) -> Iterator[str]:
-    if not _extent(repository).is_mirror and git_dir.absent(repository):
+    if not extent_of(repository).is_mirror and git_dir.absent(repository):
         yield f"installed the hooks {', '.join(git_dir.install(repository))}"

@@ -27,7 +27,7 @@ from gitmodelstore.operations.mend import (
     where_it_says,
     with_next_step,
 )
-from gitmodelstore.operations.validate import lacks_branch, store_faults
+from gitmodelstore.operations.validate import extent_of, lacks_branch, store_faults
 from gitmodelstore.plumbing import git_dir, worktree, writer_lock
 from gitmodelstore.plumbing.cat_file import WHOLE, CatFile, Extent, extent
 from gitmodelstore.plumbing.repository import Repository
@@ -352,15 +352,13 @@ def _told(notes: list[Fault]) -> list[str]:
 
 
 def _configuration(repository: Repository) -> Iterator[_Finding]:
-    with CatFile(repository.common_dir, inherit=False) as objects:
-        is_copy = extent(objects).is_copy
     lacking = unconfigured(repository)
     absent: tuple[str, ...] = ()
     try:
         absent = git_dir.absent(repository)
     except StoreError as error:
         yield f"{error}; gms cannot tell whether the hooks there call its own"
-    if is_copy:
+    if extent_of(repository).is_copy:
         if lacking or absent:
             yield "hooks and drivers are not set up: `gms doctor --fix`, to write here"
         return

@@ -646,10 +646,14 @@ def validate(repository: Repository, between: tuple[str, str] | None) -> Faults:
 
 def refuse_part(repository: Repository) -> None:
     """Refuse to call faulty what a clone was not asked to hold."""
-    with CatFile(repository.common_dir, inherit=False) as objects:
-        held = extent(objects)
+    held = extent_of(repository)
     if held.lacks is not None:
         raise cannot_tell(held)
+
+
+def extent_of(repository: Repository) -> Extent:
+    with CatFile(repository.common_dir, inherit=False) as objects:
+        return extent(objects)
 
 
 def validate_folder(folder: Path) -> tuple[Fault, ...]:

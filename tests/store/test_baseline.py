@@ -17,7 +17,7 @@ from gitmodelstore import Store
 from gitmodelstore.errors import FeatureMismatch, InvalidInput, LoadError, StoreError
 from gitmodelstore.estimators.scores import standard_metrics
 
-from .looks import look
+from .looks import look, object_file
 
 LEAVE_OUT = "register without a baseline, and compare the two in another way"
 
@@ -130,11 +130,7 @@ class TestBaseline:
 
     def test_one_that_cannot_be_loaded_is_named(self, live, fitted, refitted, tmp_path, beside):
         joblib.dump(fitted, tmp_path / "fitted.joblib")
-        oid = live._repository.entry(
-            live._snapshot().commit.tree, "models/churn/pipeline.joblib"
-        ).oid
-        damaged = live.path / ".git" / "objects" / oid[:2] / oid[2:]
-        damaged.chmod(0o644)
+        damaged = object_file(live.path, "HEAD:models/churn/pipeline.joblib")
         damaged.write_bytes(damaged.read_bytes()[:-200])
 
         message, _ = refusal(Store.open(live.path, durable=False), LoadError, refitted, **beside)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from gitmodelstore.operations import publish as publish_module
 from gitmodelstore.values.names import Version
 
 from .conftest import once
-from .looks import commit_by_hand, git, git_bytes, look
+from .looks import commit_by_hand, git, git_bytes, look, object_file
 
 
 def told(events: Iterable[Event]) -> list[tuple[str, str, str | None, str | None]]:
@@ -598,9 +597,7 @@ class TestRollback:
     def test_a_target_with_a_damaged_file_is_refused(self, store, fitted, refitted, name):
         for pipeline in (fitted, refitted):
             store.promote(store.register(pipeline, "churn", code=None), "production")
-        blob = git(store.path, "rev-parse", f"churn@v1.0.0:models/churn/{name}").strip()
-        path = store.path / ".git" / "objects" / blob[:2] / blob[2:]
-        os.chmod(path, 0o644)  # git keeps its objects read-only
+        path = object_file(store.path, f"churn@v1.0.0:models/churn/{name}")
         damaged = bytearray(path.read_bytes())
         damaged[len(damaged) // 2] ^= 0xFF
         path.write_bytes(damaged)
