@@ -153,11 +153,7 @@ class Judged:
 
 
 class Faults(tuple[Fault, ...]):
-    """The faults that refuse something, and the notes that do not.
-
-    Attributes:
-        notes: the notes.
-    """
+    """The faults that refuse something, and the notes that do not."""
 
     notes: tuple[Fault, ...] = ()
 

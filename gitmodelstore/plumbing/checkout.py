@@ -149,15 +149,10 @@ def is_shallow(repository: Path) -> bool:
 
 
 class LinkedTrees:
-    """The work trees that were added, to be removed together.
-
-    Attributes:
-        lacking: paths of submodules that are empty, since the repository has not checked
-            them out, or lacks the commit.
-    """
+    """The work trees that were added, to be removed together."""
 
     def __init__(self) -> None:
-        self.lacking: list[str] = []
+        self.lacking: list[str] = []  # submodules that are not checked out, or lack the commit
         self._made: list[tuple[Path, Path]] = []
 
     def add(self, repository: Path, commit: str, place: Path, name: str = "") -> None:

@@ -42,15 +42,12 @@ class Git:
     start a process by itself, it does.
 
     `question`: what it reads; no more than fits into a pipe.
-
-    Attributes:
-        output: the file descriptor to read its answer from.
     """
 
     def __init__(
         self, *args: str, question: bytes = b"", environment: Mapping[str, str] | None = None
     ) -> None:
-        self.output, theirs = os.pipe()
+        self.output, theirs = os.pipe()  # of which the first is to read its answer from
         if question:
             _widen(theirs)
         asking, ours = os.pipe()
@@ -87,12 +84,7 @@ class Git:
 
 
 class Conversation:
-    """A running git that answers one question after another; its complaints are not heard.
-
-    Attributes:
-        questions: to be written to.
-        answers: to be read from, after each question.
-    """
+    """A running git that answers one question after another; its complaints are not heard."""
 
     def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
         output, theirs = os.pipe()

@@ -497,11 +497,9 @@ class Repository:
     # Writing: nothing here is visible until a ref names it
 
     def write_blob(self, data: bytes | memoryview, *, stored: bool = False) -> str:
-        """Store the bytes of a file and return their id.
+        """Store the bytes of a file, kept for `read` until `forget_written`; return their id.
 
-        Args:
-            data: the bytes, kept for `read` until `forget_written`.
-            stored: uncompressed, since that loads fast: for pipelines.
+        `stored`: uncompressed, since that loads fast: for pipelines.
         """
         return self._write("blob", data, loose.STORED if stored else loose.FAST)
 
@@ -569,11 +567,7 @@ class Repository:
         return sum(self._bring_back(name) for name in gone) > 0
 
     def restore(self) -> bool:
-        """Bring back what a prune has taken of what anybody wrote within the last minutes.
-
-        Returns:
-            Whether one has come by.
-        """
+        """Bring back what a prune has lately taken; return whether one has come by."""
         return loose.restore_pruned(self.common_dir, self.sharing)
 
     def tend(self) -> None:
@@ -601,12 +595,7 @@ class Repository:
         return len(name) == _OID_DIGITS and name in pygit2.Odb(self._objects)
 
     def write_tree(self, base: str | None, changes: Mapping[str, Entry | None]) -> str:
-        """Store a tree and return its id.
-
-        Args:
-            base: the tree that it is made from; None for an empty one.
-            changes: name in this tree to its new entry; None takes the name out.
-        """
+        """Store the tree `base` with other entries, of which None is none; return its id."""
         merged: dict[str, Entry | None] = {**(self.entries(base) if base else {}), **changes}
         entries = {name: entry for name, entry in merged.items() if entry}
         oid = self._write(

@@ -57,11 +57,7 @@ _IN_THE_WAY = ("would be overwritten", "would be removed", "would lose untracked
 
 @dataclass(frozen=True, slots=True)
 class WorkTree:
-    """A folder with files, and the git directory that holds its index.
-
-    Attributes:
-        folder, git_dir: the two.
-    """
+    """A folder with files, and the git directory that holds its index."""
 
     folder: Path
     git_dir: Path
@@ -531,8 +527,7 @@ def bring(
 ) -> bool:
     """Bring index and files of a work tree from commit `old` to commit `new`.
 
-    Returns:
-        False when git has to be asked: nothing was changed.
+    Return False when git has to be asked: nothing was changed.
     """
     try:
         if os.name != "posix" or (tree.git_dir / "info" / "sparse-checkout").exists():
