@@ -276,20 +276,23 @@ def _git_dirs(folder: Path) -> Iterator[str]:
 
 def _indexes(folder: Path) -> Iterator[Flaw]:
     for place in _git_dirs(folder):
-        path = folder / place / INDEX
-        what = _of_index(path) if os.path.lexists(path) else None
-        if what is not None:
+        if what := _of_file(folder / place / INDEX, _of_index):
             yield Flaw(f"{place}{INDEX}", what)
 
 
-def _of_index(path: Path) -> str | None:
-    if not path.is_file():
-        return "is not a file"
-    data = path.read_bytes()
+def _of_file(path: Path, judge: Callable[[bytes], str | None]) -> str | None:
+    """Return what is wrong with a file by its content; None where nothing is, or none is there."""
+    if not os.path.lexists(path):
+        return None
+    return judge(path.read_bytes()) if path.is_file() else "is not a file"
+
+
+def _of_index(data: bytes) -> str | None:
     if len(data) < 12 + CHECKSUM_BYTES or not data.startswith(b"DIRC"):
         return "is not an index of git" if data.strip(b"\0") else "is empty"
-    if not 2 <= int.from_bytes(data[4:8], "big") <= 4:
-        return f"is of a version that git does not know: {int.from_bytes(data[4:8], 'big')}"
+    version = int.from_bytes(data[4:8], "big")
+    if not 2 <= version <= 4:
+        return f"is of a version that git does not know: {version}"
     if not is_sound(data) and any(data[-CHECKSUM_BYTES:]):  # zeros: index.skipHash
         return "does not match its own checksum"
     return None
@@ -341,19 +344,13 @@ def _is_folder(folder: Path, line: bytes) -> bool:
 
 def _commit_graphs(folder: Path) -> Iterator[Flaw]:
     info = folder / "objects/info"
-    for name in ("commit-graph", "commit-graphs"):
-        path = info / name
-        if not os.path.lexists(path):
-            continue
-        what = _of_graph(path) if name == "commit-graph" else _of_chain(path)
-        if what is not None:
-            yield Flaw(f"objects/info/{name}", what, is_derived=True)
+    if what := _of_file(info / "commit-graph", _of_graph):
+        yield Flaw("objects/info/commit-graph", what, is_derived=True)
+    if what := _of_chain(info / "commit-graphs"):
+        yield Flaw("objects/info/commit-graphs", what, is_derived=True)
 
 
-def _of_graph(path: Path) -> str | None:
-    if not path.is_file():
-        return "is not a file"
-    data = path.read_bytes()
+def _of_graph(data: bytes) -> str | None:
     if not data.startswith(b"CGPH"):
         return "is not a commit-graph of git"
     return None if is_sound(data) else "does not match its own checksum"
@@ -362,14 +359,14 @@ def _of_graph(path: Path) -> str | None:
 def _of_chain(folder: Path) -> str | None:
     chain = folder / "commit-graph-chain"
     if not folder.is_dir():
-        return "is not a folder"
+        return "is not a folder" if os.path.lexists(folder) else None
     if not os.path.lexists(chain):
         return "has files, and no chain of them" if any(folder.iterdir()) else None
     for line in chain.read_bytes().splitlines():
         if not _OID.fullmatch(line):
             return "its chain names what is not a file of it"
         graph = folder / f"graph-{line.decode()}.graph"
-        what = _of_graph(graph) if os.path.lexists(graph) else "is missing"
+        what = _of_file(graph, _of_graph) if os.path.lexists(graph) else "is missing"
         if what is not None:
             return f"{graph.name} {what}"
     return None
