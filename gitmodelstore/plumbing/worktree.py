@@ -469,7 +469,7 @@ class Handmade:
                     raise
             else:
                 return
-        raise refused
+        raise refused  # type: ignore[possibly-undefined]  # it was tried once at least
 
     @property
     def _umask(self) -> int | None:

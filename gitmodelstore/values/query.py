@@ -376,12 +376,12 @@ class Query:
         errors = reader.unknown
         try:
             condition = reader.whole()
+            if not errors:
+                return cls(text, tuple(reader.names.values()), condition, tuple(reader.equals))
         except InvalidQuery as error:  # of a frame for each level of it
             if error.column not in [one.column for one in errors]:
                 errors.append(error.with_traceback(None))
-        if errors:
-            raise together(errors) from None
-        return cls(text, tuple(reader.names.values()), condition, tuple(reader.equals))
+        raise together(errors) from None
 
 
 Value = FieldPath | Token | list[Token]

@@ -282,8 +282,9 @@ def _fitting(first: Sequence[Listed], room: int | None) -> tuple[_Layout, list[s
     """Return the widest layout that fits, the metrics in it, and how many there are besides."""
     manifests = [one.manifest for one in first if one.manifest]
     names = list(dict.fromkeys(name for manifest in manifests for name in manifest.metrics))
+    layout, shown = _LAYOUTS[0], names
     if room is None:
-        return _LAYOUTS[0], names, 0
+        return layout, shown, 0
     for layout in _LAYOUTS:
         shown = _as_many_as_fit(names, first, room - sum(layout.widths(first)) - 8)
         if len(shown) == len(names):
