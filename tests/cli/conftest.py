@@ -6,6 +6,7 @@ import fcntl
 import itertools
 import os
 import pty
+import shlex
 import shutil
 import struct
 import subprocess
@@ -127,6 +128,27 @@ def gms(place: Path, capsys: pytest.CaptureFixture[str]) -> Run:
         if "--json" in itertools.takewhile(lambda word: word != "--", args):
             json_documents.check(args, stdout)
         return Outcome(stdout, stderr, code)
+
+    return run
+
+
+@pytest.fixture
+def session(gms: Run) -> Callable[..., None]:
+    """Run the commands of a session, as a terminal would show it, and compare what they print.
+
+    A line begins with "$ gms" where a command is typed, with "2> " on stderr, and is "= 1" at the
+    end for an exit code that is not 0. Spaces at the end of a line are not compared.
+    """
+
+    def run(text: str) -> None:
+        for command in f"\n{text.strip()}\n".split("\n$ gms ")[1:]:
+            typed, *lines = command.rstrip("\n").split("\n")
+            code = int(lines.pop()[2:]) if lines and lines[-1].startswith("= ") else 0
+            said = [line[3:] for line in lines if line.startswith("2> ")]
+            shown = [line for line in lines if not line.startswith("2> ")]
+            done = gms(*shlex.split(typed))
+            printed = [line.rstrip() for line in done.stdout.splitlines()]
+            assert (printed, done.stderr.splitlines(), done.code) == (shown, said, code), typed
 
     return run
 

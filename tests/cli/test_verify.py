@@ -35,24 +35,18 @@ def elsewhere(monkeypatch):
 
 @pytest.mark.usefixtures("unchanged")
 class TestVerify:
-    def test_a_sound_version(self, gms):
-        assert gms("verify", "churn") == ("churn 1.1.0  5 files verified\n", "", 0)
-
-    def test_one_without_a_sample_says_so(self, gms):
-        assert gms("verify", "churn", "--replay") == (
-            "churn 1.1.0  5 files verified, no sample to replay\n",
-            "",
-            0,
-        )
-
-    def test_all(self, gms):
-        assert gms("verify", "--all") == (
-            "churn 1.1.0  5 files verified\n"
-            "churn 1.0.0  5 files verified\n"
-            "fraud 1.0.0  5 files verified\n",
-            "note: 3 versions verified, all sound\n",
-            0,
-        )
+    def test_what_is_sound(self, session):
+        session("""
+$ gms verify churn
+churn 1.1.0  5 files verified
+$ gms verify churn --replay
+churn 1.1.0  5 files verified, no sample to replay
+$ gms verify --all
+churn 1.1.0  5 files verified
+churn 1.0.0  5 files verified
+fraud 1.0.0  5 files verified
+2> note: 3 versions verified, all sound
+""")
 
     def test_json(self, gms):
         found = json.loads(gms("verify", "churn", "--json").stdout)
@@ -77,27 +71,24 @@ class TestVerify:
         }
 
 
-def test_a_fault_is_listed_and_the_exit_code_is_1(gms, git: Git):
+def test_a_fault_is_listed_and_the_exit_code_is_1(session, git: Git):
     git("tag", "-d", "churn@v1.0.0")
 
-    assert gms("verify", "--all") == (
-        "churn 1.1.0  5 files verified\n"
-        "churn 1.0.0  1 fault\n"
-        "  tag churn@v1.0.0 is missing: plain git does not find the version\n"
-        "fraud 1.0.0  5 files verified\n",
-        "note: 3 versions verified, 1 faulty or different\n",
-        1,
-    )
+    session("""
+$ gms verify --all
+churn 1.1.0  5 files verified
+churn 1.0.0  1 fault
+  tag churn@v1.0.0 is missing: plain git does not find the version
+fraud 1.0.0  5 files verified
+2> note: 3 versions verified, 1 faulty or different
+= 1
+""")
 
 
 @pytest.mark.usefixtures("sampled")
 class TestReplay:
-    def test_identical(self, gms):
-        assert gms("verify", "leave", "--replay") == (
-            "leave 1.1.0  6 files verified, answers identical\n",
-            "",
-            0,
-        )
+    def test_identical(self, session):
+        session("$ gms verify leave --replay\nleave 1.1.0  6 files verified, answers identical")
 
     def test_within_tolerance(self, gms, elsewhere):
         elsewhere(2e-9)

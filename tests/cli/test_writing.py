@@ -171,6 +171,53 @@ def test_register_from_inside_the_store_records_no_code(place, monkeypatch):
 # Moves of status
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        """
+$ gms archive churn@1.1.0 --successor 1.0.0
+churn 1.0.0 is in production (was 1.1.0, now archived)
+$ gms archive churn@1.1.0
+churn 1.1.0 is already archived
+""",
+        """
+$ gms withdraw churn@1.0.0 --reason 'leaked labels'
+churn 1.0.0 is withdrawn
+$ gms yank churn@1.0.0
+churn 1.0.0 is already withdrawn
+$ gms get churn@1.0.0 -q
+churn-1.0.0
+2> warning: churn 1.0.0 was withdrawn; see why with `gms log churn`
+""",
+        """
+$ gms rollback churn --reason 'drift in income'
+churn 1.0.0 is in production again (was 1.1.0, now withdrawn)
+2> note: churn 1.0.0 has no sample, so it is not known whether it still gives the same answers
+""",
+        """
+$ gms rollback churn --to 1.0.0 --keep -q
+churn 1.0.0 is in production again (was 1.1.0, now archived)
+""",
+    ],
+    ids=lambda text: text.split()[2],
+)
+def test_what_a_move_says(session, text):
+    session(text)
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_promote_again_changes_nothing(session):
+    session("$ gms promote churn@1.1.0 production\nchurn 1.1.0 is already in production")
+
+
+def test_the_log_says_that_it_was_rolled_back(gms):
+    gms("rollback", "churn", "--reason", "drift in income")
+
+    last = gms("log", "churn", "-n2", "--oneline").stdout.splitlines()[1]
+    said = "churn 1.0.0 rolled back to production, was archived (drift in income)"
+    assert last.endswith(said)
+
+
 def test_promote_says_who_made_room(gms, git: Git):
     assert gms("promote", "churn@1.0.0", "production", "--reason", "calmer") == (
         "churn 1.0.0 is in production (was 1.1.0, now archived)\n",
@@ -178,15 +225,6 @@ def test_promote_says_who_made_room(gms, git: Git):
         0,
     )
     assert "Reason: calmer" in git("log", "-1", "--format=%B")
-
-
-@pytest.mark.usefixtures("unchanged")
-def test_promote_again_changes_nothing(gms):
-    assert gms("promote", "churn@1.1.0", "production") == (
-        "churn 1.1.0 is already in production\n",
-        "",
-        0,
-    )
 
 
 def test_promote_moves_several_models_in_one_commit(gms, git: Git):
@@ -210,49 +248,6 @@ def test_promote_as_json_tells_the_events(gms):
     assert json.loads(gms("--json", "promote", "churn@1.0.0", "production").stdout) == {
         "events": []
     }
-
-
-def test_archive_names_a_successor(gms):
-    assert gms("archive", "churn@1.1.0", "--successor", "1.0.0") == (
-        "churn 1.0.0 is in production (was 1.1.0, now archived)\n",
-        "",
-        0,
-    )
-    assert gms("archive", "churn@1.1.0") == ("churn 1.1.0 is already archived\n", "", 0)
-
-
-def test_withdraw_marks_a_version_as_bad(gms):
-    assert gms("withdraw", "churn@1.0.0", "--reason", "leaked labels") == (
-        "churn 1.0.0 is withdrawn\n",
-        "",
-        0,
-    )
-    assert gms("yank", "churn@1.0.0") == ("churn 1.0.0 is already withdrawn\n", "", 0)
-    assert gms("get", "churn@1.0.0", "-q") == (
-        "churn-1.0.0\n",
-        "warning: churn 1.0.0 was withdrawn; see why with `gms log churn`\n",
-        0,
-    )
-
-
-def test_rollback_says_what_is_back_and_what_went(gms):
-    assert gms("rollback", "churn", "--reason", "drift in income") == (
-        "churn 1.0.0 is in production again (was 1.1.0, now withdrawn)\n",
-        "note: churn 1.0.0 has no sample, so it is not known whether it still gives the "
-        "same answers\n",
-        0,
-    )
-    assert (
-        gms("log", "churn", "-n2", "--oneline")
-        .stdout.splitlines()[1]
-        .endswith("churn 1.0.0 rolled back to production, was archived (drift in income)")
-    )
-
-
-def test_rollback_keeps_the_replaced_version_when_asked(gms):
-    assert gms("rollback", "churn", "--to", "1.0.0", "--keep").stdout == (
-        "churn 1.0.0 is in production again (was 1.1.0, now archived)\n"
-    )
 
 
 def test_log_prints_nothing_that_a_terminal_would_act_on(gms, git: Git):
