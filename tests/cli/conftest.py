@@ -37,6 +37,23 @@ HEAVY = {"sklearn", "pandas", "joblib", "numpy", "git", "scipy"}
 FIRST_DAY = datetime(2026, 3, 3, 14, 5, tzinfo=timezone.utc)
 
 
+ADA = {"name": "Ada Lovelace", "email": "ada@example.org"}
+# The keys of an event's document that are null in most.
+EVENT: dict[str, object] = {
+    **dict.fromkeys(("before", "after", "reason", "replay", "override", "vacate")),
+    "approved_for": None,
+    "dated_at": None,
+    "annotations": {},
+    "by": ADA,
+}
+
+
+def version_document(model: str, version: str, status: str, **more: object) -> dict[str, object]:
+    """Return what every document says of a version, and more."""
+    names = {"ref": f"{model}@{version}", "tag": f"{model}@v{version}"}
+    return {"model": model, "version": version, "status": status, **names, **more}
+
+
 class Outcome(NamedTuple):
     """What a command printed, and its exit code."""
 

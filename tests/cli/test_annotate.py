@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from .conftest import ADA, EVENT
+
 MOMENT = "2026-04-01T09:30:00Z"
-ADA = "Ada Lovelace <ada@example.org>"
-PERSON = {"name": "Ada Lovelace", "email": "ada@example.org"}
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_show_as_json(gms, annotated, git):
     assert found["validation_auc"] == {
         "value": 0.83,
         "at": MOMENT,
-        "by": PERSON,
+        "by": ADA,
         "reason": "June is in",
         "commit": git("rev-parse", "main"),
     }
@@ -68,19 +68,12 @@ def test_log_as_json(gms, annotated, git):
     (event,) = json.loads(gms("log", "-n", "1", "--json").stdout)["events"]
 
     assert event == {
+        **EVENT,
         "kind": "annotated",
         "model": "churn",
         "version": "1.1.0",
-        "before": None,
-        "after": None,
         "at": MOMENT,
-        "by": PERSON,
         "reason": "June is in",
-        "replay": None,
-        "override": None,
-        "vacate": None,
-        "approved_for": None,
-        "dated_at": None,
         "commit": git("rev-parse", "main"),
         "annotations": {"validation_auc": 0.83, "approval": "A-17", "final": True},
     }

@@ -18,77 +18,43 @@ from gitmodelstore.cli import main as program_of_gms
 from gitmodelstore.cli.main import COMMANDS
 from gitmodelstore.store import Store
 
-CONFIGURED = """
+# The variables of git that name a command to run; each gets one that leaves its name as a mark.
+COMMANDS_OF_GIT = """
+    core.fsmonitor core.sshCommand core.pager core.editor core.alternateRefsCommand
+    diff.external diff.evil.command diff.evil.textconv merge.evil.driver
+    filter.evil.clean filter.evil.smudge filter.evil.process
+    filter.a.b=c.clean filter.a.b=c.smudge
+    gpg.program gpg.ssh.program gpg.ssh.defaultKeyCommand
+    !credential.helper !credential.https://127.0.0.1:9.helper
+    sequence.editor interactive.diffFilter trailer.evil.command trailer.evil.cmd
+    uploadpack.packObjectsHook !alias.rev-parse !alias.lfs gc.recentObjectsHook hook.evil.command
+    pager.log pager.diff !submodule.evil.update remote.origin.uploadpack remote.origin.receivepack
+"""
+BESIDE = """
 [core]
-    fsmonitor = {run} core.fsmonitor
     hooksPath = {hooks}
-    sshCommand = {run} core.sshCommand
-    pager = {run} core.pager
-    editor = {run} core.editor
     askPass = {program}
     gitProxy = {program}
-    alternateRefsCommand = {run} core.alternateRefsCommand
-[diff]
-    external = {run} diff.external
-[diff "evil"]
-    command = {run} diff.command
-    textconv = {run} diff.textconv
-[merge "evil"]
-    driver = {run} merge.driver
 [filter "evil"]
-    clean = {run} filter.clean
-    smudge = {run} filter.smudge
-    process = {run} filter.process
     required = true
 [filter "a.b=c"]
-    clean = {run} filter.equals
-    smudge = {run} filter.equals
     required = true
-[gpg]
-    program = {run} gpg.program
-[gpg "ssh"]
-    program = {run} gpg.ssh.program
-    defaultKeyCommand = {run} gpg.ssh.defaultKeyCommand
 [log]
     showSignature = true
-[credential]
-    helper = "!{run} credential.helper"
-[credential "https://127.0.0.1:9"]
-    helper = "!{run} credential.url.helper"
-[sequence]
-    editor = {run} sequence.editor
-[interactive]
-    diffFilter = {run} interactive.diffFilter
 [trailer "evil"]
     key = Evil
-    command = {run} trailer.command
-    cmd = {run} trailer.cmd
-[uploadpack]
-    packObjectsHook = {run} uploadpack.packObjectsHook
-[alias]
-    rev-parse = "!{run} alias"
-    lfs = "!{run} alias"
 [gc]
     auto = 1
     autoDetach = false
-    recentObjectsHook = {run} gc.recentObjectsHook
 [maintenance]
     auto = true
 [hook "evil"]
-    command = {run} hook.command
     event = post-index-change
     event = reference-transaction
-[pager]
-    log = {run} pager.log
-    diff = {run} pager.diff
 [submodule]
     recurse = true
-[submodule "evil"]
-    update = !{run} submodule.update
 [remote "origin"]
     url = {elsewhere}
-    uploadpack = {run} remote.uploadpack
-    receivepack = {run} remote.receivepack
     promisor = true
 [remote "ssh"]
     url = ssh://127.0.0.1/nothing
@@ -102,10 +68,24 @@ CONFIGURED = """
 
 INCLUDED = """
 [filter "included"]
-    clean = {run} included.filter
-    smudge = {run} included.filter
+    clean = {run} filter.included
+    smudge = {run} filter.included
     required = true
 """
+
+
+def naming(run: str) -> str:
+    """Return the configuration in which each of COMMANDS_OF_GIT names the program `run`."""
+    lines = []
+    for word in COMMANDS_OF_GIT.split():
+        name = word.removeprefix("!")  # which has a shell run it, where git would do otherwise
+        section, *between, key = name.split(".")
+        of = f' "{".".join(between)}"' if between else ""
+        mark = name.replace("/", "-")
+        command = f"!{run} {mark}" if word != name else f"{run} {mark}"
+        lines += [f"[{section}{of}]", f'    {key} = "{command}"']
+    return "\n".join(lines)
+
 
 # Each of the filters has files of its own: a file has but one.
 ATTRIBUTES = """\
@@ -153,7 +133,7 @@ def arm(repository: Path, marks: Marks, beside: Path) -> None:
         "elsewhere": beside / "elsewhere.git",
     }
     with (git_dir / "config").open("a") as file:
-        file.write(CONFIGURED.format(**places))
+        file.write(naming(str(places["run"])) + BESIDE.format(**places))
     (git_dir / "included").write_text(INCLUDED.format(**places))
     (git_dir / "config.worktree").write_text(
         INCLUDED.format(**places).replace("included", "worktree")
@@ -198,8 +178,9 @@ def test_git_itself_would_run_them(foreign, marks):
     plain_git(foreign, "fetch", "ssh")
 
     assert {
-        *("core.fsmonitor", "core.sshCommand", "filter.process", "included.filter"),
-        *("filter.equals", "worktree.filter", "hook.reference-transaction", "remote.uploadpack"),
+        *("core.fsmonitor", "core.sshCommand", "filter.evil.process", "filter.included"),
+        *("filter.a.b=c.smudge", "filter.worktree", "hook.reference-transaction"),
+        "remote.origin.uploadpack",
     } <= set(marks.left), marks.left
 
 

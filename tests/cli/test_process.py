@@ -47,31 +47,6 @@ def test_each_name_of_the_program(place, monkeypatch, command):
     assert (process.stdout, process.stderr, process.returncode) == (CHURN, MORE, 0)
 
 
-# Which store
-
-
-def test_the_environment_names_the_store(program, place):
-    outcome = program("list", "-n1", cwd=place.parent, GITMODELSTORE=str(place / "models"))
-
-    assert outcome == (CHURN, MORE, 0)
-
-
-def test_an_option_comes_before_the_environment(program):
-    assert program("-C", "models", "list", "-n1", GITMODELSTORE="/nowhere") == (CHURN, MORE, 0)
-
-
-def test_a_folder_inside_the_store_will_do(program):
-    assert program("list", "-n1", "-C", "models/models/churn") == (CHURN, MORE, 0)
-
-
-def test_pyproject_names_the_store(program, place):
-    (place / "pyproject.toml").write_text('[tool.gitmodelstore]\nstore = "models"\n')
-    (place / "src").mkdir()
-
-    assert program("list", "-n1", cwd=place / "src") == (CHURN, MORE, 0)
-    assert program("-C", "src", "list", "-n1") == (CHURN, MORE, 0)
-
-
 # What is imported
 
 

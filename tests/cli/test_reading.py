@@ -10,9 +10,9 @@ import pytest
 
 from gitmodelstore.store import Store
 
-Git = Callable[..., str]
+from .conftest import ADA, EVENT, version_document
 
-ADA = {"name": "Ada Lovelace", "email": "ada@example.org"}
+Git = Callable[..., str]
 
 
 @pytest.fixture(autouse=True)
@@ -88,19 +88,15 @@ def test_list_of_a_model_as_json(gms, git: Git):
     document = json.loads(gms("list", "churn", "--json").stdout)
 
     assert document["model"] == "churn"
-    assert document["versions"][1] == {
-        "model": "churn",
-        "version": "1.0.0",
-        "status": "archived",
-        "ref": "churn@1.0.0",
-        "tag": "churn@v1.0.0",
-        "commit": git("rev-parse", "churn@v1.0.0^{commit}"),
-        "created_at": "2026-03-03T14:05:00Z",
-        "author": ADA,
-        "algorithm": "LogisticRegression",
-        "metrics": {"accuracy": 0.75, "test_auc": 0.81},
-        "faults": [],
-    }
+    assert document["versions"][1] == version_document(
+        *("churn", "1.0.0", "archived"),
+        commit=git("rev-parse", "churn@v1.0.0^{commit}"),
+        created_at="2026-03-03T14:05:00Z",
+        author=ADA,
+        algorithm="LogisticRegression",
+        metrics={"accuracy": 0.75, "test_auc": 0.81},
+        faults=[],
+    )
 
 
 def test_show_tells_what_a_version_is_made_of(gms, git: Git):
@@ -200,20 +196,13 @@ def test_log_as_json(gms, git: Git):
     assert json.loads(gms("log", "fraud", "-n1", "--json").stdout) == {
         "events": [
             {
+                **EVENT,
                 "kind": "promoted",
                 "model": "fraud",
                 "version": "1.0.0",
                 "before": "registered",
                 "after": "staging",
                 "at": "2026-03-08T14:05:00Z",
-                "by": ADA,
-                "reason": None,
-                "replay": None,
-                "override": None,
-                "vacate": None,
-                "approved_for": None,
-                "annotations": {},
-                "dated_at": None,
                 "commit": git("rev-parse", "HEAD"),
             }
         ],
@@ -243,21 +232,19 @@ def test_which_answers_for_a_day_in_the_past(gms):
 
 
 def test_which_as_json(gms, git: Git):
-    assert json.loads(gms("which", "churn", "--at=2026-03-05", "--json").stdout) == {
-        "model": "churn",
-        "version": "1.0.0",
-        "status": "production",
-        "ref": "churn@1.0.0",
-        "tag": "churn@v1.0.0",
-        "commit": git("rev-parse", "churn@v1.0.0^{commit}"),
-        "since": "2026-03-04T14:05:00Z",
-        "until": "2026-03-06T14:05:00Z",
-        "by": ADA,
-        "reason": "the first",
-        "since_commit": git("log", "-1", "--format=%H", "--grep=promote churn 1.0.0"),
-        "dated_at": None,
-        "withdrawal": None,
-    }
+    document = json.loads(gms("which", "churn", "--at=2026-03-05", "--json").stdout)
+
+    assert document == version_document(
+        *("churn", "1.0.0", "production"),
+        commit=git("rev-parse", "churn@v1.0.0^{commit}"),
+        since="2026-03-04T14:05:00Z",
+        until="2026-03-06T14:05:00Z",
+        by=ADA,
+        reason="the first",
+        since_commit=git("log", "-1", "--format=%H", "--grep=promote churn 1.0.0"),
+        dated_at=None,
+        withdrawal=None,
+    )
 
 
 @pytest.mark.parametrize(

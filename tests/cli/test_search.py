@@ -8,6 +8,8 @@ import pytest
 
 from gitmodelstore.values.field_path import top_names
 
+from .conftest import ADA, version_document
+
 FIELDS = ", ".join(top_names())
 
 
@@ -117,16 +119,12 @@ def test_search_as_json(gms):
     assert len(commit) == 40
     assert document == {
         "versions": [
-            {
-                "model": "churn",
-                "version": "1.1.0",
-                "status": "production",
-                "ref": "churn@1.1.0",
-                "tag": "churn@v1.1.0",
-                "created_at": "2026-03-05T14:05:00Z",
-                "author": {"name": "Ada Lovelace", "email": "ada@example.org"},
-                "values": {"metrics.test_auc": 0.83},
-            }
+            version_document(
+                *("churn", "1.1.0", "production"),
+                created_at="2026-03-05T14:05:00Z",
+                author=ADA,
+                values={"metrics.test_auc": 0.83},
+            )
         ],
         "unread": [],
     }
@@ -195,20 +193,16 @@ def test_log_of_a_field_as_json(gms):
     assert (len(commit), stderr, code) == (40, "", 0)
     assert document == {
         "changes": [
-            {
-                "model": "churn",
-                "version": "1.1.0",
-                "status": "production",
-                "ref": "churn@1.1.0",
-                "tag": "churn@v1.1.0",
-                "parent": "1.0.0",
-                "field": "metrics.test_auc",
-                "before": 0.81,
-                "after": 0.83,
-                "created_at": "2026-03-05T14:05:00Z",
-                "author": {"name": "Ada Lovelace", "email": "ada@example.org"},
-                "message": None,
-            }
+            version_document(
+                *("churn", "1.1.0", "production"),
+                parent="1.0.0",
+                field="metrics.test_auc",
+                before=0.81,
+                after=0.83,
+                created_at="2026-03-05T14:05:00Z",
+                author=ADA,
+                message=None,
+            )
         ],
         "unread": [],
     }

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from .conftest import EVENT
+
 
 @pytest.fixture(autouse=True)
 def made(place):
@@ -146,6 +148,7 @@ class TestApprove:
 
     def test_json(self, desk, signed, gms, git):
         event = {
+            **EVENT,
             "kind": "approved",
             "model": "leave",
             "version": "1.0.0",
@@ -153,12 +156,6 @@ class TestApprove:
             "after": "staging",
             "at": "2026-04-01T09:30:00Z",
             "by": {"name": "Grace Hopper", "email": "grace@example.org"},
-            "reason": None,
-            "replay": None,
-            "override": None,
-            "vacate": None,
-            "annotations": {},
-            "dated_at": None,
         }
 
         said = json.loads(gms("approve", "leave@1.0.0", "production", "--json").stdout)

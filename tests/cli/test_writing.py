@@ -12,6 +12,8 @@ import pytest
 from gitmodelstore.cli.main import main
 from gitmodelstore.store import Store
 
+from .conftest import version_document
+
 Git = Callable[..., str]
 
 
@@ -104,17 +106,13 @@ def test_register_as_json(gms, git: Git):
     )
 
     assert (stderr, code) == ("", 0)
-    assert json.loads(stdout) == {
-        "model": "churn",
-        "version": "2.0.0",
-        "status": "registered",
-        "ref": "churn@2.0.0",
-        "tag": "churn@v2.0.0",
-        "commit": git("rev-parse", "HEAD"),
-        "path": "models/churn",
-        "created": True,
-        "needs_trust": [],
-    }
+    assert json.loads(stdout) == version_document(
+        *("churn", "2.0.0", "registered"),
+        commit=git("rev-parse", "HEAD"),
+        path="models/churn",
+        created=True,
+        needs_trust=[],
+    )
 
 
 def test_register_reads_metrics_card_and_custom_fields_from_files(gms, place):
