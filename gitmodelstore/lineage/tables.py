@@ -202,7 +202,6 @@ def _rows(parts: tuple[Any, ...]) -> int:
 def _columns(parts: tuple[Any, ...], profiled: bool) -> tuple[Column, ...] | None:
     """The columns of X, then that of y; None when there are too many, or too long, to list."""
     from gitmodelstore.lineage import frames
-    from gitmodelstore.lineage.profile import profile
 
     found = [
         (_column_name(part, label, place, is_target=number > 0), column, frames.is_sparse(part))
@@ -217,7 +216,7 @@ def _columns(parts: tuple[Any, ...], profiled: bool) -> tuple[Column, ...] | Non
         Column(
             name,
             frames.logical_type(column),
-            profile(column) if profiled and not is_sparse else None,
+            frames.profile(column) if profiled and not is_sparse else None,
         )
         for name, column, is_sparse in found
     )

@@ -423,7 +423,7 @@ def _differences_of_column(before: Column, now: Column) -> Iterator[DataDifferen
     if before.profile is None or now.profile is None:
         return
     old, new = _flat(before.profile), _flat(now.profile)
-    # In the order in which `lineage.profile` makes them; shares are last.
+    # In the order in which `lineage.frames.profile` makes them; shares are last.
     places = {key: place for place, key in enumerate(_KEYS)}
     for key in sorted({**old, **new}, key=lambda key: (places.get(key, len(_KEYS)), key)):
         # What only one of two types can have says no more than that they differ.

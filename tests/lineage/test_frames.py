@@ -22,12 +22,7 @@ from hypothesis import strategies as st
 
 from gitmodelstore.errors import InvalidInput
 from gitmodelstore.lineage import frames
-from gitmodelstore.lineage.frames import (
-    features_named,
-    features_of,
-    logical_type,
-    object_array,
-)
+from gitmodelstore.lineage.frames import features_named, features_of, logical_type, object_array
 from gitmodelstore.values import fields
 from gitmodelstore.values.json import dump as render
 from gitmodelstore.values.manifest import MOST_BYTES, Feature, Step

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitmodelstore.lineage.profile import profile
+from gitmodelstore.lineage.frames import profile
 
 
 def test_numbers_have_mean_spread_and_quantiles_but_no_extremes():
