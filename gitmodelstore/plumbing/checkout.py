@@ -1,7 +1,7 @@
-"""What can be read of somebody's checkout without starting git.
+"""The training repository: its checkout and commits, commands run there, and uv beside it.
 
-Each process of git costs as much as a tenth of registering a small pipeline. What
-is told here is told by files of documented formats; what calls for git's judgement
+The checkout is read without git: a process of git costs a tenth of registering a small
+pipeline. What is told here is told by files of documented formats; what calls for git's judgement
 (what has changed, what is ignored) is git's to say.
 """
 

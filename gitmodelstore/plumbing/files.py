@@ -1,7 +1,7 @@
-"""Who else may use what is written in a git directory: git's `core.sharedRepository`.
+"""The file system: shared permissions, durable writes, the user's folders, a project's settings.
 
-Git gives each file and folder that it makes in a shared repository the permissions that this
-setting names, whatever the umask is; so do we, wherever we write one ourselves.
+Git gives each file and folder that it makes in a shared repository the permissions that
+`core.sharedRepository` names, whatever the umask is; so do we, wherever we write one ourselves.
 Source: git's adjust_shared_perm and git_config_perm (path.c, setup.c).
 """
 

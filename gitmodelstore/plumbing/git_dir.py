@@ -1,4 +1,4 @@
-"""The files of a git directory that git must understand before it can say anything of a store.
+"""A git directory as plain files: what git cannot read is mended; hooks are put there.
 
 HEAD, config, packed-refs, the index, and what is derived of objects: where one of them is
 damaged, git speaks of that alone, or dies. So they are judged here without git, each by its

@@ -1,4 +1,4 @@
-"""Where the lock file of a repository is, and how it is written."""
+"""A repository that uses models: its lock file, and its clone of the store."""
 
 from __future__ import annotations
 

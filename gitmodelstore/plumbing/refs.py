@@ -1,6 +1,6 @@
-"""Moving the store's branch: compare, write durably, swap.
+"""Refs and the index of a work tree, under git's own locks: compare, write durably, swap.
 
-libgit2 compares too, but renames a ref that it has not synced, so a power cut can
+libgit2 compares refs too, but renames a ref that it has not synced, so a power cut can
 leave an empty branch; its switch against that holds for the whole process. This
 is the protocol of git itself (Documentation/technical/api-lockfile, refs/files):
 `<ref>.lock` made exclusively, the value compared, the lock renamed over the ref.

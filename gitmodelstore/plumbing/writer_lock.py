@@ -1,4 +1,4 @@
-"""One writer at a time: a lock that the kernel takes back when its holder dies."""
+"""One writer at a time, what it notes before it writes, and what is left when it dies."""
 
 from __future__ import annotations
 
