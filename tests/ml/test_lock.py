@@ -14,6 +14,7 @@ from gitmodelstore import Store
 from gitmodelstore.checks.pins import FILE
 from gitmodelstore.errors import LockError, NotAStore, VersionNotFound
 from gitmodelstore.operations.pins import check_lock
+from tests.store.looks import refusal
 
 from .conftest import Repository, edit, fit, frame, run
 
@@ -73,11 +74,11 @@ def test_another_version_with_other_inputs_is_told(store, ml):
 def test_a_withdrawn_version_is_not_locked(store, ml):
     store.withdraw("churn@1.0.0")
 
-    with pytest.raises(LockError) as caught:
-        store.lock(["churn@1.0.0"], ml.path)
-
-    assert str(caught.value) == "churn 1.0.0 was withdrawn"
-    assert caught.value.hint == "see why with `gms log churn`, and lock another"
+    assert refusal(store.lock, ["churn@1.0.0"], ml.path) == (
+        LockError,
+        "churn 1.0.0 was withdrawn",
+        "see why with `gms log churn`, and lock another",
+    )
     assert not (ml.path / FILE).exists()
 
 
@@ -254,10 +255,7 @@ def test_what_is_no_store_is_said_to_be_none(locked, tmp_path, what):
     relative = os.path.relpath(other, locked.path)
     (locked.path / "pyproject.toml").write_text(f"[tool.gitmodelstore]\nstore = '{relative}'\n")
 
-    with pytest.raises(NotAStore) as caught:
-        check_lock(locked.path / FILE)
-
-    assert str(caught.value) == message
+    assert refusal(check_lock, locked.path / FILE)[:2] == (NotAStore, message)
 
 
 def test_the_store_that_pyproject_names_comes_first(store, locked, tmp_path):
@@ -331,15 +329,15 @@ def test_what_was_fetched_counts_before_any_branch_moves(store, ml, tmp_path, ba
 
 
 def test_without_a_remote_nothing_is_fetched(locked, store):
-    with pytest.raises(NotAStore) as caught:
-        check_lock(locked.path / FILE, fetch=True)
-
-    assert str(caught.value) == f"'{store.path}' has no remote to fetch from"
+    assert refusal(check_lock, locked.path / FILE, fetch=True)[:2] == (
+        NotAStore,
+        f"'{store.path}' has no remote to fetch from",
+    )
 
 
 def test_without_a_lock_file_there_is_nothing_to_check(ml):
-    with pytest.raises(LockError) as caught:
-        check_lock(ml.path / FILE)
-
-    assert str(caught.value) == f"'{ml.path}' has no {FILE}"
-    assert caught.value.hint == "write one with `gms lock REF`"
+    assert refusal(check_lock, ml.path / FILE) == (
+        LockError,
+        f"'{ml.path}' has no {FILE}",
+        "write one with `gms lock REF`",
+    )

@@ -16,7 +16,7 @@ from gitmodelstore.errors import GateNotPassed, InvalidInput, ModelNotFound, Ver
 from gitmodelstore.values.gates import annotation_text
 
 from .conftest import once
-from .looks import commit_by_hand, git, look
+from .looks import commit_by_hand, git, look, refusal
 
 MARCH = datetime(2026, 3, 3, 12, tzinfo=timezone.utc)
 ADA = "Ada Lovelace <ada@example.org>"
@@ -219,11 +219,11 @@ class TestRefused:
 
     def test_a_model_names_no_version(self, tree):
         tree.promote("churn@1.0.0", "production")
-        with pytest.raises(VersionNotFound) as caught:
-            tree.annotate("churn", {"auc": 1})
-
-        assert str(caught.value) == "which version of 'churn' do you want to annotate?"
-        assert caught.value.hint == "the newest is 1.1.0: gms annotate churn@1.1.0 auc=VALUE"
+        assert refusal(tree.annotate, "churn", {"auc": 1}) == (
+            VersionNotFound,
+            "which version of 'churn' do you want to annotate?",
+            "the newest is 1.1.0: gms annotate churn@1.1.0 auc=VALUE",
+        )
 
     def test_a_hidden_character_in_the_reason(self, tree):
         with pytest.raises(

@@ -13,7 +13,7 @@ from gitmodelstore import Store
 from gitmodelstore.errors import AlreadyExists, IntegrityError, StoreError, VersionNotFound
 
 from .conftest import once
-from .looks import git, git_bytes
+from .looks import git, git_bytes, refusal
 
 
 @pytest.fixture(autouse=True)
@@ -66,11 +66,11 @@ def test_the_folder_is_named_after_the_version_unless_a_deep_one_is_named(two, e
 def test_what_is_there_is_not_overwritten(two, elsewhere, make, more):
     make(elsewhere / "out")
 
-    with pytest.raises(AlreadyExists) as caught:
-        two.download("churn@1.0.0", "out")
-
-    assert str(caught.value) == f"'out' already exists{more}"
-    assert caught.value.hint == "name another folder with -o DIR"
+    assert refusal(two.download, "churn@1.0.0", "out") == (
+        AlreadyExists,
+        f"'out' already exists{more}",
+        "name another folder with -o DIR",
+    )
 
 
 def test_an_unknown_version_leaves_nothing(two, elsewhere):
@@ -99,8 +99,8 @@ def test_a_damaged_file_leaves_nothing(two, elsewhere):
 def test_one_file_can_be_read_by_itself_and_one_that_is_not_there_is_refused(two):
     kept = git_bytes(two.path, "cat-file", "blob", "churn@v1.0.0:models/churn/requirements.txt")
     assert two.read("churn@1.0.0", "requirements.txt") == kept
-    with pytest.raises(StoreError) as caught:
-        two.read("churn@1.0.0", "requirement.txt")
-
-    assert str(caught.value) == "churn 1.0.0 has no file 'requirement.txt'"
-    assert caught.value.hint == "did you mean 'requirements.txt'?"
+    assert refusal(two.read, "churn@1.0.0", "requirement.txt") == (
+        StoreError,
+        "churn 1.0.0 has no file 'requirement.txt'",
+        "did you mean 'requirements.txt'?",
+    )

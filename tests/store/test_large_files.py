@@ -20,6 +20,8 @@ from gitmodelstore.errors import IntegrityError, LoadError, RefusedPickle
 from gitmodelstore.pickles.load import load_file
 from gitmodelstore.plumbing import large_files, loose
 
+from .looks import refusal
+
 PIPELINE = "models/churn/pipeline.joblib"
 LFS = 'schema = "1.0"\n\n[storage]\nlfs_threshold = "1 MiB"\n'
 
@@ -329,11 +331,11 @@ class TestRegistering:
             else:
                 os.truncate(file, size + 9 if how == "longer" else size // 2)
 
-        with pytest.raises(LoadError) as caught:
-            load_file(file, keep=change)
-
-        assert str(caught.value) == f"'{file}' changed while it was read"
-        assert caught.value.hint == "try again when nothing is writing to it"
+        assert refusal(load_file, file, keep=change) == (
+            LoadError,
+            f"'{file}' changed while it was read",
+            "try again when nothing is writing to it",
+        )
 
 
 def leftovers(store: Store) -> list[Path]:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from gitmodelstore import Store, StoreError
-from gitmodelstore.errors import SignatureError
+from gitmodelstore import Store
+from gitmodelstore.errors import GitFailed, SignatureError
 from tests.keys import ssh_keygen
+
+from .looks import refusal
 
 
 @pytest.fixture
@@ -90,10 +92,10 @@ class TestAsConfigured:
     def test_a_setting_that_is_neither_true_nor_false(self, place, desk, fitted, git):
         git(place, "config", "commit.gpgsign", "maybe")
 
-        with pytest.raises(StoreError) as caught:
-            opened(place).register(fitted, "churn", code=None)
-
-        assert str(caught.value) == "git's setting commit.gpgsign is neither true nor false"
+        assert refusal(opened(place).register, fitted, "churn", code=None)[:2] == (
+            GitFailed,
+            "git's setting commit.gpgsign is neither true nor false",
+        )
 
     def test_nothing_is_started_where_nothing_is_to_be_signed(
         self, bare_store, desk, fitted, monkeypatch, tmp_path
@@ -191,15 +193,11 @@ class TestKeys:
         git(place, "config", "gpg.ssh.program", "/bin/false")
         before = refs(git, place)
 
-        with pytest.raises(SignatureError) as caught:
-            opened(place).register(fitted, "churn", code=None)
-
-        assert str(caught.value) == (
+        assert refusal(opened(place).register, fitted, "churn", code=None) == (
+            SignatureError,
             "gpg.ssh.program is set in the store's own configuration, "
-            "and gms starts no program that a store names"
-        )
-        assert caught.value.hint == (
-            "if it is yours: git config --global gpg.ssh.program /bin/false"
+            "and gms starts no program that a store names",
+            "if it is yours: git config --global gpg.ssh.program /bin/false",
         )
         assert refs(git, place) == before
 
@@ -258,13 +256,11 @@ class TestRefused:
     def test_no_key_at_all(self, place, desk, fitted, git):
         git(place, "config", "--global", "--unset", "user.signingkey")
 
-        with pytest.raises(SignatureError) as caught:
-            opened(place).register(fitted, "churn", code=None)
-
-        assert str(caught.value) == "git has no ssh key to sign with"
-        assert caught.value.hint == (
+        assert refusal(opened(place).register, fitted, "churn", code=None) == (
+            SignatureError,
+            "git has no ssh key to sign with",
             "sign with an ssh key: `git config --global gpg.format ssh` and "
-            "`git config --global user.signingkey ~/.ssh/id_ed25519.pub`"
+            "`git config --global user.signingkey ~/.ssh/id_ed25519.pub`",
         )
 
     def test_no_ssh_keygen(self, place, desk, fitted, monkeypatch, tmp_path):
@@ -274,11 +270,11 @@ class TestRefused:
         store = opened(place)
         monkeypatch.setenv("PATH", str(git_alone))
 
-        with pytest.raises(SignatureError) as caught:
-            store.register(fitted, "churn", code=None)
-
-        assert str(caught.value) == "ssh-keygen is not installed"
-        assert caught.value.hint == "install the package 'openssh-client'"
+        assert refusal(store.register, fitted, "churn", code=None) == (
+            SignatureError,
+            "ssh-keygen is not installed",
+            "install the package 'openssh-client'",
+        )
 
     def test_no_gpg(self, place, desk, fitted, monkeypatch, tmp_path):
         git_alone = tmp_path / "bin"
@@ -288,23 +284,21 @@ class TestRefused:
         store = opened(place)
         monkeypatch.setenv("PATH", str(git_alone))
 
-        with pytest.raises(SignatureError) as caught:
-            store.register(fitted, "churn", code=None)
-
-        assert str(caught.value) == "gpg is not installed"
-        assert caught.value.hint == (
+        assert refusal(store.register, fitted, "churn", code=None) == (
+            SignatureError,
+            "gpg is not installed",
             "install the package 'gnupg'; or sign with an ssh key: "
             "`git config --global gpg.format ssh` and "
-            "`git config --global user.signingkey ~/.ssh/id_ed25519.pub`"
+            "`git config --global user.signingkey ~/.ssh/id_ed25519.pub`",
         )
 
     def test_a_format_that_git_does_not_know(self, place, desk, fitted):
         desk.set("gpg.format", "pem")
 
-        with pytest.raises(StoreError) as caught:
-            opened(place).register(fitted, "churn", code=None)
-
-        assert str(caught.value) == "gpg.format is 'pem', which git does not know"
+        assert refusal(opened(place).register, fitted, "churn", code=None)[:2] == (
+            SignatureError,
+            "gpg.format is 'pem', which git does not know",
+        )
 
 
 def test_a_verifier_needs_the_standard_library_alone():
