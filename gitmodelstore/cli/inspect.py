@@ -23,9 +23,10 @@ from gitmodelstore.cli.session import (
 )
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline
 from gitmodelstore.operations.trust import trusted_names
-from gitmodelstore.pickles.dry import Dry, Global, walk
+from gitmodelstore.pickles.dry import Dry, walk
 from gitmodelstore.pickles.rights import Trust
 from gitmodelstore.pickles.summary import absent, summarize, written_by
+from gitmodelstore.pickles.symbols import Global
 from gitmodelstore.values.events import Holding, as_typed
 from gitmodelstore.values.gates import Annotation
 from gitmodelstore.values.manifest import Code, Dataset, Manifest, Step

@@ -21,9 +21,10 @@ from typing import Any
 
 from gitmodelstore.errors import RefusedPickle, StoreError
 from gitmodelstore.pickles import rights
-from gitmodelstore.pickles.dry import (
+from gitmodelstore.pickles.dry import Dry, walk
+from gitmodelstore.pickles.rights import CALL, NEW, Trust, names_at
+from gitmodelstore.pickles.symbols import (
     Array,
-    Dry,
     Global,
     Items,
     Made,
@@ -37,9 +38,7 @@ from gitmodelstore.pickles.dry import (
     in_pairs,
     scalar_of,
     shortened,
-    walk,
 )
-from gitmodelstore.pickles.rights import CALL, NEW, Trust, names_at
 from gitmodelstore.values.manifest import PipelineFacts, Step
 
 # Whether a reader can load a pipeline, and whom he must trust for it: one rule for all who ask.

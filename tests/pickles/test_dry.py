@@ -38,7 +38,13 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
 import gitmodelstore
-from gitmodelstore.pickles.dry import OPCODES, Dry, Machine, Walk, walk
+from gitmodelstore.pickles.dry import (
+    OPCODES,
+    Dry,
+    Machine,
+    Walk,
+    walk,
+)
 from gitmodelstore.pickles.rights import NOBODY, Trust
 
 ROWS = np.random.default_rng(5).normal(size=(60, 3))
