@@ -173,7 +173,6 @@ def _reasons(inspected: Inspected) -> Iterator[str]:
 
 
 def _globals(dry: Dry, paint: Paint) -> Iterator[str]:
-    """Yield the table of names, those that are refused first."""
     columns = [TextColumn("GLOBAL", most=70), *map(TextColumn, ("USED", "MAY", "VERDICT"))]
     ordered = sorted(dry.globals, key=lambda use: (not use.is_refused, use.name))
     rows = [
@@ -188,7 +187,6 @@ def _verdict(use: Global) -> str:
 
 
 def _arrays(dry: Dry, paint: Paint) -> Iterator[str]:
-    """Yield the table of arrays, the largest first, and how many there are."""
     columns = [
         TextColumn("ARRAY", most=40),
         TextColumn("SHAPE"),
@@ -409,7 +407,6 @@ def _annotations(annotations: Sequence[Annotation], room: int) -> Iterator[str]:
 
 
 def _features(manifest: Manifest, room: int) -> Iterator[str]:
-    """Yield the input columns, those of one type together."""
     features = manifest.features
     if features is None:
         return

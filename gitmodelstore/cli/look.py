@@ -292,15 +292,12 @@ def _move(change: FieldChange, asked: str) -> str:
         got.sort(key=lambda one: f"{name}={one}" != asked)
         lost = [one for one in before or () if one not in after]
         words = [*(f"+{_value(one)}" for one in got), *(f"-{_value(one)}" for one in lost)]
-        return f"{name}: {_several(words) if words else 'in another order'}"
+        more = len(words) - _MOST_NAMED
+        several = " ".join(words[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        return f"{name}: {several or 'in another order'}"
     if before is None:
         return f"{name}: {_value(after)}"
     return f"{name}: {_value(before)} -> {'none' if after is None else _value(after)}"
-
-
-def _several(words: list[str]) -> str:
-    more = len(words) - _MOST_NAMED
-    return " ".join(words[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _value(value: Any) -> str:

@@ -17,7 +17,6 @@ from gitmodelstore.values.names import ARCHIVED, WITHDRAWN, did_you_mean
 from gitmodelstore.values.tables import ABBREVIATED, OUT_OF_USE, state, visible
 
 if TYPE_CHECKING:
-    from gitmodelstore.store import Store
     from gitmodelstore.values.events import Event
     from gitmodelstore.values.model_version import ModelVersion
 
@@ -154,7 +153,7 @@ def register(session: Session, /, name: str | None, file: str | None, **options:
     }
     store = session.store()
     code = None if options["no_code"] else _code(options["code"])
-    before = _highest(store, name)
+    before = next((str(one.highest) for one in store.models() if one.model == name), None)
     version = store.register(Path(file), name, code=code, **details)
     _tell(session, version, is_new=before != str(version.version) or not options["if_changed"])
 
@@ -230,16 +229,11 @@ def _tell(session: Session, version: ModelVersion, *, is_new: bool) -> None:
     session.out(f"{version}  {version.commit[:ABBREVIATED]}  {folder}")
 
 
-def _highest(store: Store, name: str) -> str | None:
-    return next((str(one.highest) for one in store.models() if one.model == name), None)
-
-
 def _code(named: str | None) -> Path:
     """Return the training script or a folder of its repository: as named, else where we are."""
-    path = Path(named or ".")
-    if not path.exists():
+    if named and not Path(named).exists():
         raise InvalidInput(f"'{named}' does not exist", hint="omit --code, or correct it")
-    return path
+    return Path(named or ".")
 
 
 def _metrics_of(path: str | None) -> dict[str, Any]:

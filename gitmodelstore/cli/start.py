@@ -16,7 +16,7 @@ import click
 
 from gitmodelstore.cli.main import refuse
 from gitmodelstore.cli.session import Session
-from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline, StoreError
+from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline, StoreError, visible
 from gitmodelstore.plumbing import processes
 from gitmodelstore.values.names import CLIENT_HOOKS as CLIENT
 from gitmodelstore.values.names import SERVER_HOOKS as SERVER
@@ -166,7 +166,7 @@ def demo(session: Session, folder: Path) -> None:
     from gitmodelstore.demo import Stage, facts, story
 
     began, today = time.monotonic(), datetime.now(timezone.utc).date()
-    stage = Stage(folder, _silent if session.json else _show(session))
+    stage = Stage(folder, (lambda *_: None) if session.json else _show(session))
     try:
         stage.set_up()
         if not session.json:
@@ -181,12 +181,7 @@ def demo(session: Session, folder: Path) -> None:
         _conclude(session, folder, time.monotonic() - began)
 
 
-def _silent(kind: Kind, text: str) -> None:
-    """A JSON document stands alone."""
-
-
 def _show(session: Session) -> Show:
-    """Return what prints each thing that happens, as it happens."""
     paint = session.paint()
 
     def typed(prompt: str, text: str) -> str:
@@ -283,15 +278,8 @@ def textconv(file: Path) -> None:
         if count == _MOST_LINES:
             print("…")
             break
-        print(visible_line(line))
-
-
-def visible_line(line: str) -> str:
-    """Return a line without what a terminal would act on, its indentation kept."""
-    from gitmodelstore.values.tables import visible
-
-    text = line.lstrip(" ")
-    return " " * (len(line) - len(text)) + visible(text)
+        text = line.lstrip(" ")
+        print(" " * (len(line) - len(text)) + visible(text))
 
 
 def lines_of(data: bytes) -> Iterator[str]:

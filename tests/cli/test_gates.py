@@ -196,93 +196,83 @@ def test_the_hints_lead_through_all_of_it(gms, at_desk, setting):
     ]
 
 
-SHADOW = '[lifecycle]\nstatuses = ["shadow"]\nexclusive = ["shadow"]\n\n'
+# Rules; what is done before; the command, and what its hints have somebody type.
+HINTS = """
+[gates.production]
+signers = ["grace@example.org"]
+$ gms promote churn@1.2.0 production --sign
+> gms promote churn@1.2.0 production --sign
+
+[gates.production]
+approvals = 1
+before: gms withdraw churn@1.2.0
+$ gms promote churn@1.2.0 production --sign --reason good
+> gms promote churn@1.2.0 registered --reason 'it is meant'
+> gms approve churn@1.2.0 production
+
+[gates.production]
+metrics = ["accuracy >= 0.9"]
+approvals = 1
+$ gms promote churn@1.2.0 production
+> gms approve churn@1.2.0 production
+> gms promote churn@1.2.0 production --force --sign --reason 'it is meant'
+
+[gates.production]
+from = ["staging"]
+override = false
+before: gms withdraw churn@1.2.0
+$ gms promote churn@1.2.0 production
+> gms promote churn@1.2.0 staging --reason 'it is meant'
+
+[gates.production]
+replay = true
+$ gms promote churn@1.2.0 production --no-replay
+> gms promote churn@1.2.0 production --replay
+
+[gates.staging]
+metrics = ["accuracy >= 0.9"]
+before: gms promote churn@1.2.0 production
+$ gms promote churn@1.2.0 staging
+> gms promote churn@1.2.0 staging --force --vacate --reason 'it is meant'
+
+before: gms withdraw churn@1.0.0
+$ gms rollback churn --to 1.0.0
+> gms rollback churn --to 1.0.0 --reason 'it is meant'
+
+before: gms withdraw churn@1.0.0
+$ gms archive churn@1.0.0
+> gms archive churn@1.0.0 --reason 'it is meant'
+"""
 
 
-@pytest.mark.parametrize(
-    ("rules", "before", "command", "expected"),
-    [
-        (
-            f'{SHADOW}[gates.production]\nfrom = ["shadow"]\n',
-            [],
-            ["promote", "churn@1.2.0", "production"],
-            [
-                "gms promote churn@1.2.0 shadow",
-                "gms promote churn@1.2.0 production --successor VERSION",
-            ],
-        ),
-        (
-            '[gates.production]\nsigners = ["grace@example.org"]\n',
-            [],
-            ["promote", "churn@1.2.0", "production", "--sign"],
-            ["gms promote churn@1.2.0 production --sign"],
-        ),
-        (
-            "[gates.production]\napprovals = 1\n",
-            [["withdraw", "churn@1.2.0"]],
-            ["promote", "churn@1.2.0", "production", "--sign", "--reason", "good"],
-            [
-                "gms promote churn@1.2.0 registered --reason 'it is meant'",
-                "gms approve churn@1.2.0 production",
-            ],
-        ),
-        (
-            '[gates.production]\nmetrics = ["accuracy >= 0.9"]\napprovals = 1\n',
-            [],
-            ["promote", "churn@1.2.0", "production"],
-            [
-                "gms approve churn@1.2.0 production",
-                "gms promote churn@1.2.0 production --force --sign --reason 'it is meant'",
-            ],
-        ),
-        (
-            '[gates.production]\nfrom = ["staging"]\noverride = false\n',
-            [["withdraw", "churn@1.2.0"]],
-            ["promote", "churn@1.2.0", "production"],
-            ["gms promote churn@1.2.0 staging --reason 'it is meant'"],
-        ),
-        (
-            "[gates.production]\nreplay = true\n",
-            [],
-            ["promote", "churn@1.2.0", "production", "--no-replay"],
-            ["gms promote churn@1.2.0 production --replay"],
-        ),
-        (
-            '[gates.staging]\nmetrics = ["accuracy >= 0.9"]\n',
-            [["promote", "churn@1.2.0", "production"]],
-            ["promote", "churn@1.2.0", "staging"],
-            [
-                "gms promote churn@1.2.0 staging --force --vacate --reason 'it is meant'",
-            ],
-        ),
-        (
-            "",
-            [["withdraw", "churn@1.0.0"]],
-            ["rollback", "churn", "--to", "1.0.0"],
-            ["gms rollback churn --to 1.0.0 --reason 'it is meant'"],
-        ),
-        (
-            "",
-            [["withdraw", "churn@1.0.0"]],
-            ["archive", "churn@1.0.0"],
-            [
-                "gms archive churn@1.0.0 --reason 'it is meant'",
-            ],
-        ),
-    ],
-)
-def test_each_hint_gets_on(gms, at_desk, setting, rules, before, command, expected):
-    setting(rules)
+@pytest.mark.parametrize("text", HINTS.strip().split("\n\n"))
+def test_each_hint_gets_on(gms, at_desk, setting, text):
+    rules, before, (command,), expected = (
+        [line.removeprefix(mark) for line in text.split("\n") if re.match(pattern, line)]
+        for mark, pattern in (
+            ("", r"\[|\w+ ="),
+            ("before: gms ", "before"),
+            ("$ gms ", r"\$"),
+            ("> ", ">"),
+        )
+    )
+    setting("\n".join(rules))
     for one in before:
-        assert gms(*one).code == 0
+        assert gms(*one.split()).code == 0
 
-    if "VERSION" in expected[-1]:
-        assert gms(*shlex.split(expected[0])[1:]).code == 0
-        stderr = gms(*command).stderr
-        assert stderr.endswith(f"{expected[1].split(' --')[0]} --vacate --reason TEXT\n")
-        assert gms(*command, "--vacate", "--reason", "it is meant").code == 0
-    else:
-        assert follow(gms, at_desk, *command) == expected
+    assert follow(gms, at_desk, *command.split()) == expected
+
+
+def test_a_hint_to_vacate_an_exclusive_status_gets_on(gms, setting):
+    shadow = '[lifecycle]\nstatuses = ["shadow"]\nexclusive = ["shadow"]\n\n'
+    setting(f'{shadow}[gates.production]\nfrom = ["shadow"]\n')
+    command = ("promote", "churn@1.2.0", "production")
+
+    assert typed_by_hint(gms(*command).stderr) == "gms promote churn@1.2.0 shadow"
+    assert gms("promote", "churn@1.2.0", "shadow").code == 0
+    said = gms(*command).stderr
+    assert said.endswith("gms promote churn@1.2.0 production --vacate --reason TEXT\n")
+    assert gms(*command, "--vacate", "--reason", "it is meant").code == 0
 
 
 def test_a_machine_without_a_list_is_told_how_to_have_one(gms, desk, setting):
