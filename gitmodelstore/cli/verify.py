@@ -99,16 +99,13 @@ def _line(group: list[DataDifference]) -> str:
 @click.pass_obj
 def verify(
     session: Session,
+    /,
     ref: str | None,
     path: str | None,
     all_of_them: bool,
-    replay: bool,
-    test: str | None,
-    target: str | None,
-    parse_dates: tuple[str, ...],
-    signatures: bool,
     data: bool,
     role: str | None,
+    **how: Any,
 ) -> None:
     """Verify every file of the version REF against its manifest and its tag.
 
@@ -122,32 +119,26 @@ def verify(
     wrong but a version could not be loaded here.
     """
     if data:
-        others = all_of_them or replay or test or target or signatures
-        refuse((others, "--data works with no other option than --role"))
+        others = any(how[name] for name in ("replay", "test", "target", "signatures"))
+        refuse((all_of_them or others, "--data works with no other option than --role"))
         if ref is None or path is None:
             raise click.UsageError(f"missing argument '{'PATH' if ref else 'REF'}'")
         _verify_data(session, ref, path, role)
         return
-    all_of_them = all_of_them or (signatures and ref is None)
+    all_of_them = all_of_them or (how["signatures"] and ref is None)
+    test = how["test"] = Path(how["test"]) if how["test"] else None
     refuse(
         (path is not None or role is not None, "a PATH or --role needs --data"),
         ((ref is None) != all_of_them, "name one version, or give --all"),
         (test and all_of_them, "--test works with one version only"),
-        (target and not test, "--target needs --test FILE"),
-        (parse_dates and not test, "--parse-dates needs --test FILE"),
+        (how["target"] and not test, "--target needs --test FILE"),
+        (how["parse_dates"] and not test, "--parse-dates needs --test FILE"),
     )
-    found = session.store().verify(
-        ref,
-        replay=replay,
-        test=Path(test) if test else None,
-        target=target,
-        signatures=signatures,
-        parse_dates=parse_dates,
-    )
+    found = session.store().verify(ref, **how)
     if session.json:
         session.document(found)
     else:
-        for line in page(found, session.paint(), replayed=replay):
+        for line in page(found, session.paint(), replayed=how["replay"]):
             session.tell(line)
         if all_of_them:
             session.note(_summary(found))
@@ -337,36 +328,22 @@ _FILES = (".joblib", ".pkl", ".pickle")  # no reference to a version ends so
 )
 @click.option("--code", metavar="DIR", help="the training repository (default: the current one)")
 @click.pass_obj
-def diff(
-    session: Session,
-    a: str,
-    b: str,
-    answers: bool | None,
-    test: str | None,
-    target: str | None,
-    parse_dates: tuple[str, ...],
-    code: str | None,
-) -> None:
+def diff(session: Session, /, a: str, b: str, **how: Any) -> None:
     """Show what differs between the versions A and B, of one model or of two.
 
     B can also be a .joblib file that is not registered. Answers are compared as recorded if
     both versions have the same sample rows; otherwise both pipelines are loaded and run.
     The exit code is 1 if anything differs, and 0 if not.
     """
+    test, code = how["test"], how["code"]
     refuse(
-        ((test is None) != (target is None), "--test FILE and --target NAME go together"),
-        (parse_dates and not test, "--parse-dates needs --test FILE"),
+        ((test is None) != (how["target"] is None), "--test FILE and --target NAME go together"),
+        (how["parse_dates"] and not test, "--parse-dates needs --test FILE"),
         (code is not None and not Path(code).is_dir(), f"folder '{code}' does not exist"),
     )
-    found = session.store().diff(
-        a,
-        Path(b) if b.endswith(_FILES) else b,
-        test=None if test is None else Path(test),
-        target=target,
-        answers=answers,
-        code="auto" if code is None else code,
-        parse_dates=parse_dates,
-    )
+    how["test"] = None if test is None else Path(test)
+    how["code"] = "auto" if code is None else code
+    found = session.store().diff(a, Path(b) if b.endswith(_FILES) else b, **how)
     if session.json:
         session.document(found, **_more_of(found))
     else:

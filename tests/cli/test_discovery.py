@@ -404,15 +404,6 @@ class TestWhatIsNamedAndNotThere:
         assert main(["list"]) == 128
         assert capsys.readouterr().err.startswith(f"{said}hint: $GITMODELSTORE names it; clone it")
 
-    def test_a_file(self, tmp_path, monkeypatch, capsys):
-        (tmp_path / "file").write_text("")
-        monkeypatch.chdir(tmp_path)
-
-        assert main(["-C", "file", "list"]) == 128
-        assert capsys.readouterr().err == (
-            f"error: '{tmp_path}/file' is not a folder\nhint: name the folder of the store\n"
-        )
-
 
 def test_a_store_of_somebody_else_is_named_by_an_absolute_path(tmp_path, monkeypatch, capsys):
     if os.geteuid() != 0:

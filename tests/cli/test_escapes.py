@@ -207,10 +207,3 @@ def test_what_the_library_notifies_of_is_spelled_out(place):
     store._notify(HOSTILE)
 
     assert_plain(told[0])
-
-
-def test_json_stays_json(place, capsys, git):
-    (place / "note.txt").write_text(HOSTILE)
-    main(["--json", "-C", "models", "annotate", "churn@1.1.0", f"a={'é' * 3}"])
-
-    assert json.loads(capsys.readouterr().out)

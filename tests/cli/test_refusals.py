@@ -34,40 +34,23 @@ def run_here(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[str, int]:
     return stderr, code
 
 
-def test_no_store_around(place, capsys, monkeypatch):
-    (place / "empty").mkdir()
-    monkeypatch.chdir(place / "empty")
-
-    assert run_here(capsys, "list") == (
-        refused(
-            f"no git repository at '{place / 'empty'}'",
-            "create a store with `gms init`, or name one with -C or $GITMODELSTORE",
-        ),
-        128,
-    )
+_CREATE = "create a store with `gms init`, or name one with -C or $GITMODELSTORE"
+_BELOW = (
+    "'models' is one: go there with `cd`, or name it with -C models, in Python with store='models'"
+)
+_NAMED = "$GITMODELSTORE names it: unset it, or name a store with -C"
 
 
-def test_a_store_below_is_named_where_none_is_around(place, capsys):
-    assert run_here(capsys, "list") == (
-        refused(
-            f"no git repository at '{place}'",
-            "'models' is one: go there with `cd`, or name it with -C models, "
-            "in Python with store='models'",
-        ),
-        128,
-    )
+@pytest.mark.parametrize(
+    ("folder", "named", "hint"), [("empty", "", _CREATE), (".", "", _BELOW), (".", ".", _NAMED)]
+)
+def test_no_store_around(place, capsys, monkeypatch, folder, named, hint):
+    (place / folder).mkdir(exist_ok=True)
+    monkeypatch.chdir(place / folder)
+    monkeypatch.setenv("GITMODELSTORE", named)
 
-
-def test_the_environment_names_no_store(place, capsys, monkeypatch):
-    monkeypatch.setenv("GITMODELSTORE", str(place))
-
-    assert run_here(capsys, "list") == (
-        refused(
-            f"no git repository at '{place}'",
-            "$GITMODELSTORE names it: unset it, or name a store with -C",
-        ),
-        128,
-    )
+    said = refused(f"no git repository at '{place / folder}'", hint)
+    assert run_here(capsys, "list") == (said, 128)
 
 
 @pytest.mark.parametrize("args", [["init", "new"], ["-C", "models", "withdraw", "churn@1.0.0"]])
@@ -439,6 +422,9 @@ $ gms promote churn@1.1.0 production --force --reason ' '
 error: --force needs a --reason
 """
 CANNOT_WORK = """
+$ gms -C train.csv list
+error: '{place}/train.csv' is not a folder
+hint: name the folder of the store
 $ gms -C nowhere list
 error: folder '{place}/nowhere' does not exist
 hint: check the path; `gms init {place}/nowhere` makes a new one there
