@@ -171,16 +171,13 @@ def test_colour_on_a_terminal():
     assert on_terminal("nothing").startswith("\x1b[1;31merror:\x1b[m 'nothing'")
 
 
-@pytest.mark.usefixtures("colorful")
-@pytest.mark.parametrize("args", [["--no-color"], ["--json"]])
-def test_no_colour_when_told(place, args):
-    assert "\x1b" not in on_terminal("which", "churn", *args)
-
-
 @pytest.mark.usefixtures("place", "colorful")
-def test_no_colour_by_the_environment():
-    assert "\x1b" not in on_terminal("which", "churn", NO_COLOR="1")
-    assert "\x1b" not in on_terminal("which", "churn", TERM="dumb")
+@pytest.mark.parametrize(
+    ("args", "variables"),
+    [(["--no-color"], {}), (["--json"], {}), ([], {"NO_COLOR": "1"}), ([], {"TERM": "dumb"})],
+)
+def test_no_colour_when_told(args, variables):
+    assert "\x1b" not in on_terminal("which", "churn", *args, **variables)
 
 
 @pytest.mark.usefixtures("colorful")
