@@ -16,6 +16,8 @@ from gitmodelstore.cli.main import trusting
 from gitmodelstore.cli.session import (
     LABEL,
     OF_A_VERSION,
+    PIPELINE_FILES,
+    SHOWN_DIGITS,
     Session,
     columns_of_terminal,
     document,
@@ -53,7 +55,6 @@ from gitmodelstore.values.tables import (
     wrapped,
 )
 
-_SUFFIXES = (".joblib", ".pkl", ".pickle")
 _MOST_ROWS = 30  # of a table on a screen; --json has them all
 _REFUSED = 1
 
@@ -99,7 +100,7 @@ def _read(session: Session, what: str) -> tuple[str, ModelVersion | None, bytes,
     path = Path(what)
     if path.is_file():
         return what, None, path.read_bytes(), ()
-    if path.suffix in _SUFFIXES:
+    if path.suffix in PIPELINE_FILES:
         raise NotAPipeline(
             f"file '{what}' does not exist",
             hint="check the path; it is relative to the working directory",
@@ -266,7 +267,6 @@ def _global_document(use: Global) -> dict[str, Any]:
 
 
 _MOST_FEATURES = 60
-_SHOWN_DIGITS = 12  # of a digest
 _KEY_PINS = ("scikit-learn", "numpy", "pandas", "joblib")
 _WIDEST = 100  # columns; longer lines are hard to read
 
@@ -437,7 +437,7 @@ def _dataset(dataset: Dataset) -> Iterator[str]:
         yield f"{dataset.rows:,}{across}"
     else:
         yield size(dataset.size_bytes)
-    yield f"{dataset.digest.algorithm}:{dataset.digest.hex[:_SHOWN_DIGITS]}"
+    yield f"{dataset.digest.algorithm}:{dataset.digest.hex[:SHOWN_DIGITS]}"
 
 
 def _made_by(manifest: Manifest, room: int) -> Iterator[str]:
@@ -493,7 +493,7 @@ def _files(manifest: Manifest) -> Iterator[str]:
     yield "Files"
     most = max(len(artifact.path) for artifact in manifest.artifacts)
     for artifact in manifest.artifacts:
-        digest = artifact.sha256[:_SHOWN_DIGITS]
+        digest = artifact.sha256[:SHOWN_DIGITS]
         yield f"  {artifact.path:<{most}}  {size(artifact.size_bytes):>10}  sha256:{digest}"
 
 

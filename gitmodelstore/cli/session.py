@@ -117,6 +117,8 @@ def say(text: str) -> None:
 
 
 LABEL = 13  # columns
+SHOWN_DIGITS = 12  # of a digest
+PIPELINE_FILES = (".joblib", ".pkl", ".pickle")  # no reference to a version ends so
 
 
 def fact(label: str, text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitmodelstore.cli.main import CANNOT_WORK, refuse, trusting
-from gitmodelstore.cli.session import Session, document
+from gitmodelstore.cli.session import PIPELINE_FILES, SHOWN_DIGITS, Session, document
 from gitmodelstore.values.diff import ADDED, ORDER, REMOVED, ROWS, Diff, Side, by_column, numbers_of
 from gitmodelstore.values.pages import page
 from gitmodelstore.values.tables import counted, cut, visible
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from gitmodelstore.values.diff import DataDifference
     from gitmodelstore.values.manifest import Dataset
 
-# `gms verify --data`: whether data is what a version was made with, or which columns differ.
-
-
-CANNOT_TELL = CANNOT_WORK
 _MOST_COLUMNS = 20  # shown; --json has them all
 _MOST_NAME = 60  # characters
-_DIGITS = 12  # of a digest, as `gms show` has them
+
+# Options of `verify` and `diff`.
+_target = click.option(
+    "--target", metavar="NAME", help="with --test: the column with the true answers"
+)
+_parse_dates = click.option(
+    "--parse-dates", metavar="COL", multiple=True, help="with --test: a column of dates; repeatable"
+)
 
 
 def _verify_data(session: Session, ref: str, path: str, role: str | None) -> None:
@@ -59,7 +62,7 @@ def _lines(found: DataVerified) -> Iterator[str]:
 
 
 def _digest(data: Dataset) -> str:
-    return f"{data.digest.algorithm}:{data.digest.hex[:_DIGITS]}"
+    return f"{data.digest.algorithm}:{data.digest.hex[:SHOWN_DIGITS]}"
 
 
 def _line(group: list[DataDifference]) -> str:
@@ -87,10 +90,8 @@ def _line(group: list[DataDifference]) -> str:
 @click.option(
     "--test", metavar="FILE", help="compute the metrics again on this CSV or Parquet file"
 )
-@click.option("--target", metavar="NAME", help="with --test: the column with the true answers")
-@click.option(
-    "--parse-dates", metavar="COL", multiple=True, help="with --test: a column of dates; repeatable"
-)
+@_target
+@_parse_dates
 @click.option("--signatures", is_flag=True, help="verify who signed it")
 @click.option("--data", is_flag=True, help="compare the data set at PATH instead")
 @click.option(
@@ -145,7 +146,7 @@ def verify(
     if not found.is_sound:
         raise click.exceptions.Exit(1)
     if found.unloaded:
-        raise click.exceptions.Exit(CANNOT_TELL)
+        raise click.exceptions.Exit(CANNOT_WORK)
 
 
 def _summary(found: Verification) -> str:
@@ -267,7 +268,7 @@ def doctor(session: Session, fix: bool) -> None:
         for line in [*found.notes, *_summary_of_faults(found)]:
             session.note(visible(line))
     if not found.is_sound:
-        raise click.exceptions.Exit(1 if found.faults else CANNOT_TELL)
+        raise click.exceptions.Exit(1 if found.faults else CANNOT_WORK)
 
 
 def _diagnosis(session: Session, *, fix: bool) -> Diagnosis:
@@ -309,9 +310,6 @@ def _summary_of_faults(found: Diagnosis) -> list[str]:
     return lines
 
 
-_FILES = (".joblib", ".pkl", ".pickle")  # no reference to a version ends so
-
-
 @trusting
 @click.command("diff")
 @click.argument("a")
@@ -322,10 +320,8 @@ _FILES = (".joblib", ".pkl", ".pickle")  # no reference to a version ends so
     help="run both versions and compare their answers, or do not compare",
 )
 @click.option("--test", metavar="FILE", help="score both on the rows of this CSV or Parquet file")
-@click.option("--target", metavar="NAME", help="with --test: the column with the true answers")
-@click.option(
-    "--parse-dates", metavar="COL", multiple=True, help="with --test: a column of dates; repeatable"
-)
+@_target
+@_parse_dates
 @click.option("--code", metavar="DIR", help="the training repository (default: the current one)")
 @click.pass_obj
 def diff(session: Session, /, a: str, b: str, **how: Any) -> None:
@@ -343,7 +339,7 @@ def diff(session: Session, /, a: str, b: str, **how: Any) -> None:
     )
     how["test"] = None if test is None else Path(test)
     how["code"] = "auto" if code is None else code
-    found = session.store().diff(a, Path(b) if b.endswith(_FILES) else b, **how)
+    found = session.store().diff(a, Path(b) if b.endswith(PIPELINE_FILES) else b, **how)
     if session.json:
         session.document(found, **_more_of(found))
     else:
