@@ -32,5 +32,5 @@ def test_the_oldest_releases_pass_the_tests_of_pipelines_and_store(tmp_path: Pat
     pass_there(
         programs,
         *("-k", f"not ({SAME_ANYWHERE})", "tests/pickles", "tests/estimators"),
-        *("tests/store/test_register.py", "tests/store/test_lifecycle.py"),
+        *("tests/store/test_register.py", "tests/store/test_promote.py"),
     )

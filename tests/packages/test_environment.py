@@ -19,5 +19,5 @@ def test_the_zoo_of_the_packages_passes_where_they_are_installed(tmp_path: Path)
     pass_there(
         programs,
         *("-m", "long or not long"),
-        *("tests/packages/test_zoo.py", "tests/packages/test_hostile.py"),
+        *("tests/packages/test_zoo.py", "tests/packages/test_native.py"),
     )

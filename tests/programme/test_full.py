@@ -1,7 +1,7 @@
 """A disk that is full, a file system that is read-only, too many open files.
 
 Each write, refused at a moment that the test chooses by how much is left: the right error,
-nothing torn, and the same write again works. tests/store/test_disk.py limits single files.
+nothing torn, and the same write again works. tests/store/test_files.py limits single files.
 """
 
 from __future__ import annotations
