@@ -56,7 +56,6 @@ from gitmodelstore.values.tables import (
 )
 
 _MOST_ROWS = 30  # of a table on a screen; --json has them all
-_REFUSED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +85,18 @@ def inspect(session: Session, what: str) -> None:
     loading it would be refused.
     """
     trust = Trust(trusted_names(session.trusted, Path()))
-    inspected = _inspect(*_read(session, what), trust)
+    name, version, data, recorded = _read(session, what)
+    try:
+        dry = walk(data, name=name, trust=trust, recorded=recorded)
+        inspected = Inspected(name, version, data, dry=dry, absent=tuple(absent(dry)))
+    except BrokenPipelineFile as error:
+        inspected = Inspected(name, version, data, broken=error)
     if session.json:
         session.document(_document(inspected))
     else:
         session.pages(_lines(inspected, session.paint()))
     if inspected.is_refused:
-        raise click.exceptions.Exit(_REFUSED)
+        raise click.exceptions.Exit(1)
 
 
 def _read(session: Session, what: str) -> tuple[str, ModelVersion | None, bytes, tuple[str, ...]]:
@@ -108,20 +112,6 @@ def _read(session: Session, what: str) -> tuple[str, ModelVersion | None, bytes,
     store = session.store()
     version = store.version(what)
     return str(version), version, store.read(version, PIPELINE), store.needs_trust(version)
-
-
-def _inspect(
-    name: str,
-    version: ModelVersion | None,
-    data: bytes,
-    recorded: tuple[str, ...],
-    trust: Trust,
-) -> Inspected:
-    try:
-        dry = walk(data, name=name, trust=trust, recorded=recorded)
-        return Inspected(name, version, data, dry=dry, absent=tuple(absent(dry)))
-    except BrokenPipelineFile as error:
-        return Inspected(name, version, data, broken=error)
 
 
 # The page
