@@ -120,8 +120,7 @@ def verify(
     wrong but a version could not be loaded here.
     """
     if data:
-        others = any(how[name] for name in ("replay", "test", "target", "signatures"))
-        refuse((all_of_them or others, "--data works with no other option than --role"))
+        refuse((all_of_them or any(how.values()), "--data works with no other option than --role"))
         if ref is None or path is None:
             raise click.UsageError(f"missing argument '{'PATH' if ref else 'REF'}'")
         _verify_data(session, ref, path, role)

@@ -130,6 +130,11 @@ class TestData:
                 2,
             ),
             (["--data", "--all"], "--data works with no other option than --role", 2),
+            (
+                ["--data", "churn", "no.csv", "--parse-dates", "day"],
+                "--data works with no other option than --role",
+                2,
+            ),
         ],
     )
     def test_what_is_wrong_is_said(self, gms, words, message, code):
