@@ -41,6 +41,23 @@ ONLY_IN = {
     "subprocess": {"plumbing", "cli", "demo"},
 }
 
+# Modules whose tests stand in a file that is named after another one.
+TESTED_ELSEWHERE = {
+    "checks/folder.py": "gate/test_judge.py",
+    "cli/look.py": "cli/test_reading.py",
+    "cli/main.py": "cli/test_process.py",
+    "cli/session.py": "cli/test_own_code.py",
+    "cli/start.py": "cli/test_writing.py",
+    "pickles/compression.py": "pickles/test_load.py",
+    "pickles/opcodes.py": "pickles/test_hostile.py",
+    "pickles/stand_ins.py": "pickles/test_hostile.py",
+    "pickles/symbols.py": "pickles/test_dry.py",
+    "plumbing/cat_file.py": "gate/test_examine.py",
+    "plumbing/git.py": "cli/test_foreign_settings.py",
+    "plumbing/processes.py": "programme/test_interrupts.py",
+    "plumbing/repository.py": "store/test_integrity.py",
+}
+
 
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
@@ -130,6 +147,21 @@ def test_a_name_means_one_thing() -> None:
 
 def test_the_house_has_no_more_rooms_than_one_can_know() -> None:
     assert len(modules()) <= 110
+
+
+def test_the_tests_of_a_module_are_found_by_its_name() -> None:
+    tests = Path(__file__).parent
+    stems = {path.stem.removeprefix("test_") for path in tests.rglob("test_*.py")}
+    large = [
+        path
+        for path in modules()
+        if path.parent.parent == PACKAGE and path.stem != "__init__"
+        if len(path.read_text(encoding="utf-8").splitlines()) > 100
+    ]
+    nameless = {path.relative_to(PACKAGE).as_posix() for path in large if path.stem not in stems}
+
+    assert nameless == set(TESTED_ELSEWHERE)
+    assert [name for name in TESTED_ELSEWHERE.values() if not (tests / name).exists()] == []
 
 
 def test_a_package_is_imported_only_where_it_belongs() -> None:

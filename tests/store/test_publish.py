@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -33,11 +31,6 @@ def churn(store, fitted, refitted) -> Store:
     store.register(fitted, "churn", code=None)
     store.register(refitted, "churn", code=None)
     return store
-
-
-def assert_followed(folder: Path, git) -> None:
-    assert git(folder, "status", "--porcelain", "--untracked-files=all") == ""
-    assert git(folder, "fsck", "--strict", "--no-dangling") == ""
 
 
 def give(store: Store, model: str, version: str, status: str) -> None:
@@ -85,7 +78,7 @@ class TestWhatIsWritten:
 
         Store.open(tmp_path / "durable", durable=True).register(fitted, "churn", code=None)
 
-        assert_followed(tmp_path / "durable", git)
+        writers.assert_followed(tmp_path / "durable", git)
 
     def test_nothing_is_left_beside_it(self, any_store, fitted):
         any_store.register(fitted, "churn", code=None)
@@ -94,35 +87,6 @@ class TestWhatIsWritten:
         left = [*inside.rglob("tmp_obj_*"), *inside.rglob("*.lock")]
         assert left == []
         assert (inside / "gitmodelstore" / "pending.json").read_text().strip() == ""
-
-
-class TestNamesTaken:
-    def test_a_tag_by_hand_is_not_moved(self, store, git, fitted):
-        git(store.path, "tag", "churn@v1.0.0")
-
-        with pytest.raises(VersionExists) as caught:
-            store.register(fitted, "churn", code=None)
-
-        assert str(caught.value) == (
-            "tag 'churn@v1.0.0' exists, but the branch holds no such version"
-        )
-        assert git(store.path, "rev-list", "--count", "main") == "1\n"
-
-    @pytest.mark.parametrize("packed", [False, True])
-    def test_tags_below_the_name_are_in_the_way(self, store, git, fitted, packed):
-        git(store.path, "tag", "churn@v1.0.0/x")
-        if packed:
-            git(store.path, "pack-refs", "--all", "--prune")
-
-        with pytest.raises(VersionExists) as caught:
-            store.register(fitted, "churn", code=None)
-
-        assert str(caught.value) == (
-            "tag 'churn@v1.0.0' cannot be set: other tags begin with 'churn@v1.0.0/'"
-        )
-        assert git(store.path, "rev-list", "--count", "main") == "1\n"
-        store.register(fitted, "upsell", code=None)
-        assert_followed(store.path, git)
 
 
 class TestPlainGitInBetween:
@@ -167,7 +131,7 @@ class TestPlainGitInBetween:
         assert git(store.path, "log", "--format=%s") == (
             "register churn 1.0.0\nadd NOTES\nStart a model store\n"
         )
-        assert_followed(store.path, git)
+        writers.assert_followed(store.path, git)
 
     def test_a_commit_of_what_was_just_staged_keeps_it(self, store, git, fitted, between, commit):
         between(refs, "advance", commit)
@@ -175,10 +139,10 @@ class TestPlainGitInBetween:
         store.register(fitted, "churn", code=None)
 
         assert "churn" in {model.model for model in store.models()}
-        assert_followed(store.path, git)
+        writers.assert_followed(store.path, git)
         assert (store.path / "NOTES").read_text() == "by hand"
         store.register(fitted, "churn", code=None)
-        assert_followed(store.path, git)
+        writers.assert_followed(store.path, git)
 
     def test_a_commit_of_something_else_takes_nothing_along(self, store, git, fitted, between):
         def commit() -> None:
@@ -192,7 +156,7 @@ class TestPlainGitInBetween:
         assert git(store.path, "log", "--format=%s") == (
             "register churn 1.0.0\nby hand\nStart a model store\n"
         )
-        assert_followed(store.path, git)
+        writers.assert_followed(store.path, git)
 
     def test_a_branch_moved_without_its_work_tree_is_kept(self, store, git, fitted, between):
         side = git(store.path, "commit-tree", "-p", "main", "-m", "side", "main^{tree}").strip()
@@ -201,7 +165,7 @@ class TestPlainGitInBetween:
         store.register(fitted, "churn", code=None)
 
         assert git(store.path, "rev-parse", "main~1").strip() == side
-        assert_followed(store.path, git)
+        writers.assert_followed(store.path, git)
 
     def test_a_branch_that_never_stands_still_is_given_up(self, bare_store, git, fitted):
         place = bare_store.path
@@ -218,107 +182,6 @@ class TestPlainGitInBetween:
 
         assert str(caught.value) == ("refs/heads/main moved 20 times while this was being written")
         assert bare_store.models() == ()
-
-
-class TestLocksOfGit:
-    @pytest.fixture(params=["refs/heads/main", "refs/tags/churn@v1.0.0"])
-    def lock(self, store, request) -> Path:
-        lock = store.path / ".git" / f"{request.param}.lock"
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        lock.write_text("")
-        return lock
-
-    def test_a_young_one_is_respected(self, store, git, fitted, lock):
-        ref = lock.relative_to(store.path / ".git").as_posix().removesuffix(".lock")
-        impatient = Store.open(store.path, durable=False, wait_seconds=0.2)
-
-        with pytest.raises(StoreBusy) as caught:
-            impatient.register(fitted, "churn", code=None)
-
-        assert str(caught.value) == f"{ref} is locked by a process of git"
-        assert caught.value.hint == f"if no git is running, remove '{lock}'"
-        assert lock.exists()
-        assert store.models() == ()
-        lock.unlink()
-        assert_followed(store.path, git)
-        store.register(fitted, "churn", code=None)
-        assert_followed(store.path, git)
-
-    def test_one_older_than_a_minute_is_a_corpse(self, store, git, fitted, lock):
-        past = time.time() - refs.CORPSE_SECONDS - 1
-        os.utime(lock, (past, past))
-
-        store.register(fitted, "churn", code=None)
-
-        assert not lock.exists()
-        assert_followed(store.path, git)
-
-
-class TestTags:
-    @pytest.mark.parametrize("left", ["an empty file", "empty folders"])
-    def test_what_is_left_of_one_makes_way(self, any_store, git, fitted, left):
-        inside = writers.inside(any_store)
-        tag = inside / "refs/tags/churn@v1.0.0"
-        if left == "an empty file":
-            tag.write_text("")
-        else:
-            (tag / "one/two").mkdir(parents=True)
-            (tag / "three").mkdir()
-
-        any_store.register(fitted, "churn", code=None)
-
-        assert git(any_store.path, "tag") == "churn@v1.0.0\n"
-        assert git(any_store.path, "fsck", "--strict", "--no-dangling") == ""
-
-    def test_one_that_a_branch_folder_was_packed_away_from(self, tmp_path, git, fitted):
-        """`git pack-refs --all --prune` removes the folder of a branch whose name has a slash."""
-        store = Store.init(tmp_path / "store", bare=True)
-        git(store.path, "branch", "--move", "main", "team/models")
-        git(store.path, "config", "store.branch", "team/models")
-        git(store.path, "pack-refs", "--all", "--prune")
-        assert not (store.path / "refs/heads/team").exists()
-
-        Store.open(store.path).register(fitted, "churn", code=None)
-
-        assert git(store.path, "log", "--format=%s", "-1", "team/models").strip() == (
-            "register churn 1.0.0"
-        )
-
-
-class TestPacked:
-    @pytest.mark.parametrize(
-        "command",
-        [
-            ["pack-refs", "--all", "--prune"],
-            ["gc", "--quiet"],
-            ["repack", "-a", "-d", "--quiet"],
-            ["gc", "--quiet", "--prune=now", "--aggressive"],
-        ],
-    )
-    def test_everything_goes_on(self, any_store, git, fitted, refitted, X_test, command):
-        place = any_store.path
-        any_store.register(fitted, "churn", code=None)
-        git(place, *command)
-
-        any_store.register(refitted, "churn", code=None)
-        any_store.promote("churn@1.1.0", "production")
-        git(place, *command)
-
-        again = Store.open(place, durable=False)
-        assert (again.load("churn").predict(X_test) == refitted.predict(X_test)).all()
-        again.register(fitted, "churn", code=None)
-        assert [str(v.version) for v in any_store.versions("churn")] == ["1.2.0", "1.1.0", "1.0.0"]
-        assert git(place, "fsck", "--strict", "--no-dangling") == ""
-
-    def test_without_any_loose_ref(self, any_store, git, fitted):
-        any_store.register(fitted, "churn", code=None)
-        git(any_store.path, "pack-refs", "--all", "--prune")
-        inside = writers.inside(any_store)
-        assert not any(path.is_file() for path in (inside / "refs").rglob("*"))
-
-        any_store.promote("churn@1.0.0", "production")
-
-        assert str(any_store.version("churn").version) == "1.0.0"
 
 
 class TestByHand:
@@ -338,7 +201,7 @@ class TestByHand:
         assert str(churn.version("churn").version) == "1.0.0"
         churn.promote("churn@1.1.0", "production")
         assert told(churn)[:2] == ["promoted churn 1.1.0", "archived churn 1.0.0"]
-        assert_followed(churn.path, git)
+        writers.assert_followed(churn.path, git)
 
     def test_a_revert_by_git_is_an_event(self, churn, git):
         churn.promote("churn@1.0.0", "production")
@@ -400,7 +263,7 @@ class TestByHand:
         assert two.version("upsell").commit != git(two.path, "rev-parse", "HEAD").strip()
         assert two.load("upsell") is not None
         two.promote("churn@1.0.0", "staging", vacate=True, reason="over")
-        assert_followed(two.path, git)
+        writers.assert_followed(two.path, git)
 
     def test_a_squash_brings_them_too(self, two, git):
         self.settle(two, git, "merge", "--squash", "side")
@@ -459,7 +322,7 @@ class TestWorkTreesThatStay:
             with pytest.raises(KeyboardInterrupt):
                 churn.register(fitted, "churn", code=None)
 
-        assert_followed(churn.path, git)
+        writers.assert_followed(churn.path, git)
         assert [str(v.version) for v in churn.versions("churn")] == ["1.1.0", "1.0.0"]
 
     def test_the_terminal_does_not_interrupt_git_in_the_middle(self, churn, monkeypatch):

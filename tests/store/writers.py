@@ -25,6 +25,12 @@ def register_in(store: Store, pipeline: object) -> str:
     return str(store.register(pipeline, "churn", code=None).version)
 
 
+def assert_followed(folder: Path, git: Callable[..., str]) -> None:
+    """The work tree has nothing to commit, and the repository is sound."""
+    assert git(folder, "status", "--porcelain", "--untracked-files=all") == ""
+    assert git(folder, "fsck", "--strict", "--no-dangling") == ""
+
+
 def assert_whole(store: Store, git: Callable[..., str], acknowledged: list[str]) -> None:
     """Acknowledged = commits = tags = registry; numbers unique; the repository sound."""
     again = Store.open(store.path)

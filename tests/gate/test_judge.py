@@ -1,4 +1,7 @@
-"""What is right, however it was made, passes every judge."""
+"""What is right passes every judge, and of what is wrong all say the same.
+
+Judges are the library, the command, the client's hooks and the server.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pytest
 from gitmodelstore import Store
 
 from .conftest import Place
-from .corpus import new_version
+from .corpus import CASES, Case, new_version
 
 CLEAN: list[tuple[str, str]] = []
 
@@ -150,3 +153,37 @@ class TestProposals:
         found = proposed.by_command("validate", "--range", "main..other")
 
         assert found == [("GMS041", "registry.json")]
+
+
+# A sample of the wrong ones in every run, all in the long one; test_doctor.py asks the library.
+
+
+@pytest.mark.corpus("case", CASES)
+def test_every_judge_says_the_same(place: Place, case: Case) -> None:
+    case.edit(place)
+    expected = sorted(case.faults)
+
+    assert place.by_pre_commit() == expected
+    assert place.mends()
+    place.commit()
+    assert place.by_library() == expected
+    assert place.by_range() == expected
+    assert place.by_command("validate") == case.of_branch
+    assert place.by_pre_push() == case.of_branch
+    assert place.by_pre_receive() == case.of_branch
+
+
+@pytest.mark.corpus("case", CASES)
+def test_a_wrong_commit_in_the_middle_of_ten_is_found(place: Place, case: Case) -> None:
+    """The tip is sound again: every pushed commit is judged, not only the last one."""
+    for number in range(4):
+        place.register("risk", custom={"number": number})
+    case.edit(place)
+    wrong = place.commit()
+    place.git("revert", "--no-edit", wrong)
+    for number in range(4):
+        place.register("risk", custom={"number": -number})
+
+    found = place.by_pre_receive("main", *place.git("tag").split())
+
+    assert set(case.faults) <= set(found)
