@@ -44,16 +44,12 @@ ONLY_IN = {
 # Modules whose tests stand in a file that is named after another one.
 TESTED_ELSEWHERE = {
     "checks/folder.py": "gate/test_judge.py",
-    "cli/look.py": "cli/test_reading.py",
-    "cli/main.py": "cli/test_process.py",
-    "cli/session.py": "cli/test_own_code.py",
     "cli/start.py": "cli/test_writing.py",
     "pickles/compression.py": "pickles/test_load.py",
     "pickles/opcodes.py": "pickles/test_hostile.py",
     "pickles/stand_ins.py": "pickles/test_hostile.py",
     "pickles/symbols.py": "pickles/test_dry.py",
     "plumbing/cat_file.py": "gate/test_examine.py",
-    "plumbing/git.py": "cli/test_foreign_settings.py",
     "plumbing/processes.py": "programme/test_interrupts.py",
     "plumbing/repository.py": "store/test_integrity.py",
 }
