@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from gitmodelstore.errors import RefusedPickle, UnportablePipeline
-from gitmodelstore.estimators.describe import is_estimator, parts
+from gitmodelstore.estimators.describe import is_estimator
 from gitmodelstore.pickles import rights as rules
 from gitmodelstore.pickles.compression import Source
 from gitmodelstore.pickles.fast_load import (
@@ -104,12 +104,7 @@ def hangs_together(pipeline: Any) -> bool:
         UnportablePipeline: what one of them holds stands where no reader takes it; says which
             attribute of what it is, and what to type.
     """
-    estimators, waiting = [], [pipeline]
-    while waiting:
-        held = waiting.pop()
-        if is_estimator(held):
-            estimators.append(held)
-            waiting += [part.estimator for part in parts(held)]
+    estimators = _estimators_in(pipeline)
     view = _Objects(NOBODY)
     for found in misplaced(estimators, pipeline, view):
         raise UnportablePipeline(
@@ -120,6 +115,27 @@ def hangs_together(pipeline: Any) -> bool:
         for value in estimators
         for fault in (*_in_the_way(value), *_disagreeing(value, view.attributes(value)))
     )
+
+
+def _estimators_in(pipeline: Any) -> list[Any]:
+    """Return a pipeline and the estimators within it, the trees of a forest too."""
+    found: dict[int, Any] = {}
+    waiting = [pipeline]
+    while waiting:
+        held = waiting.pop()
+        if is_estimator(held):
+            if id(held) not in found:
+                found[id(held)] = held
+                waiting += vars(held).values()
+        elif isinstance(held, tuple):
+            waiting += held
+        elif isinstance(held, (list, dict, np.ndarray)):
+            if isinstance(held, np.ndarray):
+                held = held.ravel().tolist() if held.dtype.hasobject else ()
+            items = held.values() if isinstance(held, dict) else held
+            if not isinstance(next(iter(items), None), _PLAIN):
+                waiting += items
+    return list(found.values())
 
 
 def _class_of(value: Any) -> Any:

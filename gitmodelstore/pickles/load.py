@@ -563,28 +563,35 @@ def refuse_unloadable(
 
     known = tuple(names)
     refuse_what_nobody_loads(pipeline, rights.never_loads(known))
-    wanted = needs_of_file(data, known)
-    if not wanted and is_told_by_names(known):
+    if not needs_of_file(data, known) and is_told_by_names(known):
         from gitmodelstore.pickles.guard import hangs_together
 
         if hangs_together(pipeline):
             return ()
+    try:
+        return needs_of_load(data, known)
+    except RefusedPickle as refused:
+        refuse_what_nobody_loads(pipeline, known, only_found=True)
+        raise _nobody_loads(refused) from None
+    except LoadError as error:
+        raise LoadError(
+            f"this pipeline cannot be loaded again: {str(error).removeprefix(_NOT_HERE)}",
+            hint="fix how its classes are pickled; `joblib.load` of the same file fails alike",
+        ) from error.__cause__
+
+
+def needs_of_load(data: bytes | memoryview, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that readers must trust, those too that only a load finds."""
+    wanted = needs_of_file(data, names)
     while True:
         try:
             load(data, name="pipeline.joblib", reader=Reader(Trust.of(wanted)))
+            return wanted
         except RefusedPickle as refused:
             more = set(refused.needs_trust).difference(wanted)
             if not more:
-                refuse_what_nobody_loads(pipeline, known, only_found=True)
-                raise _nobody_loads(refused) from None
+                raise
             wanted = tuple(sorted((*wanted, *more)))
-        except LoadError as error:
-            raise LoadError(
-                f"this pipeline cannot be loaded again: {str(error).removeprefix(_NOT_HERE)}",
-                hint="fix how its classes are pickled; `joblib.load` of the same file fails alike",
-            ) from error.__cause__
-        else:
-            return wanted
 
 
 def _nobody_loads(refused: RefusedPickle) -> UnportablePipeline:

@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 10
 
 # What a program does whose threads have registered nothing before: its first call imports.
 FIRST_CALLS = """
-import os, sys, threading, warnings
+import faulthandler, os, sys, threading, warnings
 
 warnings.simplefilter("ignore")
 from sklearn.linear_model import LinearRegression
@@ -36,6 +36,7 @@ workers = []
 for _ in range(4):
     worker = os.fork()
     if not worker:
+        faulthandler.dump_traceback_later(40, exit=True)  # tells where it hangs
         register()
         os._exit(0)
     workers.append(worker)

@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.interpolate import LSQUnivariateSpline
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -441,6 +443,19 @@ def test_what_only_a_load_wants_trusted_is_recorded_when_it_is_registered(store,
     assert caught.value.needs_trust == (CURVE,)
 
 
+def test_what_only_a_load_wants_trusted_is_recorded_of_a_file_and_a_folder_too(store, tmp_path):
+    pipeline = fitted(StandardScaler())
+    pipeline[0].curve_ = LSQUnivariateSpline(range(9), range(9), [4])
+    joblib.dump(pipeline, tmp_path / "curved.joblib")
+    trusting = Store.open(store.path, trusted=[CURVE])
+
+    version = trusting.register(tmp_path / "curved.joblib", "curved", code=None)
+    folder = trusting.download(version, tmp_path / "folder")
+    again = trusting.register_folder(folder, "again", version="2.0.0", run=True)
+
+    assert version.needs_trust == again.needs_trust == (CURVE,)
+
+
 def test_what_is_recorded_is_told_where_nothing_is_run(store, curved, capsys):
     inspect = ["-C", str(store.path), "inspect", str(curved.ref)]
 
@@ -459,9 +474,11 @@ def test_what_only_a_load_wants_trusted_does_not_come_to_production(store, curve
     Store.open(store.path, trusted=[CURVE]).promote(curved, "production")
 
 
-def test_an_estimator_whose_parts_do_not_fit_each_other_is_refused(store):
-    model = DecisionTreeClassifier().fit(X, y)
-    model.tree_ = DecisionTreeClassifier().fit(X[:, :1], y).tree_
+@pytest.mark.parametrize("model", [DecisionTreeClassifier(), RandomForestClassifier(3)])
+def test_an_estimator_whose_parts_do_not_fit_each_other_is_refused(store, model):
+    model = clone(model).fit(X, y)
+    tree = getattr(model, "estimators_", [model])[-1]
+    tree.tree_ = DecisionTreeClassifier().fit(X[:, :1], y).tree_
 
     with pytest.raises(UnportablePipeline, match="'tree_' of a DecisionTreeClassifier does not"):
         store.register(model, "refused", code=None)
