@@ -205,10 +205,19 @@ def _finish_imports() -> None:
                 importlib.import_module(module.name)
 
 
+def _await_imports() -> None:
+    """Wait for what other threads import, of any package: in a child nobody would ever end it."""
+    for name, module in list(sys.modules.items()):
+        if getattr(getattr(module, "__spec__", None), "_initializing", False):
+            with suppress(ImportError):
+                importlib.import_module(name)  # which waits for the thread that has begun
+
+
 def _before() -> None:
     try:
         if threading.active_count() > 1:
             _finish_imports()
+            _await_imports()
     finally:  # whatever an import raises: what is released after the fork is held
         guard.acquire()
 

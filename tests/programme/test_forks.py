@@ -135,6 +135,33 @@ class TestBesideThreadsThatRegister:
         assert len(versions(any_store)) == 5
 
 
+IMPORTING = """
+import os, sys, threading, time
+
+import gitmodelstore.plumbing.processes
+
+thread = threading.Thread(target=__import__, args=("slow",))
+thread.start()
+while "slow" not in sys.modules:
+    time.sleep(0.01)
+worker = os.fork()
+if not worker:
+    import slow
+
+    os._exit(slow.ANSWER)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]))
+"""
+
+
+def test_a_fork_waits_for_what_another_thread_imports(tmp_path):
+    """A child would wait for ever for a thread that it does not have."""
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(0.5)\nANSWER = 42\n")
+
+    done = subprocess.run([sys.executable, "-c", IMPORTING], cwd=tmp_path, timeout=60)
+
+    assert done.returncode == 42
+
+
 class TestProgramsThatStay:
     def test_one_that_inherits_what_is_open_keeps_no_lock(self, any_store, fitted):
         stop = threading.Event()
