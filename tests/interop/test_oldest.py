@@ -12,7 +12,7 @@ from .environments import ROOT, TOOLS, make, pass_there
 # package, and the code around a script is git's: all whatever is installed.
 SAME_ANYWHERE = (
     "registering_the_file or no_verdict_is_noted or mutations_end or dry_broken or TrainingScript"
-    " or not_whole"
+    " or test_guard"
 )
 OLDEST = Path(__file__).with_name("oldest.txt")
 

@@ -62,6 +62,17 @@ def image(folder: Path) -> dict[str, tuple[int, int, str]]:
     return found
 
 
+def changed(place: Path, before: dict[str, Any]) -> list[str]:
+    """Return what differs now, but for objects that a reader gave back, as after a prune."""
+    now = image(place)
+    differing = (name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
+    return [
+        name
+        for name in differing
+        if not (name.startswith(".git/objects") and (name not in before or (place / name).is_dir()))
+    ]
+
+
 def doctor(place: Path, *args: str) -> tuple[int, str]:
     """Return the exit code of `gms --json doctor`, and what it printed."""
     reading, writing = os.pipe()
@@ -132,7 +143,7 @@ def treat(template: Path, place: Path, names: tuple[str, ...]) -> str:
     damaged = image(place)
 
     found = told(*doctor(place))
-    assert image(place) == damaged
+    assert changed(place, damaged) == []
 
     fixed = told(*doctor(place, "--fix"))
     assert kept(folder).items() >= held.items()
