@@ -213,7 +213,12 @@ _TOO_MANY = (os.strerror(errno.EMFILE), os.strerror(errno.ENFILE))
 
 
 def refusal(error: BaseException, what: str) -> CannotRead | None:
-    """Return what to raise where the system refused to open `what`; None for any other error."""
+    """Return what to raise where the system refused to open `what`; None for any other error.
+
+    What a handler of a signal has raised is raised again: it says nothing of `what`.
+    """
+    if processes.is_of_handler(error):
+        raise error
     for code, hint in _HINTS.items():
         reason = os.strerror(code)
         if getattr(error, "errno", None) == code or str(error).endswith(reason):

@@ -280,6 +280,21 @@ class TestOtherSignals:
             signal.signal(signal.SIGALRM, before)
         assert_whole(churn, git)
 
+    def test_what_a_handler_raises_while_git_is_read_is_no_damage(self, churn, monkeypatch):
+        def late(*_: object) -> None:
+            raise TimeoutError
+
+        def ring(*_: object) -> None:
+            signal.raise_signal(signal.SIGALRM)
+
+        before = signal.signal(signal.SIGALRM, late)
+        monkeypatch.setattr("pygit2.repository.References.__getitem__", ring)
+        try:
+            with pytest.raises(TimeoutError):
+                churn.versions("churn")
+        finally:
+            signal.signal(signal.SIGALRM, before)
+
     def test_who_waits_for_another_writer_need_not_wait_for_ctrl_c(self, churn, fitted):
         from gitmodelstore.plumbing import writer_lock
 
