@@ -323,7 +323,9 @@ def _examples() -> Path:
     for name in ("examples", "gitmodelstore_examples"):  # a checkout; an installed wheel
         if (beside / name / "train_credit.py").is_file():
             return beside / name
-    raise StoreError("this installation of gitmodelstore has no examples", hint="install it anew")
+    raise StoreError(
+        "this installation of gitmodelstore has no examples", hint="reinstall gitmodelstore"
+    )
 
 
 def _environment(moment: str) -> dict[str, str]:

@@ -270,7 +270,7 @@ class GateNotPassed(LifecycleError):
 
 
 class RollbackError(StoreError):
-    """There is no version to go back to, or the one named cannot serve."""
+    """No version to go back to exists, or the one named cannot be used."""
 
 
 class BisectionError(StoreError):

@@ -501,8 +501,7 @@ def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[tuple[str, ...],
     Then come those of them that readers must trust.
     """
     from gitmodelstore.pickles.dump import dump, globals_of, refuse_script_names
-    from gitmodelstore.pickles.load import needs_of_load, refuse_unloadable
-    from gitmodelstore.pickles.summary import is_told_by_names, needs_of_file
+    from gitmodelstore.pickles.load import needs_of_stored, refuse_unloadable
 
     if source.name is None:
         names = dump(source.pipeline, sink).globals
@@ -511,8 +510,7 @@ def _fill(sink: Sink, source: _Source, writer: Writer) -> tuple[tuple[str, ...],
     else:
         names = source.unrun.globals if source.unrun else globals_of(source.pipeline)
         refuse_script_names(names)
-        is_told = source.unrun or is_told_by_names(names)
-        needed = (needs_of_file if is_told else needs_of_load)(sink.content(), names)
+        needed = needs_of_stored(sink.content(), names, may_load=source.unrun is None)
     if source.is_compressed:
         writer.notify("the file is compressed: git cannot share bytes between versions of it")
     return names, needed

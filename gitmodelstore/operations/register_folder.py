@@ -326,8 +326,8 @@ def _pipeline(
 ) -> _FolderPipeline:
     """Return what the pipeline is, without running it unless asked."""
     from gitmodelstore.pickles.dump import refuse_script_names
-    from gitmodelstore.pickles.load import needs_of_load
-    from gitmodelstore.pickles.summary import is_told_by_names, look_at, needs_of_file
+    from gitmodelstore.pickles.load import needs_of_stored
+    from gitmodelstore.pickles.summary import look_at
 
     present, claimed = content.sha256, claims.digest(PIPELINE)
     if present != claimed and not what.accept_changes:
@@ -348,8 +348,7 @@ def _pipeline(
     is_unrun = facts is None and not what.run
     if what.run:
         facts, features, answers = _asked(content, what, read, features)
-    is_told = not what.run or is_told_by_names(unrun.globals)
-    needed = (needs_of_file if is_told else needs_of_load)(content.data, unrun.globals)
+    needed = needs_of_stored(content.data, unrun.globals, may_load=what.run)
     facts = facts or unrun.facts
     return _FolderPipeline(facts, features, unrun.globals, needed, is_unrun, answers)
 

@@ -569,7 +569,7 @@ def refuse_unloadable(
         if hangs_together(pipeline):
             return ()
     try:
-        return needs_of_load(data, known)
+        return _needs_of_load(data, known)
     except RefusedPickle as refused:
         refuse_what_nobody_loads(pipeline, known, only_found=True)
         raise _nobody_loads(refused) from None
@@ -580,7 +580,17 @@ def refuse_unloadable(
         ) from error.__cause__
 
 
-def needs_of_load(data: bytes | memoryview, names: Iterable[str]) -> tuple[str, ...]:
+def needs_of_stored(
+    data: bytes | memoryview, names: Iterable[str], *, may_load: bool
+) -> tuple[str, ...]:
+    """Return the names that readers of a file must trust; a load tells where names do not."""
+    known = tuple(names)
+    if may_load and not is_told_by_names(known):
+        return _needs_of_load(data, known)
+    return needs_of_file(data, known)
+
+
+def _needs_of_load(data: bytes | memoryview, names: Iterable[str]) -> tuple[str, ...]:
     """Return the names that readers must trust, those too that only a load finds."""
     wanted = needs_of_file(data, names)
     while True:
