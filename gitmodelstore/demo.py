@@ -323,9 +323,7 @@ def _examples() -> Path:
     for name in ("examples", "gitmodelstore_examples"):  # a checkout; an installed wheel
         if (beside / name / "train_credit.py").is_file():
             return beside / name
-    raise StoreError(
-        "this installation of gitmodelstore has no examples", hint="reinstall gitmodelstore"
-    )
+    raise StoreError("the examples of gitmodelstore are not installed", hint="reinstall it")
 
 
 def _environment(moment: str) -> dict[str, str]:
