@@ -436,6 +436,7 @@ class Store:
         expect_flags(baseline=baseline, allow_backport=allow_backport, if_changed=if_changed)
         expect_flags(keep_diff=keep_diff, run=run)
         expect_flags_given(sign=sign)
+        from gitmodelstore.operations.load import verdicts_of
         from gitmodelstore.operations.register import RegisterOptions, Wish, register
 
         folder, script = training_code(code)
@@ -462,6 +463,7 @@ class Store:
             trained_at=as_moment(trained_at) if trained_at else None,
             custom=custom or {},
             reader=self._reader() if baseline or isinstance(pipeline, (str, PathLike)) else None,
+            verdicts=verdicts_of(self._cache),
             run=run,
             hashing=self._hashing(),
         )

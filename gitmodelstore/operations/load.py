@@ -96,6 +96,14 @@ def needs_of(manifest: Manifest) -> tuple[str, ...]:
     return tuple(sorted({*needs_trust(pipeline.globals or ()), *(pipeline.needs_trust or ())}))
 
 
+def verdicts_of(cache: bool) -> Verdicts | None:
+    """Return the verdicts in the user's cache; None without `cache`, or a home."""
+    from gitmodelstore.plumbing.files import cache_folder
+
+    folder = cache_folder() if cache else None
+    return Verdicts(folder) if folder else None
+
+
 def reader_of(
     trusted: Iterable[str], *, cache: bool, notify: Callable[[str], None] | None = None
 ) -> Reader:
@@ -106,10 +114,8 @@ def reader_of(
     from gitmodelstore.operations.trust import trusted_names
     from gitmodelstore.pickles.load import Reader
     from gitmodelstore.pickles.rights import Trust
-    from gitmodelstore.plumbing.files import cache_folder
 
-    folder = cache_folder() if cache else None
-    verdicts = Verdicts(folder) if folder else None
+    verdicts = verdicts_of(cache)
     if verdicts and verdicts.doubt and notify:
         notify(f"the cache is not used: {verdicts.doubt}")
     return Reader(Trust(trusted_names(trusted, Path())), verdicts)
@@ -355,34 +361,26 @@ def _here(version: ModelVersion, manifest: Manifest) -> Iterator[None]:
 def check_loads(
     snapshot: Snapshot, version: ModelVersion, reader: Reader, notify: Callable[[str], None]
 ) -> None:
-    """Make sure that a version loads here for a reader, as cheaply as that can be known.
+    """Make sure that a version loads here for a reader: it is loaded, if it never was before.
 
-    It has been loaded here before; or its names, which are those of the table, tell of it and the
-    releases are those of the training, so that a dry walk does, which imports nothing; or it is
-    loaded. Where other releases are installed, what fails on their account is only said.
+    What another release installed here may be the reason for is said, and not refused.
     """
-    from gitmodelstore.pickles.load import DRY, verdict_of
-    from gitmodelstore.pickles.summary import is_told_by_names, lacks, walk_dry
+    from gitmodelstore.pickles.load import loads_for_all, verdict_of
+    from gitmodelstore.pickles.summary import lacks
 
-    manifest, name = snapshot.manifest(version), f"{folder(version.model)}/{PIPELINE} of {version}"
-    entry = manifest.artifact(PIPELINE)
-    own, names = needs_of(manifest), (entry.globals if entry else None) or ()
-    keys = [verdict_of(entry.sha256 if entry else "", reader.trust, how) for how in ("", DRY)]
-    if reader.verdicts and any(map(reader.verdicts.holds, keys)) and not any(map(lacks, own)):
-        return
-    is_elsewhere = difference_of(version, manifest.environment, "warn") is not None
-    if own or is_elsewhere or not is_told_by_names(names):
-        try:
-            load(snapshot, version, reader)
-        except OtherVersionsNeeded as error:
-            if any(map(lacks, own)):
-                raise
-            notify(f"it is not known whether {version} loads where it is served: {error}")
-        return
-    data = read_verified(snapshot, version, PIPELINE, manifest, reader.verdicts)
-    walk_dry(data, name, reader.trust)
-    if reader.verdicts:
-        reader.verdicts.note(keys[1])
+    manifest = snapshot.manifest(version)
+    entry, own = manifest.artifact(PIPELINE), needs_of(manifest)
+    lacking = any(map(lacks, own))
+    if entry and reader.verdicts and not lacking:
+        keys = (loads_for_all(entry.sha256), verdict_of(entry.sha256, reader.trust))
+        if any(map(reader.verdicts.holds, keys)):
+            return
+    try:
+        load(snapshot, version, reader)
+    except OtherVersionsNeeded as error:
+        if lacking:
+            raise
+        notify(f"it is not known whether {version} loads where it is served: {error}")
 
 
 def read_verified(

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from gitmodelstore.lineage.data import Hashing
     from gitmodelstore.pickles.load import Reader
     from gitmodelstore.pickles.summary import UnrunFile
+    from gitmodelstore.plumbing.large_files import Verdicts
 
 FIRST = Version(1, 0, 0)
 BumpRule = Literal["auto", "major", "minor", "patch"]
@@ -368,6 +369,7 @@ class RegisterOptions:
     trained_at: datetime | None
     custom: Mapping[str, Any]
     reader: Reader | None
+    verdicts: Verdicts | None  # where it is noted that a pipeline loads
     run: bool
     hashing: Hashing
     types: Mapping[str, str] = field(default_factory=dict)  # of a table's columns, once known
@@ -421,6 +423,7 @@ def _submission(
     """Store the pipeline and the small files of a version, and return what they become."""
     from gitmodelstore.lineage.code import CodeCapture
     from gitmodelstore.lineage.environment import EVERY_PIPELINE, capture
+    from gitmodelstore.pickles.load import loads_for_all
 
     card = _card(what.card)
     _refuse_other_sample(what.sample)
@@ -442,6 +445,8 @@ def _submission(
         )
         names, needed = _fill(sink, source, writer)
         sha256, blob = sink.keep()
+        if source.name is None and not needed and what.verdicts:
+            what.verdicts.note(loads_for_all(sha256))
         stored = StoredFile(blob, sha256, sink.size_bytes)
         code = look.result() if look else None
     top = look.top if look else None

@@ -66,7 +66,6 @@ __all__ = [
 
 Keep = Callable[[memoryview], object]
 
-DRY = " dry"
 _HIGHEST_PROTOCOL = 5
 _MOST_SAID = 200  # characters of what an object of a file raised
 _MOST_BYTES = 1 << 36  # of what is decompressed, which is bound by its ratio before
@@ -413,16 +412,18 @@ def _is_private(data: bytes | bytearray | memoryview) -> bool:
     return not memoryview(data).readonly
 
 
-def verdict_of(sha256: str, trust: Trust, how: str = "") -> str:
-    """Return the key of a verdict: these bytes, by these rules, in these libraries.
-
-    Args:
-        sha256: of the bytes.
-        trust: of the reader.
-        how: DRY of the verdict of a dry walk, which no load relies on.
-    """
-    said = "\n".join((sha256 + how, f"rules {rights.RULES}", *sorted(trust.names), *_versions()))
+def verdict_of(sha256: str, trust: Trust) -> str:
+    """Return the key of a verdict for a reader: these bytes, by these rules, in these libraries."""
+    said = "\n".join((sha256, f"rules {rights.RULES}", *sorted(trust.names), *_versions()))
     return hashlib.sha256(said.encode()).hexdigest()
+
+
+def loads_for_all(sha256: str) -> str:
+    """Return the key of what registration finds: these bytes load here, whomever a reader trusts.
+
+    It is not a verdict, and no load relies on it.
+    """
+    return verdict_of(f"{sha256} loads", Trust.of(()))
 
 
 @lru_cache(maxsize=1)

@@ -55,7 +55,7 @@ def test_each_name_of_the_program(place, monkeypatch, command):
     [
         *("list", "list --json", "list churn", "show churn", "log", "log -G pipeline.algorithm"),
         *("search metrics.test_auc>0.8", "which churn", "get churn", "cat churn:README.md"),
-        *("help", "help register", "promote churn@1.0.0 production", "verify --all"),
+        *("help", "help register", "promote churn@1.0.0 staging", "verify --all"),
         *("inspect first.joblib", "inspect churn"),
     ],
 )

@@ -569,6 +569,26 @@ class TestProduction:
         with pytest.raises(GateNotPassed, match="needs module 'ownnames', which is not installed"):
             Store.open(twice.path, trusted=["ownnames.twice"]).promote("churn@1.0.0", "production")
 
+    @pytest.mark.parametrize("how", ["file", "folder"])
+    def test_numbers_that_do_not_agree_are_found_though_nothing_was_run(self, how, tmp_path):
+        tree = DecisionTreeClassifier().fit(X, y)
+        tree.tree_ = DecisionTreeClassifier().fit(X[:, :1], y).tree_
+        (tmp_path / "sent").mkdir()
+        joblib.dump(tree, tmp_path / "sent" / "pipeline.joblib")
+        store = Store.init(tmp_path / "models")
+        if how == "file":
+            path = tmp_path / "sent" / "pipeline.joblib"
+            store.register(path, "churn", code=None, run=False)
+        else:
+            store.register_folder(tmp_path / "sent", "churn", accept_changes=True)
+
+        with pytest.raises(GateNotPassed) as caught:
+            store.promote("churn@1.0.0", "production")
+
+        (line,) = caught.value.conditions
+        assert "does not load here" in line
+        assert "'tree_' of a DecisionTreeClassifier does not" in line
+
     def test_one_that_was_seen_before_is_not_read_again(self, tmp_path, monkeypatch):
         store = Store.init(tmp_path / "models")
         for _ in range(2):
