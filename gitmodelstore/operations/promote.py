@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gitmodelstore.checks.fault import Judged
@@ -52,7 +53,6 @@ from gitmodelstore.operations.snapshot import Snapshot, Writer
 from gitmodelstore.operations.verify import replay_of
 from gitmodelstore.plumbing.repository import Repository
 from gitmodelstore.values.events import (
-    NOTHING,
     ROLLED_BACK,
     Event,
     Recorded,
@@ -155,7 +155,7 @@ class Gatekeeper:
         policy = self._policy(snapshot)
         recorded = {change: self._recorded(snapshot, policy, change) for change in changes}
         self._snapshot = snapshot
-        self._judgements = list(self._judged(snapshot, policy, changes, recorded))
+        self._judgements = list(self._judged(policy, changes, recorded))
         if not self.asks_signatures:
             self._refuse(self._judgements)
         return {
@@ -235,38 +235,46 @@ class Gatekeeper:
         return self._unloaded.get(key)
 
     def _judged(
-        self,
-        snapshot: Snapshot,
-        policy: Policy,
-        changes: Sequence[Change],
-        recorded: Mapping[Change, Recorded],
+        self, policy: Policy, changes: Sequence[Change], recorded: Mapping[Change, Recorded]
     ) -> Iterator[Judgement]:
-        needed: defaultdict[Change, list[Judged]] = defaultdict(list)
+        snapshot, needed = self._snapshot, defaultdict[Change, list[Judged]](list)
         for change, one in word_needed(
             policy, snapshot.registry, changes, lambda _: self._vacate, lambda _: self._reason
         ):
             needed[change].append(one)
-        unloaded = {}
+        unloaded = set()
         for change in changes if self.reader else ():
-            if change.after not in snapshot.policy.exclusive:
+            if change.after not in policy.exclusive:
                 continue
             version = snapshot.version(change.model, change.version)
             if why := self._why_unloaded(snapshot, version):
                 what, mend = f"does not load here: {why}", why.hint or ""
                 loads = Judged("load", "refused", "loads here", False, what, mend=mend)
                 needed[change].append(loads)
-                unloaded[change] = self._override is not None and may_override(snapshot)
+                unloaded.add(change)
         if not (policy.gates or policy.moves or needed):
             return
-        for judgement in _judged(snapshot, policy, changes, recorded):
-            is_overridden = judgement.overridden or (
-                unloaded.get(judgement.change, False) and judgement.may_force
-            )
+        repository, tip = snapshot.repository, snapshot.commit.oid
+        look = Look(self._manifest, partial(has_held, repository, tip), self._annotations)
+        overrides = (repository.setting(OVERRIDES) or "").lower() not in FALSE
+        for judgement in judge_step(
+            policy, snapshot.registry, changes, recorded.__getitem__, look, overrides=overrides
+        ):
+            is_forced = self._override is not None and overrides and judgement.may_force
             yield replace(
                 judgement,
                 judged=(*needed[judgement.change], *judgement.judged),
-                overridden=is_overridden,
+                overridden=judgement.overridden or (judgement.change in unloaded and is_forced),
             )
+
+    def _manifest(self, model: str, version: Version) -> Manifest | None:
+        with suppress(StoreError):
+            return self._snapshot.manifest(self._snapshot.version(model, version))
+        return None
+
+    def _annotations(self, model: str, version: Version) -> Mapping[str, Scalar]:
+        found = annotated(self._snapshot, self._snapshot.version(model, version))
+        return {key: one.value for key, one in found.items() if one.value is not None}
 
     def _refuse(self, judgements: Sequence[Judgement]) -> None:
         refused = [one for one in judgements if one.refused or one.barred]
@@ -329,11 +337,6 @@ class Gatekeeper:
         return " ".join([named, *options]).replace(_FORCE, self.forcing)
 
 
-def may_override(snapshot: Snapshot) -> bool:
-    """Return whether git's configuration of the repository lets overrides count."""
-    return (snapshot.repository.setting(OVERRIDES) or "").lower() not in FALSE
-
-
 def load_verified(snapshot: Snapshot, version: ModelVersion, reader: Reader | None) -> Any:
     """Return the pipeline of a version of which every file has been verified."""
     pipeline = load(snapshot, version, reader)
@@ -341,33 +344,6 @@ def load_verified(snapshot: Snapshot, version: ModelVersion, reader: Reader | No
         if name != PIPELINE:
             read_verified(snapshot, version, name)
     return pipeline
-
-
-def _judged(
-    snapshot: Snapshot,
-    policy: Policy,
-    changes: Sequence[Change],
-    recorded: Mapping[Change, Recorded],
-) -> Iterator[Judgement]:
-    def manifest(model: str, version: Version) -> Manifest | None:
-        with suppress(StoreError):
-            return snapshot.manifest(snapshot.version(model, version))
-        return None
-
-    def annotations(model: str, version: Version) -> Mapping[str, Scalar]:
-        found = annotated(snapshot, snapshot.version(model, version))
-        return {key: one.value for key, one in found.items() if one.value is not None}
-
-    repository, tip = snapshot.repository, snapshot.commit.oid
-    look = Look(manifest, lambda *asked: has_held(repository, tip, *asked), annotations)
-    yield from judge_step(
-        policy,
-        snapshot.registry,
-        changes,
-        lambda change: recorded.get(change, NOTHING),
-        look,
-        overrides=may_override(snapshot),
-    )
 
 
 def _title(judgement: Judgement) -> str:
