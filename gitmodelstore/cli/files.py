@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitmodelstore.checks.pins import FILE
-from gitmodelstore.cli.main import refuse, trusting
+from gitmodelstore.cli.main import exit_if, option, refuse, trusting
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import LockError, StoreError
 from gitmodelstore.values.names import MANIFEST
@@ -25,12 +25,8 @@ if TYPE_CHECKING:
 @trusting
 @click.command("get")
 @click.argument("ref")
-@click.option(
-    "-o", "--output", "folder", metavar="DIR", help="the new folder (default: NAME-VERSION)"
-)
-@click.option(
-    "--warm", is_flag=True, help="check the pipeline now, so that it loads faster from there"
-)
+@option("-o, --output DIR", "the new folder (default: NAME-VERSION)", "folder")
+@option("--warm", "check the pipeline now, so that it loads faster from there")
 @click.pass_obj
 def get(session: Session, ref: str, folder: str | None, warm: bool) -> None:
     """Verify the files of the version REF, write them into a new folder and print its path.
@@ -118,8 +114,8 @@ _COLUMNS = (TextColumn("package"), TextColumn("recorded"), TextColumn("here"), T
 
 @click.command("env")
 @click.argument("ref")
-@click.option("--check", is_flag=True, help="compare with the packages installed here")
-@click.option("--python", is_flag=True, help="print only the version of Python")
+@option("--check", "compare with the packages installed here")
+@option("--python", "print only the version of Python")
 @click.pass_obj
 def env(session: Session, ref: str, check: bool, python: bool) -> None:
     """Print what the version REF needs, as a requirements file for pip or uv.
@@ -173,9 +169,9 @@ def _lines(report: EnvironmentReport, paint: Paint) -> Iterator[str]:
 
 @click.command("lock")
 @click.argument("refs", nargs=-1, metavar="[REF]...")
-@click.option("--check", is_flag=True, help="show how the lock file differs from the store")
-@click.option("--fetch", is_flag=True, help="with --check: fetch the store first")
-@click.option("--store", metavar="PATH", help="the store (default: the one in pyproject.toml)")
+@option("--check", "show how the lock file differs from the store")
+@option("--fetch", "with --check: fetch the store first")
+@option("--store PATH", "the store (default: the one in pyproject.toml)")
 @click.pass_obj
 def lock(
     session: Session, refs: tuple[str, ...], check: bool, fetch: bool, store: str | None
@@ -232,12 +228,11 @@ def _check(session: Session, fetch: bool) -> None:
             session.note(
                 f"{counted(len(ml_repository.read(path).models), 'version')} locked, all present"
             )
-    if found:
-        raise click.exceptions.Exit(1)
+    exit_if(found)
 
 
 def _find_store(session: Session, top: Path) -> None:
-    """Have the session open the store that a lock file in `top` is about, if nobody names one."""
+    """Point the session at the store of the lock file in `top`, unless the user names a store."""
     from gitmodelstore.plumbing.files import named_store
 
     if not (session.path or named_store()):
@@ -248,10 +243,8 @@ def _find_store(session: Session, top: Path) -> None:
 
 
 @click.command("sync")
-@click.option(
-    "-o", "--output", "folder", metavar="DIR", help="the folder to write to (default: .models)"
-)
-@click.option("--store", metavar="PATH", help="the store (default: the one in pyproject.toml)")
+@option("-o, --output DIR", "the folder to write to (default: .models)", "folder")
+@option("--store PATH", "the store (default: the one in pyproject.toml)")
 @click.pass_obj
 def sync(session: Session, folder: str | None, store: str | None) -> None:
     """Write each version in modelstore.lock.json, verified, into a folder NAME-VERSION.

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from gitmodelstore.checks.signatures import Approval
-from gitmodelstore.cli.main import trusting
+from gitmodelstore.cli.main import exit_if, trusting
 from gitmodelstore.cli.session import (
     LABEL,
     OF_A_VERSION,
@@ -70,8 +70,16 @@ class Inspected:
     broken: BrokenPipelineFile | None = None  # why it cannot be read to its end
 
     @property
-    def is_refused(self) -> bool:
-        return self.dry is None or bool(self.dry.refusals) or bool(self.absent)
+    def refusals(self) -> list[dict[str, Any]]:
+        """What speaks against loading it."""
+        found = self.dry.refusals if self.dry else ()
+        rows: list[tuple[object, ...]] = [(r.reason, r.name, r.opcode, r.offset) for r in found]
+        lines = (*self.absent, *(self.broken.refusals if self.broken else ()))
+        rows += [(line, None, None, None) for line in lines]
+        if self.broken:
+            rows.append((self.broken.reason, None, None, self.broken.offset))
+        keys = ("message", "global", "opcode", "offset")
+        return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
 @trusting
@@ -95,8 +103,7 @@ def inspect(session: Session, what: str) -> None:
         session.document(_document(inspected))
     else:
         session.pages(_lines(inspected, session.paint()))
-    if inspected.is_refused:
-        raise click.exceptions.Exit(1)
+    exit_if(inspected.refusals)
 
 
 def _read(session: Session, what: str) -> tuple[str, ModelVersion | None, bytes, tuple[str, ...]]:
@@ -123,11 +130,14 @@ def _lines(inspected: Inspected, paint: Paint) -> Iterator[str]:
     yield f"  {_facts(inspected)}"
     yield f"  sha256 {hashlib.sha256(inspected.data).hexdigest()}"
     yield ""
-    if inspected.is_refused:
+    if inspected.refusals:
         yield paint.red("Loading it would be refused")
-        yield from (f"  {visible(reason)}" for reason in _reasons(inspected))
     else:
         yield "No reason is known not to load it"
+    for one in inspected.refusals:
+        opcode = f"{one['opcode']} " if one["opcode"] else ""
+        place = "" if one["offset"] is None else f" ({opcode}at {one['offset']})"
+        yield f"  {visible(one['message'])}{place}"
     if dry is None:
         return
     if dry.needs_trust:
@@ -152,15 +162,6 @@ def _facts(inspected: Inspected) -> str:
         facts.append(f"{dry.compression} of {size(dry.pickle_bytes)}")
     version = written_by(dry.root)
     return ", ".join([*facts, *([f"scikit-learn {visible(version)}"] if version else [])])
-
-
-def _reasons(inspected: Inspected) -> Iterator[str]:
-    if inspected.dry:
-        yield from map(str, inspected.dry.refusals)
-    yield from inspected.absent
-    if inspected.broken:
-        yield from inspected.broken.refusals
-        yield f"{inspected.broken.reason} (at {inspected.broken.offset})"
 
 
 def _globals(dry: Dry, paint: Paint) -> Iterator[str]:
@@ -218,8 +219,8 @@ def _document(inspected: Inspected) -> dict[str, Any]:
         **(document(version) if version else dict.fromkeys(OF_A_VERSION)),
         "size_bytes": len(inspected.data),
         "sha256": hashlib.sha256(inspected.data).hexdigest(),
-        "refused": inspected.is_refused,
-        "refusals": _refusals(inspected),
+        "refused": bool(inspected.refusals),
+        "refusals": inspected.refusals,
         "needs_trust": dry.needs_trust if dry else None,
         "protocol": dry.protocol if dry else None,
         "compression": dry.compression if dry else None,
@@ -228,19 +229,6 @@ def _document(inspected: Inspected) -> dict[str, Any]:
         "globals": [_global_document(use) for use in dry.globals] if dry else None,
         "arrays": dry.arrays if dry else None,
     }
-
-
-def _refusals(inspected: Inspected) -> list[dict[str, Any]]:
-    refusals = inspected.dry.refusals if inspected.dry else ()
-    rows: list[tuple[object, ...]] = [
-        (one.reason, one.name, one.opcode, one.offset) for one in refusals
-    ]
-    rows += [(reason, None, None, None) for reason in inspected.absent]
-    if broken := inspected.broken:
-        rows += [(reason, None, None, None) for reason in broken.refusals]
-        rows.append((broken.reason, None, None, broken.offset))
-    keys = ("message", "global", "opcode", "offset")
-    return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
 def _global_document(use: Global) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitmodelstore.cli.main import exit_if, option
 from gitmodelstore.cli.session import Session, document, faults, person
 from gitmodelstore.errors import StoreError
 from gitmodelstore.values import tables
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 @click.command("list")
 @click.argument("name", required=False)
-@click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="list at most N")
+@option("-n N", "list at most N", "count", type=click.IntRange(min=1))
 @click.pass_obj
 def list_(session: Session, name: str | None, count: int | None) -> None:
     """List the models in the store, or the versions of the model NAME, highest first."""
@@ -146,11 +147,9 @@ def _parent(session: Session, store: Store, manifest: Manifest) -> Manifest | No
 
 @click.command("log")
 @click.argument("name", required=False)
-@click.option("-n", "count", metavar="N", type=click.IntRange(min=1), help="show at most N events")
-@click.option("--oneline", is_flag=True, help="print one line per event")
-@click.option(
-    "-G", "field", metavar="FIELD[=VALUE]", help="show the versions in which this field changed"
-)
+@option("-n N", "show at most N events", "count", type=click.IntRange(min=1))
+@option("--oneline", "print one line per event")
+@option("-G FIELD[=VALUE]", "show the versions in which this field changed", "field")
 @click.pass_obj
 def log(
     session: Session, name: str | None, count: int | None, oneline: bool, field: str | None
@@ -174,16 +173,13 @@ def log(
         session.pages(line(event, paint) for event in events)
     else:
         session.pages(blocks(events, session.paint()))
-    if told.faults:
-        raise click.exceptions.Exit(1)
+    exit_if(told.faults)
 
 
 @click.command("which")
 @click.argument("ref")
-@click.option(
-    "--at",
-    metavar="DATE",
-    help="show it at the end of a day (2026-03-03) or at a time (2026-03-03T14:05, UTC)",
+@option(
+    "--at DATE", "show it at the end of a day (2026-03-03) or at a time (2026-03-03T14:05, UTC)"
 )
 @click.pass_obj
 def which(session: Session, ref: str, at: str | None) -> None:
@@ -202,11 +198,9 @@ def which(session: Session, ref: str, at: str | None) -> None:
 
 @click.command("search")
 @click.argument("expression")
-@click.option("--model", metavar="NAME", help="search only this model")
-@click.option("--sort", metavar="FIELD", help="sort by this field, or by -FIELD from high to low")
-@click.option(
-    "-n", "count", metavar="N", type=click.IntRange(min=1), help="list at most N versions"
-)
+@option("--model NAME", "search only this model")
+@option("--sort FIELD", "sort by this field, or by -FIELD from high to low")
+@option("-n N", "list at most N versions", "count", type=click.IntRange(min=1))
 @click.pass_obj
 def search(
     session: Session, expression: str, model: str | None, sort: str | None, count: int | None
@@ -238,8 +232,7 @@ def _conclude(
         session.warn(visible(sentence))
     if note:
         session.note(visible(note))
-    if not rows or any(one.status is not None for one in unread):
-        raise click.exceptions.Exit(1)
+    exit_if(not rows or any(one.status is not None for one in unread))
 
 
 _MOST = 60  # characters of a value

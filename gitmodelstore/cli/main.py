@@ -14,19 +14,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from importlib import import_module
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from gitmodelstore.cli.session import OwnCode, Session, columns_of_terminal, folded, on_screen, say
 from gitmodelstore.errors import (
     CannotWork,
-    CorruptStore,
-    FormatError,
     GateNotPassed,
     InvalidQuery,
     PipelineRaised,
@@ -42,23 +40,15 @@ from gitmodelstore.values.tables import Paint
 
 # The modules that hold several commands; another stands in one of its own name.
 FAMILIES = {
-    "look": ("list", "show", "log", "which", "search", "blame"),
-    "verify": ("verify", "diff", "audit", "doctor", "validate"),
-    "files": ("get", "cat", "env", "lock", "sync"),
-    "start": ("init", "clone", "hook", "demo"),
-    "register": (
-        "register",
-        "promote",
-        "archive",
-        "withdraw",
-        "rollback",
-        "annotate",
-        "approve",
-        "trust",
-    ),
-    "reproduce": ("reproduce", "bisect"),
-    "main": ("help",),
+    "look": "list show log which search",
+    "verify": "verify diff audit doctor validate",
+    "files": "get cat env lock sync",
+    "start": "init clone hook demo",
+    "register": "register promote archive withdraw rollback annotate approve trust",
+    "reproduce": "reproduce bisect",
+    "main": "help",
 }
+_MODULE_OF = {name: module for module, names in FAMILIES.items() for name in names.split()}
 
 
 class CommandEntry(NamedTuple):
@@ -88,7 +78,9 @@ class CommandEntry(NamedTuple):
     @property
     def module(self) -> str:
         """Name of the module that holds it: its own, or that of its family."""
-        return next((name for name, held in FAMILIES.items() if self.name in held), self.name)
+        return next(
+            (name for name, held in FAMILIES.items() if self.name in held.split()), self.name
+        )
 
     @property
     def function(self) -> str:
@@ -307,7 +299,9 @@ def with_global_options(command: click.Command, entry: CommandEntry | None = Non
     if any(parameter.name == "global_path" for parameter in command.params):
         return command
     command.context_class = _Context
-    command.params += _global_options(uses_store=entry is None or entry.name not in _WITHOUT_STORE)
+    shown = ("json",) if entry and entry.name in _WITHOUT_STORE else ("path", "json")
+    for typed, attribute, text in _OPTIONS:
+        _session_option(typed, attribute, text, hidden=attribute not in shown)(command)
     command.add_help_option = False
     click.help_option("-h", "--help", "help", help="show this help")(command)
     if entry is not None:
@@ -319,12 +313,45 @@ def with_global_options(command: click.Command, entry: CommandEntry | None = Non
 _WITHOUT_STORE = ("clone", "demo", "trust", "help")  # -C changes nothing of what they do
 
 
-def _global_options(*, uses_store: bool) -> Iterator[click.Option]:
-    shown = ("path", "json") if uses_store else ("json",)
-    for typed, attribute, text in _OPTIONS:
-        names = [*typed.removesuffix(" PATH").split(", "), f"global_{attribute}"]
-        kind: Any = {"metavar": "PATH"} if attribute == "path" else {"is_flag": True}
-        yield _option(names, attribute, hidden=attribute not in shown, help=text, **kind)
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any] | click.Command)
+
+
+def option(
+    typed: str, text: str, name: str = "", **more: Any
+) -> Callable[[_Decorated], _Decorated]:
+    """Give a command an option, written as it is typed: `-o, --output DIR`; a flag has no word.
+
+    A choice has its words in brackets, what may be repeated three dots behind it, and `--a/--no-a`
+    is None unless it is given. `name` is that of the parameter, unless the option itself is.
+    """
+    words = typed.removesuffix("...").replace(",", "").split()
+    value = "" if words[-1].startswith("-") else words.pop()
+    kind: dict[str, Any] = {"metavar": value, "multiple": typed.endswith("...")}
+    if not value:
+        kind = {"is_flag": True, "default": None if "/" in typed else False}
+    elif value.startswith("["):
+        kind = {"type": click.Choice(value[1:-1].split("|"))}
+    return click.option(*words, *filter(None, [name]), help=text, **{**kind, **more})
+
+
+def _session_option(
+    typed: str, attribute: str, text: str, **more: Any
+) -> Callable[[_Decorated], _Decorated]:
+    """Give a command an option that sets an attribute of the session where it is given."""
+
+    def remember(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(context.obj, attribute, value)
+
+    settings = {"expose_value": False, "callback": remember, **more}
+    return option(typed, text, f"global_{attribute}", **settings)
+
+
+# Decorators of commands: of one that loads pipelines, and of one that writes commits.
+trusting = _session_option(
+    "--trust NAME...", "trusted", "trust this class, function or package; repeatable"
+)
+signed = option("--sign/--no-sign", "sign the commit or not; by default as git is configured")
 
 
 class GroupedCommand(click.Command):
@@ -357,48 +384,17 @@ def _joined(records: Sequence[tuple[str, str]]) -> tuple[str, str]:
     return ", ".join(names for names, _ in records), "; ".join(text for _, text in records if text)
 
 
-def _option(names: list[str], attribute: str, hidden: bool, **kind: Any) -> click.Option:
-    """Return an option that sets an attribute of the session where it is given."""
-
-    def remember(context: click.Context, _: click.Parameter, value: Any) -> None:
-        if value:
-            setattr(context.obj, attribute, value)
-
-    return click.Option(names, hidden=hidden, expose_value=False, callback=remember, **kind)
-
-
-def trusting(command: click.Command) -> click.Command:
-    """Give a command that loads pipelines the option --trust."""
-    command.params.append(
-        _option(
-            ["--trust", "global_trusted"],
-            "trusted",
-            hidden=False,
-            metavar="NAME",
-            multiple=True,
-            help="trust this class, function or package; repeatable",
-        )
-    )
-    return command
-
-
-def signed(command: click.Command) -> click.Command:
-    """Give a command that writes commits the option --sign; it is handed on as `sign`."""
-    command.params.append(
-        click.Option(
-            ["--sign/--no-sign"],
-            default=None,
-            help="sign the commit or not; by default as git is configured",
-        )
-    )
-    return command
-
-
 def refuse(*checks: tuple[object, str]) -> None:
     """Refuse a command line with the message of the first check that holds."""
     for holds, message in checks:
         if holds:
             raise click.UsageError(message)
+
+
+def exit_if(answer: object, code: int = 1) -> None:
+    """End a command, whose result is told, with this exit code where `answer` is true."""
+    if answer:
+        raise click.exceptions.Exit(code)
 
 
 def as_error(error: click.UsageError, command: str | None) -> tuple[str, str | None]:
@@ -518,25 +514,8 @@ def _run(args: Sequence[str], session: Session) -> int:
         message, hint = as_error(error, session.command)
         _complain(session, "usage-error", message, hint)
         return USAGE
-    except FormatError as error:
-        _complain(session, error.code, str(error), error.hint, error.faults[1:])
-        return REFUSED
-    except InvalidQuery as error:  # a word of the command line, as an unknown option is
-        _complain(session, error.code, error.summary, error.hint, _around_place(error.excerpt))
-        return USAGE
-    except GateNotPassed as error:
-        _complain(session, error.code, error.summary, error.hint, error.conditions)
-        return REFUSED
-    except PipelineRaised as error:
-        _show_cause(session, error)
-        further = "" if session.verbose else "; -v shows where it was raised"
-        _complain(session, error.code, str(error), f"{error.hint}{further}")
-        return REFUSED
     except StoreError as error:
-        _show_cause(session, error)
-        others = error.faults[1:] if isinstance(error, CorruptStore) else ()
-        _complain(session, error.code, str(error), error.hint, others)
-        return CANNOT_WORK if isinstance(error, CannotWork) else REFUSED
+        return _refused(error, session)
     except (KeyboardInterrupt, click.Abort):
         print("interrupted", file=sys.stderr)
         _answer(session, "interrupted", "interrupted")
@@ -556,22 +535,8 @@ def _run(args: Sequence[str], session: Session) -> int:
 
 
 def _invoke(args: Sequence[str], session: Session) -> int:
-    group = with_global_options(
-        Commands(
-            "gms",
-            context_settings={"help_option_names": ["-h", "--help"]},
-            params=[
-                click.Option(
-                    [_VERSION[0]],
-                    is_flag=True,
-                    expose_value=False,
-                    is_eager=True,
-                    callback=_print_version,
-                    help=_VERSION[1],
-                )
-            ],
-        )
-    )
+    version = option(*_VERSION, expose_value=False, is_eager=True, callback=_print_version)
+    group = version(with_global_options(Commands("gms")))
     try:
         with (
             session.meter,
@@ -600,6 +565,22 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 
 
 # What is said of an error
+
+
+def _refused(error: StoreError, session: Session) -> int:
+    message, hint, further = str(error), error.hint, getattr(error, "faults", ())[1:]
+    if isinstance(error, InvalidQuery):
+        message, further = error.summary, _around_place(error.excerpt)
+    elif isinstance(error, GateNotPassed):
+        message, further = error.summary, error.conditions
+    elif isinstance(error, PipelineRaised) and not session.verbose:
+        hint = f"{hint}; -v shows where it was raised"
+    if session.verbose and error.__cause__:  # of code of the user's, or of another program
+        _print_traceback(error.__cause__)
+    _complain(session, error.code, message, hint, further)
+    if isinstance(error, InvalidQuery):  # a word of the command line, as an unknown option is
+        return USAGE
+    return CANNOT_WORK if isinstance(error, CannotWork) else REFUSED
 
 
 def _complain(
@@ -636,12 +617,6 @@ def _answer(
     if session.json and not session.answered:
         said = {"code": code, "message": message, "details": details, "hint": hint}
         session.document(error=said)
-
-
-def _show_cause(session: Session, error: StoreError) -> None:
-    """Show the traceback of what code of the user's, or another program, raised before."""
-    if session.verbose and error.__cause__:
-        _print_traceback(error.__cause__)
 
 
 def _unexpected(session: Session, error: BaseException) -> int:

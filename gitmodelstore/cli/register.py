@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.main import GroupedCommand, refuse, signed, trusting
+from gitmodelstore.cli.main import GroupedCommand, option, refuse, signed, trusting
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import InvalidInput, InvalidMetric
 from gitmodelstore.values.events import ROLLED_BACK, Scalar, as_typed
@@ -49,6 +49,8 @@ def _number(name: str, text: str) -> float | int:
     raise click.UsageError(f"metric '{name}' is '{text}', not a number")
 
 
+_reason = option("--reason TEXT", "record why in the log")
+
 _GROUPS = {
     "What": (
         *(("messages",), ("from_folder",), ("accept_changes",), ("run", "no_run")),
@@ -69,66 +71,41 @@ _GROUPS = {
 @click.command("register", cls=GroupedCommand, groups=_GROUPS)
 @click.argument("name", required=False)
 @click.argument("file", metavar="(FILE | --from-folder DIR)", required=False)
-@click.option("-m", "--message", "messages", metavar="TEXT", multiple=True, help="describe it")
-@click.option(
-    "--from-folder", metavar="DIR", help="register pipeline.joblib and manifest.json of DIR"
+@option("-m, --message TEXT...", "describe it", "messages")
+@option("--from-folder DIR", "register pipeline.joblib and manifest.json of DIR")
+@option("--accept-changes", "accept a pipeline that DIR's manifest does not match")
+@option("--run", "load the pipeline in DIR")
+@option("--no-run", "do not load FILE")
+@option("--if-changed", "do nothing if nothing changed")
+@option("--metric NAME=VALUE...", "record a metric; repeatable", callback=_numbers)
+@option("--metrics FILE", "read metrics from a JSON file")
+@option(
+    "--data ROLE=PATH...", "record a data set, such as train=train.csv; repeatable", callback=_pairs
 )
-@click.option(
-    "--accept-changes", is_flag=True, help="accept a pipeline that DIR's manifest does not match"
-)
-@click.option("--run", is_flag=True, help="load the pipeline in DIR")
-@click.option("--no-run", is_flag=True, help="do not load FILE")
-@click.option("--if-changed", is_flag=True, help="do nothing if nothing changed")
-@click.option(
-    "--metric",
-    metavar="NAME=VALUE",
-    multiple=True,
-    callback=_numbers,
-    help="record a metric; repeatable",
-)
-@click.option("--metrics", metavar="FILE", help="read metrics from a JSON file")
-@click.option(
-    "--data",
-    metavar="ROLE=PATH",
-    multiple=True,
-    callback=_pairs,
-    help="record a data set, such as train=train.csv; repeatable",
-)
-@click.option("--target", metavar="NAME", help="the column that the pipeline predicts")
-@click.option(
-    "--test", metavar="FILE", help="compute metrics on the rows of this CSV or Parquet file"
-)
-@click.option("--baseline", is_flag=True, help="score the production version on them too")
-@click.option(
-    "--parse-dates",
-    metavar="COL",
-    multiple=True,
-    help="a column of dates in a CSV file; repeatable",
-)
-@click.option(
-    "--sample-from", metavar="FILE", help="make the sample from the input rows in this file"
-)
-@click.option(
-    "--sample",
-    type=click.Choice(["synthetic", "rows", "none"]),
+@option("--target NAME", "the column that the pipeline predicts")
+@option("--test FILE", "compute metrics on the rows of this CSV or Parquet file")
+@option("--baseline", "score the production version on them too")
+@option("--parse-dates COL...", "a column of dates in a CSV file; repeatable")
+@option("--sample-from FILE", "make the sample from the input rows in this file")
+@option(
+    "--sample [synthetic|rows|none]",
+    "keep made-up rows (default), real rows or none",
     default="synthetic",
-    help="keep made-up rows (default), real rows or none",
 )
-@click.option("--version", metavar="V", help="use this version number")
-@click.option(
-    "--bump",
-    type=click.Choice(["auto", "major", "minor", "patch"]),
+@option("--version V", "use this version number")
+@option(
+    "--bump [auto|major|minor|patch]",
+    "which number to raise if --version is not given",
     default="auto",
-    help="which number to raise if --version is not given",
 )
-@click.option("--allow-backport", is_flag=True, help="allow a number below the highest version")
-@click.option("--intended-use", metavar="TEXT", help="what the model is for, for its card")
-@click.option("--limitations", metavar="TEXT", help="what it is not for, for its card")
-@click.option("--card", metavar="FILE", help="the model card, as JSON")
-@click.option("--custom", metavar="FILE", help="other data of yours, as JSON")
-@click.option("--code", metavar="PATH", help="the training code (default: this repository)")
-@click.option("--no-code", is_flag=True, help="or none")
-@click.option("--keep-diff", is_flag=True, help="store uncommitted changes as code.diff")
+@option("--allow-backport", "allow a number below the highest version")
+@option("--intended-use TEXT", "what the model is for, for its card")
+@option("--limitations TEXT", "what it is not for, for its card")
+@option("--card FILE", "the model card, as JSON")
+@option("--custom FILE", "other data of yours, as JSON")
+@option("--code PATH", "the training code (default: this repository)")
+@option("--no-code", "or none")
+@option("--keep-diff", "store uncommitted changes as code.diff")
 @click.pass_obj
 def register(session: Session, /, name: str | None, file: str | None, **options: Any) -> None:
     """Register the fitted pipeline in FILE, written by joblib.dump, as a new version of NAME.
@@ -274,7 +251,7 @@ def _object_of(path: str | None) -> dict[str, Any]:
 @click.command("annotate")
 @click.argument("ref")
 @click.argument("pairs", metavar="KEY=VALUE...", nargs=-1, required=True)
-@click.option("--reason", metavar="TEXT", help="record why in the log")
+@_reason
 @click.pass_obj
 def annotate(
     session: Session, ref: str, pairs: tuple[str, ...], reason: str | None, sign: bool | None
@@ -309,7 +286,7 @@ def _values(pairs: tuple[str, ...]) -> dict[str, Scalar | None]:
 @click.command("approve")
 @click.argument("ref")
 @click.argument("status")
-@click.option("--reason", metavar="TEXT", help="record why in the log")
+@_reason
 @click.pass_obj
 def approve(session: Session, ref: str, status: str, reason: str | None) -> None:
     """Approve the version REF for STATUS, without moving it.
@@ -388,16 +365,12 @@ def _short(status: str | None) -> str:
 @trusting
 @click.command("promote")
 @click.argument("words", nargs=-1, required=True, metavar="REF... STATUS")
-@click.option(
-    "--successor", metavar="VERSION", help="the version that takes over the status REF leaves"
-)
-@click.option("--vacate", is_flag=True, help="leave that status empty; needs --reason")
-@click.option("--reason", metavar="TEXT", help="record why in the log")
-@click.option("--force", is_flag=True, help="override the gate, on record; needs --reason")
-@click.option(
-    "--replay/--no-replay",
-    default=None,
-    help="replay its sample first or not; by default if the gate requires it",
+@option("--successor VERSION", "the version that takes over the status REF leaves")
+@option("--vacate", "leave that status empty; needs --reason")
+@_reason
+@option("--force", "override the gate, on record; needs --reason")
+@option(
+    "--replay/--no-replay", "replay its sample first or not; by default if the gate requires it"
 )
 @click.pass_obj
 def promote(
@@ -439,9 +412,9 @@ def promote(
 def _succeeded(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command that takes a version out of use the options that say what comes then."""
     successor = "the version that takes over its status"
-    function = click.option("--reason", metavar="TEXT", help="record why in the log")(function)
-    vacate = click.option("--vacate", is_flag=True, help="leave its status empty; needs --reason")
-    return click.option("--successor", metavar="VERSION", help=successor)(vacate(function))
+    function = option("--reason TEXT", "record why in the log")(function)
+    vacate = option("--vacate", "leave its status empty; needs --reason")
+    return option("--successor VERSION", successor)(vacate(function))
 
 
 def _retire(session: Session, ref: str, status: str, *, sign: bool | None, **how: Any) -> None:
@@ -486,17 +459,11 @@ def withdraw(session: Session, /, ref: str, **how: Any) -> None:
 @signed
 @click.command("rollback")
 @click.argument("name")
-@click.option(
-    "--to", metavar="VERSION", help="go back to this version (default: the last good one)"
-)
-@click.option("--keep", is_flag=True, help="archive the current version instead of withdrawing it")
-@click.option(
-    "--no-replay", is_flag=True, help="accept a version that answers differently; needs --reason"
-)
-@click.option(
-    "--vacate", is_flag=True, help="leave the status that it holds now empty; needs --reason"
-)
-@click.option("--reason", metavar="TEXT", help="record why in the log")
+@option("--to VERSION", "go back to this version (default: the last good one)")
+@option("--keep", "archive the current version instead of withdrawing it")
+@option("--no-replay", "accept a version that answers differently; needs --reason")
+@option("--vacate", "leave the status that it holds now empty; needs --reason")
+@_reason
 @click.pass_obj
 def rollback(session: Session, /, name: str, no_replay: bool, **how: Any) -> None:
     """Put the previous production version back, and withdraw the current one.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.main import REFUSED, trusting
+from gitmodelstore.cli.main import REFUSED, exit_if, option, trusting
 from gitmodelstore.cli.session import Session, document, fact, person
 from gitmodelstore.errors import BisectionError, InvalidInput, StoreError
 from gitmodelstore.plumbing import processes
@@ -47,15 +47,10 @@ _MOST_PARAMS = 10  # shown; --json has them all
 @click.command("reproduce")
 @click.argument("ref")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@click.option("--code", metavar="PATH", help="the training repository (default: the current one)")
-@click.option(
-    "--copy",
-    metavar="PATH",
-    multiple=True,
-    help="copy a file or folder that is not in git; repeatable",
-)
-@click.option("--no-uv", is_flag=True, help="use the Python environment installed here")
-@click.option("--keep", is_flag=True, help="keep the work tree afterwards")
+@option("--code PATH", "the training repository (default: the current one)")
+@option("--copy PATH...", "copy a file or folder that is not in git; repeatable")
+@option("--no-uv", "use the Python environment installed here")
+@option("--keep", "keep the work tree afterwards")
 @click.pass_obj
 def reproduce(
     session: Session, /, ref: str, command: tuple[str, ...], no_uv: bool, **how: Any
@@ -71,7 +66,7 @@ def reproduce(
     """
     if not command:
         raise click.UsageError("missing the command to run, after --")
-    with _ended_as_by_hand():
+    with _ended_by(signal.default_int_handler, signal.SIGTERM):
         found = session.store().reproduce(ref, command, uv=not no_uv, **how)
     if session.json:
         ran = found.ran
@@ -86,21 +81,19 @@ def reproduce(
     else:
         for line in _lines(found, session.paint()):
             session.tell(line)
-    if not found.is_reproduced:
-        raise click.exceptions.Exit(1)
+    exit_if(not found.is_reproduced)
 
 
 @contextmanager
-def _ended_as_by_hand() -> Iterator[None]:
-    """Take a request to end for Ctrl-C: the command is meant too, and the work tree is to go."""
-    if current_thread() is not main_thread():  # where signals are not ours
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _ended_by(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
+    """Let what would end this process at once end the command, and remove its folder, too."""
+    ours = numbers if current_thread() is main_thread() else ()
+    before = {number: signal.signal(number, handler) for number in ours}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def _lines(found: Reproduction, paint: Paint) -> Iterator[str]:
@@ -168,9 +161,9 @@ _STDERR = 2
 
 @click.command("bisect")
 @click.argument("name")
-@click.option("--good", required=True, metavar="VERSION", help="a good version")
-@click.option("--bad", required=True, metavar="VERSION", help="a higher, bad version")
-@click.option("--no-check", is_flag=True, help="do not test these two first")
+@option("--good VERSION", "a good version", required=True)
+@option("--bad VERSION", "a higher, bad version", required=True)
+@option("--no-check", "do not test these two first")
 @click.argument("command", metavar="-- CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
 def bisect(
@@ -195,7 +188,7 @@ def bisect(
             session.tell(_line(trial))
             sys.stdout.flush()  # between what CMD prints
 
-    with _ending_properly():
+    with _ended_by(_end, signal.SIGTERM, signal.SIGHUP):
         found = store.bisect(name, test=runner, check=not no_check, seen=seen, **ends)
     if session.json:
         session.document(found, **_document(store, found, runner.codes))
@@ -253,20 +246,8 @@ class _Runner:
         return code if code >= 0 else 128 - code
 
 
-@contextmanager
-def _ending_properly() -> Iterator[None]:
-    """Let what would end this process at once remove the folder that CMD was given."""
-
-    def end(number: int, _: Any) -> None:
-        raise SystemExit(128 + number)
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # not on Windows
-    before = {name: signal.signal(getattr(signal, name), end) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+def _end(number: int, _: Any) -> None:
+    raise SystemExit(128 + number)
 
 
 def _line(trial: Trial) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.main import refuse
+from gitmodelstore.cli.main import option, refuse
 from gitmodelstore.cli.session import Session
 from gitmodelstore.errors import BrokenPipelineFile, NotAPipeline, StoreError, visible
 from gitmodelstore.plumbing import processes
@@ -27,16 +27,12 @@ if TYPE_CHECKING:
     from gitmodelstore.pickles.dry import Dry
     from gitmodelstore.values.registry import Registry
 
-HOSTS = ("github", "gitlab", "gitea", "ssh")
-
 
 @click.command("init")
 @click.argument("path", required=False)
-@click.option("--bare", is_flag=True, help="create it without a work tree, as on a server")
-@click.option("--host", type=click.Choice(HOSTS), help="add the CI check for this kind of git host")
-@click.option(
-    "--owner", metavar="WHO", help="with --host: who approves changes, such as @acme/leads"
-)
+@option("--bare", "create it without a work tree, as on a server")
+@option("--host [github|gitlab|gitea|ssh]", "add the CI check for this kind of git host")
+@option("--owner WHO", "with --host: who approves changes, such as @acme/leads")
 @click.pass_obj
 def init(
     session: Session, path: str | None, bare: bool, host: str | None, owner: str | None

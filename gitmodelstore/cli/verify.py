@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmodelstore.cli.main import CANNOT_WORK, refuse, trusting
+from gitmodelstore.cli.main import CANNOT_WORK, REFUSED, exit_if, option, refuse, trusting
 from gitmodelstore.cli.session import PIPELINE_FILES, SHOWN_DIGITS, Session, document
 from gitmodelstore.values.diff import ADDED, ORDER, REMOVED, ROWS, Diff, Side, by_column, numbers_of
 from gitmodelstore.values.pages import page
@@ -25,12 +25,8 @@ _MOST_COLUMNS = 20  # shown; --json has them all
 _MOST_NAME = 60  # characters
 
 # Options of `verify` and `diff`.
-_target = click.option(
-    "--target", metavar="NAME", help="with --test: the column with the true answers"
-)
-_parse_dates = click.option(
-    "--parse-dates", metavar="COL", multiple=True, help="with --test: a column of dates; repeatable"
-)
+_target = option("--target NAME", "with --test: the column with the true answers")
+_parse_dates = option("--parse-dates COL...", "with --test: a column of dates; repeatable")
 
 
 def _verify_data(session: Session, ref: str, path: str, role: str | None) -> None:
@@ -43,8 +39,7 @@ def _verify_data(session: Session, ref: str, path: str, role: str | None) -> Non
         session.tell(f"{paint.bold(str(found.version))}  {found.role} data {said}")
         for line in _lines(found):
             session.tell(f"  {line}")
-    if not found.is_same:
-        raise click.exceptions.Exit(1)
+    exit_if(not found.is_same)
 
 
 def _lines(found: DataVerified) -> Iterator[str]:
@@ -83,20 +78,14 @@ def _line(group: list[DataDifference]) -> str:
 @click.command("verify")
 @click.argument("ref", required=False)
 @click.argument("path", required=False)
-@click.option("--all", "all_of_them", is_flag=True, help="verify every version of every model")
-@click.option(
-    "--replay", is_flag=True, help="run the pipeline on its sample and compare the answers"
-)
-@click.option(
-    "--test", metavar="FILE", help="compute the metrics again on this CSV or Parquet file"
-)
+@option("--all", "verify every version of every model", "all_of_them")
+@option("--replay", "run the pipeline on its sample and compare the answers")
+@option("--test FILE", "compute the metrics again on this CSV or Parquet file")
 @_target
 @_parse_dates
-@click.option("--signatures", is_flag=True, help="verify who signed it")
-@click.option("--data", is_flag=True, help="compare the data set at PATH instead")
-@click.option(
-    "--role", metavar="ROLE", help="with --data: which data set PATH should be, such as train"
-)
+@option("--signatures", "verify who signed it")
+@option("--data", "compare the data set at PATH instead")
+@option("--role ROLE", "with --data: which data set PATH should be, such as train")
 @click.pass_obj
 def verify(
     session: Session,
@@ -142,10 +131,8 @@ def verify(
             session.tell(line)
         if all_of_them:
             session.note(_summary(found))
-    if not found.is_sound:
-        raise click.exceptions.Exit(1)
-    if found.unloaded:
-        raise click.exceptions.Exit(CANNOT_WORK)
+    exit_if(not found.is_sound)
+    exit_if(found.unloaded, CANNOT_WORK)
 
 
 def _summary(found: Verification) -> str:
@@ -160,16 +147,10 @@ def _summary(found: Verification) -> str:
 
 @click.command("audit")
 @click.argument("name")
-@click.option("--since", metavar="DATE", help="leave out events before this day or time")
-@click.option(
-    "-o",
-    "--output",
-    "to",
-    metavar="FILE.zip",
-    help="the file to write (default: NAME-audit.zip)",
-)
-@click.option("--with-artifacts", "artifacts", is_flag=True, help="include the pipelines")
-@click.option("--force", is_flag=True, help="overwrite an existing file")
+@option("--since DATE", "leave out events before this day or time")
+@option("-o, --output FILE.zip", "the file to write (default: NAME-audit.zip)", "to")
+@option("--with-artifacts", "include the pipelines", "artifacts")
+@option("--force", "overwrite an existing file")
 @click.pass_obj
 def audit(session: Session, /, name: str, **how: Any) -> None:
     """Write the history of the model NAME and the details of its versions to a zip file.
@@ -195,7 +176,7 @@ def audit(session: Session, /, name: str, **how: Any) -> None:
 
 @click.command("validate")
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
-@click.option("--range", "range_", metavar="BASE..HEAD", help="check only what HEAD adds to BASE")
+@option("--range BASE..HEAD", "check only what HEAD adds to BASE", "range_")
 @click.pass_obj
 def validate(session: Session, paths: Sequence[Path], range_: str | None) -> None:
     """Check every commit on the store's branch and every tag. Nothing is loaded.
@@ -220,8 +201,7 @@ def validate(session: Session, paths: Sequence[Path], range_: str | None) -> Non
             session.note(visible(f"{(note.commit or '')[:12]}: {note}"))
         if found:
             session.note(counted(len(found), "fault"))
-    if found:
-        raise click.exceptions.Exit(1)
+    exit_if(found)
 
 
 def tell(session: Session, found: Sequence[Fault]) -> None:
@@ -245,7 +225,7 @@ def _found(session: Session, paths: Sequence[Path], range_: str | None) -> Fault
 
 
 @click.command("doctor")
-@click.option("--fix", is_flag=True, help="repair what can be repaired without guessing")
+@option("--fix", "repair what can be repaired without guessing")
 @click.pass_obj
 def doctor(session: Session, fix: bool) -> None:
     """Check the store's branch, tags, registry, objects, work trees and leftover files.
@@ -266,8 +246,7 @@ def doctor(session: Session, fix: bool) -> None:
             session.warn(visible(f"not examined: {line}"))
         for line in [*found.notes, *_summary_of_faults(found)]:
             session.note(visible(line))
-    if not found.is_sound:
-        raise click.exceptions.Exit(1 if found.faults else CANNOT_WORK)
+    exit_if(not found.is_sound, REFUSED if found.faults else CANNOT_WORK)
 
 
 def _diagnosis(session: Session, *, fix: bool) -> Diagnosis:
@@ -313,15 +292,11 @@ def _summary_of_faults(found: Diagnosis) -> list[str]:
 @click.command("diff")
 @click.argument("a")
 @click.argument("b")
-@click.option(
-    "--answers/--no-answers",
-    default=None,
-    help="run both versions and compare their answers, or do not compare",
-)
-@click.option("--test", metavar="FILE", help="score both on the rows of this CSV or Parquet file")
+@option("--answers/--no-answers", "run both versions and compare their answers, or do not compare")
+@option("--test FILE", "score both on the rows of this CSV or Parquet file")
 @_target
 @_parse_dates
-@click.option("--code", metavar="DIR", help="the training repository (default: the current one)")
+@option("--code DIR", "the training repository (default: the current one)")
 @click.pass_obj
 def diff(session: Session, /, a: str, b: str, **how: Any) -> None:
     """Show what differs between the versions A and B, of one model or of two.
@@ -347,8 +322,7 @@ def diff(session: Session, /, a: str, b: str, **how: Any) -> None:
         session.pages(page(found, session.paint()))
         if found.unasked:
             session.note(f"no answers were compared: {found.unasked}")
-    if found.differs:
-        raise click.exceptions.Exit(1)
+    exit_if(found.differs)
 
 
 def _more_of(found: Diff) -> dict[str, Any]:
