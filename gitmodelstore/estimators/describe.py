@@ -47,18 +47,11 @@ _CHOSEN_BY_FIT = ("estimator", "final_estimator", "regressor")
 
 
 class Part(NamedTuple):
-    """One estimator inside another.
+    """One estimator inside another."""
 
-    Attributes:
-        name: as `get_params` spells it.
-        estimator: the fitted one where there is one; "passthrough" or "drop" as they stand.
-        columns: what a ColumnTransformer gives it, in any of the ways that it takes;
-            None elsewhere.
-    """
-
-    name: str
-    estimator: Any
-    columns: Any = None
+    name: str  # as `get_params` spells it
+    estimator: Any  # the fitted one where there is one; "passthrough" or "drop" as they stand
+    columns: Any = None  # what a ColumnTransformer gives it, in any of the ways that it takes
 
 
 def is_estimator(value: object) -> bool:
@@ -88,8 +81,7 @@ def is_pipeline(estimator: object) -> bool:
 def own_params(estimator: Any) -> Mapping[str, Any]:
     """Return `get_params(deep=False)`.
 
-    scikit-learn reads the signature anew at each call; where it is its own
-    method that would be called, the names are remembered by class, six times faster.
+    scikit-learn reads the signature anew at each call: the names are remembered by class.
     """
     cls: Any = type(estimator)  # mypy takes no class for hashable
     if cls.__module__.startswith("xgboost."):  # its own draws a number from a RandomState
@@ -181,9 +173,8 @@ def _named(estimator: Any, given: Any) -> Iterator[Part]:
 def algorithm(estimator: Any) -> str:
     """Return the class name of what predicts.
 
-    Of a Pipeline that is its last step that does something; searches, calibration,
-    thresholds and transformed targets are looked through; ensembles and other
-    meta-estimators are algorithms themselves.
+    Of a Pipeline that is its last step that does something; searches, calibration, thresholds and
+    transformed targets are looked through; other meta-estimators are algorithms themselves.
     """
     inner = _inner(estimator)
     return type(estimator).__name__ if inner is None else algorithm(inner)
@@ -199,16 +190,12 @@ def _inner(estimator: Any) -> Any:
 
 
 def plain_columns(columns: Any, names: tuple[str, ...] | None, count: int | None) -> Any:
-    """Return the columns of a branch as a tuple of names or positions.
+    """Return the columns of a branch as a tuple of names or positions; None when they are unknown.
 
     Args:
         columns: as a fitted ColumnTransformer keeps them: a name, a position, a
-            list or an array of them, a mask, or a slice.
-        names: of all columns; None where they have none.
-        count: of all columns; None when unknown.
-
-    Returns:
-        None when they are unknown (a callable before fit).
+            list or an array of them, a mask, or a slice; a callable before fit.
+        names, count: of all columns, where there are any and they are known.
     """
     if columns is None or callable(columns):
         return None
@@ -243,13 +230,10 @@ _MOST_NAMED = 5
 
 
 def feature_names(pipeline: Any) -> tuple[str, ...] | None:
-    """Return the names of the columns that `pipeline` was fitted on, in order.
+    """Return the names of the columns that `pipeline` was fitted on; None without any, or of text.
 
-    Returns:
-        None when it was fitted on data without column names, or on text.
-
-    Source: `feature_names_in_` of scikit-learn, sought in the first working step
-    of a Pipeline and in what a search or a meta-estimator has fitted.
+    Source: `feature_names_in_` of scikit-learn, sought in the first working step of a Pipeline
+    and in what a search or a meta-estimator has fitted.
     """
     names = _first(pipeline, "feature_names_in_")
     return None if names is None else tuple(str(name) for name in names)
@@ -266,17 +250,12 @@ def check_features(
 ) -> None:
     """Refuse a table whose columns are not those that `pipeline` was fitted on.
 
+    Values are not read. What has no shape (a list of texts) passes when the pipeline names no
+    columns.
+
     Args:
-        pipeline: fitted.
-        X: a DataFrame, an array or a sparse matrix, shape (n_samples, n_features);
-            what has no such shape (a list of texts) passes when the pipeline
-            names no columns. Values are not read.
         name: what to call `X` in the error.
         left_out: columns of the caller's table that are not in `X`, one of which may be meant.
-
-    Raises:
-        FeatureMismatch: columns are missing, unexpected or in another order, their
-            number differs, or they have no names where the pipeline knows names.
     """
     expected, count = feature_names(pipeline), feature_count(pipeline)
     given, given_count = _names_of(X), _count_of(X)
@@ -672,11 +651,6 @@ def _is_made_of_estimators(name: str, value: Any) -> bool:
 
 
 def check_estimator(pipeline: Any) -> None:
-    """Refuse what is not a scikit-learn estimator.
-
-    Raises:
-        NotAPipeline: it has no `fit` and `get_params`, or is a class.
-    """
     if inspect.isclass(pipeline):
         name = pipeline.__name__
         raise NotAPipeline(
@@ -696,10 +670,6 @@ def check_fitted(pipeline: Any) -> None:
     Steps that need no fit (FunctionTransformer, HashingVectorizer, "passthrough")
     are passed over, and so are inner steps of other packages that leave no trace of
     fit: whether they need it, only they know.
-
-    Raises:
-        NotAPipeline: it has no `fit` and `get_params`, or is a class.
-        UnfittedPipeline: it, or a step of it, has not been fitted.
     """
     check_estimator(pipeline)
     place = next(_unfitted(pipeline, ""), None)

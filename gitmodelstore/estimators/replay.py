@@ -63,54 +63,32 @@ _MOST_SAID = 200  # characters of an error
 
 @dataclass(frozen=True, slots=True)
 class DifferentRow:
-    """One row to which the answer is another one now.
+    """One row to which the answer is another one now."""
 
-    Attributes:
-        row: its place in the sample, from 0.
-        recorded: the answer at registration: a number, a label, or a list of these.
-        present: the answer here.
-    """
-
-    row: int
-    recorded: Any
-    present: Any
+    row: int  # its place in the sample, from 0
+    recorded: Any  # the answer at registration: a number, a label, or a list of these
+    present: Any  # the answer here
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What became of the answers of one method.
-
-    Attributes:
-        method: its name.
-        outcome: "identical", "within tolerance" or "different".
-        largest_absolute: the largest difference of any number; 0.0 for labels.
-        largest_relative: the same, relative to the recorded number; those that were
-            recorded as 0 left out.
-        rows: those that differ by more than the tolerance.
-        why: what is wrong, where there is nothing to compare; None elsewhere.
-    """
+    """What became of the answers of one method."""
 
     method: str
-    outcome: str
-    largest_absolute: float = 0.0
-    largest_relative: float = 0.0
-    rows: tuple[DifferentRow, ...] = ()
-    why: str | None = None
+    outcome: str  # "identical", "within tolerance" or "different"
+    largest_absolute: float = 0.0  # difference of any number; 0.0 for labels
+    largest_relative: float = 0.0  # to the recorded number; those recorded as 0 left out
+    rows: tuple[DifferentRow, ...] = ()  # those that differ by more than the tolerance
+    why: str | None = None  # what is wrong, where there is nothing to compare
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What became of the answers of a pipeline.
+    """What became of the answers of a pipeline."""
 
-    Attributes:
-        rows: how many the sample has.
-        comparisons: one a method, in the order in which they were recorded.
-        why: what stopped the pipeline from answering here; None when nothing did.
-    """
-
-    rows: int
-    comparisons: tuple[Comparison, ...] = ()
-    why: str | None = None
+    rows: int  # of the sample
+    comparisons: tuple[Comparison, ...] = ()  # one a method, in the order of the record
+    why: str | None = None  # what stopped the pipeline from answering here
 
     @property
     def outcome(self) -> str:
@@ -141,15 +119,10 @@ def answers(pipeline: Any, X: Any, methods: Iterable[str] | None = None) -> dict
     """Return what the methods of `pipeline` answer to `X`, each asked on a copy of its own.
 
     Args:
-        pipeline: fitted.
-        X: rows, as the pipeline takes them.
         methods: which; None for those that it has.
 
     Returns:
         Name to array or sparse matrix; several outputs are named `predict_proba[0]`, ….
-
-    Raises:
-        Exception: whatever the pipeline raises.
     """
     found: dict[str, Any] = {}
     with quiet():
@@ -163,13 +136,7 @@ def answers(pipeline: Any, X: Any, methods: Iterable[str] | None = None) -> dict
 
 
 def compare(recorded: Sequence[Answer], present: dict[str, Any], rows: int) -> Replay:
-    """Return how the answers at registration and those given here differ.
-
-    Args:
-        recorded: those of the sample.
-        present: what `answers` returned.
-        rows: how many the sample has.
-    """
+    """Return how the answers of a sample of so many rows and those given here differ."""
     return Replay(
         rows,
         tuple(_compare(answer, present.get(answer.method)) for answer in recorded),
@@ -193,14 +160,11 @@ def replay(pipeline: Any, sample: Sample) -> Replay:
 
 @contextmanager
 def asked(rows: str, hint: str | Callable[[], str | None] | None = None) -> Iterator[None]:
-    """Say as theirs what a pipeline raises when it is asked rows.
+    """Say what a pipeline raises when it is asked rows, as PipelineRaised.
 
     Args:
         rows: which, such as "the test rows".
         hint: what to do about it, or what finds it out; None for a look at types.
-
-    Raises:
-        PipelineRaised: for anything but an error of ours, or a warning made one.
     """
     try:
         yield
@@ -264,11 +228,8 @@ def _compare(answer: Answer, present: Any) -> Comparison:
 def compare_arrays(method: str, recorded: Any, present: Any, *, same_type: bool) -> Comparison:
     """Return how two arrays, or sparse matrices, of one shape differ.
 
-    Args:
-        method: whose answers they are.
-        recorded, present: the two.
-        same_type: whether they are identical where all values are; of sparse ones their
-            own types tell.
+    `same_type` says whether they are identical where all values are; of sparse ones their own
+    types tell.
     """
     if not (is_sparse(recorded) or is_sparse(present)):
         return _compare_values(method, recorded, present, same_type)
@@ -362,18 +323,10 @@ _MOST_TRIES = 8
 
 
 def make_sample(pipeline: Any, X: Any, made: str = SYNTHETIC) -> Sample:
-    """Return a sample of `X` with the answers of `pipeline`.
+    """Return a sample of `X`, rows in any form that `choose` takes, with the answers of `pipeline`.
 
     Rows on which the pipeline fails, or answers with what is not a number, are left out,
     and so is a method that answers to none; rows are fewer where they are wide.
-
-    Args:
-        pipeline: fitted.
-        X: the test rows, in any form that `sample.choose` takes; not changed.
-        made: "synthetic" or "rows".
-
-    Raises:
-        NoSample: there can be none, and why.
     """
     try:
         return _make(pipeline, X, made)
@@ -484,17 +437,11 @@ _MOST_LOOKED_AT = 20  # values of a column that may be dates
 
 @dataclass(frozen=True, slots=True)
 class Retested:
-    """One metric that was recorded and computed again.
-
-    Attributes:
-        name: of the metric.
-        recorded: the number in the manifest.
-        present: the number here; None where it is not defined on these rows.
-    """
+    """One metric that was recorded and computed again."""
 
     name: str
-    recorded: float
-    present: float | None
+    recorded: float  # in the manifest
+    present: float | None  # the number here; None where it is not defined on these rows
 
     @property
     def is_same(self) -> bool:
@@ -510,13 +457,7 @@ def retest(
     target: str,
     recorded: Mapping[str, float],
 ) -> tuple[Retested, ...]:
-    """Compute the standard metrics on `table` and set them beside the recorded ones.
-
-    Args:
-        pipeline: fitted.
-        table: inputs and target as columns.
-        target: name of the target's column.
-        recorded: the metrics of the manifest; those that are not standard are left out.
+    """Compute the standard metrics on a table of inputs and target, beside the recorded ones.
 
     Raises:
         InvalidInput: there is no such column, or its values cannot be compared.
@@ -549,16 +490,7 @@ def retest(
 def scored(pipeline: Any, X: Any, y: Any) -> dict[str, float]:
     """Return the standard metrics of a pipeline on rows that another one is tested on.
 
-    Args:
-        pipeline: fitted.
-        X: rows, as `inputs_of` takes them; columns that it does not take are left out. They
-            are not written into.
-        y: the answers to them.
-
-    Raises:
-        FeatureMismatch: a column that it takes is not there.
-        InvalidInput: the answers cannot be compared.
-        PipelineRaised: the pipeline fails on these rows.
+    Columns that it does not take are left out; the rows are not written into.
     """
     with asked("the test rows"):
         rows = inputs_of(pipeline, X, None)
@@ -621,18 +553,14 @@ _AT_ONCE = 1000  # rows: sparse answers are compared as dense ones
 
 
 def contrast(pair: tuple[Any, Any], names: tuple[str, str], X: Any, asked: str) -> Answers:
-    """Ask two pipelines the rows of `X` and compare what they answer.
+    """Ask two fitted pipelines the rows of `X` and return how the answers of the second differ.
+
+    Each is asked what both can answer, and gets the columns that it takes, by name where it names
+    any. One that cannot answer is said.
 
     Args:
-        pair: fitted; each is asked what both can answer, and gets the columns that it takes,
-            by name where it names any.
         names: what to call the two.
-        X: rows in any form that either takes; not changed.
         asked: whose rows they are, for the result.
-
-    Returns:
-        How the answers of the second differ from those of the first. One that cannot
-        answer is said.
     """
     rows = len_of(X)
     common = set(methods_of(pair[0])) & set(methods_of(pair[1]))

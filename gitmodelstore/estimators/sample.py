@@ -47,12 +47,9 @@ def is_mostly_distinct(texts: Any, fewest: int) -> bool:
 
 
 def placeholders(texts: Sequence[str], rows: int, chance: Any, fewest: int) -> list[str]:
-    """Return texts of a similar form.
+    """Return so many texts of a form similar to those of the test rows.
 
     Args:
-        texts: those of the test rows.
-        rows: how many to make.
-        chance: a RandomState.
         fewest: in how many distinct texts a word must occur to stay; how many rows must
             have a pattern, for text without spaces.
     """
@@ -132,21 +129,13 @@ class NoSample(Exception):
 
 
 class TypedColumn(NamedTuple):
-    """One column.
+    """One column."""
 
-    Attributes:
-        dtype: as `values.sample.Column` spells it.
-        kind: one of the words above.
-        values: shape (n_rows,): numbers, bools, ticks, codes of categories, or objects.
-        missing: shape (n_rows,), true where there is no value.
-        labels: of a categorical column; None elsewhere.
-    """
-
-    dtype: str
-    kind: str
-    values: Any
-    missing: Any
-    labels: Labels | None = None
+    dtype: str  # as `values.sample.Column` spells it
+    kind: str  # one of the words above
+    values: Any  # shape (n_rows,): numbers, bools, ticks, codes of categories, or objects
+    missing: Any  # shape (n_rows,), true where there is no value
+    labels: Labels | None = None  # of a categorical column
 
     @property
     def can_miss(self) -> bool:
@@ -162,14 +151,7 @@ class TypedColumn(NamedTuple):
 
 
 def hold(column: Any) -> TypedColumn:
-    """Return the values of one column.
-
-    Args:
-        column: a Series, an Index, or an array of numpy; shape (n_rows,).
-
-    Raises:
-        NoSample: a type of which a sample keeps nothing.
-    """
+    """Return the values of a Series, an Index, or an array of numpy; shape (n_rows,)."""
     dtype = column.dtype
     if isinstance(dtype, np.dtype):
         return hold_array(np.asarray(column))
@@ -192,11 +174,7 @@ def hold(column: Any) -> TypedColumn:
 
 
 def hold_array(values: Any) -> TypedColumn:
-    """Return the values of an array of numpy, shape (n,).
-
-    Raises:
-        NoSample: a type of which a sample keeps nothing.
-    """
+    """Return the values of an array of numpy, shape (n,)."""
     dtype = values.dtype
     nothing = np.zeros(len(values), dtype=bool)
     if dtype.kind in "iu":
@@ -252,11 +230,6 @@ def _hold_masked(column: Any, name: str, dtype: Any, missing: Any) -> TypedColum
 
 
 def cells_of(held: TypedColumn) -> tuple[Cell, ...]:
-    """Return the cells of a column.
-
-    Raises:
-        NoSample: an object that is not text, number or truth value.
-    """
     if held.dtype == "object":
         return tuple(_cell(value) for value in held.values.tolist())
     values = _plain(held.values)
@@ -381,12 +354,7 @@ def is_sparse(table: Any) -> bool:
 def block_of(values: Any, *, any_length: bool = False) -> Block:
     """Return the block of an array of one or two dimensions, or of a sparse matrix.
 
-    Args:
-        values: what it is to hold.
-        any_length: whether text is text, rather than numpy's text of so many characters.
-
-    Raises:
-        NoSample: it has more dimensions, or holds what no cell can.
+    Text of `any_length` is text, rather than numpy's text of so many characters.
     """
     if is_sparse(values):
         return _sparse_block(values)
@@ -433,13 +401,7 @@ _SECONDS = (86_400, 3_600, 60, 1)
 def draw(held: TypedColumn, rows: int, chance: Any) -> TypedColumn:
     """Return a column of `rows` rows, of the same dtype, that resembles `held`.
 
-    Args:
-        held: the column of the test rows.
-        rows: how many to draw.
-        chance: a RandomState, whose streams no release of numpy changes.
-
-    Raises:
-        NoSample: no value is held by enough rows.
+    `chance` is a RandomState, whose streams no release of numpy changes.
     """
     present = held.values[~held.missing]
     drawn = _drawn(held, present, rows, chance)
@@ -452,11 +414,7 @@ def draw(held: TypedColumn, rows: int, chance: Any) -> TypedColumn:
 
 
 def without_rare_labels(held: TypedColumn) -> TypedColumn:
-    """Return a categorical column whose rare labels are placeholders; needs all rows.
-
-    Raises:
-        NoSample: a rare label is neither text nor a number.
-    """
+    """Return a categorical column whose rare labels are placeholders; needs all rows."""
     if held.labels is None:
         return held
     labels = held.labels.values
@@ -669,9 +627,6 @@ def choose(X: Any, made: str) -> Rows:
         X: rows, shape (n_samples, n_features) or (n_samples,): a DataFrame, a Series, an
             array, a sparse matrix, or a list of texts or of lists. It is not changed.
         made: "synthetic", or "rows" for some of the rows themselves.
-
-    Raises:
-        NoSample: too few rows, too many columns, or types that a sample does not keep.
     """
     count = len_of(X)
     chance = np.random.RandomState(_SEED)
@@ -688,11 +643,7 @@ def choose(X: Any, made: str) -> Rows:
 
 
 def keep(table: Any) -> Rows:
-    """Return the rows of `table`, exactly.
-
-    Raises:
-        NoSample: types that a sample does not keep.
-    """
+    """Return the rows of `table`, exactly."""
     rows = len_of(table)
     if isinstance(table, pd.DataFrame):
         held = [(_label(name), hold(column)) for name, column in table.items()]

@@ -15,11 +15,8 @@ def standard_metrics(pipeline: Any, X: Any, y: Any, *, name: str = "y_test") -> 
     """Return the standard metrics of `pipeline` on rows whose answers are known.
 
     Args:
-        pipeline: fitted.
-        X: features, shape (n_samples, n_features), as `pipeline.predict` takes them.
         y: the true answers, shape (n_samples,) or (n_samples, n_outputs): a Series,
             an array, a list, or a DataFrame (of one column, usually).
-        name: what to call `y` in errors.
 
     Returns:
         accuracy, f1_macro and, where it is defined, roc_auc (one against the rest,
@@ -52,13 +49,7 @@ def standard_metrics(pipeline: Any, X: Any, y: Any, *, name: str = "y_test") -> 
 def check_metrics(metrics: Mapping[str, Any]) -> dict[str, float | int]:
     """Return the metrics as plain Python numbers, in the order given.
 
-    Args:
-        metrics: name to value; numbers of numpy and arrays without dimensions
-            count as numbers, truth values do not.
-
-    Raises:
-        InvalidName: a name has other characters than letters, digits and `_.@-`.
-        InvalidMetric: a value is not a finite number, or an integer beyond 2^53.
+    Numbers of numpy and arrays without dimensions count as numbers, truth values do not.
     """
     if not isinstance(metrics, Mapping):
         raise InvalidMetric(

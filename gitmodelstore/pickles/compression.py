@@ -50,17 +50,10 @@ def decompress(
     name: str,
     most_bytes: int = MOST_BYTES,
 ) -> int:
-    """Decompress `data`, and return how many of its bytes come after the compressed ones.
-
-    Args:
-        data, compressor: the file, and what wrote it.
-        keep: is handed what it holds, part by part.
-        name: what to call the file in errors.
-        most_bytes: that may come out.
+    """Hand `keep` what `data` holds, part by part; return how many bytes follow its end.
 
     Raises:
-        BrokenPipelineFile: it is damaged, cut off or larger than `most_bytes`, or the
-            compressor is not in the standard library.
+        BrokenPipelineFile: it is damaged, cut off or larger than `most_bytes`, or lz4 wrote it.
     """
     if compressor == "lz4":
         raise BrokenPipelineFile(name, "lz4 cannot be decompressed here", offset=0)
@@ -116,15 +109,7 @@ _BUFFER_BYTES = 1 << 16
 
 
 class Source(io.BufferedReader):
-    """The bytes of an uncompressed file, as a reader of pickles wants them.
-
-    Args:
-        data: all of them; they are not copied as a whole.
-
-    Attributes:
-        view: the bytes.
-        size_bytes: how many there are.
-    """
+    """The bytes of an uncompressed file, as a reader of pickles wants them; they are not copied."""
 
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
         self.view = memoryview(data).cast("B")
@@ -132,15 +117,10 @@ class Source(io.BufferedReader):
         super().__init__(_Memory(self.view), _BUFFER_BYTES)
 
     def left_bytes(self) -> int:
-        """Return how many bytes are still to be read."""
         return self.size_bytes - self.tell()
 
     def take(self, size_bytes: int) -> bytes:
-        """Return exactly so many bytes.
-
-        Raises:
-            EOFError: there are not so many; no memory was taken.
-        """
+        """Return exactly so many bytes; EOFError, before memory is taken, where there are fewer."""
         if size_bytes > _BUFFER_BYTES and size_bytes > self.left_bytes():
             raise EOFError
         taken = self.read(size_bytes)

@@ -756,12 +756,9 @@ def walk(
     most_bytes: int = MOST_BYTES,
     recorded: Collection[str] = (),
 ) -> Dry:
-    """Return what `data`, a whole file that joblib wrote, holds.
+    """Return what `data`, a whole file that joblib wrote, plain or compressed but by lz4, holds.
 
     Args:
-        data: the file, plain or in any of joblib's compressions but lz4.
-        name: what to call it in errors.
-        trust: names besides the table of `rights.py`.
         most_bytes: that it may have when decompressed.
         recorded: the names that readers must trust, as far as a manifest says so.
 

@@ -62,17 +62,11 @@ _LEAVE_OUT = "leave it out of the pipeline, or drop it in `__getstate__` of the 
 
 
 class Culprit(NamedTuple):
-    """One object that pickle refuses.
+    """One object that pickle refuses."""
 
-    Attributes:
-        what: what it is, as "a lambda".
-        name: dotted name of it, or of its class.
-        hint: what to do instead.
-    """
-
-    what: str
-    name: str
-    hint: str
+    what: str  # "a lambda"
+    name: str  # dotted, of it or of its class
+    hint: str  # what to do instead
 
 
 class _Found(NamedTuple):
@@ -84,14 +78,7 @@ _Look = Callable[[Any, set[int]], Iterator[tuple[str, Culprit]]]
 
 
 def refuse_script_names(names: Iterable[str]) -> None:
-    """Refuse names of the training script, which no other process can import.
-
-    Args:
-        names: dotted names.
-
-    Raises:
-        UnportablePipeline: some begin with `__main__`; all of those are listed.
-    """
+    """Refuse dotted names of the training script, which no other process can import."""
     found = _script_names(names)
     if found:
         hint = _MOVE.format(it="it" if len(found) == 1 else "them")
@@ -99,12 +86,7 @@ def refuse_script_names(names: Iterable[str]) -> None:
 
 
 def refuse_caches(pipeline: Any) -> None:
-    """Refuse a folder in which steps are remembered: `fit` unpickles what lies there, readers' too.
-
-    Raises:
-        UnportablePipeline: `memory` of the pipeline, or of a part of it, names one; all such
-            params are listed.
-    """
+    """Refuse a folder in which steps are remembered: every `fit` unpickles what lies there."""
     found = list(_caches(pipeline, "", in_place=True))
     if not found:
         return
@@ -142,12 +124,8 @@ def refuse_what_nobody_loads(
     """Refuse methods of objects, and functions that nobody can trust, with where they stand.
 
     Args:
-        pipeline: what was written.
         names: that loading it looks up and nobody can trust; nothing is refused without any.
         only_found: refuse only what is found in the pipeline.
-
-    Raises:
-        UnportablePipeline: there are such.
     """
     look = functools.partial(_nobody_loads, names=frozenset(never_loads(names)))
     found = _found_in(pipeline, look) if names else []
@@ -164,7 +142,6 @@ def refusal(pipeline: Any, error: BaseException, names: Iterable[str]) -> Unport
     """Return the error that says what in `pipeline` cannot be pickled, and where it stands.
 
     Args:
-        pipeline: what was to be written.
         error: what pickle raised.
         names: the globals written until then.
     """
@@ -276,10 +253,7 @@ def _in_value(value: Any, seen: set[int], level: int = 0) -> Iterator[tuple[str,
 def _nobody_loads(
     value: Any, seen: set[int], level: int = 0, *, names: frozenset[str]
 ) -> Iterator[tuple[str, Culprit]]:
-    """Yield what nobody can load in a value, with "is" or "holds".
-
-    These are methods, and functions and objects of classes among `names`.
-    """
+    """Yield methods, and functions and objects of classes among `names`, with "is" or "holds"."""
     if level > _MOST_LEVELS or id(value) in seen:
         return
     verb = "holds" if level else "is"
@@ -389,11 +363,7 @@ def _can_be_pickled(value: Any) -> bool:
 
 
 class RecordingPickler(pickle.Pickler):
-    """The C pickler, which also notes the dotted name of every global that it writes.
-
-    Attributes:
-        names: the names so far.
-    """
+    """The C pickler, which also notes the dotted name of every global that it writes."""
 
     def __init__(self, handle: Any, protocol: int) -> None:
         super().__init__(handle, protocol=protocol)
@@ -446,15 +416,10 @@ class _Differs(Exception):
 
 
 def fast_dump(pipeline: Any, pickler: NumpyPickler) -> bool:
-    """Do what `pickler.dump(pipeline)` does.
+    """Do what `pickler.dump(pipeline)` does; False where that has to be asked: nothing is written.
 
-    Args:
-        pipeline: any object.
-        pickler: one of joblib's that has written nothing yet, and notes `names`; it
-            makes the wrappers and writes the data of arrays.
-
-    Returns:
-        False when that has to be asked, also for its error: nothing was written.
+    The pickler is one of joblib's that has written nothing yet, and notes `names`; it makes the
+    wrappers and writes the data of arrays.
     """
     if pickler.proto < 4:
         return False
@@ -511,11 +476,7 @@ class _MarkingPickler(RecordingPickler):
         return reduced
 
     def pieces(self, stream: bytes) -> Iterator[bytes]:
-        """Yield what stands before, between and after the data of the arrays, framed.
-
-        Raises:
-            _Differs: see there.
-        """
+        """Yield what stands before, between and after the data of the arrays, framed."""
         before, after = (b"\x8a\x10" + key.to_bytes(16, "little") + b"N" for key in self._keys)
         piece, *states = stream.split(before)
         if not self._seen == len(self.arrays) == len(states):
@@ -567,27 +528,19 @@ class ByteSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dumped:
-    """What was written.
+    """What was written."""
 
-    Attributes:
-        globals: the dotted names that loading looks up, sorted, each once.
-        size_bytes: how much was written.
-    """
-
-    globals: tuple[str, ...]
+    globals: tuple[str, ...]  # the dotted names that loading looks up, sorted, each once
     size_bytes: int
 
 
 def dump(pipeline: Any, sink: ByteSink) -> Dumped:
     """Write exactly the bytes that `joblib.dump(pipeline, file)` writes: uncompressed.
 
-    Args:
-        pipeline: any object; `check_fitted` says whether it is one to keep.
-        sink: where the bytes go; it holds part of them after an error.
+    The sink holds part of them after an error.
 
     Raises:
-        UnportablePipeline: it holds something that cannot be pickled; the
-            message says where.
+        UnportablePipeline: it holds something that cannot be pickled, and where.
     """
     handle: Any = sink if hasattr(sink, "tell") else _Counted(sink)
     start = handle.tell()
@@ -610,11 +563,7 @@ def _write(pipeline: Any, pickler: _JoblibPickler) -> None:
 
 
 def globals_of(pipeline: Any) -> tuple[str, ...]:
-    """Return what `dump` would record, without keeping the bytes.
-
-    Raises:
-        UnportablePipeline: it holds something that cannot be pickled.
-    """
+    """Return what `dump` would record, without keeping the bytes."""
     pickler = _JoblibPickler(_Nowhere(), keeps_arrays=False)
     _write(pipeline, pickler)
     return tuple(sorted(pickler.names))

@@ -90,35 +90,18 @@ class Dtypes:
 
 
 class ArrayForm(NamedTuple):
-    """How an array lies in a file.
-
-    Attributes:
-        shape: as in numpy.
-        dtype: as in numpy; with objects, a pickle of the whole array stands in the file.
-        is_foreign: whether the items are to be turned to the machine's byte order.
-        order: "C" or "F".
-        is_padded: whether a byte with the length of the padding, and the padding, come first.
-        is_matrix: whether it was one when it was written.
-    """
+    """How an array lies in a file."""
 
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    is_foreign: bool
-    order: Any
-    is_padded: bool
-    is_matrix: bool
+    dtype: np.dtype[Any]  # with objects, a pickle of the whole array stands in the file
+    is_foreign: bool  # whether the items are to be turned to the machine's byte order
+    order: Any  # "C" or "F"
+    is_padded: bool  # whether a byte with the length of the padding, and that, come first
+    is_matrix: bool  # whether it was one when it was written
 
     @classmethod
     def of(cls, state: object, dtypes: Dtypes) -> ArrayForm:
-        """Return the form that the state of joblib's wrapper describes.
-
-        Args:
-            state: what BUILD gave the wrapper.
-            dtypes: those of the same file.
-
-        Raises:
-            NotFast: it is none that joblib writes.
-        """
+        """Return the form that the state of joblib's wrapper describes; NotFast of any other."""
         if type(state) is not dict or not _WRITTEN <= state.keys() <= _KNOWN:
             raise NotFast("a wrapper of another joblib")
         shape, dtype, order = state["shape"], state["dtype"], state["order"]
@@ -140,15 +123,9 @@ class ArrayForm(NamedTuple):
         return self.dtype.hasobject
 
     def read(self, view: memoryview, position: int, *, private: bool) -> tuple[Any, int]:
-        """Return the array whose bytes stand at `position` of `view`, and where they end.
+        """Return the array whose padding or bytes stand at `position`, and where they end.
 
-        Args:
-            view: the whole file.
-            position: where the padding or, without it, the array begins.
-            private: whether the array may be a view on `view`, to be written to.
-
-        Raises:
-            pickle.UnpicklingError: they go beyond the end of the file.
+        A private view is written to: the array may be a view on it.
         """
         if self.is_padded:
             position += 1 + (view[position] if position < len(view) else 0)
@@ -168,11 +145,7 @@ class ArrayForm(NamedTuple):
         return array if is_kept else array.copy("K")
 
     def finished(self, array: object) -> Any:
-        """Return what the pickle of an array of objects held, as joblib hands it out.
-
-        Raises:
-            pickle.UnpicklingError: it held something other than an array.
-        """
+        """Return what the pickle of an array of objects held, as joblib hands it out."""
         if not isinstance(array, np.ndarray):
             raise pickle.UnpicklingError("something else stands where an array of objects belongs")
         return self._of_its_class(_turned(array) if _is_foreign(array.dtype) else array)
@@ -195,11 +168,7 @@ def _turned(array: Any) -> Any:
 
 
 def _refuse_unsound(dtype: object) -> None:
-    """Refuse what is no dtype, or one that a pickle has given another size or other flags.
-
-    Raises:
-        NotFast: it is.
-    """
+    """Refuse what is no dtype, or one that a pickle has given another size or other flags."""
     if not isinstance(dtype, np.dtype) or dtype.subdtype is not None or dtype.itemsize <= 0:
         raise NotFast("an array of an odd dtype")
     if not dtype.hasobject and not _is_sound(dtype):
@@ -242,9 +211,8 @@ def fast_load(
 
     Args:
         data: the whole file.
-        find_class: returns the global that a module and a name stand for; the only source
-            of globals. Names of Python 2, which pickles of protocol 2 have, are given as
-            those of Python 3.
+        find_class: the only source of globals. Names of Python 2, which pickles of protocol 2
+            have, are given as those of Python 3.
         private: whether `data` is writable memory that the caller hands over, such as a
             bytearray or a copy-on-write mapping. Arrays are then views on it, not copies:
             they own no data of their own, and each keeps all of `data` in memory. joblib's
@@ -255,8 +223,6 @@ def fast_load(
         NotFast: the file is of a form that is not read here, but may be by other means.
         EOFError: the end is missing.
         pickle.UnpicklingError: it is no pickle, or is damaged, or goes on behind its end.
-        ValueError: `data` is said to be private but cannot be written to.
-        Exception: whatever `find_class`, or what it returned, raises.
     """
     view = memoryview(data).cast("B")
     if private and view.readonly:
@@ -278,8 +244,7 @@ def fast_load(
 def is_fast_here() -> bool:
     """Whether this interpreter, numpy and joblib go together as `fast_load` expects.
 
-    Writes a small file with joblib and reads it here, once a process. If not, files have
-    to be read by other means.
+    Writes a small file with joblib and reads it here, once a process.
     """
     written = _canary_file(_canary())
     any_class = pickle.Unpickler(BytesIO()).find_class  # noqa: S301 - for our own file
@@ -352,11 +317,7 @@ class _JoblibStream(_Stream):
         self._has_stopped = False
 
     def expect(self, wrapper: _Wrapper, state: object) -> None:
-        """Take note that the array comes next that the state of `wrapper` describes.
-
-        Raises:
-            NotFast: it does not, or the state is none that joblib writes.
-        """
+        """Take note that the array comes next that the state of `wrapper` describes."""
         if self._next is not None or self._view[self.position - 1] != _BUILD:
             raise NotFast("a wrapper that does not end its frame")
         self._next = wrapper, ArrayForm.of(state, self._dtypes)
@@ -378,11 +339,7 @@ class _JoblibStream(_Stream):
         return super().readline()
 
     def resolve(self, pid: object) -> Any:
-        """Return what the persistent id `pid` stands for: an array, or itself at the very end.
-
-        Raises:
-            pickle.UnpicklingError: it is of the file, or the array is damaged.
-        """
+        """Return what a persistent id stands for: an array, or itself at the very end."""
         asked, self._asked = self._asked, None
         if asked is not None and pid is asked[0]:
             return self._array(asked[1])
@@ -392,11 +349,6 @@ class _JoblibStream(_Stream):
         return pid
 
     def refuse_more(self) -> None:
-        """Refuse what follows the end of the pickle.
-
-        Raises:
-            pickle.UnpicklingError: the last opcode was not the one that ended the pickle.
-        """
         if not self._has_stopped:
             raise pickle.UnpicklingError("the file goes on behind the end of the pickle")
 
@@ -487,12 +439,7 @@ class _JoblibUnpickler(_PlainUnpickler):
 def find_known(module: str, name: str, trust: rights.Trust = rights.NOBODY) -> Any:
     """Return what a name stands for that the table or the reader's trust allows.
 
-    For bytes that the guarded walk has found harmless: what each name is used for was
-    judged there.
-
-    Raises:
-        RefusedPickle: neither allows it.
-        ModuleNotFoundError, AttributeError: it is not here.
+    For bytes that the guarded walk has found harmless, which judged what each is used for.
     """
     if rights.listed(module, name) is not None:
         return find(module, name)
@@ -520,11 +467,7 @@ def kin_of_class(cls: type) -> rights.Kin | None:
 
 
 def find(module: str, name: str) -> Any:
-    """Return what a name stands for in this installation.
-
-    Raises:
-        ModuleNotFoundError, AttributeError: nothing.
-    """
+    """Return what a name stands for in this installation."""
     try:
         return _attribute(module, name)
     except (ModuleNotFoundError, AttributeError):

@@ -58,11 +58,7 @@ _KEPT_METHODS = frozenset({"_raw_predict"})
 
 
 def refuse_what_does_not_fit(guard: Guard, pipeline: Any) -> None:
-    """Refuse a pipeline that would do more than its parts are for, or read beyond its arrays.
-
-    Raises:
-        RefusedPickle: says which attribute of what is wrong.
-    """
+    """Refuse a pipeline that would do more than its parts are for, or read beyond its arrays."""
     view = _Objects(guard.trust)
     for value in guard.stated.values():
         for fault in _in_the_way(value):
@@ -101,8 +97,7 @@ def hangs_together(pipeline: Any) -> bool:
     For a pipeline of scikit-learn's own classes; of False only a load tells.
 
     Raises:
-        UnportablePipeline: what one of them holds stands where no reader takes it; says which
-            attribute of what it is, and what to type.
+        UnportablePipeline: what one of them holds stands where no reader takes it.
     """
     estimators = _estimators_in(pipeline)
     view = _Objects(NOBODY)
@@ -453,14 +448,9 @@ _Unpickler: Any = pickle._Unpickler
 class Guard(_Unpickler):  # type: ignore[misc]
     """Walks through one pickle, or through one nested in it.
 
-    Args:
-        source: the bytes; where it stands afterwards says where the pickle ended.
-        name: what to call the file in errors.
-        trust: what the reader trusts besides scikit-learn's world.
-        private: whether the bytes are writable memory that is handed over: arrays are then
-            views on them.
-        size_bytes: of the file, if it was compressed; None for that of `source`.
-        outer: of the pickle in which this one is nested, in an array of objects.
+    Where the source stands afterwards says where the pickle ended. The bytes are private where
+    they are writable memory that is handed over: arrays are then views on them. `size_bytes` is
+    the file's, if it was compressed; `outer` is of the pickle in which this one is nested.
     """
 
     def __init__(
@@ -507,8 +497,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
 
         Raises:
             RefusedPickle: it wants more than the parts of a pipeline may.
-            Exception: it is damaged, or does not fit what is installed here; anything
-                that a class of a library raises.
+            Exception: it is damaged, does not fit what is installed here, or a class raises it.
         """
         value = self._walk()
         self.walking = ""
@@ -559,11 +548,7 @@ class Guard(_Unpickler):  # type: ignore[misc]
         return FUNCTIONS
 
     def take(self, size_bytes: int) -> bytes:
-        """Return exactly so many bytes of what is being read.
-
-        Raises:
-            EOFError: there are not so many, in this frame or in the file.
-        """
+        """Return exactly so many bytes; EOFError where this frame or the file has fewer."""
         if self._frame is None:
             return bytes(self.source.take(size_bytes))
         taken = self._frame.read(size_bytes)

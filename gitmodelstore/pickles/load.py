@@ -78,49 +78,31 @@ _COPY_AGAIN = "copy the file again, or write it again with `joblib.dump`"
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads, and how carefully.
+    """Who reads, and how carefully."""
 
-    Attributes:
-        trust: the packages and classes that the reader trusts besides scikit-learn's world.
-        verdicts: where it is noted which bytes were found harmless here; None for
-            nowhere: every load is a guarded walk.
-    """
-
-    trust: Trust = NOBODY
+    trust: Trust = NOBODY  # in packages and classes besides scikit-learn's world
+    # Which bytes were found harmless here; without a place to note it each load is guarded.
     verdicts: Verdicts | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineFile:
-    """A file that joblib wrote.
+    """A file that joblib wrote."""
 
-    Attributes:
-        pipeline: the estimator that was loaded from exactly the bytes that were read.
-        sha256, size_bytes: of these.
-        is_compressed: whether they are: git then finds nothing that two versions share.
-        modified_at: when the file was last written, UTC.
-    """
-
-    pipeline: Any
+    pipeline: Any  # that was loaded from exactly the bytes that were read
     sha256: str
     size_bytes: int
-    is_compressed: bool
-    modified_at: datetime
+    is_compressed: bool  # git then finds nothing that two versions share
+    modified_at: datetime  # UTC
 
 
 @dataclass(frozen=True, slots=True)
 class FileBytes:
-    """What a file held when it was read once.
+    """What a file held when it was read once."""
 
-    Attributes:
-        data: its bytes, in memory of their own.
-        sha256: of them.
-        modified_at: when it was last written, UTC.
-    """
-
-    data: memoryview
+    data: memoryview  # in memory of their own
     sha256: str
-    modified_at: datetime
+    modified_at: datetime  # UTC
 
 
 def load(
@@ -130,18 +112,17 @@ def load(
     reader: Reader | None = None,
     sha256: str | None = None,
 ) -> Any:
-    """Return the estimator that joblib wrote as `data`.
+    """Return the estimator that joblib wrote as `data`, plain or in any of its compressions.
 
     What is not part of a pipeline is refused before it acts. That is no sandbox: see
     docs/security.md.
 
     Args:
-        data: the whole file, plain or in any of joblib's compressions. Writable memory is
-            handed over: the arrays become views on it, and the caller lets go of it.
+        data: writable memory is handed over: the arrays become views on it, and the caller
+            lets go of it.
         name: what to call it in errors, such as "pipeline.joblib".
         reader: None for one who trusts nobody and notes nothing.
-        sha256: of `data`, in hexadecimal, where it was just taken; None takes it when
-            it is needed.
+        sha256: of `data`, where it was just taken; None takes it when it is needed.
 
     Raises:
         NotAPipeline: joblib did not write it, or it holds something other than an estimator.
@@ -189,13 +170,10 @@ def load_unsafe(data: bytes | bytearray | memoryview, *, name: str) -> Any:
 
 @contextmanager
 def asking(name: str) -> Iterator[None]:
-    """Say what the objects of a file raise, when they are looked at or asked, in our words.
+    """Say what the objects of a file raise, when they are looked at or asked, as a LoadError.
 
     A file may lack attributes that every estimator of its class has, or hold others in their
-    place; whoever loads it finds out only then.
-
-    Raises:
-        LoadError: for anything but an error or a warning of ours.
+    place; whoever loads it finds out only then. Errors and warnings of ours stay what they are.
     """
     try:
         yield
@@ -209,11 +187,7 @@ def asking(name: str) -> Iterator[None]:
 
 @contextmanager
 def describing(pipeline: Any) -> Iterator[None]:
-    """Say in our words what a pipeline in memory raises when it is described.
-
-    Raises:
-        NotAPipeline: for anything but an error or a warning of ours.
-    """
+    """Say what a pipeline in memory raises when it is described, as NotAPipeline."""
     try:
         yield
     except BaseException as error:  # classes of anybody's may raise anything
@@ -238,14 +212,7 @@ def load_file(
 ) -> PipelineFile:
     """Return the estimator that the file at `path` holds, and what there is to say of the file.
 
-    Args:
-        path: of the file.
-        reader: as in `load`.
-        keep: is handed the bytes as they are read, for they are the pipeline's own afterwards.
-
-    Raises:
-        NotAPipeline: there is no such file, or `load` says so of its bytes.
-        RefusedPickle, LoadError: it cannot be read, or `load` says so of its bytes.
+    `keep` is handed the bytes as they are read, for they are the pipeline's own afterwards.
     """
     path = Path(path)
     file = read_file(path, keep)
@@ -255,16 +222,11 @@ def load_file(
 
 
 def read_file(path: Path, keep: Keep | None = None) -> FileBytes:
-    """Return what a file holds, read once.
-
-    Args:
-        path: of the file.
-        keep: is handed the bytes as they are read.
+    """Return what a file holds, read once; `keep` is handed the bytes as they are read.
 
     Raises:
         NotAPipeline: there is no such file.
         LoadError: it cannot be read, or was written meanwhile.
-        StoreError: whatever `keep` says.
     """
     try:
         with path.open("rb", buffering=0) as file:
@@ -544,17 +506,13 @@ _NOT_HERE = "'pipeline.joblib' cannot be loaded here: "
 def refuse_unloadable(
     data: bytes | memoryview, pipeline: Any, names: Iterable[str]
 ) -> tuple[str, ...]:
-    """Refuse a pipeline that no reader could load, whomever he trusts.
+    """Refuse a pipeline that no reader could load, and return the names that readers must trust.
 
     What its names tell all of is not read again: only what its estimators hold is looked at.
 
     Args:
         data: the file that is to be kept.
-        pipeline: what was written into it.
         names: that loading it looks up.
-
-    Returns:
-        The names that readers must trust.
 
     Raises:
         UnportablePipeline: says which part it is, and what to change.

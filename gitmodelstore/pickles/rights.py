@@ -167,13 +167,10 @@ _OF_EITHER = Rights(FUNCTION, OF_TRUSTED.allowed)
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What the reader trusts besides the table.
+    """What the reader trusts besides the table."""
 
-    Attributes:
-        names: packages ("mypackage": the classes defined in it, never functions) and
-            exact names of classes and functions ("other.features.LogScaler").
-    """
-
+    # Packages ("mypackage": the classes defined in it, never functions) and exact names of classes
+    # and functions ("other.features.LogScaler").
     names: frozenset[str] = frozenset()
 
     @classmethod
@@ -353,10 +350,7 @@ def packages() -> frozenset[str]:
 
 
 def to_install(package: str) -> str | None:
-    """Return what `pip install` takes for one of `packages`; None for any other package.
-
-    The release is the one that the table was made with.
-    """
+    """Return what `pip install` takes for one of `packages`, as the table was made with it."""
     known = _known_packages().get(package)
     return f"{known['index']}=={known['version']}" if known else None
 
@@ -394,10 +388,7 @@ def newest_release() -> str:
 
 
 def words_of(cls: str) -> Mapping[str, frozenset[str]]:
-    """Return the texts that parameters of a class of scikit-learn's take, by parameter.
-
-    Those of every supported release; a parameter that takes any text is not there.
-    """
+    """Return the texts that parameters of a class take in any supported scikit-learn."""
     return _words().get(cls, {})
 
 
@@ -588,11 +579,7 @@ class Kin(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def kin_of(module: str, name: str, find: Callable[[str, str], Any]) -> Kin | None:
-    """Return what a name stands for that the table does not have; None where it may not be used.
-
-    Raises:
-        ModuleNotFoundError, AttributeError: it is nothing that `find` finds here.
-    """
+    """Return what a name stands for that the table does not have; None where it may not be used."""
     if not may_be_renamed(module, name):
         return None
     held = find(module, name)

@@ -69,7 +69,6 @@ def read(guard: Guard, state: Any) -> Any:
     """Return the array whose description is `state` and whose bytes come now.
 
     Raises:
-        RefusedPickle: the description is none that joblib writes.
         EOFError: the file does not hold so many bytes.
     """
     if type(state) is not dict:
@@ -132,12 +131,7 @@ _RANDOM = "numpy.random._pickle"
 
 
 def call(guard: Guard, named: Named, arguments: Arguments) -> Any:
-    """Return what the callable that `named` stands for makes of `arguments`.
-
-    Raises:
-        RefusedPickle: they are not what its own pickles call it with.
-        Exception: whatever it raises.
-    """
+    """Return what `named` makes of arguments, if its own pickles could hold them."""
     if named.stand_in is None:
         named.stand_in, named.cost = _stand_in_of(named), _cost_of(named)
     microseconds, size_bytes = named.cost

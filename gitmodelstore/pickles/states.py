@@ -47,12 +47,7 @@ _Check = Callable[["Guard", Any, Any], bool]
 
 
 def give(guard: Guard, held: Any, state: Any) -> None:
-    """Give an object its state, as BUILD does.
-
-    Raises:
-        RefusedPickle: its class takes none from a pickle, or not this one.
-        Exception: whatever the class raises.
-    """
+    """Give an object its state, as BUILD does; the class may raise anything."""
     cls = type(held)
     if id(held) in guard.stated:
         guard.refuse(f"it gives a {cls.__name__} a second state", _label(cls))

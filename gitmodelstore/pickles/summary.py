@@ -66,12 +66,7 @@ def needs_here(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def needs_of_file(data: bytes | memoryview, names: Iterable[str]) -> tuple[str, ...]:
-    """Return which names readers of a file must trust here: for themselves, or for what it holds.
-
-    Args:
-        data: the file.
-        names: those that it uses.
-    """
+    """Return which names readers of a file must trust: for themselves, or for what it holds."""
     known = set(names)
     needed = set(needs_here(known))
     if any(map(_is_native, known)):
@@ -112,12 +107,7 @@ def _has_kin(module: str, name: str) -> bool:
 
 
 def way_to_trust(names: Iterable[str], known: Iterable[str] = ()) -> str:
-    """Return what a reader types who trusts names.
-
-    Args:
-        names: those that he does not trust yet.
-        known: those that he does, which a call must go on to name.
-    """
+    """Return what a reader types who trusts names; a call must go on to name those `known`."""
     added = list(names)
     them = "it" if len(added) == 1 else "them"
     whole = ", ".join(f"'{name}'" for name in (*known, *added))
@@ -142,12 +132,7 @@ def _too_old(names: Iterable[str]) -> str:
 
 
 def told_whole(refused: RefusedPickle, data: Any, name: str, trust: Trust) -> RefusedPickle:
-    """Return a refusal that names all that the reader would have to trust, not the first of it.
-
-    Args:
-        refused: what stopped the guarded walk.
-        data, name, trust: as it was handed them.
-    """
+    """Return a refusal that names all that the reader would have to trust, not the first of it."""
     if not refused.needs_trust:
         return refused
     try:
@@ -185,11 +170,6 @@ def lacks(name: str) -> str | None:
 
 def walk_dry(data: bytes | memoryview, name: str, trust: Trust) -> Dry:
     """Return what a dry walk finds in a file against which nothing speaks.
-
-    Args:
-        data: the file.
-        name: what to call it in errors.
-        trust: of the reader.
 
     Raises:
         RefusedPickle, LoadError, NotAPipeline: the guarded walk would refuse it.
@@ -489,25 +469,15 @@ _NOT_TOLD = (_VERSION, "_stop_words_id", "_deprecated_key_to_warnings")
 
 @dataclass(frozen=True, slots=True)
 class PipelinePart:
-    """One object of a pipeline.
+    """One object of a pipeline."""
 
-    Attributes:
-        name: in the object around it; "" for the whole.
-        class_name: with its module, "sklearn.pipeline.Pipeline".
-        columns: what a ColumnTransformer gives it; None elsewhere.
-        params: settings, name to text, sorted.
-        fitted: what fit left, name to text, sorted.
-        parts: the objects inside, in order.
-        note: why nothing more is shown of it; None otherwise.
-    """
-
-    name: str
-    class_name: str
-    columns: str | None = None
-    params: Mapping[str, str] = field(default_factory=dict)
-    fitted: Mapping[str, str] = field(default_factory=dict)
+    name: str  # in the object around it; "" for the whole
+    class_name: str  # with its module, "sklearn.pipeline.Pipeline"
+    columns: str | None = None  # what a ColumnTransformer gives it
+    params: Mapping[str, str] = field(default_factory=dict)  # name to text, sorted
+    fitted: Mapping[str, str] = field(default_factory=dict)  # the same of what fit left
     parts: tuple[PipelinePart, ...] = ()
-    note: str | None = None
+    note: str | None = None  # why nothing more is shown of it
 
     def lines(self, indent: str = "") -> Iterator[str]:
         """Yield the text, a fact a line."""
@@ -639,23 +609,14 @@ _PIPELINE = "sklearn.pipeline.Pipeline"
 
 @dataclass(frozen=True, slots=True)
 class UnrunFile:
-    """A file that joblib wrote, looked at without running it.
+    """A file that joblib wrote, looked at without running it."""
 
-    Attributes:
-        facts: what it says of itself: params as text, nothing that needs the classes.
-        globals: the names that loading would look up, sorted.
-    """
-
-    facts: PipelineFacts
-    globals: tuple[str, ...]
+    facts: PipelineFacts  # params as text, nothing that needs the classes
+    globals: tuple[str, ...]  # the names that loading would look up, sorted
 
 
 def look_at(path: Path, data: bytes | memoryview) -> UnrunFile:
     """Return what a file says of itself.
-
-    Args:
-        path: what to call it in errors.
-        data: its bytes.
 
     Raises:
         NotAPipeline: joblib did not write it.

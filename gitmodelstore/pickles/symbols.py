@@ -25,26 +25,16 @@ Place = tuple[str, str]
 
 @dataclass(slots=True)
 class Global:
-    """A name that the pickle asks for; one for each name of a file.
+    """A name that the pickle asks for; one for each name of a file."""
 
-    Attributes:
-        module, inner: as Python 3 spells them.
-        rights: what may be done with it; None when it may not be used at all.
-        verdict: "listed"; by its spelling "data" or "scikit-learn"; "trusted"; "refused".
-        offset: of the opcode that named it first.
-        place: where the table lists it, whichever release wrote it.
-        uses: the rights that it uses.
-        wants_trust: whether what an object of it holds is why it must be trusted.
-    """
-
-    module: str
+    module: str  # as Python 3 spells it
     inner: str
-    rights: Rights | None
-    verdict: str
-    offset: int
-    place: Place
-    uses: set[str] = field(default_factory=set)
-    wants_trust: bool = False
+    rights: Rights | None  # None when it may not be used at all
+    verdict: str  # "listed"; by its spelling "data" or "scikit-learn"; "trusted"; "refused"
+    offset: int  # of the opcode that named it first
+    place: Place  # where the table lists it, whichever release wrote it
+    uses: set[str] = field(default_factory=set)  # the rights
+    wants_trust: bool = False  # whether what an object of it holds is why it must be trusted
 
     @property
     def name(self) -> str:
@@ -68,22 +58,16 @@ class Global:
 
 
 class Made:
-    """An object that the pickle would make.
-
-    Attributes:
-        way: CALL (REDUCE and its like) or NEW (made without `__init__`).
-        of: what was called or instantiated; a `Global` in every honest file.
-        arguments: a tuple in every honest file.
-        state: what BUILD gave it; None without one.
-        pairs: keys and values that were set on it, in turn.
-    """
+    """An object that the pickle would make."""
 
     __slots__ = ("arguments", "of", "pairs", "state", "way")
 
     def __init__(self, way: str, of: Symbol, arguments: Symbol) -> None:
-        self.way, self.of, self.arguments = way, of, arguments
-        self.state: Symbol = None
-        self.pairs: list[Symbol] = []
+        self.way = way  # CALL (REDUCE and its like) or NEW (made without `__init__`)
+        self.of = of  # what was called or instantiated; a `Global` in every honest file
+        self.arguments = arguments  # a tuple in every honest file
+        self.state: Symbol = None  # what BUILD gave it
+        self.pairs: list[Symbol] = []  # keys and values that were set on it, in turn
 
 
 class Pairs(list[Symbol]):
@@ -366,8 +350,7 @@ def _field(field: Symbol, itemsize: int, fields: Budget, level: int) -> Dtype:
 def read_wrapper(state: Symbol, fields: Budget) -> tuple[Dtype, tuple[int, ...], bool, bool]:
     """Return what the state of a `NumpyArrayWrapper` says of an array before its bytes.
 
-    That is dtype, shape, whether columns come first, and whether a byte that counts the
-    padding, and the padding, come before the bytes.
+    That is dtype, shape, whether columns come first, and whether padding comes before the bytes.
     """
     is_dict = type(state) is Pairs and len(state) <= 2 * _MOST_FACTS
     if not is_dict or not all(type(key) is str for key in state[::2]):
