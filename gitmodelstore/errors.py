@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 _PACKAGE = os.path.dirname(__file__) + os.sep
 _OURS_OR_WITH = (_PACKAGE, contextlib.__file__)
+FROM_INTACT = "run `git fsck` to see what is damaged, and fetch from an intact clone"
 _COPY_AGAIN = "copy the file again, or write it again with `joblib.dump`"
 
 
@@ -375,6 +376,19 @@ class LockError(StoreError):
 
 class MissingObject(StoreError):
     """An object that the history names is not on this machine."""
+
+
+def lacking(path: str, oid: object) -> MissingObject:
+    """Return what to raise of an object that is not here; `path` says what it is."""
+    return MissingObject(
+        f"{path}: object {oid} is not in this repository",
+        hint="run `git fsck` to see what is missing, and fetch from a complete clone",
+    )
+
+
+def damaged(path: str, what: object) -> IntegrityError:
+    """Return what to raise of an object that cannot be read; `path` says what it is."""
+    return IntegrityError(f"{path}: damaged: {what}", path=path, hint=FROM_INTACT)
 
 
 class LoadError(StoreError):

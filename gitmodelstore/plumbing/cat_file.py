@@ -11,18 +11,20 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
-from gitmodelstore.errors import GitFailed, IntegrityError, MissingObject
+from gitmodelstore.errors import GitFailed, IntegrityError, damaged, lacking
 from gitmodelstore.lean import cached_property
 from gitmodelstore.plumbing import git
-from gitmodelstore.plumbing.git import TYPE_CHECKING, Conversation, Git
+from gitmodelstore.plumbing.git import TYPE_CHECKING, Git
 from gitmodelstore.values.names import LARGE_FILES, from_seconds, large_file_path
 from gitmodelstore.values.objects import Commit, Entry, Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _CHUNK = 1 << 20
@@ -30,15 +32,20 @@ _OID_BYTES = 20
 _STREAMED = "core.bigFileThreshold=1m"  # larger files git hands out as it reads them
 _OID = re.compile(r"[0-9a-f]{40}")
 _SIGNATURE = re.compile(r"(.*>) (-?[0-9]{1,20}) [+-][0-9]{4}")
+_ASKED_AT_ONCE = 100  # so many ids fit into any pipe, however long git does not read it
 
 
 class CatFile:
-    """A repository, read through the git program, as `checks.history.Objects` says."""
+    """A repository, read through the git program, as `checks.history.Objects` says.
 
-    def __init__(self, folder: Path, *, inherit: bool) -> None:
+    `fetch`: whether git may fetch what a partial clone lacks.
+    """
+
+    def __init__(self, folder: Path, *, inherit: bool, fetch: bool = True) -> None:
         self.folder = folder
         self._inherit = inherit
-        self._git: Conversation | None = None
+        self._fetch = fetch
+        self._git: Git | None = None
         self._listing: Git | None = None
         self._commits: dict[str, Commit] = {}
         self.dates: dict[str, datetime] = {}
@@ -107,6 +114,36 @@ class CatFile:
     def raw(self, oid: str) -> bytes:
         return b"".join(self._parts(oid, oid, None))
 
+    def named(self, name: str) -> tuple[str, bytes] | None:
+        """Return kind and content of what a name of git's means; None of what is not here."""
+        self._say(f"contents {name}\n", name)
+        return self._content(name)
+
+    def blobs(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+        """Yield blobs with their bytes, in order; None of one that git does not read.
+
+        Some are asked for ahead of the answer that is read. Which are wanted may still be being
+        found out: it is taken as it comes.
+        """
+        left = iter(oids)
+        asked: deque[str] = deque()  # and not answered
+        more: list[str] = []  # to be asked, again where git has ended meanwhile
+        while True:
+            if len(asked) <= _ASKED_AT_ONCE:
+                new = list(islice(left, _ASKED_AT_ONCE))
+                asked.extend(new)
+                more += new
+            if not asked:
+                return
+            try:
+                if more:
+                    self._say("".join(f"contents {oid}\n" for oid in more), asked[0])
+                    more = []
+                answer = self._content(asked[0])
+            except IntegrityError:
+                answer, more = None, list(asked)[1:]
+            yield asked.popleft(), answer[1] if answer else None
+
     def between(self, old: str, new: str) -> Sequence[str]:
         return self.run("rev-list", "--reverse", "--topo-order", new, f"^{old}", "--").split()
 
@@ -132,7 +169,8 @@ class CatFile:
 
     def resolve(self, name: str) -> str | None:
         """Return the id behind a name that git knows, such as HEAD; None where there is none."""
-        head = self._answer(f"info {name}", name, name)
+        self._say(f"info {name}\n", name)
+        head = self._head(name, name)
         return None if head[-1] == "missing" else head[0]
 
     def tag(self, name: str) -> Tag | None:
@@ -213,71 +251,75 @@ class CatFile:
     def _read(self, oid: str, path: str, kind: str) -> bytes:
         return b"".join(self._parts(oid, path, kind))
 
+    def _content(self, name: str) -> tuple[str, bytes] | None:
+        """Return kind and content of what was asked for; None of what is not here."""
+        head = self._head(name, name)
+        if head[-1] == "missing":
+            return None
+        return head[1], b"".join(self._rest(int(head[2]), name, name))
+
     def _parts(self, oid: str, path: str, kind: str | None) -> Iterator[bytes]:
         """Yield the content of an object of a kind, or of any.
 
         All of it must be taken before the next question.
         """
-        found, left = self._ask(f"contents {oid}", oid, path)
-        assert self._git is not None  # noqa: S101 - `_ask` started it
-        answers = self._git.answers
+        found, size = self._ask(f"contents {oid}", oid, path)
+        for part in self._rest(size, oid, path):
+            if kind in (found, None):
+                yield part
+        _check_kind(found, kind or found, path)
+
+    def _rest(self, left: int, oid: str, path: str) -> Iterator[bytes]:
+        answers = self._converse().answers
         while left:
             part = answers.read(min(left, _CHUNK))
             if not part:
                 raise self._broken(oid, path)
             left -= len(part)
-            if kind in (found, None):
-                yield part
+            yield part
         answers.read(1)  # a newline ends it
-        _check_kind(found, kind or found, path)
 
     def _ask(self, question: str, oid: str, path: str) -> tuple[str, int]:
         """Ask git about an object and return its kind and size in bytes."""
         if not _OID.fullmatch(oid):
             raise IntegrityError(f"{path}: {oid!r} is not an id of an object", path=path)
-        head = self._answer(question, oid, path)
+        self._say(f"{question}\n", oid, path)
+        head = self._head(oid, path)
         if head[-1] == "missing":
-            raise MissingObject(
-                f"{path}: object {oid} is not in this repository",
-                hint="run `git fsck` to see what is missing, and fetch from a complete clone",
-            )
+            raise lacking(path, oid)
         return head[1], int(head[2])
 
-    def _answer(self, question: str, oid: str, path: str) -> list[str]:
-        conversation = self._converse()
+    def _say(self, questions: str, oid: str, path: str = "") -> None:
         try:
-            conversation.questions.write(f"{question}\n".encode())
+            self._converse().questions.write(questions.encode())
         except BrokenPipeError:
-            raise self._broken(oid, path) from None
-        head = conversation.answers.readline().decode(errors="replace").split()
+            raise self._broken(oid, path or oid) from None
+
+    def _head(self, oid: str, path: str) -> list[str]:
+        head = self._converse().answers.readline().decode(errors="replace").split()
         if len(head) != 3 and head[-1:] != ["missing"]:  # id, kind, size
             raise self._broken(oid, path)
         return head
 
-    def _converse(self) -> Conversation:
+    def _converse(self) -> Git:
         if self._git is None:
-            where = ("-C", os.fspath(self.folder), "-c", _STREAMED)
-            command = git.command(*where, "cat-file", "--batch-command")
-            self._git = Conversation(command, self._environment())
+            where = ("-C", os.fspath(self.folder), *git.TRUSTING, "-c", _STREAMED)
+            command = (*where, "cat-file", "--batch-command")
+            self._git = Git(*command, question=None, environment=self._environment())
         return self._git
 
     def _environment(self) -> dict[str, str]:
-        """Return the environment of git, which may fetch what a partial clone lacks."""
         if self._inherit:  # git itself runs there, by the same settings
             return git.environment(inherit=True)
         try:
-            return git.environment(git.closed(self.folder))
+            return git.environment(git.closed(self.folder) if self._fetch else git.NO_FETCH)
         except GitFailed:  # a damaged configuration
             return git.environment(git.NO_FETCH)
 
     def _broken(self, oid: str, path: str) -> IntegrityError:
         """Return the error for an object at which git gave up, and start anew next time."""
         self.close()
-        return IntegrityError(
-            f"{path}: damaged: git cannot read {oid}",
-            path=path,
-            hint="run `git fsck` to see what is damaged, and fetch from an intact clone",
-        )
+        return damaged(path, f"git cannot read {oid}")
 
 
 def _check_kind(found: str, wanted: str, path: str) -> None:
@@ -295,7 +337,7 @@ def _commit(oid: str, data: bytes) -> Commit:
         _SIGNATURE.fullmatch(fields.get(name, [""])[0]) for name in ("author", "committer")
     )
     if not author or not committer or "tree" not in fields:
-        raise IntegrityError(f"commit {oid}: damaged: not a commit of git", path=f"commit {oid}")
+        raise damaged(f"commit {oid}", "not a commit of git")
     return Commit(
         oid,
         fields["tree"][0],

@@ -36,76 +36,60 @@ HARMLESS = (
 
 
 class Git:
-    """A running git, which complains to the user's screen.
+    """A running git.
 
     `subprocess` takes as long to import as Python takes to start, so where the system can
     start a process by itself, it does.
 
-    `question`: what it reads; no more than fits into a pipe.
+    `question`: what it reads, no more than fits into a pipe, while it complains to the user's
+    screen; None for what is written into `questions` until `end`, when nobody hears complaints.
     """
 
     def __init__(
-        self, *args: str, question: bytes = b"", environment: Mapping[str, str] | None = None
+        self,
+        *args: str,
+        question: bytes | None = b"",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.output, theirs = os.pipe()  # of which the first is to read its answer from
-        if question:
-            _widen(theirs)
-        asking, ours = os.pipe()
-        os.write(ours, question)
-        os.close(ours)
-        try:
-            self._wait = _start(
-                ["git", *HARMLESS, *args], asking, theirs, environment or os.environ
-            )
-        finally:
-            os.close(theirs)
-            os.close(asking)
-
-    def read(self) -> str:
-        """Return all that it prints."""
-        with open(self.output, "rb") as file:
-            return os.fsdecode(file.read())
-
-    def wait(self) -> int:
-        """Return its exit code."""
-        return self._wait()
-
-    def end(self) -> None:
-        """Wait for its end."""
-        code = self.wait()
-        if code:
-            raise failure(f"git could not say what is staged: it exited with {code}")
-
-    def answer(self) -> str:
-        """Return all that it prints, once it has done it."""
-        text = self.read()
-        self.end()
-        return text
-
-
-class Conversation:
-    """A running git that answers one question after another; its complaints are not heard."""
-
-    def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
         output, theirs = os.pipe()
         asking, ours = os.pipe()
+        self.answers: BufferedReader = open(output, "rb")  # noqa: SIM115 - until `end`
+        self.questions: RawIOBase = open(ours, "wb", buffering=0)  # noqa: SIM115 - until `end`
         try:
-            self._wait = _start(command, asking, theirs, environment, quiet=True)
-        except BaseException:  # nobody else knows of the two ends
-            os.close(output)
-            os.close(ours)
+            if question is not None:
+                _widen(theirs)
+                self.questions.write(question)
+                self.questions.close()
+            is_quiet = question is None
+            self._wait = _start(
+                command(*args), asking, theirs, environment or os.environ, quiet=is_quiet
+            )
+        except BaseException:
+            self._close()
             raise
         finally:
             os.close(theirs)
             os.close(asking)
-        self.questions: RawIOBase = open(ours, "wb", buffering=0)  # noqa: SIM115 - until `end`
-        self.answers: BufferedReader = open(output, "rb")  # noqa: SIM115 - until `end`
 
-    def end(self) -> None:
-        """Ask no more, and wait for its end."""
+    def end(self) -> int:
+        """Ask and read no more, and return its exit code when it has ended."""
+        self._close()
+        return self._wait()
+
+    def answer(self) -> str:
+        """Return all that it prints, once it has done it."""
+        text = os.fsdecode(self.answers.read())
+        self.check()
+        return text
+
+    def check(self) -> None:
+        """Wait for its end, which must be a good one."""
+        if code := self.end():
+            raise failure(f"git could not say what is staged: it exited with {code}")
+
+    def _close(self) -> None:
         self.questions.close()
         self.answers.close()
-        self._wait()
 
 
 def _start(
@@ -619,10 +603,9 @@ def _blobs(oids: Sequence[str]) -> Iterator[tuple[str, str, int, bytes]]:
         question = "".join(f"{oid}\n" for oid in asked).encode()
         git = Git("cat-file", "--batch", "--buffer", question=question)
         block = memoryview(bytearray(_BLOCK_BYTES))  # one for all: new memory costs time
-        with open(git.output, "rb") as answer:
-            for oid in asked:
-                yield oid, *_blob(answer, block)
-        git.end()
+        for oid in asked:
+            yield oid, *_blob(git.answers, block)
+        git.check()
 
 
 def _blob(answer: BufferedReader, block: memoryview) -> tuple[str, int, bytes]:
@@ -673,5 +656,4 @@ def _is(path: str, *names: str) -> bool:
 
 def _is_merging() -> bool:
     git = Git("rev-parse", "--quiet", "--verify", "MERGE_HEAD")
-    git.read()
-    return git.wait() == 0
+    return bool(git.answers.read()) and git.end() == 0

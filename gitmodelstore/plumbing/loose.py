@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from gitmodelstore.errors import IntegrityError
+from gitmodelstore.errors import FROM_INTACT, IntegrityError
 from gitmodelstore.plumbing import processes
 from gitmodelstore.plumbing.files import UNSHARED, Sharing
 from gitmodelstore.plumbing.large_files import Stream, private_memory
@@ -701,7 +701,7 @@ def _no_longer(pack: str) -> IntegrityError:
     return IntegrityError(
         f"{path} is damaged: it is not the one that its index is of",
         path=path,
-        hint="run `git fsck` to see what is damaged, and fetch from an intact clone",
+        hint=FROM_INTACT,
     )
 
 

@@ -21,15 +21,14 @@ import hashlib
 import json
 import re
 import time
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gitmodelstore.errors import GitFailed
+from gitmodelstore.errors import FROM_INTACT, GitFailed
 from gitmodelstore.plumbing import files, git, loose
+from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.files import UNSHARED, Sharing, may_write_as
 from gitmodelstore.plumbing.writer_lock import OWN_FOLDER
 
@@ -41,7 +40,6 @@ _COMPARE = (
     "diff-tree", "--stdin", "-r", "-m", "--root", "--raw", "--no-abbrev", "--no-renames",
     "--", ":(glob)models/*/manifest.json",
 )  # fmt: skip
-_ASKED_AT_ONCE = 100  # so many ids fit into any pipe, however long git does not read it
 
 
 class Appearance(NamedTuple):
@@ -71,7 +69,7 @@ def appearances(folder: Path, tip: str, known: str | None) -> Iterator[Appearanc
     if walk.returncode or compare.returncode:
         raise GitFailed(
             f"git cannot read the history of {tip}",
-            hint="run `git fsck` to see what is damaged, and fetch from an intact clone",
+            hint=FROM_INTACT,
         )
 
 
@@ -88,53 +86,10 @@ def contents(folder: Path, oids: Iterable[str]) -> Iterator[tuple[str, bytes | N
 
     Which are asked for may still be being found out: it is taken as it comes.
     """
-    from subprocess import PIPE
-
-    left = iter(oids)
-    asked: deque[str] = deque()
-    is_done = False
-    while not is_done:
-        with _start(folder, "cat-file", "--batch", stdin=PIPE) as process:
-            is_done = yield from _answers(process, left, asked)
-        if not is_done:  # git gave up at the first that it has not answered
-            yield asked.popleft(), None
-
-
-def _answers(
-    process: subprocess.Popen[bytes], oids: Iterator[str], asked: deque[str]
-) -> Generator[tuple[str, bytes | None], None, bool]:
-    """Ask for blobs, some ahead of the answer that is read; return whether git answered to the end.
-
-    What is not answered is in `asked`: first what the git before this one left, then its own.
-    """
-    questions, answers = process.stdin, process.stdout
-    assert questions is not None and answers is not None  # noqa: S101, PT018 - they are pipes
-    ahead = list(asked)
-    while True:
-        if len(asked) <= _ASKED_AT_ONCE:
-            more = list(islice(oids, _ASKED_AT_ONCE))
-            asked.extend(more)
-            ahead += more
-        if ahead:
-            try:
-                questions.write("".join(f"{oid}\n" for oid in ahead).encode())
-                questions.flush()
-            except BrokenPipeError:
-                with suppress(BrokenPipeError):  # of what it still holds
-                    questions.close()
-                return False
-            ahead = []
-        if not asked:
-            return True
-        head = answers.readline().split()
-        data: bytes | None = None
-        if head[1:] != [b"missing"]:
-            data = answers.read(int(head[2])) if len(head) == 3 else b""  # id, kind, size
-            if answers.read(1) != b"\n":
-                return False
-        oid = asked.popleft()
-        # git looks only at the checksum of its compression
-        yield oid, data if data is not None and loose.blob_id(data) == oid else None
+    with CatFile(folder, inherit=False, fetch=False) as objects:
+        for oid, data in objects.blobs(oids):
+            # git looks only at the checksum of its compression
+            yield oid, data if data is not None and loose.blob_id(data) == oid else None
 
 
 def _start(folder: Path, *args: str, stdin: Any = None) -> subprocess.Popen[bytes]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from gitmodelstore.checks.pins import FILE, MOST_BYTES, Lock, LockedModel, PinnedState
@@ -17,6 +16,7 @@ from gitmodelstore.errors import (
     NotAStore,
 )
 from gitmodelstore.plumbing import files, git
+from gitmodelstore.plumbing.cat_file import CatFile
 from gitmodelstore.plumbing.files import of_somebody_else
 from gitmodelstore.values.names import MANIFEST, REGISTRY, WITHDRAWN, folder
 from gitmodelstore.values.objects import named_manifest
@@ -144,14 +144,12 @@ class Clone:
     def held(self, lock: Lock) -> dict[str, PinnedState]:
         """Return what the clone says of each locked model."""
         tips = self._tips()
-        wanted = [f"{tip}:{REGISTRY}" for tip in tips]
-        for model, locked in lock.models.items():
-            wanted += _questions(model, locked)
-        found = _objects(self.path, wanted)
-        registries = [_registry(found.get(f"{tip}:{REGISTRY}"), self.path) for tip in tips]
-        return {
-            model: _held(model, locked, registries, found) for model, locked in lock.models.items()
-        }
+        with CatFile(self.path, inherit=False, fetch=False) as objects:
+            registries = [_registry(objects.named(f"{tip}:{REGISTRY}"), self.path) for tip in tips]
+            return {
+                model: _held(model, locked, registries, objects)
+                for model, locked in lock.models.items()
+            }
 
     def _tips(self) -> list[str]:
         """Return the newest commits of the branch, here and as fetched: more than one if apart."""
@@ -170,27 +168,20 @@ class Clone:
         return git.run(*git.TRUSTING, *args, cwd=self.path).decode(errors="surrogateescape")
 
 
-def _questions(model: str, locked: LockedModel) -> Iterable[str]:
-    """Return the names of the objects that say what a locked version is."""
-    commit, tag = locked.commit, f"refs/tags/{locked.tag}"
-    return (
-        f"{commit}:{REGISTRY}",
-        f"{commit}^:{REGISTRY}",
-        f"{commit}:{folder(model)}",
-        f"{commit}:{folder(model)}/{MANIFEST}",
-        tag,
-        f"{tag}^{{commit}}:{folder(model)}",
-    )
-
-
 def _held(
-    model: str,
-    locked: LockedModel,
-    registries: Iterable[Registry],
-    found: Mapping[str, Object],
+    model: str, locked: LockedModel, registries: Iterable[Registry], objects: CatFile
 ) -> PinnedState:
+    commit, tag_name = locked.commit, f"refs/tags/{locked.tag}"
     now, before, here, manifest, tag, there = (
-        found.get(name) for name in _questions(model, locked)
+        objects.named(name)
+        for name in (
+            f"{commit}:{REGISTRY}",
+            f"{commit}^:{REGISTRY}",
+            f"{commit}:{folder(model)}",
+            f"{commit}:{folder(model)}/{MANIFEST}",
+            tag_name,
+            f"{tag_name}^{{commit}}:{folder(model)}",
+        )
     )
     statuses = {registry.status(model, locked.version) for registry in registries} - {None}
     message = tag[1].decode(errors="replace") if tag and tag[0] == "tag" else ""
@@ -222,24 +213,3 @@ def _registry(found: Object | None, path: Path) -> Registry:
         return Registry.parse(found[1])
     except FormatError as error:
         raise CorruptStore(str(error), hint=f"fix it in '{path}'") from None
-
-
-def _objects(path: Path, names: Iterable[str]) -> dict[str, Object]:
-    """Return the objects that names of git's grammar mean; what is not there is left out."""
-    wanted = list(dict.fromkeys(names))
-    process = git.start((*git.TRUSTING, "cat-file", "--batch"), path, stdin=subprocess.PIPE)
-    # A question is far shorter than its answer, and git reads ahead of what it has answered.
-    stdout, stderr = process.communicate("".join(f"{name}\n" for name in wanted).encode())
-    if process.returncode:
-        raise GitFailed(f"`git cat-file` failed: {stderr.decode(errors='replace').strip()}")
-    found: dict[str, Object] = {}
-    at = 0
-    for name in wanted:
-        end = stdout.index(b"\n", at)
-        head = stdout[at:end].rsplit(b" ", 2)
-        at = end + 1
-        if len(head) == 3 and head[2].isdigit():
-            size = int(head[2])
-            found[name] = head[1].decode(), stdout[at : at + size]
-            at += size + 1
-    return found

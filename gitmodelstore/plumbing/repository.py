@@ -31,6 +31,8 @@ from gitmodelstore.errors import (
     MissingObject,
     NotAStore,
     UnsupportedRepository,
+    damaged,
+    lacking,
 )
 from gitmodelstore.plumbing import git, large_files, loose, processes
 from gitmodelstore.plumbing.checkout import common_dir
@@ -682,18 +684,11 @@ def _reading(path: str) -> Iterator[None]:
     try:
         yield
     except KeyError as error:
-        raise MissingObject(
-            f"{path}: object {error.args[0]} is not in this repository",
-            hint="run `git fsck` to see what is missing, and fetch from a complete clone",
-        ) from None
+        raise lacking(path, error.args[0]) from None
     except _DAMAGE as error:
         if refused := refusal(error, path):
             raise refused from None
-        raise IntegrityError(
-            f"{path}: damaged: {error}",
-            path=path,
-            hint="run `git fsck` to see what is damaged, and fetch from an intact clone",
-        ) from None
+        raise damaged(path, error) from None
 
 
 def _reason(error: Exception, path: Path) -> str:
