@@ -236,7 +236,7 @@ _ARROW_TIME = re.compile(r"(timestamp|duration)\[(s|ms|us|ns)(?:, tz=(.+))?\]")
 class Encoded(NamedTuple):
     """A column in its canonical form.
 
-    `parts` is what follows in the stream: buffers, and columns within this one. Numbers
+    `parts` makes what follows in the stream: buffers, and columns within this one. Numbers
     and bools have one buffer, times two (whole seconds, nanoseconds above them),
     categories their labels as a column and the codes; each 0 where missing.
     """
@@ -244,7 +244,7 @@ class Encoded(NamedTuple):
     type: str  # its logical type
     missing: Any  # true where there is no value; None when nothing is missing
     rows: int
-    parts: tuple[Any, ...]
+    parts: Callable[[], tuple[Any, ...]]
 
 
 def logical_type(column: Any) -> str:
@@ -259,28 +259,23 @@ def logical_type(column: Any) -> str:
     any other is "object".
     """
     dtype = column.dtype
-    if isinstance(dtype, np.dtype):
-        if dtype.kind not in "OUTS":
-            return _numpy_type(dtype)
-        return _objects_type(np.asarray(column, dtype=object).reshape(-1))[0]
-    if is_pandas(dtype, "CategoricalDtype"):
-        return _category_type(dtype, logical_type(dtype.categories))
-    array = getattr(column, "array", column)
-    return encode(array[:0] if _is_fixed(dtype) else array).type
+    if isinstance(dtype, np.dtype) and dtype.kind not in "OUTS":
+        return _numpy_type(dtype)
+    return encode(column).type
 
 
 def encode(column: Any) -> Encoded:
     """Return the canonical form of one column of any array type, shape (n_rows,)."""
     dtype = column.dtype
     if isinstance(dtype, np.dtype):
-        return from_numpy(np.asarray(column))
+        return from_numpy(np.asarray(column).reshape(-1))
     array = getattr(column, "array", column)  # of a Series or an Index
     for name, encoded in _EXTENSIONS.items():
         if is_pandas(dtype, name):
             return encoded(array)
     if isinstance(getattr(dtype, "numpy_dtype", None), np.dtype):  # Int64, Float32, boolean
         return _from_masked(array)
-    return _from_text(array)
+    return _from_objects(array.to_numpy(dtype=object))
 
 
 def object_array(values: list[Any]) -> Any:
@@ -301,19 +296,16 @@ def _from_masked(array: Any) -> Encoded:
 
 
 def _from_text(array: Any) -> Encoded:
-    return _from_objects(array.to_numpy(dtype=object))
+    missing = _any(np.asarray(array.isna(), dtype=bool))
+    return Encoded("str", missing, len(array), lambda: _texts(array.to_numpy(object), missing))
 
 
 def _from_category(array: Any) -> Encoded:
-    labels = encode(array.dtype.categories)
-    missing = array.codes < 0
-    codes = little(np.where(missing, 0, array.codes), "<i4")
-    name = _category_type(array.dtype, labels.type)
-    return Encoded(name, _any(missing), len(codes), (labels, codes))
-
-
-def _category_type(dtype: Any, labels: str) -> str:
-    return f"category[{labels}, ordered]" if dtype.ordered else f"category[{labels}]"
+    labels, codes, missing = encode(array.dtype.categories), array.codes, array.codes < 0
+    order = ", ordered" if array.dtype.ordered else ""
+    name = f"category[{labels.type}{order}]"
+    parts = (labels, little(np.where(missing, 0, codes), "<i4"))
+    return Encoded(name, _any(missing), len(codes), lambda: parts)
 
 
 def _from_zoned(array: Any) -> Encoded:
@@ -323,16 +315,16 @@ def _from_zoned(array: Any) -> Encoded:
 
 def _from_period(array: Any) -> Encoded:
     missing = np.asarray(array.isna())
-    ordinals = little(np.where(missing, 0, array.asi8), "<i8")
+    parts = (little(np.where(missing, 0, array.asi8), "<i8"),)
     name = f"period[{frequency(str(array.dtype)[len('period[') : -1])}]"
-    return Encoded(name, _any(missing), len(ordinals), (ordinals,))
+    return Encoded(name, _any(missing), len(missing), lambda: parts)
 
 
 def _from_interval(array: Any) -> Encoded:
-    left, right = encode(array.left), encode(array.right)
+    parts = encode(array.left), encode(array.right)
     missing = np.asarray(array.isna())
-    name = f"interval[{left.type}, {array.dtype.closed}]"
-    return Encoded(name, _any(missing), len(missing), (left, right))
+    name = f"interval[{parts[0].type}, {array.dtype.closed}]"
+    return Encoded(name, _any(missing), len(missing), lambda: parts)
 
 
 def _from_arrow(array: Any) -> Encoded:
@@ -356,7 +348,7 @@ def _from_arrow_time(arrow: Any, what: str, unit: str, zone: str | None) -> Enco
     name = "datetime64" if what == "timestamp" else "timedelta64"
     if zone is not None:
         name += f"[{'UTC' + zone if zone[0] in '+-' else zone}]"
-    return Encoded(name, _any(missing), len(ticks), split_ticks(ticks, unit, missing))
+    return Encoded(name, _any(missing), len(ticks), lambda: split_ticks(ticks, unit, missing))
 
 
 _EXTENSIONS: dict[str, Callable[[Any], Encoded]] = {
@@ -368,16 +360,6 @@ _EXTENSIONS: dict[str, Callable[[Any], Encoded]] = {
     "SparseDtype": lambda array: from_numpy(np.asarray(array.to_dense())),
     "ArrowDtype": _from_arrow,
 }
-
-
-def _is_fixed(dtype: Any) -> bool:
-    """Whether the logical type follows from the dtype, without a look at the values."""
-    if is_pandas(dtype, "ArrowDtype"):
-        name = str(dtype.pyarrow_dtype)
-        return bool(re.match(r"u?int|half|float|double|bool|str|large_str|timestamp|dur", name))
-    if is_pandas(dtype, *_EXTENSIONS):
-        return not is_pandas(dtype, "SparseDtype")
-    return hasattr(dtype, "numpy_dtype")
 
 
 # Arrays of numpy
@@ -394,15 +376,17 @@ def from_numpy(values: Any, missing: Any = None) -> Encoded:
     name = _numpy_type(values.dtype)
     if kind in "mM":
         seconds, nanoseconds, missing = split_times(values)
-        return Encoded(name, _any(missing), len(values), (seconds, nanoseconds))
+        return Encoded(name, _any(missing), len(values), lambda: (seconds, nanoseconds))
     if kind in "fc":
         nan = np.isnan(values)
         missing = nan if missing is None else missing | nan
     missing = None if missing is None else _any(missing)
-    if missing is not None:
-        values = values.copy()
-        values[missing] = 0
-    return Encoded(name, missing, len(values), (little(values, values.dtype),))
+
+    def numbers() -> tuple[Any]:
+        present = values if missing is None else np.where(missing, 0, values).astype(values.dtype)
+        return (little(present, values.dtype),)
+
+    return Encoded(name, missing, len(values), numbers)
 
 
 def _numpy_type(dtype: Any) -> str:
@@ -422,27 +406,17 @@ def _numpy_type(dtype: Any) -> str:
 
 def _from_objects(values: Any) -> Encoded:
     """Return the canonical form of Python objects: text, bools, or anything."""
-    name, missing = _objects_type(values)
-    if name == "str":
-        parts: tuple[Any, ...] = _texts(values, missing)
-    elif name == "bool":
-        present = values if missing is None else np.where(missing, False, values)
-        parts = (present.astype(bool),)
-    else:
-        parts = (b"".join(cells(values)),)
-    return Encoded(name, missing, len(values), parts)
-
-
-def _objects_type(values: Any) -> tuple[str, Any]:
-    """Return the logical type of Python objects and where they are missing."""
     import pandas as pd
 
     missing = _any(pd.isna(values))
     kept = values if missing is None else values[~missing]
     kind = pd.api.types.infer_dtype(kept, skipna=False)
     if kind in ("string", "empty"):
-        return "str", missing
-    return ("bool" if kind == "boolean" else "object"), missing
+        return Encoded("str", missing, len(values), lambda: _texts(values, missing))
+    if kind == "boolean":
+        present = values if missing is None else np.where(missing, False, values)
+        return Encoded("bool", missing, len(values), lambda: (present.astype(bool),))
+    return Encoded("object", missing, len(values), lambda: (b"".join(cells(values)),))
 
 
 def _texts(values: Any, missing: Any) -> tuple[Any, bytes]:
@@ -597,11 +571,10 @@ def _frame(frame: Any) -> Iterator[Any]:
     for label, column in frame.items():
         yield _chunk(cell(label))
         try:
-            encoded = encode(column)
+            yield from _column(encode(column))
         except InvalidInput as error:
             message = f"column '{label_text(label)}': {error}"
             raise InvalidInput(message, hint=error.hint) from None
-        yield from _column(encoded)
 
 
 def _array(array: Any) -> Iterator[Any]:
@@ -638,7 +611,7 @@ def _column(column: Encoded) -> Iterator[Any]:
     else:
         yield b"\1"
         yield from _buffer(np.packbits(column.missing, bitorder="little"))
-    for part in column.parts:
+    for part in column.parts():
         yield from _column(part) if isinstance(part, Encoded) else _buffer(part)
 
 
@@ -728,39 +701,29 @@ def profile(column: Any) -> dict[str, Any]:
     five times or more. A number that fewer than five rows stand behind, or that is
     not finite, is left out; so is everything but `missing` for other types.
     """
-    if logical_type(column) == "str":  # whose canonical form takes long, and tells nothing
-        texts = np.asarray(column, dtype=object).reshape(-1)
-        missing = _pandas().isna(texts)
-        return {"missing": int(missing.sum()), **_labels(*_pandas().factorize(texts[~missing]))}
     encoded = encode(column)
-    numbers: dict[str, Any] = {
-        "missing": 0 if encoded.missing is None else int(encoded.missing.sum())
-    }
+    missing = 0 if encoded.missing is None else int(encoded.missing.sum())
+    numbers: dict[str, Any] = {"missing": missing}
     kind = encoded.type.partition("[")[0]
     if kind == "bool":
-        values = _kept(encoded.parts[0], encoded)
+        values = _kept(encoded.parts()[0], encoded)
         if len(values) >= FEWEST_ROWS:
             numbers["true"] = _rounded(float(np.count_nonzero(values)) / len(values))
     elif kind.startswith(("int", "uint", "float")) and kind != "interval":
-        numbers |= _numbers(_kept(encoded.parts[0], encoded).astype(np.float64))
+        numbers |= _numbers(_kept(encoded.parts()[0], encoded).astype(np.float64))
     elif kind == "datetime64":
-        numbers |= _days(_kept(encoded.parts[0], encoded))
+        numbers |= _days(_kept(encoded.parts()[0], encoded))
     elif kind == "timedelta64":
-        seconds = encoded.parts[0] + encoded.parts[1] / 1e9
-        numbers |= {"unit": "s", **_numbers(_kept(seconds, encoded))}
-    elif kind == "category":
-        if hasattr(column.dtype, "categories"):
-            numbers |= _labels(_kept(encoded.parts[1], encoded), column.dtype.categories)
-        else:  # a dictionary of Arrow
-            values = _kept(np.asarray(column, dtype=object), encoded)
-            numbers |= _labels(*_pandas().factorize(values))
+        seconds, nanoseconds = encoded.parts()
+        numbers |= {"unit": "s", **_numbers(_kept(seconds + nanoseconds / 1e9, encoded))}
+    elif kind == "category" and hasattr(column.dtype, "categories"):
+        numbers |= _labels(_kept(encoded.parts()[1], encoded), column.dtype.categories)
+    elif kind in ("str", "category"):  # text, and a dictionary of Arrow
+        import pandas as pd
+
+        texts = np.asarray(column, dtype=object).reshape(-1)
+        numbers |= _labels(*pd.factorize(_kept(texts, encoded)))
     return numbers
-
-
-def _pandas() -> Any:
-    import pandas as pd  # which arrays of numbers do without
-
-    return pd
 
 
 def _kept(values: Any, encoded: Encoded) -> Any:
