@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -12,7 +12,7 @@ from gitmodelstore.checks.fault import RESTORE, Fault, format_faults, manifests,
 from gitmodelstore.errors import FormatError, InvalidName
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.json import hidden_character
-from gitmodelstore.values.manifest import Manifest, Outline
+from gitmodelstore.values.manifest import Artifact, Manifest
 from gitmodelstore.values.names import (
     ATTRIBUTES,
     CARD,
@@ -92,9 +92,14 @@ def folder_names(objects: Objects, tree: str) -> Mapping[str, Entry]:
     return objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
 
 
+def folder_entry(objects: Objects, tree: str, model: str) -> Entry | None:
+    """Return the entry of a model's folder in a root tree; None without one."""
+    return folder_names(objects, tree).get(model)
+
+
 def manifest_entry(objects: Objects, tree: str, model: str) -> Entry | None:
     """Return the entry of a model's manifest in a root tree; None without one."""
-    entry = folder_names(objects, tree).get(model)
+    entry = folder_entry(objects, tree, model)
     return objects.entries(entry.oid).get(MANIFEST) if entry and entry.mode == FOLDER else None
 
 
@@ -109,13 +114,18 @@ def name_faults(model: str, entry: Entry) -> Iterator[Fault]:
 
 
 def file_faults(model: str, modes: Mapping[str, int]) -> Iterator[Fault]:
-    """Yield the files of a model's folder, by name and mode, that are foreign or no plain files."""
+    """Yield the files of a model's folder, by name and mode, that are not as they should be.
+
+    They are foreign, or not plain files, or missing though every version has them.
+    """
     for name, mode in sorted(modes.items()):
         path = f"{folder(model)}/{_shown(name)}"
         if name not in FOLDER_FILES:
             yield Fault("GMS001", path, "not a file of a version", mend=unstage(path))
         elif mode != PLAIN_FILE:
             yield _not(PLAIN_FILE, path, mode)
+    for name in sorted(_ALWAYS - modes.keys()):
+        yield Fault("GMS020", f"{folder(model)}/{name}", "missing")
 
 
 def unstage(path: str) -> str:
@@ -135,8 +145,16 @@ def _own_faults(objects: Objects, name: str, entry: Entry) -> Iterator[Fault]:
         yield _not(PLAIN_FILE, name, entry.mode)
     elif name == ATTRIBUTES and objects.content(entry.oid, name) != STORE_ATTRIBUTES:
         yield Fault("GMS004", name, "does not have its fixed content")
-    elif name == SETTINGS and (size := objects.size(entry.oid, name)) > MOST_SETTINGS_BYTES:
-        yield Fault("GMS005", name, f"{size:,} bytes, more than {MOST_SETTINGS_BYTES:,}")
+    elif name == SETTINGS:
+        yield from _size_faults(objects, name, entry.oid, MOST_SETTINGS_BYTES)
+
+
+def _size_faults(
+    objects: Objects, path: str, oid: str, most: int, mend: str = ""
+) -> Iterator[Fault]:
+    size = objects.size(oid, path)
+    if size > most:
+        yield Fault("GMS005", path, f"{size:,} bytes, more than {most:,}", mend=mend)
 
 
 def _foreign_faults(
@@ -163,9 +181,9 @@ def _file_faults(objects: Objects, path: str, entry: Entry, policy: Policy) -> I
         yield _not(PLAIN_FILE, shown, entry.mode)
     elif hidden := hidden_character(path):
         yield Fault("GMS003", shown, f"its name contains the hidden character {hidden}")
-    elif (size := objects.size(entry.oid, shown)) > policy.allow_bytes:
+    elif objects.size(entry.oid, shown) > policy.allow_bytes:
         mend = f'remove it, or raise the limit in {SETTINGS}: [store] allow_size = "10 MiB"'
-        yield Fault("GMS005", shown, f"{size:,} bytes, more than {policy.allow_bytes:,}", mend=mend)
+        yield from _size_faults(objects, shown, entry.oid, policy.allow_bytes, mend)
     elif not _fits(path, policy.allow_binary) and (
         path.lower().endswith(_MODELS) or not is_text(objects.content(entry.oid, shown))
     ):
@@ -227,21 +245,23 @@ class FileFacts:
 
     sha256: str  # of its content (behind a Git LFS pointer: of what it points to)
     size_bytes: int
-    # as git keeps it. Of what is not a plain file the rest counts for nothing
-    mode: int = PLAIN_FILE
+    mode: int = PLAIN_FILE  # in git; with any other mode, digest and size do not matter
+
+    def are_of(self, entry: Artifact) -> bool:
+        """Whether the content is what a manifest lists."""
+        return (self.sha256, self.size_bytes) == (entry.sha256, entry.size_bytes)
 
 
 def folder_faults(
     model: str,
     version: Version,
     files: Mapping[str, FileFacts],
-    manifest: Outline | Manifest,
+    manifest: Manifest,
     attributes: bytes | None,
 ) -> Iterator[Fault]:
-    """Yield what is wrong with the folder of one version."""
+    """Yield what is wrong with the folder of one version, whose files are these."""
     where = folder(model)
     yield from file_faults(model, {name: facts.mode for name, facts in files.items()})
-    yield from missing_faults(model, files.keys())
     if attributes not in (None, FOLDER_ATTRIBUTES, FOLDER_ATTRIBUTES_LFS):
         what = "not one of the two allowed contents"
         yield Fault("GMS004", f"{where}/{ATTRIBUTES}", what)
@@ -251,30 +271,21 @@ def folder_faults(
     yield from artifact_faults(where, manifest, files)
 
 
-def missing_faults(model: str, names: Iterable[str]) -> Iterator[Fault]:
-    """Yield the files that every version has, and this folder has not."""
-    for name in sorted(_ALWAYS - set(names)):
-        yield Fault("GMS020", f"{folder(model)}/{name}", "missing")
-
-
 def artifact_faults(
-    where: str, manifest: Outline | Manifest, files: Mapping[str, FileFacts]
+    where: str, manifest: Manifest, files: Mapping[str, FileFacts]
 ) -> Iterator[Fault]:
-    """Yield where the files of a folder, `where`, are not those that its manifest lists."""
+    """Yield the differences between the files in the folder `where` and its manifest."""
     declared = {entry.path: entry for entry in manifest.artifacts}
     for name in sorted((files.keys() & FOLDER_FILES) - declared.keys() - {MANIFEST, CARD}):
         yield Fault("GMS021", f"{where}/{name}", "not listed in the manifest")
     for name, entry in declared.items():
         facts = files.get(name)
         if facts is None and name in _ALWAYS:
-            continue  # `missing_faults` has said so
+            continue  # `file_faults` reports it
         if facts is None:
             what = "listed in the manifest, but not in the folder"
             yield Fault("GMS020", f"{where}/{name}", what)
-        elif facts.mode == PLAIN_FILE and (facts.sha256, facts.size_bytes) != (
-            entry.sha256,
-            entry.size_bytes,
-        ):
+        elif facts.mode == PLAIN_FILE and not facts.are_of(entry):
             what = (
                 f"{facts.size_bytes} bytes of sha256 {facts.sha256[:12]}, the "
                 f"manifest says {entry.size_bytes} of {entry.sha256[:12]}"
@@ -289,91 +300,68 @@ class FolderJudge:
         self._objects = objects
         most = objects.setting("modelstore.maxFileBytes") or ""
         self._most_bytes = int(most) if most.isdigit() else UNLIMITED
-        self._outlines: dict[str, Outline | Manifest | FormatError] = {}
-        self._faults: dict[tuple[str, str], list[Fault]] = {}
+        self._faults: dict[tuple[str, Version | None, str], list[Fault]] = {}
 
-    def outline(self, model: str, entries: Mapping[str, Entry]) -> Outline | Manifest | None:
-        """Return the manifest in a folder, at least in outline.
-
-        None where there is none that follows its format.
-        """
-        outline = self._read(model, entries)
-        return None if isinstance(outline, FormatError) else outline
-
-    def manifest(self, model: str, entries: Mapping[str, Entry]) -> Manifest | None:
-        """Return the whole manifest in a folder; None as `outline`."""
-        outline = self.outline(model, entries)
-        if outline is None or isinstance(outline, Manifest):
-            return outline
-        entry = entries[MANIFEST]
-        data = self._objects.content(entry.oid, f"{folder(model)}/{MANIFEST}")
-        manifest = Manifest.parse(data)
-        manifests.put(entry.oid, (manifest, hashlib.sha256(data).hexdigest()))
-        return manifest
+    def manifest(self, model: str, entry: Entry | None) -> Manifest | None:
+        """Return the manifest in a folder; None without one that follows its format."""
+        if entry is None or entry.mode != FOLDER:
+            return None
+        try:
+            return self._manifest(model, self._objects.entries(entry.oid))
+        except FormatError:
+            return None
 
     def faults(self, model: str, version: Version | None, tree: str) -> list[Fault]:
         """Return what is wrong with a folder. `version`: of which it should be; None for any."""
-        if (model, tree) not in self._faults:
-            self._faults[model, tree] = list(self._judged(model, tree))
-        faults = list(self._faults[model, tree])
-        manifest = self.outline(model, self._objects.entries(tree))
-        if version is not None and manifest is not None and manifest.version != version:
-            what = f"belongs to {manifest.model} {manifest.version}, not to {model} {version}"
-            faults.append(Fault("GMS023", f"{folder(model)}/{MANIFEST}", what))
-        return faults
+        asked = (model, version, tree)
+        if asked not in self._faults:
+            self._faults[asked] = list(self._judged(*asked))
+        return self._faults[asked]
 
-    def _judged(self, model: str, tree: str) -> Iterator[Fault]:
+    def _judged(self, model: str, version: Version | None, tree: str) -> Iterator[Fault]:
         where = folder(model)
         entries = self._objects.entries(tree)
         plain = {name: entry for name, entry in entries.items() if entry.mode == PLAIN_FILE}
-        attributes = self._attributes(where, plain)
-        manifest = self._read(model, plain)
-        if isinstance(manifest, FormatError):
+        manifest = None
+        try:
+            manifest = self._manifest(model, entries)
+        except FormatError as error:
             mend = f"gms register --from-folder {where}"
-            yield from format_faults(manifest, "GMS010", f"{where}/{MANIFEST}", mend)
+            yield from format_faults(error, "GMS010", f"{where}/{MANIFEST}", mend)
         yield from self._size_faults(where, plain)
-        if manifest is None or isinstance(manifest, FormatError):
+        if manifest is None:
             yield from file_faults(model, {name: entry.mode for name, entry in entries.items()})
-            yield from missing_faults(model, entries.keys())
             return
         if SAMPLE in plain:
             yield from self._sample_faults(f"{where}/{SAMPLE}", plain[SAMPLE].oid)
+        attributes = self._content(where, plain, ATTRIBUTES)
         facts, lost = self._facts(where, plain, manifest, large=attributes == FOLDER_ATTRIBUTES_LFS)
         yield from lost
         for name in entries.keys() - plain.keys():
             facts[name] = FileFacts("", 0, entries[name].mode)
-        yield from folder_faults(model, manifest.version, facts, manifest, attributes)
+        yield from folder_faults(model, version or manifest.version, facts, manifest, attributes)
 
-    def _read(
-        self, model: str, entries: Mapping[str, Entry]
-    ) -> Outline | Manifest | FormatError | None:
+    def _manifest(self, model: str, entries: Mapping[str, Entry]) -> Manifest | None:
         entry = entries.get(MANIFEST)
         if entry is None or entry.mode != PLAIN_FILE:
             return None
         known: tuple[Manifest, str] | None = manifests.get(entry.oid)
-        if known is not None:
-            return known[0]
-        if entry.oid not in self._outlines:
+        if known is None:
             path = f"{folder(model)}/{MANIFEST}"
-            try:
-                data = self._objects.content(entry.oid, path)
-                self._outlines[entry.oid] = Outline.parse(data, path)
-            except FormatError as error:
-                self._outlines[entry.oid] = error
-        return self._outlines[entry.oid]
+            data = self._objects.content(entry.oid, path)
+            known = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
+            manifests.put(entry.oid, known)
+        return known[0]
 
-    def _attributes(self, where: str, plain: Mapping[str, Entry]) -> bytes | None:
-        entry = plain.get(ATTRIBUTES)
-        return self._objects.content(entry.oid, f"{where}/{ATTRIBUTES}") if entry else None
+    def _content(self, where: str, plain: Mapping[str, Entry], name: str) -> bytes | None:
+        entry = plain.get(name)
+        return self._objects.content(entry.oid, f"{where}/{name}") if entry else None
 
     def _size_faults(self, where: str, plain: Mapping[str, Entry]) -> Iterator[Fault]:
         for name, entry in plain.items():
             most = min(MOST_BYTES.get(name, self._most_bytes), self._most_bytes)
             if most < UNLIMITED:
-                size = self._objects.size(entry.oid, f"{where}/{name}")
-                if size > most:
-                    what = f"{size:,} bytes, more than {most:,}"
-                    yield Fault("GMS005", f"{where}/{name}", what)
+                yield from _size_faults(self._objects, f"{where}/{name}", entry.oid, most)
 
     def _sample_faults(self, path: str, oid: str) -> Iterator[Fault]:
         if samples.get(oid):
@@ -381,9 +369,9 @@ class FolderJudge:
         from gitmodelstore.values.sample import MOST_BYTES as MOST_SAMPLE_BYTES
         from gitmodelstore.values.sample import Sample
 
-        size = self._objects.size(oid, path)
-        if size > MOST_SAMPLE_BYTES:
-            yield Fault("GMS005", path, f"{size:,} bytes, more than {MOST_SAMPLE_BYTES:,}")
+        large = list(_size_faults(self._objects, path, oid, MOST_SAMPLE_BYTES))
+        if large:
+            yield from large
             return
         try:
             Sample.parse(self._objects.content(oid, path), path)
@@ -392,14 +380,13 @@ class FolderJudge:
             yield from format_faults(error, "GMS013", path)
 
     def _facts(
-        self, where: str, plain: Mapping[str, Entry], manifest: Outline | Manifest, *, large: bool
+        self, where: str, plain: Mapping[str, Entry], manifest: Manifest, *, large: bool
     ) -> tuple[dict[str, FileFacts], list[Fault]]:
         """Return the facts of each listed file, and what is missing behind pointers."""
-        listed = {entry.path for entry in manifest.artifacts}
         facts, lost = {}, []
         for name, entry in plain.items():
             path = f"{where}/{name}"
-            if name not in listed:
+            if manifest.artifact(name) is None:
                 facts[name] = FileFacts("", 0)
                 continue
             size = self._objects.size(entry.oid, path)

@@ -18,7 +18,7 @@ from functools import reduce
 from operator import or_
 
 from gitmodelstore.checks.fault import Fault, Judged
-from gitmodelstore.checks.folder import folder_names
+from gitmodelstore.checks.folder import folder_entry, folder_names
 from gitmodelstore.errors import FormatError, IntegrityError, InvalidReference, MissingObject
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.values.json import join
@@ -183,7 +183,7 @@ def merged_by(objects: Objects, parents: Sequence[str]) -> Iterator[Commit]:
 def folder_before(objects: Objects, tip: str, model: str) -> Iterator[Entry]:
     """Yield the folder of a model at a commit and at each ancestor."""
     for commit in ancestors(objects, tip):
-        entry = folder_names(objects, commit.tree).get(model)
+        entry = folder_entry(objects, commit.tree, model)
         if entry is not None:
             yield entry
 
@@ -415,7 +415,7 @@ class Sides:
             yield Fault("GMS046", SETTINGS, what, mend=_AGAIN)
 
     def _folder(self, oid: str, model: str) -> Entry | None:
-        return folder_names(self.objects, self._root(oid)).get(model)
+        return folder_entry(self.objects, self._root(oid), model)
 
     def _setting(self, oid: str, key: tuple[str, ...]) -> Hashable:
         return self._settings_of(self._root(oid)).get(key)

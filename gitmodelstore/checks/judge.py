@@ -47,7 +47,7 @@ from gitmodelstore.values.names import (
     model_name,
     tag_name,
 )
-from gitmodelstore.values.objects import FOLDER, PLAIN_FILE, Commit, Entry, Tag, named_manifest
+from gitmodelstore.values.objects import PLAIN_FILE, Commit, Entry, Tag, named_manifest
 from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Change, Registry
 
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from gitmodelstore.checks.history import Merging, Objects
     from gitmodelstore.checks.signatures import SignatureJudge, Verifier
     from gitmodelstore.values.events import Scalar
-    from gitmodelstore.values.manifest import Manifest, Outline
+    from gitmodelstore.values.manifest import Manifest
 
 Moved = tuple[str, Version]  # model and version
 _BEFORE = ", under the earlier settings of the branch"
@@ -466,11 +466,10 @@ class _Trial:
         tag = self._objects.tag(tag_name(model, version))
         if tag is not None:
             roots.append(self._objects.commit(tag.commit).tree)
-        folders = [tree.folder_names(self._objects, root).get(model) for root in roots]
+        folders = [tree.folder_entry(self._objects, root, model) for root in roots]
         before = (folder_before(self._objects, oid, model) for oid in self._step.parents)
         for entry in chain(folders, *before):
-            entries = self._objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
-            manifest = self._judge.folders.manifest(model, entries)
+            manifest = self._judge.folders.manifest(model, entry)
             if manifest and (manifest.model, manifest.version) == (model, version):
                 return manifest
         return None
@@ -554,18 +553,29 @@ class _Trial:
         becomes = tree.folder_names(self._objects, self._step.tree)
         new = {change.model for change in changes if change.before is None}
         for model in sorted(_differing(was, becomes) | new):
-            entry = becomes.get(model)
+            before, entry = was.get(model), becomes.get(model)
             name_faults = list(tree.name_faults(model, entry)) if entry else []
             yield from name_faults
-            if not name_faults:
-                fresh = self._fresh(model, changes)
-                yield from self._folder_faults(model, was.get(model), entry, after, fresh)
+            if name_faults:
+                continue
+            manifest = self._judge.folders.manifest(model, entry)
+            held = manifest.version if manifest else None
+            fresh = self._fresh(model, changes, held if entry != before else None)
+            if len(fresh) > 1:
+                what = f"{model} gets {', '.join(map(str, sorted(fresh)))} in one commit"
+                yield Fault("GMS034", REGISTRY, what, mend="make one commit for each version")
+            if entry is None and before is not None:
+                yield Fault("GMS030", folder(model), "the folder is gone")
+            if entry is None or entry == before:
+                yield from _without_folder(model, fresh, held)
+            elif fresh or not self._is_restored(model, entry):
+                yield from self._folder_faults(model, entry, manifest, after, fresh)
 
-    def _fresh(self, model: str, changes: tuple[Change, ...]) -> set[Version]:
+    def _fresh(self, model: str, changes: tuple[Change, ...], held: Version | None) -> set[Version]:
         """Return the versions that this step introduces, not a parent that it merges, nor history.
 
         A registry that lost versions gets them back in one step. History is searched for them
-        only if they are not the version in a new folder.
+        only if they are not `held`, the version in a new folder.
         """
         fresh = {
             change.version
@@ -574,11 +584,7 @@ class _Trial:
             and change.before is None
             and not any(other.status(model, change.version) for _, other in self._merged)
         }
-        entry = tree.folder_names(self._objects, self._step.tree).get(model)
-        was = tree.folder_names(self._objects, self._before).get(model) if self._before else None
-        entries = self._objects.entries(entry.oid) if entry and entry.mode == FOLDER else {}
-        manifest = self._judge.folders.outline(model, entries)
-        if not fresh or (manifest and fresh == {manifest.version} and entry != was):
+        if not fresh or fresh == {held}:
             return fresh
         return {version for version in fresh if not self._was_introduced(model, version)}
 
@@ -591,32 +597,16 @@ class _Trial:
     def _folder_faults(
         self,
         model: str,
-        before: Entry | None,
-        after: Entry | None,
+        entry: Entry,
+        manifest: Manifest | None,
         registry: Registry,
         fresh: set[Version],
     ) -> Iterator[Fault]:
-        path = folder(model)
-        if len(fresh) > 1:
-            both = ", ".join(map(str, sorted(fresh)))
-            mend = "make one commit for each version"
-            yield Fault("GMS034", REGISTRY, f"{model} gets {both} in one commit", mend=mend)
-        if after is None:
-            if before is not None:
-                yield Fault("GMS030", path, "the folder is gone")
-            yield from _without_folder(model, fresh, None)
-            return
-        if after == before:
-            manifest = self._judge.folders.outline(model, self._objects.entries(after.oid))
-            yield from _without_folder(model, fresh, manifest.version if manifest else None)
-            return
-        if not fresh and self._is_restored(model, after):
-            return
-        yield from self._judge.folders.faults(model, None, after.oid)
-        manifest = self._judge.folders.outline(model, self._objects.entries(after.oid))
+        """Yield what is wrong with a folder that the step changes."""
+        yield from self._judge.folders.faults(model, None, entry.oid)
         if manifest is None or manifest.model != model:
             return
-        version = manifest.version
+        path, version = folder(model), manifest.version
         yield from _without_folder(model, fresh - {version}, version)
         if version in fresh:
             yield from self._parent_faults(model, manifest)
@@ -624,32 +614,24 @@ class _Trial:
             mend = f"gms register --from-folder {path}"
             what = f"holds {version}, which registry.json does not list"
             yield Fault("GMS031", path, what, mend=mend)
-        elif not self._is_restored(model, after):
+        elif not self._is_restored(model, entry):
             mend = f"register it as a new version: gms register --from-folder {path}"
             what = f"{model} {version} is not what was released under that number"
             yield Fault("GMS033", path, what, mend=mend)
 
-    def _parent_faults(self, model: str, manifest: Outline | Manifest) -> Iterator[Fault]:
+    def _parent_faults(self, model: str, manifest: Manifest) -> Iterator[Fault]:
         versions = self._registry_before.versions(model)  # highest first
         highest = next((v for v in versions if v < manifest.version), None)
         if manifest.parent != highest:
-            what = (
-                f"parent is {manifest.parent}, but the highest below {manifest.version} "
-                f"is {highest}"
-            )
             path = folder(model)
-            yield Fault(
-                "GMS035",
-                f"{path}/{MANIFEST}",
-                what,
-                where="parent",
-                mend=f"gms register --from-folder {path}",
-            )
+            what = f"parent is {manifest.parent}, but the highest below {manifest.version} is "
+            mend = f"gms register --from-folder {path}"
+            yield Fault("GMS035", f"{path}/{MANIFEST}", f"{what}{highest}", "parent", mend)
 
     def _is_restored(self, model: str, entry: Entry) -> bool:
         """Whether an earlier commit, or a parent that is merged, has the same folder."""
         return any(
-            tree.folder_names(self._objects, commit.tree).get(model) == entry
+            tree.folder_entry(self._objects, commit.tree, model) == entry
             for commit in ancestors(self._objects, *self._step.parents)
         )
 
@@ -661,12 +643,8 @@ def _differing(was: Mapping[str, Entry], becomes: Mapping[str, Entry]) -> set[st
 def _without_folder(model: str, versions: set[Version], held: Version | None) -> Iterator[Fault]:
     for version in sorted(versions):
         what = f"names {model} {version}, but the folder has {held or 'none'}"
-        yield Fault(
-            "GMS032",
-            REGISTRY,
-            what,
-            mend=f"add {folder(model)} to the commit, or remove {version} from {REGISTRY}",
-        )
+        mend = f"add {folder(model)} to the commit, or remove {version} from {REGISTRY}"
+        yield Fault("GMS032", REGISTRY, what, mend=mend)
 
 
 # Tags: each names a version, is annotated, and points to the commit that introduced it.

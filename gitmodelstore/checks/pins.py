@@ -28,7 +28,7 @@ from gitmodelstore.values.fields import (
     declared,
     record,
 )
-from gitmodelstore.values.manifest import VERSION, Feature, Manifest, Outline
+from gitmodelstore.values.manifest import VERSION, Feature, Manifest
 from gitmodelstore.values.names import (
     MANIFEST,
     MODEL_PATTERN,
@@ -61,14 +61,13 @@ def model_folder_faults(
         yield Fault("GMS002", path, "not a plain file")
         return
     try:
-        outline = Outline.parse(manifest, path)
+        read = Manifest.parse(manifest, path)
     except FormatError as error:
         yield from format_faults(error, "GMS010", path, _COPY_AGAIN.format(ref="REF"))
         return
-    inside = folder(outline.model)
-    again = _COPY_AGAIN.format(ref=f"{outline.model}@{outline.version}")
-    for fault in folder_faults(outline.model, outline.version, files, outline, attributes):
-        name = fault.path.removeprefix(f"{inside}/")
+    again = _COPY_AGAIN.format(ref=f"{read.model}@{read.version}")
+    for fault in folder_faults(read.model, read.version, files, read, attributes):
+        name = fault.path.removeprefix(f"{folder(read.model)}/")
         moved = posixpath.join(place, name)
         mend = unstage(moved) if fault.code == "GMS001" else again
         yield dataclasses.replace(fault, path=moved, mend=mend)
@@ -79,16 +78,13 @@ def raw_model_fault(path: str, facts: FileFacts | None, manifest: bytes | None) 
     if manifest is None:
         return _raw(path, "a model without a manifest beside it")
     try:
-        outline = Outline.parse(manifest, posixpath.join(posixpath.dirname(path), MANIFEST))
+        read = Manifest.parse(manifest, posixpath.join(posixpath.dirname(path), MANIFEST))
     except FormatError as error:
         return _raw(path, f"a model beside a manifest that cannot be read: {error}")
-    entry = outline.artifact(posixpath.basename(path))
+    entry, of = read.artifact(posixpath.basename(path)), f"{read.model} {read.version}"
     if entry is None:
-        return _raw(
-            path, f"a model that the manifest of {outline.model} {outline.version} does not list"
-        )
-    if facts is None or (facts.sha256, facts.size_bytes) != (entry.sha256, entry.size_bytes):
-        of = f"{outline.model} {outline.version}"
+        return _raw(path, f"a model that the manifest of {of} does not list")
+    if facts is None or not facts.are_of(entry):
         return _raw(path, f"not the file that the manifest of {of} lists")
     return None
 

@@ -37,7 +37,7 @@ from gitmodelstore.values.compare import (
     Difference,
     environment_differences,
 )
-from gitmodelstore.values.manifest import MOST_BYTES, Artifact, Environment, Manifest, Outline
+from gitmodelstore.values.manifest import MOST_BYTES, Artifact, Environment, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import (
     CARD,
@@ -387,7 +387,7 @@ def read_verified(
     snapshot: Snapshot,
     version: ModelVersion,
     name: str,
-    manifest: Outline | Manifest | None = None,
+    manifest: Manifest | None = None,
     remembered: Verdicts | None = None,
 ) -> memoryview:
     """Return the bytes of a file of a version, checked against its manifest.
@@ -415,7 +415,7 @@ def verified_parts(
     snapshot: Snapshot,
     version: ModelVersion,
     name: str,
-    manifest: Outline | Manifest | None = None,
+    manifest: Manifest | None = None,
 ) -> Iterator[memoryview]:
     """Yield the bytes of a file of a version part by part, so that a large one needs no memory.
 
@@ -456,7 +456,7 @@ def _opened(snapshot: Snapshot, version: ModelVersion, entry: Artifact) -> Itera
         yield stream
 
 
-def _declared(version: ModelVersion, name: str, manifest: Outline | Manifest) -> Artifact | None:
+def _declared(version: ModelVersion, name: str, manifest: Manifest) -> Artifact | None:
     """Return what a manifest says of a file; None of the manifest itself and the card."""
     entry = manifest.artifact(name)
     if entry is None and name not in (MANIFEST, CARD):

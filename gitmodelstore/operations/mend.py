@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from gitmodelstore.checks.fault import Fault, Kept
-from gitmodelstore.checks.folder import folder_names
+from gitmodelstore.checks.folder import folder_entry
 from gitmodelstore.checks.judge import CommitStep, Judge, version_of
 from gitmodelstore.errors import FormatError, GitFailed, IntegrityError, LocalChanges, MissingObject
 from gitmodelstore.lean import cached_property
@@ -131,7 +131,7 @@ class Past:
         return data
 
     def _introduced(self, model: str, version: Version, commit: Commit) -> Introduced:
-        entry = folder_names(self.objects, commit.tree).get(model)
+        entry = folder_entry(self.objects, commit.tree, model)
         tree = entry.oid if entry and entry.mode == FOLDER else None
         manifest = self.objects.entries(tree).get(MANIFEST) if tree else None
         digest = None

@@ -36,7 +36,7 @@ from gitmodelstore.values.policy import Policy
 from gitmodelstore.values.registry import EMPTY, Registry, names_version
 
 if TYPE_CHECKING:
-    from gitmodelstore.values.manifest import Manifest, Outline
+    from gitmodelstore.values.manifest import Manifest
 
 Parsed = TypeVar("Parsed")
 
@@ -138,31 +138,20 @@ class Snapshot:
             )
         return ModelVersion(model, version, status, introduced_by(self, model, version))
 
-    def manifest(self, version: ModelVersion) -> Manifest:
-        """Return the manifest of a version, checked against its tag."""
+    def manifest(self, version: ModelVersion, *, anew: bool = False) -> Manifest:
+        """Return the manifest of a version, checked against its tag; `anew` is not from memory."""
         from gitmodelstore.values.manifest import Manifest  # a list of models needs none
 
         entry, path = self.entry(version, MANIFEST), f"{folder(version.model)}/{MANIFEST}"
         known: tuple[Manifest, str] | None = manifests.get(entry.oid)
-        if known is None:
+        if known is None or anew:
             data = bytes(self.repository.read(entry.oid, path))
             known = Manifest.parse(data, path), hashlib.sha256(data).hexdigest()
             manifests.put(entry.oid, known)
         self._check_released(version, *known)
         return known[0]
 
-    def outline(self, version: ModelVersion) -> Outline:
-        """Return what a check must know of a manifest, read anew."""
-        from gitmodelstore.values.manifest import Outline
-
-        data = bytes(self.read(version, MANIFEST))
-        outline = Outline.parse(data, f"{folder(version.model)}/{MANIFEST}")
-        self._check_released(version, outline, hashlib.sha256(data).hexdigest())
-        return outline
-
-    def _check_released(
-        self, version: ModelVersion, manifest: Outline | Manifest, digest: str
-    ) -> None:
+    def _check_released(self, version: ModelVersion, manifest: Manifest, digest: str) -> None:
         path = f"{folder(version.model)}/{MANIFEST}"
         tag = self.repository.tag(version.tag)
         said = named_manifest(tag.message) if tag else None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 
 from gitmodelstore.checks.fault import Fault, Faults, format_faults
-from gitmodelstore.checks.folder import FileFacts, artifact_faults, folder_names
+from gitmodelstore.checks.folder import FileFacts, artifact_faults, folder_entry
 from gitmodelstore.checks.history import Ancestry, date_notes
 from gitmodelstore.checks.judge import CommitStep, Judge, tag_faults, version_of
 from gitmodelstore.errors import (
@@ -23,7 +23,7 @@ from gitmodelstore.errors import (
 )
 from gitmodelstore.lean import TYPE_CHECKING
 from gitmodelstore.plumbing.cat_file import CatFile, Extent, border, extent
-from gitmodelstore.values.manifest import Outline
+from gitmodelstore.values.manifest import Manifest
 from gitmodelstore.values.names import (
     ATTRIBUTES,
     FOLDER_FILES,
@@ -37,7 +37,6 @@ from gitmodelstore.values.names import (
     folder,
     tag_name,
 )
-from gitmodelstore.values.objects import FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -545,10 +544,10 @@ def _is_other(judge: Judge, model: str, version: Version, commit: str, tagged: s
         return False
     try:
         roots = [judge.objects.commit(oid).tree for oid in (commit, tagged)]
-        entry, released = (folder_names(judge.objects, root).get(model) for root in roots)
-        if entry is None or entry == released or entry.mode != FOLDER:
+        entry, released = (folder_entry(judge.objects, root, model) for root in roots)
+        if entry == released:
             return False
-        manifest = judge.folders.outline(model, judge.objects.entries(entry.oid))
+        manifest = judge.folders.manifest(model, entry)
     except (MissingObject, IntegrityError):  # which is said
         return False
     return manifest is not None and manifest.version == version
@@ -668,7 +667,7 @@ def validate_folder(folder: Path) -> tuple[Fault, ...]:
             hint="name a folder such as models/churn, or what `gms get` wrote",
         ) from None
     try:
-        manifest = Outline.parse(data, str(path))
+        manifest = Manifest.parse(data, str(path))
     except FormatError as error:
         return tuple(format_faults(error, "GMS010", str(path)))
     facts: dict[str, FileFacts] = {}

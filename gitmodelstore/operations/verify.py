@@ -37,7 +37,7 @@ from gitmodelstore.plumbing.signing import SshVerifier
 from gitmodelstore.values.compare import data_differences
 from gitmodelstore.values.diff import DataDifference
 from gitmodelstore.values.events import APPROVED, REGISTERED, Event
-from gitmodelstore.values.manifest import Dataset, Manifest, Outline
+from gitmodelstore.values.manifest import Dataset, Manifest
 from gitmodelstore.values.model_version import ModelVersion
 from gitmodelstore.values.names import ATTRIBUTES, REGISTRY, SAMPLE, Version, did_you_mean, folder
 from gitmodelstore.values.objects import Entry
@@ -227,7 +227,7 @@ def _begin(
     verified = Verified(model, version, status, files=0, faults=())
     try:
         found = snapshot.version(model, version)
-        manifest = snapshot.outline(found)
+        manifest = snapshot.manifest(found, anew=True)
         held = snapshot.files(found)
     except StoreError as error:
         return _Begun(replace(verified, faults=(_told(error),)))
@@ -239,7 +239,7 @@ def _begin(
 def _contents(
     snapshot: Snapshot,
     version: ModelVersion,
-    manifest: Outline,
+    manifest: Manifest,
     held: Mapping[str, Entry],
     proven: Proven,
 ) -> tuple[int, tuple[str, ...]]:
@@ -312,7 +312,7 @@ def _tag_faults(snapshot: Snapshot, version: ModelVersion) -> Iterator[str]:
 
 
 def _structure_faults(
-    snapshot: Snapshot, version: ModelVersion, manifest: Outline, held: Mapping[str, Entry]
+    snapshot: Snapshot, version: ModelVersion, manifest: Manifest, held: Mapping[str, Entry]
 ) -> Iterator[str]:
     """Yield what is wrong with the folder, the contents of its files apart."""
     declared = {entry.path: (entry.sha256, entry.size_bytes) for entry in manifest.artifacts}

@@ -409,27 +409,6 @@ def _relations(value: Mapping[str, Any]) -> Iterator[Fault]:
 DOCUMENT = Document(Manifest, SCHEMA, MOST_BYTES, _relations)
 
 
-class Outline:
-    """What a check must know of a manifest that is judged: as the `Manifest` has it."""
-
-    __slots__ = ("artifacts", "model", "parent", "version")
-
-    def __init__(self, judged: Mapping[str, Any]) -> None:
-        self.model: str = judged["model"]
-        self.version = Version.parse(judged["version"])
-        self.parent = Version.parse(judged["parent"]) if judged["parent"] is not None else None
-        self.artifacts = tuple(fields.read(Artifact, entry) for entry in judged["artifacts"])
-
-    @classmethod
-    def parse(cls, data: bytes, path: str = "manifest.json") -> Outline:
-        """Return the outline of what the bytes of a manifest.json spell; as `Manifest.parse`."""
-        return cls(DOCUMENT.read(data, path))
-
-    def artifact(self, path: str) -> Artifact | None:
-        """Return the entry of the file `path`, None without one."""
-        return next((entry for entry in self.artifacts if entry.path == path), None)
-
-
 def manifest_schema() -> dict[str, Any]:
     """Return the published JSON Schema (draft 2020-12) of manifest.json."""
     return {
